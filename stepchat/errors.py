@@ -1,0 +1,94 @@
+"""Everything that can go wrong, as one tree. Each error says what happened and what to do next.
+
+StepchatError
+├── UsageError            a wrong option, name or value; nothing was sent (exit 2)
+├── ConfigError           a config or theme file; names file, line and key
+├── ApiKeyError             no key, or the server refused it (exit 3)
+│   ├── KeyMissingError
+│   └── KeyRefusedError
+├── StoreError            the session database
+│   └── SessionNotFoundError
+└── ServerError           the server or the way to it
+    ├── UnreachableError  no connection was made
+    ├── StreamCutError    the connection ended before the answer did
+    └── SilenceError      nothing arrived for too long
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class StepchatError(Exception):
+    """One clear sentence, and one with the next step (which may be empty)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class UsageError(StepchatError):
+    """The command, a parameter or a value is wrong."""
+
+
+class ConfigError(StepchatError):
+    """A file the user wrote cannot be used."""
+
+
+class ApiKeyError(StepchatError):
+    """The API key is missing or refused."""
+
+
+class KeyMissingError(ApiKeyError):
+    """No key was found in any place."""
+
+
+class KeyRefusedError(ApiKeyError):
+    """The server does not accept the key (HTTP 401)."""
+
+
+class StoreError(StepchatError):
+    """The session database cannot be read or written."""
+
+
+class SessionNotFoundError(StoreError):
+    """No session has this id or text."""
+
+
+class ServerError(StepchatError):
+    """The server answered with an error, before or during the answer (WIRE.md 2.7).
+
+    `code` is the HTTP status or the code in the body. `retry_after` is in seconds. `body` is the error object as it came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        code: int | str | None = None,
+        retry_after: float | None = None,
+        body: dict[str, Any] | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, hint)
+        self.code = code
+        self.retry_after = retry_after
+        self.body = body or {}
+        self.retryable = retryable
+
+
+class UnreachableError(ServerError):
+    """No connection could be made."""
+
+
+class StreamCutError(ServerError):
+    """The stream ended with neither finish_reason nor [DONE] (WIRE.md 2.8)."""
+
+
+class SilenceError(ServerError):
+    """Not even a keep-alive comment came for the whole timeout."""

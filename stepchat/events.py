@@ -1,0 +1,85 @@
+"""What a server yields (`Delta`) and what a turn tells a front end (`TurnEvent`). Errors are raised, not yielded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stepchat.messages import Json, StoredMessage, ToolCall, ToolMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallFragment:
+    """A piece of a tool call; fields that did not come are None (WIRE.md 2.4)."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one read of the stream added. One delta may hold several chunks."""
+
+    text: str = ""
+    reasoning: str = ""
+    details: tuple[Json, ...] | None = None
+    """Fragments of reasoning_details as they came; None when the key was absent, () when it was []."""
+    tool_calls: tuple[ToolCallFragment, ...] = ()
+    refusal: str = ""
+    text_was_reasoning: bool = False
+    """All text up to here was reasoning after all: a lone closing think tag came (WIRE.md 4.3)."""
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    usage: Json | None = None
+    model: str | None = None
+    provider: str | None = None
+    generation_id: str | None = None
+    reasoning_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSaved:
+    """The message is on disk."""
+
+    stored: StoredMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    call: ToolCall
+    result: ToolMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Nothing was shown yet and the server may recover: the request goes out again after `delay` seconds."""
+
+    attempt: int
+    limit: int
+    delay: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing arrived, not even a keep-alive, for `seconds`; the turn gives up at `limit`. 0 means life returned."""
+
+    seconds: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line worth telling that is not an error."""
+
+    text: str
+
+
+TurnEvent: TypeAlias = Delta | MessageSaved | ToolStarted | ToolFinished | Retrying | Silence | Notice

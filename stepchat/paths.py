@@ -1,0 +1,64 @@
+"""Every directory we touch. `STEPCHAT_HOME` overrides all of them; `XDG_*` are honoured through platformdirs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things are. Nothing is created by asking."""
+
+    data: Path
+    config: Path
+    state: Path
+
+    @property
+    def database(self) -> Path:
+        return self.data / "sessions.db"
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def user_themes(self) -> Path:
+        return self.config / "themes"
+
+    @property
+    def first_frame(self) -> Path:
+        """What the next start paints before anything is imported (tui/startup.py)."""
+        return self.state / "first-frame"
+
+
+def find_paths(environ: Mapping[str, str]) -> Paths:
+    """The directories for this user."""
+    if home := environ.get("STEPCHAT_HOME"):
+        root = Path(home).expanduser()
+        return Paths(root, root, root)
+    import platformdirs  # noqa: PLC0415 - not needed when STEPCHAT_HOME is set
+
+    dirs = platformdirs.PlatformDirs("stepchat", appauthor=False)
+    return Paths(Path(dirs.user_data_dir), Path(dirs.user_config_dir), Path(dirs.user_state_dir))
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory that only its owner can enter (0700). Raises StoreError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            path.chmod(0o700)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot use the directory {path}: {error.strerror or error}.",
+            "Set STEPCHAT_HOME to a directory you can write to.",
+        ) from error
+    return path
