@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from stepchat.messages import Json, StoredMessage, ToolCall, ToolMessage
+if TYPE_CHECKING:
+    from stepchat.messages import Json, StoredMessage, ToolCall, ToolMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Delta:
     tool_calls: tuple[ToolCallFragment, ...] = ()
     refusal: str = ""
     text_was_reasoning: bool = False
-    """All text up to here was reasoning after all: a lone closing think tag came (WIRE.md 4.3)."""
+    """All text of earlier deltas was reasoning after all: a lone closing think tag came (WIRE.md 4.3).
+    It moves first; then `reasoning` and `text` of this delta are added."""
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     usage: Json | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Any, cast
+from typing import Any, Self, cast
 
 
 class Number(float):
@@ -15,7 +15,7 @@ class Number(float):
 
     literal: str
 
-    def __new__(cls, literal: str) -> Number:
+    def __new__(cls, literal: str) -> Self:
         """Read one literal."""
         number = super().__new__(cls, literal)
         number.literal = literal

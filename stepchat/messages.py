@@ -62,7 +62,9 @@ class Usage:
         cost = _decimal(self.raw.get("cost"))
         if self.raw.get("is_byok") is True:
             details = self.raw.get("cost_details")
-            upstream = _decimal(cast("Json", details).get("upstream_inference_cost")) if isinstance(details, dict) else None
+            upstream = (
+                _decimal(cast("Json", details).get("upstream_inference_cost")) if isinstance(details, dict) else None
+            )
             if upstream is not None:
                 return (cost or Decimal()) + upstream
         return cost
@@ -110,6 +112,8 @@ class Failure:
 
     code: int | str | None
     message: str
+    hint: str = ""
+    """What the reader can do next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,7 @@ def to_json(message: Message) -> Json:
                 },
                 "error": None
                 if message.error is None
-                else {"code": message.error.code, "message": message.error.message},
+                else {"code": message.error.code, "message": message.error.message, "hint": message.error.hint},
             }
 
 
@@ -254,5 +258,5 @@ def _assistant(data: Json) -> AssistantMessage:
         reasoning_field=data["reasoning_field"],
         usage=Usage(data["usage"]),
         timing=Timing(**data["timing"]),
-        error=None if error is None else Failure(error["code"], error["message"]),
+        error=None if error is None else Failure(error["code"], error["message"], error["hint"]),
     )

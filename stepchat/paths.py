@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,18 +43,16 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
     if home := environ.get("STEPCHAT_HOME"):
         root = Path(home).expanduser()
         return Paths(root, root, root)
-    import platformdirs  # noqa: PLC0415 - not needed when STEPCHAT_HOME is set
+    import platformdirs
 
     dirs = platformdirs.PlatformDirs("stepchat", appauthor=False)
     return Paths(Path(dirs.user_data_dir), Path(dirs.user_config_dir), Path(dirs.user_state_dir))
 
 
 def private_directory(path: Path) -> Path:
-    """Make a directory that only its owner can enter (0700). Raises StoreError."""
+    """Make a directory that only its owner can enter (0700); one that exists is left as it is. Raises StoreError."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            path.chmod(0o700)
     except OSError as error:
         raise StoreError(
             f"Cannot use the directory {path}: {error.strerror or error}.",

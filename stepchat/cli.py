@@ -1,0 +1,259 @@
+"""The commands. Builds paths, config, store and server once and hands them down."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepchat import __version__
+from stepchat.config import Config, read_config
+from stepchat.draft import fold
+from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
+from stepchat.paths import find_paths
+from stepchat.workspace import Request, Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from stepchat.paths import Paths
+    from stepchat.sessions.store import Session, SessionStore
+    from stepchat.tui.startup import FirstFrame
+
+EPILOG = """\b
+Commands:
+  stepchat sessions list            what is kept
+  stepchat sessions export ID       one session as JSON, lossless
+  stepchat demo-server --port N     the demo server alone, for any client
+
+\b
+Exit codes of one-shot mode: 0 answered, 1 failed or cut, 2 wrong usage, 3 no key or key refused, 130 stopped.
+Environment: OPENROUTER_API_KEY, STEPCHAT_BASE_URL, STEPCHAT_MODEL, STEPCHAT_HOME.
+"""
+
+
+@dataclass(slots=True)
+class Start:
+    """How the program was started: the first frame that is on the screen already, if any."""
+
+    frame: FirstFrame | None
+
+
+def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
+    """Run one command line; returns the exit code."""
+    start = Start(frame)
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    try:
+        if command is not None:
+            return command.main([*arguments[1:]], f"stepchat {arguments[0]}", standalone_mode=False) or 0
+        return chat.main([*arguments], "stepchat", standalone_mode=False, obj=start) or 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        _restore(start)
+        error.show(sys.stderr)
+        return error.exit_code
+    except StepchatError as error:
+        _restore(start)
+        from stepchat.oneshot import Output, exit_code, report
+
+        report(error, Output(sys.stdout, sys.stderr))
+        return exit_code(error)
+    finally:
+        _restore(start)
+
+
+def _restore(start: Start) -> None:
+    if start.frame is not None:
+        start.frame.restore()
+        start.frame = None
+
+
+@click.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("question", nargs=-1)
+@click.option("--continue", "-c", "latest", is_flag=True, help="Go on with the newest session.")
+@click.option("--resume", is_flag=False, flag_value="", metavar="[ID or text]", help="Go on with this session.")
+@click.option("--model", "-m", help="The model to ask, e.g. stepfun/step-3.5-flash.")
+@click.option("--base-url", help="The server to ask, e.g. http://127.0.0.1:8080/v1.")
+@click.option("--system", help="The system prompt of a new session.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A request parameter; may be repeated.")
+@click.option("--demo", is_flag=True, help="Try everything without a key and without a network.")
+@click.option(
+    "--print", "-p", "one_shot", is_flag=True, help="One-shot: take the question from stdin or the arguments."
+)
+@click.option("--json", "as_json", is_flag=True, help="One-shot: a JSON object a line, as things happen.")
+@click.option("--no-reasoning", is_flag=True, help="One-shot: no reasoning on stderr. In the window: keep it folded.")
+@click.version_option(__version__, prog_name="stepchat")
+@click.pass_context
+def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> int:
+    """Talk with a reasoning model. Without a question a window opens; with one, the answer goes to stdout."""
+    from stepchat.parameters import parse_setting
+
+    request = Request(
+        model=options["model"],
+        base_url=options["base_url"],
+        system=options["system"],
+        demo=options["demo"],
+        resume=options["resume"],
+        latest=options["latest"],
+        settings=tuple(parse_setting(text) for text in settings),
+    )
+    piped = not sys.stdin.isatty()
+    if question or options["one_shot"] or options["as_json"] or piped:
+        return _one_shot(request, " ".join(question), options, piped=piped)
+    if not sys.stdout.isatty():
+        raise UsageError(
+            "The window needs a terminal, and stdout is not one.", 'Give a question instead: stepchat "question" > file'
+        )
+    return _window(context.obj, request, folded=options["no_reasoning"])
+
+
+def _one_shot(request: Request, words: str, options: dict[str, Any], *, piped: bool) -> int:
+    from stepchat.oneshot import Output, ask
+
+    text = words
+    if piped:
+        given = sys.stdin.buffer.read().decode("utf-8", "replace")
+        text = "\n\n".join(part for part in (words, given.strip("\n")) if part.strip())
+    output = Output(sys.stdout, sys.stderr, json=options["as_json"], reasoning=not options["no_reasoning"])
+    if not text.strip():
+        raise UsageError("There is no question.", 'Give one: stepchat "question", or pipe it in.')
+    if request.resume == "":
+        raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
+    return ask(_workspace(request), text, output)
+
+
+def _window(start: Start, request: Request, *, folded: bool) -> int:
+    import asyncio
+    import gc
+
+    # Nothing of what is imported now will ever be garbage: collecting while importing costs a tenth of the start.
+    gc.disable()
+    from stepchat.tui.app import open_window
+
+    workspace = asyncio.run(_workspace(request))
+    frame, start.frame = start.frame, None
+    return open_window(workspace, frame, folded=folded)
+
+
+def _open(paths: Paths) -> SessionStore:
+    from stepchat.sessions.store import SessionStore
+
+    return SessionStore.open(paths, fold=fold)
+
+
+async def _workspace(request: Request) -> Workspace:
+    paths = find_paths(os.environ)
+    config: Config = read_config(paths.config_file)
+    store = _open(paths)
+    try:
+        session = await _session(request, store)
+        return open_workspace(request, session, store, paths, config, os.environ)
+    except BaseException:
+        await store.close()
+        raise
+
+
+async def _session(request: Request, store: SessionStore) -> Session | None:
+    if request.resume:
+        return await store.find(request.resume)
+    if request.latest:
+        session = await store.latest()
+        if session is None:
+            raise SessionNotFoundError("There is no session to continue yet.", "Start one: stepchat")
+        return session
+    return None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def sessions() -> None:
+    """What is kept."""
+
+
+@sessions.command("list")
+@click.option("--json", "as_json", is_flag=True, help="An array, newest first.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+def list_sessions(*, as_json: bool, limit: int) -> int:
+    """The sessions, newest first."""
+    return _with_store(lambda store: _print_list(store, as_json=as_json, limit=limit))
+
+
+@sessions.command("export")
+@click.argument("session")
+@click.option("--json", "as_json", is_flag=True, help="The lossless form (the only one so far).")
+def export_session(session: str, *, as_json: bool) -> int:  # noqa: ARG001 - other formats will join it
+    """One session as JSON, lossless, on stdout. SESSION is an ID, its beginning, or words of its title or text."""
+    return _with_store(lambda store: _print_export(store, session))
+
+
+def _with_store(use: Callable[[SessionStore], Awaitable[None]]) -> int:
+    import asyncio
+
+    async def work() -> None:
+        store = _open(find_paths(os.environ))
+        try:
+            await use(store)
+        finally:
+            await store.close()
+
+    asyncio.run(work())
+    return 0
+
+
+async def _print_list(store: SessionStore, *, as_json: bool, limit: int) -> None:
+    from stepchat import exact_json
+    from stepchat.transcript.clean import clean
+
+    found = await store.sessions(limit=limit)
+    if as_json:
+        rows = [
+            {
+                "id": row.id, "title": row.title, "created": row.created, "updated": row.updated,
+                "messages": row.messages, "turns": row.turns, "model": row.model,
+                "cost": None if row.cost is None else float(row.cost),
+            }
+            for row in found
+        ]  # fmt: skip
+        print(exact_json.dumps(rows))
+        return
+    if not found:
+        print("No sessions yet. Start one: stepchat", file=sys.stderr)
+    for row in found:
+        when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
+        cost = "" if row.cost is None else f"  ${row.cost:f}"
+        turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
+        print(clean(f"{row.id}  {when}  {turns:>9}  {row.title}{cost}", keep_newlines=False))
+
+
+async def _print_export(store: SessionStore, wanted: str) -> None:
+    from stepchat.sessions.export import export_json
+
+    session = await store.find(wanted)
+    sys.stdout.write(export_json(session, await store.messages(session.id)))
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; any free one when 0.")
+@click.option("--speed", type=float, help="Tokens per second; 0 is as fast as possible.")
+def demo_server(*, port: int, speed: float | None) -> int:
+    """Run the demo server alone: OpenRouter-compatible, on this machine only. Any client can be pointed at it."""
+    from stepchat.demo.server import DemoServer
+
+    with DemoServer(port=port, speed=speed) as server:
+        print(f"{server.url}", flush=True)
+        print("Any key will do. Ctrl+C ends it. What it received: GET /demo/requests", file=sys.stderr)
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+COMMANDS: dict[str, click.Command] = {"sessions": sessions, "demo-server": demo_server}
+"""By their first word. A question that begins with one of them is asked with -p or after --."""

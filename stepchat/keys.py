@@ -1,0 +1,88 @@
+"""Finds the API key and keeps it out of everything: environment, then keyring, then a private file.
+
+The key lives in a `Key`, which neither prints nor formats it; `Key.redact` takes it out of words that came from a server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stepchat.errors import ConfigError, KeyMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepchat.paths import Paths
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Key:
+    """A secret. `source` says where it was found, in words for the user."""
+
+    _value: str
+    source: str
+
+    def __repr__(self) -> str:
+        return f"Key(from {self.source})"
+
+    def bearer(self) -> str:
+        """The Authorization header's value."""
+        return f"Bearer {self._value}"
+
+    def redact(self, text: str) -> str:
+        """The text without the key."""
+        return text.replace(self._value, "[key removed]") if self._value else text
+
+
+def find_key(name: str, variable: str | None, environ: Mapping[str, str], paths: Paths) -> Key | None:
+    """The key of the server profile `name`, or None. Raises ConfigError for a key that cannot be one."""
+    if variable and (value := environ.get(variable, "").strip()):
+        return _checked(value, f"the environment ({variable})")
+    if value := _from_keyring(name):
+        return _checked(value, "the system keyring")
+    path = paths.config / "keys" / name
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"Cannot read the key file {path}: {error}.", "Mend it, or set the environment variable."
+        ) from None
+    if not value:
+        return None
+    if path.stat().st_mode & 0o077:
+        raise ConfigError(f"The key file {path} can be read by other users.", f"Run: chmod 600 {path}")
+    return _checked(value, f"the file {path}")
+
+
+def _checked(value: str, source: str) -> Key:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigError(
+            f"The API key from {source} holds characters that no key has.",
+            "Copy it again; mind quotes and line breaks.",
+        )
+    return Key(value, source)
+
+
+def _from_keyring(name: str) -> str | None:
+    try:
+        import keyring  # pyright: ignore[reportMissingImports] - an extra, slow to import
+        from keyring.errors import KeyringError  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+    except ImportError:
+        return None
+    try:
+        value = keyring.get_password("stepchat", name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    except KeyringError:  # pyright: ignore[reportUnknownVariableType]
+        return None
+    return value.strip() if isinstance(value, str) and value.strip() else None
+
+
+def missing_key(title: str, variable: str, name: str, paths: Paths) -> KeyMissingError:
+    """The error that tells the ways to give a key."""
+    return KeyMissingError(
+        f"No API key for {title}.",
+        f"Give one in the environment (export {variable}=...), in the system keyring (keyring set stepchat {name}), "
+        f"or in the private file {paths.config / 'keys' / name} (chmod 600). To look around without a key: stepchat --demo",
+    )

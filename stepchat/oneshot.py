@@ -1,0 +1,281 @@
+"""One question from the shell: the answer on stdout as it comes, reasoning and notices on stderr, an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from stepchat import exact_json
+from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError
+from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.messages import AssistantMessage, StoredMessage, to_json
+from stepchat.transcript.clean import clean
+from stepchat.turn import run_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from stepchat.events import TurnEvent
+    from stepchat.messages import Json
+    from stepchat.workspace import Workspace
+
+ANSWERED, FAILED, USAGE, NO_KEY, STOPPED = 0, 1, 2, 3, 130
+
+
+class PipeClosedError(Exception):
+    """Whoever read our output has gone."""
+
+
+@dataclass(slots=True)
+class Output:
+    """Where the answer goes. A terminal gets cleaned text, a pipe gets exactly what the model wrote."""
+
+    out: TextIO
+    err: TextIO
+    json: bool = False
+    reasoning: bool = True
+    _ends_with_newline: bool = field(default=True)
+    _in_reasoning: bool = field(default=False)
+
+    def answer(self, text: str) -> None:
+        self._end_reasoning()
+        self._write(self.out, clean(text) if self.out.isatty() else text)
+        self._ends_with_newline = text.endswith("\n")
+
+    def think(self, text: str) -> None:
+        if not self.reasoning or self.json:
+            return
+        if self.err.isatty():
+            # Dim while it lasts; one style change for the whole of it would bleed into other output.
+            self._write(self.err, f"\x1b[2m{clean(text)}\x1b[22m")
+        else:
+            self._write(self.err, text)
+        self._in_reasoning = True
+
+    def _end_reasoning(self) -> None:
+        if self._in_reasoning:
+            self._in_reasoning = False
+            self._write(self.err, "\n\n" if self.err.isatty() else "\n")
+
+    def line(self, value: Json) -> None:
+        self._write(self.out, exact_json.dumps(value) + "\n")
+
+    def say(self, text: str) -> None:
+        """A notice, on stderr."""
+        self._end_reasoning()
+        self.end_line()
+        self._write(self.err, clean(f"stepchat: {text}", keep_newlines=False) + "\n")
+
+    def end_line(self) -> None:
+        if not self._ends_with_newline and not self.json:
+            self._write(self.out, "\n")
+            self._ends_with_newline = True
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except UnicodeEncodeError:
+            # Lone surrogates, or a terminal that is not UTF-8.
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except BrokenPipeError:
+            raise PipeClosedError from None
+
+
+def ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
+    """Ask one question; returns the exit code. Never raises StepchatError."""
+    try:
+        return asyncio.run(_ask(opening, text, output))
+    except StepchatError as error:
+        with suppress(PipeClosedError):
+            report(error, output)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return STOPPED
+    except PipeClosedError:
+        _silence(output)
+        return FAILED
+
+
+def report(error: StepchatError, output: Output) -> None:
+    """Tell of an error that came before any turn."""
+    if output.json:
+        output.line(_result(None, AssistantMessage(stop="error"), error))
+    else:
+        output.say(str(error))
+
+
+def exit_code(error: StepchatError) -> int:
+    """Which code an error ends the program with."""
+    match error:
+        case ApiKeyError():
+            return NO_KEY
+        case UsageError() | ConfigError():
+            return USAGE
+        case _:
+            return FAILED
+
+
+async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
+    workspace = await opening
+    try:
+        if workspace.key_error is not None:
+            raise workspace.key_error
+        session = workspace.session or await workspace.store.create(
+            model=workspace.model, server=workspace.server, system=workspace.system
+        )
+        path = await workspace.store.path(session.id)
+        if output.json:
+            output.line({"type": "session", "session": session.id})
+        question = workspace.question(session, path, text)
+        turn = asyncio.ensure_future(_show(workspace, question, output))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, turn.cancel)
+        return await turn
+    finally:
+        await workspace.close()
+
+
+async def _show(workspace: Workspace, question: Any, output: Output) -> int:
+    last: StoredMessage | None = None
+    failure: StepchatError | None = None
+    try:
+        async with aclosing(run_turn(workspace.store, workspace.client, question)) as events:
+            async for event in events:
+                _event(event, output)
+                if isinstance(event, MessageSaved):
+                    last = event.stored
+    except StepchatError as error:
+        failure = error
+    answer = last.message if last is not None and isinstance(last.message, AssistantMessage) else None
+    output.end_line()
+    if output.json:
+        output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure))
+    elif failure is not None:
+        output.say(str(failure))
+    elif answer is not None and answer.complete and not answer.text:
+        output.say(_without_words(answer))
+    if failure is not None:
+        return exit_code(failure)
+    return ANSWERED if answer is not None and answer.complete else STOPPED
+
+
+def _without_words(answer: AssistantMessage) -> str:
+    if answer.tool_calls:
+        return "The model asked for a tool instead of answering; one-shot mode has none to offer."
+    if answer.refusal:
+        return f"The model refused: {answer.refusal}"
+    if answer.stop == "length":
+        return "The length limit was used up before an answer began; raise max_tokens and ask again."
+    return "The model thought, but gave no answer; ask again."
+
+
+def _event(event: TurnEvent, output: Output) -> None:
+    if output.json:
+        output.line(_event_json(event))
+        return
+    match event:
+        case Delta():
+            if event.reasoning:
+                output.think(event.reasoning)
+            if event.text:
+                output.answer(event.text)
+        case Retrying():
+            output.say(f"{event.reason} Trying again in {event.delay:.0f} s ({event.attempt} of {event.limit}).")
+        case Silence() if event.seconds:
+            output.say(f"Nothing has arrived for {event.seconds:.0f} s; giving up at {event.limit:.0f} s.")
+        case Notice():
+            output.say(event.text)
+        case _:
+            pass
+
+
+def _event_json(event: TurnEvent) -> Json:
+    match event:
+        case Delta():
+            return _delta_json(event)
+        case MessageSaved():
+            return {"type": "message", "id": event.stored.id, "message": to_json(event.stored.message)}
+        case Retrying():
+            return {
+                "type": "retrying",
+                "attempt": event.attempt,
+                "of": event.limit,
+                "delay": event.delay,
+                "reason": event.reason,
+            }
+        case Silence():
+            return {"type": "silence", "seconds": event.seconds, "limit": event.limit}
+        case Notice():
+            return {"type": "notice", "text": event.text}
+        case _:
+            return {"type": type(event).__name__}
+
+
+def _delta_json(delta: Delta) -> Json:
+    line: Json = {"type": "delta"}
+    for name, value in (
+        ("id", delta.generation_id),
+        ("model", delta.model),
+        ("provider", delta.provider),
+        ("reasoning", delta.reasoning),
+        ("reasoning_details", None if delta.details is None else list(delta.details)),
+        ("content", delta.text),
+        ("refusal", delta.refusal),
+        ("finish_reason", delta.finish_reason),
+        ("native_finish_reason", delta.native_finish_reason),
+        ("usage", delta.usage),
+    ):
+        if value is not None and value != "":
+            line[name] = value
+    if delta.text_was_reasoning:
+        line["content_was_reasoning"] = True
+    if delta.tool_calls:
+        line["tool_calls"] = [
+            {"index": call.index, "id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
+            for call in delta.tool_calls
+        ]
+    return line
+
+
+def _result(session: str | None, answer: AssistantMessage, failure: StepchatError | None) -> Json:
+    details = answer.reasoning_details
+    error: Json | None = None
+    if failure is not None:
+        error = {"code": getattr(failure, "code", None), "message": failure.message}
+    return {
+        "type": "result",
+        "session": session,
+        "message": {
+            "role": "assistant",
+            "content": answer.text,
+            "reasoning": answer.reasoning,
+            "reasoning_details": None if details is None else list(details),
+            "tool_calls": [call.to_wire() for call in answer.tool_calls],
+            "finish_reason": answer.finish_reason,
+            "native_finish_reason": answer.native_finish_reason,
+            "usage": answer.usage.raw or None,
+            "model": answer.model or answer.model_asked,
+            "provider": answer.provider or None,
+            "error": error,
+            "complete": answer.complete and failure is None,
+        },
+    }
+
+
+def _silence(output: Output) -> None:
+    """After a broken pipe Python would complain once more while it flushes at exit."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, output.out.fileno())
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()

@@ -1,0 +1,270 @@
+"""Chunk JSON to Delta (WIRE.md 2.2-2.8, 3.5, 4.1-4.3). Every key is optional and may have any type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import TYPE_CHECKING, Any, cast
+
+from stepchat import exact_json
+from stepchat.errors import ServerError, StepchatError
+from stepchat.events import Delta, ToolCallFragment
+from stepchat.servers.failures import from_error
+from stepchat.servers.sse import SseEvent
+from stepchat.servers.think_tags import ThinkTagSplitter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stepchat.messages import Json
+
+_REASONING_FIELDS = ("reasoning", "reasoning_content")
+_FAILED_NATIVELY = ("network_error", "error", "malformed_function_call", "abort")
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the events of one read add up to."""
+
+    text: list[str] = field(default_factory=list[str])
+    reasoning: list[str] = field(default_factory=list[str])
+    refusal: list[str] = field(default_factory=list[str])
+    details: list[Json] | None = None
+    tool_calls: list[ToolCallFragment] = field(default_factory=list[ToolCallFragment])
+    text_was_reasoning: bool = False
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def delta(self) -> Delta | None:
+        delta = Delta(
+            text="".join(self.text),
+            reasoning="".join(self.reasoning),
+            refusal="".join(self.refusal),
+            details=None if self.details is None else tuple(self.details),
+            tool_calls=tuple(self.tool_calls),
+            text_was_reasoning=self.text_was_reasoning,
+            **self.facts,
+        )
+        return None if delta == _NOTHING else delta
+
+
+_NOTHING = Delta()
+
+
+class ChunkReader:
+    """Reads one stream. `failure` is set by an error inside it, `done` by [DONE]; `bad_chunks` counts what was skipped."""
+
+    def __init__(self, *, starts_in_thinking: bool = False) -> None:
+        self.done = False
+        self.failure: StepchatError | None = None
+        self.finish_reason: str | None = None
+        self.bad_chunks = 0
+        self._native: str | None = None
+        self.produced = False
+        self._shown = _ShownReasoning()
+        self._tags: ThinkTagSplitter | None = ThinkTagSplitter(starts_in_thinking=starts_in_thinking)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stream ended as the server meant it to."""
+        return self.done or self.finish_reason is not None
+
+    def read(self, events: Iterable[SseEvent]) -> Delta | None:
+        """What these events say. Stops at [DONE] and at an error."""
+        gathered = _Gathered()
+        for event in events:
+            if self.done or self.failure:
+                break
+            if event.data.strip() == "[DONE]":
+                self.done = True
+            elif event.data.strip():
+                chunk = self._parse(event)
+                if chunk is not None:
+                    self._chunk(chunk, gathered)
+        return gathered.delta()
+
+    def _parse(self, event: SseEvent) -> Json | None:
+        try:
+            value = exact_json.loads(event.data)
+        except ValueError:
+            if event.event == "error":
+                self.failure = from_error(event.data)
+            else:
+                self.bad_chunks += 1
+            return None
+        if event.event == "error":
+            body = cast("Json", value) if isinstance(value, dict) else {"message": str(value)}
+            self.failure = from_error(body.get("error") or body)
+            return None
+        return cast("Json", value) if isinstance(value, dict) else None
+
+    def _chunk(self, chunk: Json, out: _Gathered) -> None:
+        for name, key in (("generation_id", "id"), ("model", "model"), ("provider", "provider")):
+            if isinstance(value := chunk.get(key), str) and value:
+                out.facts[name] = value
+        if isinstance(usage := chunk.get("usage"), dict):
+            out.facts["usage"] = usage
+        choices = chunk.get("choices")
+        for choice in cast("list[Any]", choices) if isinstance(choices, list) else []:
+            if isinstance(choice, dict):
+                self._choice(cast("Json", choice), out)
+        # The error last: what came with it is still worth keeping.
+        if chunk.get("error") is not None:
+            self.failure = from_error(chunk["error"])
+        elif self.finish_reason == "error" and self.failure is None:
+            reason = self._native or "error"
+            self.failure = from_error({"message": f"the model ended with {reason}", "code": reason})
+
+    def _choice(self, choice: Json, out: _Gathered) -> None:
+        for key in ("delta", "message"):
+            if isinstance(part := choice.get(key), dict):
+                self._part(cast("Json", part), out)
+        if choice.get("error") is not None:
+            self.failure = from_error(choice["error"])
+        if isinstance(reason := choice.get("finish_reason"), str) and reason:
+            self.finish_reason = out.facts["finish_reason"] = reason
+        if isinstance(native := choice.get("native_finish_reason"), str) and native:
+            self._native = out.facts["native_finish_reason"] = native
+
+    def _part(self, part: Json, out: _Gathered) -> None:
+        self._reasoning(part, out)
+        if text := _text(part.get("content")):
+            self._content(text, out)
+        if isinstance(refusal := part.get("refusal"), str) and refusal:
+            out.refusal.append(refusal)
+            self.produced = True
+        calls = part.get("tool_calls")
+        for call in cast("list[Any]", calls) if isinstance(calls, list) else []:
+            if isinstance(call, dict):
+                out.tool_calls.append(_fragment(cast("Json", call)))
+                self.produced = True
+
+    def _reasoning(self, part: Json, out: _Gathered) -> None:
+        plain, plain_field = "", None
+        for name in _REASONING_FIELDS:
+            if isinstance(value := part.get(name), str) and value:
+                plain, plain_field = value, name
+                break
+        details = part.get("reasoning_details")
+        entries = cast("list[Any]", details) if isinstance(details, list) else None
+        if entries is not None:
+            out.details = out.details or []
+            out.details.extend(entry for entry in entries if isinstance(entry, dict))
+        shown = self._shown.add(plain, _details_text(entries or ()))
+        if shown:
+            out.reasoning.append(shown)
+        if plain or entries:
+            self.produced = True
+            self._switch_tags_off(out)
+        if plain_field:
+            out.facts.setdefault("reasoning_field", plain_field)
+
+    def _switch_tags_off(self, out: _Gathered) -> None:
+        if self._tags is not None:
+            held = self._tags.switch_off()
+            out.reasoning.append(held.reasoning)
+            out.text.append(held.text)
+            self._tags = None
+
+    def _content(self, text: str, out: _Gathered) -> None:
+        self.produced = True
+        if self._tags is None:
+            out.text.append(text)
+            return
+        split = self._tags.feed(text)
+        if split.text_was_reasoning:
+            out.text_was_reasoning = True
+            out.reasoning.extend(out.text)
+            out.text.clear()
+        out.reasoning.append(split.reasoning)
+        out.text.append(split.text)
+        if split.reasoning or split.text_was_reasoning:
+            out.facts.setdefault("reasoning_field", "think_tags")
+
+    def close(self) -> Delta | None:
+        """The end of the stream: what was held back, and a failure that looked like success (WIRE.md 2.5)."""
+        native = (self._native or "").lower()
+        if self.failure is None and not self.produced and native.startswith(_FAILED_NATIVELY):
+            self.failure = ServerError(
+                f"The model gave nothing and ended with {self._native}.",
+                "Ask again.",
+                code=self._native,
+                retryable=True,
+            )
+        if self._tags is None:
+            return None
+        held = self._tags.close()
+        delta = Delta(text=held.text, reasoning=held.reasoning, text_was_reasoning=held.text_was_reasoning)
+        return None if delta == _NOTHING else delta
+
+
+class _ShownReasoning:
+    """Decides what of a chunk's reasoning is new to the eye: the words usually come twice (WIRE.md 3.5)."""
+
+    def __init__(self) -> None:
+        self._visible = StringIO()
+        self._details_length = 0
+        self._details_match = True
+        """All details text so far is a prefix of what is visible."""
+
+    def add(self, plain: str, details: str) -> str:
+        if plain:
+            self._visible.seek(0, 2)
+            self._visible.write(plain)
+        known = False
+        if details and self._details_match:
+            self._visible.seek(self._details_length)
+            known = self._visible.read(len(details)) == details
+        if details and not plain and not known:
+            self._visible.seek(0, 2)
+            self._visible.write(details)
+            self._visible.seek(self._details_length)
+            self._details_match = self._details_match and self._visible.read(len(details)) == details
+            self._details_length += len(details)
+            return details
+        if details:
+            self._details_match = known
+            self._details_length += len(details)
+        return plain
+
+
+def _text(content: Any) -> str:
+    """A content string, or the text parts of a list (WIRE.md 2.3)."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = [cast("Json", part).get("text") for part in cast("list[Any]", content) if isinstance(part, dict)]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _details_text(entries: Iterable[Any]) -> str:
+    found: list[str] = []
+    for entry in entries:
+        if isinstance(entry, dict):
+            value = cast("Json", entry).get("text") or cast("Json", entry).get("summary")
+            if isinstance(value, str):
+                found.append(value)
+    return "".join(found)
+
+
+def _fragment(call: Json) -> ToolCallFragment:
+    raw = call.get("function")
+    function = cast("Json", raw) if isinstance(raw, dict) else {}
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict | list):
+        arguments = exact_json.dumps(arguments)
+    index, identity, name = call.get("index"), call.get("id"), function.get("name")
+    return ToolCallFragment(
+        index=index if isinstance(index, int) else None,
+        id=identity if isinstance(identity, str) else None,
+        name=name if isinstance(name, str) else None,
+        arguments=arguments if isinstance(arguments, str) else None,
+    )
+
+
+def read_body(body: Json, reader: ChunkReader) -> Delta | None:
+    """A 200 with one JSON object although a stream was asked for: an answer or an error (WIRE.md 6, end)."""
+    delta = reader.read([SseEvent(exact_json.dumps(body))])
+    if reader.failure is None and isinstance(body.get("choices"), list):
+        reader.done = True
+    return delta

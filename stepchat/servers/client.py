@@ -1,0 +1,243 @@
+"""HTTP to one server: send, wait, retry while nothing was shown, notice silence, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from contextlib import aclosing
+from dataclasses import dataclass
+from threading import Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from stepchat import __version__, exact_json
+from stepchat.errors import ServerError, SilenceError, StepchatError, UnreachableError
+from stepchat.events import Delta, Notice, Retrying, Silence
+from stepchat.servers.profiles import Profile, is_local
+from stepchat.servers.reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    import httpx
+
+    from stepchat.keys import Key
+    from stepchat.messages import Json
+
+ServerEvent: TypeAlias = Delta | Retrying | Silence | Notice
+
+CONNECT_TIMEOUT = 10.0
+RETRIES = 3
+LONGEST_WAIT = 60.0
+"""A server that asks for more patience than this gets its error shown instead."""
+
+APP_URL = "https://github.com/stepchat/stepchat"
+APP_TITLE = "stepchat"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What config.toml says about talking to servers. Times are in seconds."""
+
+    silence_hint: float = 20.0
+    silence_timeout: float = 300.0
+    send_referer: bool = True
+    send_title: bool = True
+    backoff: float = 0.5
+
+
+class Client:
+    """One server. Holds one connection at a time, which is kept alive between turns."""
+
+    def __init__(
+        self,
+        base_url: str,
+        profile: Profile,
+        key: Key | None,
+        options: Options | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.profile = profile
+        self._key = key
+        self._options = options or Options()
+        self._transport = transport
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
+        self._http: httpx.Client | None = None
+        self._lock = Lock()
+
+    def prepare(self) -> httpx.Client:
+        """Import httpx and build its client (TLS included): slow, so call it in a thread ahead of the first request."""
+        with self._lock:
+            if self._http is None:
+                import httpx
+
+                self._http = httpx.Client(
+                    transport=self._transport,
+                    timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0),
+                    # One connection, so that the one in use is always known and can be cancelled; kept for a slow reader.
+                    limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120.0),
+                )
+            return self._http
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._http is not None:
+                self._http.close()
+                self._http = None
+
+    def headers(self) -> dict[str, str]:
+        """What every request carries (WIRE.md 1.1)."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"stepchat/{__version__}",
+        }
+        if self._key is not None:
+            headers["Authorization"] = self._key.bearer()
+        if self.profile.attribution:
+            if self._options.send_referer:
+                headers["HTTP-Referer"] = APP_URL
+            if self._options.send_title:
+                headers["X-Title"] = headers["X-OpenRouter-Title"] = APP_TITLE
+        return headers
+
+    async def stream(self, body: Json) -> AsyncGenerator[ServerEvent]:
+        """Send a request and yield what comes. Raises StepchatError; closing the generator closes the connection."""
+        content = exact_json.dumps(body).encode()
+        for attempt in range(RETRIES + 1):
+            shown = False
+            try:
+                async with aclosing(self._attempt(content)) as events:
+                    async for event in events:
+                        shown = shown or (isinstance(event, Delta) and _is_visible(event))
+                        yield event
+            except StepchatError as error:
+                failure = self._explained(error)
+                wait = None if shown else self._wait(failure, attempt)
+                if wait is None:
+                    raise failure from error
+                yield Retrying(attempt + 1, RETRIES, wait, failure.message)
+                await asyncio.sleep(wait)
+            else:
+                return
+
+    def _wait(self, error: StepchatError, attempt: int) -> float | None:
+        """Seconds until the next try, or None when there shall be none."""
+        if not isinstance(error, ServerError) or not error.retryable or attempt >= RETRIES:
+            return None
+        if error.code == 500 and attempt >= 1:
+            return None
+        if error.retry_after is not None:
+            return error.retry_after if error.retry_after <= LONGEST_WAIT else None
+        return self._options.backoff * 2**attempt * self._rng.uniform(0.75, 1.25)
+
+    def _explained(self, error: StepchatError) -> StepchatError:
+        if self._key is not None:
+            error.message, error.hint = self._key.redact(error.message), self._key.redact(error.hint)
+        if isinstance(error, UnreachableError) and is_local(self.base_url) and self.profile.start_hint:
+            error.hint = self.profile.start_hint
+        if isinstance(error, ServerError) and error.retry_after is not None and error.retry_after > LONGEST_WAIT:
+            error.hint = f"The server asks to wait {error.retry_after:.0f} seconds."
+        return error
+
+    async def _attempt(self, content: bytes) -> AsyncGenerator[ServerEvent]:
+        http = self._http or await asyncio.to_thread(self.prepare)
+        inbox = _Inbox(asyncio.get_running_loop())
+        reading = Reading(
+            http,
+            f"{self.base_url}/chat/completions",
+            content,
+            self.headers(),
+            inbox.put,
+            starts_in_thinking=self.profile.starts_in_thinking,
+        )
+        watch = _SilenceWatch(reading, inbox, self._options)
+        Thread(target=reading.run, name="stepchat-answer", daemon=True).start()
+        try:
+            while True:
+                for item in await inbox.take():
+                    if item is None:
+                        return
+                    if isinstance(item, StepchatError):
+                        raise item
+                    yield item
+        finally:
+            watch.stop()
+            reading.cancel()
+
+
+class _Inbox:
+    """From the reading thread to the loop: one wake-up for all that has gathered."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: deque[Any] = deque()
+        self._filled = asyncio.Event()
+        self._woken = False
+
+    def put(self, item: Delta | StepchatError | Silence | Notice | None) -> None:
+        self._items.append(item)
+        if not self._woken:
+            self._woken = True
+            try:
+                self._loop.call_soon_threadsafe(self._filled.set)
+            except RuntimeError:
+                # The loop is closed: the program has ended.
+                return
+
+    async def take(self) -> list[Any]:
+        await self._filled.wait()
+        self._filled.clear()
+        # Lowered first: an item that comes now wakes us once more, for nothing at worst.
+        self._woken = False
+        taken = list[Any]()
+        while self._items:
+            taken.append(self._items.popleft())
+        return taken
+
+
+class _SilenceWatch:
+    """One timer that looks after the silence: it costs nothing per token."""
+
+    def __init__(self, reading: Reading, inbox: _Inbox, options: Options) -> None:
+        self._reading = reading
+        self._inbox = inbox
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._hinted = False
+        self._timer = self._loop.call_later(options.silence_hint, self._look)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        silent = monotonic() - self._reading.alive_at
+        hint, limit = self._options.silence_hint, self._options.silence_timeout
+        if silent >= limit:
+            self._inbox.put(
+                SilenceError(
+                    f"Nothing arrived for {limit:.0f} seconds, so stepchat gave up.",
+                    "What arrived is kept; ask again. silence_timeout in config.toml sets the limit.",
+                )
+            )
+            return
+        if silent >= hint:
+            self._hinted = True
+            self._inbox.put(Silence(silent, limit))
+            delay = min(1.0, limit - silent)
+        else:
+            if self._hinted:
+                self._hinted = False
+                self._inbox.put(Silence(0.0, limit))
+            delay = hint - silent
+        self._timer = self._loop.call_later(max(delay, 0.01), self._look)
+
+
+def _is_visible(delta: Delta) -> bool:
+    return bool(delta.text or delta.reasoning or delta.details or delta.tool_calls or delta.refusal)
