@@ -1,0 +1,45 @@
+"""The table of commands: slash command, palette entry, key and help from one row each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.tui.commands import program, reading, session
+from stepchat.tui.completion import Completion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.commands.row import Chat, Command
+
+COMMANDS: tuple[Command, ...] = (*session.COMMANDS, *reading.COMMANDS, *program.COMMANDS)
+"""In the order of the help screen."""
+
+
+def find(line: str) -> tuple[Command, str] | None:
+    """The command of a line like `/model stepfun/step-3.5-flash`, and its argument."""
+    name, _, argument = line.removeprefix("/").partition(" ")
+    for command in COMMANDS:
+        if command.name == name:
+            return command, argument.strip()
+    return None
+
+
+def complete(line: str, chat: Chat) -> Sequence[Completion]:
+    """What could follow: commands, or the arguments of the one that is there."""
+    name, space, argument = line.removeprefix("/").partition(" ")
+    if not space:
+        starting = [command for command in COMMANDS if command.name.startswith(name)]
+        within = [command for command in COMMANDS if name in command.name and command not in starting]
+        return [
+            Completion(f"/{command.name}{' ' if command.argument else ''}", command.help) for command in starting + within
+        ]
+    for command in COMMANDS:
+        if command.name == name and command.options is not None:
+            wanted = argument.lower()
+            return [
+                Completion(f"/{name} {value}", words)
+                for value, words in command.options(chat)
+                if wanted in value.lower()
+            ]
+    return []

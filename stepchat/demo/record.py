@@ -1,0 +1,153 @@
+"""What the demo server remembers: the requests it received, the generations, what it may compare with later."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from stepchat.demo.answer import Answer
+    from stepchat.messages import Json
+
+KEPT = 1000
+"""Requests and generations remembered; older ones are forgotten."""
+
+_SECRET = {"authorization": "Bearer ***", "proxy-authorization": "***", "cookie": "***", "x-api-key": "***"}
+
+
+@dataclass(slots=True)
+class RecordedRequest:
+    """One request as it was received, and what became of it. `time` is Unix time."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+    time: float
+    status: int | None = None
+    generation_id: str | None = None
+    disconnected: bool = False
+    """The client went away before the answer was complete."""
+    finished: bool = False
+    """Everything the script wanted to send was sent."""
+
+    def to_json(self) -> Json:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class RecordedGeneration:
+    """An answer for GET /generation. `over` is monotonic time, None while it runs."""
+
+    id: str
+    answer: Answer
+    request: RecordedRequest
+    streamed: bool
+    session: str | None
+    over: float | None = None
+    cancelled: bool = False
+    asked: int = 0
+
+
+@dataclass(slots=True)
+class _Held:
+    requests: deque[RecordedRequest] = field(default_factory=lambda: deque[RecordedRequest](maxlen=KEPT))
+    generations: dict[str, RecordedGeneration] = field(default_factory=dict[str, RecordedGeneration])
+    failures: dict[str, int] = field(default_factory=dict[str, int])
+    sent: set[str] = field(default_factory=set[str])
+    prompts: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Record:
+    """Shared by the connection threads; every change wakes those who wait for one."""
+
+    def __init__(self) -> None:
+        self._held = _Held()
+        self._changed = threading.Condition()
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Oldest first."""
+        with self._changed:
+            return list(self._held.requests)
+
+    def clear(self) -> None:
+        """Forget the requests, not what later answers refer to."""
+        with self._changed:
+            self._held.requests.clear()
+
+    def received(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: Any) -> RecordedRequest:
+        """Note a request; secrets in its headers are not kept."""
+        kept = {name.lower(): _SECRET.get(name.lower(), value) for name, value in headers}
+        request = RecordedRequest(method, path, kept, body, time.time())
+        with self._changed:
+            self._held.requests.append(request)
+            self._changed.notify_all()
+        return request
+
+    def note(self, request: RecordedRequest, **changes: Any) -> None:
+        """Set fields of a request."""
+        with self._changed:
+            for name, value in changes.items():
+                setattr(request, name, value)
+            self._changed.notify_all()
+
+    def wait_until(self, condition: Callable[[list[RecordedRequest]], bool], seconds: float) -> bool:
+        """Block until the condition holds for the requests; False when it did not within `seconds`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(list(self._held.requests)), seconds)
+
+    def began(self, generation: RecordedGeneration) -> None:
+        with self._changed:
+            generations = self._held.generations
+            generations[generation.id] = generation
+            if len(generations) > KEPT:
+                del generations[next(iter(generations))]
+
+    def ended(self, generation: RecordedGeneration, *, cancelled: bool, fingerprint: str | None) -> None:
+        """The answer is over; `fingerprint` is that of its reasoning_details when all of it was sent."""
+        with self._changed:
+            generation.over = time.monotonic()
+            generation.cancelled = cancelled
+            if fingerprint is not None:
+                self._held.sent.add(fingerprint)
+            if generation.session:
+                self._held.prompts[generation.session] = generation.answer.prompt_tokens
+            self._changed.notify_all()
+
+    def look_up(self, generation_id: str, patience: float) -> RecordedGeneration | None:
+        """A generation that is over. The first look-up within `patience` seconds of the end finds nothing yet."""
+        with self._changed:
+            found = self._held.generations.get(generation_id)
+            if found is None or found.over is None:
+                return None
+            found.asked += 1
+            return None if found.asked == 1 and time.monotonic() - found.over < patience else found
+
+    def spent(self) -> float:
+        """USD of all generations."""
+        with self._changed:
+            return float(sum(sum(g.answer.costs()) for g in self._held.generations.values()))
+
+    def was_sent(self, fingerprint: str) -> bool:
+        return fingerprint in self._held.sent
+
+    def cached_prompt(self, session: str | None) -> int:
+        """Tokens of the previous prompt in this session, which the provider still holds."""
+        return self._held.prompts.get(session, 0) if session else 0
+
+    def failures(self, key: str) -> int:
+        return self._held.failures.get(key, 0)
+
+    def count_failure(self, key: str, *, failed: bool) -> None:
+        """One more failure of the same request; a success starts the count again."""
+        with self._changed:
+            if failed:
+                self._held.failures[key] = self._held.failures.get(key, 0) + 1
+            else:
+                self._held.failures.pop(key, None)

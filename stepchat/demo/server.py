@@ -1,0 +1,140 @@
+"""An OpenRouter-compatible server on loopback: real HTTP, scripted answers. A thread per connection."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+import h11
+
+from stepchat.demo.chat import error_body
+from stepchat.demo.connection import ClientLeftError, Connection, TooLargeError
+from stepchat.demo.endpoints import PREFIX, Desk, answer, send_json
+from stepchat.demo.record import Record
+from stepchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from stepchat.demo.record import RecordedRequest
+
+HOST = "127.0.0.1"
+_PATIENCE = 2.0
+"""Seconds that `close` waits for the threads, which end at once unless the machine is very busy."""
+
+
+class DemoServer:
+    """Listens from the start of its life until `close`.
+
+    `speed` is in tokens per second: None like a real model, 0 as fast as possible. With a `key`, requests must bring
+    exactly this one; without, any that is not empty. Raises UsageError when the port cannot be used.
+    """
+
+    def __init__(self, *, port: int = 0, speed: float | None = None, key: str | None = None) -> None:
+        self._listener = _listen(port)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}{PREFIX}"
+        self._record = Record()
+        self._desk = Desk(self.url, self._record, speed, key)
+        self._lock = threading.Lock()
+        self._clients: dict[threading.Thread, socket.socket] = {}
+        self._closed = threading.Event()
+        self._acceptor = threading.Thread(target=self._accept, name="demo-server", daemon=True)
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """What it received, oldest first."""
+        return self._record.requests
+
+    def wait_until(self, condition: Callable[[list[RecordedRequest]], bool], seconds: float = 5.0) -> bool:
+        """Block until the condition holds for the requests; False when it did not within `seconds`."""
+        return self._record.wait_until(condition, seconds)
+
+    def start(self) -> Self:
+        """Begin to answer."""
+        self._acceptor.start()
+        return self
+
+    def close(self) -> None:
+        """Stop listening, end every connection. Safe to call twice."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            clients = dict(self._clients)
+        for sock in clients.values():
+            # Wakes its thread, which closes the socket.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        if self._acceptor.is_alive():
+            # A blocked accept() does not notice that its socket was closed; a connection wakes it everywhere.
+            with suppress(OSError):
+                socket.create_connection((HOST, self.port), timeout=_PATIENCE).close()
+            self._acceptor.join(_PATIENCE)
+        self._listener.close()
+        for thread in clients:
+            thread.join(_PATIENCE)
+
+    def wait(self) -> None:
+        """Block until the server is closed."""
+        self._closed.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(sock,), name="demo-client", daemon=True)
+            with self._lock:
+                if self._closed.is_set():
+                    sock.close()
+                    return
+                self._clients[thread] = sock
+                # Started under the lock, so that `close` never meets a thread it cannot join.
+                thread.start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(sock)
+        try:
+            with suppress(ClientLeftError, h11.LocalProtocolError):
+                self._talk(connection)
+        finally:
+            with self._lock:
+                self._clients.pop(threading.current_thread(), None)
+            connection.close()
+
+    def _talk(self, connection: Connection) -> None:
+        """Answer one request after another until either side has had enough."""
+        try:
+            while request := connection.read_request():
+                if not answer(connection, self._desk, request):
+                    return
+        except TooLargeError:
+            send_json(connection, 413, error_body(413, "The request body is too large."))
+        except h11.RemoteProtocolError as error:
+            if not connection.started:
+                send_json(connection, error.error_status_hint, error_body(error.error_status_hint, f"{error}."))
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port), reuse_port=False)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not between 0 and 65535"
+        raise UsageError(
+            f"The demo server cannot use port {port} of {HOST}: {reason or error}.",
+            "Choose another port, or 0 for any that is free.",
+        ) from error

@@ -1,0 +1,79 @@
+"""The versions of the database. Each step leads from one version to the next and is never changed once released."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from stepchat.errors import StoreError
+from stepchat.sessions.database import transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Step: TypeAlias = "Callable[[sqlite3.Connection], None]"
+
+APPLICATION_ID: Final = 0x73746570
+"""Marks the file as ours in its header ("step")."""
+
+
+def run_script(connection: sqlite3.Connection, script: str) -> None:
+    """Run the statements inside the open transaction, which `executescript` would commit."""
+    for statement in _statements(script):
+        connection.execute(statement)
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _first_tables(connection: sqlite3.Connection) -> None:
+    run_script(connection, Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+
+
+STEPS: Final[tuple[Step, ...]] = (_first_tables,)
+"""Step n leads to version n + 1."""
+
+
+def version_of(connection: sqlite3.Connection, path: Path, *, newest: int = len(STEPS)) -> int:
+    """The version of the database, 0 for an empty one. Raises StoreError when it is not ours or newer than `newest`."""
+    version = _pragma(connection, "user_version")
+    owner = _pragma(connection, "application_id")
+    if owner != APPLICATION_ID:
+        if owner or version or connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+            raise StoreError(
+                f"{path} is a database of another program.",
+                "It was left as it is. Move it away, or set STEPCHAT_HOME to another directory.",
+            )
+        return 0
+    if version > newest:
+        raise StoreError(
+            f"{path} was written by a newer stepchat (database version {version}; this one knows {newest}).",
+            "It was left as it is. Update stepchat to open it.",
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = STEPS) -> None:
+    """Bring the database to the newest version, all in one transaction. Raises StoreError, and sqlite3.Error."""
+    if version_of(connection, path, newest=len(steps)) == len(steps):
+        return
+
+    def climb(connection: sqlite3.Connection) -> None:
+        # Asked again inside the transaction: another process may have done it meanwhile.
+        for step in steps[version_of(connection, path, newest=len(steps)) :]:
+            step(connection)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+    transaction(connection, climb)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,189 @@
+"""Every question asked of the sessions. Each function reads one state of the database and raises StoreError."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from stepchat import exact_json
+from stepchat.errors import StoreError
+from stepchat.sessions import records
+from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionSummary, no_session
+
+if TYPE_CHECKING:
+    import sqlite3
+    from typing import Any
+
+    from stepchat.messages import StoredMessage
+
+_SESSION: Final = (
+    "SELECT id, title, created, updated, leaf, model, server, system, title_edited, pinned, archived FROM session"
+)
+_SUMMARY: Final = "SELECT id, title, created, updated, messages, turns, cost, model FROM session WHERE messages > 0"
+_NEWEST_FIRST: Final = "ORDER BY updated DESC, number DESC"
+_ID_PREFIX: Final = re.compile(r"[0-9a-z]{4,}")
+_CANDIDATES: Final = 8
+_LIKE_LIMIT: Final = 1000
+
+
+def session(connection: sqlite3.Connection, session_id: str) -> Session:
+    """The session with exactly this id."""
+    row = connection.execute(f"{_SESSION} WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise no_session(session_id)
+    return _session(row)
+
+
+def latest(connection: sqlite3.Connection) -> Session | None:
+    """The session that changed last; one without messages does not count."""
+    row = connection.execute(f"{_SESSION} WHERE messages > 0 {_NEWEST_FIRST} LIMIT 1").fetchone()
+    return None if row is None else _session(row)
+
+
+def sessions(connection: sqlite3.Connection, limit: int, offset: int) -> list[SessionSummary]:
+    """Newest first; those without messages are left out."""
+    rows = connection.execute(f"{_SUMMARY} {_NEWEST_FIRST} LIMIT ? OFFSET ?", (limit, offset))
+    return [
+        SessionSummary(*start, cost=None if cost is None else Decimal(cost), model=model)
+        for *start, cost, model in rows
+    ]
+
+
+def find(connection: sqlite3.Connection, wanted: str) -> Session:
+    """By the beginning of its id (four characters at least), else the newest with the text in its title or messages."""
+    text = wanted.strip()
+    if not text:
+        raise no_session(wanted)
+    if found := _by_prefix(connection, text.lower()):
+        return found
+    needle = text.casefold()
+    titled = _newest_titled(connection, needle)
+    if found := _newest_saying(connection, text, needle, after=titled.updated if titled else float("-inf")):
+        return found
+    if titled is None:
+        raise no_session(wanted)
+    return titled
+
+
+def _by_prefix(connection: sqlite3.Connection, prefix: str) -> Session | None:
+    if not _ID_PREFIX.fullmatch(prefix):
+        return None
+    # "~" sorts after every character of an id.
+    rows = connection.execute(
+        f"{_SESSION} WHERE id >= ? AND id < ? {_NEWEST_FIRST} LIMIT ?", (prefix, prefix + "~", _CANDIDATES + 1)
+    ).fetchall()
+    if len(rows) > 1:
+        names = ", ".join(f"{row[0]} ({row[1] or 'untitled'})" for row in rows[:_CANDIDATES])
+        more = " and more" if len(rows) > _CANDIDATES else ""
+        raise StoreError(f"{prefix!r} is the beginning of several ids: {names}{more}.", "Give one more character.")
+    return _session(rows[0]) if rows else None
+
+
+def _newest_titled(connection: sqlite3.Connection, needle: str) -> Session | None:
+    for session_id, title in connection.execute("SELECT id, title FROM session ORDER BY updated DESC, number DESC"):
+        if needle in title.casefold():
+            return session(connection, session_id)
+    return None
+
+
+def _newest_saying(connection: sqlite3.Connection, text: str, needle: str, after: float) -> Session | None:
+    # LIKE on the JSON is quick and finds too much (keys, reasoning, names of models), so each hit is read.
+    rows = connection.execute(
+        "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
+        " WHERE session.updated > ? AND message.owner IS NULL"
+        r" AND (message.data LIKE ? ESCAPE '!' OR message.data LIKE ? ESCAPE '!')"
+        " ORDER BY session.updated DESC, session.number DESC",
+        (after, _like(text, ascii_only=False), _like(text, ascii_only=True)),
+    )
+    for session_id, message_id, data in rows:
+        message = records.message_from_text(message_id, data)
+        if needle in message.text.casefold():
+            return session(connection, session_id)
+    return None
+
+
+def _like(text: str, *, ascii_only: bool) -> str:
+    """A pattern for the JSON of a text that holds `text`, in either of the two forms that exact_json.stored writes."""
+    pattern = ""
+    for char in text[:_LIKE_LIMIT]:
+        if char in "%_!":
+            pattern += "!" + char
+        elif not char.isascii() and (char.lower() != char or char.upper() != char or not char.isprintable()):
+            # LIKE knows the case of ASCII letters only.
+            pattern += "%"
+        else:
+            pattern += exact_json.dumps(char, ascii_only=ascii_only)[1:-1]
+    return f"%{pattern}%"
+
+
+def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> list[StoredMessage]:
+    """From the root to `leaf`, or to the leaf of the session."""
+    end = leaf if leaf is not None else session(connection, session_id).leaf
+    if end is None:
+        return []
+    # A parent's number is smaller than its child's; saying so keeps a damaged file from leading in a circle.
+    rows = connection.execute(
+        "WITH RECURSIVE line (number, parent) AS ("
+        "  SELECT number, parent FROM message WHERE id = ? AND session = ? AND owner IS NULL"
+        "  UNION ALL"
+        "  SELECT above.number, above.parent FROM line JOIN message AS above ON above.id = line.parent"
+        "  WHERE above.number < line.number)"
+        " SELECT message.id, session, message.parent, folded, data"
+        " FROM line JOIN message ON message.number = line.number ORDER BY message.number",
+        (end, session_id),
+    )
+    found = [records.stored_message(row) for row in rows]
+    if not found:
+        raise StoreError(f"There is no finished message {end} in the session {session_id}.")
+    return found
+
+
+def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMessage]:
+    """The whole tree in the order of creation, without answers that are still being written."""
+    session(connection, session_id)
+    rows = connection.execute(
+        "SELECT id, session, parent, folded, data FROM message WHERE session = ? AND owner IS NULL ORDER BY number",
+        (session_id,),
+    )
+    return [records.stored_message(row) for row in rows]
+
+
+def draft(connection: sqlite3.Connection, session_id: str | None) -> str:
+    """The text that was left in the prompt, or ""."""
+    if session_id is None:
+        return setting(connection, NEW_SESSION_DRAFT) or ""
+    row = connection.execute("SELECT draft FROM session WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise no_session(session_id)
+    return _text(row[0], f"The draft of the session {session_id}")
+
+
+def setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """A remembered choice, or None."""
+    row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+    return None if row is None else _text(row[0], f"The setting {name!r}")
+
+
+def _session(row: tuple[Any, ...]) -> Session:
+    session_id, title, created, updated, leaf, model, server, system, edited, pinned, archived = row
+    return Session(
+        id=session_id,
+        title=title,
+        created=created,
+        updated=updated,
+        leaf=leaf,
+        model=model,
+        server=server,
+        system=None if system is None else _text(system, f"The system prompt of the session {session_id}"),
+        title_edited=bool(edited),
+        pinned=bool(pinned),
+        archived=bool(archived),
+    )
+
+
+def _text(stored: str, name: str) -> str:
+    try:
+        return records.text_from_stored(stored)
+    except ValueError as error:
+        raise StoreError(f"{name} cannot be read: {error}.", "It was left as it is.") from error

@@ -1,0 +1,148 @@
+"""The values the store hands out, and their form in the database."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from stepchat import exact_json, messages
+from stepchat.errors import SessionNotFoundError, StoreError
+from stepchat.events import Delta, ToolCallFragment
+from stepchat.messages import Json, Message, StoredMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Digits and letters that are not mistaken for each other."""
+
+SESSION_ID_LENGTH: Final = 12
+MESSAGE_ID_LENGTH: Final = 16
+
+NEW_SESSION_DRAFT: Final = "draft of a new session"
+"""Where the prompt's text is kept, among the settings, while there is no session yet."""
+
+
+def new_id(length: int) -> str:
+    """A random id: letter, digit, then either. So no word is the beginning of an id, and four characters tell many."""
+    letter, digit, *rest = os.urandom(length)
+    return _ALPHABET[10 + letter % 22] + _ALPHABET[digit % 10] + "".join(_ALPHABET[byte & 31] for byte in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation. `leaf` is the message shown last, None while it is empty; times are Unix times."""
+
+    id: str
+    title: str
+    created: float
+    updated: float
+    leaf: str | None
+    model: str
+    server: str
+    system: str | None
+    title_edited: bool = False
+    pinned: bool = False
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A row of a list. Counts and cost are of the whole tree; `turns` are the user's messages, `cost` is in USD."""
+
+    id: str
+    title: str
+    created: float
+    updated: float
+    messages: int
+    turns: int
+    cost: Decimal | None
+    model: str
+
+
+def no_session(wanted: str) -> SessionNotFoundError:
+    """The error for a session that is not there."""
+    return SessionNotFoundError(f"There is no session {wanted!r}.", "`stepchat sessions list` shows all of them.")
+
+
+def text_to_stored(text: str) -> str:
+    """A JSON string: SQLite refuses lone surrogates, JSON can escape them."""
+    return exact_json.stored(text)
+
+
+def text_from_stored(stored: str) -> str:
+    """Read `text_to_stored`. Raises ValueError."""
+    return str(exact_json.loads(stored))
+
+
+def encodable(text: str) -> str:
+    """The text with "?" for what UTF-8 cannot carry."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def message_to_text(message: Message) -> str:
+    """The form in the column message.data."""
+    return exact_json.stored(messages.to_json(message))
+
+
+def message_from_text(message_id: str, text: str) -> Message:
+    """Read `message_to_text`. Raises StoreError."""
+    try:
+        return messages.from_json(exact_json.loads(text))
+    except ValueError as error:
+        raise StoreError(
+            f"The stored message {message_id} cannot be read: {error}.",
+            "It was left as it is; other sessions still open.",
+        ) from error
+
+
+def stored_message(row: tuple[str, str, str | None, int | None, str]) -> StoredMessage:
+    """From the columns id, session, parent, folded, data. Raises StoreError."""
+    message_id, session, parent, folded, data = row
+    message = message_from_text(message_id, data)
+    return StoredMessage(message_id, session, parent, message, None if folded is None else bool(folded))
+
+
+def deltas_to_text(deltas: Sequence[Delta]) -> str:
+    """A JSON list of objects with the fields that are not empty."""
+    return exact_json.stored([_delta_to_json(delta) for delta in deltas])
+
+
+def deltas_from_text(text: str) -> list[Delta]:
+    """Read `deltas_to_text`. Raises ValueError."""
+    try:
+        return [_delta_from_json(data) for data in exact_json.loads(text)]
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not a stored part: {error}") from error
+
+
+_EMPTY: Final = Delta()
+_DELTA_FIELDS: Final = tuple(field.name for field in fields(Delta))
+_FRAGMENT_FIELDS: Final = tuple(field.name for field in fields(ToolCallFragment))
+
+
+def _delta_to_json(delta: Delta) -> Json:
+    data: Json = {}
+    for name in _DELTA_FIELDS:
+        value: Any = getattr(delta, name)
+        # An empty list of details is not None: it came, and was empty.
+        if value != getattr(_EMPTY, name):
+            data[name] = value
+    if delta.tool_calls:
+        data["tool_calls"] = [_fragment_to_json(fragment) for fragment in delta.tool_calls]
+    return data
+
+
+def _fragment_to_json(fragment: ToolCallFragment) -> Json:
+    return {name: value for name in _FRAGMENT_FIELDS if (value := getattr(fragment, name)) is not None}
+
+
+def _delta_from_json(data: Json) -> Delta:
+    values = dict(data)
+    if "details" in values:
+        values["details"] = tuple(values["details"])
+    if "tool_calls" in values:
+        values["tool_calls"] = tuple(ToolCallFragment(**fragment) for fragment in values["tool_calls"])
+    return Delta(**values)

@@ -1,0 +1,200 @@
+"""The session store: every conversation, kept while it happens. The only writer of the database.
+
+Writes go through one thread and are committed when they return; cancelling the task that waits for one does not undo it.
+Every method raises StoreError, with what to do next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from stepchat.paths import Paths, private_directory
+from stepchat.sessions import database, migrations, reading, writing
+from stepchat.sessions.records import Session, SessionSummary
+from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
+from stepchat.sessions.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from stepchat.events import Delta
+    from stepchat.messages import AssistantMessage, Message, StoredMessage
+
+T = TypeVar("T")
+
+__all__ = ["Session", "SessionStore", "SessionSummary"]
+
+
+class SessionStore:
+    """Sessions as trees of messages. Open one with `SessionStore.open`, and close it."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        owner: Ownership,
+        recovered: Recovered,
+        clock: Callable[[], float],
+    ) -> None:
+        self.file = path
+        self.recovered: tuple[str, ...] = recovered.folded
+        """Ids of answers that a killed process had left and that are messages now."""
+        self.unreadable: tuple[str, ...] = recovered.unreadable
+        """Ids of answers that a killed process had left and that could not be read; they were left as they are."""
+        self._owner = owner
+        self._clock = clock
+        self._writer = Worker("stepchat-writer", path, lambda: connection)
+        self._reader = Worker("stepchat-reader", path, lambda: database.connect_for_reading(path))
+
+    @classmethod
+    def open(
+        cls, paths: Paths, *, fold: Fold, clock: Callable[[], float] = time.time, max_pages: int | None = None
+    ) -> SessionStore:
+        """Make or open the database, and recover what a killed process left.
+
+        `fold` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
+        """
+        running = private_directory(paths.data) / "running"
+        path = paths.database
+        database.create_private(path)
+        try:
+            connection = database.connect(path, max_pages=max_pages)
+            try:
+                migrations.version_of(connection, path)
+                database.use_wal(connection)
+                migrations.migrate(connection, path)
+                recovered = recover(connection, running, fold)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise database.explain(error, path) from error
+        return cls(connection, path, Ownership(running), recovered, clock)
+
+    # Sessions
+
+    async def create(self, *, model: str, server: str, system: str | None) -> Session:
+        """A session without messages; lists leave it out until it has one."""
+        now = self._clock()
+        return await self._write(
+            lambda connection: writing.create(connection, model=model, server=server, system=system, now=now)
+        )
+
+    async def session(self, session_id: str) -> Session:
+        """Raises SessionNotFoundError."""
+        return await self._read(lambda connection: reading.session(connection, session_id))
+
+    async def latest(self) -> Session | None:
+        """The session that changed last; one without messages does not count."""
+        return await self._read(reading.latest)
+
+    async def sessions(self, limit: int = 50, offset: int = 0) -> list[SessionSummary]:
+        """Newest first; those without messages are left out."""
+        return await self._read(lambda connection: reading.sessions(connection, limit, offset))
+
+    async def find(self, text: str) -> Session:
+        """By the beginning of its id, else the newest whose title, questions or answers contain the text.
+
+        Raises SessionNotFoundError, and StoreError when several ids begin so.
+        """
+        return await self._read(lambda connection: reading.find(connection, text))
+
+    async def set_title(self, session_id: str, title: str) -> str:
+        """The title as it was kept (cleaned). An empty one gives back the automatic title."""
+        return await self._write(lambda connection: writing.set_title(connection, session_id, title))
+
+    async def set_model(self, session_id: str, model: str, server: str) -> None:
+        """What the session uses from now on."""
+        await self._write(lambda connection: writing.set_model(connection, session_id, model, server))
+
+    async def set_leaf(self, session_id: str, leaf: str | None) -> None:
+        """The message that ends the conversation shown."""
+        await self._write(lambda connection: writing.set_leaf(connection, session_id, leaf))
+
+    # Messages
+
+    async def append(self, session_id: str, parent: str | None, message: Message) -> StoredMessage:
+        """Keep a finished message below `parent`; it becomes the leaf."""
+        now = self._clock()
+        return await self._write(lambda connection: writing.append(connection, session_id, parent, message, now))
+
+    async def begin_answer(self, session_id: str, parent: str | None, blank: AssistantMessage) -> str:
+        """The id of an answer that will stream. `blank` holds what is known before: model asked, server, start."""
+        now = self._clock()
+
+        def begin(connection: sqlite3.Connection) -> str:
+            owner = self._owner.token()
+            return database.transaction(
+                connection,
+                lambda connection: writing.begin_answer(connection, session_id, parent, blank, owner, now),
+            )
+
+        return await self._writer.run(begin)
+
+    async def add_part(self, message_id: str, deltas: Sequence[Delta]) -> None:
+        """Keep what arrived. Costs the same however long the answer is."""
+        if not deltas:
+            return
+        kept = tuple(deltas)
+        await self._write(lambda connection: writing.add_part(connection, message_id, kept, self._owner.token()))
+
+    async def finish_answer(self, message_id: str, message: AssistantMessage) -> StoredMessage:
+        """The finished message replaces its parts and becomes the leaf."""
+        now = self._clock()
+        return await self._write(
+            lambda connection: writing.finish_answer(connection, message_id, message, self._owner.token(), now)
+        )
+
+    async def discard_answer(self, message_id: str) -> None:
+        """Forget an answer of which nothing shall be kept."""
+        await self._write(lambda connection: writing.discard_answer(connection, message_id, self._owner.token()))
+
+    async def path(self, session_id: str, leaf: str | None = None) -> list[StoredMessage]:
+        """The messages from the root to `leaf`, or to the leaf of the session."""
+        return await self._read(lambda connection: reading.path(connection, session_id, leaf))
+
+    async def messages(self, session_id: str) -> list[StoredMessage]:
+        """The whole tree in the order of creation, without answers that are still being written."""
+        return await self._read(lambda connection: reading.messages(connection, session_id))
+
+    async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
+        """The reader's choice for the reasoning panel of one answer."""
+        await self._write(lambda connection: writing.set_folded(connection, message_id, folded))
+
+    # Small things
+
+    async def draft(self, session_id: str | None) -> str:
+        """The text left in the prompt of a session, or of none; "" when there is none."""
+        return await self._read(lambda connection: reading.draft(connection, session_id))
+
+    async def set_draft(self, session_id: str | None, text: str) -> None:
+        """Keep the text of the prompt."""
+        await self._write(lambda connection: writing.set_draft(connection, session_id, text))
+
+    async def setting(self, name: str) -> str | None:
+        """A remembered choice, or None."""
+        return await self._read(lambda connection: reading.setting(connection, name))
+
+    async def set_setting(self, name: str, value: str) -> None:
+        """Remember a small choice, such as the theme."""
+        await self._write(lambda connection: writing.set_setting(connection, name, value))
+
+    async def close(self) -> None:
+        """Finish the writes that were asked for, then close. A second call does nothing."""
+        await asyncio.to_thread(self.close_now)
+
+    def close_now(self) -> None:
+        """`close` for places without an event loop. May take as long as the last write."""
+        self._reader.close()
+        self._writer.close()
+        self._owner.release()
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._reader.run(lambda connection: database.snapshot(connection, work))
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._writer.run(lambda connection: database.transaction(connection, work))

@@ -1,0 +1,107 @@
+"""Titles of sessions, made from the first question without asking a model."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUTOMATIC_CELLS: Final = 60
+EDITED_CELLS: Final = 200
+
+_CHARACTERS_PER_CELL: Final = 4
+"""Marks above and below letters take no cell; this keeps a pile of them from being a title."""
+
+_ESCAPE_SEQUENCE: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC and the other strings
+    r"|\x1b[ -/]*[0-~]"
+)
+_FENCE: Final = re.compile(r"\s*(?:`{3,}|~{3,})")
+_LINE_START: Final = re.compile(r"\s*(?:(?:>|#{1,6}(?=\s)|[-*+](?=\s)|\d{1,3}[.)](?=\s)|\[[ xX]\](?=\s))\s*)+")
+_MARKDOWN: Final = (
+    (re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)"), r"\1"),
+    (re.compile(r"`([^`]+)`"), r"\1"),
+    (re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*"), r"\1"),
+    (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (re.compile(r"(?<!\w)__?(?=\S)([^_]+?)(?<=\S)__?(?!\w)"), r"\1"),
+    (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~"), r"\1"),
+)
+_READ_AT_MOST: Final = 20_000
+"""A pasted book is searched for its title no further than this many characters."""
+
+_LINE_AT_MOST: Final = 1000
+_JOINERS: Final = "\u200c\u200d"
+"""Zero-width characters that writing systems and emoji need."""
+
+
+def title_from(question: str) -> str:
+    """The first line that says something, without Markdown, at most 60 cells, cut at a word; "" when there is none."""
+    text = _ESCAPE_SEQUENCE.sub("", question[:_READ_AT_MOST])
+    prose: str = ""
+    code: str = ""
+    for line, is_code in _lines(text):
+        title = _clean(line if is_code else _without_markdown(line))
+        if any(char.isalnum() for char in title):
+            if not is_code:
+                prose = title
+                break
+            code = code or title
+    return _fit(prose or code or _clean(text[:_LINE_AT_MOST]), AUTOMATIC_CELLS)
+
+
+def clean_title(title: str) -> str:
+    """A title that a person typed: one line of printable characters, at most 200 cells."""
+    return _fit(_clean(_ESCAPE_SEQUENCE.sub("", title[:_READ_AT_MOST])), EDITED_CELLS)
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    in_code = False
+    for line in text.splitlines():
+        if _FENCE.match(line):
+            in_code = not in_code
+        else:
+            yield line[:_LINE_AT_MOST], in_code
+
+
+def _without_markdown(line: str) -> str:
+    line = _LINE_START.sub("", line, count=1) if _LINE_START.match(line) else line
+    for pattern, kept in _MARKDOWN:
+        line = pattern.sub(kept, line)
+    return line
+
+
+def _clean(text: str) -> str:
+    return " ".join("".join(_printable(char) for char in text).split())
+
+
+def _printable(char: str) -> str:
+    if char in _JOINERS:
+        return char
+    category = unicodedata.category(char)
+    # Controls, bidi and other format characters, lone surrogates, private use, unassigned.
+    if category.startswith("C"):
+        return " " if char in "\t\n\r\v\f\x85" else ""
+    return " " if category.startswith("Z") else char
+
+
+def _fit(title: str, cells: int) -> str:
+    from rich.cells import cell_len
+
+    if len(title) <= cells * _CHARACTERS_PER_CELL and cell_len(title) <= cells:
+        return title
+    end = width = 0
+    while end < min(len(title) - 1, cells * _CHARACTERS_PER_CELL) and width + cell_len(title[end]) < cells:
+        width += cell_len(title[end])
+        end += 1
+    # Never between a letter and its marks, nor inside a joined emoji.
+    while end > 0 and (
+        unicodedata.category(title[end]).startswith("M") or title[end] in _JOINERS or title[end - 1] in _JOINERS
+    ):
+        end -= 1
+    cut = title[:end]
+    space = cut.rfind(" ") if not title[end].isspace() else end
+    return (cut[:space] if space >= end // 2 else cut).rstrip(" ,;:.-–—") + "…"

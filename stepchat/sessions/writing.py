@@ -1,0 +1,256 @@
+"""Every statement that changes a session. Each function runs inside a transaction and raises StoreError."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from stepchat.errors import StoreError
+from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
+from stepchat.sessions import records
+from stepchat.sessions.records import MESSAGE_ID_LENGTH, NEW_SESSION_DRAFT, SESSION_ID_LENGTH, Session, no_session
+from stepchat.sessions.titles import clean_title, title_from
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from stepchat.events import Delta
+
+_UNLIKELY_COST: Final = Decimal(10) ** 9
+
+
+def create(connection: sqlite3.Connection, *, model: str, server: str, system: str | None, now: float) -> Session:
+    """A session without messages."""
+    session = Session(
+        id=records.new_id(SESSION_ID_LENGTH),
+        title="",
+        created=now,
+        updated=now,
+        leaf=None,
+        model=records.encodable(model),
+        server=records.encodable(server),
+        system=system,
+    )
+    connection.execute(
+        "INSERT INTO session (id, created, updated, model, server, system) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            session.id,
+            now,
+            now,
+            session.model,
+            session.server,
+            None if system is None else records.text_to_stored(system),
+        ),
+    )
+    return session
+
+
+def append(
+    connection: sqlite3.Connection, session_id: str, parent: str | None, message: Message, now: float
+) -> StoredMessage:
+    """A finished message below `parent`; it becomes the leaf."""
+    message_id = _insert(connection, session_id, parent, message, owner=None, now=now)
+    if isinstance(message, UserMessage):
+        _name_after(connection, session_id, message.text)
+    _count(connection, session_id, message)
+    _move_leaf(connection, session_id, message_id, now)
+    return StoredMessage(message_id, session_id, parent, message)
+
+
+def begin_answer(
+    connection: sqlite3.Connection, session_id: str, parent: str | None, blank: AssistantMessage, owner: str, now: float
+) -> str:
+    """The id of an answer that `owner` is about to write; it is not part of the tree yet."""
+    message_id = _insert(connection, session_id, parent, blank, owner=owner, now=now)
+    connection.execute("UPDATE session SET updated = max(updated, ?) WHERE id = ?", (now, session_id))
+    return message_id
+
+
+def add_part(connection: sqlite3.Connection, message_id: str, deltas: Sequence[Delta], owner: str) -> None:
+    """Keep what arrived of an open answer."""
+    added = connection.execute(
+        "INSERT INTO part (message, data) SELECT id, ? FROM message WHERE id = ? AND owner = ?",
+        (records.deltas_to_text(deltas), message_id, owner),
+    )
+    if not added.rowcount:
+        raise _not_open(message_id)
+
+
+def finish_answer(
+    connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str, now: float
+) -> StoredMessage:
+    """The finished message replaces its parts and becomes the leaf."""
+    stored = close_answer(connection, message_id, message, owner)
+    _move_leaf(connection, stored.session, message_id, now)
+    return stored
+
+
+def recover_answer(connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str) -> None:
+    """The same for an answer whose owner died; the leaf only follows when the session did not go on elsewhere."""
+    stored = close_answer(connection, message_id, message, owner)
+    connection.execute(
+        "UPDATE session SET leaf = ? WHERE id = ? AND leaf IS ?", (message_id, stored.session, stored.parent)
+    )
+
+
+def close_answer(
+    connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str
+) -> StoredMessage:
+    """Put the message in the place of its parts."""
+    row = connection.execute(
+        "UPDATE message SET data = ?, owner = NULL WHERE id = ? AND owner = ? RETURNING session, parent, folded",
+        (records.message_to_text(message), message_id, owner),
+    ).fetchone()
+    if row is None:
+        raise _not_open(message_id)
+    connection.execute("DELETE FROM part WHERE message = ?", (message_id,))
+    session_id, parent, folded = row
+    _count(connection, session_id, message)
+    return StoredMessage(message_id, session_id, parent, message, None if folded is None else bool(folded))
+
+
+def discard_answer(connection: sqlite3.Connection, message_id: str, owner: str) -> None:
+    """Forget an open answer and its parts."""
+    if not connection.execute("DELETE FROM message WHERE id = ? AND owner = ?", (message_id, owner)).rowcount:
+        raise _not_open(message_id)
+
+
+def set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> None:
+    """Show another branch."""
+    _check_parent(connection, session_id, leaf)
+    _changed(connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (leaf, session_id)).rowcount, session_id)
+
+
+def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> str:
+    """The title as it was kept. An empty one gives back the automatic title."""
+    edited = clean_title(title)
+    changed = connection.execute(
+        "UPDATE session SET title = ?, title_edited = ? WHERE id = ?", (edited, bool(edited), session_id)
+    ).rowcount
+    _changed(changed, session_id)
+    if edited:
+        return edited
+    questions = connection.execute(
+        "SELECT id, data FROM message WHERE session = ? AND role = 'user' AND owner IS NULL ORDER BY number",
+        (session_id,),
+    )
+    for message_id, data in questions:
+        question = records.message_from_text(message_id, data)
+        if isinstance(question, UserMessage) and (automatic := _name_after(connection, session_id, question.text)):
+            return automatic
+    return ""
+
+
+def set_model(connection: sqlite3.Connection, session_id: str, model: str, server: str) -> None:
+    """What the next request of this session uses."""
+    changed = connection.execute(
+        "UPDATE session SET model = ?, server = ? WHERE id = ?",
+        (records.encodable(model), records.encodable(server), session_id),
+    ).rowcount
+    _changed(changed, session_id)
+
+
+def set_folded(connection: sqlite3.Connection, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
+    """The reader's choice for one reasoning panel."""
+    changed = connection.execute("UPDATE message SET folded = ? WHERE id = ?", (folded, message_id)).rowcount
+    if not changed:
+        raise StoreError(f"There is no message {message_id}.")
+
+
+def set_draft(connection: sqlite3.Connection, session_id: str | None, text: str) -> None:
+    """The text in the prompt; of no session when it is to start a new one."""
+    if session_id is None:
+        set_setting(connection, NEW_SESSION_DRAFT, text)
+        return
+    stored = records.text_to_stored(text)
+    _changed(connection.execute("UPDATE session SET draft = ? WHERE id = ?", (stored, session_id)).rowcount, session_id)
+
+
+def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Remember a small choice."""
+    connection.execute(
+        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, records.text_to_stored(value)),
+    )
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    session_id: str,
+    parent: str | None,
+    message: Message,
+    *,
+    owner: str | None,
+    now: float,
+) -> str:
+    if connection.execute("SELECT 1 FROM session WHERE id = ?", (session_id,)).fetchone() is None:
+        raise no_session(session_id)
+    _check_parent(connection, session_id, parent)
+    message_id = records.new_id(MESSAGE_ID_LENGTH)
+    match message:
+        case UserMessage():
+            role = "user"
+        case AssistantMessage():
+            role = "assistant"
+        case _:
+            role = "tool"
+    connection.execute(
+        "INSERT INTO message (id, session, parent, role, created, owner, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (message_id, session_id, parent, role, now, owner, records.message_to_text(message)),
+    )
+    return message_id
+
+
+def _check_parent(connection: sqlite3.Connection, session_id: str, parent: str | None) -> None:
+    if parent is None:
+        return
+    known = connection.execute(
+        "SELECT 1 FROM message WHERE id = ? AND session = ? AND owner IS NULL", (parent, session_id)
+    ).fetchone()
+    if known is None:
+        raise StoreError(f"There is no finished message {parent} in the session {session_id}.")
+
+
+def _name_after(connection: sqlite3.Connection, session_id: str, question: str) -> str:
+    title = title_from(question)
+    connection.execute(
+        "UPDATE session SET title = ? WHERE id = ? AND title = '' AND NOT title_edited", (title, session_id)
+    )
+    return title
+
+
+def _count(connection: sqlite3.Connection, session_id: str, message: Message) -> None:
+    cost = _cost_of(message)
+    if cost is not None:
+        (before,) = connection.execute("SELECT cost FROM session WHERE id = ?", (session_id,)).fetchone()
+        connection.execute("UPDATE session SET cost = ? WHERE id = ?", (str(Decimal(before or 0) + cost), session_id))
+    connection.execute(
+        "UPDATE session SET messages = messages + 1, turns = turns + ? WHERE id = ?",
+        (isinstance(message, UserMessage), session_id),
+    )
+
+
+def _cost_of(message: Message) -> Decimal | None:
+    """The cost when it is one: a server can send any number, and saving the answer must not fail on it."""
+    if not isinstance(message, AssistantMessage):
+        return None
+    try:
+        cost = message.usage.cost
+        likely = cost is not None and 0 <= cost < _UNLIKELY_COST
+    except ArithmeticError:
+        return None
+    return cost if likely else None
+
+
+def _move_leaf(connection: sqlite3.Connection, session_id: str, leaf: str, now: float) -> None:
+    connection.execute("UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?", (leaf, now, session_id))
+
+
+def _changed(rows: int, session_id: str) -> None:
+    if not rows:
+        raise no_session(session_id)
+
+
+def _not_open(message_id: str) -> StoreError:
+    return StoreError(f"The answer {message_id} is not being written by this program; nothing was changed.")

@@ -1,0 +1,122 @@
+"""What a block is: the unit that is laid out, cached and scrolled to. Containers (quotes, list items) are its path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Voice: TypeAlias = Literal["answer", "reasoning", "user", "tool"]
+Kind: TypeAlias = Literal[
+    "paragraph",
+    "heading",
+    "rule",
+    "label",  # the line above a code block that names its language
+    "code",  # one line of a code block
+    "html",  # one line of an HTML block, shown as text
+    "row",  # one row of a table
+    "empty",  # a list item without content
+    "plain",  # text without any markup: the reader's own words
+    "fact",  # one line made of styled pieces: header, foot, mark, notice
+    "tail",  # the last rows of the reasoning
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quote:
+    """A block quote. Compared by identity: two quotes in a row are two."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """A list item. `content` is the column at which its content begins, counted from its container's content."""
+
+    run: int
+    """Which list it belongs to."""
+    marker: str
+    content: int
+    ordered: bool
+
+
+Container: TypeAlias = Quote | Item
+Path: TypeAlias = tuple[Container, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Fence:
+    """A code block: its lines are blocks of their own."""
+
+    language: str = ""
+    closed: bool = False
+    lines: list[Block] = field(default_factory=list["Block"])
+
+    @property
+    def source(self) -> str:
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(slots=True, eq=False)
+class Table:
+    """A table: its rows are blocks of their own. `aligns` has one of '', 'left', 'center', 'right' a column."""
+
+    aligns: tuple[str, ...]
+    rows: list[Block] = field(default_factory=list["Block"])
+    measured: int = 0
+    """How many rows `widths` and `words` speak of."""
+    widths: list[int] = field(default_factory=list[int])
+    """The widest cell of each column, in terminal cells."""
+    words: list[int] = field(default_factory=list[int])
+    """The widest word of each column."""
+
+
+Group: TypeAlias = Fence | Table | None
+
+
+@dataclass(slots=True, eq=False)
+class Links:
+    """The link reference definitions of one text, by normalised label. The mapping is replaced, never changed."""
+
+    labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, "Mapping[str, Any]"])
+
+
+class Block:
+    """One unit of the transcript.
+
+    `text` only grows while the block is open; `text[:stable]` never changes as long as the block exists.
+    `fresh` counts the containers at the end of `path` that begin with this block: their markers stand on its first row.
+    `gap` is the number of blank rows above. `flow` belongs to the layout.
+    """
+
+    __slots__ = ("flow", "fresh", "gap", "group", "kind", "level", "links", "open", "path", "stable", "text", "voice")
+
+    def __init__(
+        self,
+        kind: Kind,
+        text: str = "",
+        *,
+        voice: Voice = "answer",
+        path: Path = (),
+        fresh: int = 0,
+        gap: int = 1,
+        level: int = 0,
+        group: Group = None,
+        links: Links | None = None,
+    ) -> None:
+        self.kind: Kind = kind
+        self.text = text
+        self.voice: Voice = voice
+        self.path = path
+        self.fresh = fresh
+        self.gap = gap
+        self.level = level
+        """Of a heading, 1 to 6; of a row or code line, its place in the group."""
+        self.group: Group = group
+        self.links = links
+        self.open = False
+        self.stable = 0
+        self.flow: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.text!r} path={len(self.path)} fresh={self.fresh} gap={self.gap}>"

@@ -1,0 +1,43 @@
+"""Makes hostile text harmless for a terminal: control characters, bidi controls and broken code points become visible."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_HARMFUL: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1 (NEL is one of them)
+    "\u00ad\u061c\u200b\u200e\u200f"  # soft hyphen, Arabic letter mark, zero-width space, direction marks
+    "\u2028-\u202e\u2060-\u206f"  # line separators, embeddings, overrides, isolates, invisible operators
+    "\ufeff\ufff9-\uffff"  # byte order mark, interlinear annotation, non-characters (U+FFFD itself stays)
+    "\ud800-\udfff"  # half a surrogate pair cannot even be written as UTF-8
+    "\U000e0000-\U000e0fff]"  # tags: invisible text
+)
+_TAB: Final = "    "
+_SHOWN: Final = {0x7F: "\u2421", **{code: chr(0x2400 + code) for code in range(0x20)}}
+"""C0 controls and DEL as the control pictures of Unicode; everything else as U+FFFD."""
+_SILENT: Final = frozenset("\r\u00ad\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
+"""Without width and without effect once alone: left out."""
+
+
+def clean(text: str, *, keep_newlines: bool = True) -> str:
+    """The text with nothing in it that a terminal obeys; tabs become four spaces. Newlines stay, or become spaces."""
+    if text.isprintable() or not _HARMFUL.search(text):
+        return text
+    return _HARMFUL.sub(_kept if keep_newlines else _flat, text)
+
+
+def _kept(match: re.Match[str]) -> str:
+    return "\n" if match[0] == "\n" else _shown(match[0])
+
+
+def _flat(match: re.Match[str]) -> str:
+    return " " if match[0] == "\n" else _shown(match[0])
+
+
+def _shown(character: str) -> str:
+    if character == "\t":
+        return _TAB
+    if character in _SILENT:
+        return ""
+    return _SHOWN.get(ord(character), "\ufffd")

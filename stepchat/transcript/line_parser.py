@@ -1,0 +1,471 @@
+"""CommonMark's block phase with GFM tables, one complete line at a time: a stack of containers and one open leaf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stepchat.transcript import starts
+from stepchat.transcript.blocks import Block, Fence, Item, Links, Quote, Table
+from stepchat.transcript.cursor import LONGEST, Cursor
+from stepchat.transcript.nodes import Fenced, Html, Indented, ListRun, Paragraph, Rows
+from stepchat.transcript.references import take_definitions
+from stepchat.transcript.tables import split_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepchat.transcript.blocks import Group, Kind, Path, Voice
+    from stepchat.transcript.nodes import Leaf, Node
+
+MAX_NESTING: Final = 60
+"""Lists, items and quotes open at once; deeper markers are text."""
+_STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:")
+_NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
+
+
+class State(NamedTuple):
+    """What has to be put back to take back one line."""
+
+    stack: tuple[Node, ...]
+    leaf: Leaf
+    blank: bool
+    runs: int
+    labels: Mapping[str, Mapping[str, object]]
+    count: int
+    last: Block | None
+    last_text: str
+    last_open: bool
+    last_stable: int
+    group_size: int
+
+
+class LineParser:
+    """Reads lines into `blocks`. The last block may grow; `links` fills with reference definitions."""
+
+    def __init__(self, voice: Voice, first_gap: int) -> None:
+        self.blocks: list[Block] = []
+        self.links = Links()
+        self._voice: Voice = voice
+        self._first_gap = first_gap
+        self._stack: tuple[Node, ...] = ()
+        self._path: Path = ()
+        self._leaf: Leaf = None
+        self._blank = False
+        """A blank line came after the last block."""
+        self._runs = 0
+
+    @property
+    def in_fence(self) -> bool:
+        return isinstance(self._leaf, Fenced)
+
+    # ---- taking back, endless lines, the end
+
+    def save(self) -> State:
+        last = self.blocks[-1] if self.blocks else None
+        text, is_open, stable = (last.text, last.open, last.stable) if last else ("", False, 0)
+        match self._leaf:
+            case Fenced(fence=fence) | Indented(fence=fence):
+                size = len(fence.lines)
+            case Rows(table=table):
+                size = len(table.rows)
+            case _:
+                size = 0
+        return State(
+            self._stack, self._leaf, self._blank, self._runs, self.links.labels,
+            len(self.blocks), last, text, is_open, stable, size,
+        )  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        self._set_stack(state.stack)
+        self._leaf, self._blank, self._runs, self.links.labels = state.leaf, state.blank, state.runs, state.labels
+        if state.last is None:
+            self.blocks.clear()
+        else:
+            self.blocks[state.count - 1 :] = [state.last]
+            state.last.text, state.last.open, state.last.stable = state.last_text, state.last_open, state.last_stable
+        match state.leaf:
+            case Fenced(fence=fence) | Indented(fence=fence):
+                fence.closed = False
+                del fence.lines[state.group_size :]
+            case Rows(table=table):
+                del table.rows[state.group_size :]
+            case _:
+                pass
+
+    def settle(self) -> None:
+        """The line just read is complete."""
+        if not self.blocks:
+            return
+        last = self.blocks[-1]
+        last.open = isinstance(self._leaf, Paragraph)
+        last.stable = len(last.text)
+
+    def extend(self, text: str) -> None:
+        """More of an endless line: it belongs to the last block, whatever it says."""
+        if self._blank:
+            if text := text.lstrip(" \t"):
+                self._close_leaf()
+                self._begin_paragraph(text, 0)
+        elif self.blocks:
+            last = self.blocks[-1]
+            last.text += text
+            last.open = True
+            last.stable = max(0, len(last.text) - (LONGEST if last.kind == "heading" else 0))
+
+    def end_endless(self) -> None:
+        last = self.blocks[-1] if self.blocks else None
+        if last is None:
+            return
+        if last.kind == "heading" and not self._blank:
+            last.text = starts.heading_content(last.text)
+        if isinstance(self._leaf, Html) and starts.ends_html(self._leaf.kind, last.text):
+            self._leaf = None
+
+    def finish(self) -> None:
+        self._close_leaf()
+        self._set_stack(())
+
+    # ---- one line
+
+    def line(self, line: str) -> None:
+        """Read a line, or what is known of it: then the last block is left open."""
+        count = len(self.blocks)
+        self._read(line)
+        if len(self.blocks) > count:
+            self.blocks[-1].open = True
+
+    def _read(self, line: str) -> None:
+        leaf = self._leaf
+        if not self._stack and line and line[0] not in _NOT_PLAIN:  # most lines: plain text outside of any container
+            if leaf is None:
+                return self._begin_paragraph(line, 0)
+            if isinstance(leaf, Paragraph):
+                return self._continue_paragraph(line, 0)
+        cursor = Cursor(line)
+        depth = self._match_containers(cursor)
+        if depth == len(self._stack):
+            match leaf:
+                case Fenced():
+                    return self._fenced_line(leaf, cursor)
+                case Indented() if self._indented_line(leaf, cursor):
+                    return None
+                case Html() if self._html_line(leaf, cursor):
+                    return None
+                case _:
+                    pass
+        return self._begin(cursor, depth)
+
+    def _match_containers(self, cursor: Cursor) -> int:
+        """How many open containers this line continues; the cursor moves behind their marks."""
+        for depth, node in enumerate(self._stack):
+            match node:
+                case ListRun():
+                    continue
+                case Quote():
+                    cursor.find()
+                    if cursor.indent >= 4 or cursor.blank or cursor.line[cursor.next] != ">":
+                        return depth
+                    self._enter_quote(cursor)
+                case Item():
+                    cursor.find()
+                    if cursor.blank:
+                        last = self.blocks[-1]
+                        if last.kind == "empty" and last.path[-1] is node:
+                            return depth
+                        cursor.to_next()
+                    elif cursor.indent >= node.content:
+                        cursor.skip_columns(node.content)
+                    else:
+                        return depth
+        return len(self._stack)
+
+    def _begin(self, cursor: Cursor, depth: int) -> None:
+        """The part of a line behind its open containers: new containers, then a leaf or text."""
+        matched = depth == len(self._stack)
+        while True:
+            cursor.find()
+            if cursor.blank:
+                return self._blank_line(depth)
+            in_paragraph = isinstance(self._leaf, Paragraph)  # of which this may be a lazy continuation
+            if cursor.indent >= 4:
+                if in_paragraph:
+                    break
+                return self._begin_indented(cursor, depth)
+            if cursor.line[cursor.next] not in _STARTERS:
+                break
+            if self._begin_leaf(cursor, depth, matched=matched):
+                return None
+            if len(self._stack) >= MAX_NESTING:
+                break
+            if not self._open_container(cursor, depth, interrupts=in_paragraph and matched):
+                break
+            depth, matched = len(self._stack), True
+        rest = cursor.line[cursor.next :]
+        match self._leaf:
+            case Paragraph():
+                return self._continue_paragraph(rest, cursor.indent)
+            case Rows(table=table) if matched:
+                return self._add_row(table, rest)
+            case _:
+                self._close_to(depth)
+                return self._begin_paragraph(rest, cursor.indent)
+
+    def _begin_leaf(self, cursor: Cursor, depth: int, *, matched: bool) -> bool:
+        """Try the blocks without children that a line can begin with."""
+        rest = cursor.line[cursor.next :]
+        match rest[0]:
+            case "=" | "-" | "|" | ":" if matched and cursor.whole and self._turn_paragraph(rest):
+                return True
+            case "#" if found := starts.heading(rest, whole=cursor.whole):
+                self._close_to(depth)
+                self._add("heading", found[1], level=found[0])
+            case "`" | "~" if cursor.whole and (opening := starts.fence(rest)):
+                self._close_to(depth)
+                self._begin_fence(opening, cursor.indent)
+            case "<" if (kind := self._html_kind(rest, cursor, matched=matched)) is not None:
+                self._close_to(depth)
+                self._add("html", cursor.rest())
+                self._leaf = None if starts.ends_html(kind, rest) else Html(kind)
+            case "-" | "*" | "_" if cursor.whole and starts.is_rule(rest):
+                self._close_to(depth)
+                self._add("rule")
+            case _:
+                return False
+        return True
+
+    def _html_kind(self, rest: str, cursor: Cursor, *, matched: bool) -> int | None:
+        interrupts = isinstance(self._leaf, Paragraph) or (matched and isinstance(self._leaf, Rows))
+        return starts.html_kind(rest, lone_tag=cursor.whole and not interrupts)
+
+    def _blank_line(self, depth: int) -> None:
+        self._close_to(depth, keep_lists=True)
+        shared = self._shared(self.blocks[-1].path) if self.blocks else 0
+        if any(isinstance(node, Item) for node in self._path[shared:]):
+            self._add("empty")  # an item was opened, and has nothing in it yet
+        self._blank = True
+
+    # ---- containers
+
+    def _enter_quote(self, cursor: Cursor) -> None:
+        cursor.to_next()
+        cursor.skip(1)
+        cursor.skip_one_space()
+
+    def _open_container(self, cursor: Cursor, depth: int, *, interrupts: bool) -> bool:
+        if cursor.line[cursor.next] == ">":
+            self._close_to(depth)
+            self._enter_quote(cursor)
+            self._set_stack((*self._stack, Quote()))
+            return True
+        marker = starts.list_marker(cursor, interrupts=interrupts)
+        if marker is None:
+            return False
+        self._close_to(depth, keep_lists=True)
+        top = self._stack[-1] if self._stack else None
+        outer = self._stack
+        run, number = self._runs + 1, marker.number
+        if isinstance(top, ListRun):
+            outer = outer[:-1]
+            if top.kind == marker.kind:
+                run, number = top.run, top.next
+        self._runs = max(self._runs, run)
+        text = "•" if number is None else f"{number}{marker.kind}"
+        entry = ListRun(run, marker.kind, None if number is None else number + 1)
+        self._set_stack((*outer, entry, Item(run, text, marker.content, number is not None)))
+        return True
+
+    def _close_to(self, depth: int, *, keep_lists: bool = False) -> None:
+        """Close the leaf and every container deeper than `depth`; also lists, which nothing but items may go into."""
+        self._close_leaf()
+        while not keep_lists and depth and isinstance(self._stack[depth - 1], ListRun):
+            depth -= 1
+        if depth < len(self._stack):
+            self._set_stack(self._stack[:depth])
+
+    def _set_stack(self, stack: tuple[Node, ...]) -> None:
+        if stack is not self._stack:
+            self._stack = stack
+            self._path = tuple([node for node in stack if not isinstance(node, ListRun)])
+
+    # ---- blocks
+
+    def _add(self, kind: Kind, text: str = "", *, gap: int | None = None, level: int = 0, group: Group = None) -> Block:
+        path = self._path
+        fresh = len(path)
+        if self.blocks:
+            last = self.blocks[-1]
+            fresh -= self._shared(last.path)
+            if last.kind == "empty" and len(last.path) <= len(path) and last.path[-1] is path[len(last.path) - 1]:
+                fresh, gap = fresh + last.fresh, last.gap
+                self.blocks.pop()
+        if gap is None:
+            gap = self._gap(path)
+        return self._append(Block(
+            kind, text, voice=self._voice, path=path, fresh=fresh, gap=gap, level=level, group=group, links=self.links
+        ))  # fmt: skip
+
+    def _append(self, block: Block) -> Block:
+        self._blank = False
+        self.blocks.append(block)
+        return block
+
+    def _replace(self, old: Block, kind: Kind, text: str, *, level: int = 0, group: Group = None) -> Block:
+        """A block in place of the last one, which has been taken off."""
+        return self._append(Block(
+            kind, text, voice=old.voice, path=old.path, fresh=old.fresh, gap=old.gap,
+            level=level, group=group, links=self.links,
+        ))  # fmt: skip
+
+    def _shared(self, other: Path) -> int:
+        """How many containers the open path has in common with `other`."""
+        count = 0
+        for mine, theirs in zip(self._path, other, strict=False):
+            if mine is not theirs:
+                break
+            count += 1
+        return count
+
+    def _gap(self, path: Path) -> int:
+        """Blank rows above the next block: in a list as in the source, elsewhere one."""
+        if not self.blocks:
+            return self._first_gap
+        if not path:
+            return 1
+        before = self.blocks[-1].path
+        shared = self._shared(before)
+        within = any(isinstance(node, Item) for node in path[:shared])
+        if not within and shared < min(len(path), len(before)):
+            mine, theirs = path[shared], before[shared]
+            within = isinstance(mine, Item) and isinstance(theirs, Item) and mine.run == theirs.run
+        return int(self._blank) if within else 1
+
+    # ---- leaves
+
+    def _close_leaf(self) -> None:
+        leaf, self._leaf = self._leaf, None
+        match leaf:
+            case Paragraph():
+                self._close_paragraph()
+            case Fenced(fence=fence) | Indented(fence=fence):
+                fence.closed = True
+            case _:
+                pass
+
+    def _begin_paragraph(self, text: str, indent: int) -> None:
+        self._add("paragraph", text)
+        self._leaf = Paragraph(indent >= 4)
+
+    def _continue_paragraph(self, text: str, indent: int) -> None:
+        last = self.blocks[-1]
+        last.text += "\n" + text
+        self._leaf = Paragraph(indent >= 4)
+
+    def _close_paragraph(self) -> Block | None:
+        """The paragraph without link definitions in front, or None when it was nothing else."""
+        last = self.blocks[-1]
+        text = take_definitions(last.text, self.links)
+        if text is last.text:
+            last.text = text.rstrip()
+            last.open = False
+            last.stable = len(last.text)
+            return last
+        blank = self._blank
+        self.blocks.pop()
+        left = None
+        if text.strip():
+            left = self._replace(last, "paragraph", text.strip())
+        elif last.fresh and isinstance(last.path[-1], Item):
+            self._replace(last, "empty", "")
+        self._blank = blank
+        return left
+
+    def _turn_paragraph(self, line: str) -> bool:
+        """A line below a paragraph can make it a heading, or its last line the head of a table."""
+        if not isinstance(self._leaf, Paragraph):
+            return False
+        aligns = None if self._leaf.indented else starts.delimiter_row(line)
+        if aligns and self._head_table(aligns):
+            return True
+        level = starts.setext_level(line)
+        if level is None:
+            return False
+        self._leaf = None
+        if heading := self._close_paragraph():
+            self.blocks.pop()
+            self._replace(heading, "heading", heading.text.strip(), level=level)
+        else:
+            self._begin_paragraph(line, 0)
+        return True
+
+    def _head_table(self, aligns: tuple[str, ...]) -> bool:
+        last = self.blocks[-1]
+        above, _, head = last.text.rpartition("\n")
+        if "|" not in head or len(split_row(head)) != len(aligns):
+            return False
+        self._leaf = None
+        table = Table(aligns)
+        self.blocks.pop()
+        if above:
+            self._replace(last, "paragraph", above).open = True
+            self._close_paragraph()
+            row = self._add("row", head, group=table)
+        else:
+            row = self._replace(last, "row", head, group=table)
+        table.rows.append(row)
+        self._leaf = Rows(table)
+        return True
+
+    def _add_row(self, table: Table, text: str) -> None:
+        table.rows.append(self._add("row", text, gap=0, level=len(table.rows), group=table))
+
+    def _begin_fence(self, opening: tuple[str, int, str], indent: int) -> None:
+        character, length, info = opening
+        fence = Fence(info.split(maxsplit=1)[0] if info else "")
+        self._add("label", fence.language, group=fence)
+        self._leaf = Fenced(fence, character, length, indent)
+
+    def _begin_indented(self, cursor: Cursor, depth: int) -> None:
+        self._close_to(depth)
+        cursor.skip_columns(4)
+        fence = Fence()
+        self._add_code(fence, cursor.rest(), gap=None)
+        self._leaf = Indented(fence)
+
+    def _add_code(self, fence: Fence, text: str, *, gap: int | None = 0) -> None:
+        fence.lines.append(self._add("code", text, gap=gap, level=len(fence.lines), group=fence))
+
+    def _fenced_line(self, leaf: Fenced, cursor: Cursor) -> None:
+        cursor.find()
+        rest = cursor.line[cursor.next :]
+        if cursor.whole and cursor.indent < 4 and starts.closes_fence(rest, leaf.character, leaf.length):
+            self._close_leaf()
+            return
+        cursor.skip_columns(min(leaf.indent, cursor.indent))
+        self._add_code(leaf.fence, cursor.rest())
+
+    def _indented_line(self, leaf: Indented, cursor: Cursor) -> bool:
+        cursor.find()
+        if cursor.indent < 4 and not cursor.blank:
+            self._close_leaf()
+            return False
+        cursor.skip_columns(4)
+        if cursor.blank:
+            self._leaf = Indented(leaf.fence, (*leaf.blanks, cursor.rest()))
+            self._blank = True
+            return True
+        for blank in leaf.blanks:
+            self._add_code(leaf.fence, blank)
+        self._add_code(leaf.fence, cursor.rest())
+        self._leaf = Indented(leaf.fence)
+        return True
+
+    def _html_line(self, leaf: Html, cursor: Cursor) -> bool:
+        cursor.find()
+        if cursor.blank and starts.html_ends_with_blank(leaf.kind):
+            self._leaf = None
+            return False
+        text = cursor.rest()
+        self._add("html", text, gap=0)
+        if starts.ends_html(leaf.kind, text):
+            self._leaf = None
+        return True

@@ -1,0 +1,59 @@
+"""What the line parser has open: the stack of containers, and the leaf that takes text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from stepchat.transcript.blocks import Item, Quote
+
+if TYPE_CHECKING:
+    from stepchat.transcript.blocks import Fence, Table
+
+
+@dataclass(frozen=True, slots=True)
+class ListRun:
+    """A list, around its items. `next` is the number of its next item, None for bullets."""
+
+    run: int
+    kind: str
+    next: int | None
+
+
+Node: TypeAlias = ListRun | Quote | Item
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """`indented`: its last line is too far right to head a table."""
+
+    indented: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    fence: Fence
+    character: str
+    length: int
+    indent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Indented:
+    """`blanks`: blank lines that belong to the code if more of it follows."""
+
+    fence: Fence
+    blanks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Html:
+    kind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    table: Table
+
+
+Leaf: TypeAlias = Paragraph | Fenced | Indented | Html | Rows | None

@@ -1,0 +1,117 @@
+"""StepchatApp: themes, the first screen, the palette, and what is said when something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.command import DiscoveryHit, Hit, Provider
+
+from stepchat.tui.chat_screen import ChatScreen
+from stepchat.tui.commands import COMMANDS
+from stepchat.tui.dialogs.help import key_name
+from stepchat.tui.handover import Handover
+from stepchat.tui.themes import choose_theme, textual_theme
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from stepchat.tui.startup import FirstFrame
+    from stepchat.tui.themes import Theme
+    from stepchat.workspace import Workspace
+
+
+class CommandSearch(Provider):
+    """The palette's view of the table of commands."""
+
+    async def discover(self) -> AsyncIterator[DiscoveryHit]:
+        for row in COMMANDS:
+            yield DiscoveryHit(row.help, self._runs(row.name), help=_hint(row.name, row.key))
+
+    async def search(self, query: str) -> AsyncIterator[Hit]:
+        matcher = self.matcher(query)
+        for row in COMMANDS:
+            words = f"{row.help} /{row.name}"
+            if (score := matcher.match(words)) > 0:
+                yield Hit(score, matcher.highlight(words), self._runs(row.name), help=_hint(row.name, row.key))
+
+    def _runs(self, name: str) -> Callable[[], None]:
+        screen = self.screen
+        return lambda: screen.action_command(name) if isinstance(screen, ChatScreen) else None
+
+
+def _hint(name: str, key: str | None) -> str:
+    return f"/{name}  {key_name(key)}" if key else f"/{name}"
+
+
+class StepchatApp(App[None]):
+    """The window."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "stepchat"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {CommandSearch}
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, workspace: Workspace, theme: Theme, handover: Handover, *, folded: bool = False) -> None:
+        super().__init__(driver_class=handover.driver_class())
+        self.workspace = workspace
+        self._theme = theme
+        self._handover = handover
+        self._folded = folded
+        self._chat: ChatScreen | None = None
+
+    def get_default_screen(self) -> ChatScreen:
+        typed = self._handover.type_ahead()
+        row, column = typed.cursor
+        before = typed.text.split("\n")[:row]
+        cursor = sum(len(line) + 1 for line in before) + column
+        self._chat = ChatScreen(self.workspace, self._theme, typed=typed.text, cursor=cursor)
+        return self._chat
+
+    def on_mount(self) -> None:
+        self.register_theme(textual_theme(self._theme))
+        self.theme = self._theme.name
+
+    def on_ready(self) -> None:
+        """The first paint is done: now what can wait."""
+        self._handover.prompt_is_ready()
+        self.run_worker(self._load(), name="load")
+
+    async def _load(self) -> None:
+        chat = self._chat
+        if chat is None:
+            return
+        if self._folded:
+            chat.view.reasoning_view = "hidden"
+        await chat.load()
+        # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        await asyncio.to_thread(self.workspace.client.prepare)
+
+
+def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:
+    """Run the window until it is left; returns the exit code."""
+    problems: list[str] = []
+    remembered = asyncio.run(workspace.store.setting("theme"))
+    wanted = workspace.config.theme or remembered or ""
+    theme = choose_theme(wanted, workspace.paths.user_themes, lambda error: problems.append(str(error)))
+    app = StepchatApp(workspace, theme, Handover(frame), folded=folded)
+    try:
+        app.run()
+    finally:
+        asyncio.run(workspace.close())
+    for problem in problems:
+        print(f"stepchat: {problem}", file=sys.stderr)
+    if app.return_code:
+        print(
+            "stepchat: That was a fault in stepchat. Everything that had arrived is saved; stepchat --continue goes on.",
+            file=sys.stderr,
+        )
+    return app.return_code or 0
+
+

@@ -1,0 +1,246 @@
+"""The main screen: transcript, prompt, status line. Routes what the person does to the conversation and the commands."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+
+from stepchat.errors import ConfigError, StepchatError
+from stepchat.tui.commands import COMMANDS, complete, find
+from stepchat.tui.conversation import Conversation
+from stepchat.tui.meter import session_facts
+from stepchat.tui.prompt import Prompt, PromptBar
+from stepchat.tui.status import Fact, StatusLine
+from stepchat.tui.themes import find_themes, palette, textual_theme
+from stepchat.tui.transcript_view import TranscriptView
+from stepchat.tui.welcome import Welcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from stepchat.tui.commands.row import Command
+    from stepchat.tui.completion import Completion
+    from stepchat.tui.themes import Theme
+    from stepchat.workspace import Workspace
+
+BELL_AFTER = 10.0
+"""Seconds of a turn after which its end is worth a bell when the window is not in front."""
+
+
+class ChatScreen(Screen[None]):
+    """One conversation at a time."""
+
+    AUTO_FOCUS = "Prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(row.key, f"command('{row.name}')", row.help, show=False, priority=row.key == "ctrl+q")
+        for row in COMMANDS
+        if row.key
+    ]
+
+    def __init__(self, workspace: Workspace, theme: Theme, *, typed: str = "", cursor: int | None = None) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self._theme = theme
+        self._typed = (typed, cursor)
+        self._view = TranscriptView(id="transcript")
+        self._bar = PromptBar(self._completions)
+        self._status = StatusLine()
+        self._welcome = Welcome(id="welcome", markup=False)
+        self._ticker: Timer | None = None
+        self._in_front = True
+        self.conversation = Conversation(workspace, self._view, self.refresh_status)
+        self.conversation.on_refused = self._give_back
+
+    @property
+    def view(self) -> TranscriptView:
+        return self._view
+
+    @property
+    def prompt(self) -> Prompt:
+        return self._bar.prompt
+
+    def compose(self) -> ComposeResult:
+        with Container(id="reading"):
+            yield self._view
+            yield self._welcome
+        yield self._bar
+        yield self._status
+
+    def on_mount(self) -> None:
+        self._welcome.display = False
+        self.prompt.prefill(*self._typed)
+        self.view.set_palette(palette(self._theme))
+        self.view.reasoning_view = self.workspace.config.reasoning_view
+        self.refresh_status()
+
+    async def load(self) -> None:
+        """Show the session that was asked for, or the welcome. After the first paint."""
+        store = self.workspace.store
+        if (remembered := await store.setting("reasoning_view")) and self.view.reasoning_view == "tail":
+            self.view.reasoning_view = remembered
+        if self.workspace.session is not None:
+            await self.conversation.open(self.workspace.session)
+            self.prompt.set_history(self._earlier_prompts())
+            self._tell_about_recovery()
+        elif self.workspace.choose:
+            self._run(COMMANDS_BY_NAME["sessions"], "")
+        elif not self.conversation.path and not self.conversation.busy:
+            missing = self.workspace.key_error
+            self._welcome.show(
+                await store.sessions(limit=3),
+                time(),
+                demo=self.workspace.close_demo is not None,
+                no_key="" if missing is None else f"{missing.message} {missing.hint}",
+            )
+
+    def _earlier_prompts(self) -> list[str]:
+        return [text for stored in self.conversation.path if isinstance(text := getattr(stored.message, "text", None), str)
+                and type(stored.message).__name__ == "UserMessage"]
+
+    def _tell_about_recovery(self) -> None:
+        if self.conversation.unanswered:
+            self.view.notice("The last answer is not whole.", "Ctrl+R asks again; or just go on.", kind="info")
+
+    # What the person does
+
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        self._welcome.display = False
+        if event.text.startswith("/") and "\n" not in event.text:
+            found = find(event.text)
+            if found is not None:
+                self._run(*found)
+                return
+            name = event.text.split()[0]
+            if "/" not in name[1:]:
+                self.prompt.prefill(event.text)
+                self.view.notice(f"There is no command {name}.", "F1 shows all of them.")
+                return
+        if self.workspace.key_error is not None:
+            self._give_back(event.text)
+            self.view.notice(self.workspace.key_error.message, self.workspace.key_error.hint)
+            return
+        self.conversation.ask(event.text)
+
+    def action_command(self, name: str) -> None:
+        self._run(COMMANDS_BY_NAME[name], "")
+
+    def _run(self, command: Command, argument: str) -> None:
+        async def run() -> None:
+            try:
+                await command.run(self, argument)
+            except StepchatError as error:
+                self.view.notice(error.message, error.hint)
+
+        self.run_worker(run(), name=command.name, group="commands")
+
+    def _completions(self, line: str) -> Sequence[Completion]:
+        return complete(line, self)
+
+    def _give_back(self, text: str) -> None:
+        """Text that is not on disk returns to the prompt."""
+        self.prompt.prefill("\n\n".join(part for part in (text, self.prompt.text) if part))
+
+    def on_key(self, event: events.Key) -> None:
+        if self._welcome.display and (event.is_printable or event.key == "enter"):
+            self._welcome.display = False
+
+    def on_text_area_changed(self) -> None:
+        if self.prompt.text:
+            self._welcome.display = False
+
+    async def on_transcript_view_reasoning_folded(self, event: TranscriptView.ReasoningFolded) -> None:
+        if event.message_id is None:
+            self.conversation.fold_live(event.folded)
+        else:
+            await self.workspace.store.set_folded(event.message_id, event.folded)
+
+    def on_app_focus(self) -> None:
+        self._in_front = True
+
+    def on_app_blur(self) -> None:
+        self._in_front = False
+
+    # What is shown
+
+    def tell(self, text: str) -> None:
+        self.notify(text, timeout=4, markup=False)
+
+    def refresh_status(self) -> None:
+        """Bring the status line up to date; while a turn runs a timer does it twice a second."""
+        meter = self.conversation.meter
+        facts: list[str | Fact] = [self.conversation.model.rstrip("/").rpartition("/")[2] or self.conversation.model]
+        if meter is not None:
+            facts += meter.facts(monotonic())
+            hints = [("Esc", "stop"), ("^T", "reasoning")]
+        else:
+            facts += session_facts(self.conversation.path)
+            hints = [("^T", "reasoning"), ("^P", "commands")]
+        if self.conversation.queued:
+            facts.append(Fact(f"{len(self.conversation.queued)} queued", "warning"))
+        self._status.set_facts(facts)
+        self._status.set_hints(hints)
+        if meter is not None and self._ticker is None:
+            self._ticker = self.set_interval(0.5, self.refresh_status)
+            self._set_title()
+        elif meter is None and self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+            self._ring()
+            self._set_title()
+
+    def _ring(self) -> None:
+        path = self.conversation.path
+        took: Any = getattr(path[-1].message, "timing", None) if path else None
+        if not self._in_front and took is not None and (took.ended or 0) >= BELL_AFTER:
+            self.app.bell()
+
+    def _set_title(self) -> None:
+        """The session's title as the terminal's, once it is known."""
+        session = self.conversation.session
+        if session is not None:
+            self.run_worker(self._title(session.id), group="title", exclusive=True)
+
+    async def _title(self, session_id: str) -> None:
+        from stepchat.tui.terminal_title import set_title
+
+        session = await self.workspace.store.session(session_id)
+        set_title(self.app, session.title, busy=self.conversation.busy)
+
+    # Themes
+
+    def theme_names(self) -> Sequence[str]:
+        return list(self._themes(quiet=True))
+
+    def _themes(self, *, quiet: bool = False) -> dict[str, Theme]:
+        def report(error: ConfigError) -> None:
+            if not quiet:
+                self.view.notice(error.message, error.hint, kind="warning")
+
+        return find_themes(self.workspace.paths.user_themes, report)
+
+    async def choose_theme(self, name: str) -> None:
+        themes = self._themes()
+        if name not in themes:
+            raise ConfigError(f"There is no theme {name!r}.", f"Known ones: {', '.join(themes)}.")
+        self.app.register_theme(textual_theme(themes[name]))
+        self.app.theme = name
+        self.view.set_palette(palette(themes[name]))
+        await self.workspace.store.set_setting("theme", name)
+
+    async def leave(self) -> None:
+        self.conversation.queued.clear()
+        await self.conversation.stop()
+        await asyncio.sleep(0)
+        self.app.exit()
+
+
+COMMANDS_BY_NAME = {row.name: row for row in COMMANDS}

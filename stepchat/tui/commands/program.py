@@ -1,0 +1,51 @@
+"""Commands about the program itself: theme, help, quit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.help import Help
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.commands.row import Chat
+
+
+async def theme(chat: Chat, argument: str) -> None:
+    if argument:
+        await chat.choose_theme(argument)
+        return
+    names = list(chat.theme_names())
+    current = names.index(chat.app.theme) if chat.app.theme in names else -1
+    await chat.choose_theme(names[(current + 1) % len(names)])
+    chat.tell(f"Theme: {chat.app.theme}")
+
+
+def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
+    return [(name, "") for name in chat.theme_names()]
+
+
+async def help_(chat: Chat, _argument: str) -> None:
+    # The table holds this very function, so it can only be asked for once it is complete.
+    from stepchat.tui.commands import COMMANDS as ALL
+
+    rows = [(f"/{row.name}{' ' + row.argument if row.argument else ''}", row.key or "", row.help) for row in ALL]
+    await chat.app.push_screen_wait(Help(rows))
+
+
+async def palette(chat: Chat, _argument: str) -> None:
+    chat.app.action_command_palette()
+
+
+async def leave(chat: Chat, _argument: str) -> None:
+    await chat.leave()
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("theme", "Choose a theme; without a name the next one", theme, None, "[NAME]", _themes),
+    Command("help", "Show commands and keys", help_, "f1"),
+    Command("commands", "Search the commands", palette, "ctrl+p"),
+    Command("quit", "Save and quit", leave, "ctrl+q"),
+)

@@ -1,0 +1,83 @@
+"""Commands about what is on the screen: reasoning, scrolling, copying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.tui.commands.row import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.commands.row import Chat
+
+_VIEWS = (
+    ("tail", "the last lines while it thinks"),
+    ("full", "everything while it thinks"),
+    ("hidden", "only the header"),
+)
+_PARTS = (("answer", "the last answer"), ("reasoning", "its reasoning"), ("all", "the whole chat"))
+
+
+async def reasoning(chat: Chat, argument: str) -> None:
+    if argument in {"tail", "full", "hidden"}:
+        chat.view.reasoning_view = argument
+        await chat.workspace.store.set_setting("reasoning_view", argument)
+        chat.tell(f"While it thinks: {dict(_VIEWS)[argument]}.")
+    else:
+        chat.view.toggle_reasoning()
+
+
+async def reasoning_all(chat: Chat, _argument: str) -> None:
+    chat.view.toggle_all_reasoning()
+
+
+async def page_up(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_page(-1)
+
+
+async def page_down(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_page(1)
+
+
+async def top(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_home()
+
+
+async def end(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_to_end()
+
+
+async def copy(chat: Chat, argument: str) -> None:
+    match argument or "answer":
+        case "reasoning":
+            text = chat.view.source_of_reasoning()
+        case "all":
+            text = chat.view.source_of_all()
+        case _:
+            text = chat.view.source_of_answer()
+    if not text:
+        chat.tell("There is nothing to copy yet.")
+        return
+    # Lone surrogates cannot leave the program as UTF-8.
+    chat.app.copy_to_clipboard(text.encode("utf-8", "replace").decode())
+    chat.tell(f"Copied {len(text):,} characters.")
+
+
+def _views(_chat: Chat) -> Sequence[tuple[str, str]]:
+    return _VIEWS
+
+
+def _parts(_chat: Chat) -> Sequence[tuple[str, str]]:
+    return _PARTS
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("reasoning", "Fold or open the reasoning", reasoning, "ctrl+t", "[tail|full|hidden]", _views),
+    Command("reasoning-all", "Fold or open all reasoning", reasoning_all, "alt+t"),
+    Command("page-up", "Scroll a page up", page_up, "pageup"),
+    Command("page-down", "Scroll a page down", page_down, "pagedown"),
+    Command("top", "Go to the beginning", top, "ctrl+home"),
+    Command("end", "Go to the end and follow it", end, "ctrl+end"),
+    Command("copy", "Copy the last answer", copy, "alt+c", "[answer|reasoning|all]", _parts),
+)

@@ -1,0 +1,55 @@
+"""One row of the table of commands, and what a command may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual.app import App
+
+    from stepchat.tui.conversation import Conversation
+    from stepchat.tui.prompt import Prompt
+    from stepchat.tui.transcript_view import TranscriptView
+    from stepchat.workspace import Workspace
+
+
+class Chat(Protocol):
+    """The chat screen, as commands see it."""
+
+    workspace: Workspace
+    conversation: Conversation
+
+    @property
+    def app(self) -> App[Any]: ...
+    @property
+    def view(self) -> TranscriptView: ...
+    @property
+    def prompt(self) -> Prompt: ...
+
+    def refresh_status(self) -> None: ...
+    def tell(self, text: str) -> None:
+        """One line that goes away by itself."""
+        ...
+
+    async def leave(self) -> None:
+        """Save what runs and end the program."""
+        ...
+
+    async def choose_theme(self, name: str) -> None: ...
+    def theme_names(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What it is called, what it does, the key that does the same, and its argument if it takes one."""
+
+    name: str
+    help: str
+    run: Callable[[Chat, str], Awaitable[None]]
+    key: str | None = None
+    argument: str = ""
+    options: Callable[[Chat], Sequence[tuple[str, str]]] | None = None
+    """Values for the argument, each with a word about it."""

@@ -1,0 +1,102 @@
+"""Commands about the conversation: stop, ask again, new, open, model, parameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StepchatError
+from stepchat.parameters import PARAMETERS, parse_setting, to_request
+from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.sessions import PickSession
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.commands.row import Chat
+
+
+async def stop(chat: Chat, _argument: str) -> None:
+    """What was queued goes back to the prompt: nobody wants it sent after a stop."""
+    conversation = chat.conversation
+    if not conversation.busy:
+        return
+    waiting = "\n\n".join(conversation.queued)
+    conversation.queued.clear()
+    await conversation.stop()
+    if waiting and not chat.prompt.text:
+        chat.prompt.prefill(waiting)
+
+
+async def retry(chat: Chat, _argument: str) -> None:
+    conversation = chat.conversation
+    if conversation.busy:
+        chat.tell("It is still answering; Esc stops it.")
+    elif not conversation.path:
+        chat.tell("There is nothing to ask again yet.")
+    else:
+        conversation.ask(None)
+
+
+async def new(chat: Chat, _argument: str) -> None:
+    await chat.conversation.open(None)
+
+
+async def sessions(chat: Chat, argument: str) -> None:
+    store = chat.workspace.store
+    if argument:
+        session = await store.find(argument)
+    else:
+        found = await chat.app.push_screen_wait(PickSession(await store.sessions(limit=200)))
+        if found is None:
+            return
+        session = await store.session(found)
+    await chat.conversation.open(session)
+
+
+async def model(chat: Chat, argument: str) -> None:
+    if not argument:
+        chat.tell(f"The model is {chat.conversation.model}. To change it: /model NAME")
+        return
+    chat.conversation.model = argument
+    chat.refresh_status()
+
+
+async def set_parameter(chat: Chat, argument: str) -> None:
+    if not argument:
+        sent = ", ".join(f"{name} = {value}" for name, value in chat.workspace.parameters.items())
+        chat.tell(f"Sent with each request: {sent}" if sent else "No parameters are set. To set one: /set NAME=VALUE")
+        return
+    name, _, value = argument.partition(" ") if "=" not in argument.partition(" ")[0] else argument.partition("=")
+    setting = parse_setting(f"{name}={value}")
+    parameters = to_request([*chat.workspace.parameters.items(), setting])
+    chat.workspace = replace(chat.workspace, parameters=parameters)
+    chat.conversation.workspace = chat.workspace
+    chat.tell(f"{setting[0]} is no longer sent." if setting[1] is None else f"{setting[0]} = {setting[1]}")
+
+
+def _parameter_names(_chat: Chat) -> Sequence[tuple[str, str]]:
+    return [(f"{parameter.name}=", parameter.help) for parameter in PARAMETERS]
+
+
+async def system(chat: Chat, argument: str) -> None:
+    conversation = chat.conversation
+    if conversation.session is not None:
+        if argument:
+            raise StepchatError("The system prompt belongs to the whole session.", "Start a new one first: /new")
+        chat.tell(f"System prompt: {conversation.session.system or 'none'}")
+        return
+    chat.workspace = replace(chat.workspace, system=argument or None)
+    conversation.workspace = chat.workspace
+    chat.tell("System prompt set for the new session." if argument else "No system prompt.")
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("stop", "Stop the answer; what arrived is kept", stop, "escape"),
+    Command("retry", "Ask the last question again", retry, "ctrl+r"),
+    Command("new", "Start a new session", new, "ctrl+n"),
+    Command("sessions", "Open another session", sessions, "ctrl+o", "[ID or text]"),
+    Command("model", "Choose the model", model, None, "NAME"),
+    Command("set", "Set a request parameter", set_parameter, None, "NAME=VALUE", _parameter_names),
+    Command("system", "Set the system prompt of a new session", system, None, "TEXT"),
+)

@@ -1,0 +1,187 @@
+"""The session on the screen and its running turn. Talks to run_turn and the transcript; knows no keys and no layout."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StepchatError
+from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.tui.meter import Meter
+from stepchat.turn import run_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stepchat.events import TurnEvent
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.store import Session
+    from stepchat.tui.transcript_view import TranscriptView
+    from stepchat.workspace import Workspace
+
+
+class Conversation:
+    """One session: what was said, what is being said, and what waits to be said."""
+
+    def __init__(self, workspace: Workspace, view: TranscriptView, changed: Callable[[], None]) -> None:
+        self.workspace = workspace
+        self.view = view
+        self.session: Session | None = workspace.session
+        self.model = workspace.model
+        self.path: list[StoredMessage] = []
+        self.meter: Meter | None = None
+        """The running turn's, None while nothing runs."""
+        self.queued: list[str] = []
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._live_fold: bool | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last thing is a question, or an answer that failed, was cut or stopped."""
+        if not self.path:
+            return False
+        last = self.path[-1].message
+        return isinstance(last, UserMessage) or (isinstance(last, AssistantMessage) and not last.complete)
+
+    async def open(self, session: Session | None) -> None:
+        """Show a session, or an empty one."""
+        await self.stop()
+        self.session = session
+        self.path = await self.workspace.store.path(session.id) if session else []
+        if session is not None and session.model:
+            self.model = session.model
+        self.view.show(self.path)
+        self._changed()
+
+    def ask(self, text: str | None) -> None:
+        """Start a turn; without text the last question is asked again. While one runs the text waits its turn."""
+        if self.busy:
+            if text is not None:
+                self.queued.append(text)
+                self._changed()
+            return
+        self._task = asyncio.create_task(self._turn(text), name="turn")
+
+    async def stop(self) -> None:
+        """End the running turn and wait until what it had is on disk."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def finished(self) -> None:
+        """Wait until nothing runs any more."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    def fold_live(self, folded: bool) -> None:  # noqa: FBT001 - the one thing it says
+        """The reader's choice for an answer that has no stored form yet."""
+        self._live_fold = folded
+
+    async def _turn(self, text: str | None) -> None:
+        failed_to_save: str | None = None
+        self._live_fold = None
+        try:
+            await self._run(text)
+        except asyncio.CancelledError:
+            self.view.abandon_answer()
+        except StepchatError as error:
+            # A failure of the server is part of the stored answer already; this one happened before there was one.
+            if self.view.live or not self._kept(error):
+                self.view.abandon_answer()
+                self.view.notice(error.message, error.hint)
+                failed_to_save = text
+        finally:
+            self.meter = None
+        self._next(failed_to_save)
+
+    def _kept(self, error: StepchatError) -> bool:
+        last = self.path[-1].message if self.path else None
+        return isinstance(last, AssistantMessage) and last.error is not None and last.error.message == error.message
+
+    def _next(self, refused: str | None) -> None:
+        """What was queued goes out; text that could not be saved goes back to the prompt through `on_refused`."""
+        self._task = None
+        if refused is not None:
+            self.on_refused("\n\n".join([refused, *self.queued]))
+            self.queued.clear()
+        elif self.queued and not self.unanswered:
+            text = "\n\n".join(self.queued)
+            self.queued.clear()
+            self.ask(text)
+        self._changed()
+
+    def on_refused(self, text: str) -> None:
+        """Replaced by the owner: gets text that is not on disk."""
+
+    async def _run(self, text: str | None) -> None:
+        if self.workspace.key_error is not None:
+            raise self.workspace.key_error
+        session = await self._session()
+        self.meter = Meter(monotonic())
+        path = self.path if text is not None else self._path_to_question()
+        question = self.workspace.question(session, path, text, self.model)
+        if text is None:
+            self.path = list(path)
+            self.view.show(self.path)
+            self.view.begin_answer(model=self.model)
+        self._changed()
+        async with aclosing(run_turn(self.workspace.store, self.workspace.client, question)) as events:
+            async for event in events:
+                self.meter.add(event, monotonic())
+                await self._show(event)
+
+    async def _session(self) -> Session:
+        store = self.workspace.store
+        if self.session is None:
+            self.session = await store.create(
+                model=self.model, server=self.workspace.server, system=self.workspace.system
+            )
+        elif (self.session.model, self.session.server) != (self.model, self.workspace.server):
+            await store.set_model(self.session.id, self.model, self.workspace.server)
+            self.session = replace(self.session, model=self.model, server=self.workspace.server)
+        return self.session
+
+    def _path_to_question(self) -> list[StoredMessage]:
+        path = list(self.path)
+        while path and not isinstance(path[-1].message, UserMessage):
+            path.pop()
+        return path
+
+    async def _show(self, event: TurnEvent) -> None:
+        match event:
+            case Delta():
+                self.view.feed(event)
+            case MessageSaved():
+                await self._saved(event.stored)
+            case Retrying():
+                self.view.set_waiting(f"{event.reason} Trying again in {event.delay:.0f} s")
+            case Silence():
+                words = f"nothing arrived for {event.seconds:.0f} s" if event.seconds else "waiting"
+                self.view.set_waiting(words)
+            case Notice():
+                self.view.notice(event.text, kind="warning")
+            case _:
+                pass
+        if not isinstance(event, Delta):
+            self._changed()
+
+    async def _saved(self, stored: StoredMessage) -> None:
+        if isinstance(stored.message, AssistantMessage):
+            if self._live_fold is not None:
+                await self.workspace.store.set_folded(stored.id, self._live_fold)
+                stored = replace(stored, folded=self._live_fold)
+            self.path.append(stored)
+            self.view.finish_answer(stored)
+        else:
+            self.path.append(stored)
+            self.view.add(stored)
+            self.view.begin_answer(model=self.model)

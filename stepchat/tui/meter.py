@@ -1,0 +1,150 @@
+"""What the status line says about the turn and the session. Pure: times come in as arguments."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from stepchat.events import Delta, Retrying, Silence
+from stepchat.messages import AssistantMessage
+from stepchat.tui.status import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.events import TurnEvent
+    from stepchat.messages import StoredMessage
+
+CHARACTERS_PER_TOKEN = 3.8
+"""Only for the running estimate; the server's count replaces it."""
+
+Phase = Literal["waiting", "retrying", "silent", "thinking", "answering"]
+
+
+class Meter:
+    """Follows one turn. Adding costs the same for every delta."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.phase: Phase = "waiting"
+        self.provider = ""
+        self._since = started
+        self._first: float | None = None
+        self._characters = 0
+        self._retry_at = 0.0
+        self._silence = Silence(0, 0)
+
+    def add(self, event: TurnEvent, now: float) -> None:
+        """Take one event at the time `now`, in seconds of the same clock as `started`."""
+        match event:
+            case Delta():
+                self._delta(event, now)
+            case Retrying():
+                self.phase, self._retry_at = "retrying", now + event.delay
+            case Silence():
+                self._silence = event
+                if event.seconds:
+                    self.phase = "silent"
+                else:
+                    self._settle(now)
+            case _:
+                pass
+
+    def _delta(self, delta: Delta, now: float) -> None:
+        self.provider = delta.provider or self.provider
+        added = len(delta.text) + len(delta.reasoning)
+        if not added:
+            return
+        self._characters += added
+        if self._first is None:
+            self._first = now
+        phase: Phase = "answering" if delta.text else "thinking"
+        if phase != self.phase:
+            self.phase, self._since = phase, now
+
+    def _settle(self, now: float) -> None:
+        self.phase = "waiting" if self._first is None else "answering"
+        self._since = now
+
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens so far."""
+        return round(self._characters / CHARACTERS_PER_TOKEN)
+
+    def speed(self, now: float) -> float | None:
+        """Estimated tokens a second since the first one."""
+        if self._first is None or now - self._first < 0.5:
+            return None
+        return self.tokens / (now - self._first)
+
+    def facts(self, now: float) -> list[Fact]:
+        """What the turn is doing, in words."""
+        facts = [Fact(self._state(now), "warning" if self.phase in {"silent", "retrying"} else "state")]
+        if self.tokens:
+            facts.append(Fact(f"~{count(self.tokens)} tokens"))
+        if (speed := self.speed(now)) is not None:
+            facts.append(Fact(f"~{speed:.0f} tok/s"))
+        return facts
+
+    def _state(self, now: float) -> str:
+        match self.phase:
+            case "waiting":
+                return f"waiting {self._seconds(now - self.started)}"
+            case "retrying":
+                return f"trying again in {max(0, self._retry_at - now):.0f} s"
+            case "silent":
+                return f"nothing arrives for {self._silence.seconds:.0f} s, giving up at {self._silence.limit:.0f} s"
+            case phase:
+                return f"{phase} {self._seconds(now - self._since)}"
+
+    @staticmethod
+    def _seconds(seconds: float) -> str:
+        return f"{max(0, int(seconds))} s"
+
+
+def session_facts(path: Sequence[StoredMessage]) -> list[Fact]:
+    """What the messages on show add up to: tokens of the last request, the cost of all, the speed of the last."""
+    answers = [stored.message for stored in path if isinstance(stored.message, AssistantMessage)]
+    if not answers:
+        return []
+    facts: list[Fact] = []
+    last = answers[-1]
+    used = (last.usage.prompt_tokens or 0) + (last.usage.completion_tokens or 0)
+    if used:
+        facts.append(Fact(f"{count(used)} tokens"))
+    costs = [answer.usage.cost for answer in answers if answer.usage.cost is not None]
+    if costs:
+        facts.append(Fact(money(sum(costs, Decimal()))))
+    if (speed := answer_speed(last)) is not None:
+        facts.append(Fact(f"{speed:.0f} tok/s"))
+    return facts
+
+
+def answer_speed(answer: AssistantMessage) -> float | None:
+    """Tokens a second from the first token to the end."""
+    tokens, first, ended = answer.usage.completion_tokens, answer.timing.first, answer.timing.ended
+    if not tokens or first is None or ended is None or ended - first <= 0:
+        return None
+    return tokens / (ended - first)
+
+
+def count(number: int) -> str:
+    """A number of tokens in at most five characters: 512, 1.2k, 42k, 1.1M."""
+    if number < 1000:
+        return str(number)
+    if number < 9_950:
+        return f"{number / 1000:.1f}k"
+    if number < 999_500:
+        return f"{number / 1000:.0f}k"
+    return f"{number / 1_000_000:.1f}M"
+
+
+def money(cost: Decimal) -> str:
+    """US dollars with two significant digits for fractions of a cent."""
+    if cost == 0:
+        return "$0"
+    if cost >= 1:
+        return f"${cost:.2f}"
+    digits = max(2, 1 - cost.adjusted())
+    return f"${cost:.{digits}f}"
+

@@ -1,0 +1,56 @@
+"""Pasted text: cleaned, and folded to a placeholder when it is large."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+FOLD_CHARACTERS: Final = 2000
+FOLD_LINES: Final = 20
+_LINE_BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+def clean_text(text: str) -> str:
+    """Every kind of line break as a newline; no control characters but newline and tab, no lone surrogates."""
+    text = _LINE_BREAKS.sub("\n", text)
+    if text.isprintable():
+        return text
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cs"})
+
+
+class Pastes:
+    """The folded pastes of one prompt. A placeholder stays valid for as long as the prompt lives, so that the history
+    and undo may bring it back.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def fold(self, text: str) -> str:
+        """The text itself, or a placeholder for it when it has more than 2,000 characters or 20 lines."""
+        lines = text.count("\n") + (not text.endswith("\n"))
+        if len(text) <= FOLD_CHARACTERS and lines <= FOLD_LINES:
+            return text
+        size = f"{lines:,} lines" if lines > 1 else f"{len(text):,} characters"
+        placeholder, number = f"[pasted {size}]", 1
+        while self._texts.get(placeholder, text) != text:
+            number += 1
+            placeholder = f"[pasted {size}, {number}]"
+        self._texts[placeholder] = text
+        return placeholder
+
+    def expand(self, text: str) -> str:
+        """With every placeholder replaced by what was pasted."""
+        if not self._texts:
+            return text
+        return self._pattern().sub(lambda found: self._texts[found[0]], text)
+
+    def spans(self, line: str) -> list[tuple[int, int]]:
+        """Where placeholders stand in a line: first column, and the column after."""
+        if not self._texts:
+            return []
+        return [found.span() for found in self._pattern().finditer(line)]
+
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self._texts)))

@@ -1,0 +1,122 @@
+"""The status line: facts at the left, keys at the right, in one row that drops things before it cuts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_THINGS = 7
+MARGIN = 2
+"""Blank columns before the first fact, after the last hint, and at least between the two groups."""
+SEPARATOR = " · "
+
+FactKind = Literal["plain", "state", "warning", "error"]
+Role = Literal["plain", "state", "warning", "error", "key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing the line says. `state` is what is going on just now; warnings and errors want to be seen."""
+
+    text: str
+    kind: FactKind = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of the row, from left to right."""
+
+    text: str
+    role: Role = "plain"
+
+
+def arrange(facts: Sequence[str | Fact], hints: Sequence[tuple[str, str]], width: int) -> tuple[Span, ...]:
+    """The row, exactly `width` cells wide unless nothing fits: then it is empty.
+
+    Facts and hints come in order of importance. What does not fit goes from the right: hints down to the first one,
+    then facts down to the first one, then the hint that was left, then the fact. Nothing is cut in the middle.
+    """
+    left = [clean for fact in facts if (clean := _clean_fact(fact)).text]
+    right = [(_printable(key), _printable(word)) for key, word in hints]
+    while (left or right) and (len(left) + len(right) > MOST_THINGS or _needed(left, right) > width):
+        if len(right) > 1:
+            right.pop()
+        elif len(left) > 1:
+            left.pop()
+        elif right:
+            right.pop()
+        else:
+            left.pop()
+    if not left and not right:
+        return ()
+    spans = [Span(" " * MARGIN)]
+    for number, fact in enumerate(left):
+        if number:
+            spans.append(Span(SEPARATOR))
+        spans.append(Span(fact.text, fact.kind))
+    spans.append(Span(" " * (width - _needed(left, right) + (MARGIN if left and right else 0))))
+    for number, (key, word) in enumerate(right):
+        spans += [Span(("  " if number else "") + key, "key"), Span(f" {word}")]
+    return (*spans, Span(" " * MARGIN))
+
+
+def _needed(facts: list[Fact], hints: list[tuple[str, str]]) -> int:
+    left = sum(cell_len(fact.text) for fact in facts) + len(SEPARATOR) * max(0, len(facts) - 1)
+    right = sum(cell_len(f"{key} {word}") for key, word in hints) + 2 * max(0, len(hints) - 1)
+    return MARGIN + left + (MARGIN if facts and hints else 0) + right + MARGIN
+
+
+def _clean_fact(fact: str | Fact) -> Fact:
+    return Fact(_printable(fact)) if isinstance(fact, str) else Fact(_printable(fact.text), fact.kind)
+
+
+def _printable(text: str) -> str:
+    """Facts may hold a server's words; nothing that moves the cursor or turns the writing round gets through."""
+    return "".join(char for char in text if char.isprintable()).strip()
+
+
+class StatusLine(Widget):
+    """One row. It is painted again only when what it shows has changed."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "status-line--plain",
+        "status-line--state",
+        "status-line--warning",
+        "status-line--error",
+        "status-line--key",
+    }
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self._facts: tuple[str | Fact, ...] = ()
+        self._hints: tuple[tuple[str, str], ...] = ()
+
+    def set_facts(self, facts: Sequence[str | Fact]) -> None:
+        """What stands at the left, the most important first."""
+        self._change(tuple(facts), self._hints)
+
+    def set_hints(self, hints: Sequence[tuple[str, str]]) -> None:
+        """What stands at the right: key and word, the most important first."""
+        self._change(self._facts, tuple(hints))
+
+    def _change(self, facts: tuple[str | Fact, ...], hints: tuple[tuple[str, str], ...]) -> None:
+        before = arrange(self._facts, self._hints, self.size.width)
+        self._facts, self._hints = facts, hints
+        if arrange(facts, hints, self.size.width) != before:
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        if y:
+            return Strip.blank(self.size.width, self.rich_style)
+        spans = arrange(self._facts, self._hints, self.size.width)
+        segments = [Segment(span.text, self.get_component_rich_style(f"status-line--{span.role}")) for span in spans]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

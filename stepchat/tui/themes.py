@@ -1,0 +1,336 @@
+"""Theme files: one TOML file to one Theme, and from there to the transcript's palette and to Textual's own theme.
+
+A colour is `#rrggbb`, one of the terminal's sixteen by name (`red`, `bright_black` ...), or `default`, the terminal's own.
+A role that has the colour of the text is told apart by weight instead: quiet ones are dimmed, loud ones are bold.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rich.style import Style
+
+from stepchat.errors import ConfigError
+from stepchat.transcript.palette import SYNTAX, Palette, colourless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import textual.theme
+
+COLORS: Final = (
+    "background",
+    "surface",
+    "text",
+    "dim",
+    "rule",
+    "accent",
+    "reasoning",
+    "success",
+    "warning",
+    "error",
+)
+"""The keys of the [colors] table; every theme gives all of them."""
+
+DEFAULT: Final = "default"
+_HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+_NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
+_HEX: Final = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What a theme file says. `code` has all keys of `SYNTAX`: those the file leaves out have the colour of the text."""
+
+    name: str
+    dark: bool
+    colors: Mapping[str, str]
+    code: Mapping[str, str]
+
+    @property
+    def has_colour(self) -> bool:
+        return any(color != DEFAULT for color in (*self.colors.values(), *self.code.values()))
+
+    @property
+    def uses_terminal_colours(self) -> bool:
+        return any(not color.startswith("#") for color in (*self.colors.values(), *self.code.values()))
+
+
+def load_theme(path: Path) -> Theme:
+    """The theme in a file. Raises ConfigError naming the file, the line if known, and the key."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"Cannot read the theme file {path}: {error}.", "Check that it is a UTF-8 text file."
+        ) from error
+    try:
+        found = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", "Mend that line.") from error
+    return _Reader(path, source).theme(found)
+
+
+def find_themes(user_dir: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
+    """All themes by name: the shipped ones, then the user's, which win. Each file that cannot be used is reported."""
+    themes: dict[str, Theme] = {}
+    for directory in (_shipped_themes(), user_dir):
+        if not directory.is_dir():
+            continue
+        for path in sorted(directory.glob("*.toml")):
+            try:
+                theme = load_theme(path)
+            except ConfigError as error:
+                report(error)
+            else:
+                themes[theme.name] = theme
+    return themes
+
+
+def palette(theme: Theme) -> Palette:
+    """The styles of the transcript in this theme."""
+    if not theme.has_colour:
+        return colourless()
+    colors = theme.colors
+    background, surface, text, accent = (colors[key] for key in ("background", "surface", "text", "accent"))
+    quiet_line = _mix(colors["rule"], colors["dim"], 0.5)
+    code_background = _mix(surface, colors["rule"], 0.6)
+
+    def quiet(color: str, on: str = background) -> Style:
+        return _style(color, on) + Style(dim=True if color == text else None)
+
+    def loud(color: str, on: str = background) -> Style:
+        return _style(color, on) + Style(bold=True if color == text else None)
+
+    return Palette(
+        text=_style(text, background),
+        dim=quiet(colors["dim"]),
+        rule=quiet(colors["rule"]),
+        accent=loud(accent),
+        reasoning=quiet(colors["reasoning"]),
+        reasoning_bar=quiet(quiet_line),
+        user=_style(text, surface),
+        user_bar=loud(accent, surface),
+        heading=_style(text, background) + Style(bold=True),
+        strong=Style(bold=True),
+        emphasis=Style(italic=True),
+        strike=Style(strike=True),
+        link=_style(accent, DEFAULT) + Style(underline=True),
+        code=_style(DEFAULT, code_background) if code_background != DEFAULT else loud(accent, DEFAULT),
+        code_block=_style(text, surface),
+        code_label=quiet(colors["dim"], surface),
+        quote_bar=quiet(quiet_line),
+        table_rule=quiet(quiet_line),
+        error=loud(colors["error"]),
+        warning=loud(colors["warning"]),
+        success=_style(colors["success"], background),
+        selection=_selection(theme),
+        scrollbar=quiet(colors["rule"]),
+        scrollbar_thumb=_style(colors["dim"], background),
+        syntax=MappingProxyType(
+            {key: (quiet if key == "comment" else _style)(theme.code[key], surface) for key in SYNTAX}
+        ),
+    )
+
+
+def textual_theme(theme: Theme) -> textual.theme.Theme:
+    """The same theme for Textual's own widgets, with our `$` variables (see app.tcss)."""
+    import textual.theme  # a theme can be read and checked without Textual
+
+    css = {key: _css(color) for key, color in theme.colors.items()}
+    return textual.theme.Theme(
+        name=theme.name,
+        dark=theme.dark,
+        ansi=theme.uses_terminal_colours,
+        primary=css["accent"],
+        secondary=css["accent"],
+        accent=css["accent"],
+        warning=css["warning"],
+        error=css["error"],
+        success=css["success"],
+        foreground=css["text"],
+        background=css["background"],
+        surface=css["surface"],
+        panel=css["surface"],
+        boost=css["surface"],
+        variables=_own_variables(theme) | _textual_variables(theme),
+    )
+
+
+def _own_variables(theme: Theme) -> dict[str, str]:
+    """Colours Textual has no name for, and `$ROLE-style`, which takes over where a colour cannot tell a role apart."""
+    colors = theme.colors
+    same = {key for key in colors if colors[key] == colors["text"]}
+    styles = {f"{key}-style": "dim" if key in same else "none" for key in ("dim", "rule", "reasoning")}
+    styles |= {f"{key}-style": "bold" if key in same else "none" for key in ("accent", "warning", "error")}
+    return {
+        "dim": _css(colors["dim"]),
+        "rule": _css(colors["rule"]),
+        "reasoning": _css(colors["reasoning"]),
+        "chosen-background": _css(_mix(colors["surface"], colors["accent"], 0.22)),
+        "chosen-style": "none" if _is_hex(colors["surface"]) else "reverse",
+        **styles,
+    }
+
+
+def _textual_variables(theme: Theme) -> dict[str, str]:
+    """What Textual would otherwise derive from our colours by rules that are not ours."""
+    css = {key: _css(color) for key, color in theme.colors.items()}
+    text, dim, rule, accent = css["text"], css["dim"], css["rule"], css["accent"]
+    background, surface = css["background"], css["surface"]
+    plain = not _is_hex(theme.colors["background"])
+    chosen = _css(_mix(theme.colors["surface"], theme.colors["accent"], 0.22))
+    selected = _css(_mix(theme.colors["background"], theme.colors["accent"], 0.35))
+    variables = {
+        "surface": surface,
+        "panel": surface,
+        "ansi-background": background,
+        "ansi-foreground": text,
+        "boost": surface,
+        "text": text,
+        "text-muted": dim,
+        "text-disabled": dim,
+        "foreground-muted": dim,
+        "foreground-disabled": dim,
+        "border": accent,
+        "border-blurred": rule,
+        "block-cursor-foreground": text,
+        "block-cursor-background": chosen,
+        "block-cursor-text-style": "reverse" if plain else "none",
+        "block-cursor-blurred-foreground": text,
+        "block-cursor-blurred-background": chosen,
+        "block-cursor-blurred-text-style": "bold" if plain else "none",
+        "block-hover-background": surface,
+        "surface-active": surface,
+        "input-cursor-foreground": text if plain else background,
+        "input-cursor-background": background if plain else text,
+        "input-cursor-text-style": "reverse" if plain else "none",
+        "input-selection-foreground": text,
+        "input-selection-background": selected,
+        "screen-selection-foreground": text,
+        "screen-selection-background": selected,
+        "scrollbar": rule,
+        "scrollbar-hover": dim,
+        "scrollbar-active": accent,
+        "scrollbar-background": background,
+        "scrollbar-background-hover": background,
+        "scrollbar-background-active": background,
+        "scrollbar-corner-color": background,
+        "link-color": accent,
+        "link-color-hover": accent,
+        "link-background": "transparent",
+        "link-background-hover": "transparent",
+        "link-style": "underline",
+        "link-style-hover": "bold underline",
+        "footer-foreground": dim,
+        "footer-background": background,
+        "footer-key-foreground": accent,
+        "footer-description-foreground": dim,
+        "footer-description-background": background,
+        "footer-item-background": background,
+        "button-foreground": text,
+        "button-color-foreground": background,
+    }
+    # Textual makes shades of these, and its shade "none" is off by one in the last digit.
+    roles = {"primary": accent, "secondary": accent} | {
+        key: css[key] for key in ("accent", "success", "warning", "error")
+    }
+    variables |= roles | {f"text-{role}": color for role, color in roles.items()}
+    variables |= {"foreground": text, "background": background}
+    return variables | {f"markdown-h{level}-color": text for level in range(1, 7)}
+
+
+def _shipped_themes() -> Path:
+    """In an installed wheel the themes lie in the package, in a checkout beside it."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "themes"
+    return inside if inside.is_dir() else package.parent / "themes"
+
+
+def _selection(theme: Theme) -> Style:
+    mixed = _mix(theme.colors["background"], theme.colors["accent"], 0.35)
+    return _style(DEFAULT, mixed) if _is_hex(mixed) else Style(reverse=True)
+
+
+def _style(color: str, background: str) -> Style:
+    """`default` sets nothing, so that the terminal's own colour stays."""
+    return Style(color=None if color == DEFAULT else color, bgcolor=None if background == DEFAULT else background)
+
+
+def _css(color: str) -> str:
+    return color if _is_hex(color) else f"ansi_{color}"
+
+
+def _is_hex(color: str) -> bool:
+    return color.startswith("#")
+
+
+def _mix(first: str, second: str, share: float) -> str:
+    """`first` with this share of `second`; only `first` when one of them is the terminal's business."""
+    if not (_is_hex(first) and _is_hex(second)):
+        return first
+    pairs = ((int(first[at : at + 2], 16), int(second[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Checks one parsed file; keeps the source to name the line of a wrong key."""
+
+    path: Path
+    source: str
+
+    def theme(self, found: dict[str, Any]) -> Theme:
+        self._refuse_unknown(found, ("name", "dark", "colors", "code"), "")
+        name = found.get("name")
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+            raise self._wrong("name", "must be lower-case letters, digits, - and _, such as name = 'evening'")
+        dark = found.get("dark")
+        if not isinstance(dark, bool):
+            raise self._wrong("dark", "must be true or false")
+        colors = self._table(found, "colors", COLORS)
+        for key in COLORS:
+            if key not in colors:
+                raise self._wrong(key, "is missing", "colors")
+        code = dict.fromkeys(SYNTAX, colors["text"]) | self._table(found, "code", SYNTAX)
+        return Theme(name, dark, MappingProxyType(colors), MappingProxyType(code))
+
+    def _table(self, found: dict[str, Any], table: str, keys: tuple[str, ...]) -> dict[str, str]:
+        values = found.get(table, {})
+        if not isinstance(values, dict):
+            raise self._wrong(table, "must be a table, such as [colors]")
+        values = cast("dict[str, Any]", values)
+        self._refuse_unknown(values, keys, table)
+        return {key: self._color(key, value, table) for key, value in values.items()}
+
+    def _color(self, key: str, value: object, table: str) -> str:
+        color = value.lower() if isinstance(value, str) else ""
+        if _HEX.fullmatch(color) or color in _NAMED:
+            return color
+        raise self._wrong(key, f"must be '#rrggbb', 'default' or one of {', '.join(_HUES)} (or bright_...)", table)
+
+    def _refuse_unknown(self, values: dict[str, Any], known: tuple[str, ...], table: str) -> None:
+        for key in values:
+            if key not in known:
+                raise self._wrong(key, f"is not known; known here: {', '.join(known)}", table)
+
+    def _wrong(self, key: str, problem: str, table: str = "") -> ConfigError:
+        line = self._line_of(key, table)
+        place = f"{self.path}, line {line}" if line else str(self.path)
+        return ConfigError(f"{place}: {f'{table}.' if table else ''}{key} {problem}.", "Mend the theme file.")
+
+    def _line_of(self, key: str, table: str) -> int | None:
+        inside = ""
+        for number, line in enumerate(self.source.splitlines(), 1):
+            if header := re.match(r"\s*\[+\s*([\w.-]+)", line):
+                inside = header[1]
+                if inside == key and not table:
+                    return number
+            elif inside == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
+                return number
+        return None

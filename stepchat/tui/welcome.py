@@ -1,0 +1,43 @@
+"""What an empty session shows: two lines of welcome, the recent sessions, three hints. Gone with the first key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+from stepchat.transcript.clean import clean
+from stepchat.tui.dialogs.sessions import age
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.sessions.store import SessionSummary
+
+RECENT = 3
+
+
+class Welcome(Static):
+    """Shown over the empty transcript."""
+
+    def show(self, recent: Sequence[SessionSummary], now: float, *, demo: bool, no_key: str) -> None:
+        """Fill it. `no_key` is what to do about a missing key, "" when there is one."""
+        lines = [Content.styled("stepchat", "bold $accent"), Content("Ask anything; the thinking shows as it happens.")]
+        if demo:
+            lines[1] = Content("This is the demo: no key, no network, scripted answers. Try: demo:help")
+        if no_key:
+            lines.append(Content.styled(no_key, "$warning"))
+        if recent:
+            lines += [Content(""), Content.styled("Recent", "$dim")]
+            lines += [
+                Content.assemble(
+                    (f"{age(row.updated, now):>7}  ", "$dim"), clean(row.title, keep_newlines=False)[:70] or "untitled"
+                )
+                for row in recent[:RECENT]
+            ]
+        hints = (("/", "commands"), ("Ctrl+O", "open a session"), ("F1", "help"))
+        lines.append(Content(""))
+        lines.append(Content("   ").join(Content.assemble((key, "$accent"), (f" {word}", "$dim")) for key, word in hints))
+        self.update(Content("\n").join(lines))
+        self.display = True

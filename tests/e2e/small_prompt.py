@@ -1,0 +1,83 @@
+"""stepchat's main screen as small as it can be: the layout of first_frame.py in real widgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widgets import Static, TextArea
+
+from stepchat.tui.first_frame import MARGIN, PLACEHOLDER, SIGN, prompt_row_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.events import Key, Paste
+    from textual.widget import Widget
+
+    from stepchat.tui.type_ahead import TypeAhead
+
+GROUND, TEXT, DIM, LINE, ACCENT = "#111318", "#d7dae0", "#707682", "#404550", "#7aa2f7"
+CSS = f"""
+Screen {{ background: {GROUND}; color: {TEXT}; }}
+#space {{ height: 1fr; }}
+#prompt {{ height: auto; border-top: solid {LINE}; }}
+#sign {{ width: {MARGIN}; color: {ACCENT}; }}
+TextArea, TextArea:focus {{
+    width: 1fr; height: auto; margin: 0 {MARGIN} 0 0; border: none; padding: 0; scrollbar-size: 0 0;
+    background: {GROUND}; color: {TEXT};
+}}
+TextArea .text-area--placeholder {{ color: {DIM}; }}
+TextArea .text-area--cursor {{ color: {GROUND}; background: {TEXT}; text-style: none; }}
+#status {{ height: 1; color: {DIM}; padding: 0 {MARGIN}; }}
+"""
+
+
+def styles() -> dict[str, Style]:
+    """The colours of CSS, for write_first_frame."""
+    dim = dict.fromkeys(("placeholder", "status", "hint"), DIM)
+    colours = {"ground": TEXT, "text": TEXT, "rule": LINE, "sign": ACCENT, **dim}
+    on_ground = {role: Style(color=colour, bgcolor=GROUND) for role, colour in colours.items()}
+    return {**on_ground, "cursor": Style(color=GROUND, bgcolor=TEXT)}
+
+
+class Prompt(TextArea):
+    # Without priority: a binding with it overtakes the keys before it, which still wait in the widget's own queue.
+    BINDINGS: ClassVar = [Binding("ctrl+j,alt+enter,shift+enter", "newline"), Binding("ctrl+c", "clear")]
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text, placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
+        self.cursor_blink = False
+        self.sent: list[str] = []
+
+    def action_newline(self) -> None:
+        self._replace_via_keyboard("\n", *self.selection)
+
+    def action_clear(self) -> None:
+        self.text = ""
+
+    async def _on_key(self, event: Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.sent.append(self.text)
+            self.text = ""
+            return
+        await super()._on_key(event)
+
+    async def _on_paste(self, event: Paste) -> None:
+        event.prevent_default()
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        if result := self._replace_via_keyboard(text, *self.selection):
+            self.move_cursor(result.end_location)
+
+
+def main_screen(typed: TypeAhead, rows: int) -> Iterator[Widget]:
+    yield Static(id="space")
+    prompt = Prompt(typed.text)
+    prompt.styles.max_height = prompt_row_limit(rows)
+    prompt.move_cursor(typed.cursor)
+    yield Horizontal(Static(SIGN, id="sign"), prompt, id="prompt")
+    yield Static(id="status")

@@ -1,0 +1,372 @@
+"""A terminal for tests: runs a real process in a pseudo-terminal, shows what it painted, and types.
+
+    with Terminal([sys.executable, "-m", "stepchat", "--demo"], home=tmp_path) as terminal:
+        terminal.wait_for("Ask, or / for commands")
+        terminal.type("hello")
+        terminal.press("enter")
+
+The process gets a home of its own and no other environment than `environment` says. The terminal answers the queries a
+modern terminal answers (device attributes, cursor position, mode 2026, colours, version), and has no kitty keyboard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from codecs import getincrementaldecoder
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import pyte
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+KEYS = {
+    "enter": "\r",
+    "tab": "\t",
+    "shift+tab": "\x1b[Z",
+    "escape": "\x1b",
+    "backspace": "\x7f",
+    "delete": "\x1b[3~",
+    "insert": "\x1b[2~",
+    "space": " ",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
+    "pageup": "\x1b[5~",
+    "pagedown": "\x1b[6~",
+    "f1": "\x1bOP",
+    "f2": "\x1bOQ",
+    "f3": "\x1bOR",
+    "f4": "\x1bOS",
+    "f5": "\x1b[15~",
+    "alt+up": "\x1b[1;3A",
+    "alt+down": "\x1b[1;3B",
+    "shift+up": "\x1b[1;2A",
+    "shift+down": "\x1b[1;2B",
+    "shift+left": "\x1b[1;2D",
+    "shift+right": "\x1b[1;2C",
+    "ctrl+left": "\x1b[1;5D",
+    "ctrl+right": "\x1b[1;5C",
+    "ctrl+home": "\x1b[1;5H",
+    "ctrl+end": "\x1b[1;5F",
+    "ctrl+space": "\x00",
+}
+
+TOKEN = re.compile(
+    r"\x1b\[(?P<private>[<=>?]?)(?P<numbers>[0-9:;]*)(?P<between>[ -/]*)(?P<final>[@-~])"
+    r"|\x1b\](?P<command>[0-9]*);?(?P<text>[^\x07\x1b]*)(?:\x07|\x1b\\)"
+    r"|\x1b[P_^X].*?\x1b\\"
+    r"|\x1b[()*+][0-9A-Za-z]"
+    r"|\x1b[^\[\]P_^X()*+]"
+    r"|[^\x1b]+",
+    re.DOTALL,
+)
+"""A whole escape sequence, or text without any; what does not match is not complete yet."""
+
+
+def key_bytes(key: str) -> bytes:
+    """What a terminal without the kitty protocol sends for a key named as Textual names it."""
+    if key in KEYS:
+        return KEYS[key].encode()
+    if key.startswith("ctrl+") and len(key) == 6:
+        return bytes([ord(key[-1].upper()) & 0x1F])
+    if key.startswith("alt+"):
+        return b"\x1b" + key_bytes(key[4:])
+    if len(key) == 1:
+        return key.encode()
+    raise KeyError(key)
+
+
+def environment(home: Path, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """A fixed environment with its own home; `changes` set variables, or remove them with None."""
+    fixed = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "STEPCHAT_HOME": str(home / "stepchat"),
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+    }
+    return {name: value for name, value in {**fixed, **(changes or {})}.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Bytes the process wrote, and when: seconds since it was started."""
+
+    seconds: float
+    data: bytes
+
+
+class Screens:
+    """The main and the alternate screen, which pyte has no notion of, and the answers to queries."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.size = (columns, rows)
+        self.alternate = False
+        self.title = ""
+        self.modes: set[int] = set()
+        self.left_alternate = 0
+        self._unread = ""
+        self._main = self._new()
+        self.current = self._main
+
+    def _new(self) -> pyte.Screen:
+        return pyte.Screen(*self.size)
+
+    def feed(self, text: str) -> str:
+        """Show the text; return what the terminal answers."""
+        self._unread += text
+        answers = ""
+        while match := TOKEN.match(self._unread):
+            self._unread = self._unread[match.end() :]
+            answers += self._token(match)
+        return answers
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.size = (columns, rows)
+        for screen in {id(self._main): self._main, id(self.current): self.current}.values():
+            screen.resize(rows, columns)
+
+    def _token(self, match: re.Match[str]) -> str:
+        token = match[0]
+        if match["command"] is not None:
+            return self._command(match["command"], match["text"])
+        if not match["final"]:
+            if token[0] != "\x1b" or token[1] in "78DEHMc":
+                pyte.Stream(self.current).feed(token)
+            return ""
+        kind = match["private"] + match["between"] + match["final"]
+        if kind in ("?h", "?l"):
+            self._mode([int(number) for number in match["numbers"].split(";") if number], kind == "?h")
+        elif not match["private"] and not match["between"] and ":" not in token and match["final"] not in "nctsu":
+            pyte.Stream(self.current).feed(token)
+        cursor = self.current.cursor
+        answers = {
+            "c": "\x1b[?62;22c",
+            ">c": "\x1b[>1;10;0c",
+            ">q": "\x1bP>|stepchat-tests 1\x1b\\",
+            "?$p": f"\x1b[?{match['numbers']};{2 if match['numbers'] == '2026' else 0}$y",
+            "n": {"5": "\x1b[0n", "6": f"\x1b[{cursor.y + 1};{cursor.x + 1}R"}.get(match["numbers"], ""),
+        }
+        return answers.get(kind, "")
+
+    def _command(self, command: str, text: str) -> str:
+        if command in ("0", "2"):
+            self.title = text
+        if command in ("10", "11") and text == "?":
+            colour = "d7d7/dada/e0e0" if command == "10" else "1111/1313/1818"
+            return f"\x1b]{command};rgb:{colour}\x1b\\"
+        return ""
+
+    def _mode(self, numbers: Sequence[int], on: bool) -> None:
+        for number in numbers:
+            (self.modes.add if on else self.modes.discard)(number)
+            if number == 1049:
+                self.left_alternate += self.alternate and not on
+                self.alternate = on
+                self.current = self._new() if on else self._main
+            if number in (7, 25):
+                pyte.Stream(self.current).feed(f"\x1b[?{number}{'h' if on else 'l'}")
+
+
+class Terminal:
+    """A process in a terminal of its own. Close it, or use it in a with statement, whatever happens."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        home: Path,
+        env: Mapping[str, str | None] | None = None,
+        cols: int = 100,
+        rows: int = 30,
+        cwd: Path | None = None,
+    ) -> None:
+        self._master, self._slave = pty.openpty()
+        self._set_size(cols, rows)
+        self.attributes_before = self.attributes()
+        self.reads: list[Read] = []
+        self._screens = Screens(cols, rows)
+        self._changed = threading.Condition()
+        self._closing, self._close = os.pipe()
+        # The shell of a new session gets the first terminal it opens as its own, and exec leaves nothing of the shell.
+        command = ["/bin/sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(self._slave), *argv]
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(command, env=environment(home, env), start_new_session=True, cwd=cwd)
+        self._reader = threading.Thread(target=self._read, name="terminal")
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        decoder = getincrementaldecoder("utf-8")("replace")
+        while True:
+            ready = select.select([self._master, self._closing], [], [])[0]
+            if self._closing in ready:
+                return
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                return
+            seconds = time.perf_counter() - self.started
+            with self._changed:
+                self.reads.append(Read(seconds, data))
+                answer = self._screens.feed(decoder.decode(data))
+                self._changed.notify_all()
+            if answer:
+                self.send(answer.encode())
+
+    def _set_size(self, cols: int, rows: int) -> None:
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    # What the person does
+
+    def send(self, data: bytes) -> None:
+        """Send these very bytes."""
+        while data:
+            data = data[os.write(self._master, data) :]
+
+    def type(self, text: str) -> None:
+        self.send(text.encode())
+
+    def press(self, *keys: str) -> None:
+        """Press keys named as in Textual: "enter", "ctrl+q", "alt+up", "x"."""
+        for key in keys:
+            self.send(key_bytes(key))
+
+    def paste(self, text: str) -> None:
+        """Paste as a terminal does while the program has asked for bracketed paste."""
+        marked = f"\x1b[200~{text}\x1b[201~" if 2004 in self.modes else text
+        self.type(marked.replace("\n", "\r"))
+
+    def resize(self, cols: int, rows: int) -> None:
+        with self._changed:
+            self._screens.resize(cols, rows)
+        self._set_size(cols, rows)
+
+    # What the person sees
+
+    def lines(self) -> list[str]:
+        """The rows of the screen, without the spaces at their ends."""
+        with self._changed:
+            return [line.rstrip() for line in self._screens.current.display]
+
+    def screen(self) -> str:
+        return "\n".join(self.lines())
+
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """Every cell with its colours and attributes, row by row."""
+        with self._changed:
+            columns, rows = self._screens.size
+            buffer = self._screens.current.buffer
+            return [[buffer[y][x] for x in range(columns)] for y in range(rows)]
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column, from 0."""
+        with self._changed:
+            return self._screens.current.cursor.y, self._screens.current.cursor.x
+
+    @property
+    def alternate(self) -> bool:
+        """Whether the alternate screen is on."""
+        return self._screens.alternate
+
+    @property
+    def modes(self) -> set[int]:
+        """The private modes that were set and not reset: 2004 bracketed paste, 1000 mouse ..."""
+        with self._changed:
+            return set(self._screens.modes)
+
+    @property
+    def title(self) -> str:
+        return self._screens.title
+
+    def output(self) -> bytes:
+        """All the process has written."""
+        with self._changed:
+            return b"".join(read.data for read in self.reads)
+
+    def attributes(self) -> list[object]:
+        """The terminal's modes (termios) as they are now."""
+        return termios.tcgetattr(self._slave)
+
+    def seconds_until(self, data: bytes) -> float | None:
+        """When these bytes had been written, in seconds since the start."""
+        so_far = bytearray()
+        with self._changed:
+            for read in self.reads:
+                so_far += read.data
+                if data in so_far:
+                    return read.seconds
+        return None
+
+    # Waiting
+
+    def wait_for(self, wanted: str | Callable[[Terminal], bool], timeout: float = 20) -> None:
+        """Wait until the text is on the screen or the predicate holds. Raises AssertionError with the screen."""
+        seen = (lambda terminal: wanted in terminal.screen()) if isinstance(wanted, str) else wanted
+        end = time.monotonic() + timeout
+        while not seen(self):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise AssertionError(f"not seen in {timeout} s: {wanted!r}\n{self.describe()}")
+            with self._changed:
+                # A predicate may also look at a file or at the process, so look again soon.
+                self._changed.wait(min(left, 0.05))
+
+    def wait_exit(self, timeout: float = 20) -> int:
+        """The exit code; minus the signal's number when one ended it. Raises AssertionError with the screen."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s\n{self.describe()}") from None
+        # What it wrote last may still be in the terminal.
+        while select.select([self._master], [], [], 0)[0]:
+            with self._changed:
+                self._changed.wait(0.05)
+        with self._changed:
+            return code
+
+    def describe(self) -> str:
+        state = self.process.poll()
+        frame = "-" * self._screens.size[0]
+        return f"exit code {state}, cursor {self.cursor}\n{frame}\n{self.screen()}\n{frame}\n{self.output()[-600:]!r}"
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send the process a signal; nothing when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def close(self) -> None:
+        """End the process if it runs and free the terminal."""
+        if self._master < 0:
+            return
+        self.kill()
+        self.process.wait()
+        os.write(self._close, b"x")
+        self._reader.join()
+        for end in (self._master, self._slave, self._closing, self._close):
+            os.close(end)
+        self._master = -1

@@ -1,0 +1,202 @@
+"""The limits of HOUSE.md that no linter knows: sizes, names, the top level, who may import what from outside."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted(path for folder in ("stepchat", "tests") for path in (ROOT / folder).rglob("*.py"))
+PACKAGE = [path for path in MODULES if path.is_relative_to(ROOT / "stepchat")]
+
+TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "stepchat", "tests", "themes"}
+FILE_LINES = 400
+FUNCTION_LINES = 50
+SCREEN_LINES = {"stepchat/tui/app.py": 149, "stepchat/tui/chat_screen.py": 249}
+VAGUE = {"util", "helper", "common", "manager", "service", "handler"}
+
+MAY_IMPORT = {
+    "textual": ("stepchat.tui", "stepchat.transcript"),
+    "httpx": ("stepchat.servers", "stepchat.tools"),
+    "click": ("stepchat.cli",),
+}
+# What the transcript may know of Textual and Rich: values, no widget, app or event.
+VALUES = {"textual.color", "textual.content", "textual.geometry", "textual.strip", "textual.style"}
+VALUES |= {"rich.cells", "rich.color", "rich.segment", "rich.style", "rich.text"}
+
+# Put together here, so that this file does not hold what it looks for.
+FOREIGN = re.compile(
+    "|".join(
+        re.escape(first + rest)
+        for first, rest in [
+            ("pypi", ".org"),
+            ("python", "hosted.org"),
+            ("npm", "js.org"),
+            ("npm", "js.com"),
+            ("crates", ".io"),
+            ("index-", "url"),
+            ("index_", "url"),
+            ("/work", "/main"),
+            ("/work", "/scratch"),
+            ("/work", "/shared"),
+        ]
+    )
+    + r"|sk-or-v1-[0-9a-f]{32}"
+)
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=relative)
+every_package_module = pytest.mark.parametrize("path", PACKAGE, ids=relative)
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def words(name: str) -> set[str]:
+    """The words of a snake_case or CamelCase name, singular enough to compare."""
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    return {form for part in parts for form in (part.lower(), part.lower().removesuffix("s"))}
+
+
+def imports(tree: ast.Module, module: str, *, package: bool = False) -> set[str]:
+    """Every module imported anywhere in the file; for `from a import b` both a and a.b, since b may be a module."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = module.split(".")
+            base = parents[: len(parents) - node.level + package] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {source} | {f"{source}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imports_of(path: Path) -> set[str]:
+    return imports(tree_of(path), dotted(path), package=path.name == "__init__.py")
+
+
+def within(module: str, packages: tuple[str, ...] | set[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def tracked() -> list[str]:
+    """Files git knows or would add."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a git checkout")
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, check=True, capture_output=True).stdout.decode()
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+@every_module
+def test_file_is_short(path):
+    limit = SCREEN_LINES.get(relative(path), FILE_LINES)
+    assert len(path.read_text("utf-8").splitlines()) <= limit
+
+
+@every_module
+def test_functions_are_short(path):
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
+    }
+    assert long == {}
+
+
+@every_module
+def test_names_say_something(path):
+    names = set(path.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+    assert {name for name in names if words(name) & VAGUE} == set()
+
+
+@every_package_module
+def test_libraries_are_imported_only_where_they_belong(path):
+    module = dotted(path)
+    astray = {
+        name
+        for name in imports_of(path)
+        for library, homes in MAY_IMPORT.items()
+        if within(name, (library,)) and not within(module, homes)
+    }
+    assert astray == set()
+
+
+@every_package_module
+def test_transcript_knows_no_widget(path):
+    if not within(dotted(path), ("stepchat.transcript",)):
+        return
+    known = {name for name in imports_of(path) if within(name, ("textual", "rich"))}
+    assert {name for name in known if not within(name, VALUES)} == set()
+
+
+@every_package_module
+def test_no_inheritance_of_our_own(path):
+    """Except in the tree of errors."""
+    ours = {
+        alias.asname or alias.name
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and (node.level or within(node.module or "", ("stepchat",)))
+        for alias in node.names
+    }
+    classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
+    ours |= {node.name for node in classes}
+    heirs = {
+        node.name
+        for node in classes
+        for base in node.bases
+        if ast.unparse(base).split("[")[0].split(".")[0] in ours and not node.name.endswith("Error")
+    }
+    assert heirs == set()
+
+
+@every_package_module
+def test_no_global_statement(path):
+    assert [node.names for node in ast.walk(tree_of(path)) if isinstance(node, ast.Global)] == []
+
+
+def test_top_level_is_fixed():
+    visible = {name.split("/")[0] for name in tracked() if not name.startswith(".")}
+    assert visible == TOP_LEVEL
+
+
+def test_no_registry_no_path_of_a_machine_no_key():
+    found = {
+        f"{name}: {match[0]}"
+        for name in tracked()
+        if (match := FOREIGN.search((ROOT / name).read_bytes().decode("utf-8", "replace")))
+    }
+    assert found == set()
+
+
+def test_the_checks_see_what_they_are_for():
+    assert words("HTTPHandlers_of_commonThings") == {"http", "handlers", "handler", "of", "common", "things", "thing"}
+    assert words("handle_uncommon_serviced") & VAGUE == set()
+    source = "import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\ndef h():\n    import i\n"
+    found = {"a.b", "c", "c.d", "i", "x.y", "x.y.e", "x.f", "x.f.g"}
+    assert imports(ast.parse(source), "x.y.z") == found
+    assert imports(ast.parse(source), "x.y", package=True) == found
+    assert within("textual.widgets", ("textual",))
+    assert not within("textualize", ("textual",))
+    assert FOREIGN.search("see https://" + "pypi" + ".org/x")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepchat.tui.paste import Pastes, clean_text
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("a\r\nb\rc\nd\te", "a\nb\nc\nd\te"),
+        ("\x1b[31mred\x1b[0m\x07\x00\x7f\x9b", "[31mred[0m"),
+        ("a\u2028b\u0085c\x0bd", "a\nb\nc\nd"),
+        ("\ud800x", "x"),
+        ("漢字 👩‍💻 é עִבְרִית", "漢字 👩‍💻 é עִבְרִית"),
+        ("", ""),
+    ],
+)
+def test_cleaning(raw, clean):
+    assert clean_text(raw) == clean
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing_and_leaves_one_kind_of_line_break(text):
+    clean = clean_text(text)
+    assert clean_text(clean) == clean
+    assert clean.splitlines() == clean.removesuffix("\n").split("\n") or clean == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 2000, "x" * 2000),
+        ("x" * 2001, "[pasted 2,001 characters]"),
+        ("l\n" * 20, "l\n" * 20),
+        ("l\n" * 20 + "l", "[pasted 21 lines]"),
+        ("l\n" * 120, "[pasted 120 lines]"),
+    ],
+)
+def test_what_is_folded(text, shown):
+    pastes = Pastes()
+    assert pastes.fold(text) == shown
+    assert pastes.expand(f"a {shown} b") == f"a {text} b"
+
+
+def test_pastes_of_one_size_are_told_apart_and_the_same_paste_is_not_kept_twice():
+    pastes = Pastes()
+    first, second = "a\n" * 30, "b\n" * 30
+    assert pastes.fold(first) == pastes.fold(first) == "[pasted 30 lines]"
+    assert pastes.fold(second) == "[pasted 30 lines, 2]"
+    assert pastes.expand("[pasted 30 lines, 2][pasted 30 lines]") == second + first
+
+
+def test_a_paste_that_speaks_of_placeholders_is_not_unfolded_again():
+    pastes = Pastes()
+    inner, outer = "a\n" * 30, "[pasted 30 lines]\n" * 40
+    pastes.fold(inner)
+    assert pastes.expand(pastes.fold(outer)) == outer
+
+
+def test_where_placeholders_stand():
+    pastes = Pastes()
+    assert pastes.spans("[pasted 30 lines]") == []
+    pastes.fold("a\n" * 30)
+    assert pastes.spans("x [pasted 30 lines] [pasted 31 lines]") == [(2, 19)]
