@@ -1,4 +1,7 @@
-"""The commands. Builds paths, config, store and server once and hands them down."""
+"""The commands. Builds paths, config, store and server once and hands them down.
+
+Imports stand in the functions that need them: `--help` needs next to none, and the window must not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepchat import __version__
-from stepchat.config import Config, read_config
-from stepchat.draft import fold
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
-from stepchat.paths import find_paths
-from stepchat.workspace import Request, Workspace, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from stepchat.paths import Paths
     from stepchat.sessions.store import Session, SessionStore
     from stepchat.tui.startup import FirstFrame
+    from stepchat.workspace import Request, Workspace
 
 EPILOG = """\b
 Commands:
@@ -94,6 +94,7 @@ def _restore(start: Start) -> None:
 def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Talk with a reasoning model. Without a question a window opens; with one, the answer goes to stdout."""
     from stepchat.parameters import parse_setting
+    from stepchat.workspace import Request
 
     request = Request(
         model=options["model"],
@@ -143,14 +144,19 @@ def _window(start: Start, request: Request, *, folded: bool) -> int:
 
 
 def _open(paths: Paths) -> SessionStore:
+    from stepchat.draft import fold
     from stepchat.sessions.store import SessionStore
 
     return SessionStore.open(paths, fold=fold)
 
 
 async def _workspace(request: Request) -> Workspace:
+    from stepchat.config import read_config
+    from stepchat.paths import find_paths
+    from stepchat.workspace import open_workspace
+
     paths = find_paths(os.environ)
-    config: Config = read_config(paths.config_file)
+    config = read_config(paths.config_file)
     store = _open(paths)
     try:
         session = await _session(request, store)
@@ -194,6 +200,8 @@ def export_session(session: str, *, as_json: bool) -> int:  # noqa: ARG001 - oth
 
 def _with_store(use: Callable[[SessionStore], Awaitable[None]]) -> int:
     import asyncio
+
+    from stepchat.paths import find_paths
 
     async def work() -> None:
         store = _open(find_paths(os.environ))

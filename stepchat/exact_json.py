@@ -9,9 +9,14 @@ import json
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Self, cast
 
+_INT_DIGITS = 4000
+"""Python reads and writes integers of at most 4300 digits."""
+_DEPTH = 200
+"""Deeper than any protocol, and shallow enough to be written from any place in the program."""
+
 
 class Number(float):
-    """A JSON number with a fraction or an exponent, as it was spelled."""
+    """A JSON number that `int` would not keep as it was spelled: a fraction, an exponent, -0, thousands of digits."""
 
     literal: str
 
@@ -29,15 +34,38 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_decoder = json.JSONDecoder(parse_float=Number, parse_constant=_no_constant)
+def _integer(literal: str) -> int | Number:
+    return Number(literal) if literal == "-0" or len(literal) > _INT_DIGITS else int(literal)
+
+
+_decoder = json.JSONDecoder(parse_float=Number, parse_int=_integer, parse_constant=_no_constant)
 
 
 def loads(text: str) -> Any:
-    """Parse. Raises ValueError."""
+    """Parse. Raises ValueError, also when it is nested more than 200 deep."""
     try:
-        return _decoder.decode(text)
+        value = _decoder.decode(text)
     except RecursionError:
         raise ValueError("JSON is nested too deeply") from None
+    if text.count("[") + text.count("{") > _DEPTH and _is_deep(value):
+        raise ValueError("JSON is nested too deeply")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (
+                cast("dict[str, Any]", outer).values() if isinstance(outer, dict) else cast("list[Any]", outer)
+            )
+        ]
+        if not level:
+            return False
+    return True
 
 
 def dumps(value: Any, *, ascii_only: bool = True) -> str:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, Literal, TypeAlias, cast
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
 
 from stepchat.exact_json import Number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 Json: TypeAlias = dict[str, Any]
 
 Stop: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "cut", "error"]
 """Why an answer ended: the first four as the server meant it to, the others not."""
+
+_LIMIT = 1e15
+"""No count and no cost is so large; also keeps infinities out."""
 
 COMPLETE: frozenset[str] = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
@@ -37,7 +45,9 @@ class Usage:
     def _count(self, name: str, group: str | None = None) -> int | None:
         source: Any = self.raw if group is None else self.raw.get(group)
         value: Any = cast("Json", source).get(name) if isinstance(source, dict) else None
-        return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return int(value) if abs(value) < _LIMIT else None
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -71,15 +81,12 @@ class Usage:
 
 
 def _decimal(value: Any) -> Decimal | None:
-    match value:
-        case bool():
-            return None
-        case Number():
-            return Decimal(value.literal)
-        case int() | float():
-            return Decimal(str(value))
-        case _:
-            return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LIMIT:
+        return None
+    try:
+        return Decimal(value.literal if isinstance(value, Number) else str(value))
+    except InvalidOperation:  # an exponent of many digits
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +232,14 @@ def from_json(data: Json) -> Message:
     try:
         match data["role"]:
             case "user":
-                return UserMessage(data["content"], data["time"])
+                return UserMessage(_text(data["content"]), _seconds(data["time"]))
             case "tool":
-                return ToolMessage(data["tool_call_id"], data["name"], data["content"], data["is_error"])
+                return ToolMessage(
+                    _text(data["tool_call_id"]),
+                    _text(data["name"]),
+                    _text(data["content"]),
+                    _is(bool, data["is_error"]),
+                )
             case "assistant":
                 return _assistant(data)
             case role:
@@ -238,25 +250,64 @@ def from_json(data: Json) -> Message:
 
 def _assistant(data: Json) -> AssistantMessage:
     details = data["reasoning_details"]
+    timing = data["timing"]
     error = data["error"]
+    if data["stop"] not in get_args(Stop):
+        raise ValueError(f"unknown stop {data['stop']!r}")
     return AssistantMessage(
-        text=data["content"],
-        reasoning=data["reasoning"],
-        reasoning_details=None if details is None else tuple(details),
-        tool_calls=tuple(
-            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in data["tool_calls"]
-        ),
-        refusal=data["refusal"],
+        text=_text(data["content"]),
+        reasoning=_text(data["reasoning"]),
+        reasoning_details=None if details is None else tuple(_object(entry) for entry in _list(details)),
+        tool_calls=tuple(_call(call) for call in _list(data["tool_calls"])),
+        refusal=_text(data["refusal"]),
         stop=data["stop"],
-        finish_reason=data["finish_reason"],
-        native_finish_reason=data["native_finish_reason"],
-        model_asked=data["model_asked"],
-        model=data["model"],
-        provider=data["provider"],
-        server=data["server"],
-        generation_id=data["generation_id"],
-        reasoning_field=data["reasoning_field"],
-        usage=Usage(data["usage"]),
-        timing=Timing(**data["timing"]),
-        error=None if error is None else Failure(error["code"], error["message"], error["hint"]),
+        finish_reason=_maybe(_text, data["finish_reason"]),
+        native_finish_reason=_maybe(_text, data["native_finish_reason"]),
+        model_asked=_text(data["model_asked"]),
+        model=_text(data["model"]),
+        provider=_text(data["provider"]),
+        server=_text(data["server"]),
+        generation_id=_text(data["generation_id"]),
+        reasoning_field=_maybe(_text, data["reasoning_field"]),
+        usage=Usage(_object(data["usage"])),
+        timing=Timing(
+            _seconds(timing["started"]),
+            *(_maybe(_seconds, timing[name]) for name in ("first_reasoning", "first_text", "ended")),
+        ),
+        error=None if error is None else Failure(_code(error["code"]), _text(error["message"]), _text(error["hint"])),
     )
+
+
+def _call(call: Any) -> ToolCall:
+    return ToolCall(_text(call["id"]), _text(call["function"]["name"]), _text(call["function"]["arguments"]))
+
+
+def _is(kind: type[T], value: Any) -> T:
+    """The value, which must be of this type. Raises TypeError."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} instead of {kind.__name__}")
+    return value
+
+
+def _text(value: Any) -> str:
+    return _is(str, value)
+
+
+def _object(value: Any) -> Json:
+    return cast("Json", _is(dict, value))
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", _is(list, value))
+
+
+def _seconds(value: Any) -> float:
+    return value if isinstance(value, int) and not isinstance(value, bool) else _is(float, value)
+
+
+def _code(value: Any) -> int | str | None:
+    return value if value is None or isinstance(value, int) else _text(value)
+
+
+def _maybe(read: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else read(value)

@@ -39,9 +39,15 @@ class Paths:
 
 
 def find_paths(environ: Mapping[str, str]) -> Paths:
-    """The directories for this user."""
+    """The directories for this user. Raises StoreError."""
     if home := environ.get("STEPCHAT_HOME"):
-        root = Path(home).expanduser()
+        try:
+            root = Path(home).expanduser()
+        except RuntimeError as error:
+            raise StoreError(
+                f"The directory {home} names a user this system does not know.",
+                "Set STEPCHAT_HOME to a directory you can write to.",
+            ) from error
         return Paths(root, root, root)
     import platformdirs
 

@@ -71,6 +71,9 @@ class Connection:
             match event:
                 case h11.Request():
                     head = event
+                    declared = dict(event.headers).get(b"content-length", b"0")
+                    if int(declared) > MAX_BODY:
+                        raise TooLargeError
                 case h11.Data():
                     body += event.data
                     if len(body) > MAX_BODY:

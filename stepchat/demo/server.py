@@ -130,11 +130,11 @@ class DemoServer:
 
 
 def _listen(port: int) -> socket.socket:
+    hint = "Choose another port, or 0 for any that is free."
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"The port of the demo server must be between 0 and 65535, not {port}.", hint)
     try:
-        return socket.create_server((HOST, port), reuse_port=False)
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not between 0 and 65535"
-        raise UsageError(
-            f"The demo server cannot use port {port} of {HOST}: {reason or error}.",
-            "Choose another port, or 0 for any that is free.",
-        ) from error
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"The demo server cannot use port {port} of {HOST}: {reason}.", hint) from error

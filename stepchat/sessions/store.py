@@ -47,8 +47,8 @@ class SessionStore:
         """Ids of answers that a killed process had left and that could not be read; they were left as they are."""
         self._owner = owner
         self._clock = clock
-        self._writer = Worker("stepchat-writer", path, lambda: connection)
-        self._reader = Worker("stepchat-reader", path, lambda: database.connect_for_reading(path))
+        self._writer = Worker("stepchat-writer", path, database.connect, opened=connection)
+        self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
 
     @classmethod
     def open(

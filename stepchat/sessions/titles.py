@@ -27,7 +27,8 @@ _MARKDOWN: Final = (
     (re.compile(r"`([^`]+)`"), r"\1"),
     (re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*"), r"\1"),
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
-    (re.compile(r"(?<!\w)__?(?=\S)([^_]+?)(?<=\S)__?(?!\w)"), r"\1"),
+    # Several words only: `__init__` is a name.
+    (re.compile(r"(?<!\w)__?(?=\S)([^_]+\s[^_]+?)(?<=\S)__?(?!\w)"), r"\1"),
     (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~"), r"\1"),
 )
 _READ_AT_MOST: Final = 20_000

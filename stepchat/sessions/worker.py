@@ -19,12 +19,19 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Runs work on a connection that it opens at first use and closes at the end."""
+    """Runs work on a connection, which it opens at first use unless it is `opened`, and closes at the end."""
 
-    def __init__(self, name: str, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        connect: Callable[[Path], sqlite3.Connection],
+        *,
+        opened: sqlite3.Connection | None = None,
+    ) -> None:
         self._path = path
         self._connect = connect
-        self._connection: sqlite3.Connection | None = None
+        self._connection = opened
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -41,7 +48,7 @@ class Worker:
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
-                self._connection = self._connect()
+                self._connection = self._connect(self._path)
             return work(self._connection)
         except sqlite3.Error as error:
             raise explain(error, self._path) from error

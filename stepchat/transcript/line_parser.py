@@ -103,10 +103,11 @@ class LineParser:
     def extend(self, text: str) -> None:
         """More of an endless line: it belongs to the last block, whatever it says."""
         if self._blank:
-            if text := text.lstrip(" \t"):
-                self._close_leaf()
-                self._begin_paragraph(text, 0)
-        elif self.blocks:
+            if not (text := text.lstrip(" \t")):
+                return
+            self._close_leaf()
+            self._begin_paragraph("", 0)
+        if self.blocks:
             last = self.blocks[-1]
             last.text += text
             last.open = True

@@ -89,13 +89,14 @@ class Splitter:
         if not line:
             return
         if len(line) > LONGEST:
+            self._line_so_far = ""
             self._begin_endless(line)
         elif not starts.undecided(line, in_fence=self._parser.in_fence):
             self._before = self._parser.save()
             self._parser.line(line)
 
     def _begin_endless(self, line: str) -> None:
-        self._line_so_far, self._endless = "", True
+        self._endless = True
         self._parser.line(line[:LONGEST])
         self._parser.extend(line[LONGEST:])
 

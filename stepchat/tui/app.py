@@ -62,6 +62,9 @@ class StepchatApp(App[None]):
         self._handover = handover
         self._folded = folded
         self._chat: ChatScreen | None = None
+        # Before the stylesheet is read: it uses the theme's variables.
+        self.register_theme(textual_theme(theme))
+        self.theme = theme.name
 
     def get_default_screen(self) -> ChatScreen:
         typed = self._handover.type_ahead()
@@ -70,10 +73,6 @@ class StepchatApp(App[None]):
         cursor = sum(len(line) + 1 for line in before) + column
         self._chat = ChatScreen(self.workspace, self._theme, typed=typed.text, cursor=cursor)
         return self._chat
-
-    def on_mount(self) -> None:
-        self.register_theme(textual_theme(self._theme))
-        self.theme = self._theme.name
 
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 ALTERNATE_SCREEN = "\x1b[?1049h"
 PATIENCE = 5.0
 """Seconds after which keys are read though no prompt was ever ready, so that the program can at least be left."""
-ALT_ENTER, ALT_ENTER_KITTY = "\x1b\r", "\x1b[13;3u"
+MISREAD = (
+    ("\x1b\r", "\x1b[13;3u"),  # Alt+Enter: taken for Enter, after a delay
+    ("\x1b[27;2;13~", "\x1b[13;2u"),  # Shift+Enter as xterm and tmux may send it
+    ("\x1b[27;3;13~", "\x1b[13;3u"),
+    ("\x1b[27;5;13~", "\x1b[13;5u"),
+)
 
 
 class Handover:
@@ -179,8 +184,11 @@ def _messages(terminal: int, wake: int, pending: Sequence[bytes], parser: XTermP
 
 
 def _parsed(parser: XTermParser, text: str) -> Iterable[Message]:
-    # An empty text would end the parser. Alt+Enter as older terminals send it, Textual takes for Enter.
-    return parser.feed(text.replace(ALT_ENTER, ALT_ENTER_KITTY)) if text else ()
+    """The keys in the text, with those that Textual 8.2 misreads in a form it knows."""
+    for sent, known in MISREAD:
+        text = text.replace(sent, known)
+    # An empty text would end the parser.
+    return parser.feed(text) if text else ()
 
 
 def write_first_frame(path: Path, model: str, status: Sequence[str], styles: Mapping[str, Style]) -> None:

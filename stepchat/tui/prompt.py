@@ -33,16 +33,17 @@ if TYPE_CHECKING:
 PLACEHOLDER: Final = "Ask, or / for commands"
 MARK: Final = "❯ "
 
-# xterm's modifyOtherKeys gives a modified Enter names with a raw carriage return.
-_NEWLINE_KEYS: Final = frozenset(
-    {"ctrl+j", "shift+enter", "alt+enter", "ctrl+enter", "shift+\r", "alt+\r", "ctrl+\r", "alt+ctrl+j"}
-)
 _BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
 
 
 def understand_alt_enter() -> None:
     """Textual drops the Alt of Alt+Enter on terminals without the kitty protocol, so that it would send. Idempotent."""
     cast("dict[str, object]", ANSI_SEQUENCES_KEYS)["\x1b\r"] = (Keys.ControlJ,)
+
+
+def _breaks_the_line(key: str) -> bool:
+    """Any modified Enter. Under xterm's modifyOtherKeys Textual calls it by a raw carriage return."""
+    return key == "ctrl+j" or key.endswith(("+enter", "\r"))
 
 
 class Prompt(TextArea):
@@ -116,7 +117,7 @@ class Prompt(TextArea):
         match event.key:
             case "enter":
                 self._enter()
-            case key if key in _NEWLINE_KEYS:
+            case key if _breaks_the_line(key):
                 self.replace("\n", *sorted(self.selection), maintain_selection_offset=False)
             case "tab":
                 if self._offers:

@@ -44,7 +44,6 @@ def styles() -> dict[str, Style]:
 
 
 class Prompt(TextArea):
-    # Without priority: a binding with it overtakes the keys before it, which still wait in the widget's own queue.
     BINDINGS: ClassVar = [Binding("ctrl+j,alt+enter,shift+enter", "newline"), Binding("ctrl+c", "clear")]
 
     def __init__(self, text: str = "") -> None:
@@ -64,6 +63,12 @@ class Prompt(TextArea):
             event.prevent_default()
             self.sent.append(self.text)
             self.text = ""
+            return
+        # Left to bubble, a binding would run in the app's queue: after the keys typed behind it in the same burst.
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
             return
         await super()._on_key(event)
 

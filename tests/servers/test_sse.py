@@ -75,7 +75,7 @@ CASES: dict[int, tuple[list[bytes], list[SseEvent]]] = {
     106: ([b"data: \xef\xbb\xbfa\n\n"], [E("\ufeffa")]),
     107: ([b"\xef\xbb\ndata: a\n\n"], [E("a")]),
     108: ([b"data: \xed\xa0\x80\n\n"], [E("\ufffd\ufffd\ufffd")]),
-    109: ([b"data: a\r", b"", b"\n\r\n"], [E("a")]),
+    109: ([b"data: a\r", b"", b"\ndata: b\n\r\n"], [E("a\nb")]),
     110: ([b"\xef\xbb\xbf\n\xef\xbb\xbfdata: a\n\n"], []),
     111: ([b"event: a\xffb\nid: \xff\ndata: x\n\n"], [E("x", "a\ufffdb", "\ufffd")]),
 }

@@ -103,6 +103,8 @@ MENTIONED = [
     "```\nso it ends.\n</think>\nAnswer\n```\n",
     "```html\n<think>x\n</think>\nAnswer\n```\nMore.",
     "> ```\n> x\n</think>\nAnswer",
+    "```\n``` x\n</think>\nAnswer",
+    "</think> </think>\n",
     "~~~\n```\n</think>\nAnswer",
     "````\n```\n</think>\nAnswer",
     "```\nnever closed\n</think>\n",
@@ -205,6 +207,7 @@ def test_ordinary_text_is_never_late():
     [
         ("", Split()),
         (" \n<thi", Split(text=" \n<thi")),
+        (" \na", Split()),
         ("a </thi", Split(text="</thi")),
         ("a.\n</think>", Split(text="</think>")),
         ("<think>a</thi", Split(reasoning="</thi")),

@@ -122,43 +122,63 @@ def test_ansi_uses_the_terminals_own_colours_only():
     assert textual_theme(theme).ansi
 
 
+class Themed(App):
+    CSS_PATH = Path(stepchat.tui.__file__).parent / "app.tcss"
+
+    def __init__(self, name: str):
+        super().__init__()
+        for theme in find_themes(Path("/nonexistent"), raised).values():
+            self.register_theme(textual_theme(theme))
+        self.theme = name
+
+    def compose(self):
+        yield OptionList("one", "two")
+        yield TextArea("text")
+        yield PromptBar(lambda _: [])
+        yield StatusLine()
+
+
+def assert_painted_in(app: App, theme: Theme) -> None:
+    mark = screen_cells(app, -2)[0]
+    assert mark.text == "❯"
+    wanted = palette(theme).accent
+    assert bool(mark.style.bold) == bool(wanted.bold)
+    if wanted.color is None:
+        assert mark.style.color.is_default
+    else:
+        assert (mark.style.color.triplet, mark.style.color.number) == (wanted.color.triplet, wanted.color.number)
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_textual_widgets_take_the_theme(name):
     theme = shipped(name)
-
-    class Themed(App):
-        CSS_PATH = Path(stepchat.tui.__file__).parent / "app.tcss"
-
-        def __init__(self):
-            super().__init__()
-            self.register_theme(textual_theme(theme))
-            self.theme = theme.name
-
-        def compose(self):
-            yield OptionList("one", "two")
-            yield TextArea("text")
-            yield PromptBar(lambda _: [])
-            yield StatusLine()
-
-    app = Themed()
+    app = Themed(name)
     async with app.run_test(size=(60, 16)) as pilot:
         await pilot.pause()
-        assert app.query_one(TextArea).styles.background == Color.parse(
-            theme.colors["surface"] if theme.colors["surface"] != "default" else "ansi_default"
-        )
-        mark = screen_cells(app, -2)[0]
-        assert mark.text == "❯"
-        wanted = palette(theme).accent
-        assert bool(mark.style.bold) == bool(wanted.bold)
-        if wanted.color is None:
-            assert mark.style.color.is_default
-        else:
-            assert (mark.style.color.triplet, mark.style.color.number) == (wanted.color.triplet, wanted.color.number)
-        if name == "mono":
-            for row in range(16):
-                for cell in screen_cells(app, row):
-                    assert cell.style is None or cell.style.color is None or cell.style.color.is_default
-                    assert cell.style is None or cell.style.bgcolor is None or cell.style.bgcolor.is_default
+        surface = theme.colors["surface"]
+        expected = Color.parse("ansi_default" if surface == "default" else surface)
+        assert app.query_one(TextArea).styles.background == expected
+        assert_painted_in(app, theme)
+
+
+async def test_mono_paints_no_colour():
+    app = Themed("mono")
+    async with app.run_test(size=(60, 16)) as pilot:
+        await pilot.press("/")
+        await pilot.pause()
+        for row in range(16):
+            for cell in screen_cells(app, row):
+                for color in (cell.style.color, cell.style.bgcolor) if cell.style else ():
+                    assert color is None or color.is_default
+
+
+async def test_the_theme_can_change_while_running():
+    app = Themed("dark")
+    async with app.run_test(size=(60, 16)) as pilot:
+        for name in (*NAMES, "dark"):
+            app.theme = name
+            await pilot.pause()
+            assert_painted_in(app, shipped(name))
 
 
 def test_a_user_theme_wins_and_a_bad_one_is_reported(tmp_path):

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from stepchat.draft import fold
+from stepchat.paths import Paths
+from stepchat.sessions.store import SessionStore
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    home = tmp_path / "home"
+    return Paths(home, home, home)
+
+
+@pytest.fixture
+async def store(paths: Paths) -> AsyncIterator[SessionStore]:
+    store = SessionStore.open(paths, fold=fold)
+    yield store
+    await store.close()
