@@ -19,7 +19,10 @@ APPLICATION_ID: Final = 0x73746570
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:
-    """Run the statements inside the open transaction, which `executescript` would commit."""
+    """Run the statements, each ending at the end of a line, inside the open transaction.
+
+    (`executescript` would commit it.)
+    """
     for statement in _statements(script):
         connection.execute(statement)
 
@@ -31,6 +34,8 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+    if statement.strip():
+        yield statement
 
 
 def _first_tables(connection: sqlite3.Connection) -> None:

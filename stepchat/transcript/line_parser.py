@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript import starts
-from stepchat.transcript.blocks import Block, Fence, Item, Links, Quote, Table
+from stepchat.transcript.blocks import Fence, Item, Quote, Table
 from stepchat.transcript.cursor import LONGEST, Cursor
 from stepchat.transcript.nodes import Fenced, Html, Indented, ListRun, Paragraph, Rows
+from stepchat.transcript.outline import Outline
 from stepchat.transcript.references import take_definitions
 from stepchat.transcript.tables import split_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stepchat.transcript.blocks import Group, Kind, Path, Voice
+    from stepchat.transcript.blocks import Block, Links, Voice
     from stepchat.transcript.nodes import Leaf, Node
 
 MAX_NESTING: Final = 60
@@ -43,16 +44,14 @@ class LineParser:
     """Reads lines into `blocks`. The last block may grow; `links` fills with reference definitions."""
 
     def __init__(self, voice: Voice, first_gap: int) -> None:
-        self.blocks: list[Block] = []
-        self.links = Links()
-        self._voice: Voice = voice
-        self._first_gap = first_gap
-        self._stack: tuple[Node, ...] = ()
-        self._path: Path = ()
+        self._out = Outline(voice, first_gap)
+        self.blocks: list[Block] = self._out.blocks
         self._leaf: Leaf = None
-        self._blank = False
-        """A blank line came after the last block."""
         self._runs = 0
+
+    @property
+    def links(self) -> Links:
+        return self._out.links
 
     @property
     def in_fence(self) -> bool:
@@ -71,13 +70,18 @@ class LineParser:
             case _:
                 size = 0
         return State(
-            self._stack, self._leaf, self._blank, self._runs, self.links.labels,
+            self._out.stack, self._leaf, self._out.blank, self._runs, self._out.links.labels,
             len(self.blocks), last, text, is_open, stable, size,
         )  # fmt: skip
 
     def restore(self, state: State) -> None:
-        self._set_stack(state.stack)
-        self._leaf, self._blank, self._runs, self.links.labels = state.leaf, state.blank, state.runs, state.labels
+        self._out.set_stack(state.stack)
+        self._leaf, self._out.blank, self._runs, self._out.links.labels = (
+            state.leaf,
+            state.blank,
+            state.runs,
+            state.labels,
+        )
         if state.last is None:
             self.blocks.clear()
         else:
@@ -102,7 +106,7 @@ class LineParser:
 
     def extend(self, text: str) -> None:
         """More of an endless line: it belongs to the last block, whatever it says."""
-        if self._blank:
+        if self._out.blank:
             if not (text := text.lstrip(" \t")):
                 return
             self._close_leaf()
@@ -117,14 +121,14 @@ class LineParser:
         last = self.blocks[-1] if self.blocks else None
         if last is None:
             return
-        if last.kind == "heading" and not self._blank:
+        if last.kind == "heading" and not self._out.blank:
             last.text = starts.heading_content(last.text)
         if isinstance(self._leaf, Html) and starts.ends_html(self._leaf.kind, last.text):
             self._leaf = None
 
     def finish(self) -> None:
         self._close_leaf()
-        self._set_stack(())
+        self._out.set_stack(())
 
     # ---- one line
 
@@ -137,14 +141,16 @@ class LineParser:
 
     def _read(self, line: str) -> None:
         leaf = self._leaf
-        if not self._stack and line and line[0] not in _NOT_PLAIN:  # most lines: plain text outside of any container
+        if (
+            not self._out.stack and line and line[0] not in _NOT_PLAIN
+        ):  # most lines: plain text outside of any container
             if leaf is None:
                 return self._begin_paragraph(line, 0)
             if isinstance(leaf, Paragraph):
                 return self._continue_paragraph(line, 0)
         cursor = Cursor(line)
         depth = self._match_containers(cursor)
-        if depth == len(self._stack):
+        if depth == len(self._out.stack):
             match leaf:
                 case Fenced():
                     return self._fenced_line(leaf, cursor)
@@ -158,7 +164,7 @@ class LineParser:
 
     def _match_containers(self, cursor: Cursor) -> int:
         """How many open containers this line continues; the cursor moves behind their marks."""
-        for depth, node in enumerate(self._stack):
+        for depth, node in enumerate(self._out.stack):
             match node:
                 case ListRun():
                     continue
@@ -170,19 +176,18 @@ class LineParser:
                 case Item():
                     cursor.find()
                     if cursor.blank:
-                        last = self.blocks[-1]
-                        if last.kind == "empty" and last.path[-1] is node:
+                        if self._out.last_item_is_empty(node):
                             return depth
                         cursor.to_next()
                     elif cursor.indent >= node.content:
                         cursor.skip_columns(node.content)
                     else:
                         return depth
-        return len(self._stack)
+        return len(self._out.stack)
 
     def _begin(self, cursor: Cursor, depth: int) -> None:
         """The part of a line behind its open containers: new containers, then a leaf or text."""
-        matched = depth == len(self._stack)
+        matched = depth == len(self._out.stack)
         while True:
             cursor.find()
             if cursor.blank:
@@ -196,11 +201,11 @@ class LineParser:
                 break
             if self._begin_leaf(cursor, depth, matched=matched):
                 return None
-            if len(self._stack) >= MAX_NESTING:
+            if len(self._out.stack) >= MAX_NESTING:
                 break
             if not self._open_container(cursor, depth, interrupts=in_paragraph and matched):
                 break
-            depth, matched = len(self._stack), True
+            depth, matched = len(self._out.stack), True
         rest = cursor.line[cursor.next :]
         match self._leaf:
             case Paragraph():
@@ -219,17 +224,17 @@ class LineParser:
                 return True
             case "#" if found := starts.heading(rest, whole=cursor.whole):
                 self._close_to(depth)
-                self._add("heading", found[1], level=found[0])
+                self._out.add("heading", found[1], level=found[0])
             case "`" | "~" if cursor.whole and (opening := starts.fence(rest)):
                 self._close_to(depth)
                 self._begin_fence(opening, cursor.indent)
             case "<" if (kind := self._html_kind(rest, cursor, matched=matched)) is not None:
                 self._close_to(depth)
-                self._add("html", cursor.rest())
+                self._out.add("html", cursor.rest())
                 self._leaf = None if starts.ends_html(kind, rest) else Html(kind)
             case "-" | "*" | "_" if cursor.whole and starts.is_rule(rest):
                 self._close_to(depth)
-                self._add("rule")
+                self._out.add("rule")
             case _:
                 return False
         return True
@@ -240,10 +245,8 @@ class LineParser:
 
     def _blank_line(self, depth: int) -> None:
         self._close_to(depth, keep_lists=True)
-        shared = self._shared(self.blocks[-1].path) if self.blocks else 0
-        if any(isinstance(node, Item) for node in self._path[shared:]):
-            self._add("empty")  # an item was opened, and has nothing in it yet
-        self._blank = True
+        self._out.mark_empty_item()
+        self._out.blank = True
 
     # ---- containers
 
@@ -256,14 +259,14 @@ class LineParser:
         if cursor.line[cursor.next] == ">":
             self._close_to(depth)
             self._enter_quote(cursor)
-            self._set_stack((*self._stack, Quote()))
+            self._out.set_stack((*self._out.stack, Quote()))
             return True
         marker = starts.list_marker(cursor, interrupts=interrupts)
         if marker is None:
             return False
         self._close_to(depth, keep_lists=True)
-        top = self._stack[-1] if self._stack else None
-        outer = self._stack
+        top = self._out.stack[-1] if self._out.stack else None
+        outer = self._out.stack
         run, number = self._runs + 1, marker.number
         if isinstance(top, ListRun):
             outer = outer[:-1]
@@ -272,73 +275,16 @@ class LineParser:
         self._runs = max(self._runs, run)
         text = "•" if number is None else f"{number}{marker.kind}"
         entry = ListRun(run, marker.kind, None if number is None else number + 1)
-        self._set_stack((*outer, entry, Item(run, text, marker.content, number is not None)))
+        self._out.set_stack((*outer, entry, Item(run, text, marker.content, number is not None)))
         return True
 
     def _close_to(self, depth: int, *, keep_lists: bool = False) -> None:
         """Close the leaf and every container deeper than `depth`; also lists, which nothing but items may go into."""
         self._close_leaf()
-        while not keep_lists and depth and isinstance(self._stack[depth - 1], ListRun):
+        while not keep_lists and depth and isinstance(self._out.stack[depth - 1], ListRun):
             depth -= 1
-        if depth < len(self._stack):
-            self._set_stack(self._stack[:depth])
-
-    def _set_stack(self, stack: tuple[Node, ...]) -> None:
-        if stack is not self._stack:
-            self._stack = stack
-            self._path = tuple([node for node in stack if not isinstance(node, ListRun)])
-
-    # ---- blocks
-
-    def _add(self, kind: Kind, text: str = "", *, gap: int | None = None, level: int = 0, group: Group = None) -> Block:
-        path = self._path
-        fresh = len(path)
-        if self.blocks:
-            last = self.blocks[-1]
-            fresh -= self._shared(last.path)
-            if last.kind == "empty" and len(last.path) <= len(path) and last.path[-1] is path[len(last.path) - 1]:
-                fresh, gap = fresh + last.fresh, last.gap
-                self.blocks.pop()
-        if gap is None:
-            gap = self._gap(path)
-        return self._append(Block(
-            kind, text, voice=self._voice, path=path, fresh=fresh, gap=gap, level=level, group=group, links=self.links
-        ))  # fmt: skip
-
-    def _append(self, block: Block) -> Block:
-        self._blank = False
-        self.blocks.append(block)
-        return block
-
-    def _replace(self, old: Block, kind: Kind, text: str, *, level: int = 0, group: Group = None) -> Block:
-        """A block in place of the last one, which has been taken off."""
-        return self._append(Block(
-            kind, text, voice=old.voice, path=old.path, fresh=old.fresh, gap=old.gap,
-            level=level, group=group, links=self.links,
-        ))  # fmt: skip
-
-    def _shared(self, other: Path) -> int:
-        """How many containers the open path has in common with `other`."""
-        count = 0
-        for mine, theirs in zip(self._path, other, strict=False):
-            if mine is not theirs:
-                break
-            count += 1
-        return count
-
-    def _gap(self, path: Path) -> int:
-        """Blank rows above the next block: in a list as in the source, elsewhere one."""
-        if not self.blocks:
-            return self._first_gap
-        if not path:
-            return 1
-        before = self.blocks[-1].path
-        shared = self._shared(before)
-        within = any(isinstance(node, Item) for node in path[:shared])
-        if not within and shared < min(len(path), len(before)):
-            mine, theirs = path[shared], before[shared]
-            within = isinstance(mine, Item) and isinstance(theirs, Item) and mine.run == theirs.run
-        return int(self._blank) if within else 1
+        if depth < len(self._out.stack):
+            self._out.set_stack(self._out.stack[:depth])
 
     # ---- leaves
 
@@ -353,7 +299,7 @@ class LineParser:
                 pass
 
     def _begin_paragraph(self, text: str, indent: int) -> None:
-        self._add("paragraph", text)
+        self._out.add("paragraph", text)
         self._leaf = Paragraph(indent >= 4)
 
     def _continue_paragraph(self, text: str, indent: int) -> None:
@@ -364,20 +310,21 @@ class LineParser:
     def _close_paragraph(self) -> Block | None:
         """The paragraph without link definitions in front, or None when it was nothing else."""
         last = self.blocks[-1]
-        text = take_definitions(last.text, self.links)
+        text = take_definitions(last.text, self._out.links)
         if text is last.text:
             last.text = text.rstrip()
             last.open = False
             last.stable = len(last.text)
             return last
-        blank = self._blank
-        self.blocks.pop()
+        blank = self._out.blank
         left = None
         if text.strip():
-            left = self._replace(last, "paragraph", text.strip())
+            left = self._out.replace("paragraph", text.strip())
         elif last.fresh and isinstance(last.path[-1], Item):
-            self._replace(last, "empty", "")
-        self._blank = blank
+            self._out.replace("empty", "")
+        else:
+            self.blocks.pop()
+        self._out.blank = blank
         return left
 
     def _turn_paragraph(self, line: str) -> bool:
@@ -392,8 +339,7 @@ class LineParser:
             return False
         self._leaf = None
         if heading := self._close_paragraph():
-            self.blocks.pop()
-            self._replace(heading, "heading", heading.text.strip(), level=level)
+            self._out.replace("heading", heading.text.strip(), level=level)
         else:
             self._begin_paragraph(line, 0)
         return True
@@ -405,24 +351,23 @@ class LineParser:
             return False
         self._leaf = None
         table = Table(aligns)
-        self.blocks.pop()
         if above:
-            self._replace(last, "paragraph", above).open = True
+            self._out.replace("paragraph", above).open = True
             self._close_paragraph()
-            row = self._add("row", head, group=table)
+            row = self._out.add("row", head, group=table)
         else:
-            row = self._replace(last, "row", head, group=table)
+            row = self._out.replace("row", head, group=table)
         table.rows.append(row)
         self._leaf = Rows(table)
         return True
 
     def _add_row(self, table: Table, text: str) -> None:
-        table.rows.append(self._add("row", text, gap=0, level=len(table.rows), group=table))
+        table.rows.append(self._out.add("row", text, gap=0, level=len(table.rows), group=table))
 
     def _begin_fence(self, opening: tuple[str, int, str], indent: int) -> None:
         character, length, info = opening
         fence = Fence(info.split(maxsplit=1)[0] if info else "")
-        self._add("label", fence.language, group=fence)
+        self._out.add("label", fence.language, group=fence)
         self._leaf = Fenced(fence, character, length, indent)
 
     def _begin_indented(self, cursor: Cursor, depth: int) -> None:
@@ -433,7 +378,7 @@ class LineParser:
         self._leaf = Indented(fence)
 
     def _add_code(self, fence: Fence, text: str, *, gap: int | None = 0) -> None:
-        fence.lines.append(self._add("code", text, gap=gap, level=len(fence.lines), group=fence))
+        fence.lines.append(self._out.add("code", text, gap=gap, level=len(fence.lines), group=fence))
 
     def _fenced_line(self, leaf: Fenced, cursor: Cursor) -> None:
         cursor.find()
@@ -452,7 +397,7 @@ class LineParser:
         cursor.skip_columns(4)
         if cursor.blank:
             self._leaf = Indented(leaf.fence, (*leaf.blanks, cursor.rest()))
-            self._blank = True
+            self._out.blank = True
             return True
         for blank in leaf.blanks:
             self._add_code(leaf.fence, blank)
@@ -466,7 +411,7 @@ class LineParser:
             self._leaf = None
             return False
         text = cursor.rest()
-        self._add("html", text, gap=0)
+        self._out.add("html", text, gap=0)
         if starts.ends_html(leaf.kind, text):
             self._leaf = None
         return True

@@ -25,7 +25,10 @@ _HTML_NAMES: Final = (
 _ATTRIBUTE: Final = r"""\s+[a-zA-Z_:][a-zA-Z0-9:._-]*+(?:\s*+=\s*+(?:[^"'=<>`\x00-\x20]++|'[^']*+'|"[^"]*+"))?"""
 _TAG: Final = rf"<(?:[A-Za-z][A-Za-z0-9-]*+(?:{_ATTRIBUTE})*\s*+/?>|/[A-Za-z][A-Za-z0-9-]*+\s*+>)\s*$"
 _HTML: Final = (
-    (re.compile(r"<(?:script|pre|style|textarea)(?=\s|>|$)", re.IGNORECASE | re.ASCII), r"</(?:script|pre|style|textarea)>"),
+    (
+        re.compile(r"<(?:script|pre|style|textarea)(?=\s|>|$)", re.IGNORECASE | re.ASCII),
+        r"</(?:script|pre|style|textarea)>",
+    ),
     (re.compile(r"<!--"), r"-->"),
     (re.compile(r"<\?"), r"\?>"),
     (re.compile(r"<![A-Za-z]"), r">"),

@@ -5,46 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import App
-from textual.command import DiscoveryHit, Hit, Provider
 
 from stepchat.tui.chat_screen import ChatScreen
-from stepchat.tui.commands import COMMANDS
-from stepchat.tui.dialogs.help import key_name
 from stepchat.tui.handover import Handover
 from stepchat.tui.themes import choose_theme, textual_theme
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
     from stepchat.tui.startup import FirstFrame
     from stepchat.tui.themes import Theme
     from stepchat.workspace import Workspace
-
-
-class CommandSearch(Provider):
-    """The palette's view of the table of commands."""
-
-    async def discover(self) -> AsyncIterator[DiscoveryHit]:
-        for row in COMMANDS:
-            yield DiscoveryHit(row.help, self._runs(row.name), help=_hint(row.name, row.key))
-
-    async def search(self, query: str) -> AsyncIterator[Hit]:
-        matcher = self.matcher(query)
-        for row in COMMANDS:
-            words = f"{row.help} /{row.name}"
-            if (score := matcher.match(words)) > 0:
-                yield Hit(score, matcher.highlight(words), self._runs(row.name), help=_hint(row.name, row.key))
-
-    def _runs(self, name: str) -> Callable[[], None]:
-        screen = self.screen
-        return lambda: screen.action_command(name) if isinstance(screen, ChatScreen) else None
-
-
-def _hint(name: str, key: str | None) -> str:
-    return f"/{name}  {key_name(key)}" if key else f"/{name}"
 
 
 class StepchatApp(App[None]):
@@ -52,8 +24,7 @@ class StepchatApp(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "stepchat"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {CommandSearch}
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, workspace: Workspace, theme: Theme, handover: Handover, *, folded: bool = False) -> None:
         super().__init__(driver_class=handover.driver_class())

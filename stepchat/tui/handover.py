@@ -7,11 +7,13 @@ A screen that wants what was typed ahead does two things: it creates its prompt 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
 import tempfile
 import threading
+import time
 from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ from stepchat.tui.first_frame import ROLES, clean
 from stepchat.tui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
+    from codecs import IncrementalDecoder
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.style import Style
@@ -144,25 +147,35 @@ def _driver_class(handover: Handover, frame: FirstFrame | None) -> type[Driver]:
             wake = self._wake[0]
             if not handover.wait_for_prompt(wake):
                 return
+            parser = XTermParser(self._debug)
+            decoder = getincrementaldecoder("utf-8")("replace")
             kept = handover.type_ahead()
             pending, kept.pending = kept.pending, ()
-            for message in _messages(self.fileno, wake, pending, XTermParser(self._debug)):
+            for message in kept_messages(pending, parser, decoder):
+                self.process_message(message)
+                _let_settle(self._app, self._loop, self.exit_event)
+            for message in coming_messages(self.fileno, wake, parser, decoder):
                 self.process_message(message)
 
     return HandoverDriver
 
 
-def _messages(terminal: int, wake: int, pending: Sequence[bytes], parser: XTermParser) -> Iterable[Message]:
-    """The keys kept and then those that come, until something is written to `wake`, or the terminal is gone."""
-    decoder = getincrementaldecoder("utf-8")("replace")
-    # Textual's parser knows a lone Escape only by the time that passes after it.
-    escape_delay = constants.ESCAPE_DELAY + 0.01
+# Textual's parser knows a lone Escape only by the time that passes after it.
+ESCAPE_DELAY = constants.ESCAPE_DELAY + 0.01
+
+
+def kept_messages(pending: Sequence[bytes], parser: XTermParser, decoder: IncrementalDecoder) -> Iterable[Message]:
+    """The keys that were kept; the last one stays in the parser when it is not complete."""
     for index, part in enumerate(pending):
         if index:
-            threading.Event().wait(escape_delay)
+            threading.Event().wait(ESCAPE_DELAY)
             yield from parser.tick()
         yield from _parsed(parser, decoder.decode(part))
-    timeout: float | None = escape_delay
+
+
+def coming_messages(terminal: int, wake: int, parser: XTermParser, decoder: IncrementalDecoder) -> Iterable[Message]:
+    """The keys that come, until "x" is written to `wake` or the terminal is gone, which ends the app."""
+    timeout: float | None = ESCAPE_DELAY
     while True:
         ready = select.select([terminal, wake], [], [], timeout)[0]
         if wake in ready:
@@ -177,10 +190,31 @@ def _messages(terminal: int, wake: int, pending: Sequence[bytes], parser: XTermP
                 yield ExitApp()
                 return
             yield from _parsed(parser, decoder.decode(data))
-            timeout = escape_delay
-            continue
-        yield from parser.tick()
-        timeout = None
+            timeout = ESCAPE_DELAY
+        else:
+            yield from parser.tick()
+            timeout = None
+
+
+def _let_settle(app: App[object], loop: asyncio.AbstractEventLoop, stopped: threading.Event) -> None:
+    """Wait until the app has done what the key asked for, half a second at most.
+
+    A person's keys leave it that time. In a burst, a key that opens a dialog would come after the keys meant for it.
+    """
+    quiet = asyncio.run_coroutine_threadsafe(_quiet(app), loop)
+    end = time.monotonic() + 0.5
+    while not quiet.done() and not stopped.wait(0.001):
+        if time.monotonic() > end:
+            quiet.cancel()
+            return
+
+
+async def _quiet(app: App[object]) -> None:
+    rounds = 0
+    while rounds < 3:
+        await asyncio.sleep(0)
+        waiting = any(not pump._message_queue.empty() for pump in (app, *app._registry))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        rounds = 0 if waiting else rounds + 1
 
 
 def _parsed(parser: XTermParser, text: str) -> Iterable[Message]:

@@ -37,6 +37,7 @@ COLORS: Final = (
 )
 """The keys of the [colors] table; every theme gives all of them."""
 
+DEFAULT_THEME: Final = "dark"
 DEFAULT: Final = "default"
 _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
@@ -78,18 +79,20 @@ def load_theme(path: Path) -> Theme:
 
 def find_themes(user_dir: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
     """All themes by name: the shipped ones, then the user's, which win. Each file that cannot be used is reported."""
-    themes: dict[str, Theme] = {}
-    for directory in (_shipped_themes(), user_dir):
-        if not directory.is_dir():
-            continue
-        for path in sorted(directory.glob("*.toml")):
-            try:
-                theme = load_theme(path)
-            except ConfigError as error:
-                report(error)
-            else:
-                themes[theme.name] = theme
-    return themes
+    return _themes_in(_shipped_themes(), report) | _themes_in(user_dir, report)
+
+
+def choose_theme(wanted: str, user_dir: Path, report: Callable[[ConfigError], None]) -> Theme:
+    """One theme by name, without reading all the shipped ones; the default for `""`, and, reported, for no such name."""
+    shipped = _shipped_themes()
+    wanted = wanted or DEFAULT_THEME
+    if theme := _themes_in(user_dir, report).get(wanted):
+        return theme
+    if wanted not in {path.stem for path in shipped.glob("*.toml")}:
+        names = ", ".join(sorted(find_themes(user_dir, lambda _: None)))
+        report(ConfigError(f"There is no theme named {wanted!r}.", f"There are: {names}."))
+        wanted = DEFAULT_THEME
+    return load_theme(shipped / f"{wanted}.toml")
 
 
 def palette(theme: Theme) -> Palette:
@@ -243,6 +246,18 @@ def _textual_variables(theme: Theme) -> dict[str, str]:
     variables |= roles | {f"text-{role}": color for role, color in roles.items()}
     variables |= {"foreground": text, "background": background}
     return variables | {f"markdown-h{level}-color": text for level in range(1, 7)}
+
+
+def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
+    themes: dict[str, Theme] = {}
+    for path in sorted(directory.glob("*.toml")) if directory.is_dir() else ():
+        try:
+            theme = load_theme(path)
+        except ConfigError as error:
+            report(error)
+        else:
+            themes[theme.name] = theme
+    return themes
 
 
 def _shipped_themes() -> Path:

@@ -62,7 +62,7 @@ def test_a_failing_step_changes_nothing(connection: sqlite3.Connection, path: Pa
     migrate(connection, path, STEPS[:1])
 
     def half(connection: sqlite3.Connection) -> None:
-        run_script(connection, "CREATE TABLE note (text TEXT); DROP TABLE nothing_of_this_name;")
+        run_script(connection, "CREATE TABLE note (text TEXT);\nDROP TABLE nothing_of_this_name")
 
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection, path, [STEPS[0], half])

@@ -12,7 +12,7 @@ from stepchat.errors import ConfigError
 from stepchat.transcript.palette import SYNTAX, colourless
 from stepchat.tui.prompt import PromptBar
 from stepchat.tui.status import StatusLine
-from stepchat.tui.themes import COLORS, Theme, find_themes, load_theme, palette, textual_theme
+from stepchat.tui.themes import COLORS, Theme, choose_theme, find_themes, load_theme, palette, textual_theme
 from tests.tui.screen import screen_cells
 
 SHIPPED = Path(stepchat.tui.__file__).parent.parent.parent / "themes"
@@ -59,6 +59,21 @@ def test_contrast_formula():
 
 def test_every_shipped_theme_is_found(tmp_path):
     assert list(find_themes(tmp_path / "none", raised)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_theme_has_the_name_of_its_file(name, tmp_path):
+    assert shipped(name).name == name
+    assert choose_theme(name, tmp_path, raised) == shipped(name)
+
+
+def test_the_default_theme_stands_in(tmp_path):
+    reported = []
+    assert choose_theme("", tmp_path, reported.append).name == "dark"
+    assert reported == []
+    assert choose_theme("../dark", tmp_path, reported.append).name == "dark"
+    assert "There is no theme named '../dark'" in reported[0].message
+    assert "high-contrast" in reported[0].hint
 
 
 @pytest.mark.parametrize("name", COLOURED)
@@ -190,6 +205,8 @@ def test_a_user_theme_wins_and_a_bad_one_is_reported(tmp_path):
     assert themes["dark"].colors["text"] == "#123456"
     assert "third" in themes
     assert [str(bad) in str(error) for error in reported] == [True]
+    for name in ("dark", "third"):
+        assert choose_theme(name, tmp_path, reported.append) == themes[name]
 
 
 @pytest.mark.parametrize(

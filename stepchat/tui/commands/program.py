@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.help import Help
+from stepchat.tui.dialogs.help import Help, key_name
+from stepchat.tui.dialogs.pick import Pick, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,13 @@ async def help_(chat: Chat, _argument: str) -> None:
 
 
 async def palette(chat: Chat, _argument: str) -> None:
-    chat.app.action_command_palette()
+    from stepchat.tui.commands import COMMANDS as ALL
+
+    rows = [Row(row.name, row.help, aside=f"/{row.name}  {key_name(row.key or '')}") for row in ALL]
+    chosen = await chat.app.push_screen_wait(Pick("Commands", rows, nothing="No command has these words."))
+    for row in ALL:
+        if row.name == chosen:
+            await row.run(chat, "")
 
 
 async def leave(chat: Chat, _argument: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
 from stepchat.parameters import PARAMETERS, parse_setting, to_request
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.sessions import PickSession
+from stepchat.tui.dialogs.sessions import pick_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     if argument:
         session = await store.find(argument)
     else:
-        found = await chat.app.push_screen_wait(PickSession(await store.sessions(limit=200)))
+        found = await chat.app.push_screen_wait(pick_session(await store.sessions(limit=1000), time()))
         if found is None:
             return
         session = await store.session(found)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from codecs import getincrementaldecoder
+
+import pytest
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.events import Key, Paste
+from textual.messages import ExitApp
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from stepchat.tui.handover import Handover, _let_settle, coming_messages, kept_messages
+
+
+def parser_and_decoder():
+    return XTermParser(), getincrementaldecoder("utf-8")("replace")
+
+
+def names(messages) -> list[str]:
+    return [message.key if isinstance(message, Key) else repr(message) for message in messages]
+
+
+@pytest.fixture
+def pipes():
+    terminal, wake = os.pipe(), os.pipe()
+    yield terminal, wake
+    for end in (*terminal, *wake):
+        try:
+            os.close(end)
+        except OSError:
+            pass
+
+
+def test_an_escape_that_was_waited_for_is_no_alt():
+    assert names(kept_messages([b"\x1b", b"b\r"], *parser_and_decoder())) == ["escape", "b", "enter"]
+    assert names(kept_messages([b"\x1bb\r"], *parser_and_decoder())) == ["ctrl+left", "enter"]
+
+
+@pytest.mark.parametrize("key", [b"\x1b\r", b"\x1b[13;3u", b"\x1b[27;3;13~"])
+def test_alt_enter_however_it_is_sent(key):
+    assert names(kept_messages([key], *parser_and_decoder())) == ["alt+enter"]
+
+
+@pytest.mark.parametrize("key", [b"\x1b[13;2u", b"\x1b[27;2;13~"])
+def test_shift_enter_however_it_is_sent(key):
+    assert names(kept_messages([key], *parser_and_decoder())) == ["shift+enter"]
+
+
+@pytest.mark.parametrize("whole", [b"\x1b[A", "漢".encode(), b"\x1b[3~"])
+def test_a_key_cut_by_the_handover_is_one_key(whole, pipes):
+    (terminal, keyboard), (wake, waker) = pipes
+    for cut in range(1, len(whole)):
+        parser, decoder = parser_and_decoder()
+        assert names(kept_messages([whole[:cut]], parser, decoder)) == []
+        os.write(keyboard, whole[cut:])
+        coming = iter(coming_messages(terminal, wake, parser, decoder))
+        assert names([next(coming)]) == names(kept_messages([whole], *parser_and_decoder()))
+
+
+def test_a_paste_cut_by_the_handover_is_one_paste(pipes):
+    (terminal, keyboard), (wake, waker) = pipes
+    parser, decoder = parser_and_decoder()
+    assert names(kept_messages([b"\x1b[200~one\r"], parser, decoder)) == []
+    os.write(keyboard, b"two\x1b[201~x")
+    paste = next(iter(coming_messages(terminal, wake, parser, decoder)))
+    assert isinstance(paste, Paste)
+    assert paste.text == "one\rtwo"
+
+
+def test_a_lone_escape_comes_without_another_key(pipes):
+    (terminal, keyboard), (wake, waker) = pipes
+    os.write(keyboard, b"\x1b")
+    assert names([next(iter(coming_messages(terminal, wake, *parser_and_decoder())))]) == ["escape"]
+
+
+def test_bytes_that_are_no_utf8_do_no_harm(pipes):
+    (terminal, keyboard), (wake, waker) = pipes
+    os.write(keyboard, b"a\xff\xc3b")
+    os.close(keyboard)
+    messages = list(coming_messages(terminal, wake, *parser_and_decoder()))
+    assert [message.character for message in messages[:-1]] == ["a", "\ufffd", "\ufffd", "b"]
+
+
+def test_the_app_ends_when_the_terminal_is_gone(pipes):
+    (terminal, keyboard), (wake, waker) = pipes
+    os.close(keyboard)
+    assert [type(message) for message in coming_messages(terminal, wake, *parser_and_decoder())] == [ExitApp]
+
+
+def test_stopping_and_being_told_that_the_prompt_is_ready(pipes):
+    (terminal, keyboard), (wake, waker) = pipes
+    os.write(keyboard, b"k")
+    os.write(waker, b"r")
+    coming = iter(coming_messages(terminal, wake, *parser_and_decoder()))
+    assert names([next(coming)]) == ["k"]
+    os.write(waker, b"x")
+    assert list(coming) == []
+
+
+def test_an_ordinary_start_has_nothing_typed():
+    ahead = Handover(None).type_ahead()
+    assert (ahead.text, ahead.cursor, ahead.pending) == ("", (0, 0), ())
+
+
+def test_no_key_is_read_before_the_prompt_is_ready(pipes):
+    _, (wake, waker) = pipes
+    handover = Handover(None)
+    handover.listen(waker)
+    os.write(waker, b"x")
+    assert handover.wait_for_prompt(wake) is False
+    handover.prompt_is_ready()
+    assert handover.wait_for_prompt(wake) is True
+
+
+class Dialog(ModalScreen[None]):
+    def compose(self):
+        yield Input()
+
+
+class DialogApp(App[None]):
+    """Opens a dialog with a field on ctrl+g, which takes some rounds of the loop."""
+
+    BINDINGS = [("ctrl+g", "dialog", "")]
+
+    def compose(self):
+        yield Input()
+
+    async def action_dialog(self) -> None:
+        await asyncio.sleep(0)
+        await self.push_screen(Dialog())
+
+
+async def test_kept_keys_reach_the_dialog_that_an_earlier_one_opens():
+    app = DialogApp()
+    async with app.run_test() as pilot:
+        keys = list(kept_messages([b"ab\x07cd"], *parser_and_decoder()))
+        stopped = __import__("threading").Event()
+
+        def replay() -> None:
+            for key in keys:
+                app._driver.process_message(key)
+                _let_settle(app, app._driver._loop, stopped)
+
+        await asyncio.to_thread(replay)
+        await pilot.pause()
+        assert app.screen_stack[0].query_one(Input).value == "ab"
+        assert app.screen.query_one(Input).value == "cd"
