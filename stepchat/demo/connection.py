@@ -128,6 +128,14 @@ class Connection:
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
 
+    def linger(self, seconds: float) -> None:
+        """Stop sending, and read until the client leaves: closing over unread data would destroy the answer."""
+        until = time.monotonic() + seconds
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+            while self._selector.select(max(0.0, until - time.monotonic())) and self._sock.recv(_READ):
+                pass
+
     def wait(self, seconds: float) -> None:
         """Sleep, but not longer than the client stays. 0 only looks."""
         until = time.monotonic() + seconds

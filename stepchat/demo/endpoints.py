@@ -205,8 +205,13 @@ def _chat(connection: Connection, desk: Desk, request: Request, recorded: Record
     _check_key(desk, request)
     if broken:
         raise RefusedError(400, "The request body is not valid JSON.")
-    what = plan(recorded.body, desk.record, desk.speed, recorded.headers)
-    return answer_chat(connection, desk.record, recorded, what)
+    try:
+        what = plan(recorded.body, desk.record, desk.speed, recorded.headers)
+        return answer_chat(connection, desk.record, recorded, what)
+    except (AttributeError, KeyError, TypeError) as error:
+        if connection.started:
+            raise
+        raise RefusedError(400, f"The request has a part of an unexpected form: {error!r}.") from error
 
 
 def _look_up(desk: Desk, request: Request, path: str, query: Query) -> Json:

@@ -11,7 +11,7 @@ from stepchat.demo.steps import Drop, Wait
 from stepchat.exact_json import stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from stepchat.demo.answer import Answer
     from stepchat.demo.chunks import Frame, Generation
@@ -32,11 +32,19 @@ _ODD_SIZES = (1, 2, 3, 5, 7, 11, 4, 1, 13, 17)
 class Player:
     """Plays one answer to one client. `speed` is in tokens per second, 0 as fast as possible."""
 
-    def __init__(self, connection: Connection, speed: float, framing: Framing, answer: Answer) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        speed: float,
+        framing: Framing,
+        answer: Answer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._connection = connection
         self._speed = speed
         self._framing = framing
         self._answer = answer
+        self._clock = clock
         self._sizes = cycle(_ODD_SIZES)
         self._bursts = cycle(_BURSTS)
 
@@ -63,7 +71,7 @@ class Player:
                     return False
                 case (_, tokens):
                     seconds += tokens / self._speed if self._speed else 0.0
-        self._answer.first_token = time.monotonic()
+        self._answer.first_token = self._clock()
         self._connection.wait(seconds)
         body = stored(completion(generation, self._answer)).encode()
         self._connection.respond(200, [("content-type", "application/json"), *headers], body)
@@ -72,14 +80,14 @@ class Player:
     def _play(self, frames: Iterator[Frame]) -> Drop | None:
         """Send frames when they are due. A token's due time counts from the last wait, so that delays are made up."""
         out = bytearray()
-        start = sent = time.monotonic()
+        start = sent = self._clock()
         told, burst = 0, 1
         for frame in frames:
             match frame:
                 case Wait():
                     self._flush(out)
                     self._idle(frame)
-                    start, told, burst = time.monotonic(), 0, 1
+                    start, told, burst = self._clock(), 0, 1
                     continue
                 case Drop():
                     self._flush(out)
@@ -90,15 +98,15 @@ class Player:
             if told < burst and len(out) < _FULL:
                 continue
             if tokens and self._answer.first_token is None:
-                self._answer.first_token = time.monotonic()
-            now = time.monotonic()
+                self._answer.first_token = self._clock()
+            now = self._clock()
             due = start + told / self._speed if self._speed else now
             if due > now:
                 self._connection.wait(due - now)
             elif now - sent < _SMALLEST_NAP and len(out) < _FULL:
                 continue
             self._flush(out)
-            sent = time.monotonic()
+            sent = self._clock()
             burst = told + max(next(self._bursts), int(self._speed * _SMALLEST_NAP))
         self._flush(out)
         return None
@@ -107,14 +115,15 @@ class Player:
         if not step.comments:
             self._connection.wait(step.seconds)
             return
-        end = time.monotonic() + step.seconds
+        left = step.seconds
         comment = f"{COMMENT}{self._framing.newline * 2}".encode()
         while True:
             self._send(comment)
-            left = end - time.monotonic()
             if left <= 0:
                 return
-            self._connection.wait(min(left, _COMMENT_EVERY))
+            nap = min(left, _COMMENT_EVERY)
+            self._connection.wait(nap)
+            left -= nap
 
     def _flush(self, out: bytearray) -> None:
         if out:

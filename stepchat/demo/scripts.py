@@ -69,6 +69,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "details", "every type of reasoning_details, late signature, unknown keys, exact numbers", thoughts.details
     ),
+    Scenario("surrogates", "lone halves of surrogate pairs in reasoning, details and text", thoughts.surrogates),
     Scenario("encrypted", "reasoning that is only encrypted", thoughts.encrypted),
     Scenario("summary", "summaries of reasoning, then its encrypted form", thoughts.summary),
     Scenario("signed", "signed reasoning; the signature comes alone, after the answer has begun", thoughts.signed),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _PATIENCE = 2.0
-"""Seconds that `close` waits for the threads, which end at once unless the machine is very busy."""
+"""Seconds that `close` waits for the threads, and a refused client may take to read why."""
 
 
 class DemoServer:
@@ -124,9 +124,11 @@ class DemoServer:
                     return
         except TooLargeError:
             send_json(connection, 413, error_body(413, "The request body is too large."))
+            connection.linger(_PATIENCE)
         except h11.RemoteProtocolError as error:
             if not connection.started:
                 send_json(connection, error.error_status_hint, error_body(error.error_status_hint, f"{error}."))
+                connection.linger(_PATIENCE)
 
 
 def _listen(port: int) -> socket.socket:

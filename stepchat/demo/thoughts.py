@@ -55,11 +55,19 @@ def details(_ask: Ask) -> Iterator[Step]:
         "whole": Number("2.0"),
         "count": 12_345_678_901_234_567_890,
         "nested": {"empty": {}, "list": [], "null": None, "deep": [[True, False], {"ключ": "值"}]},
-        'odd key \u2028 \\ " é': "lone surrogate \ud83d, NUL \x00, e\u0301 is not é",
+        'odd key \u2028 \\ " é': "NUL \x00, e\u0301 is not é",
         "index": 3,
     }
     yield _entries(sketch)
     yield Say("One of them is of a type nobody knows yet, with numbers whose spelling matters.\n")
+    yield Finish()
+
+
+def surrogates(_ask: Ask) -> Iterator[Step]:
+    """Half characters, as JSON can hold them and UTF-8 cannot."""
+    yield Think("Half of an emoji: \ud83d. The other half: \ude00.\n")
+    yield _entries({"type": "reasoning.half\udc00", "\ud800 key": "\udfff", "index": 1})
+    yield Say("This sentence holds half an emoji: \ud83d, and ends well.\n")
     yield Finish()
 
 

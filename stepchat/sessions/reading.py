@@ -91,8 +91,8 @@ def _newest_saying(connection: sqlite3.Connection, text: str, needle: str, after
     # LIKE on the JSON is quick and finds too much (keys, reasoning, names of models), so each hit is read.
     rows = connection.execute(
         "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
-        " WHERE session.updated > ? AND message.owner IS NULL"
-        r" AND (message.data LIKE ? ESCAPE '!' OR message.data LIKE ? ESCAPE '!')"
+        " WHERE session.updated > ?1 AND message.owner IS NULL"
+        r" AND (message.data LIKE ?2 ESCAPE '!' OR (?3 <> ?2 AND message.data LIKE ?3 ESCAPE '!'))"
         " ORDER BY session.updated DESC, session.number DESC",
         (after, _like(text, ascii_only=False), _like(text, ascii_only=True)),
     )

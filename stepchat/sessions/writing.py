@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.events import Delta
-
-_UNLIKELY_COST: Final = Decimal(10) ** 9
 
 
 def create(connection: sqlite3.Connection, *, model: str, server: str, system: str | None, now: float) -> Session:
@@ -213,34 +211,23 @@ def _check_parent(connection: sqlite3.Connection, session_id: str, parent: str |
 
 
 def _name_after(connection: sqlite3.Connection, session_id: str, question: str) -> str:
-    title = title_from(question)
-    connection.execute(
-        "UPDATE session SET title = ? WHERE id = ? AND title = '' AND NOT title_edited", (title, session_id)
-    )
+    """The title as it is now: made from the question when there was none."""
+    (title,) = connection.execute("SELECT title FROM session WHERE id = ?", (session_id,)).fetchone()
+    if not title:
+        title = title_from(question)
+        connection.execute("UPDATE session SET title = ? WHERE id = ?", (title, session_id))
     return title
 
 
 def _count(connection: sqlite3.Connection, session_id: str, message: Message) -> None:
-    cost = _cost_of(message)
-    if cost is not None:
+    cost = message.usage.cost if isinstance(message, AssistantMessage) else None
+    if cost is not None and cost >= 0:
         (before,) = connection.execute("SELECT cost FROM session WHERE id = ?", (session_id,)).fetchone()
         connection.execute("UPDATE session SET cost = ? WHERE id = ?", (str(Decimal(before or 0) + cost), session_id))
     connection.execute(
         "UPDATE session SET messages = messages + 1, turns = turns + ? WHERE id = ?",
         (isinstance(message, UserMessage), session_id),
     )
-
-
-def _cost_of(message: Message) -> Decimal | None:
-    """The cost when it is one: a server can send any number, and saving the answer must not fail on it."""
-    if not isinstance(message, AssistantMessage):
-        return None
-    try:
-        cost = message.usage.cost
-        likely = cost is not None and 0 <= cost < _UNLIKELY_COST
-    except ArithmeticError:
-        return None
-    return cost if likely else None
 
 
 def _move_leaf(connection: sqlite3.Connection, session_id: str, leaf: str, now: float) -> None:

@@ -69,9 +69,32 @@ class Table:
     """The widest cell of each column, in terminal cells."""
     words: list[int] = field(default_factory=list[int])
     """The widest word of each column."""
+    shared: tuple[int, ...] | None = None
+    """The columns in the present width; None when there is no room for a table."""
+    shared_for: tuple[object, int, str] = (None, 0, "")
+    """What `shared` was found for."""
 
 
-Group: TypeAlias = Fence | Table | None
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of the program's own words: texts with the name of their style in the palette.
+
+    Parts that do not fit are left out from the right, whole; with `wraps` the line becomes several instead.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+    wraps: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tail:
+    """The last rows of blocks that are not shown themselves."""
+
+    blocks: list[Block]
+    rows: int
+
+
+Group: TypeAlias = Fence | Table | Fact | Tail | None
 
 
 @dataclass(slots=True, eq=False)

@@ -17,9 +17,9 @@ def take_definitions(text: str, links: Links) -> str:
     """
     if not text.startswith("[") or text.startswith("[^") or "]:" not in text:
         return text
-    from markdown_it import MarkdownIt  # noqa: PLC0415 - only when a text has something like a definition
-    from markdown_it.rules_block import StateBlock  # noqa: PLC0415
-    from markdown_it.rules_block.reference import reference  # noqa: PLC0415
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_block.reference import reference
 
     env: dict[str, Any] = {}
     parser = MarkdownIt("zero").enable(["reference", "paragraph"])

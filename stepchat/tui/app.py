@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,13 @@ class StepchatApp(App[None]):
         self._handover.prompt_is_ready()
         self.run_worker(self._load(), name="load")
 
+    async def action_quit(self) -> None:
+        """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""
+        if self._chat is None:
+            self.exit()
+        else:
+            await self._chat.leave()
+
     async def _load(self) -> None:
         chat = self._chat
         if chat is None:
@@ -68,7 +76,8 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
     """Run the window until it is left; returns the exit code."""
     problems: list[str] = []
     remembered = asyncio.run(workspace.store.setting("theme"))
-    wanted = workspace.config.theme or remembered or ""
+    # Without colours rank must be told by weight and slant, which is a theme of its own.
+    wanted = "mono" if "NO_COLOR" in os.environ else workspace.config.theme or remembered or ""
     theme = choose_theme(wanted, workspace.paths.user_themes, lambda error: problems.append(str(error)))
     app = StepchatApp(workspace, theme, Handover(frame), folded=folded)
     try:
@@ -83,5 +92,3 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
             file=sys.stderr,
         )
     return app.return_code or 0
-
-

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import ConfigError, StepchatError
+from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.meter import session_facts
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.status import Fact, StatusLine
+from stepchat.tui.terminal_title import set_title
 from stepchat.tui.themes import find_themes, palette, textual_theme
 from stepchat.tui.transcript_view import TranscriptView
 from stepchat.tui.welcome import Welcome
@@ -41,9 +42,7 @@ class ChatScreen(Screen[None]):
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(row.key, f"command('{row.name}')", row.help, show=False, priority=row.key == "ctrl+q")
-        for row in COMMANDS
-        if row.key
+        Binding(row.key, f"command('{row.name}')", row.help, show=False) for row in COMMANDS if row.key
     ]
 
     def __init__(self, workspace: Workspace, theme: Theme, *, typed: str = "", cursor: int | None = None) -> None:
@@ -103,8 +102,8 @@ class ChatScreen(Screen[None]):
             )
 
     def _earlier_prompts(self) -> list[str]:
-        return [text for stored in self.conversation.path if isinstance(text := getattr(stored.message, "text", None), str)
-                and type(stored.message).__name__ == "UserMessage"]
+        messages = [stored.message for stored in self.conversation.path]
+        return [message.text for message in messages if isinstance(message, UserMessage)]
 
     def _tell_about_recovery(self) -> None:
         if self.conversation.unanswered:
@@ -176,6 +175,8 @@ class ChatScreen(Screen[None]):
 
     def refresh_status(self) -> None:
         """Bring the status line up to date; while a turn runs a timer does it twice a second."""
+        if not self.is_running:
+            return
         meter = self.conversation.meter
         facts: list[str | Fact] = [self.conversation.model.rstrip("/").rpartition("/")[2] or self.conversation.model]
         if meter is not None:
@@ -199,8 +200,9 @@ class ChatScreen(Screen[None]):
 
     def _ring(self) -> None:
         path = self.conversation.path
-        took: Any = getattr(path[-1].message, "timing", None) if path else None
-        if not self._in_front and took is not None and (took.ended or 0) >= BELL_AFTER:
+        last = path[-1].message if path else None
+        took = last.timing.ended or 0 if isinstance(last, AssistantMessage) else 0
+        if not self._in_front and took >= BELL_AFTER:
             self.app.bell()
 
     def _set_title(self) -> None:
@@ -210,8 +212,6 @@ class ChatScreen(Screen[None]):
             self.run_worker(self._title(session.id), group="title", exclusive=True)
 
     async def _title(self, session_id: str) -> None:
-        from stepchat.tui.terminal_title import set_title
-
         session = await self.workspace.store.session(session_id)
         set_title(self.app, session.title, busy=self.conversation.busy)
 
@@ -239,7 +239,6 @@ class ChatScreen(Screen[None]):
     async def leave(self) -> None:
         self.conversation.queued.clear()
         await self.conversation.stop()
-        await asyncio.sleep(0)
         self.app.exit()
 
 

@@ -123,6 +123,9 @@ def _driver_class(handover: Handover, frame: FirstFrame | None) -> type[Driver]:
                 if self._first_start:
                     self.attrs_before = list(frame.modes)
                 frame.give_to_textual()
+            if not self._first_start:
+                # Continued after a stop: the alternate screen is empty, and Textual would paint only what changes.
+                self._app.call_later(self._app.refresh, layout=True)
             self._first_start = False
 
         def disable_input(self) -> None:
@@ -213,7 +216,8 @@ async def _quiet(app: App[object]) -> None:
     rounds = 0
     while rounds < 3:
         await asyncio.sleep(0)
-        waiting = any(not pump._message_queue.empty() for pump in (app, *app._registry))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        pumps = (app, *app._registry)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        waiting = any(not pump._message_queue.empty() for pump in pumps)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
         rounds = 0 if waiting else rounds + 1
 
 

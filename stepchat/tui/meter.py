@@ -147,4 +147,3 @@ def money(cost: Decimal) -> str:
         return f"${cost:.2f}"
     digits = max(2, 1 - cost.adjusted())
     return f"${cost:.{digits}f}"
-

@@ -44,6 +44,8 @@ GIVE_SCREEN_BACK = "\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?1049l\x1b[?25h"
 TEXTUAL_OFF = "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l\x1b[?2048l\x1b[<u"
 
 WAKE_STOP, WAKE_RESIZE = b"s", b"w"
+HAND_OVER_PATIENCE = 2.0
+"""Seconds a paste that does not end can delay Textual."""
 
 
 def paint_first_frame(argv: "Sequence[str]", environ: "Mapping[str, str]") -> "FirstFrame | None":
@@ -187,8 +189,11 @@ class FirstFrame:
         _thread.start_new_thread(self._read, ())
 
     def hand_over(self) -> TypeAhead:
-        """Stop echoing and return what was typed. What is typed from now on stays in the terminal."""
-        self._stop_reading(2)
+        """Stop echoing and return what was typed. What is typed from now on stays in the terminal.
+
+        A key or paste that has come in part is waited for, briefly.
+        """
+        self._stop_reading(HAND_OVER_PATIENCE + 1)
         return self._typing.result(time.monotonic())
 
     def give_to_textual(self) -> None:
@@ -253,12 +258,19 @@ class FirstFrame:
 
     def _read(self) -> None:
         wake = self._wake[0]
+        end = 0.0
         try:
             while True:
-                ready = select.select([STDIN, wake], [], [])[0]
+                timeout = min(self._typing.lingers(), end - time.monotonic()) if end else None
+                if timeout is not None and timeout <= 0:
+                    return
+                ready = select.select([STDIN, wake], [], [], timeout)[0]
+                if not ready:
+                    return
                 if wake in ready:
                     if WAKE_STOP in os.read(wake, 64):
-                        return
+                        end = time.monotonic() + HAND_OVER_PATIENCE
+                        continue
                     self._size = terminal_size(self._environ)
                     self._typing.wrap_width = prompt_width(max(MIN_COLUMNS, self._size[0]))
                     self._picture.rows.clear()

@@ -12,6 +12,8 @@ ESCAPE_PAUSE = 0.1
 MAX_PASTE_CHARACTERS, MAX_PASTE_LINES = 1000, 8
 """A longer paste is left to the real prompt, which may show it in short."""
 MAX_UNFINISHED_BYTES = 1 << 16
+KEY_LINGER, PASTE_LINGER = 0.05, 0.5
+"""Seconds to wait at the end for the rest of a key, of a paste: Textual's queries would be answered in the middle of it."""
 
 PASTE_START, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
@@ -55,7 +57,7 @@ class TypeAhead:
     """What was typed so far.
 
     `text` and `cursor` (line, column) are to be put in the prompt. `pending` is to be fed to Textual's parser after that,
-    the same parser that then reads the terminal: its end may be half a character, key or paste. Between two parts of it
+    the same parser that then reads the terminal, for its end may still be half a key or paste. Between two parts of it
     the person paused after an ESC, which was therefore the Escape key and not the beginning of another one.
     """
 
@@ -99,6 +101,14 @@ class Typing:
         before = self.text[: self.cursor]
         line = before.count("\n")
         return TypeAhead(self.text, (line, self.cursor - (before.rfind("\n") + 1)), tuple(parts))
+
+    def lingers(self) -> float:
+        """Seconds to wait for the rest of what has come in part; 0 when all is whole."""
+        data = self._pending[-1] if self._pending else self._unread
+        if data.rfind(PASTE_START) > data.rfind(PASTE_END):
+            return PASTE_LINGER
+        last = data.rfind(b"\x1b")
+        return KEY_LINGER if self._unread or (last >= 0 and not sequence_length(data[last:])) else 0.0
 
     def _settle_escape(self, now: float) -> None:
         if now - self._last < ESCAPE_PAUSE:

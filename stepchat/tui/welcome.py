@@ -38,6 +38,8 @@ class Welcome(Static):
             ]
         hints = (("/", "commands"), ("Ctrl+O", "open a session"), ("F1", "help"))
         lines.append(Content(""))
-        lines.append(Content("   ").join(Content.assemble((key, "$accent"), (f" {word}", "$dim")) for key, word in hints))
+        lines.append(
+            Content("   ").join(Content.assemble((key, "$accent"), (f" {word}", "$dim")) for key, word in hints)
+        )
         self.update(Content("\n").join(lines))
         self.display = True

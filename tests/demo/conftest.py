@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ssl
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 KEY = "sk-or-test-4711"
 
 
+def plain_client(**more: Any) -> httpx.Client:
+    # An empty TLS context: loading the certificates of the machine takes longer than most of these tests.
+    return httpx.Client(trust_env=False, timeout=10, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), **more)
+
+
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
     with DemoServer(speed=0) as running:
@@ -22,5 +28,5 @@ def server() -> Iterator[DemoServer]:
 @pytest.fixture
 def client(server: DemoServer) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=10) as opened:
+    with plain_client(base_url=server.url, headers=headers) as opened:
         yield opened

@@ -80,9 +80,7 @@ def test_whole_completion_says_the_same_as_the_stream(client):
     assert message["content"] == reading.text
     assert message["reasoning"] == reading.reasoning
     words = "".join(entry["text"] for entry in reading.details)
-    assert message["reasoning_details"] == [
-        {"type": "reasoning.text", "text": words, "format": "unknown", "index": 0}
-    ]
+    assert message["reasoning_details"] == [{"type": "reasoning.text", "text": words, "format": "unknown", "index": 0}]
     assert completion["choices"][0]["finish_reason"] == "stop"
     assert completion["usage"] == reading.usage[0]
 
@@ -108,6 +106,23 @@ def test_bad_requests(client, body, status, message):
     assert response.status_code == status
     assert message in response.json()["error"]["message"]
     assert response.json()["error"]["code"] == status
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"tools": [{"type": "function"}], "tool_choice": "required"},
+        {"tools": [3], "tool_choice": "required"},
+        {"models": 3, "model": "no/such"},
+        {"messages": [{"role": "assistant", "tool_calls": [{}]}, {"role": "user", "content": "demo:tools"}]},
+        {"messages": [{"role": "assistant", "reasoning": 5}]},
+    ],
+)
+def test_parts_of_an_unexpected_form(client, part):
+    response = client.post(CHAT, json=body_of("x") | part)
+    assert response.status_code == 400
+    assert "unexpected form" in response.json()["error"]["message"]
+    assert ask(client, "demo:haiku").done
 
 
 @pytest.mark.parametrize("limit", [-1, "many", 1.5])
@@ -212,6 +227,14 @@ def test_exact_numbers_matter_for_the_comparison(client):
     other = client.post(CHAT, content=sent.replace("1.10", "1.1")).text
     assert "exactly" in same
     assert "exactly as" not in other
+
+
+@pytest.mark.parametrize("name", ["details", "surrogates", "signed", "summary", "encrypted", "blocks", "long", "tools"])
+def test_every_form_is_recognised_when_it_comes_back(client, name):
+    message = as_message(whole(client, f"demo:{name}"))
+    sent = exact_json.dumps(body_of("demo:roundtrip", USER, message, stream=False))
+    answer = client.post(CHAT, content=sent).json()["choices"][0]["message"]["content"]
+    assert "exactly as I sent it" in answer
 
 
 def test_reasoning_content_counts_as_brought_back(client):

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from stepchat.demo.catalogue import MODELS
 from stepchat.demo.server import DemoServer
-from tests.demo.conftest import KEY
+from tests.demo.conftest import KEY, plain_client
 from tests.demo.reading import CHAT, ask, body_of
 
 
@@ -40,7 +39,7 @@ def test_catalogue_has_variety(client):
 
 
 def test_models_need_no_key_and_can_be_paged(server):
-    with httpx.Client(base_url=server.url, trust_env=False) as anonymous:
+    with plain_client(base_url=server.url) as anonymous:
         first = anonymous.get("/models", params={"limit": 5}).json()
         assert len(first["data"]) == 5
         rest = anonymous.get(first["links"]["next"]).json()
@@ -67,7 +66,7 @@ def test_key_counts_what_was_spent(client):
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer"}, {"authorization": "Basic abc"}])
 @pytest.mark.parametrize("path", ["/key", "/generation?id=x", "/models/user", CHAT])
 def test_missing_key_is_refused(server, headers, path):
-    with httpx.Client(base_url=server.url, trust_env=False) as anonymous:
+    with plain_client(base_url=server.url) as anonymous:
         method = "POST" if path == CHAT else "GET"
         response = anonymous.request(method, path, headers=headers, json=body_of("hi") if path == CHAT else None)
     assert response.status_code == 401
@@ -75,7 +74,7 @@ def test_missing_key_is_refused(server, headers, path):
 
 
 def test_a_given_key_is_the_only_one():
-    with DemoServer(speed=0, key=KEY) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+    with DemoServer(speed=0, key=KEY) as server, plain_client(base_url=server.url) as client:
         assert client.get("/key", headers={"authorization": f"Bearer {KEY}"}).status_code == 200
         refused = client.get("/key", headers={"authorization": "Bearer other"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, 401)
@@ -115,11 +114,9 @@ def test_generation_is_unknown_at_first_and_then_tells_the_cost(server, client):
 
 def test_generation_after_a_cancel(server, client):
     with client.stream("POST", CHAT, json=body_of("demo:long tokens=100000 reasoning=5 speed=200")) as response:
-        received = b""
-        for piece in response.iter_raw():
-            received += piece
-            if received.count(b"data: ") > 8:
-                break
+        pieces, received = response.iter_raw(), b""
+        while received.count(b"data: ") < 9:
+            received += next(pieces)
         generation_id = response.headers["x-generation-id"]
         assert client.get("/generation", params={"id": generation_id}).status_code == 404
     assert server.wait_until(lambda requests: requests[0].disconnected)

@@ -9,12 +9,13 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static, TextArea
 
-from stepchat.tui.first_frame import MARGIN, PLACEHOLDER, SIGN, prompt_row_limit
+from stepchat.tui.first_frame import MARGIN, PLACEHOLDER, SIGN, prompt_row_limit, prompt_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textual.events import Key, Paste
+    from textual.geometry import Size
     from textual.widget import Widget
 
     from stepchat.tui.type_ahead import TypeAhead
@@ -46,10 +47,17 @@ def styles() -> dict[str, Style]:
 class Prompt(TextArea):
     BINDINGS: ClassVar = [Binding("ctrl+j,alt+enter,shift+enter", "newline"), Binding("ctrl+c", "clear")]
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str, first_width: int) -> None:
+        self.first_width = first_width
         super().__init__(text, placeholder=PLACEHOLDER, highlight_cursor_line=False, compact=True)
         self.cursor_blink = False
         self.sent: list[str] = []
+        self._rewrap_and_refresh_virtual_size()
+
+    @property
+    def wrap_width(self) -> int:
+        # The first paint comes before the first layout tells a width: without it a long text would be one row then.
+        return super().wrap_width or self.first_width
 
     def action_newline(self) -> None:
         self._replace_via_keyboard("\n", *self.selection)
@@ -79,10 +87,10 @@ class Prompt(TextArea):
             self.move_cursor(result.end_location)
 
 
-def main_screen(typed: TypeAhead, rows: int) -> Iterator[Widget]:
+def main_screen(typed: TypeAhead, size: Size) -> Iterator[Widget]:
     yield Static(id="space")
-    prompt = Prompt(typed.text)
-    prompt.styles.max_height = prompt_row_limit(rows)
+    prompt = Prompt(typed.text, prompt_width(size.width))
+    prompt.styles.max_height = prompt_row_limit(size.height)
     prompt.move_cursor(typed.cursor)
     yield Horizontal(Static(SIGN, id="sign"), prompt, id="prompt")
     yield Static(id="status")

@@ -55,7 +55,7 @@ class SmallApp(App[None]):
         self.handover = handover
 
     def compose(self) -> ComposeResult:
-        yield from main_screen(self.handover.type_ahead(), self.size.height)
+        yield from main_screen(self.handover.type_ahead(), self.size)
 
     def on_mount(self) -> None:
         if WHAT == "app-error":
@@ -94,4 +94,6 @@ class SmallApp(App[None]):
         self.exit()
 
 
-SmallApp(Handover(FRAME)).run()
+APP = SmallApp(Handover(FRAME))
+APP.run()
+sys.exit(APP.return_code)

@@ -225,12 +225,13 @@ class Terminal:
             ready = select.select([self._master, self._closing], [], [])[0]
             if self._closing in ready:
                 return
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                return
             seconds = time.perf_counter() - self.started
+            # What is no longer in the terminal is on the screen for whoever has the lock: wait_exit counts on it.
             with self._changed:
+                try:
+                    data = os.read(self._master, 65536)
+                except OSError:
+                    return
                 self.reads.append(Read(seconds, data))
                 answer = self._screens.feed(decoder.decode(data))
                 self._changed.notify_all()
@@ -348,6 +349,11 @@ class Terminal:
                 self._changed.wait(0.05)
         with self._changed:
             return code
+
+    def process_wait(self, seconds: float) -> None:
+        """Let the process run for this long; less if it ends."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
     def describe(self) -> str:
         state = self.process.poll()

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepchat.draft import fold
 from stepchat.errors import StoreError
@@ -19,6 +18,9 @@ from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 ROOT = Path(__file__).parents[2]
 

@@ -78,8 +78,6 @@ answers = st.builds(
         first_text=seconds,
         ended=seconds,
     ),
-    error=st.one_of(
-        st.none(), st.builds(Failure, code=st.one_of(st.none(), st.integers(), texts), message=texts)
-    ),
+    error=st.one_of(st.none(), st.builds(Failure, code=st.one_of(st.none(), st.integers(), texts), message=texts)),
 )
 any_message = st.one_of(users, tools, answers)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -177,10 +180,8 @@ def test_a_locked_database_is_said(paths: Paths) -> None:
 async def test_a_writer_waits_for_another(store: SessionStore) -> None:
     holder = database.connect(store.file)
     holder.execute("BEGIN IMMEDIATE")
-    import asyncio
-
     writing = asyncio.ensure_future(store.set_setting("theme", "night"))
-    # Reading is not held up by it, and by then the write is waiting.
+    # Reading is not held up by it.
     assert await store.setting("theme") is None
     holder.execute("COMMIT")
     await writing
@@ -207,3 +208,27 @@ def test_a_transaction_is_all_or_nothing(paths: Paths) -> None:
     assert connection.execute("SELECT count(*) FROM setting").fetchone() == (0,)
     assert not connection.in_transaction
     connection.close()
+
+
+def test_two_that_make_a_database_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    holder, other = (database.connect(tmp_path / "x.db") for _ in range(2))
+    holder.execute("CREATE TABLE t (x)")
+    holder.execute("BEGIN IMMEDIATE")
+    tried_again = threading.Event()
+    tries: list[str] = []
+
+    def count(statement: str) -> None:
+        tries.append(statement)
+        if sum("journal_mode" in statement for statement in tries) > 1:
+            tried_again.set()
+
+    other.set_trace_callback(count)
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(database.use_wal, other)
+        assert tried_again.wait(database.BUSY_SECONDS)
+        holder.execute("ROLLBACK")
+        waiting.result()
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert other.execute("PRAGMA synchronous").fetchone() == (1,)
+    holder.close()
+    other.close()

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat import exact_json, messages
 from stepchat.draft import fold
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
-from stepchat.paths import Paths
 from stepchat.sessions.export import export_json
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
+
+if TYPE_CHECKING:
+    from stepchat.paths import Paths
 
 _SESSION = Session("a1", "Title", 1.5, 2.25, "m2", "step", "https://example.org", "Be \ud800 brief.")
 
@@ -39,7 +43,10 @@ def test_an_export_can_be_read_back_without_loss(said: list[Message], system: st
 
 
 def test_the_bytes_are_stable() -> None:
-    stored = [StoredMessage("m1", "a1", None, UserMessage("Hé", 1.0)), StoredMessage("m2", "a1", "m1", AssistantMessage())]
+    stored = [
+        StoredMessage("m1", "a1", None, UserMessage("Hé", 1.0)),
+        StoredMessage("m2", "a1", "m1", AssistantMessage()),
+    ]
     lines = export_json(_SESSION, stored).splitlines()
     assert lines[0] == '{"format":"stepchat-session","version":1,'
     assert lines[1] == (

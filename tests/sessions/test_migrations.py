@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stepchat.draft import fold
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
-from stepchat.paths import Paths
 from stepchat.sessions.database import connect
 from stepchat.sessions.migrations import STEPS, migrate, run_script, version_of
 from stepchat.sessions.store import SessionStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stepchat.paths import Paths
 
 
 @pytest.fixture
@@ -84,7 +88,9 @@ async def test_a_newer_version_is_refused_and_left_alone(paths: Paths) -> None:
     assert paths.database.read_bytes() == before
 
 
-@pytest.mark.parametrize("statement", ["CREATE TABLE bookmarks (url)", "PRAGMA application_id = 77", "PRAGMA user_version = 1"])
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE bookmarks (url)", "PRAGMA application_id = 77", "PRAGMA user_version = 1"]
+)
 def test_the_database_of_another_program_is_refused_and_left_alone(paths: Paths, statement: str) -> None:
     paths.data.mkdir()
     other = sqlite3.connect(paths.database)
@@ -95,5 +101,3 @@ def test_the_database_of_another_program_is_refused_and_left_alone(paths: Paths,
     with pytest.raises(StoreError, match="another program"):
         SessionStore.open(paths, fold=fold)
     assert paths.database.read_bytes() == before
-
-

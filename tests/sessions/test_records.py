@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from stepchat import exact_json
 from stepchat.errors import StoreError
 from stepchat.events import Delta, ToolCallFragment
-from stepchat.messages import Message
 from stepchat.sessions import records
 from tests.sessions import samples
+
+if TYPE_CHECKING:
+    from stepchat.messages import Message
 
 
 @given(st.lists(samples.deltas, max_size=4))
@@ -30,7 +33,9 @@ def test_an_empty_list_of_details_is_not_no_list() -> None:
 
 
 def test_numbers_in_a_part_keep_their_spelling() -> None:
-    detail = exact_json.loads('{"budget": 1.10, "big": 123456789012345678901234567890, "far": 1e400, "\\ud800": "\\udfff"}')
+    detail = exact_json.loads(
+        '{"budget": 1.10, "big": 123456789012345678901234567890, "far": 1e400, "\\ud800": "\\udfff"}'
+    )
     text = records.deltas_to_text([Delta(details=(detail,))])
     for spelling in ("1.10", "123456789012345678901234567890", "1e400", r'"\ud800":"\udfff"'):
         assert spelling in text
@@ -41,7 +46,9 @@ def test_a_fragment_tells_an_empty_string_from_none() -> None:
     assert records.deltas_from_text(records.deltas_to_text([delta])) == [delta]
 
 
-@pytest.mark.parametrize("text", ["", "{", "7", "null", "[7]", '[{"unknown": 1}]', '[{"details": 7}]', '[{"tool_calls": [7]}]'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "7", "null", "[7]", '[{"unknown": 1}]', '[{"details": 7}]', '[{"tool_calls": [7]}]']
+)
 def test_a_part_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         records.deltas_from_text(text)

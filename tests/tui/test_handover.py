@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from codecs import getincrementaldecoder
 
 import pytest
@@ -137,7 +138,7 @@ async def test_kept_keys_reach_the_dialog_that_an_earlier_one_opens():
     app = DialogApp()
     async with app.run_test() as pilot:
         keys = list(kept_messages([b"ab\x07cd"], *parser_and_decoder()))
-        stopped = __import__("threading").Event()
+        stopped = threading.Event()
 
         def replay() -> None:
             for key in keys:

@@ -141,7 +141,7 @@ class PromptApp(App[None]):
         self.ahead = ahead
 
     def compose(self):
-        yield from main_screen(self.ahead, self.size.height)
+        yield from main_screen(self.ahead, self.size)
 
     def on_mount(self) -> None:
         self.query_one(Prompt).focus()

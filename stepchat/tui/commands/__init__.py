@@ -32,7 +32,8 @@ def complete(line: str, chat: Chat) -> Sequence[Completion]:
         starting = [command for command in COMMANDS if command.name.startswith(name)]
         within = [command for command in COMMANDS if name in command.name and command not in starting]
         return [
-            Completion(f"/{command.name}{' ' if command.argument else ''}", command.help) for command in starting + within
+            Completion(f"/{command.name}{' ' if command.argument else ''}", command.help)
+            for command in starting + within
         ]
     for command in COMMANDS:
         if command.name == name and command.options is not None:

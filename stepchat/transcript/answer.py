@@ -1,0 +1,245 @@
+"""One answer, live or loaded: reasoning in its panel, text, tool calls, foot. A live one grows until it is finished."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from stepchat.transcript import facts
+from stepchat.transcript.blocks import Block, Tail
+from stepchat.transcript.entry import Edit
+from stepchat.transcript.growing import Growing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.events import Delta
+    from stepchat.messages import AssistantMessage, Json
+
+ReasoningView: TypeAlias = Literal["tail", "full", "hidden"]
+Panel: TypeAlias = Literal["folded", "tail", "open"]
+
+TAIL_ROWS: Final = 6
+HEAD, BODY, TEXT, END = range(4)
+SECTIONS: Final = 4
+
+
+class Answer:
+    """State of one answer. Methods return the edits that bring its blocks up to date."""
+
+    def __init__(self, view: ReasoningView, *, tail_rows: int = TAIL_ROWS) -> None:
+        self.reasoning = Growing("reasoning", first_gap=0)
+        self.text = Growing("answer")
+        self.message: AssistantMessage | None = None
+        self.panel: Panel = _first_panel(view)
+        self.touched = False
+        """The reader has chosen how the panel is."""
+        self.waiting_for = ""
+        self._view: ReasoningView = view
+        self._tail_rows = tail_rows
+        self._began: float | None = None
+        self._reasoning_began: float | None = None
+        self._reasoning_ended: float | None = None
+        self._has_calls = False
+        self._encrypted = False
+        self._header: object = None
+        self._body_shown: tuple[Panel, Growing] | None = None
+        self._body_count = 0
+        self._text_shown: Growing | None = None
+        self._text_count = 0
+        self._end: object = None
+
+    # ---- what comes
+
+    def begin(self, now: float) -> None:
+        self._began = now
+
+    def load(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
+        """Take a stored message as a whole."""
+        self.reasoning.add(message.reasoning)
+        self.text.add(message.text or message.refusal)
+        self.message = message
+        self._encrypted = _has_encrypted(message.reasoning_details)
+        self.panel = self._panel_at_rest(folded)
+        self.touched = folded is not None
+
+    def add(self, delta: Delta, now: float) -> None:
+        if delta.text_was_reasoning:
+            self._text_was_reasoning()
+        if delta.reasoning:
+            if self._reasoning_began is None:
+                self._reasoning_began = now
+            self.reasoning.add(delta.reasoning)
+        self._encrypted = self._encrypted or _has_encrypted(delta.details)
+        self._has_calls = self._has_calls or bool(delta.tool_calls)
+        if delta.text or delta.refusal:
+            self.text.add(delta.text or delta.refusal)
+        if self._reasoning_ended is None and (self.text or self._has_calls):
+            self._reasoning_ended = now
+
+    def _text_was_reasoning(self) -> None:
+        self.reasoning.add(self.text.source)
+        self.text = Growing("answer")
+        if self._reasoning_began is None:
+            self._reasoning_began = self._reasoning_ended or self._began
+        self._reasoning_ended = None
+
+    @property
+    def thinks(self) -> bool:
+        """Reasoning comes, and no answer yet."""
+        return self.message is None and bool(self.reasoning) and self._reasoning_ended is None
+
+    @property
+    def waits(self) -> bool:
+        """Nothing to read has come yet."""
+        return self.message is None and not self.reasoning and not self.text and not self._has_calls
+
+    @property
+    def has_panel(self) -> bool:
+        return bool(self.reasoning)
+
+    @property
+    def answers(self) -> bool:
+        """There is something besides reasoning."""
+        if self.message is not None:
+            return bool(self.message.text or self.message.tool_calls or self.message.refusal)
+        return bool(self.text) or self._has_calls
+
+    # ---- the panel
+
+    def fold(self) -> None:
+        """By itself, because the answer begins."""
+        if not self.touched:
+            self.panel = "folded"
+
+    def toggle(self) -> bool:
+        """The reader's choice. Returns whether the panel is folded now."""
+        self.touched = True
+        self.panel = "open" if self.panel == "folded" else "folded"
+        return self.panel == "folded"
+
+    def _panel_at_rest(self, folded: bool | None) -> Panel:  # noqa: FBT001 - None is no choice
+        """How the panel of a finished answer is: as the reader left it, else folded if there is an answer below it."""
+        if folded is not None:
+            return "folded" if folded else "open"
+        return "folded" if self.answers else _first_panel(self._view)
+
+    # ---- blocks
+
+    def edits(self, now: float, frame: int = 0) -> list[Edit]:
+        """What has changed since the last call."""
+        found: list[Edit] = []
+        self._edit_header(found, now)
+        self._edit_body(found)
+        self._edit_text(found)
+        self._edit_end(found, now, frame)
+        return found
+
+    def finish(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
+        """The answer is complete and stored; blocks that were streamed stay if they say the same."""
+        text = message.text or message.refusal
+        if self.text.source != text:
+            self.text = Growing("answer")
+            self.text.add(text)
+        if self.reasoning.source != message.reasoning:
+            self.reasoning = Growing("reasoning", first_gap=0)
+            self.reasoning.add(message.reasoning)
+        self.message = message
+        self._encrypted = _has_encrypted(message.reasoning_details)
+        if not self.touched:
+            self.panel = self._panel_at_rest(folded)
+            self.touched = folded is not None
+
+    def _edit_header(self, found: list[Edit], now: float) -> None:
+        mark = facts.CLOSED if self.panel == "folded" else facts.OPENED
+        message = self.message
+        if self.reasoning and message is not None:
+            key: object = ("done", mark)
+        elif self.thinks:
+            key = ("thinking", mark, int(self._thinking_time(now)))
+        elif self.reasoning:
+            key = ("thought", mark, self.reasoning.length)
+        else:
+            key = ("hidden", message is None) if self._encrypted else None
+        if key == self._header:
+            return
+        self._header = key
+        found.append(Edit(HEAD, 0, self._headers(mark, now) if key else []))
+
+    def _headers(self, mark: str, now: float) -> list[Block]:
+        message = self.message
+        if not self.reasoning:
+            if message is None:
+                return [facts.hidden("Reasoning, hidden by the provider", [])]
+            return [facts.hidden("Reasoned, hidden by the provider", [facts.measured_tokens(message)])]
+        if message is not None:
+            return [facts.thought(mark, message.timing.thinking, facts.tokens_of(message))]
+        if self.thinks:
+            return [facts.thinking(mark, self._thinking_time(now), self.reasoning.length)]
+        return [facts.thought(mark, self._thinking_time(now), facts.estimated_tokens(self.reasoning.length))]
+
+    def _thinking_time(self, now: float) -> float:
+        end = now if self._reasoning_ended is None else self._reasoning_ended
+        return 0.0 if self._reasoning_began is None else max(0.0, end - self._reasoning_began)
+
+    def _edit_body(self, found: list[Edit]) -> None:
+        if self.panel == "folded" or not self.reasoning:
+            if self._body_shown is not None:
+                self._body_shown = None
+                found.append(Edit(BODY, 0, []))
+            return
+        at = self.reasoning.finish() if self.message is not None else self.reasoning.pull()
+        blocks = self.reasoning.blocks
+        shown = (self.panel, self.reasoning)
+        if self.panel == "tail":
+            if self._body_shown != shown:
+                found.append(Edit(BODY, 0, [Block("tail", gap=0, group=Tail(blocks, self._tail_rows))]))
+        else:
+            at = at if self._body_shown == shown else 0
+            if at < len(blocks) or self._body_count != len(blocks):
+                found.append(Edit(BODY, at, blocks[at:]))
+        self._body_shown, self._body_count = shown, len(blocks)
+
+    def _edit_text(self, found: list[Edit]) -> None:
+        at = self.text.finish() if self.message is not None else self.text.pull()
+        blocks = self.text.blocks
+        at = at if self._text_shown is self.text else 0
+        if at < len(blocks) or self._text_count != len(blocks):
+            found.append(Edit(TEXT, at, blocks[at:]))
+        self._text_shown, self._text_count = self.text, len(blocks)
+
+    def _edit_end(self, found: list[Edit], now: float, frame: int) -> None:
+        seconds = now - self._began if self._began is not None else 0.0
+        if self.message is not None:
+            key: object = self.message
+        else:
+            key = (self.waiting_for, int(seconds), frame) if self.waits else None
+        if key is not self._end and key != self._end:
+            self._end = key
+            end = self._ending(self.message) if self.message is not None else []
+            if self.waits:
+                end = [facts.waiting(self.waiting_for, seconds, frame)]
+            found.append(Edit(END, 0, end))
+
+    def _ending(self, message: AssistantMessage) -> list[Block]:
+        blocks = [facts.tool_call(call.name, call.arguments) for call in message.tool_calls]
+        mark = facts.mark(message)
+        if self.reasoning and not self.answers and not mark:
+            mark = [facts.no_answer()]
+        blocks += mark
+        if foot := facts.foot(message, gap=0 if mark else 1):
+            blocks.append(foot)
+        return blocks
+
+
+def _first_panel(view: ReasoningView) -> Panel:
+    match view:
+        case "tail":
+            return "tail"
+        case "full":
+            return "open"
+        case "hidden":
+            return "folded"
+
+
+def _has_encrypted(details: Sequence[Json] | None) -> bool:
+    return any(entry.get("type") == "reasoning.encrypted" for entry in details or ())

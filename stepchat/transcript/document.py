@@ -1,0 +1,279 @@
+"""The whole conversation as entries of blocks. Knows what is where, and how high it is or may be; not what is on screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.transcript import facts
+from stepchat.transcript.answer import BODY, HEAD, SECTIONS, Answer
+from stepchat.transcript.blocks import Block
+from stepchat.transcript.entry import Edit, Entry, Heights
+from stepchat.transcript.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from textual.strip import Strip
+
+    from stepchat.events import Delta
+    from stepchat.messages import StoredMessage
+    from stepchat.transcript.answer import ReasoningView
+    from stepchat.transcript.blocks import Voice
+    from stepchat.transcript.palette import Palette
+
+_TOOL_LINES = 6
+"""Of a tool's result so many lines are shown."""
+
+
+@dataclass(slots=True)
+class Place:
+    """A row of the page: the row of a block of an entry. It stays where it is when things above it change."""
+
+    entry: int = 0
+    block: int = 0
+    row: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """One message and its place on the page. A live answer has no stored message yet; a notice never has."""
+
+    entry: Entry
+    stored: StoredMessage | None = None
+    answer: Answer | None = None
+
+
+class Document:
+    """Messages in, rows out. `top` is kept on the same text whatever happens around it."""
+
+    def __init__(self, palette: Palette, width: int) -> None:
+        self.layout = Layout(palette, width)
+        self.parts: list[Part] = []
+        self.top = Place()
+        self.reasoning_view: ReasoningView = "tail"
+        self.live: Answer | None = None
+        self._heights = Heights()
+        self._notice: Part | None = None
+
+    # ---- messages
+
+    def show(self, messages: Sequence[StoredMessage]) -> None:
+        """Replace everything."""
+        self.parts.clear()
+        self._heights = Heights()
+        self.live = None
+        self._notice = None
+        self.top = Place()
+        for stored in messages:
+            self.add(stored)
+
+    def add(self, stored: StoredMessage) -> None:
+        """A message that is complete."""
+        self._drop_notice()
+        message = stored.message
+        match message:
+            case UserMessage():
+                blocks = partial(_user_blocks, message.text, gap=2 if self.parts else 1)
+                self._append(Part(Entry(1, blocks, message.text), stored))
+            case ToolMessage():
+                self._append(Part(Entry(1, partial(_tool_blocks, message), message.text[:400]), stored))
+            case AssistantMessage():
+                answer = Answer(self.reasoning_view)
+                answer.load(message, stored.folded)
+                shown = message.text if answer.panel == "folded" else message.reasoning + message.text
+                self._append(Part(Entry(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
+
+    def begin_answer(self, now: float) -> None:
+        self._drop_notice()
+        answer = Answer(self.reasoning_view)
+        answer.begin(now)
+        self.live = answer
+        self._append(Part(Entry(SECTIONS, partial(answer.edits, now), ""), None, answer))
+
+    def feed(self, delta: Delta, now: float) -> None:
+        if self.live is not None:
+            self.live.add(delta, now)
+
+    def update_live(self, now: float, frame: int) -> None:
+        """Bring the blocks of the live answer up to date."""
+        place = self.live_place
+        if place is not None and self.live is not None:
+            self._apply(place, self.live.edits(now, frame))
+
+    def finish_answer(self, stored: StoredMessage) -> None:
+        """The live answer is stored. What was streamed stays as it is where it says the same."""
+        place = self.live_place
+        if place is None or self.live is None or not isinstance(stored.message, AssistantMessage):
+            self.add(stored)
+            return
+        part, answer = self.parts[place], self.live
+        part.stored = stored
+        answer.finish(stored.message, stored.folded)
+        self.live = None
+        self._apply(place, answer.edits(0.0))
+
+    def abandon_answer(self) -> None:
+        place = self.live_place
+        self.live = None
+        if place is not None:
+            self._remove(place)
+
+    def notice(self, text: str, hint: str, kind: Literal["error", "warning", "info"]) -> None:
+        """A line at the end, until something is added."""
+        self._drop_notice()
+        self._notice = Part(Entry(1, lambda: [Edit(0, 0, facts.notice(text, hint, kind))], text + hint))
+        self._append(self._notice)
+
+    def toggle(self, place: int) -> bool:
+        """Fold or open the reasoning of an entry. Returns whether it is folded now."""
+        answer = self.parts[place].answer
+        if answer is None or not answer.has_panel:
+            return False
+        folded = answer.toggle()
+        entry = self.open(place)
+        self._apply(place, answer.edits(0.0))
+        if not folded and (self.top.entry, self.top.block) > (place, entry.section_start(HEAD)):
+            self.top = Place(place, entry.section_start(HEAD), 0)
+        return folded
+
+    @property
+    def live_place(self) -> int | None:
+        """Which part is the live answer."""
+        for place in range(len(self.parts) - 1, -1, -1):
+            if self.live is not None and self.parts[place].answer is self.live:
+                return place
+        return None
+
+    # ---- rows
+
+    def reset(self, palette: Palette, width: int) -> None:
+        """Another palette or width. `top` stays on the same text."""
+        top = self.top
+        share = 0.0
+        if top.entry < len(self.parts) and top.row:
+            share = top.row / max(1, len(self.rows(top.entry, top.block)))
+        self.layout.reset(palette, width)
+        self._heights = Heights()
+        self._heights.splice(0, 0, [part.entry.height(self.layout) for part in self.parts])
+        if share:
+            top.row = int(share * len(self.rows(top.entry, top.block)))
+
+    def open(self, place: int) -> Entry:
+        """The entry with its blocks."""
+        entry = self.parts[place].entry
+        entry.open(self.layout)
+        self._heights.set(place, entry.height(self.layout))
+        return entry
+
+    def rows(self, place: int, block: int) -> list[Strip]:
+        entry = self.open(place)
+        rows = self.layout.rows(entry.blocks[block])
+        entry.heights.set(block, len(rows))
+        self._heights.set(place, entry.heights.total)
+        return rows
+
+    def forward(self, place: int, block: int) -> Iterator[tuple[int, int, list[Strip]]]:
+        """Blocks from here on: entry, block, rows."""
+        while place < len(self.parts):
+            blocks = self.open(place).blocks
+            while block < len(blocks):
+                yield place, block, self.rows(place, block)
+                block += 1
+            place, block = place + 1, 0
+
+    def backward(self, place: int, block: int) -> Iterator[tuple[int, int, list[Strip]]]:
+        """Blocks before this one, the nearest first."""
+        while True:
+            while block > 0:
+                block -= 1
+                yield place, block, self.rows(place, block)
+            if place == 0:
+                return
+            place -= 1
+            block = len(self.open(place).blocks)
+
+    @property
+    def height(self) -> int:
+        """Rows of everything, as far as they are known."""
+        return self._heights.total
+
+    def above(self, place: Place) -> int:
+        """Rows above a place, as far as they are known."""
+        if place.entry >= len(self.parts):
+            return self._heights.total
+        return self._heights.above(place.entry) + self.open(place.entry).heights.above(place.block) + place.row
+
+    def find(self, row: int) -> Place:
+        """The place of a row counted from the top of everything."""
+        if not self.parts:
+            return Place()
+        place = self._heights.find(row)
+        entry = self.open(place)
+        row -= self._heights.above(place)
+        block = entry.heights.find(row)
+        return Place(place, block, max(0, row - entry.heights.above(block)))
+
+    def in_header(self, place: int, block: int) -> bool:
+        """Whether this block is the header of a reasoning panel."""
+        answer = self.parts[place].answer
+        return answer is not None and answer.has_panel and block == 0
+
+    def body(self, place: int) -> range:
+        """The blocks of an entry that are reasoning."""
+        entry = self.open(place)
+        start = entry.section_start(BODY)
+        return range(start, start + entry.section_size(BODY))
+
+    # ---- changes
+
+    def _append(self, part: Part) -> None:
+        self.parts.append(part)
+        self._heights.splice(len(self.parts) - 1, 0, [part.entry.height(self.layout)])
+
+    def _remove(self, place: int) -> None:
+        del self.parts[place]
+        self._heights.splice(place, 1, [])
+        if self.top.entry > place:
+            self.top.entry -= 1
+        elif self.top.entry == place:
+            self.top = Place(max(0, place - 1), 0, 0) if place else Place()
+
+    def _drop_notice(self) -> None:
+        if self._notice is not None:
+            place = self.parts.index(self._notice)
+            self._notice = None
+            self._remove(place)
+
+    def _apply(self, place: int, edits: Sequence[Edit]) -> None:
+        entry = self.open(place)
+        top = self.top
+        for edit in edits:
+            splice = entry.apply(edit, self.layout)
+            if top.entry != place:
+                continue
+            if top.block >= splice.at + splice.removed:
+                top.block += splice.added - splice.removed
+            elif top.block >= splice.at + splice.added:
+                top.block, top.row = max(0, splice.at + splice.added - 1), 0
+        self._heights.set(place, entry.heights.total)
+
+
+def _user_blocks(text: str, *, gap: int) -> list[Edit]:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
+    return [Edit(0, 0, _plain(lines, "user", gap))]
+
+
+def _tool_blocks(message: ToolMessage) -> list[Edit]:
+    lines = message.text.strip("\n").split("\n")
+    head = facts.line((f"← {message.name or 'tool'}", "error" if message.is_error else "dim"))
+    blocks = [head, *_plain(lines[:_TOOL_LINES], "tool", 0)]
+    if len(lines) > _TOOL_LINES:
+        blocks.append(facts.line((f"… {len(lines) - _TOOL_LINES:,} more lines", "dim"), gap=0))
+    return [Edit(0, 0, blocks)]
+
+
+def _plain(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
+    return [Block("plain", line, voice=voice, gap=gap if not place else 0) for place, line in enumerate(lines)]

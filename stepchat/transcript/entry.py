@@ -1,0 +1,135 @@
+"""One message on the page: its blocks in sections that can be exchanged, and how high they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stepchat.transcript.blocks import Block
+    from stepchat.transcript.layout import Layout
+
+
+class Edit(NamedTuple):
+    """From block `at` of a section on, these blocks take the place of what was there."""
+
+    section: int
+    at: int
+    blocks: Sequence[Block]
+
+
+class Splice(NamedTuple):
+    """What an edit did to the blocks of the whole entry."""
+
+    at: int
+    removed: int
+    added: int
+
+
+class Heights:
+    """How high blocks are: estimated until they are seen. Sums cost what has changed, not what there is."""
+
+    def __init__(self) -> None:
+        self._rows: list[int] = []
+        self._total = 0
+        self._summed = 0
+        self._sum = 0
+        """Rows of the first `_summed` blocks."""
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> int:
+        return self._rows[place]
+
+    def set(self, place: int, rows: int) -> None:
+        before = self._rows[place]
+        if rows != before:
+            self._rows[place] = rows
+            self._total += rows - before
+            if place < self._summed:
+                self._sum += rows - before
+
+    def splice(self, at: int, removed: int, rows: Sequence[int]) -> None:
+        if self._summed > at:
+            self._sum -= sum(self._rows[at : self._summed])
+            self._summed = at
+        self._total += sum(rows) - sum(self._rows[at : at + removed])
+        self._rows[at : at + removed] = rows
+
+    def above(self, place: int) -> int:
+        """Rows of all blocks before this one."""
+        if place >= self._summed:
+            self._sum += sum(self._rows[self._summed : place])
+        else:
+            self._sum -= sum(self._rows[place : self._summed])
+        self._summed = place
+        return self._sum
+
+    def find(self, row: int) -> int:
+        """The block that has this row; the last one if there are fewer rows."""
+        seen = 0
+        for place, rows in enumerate(self._rows):
+            seen += rows
+            if seen > row:
+                return place
+        return max(0, len(self._rows) - 1)
+
+
+class Entry:
+    """Blocks of one message. `build` makes them when they are first looked at; until then the height is a guess."""
+
+    def __init__(self, sections: int, build: Callable[[], Sequence[Edit]], text: str) -> None:
+        self.blocks: list[Block] = []
+        self._sizes = [0] * sections
+        self._heights = Heights()
+        self._build: Callable[[], Sequence[Edit]] | None = build
+        self._characters = len(text)
+        self._lines = text.count("\n") + 1
+        self._measured_for: object = None
+
+    def open(self, layout: Layout) -> None:
+        """Have blocks, and heights for the present layout."""
+        if self._build is not None:
+            build, self._build = self._build, None
+            for edit in build():
+                self.apply(edit, layout)
+            self._measured_for = layout.pen
+        elif self._measured_for is not layout.pen:
+            self._measured_for = layout.pen
+            self._heights = Heights()
+            self._heights.splice(0, 0, [layout.estimate(block) for block in self.blocks])
+
+    @property
+    def is_built(self) -> bool:
+        return self._build is None
+
+    def height(self, layout: Layout) -> int:
+        """Rows of the whole entry, as far as they are known."""
+        if self._build is None and self._measured_for is layout.pen:
+            return self._heights.total
+        return 2 + self._lines + self._characters // max(8, layout.pen.page.column)
+
+    @property
+    def heights(self) -> Heights:
+        """Only after `open`."""
+        return self._heights
+
+    def apply(self, edit: Edit, layout: Layout) -> Splice:
+        at = sum(self._sizes[: edit.section]) + edit.at
+        removed = self._sizes[edit.section] - edit.at
+        self._sizes[edit.section] = edit.at + len(edit.blocks)
+        self.blocks[at : at + removed] = edit.blocks
+        self._heights.splice(at, removed, [layout.estimate(block) for block in edit.blocks])
+        return Splice(at, removed, len(edit.blocks))
+
+    def section_start(self, section: int) -> int:
+        return sum(self._sizes[:section])
+
+    def section_size(self, section: int) -> int:
+        return self._sizes[section]

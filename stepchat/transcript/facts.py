@@ -1,0 +1,162 @@
+"""The program's own lines in the transcript: headers, foot, marks and notices, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from stepchat.transcript.blocks import Block, Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from stepchat.messages import AssistantMessage
+
+CLOSED: Final = "▸"
+OPENED: Final = "▾"
+_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_LETTERS_PER_TOKEN: Final = 4
+_MARKS: Final = {
+    "cancelled": ("■ stopped", "warning"),
+    "cut": ("cut: the connection ended before the answer did", "warning"),
+    "length": ("cut: the limit on the length of the answer was reached", "warning"),
+    "content_filter": ("cut: the provider's content filter ended the answer", "warning"),
+}
+
+
+def line(*parts: tuple[str, str], gap: int = 1, wraps: bool = False) -> Block:
+    """A line of texts, each with its role in the palette."""
+    return Block("fact", gap=gap, group=Fact(parts, wraps))
+
+
+def spinner(frame: int) -> str:
+    return _SPINNER[frame % len(_SPINNER)]
+
+
+def waiting(words: str, seconds: float, frame: int) -> Block:
+    """Before anything arrived."""
+    facts = [words or "waiting", *([duration(seconds)] if seconds >= 1 else [])]
+    return line((spinner(frame) + " ", "accent"), (" · ".join(facts), "dim"))
+
+
+def thinking(mark: str, seconds: float, letters: int) -> Block:
+    """Above reasoning that still comes."""
+    return _header(mark, "Thinking", [duration(seconds), estimated_tokens(letters)])
+
+
+def thought(mark: str, seconds: float | None, tokens: str) -> Block:
+    """Above reasoning that is complete."""
+    return _header(mark, "Thought" if seconds is None else f"Thought for {duration(seconds)}", [tokens])
+
+
+def hidden(words: str, facts: Sequence[str]) -> Block:
+    """Instead of reasoning that the provider does not show."""
+    return _header("", words, facts)
+
+
+def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
+    rest = "".join(f" · {fact}" for fact in facts if fact)
+    return line((f"{mark} {title}" if mark else title, "reasoning"), (rest, "dim"))
+
+
+def no_answer() -> Block:
+    return line(("No answer came after the thinking.", "warning"), wraps=True)
+
+
+def mark(message: AssistantMessage) -> list[Block]:
+    """How the answer ended, if not as the model meant it to."""
+    if message.stop == "error":
+        words = message.error.message if message.error else "the server ended the answer with an error"
+        return [line((words, "error"), wraps=True)]
+    found = _MARKS.get(message.stop)
+    if found is None:
+        return []
+    if message.stop == "cut" and message.error is not None and message.error.message:
+        return [line((message.error.message, "warning"), wraps=True)]
+    return [line(found, wraps=True)]
+
+
+def foot(message: AssistantMessage, *, gap: int = 1) -> Block | None:
+    """Model, provider, tokens, times, cost: each only if it is known."""
+    usage, timing = message.usage, message.timing
+    facts = [short_model(message.model or message.model_asked), message.provider, _tokens_said(message)]
+    if timing.first is not None:
+        facts.append(f"{timing.first:.1f} s to first")
+        said = usage.completion_tokens
+        if said and timing.ended is not None and timing.ended - timing.first > 0.05:
+            facts.append(f"{said / (timing.ended - timing.first):,.0f} tok/s")
+    if usage.cost is not None:
+        facts.append(money(usage.cost))
+    known = [fact for fact in facts if fact]
+    if not known:
+        return None
+    return line(*((fact if not place else f" · {fact}", "dim") for place, fact in enumerate(known)), gap=gap)
+
+
+def _tokens_said(message: AssistantMessage) -> str:
+    total, reasoning = message.usage.completion_tokens, message.usage.reasoning_tokens
+    if total is None:
+        return ""
+    if not reasoning:
+        return f"{short_count(total)} said"
+    return f"{short_count(reasoning)} thought + {short_count(max(0, total - reasoning))} said"
+
+
+def tool_call(name: str, arguments: str) -> Block:
+    shown = " ".join(arguments.split())
+    return line((f"→ {name or 'a tool'} ", "accent"), (shown[:2000], "dim"), wraps=len(shown) < 200)
+
+
+def notice(text: str, hint: str, kind: Literal["error", "warning", "info"]) -> list[Block]:
+    """One line with what happened, one with what to do."""
+    role = {"error": "error", "warning": "warning", "info": "dim"}[kind]
+    blocks = [line((text, role), wraps=True)]
+    if hint:
+        blocks.append(line((hint, "text"), gap=0, wraps=True))
+    return blocks
+
+
+def tokens_of(message: AssistantMessage) -> str:
+    """The size of the reasoning, measured if the server told it."""
+    return measured_tokens(message) or estimated_tokens(len(message.reasoning))
+
+
+def measured_tokens(message: AssistantMessage) -> str:
+    count = message.usage.reasoning_tokens
+    return count_of_tokens(count) if count else ""
+
+
+def estimated_tokens(letters: int) -> str:
+    return f"~{count_of_tokens(max(1, round(letters / _LETTERS_PER_TOKEN)))}" if letters else ""
+
+
+def count_of_tokens(count: int) -> str:
+    return f"{count:,} token{'' if count == 1 else 's'}"
+
+
+def short_count(count: int) -> str:
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"
+
+
+def duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def money(cost: Decimal) -> str:
+    """In dollars, with two digits that mean something even for fractions of a cent."""
+    if not cost:
+        return "$0"
+    if cost >= 1:
+        return f"${cost:,.2f}"
+    places = max(2, 1 - cost.adjusted())
+    return f"${cost:.{places}f}"
+
+
+def short_model(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2] or name

@@ -1,0 +1,120 @@
+"""Wrapped text of one block. Of a block that still grows, rows that are finished are never made again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from stepchat.transcript.blocks import Item
+from stepchat.transcript.clean import clean
+from stepchat.transcript.inline import PIECE, Span, piece_end, spans
+from stepchat.transcript.wrap import Wrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.blocks import Block
+    from stepchat.transcript.strips import Edge, Pen
+    from stepchat.transcript.wrap import Line
+
+_TASK: Final = re.compile(r"\[([ xX])\](?:[ \t]+|$)")
+
+
+class Flow:
+    """The rows of a paragraph, a heading or plain text, without the blank rows above."""
+
+    def __init__(self, pen: Pen, block: Block, base: Style) -> None:
+        self.pen = pen
+        self.labels: Mapping[str, Any] = block.links.labels if block.links else {}
+        self._block = block
+        self._base = base
+        self._fill = pen.palette.user if block.voice == "user" else None
+        self._keep_breaks = block.voice != "answer"
+        self._edge = pen.edge(block, pen.page.column)
+        self._wrapper = Wrapper(pen.page.column - self._edge.width)
+        self._done = 0
+        """How much of the text is in the wrapper."""
+        self._finished: list[Strip] = []
+        self._tail: list[tuple[Line, Strip]] = []
+        self._made_of: tuple[str, bool] | None = None
+        self._rows: list[Strip] = []
+
+    def fits(self, pen: Pen) -> bool:
+        """Whether this can go on: the width, the palette and the link definitions are still the same."""
+        labels = self._block.links.labels if self._block.links else self.labels
+        return self.pen is pen and (labels is self.labels or "[" not in self._block.text)
+
+    def rows(self) -> list[Strip]:
+        text, is_open = self._block.text, self._block.open
+        if self._made_of is None or self._made_of[0] is not text or self._made_of[1] != is_open:
+            self._made_of = (text, is_open)
+            self._commit(text)
+            self._rows = self._finished + self._growing_rows(text)
+        return self._rows
+
+    def _commit(self, text: str) -> None:
+        """Wrap the pieces whose meaning is settled."""
+        block = self._block
+        start = self._start(text)
+        self._done = max(self._done, start)
+        while len(text) - self._done > PIECE:
+            end = self._piece_end(text, block.stable if block.open else len(text))
+            if end is None:
+                break
+            self._wrap(self._wrapper, text[self._done : end], growing=False)
+            self._done = end
+        for line in self._wrapper.lines[len(self._finished) :]:
+            self._finished.append(self._strip(line, len(self._finished)))
+
+    def _piece_end(self, text: str, stable: int) -> int | None:
+        if self._block.kind == "plain":
+            end = self._done + PIECE
+            return end if end <= stable else None
+        return piece_end(text, self._done, stable, self.labels)
+
+    def _growing_rows(self, text: str) -> list[Strip]:
+        wrapper = self._wrapper.continued()
+        self._wrap(wrapper, text[self._done :], growing=self._block.open)
+        before, first = self._tail, len(self._finished)
+        self._tail = []
+        for place, line in enumerate(wrapper.all_lines()):
+            if place < len(before) and before[place][0] == line:
+                self._tail.append(before[place])
+            else:
+                self._tail.append((line, self._strip(line, first + place)))
+        return [strip for _, strip in self._tail]
+
+    def _wrap(self, wrapper: Wrapper, source: str, *, growing: bool) -> None:
+        pen, base = self.pen, self._base
+        if self._block.kind == "plain":
+            found = [Span(clean(source, keep_newlines=False))]
+        else:
+            found = spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
+        for span in found:
+            wrapper.add(span.text, pen.styled(base, span))
+
+    def _strip(self, line: Line, place: int) -> Strip:
+        edge = self._edge
+        left = edge.others if place else edge.first
+        return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.page.column)
+
+    def _start(self, text: str) -> int:
+        """Where the text begins: behind the box of a task, which takes the place of the bullet."""
+        block = self._block
+        if not block.fresh or not text.startswith("[") or not (found := _TASK.match(text)):
+            return 0
+        item = block.path[-1]
+        if not isinstance(item, Item) or item.ordered:
+            return 0
+        self._edge = _with_box(self._edge, item.marker, done=found[1] != " ")
+        return found.end()
+
+
+def _with_box(edge: Edge, marker: str, *, done: bool) -> Edge:
+    first = edge.first.copy()
+    if first and first[-1][0] == marker + " ":
+        first[-1] = ("☑ " if done else "☐ ", first[-1][1])
+    return edge._replace(first=first)

@@ -1,0 +1,55 @@
+"""The text of one channel while it grows: pieces are kept as they come, and read only when somebody wants to see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.transcript.splitter import Splitter
+
+if TYPE_CHECKING:
+    from stepchat.transcript.blocks import Block, Voice
+
+
+class Growing:
+    """`add` costs nothing but a place in a list; `pull` reads what has come since."""
+
+    def __init__(self, voice: Voice, *, first_gap: int = 1) -> None:
+        self._pieces: list[str] = []
+        self._read = 0
+        self._splitter = Splitter(voice, first_gap=first_gap)
+        self._finished = False
+        self._blank = True
+        self.length = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to read."""
+        return not self._blank
+
+    @property
+    def blocks(self) -> list[Block]:
+        return self._splitter.blocks
+
+    @property
+    def source(self) -> str:
+        return "".join(self._pieces)
+
+    def add(self, text: str) -> None:
+        if text:
+            self._pieces.append(text)
+            self.length += len(text)
+            self._blank = self._blank and text.isspace()
+
+    def pull(self) -> int:
+        """Bring the blocks up to date. Returns the place of the first that may have changed."""
+        if self._read == len(self._pieces):
+            return len(self.blocks)
+        new = "".join(self._pieces[self._read :])
+        self._read = len(self._pieces)
+        return self._splitter.feed(new)
+
+    def finish(self) -> int:
+        """The text has ended. Returns the place of the first block that may have changed."""
+        if self._finished:
+            return len(self.blocks)
+        self._finished = True
+        return min(self.pull(), self._splitter.finish())

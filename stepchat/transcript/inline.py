@@ -1,0 +1,159 @@
+"""Inline Markdown to styled spans, by markdown-it; hostile characters are made visible on the way.
+
+A long paragraph is read in pieces whose ends depend on its text alone, so that its cost does not grow with its length and
+a streamed paragraph looks like a loaded one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
+
+from stepchat.transcript.clean import clean
+from stepchat.transcript.mend import mend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+STRONG: Final = 1
+EMPHASIS: Final = 2
+STRIKE: Final = 4
+CODE: Final = 8
+LINK: Final = 16
+
+PIECE: Final = 512
+"""A piece ends at the first white space so many characters on where nothing is open ..."""
+MOST_PIECES: Final = 8
+"""... or, if something stays open, so many times that far."""
+
+_SPECIAL: Final = re.compile(r"[\\`*_~\[<&]|[ ]\n|https?://|www\.")
+_BARE_LINK: Final = re.compile(r"\b(?:https?://|www\.(?=[\w-]+\.\w))[^\s<>\"`|\\^{}]+")
+_NOT_AT_END: Final = "?!.,:;*_~'\")]"
+_MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?]|&#?\w*$|\\$|https?:/*$|\bw{1,3}$")
+_BOUNDARY: Final = re.compile(r"\s+(?=\S)")
+_SAFE_TARGET: Final = re.compile(r"(?:https?://|mailto:)[!-~]+")
+
+_MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
+
+
+class Span(NamedTuple):
+    """A run of text with the same marks. "\\n" in it is a line break."""
+
+    text: str
+    marks: int = 0
+    target: str = ""
+
+
+def spans(source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, growing: bool = False) -> list[Span]:
+    """The text of a paragraph as it is meant to look.
+
+    A single newline is a space unless `keep_breaks`. Of a `growing` text the marks still open are closed at its end.
+    """
+    if not _SPECIAL.search(source):
+        return [Span(clean(source, keep_newlines=keep_breaks))] if source else []
+    if growing:
+        source = mend(source)
+    tokens = _parser().inline.parse(source, _parser(), {"references": dict(labels)}, [])
+    return list(_read(tokens, "\n" if keep_breaks else " "))
+
+
+def piece_end(source: str, start: int, stable: int, labels: Mapping[str, Any]) -> int | None:
+    """Where the piece that begins at `start` ends; None while that cannot be told from `source[:stable]`."""
+    for count in range(1, MOST_PIECES + 1):
+        found = _boundary(source, start + count * PIECE, stable)
+        if found is None:
+            return None
+        if count == MOST_PIECES or _is_closed(source[start:found], labels):
+            return found
+    return None
+
+
+def _boundary(source: str, at: int, stable: int) -> int | None:
+    """The end of the first white space after `at`; in text without any, a place between two plain characters."""
+    far = at + PIECE // 2
+    if found := _BOUNDARY.search(source, at, min(stable, far)):
+        return found.end()
+    if stable <= far + 1:
+        return None
+    for place in range(far, min(stable - 1, far + PIECE)):
+        if source[place - 1].isalnum() and source[place].isalnum():
+            return place
+    return far + PIECE if stable > far + PIECE else None
+
+
+def _is_closed(piece: str, labels: Mapping[str, Any]) -> bool:
+    """Whether text that follows can change the meaning of nothing in this piece."""
+    if not _SPECIAL.search(piece):
+        return True
+    tokens = _parser().inline.parse(piece, _parser(), {"references": dict(labels)}, [])
+    return not any(token.type == "text" and _MAY_OPEN.search(token.content) for token in tokens)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """The parser, imported with the first text that needs it."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("strikethrough")
+
+
+def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
+    marks, target = 0, ""
+    outer: list[tuple[int, str]] = []
+    for token in tokens:
+        match token.type:
+            case "text" | "text_special" | "html_inline":
+                yield from _text_spans(token.content, marks, target)
+            case "code_inline":
+                yield Span(clean(token.content, keep_newlines=False), marks | CODE, target)
+            case "softbreak":
+                yield Span(soft_break, marks)
+            case "hardbreak":
+                yield Span("\n", marks)
+            case "image":
+                source = _safe_target(token)
+                yield Span(clean(token.content, keep_newlines=False) or source, marks | LINK, source)
+            case kind if token.nesting > 0:
+                outer.append((marks, target))
+                marks |= _MARKS.get(kind.removesuffix("_open"), 0)
+                target = _safe_target(token) if kind == "link_open" else target
+            case _ if token.nesting < 0 and outer:
+                marks, target = outer.pop()
+            case _:
+                pass
+
+
+def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
+    """Plain text, in which bare addresses are links."""
+    text = clean(text, keep_newlines=False)
+    at = 0
+    if not marks & LINK and ("://" in text or "www." in text):
+        for found in _BARE_LINK.finditer(text):
+            shown = _without_punctuation(found[0])
+            if found.start() > at:
+                yield Span(text[at : found.start()], marks)
+            address = quote(shown if shown.startswith("http") else f"http://{shown}", safe=":/?#[]@!$&'()*+,;=%~")
+            yield Span(shown, marks | LINK, address)
+            at = found.start() + len(shown)
+    if at < len(text):
+        yield Span(text[at:], marks, target)
+
+
+def _without_punctuation(address: str) -> str:
+    """Punctuation at the end belongs to the sentence, a closing bracket only if it was not opened inside."""
+    while address and address[-1] in _NOT_AT_END:
+        if address[-1] == ")" and address.count("(") >= address.count(")"):
+            break
+        address = address[:-1]
+    return address
+
+
+def _safe_target(token: Token) -> str:
+    """Where a link goes, if that is an address that a terminal may be told about."""
+    address = str(token.attrs.get("href") or token.attrs.get("src") or "")
+    return address if _SAFE_TARGET.fullmatch(address) else ""

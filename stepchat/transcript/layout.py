@@ -1,0 +1,218 @@
+"""Block and width to rows, each a strip of the full width. Rows of closed blocks are kept in a bounded cache."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stepchat.transcript import table_rows
+from stepchat.transcript.blocks import Fact, Fence, Table, Tail
+from stepchat.transcript.clean import clean
+from stepchat.transcript.cursor import LONGEST
+from stepchat.transcript.flow import Flow
+from stepchat.transcript.highlights import Highlights
+from stepchat.transcript.strips import Pen, page
+from stepchat.transcript.wrap import Wrapper, cells, chop
+
+if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.blocks import Block
+    from stepchat.transcript.palette import Palette
+    from stepchat.transcript.wrap import Line
+
+MOST_ROWS: Final = 4000
+"""How many rows are kept: about a hundred screens."""
+_CODE_PAD: Final = 2
+_TAB: Final = 4
+
+
+class _Kept(NamedTuple):
+    """Rows, and what they were made from."""
+
+    text: str
+    is_open: bool
+    token: object
+    rows: list[Strip]
+
+
+class Layout:
+    """Lays out blocks for one palette and one width at a time."""
+
+    def __init__(self, palette: Palette, width: int) -> None:
+        self._kept: OrderedDict[Block, _Kept] = OrderedDict()
+        self._kept_rows = 0
+        self._highlights = Highlights(shown_code)
+        self.pen = Pen(palette, page(width))
+
+    @property
+    def width(self) -> int:
+        return self.pen.page.width
+
+    def reset(self, palette: Palette, width: int) -> None:
+        """Another palette or width: nothing that was laid out holds any more."""
+        self.pen = Pen(palette, page(width))
+        self._kept.clear()
+        self._kept_rows = 0
+
+    def work(self, seconds: float) -> bool:
+        """Go on with work that was put off. True when rows may look different now."""
+        return self._highlights.work(seconds)
+
+    @property
+    def has_work(self) -> bool:
+        return self._highlights.has_work
+
+    def rows(self, block: Block) -> list[Strip]:
+        """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
+        kept = self._kept.get(block)
+        token = self._token(block)
+        if kept and kept.text is block.text and kept.is_open == block.open and kept.token is token:
+            self._kept.move_to_end(block)
+            return kept.rows
+        match block.group:
+            case Tail():
+                return self._tail_rows(block.group)
+            case _:
+                rows = self._gap(block) + self._content(block)
+        if kept:
+            self._kept_rows -= len(kept.rows)
+        self._kept[block] = _Kept(block.text, block.open, token, rows)
+        self._kept_rows += len(rows)
+        while self._kept_rows > MOST_ROWS and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._kept_rows -= len(dropped.rows)
+        return rows
+
+    def estimate(self, block: Block) -> int:
+        """About how many rows the block has."""
+        column = max(8, self.pen.page.column - 2 * len(block.path))
+        match block.kind:
+            case "paragraph" | "heading" | "plain":
+                return block.gap + 1 + len(block.text) // column
+            case "row":
+                return block.gap + (1 if block.level else 2)
+            case "tail":
+                return len(self.rows(block))
+            case _:
+                return block.gap + 1
+
+    def _token(self, block: Block) -> object:
+        """Whatever the rows depend on besides the text of the block; compared by identity."""
+        match block.group:
+            case Fence():
+                return self._highlights.lines(block.group) if block.kind == "code" else None
+            case Table():
+                return table_rows.columns(block.group, self.pen, block)
+            case _:
+                return block.links.labels if block.links and "[" in block.text else None
+
+    def _gap(self, block: Block) -> list[Strip]:
+        if not block.gap:
+            return []
+        edge = self.pen.edge(block, self.pen.page.column) if block.path or block.voice == "reasoning" else None
+        blank = self.pen.strip(edge.gap) if edge and edge.gap else self.pen.blank
+        return [blank] * block.gap
+
+    def _content(self, block: Block) -> list[Strip]:
+        palette = self.pen.palette
+        match block.kind:
+            case "paragraph":
+                return self._flow(block, self.pen.base(block.voice))
+            case "heading":
+                base = palette.heading if block.voice == "answer" else self.pen.base(block.voice) + palette.strong
+                return self._flow(block, base)
+            case "plain":
+                return self._flow(block, self.pen.base(block.voice))
+            case "code" | "label":
+                return self._code(block)
+            case "row":
+                return table_rows.rows(block, self.pen)
+            case "html":
+                return self._verbatim(block, self.pen.base(block.voice))
+            case "rule":
+                edge = self.pen.edge(block, self.pen.page.column)
+                line = "─" * (self.pen.page.column - edge.width)
+                return [self.pen.strip([*edge.first, (line, palette.rule)])]
+            case "empty":
+                return [self.pen.strip(self.pen.edge(block, self.pen.page.column).first)]
+            case "fact":
+                return self._fact(block)
+            case "tail":
+                return []
+
+    def _flow(self, block: Block, base: Style) -> list[Strip]:
+        flow: Flow | None = block.flow
+        if flow is None or not flow.fits(self.pen):
+            flow = Flow(self.pen, block, base)
+        rows = flow.rows()
+        block.flow = flow if block.open else None
+        return rows
+
+    def _code(self, block: Block) -> list[Strip]:
+        pen, page = self.pen, self.pen.page
+        edge = pen.edge(block, page.wide)
+        pad = (" " * _CODE_PAD, pen.palette.code_block)
+        room = page.wide - edge.width - 2 * _CODE_PAD
+        if block.kind == "label":
+            name = [(clean(block.text, keep_newlines=False)[:room], pen.palette.code_label)]
+            return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=page.wide)]
+        lines = chop(self._colored(block), room)
+        return [
+            pen.strip(
+                [*(edge.others if place else edge.first), pad, *line], fill=pen.palette.code_block, fill_to=page.wide
+            )
+            for place, line in enumerate(lines)
+        ]
+
+    def _colored(self, block: Block) -> Line:
+        """A line of code in its colours, plain while they are not known."""
+        palette = self.pen.palette
+        lines = self._highlights.lines(block.group) if isinstance(block.group, Fence) else None
+        if lines is None:
+            return [(shown_code(block.text), palette.code_block)]
+        line = lines[block.level] if block.level < len(lines) else []
+        return [(text, palette.syntax.get(name, palette.code_block)) for text, name in line]
+
+    def _verbatim(self, block: Block, base: Style) -> list[Strip]:
+        edge = self.pen.edge(block, self.pen.page.column)
+        lines = chop([(shown_code(block.text), base)], self.pen.page.column - edge.width)
+        return [self.pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+
+    def _fact(self, block: Block) -> list[Strip]:
+        fact = block.group
+        if not isinstance(fact, Fact):
+            return []
+        pieces = [(clean(text, keep_newlines=False), self._role(role)) for text, role in fact.parts]
+        if fact.wraps:
+            wrapper = Wrapper(self.pen.page.column)
+            for text, style in pieces:
+                wrapper.add(text, style)
+            return [self.pen.strip(line) for line in wrapper.all_lines()]
+        used, fitting = 0, 0
+        for text, _ in pieces:
+            used += cells(text)
+            if used > self.pen.page.column and fitting:
+                break
+            fitting += 1
+        return [self.pen.strip(pieces[:fitting])]
+
+    def _role(self, role: str) -> Style:
+        style: Style = getattr(self.pen.palette, role)
+        return style
+
+    def _tail_rows(self, tail: Tail) -> list[Strip]:
+        rows: list[Strip] = []
+        for block in reversed(tail.blocks):
+            rows[:0] = self.rows(block)
+            if len(rows) >= tail.rows:
+                break
+        return rows[-tail.rows :]
+
+
+def shown_code(text: str) -> str:
+    """A line of code as it is shown: tabs to the next stop, hostile characters visible."""
+    if "\t" in text and len(text) <= LONGEST:
+        text = text.expandtabs(_TAB)
+    return clean(text, keep_newlines=False)

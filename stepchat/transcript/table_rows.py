@@ -1,0 +1,118 @@
+"""The rows of a table in the width there is: cells wrap, columns keep their width until a cell needs more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stepchat.transcript.inline import spans
+from stepchat.transcript.tables import share_width, split_row
+from stepchat.transcript.wrap import Wrapper, cells, chop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.blocks import Block, Table
+    from stepchat.transcript.inline import Span
+    from stepchat.transcript.strips import Pen
+    from stepchat.transcript.wrap import Line
+
+_BETWEEN: Final = " │ "
+_CROSSING: Final = "─┼─"
+_LEAST: Final = 3
+_LONGEST_WORD: Final = 24
+"""Columns are not widened for the sake of longer words."""
+_LONGEST_ROW: Final = 4000
+"""A longer row is not taken apart again with every token; it is shown as its source."""
+
+
+def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
+    """The width of each column; None when there is no room for a table. The same object until a width changes."""
+    last = table.rows[-1]
+    growing = last.text if last.open else ""
+    known_pen, known_rows, known_growing = table.shared_for
+    if known_pen is pen and known_rows == len(table.rows) and known_growing is growing:
+        return table.shared
+    _measure_closed(table)
+    widths, words = table.widths, table.words
+    if growing:
+        widths, words = _widened(table, last)
+    room = pen.page.wide - pen.edge(block, pen.page.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
+    found = share_width(widths, words, room) if room >= _LEAST * len(table.aligns) else None
+    if found != table.shared or known_pen is not pen:
+        table.shared = found
+    table.shared_for = (pen, len(table.rows), growing)
+    return table.shared
+
+
+def rows(block: Block, pen: Pen) -> list[Strip]:
+    """One row of a table; the head with the rule below it."""
+    table: Table = block.group  # pyright: ignore[reportAssignmentType]
+    widths = columns(table, pen, block)
+    edge = pen.edge(block, pen.page.wide)
+    base = pen.base(block.voice)
+    if widths is None or len(block.text) > _LONGEST_ROW:
+        lines = chop([(block.text.replace("\t", " "), base)], pen.page.wide - edge.width)
+    else:
+        cell_lines = [
+            _wrapped(cell, width, pen, base, head=not block.level)
+            for cell, width in zip(_cells(block, table), widths, strict=True)
+        ]
+        lines = [_joined(cell_lines, row, widths, table.aligns, pen, base) for row in range(max(map(len, cell_lines)))]
+        if not block.level:
+            lines.append([(_CROSSING.join("─" * width for width in widths), pen.palette.table_rule)])
+    return [pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+
+
+def _cells(block: Block, table: Table) -> list[list[Span]]:
+    labels = block.links.labels if block.links else {}
+    found = [spans(cell, labels, growing=block.open) for cell in split_row(block.text)[: len(table.aligns)]]
+    return found + [[] for _ in range(len(table.aligns) - len(found))]
+
+
+def _measure_closed(table: Table) -> None:
+    """Widen the columns for rows that were not looked at yet."""
+    count = len(table.rows) - table.rows[-1].open
+    for block in table.rows[table.measured : count]:
+        table.widths, table.words = _widened(table, block)
+    table.measured = max(table.measured, count)
+
+
+def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
+    """The widest cells and words, this row included."""
+    if len(block.text) > _LONGEST_ROW:
+        return table.widths or [0] * len(table.aligns), table.words or [0] * len(table.aligns)
+    widths: list[int] = []
+    words: list[int] = []
+    for cell in _cells(block, table):
+        text = "".join(span.text for span in cell)
+        widths.append(cells(text))
+        words.append(min(_LONGEST_WORD, max(map(cells, text.split()), default=0)))
+    if not table.widths:
+        return widths, words
+    return list(map(max, widths, table.widths)), list(map(max, words, table.words))
+
+
+def _wrapped(cell: Sequence[Span], width: int, pen: Pen, base: Style, *, head: bool) -> list[Line]:
+    wrapper = Wrapper(width)
+    style = base + pen.palette.strong if head else base
+    for span in cell:
+        wrapper.add(span.text, pen.styled(style, span))
+    return wrapper.all_lines()
+
+
+def _joined(
+    columns: Sequence[Sequence[Line]], row: int, widths: Sequence[int], aligns: Sequence[str], pen: Pen, base: Style
+) -> Line:
+    """One row of the screen across all columns."""
+    line: Line = []
+    for place, (column, width, align) in enumerate(zip(columns, widths, aligns, strict=True)):
+        if place:
+            line.append((_BETWEEN, pen.palette.table_rule))
+        part = column[row] if row < len(column) else []
+        space = width - sum(cells(text) for text, _ in part)
+        left = {"right": space, "center": space // 2}.get(align, 0)
+        line += [(" " * left, base), *part, (" " * (space - left), base)]
+    return line

@@ -1,0 +1,194 @@
+"""The part of the document that is on screen: which rows, following the end, scrolling. No widget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stepchat.transcript.document import Place
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from stepchat.transcript.document import Document
+
+END_ROWS: Final = 1
+"""Blank rows below the end."""
+
+
+class Shown(NamedTuple):
+    """A row on the screen, and where it comes from."""
+
+    strip: Strip
+    entry: int
+    block: int
+    row: int
+
+
+class Viewport:
+    """A window of `height` rows that begins at the document's `top`."""
+
+    def __init__(self, document: Document, height: int) -> None:
+        self.document = document
+        self.height = height
+        self.follow = True
+        """The end stays in sight when text is added."""
+        self.shown: list[Shown] = []
+        """What `render` returned last; blank rows at the end are left out."""
+
+    # ---- rows
+
+    def render(self) -> list[Strip]:
+        """The rows of the screen. Follows the end first, if that is wanted."""
+        if self.follow:
+            self._follow_end()
+        self.shown = self._collect()
+        blank = self.document.layout.pen.blank
+        return [shown.strip for shown in self.shown] + [blank] * (self.height - len(self.shown))
+
+    def _collect(self) -> list[Shown]:
+        top = self.document.top
+        found: list[Shown] = []
+        for entry, block, rows in self.document.forward(top.entry, top.block):
+            if (entry, block) == (top.entry, top.block):
+                top.row = min(top.row, max(0, len(rows) - 1))
+                first = top.row
+            else:
+                first = 0
+            found += [Shown(rows[row], entry, block, row) for row in range(first, len(rows))]
+            if len(found) >= self.height:
+                break
+        return found[: self.height]
+
+    def _follow_end(self) -> None:
+        """Move down as far as needed to see the end; never up, so that nothing jumps when something is folded."""
+        rows, complete = self._rows_below(self.height * 4 + 200)
+        if not complete:
+            self._to_end()
+        elif rows + END_ROWS > self.height:
+            self._down(rows + END_ROWS - self.height)
+
+    def _rows_below(self, most: int) -> tuple[int, bool]:
+        """How many rows there are from the top of the screen on; False when there are more than `most`."""
+        count = -self.document.top.row
+        for _, _, rows in self.document.forward(self.document.top.entry, self.document.top.block):
+            count += len(rows)
+            if count > most:
+                return count, False
+        return count, True
+
+    @property
+    def at_end(self) -> bool:
+        rows, complete = self._rows_below(self.height)
+        return complete and rows + END_ROWS <= self.height
+
+    # ---- moving
+
+    def to_end(self) -> None:
+        self.follow = True
+        self._to_end()
+
+    def to_start(self) -> None:
+        self.document.top = Place()
+        self.follow = self.at_end
+
+    def scroll(self, rows: int) -> None:
+        """Down, or up if negative. Following lets go when the end is out of sight and takes hold when it comes back."""
+        if rows > 0:
+            below, complete = self._rows_below(self.height + rows)
+            self._down(min(rows, max(0, below + END_ROWS - self.height)) if complete else rows)
+        else:
+            self._up(-rows)
+        self.follow = self.at_end
+
+    def jump(self, row: int) -> None:
+        """Bring this row, counted from the start of everything by what is known, to the top of the screen."""
+        self.document.top = self.document.find(max(0, row))
+        below, complete = self._rows_below(self.height)
+        if complete and below + END_ROWS < self.height:
+            self._to_end()
+        self.follow = self.at_end
+
+    def bar(self) -> tuple[int, int]:
+        """First and one past the last row of the scrollbar's thumb; both 0 when everything is in sight."""
+        total = self.document.height + END_ROWS
+        if total <= self.height or self.height < 1:
+            return 0, 0
+        size = max(1, self.height * self.height // total)
+        above = self.document.above(self.document.top)
+        if above == 0:
+            first = 0
+        elif self.follow:
+            first = self.height - size
+        else:
+            first = min(self.height - size, round((self.height - size) * above / max(1, total - self.height)))
+        return first, first + size
+
+    def _to_end(self) -> None:
+        document = self.document
+        document.top = Place(len(document.parts), 0, 0)
+        self._up(self.height - END_ROWS)
+
+    def _down(self, rows: int) -> None:
+        document = self.document
+        rows += document.top.row
+        for entry, block, strips in document.forward(document.top.entry, document.top.block):
+            if rows < len(strips):
+                document.top = Place(entry, block, rows)
+                return
+            rows -= len(strips)
+
+    def _up(self, rows: int) -> None:
+        document = self.document
+        rows -= document.top.row
+        if rows <= 0:
+            document.top.row = -rows
+            return
+        for entry, block, strips in document.backward(document.top.entry, document.top.block):
+            if rows <= len(strips):
+                document.top = Place(entry, block, len(strips) - rows)
+                return
+            rows -= len(strips)
+        document.top = Place()
+
+    # ---- panels
+
+    def update_live(self, now: float, frame: int) -> None:
+        """Show what has come. The panel folds by itself when the answer begins, unless somebody reads in it."""
+        document = self.document
+        live = document.live
+        if live is not None and live.answers and live.panel != "folded" and not live.touched:
+            place = document.live_place
+            if self.follow or not self._shows_body(place):
+                live.fold()
+        document.update_live(now, frame)
+
+    def _shows_body(self, place: int | None) -> bool:
+        return any(shown.entry == place and shown.block in self.document.body(shown.entry) for shown in self.shown)
+
+    def panel_in_sight(self) -> int | None:
+        """The live answer if it has reasoning, else the newest one on screen, else the newest of all."""
+        document = self.document
+        live = document.live_place
+        if live is not None and document.live is not None and document.live.has_panel:
+            return live
+        seen = {shown.entry for shown in self.shown}
+        having = [
+            place for place, part in enumerate(document.parts) if part.answer is not None and part.answer.has_panel
+        ]
+        visible = [place for place in having if place in seen]
+        return visible[-1] if visible else having[-1] if having else None
+
+    def toggle(self, place: int) -> bool:
+        """Fold or open a panel; its header keeps its place. Returns whether it is folded now."""
+        live = self.document.live
+        thinks = live is not None and live.thinks and self.follow
+        folded = self.document.toggle(place)
+        self.follow = thinks or self.at_end
+        return folded
+
+    def header_at(self, row: int) -> int | None:
+        """The entry whose reasoning header is on this row of the screen."""
+        if not 0 <= row < len(self.shown):
+            return None
+        shown = self.shown[row]
+        return shown.entry if self.document.in_header(shown.entry, shown.block) else None

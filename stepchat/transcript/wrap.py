@@ -1,0 +1,197 @@
+"""Wraps styled text by words into lines of a width in terminal cells. Text already wrapped is never looked at again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from rich.cells import cell_len, split_graphemes
+
+if TYPE_CHECKING:
+    from rich.style import Style
+
+Piece: TypeAlias = "tuple[str, Style]"
+Line: TypeAlias = "list[Piece]"
+
+_WIDE: Final = "\u2e80-\u303e\u3041-\ua4cf\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
+"""Chinese and Japanese: without spaces, so a line may break beside any of these, but see the next two."""
+_NOT_FIRST: Final = frozenset("、。，．・：；？！）〕］｝〉》」』】〙〗ー々ゝゞ％‰℃,.;:!?)]}%\"'")
+_NOT_LAST: Final = frozenset("（〔［｛〈《「『【〘〖￥＄([{")
+_IS_WIDE: Final = re.compile(f"[{_WIDE}]")
+_WORD: Final = re.compile(rf" +|[{_WIDE}]|[^ {_WIDE}]+")
+
+
+class Wrapper:
+    """Takes pieces one after the other. `lines` are finished; `open_line` may still take more."""
+
+    __slots__ = ("_break", "lines", "open_line", "width", "x")
+
+    def __init__(self, width: int) -> None:
+        self.width = max(1, width)
+        self.lines: list[Line] = []
+        self.open_line: Line = []
+        self.x = 0
+        """Cells used on the open line."""
+        self._break: tuple[int, int] | None = None
+        """The last place on the open line where it may break: number of the piece, and of the character in it."""
+
+    def continued(self) -> Wrapper:
+        """A wrapper that goes on from here without touching this one; it has only the lines that come now."""
+        other = Wrapper(self.width)
+        other.open_line, other.x, other._break = self.open_line.copy(), self.x, self._break
+        return other
+
+    def all_lines(self) -> list[Line]:
+        return [*self.lines, self.open_line]
+
+    def add(self, text: str, style: Style) -> None:
+        """Text in which "\\n" breaks the line."""
+        if "\n" in text:
+            first, *others = text.split("\n")
+            self._add_words(first, style)
+            for part in others:
+                self.new_line()
+                self._add_words(part, style)
+        else:
+            self._add_words(text, style)
+
+    def new_line(self) -> None:
+        if self.open_line and self.open_line[-1][0].endswith(" "):
+            text, style = self.open_line[-1]
+            self.open_line[-1] = (text.rstrip(" "), style)
+        self.lines.append(self.open_line)
+        self.open_line, self.x, self._break = [], 0, None
+
+    def _add_words(self, text: str, style: Style) -> None:
+        if not self.x:
+            text = text.lstrip(" ")
+        if not text:
+            return
+        if not text.isascii():
+            self._add_wide(text, style)
+            return
+        if _breaks_between(self._last_character(), text[0]):
+            self._break = (len(self.open_line), 0)
+        at, end = 0, len(text)
+        while end - at > (room := self.width - self.x):
+            cut = text.rfind(" ", at, at + room + 1)
+            if cut >= at:
+                self._put(text[at:cut], style, cut - at)
+                self.new_line()
+                at = cut + 1
+                while at < end and text[at] == " ":
+                    at += 1
+            elif not self._carry_word():
+                self._put(text[at : at + room], style, room)
+                self.new_line()
+                at += room
+        if at < end:
+            space = text.rfind(" ", at)
+            if space >= 0:
+                self._break = (len(self.open_line), space + 1 - at)
+            self._put(text[at:], style, end - at)
+
+    def _put(self, text: str, style: Style, cells: int) -> None:
+        if text:
+            self.open_line.append((text, style))
+            self.x += cells
+
+    def _carry_word(self) -> bool:
+        """Break the open line at its last chance; the word behind that opens the next line. False without a chance."""
+        if self._break is None:
+            return False
+        place, character = self._break
+        kept, carried = self.open_line[:place], self.open_line[place:]
+        if carried:
+            text, style = carried[0]
+            if character:
+                kept.append((text[:character], style))
+            carried[0] = (text[character:], style)
+        self.open_line = kept
+        self.new_line()
+        for text, style in carried:
+            self._put(text, style, cell_len(text))
+        return True
+
+    def _add_wide(self, text: str, style: Style) -> None:
+        """Text with characters of other widths, word by word; `ready` is what of it fits the open line so far."""
+        before = self._last_character()
+        ready, used = "", 0
+        for word in _WORD.findall(text):
+            cells = cell_len(word)
+            blank = word[0] == " "
+            if blank and not self.x + used:
+                continue
+            if not blank and _breaks_between(before, word[0]):
+                self._break = (len(self.open_line), len(ready))
+            before = word[-1]
+            if self.x + used + cells > self.width:
+                self._put(ready, style, used)
+                ready, used = "", 0
+                if blank:
+                    self.new_line()
+                    continue
+                self._carry_word()
+                if self.x + cells > self.width:
+                    self._put_graphemes(word, style)
+                    continue
+            ready, used = ready + word, used + cells
+            if blank:
+                self._break = (len(self.open_line), len(ready))
+        self._put(ready, style, used)
+
+    def _put_graphemes(self, word: str, style: Style) -> None:
+        """A word that is longer than a line: break it between any two characters."""
+        from_, used = 0, 0
+        for start, _, cells in split_graphemes(word)[0]:
+            if self.x + used + cells > self.width and self.x + used:
+                self._put(word[from_:start], style, used)
+                self.new_line()
+                from_, used = start, 0
+            used += cells
+        self._put(word[from_:], style, used)
+
+    def _last_character(self) -> str:
+        return self.open_line[-1][0][-1:] if self.open_line else ""
+
+
+def cells(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def chop(line: Line, width: int) -> list[Line]:
+    """Cut a line without regard to words, as code is cut: every row but the last is full."""
+    width = max(2, width)
+    rows: list[Line] = [[]]
+    used = 0
+    for text, style in line:
+        while text:
+            room = width - used
+            if text.isascii():
+                part, size = text[:room], min(room, len(text))
+            else:
+                part, size = _fit(text, room)
+            if part:
+                rows[-1].append((part, style))
+                text, used = text[len(part) :], used + size
+            if text:
+                rows.append([])
+                used = 0
+    return rows
+
+
+def _fit(text: str, room: int) -> tuple[str, int]:
+    """As many whole characters of the text as fit, and their cells."""
+    used = 0
+    for start, _, size in split_graphemes(text)[0]:
+        if used + size > room:
+            return text[:start], used
+        used += size
+    return text, used
+
+
+def _breaks_between(before: str, after: str) -> bool:
+    """Whether a line may break between two characters that no space parts."""
+    if not before or before == " " or after in _NOT_FIRST or before in _NOT_LAST:
+        return False
+    return _IS_WIDE.match(before) is not None or _IS_WIDE.match(after) is not None

@@ -1,0 +1,100 @@
+"""The real program in a terminal: lag, CPU, idleness. Run with `pytest -m benchmark -s tests/benchmarks/bench_window.py`."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.word_server import WordServer
+from tests.e2e.terminal import Terminal, environment
+
+pytestmark = pytest.mark.benchmark
+
+STEPCHAT = [sys.executable, "-m", "stepchat"]
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU the process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def switches(pid: int) -> int:
+    """How often its threads were woken."""
+    total = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        for line in status.read_text().splitlines():
+            if "ctxt_switches" in line:
+                total += int(line.split()[1])
+    return total
+
+
+def opened(home: Path, server: WordServer) -> Terminal:
+    keys = {"OPENROUTER_API_KEY": "sk-or-bench", "STEPCHAT_BASE_URL": server.url, "STEPCHAT_MODEL": "bench/x"}
+    terminal = Terminal(STEPCHAT, home, keys, cols=120, rows=40)
+    terminal.wait_for("Ctrl+O open a session")
+    return terminal
+
+
+@pytest.mark.parametrize(("tokens", "speed"), [(2_000, 350), (20_000, 10_000)])
+def test_lag_and_cpu(tmp_path, capsys, tokens, speed):
+    with WordServer(tokens, speed) as server, opened(tmp_path, server) as terminal:
+        pid = terminal.process.pid
+        terminal.type("go")
+        terminal.wait_for("❯ go")
+        before = cpu(pid)
+        terminal.press("enter")
+        terminal.wait_for("THEEND", timeout=60)
+        used = cpu(pid) - before
+        lags = []
+        for mark, sent in server.sent.items():
+            seen = terminal.seconds_until(mark.encode())
+            if seen is not None:
+                lags.append((seen + terminal.started - sent) * 1000)
+    lags.sort()
+    plain = one_shot_cpu(tmp_path, tokens, speed)
+    with capsys.disabled():
+        print(f"\n{tokens:,} tokens at {speed:,} a second")
+        print(f"  bytes to screen: median {statistics.median(lags):.1f} ms, p95 {lags[int(len(lags) * 0.95)]:.1f} ms")
+        print(f"  of {len(server.sent)} marks {len(lags)} were painted")
+        print(f"  CPU per 1,000 tokens: {used / tokens * 1e6:.0f} ms; one-shot, without drawing: {plain:.0f} ms")
+
+
+def one_shot_cpu(home: Path, tokens: int, speed: float) -> float:
+    """Milliseconds of CPU per 1,000 tokens, start-up taken off by a run of ten tokens."""
+    used: list[float] = []
+    for count in (10, tokens):
+        with WordServer(count, speed) as server:
+            before = os.times()
+            env = environment(home, {"OPENROUTER_API_KEY": "sk-or-bench", "STEPCHAT_BASE_URL": server.url})
+            subprocess.run([*STEPCHAT, "go"], env=env, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+            after = os.times()
+            used.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    return (used[1] - used[0]) / tokens * 1e6
+
+
+def test_idle(tmp_path, capsys):
+    with WordServer(500, 1000) as server, opened(tmp_path, server) as terminal:
+        pid = terminal.process.pid
+        figures = []
+        for state in ("fresh", "after an answer"):
+            if state != "fresh":
+                terminal.type("go")
+                terminal.press("enter")
+                terminal.wait_for("THEEND")
+            time.sleep(3)
+            cpu_before, woken_before, bytes_before = cpu(pid), switches(pid), len(terminal.output())
+            time.sleep(5)
+            figures.append(
+                f"  {state}: {(cpu(pid) - cpu_before) / 5:.1%} CPU, {(switches(pid) - woken_before) / 5:.1f} wake-ups/s, "
+                f"{len(terminal.output()) - bytes_before} bytes"
+            )
+    with capsys.disabled():
+        print("\nidle for 5 s")
+        print("\n".join(figures))

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepchat.draft import fold
+from stepchat.errors import SessionNotFoundError, StoreError
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.sessions.database import connect
+from stepchat.sessions.store import SessionStore
+
+if TYPE_CHECKING:
+    from stepchat.paths import Paths
+    from stepchat.sessions.records import Session
+
+
+async def _session(store: SessionStore, question: str, answer: str = "Well.") -> Session:
+    session = await store.create(model="unusual-model", server="s", system="unusual system")
+    asked = await store.append(session.id, None, UserMessage(question))
+    await store.append(session.id, asked.id, AssistantMessage(text=answer, reasoning="unusual thought"))
+    return await store.session(session.id)
+
+
+async def test_find_by_the_beginning_of_an_id(store: SessionStore) -> None:
+    sessions = [await _session(store, f"q{number}") for number in range(5)]
+    for session in sessions:
+        assert await store.find(session.id) == session
+        assert await store.find(f" {session.id[:8].upper()} ") == session
+    with pytest.raises(SessionNotFoundError):
+        await store.find(sessions[0].id[:3])
+
+
+async def test_an_ambiguous_beginning_lists_what_it_could_mean(store: SessionStore) -> None:
+    first, second = await _session(store, "First question"), await _session(store, "")
+    connection = connect(store.file)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    for session, new in ((first, "k3aaaaaaaaaa"), (second, "k3aabbbbbbbb")):
+        connection.execute("UPDATE session SET id = ? WHERE id = ?", (new, session.id))
+        connection.execute("UPDATE message SET session = ? WHERE session = ?", (new, session.id))
+    connection.close()
+    with pytest.raises(StoreError, match=r"k3aaaaaaaaaa \(First question\)") as caught:
+        await store.find("k3aa")
+    assert "k3aabbbbbbbb (untitled)" in caught.value.message
+    assert (await store.find("k3aab")).id == "k3aabbbbbbbb"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("penguin", "Tell me about PENGUINS please"),
+        ("ÜBER", "Was ist über uns?"),
+        ("STRAßE", "Die Straße ist lang"),
+        ("漢字", "これは漢字です"),
+        ('say "hi"\\n', 'He did say "hi"\\n to me'),
+        ("two\nlines", "in two\nlines"),
+        ("100%", "I am 100% sure"),
+        ("a_b!", "call a_b! now"),
+        ("🙂", "smile 🙂 on"),
+        ("café", "half a pair \ud800 in the café"),
+        ("\ud800", "half a pair \ud800"),
+    ],
+)
+async def test_find_by_what_was_said(store: SessionStore, wanted: str, said: str) -> None:
+    await _session(store, "something else", "and nothing, 100 a-b axb!")
+    asked = await _session(store, "ok", said)
+    await _session(store, "something else again")
+    assert await store.find(wanted) == asked
+
+
+@pytest.mark.parametrize("wanted", ["unusual", "reasoning_details", "x%y", "", "  ", "role"])
+async def test_only_titles_questions_and_answers_are_searched(store: SessionStore, wanted: str) -> None:
+    await _session(store, "x and y")
+    with pytest.raises(SessionNotFoundError, match=repr(wanted)):
+        await store.find(wanted)
+
+
+async def test_the_newest_hit_wins_be_it_title_or_text(paths: Paths) -> None:
+    now = [1.0]
+    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    by_text = await _session(store, "q", "about whales")
+    assert await store.find("whales") == by_text
+    now[0] = 2.0
+    by_title = await _session(store, "Whales?")
+    assert await store.find("whales") == by_title
+    now[0] = 3.0
+    newer_by_text = await _session(store, "q", "no whales here")
+    assert await store.find("whales") == newer_by_text
+    # An edited title is found, too.
+    await store.set_title(by_text.id, "Narwhals")
+    assert (await store.find("narwhals")).id == by_text.id
+    await store.close()
+
+
+async def test_a_very_long_search_text_is_searched(store: SessionStore) -> None:
+    text = "word " * 20_000
+    session = await _session(store, "q", text)
+    assert await store.find(text) == session
+    with pytest.raises(SessionNotFoundError):
+        await store.find(text + "more")
+
+
+async def test_a_damaged_message_is_named_and_the_rest_still_opens(store: SessionStore) -> None:
+    broken, whole = await _session(store, "broken"), await _session(store, "whole")
+    assert broken.leaf
+    connection = connect(store.file)
+    connection.execute("UPDATE message SET data = '{' WHERE id = ?", (broken.leaf,))
+    connection.close()
+    with pytest.raises(StoreError, match=f"{broken.leaf} cannot be read"):
+        await store.path(broken.id)
+    assert len(await store.path(whole.id)) == 2
+    assert len(await store.sessions()) == 2
+
+
+async def test_a_circle_in_a_damaged_tree_ends(store: SessionStore) -> None:
+    session = await _session(store, "q")
+    root, leaf = await store.path(session.id)
+    connection = connect(store.file)
+    connection.execute("UPDATE message SET parent = ? WHERE id = ?", (leaf.id, root.id))
+    connection.close()
+    assert [stored.id for stored in await store.path(session.id)] == [root.id, leaf.id]
+
+
+async def test_a_long_conversation_is_read_in_order(store: SessionStore) -> None:
+    session = await store.create(model="m", server="s", system=None)
+    parent, ids = None, []
+    for number in range(1500):
+        parent = (await store.append(session.id, parent, UserMessage(str(number)))).id
+        ids.append(parent)
+    assert [stored.id for stored in await store.path(session.id)] == ids

@@ -1,0 +1,86 @@
+"""The whole window, headless, against a demo server: what the tests of tui/ start from."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from stepchat.config import Config
+from stepchat.draft import fold
+from stepchat.paths import Paths
+from stepchat.sessions.store import SessionStore
+from stepchat.tui.app import StepchatApp
+from stepchat.tui.handover import Handover
+from stepchat.tui.themes import choose_theme
+from stepchat.workspace import Request, open_workspace
+from tests.tui.screen import screen_text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from textual.pilot import Pilot
+
+    from stepchat.demo.server import DemoServer
+    from stepchat.workspace import Workspace
+
+
+async def workspace(
+    home: Path, server: DemoServer | None, request: Request | None = None, *, config: Config | None = None, **environ: str
+) -> Workspace:
+    paths = Paths(home, home, home)
+    store = SessionStore.open(paths, fold=fold)
+    request = request or Request()
+    session = await store.latest() if request.latest else None
+    if server is not None:
+        environ = {"STEPCHAT_BASE_URL": server.url, "OPENROUTER_API_KEY": "sk-or-test", **environ}
+    return open_workspace(request, session, store, paths, config or Config(), environ)
+
+
+@asynccontextmanager
+async def window(
+    home: Path,
+    server: DemoServer | None,
+    request: Request | None = None,
+    *,
+    size: tuple[int, int] = (100, 30),
+    config: Config | None = None,
+    theme: str = "dark",
+) -> AsyncIterator[Pilot[None]]:
+    """The running app. Its store is closed at the end."""
+    place = await workspace(home, server, request, config=config)
+    app = StepchatApp(place, choose_theme(theme, home / "themes", lambda _: None), Handover(None))
+    try:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            yield pilot
+    finally:
+        await place.close()
+
+
+async def wait_until(pilot: Pilot[None], wanted: str | Callable[[], bool], seconds: float = 15) -> str:
+    """Wait until the text is on the screen, or the predicate holds; returns the screen."""
+    end = time.monotonic() + seconds
+    while True:
+        shown = screen_text(pilot.app)
+        if (wanted in shown) if isinstance(wanted, str) else wanted():
+            return shown
+        assert time.monotonic() < end, f"not seen: {wanted!r}\n{shown}"
+        await pilot.pause(0.02)
+
+
+async def ask(pilot: Pilot[None], text: str) -> str:
+    """Send a message and wait for the end of its answer; returns the screen."""
+    chat = pilot.app.screen
+    await say(pilot, text)
+    await wait_until(pilot, lambda: not chat.conversation.busy)
+    await pilot.pause(0.05)
+    return screen_text(pilot.app)
+
+
+async def say(pilot: Pilot[None], text: str) -> None:
+    """Type a message and press Enter."""
+    pilot.app.screen.prompt.prefill(text)
+    await pilot.press("enter")
+    await pilot.pause()

@@ -1,0 +1,34 @@
+"""Draws README's picture from the real window: python -m tests.tui.picture .github/stepchat.svg [theme]"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from stepchat.demo.server import DemoServer
+from tests.tui.chat import say, wait_until, window
+
+SIZE = (100, 32)
+QUESTION = "How many primes are there below 10,000, and how would you count them?"
+
+
+async def draw(theme: str) -> str:
+    """The window with one answer whose reasoning is folded and one whose reasoning streams."""
+    with tempfile.TemporaryDirectory() as home, DemoServer(speed=400) as server:
+        async with window(Path(home), server, size=SIZE, theme=theme) as pilot:
+            chat = pilot.app.screen
+            await say(pilot, QUESTION)
+            await wait_until(pilot, lambda: len(chat.conversation.path) == 2 and not chat.conversation.busy)
+            await pilot.pause(0.3)
+            svg = pilot.app.export_screenshot(title="stepchat")
+    # The picture shall load nothing from anywhere.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code,", "").replace("font-family: Fira Code;", "font-family: monospace;")
+
+
+if __name__ == "__main__":
+    target, theme = sys.argv[1], (sys.argv[2:] or ["dark"])[0]
+    Path(target).write_text(asyncio.run(draw(theme)), encoding="utf-8")

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.tui.commands import COMMANDS, complete, find
+from stepchat.tui.dialogs.help import key_name
+from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.screen import screen_text
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_every_command_has_help_and_its_own_name_and_key():
+    assert all(row.help for row in COMMANDS)
+    assert max(Counter(row.name for row in COMMANDS).values()) == 1
+    assert max(Counter(row.key for row in COMMANDS if row.key).values()) == 1
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_readme_names_the_command_and_its_key(row):
+    text = README.read_text()
+    assert f"/{row.name}" in text
+    if row.key:
+        assert key_name(row.key) in text
+
+
+def test_a_line_finds_its_command_and_argument():
+    row, argument = find("/model  a/b c ")
+    assert (row.name, argument) == ("model", "a/b c")
+    assert find("/nothing") is None
+    assert find("/") is None
+
+
+def test_completion_offers_names_then_arguments():
+    names = [offer.text for offer in complete("/re", None)]
+    assert names[:2] == ["/retry", "/reasoning "]
+    assert [offer.text for offer in complete("/reasoning f", None)] == ["/reasoning full"]
+    assert [offer.text for offer in complete("/set temp", None)] == ["/set temperature="]
+
+
+async def test_help_lists_every_command(tmp_path):
+    async with window(tmp_path, None, size=(100, 50)) as pilot:
+        await pilot.press("f1")
+        shown = await wait_until(pilot, "Commands and keys")
+        assert all(f"/{row.name}" in shown for row in COMMANDS)
+        assert all(key_name(row.key) in shown for row in COMMANDS if row.key)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "Commands and keys" not in screen_text(pilot.app))
+
+
+async def test_palette_runs_what_is_chosen(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        await pilot.press("ctrl+p")
+        await wait_until(pilot, "Type to filter")
+        await pilot.press(*"help", "enter")
+        await wait_until(pilot, "Commands and keys")
+
+
+async def test_set_is_sent_with_the_next_request_and_unset_again(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await say(pilot, "/set temperature=0.5")
+            await say(pilot, "/set reasoning.effort high")
+            await ask(pilot, "demo:haiku")
+            body = server.requests[-1].body
+            assert body["temperature"] == 0.5
+            assert body["reasoning"] == {"enabled": True, "effort": "high"}
+            await say(pilot, "/set temperature=")
+            await ask(pilot, "demo:haiku")
+            assert "temperature" not in server.requests[-1].body
+            await say(pilot, "/set temperature=9")
+            await wait_until(pilot, "temperature must be between 0 and 2, not 9")
+
+
+async def test_model_and_system_reach_the_request(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await say(pilot, "/system Be brief.")
+            await say(pilot, "/model demo/haiku")
+            await ask(pilot, "hello")
+            body = server.requests[-1].body
+            assert body["model"] == "demo/haiku"
+            assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+            await say(pilot, "/system Be long.")
+            await wait_until(pilot, "belongs to the whole session")
+
+
+async def test_copy_puts_source_text_on_the_clipboard(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await ask(pilot, "demo:primes")
+            answer = pilot.app.screen.conversation.path[-1].message
+            await say(pilot, "/copy")
+            await wait_until(pilot, lambda: pilot.app.clipboard == answer.text)
+            await say(pilot, "/copy reasoning")
+            await wait_until(pilot, lambda: pilot.app.clipboard == answer.reasoning)
+            await say(pilot, "/copy all")
+            await wait_until(pilot, lambda: "demo:primes" in pilot.app.clipboard and answer.text in pilot.app.clipboard)
+
+
+async def test_theme_changes_at_once_and_is_remembered(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        await say(pilot, "/theme light")
+        await wait_until(pilot, lambda: pilot.app.theme == "light")
+        assert await pilot.app.workspace.store.setting("theme") == "light"
+        await say(pilot, "/theme nonsense")
+        await wait_until(pilot, "There is no theme 'nonsense'")
