@@ -10,25 +10,29 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from stepchat.draft import Draft
-from stepchat.errors import ServerError, StepchatError, StoreError, StreamCutError
+from stepchat.errors import KeyRefusedError, ServerError, StepchatError, StoreError, StreamCutError
 from stepchat.events import Delta, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Stop, StoredMessage, Timing, UserMessage
 from stepchat.servers.failures import names_reasoning
 from stepchat.servers.wire import Target, request_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Sequence
 
     from stepchat.messages import Json
     from stepchat.servers.client import ServerEvent
     from stepchat.servers.profiles import Profile
     from stepchat.sessions.store import SessionStore
 
+T = TypeVar("T")
+
 FLUSH_SECONDS = 0.2
 """How long a delta may wait for the next write; the promise is 250 ms."""
+RETRY_SECONDS = 2.0
+"""The same after a write that failed."""
 
 
 class Server(Protocol):
@@ -60,43 +64,78 @@ class Question:
 async def run_turn(store: SessionStore, server: Server, question: Question) -> AsyncGenerator[TurnEvent]:
     """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised."""
     path = list(question.path)
+    cancelled = late = False
     if question.text is not None:
-        asked = await store.append(question.session, question.parent, UserMessage(question.text, time()))
+        asking = store.append(question.session, question.parent, UserMessage(question.text, time()))
+        asked, cancelled = await _to_the_end(asking)
         path.append(asked)
         yield MessageSaved(asked)
-    started = time()
-    blank = AssistantMessage(model_asked=question.model, server=server.base_url, timing=Timing(started))
-    answer_id = await store.begin_answer(question.session, path[-1].id if path else None, blank)
-    answer = _Answer(store, answer_id, Draft(blank))
+    blank = AssistantMessage(model_asked=question.model, server=server.base_url, timing=Timing(time()))
+    beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
+    answer_id, late = await _to_the_end(beginning)
+    draft = Draft(blank)
+    answer = _Answer(store, answer_id, draft)
     failure: StepchatError | None = None
-    stop: Stop | None = None
+    stop: Stop | None = "cancelled" if cancelled or late else None
     try:
-        async with aclosing(_ask(server, question, path)) as events:
-            async for event in events:
-                if isinstance(event, Delta):
-                    answer.add(event)
-                    if notice := answer.trouble():
-                        yield notice
-                yield event
+        if stop is None:
+            async with aclosing(_ask(server, question, path, draft)) as events:
+                async for event in events:
+                    if isinstance(event, Delta):
+                        answer.add(event)
+                        if notice := answer.trouble():
+                            yield notice
+                    yield event
     except asyncio.CancelledError:
-        # Esc: the worker was cancelled. The partial is kept and the turn ends like any other.
-        if (task := asyncio.current_task()) is not None:
-            task.uncancel()
+        # Esc: the task was cancelled. The partial is kept and the turn ends like any other.
+        _uncancel()
         stop = "cancelled"
     except StepchatError as error:
         failure = error
         stop = "cut" if isinstance(error, StreamCutError) else "error"
-    except GeneratorExit:
-        # The front end went away without a word: keep what came, there is nobody left to tell.
-        await answer.finish("cancelled", None)
+    except BaseException as error:
+        # The front end went away without a word, or there is a fault in stepchat: keep what came.
+        await _to_the_end(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
         raise
-    stored = await answer.finish(stop, failure)
+    stored, _ = await _to_the_end(answer.finish(stop, failure))
     yield MessageSaved(stored)
     if failure is not None:
         raise failure
 
 
-async def _ask(server: Server, question: Question, path: Sequence[StoredMessage]) -> AsyncGenerator[ServerEvent]:
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
+    """The result of a write, which is waited for in any case, and whether the task was cancelled meanwhile."""
+    writing = asyncio.ensure_future(work)
+    cancelled = False
+    while not writing.done():
+        try:
+            await asyncio.wait([writing])
+        except asyncio.CancelledError:
+            _uncancel()
+            cancelled = True
+    return writing.result(), cancelled
+
+
+def _uncancel() -> None:
+    if (task := asyncio.current_task()) is not None:
+        task.uncancel()
+
+
+def failure_of(error: StepchatError) -> Failure:
+    """An error as it is kept with the answer."""
+    match error:
+        case ServerError():
+            code = error.code
+        case KeyRefusedError():
+            code = 401
+        case _:
+            code = None
+    return Failure(code, error.message, error.hint)
+
+
+async def _ask(
+    server: Server, question: Question, path: Sequence[StoredMessage], draft: Draft
+) -> AsyncGenerator[ServerEvent]:
     """The request, and once more without earlier reasoning when the server refuses just that (WIRE.md 3.6)."""
     target = Target(server.profile, server.base_url, question.model, question.session)
     messages = [stored.message for stored in path]
@@ -108,15 +147,13 @@ async def _ask(server: Server, question: Question, path: Sequence[StoredMessage]
             parameters=question.parameters,
             with_reasoning=with_reasoning,
         )
-        shown = False
         try:
             async with aclosing(server.stream(body)) as events:
                 async for event in events:
-                    shown = shown or isinstance(event, Delta)
                     yield event
         except ServerError as error:
             sent_any = any("reasoning" in key for entry in body["messages"] for key in entry)
-            if not with_reasoning or shown or not sent_any or not names_reasoning(error):
+            if not with_reasoning or not draft.empty or not sent_any or not names_reasoning(error):
                 raise
             yield Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
         else:
@@ -124,7 +161,7 @@ async def _ask(server: Server, question: Question, path: Sequence[StoredMessage]
 
 
 class _Answer:
-    """The streaming answer and its way to disk."""
+    """The streaming answer and its way to disk, one write at a time."""
 
     def __init__(self, store: SessionStore, answer_id: str, draft: Draft) -> None:
         self._store = store
@@ -133,41 +170,50 @@ class _Answer:
         self._start = monotonic()
         self._pending: list[Delta] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._writes: list[asyncio.Task[None]] = []
+        self._write: asyncio.Task[None] | None = None
+        self._refused: StoreError | None = None
         self._told = False
 
     def add(self, delta: Delta) -> None:
         self._draft.add(delta, monotonic() - self._start)
         self._pending.append(delta)
+        self._flush_in(FLUSH_SECONDS)
+
+    def _flush_in(self, seconds: float) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._flush)
 
     def _flush(self) -> None:
         self._timer = None
+        if self._write is None or self._write.done():
+            self._write = asyncio.ensure_future(self._save())
+
+    async def _save(self) -> None:
+        batch, self._pending = self._pending, []
+        wait = FLUSH_SECONDS
+        try:
+            await self._store.add_part(self._id, batch)
+        except StoreError as error:
+            # Tried again together with what follows, so that there is never a hole in what is on disk.
+            self._pending[:0] = batch
+            self._refused = error
+            wait = RETRY_SECONDS
         if self._pending:
-            self._writes.append(asyncio.ensure_future(self._store.add_part(self._id, self._pending)))
-            self._pending = []
+            self._flush_in(wait)
 
     def trouble(self) -> Notice | None:
         """The first write that failed, once: the answer streams on, only the disk refuses it."""
-        while self._writes and self._writes[0].done():
-            write = self._writes.pop(0)
-            error = write.exception()
-            if error is not None and not self._told:
-                self._told = True
-                words = error.message if isinstance(error, StoreError) else str(error)
-                return Notice(f"The answer is not being saved: {words}")
-        return None
+        if self._refused is None or self._told:
+            return None
+        self._told = True
+        return Notice(f"The answer is not being saved: {self._refused}")
 
     async def finish(self, stop: Stop | None, failure: StepchatError | None) -> StoredMessage:
         """Replace the parts by the whole message."""
+        if self._write is not None:
+            await asyncio.wait([self._write])
         if self._timer is not None:
             self._timer.cancel()
-        # Their errors were told, or will show again in the write below.
-        await asyncio.gather(*self._writes, return_exceptions=True)
-        kept = None
-        if failure is not None:
-            code = failure.code if isinstance(failure, ServerError) else None
-            kept = Failure(code, failure.message, failure.hint)
+        kept = None if failure is None else failure_of(failure)
         message = self._draft.message(stop, error=kept, ended=monotonic() - self._start)
         return await self._store.finish_answer(self._id, message)

@@ -79,11 +79,13 @@ class Table:
 class Fact:
     """A line of the program's own words: texts with the name of their style in the palette.
 
-    Parts that do not fit are left out from the right, whole; with `wraps` the line becomes several instead.
+    Parts that do not fit are left out whole, those with the least `needs` first, or from the right if there are none;
+    with `wraps` the line becomes several instead.
     """
 
     parts: tuple[tuple[str, str], ...]
     wraps: bool = False
+    needs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

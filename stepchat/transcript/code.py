@@ -77,7 +77,7 @@ def _known() -> frozenset[str]:
 
 @cache
 def _lexer(language: str) -> Lexer:
-    from pygments.lexers import get_lexer_by_name
+    from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
 
     return get_lexer_by_name(language, stripnl=False, ensurenl=True)
 

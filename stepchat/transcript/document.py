@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TOOL_LINES = 6
 """Of a tool's result so many lines are shown."""
+_NOT_WHOLE = frozenset({"cut", "error"})
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class Document:
         self.parts: list[Part] = []
         self.top = Place()
         self.reasoning_view: ReasoningView = "tail"
+        self.again_hint = "Ctrl+R asks again."
+        """What to press after an answer that failed or was cut."""
         self.live: Answer | None = None
         self._heights = Heights()
         self._notice: Part | None = None
@@ -69,6 +72,8 @@ class Document:
         self.top = Place()
         for stored in messages:
             self.add(stored)
+        if messages:
+            self._hint_after(messages[-1])
 
     def add(self, stored: StoredMessage) -> None:
         """A message that is complete."""
@@ -86,9 +91,11 @@ class Document:
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
                 self._append(Part(Entry(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
 
-    def begin_answer(self, now: float) -> None:
+    def begin_answer(self, now: float, waiting_for: str = "") -> None:
+        """Wait for an answer; what is fed from now on belongs to it."""
         self._drop_notice()
         answer = Answer(self.reasoning_view)
+        answer.waiting_for = waiting_for
         answer.begin(now)
         self.live = answer
         self._append(Part(Entry(SECTIONS, partial(answer.edits, now), ""), None, answer))
@@ -114,6 +121,14 @@ class Document:
         answer.finish(stored.message, stored.folded)
         self.live = None
         self._apply(place, answer.edits(0.0))
+        self._hint_after(stored)
+
+    def _hint_after(self, stored: StoredMessage) -> None:
+        """Below an answer that is not whole: what was kept, and what to do."""
+        message = stored.message
+        if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
+            lines = facts.again(bool(message.text or message.reasoning), self.again_hint)
+            self._add_notice(lines)
 
     def abandon_answer(self) -> None:
         place = self.live_place
@@ -123,9 +138,13 @@ class Document:
 
     def notice(self, text: str, hint: str, kind: Literal["error", "warning", "info"]) -> None:
         """A line at the end, until something is added."""
+        self._add_notice(facts.notice(text, hint, kind))
+
+    def _add_notice(self, lines: list[Block]) -> None:
         self._drop_notice()
-        self._notice = Part(Entry(1, lambda: [Edit(0, 0, facts.notice(text, hint, kind))], text + hint))
-        self._append(self._notice)
+        if lines:
+            self._notice = Part(Entry(1, lambda: [Edit(0, 0, lines)], "\n" * (len(lines) - 1)))
+            self._append(self._notice)
 
     def toggle(self, place: int) -> bool:
         """Fold or open the reasoning of an entry. Returns whether it is folded now."""
@@ -138,6 +157,14 @@ class Document:
         if not folded and (self.top.entry, self.top.block) > (place, entry.section_start(HEAD)):
             self.top = Place(place, entry.section_start(HEAD), 0)
         return folded
+
+    def panels(self) -> list[tuple[int, bool]]:
+        """The parts that have reasoning to show, and whether it is folded."""
+        return [
+            (place, part.answer.panel == "folded")
+            for place, part in enumerate(self.parts)
+            if part.answer is not None and part.answer.has_panel
+        ]
 
     @property
     def live_place(self) -> int | None:

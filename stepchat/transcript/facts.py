@@ -41,12 +41,12 @@ def waiting(words: str, seconds: float, frame: int) -> Block:
 
 def thinking(mark: str, seconds: float, letters: int) -> Block:
     """Above reasoning that still comes."""
-    return _header(mark, "Thinking", [duration(seconds), estimated_tokens(letters)])
+    return _header(mark, "Thinking", [duration(seconds) if seconds >= 1 else "", estimated_tokens(letters)])
 
 
 def thought(mark: str, seconds: float | None, tokens: str) -> Block:
     """Above reasoning that is complete."""
-    return _header(mark, "Thought" if seconds is None else f"Thought for {duration(seconds)}", [tokens])
+    return _header(mark, f"Thought for {duration(seconds)}" if seconds and seconds >= 0.05 else "Thought", [tokens])
 
 
 def hidden(words: str, facts: Sequence[str]) -> Block:
@@ -57,6 +57,12 @@ def hidden(words: str, facts: Sequence[str]) -> Block:
 def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
     rest = "".join(f" · {fact}" for fact in facts if fact)
     return line((f"{mark} {title}" if mark else title, "reasoning"), (rest, "dim"))
+
+
+def again(kept: bool, hint: str) -> list[Block]:  # noqa: FBT001 - a fact about the answer
+    """Below an answer that is not whole."""
+    words = " ".join(part for part in ("What came is kept." if kept else "", hint) if part)
+    return [line((words, "text"), gap=0, wraps=True)] if words else []
 
 
 def no_answer() -> Block:
@@ -79,18 +85,28 @@ def mark(message: AssistantMessage) -> list[Block]:
 def foot(message: AssistantMessage, *, gap: int = 1) -> Block | None:
     """Model, provider, tokens, times, cost: each only if it is known."""
     usage, timing = message.usage, message.timing
-    facts = [short_model(message.model or message.model_asked), message.provider, _tokens_said(message)]
+    first = speed = ""
     if timing.first is not None:
-        facts.append(f"{timing.first:.1f} s to first")
+        first = f"{timing.first:.1f} s to first"
         said = usage.completion_tokens
         if said and timing.ended is not None and timing.ended - timing.first > 0.05:
-            facts.append(f"{said / (timing.ended - timing.first):,.0f} tok/s")
-    if usage.cost is not None:
-        facts.append(money(usage.cost))
-    known = [fact for fact in facts if fact]
+            speed = f"{said / (timing.ended - timing.first):,.0f} tok/s"
+    known = [
+        (fact, need)
+        for fact, need in (
+            (short_model(message.model or message.model_asked), 5),
+            (message.provider, 2),
+            (_tokens_said(message), 4),
+            (first, 0),
+            (speed, 1),
+            ("" if usage.cost is None else money(usage.cost), 3),
+        )
+        if fact
+    ]
     if not known:
         return None
-    return line(*((fact if not place else f" · {fact}", "dim") for place, fact in enumerate(known)), gap=gap)
+    parts = [(fact if not place else f" · {fact}", "dim") for place, (fact, _) in enumerate(known)]
+    return Block("fact", gap=gap, group=Fact(tuple(parts), needs=tuple(need for _, need in known)))
 
 
 def _tokens_said(message: AssistantMessage) -> str:
@@ -141,6 +157,8 @@ def short_count(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.1f} s"
     whole = int(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -190,13 +190,10 @@ class Layout:
             for text, style in pieces:
                 wrapper.add(text, style)
             return [self.pen.strip(line) for line in wrapper.all_lines()]
-        used, fitting = 0, 0
-        for text, _ in pieces:
-            used += cells(text)
-            if used > self.pen.page.column and fitting:
-                break
-            fitting += 1
-        return [self.pen.strip(pieces[:fitting])]
+        left = list(range(len(pieces)))
+        while len(left) > 1 and sum(cells(pieces[place][0]) for place in left) > self.pen.page.column:
+            left.remove(min(left, key=lambda place: fact.needs[place] if fact.needs else -place))
+        return [self.pen.strip([pieces[place] for place in left])]
 
     def _role(self, role: str) -> Style:
         style: Style = getattr(self.pen.palette, role)

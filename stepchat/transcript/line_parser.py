@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.transcript import starts
-from stepchat.transcript.blocks import Fence, Item, Quote, Table
+from stepchat.transcript import starts, verbatim
+from stepchat.transcript.blocks import Item, Quote, Table
 from stepchat.transcript.cursor import LONGEST, Cursor
 from stepchat.transcript.nodes import Fenced, Html, Indented, ListRun, Paragraph, Rows
 from stepchat.transcript.outline import Outline
@@ -32,7 +32,7 @@ class State(NamedTuple):
     blank: bool
     runs: int
     labels: Mapping[str, Mapping[str, object]]
-    count: int
+    size: int
     last: Block | None
     last_text: str
     last_open: bool
@@ -85,7 +85,7 @@ class LineParser:
         if state.last is None:
             self.blocks.clear()
         else:
-            self.blocks[state.count - 1 :] = [state.last]
+            self.blocks[state.size - 1 :] = [state.last]
             state.last.text, state.last.open, state.last.stable = state.last_text, state.last_open, state.last_stable
         match state.leaf:
             case Fenced(fence=fence) | Indented(fence=fence):
@@ -153,7 +153,9 @@ class LineParser:
         if depth == len(self._out.stack):
             match leaf:
                 case Fenced():
-                    return self._fenced_line(leaf, cursor)
+                    if not verbatim.fenced_line(self._out, leaf, cursor):
+                        self._close_leaf()
+                    return None
                 case Indented() if self._indented_line(leaf, cursor):
                     return None
                 case Html() if self._html_line(leaf, cursor):
@@ -196,7 +198,9 @@ class LineParser:
             if cursor.indent >= 4:
                 if in_paragraph:
                     break
-                return self._begin_indented(cursor, depth)
+                self._close_to(depth)
+                self._leaf = verbatim.begin_indented(self._out, cursor)
+                return None
             if cursor.line[cursor.next] not in _STARTERS:
                 break
             if self._begin_leaf(cursor, depth, matched=matched):
@@ -227,7 +231,7 @@ class LineParser:
                 self._out.add("heading", found[1], level=found[0])
             case "`" | "~" if cursor.whole and (opening := starts.fence(rest)):
                 self._close_to(depth)
-                self._begin_fence(opening, cursor.indent)
+                self._leaf = verbatim.begin_fence(self._out, opening, cursor.indent)
             case "<" if (kind := self._html_kind(rest, cursor, matched=matched)) is not None:
                 self._close_to(depth)
                 self._out.add("html", cursor.rest())
@@ -364,54 +368,14 @@ class LineParser:
     def _add_row(self, table: Table, text: str) -> None:
         table.rows.append(self._out.add("row", text, gap=0, level=len(table.rows), group=table))
 
-    def _begin_fence(self, opening: tuple[str, int, str], indent: int) -> None:
-        character, length, info = opening
-        fence = Fence(info.split(maxsplit=1)[0] if info else "")
-        self._out.add("label", fence.language, group=fence)
-        self._leaf = Fenced(fence, character, length, indent)
-
-    def _begin_indented(self, cursor: Cursor, depth: int) -> None:
-        self._close_to(depth)
-        cursor.skip_columns(4)
-        fence = Fence()
-        self._add_code(fence, cursor.rest(), gap=None)
-        self._leaf = Indented(fence)
-
-    def _add_code(self, fence: Fence, text: str, *, gap: int | None = 0) -> None:
-        fence.lines.append(self._out.add("code", text, gap=gap, level=len(fence.lines), group=fence))
-
-    def _fenced_line(self, leaf: Fenced, cursor: Cursor) -> None:
-        cursor.find()
-        rest = cursor.line[cursor.next :]
-        if cursor.whole and cursor.indent < 4 and starts.closes_fence(rest, leaf.character, leaf.length):
-            self._close_leaf()
-            return
-        cursor.skip_columns(min(leaf.indent, cursor.indent))
-        self._add_code(leaf.fence, cursor.rest())
-
     def _indented_line(self, leaf: Indented, cursor: Cursor) -> bool:
-        cursor.find()
-        if cursor.indent < 4 and not cursor.blank:
+        left = verbatim.indented_line(self._out, leaf, cursor)
+        if left is None:
             self._close_leaf()
-            return False
-        cursor.skip_columns(4)
-        if cursor.blank:
-            self._leaf = Indented(leaf.fence, (*leaf.blanks, cursor.rest()))
-            self._out.blank = True
-            return True
-        for blank in leaf.blanks:
-            self._add_code(leaf.fence, blank)
-        self._add_code(leaf.fence, cursor.rest())
-        self._leaf = Indented(leaf.fence)
-        return True
+        else:
+            self._leaf = left
+        return left is not None
 
     def _html_line(self, leaf: Html, cursor: Cursor) -> bool:
-        cursor.find()
-        if cursor.blank and starts.html_ends_with_blank(leaf.kind):
-            self._leaf = None
-            return False
-        text = cursor.rest()
-        self._out.add("html", text, gap=0)
-        if starts.ends_html(leaf.kind, text):
-            self._leaf = None
-        return True
+        taken, self._leaf = verbatim.html_line(self._out, leaf, cursor)
+        return taken

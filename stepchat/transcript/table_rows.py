@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.transcript.inline import spans
 from stepchat.transcript.tables import share_width, split_row
 from stepchat.transcript.wrap import Wrapper, cells, chop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.style import Style
     from textual.strip import Strip
@@ -67,7 +67,7 @@ def rows(block: Block, pen: Pen) -> list[Strip]:
 
 
 def _cells(block: Block, table: Table) -> list[list[Span]]:
-    labels = block.links.labels if block.links else {}
+    labels: Mapping[str, Any] = block.links.labels if block.links else {}
     found = [spans(cell, labels, growing=block.open) for cell in split_row(block.text)[: len(table.aligns)]]
     return found + [[] for _ in range(len(table.aligns) - len(found))]
 

@@ -108,6 +108,16 @@ class Viewport:
             self._to_end()
         self.follow = self.at_end
 
+    def drag(self, thumb: int) -> None:
+        """Move so that the scrollbar's thumb begins at this row of the screen."""
+        total = self.document.height + END_ROWS
+        first, end = self.bar()
+        free = self.height - (end - first)
+        if free > 0 and thumb >= free:
+            self.to_end()
+        elif free > 0:
+            self.jump(round(max(0, thumb) * (total - self.height) / free))
+
     def bar(self) -> tuple[int, int]:
         """First and one past the last row of the scrollbar's thumb; both 0 when everything is in sight."""
         total = self.document.height + END_ROWS
@@ -172,9 +182,7 @@ class Viewport:
         if live is not None and document.live is not None and document.live.has_panel:
             return live
         seen = {shown.entry for shown in self.shown}
-        having = [
-            place for place, part in enumerate(document.parts) if part.answer is not None and part.answer.has_panel
-        ]
+        having = [place for place, _ in document.panels()]
         visible = [place for place in having if place in seen]
         return visible[-1] if visible else having[-1] if having else None
 
@@ -182,7 +190,10 @@ class Viewport:
         """Fold or open a panel; its header keeps its place. Returns whether it is folded now."""
         live = self.document.live
         thinks = live is not None and live.thinks and self.follow
+        sighted = any(shown.entry == place for shown in self.shown)
         folded = self.document.toggle(place)
+        if not sighted:
+            self.document.top = Place(place)
         self.follow = thinks or self.at_end
         return folded
 

@@ -49,7 +49,7 @@ class StepchatApp(App[None]):
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""
         self._handover.prompt_is_ready()
-        self.run_worker(self._load(), name="load")
+        self.run_worker(self._load, name="load")
 
     async def action_quit(self) -> None:
         """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""

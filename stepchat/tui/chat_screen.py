@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING, ClassVar
 
@@ -139,7 +140,7 @@ class ChatScreen(Screen[None]):
             except StepchatError as error:
                 self.view.notice(error.message, error.hint)
 
-        self.run_worker(run(), name=command.name, group="commands")
+        self.run_worker(run, name=command.name, group="commands")
 
     def _completions(self, line: str) -> Sequence[Completion]:
         return complete(line, self)
@@ -209,7 +210,7 @@ class ChatScreen(Screen[None]):
         """The session's title as the terminal's, once it is known."""
         session = self.conversation.session
         if session is not None:
-            self.run_worker(self._title(session.id), group="title", exclusive=True)
+            self.run_worker(partial(self._title, session.id), group="title", exclusive=True)
 
     async def _title(self, session_id: str) -> None:
         session = await self.workspace.store.session(session_id)

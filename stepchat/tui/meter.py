@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CHARACTERS_PER_TOKEN = 3.8
 """Only for the running estimate; the server's count replaces it."""
 
+SHORTEST = 0.05
+"""Seconds below which a speed says nothing."""
+
 Phase = Literal["waiting", "retrying", "silent", "thinking", "answering"]
 
 
@@ -123,7 +126,7 @@ def session_facts(path: Sequence[StoredMessage]) -> list[Fact]:
 def answer_speed(answer: AssistantMessage) -> float | None:
     """Tokens a second from the first token to the end."""
     tokens, first, ended = answer.usage.completion_tokens, answer.timing.first, answer.timing.ended
-    if not tokens or first is None or ended is None or ended - first <= 0:
+    if not tokens or first is None or ended is None or ended - first < SHORTEST:
         return None
     return tokens / (ended - first)
 

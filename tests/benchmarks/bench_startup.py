@@ -33,8 +33,10 @@ class Minimal(App):
         yield TextArea("{MARK}")
 Minimal().run()
 """
-FRAME = "Ask, or / for"
-FRAME_ONLY = "import sys, os; from stepchat.tui.startup import paint_first_frame; paint_first_frame(sys.argv, os.environ)"
+FRAME = "sk, or / for"  # its A is in the cursor, so in other colours
+FRAME_ONLY = (
+    "import sys, os; from stepchat.tui.startup import paint_first_frame; paint_first_frame(sys.argv, os.environ)"
+)
 SCRIPT = """#!{python}
 import sys
 import os
@@ -44,19 +46,21 @@ if __name__ == '__main__':
     paint_first_frame(sys.argv, os.environ)
     sys.stdin.buffer.raw.read(1)
 """
+STEPCHAT = [sys.executable, "-m", "stepchat", "--demo"]
 SMALL_APP = str(ROOT / "tests" / "e2e" / "startup_app.py")
 
 
 def milliseconds(home: Path, argv: list[str], *, until: str, key: str = "") -> float:
-    """From exec until this is on the screen; with a key, which is typed before, until the key is echoed."""
+    """From exec until this is written; with a key, which is typed as soon as the frame is there, until its echo."""
     env = {"PYTHONPATH": str(ROOT), "NOTES": str(home / "notes"), "GATE": str(home / "gate")}
     with Terminal(argv, home, env, 120, 40) as terminal:
         if key:
             # Not before the frame: what the kernel echoes is not what is measured.
             terminal.wait_for(lambda seen: bool(seen.reads))
             terminal.type(key)
-        terminal.wait_for(until)
-        seconds = terminal.seconds_until((key or until).encode())
+        wanted = (key or until).encode()
+        terminal.wait_for(lambda seen: seen.seconds_until(wanted) is not None)
+        seconds = terminal.seconds_until(wanted)
     assert seconds is not None
     return seconds * 1000
 
@@ -71,8 +75,10 @@ def cases(home: Path) -> dict[str, Callable[[], float]]:
         "first frame, python -c": lambda: milliseconds(home, [python, "-c", FRAME_ONLY], until=FRAME),
         "first frame, a console script": lambda: milliseconds(home, [str(script)], until=FRAME),
         "first frame, small app": lambda: milliseconds(home, [python, SMALL_APP, "app"], until=FRAME),
-        "first echoed key, small app": lambda: milliseconds(home, [python, SMALL_APP, "app"], until="❯ ¤", key="¤"),
+        "first echoed key, small app": lambda: milliseconds(home, [python, SMALL_APP, "app"], until="", key="¤"),
         "small app has painted and is ready": lambda: until_ready(home),
+        "first frame, stepchat --demo": lambda: milliseconds(home, STEPCHAT, until=FRAME),
+        "first echoed key, stepchat --demo": lambda: milliseconds(home, STEPCHAT, until="", key="¤"),
         "minimal Textual app": lambda: milliseconds(home, [python, "-c", MINIMAL], until=MARK),
     }
 

@@ -17,10 +17,10 @@ MODULES = sorted(sys.modules)
 
 WHAT = sys.argv[1]
 if WHAT.endswith("-gate"):
-    with open(os.environ["GATE"]) as gate:
+    with open(os.environ["GATE"]) as gate:  # noqa: PTH123 - before pathlib is imported
         gate.read()
 if WHAT == "import-error":
-    import no_such_module_at_all  # pyright: ignore  # noqa: F401
+    import no_such_module_at_all  # noqa: F401
 if WHAT == "exit":
     sys.exit(3)
 if WHAT == "exit-message":
@@ -33,6 +33,7 @@ if WHAT == "hang":
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding
@@ -48,7 +49,7 @@ from tests.e2e.small_prompt import CSS, Prompt, main_screen, styles
 class SmallApp(App[None]):
     CSS = CSS if WHAT != "css-error" else "Screen { no such css"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS = [Binding("ctrl+q", "quit", priority=False)]
+    BINDINGS: ClassVar = [Binding("ctrl+q", "quit", priority=False)]
 
     def __init__(self, handover: Handover) -> None:
         super().__init__(driver_class=handover.driver_class())

@@ -24,6 +24,7 @@ import termios
 import threading
 import time
 from codecs import getincrementaldecoder
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -80,6 +81,10 @@ TOKEN = re.compile(
 """A whole escape sequence, or text without any; what does not match is not complete yet."""
 
 
+END = b"\x1b]7777;end\x07"
+"""A sequence without effect that `wait_exit` writes behind the last output."""
+
+
 def key_bytes(key: str) -> bytes:
     """What a terminal without the kitty protocol sends for a key named as Textual names it."""
     if key in KEYS:
@@ -116,7 +121,10 @@ class Read:
 
 
 class Screens:
-    """The main and the alternate screen, which pyte has no notion of, and the answers to queries."""
+    """The main and the alternate screen, which pyte has no notion of, and the answers to queries.
+
+    pyte is slow, so what was written is drawn only when someone looks: `draw`.
+    """
 
     def __init__(self, columns: int, rows: int) -> None:
         self.size = (columns, rows)
@@ -125,6 +133,7 @@ class Screens:
         self.modes: set[int] = set()
         self.left_alternate = 0
         self._unread = ""
+        self._undrawn: deque[re.Match[str]] = deque()
         self._main = self._new()
         self.current = self._main
 
@@ -132,49 +141,57 @@ class Screens:
         return pyte.Screen(*self.size)
 
     def feed(self, text: str) -> str:
-        """Show the text; return what the terminal answers."""
+        """Take the text; return what the terminal answers."""
         self._unread += text
         answers = ""
         while match := TOKEN.match(self._unread):
             self._unread = self._unread[match.end() :]
-            answers += self._token(match)
+            self._undrawn.append(match)
+            answers += self._answer(match)
         return answers
+
+    def draw(self) -> None:
+        while self._undrawn:
+            self._token(self._undrawn.popleft())
 
     def resize(self, columns: int, rows: int) -> None:
         self.size = (columns, rows)
         for screen in {id(self._main): self._main, id(self.current): self.current}.values():
             screen.resize(rows, columns)
 
-    def _token(self, match: re.Match[str]) -> str:
+    def _token(self, match: re.Match[str]) -> None:
         token = match[0]
         if match["command"] is not None:
-            return self._command(match["command"], match["text"])
-        if not match["final"]:
+            self.title = match["text"] if match["command"] in ("0", "2") else self.title
+        elif not match["final"]:
             if token[0] != "\x1b" or token[1] in "78DEHMc":
                 pyte.Stream(self.current).feed(token)
-            return ""
-        kind = match["private"] + match["between"] + match["final"]
-        if kind in ("?h", "?l"):
-            self._mode([int(number) for number in match["numbers"].split(";") if number], kind == "?h")
+        elif match["private"] == "?" and match["final"] in "hl" and not match["between"]:
+            self._mode([int(number) for number in match["numbers"].split(";") if number], match["final"] == "h")
         elif not match["private"] and not match["between"] and ":" not in token and match["final"] not in "nctsu":
             pyte.Stream(self.current).feed(token)
-        cursor = self.current.cursor
-        answers = {
-            "c": "\x1b[?62;22c",
-            ">c": "\x1b[>1;10;0c",
-            ">q": "\x1bP>|stepchat-tests 1\x1b\\",
-            "?$p": f"\x1b[?{match['numbers']};{2 if match['numbers'] == '2026' else 0}$y",
-            "n": {"5": "\x1b[0n", "6": f"\x1b[{cursor.y + 1};{cursor.x + 1}R"}.get(match["numbers"], ""),
-        }
-        return answers.get(kind, "")
 
-    def _command(self, command: str, text: str) -> str:
-        if command in ("0", "2"):
-            self.title = text
-        if command in ("10", "11") and text == "?":
-            colour = "d7d7/dada/e0e0" if command == "10" else "1111/1313/1818"
-            return f"\x1b]{command};rgb:{colour}\x1b\\"
-        return ""
+    def _answer(self, match: re.Match[str]) -> str:
+        if match["command"] in ("10", "11") and match["text"] == "?":
+            colour = "d7d7/dada/e0e0" if match["command"] == "10" else "1111/1313/1818"
+            return f"\x1b]{match['command']};rgb:{colour}\x1b\\"
+        numbers = match["numbers"]
+        match (match["private"] or "") + (match["between"] or "") + (match["final"] or ""):
+            case "c":
+                return "\x1b[?62;22c"
+            case ">c":
+                return "\x1b[>1;10;0c"
+            case ">q":
+                return "\x1bP>|stepchat-tests 1\x1b\\"
+            case "?$p":
+                return f"\x1b[?{numbers};{2 if numbers == '2026' else 0}$y"
+            case "n" if numbers == "5":
+                return "\x1b[0n"
+            case "n" if numbers == "6":
+                self.draw()
+                return f"\x1b[{self.current.cursor.y + 1};{self.current.cursor.x + 1}R"
+            case _:
+                return ""
 
     def _mode(self, numbers: Sequence[int], on: bool) -> None:
         for number in numbers:
@@ -225,13 +242,12 @@ class Terminal:
             ready = select.select([self._master, self._closing], [], [])[0]
             if self._closing in ready:
                 return
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                return
             seconds = time.perf_counter() - self.started
-            # What is no longer in the terminal is on the screen for whoever has the lock: wait_exit counts on it.
             with self._changed:
-                try:
-                    data = os.read(self._master, 65536)
-                except OSError:
-                    return
                 self.reads.append(Read(seconds, data))
                 answer = self._screens.feed(decoder.decode(data))
                 self._changed.notify_all()
@@ -263,15 +279,20 @@ class Terminal:
 
     def resize(self, cols: int, rows: int) -> None:
         with self._changed:
-            self._screens.resize(cols, rows)
+            self._drawn().resize(cols, rows)
         self._set_size(cols, rows)
 
     # What the person sees
 
+    def _drawn(self) -> Screens:
+        with self._changed:
+            self._screens.draw()
+            return self._screens
+
     def lines(self) -> list[str]:
         """The rows of the screen, without the spaces at their ends."""
         with self._changed:
-            return [line.rstrip() for line in self._screens.current.display]
+            return [line.rstrip() for line in self._drawn().current.display]
 
     def screen(self) -> str:
         return "\n".join(self.lines())
@@ -280,29 +301,33 @@ class Terminal:
         """Every cell with its colours and attributes, row by row."""
         with self._changed:
             columns, rows = self._screens.size
-            buffer = self._screens.current.buffer
+            buffer = self._drawn().current.buffer
             return [[buffer[y][x] for x in range(columns)] for y in range(rows)]
 
     @property
     def cursor(self) -> tuple[int, int]:
         """Row and column, from 0."""
-        with self._changed:
-            return self._screens.current.cursor.y, self._screens.current.cursor.x
+        cursor = self._drawn().current.cursor
+        return cursor.y, cursor.x
 
     @property
     def alternate(self) -> bool:
         """Whether the alternate screen is on."""
-        return self._screens.alternate
+        return self._drawn().alternate
+
+    @property
+    def left_alternate(self) -> int:
+        """How often the alternate screen was left."""
+        return self._drawn().left_alternate
 
     @property
     def modes(self) -> set[int]:
         """The private modes that were set and not reset: 2004 bracketed paste, 1000 mouse ..."""
-        with self._changed:
-            return set(self._screens.modes)
+        return set(self._drawn().modes)
 
     @property
     def title(self) -> str:
-        return self._screens.title
+        return self._drawn().title
 
     def output(self) -> bytes:
         """All the process has written."""
@@ -316,11 +341,10 @@ class Terminal:
     def seconds_until(self, data: bytes) -> float | None:
         """When these bytes had been written, in seconds since the start."""
         so_far = bytearray()
-        with self._changed:
-            for read in self.reads:
-                so_far += read.data
-                if data in so_far:
-                    return read.seconds
+        for read in [*self.reads]:
+            so_far += read.data
+            if data in so_far:
+                return read.seconds
         return None
 
     # Waiting
@@ -343,12 +367,10 @@ class Terminal:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout} s\n{self.describe()}") from None
-        # What it wrote last may still be in the terminal.
-        while select.select([self._master], [], [], 0)[0]:
-            with self._changed:
-                self._changed.wait(0.05)
-        with self._changed:
-            return code
+        # What it wrote last may still be on its way through the kernel: what we write now comes after it.
+        os.write(self._slave, END)
+        self.wait_for(lambda terminal: terminal.output().endswith(END))
+        return code
 
     def process_wait(self, seconds: float) -> None:
         """Let the process run for this long; less if it ends."""

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 APP = Path(__file__).parent / "startup_app.py"
 
 
-def start(home: Path, what: str = "app", cols: int = 80, rows: int = 16, args: list[str] | None = None, **env) -> Terminal:
+def start(
+    home: Path, what: str = "app", cols: int = 80, rows: int = 16, args: list[str] | None = None, **env
+) -> Terminal:
     env = {"PYTHONPATH": str(ROOT), "NOTES": str(home / "notes"), "GATE": str(home / "gate"), **env}
     return Terminal([sys.executable, str(APP), what, *(args or [])], home, env, cols, rows)
 
@@ -44,7 +46,7 @@ def quit_and_look(terminal: Terminal, home: Path) -> dict:
 def assert_restored(terminal: Terminal) -> None:
     assert terminal.attributes() == terminal.attributes_before
     assert not terminal.alternate
-    assert terminal._screens.left_alternate == 1
+    assert terminal.left_alternate == 1
     # Of the modes that are off in a terminal at rest none is on; the two that are on are on.
     assert terminal.modes == {7, 25}
 
@@ -73,6 +75,7 @@ def pictures(terminal: Terminal, size: tuple[int, int]) -> list[list[list[tuple]
     shown = []
     for read in terminal.reads:
         screens.feed(decoder.decode(read.data))
+        screens.draw()
         if screens.alternate:
             shown.append(picture(screens))
     return shown
@@ -106,7 +109,12 @@ def test_the_picture_does_not_change_when_textual_takes_over(keys, text, size, t
         shown = pictures(terminal, size)
         assert len(shown) > before
         for number, after in enumerate(shown[before:]):
-            changed = [(y, x, after[y][x], cell) for y, row in enumerate(shown[before - 1]) for x, cell in enumerate(row) if after[y][x] != cell]
+            changed = [
+                (y, x, after[y][x], cell)
+                for y, row in enumerate(shown[before - 1])
+                for x, cell in enumerate(row)
+                if after[y][x] != cell
+            ]
             assert not changed, f"{number} of {len(shown) - before}: {len(changed)} {changed[:5]}"
 
 
@@ -233,7 +241,19 @@ def test_a_resize_before_textual(tmp_path, gate):
 def test_no_heavy_module_is_there_at_the_first_frame(tmp_path):
     with start(tmp_path) as terminal:
         modules = set(wait_until_ready(terminal, tmp_path)["modules"])
-    heavy = {"re", "enum", "typing", "threading", "pathlib", "dataclasses", "json", "tty", "signal", "contextlib", "unicodedata"}
+    heavy = {
+        "re",
+        "enum",
+        "typing",
+        "threading",
+        "pathlib",
+        "dataclasses",
+        "json",
+        "tty",
+        "signal",
+        "contextlib",
+        "unicodedata",
+    }
     heavy |= {"textual", "rich", "asyncio", "httpx", "pydantic", "mcp", "keyring", "platformdirs", "stepchat.paths"}
     # A coverage run or a .pth file of the environment may load some before the program begins.
     script = "import sys; print(*sys.modules)"
@@ -274,6 +294,10 @@ def test_after_a_signal_the_terminal_is_as_before(what, number, tmp_path):
         assert_restored(terminal)
 
 
+def is_stopped(terminal: Terminal) -> bool:
+    return os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def test_stop_and_continue(tmp_path):
     with start(tmp_path) as terminal:
         wait_until_ready(terminal, tmp_path)
@@ -281,7 +305,8 @@ def test_stop_and_continue(tmp_path):
         terminal.wait_for("before")
         terminal.kill(signal.SIGTSTP)
         terminal.wait_for(lambda seen: not seen.alternate)
-        terminal.wait_for(lambda seen: seen.attributes() == seen.attributes_before)
+        terminal.wait_for(is_stopped)
+        assert terminal.attributes() == terminal.attributes_before
         terminal.kill(signal.SIGCONT)
         terminal.wait_for(lambda seen: seen.alternate and "before" in seen.screen())
         terminal.type(" after")
@@ -321,7 +346,9 @@ def test_the_next_start_paints_what_the_last_one_looked_like(tmp_path):
         wait_until_ready(terminal, tmp_path)
         quit_and_look(terminal, tmp_path)
     path = tmp_path / "stepchat" / "first-frame"
-    path.write_text(path.read_text().replace("model stepfun/step-3.5-flash", "model a/another").replace("122;162;247", "1;2;3"))
+    path.write_text(
+        path.read_text().replace("model stepfun/step-3.5-flash", "model a/another").replace("122;162;247", "1;2;3")
+    )
     with start(tmp_path, "hang") as terminal:
         terminal.wait_for("  another")
         assert terminal.cells()[14][0].fg == "010203"

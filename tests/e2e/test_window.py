@@ -38,7 +38,7 @@ def test_the_whole_path(tmp_path, server):
         terminal.wait_for("Ask, or / for commands")
         terminal.type("demo:details speed=0")
         terminal.press("enter")
-        terminal.wait_for("Thought for")
+        terminal.wait_for("Thought")
         terminal.wait_for("^P commands")
         terminal.type("demo:long tokens=4000 reasoning=60 speed=300")
         terminal.press("enter")
@@ -80,11 +80,11 @@ def test_demo_needs_no_key(tmp_path):
         terminal.wait_for("This is the demo")
         terminal.type("demo:haiku")
         terminal.press("enter")
-        terminal.wait_for("Thought for")
+        terminal.wait_for("tok/s · $")
         terminal.press("ctrl+q")
         assert terminal.wait_exit() == 0
     with Terminal([*STEPCHAT, "--continue"], tmp_path) as terminal:
-        terminal.wait_for("Thought for")
+        terminal.wait_for("Thought")
         terminal.type("demo:roundtrip")
         terminal.press("enter")
         terminal.wait_for("1 of 1 earlier answer")
@@ -94,7 +94,7 @@ def test_question_typed_before_the_window_is_there_is_asked(tmp_path, server):
     with Terminal([*STEPCHAT], tmp_path, variables(server)) as terminal:
         terminal.wait_for("❯")
         terminal.type("demo:haiku speed=0\r")
-        terminal.wait_for("Thought for")
+        terminal.wait_for("Thought")
         assert server.requests[0].body["messages"] == [{"role": "user", "content": "demo:haiku speed=0"}]
 
 

@@ -53,7 +53,19 @@ def test_every_character_has_the_width_textual_gives_it():
 
 
 def test_no_control_character_is_paintable():
-    for code in [*range(0x20), *range(0x7F, 0xA1), 0xAD, 0x200B, 0x200D, 0x2028, 0x202E, 0x2066, 0xFE0F, 0xFEFF, 0xD800]:
+    for code in [
+        *range(0x20),
+        *range(0x7F, 0xA1),
+        0xAD,
+        0x200B,
+        0x200D,
+        0x2028,
+        0x202E,
+        0x2066,
+        0xFE0F,
+        0xFEFF,
+        0xD800,
+    ]:
         assert cells(chr(code)) is None, hex(code)
 
 
@@ -151,7 +163,12 @@ def test_a_look_from_garbage_is_harmless(content, depth, model):
 
 @pytest.mark.parametrize(
     "line",
-    ["truecolor text 1;2\x1b]0;x\x07", "truecolor text 1m\x1b[2J", "truecolor text " + "1;" * 99, "truecolor nothing 1"],
+    [
+        "truecolor text 1;2\x1b]0;x\x07",
+        "truecolor text 1m\x1b[2J",
+        "truecolor text " + "1;" * 99,
+        "truecolor nothing 1",
+    ],
 )
 def test_a_hostile_style_is_not_used(line):
     assert read_look(line.encode(), "truecolor", None).styles == default_styles("truecolor")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from codecs import getincrementaldecoder
+from typing import ClassVar
 
 import pytest
 from textual._xterm_parser import XTermParser
@@ -11,9 +13,10 @@ from textual.app import App
 from textual.events import Key, Paste
 from textual.messages import ExitApp
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
-from stepchat.tui.handover import Handover, _let_settle, coming_messages, kept_messages
+from stepchat.tui.driver import coming_messages, deliver, kept_messages, let_settle
+from stepchat.tui.handover import Handover
 
 
 def parser_and_decoder():
@@ -29,10 +32,8 @@ def pipes():
     terminal, wake = os.pipe(), os.pipe()
     yield terminal, wake
     for end in (*terminal, *wake):
-        try:
+        with contextlib.suppress(OSError):
             os.close(end)
-        except OSError:
-            pass
 
 
 def test_an_escape_that_was_waited_for_is_no_alt():
@@ -52,7 +53,7 @@ def test_shift_enter_however_it_is_sent(key):
 
 @pytest.mark.parametrize("whole", [b"\x1b[A", "漢".encode(), b"\x1b[3~"])
 def test_a_key_cut_by_the_handover_is_one_key(whole, pipes):
-    (terminal, keyboard), (wake, waker) = pipes
+    (terminal, keyboard), (wake, _) = pipes
     for cut in range(1, len(whole)):
         parser, decoder = parser_and_decoder()
         assert names(kept_messages([whole[:cut]], parser, decoder)) == []
@@ -62,7 +63,7 @@ def test_a_key_cut_by_the_handover_is_one_key(whole, pipes):
 
 
 def test_a_paste_cut_by_the_handover_is_one_paste(pipes):
-    (terminal, keyboard), (wake, waker) = pipes
+    (terminal, keyboard), (wake, _) = pipes
     parser, decoder = parser_and_decoder()
     assert names(kept_messages([b"\x1b[200~one\r"], parser, decoder)) == []
     os.write(keyboard, b"two\x1b[201~x")
@@ -72,13 +73,13 @@ def test_a_paste_cut_by_the_handover_is_one_paste(pipes):
 
 
 def test_a_lone_escape_comes_without_another_key(pipes):
-    (terminal, keyboard), (wake, waker) = pipes
+    (terminal, keyboard), (wake, _) = pipes
     os.write(keyboard, b"\x1b")
     assert names([next(iter(coming_messages(terminal, wake, *parser_and_decoder())))]) == ["escape"]
 
 
 def test_bytes_that_are_no_utf8_do_no_harm(pipes):
-    (terminal, keyboard), (wake, waker) = pipes
+    (terminal, keyboard), (wake, _) = pipes
     os.write(keyboard, b"a\xff\xc3b")
     os.close(keyboard)
     messages = list(coming_messages(terminal, wake, *parser_and_decoder()))
@@ -86,7 +87,7 @@ def test_bytes_that_are_no_utf8_do_no_harm(pipes):
 
 
 def test_the_app_ends_when_the_terminal_is_gone(pipes):
-    (terminal, keyboard), (wake, waker) = pipes
+    (terminal, keyboard), (wake, _) = pipes
     os.close(keyboard)
     assert [type(message) for message in coming_messages(terminal, wake, *parser_and_decoder())] == [ExitApp]
 
@@ -124,28 +125,42 @@ class Dialog(ModalScreen[None]):
 class DialogApp(App[None]):
     """Opens a dialog with a field on ctrl+g, which takes some rounds of the loop."""
 
-    BINDINGS = [("ctrl+g", "dialog", "")]
+    BINDINGS: ClassVar = [("ctrl+g", "dialog", "")]
 
     def compose(self):
-        yield Input()
+        yield TextArea()
 
     async def action_dialog(self) -> None:
         await asyncio.sleep(0)
         await self.push_screen(Dialog())
 
 
-async def test_kept_keys_reach_the_dialog_that_an_earlier_one_opens():
+async def burst(app: DialogApp, pilot, keys: bytes) -> None:
+    messages = list(kept_messages([keys], *parser_and_decoder()))
+    driver, stopped = app._driver, threading.Event()
+    await asyncio.to_thread(deliver, messages, driver.process_message, lambda: let_settle(app, driver._loop, stopped))
+    await pilot.pause()
+
+
+async def test_keys_reach_the_dialog_that_an_earlier_one_opens():
     app = DialogApp()
     async with app.run_test() as pilot:
-        keys = list(kept_messages([b"ab\x07cd"], *parser_and_decoder()))
-        stopped = threading.Event()
-
-        def replay() -> None:
-            for key in keys:
-                app._driver.process_message(key)
-                _let_settle(app, app._driver._loop, stopped)
-
-        await asyncio.to_thread(replay)
-        await pilot.pause()
-        assert app.screen_stack[0].query_one(Input).value == "ab"
+        await burst(app, pilot, b"ab\x07cd")
+        assert app.screen_stack[0].query_one(TextArea).text == "ab"
         assert app.screen.query_one(Input).value == "cd"
+
+
+async def test_keys_that_are_bindings_keep_their_place_in_a_burst():
+    app = DialogApp()
+    async with app.run_test() as pilot:
+        await burst(app, pilot, b"abd\x1b[Dc\x1b[3~\x1b[D\x1b[D\x7f-\x05+")
+        assert app.query_one(TextArea).text == "-bc+"
+
+
+def test_characters_are_not_held_up():
+    settled: list[str] = []
+    seen: list[str] = []
+    messages = kept_messages([b"ab\x7f\x1b[Dc"], *parser_and_decoder())
+    deliver(messages, lambda message: seen.append(message.key), lambda: settled.append(seen[-1]))
+    assert seen == ["a", "b", "backspace", "left", "c"]
+    assert settled == ["b", "backspace", "left"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+from codecs import getincrementaldecoder
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from textual._xterm_parser import XTermParser
 from textual.app import App
 
+from stepchat.tui.driver import kept_messages
 from stepchat.tui.first_frame import draw, prompt_width, read_look
-from stepchat.tui.handover import _parsed
 from stepchat.tui.type_ahead import ESCAPE_PAUSE, KEYS, MAX_PASTE_CHARACTERS, TypeAhead, Typing
 from tests.e2e.small_prompt import CSS, Prompt, main_screen
 
@@ -90,7 +91,9 @@ def test_an_endless_paste_is_kept_and_bounded_in_time():
     assert parts(typed(*chunks)) == ("", (0, 0), (b"".join(chunks),))
 
 
-@pytest.mark.parametrize("rest", [b"\x1b", b"\x1b[", b"\x1b[1;", b"\x1bO", "漢".encode()[:2], b"\x1b[200~half a pas", b"\x1b[20"])
+@pytest.mark.parametrize(
+    "rest", [b"\x1b", b"\x1b[", b"\x1b[1;", b"\x1bO", "漢".encode()[:2], b"\x1b[200~half a pas", b"\x1b[20"]
+)
 def test_what_is_not_complete_is_kept_for_what_follows(rest):
     assert parts(typed(b"one" + rest)) == ("one", (0, 3), (rest,))
 
@@ -157,7 +160,7 @@ def key_sequences(seed: int):
 
 
 async def feed(prompt: Prompt, pilot, data: bytes) -> None:
-    for event in _parsed(XTermParser(), data.decode()):
+    for event in kept_messages([data], XTermParser(), getincrementaldecoder("utf-8")()):
         prompt.app._driver.process_message(event)
     await pilot.pause()
 

@@ -1,0 +1,49 @@
+"""The conversation as source text, for copying: what was written, without wraps, bars and padding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.transcript.facts import short_model
+
+if TYPE_CHECKING:
+    from stepchat.messages import Message
+    from stepchat.transcript.answer import Answer
+    from stepchat.transcript.document import Document
+
+
+def answer(document: Document) -> str:
+    """The newest answer, also while it comes."""
+    found = _newest(document)
+    return found.text.source if found else ""
+
+
+def reasoning(document: Document) -> str:
+    """The reasoning of the newest answer that has any."""
+    for part in reversed(document.parts):
+        if part.answer is not None and part.answer.has_panel:
+            return part.answer.reasoning.source
+    return ""
+
+
+def everything(document: Document) -> str:
+    """The whole chat as Markdown, without the reasoning."""
+    told = [_told(part.stored.message) for part in document.parts if part.stored is not None]
+    if document.live is not None and document.live.text:
+        told.append(f"## Answer\n\n{document.live.text.source}")
+    return "\n\n".join(told) + "\n" if told else ""
+
+
+def _newest(document: Document) -> Answer | None:
+    return next((part.answer for part in reversed(document.parts) if part.answer is not None), None)
+
+
+def _told(message: Message) -> str:
+    match message:
+        case UserMessage():
+            return f"## You\n\n{message.text}"
+        case ToolMessage():
+            return f"## Tool {message.name}\n\n{message.text}"
+        case AssistantMessage():
+            return f"## {short_model(message.model or message.model_asked) or 'Answer'}\n\n{message.text}"

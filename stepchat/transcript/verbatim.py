@@ -1,0 +1,67 @@
+"""Lines that are taken as they are: fenced and indented code, HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.transcript import starts
+from stepchat.transcript.blocks import Fence
+from stepchat.transcript.nodes import Fenced, Indented
+
+if TYPE_CHECKING:
+    from stepchat.transcript.cursor import Cursor
+    from stepchat.transcript.nodes import Html
+    from stepchat.transcript.outline import Outline
+
+
+def begin_fence(out: Outline, opening: tuple[str, int, str], indent: int) -> Fenced:
+    character, length, info = opening
+    fence = Fence(info.split(maxsplit=1)[0] if info else "")
+    out.add("label", fence.language, group=fence)
+    return Fenced(fence, character, length, indent)
+
+
+def fenced_line(out: Outline, leaf: Fenced, cursor: Cursor) -> bool:
+    """False when this line closes the block."""
+    cursor.find()
+    rest = cursor.line[cursor.next :]
+    if cursor.whole and cursor.indent < 4 and starts.closes_fence(rest, leaf.character, leaf.length):
+        return False
+    cursor.skip_columns(min(leaf.indent, cursor.indent))
+    _add_code(out, leaf.fence, cursor.rest(), gap=0)
+    return True
+
+
+def begin_indented(out: Outline, cursor: Cursor) -> Indented:
+    cursor.skip_columns(4)
+    fence = Fence()
+    _add_code(out, fence, cursor.rest(), gap=None)
+    return Indented(fence)
+
+
+def indented_line(out: Outline, leaf: Indented, cursor: Cursor) -> Indented | None:
+    """None when the block has ended above this line."""
+    cursor.find()
+    if cursor.indent < 4 and not cursor.blank:
+        return None
+    cursor.skip_columns(4)
+    if cursor.blank:
+        out.blank = True
+        return Indented(leaf.fence, (*leaf.blanks, cursor.rest()))
+    for text in (*leaf.blanks, cursor.rest()):
+        _add_code(out, leaf.fence, text, gap=0)
+    return Indented(leaf.fence)
+
+
+def html_line(out: Outline, leaf: Html, cursor: Cursor) -> tuple[bool, Html | None]:
+    """Whether the line belongs to the block, and the block if it goes on."""
+    cursor.find()
+    if cursor.blank and starts.html_ends_with_blank(leaf.kind):
+        return False, None
+    text = cursor.rest()
+    out.add("html", text, gap=0)
+    return True, None if starts.ends_html(leaf.kind, text) else leaf
+
+
+def _add_code(out: Outline, fence: Fence, text: str, *, gap: int | None) -> None:
+    fence.lines.append(out.add("code", text, gap=gap, level=len(fence.lines), group=fence))

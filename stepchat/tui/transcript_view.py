@@ -1,0 +1,340 @@
+"""The conversation on the screen: one widget over the headless transcript that paints only the rows that changed.
+
+It owns its scroll offset and its scrollbar and never sets a virtual size, so that growing text lays out nothing else.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from textual.geometry import Region
+from textual.message import Message
+from textual.widget import Widget
+
+from stepchat.messages import UserMessage
+from stepchat.transcript import sources
+from stepchat.transcript.document import Document
+from stepchat.transcript.facts import short_model
+from stepchat.transcript.palette import colourless
+from stepchat.transcript.viewport import Viewport
+from stepchat.tui.pace import Pace, writes_waiting
+from stepchat.tui.scrollbar import Scrollbar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual import events
+    from textual.strip import Strip
+    from textual.timer import Timer
+
+    from stepchat.events import Delta
+    from stepchat.messages import StoredMessage
+    from stepchat.transcript.answer import ReasoningView
+    from stepchat.transcript.palette import Palette
+
+_WORK: Final = 0.004
+_MOST_WAITING_WRITES: Final = 4
+_WHEEL_ROWS: Final = 3
+
+
+class TranscriptView(Widget):
+    """Shows messages and the answer that is being written."""
+
+    DEFAULT_CSS = """
+    TranscriptView { height: 1fr; width: 1fr; overflow: hidden hidden; scrollbar-size: 0 0; }
+    """
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    class ReasoningFolded(Message):
+        """The reader has folded or opened a reasoning panel; `message_id` is None for an answer that is not stored."""
+
+        def __init__(self, message_id: str | None, folded: bool) -> None:  # noqa: FBT001 - the one thing it says
+            super().__init__()
+            self.message_id = message_id
+            self.folded = folded
+
+    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._palette = colourless()
+        self._document = Document(self._palette, 80)
+        self._viewport = Viewport(self._document, 0)
+        self._scrollbar = Scrollbar(self._palette)
+        self._painted: list[Strip] = []
+        self._clock = clock
+        self._timer: Timer | None = None
+        self._interval = 0.0
+        self._pace = Pace()
+        self._frame = 0
+        self._dragging: int | None = None
+
+    # ---- what is shown
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self._scrollbar = Scrollbar(palette)
+        self._document.reset(palette, self._document.layout.width)
+        self._paint()
+
+    @property
+    def reasoning_view(self) -> ReasoningView:
+        """How reasoning is shown while it comes: a tail of some rows, in full, or only its header."""
+        return self._document.reasoning_view
+
+    @reasoning_view.setter
+    def reasoning_view(self, value: ReasoningView) -> None:
+        self._document.reasoning_view = value
+
+    @property
+    def again_hint(self) -> str:
+        """What to press after an answer that failed or was cut; shown below it."""
+        return self._document.again_hint
+
+    @again_hint.setter
+    def again_hint(self, value: str) -> None:
+        self._document.again_hint = value
+
+    @property
+    def live(self) -> bool:
+        """Whether an answer is awaited or being written."""
+        return self._document.live is not None
+
+    @property
+    def follow(self) -> bool:
+        """Whether the end stays in sight when text is added."""
+        return self._viewport.follow
+
+    def show(self, messages: Sequence[StoredMessage]) -> None:
+        """Replace everything, and go to the end."""
+        self._document.show(messages)
+        self._viewport.to_end()
+        self._paint()
+
+    def add(self, stored: StoredMessage) -> None:
+        """Add a complete message at the end."""
+        self._document.add(stored)
+        if isinstance(stored.message, UserMessage):
+            self._viewport.to_end()
+        self._paint()
+
+    def begin_answer(self, *, model: str) -> None:
+        """Wait for the first token."""
+        self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}")
+        self._tick()
+
+    def set_waiting(self, text: str) -> None:
+        """Words beside the spinner while nothing has arrived."""
+        if self._document.live is not None:
+            self._document.live.waiting_for = text
+            self._tick()
+
+    def feed(self, delta: Delta) -> None:
+        """Add to the live answer. The first token is painted at once, the others at most so many times a second."""
+        live = self._document.live
+        if live is None:
+            return
+        was = (live.waits, live.answers)
+        now = self._clock()
+        self._document.feed(delta, now)
+        self._pace.arrived(len(delta.text) + len(delta.reasoning), now)
+        if was != (live.waits, live.answers) or self._pace.is_due_at_once(live, now):
+            self._tick()
+        else:
+            self._set_pace()
+
+    def finish_answer(self, stored: StoredMessage) -> None:
+        """The live answer is complete. Nothing that is on screen moves."""
+        self._document.finish_answer(stored)
+        self._paint()
+
+    def abandon_answer(self) -> None:
+        """A live answer that was never stored disappears."""
+        self._document.abandon_answer()
+        self._paint()
+
+    def notice(self, text: str, hint: str = "", *, kind: Literal["error", "warning", "info"] = "error") -> None:
+        """One line with what happened and one with what to do, at the end, until the next message."""
+        self._document.notice(text, hint, kind)
+        self._paint()
+
+    # ---- copying
+
+    def source_of_answer(self) -> str:
+        return sources.answer(self._document)
+
+    def source_of_reasoning(self) -> str:
+        return sources.reasoning(self._document)
+
+    def source_of_all(self) -> str:
+        return sources.everything(self._document)
+
+    # ---- moving
+
+    def scroll_page(self, pages: float) -> None:
+        """Down by so many screens less a row of context, or up if negative."""
+        self.scroll_lines(round(pages * max(1, self.size.height - 1)))
+
+    def scroll_lines(self, lines: int) -> None:
+        self._viewport.scroll(lines)
+        self._paint()
+
+    def scroll_home(self, **_: object) -> None:
+        """To the first message."""
+        self._viewport.to_start()
+        self._paint()
+
+    def scroll_to_end(self) -> None:
+        """To the end, and stay there."""
+        self._viewport.to_end()
+        self._paint()
+
+    # ---- reasoning panels
+
+    def toggle_reasoning(self) -> None:
+        """Fold or open the live reasoning, or the newest that is in sight."""
+        place = self._viewport.panel_in_sight()
+        if place is not None:
+            self._toggle(place)
+
+    def toggle_all_reasoning(self) -> None:
+        """Fold all reasoning if any of it is open, else open all of it."""
+        panels = self._document.panels()
+        any_open = any(not folded for _, folded in panels)
+        for place, folded in panels:
+            if folded != any_open:
+                self._toggle(place)
+
+    def _toggle(self, place: int) -> None:
+        folded = self._viewport.toggle(place)
+        stored = self._document.parts[place].stored
+        self.post_message(self.ReasoningFolded(stored.id if stored else None, folded))
+        self._paint()
+
+    # ---- mouse
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_lines(_WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_lines(-_WHEEL_ROWS)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        first, end = self._viewport.bar()
+        if event.x < self.size.width - 1 or not end:
+            return
+        event.stop()
+        self._dragging = event.y - first if first <= event.y < end else (end - first) // 2
+        self.capture_mouse()
+        self._drag(event.y)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragging is not None:
+            event.stop()
+            self._drag(event.y)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        if self._dragging is not None:
+            event.stop()
+            self._dragging = None
+            self.release_mouse()
+
+    def _drag(self, y: int) -> None:
+        self._viewport.drag(y - (self._dragging or 0))
+        self._paint()
+
+    def on_click(self, event: events.Click) -> None:
+        place = self._viewport.header_at(event.y)
+        if place is not None and event.x < self.size.width - 1:
+            event.stop()
+            self._toggle(place)
+
+    # ---- frames
+
+    def _tick(self) -> None:
+        """Show what has come."""
+        now = self._clock()
+        if writes_waiting(self) >= _MOST_WAITING_WRITES:
+            self._set_pace()
+            return
+        self._pace.painted(now)
+        self._frame += 1
+        self._viewport.update_live(now, self._frame)
+        if self._document.layout.has_work:
+            self._document.layout.work(_WORK)
+        self._paint()
+        self._set_pace()
+
+    def _on_timer(self) -> None:
+        """A frame if there is something for it, and none was painted just before because something came."""
+        if not self._pace.has_work(self._document):
+            self._set_pace()
+        elif self._pace.is_due(self._clock(), self._interval):
+            self._tick()
+
+    def _set_pace(self) -> None:
+        """One timer as fast as anything on screen changes; none when nothing does."""
+        pace = self._pace.wanted(self._document, self._clock())
+        if pace != self._interval and self.is_mounted:
+            if self._timer is not None:
+                self._timer.stop()
+            self._interval = pace
+            self._timer = self.set_interval(pace, self._on_timer) if pace else None
+
+    # ---- painting
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        if width < 2 or not height:
+            return
+        viewport, document = self._viewport, self._document
+        at_end = viewport.follow or (viewport.height and viewport.at_end)
+        viewport.height = height
+        if width - 1 != document.layout.width:
+            document.reset(self._palette, width - 1)
+        if at_end:
+            viewport.to_end()
+        self._paint()
+
+    def _paint(self) -> None:
+        """Ask for those rows to be painted that are not what they were."""
+        height = self._viewport.height
+        if not height:
+            return
+        rows = self._viewport.render()
+        new = self._scrollbar.add_to(rows, self._viewport.bar())
+        old, self._painted = self._painted, new
+        if len(old) != height or not old or old[0].cell_length != new[0].cell_length:
+            self.refresh()
+        else:
+            changed = [place for place in range(height) if new[place] is not old[place]]
+            if changed:
+                width = self.size.width
+                self.refresh(*[Region(0, first, width, end - first) for first, end in _runs(changed)])
+        self._set_pace()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they were last made; nothing is styled or laid out here."""
+        rows, blank = self._painted, self._document.layout.pen.blank
+        first, end = crop.column_span
+        found: list[Strip] = []
+        for y in crop.line_range:
+            strip = rows[y] if y < len(rows) else blank
+            whole = first == 0 and end == strip.cell_length
+            found.append(strip if whole else strip.crop_extend(first, end, self._palette.text))
+        return found
+
+    def render_line(self, y: int) -> Strip:
+        return self._painted[y] if y < len(self._painted) else self._document.layout.pen.blank
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbouring numbers as ranges: first, and one past the last."""
+    runs: list[tuple[int, int]] = []
+    for place in places:
+        if runs and runs[-1][1] == place:
+            runs[-1] = (runs[-1][0], place + 1)
+        else:
+            runs.append((place, place + 1))
+    return runs
