@@ -70,6 +70,7 @@ class StepchatApp(App[None]):
         gc.freeze()
         gc.enable()
         await asyncio.to_thread(self.workspace.client.prepare)
+        chat.remember_look()
 
 
 def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:

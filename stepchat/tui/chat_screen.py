@@ -10,15 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
-from stepchat.errors import ConfigError, StepchatError
+from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
+from stepchat.tui.first_frame import prompt_row_limit
+from stepchat.tui.look import named_theme, remember_look, wear
 from stepchat.tui.meter import session_facts
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.status import Fact, StatusLine
 from stepchat.tui.terminal_title import set_title
-from stepchat.tui.themes import find_themes, palette, textual_theme
+from stepchat.tui.themes import find_themes, palette
 from stepchat.tui.transcript_view import TranscriptView
 from stepchat.tui.welcome import Welcome
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from stepchat.errors import ConfigError
     from stepchat.tui.commands.row import Command
     from stepchat.tui.completion import Completion
     from stepchat.tui.themes import Theme
@@ -67,6 +70,9 @@ class ChatScreen(Screen[None]):
     @property
     def prompt(self) -> Prompt:
         return self._bar.prompt
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.prompt.styles.max_height = prompt_row_limit(event.size.height)
 
     def compose(self) -> ComposeResult:
         with Container(id="reading"):
@@ -219,23 +225,19 @@ class ChatScreen(Screen[None]):
     # Themes
 
     def theme_names(self) -> Sequence[str]:
-        return list(self._themes(quiet=True))
-
-    def _themes(self, *, quiet: bool = False) -> dict[str, Theme]:
-        def report(error: ConfigError) -> None:
-            if not quiet:
-                self.view.notice(error.message, error.hint, kind="warning")
-
-        return find_themes(self.workspace.paths.user_themes, report)
+        return list(find_themes(self.workspace.paths.user_themes, lambda _: None))
 
     async def choose_theme(self, name: str) -> None:
-        themes = self._themes()
-        if name not in themes:
-            raise ConfigError(f"There is no theme {name!r}.", f"Known ones: {', '.join(themes)}.")
-        self.app.register_theme(textual_theme(themes[name]))
-        self.app.theme = name
-        self.view.set_palette(palette(themes[name]))
+        self._theme = named_theme(name, self.workspace.paths.user_themes, self._report)
+        wear(self.app, self.view, self._theme)
+        self.remember_look()
         await self.workspace.store.set_setting("theme", name)
+
+    def remember_look(self) -> None:
+        remember_look(self.workspace.paths, self._theme, self.workspace.model)
+
+    def _report(self, error: ConfigError) -> None:
+        self.view.notice(error.message, error.hint, kind="warning")
 
     async def leave(self) -> None:
         self.conversation.queued.clear()

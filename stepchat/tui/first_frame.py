@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 SIGN = "❯ "
 """Stands before the prompt's first row, in the left margin."""
 PLACEHOLDER = "Ask, or / for commands"
-HINTS = ("^T reasoning", "^P commands")
+HINTS = (("^T", "reasoning"), ("^P", "commands"))
 RULE = "─"
+SEPARATOR = " · "
 MARGIN = 2
 """Columns left free at both sides of the prompt and of the status line."""
 CURSOR_COLUMN = 1
@@ -27,37 +28,37 @@ MIN_COLUMNS, MIN_ROWS = 20, 6
 """Smaller terminals get the ordinary start."""
 DEFAULT_MODEL = "stepfun/step-3.5-flash"
 
-ROLES = ("ground", "text", "placeholder", "cursor", "rule", "sign", "status", "hint")
+ROLES = ("ground", "text", "placeholder", "cursor", "rule", "sign", "status", "key")
 """What a colour can be for. Each is a whole SGR parameter string: foreground, background and attributes."""
 
 DEPTHS = ("truecolor", "256", "16", "none")
 
+# themes/dark.toml as Textual paints it: background, text, dim, rule, accent; and the cursor, which is text reversed.
 _DARK = {
-    "truecolor": ("48;2;17;19;24", "38;2;215;218;224", "38;2;112;118;130", "38;2;64;69;80", "38;2;122;162;247"),
-    "256": ("48;5;233", "38;5;253", "38;5;243", "38;5;238", "38;5;111"),
-    "16": ("49", "39", "90", "90", "94"),
+    "truecolor": ("48;2;15;17;19", "38;2;216;218;221", "38;2;134;141;150", "38;2;44;49;54", "38;2;118;188;203"),
+    "256": ("48;5;233", "38;5;252", "38;5;245", "38;5;236", "38;5;110"),
+    "16": ("40", "97", "37", "90", "37"),
 }
+_DARK_CURSOR = {"truecolor": "38;2;15;17;19;48;2;216;218;221", "256": "38;5;233;48;5;252", "16": "30;107"}
 
 
 def default_styles(depth: str) -> dict[str, str]:
     """The colours of a start that knows nothing about the theme: the first one ever."""
     if depth not in _DARK:
-        return {
-            "ground": "",
-            "text": "",
-            "placeholder": "2",
-            "cursor": "7",
-            "rule": "2",
-            "sign": "1",
-            "status": "2",
-        } | {
-            "hint": "2",
-        }
+        plain = dict.fromkeys(ROLES, "")
+        return plain | dict.fromkeys(("placeholder", "rule", "status"), "2") | {"cursor": "7", "sign": "1"}
     ground, text, dim, rule, accent = _DARK[depth]
-    on_ground = {role: f"{colour};{ground}" for role, colour in (("text", text), ("rule", rule), ("sign", accent))}
-    dimmed = dict.fromkeys(("placeholder", "status", "hint"), f"{dim};{ground}")
-    reverse = "7" if depth == "16" else f"3{ground[1:]};4{text[1:]}"
-    return {"ground": f"{text};{ground}", "cursor": reverse} | on_ground | dimmed
+    colours = {
+        "ground": text,
+        "text": text,
+        "key": text,
+        "placeholder": dim,
+        "status": dim,
+        "rule": rule,
+        "sign": accent,
+    }
+    on_ground = {role: f"{colour};{ground}" for role, colour in colours.items()}
+    return {**on_ground, "cursor": _DARK_CURSOR[depth]}
 
 
 class Look:
@@ -196,26 +197,29 @@ def prompt_row_limit(rows: int) -> int:
     return max(1, min(MAX_PROMPT_ROWS, rows - 4))
 
 
-def status_line(items: "Sequence[str]", hints: "Sequence[str]", width: int) -> tuple[str, str]:
-    """The left and right part of a status line of `width` columns; what does not fit is dropped from the right, whole."""
-    shown = list(hints)
-    left = " · ".join(items)
-    while shown and width_of(left) + 2 + width_of("  ".join(shown)) > width:
-        shown.pop()
-    kept = list(items)
-    while len(kept) > 1 and width_of(left) > width:
-        kept.pop()
-        left = " · ".join(kept)
-    return fit(left, width), "  ".join(shown)
+def status_line(items: "Sequence[str]", columns: int) -> list[tuple[str, str]]:
+    """The parts of the status line, each with its role, `columns` wide; status.py arranges the real one by this rule:
+
+    what does not fit goes from the right, hints down to the first one, then items down to the first one, then the hint
+    that was left, then the item.
+    """
+    left, right = list(items), list(HINTS)
+    while (left or right) and _status_width(left, right) > columns:
+        hints_go = len(right) > 1 or (right and len(left) <= 1)
+        (right if hints_go else left).pop()
+    if not left:
+        return [("ground", " " * columns)]
+    gap = columns - _status_width(left, right) + (MARGIN if right else 0)
+    parts = [("status", " " * MARGIN + SEPARATOR.join(left) + " " * gap)]
+    for number, (key, word) in enumerate(right):
+        parts += [("key", f"  {key}" if number else key), ("status", f" {word}")]
+    return [*parts, ("status", " " * MARGIN)]
 
 
-def fit(text: str, width: int) -> str:
-    """As much of the text as fits, with an ellipsis where some was left out."""
-    if width_of(text) <= width:
-        return text
-    while text and width_of(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
+def _status_width(items: list[str], hints: list[tuple[str, str]]) -> int:
+    shown = "  ".join([f"{key} {word}" for key, word in hints])
+    between = MARGIN if items and hints else 0
+    return MARGIN + width_of(SEPARATOR.join(items)) + between + width_of(shown) + MARGIN
 
 
 class Picture:
@@ -245,10 +249,7 @@ def draw(text: str, cursor: int, look: Look, columns: int, rows: int) -> Picture
         before = ("sign", SIGN) if index == 0 else ("text", " " * MARGIN)
         after = columns - MARGIN - sum([width_of(part) for _, part in parts])
         painted.append(_painted([before, *parts, ("text", " " * after)], styles))
-    left, right = status_line(look.items, HINTS, columns - 2 * MARGIN)
-    gap = columns - 2 * MARGIN - width_of(left) - width_of(right)
-    bottom = [("status", " " * MARGIN + left), ("ground", " " * gap), ("hint", right), ("ground", " " * MARGIN)]
-    painted.append(_painted(bottom, styles))
+    painted.append(_painted(status_line(look.items, columns), styles))
     blank = _painted([("ground", " " * columns)], styles)
     above = rows - len(painted)
     return Picture([blank] * above + painted, (above + 1 + row, MARGIN + width_of(lines[row][:column])))

@@ -20,8 +20,10 @@ CHARACTERS_PER_TOKEN = 3.8
 
 SHORTEST = 0.05
 """Seconds below which a speed says nothing."""
+SMALLEST = Decimal("0.0000001")
+"""USD; the price of one token of the cheapest models."""
 
-Phase = Literal["waiting", "retrying", "silent", "thinking", "answering"]
+Phase = Literal["waiting", "thinking", "answering"]
 
 
 class Meter:
@@ -34,7 +36,7 @@ class Meter:
         self._since = started
         self._first: float | None = None
         self._characters = 0
-        self._retry_at = 0.0
+        self._retry_at = started
         self._silence = Silence(0, 0)
 
     def add(self, event: TurnEvent, now: float) -> None:
@@ -43,13 +45,9 @@ class Meter:
             case Delta():
                 self._delta(event, now)
             case Retrying():
-                self.phase, self._retry_at = "retrying", now + event.delay
+                self._retry_at = now + event.delay
             case Silence():
                 self._silence = event
-                if event.seconds:
-                    self.phase = "silent"
-                else:
-                    self._settle(now)
             case _:
                 pass
 
@@ -58,16 +56,14 @@ class Meter:
         added = len(delta.text) + len(delta.reasoning)
         if not added:
             return
+        self._silence = Silence(0, 0)
+        self._retry_at = now
         self._characters += added
         if self._first is None:
             self._first = now
         phase: Phase = "answering" if delta.text else "thinking"
         if phase != self.phase:
             self.phase, self._since = phase, now
-
-    def _settle(self, now: float) -> None:
-        self.phase = "waiting" if self._first is None else "answering"
-        self._since = now
 
     @property
     def tokens(self) -> int:
@@ -82,23 +78,20 @@ class Meter:
 
     def facts(self, now: float) -> list[Fact]:
         """What the turn is doing, in words."""
-        facts = [Fact(self._state(now), "warning" if self.phase in {"silent", "retrying"} else "state")]
+        facts = [self._state(now)]
         if self.tokens:
             facts.append(Fact(f"~{count(self.tokens)} tokens"))
         if (speed := self.speed(now)) is not None:
             facts.append(Fact(f"~{speed:.0f} tok/s"))
         return facts
 
-    def _state(self, now: float) -> str:
-        match self.phase:
-            case "waiting":
-                return f"waiting {self._seconds(now - self.started)}"
-            case "retrying":
-                return f"trying again in {max(0, self._retry_at - now):.0f} s"
-            case "silent":
-                return f"nothing arrives for {self._silence.seconds:.0f} s, giving up at {self._silence.limit:.0f} s"
-            case phase:
-                return f"{phase} {self._seconds(now - self._since)}"
+    def _state(self, now: float) -> Fact:
+        if now < self._retry_at:
+            return Fact(f"trying again in {self._retry_at - now:.0f} s", "warning")
+        if self._silence.seconds:
+            silent, limit = self._silence.seconds, self._silence.limit
+            return Fact(f"nothing arrives for {silent:.0f} s, giving up at {limit:.0f} s", "warning")
+        return Fact(f"{self.phase} {self._seconds(now - self._since)}", "state")
 
     @staticmethod
     def _seconds(seconds: float) -> str:
@@ -146,7 +139,7 @@ def money(cost: Decimal) -> str:
     """US dollars with two significant digits for fractions of a cent."""
     if cost == 0:
         return "$0"
-    if cost >= 1:
-        return f"${cost:.2f}"
-    digits = max(2, 1 - cost.adjusted())
-    return f"${cost:.{digits}f}"
+    if abs(cost) < SMALLEST:
+        return f"<${SMALLEST:f}"
+    digits = 2 if abs(cost) >= 1 else max(2, 1 - cost.adjusted())
+    return f"{'-' if cost < 0 else ''}${abs(cost):.{digits}f}"

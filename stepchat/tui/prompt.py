@@ -19,6 +19,7 @@ from textual.widgets import Static, TextArea
 from textual.widgets.text_area import Selection
 
 from stepchat.tui.completion import Completion, CompletionList
+from stepchat.tui.first_frame import PLACEHOLDER, SIGN, prompt_width
 from stepchat.tui.paste import Pastes, clean_text
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from textual.app import App, ComposeResult
     from textual.signal import Signal
     from textual.widgets.text_area import Edit, EditResult, Location
-
-PLACEHOLDER: Final = "Ask, or / for commands"
-MARK: Final = "❯ "
 
 _BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
 
@@ -77,6 +75,11 @@ class Prompt(TextArea):
     def on_mount(self) -> None:
         changes = cast("Signal[object]", self.screen.screen_layout_refresh_signal)  # pyright: ignore[reportUnknownMemberType]
         changes.subscribe(self, self._place_terminal_cursor)
+
+    @property
+    def wrap_width(self) -> int:
+        # The first paint comes before the first layout tells a width: a long text would be one row then.
+        return super().wrap_width or prompt_width(self.app.size.width)
 
     # What the owner does
 
@@ -304,7 +307,7 @@ class PromptBar(Widget):
         yield self._completion_list
         yield PromptRule()
         with Horizontal(id="prompt-row"):
-            yield Static(MARK, id="prompt-mark", markup=False)
+            yield Static(SIGN, id="prompt-mark", markup=False)
             yield self.prompt
 
     def on_completion_list_picked(self, event: CompletionList.Picked) -> None:

@@ -106,7 +106,7 @@ def asked_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str | No
             break
         if word.startswith("--model="):
             asked = word.partition("=")[2]
-        elif word == "--model" and index + 1 < len(argv):
+        elif word in ("--model", "-m") and index + 1 < len(argv):
             asked = argv[index + 1]
     return asked or environ.get("STEPCHAT_MODEL") or None
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stepchat.tui.type_ahead import TypeAhead
 
-GROUND, TEXT, DIM, LINE, ACCENT = "#111318", "#d7dae0", "#707682", "#404550", "#7aa2f7"
+GROUND, TEXT, DIM, LINE, ACCENT = "#0f1113", "#d8dadd", "#868d96", "#2c3136", "#76bccb"
 CSS = f"""
 Screen {{ background: {GROUND}; color: {TEXT}; }}
 #space {{ height: 1fr; }}
@@ -32,14 +32,21 @@ TextArea, TextArea:focus {{
 }}
 TextArea .text-area--placeholder {{ color: {DIM}; }}
 TextArea .text-area--cursor {{ color: {GROUND}; background: {TEXT}; text-style: none; }}
-#status {{ height: 1; color: {DIM}; padding: 0 {MARGIN}; }}
+#status {{ height: 1; }}
 """
 
 
 def styles() -> dict[str, Style]:
     """The colours of CSS, for write_first_frame."""
-    dim = dict.fromkeys(("placeholder", "status", "hint"), DIM)
-    colours = {"ground": TEXT, "text": TEXT, "rule": LINE, "sign": ACCENT, **dim}
+    colours = {
+        "ground": TEXT,
+        "text": TEXT,
+        "key": TEXT,
+        "placeholder": DIM,
+        "status": DIM,
+        "rule": LINE,
+        "sign": ACCENT,
+    }
     on_ground = {role: Style(color=colour, bgcolor=GROUND) for role, colour in colours.items()}
     return {**on_ground, "cursor": Style(color=GROUND, bgcolor=TEXT)}
 

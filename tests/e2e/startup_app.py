@@ -35,12 +35,13 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widgets import Static
 
 from stepchat.paths import find_paths
-from stepchat.tui.first_frame import HINTS, MARGIN, read_look, status_line
+from stepchat.tui.first_frame import read_look, status_line
 from stepchat.tui.handover import Handover, write_first_frame
 from stepchat.tui.startup import asked_model
 from tests.e2e.small_prompt import CSS, Prompt, main_screen, styles
@@ -64,10 +65,9 @@ class SmallApp(App[None]):
         self.query_one(Prompt).focus()
 
     def on_resize(self) -> None:
-        width = self.size.width - 2 * MARGIN
         items = read_look(b"", "none", asked_model(sys.argv[2:], os.environ)).items
-        left, right = status_line(items, HINTS, width)
-        self.query_one("#status", Static).update(left + " " * (width - len(left) - len(right)) + right)
+        parts = [(text, styles()[role]) for role, text in status_line(items, self.size.width)]
+        self.query_one("#status", Static).update(Text.assemble(*parts))
 
     def on_ready(self) -> None:
         self.call_after_refresh(self.ready)

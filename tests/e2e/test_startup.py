@@ -347,7 +347,7 @@ def test_the_next_start_paints_what_the_last_one_looked_like(tmp_path):
         quit_and_look(terminal, tmp_path)
     path = tmp_path / "stepchat" / "first-frame"
     path.write_text(
-        path.read_text().replace("model stepfun/step-3.5-flash", "model a/another").replace("122;162;247", "1;2;3")
+        path.read_text().replace("model stepfun/step-3.5-flash", "model a/another").replace("118;188;203", "1;2;3")
     )
     with start(tmp_path, "hang") as terminal:
         terminal.wait_for("  another")

@@ -3,16 +3,20 @@ from __future__ import annotations
 import os
 import re
 import stat
+import tomllib
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.style import Style
 from textual._wrap import compute_wrap_offsets
 
+import stepchat
 from stepchat.paths import find_paths
 from stepchat.tui.first_frame import (
     DEPTHS,
@@ -24,15 +28,15 @@ from stepchat.tui.first_frame import (
     colour_depth,
     default_styles,
     draw,
-    fit,
     prompt_row_limit,
     read_look,
     short_model_name,
     status_line,
     wrap,
 )
-from stepchat.tui.handover import write_first_frame
+from stepchat.tui.handover import sgr, write_first_frame
 from stepchat.tui.startup import asked_model, first_frame_path
+from stepchat.tui.status import arrange
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 typed_text = st.text(st.sampled_from("ab,_ é漢😀\u0301") | st.sampled_from("  "))
@@ -114,15 +118,15 @@ def test_the_prompt_grows_and_then_scrolls_to_the_cursor():
     assert draw(text, 0, LOOK, 40, 20).cursor == (11, 2)
 
 
-def test_the_status_line_drops_from_the_right_and_keeps_words_whole():
-    items = ("step-3.5-flash", "effort auto", "context 2 %")
-    assert status_line(items, HINTS, 68) == ("step-3.5-flash · effort auto · context 2 %", "^T reasoning")
-    assert status_line(items, HINTS, 56) == ("step-3.5-flash · effort auto · context 2 %", "^T reasoning")
-    assert status_line(items, HINTS, 55) == ("step-3.5-flash · effort auto · context 2 %", "")
-    assert status_line(items, HINTS, 41) == ("step-3.5-flash · effort auto", "")
-    assert status_line(items, HINTS, 14) == ("step-3.5-flash", "")
-    assert status_line(items, HINTS, 10) == ("step-3.5-…", "")
-    assert fit("漢字漢字", 7) == "漢字漢…"
+@pytest.mark.parametrize(
+    "items", [("step-3.5-flash",), ("step-3.5-flash", "effort auto", "context 2 %"), ("漢字", "é")]
+)
+def test_the_status_line_is_the_real_one_at_every_width(items):
+    for columns in range(1, 140):
+        real = "".join(span.text for span in arrange(items, HINTS, columns))
+        parts = status_line(items, columns)
+        assert "".join(text for _, text in parts).rstrip() == real.rstrip()
+        assert sum(cell_len(text) for _, text in parts) == columns
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,18 @@ def test_no_color_and_textuals_own_variable():
     assert colour_depth({"NO_COLOR": "1", "COLORTERM": "truecolor"}) == "none"
     assert colour_depth({"TEXTUAL_COLOR_SYSTEM": "standard", "COLORTERM": "truecolor"}) == "16"
     assert colour_depth({"TEXTUAL_COLOR_SYSTEM": "256"}) == "256"
+
+
+@pytest.mark.parametrize("depth", ["truecolor", "256", "16"])
+def test_the_defaults_are_the_default_theme(depth):
+    theme = Path(stepchat.__file__).parents[1] / "themes" / "dark.toml"
+    colors = tomllib.loads(theme.read_text())["colors"]
+    system = {"truecolor": ColorSystem.TRUECOLOR, "256": ColorSystem.EIGHT_BIT, "16": ColorSystem.STANDARD}[depth]
+    ground = colors["background"]
+    wanted = {"text": "text", "ground": "text", "key": "text", "placeholder": "dim", "status": "dim", "rule": "rule"}
+    styles = {role: Style(color=colors[name], bgcolor=ground) for role, name in {**wanted, "sign": "accent"}.items()}
+    styles["cursor"] = Style(color=ground, bgcolor=colors["text"])
+    assert default_styles(depth) == {role: sgr(style, system) for role, style in styles.items()}
 
 
 def test_without_colours_the_defaults_send_none():
@@ -195,6 +211,7 @@ def test_model_names():
 
 def test_the_model_asked_for():
     assert asked_model(["stepchat", "--model", "a"], {}) == "a"
+    assert asked_model(["-m", "a"], {}) == "a"
     assert asked_model(["--model=b", "--model", "c"], {"STEPCHAT_MODEL": "d"}) == "c"
     assert asked_model(["--model"], {"STEPCHAT_MODEL": "d"}) == "d"
     assert asked_model(["--", "--model", "a"], {}) is None

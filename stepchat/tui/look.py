@@ -1,0 +1,57 @@
+"""Puts a theme on the window, and notes what the next start shall paint before it knows any theme."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.style import Style
+
+from stepchat.errors import ConfigError
+from stepchat.tui.handover import write_first_frame
+from stepchat.tui.themes import find_themes, palette, textual_theme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from textual.app import App
+
+    from stepchat.paths import Paths
+    from stepchat.transcript.palette import Palette
+    from stepchat.tui.themes import Theme
+    from stepchat.tui.transcript_view import TranscriptView
+
+
+def wear(app: App[Any], view: TranscriptView, theme: Theme) -> None:
+    """Show everything in this theme."""
+    app.register_theme(textual_theme(theme))
+    app.theme = theme.name
+    view.set_palette(palette(theme))
+
+
+def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], None]) -> Theme:
+    """A theme by name; files that cannot be used are reported. Raises ConfigError."""
+    themes = find_themes(user_themes, report)
+    if name not in themes:
+        raise ConfigError(f"There is no theme {name!r}.", f"Known ones: {', '.join(themes)}.")
+    return themes[name]
+
+
+def remember_look(paths: Paths, theme: Theme, model: str) -> None:
+    """For the first frame of the next start (startup.py)."""
+    write_first_frame(paths.first_frame, model, [], _styles(palette(theme)))
+
+
+def _styles(colours: Palette) -> dict[str, Style]:
+    text = colours.text
+    swapped = Style(color=text.bgcolor, bgcolor=text.color)
+    return {
+        "ground": text,
+        "text": text,
+        "key": text,
+        "placeholder": colours.dim,
+        "status": colours.dim,
+        "rule": colours.rule,
+        "sign": colours.accent,
+        "cursor": swapped if text.color and text.bgcolor else text + Style(reverse=True),
+    }
