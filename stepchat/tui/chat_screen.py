@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from time import monotonic, time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import StepchatError
-from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.messages import AssistantMessage
 from stepchat.tui.commands import COMMANDS, complete, find
+from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.look import named_theme, remember_look, wear
-from stepchat.tui.meter import session_facts
 from stepchat.tui.prompt import Prompt, PromptBar
-from stepchat.tui.status import Fact, StatusLine
+from stepchat.tui.status import StatusLine
 from stepchat.tui.terminal_title import set_title
 from stepchat.tui.themes import find_themes, palette
 from stepchat.tui.transcript_view import TranscriptView
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
-    from textual.app import ComposeResult
+    from textual.app import App, ComposeResult
     from textual.timer import Timer
 
     from stepchat.errors import ConfigError
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from stepchat.tui.themes import Theme
     from stepchat.workspace import Workspace
 
+BUSY = (("Esc", "stop"), ("^T", "reasoning"))
+RESTING = (("^T", "reasoning"), ("^P", "commands"))
 BELL_AFTER = 10.0
 """Seconds of a turn after which its end is worth a bell when the window is not in front."""
 
@@ -64,6 +66,10 @@ class ChatScreen(Screen[None]):
         self.conversation.on_refused = self._give_back
 
     @property
+    def app(self) -> App[Any]:
+        return super().app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
+
+    @property
     def view(self) -> TranscriptView:
         return self._view
 
@@ -85,17 +91,17 @@ class ChatScreen(Screen[None]):
         self._welcome.display = False
         self.prompt.prefill(*self._typed)
         self.view.set_palette(palette(self._theme))
-        self.view.reasoning_view = self.workspace.config.reasoning_view
+        self.view.reasoning_view = reasoning_view(self.workspace.config.reasoning_view)
         self.refresh_status()
 
     async def load(self) -> None:
         """Show the session that was asked for, or the welcome. After the first paint."""
         store = self.workspace.store
         if (remembered := await store.setting("reasoning_view")) and self.view.reasoning_view == "tail":
-            self.view.reasoning_view = remembered
+            self.view.reasoning_view = reasoning_view(remembered)
         if self.workspace.session is not None:
             await self.conversation.open(self.workspace.session)
-            self.prompt.set_history(self._earlier_prompts())
+            self.prompt.set_history(self.conversation.prompts)
             self._tell_about_recovery()
         elif self.workspace.choose:
             self._run(COMMANDS_BY_NAME["sessions"], "")
@@ -107,10 +113,6 @@ class ChatScreen(Screen[None]):
                 demo=self.workspace.close_demo is not None,
                 no_key="" if missing is None else f"{missing.message} {missing.hint}",
             )
-
-    def _earlier_prompts(self) -> list[str]:
-        messages = [stored.message for stored in self.conversation.path]
-        return [message.text for message in messages if isinstance(message, UserMessage)]
 
     def _tell_about_recovery(self) -> None:
         if self.conversation.unanswered:
@@ -185,17 +187,8 @@ class ChatScreen(Screen[None]):
         if not self.is_running:
             return
         meter = self.conversation.meter
-        facts: list[str | Fact] = [self.conversation.model.rstrip("/").rpartition("/")[2] or self.conversation.model]
-        if meter is not None:
-            facts += meter.facts(monotonic())
-            hints = [("Esc", "stop"), ("^T", "reasoning")]
-        else:
-            facts += session_facts(self.conversation.path)
-            hints = [("^T", "reasoning"), ("^P", "commands")]
-        if self.conversation.queued:
-            facts.append(Fact(f"{len(self.conversation.queued)} queued", "warning"))
-        self._status.set_facts(facts)
-        self._status.set_hints(hints)
+        self._status.set_facts(self.conversation.facts(monotonic()))
+        self._status.set_hints(RESTING if meter is None else BUSY)
         if meter is not None and self._ticker is None:
             self._ticker = self.set_interval(0.5, self.refresh_status)
             self._set_title()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui.meter import Meter
+from stepchat.tui.meter import Meter, session_facts
+from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
 
 if TYPE_CHECKING:
@@ -51,6 +52,20 @@ class Conversation:
             return False
         last = self.path[-1].message
         return isinstance(last, UserMessage) or (isinstance(last, AssistantMessage) and not last.complete)
+
+    @property
+    def prompts(self) -> list[str]:
+        """What the person said in this session, oldest first."""
+        messages = [stored.message for stored in self.path]
+        return [message.text for message in messages if isinstance(message, UserMessage)]
+
+    def facts(self, now: float) -> list[Fact]:
+        """What the status line says at the time `now` (monotonic)."""
+        facts = [Fact(self.model.rstrip("/").rpartition("/")[2] or self.model)]
+        facts += session_facts(self.path) if self.meter is None else self.meter.facts(now)
+        if self.queued:
+            facts.append(Fact(f"{len(self.queued)} queued", "warning"))
+        return facts
 
     async def open(self, session: Session | None) -> None:
         """Show a session, or an empty one."""

@@ -79,7 +79,7 @@ class Prompt(TextArea):
     @property
     def wrap_width(self) -> int:
         # The first paint comes before the first layout tells a width: a long text would be one row then.
-        return super().wrap_width or prompt_width(self.app.size.width)
+        return super().wrap_width or prompt_width(self.app.size.width)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
 
     # What the owner does
 

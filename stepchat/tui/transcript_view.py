@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from stepchat.messages import UserMessage
-from stepchat.transcript import sources
+from stepchat.transcript import code, inline, sources
 from stepchat.transcript.document import Document
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.palette import colourless
@@ -63,6 +63,7 @@ class TranscriptView(Widget):
         self._painted: list[Strip] = []
         self._clock = clock
         self._timer: Timer | None = None
+        self._warm = False
         self._interval = 0.0
         self._pace = Pace()
         self._frame = 0
@@ -119,6 +120,9 @@ class TranscriptView(Widget):
 
     def begin_answer(self, *, model: str) -> None:
         """Wait for the first token."""
+        if not self._warm:
+            self._warm = True
+            self.run_worker(_warm_up, thread=True, group="warm-up", exit_on_error=False)
         self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}")
         self._tick()
 
@@ -327,6 +331,11 @@ class TranscriptView(Widget):
 
     def render_line(self, y: int) -> Strip:
         return self._painted[y] if y < len(self._painted) else self._document.layout.pen.blank
+
+
+def _warm_up() -> None:
+    inline.warm_up()
+    code.warm_up()
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from stepchat.tui.commands.row import Command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stepchat.transcript.answer import ReasoningView
     from stepchat.tui.commands.row import Chat
 
 _VIEWS = (
@@ -19,9 +20,18 @@ _VIEWS = (
 _PARTS = (("answer", "the last answer"), ("reasoning", "its reasoning"), ("all", "the whole chat"))
 
 
+def reasoning_view(word: str) -> ReasoningView:
+    """The setting by its name; anything unknown is the usual one."""
+    match word:
+        case "full" | "hidden":
+            return word
+        case _:
+            return "tail"
+
+
 async def reasoning(chat: Chat, argument: str) -> None:
-    if argument in {"tail", "full", "hidden"}:
-        chat.view.reasoning_view = argument
+    if argument in dict(_VIEWS):
+        chat.view.reasoning_view = reasoning_view(argument)
         await chat.workspace.store.set_setting("reasoning_view", argument)
         chat.tell(f"While it thinks: {dict(_VIEWS)[argument]}.")
     else:
