@@ -91,6 +91,7 @@ class ChatScreen(Screen[None]):
         self._welcome.display = False
         self.prompt.prefill(*self._typed)
         self.view.set_palette(palette(self._theme))
+        self.view.again_hint = "Ctrl+R asks again."
         self.view.reasoning_view = reasoning_view(self.workspace.config.reasoning_view)
         self.refresh_status()
 

@@ -184,68 +184,59 @@ def _own_variables(theme: Theme) -> dict[str, str]:
 def _textual_variables(theme: Theme) -> dict[str, str]:
     """What Textual would otherwise derive from our colours by rules that are not ours."""
     css = {key: _css(color) for key, color in theme.colors.items()}
-    text, dim, rule, accent = css["text"], css["dim"], css["rule"], css["accent"]
-    background, surface = css["background"], css["surface"]
+    text, background = css["text"], css["background"]
+    # Textual makes shades of these, and its shade "none" is off by one in the last digit.
+    roles = {"primary": css["accent"], "secondary": css["accent"]} | {
+        key: css[key] for key in ("accent", "success", "warning", "error")
+    }
+    return (
+        {variable: css[role] for role, variables in _SAME_AS.items() for variable in variables}
+        | _cursors(theme, text, background)
+        | roles
+        | {f"text-{role}": color for role, color in roles.items()}
+        | {f"markdown-h{level}-color": text for level in range(1, 7)}
+        | {"link-background": "transparent", "link-background-hover": "transparent"}
+        | {"link-style": "underline", "link-style-hover": "bold underline"}
+    )
+
+
+def _cursors(theme: Theme, text: str, background: str) -> dict[str, str]:
+    """What marks the place where one is: by colour, or by reversal on the terminal's own background."""
     plain = not _is_hex(theme.colors["background"])
     chosen = _css(_mix(theme.colors["surface"], theme.colors["accent"], 0.22))
     selected = _css(_mix(theme.colors["background"], theme.colors["accent"], 0.35))
-    variables = {
-        "surface": surface,
-        "panel": surface,
-        "ansi-background": background,
-        "ansi-foreground": text,
-        "boost": surface,
-        "text": text,
-        "text-muted": dim,
-        "text-disabled": dim,
-        "foreground-muted": dim,
-        "foreground-disabled": dim,
-        "border": accent,
-        "border-blurred": rule,
-        "block-cursor-foreground": text,
+    return {
         "block-cursor-background": chosen,
         "block-cursor-text-style": "reverse" if plain else "none",
-        "block-cursor-blurred-foreground": text,
         "block-cursor-blurred-background": chosen,
         "block-cursor-blurred-text-style": "bold" if plain else "none",
-        "block-hover-background": surface,
-        "surface-active": surface,
         "input-cursor-foreground": text if plain else background,
         "input-cursor-background": background if plain else text,
         "input-cursor-text-style": "reverse" if plain else "none",
-        "input-selection-foreground": text,
         "input-selection-background": selected,
-        "screen-selection-foreground": text,
         "screen-selection-background": selected,
-        "scrollbar": rule,
-        "scrollbar-hover": dim,
-        "scrollbar-active": accent,
-        "scrollbar-background": background,
-        "scrollbar-background-hover": background,
-        "scrollbar-background-active": background,
-        "scrollbar-corner-color": background,
-        "link-color": accent,
-        "link-color-hover": accent,
-        "link-background": "transparent",
-        "link-background-hover": "transparent",
-        "link-style": "underline",
-        "link-style-hover": "bold underline",
-        "footer-foreground": dim,
-        "footer-background": background,
-        "footer-key-foreground": accent,
-        "footer-description-foreground": dim,
-        "footer-description-background": background,
-        "footer-item-background": background,
-        "button-foreground": text,
-        "button-color-foreground": background,
     }
-    # Textual makes shades of these, and its shade "none" is off by one in the last digit.
-    roles = {"primary": accent, "secondary": accent} | {
-        key: css[key] for key in ("accent", "success", "warning", "error")
-    }
-    variables |= roles | {f"text-{role}": color for role, color in roles.items()}
-    variables |= {"foreground": text, "background": background}
-    return variables | {f"markdown-h{level}-color": text for level in range(1, 7)}
+
+
+_SAME_AS: Final[Mapping[str, tuple[str, ...]]] = {
+    "surface": ("surface", "panel", "boost", "block-hover-background", "surface-active"),
+    "text": (
+        "text", "foreground", "ansi-foreground", "block-cursor-foreground", "block-cursor-blurred-foreground",
+        "input-selection-foreground", "screen-selection-foreground", "button-foreground",
+    ),
+    "dim": (
+        "text-muted", "text-disabled", "foreground-muted", "foreground-disabled", "scrollbar-hover",
+        "footer-foreground", "footer-description-foreground",
+    ),
+    "rule": ("border-blurred", "scrollbar"),
+    "accent": ("border", "scrollbar-active", "link-color", "link-color-hover", "footer-key-foreground"),
+    "background": (
+        "background", "ansi-background", "scrollbar-background", "scrollbar-background-hover",
+        "scrollbar-background-active", "scrollbar-corner-color", "footer-background", "footer-description-background",
+        "footer-item-background", "button-color-foreground",
+    ),
+}  # fmt: skip
+"""Textual's variables that have one of our colours."""
 
 
 def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:

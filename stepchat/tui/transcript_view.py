@@ -143,7 +143,7 @@ class TranscriptView(Widget):
         self._pace.arrived(len(delta.text) + len(delta.reasoning), now)
         if was != (live.waits, live.answers) or self._pace.is_due_at_once(live, now):
             self._tick()
-        else:
+        elif not self._interval:
             self._set_pace()
 
     def finish_answer(self, stored: StoredMessage) -> None:
