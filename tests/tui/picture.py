@@ -11,13 +11,13 @@ from pathlib import Path
 from stepchat.demo.server import DemoServer
 from tests.tui.chat import say, wait_until, window
 
-SIZE = (100, 32)
+SIZE = (100, 42)
 QUESTION = "How many primes are there below 10,000, and how would you count them?"
 
 
 async def draw(theme: str) -> str:
-    """The window with one answer whose reasoning is folded and one whose reasoning streams."""
-    with tempfile.TemporaryDirectory() as home, DemoServer(speed=400) as server:
+    """The window after one answer, its reasoning folded."""
+    with tempfile.TemporaryDirectory() as home, DemoServer(speed=190) as server:
         async with window(Path(home), server, size=SIZE, theme=theme) as pilot:
             chat = pilot.app.screen
             await say(pilot, QUESTION)
@@ -25,6 +25,7 @@ async def draw(theme: str) -> str:
             await pilot.pause(0.3)
             svg = pilot.app.export_screenshot(title="stepchat")
     # The picture shall load nothing from anywhere.
+    svg = svg.replace("<!-- Generated with Rich https://www.textualize.io -->", "")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return svg.replace("Fira Code,", "").replace("font-family: Fira Code;", "font-family: monospace;")
 
