@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from stepchat.tui.chat_screen import ChatScreen
+from stepchat.tui.chat_screen import ChatScreen, Opening
+from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
 from stepchat.tui.themes import choose_theme, textual_theme
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stepchat.errors import ConfigError
     from stepchat.tui.startup import FirstFrame
-    from stepchat.tui.themes import Theme
     from stepchat.workspace import Workspace
 
 
@@ -27,12 +30,12 @@ class StepchatApp(App[None]):
     TITLE = "stepchat"
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, workspace: Workspace, theme: Theme, handover: Handover, *, folded: bool = False) -> None:
+    def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
         super().__init__(driver_class=handover.driver_class())
         self.workspace = workspace
-        self._theme = theme
+        self._opening = opening
         self._handover = handover
-        self._folded = folded
+        theme = opening.theme
         self._chat: ChatScreen | None = None
         # Before the stylesheet is read: it uses the theme's variables.
         self.register_theme(textual_theme(theme))
@@ -43,7 +46,7 @@ class StepchatApp(App[None]):
         row, column = typed.cursor
         before = typed.text.split("\n")[:row]
         cursor = sum(len(line) + 1 for line in before) + column
-        self._chat = ChatScreen(self.workspace, self._theme, typed=typed.text, cursor=cursor)
+        self._chat = ChatScreen(self.workspace, self._opening, typed=typed.text, cursor=cursor)
         return self._chat
 
     def on_ready(self) -> None:
@@ -62,9 +65,7 @@ class StepchatApp(App[None]):
         chat = self._chat
         if chat is None:
             return
-        if self._folded:
-            chat.view.reasoning_view = "hidden"
-        await chat.load()
+        await chat.welcome()
         # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
         gc.collect()
         gc.freeze()
@@ -73,15 +74,25 @@ class StepchatApp(App[None]):
         chat.remember_look()
 
 
+async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:
+    """What the window shows first. `folded` hides the reasoning while it comes. Raises StoreError."""
+    store, config = workspace.store, workspace.config
+    # Without colours rank must be told by weight and slant, which is a theme of its own.
+    wanted = "mono" if "NO_COLOR" in os.environ else config.theme or await store.setting("theme") or ""
+    view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
+    return Opening(
+        theme=choose_theme(wanted, workspace.paths.user_themes, report),
+        reasoning_view="hidden" if folded else reasoning_view(view or ""),
+        path=await store.path(workspace.session.id) if workspace.session else [],
+    )
+
+
 def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:
     """Run the window until it is left; returns the exit code."""
-    problems: list[str] = []
-    remembered = asyncio.run(workspace.store.setting("theme"))
-    # Without colours rank must be told by weight and slant, which is a theme of its own.
-    wanted = "mono" if "NO_COLOR" in os.environ else workspace.config.theme or remembered or ""
-    theme = choose_theme(wanted, workspace.paths.user_themes, lambda error: problems.append(str(error)))
-    app = StepchatApp(workspace, theme, Handover(frame), folded=folded)
+    problems: list[ConfigError] = []
     try:
+        opening = asyncio.run(prepare(workspace, problems.append, folded=folded))
+        app = StepchatApp(workspace, opening, Handover(frame))
         app.run()
     finally:
         asyncio.run(workspace.close())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +14,6 @@ from textual.screen import Screen
 from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage
 from stepchat.tui.commands import COMMANDS, complete, find
-from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.look import named_theme, remember_look, wear
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from stepchat.errors import ConfigError
+    from stepchat.messages import StoredMessage
+    from stepchat.transcript.answer import ReasoningView
     from stepchat.tui.commands.row import Command
     from stepchat.tui.completion import Completion
     from stepchat.tui.themes import Theme
@@ -43,6 +45,15 @@ BELL_AFTER = 10.0
 """Seconds of a turn after which its end is worth a bell when the window is not in front."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the screen shows first: read before Textual starts, so that the first key meets a whole conversation."""
+
+    theme: Theme
+    reasoning_view: ReasoningView = "tail"
+    path: Sequence[StoredMessage] = ()
+
+
 class ChatScreen(Screen[None]):
     """One conversation at a time."""
 
@@ -51,10 +62,10 @@ class ChatScreen(Screen[None]):
         Binding(row.key, f"command('{row.name}')", row.help, show=False) for row in COMMANDS if row.key
     ]
 
-    def __init__(self, workspace: Workspace, theme: Theme, *, typed: str = "", cursor: int | None = None) -> None:
+    def __init__(self, workspace: Workspace, opening: Opening, *, typed: str = "", cursor: int | None = None) -> None:
         super().__init__()
         self.workspace = workspace
-        self._theme = theme
+        self._theme = opening.theme
         self._typed = (typed, cursor)
         self._view = TranscriptView(id="transcript")
         self._bar = PromptBar(self._completions)
@@ -62,7 +73,8 @@ class ChatScreen(Screen[None]):
         self._welcome = Welcome(id="welcome", markup=False)
         self._ticker: Timer | None = None
         self._in_front = True
-        self.conversation = Conversation(workspace, self._view, self.refresh_status)
+        self._view.reasoning_view = opening.reasoning_view
+        self.conversation = Conversation(workspace, self._view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
 
     @property
@@ -92,32 +104,24 @@ class ChatScreen(Screen[None]):
         self.prompt.prefill(*self._typed)
         self.view.set_palette(palette(self._theme))
         self.view.again_hint = "Ctrl+R asks again."
-        self.view.reasoning_view = reasoning_view(self.workspace.config.reasoning_view)
+        self.view.show(self.conversation.path)
+        self.prompt.set_history(self.conversation.prompts)
+        if self.conversation.unanswered:
+            self.view.notice("The last answer is not whole.", "Ctrl+R asks again; or just go on.", kind="info")
         self.refresh_status()
 
-    async def load(self) -> None:
-        """Show the session that was asked for, or the welcome. After the first paint."""
-        store = self.workspace.store
-        if (remembered := await store.setting("reasoning_view")) and self.view.reasoning_view == "tail":
-            self.view.reasoning_view = reasoning_view(remembered)
-        if self.workspace.session is not None:
-            await self.conversation.open(self.workspace.session)
-            self.prompt.set_history(self.conversation.prompts)
-            self._tell_about_recovery()
-        elif self.workspace.choose:
+    async def welcome(self) -> None:
+        """What an empty session begins with. After the first paint."""
+        if self.workspace.choose:
             self._run(COMMANDS_BY_NAME["sessions"], "")
-        elif not self.conversation.path and not self.conversation.busy:
+        elif self.conversation.session is None and not self.prompt.text:
             missing = self.workspace.key_error
             self._welcome.show(
-                await store.sessions(limit=3),
+                await self.workspace.store.sessions(limit=3),
                 time(),
                 demo=self.workspace.close_demo is not None,
                 no_key="" if missing is None else f"{missing.message} {missing.hint}",
             )
-
-    def _tell_about_recovery(self) -> None:
-        if self.conversation.unanswered:
-            self.view.notice("The last answer is not whole.", "Ctrl+R asks again; or just go on.", kind="info")
 
     # What the person does
 

@@ -16,7 +16,7 @@ from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from stepchat.events import TurnEvent
     from stepchat.messages import StoredMessage
@@ -28,12 +28,18 @@ if TYPE_CHECKING:
 class Conversation:
     """One session: what was said, what is being said, and what waits to be said."""
 
-    def __init__(self, workspace: Workspace, view: TranscriptView, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        view: TranscriptView,
+        changed: Callable[[], None],
+        path: Sequence[StoredMessage] = (),
+    ) -> None:
         self.workspace = workspace
         self.view = view
         self.session: Session | None = workspace.session
         self.model = workspace.model
-        self.path: list[StoredMessage] = []
+        self.path: list[StoredMessage] = list(path)
         self.meter: Meter | None = None
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []

@@ -202,17 +202,17 @@ class TranscriptView(Widget):
 
     def toggle_all_reasoning(self) -> None:
         """Fold all reasoning if any of it is open, else open all of it."""
-        panels = self._document.panels()
-        any_open = any(not folded for _, folded in panels)
-        for place, folded in panels:
-            if folded != any_open:
-                self._toggle(place)
+        for place, folded in self._viewport.toggle_all():
+            self._tell(place, folded=folded)
+        self._paint()
 
     def _toggle(self, place: int) -> None:
-        folded = self._viewport.toggle(place)
+        self._tell(place, folded=self._viewport.toggle(place))
+        self._paint()
+
+    def _tell(self, place: int, *, folded: bool) -> None:
         stored = self._document.parts[place].stored
         self.post_message(self.ReasoningFolded(stored.id if stored else None, folded))
-        self._paint()
 
     # ---- mouse
 

@@ -120,3 +120,18 @@ def test_tiny_terminal_works(tmp_path, server):
         terminal.wait_for("❯")
         terminal.press("ctrl+q")
         assert terminal.wait_exit() == 0
+
+
+def test_question_typed_early_into_a_resumed_session_follows_what_was_said(tmp_path, server):
+    with Terminal([*STEPCHAT], tmp_path, variables(server)) as terminal:
+        terminal.wait_for("❯")
+        terminal.type("demo:details speed=0\r")
+        terminal.wait_for("StepFun ·")
+        terminal.press("ctrl+q")
+        terminal.wait_exit()
+    with Terminal([*STEPCHAT, "--continue"], tmp_path, variables(server)) as terminal:
+        terminal.wait_for("❯")
+        terminal.type("demo:haiku speed=0\r")
+        terminal.wait_for(lambda _: len(server.requests) == 2)
+        roles = [message["role"] for message in server.requests[1].body["messages"]]
+        assert roles == ["user", "assistant", "user"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepchat.config import Config
 from stepchat.draft import fold
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
-from stepchat.tui.app import StepchatApp
+from stepchat.tui.app import StepchatApp, prepare
 from stepchat.tui.handover import Handover
 from stepchat.tui.themes import choose_theme
 from stepchat.workspace import Request, open_workspace
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 
 
 async def workspace(
-    home: Path, server: DemoServer | None, request: Request | None = None, *, config: Config | None = None, **environ: str
+    home: Path,
+    server: DemoServer | None,
+    request: Request | None = None,
+    *,
+    config: Config | None = None,
+    **environ: str,
 ) -> Workspace:
     paths = Paths(home, home, home)
     store = SessionStore.open(paths, fold=fold)
@@ -50,7 +56,9 @@ async def window(
 ) -> AsyncIterator[Pilot[None]]:
     """The running app. Its store is closed at the end."""
     place = await workspace(home, server, request, config=config)
-    app = StepchatApp(place, choose_theme(theme, home / "themes", lambda _: None), Handover(None))
+    opening = await prepare(place, lambda _: None)
+    opening = replace(opening, theme=choose_theme(theme, home / "themes", lambda _: None))
+    app = StepchatApp(place, opening, Handover(None))
     try:
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
