@@ -12,9 +12,14 @@ def main() -> None:
         from stepchat.tui.startup import paint_first_frame
 
         frame = paint_first_frame(sys.argv[1:], os.environ)
-    from stepchat.cli import run
+    try:
+        from stepchat.cli import run
 
-    sys.exit(run(sys.argv[1:], frame))
+        code = run(sys.argv[1:], frame)
+    except KeyboardInterrupt:
+        # Ctrl+C while something was being imported.
+        code = 130
+    sys.exit(code)
 
 
 _FLAGS = ("--continue", "-c", "--demo", "--no-reasoning")

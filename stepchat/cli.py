@@ -19,6 +19,7 @@ from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from stepchat.oneshot import Output
     from stepchat.paths import Paths
     from stepchat.sessions.store import Session, SessionStore
     from stepchat.tui.startup import FirstFrame
@@ -45,6 +46,7 @@ class Start:
 
 def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     """Run one command line; returns the exit code."""
+    _open_missing_streams()
     start = Start(frame)
     command = COMMANDS.get(arguments[0]) if arguments else None
     try:
@@ -58,6 +60,8 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     except click.ClickException as error:
         _restore(start)
         error.show(sys.stderr)
+        if not isinstance(error, click.UsageError) or error.ctx is None:
+            print("Try 'stepchat --help'.", file=sys.stderr)
         return error.exit_code
     except StepchatError as error:
         _restore(start)
@@ -67,6 +71,13 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
         return exit_code(error)
     finally:
         _restore(start)
+
+
+def _open_missing_streams() -> None:
+    """Who started us may have closed some (`<&-`): empty ones take their place, or files would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
 
 
 def _restore(start: Start) -> None:
@@ -187,7 +198,7 @@ def sessions() -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
 def list_sessions(*, as_json: bool, limit: int) -> int:
     """The sessions, newest first."""
-    return _with_store(lambda store: _print_list(store, as_json=as_json, limit=limit))
+    return _with_store(lambda store, output: _print_list(store, output, as_json=as_json, limit=limit))
 
 
 @sessions.command("export")
@@ -195,26 +206,29 @@ def list_sessions(*, as_json: bool, limit: int) -> int:
 @click.option("--json", "as_json", is_flag=True, help="The lossless form (the only one so far).")
 def export_session(session: str, *, as_json: bool) -> int:  # noqa: ARG001 - other formats will join it
     """One session as JSON, lossless, on stdout. SESSION is an ID, its beginning, or words of its title or text."""
-    return _with_store(lambda store: _print_export(store, session))
+    return _with_store(lambda store, output: _print_export(store, output, session))
 
 
-def _with_store(use: Callable[[SessionStore], Awaitable[None]]) -> int:
+def _with_store(use: Callable[[SessionStore, Output], Awaitable[None]]) -> int:
     import asyncio
 
+    from stepchat.oneshot import Output, guarded
     from stepchat.paths import find_paths
 
-    async def work() -> None:
+    output = Output(sys.stdout, sys.stderr)
+
+    async def work() -> int:
         store = _open(find_paths(os.environ))
         try:
-            await use(store)
+            await use(store, output)
         finally:
             await store.close()
+        return 0
 
-    asyncio.run(work())
-    return 0
+    return guarded(lambda: asyncio.run(work()), output)
 
 
-async def _print_list(store: SessionStore, *, as_json: bool, limit: int) -> None:
+async def _print_list(store: SessionStore, output: Output, *, as_json: bool, limit: int) -> None:
     from stepchat import exact_json
     from stepchat.transcript.clean import clean
 
@@ -228,27 +242,37 @@ async def _print_list(store: SessionStore, *, as_json: bool, limit: int) -> None
             }
             for row in found
         ]  # fmt: skip
-        print(exact_json.dumps(rows))
+        output.put(exact_json.dumps(rows) + "\n")
         return
     if not found:
-        print("No sessions yet. Start one: stepchat", file=sys.stderr)
+        output.say("No sessions yet. Start one: stepchat")
     for row in found:
         when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
         cost = "" if row.cost is None else f"  ${row.cost:f}"
         turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-        print(clean(f"{row.id}  {when}  {turns:>9}  {row.title}{cost}", keep_newlines=False))
+        output.put(clean(f"{row.id}  {when}  {turns:>9}  {row.title}{cost}", keep_newlines=False) + "\n")
 
 
-async def _print_export(store: SessionStore, wanted: str) -> None:
+async def _print_export(store: SessionStore, output: Output, wanted: str) -> None:
+    from stepchat import exact_json
     from stepchat.sessions.export import export_json
+    from stepchat.transcript.clean import clean
 
     session = await store.find(wanted)
-    sys.stdout.write(export_json(session, await store.messages(session.id)))
+    text = export_json(session, await store.messages(session.id))
+    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    if sys.stdout.isatty() or not unicode:
+        # Still the same JSON, but with nothing in it that a terminal obeys or cannot show.
+        text = "".join(
+            char if clean(char) == char and (unicode or char.isascii()) else exact_json.dumps(char)[1:-1]
+            for char in text
+        )
+    output.put(text)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; any free one when 0.")
-@click.option("--speed", type=float, help="Tokens per second; 0 is as fast as possible.")
+@click.option("--speed", type=click.FloatRange(0), help="Tokens per second; 0 is as fast as possible.")
 def demo_server(*, port: int, speed: float | None) -> int:
     """Run the demo server alone: OpenRouter-compatible, on this machine only. Any client can be pointed at it."""
     from stepchat.demo.server import DemoServer

@@ -59,41 +59,49 @@ class Config:
 def read_config(path: Path) -> Config:
     """The user's settings; the defaults when there is no file. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read {path}: {error}.", "Mend the file or move it away.") from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", "Mend the file or move it away.") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: this is not UTF-8.", "Save the file as UTF-8.") from None
     import tomllib
 
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.", "Mend that line.") from None
     known = {setting.name: setting for setting in SETTINGS}
     values: dict[str, Any] = {}
     for name, value in data.items():
-        if name == "parameters" and isinstance(value, dict):
+        if name == "parameters":
+            if not isinstance(value, dict):
+                raise _error(path, text, (name,), "must be a table", "For example: parameters.temperature = 0.5")
             values[name] = _parameters(path, text, cast("dict[str, Any]", value))
         elif name in known:
             values[name] = _checked(path, text, known[name], value)
         else:
-            raise _error(path, text, name, "is not a setting", f"Known ones: {', '.join(known)}, [parameters].")
+            raise _error(path, text, (name,), "is not a setting", f"Known ones: {', '.join(known)}, [parameters].")
     return Config(**values)
 
 
 def _checked(path: Path, text: str, setting: Setting, value: Any) -> Any:
-    wanted = type(setting.default)
-    fits = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
-    if wanted is int:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    match setting.default:
+        case bool():
+            kind, fits = "true or false", isinstance(value, bool)
+        case int():
+            kind, fits = "a number", isinstance(value, int | float) and not isinstance(value, bool)
+        case _:
+            kind, fits = "text", isinstance(value, str)
     if not fits:
-        kind = {str: "text", bool: "true or false", int: "a number"}[wanted]
-        raise _error(path, text, setting.name, f"must be {kind}", setting.help)
+        raise _error(path, text, (setting.name,), f"must be {kind}", setting.help)
     if setting.choices and value not in setting.choices:
-        raise _error(path, text, setting.name, f"must be one of {', '.join(setting.choices)}", setting.help)
-    if setting.low is not None and value < setting.low:
-        raise _error(path, text, setting.name, f"must be at least {setting.low:g}", setting.help)
+        raise _error(path, text, (setting.name,), f"must be one of {', '.join(setting.choices)}", setting.help)
+    # Said this way round because of nan.
+    if setting.low is not None and not value >= setting.low:
+        raise _error(path, text, (setting.name,), f"must be at least {setting.low:g}", setting.help)
     return value
 
 
@@ -103,11 +111,34 @@ def _parameters(path: Path, text: str, table: dict[str, Any]) -> tuple[tuple[str
         try:
             found.append((name, parse_value(name, value)))
         except UsageError as error:
-            raise _error(path, text, name, f"in [parameters]: {error.message}", error.hint) from None
+            what = f"in [parameters]: {error.message.removesuffix('.')}"
+            raise _error(path, text, ("parameters", name), what, error.hint) from None
     return tuple(found)
 
 
-def _error(path: Path, text: str, name: str, what: str, hint: str) -> ConfigError:
-    at = re.search(rf"^\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", text, re.MULTILINE)
-    line = f", line {text.count(chr(10), 0, at.end()) + 1}" if at else ""
-    return ConfigError(f"{path}{line}: {name} {what}.", hint)
+def _error(path: Path, text: str, key: tuple[str, ...], what: str, hint: str) -> ConfigError:
+    line = _line(text, key)
+    where = f"{path}, line {line}" if line else str(path)
+    return ConfigError(f"{where}: {key[-1]} {what}.", hint)
+
+
+def _line(text: str, key: tuple[str, ...]) -> int | None:
+    """Where a key of the file stands, or the table or inline table that holds it; tomllib does not tell."""
+    table: tuple[str, ...] = ()
+    nearest = None
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := re.match(r"\s*\[+([^\]=]+)\]", line):
+            here = table = _names(header[1])
+        elif assignment := re.match(r"([^=#]+)=", line):
+            here = table + _names(assignment[1])
+        else:
+            continue
+        if here[: len(key)] == key:
+            return number
+        if key[: len(here)] == here:
+            nearest = number
+    return nearest
+
+
+def _names(dotted: str) -> tuple[str, ...]:
+    return tuple(name.strip(" \t\"'") for name in dotted.split("."))

@@ -5,6 +5,7 @@ The key lives in a `Key`, which neither prints nor formats it; `Key.redact` take
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,18 +48,19 @@ def find_key(name: str, variable: str | None, environ: Mapping[str, str], paths:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(
-            f"Cannot read the key file {path}: {error}.", "Mend it, or set the environment variable."
+            f"Cannot read the key file {path}: {reason}.", "Mend it, or set the environment variable."
         ) from None
     if not value:
         return None
-    if path.stat().st_mode & 0o077:
+    if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ConfigError(f"The key file {path} can be read by other users.", f"Run: chmod 600 {path}")
     return _checked(value, f"the file {path}")
 
 
 def _checked(value: str, source: str) -> Key:
-    if not value.isascii() or not value.isprintable() or " " in value:
+    if not value.isascii() or not value.isprintable() or set(value) & set(" \"'`"):
         raise ConfigError(
             f"The API key from {source} holds characters that no key has.",
             "Copy it again; mind quotes and line breaks.",

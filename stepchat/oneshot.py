@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,10 +14,10 @@ from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.transcript.clean import clean
-from stepchat.turn import run_turn
+from stepchat.turn import failure_of, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 ANSWERED, FAILED, USAGE, NO_KEY, STOPPED = 0, 1, 2, 3, 130
 
 
-class PipeClosedError(Exception):
-    """Whoever read our output has gone."""
+class OutputError(Exception):
+    """stdout cannot be written. The words are empty when its reader has merely gone away."""
 
 
 @dataclass(slots=True)
@@ -41,6 +40,7 @@ class Output:
     reasoning: bool = True
     _ends_with_newline: bool = field(default=True)
     _in_reasoning: bool = field(default=False)
+    _silent: bool = field(default=False)
 
     def answer(self, text: str) -> None:
         self._end_reasoning()
@@ -63,7 +63,11 @@ class Output:
             self._write(self.err, "\n\n" if self.err.isatty() else "\n")
 
     def line(self, value: Json) -> None:
-        self._write(self.out, exact_json.dumps(value) + "\n")
+        self.put(exact_json.dumps(value) + "\n")
+
+    def put(self, text: str) -> None:
+        """On stdout, as it is."""
+        self._write(self.out, text)
 
     def say(self, text: str) -> None:
         """A notice, on stderr."""
@@ -71,45 +75,61 @@ class Output:
         self.end_line()
         self._write(self.err, clean(f"stepchat: {text}", keep_newlines=False) + "\n")
 
+    def silence(self, seconds: float, limit: float) -> None:
+        """Say once that nothing arrives; 0 seconds mean that life returned."""
+        if seconds and not self._silent:
+            self.say(f"Nothing has arrived for {seconds:.0f} s; giving up at {limit:.0f} s.")
+        self._silent = bool(seconds)
+
     def end_line(self) -> None:
-        if not self._ends_with_newline and not self.json:
+        """Leave the cursor of a terminal on an empty line; a pipe gets nothing the model did not write."""
+        if not self._ends_with_newline and self.out.isatty():
             self._write(self.out, "\n")
             self._ends_with_newline = True
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:
-            stream.write(text)
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:
+                # Lone surrogates, or a terminal that is not UTF-8.
+                encoding = stream.encoding or "ascii"
+                stream.write(text.encode(encoding, "replace").decode(encoding))
             stream.flush()
-        except UnicodeEncodeError:
-            # Lone surrogates, or a terminal that is not UTF-8.
-            encoding = stream.encoding or "ascii"
-            stream.write(text.encode(encoding, "replace").decode(encoding))
-            stream.flush()
-        except BrokenPipeError:
-            raise PipeClosedError from None
+        except OSError as error:
+            _divert(stream)
+            # Without stderr the answer can still be given.
+            if stream is self.out:
+                gone = isinstance(error, BrokenPipeError)
+                raise OutputError("" if gone else error.strerror or str(error)) from None
 
 
 def ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
     """Ask one question; returns the exit code. Never raises StepchatError."""
+    return guarded(lambda: asyncio.run(_ask(opening, text, output)), output)
+
+
+def guarded(work: Callable[[], int], output: Output) -> int:
+    """The exit code of `work`. What goes wrong is told in a sentence."""
     try:
-        return asyncio.run(_ask(opening, text, output))
-    except StepchatError as error:
-        with suppress(PipeClosedError):
+        try:
+            return work()
+        except StepchatError as error:
             report(error, output)
-        return exit_code(error)
+            return exit_code(error)
+    except OutputError as error:
+        if str(error):
+            output.say(f"Cannot write to stdout: {error}. Free some space, or send it elsewhere.")
+        return FAILED
     except KeyboardInterrupt:
         return STOPPED
-    except PipeClosedError:
-        _silence(output)
-        return FAILED
 
 
 def report(error: StepchatError, output: Output) -> None:
     """Tell of an error that came before any turn."""
+    output.say(str(error))
     if output.json:
         output.line(_result(None, AssistantMessage(stop="error"), error))
-    else:
-        output.say(str(error))
 
 
 def exit_code(error: StepchatError) -> int:
@@ -140,7 +160,9 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, turn.cancel)
-        return await turn
+        with suppress(asyncio.CancelledError):
+            return await turn
+        return STOPPED  # by a signal that came before the turn began
     finally:
         await workspace.close()
 
@@ -158,12 +180,12 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
         failure = error
     answer = last.message if last is not None and isinstance(last.message, AssistantMessage) else None
     output.end_line()
+    if failure is not None:
+        output.say(str(failure))
+    elif answer is not None and answer.complete and not answer.text and not output.json:
+        output.say(_without_words(answer))
     if output.json:
         output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure))
-    elif failure is not None:
-        output.say(str(failure))
-    elif answer is not None and answer.complete and not answer.text:
-        output.say(_without_words(answer))
     if failure is not None:
         return exit_code(failure)
     return ANSWERED if answer is not None and answer.complete else STOPPED
@@ -191,8 +213,8 @@ def _event(event: TurnEvent, output: Output) -> None:
                 output.answer(event.text)
         case Retrying():
             output.say(f"{event.reason} Trying again in {event.delay:.0f} s ({event.attempt} of {event.limit}).")
-        case Silence() if event.seconds:
-            output.say(f"Nothing has arrived for {event.seconds:.0f} s; giving up at {event.limit:.0f} s.")
+        case Silence():
+            output.silence(event.seconds, event.limit)
         case Notice():
             output.say(event.text)
         case _:
@@ -251,7 +273,7 @@ def _result(session: str | None, answer: AssistantMessage, failure: StepchatErro
     details = answer.reasoning_details
     error: Json | None = None
     if failure is not None:
-        error = {"code": getattr(failure, "code", None), "message": failure.message}
+        error = {"code": failure_of(failure).code, "message": failure.message}
     return {
         "type": "result",
         "session": session,
@@ -272,10 +294,9 @@ def _result(session: str | None, answer: AssistantMessage, failure: StepchatErro
     }
 
 
-def _silence(output: Output) -> None:
-    """After a broken pipe Python would complain once more while it flushes at exit."""
+def _divert(stream: TextIO) -> None:
+    """Send what is left in a broken stream nowhere: Python would try once more at exit, and complain."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, output.out.fileno())
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
+        os.dup2(null, stream.fileno())
+        os.close(null)

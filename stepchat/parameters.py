@@ -34,6 +34,7 @@ class Parameter:
     example: str = ""
 
 
+_BIAS = (-100, 100)
 _EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -62,9 +63,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("logit_bias", "map", "Token id to a bias of -100 to 100.", example='{"42":-100}'),
     Parameter("logprobs", "bool", "Return the probability of each token.", example="true"),
     Parameter("top_logprobs", "int", "Alternatives for each token; needs logprobs.", 0, 20, example="5"),
-    Parameter("response_format", "any", "Form of the answer: text, json_object or a JSON schema.", example="json_object"),
+    Parameter(
+        "response_format", "any", "Form of the answer: text, json_object or a JSON schema.",
+        choices=("text", "json_object"), example="json_object",
+    ),
     Parameter("tools", "list", "Tools in OpenAI's form.", example="[]"),
-    Parameter("tool_choice", "any", "none, auto, required or one function.", example="auto"),
+    Parameter(
+        "tool_choice", "any", "none, auto, required or one function.",
+        choices=("none", "auto", "required"), example="auto",
+    ),
     Parameter("parallel_tool_calls", "bool", "Several calls in one reply.", example="false"),
     Parameter(
         "verbosity", "choice", "How much to say.", choices=("low", "medium", "high", "xhigh", "max"), example="low"
@@ -97,9 +104,12 @@ def find_parameter(name: str) -> Parameter:
     """The row for a name; a dotted name may also reach into a map. Raises UsageError."""
     if name in BY_NAME:
         return BY_NAME[name]
-    root = BY_NAME.get(name.partition(".")[0])
-    if root is None or root.kind != "map" or "." not in name:
+    first, *rest = name.split(".")
+    root = BY_NAME.get(first)
+    if root is None or root.kind != "map" or not rest or not all(rest):
         raise UsageError(f"There is no parameter {name!r}.", f"Known ones: {', '.join(BY_NAME)}.")
+    if root.name == "logit_bias":
+        return Parameter(name, "float", root.help, *_BIAS, example="-100")
     return Parameter(name, "any", root.help)
 
 
@@ -108,14 +118,18 @@ def read_value(parameter: Parameter, text: str) -> Any:
     if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
         return text
     try:
-        value = exact_json.loads(text)
+        return exact_json.loads(text)
     except ValueError:
         return text
-    return float(value) if isinstance(value, float) else value
 
 
 def check(parameter: Parameter, value: Any) -> Any:
     """The value as it is sent. Raises UsageError that names value and range."""
+    try:
+        exact_json.dumps(value)
+    except (TypeError, ValueError):
+        # TOML knows dates, infinities and nan.
+        raise _wrong(parameter, str(value), "something that JSON can express") from None
     match parameter.kind:
         case "int" | "float":
             return _number(parameter, value)
@@ -133,13 +147,9 @@ def check(parameter: Parameter, value: Any) -> Any:
         case "map":
             return _map(parameter, value)
         case "list":
-            if not isinstance(value, list):
-                raise _wrong(parameter, value, "a JSON list")
+            return _list(parameter, value)
         case "any":
-            if parameter.name == "response_format" and isinstance(value, str):
-                if value not in {"text", "json_object"}:
-                    raise _wrong(parameter, value, "text, json_object or a JSON object")
-                return {"type": value}
+            return _form(parameter, value)
     return value
 
 
@@ -170,16 +180,29 @@ def _texts(parameter: Parameter, value: Any) -> Any:
     return values
 
 
+def _list(parameter: Parameter, value: Any) -> Any:
+    if not isinstance(value, list):
+        raise _wrong(parameter, value, "a JSON list")
+    return cast("list[Any]", value)
+
+
 def _map(parameter: Parameter, value: Any) -> Any:
     if not isinstance(value, dict):
         raise _wrong(parameter, value, "a JSON object")
-    for key, item in cast("Json", value).items():
-        inner = BY_NAME.get(f"{parameter.name}.{key}")
-        if inner is not None:
-            check(inner, item)
-        if parameter.name == "logit_bias" and not (isinstance(item, int | float) and -100 <= item <= 100):
-            raise _wrong(parameter, value, "token ids with a bias between -100 and 100")
-    return value
+    entries = cast("Json", value)
+    for key, item in entries.items():
+        name = f"{parameter.name}.{key}"
+        if name in BY_NAME or parameter.name == "logit_bias":
+            check(BY_NAME.get(name) or Parameter(name, "float", parameter.help, *_BIAS, example="-100"), item)
+    return entries
+
+
+def _form(parameter: Parameter, value: Any) -> Any:
+    if isinstance(value, dict):
+        return cast("Json", value)
+    if parameter.choices and value not in parameter.choices:
+        raise _wrong(parameter, value, f"{', '.join(parameter.choices)} or a JSON object")
+    return {"type": value} if parameter.name == "response_format" else value
 
 
 def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:

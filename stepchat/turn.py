@@ -64,7 +64,7 @@ class Question:
 async def run_turn(store: SessionStore, server: Server, question: Question) -> AsyncGenerator[TurnEvent]:
     """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised."""
     path = list(question.path)
-    cancelled = late = False
+    cancelled = False
     if question.text is not None:
         asking = store.append(question.session, question.parent, UserMessage(question.text, time()))
         asked, cancelled = await _to_the_end(asking)
@@ -183,6 +183,11 @@ class _Answer:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._flush)
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _flush(self) -> None:
         self._timer = None
         if self._write is None or self._write.done():
@@ -197,6 +202,7 @@ class _Answer:
             # Tried again together with what follows, so that there is never a hole in what is on disk.
             self._pending[:0] = batch
             self._refused = error
+            self._stop_timer()
             wait = RETRY_SECONDS
         if self._pending:
             self._flush_in(wait)
@@ -211,9 +217,9 @@ class _Answer:
     async def finish(self, stop: Stop | None, failure: StepchatError | None) -> StoredMessage:
         """Replace the parts by the whole message."""
         if self._write is not None:
-            await asyncio.wait([self._write])
-        if self._timer is not None:
-            self._timer.cancel()
+            # Its error was told, or will show again in the write below.
+            await asyncio.gather(self._write, return_exceptions=True)
+        self._stop_timer()
         kept = None if failure is None else failure_of(failure)
         message = self._draft.message(stop, error=kept, ended=monotonic() - self._start)
         return await self._store.finish_answer(self._id, message)

@@ -90,15 +90,15 @@ def open_workspace(
     environ: Mapping[str, str],
 ) -> Workspace:
     """Decide server, model and key. Raises UsageError and ConfigError; a missing key is only noted."""
-    said_url = request.base_url or environ.get("STEPCHAT_BASE_URL")
-    demo = request.demo or (session is not None and session.server == DEMO and not said_url)
+    named = request.base_url or environ.get("STEPCHAT_BASE_URL")
+    demo = request.demo or (session is not None and session.server == DEMO and not named)
     key = key_error = close_demo = None
     if demo:
         base_url, close_demo = _start_demo()
         profile = profile_for(base_url)
         key = find_key("demo", "STEPCHAT_DEMO_KEY", {"STEPCHAT_DEMO_KEY": "demo"}, paths)
     else:
-        base_url = check_url(said_url or config.base_url or OPENROUTER_URL)
+        base_url = _base_url(request, session, paths, config, environ)
         profile = profile_for(base_url)
         key = find_key(profile.name, profile.key_variable, environ, paths)
         if key is None and profile.key_variable and profile.name != "custom":
@@ -127,6 +127,21 @@ def open_workspace(
     )
 
 
+def _base_url(
+    request: Request, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
+) -> str:
+    before = session.server if session is not None and session.server != DEMO else ""
+    places = (
+        (request.base_url, ""),
+        (environ.get("STEPCHAT_BASE_URL"), " from STEPCHAT_BASE_URL"),
+        # The rest of a conversation goes where its beginning went, unless another server is named.
+        (before, ", where this session was held,"),
+        (config.base_url, f", base_url in {paths.config_file},"),
+    )
+    url, place = next(((url, place) for url, place in places if url), (OPENROUTER_URL, ""))
+    return check_url(url, place)
+
+
 def _start_demo() -> tuple[str, Callable[[], None]]:
     from stepchat.demo.server import DemoServer
 
@@ -134,16 +149,17 @@ def _start_demo() -> tuple[str, Callable[[], None]]:
     return server.url, server.close
 
 
-def check_url(url: str) -> str:
-    """A base URL without its last slash. Raises UsageError."""
+def check_url(url: str, place: str = "") -> str:
+    """A base URL without its last slash. Raises UsageError, which tells the `place` it came from."""
     try:
         parts = urlsplit(url.strip())
         parts.port  # noqa: B018 - raises for a port that is no number
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.strip().isprintable():
+    odd = not url.strip().isprintable() or " " in url.strip() or parts.query or parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
         raise UsageError(
-            f"{url!r} is not a server's address.",
+            f"{url!r}{place} is not a server's address.",
             "Give one like https://openrouter.ai/api/v1 or http://127.0.0.1:8080/v1.",
         )
     if parts.username or parts.password:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
@@ -73,7 +74,7 @@ def stream_of(*chunks: Any, done: bool = True) -> bytes:
 def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     """The bytes cut at these places."""
     places = [0, *sorted(place for place in cuts if 0 < place < len(data)), len(data)]
-    return [data[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    return [data[begin:end] for begin, end in itertools.pairwise(places)]
 
 
 class Body(httpx.SyncByteStream):

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from tests.shell import KEY, Shell
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+def test_no_key(shell, tmp_path):
+    shell.set(OPENROUTER_API_KEY=None)
+    words = shell.refuse(3, "hello")
+    for way in ("OPENROUTER_API_KEY", "keyring set stepchat", str(tmp_path / "keys" / "openrouter"), "stepchat --demo"):
+        assert way in words
+    assert shell.server.requests == []
+
+
+def test_wrong_key(shell):
+    with DemoServer(speed=0, key="another") as other:
+        shell.set(STEPCHAT_BASE_URL=other.url)
+        words = shell.refuse(3, "hello")
+    assert "refused the API key" in words
+    assert "Check the key" in words
+    # The question is kept.
+    assert shell.newest()["title"] == "hello"
+
+
+def test_unreachable_server(shell):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = shell.refuse(1, "--base-url", f"http://127.0.0.1:{port}/api/v1", "hello")
+    assert f"127.0.0.1:{port}" in words
+    assert shell.newest()["title"] == "hello"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://", "http://h:port", "https://me:secret@host/v1"])
+def test_bad_url(shell, url):
+    words = shell.refuse(2, "--base-url", url, "hello")
+    assert "secret@" not in words
+    assert "address" in words or "Take it out" in words
+
+
+def test_unknown_model(shell):
+    words = shell.refuse(1, "--model", "no/such", "hello")
+    assert "no/such is not a valid model ID" in words
+
+
+@pytest.mark.parametrize("setting", ["temperature", "temperature=hot", "heat=1", "temperature=nan", "top_k=[[[[["])
+def test_bad_setting(shell, setting):
+    words = shell.refuse(2, "--set", setting, "hello")
+    assert setting.partition("=")[0] in words
+    assert shell.server.requests == []
+
+
+BROKEN = {
+    "rubbish": b"This is no database at all. " * 100,
+    "cut": None,
+    "empty pages": b"SQLite format 3\x00" + b"\xff" * 4080,
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("arguments", [["hello"], ["sessions", "list"], ["--continue", "more"]])
+def test_broken_database_is_kept_as_it_is(shell, tmp_path, how, arguments):
+    path = tmp_path / "sessions.db"
+    shell("demo:haiku")
+    whole = path.read_bytes()
+    broken = BROKEN[how] or whole[: len(whole) // 2]
+    path.write_bytes(broken)
+    words = shell.refuse(1, *arguments)
+    assert str(path) in words
+    assert "left as it is" in words
+    assert path.read_bytes() == broken
+    assert len(shell.server.requests) == 1
+
+
+def test_database_of_another_program(shell, tmp_path):
+    with sqlite3.connect(tmp_path / "sessions.db") as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    before = (tmp_path / "sessions.db").read_bytes()
+    assert "database of another program" in shell.refuse(1, "hello")
+    assert (tmp_path / "sessions.db").read_bytes() == before
+
+
+def test_home_that_is_a_file(shell, tmp_path):
+    home = tmp_path / "file"
+    home.write_text("mine")
+    shell.set(STEPCHAT_HOME=str(home))
+    words = shell.refuse(1, "hello")
+    assert str(home) in words
+    assert "Set STEPCHAT_HOME" in words
+    assert home.read_text() == "mine"
+    assert shell.server.requests == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory that even root cannot write to")
+def test_home_that_cannot_be_written(shell):
+    shell.set(STEPCHAT_HOME="/proc/stepchat")
+    words = shell.refuse(1, "hello")
+    assert "/proc/stepchat" in words
+    assert "Set STEPCHAT_HOME" in words
+    assert shell.server.requests == []
+
+
+def test_database_that_cannot_be_opened(shell, tmp_path):
+    (tmp_path / "sessions.db").mkdir()
+    words = shell.refuse(1, "hello")
+    assert str(tmp_path / "sessions.db") in words
+    assert "STEPCHAT_HOME" in words
+    assert shell.server.requests == []
+
+
+def test_answer_that_cannot_be_begun_keeps_the_question(shell, tmp_path):
+    (tmp_path / "running").write_text("mine")
+    words = shell.refuse(1, "hello")
+    assert str(tmp_path / "running") in words
+    assert shell.server.requests == []
+    assert (shell.newest()["title"], shell.newest()["messages"]) == ("hello", 1)
+    assert (tmp_path / "running").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model = \n", "config.toml is not TOML: "),
+        ("\nmodle = 'x'", "config.toml, line 2: modle is not a setting."),
+        ("model = 5", "config.toml, line 1: model must be text."),
+        ("[parameters]\ntemperature = 5", "config.toml, line 2: temperature in [parameters]: "),
+    ],
+)
+def test_bad_config(shell, tmp_path, text, words):
+    (tmp_path / "config.toml").write_text(text)
+    assert words in shell.refuse(2, "hello")
+    assert shell.server.requests == []
+    assert (tmp_path / "config.toml").read_text() == text
+    # What does not need it works.
+    assert shell("sessions", "list")[0] == 0
+
+
+def test_key_file_that_others_can_read(shell, tmp_path):
+    shell.set(OPENROUTER_API_KEY=None)
+    (tmp_path / "keys").mkdir()
+    path = tmp_path / "keys" / "openrouter"
+    path.write_text(KEY)
+    path.chmod(0o644)
+    assert f"Run: chmod 600 {path}" in shell.refuse(2, "hello")
+    path.chmod(0o600)
+    assert shell("hello")[0] == 0
+
+
+def test_key_with_control_characters(shell):
+    shell.set(OPENROUTER_API_KEY=f"{KEY}\x1b[31m")
+    assert "characters that no key has" in shell.refuse(2, "hello")
+    assert shell.server.requests == []
+
+
+def test_port_that_is_taken(shell):
+    words = shell.refuse(2, "demo-server", "--port", str(shell.server.port))
+    assert str(shell.server.port) in words
+    assert shell("demo-server", "--speed", "-1")[0] == 2

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepchat.config import SETTINGS, Config, read_config
+from stepchat.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str | bytes) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def refused(path: Path) -> ConfigError:
+    before = path.read_bytes()
+    with pytest.raises(ConfigError) as raised:
+        read_config(path)
+    assert path.read_bytes() == before
+    assert raised.value.hint
+    return raised.value
+
+
+def test_no_file_means_the_defaults(tmp_path):
+    assert read_config(tmp_path / "config.toml") == Config()
+    assert read_config(tmp_path / "no" / "config.toml") == Config()
+    (tmp_path / "file").write_text("")
+    assert read_config(tmp_path / "file" / "config.toml") == Config()
+
+
+def test_every_row_is_a_field_with_the_same_default():
+    defaults = {field.name: field.default for field in fields(Config) if field.name != "parameters"}
+    assert {setting.name: setting.default for setting in SETTINGS} == defaults
+    assert all(setting.help.endswith(".") for setting in SETTINGS)
+
+
+def test_everything_that_can_be_set(write):
+    text = """
+    # A comment: model = 5
+    model = "a/b"
+    base_url = "http://127.0.0.1:8080/v1"
+    system = '''
+    Be brief.
+    theme = 1'''
+    theme = "paper"
+    reasoning_view = "hidden"
+    silence_timeout = 12.5
+    silence_hint = 3
+    send_referer = false
+    send_title = false
+
+    [parameters]
+    temperature = 0.5
+    stop = "END"
+    reasoning.effort = "high"
+    provider = { sort = "price" }
+    """
+    config = read_config(write(text))
+    assert config == Config(
+        model="a/b",
+        base_url="http://127.0.0.1:8080/v1",
+        system="    Be brief.\n    theme = 1",
+        theme="paper",
+        reasoning_view="hidden",
+        silence_timeout=12.5,
+        silence_hint=3,
+        send_referer=False,
+        send_title=False,
+        parameters=(
+            ("temperature", 0.5),
+            ("stop", ["END"]),
+            ("reasoning", {"effort": "high"}),
+            ("provider", {"sort": "price"}),
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[parameters]\n", "\ufeffmodel = ''\n", "model = ''\r\n"])
+def test_files_that_say_nothing(write, text):
+    assert read_config(write(text)) == Config()
+
+
+WRONG = {
+    "model": ["5", "true", "['a']", "{}"],
+    "base_url": ["8080"],
+    "system": ["false"],
+    "theme": ["1"],
+    "reasoning_view": ["'all'", "''", "1"],
+    "silence_timeout": ["0", "0.9", "-1", "'5'", "true", "nan", "[]"],
+    "silence_hint": ["0", "-inf", "false", "nan"],
+    "send_referer": ["1", "0", "'yes'"],
+    "send_title": ["1", "'no'"],
+}
+
+
+def test_every_setting_has_wrong_values_here():
+    assert set(WRONG) == {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_wrong_value_names_file_line_and_key(write, name, value):
+    path = write(f"# one\n\n{name} = {value}\n")
+    error = refused(path)
+    assert error.message.startswith(f"{path}, line 3: {name} must be ")
+    assert error.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("modle = 'a'", "line 1: modle is not a setting."),
+        ("model = 'a'\n'mo dle' = 1", "line 2: mo dle is not a setting."),
+        ("model = 'a'\n\n[params]\ntemperature = 1", "line 3: params is not a setting."),
+        ("model = 'a'\n[ui.colours]\nred = 1", "line 2: ui is not a setting."),
+        ("ui.red = 1", "line 1: ui is not a setting."),
+        ("temperature = 1\n[parameters]\ntemperature = 1", "line 1: temperature is not a setting."),
+        ("model = 'a'\nparameters = 5", "line 2: parameters must be a table."),
+        ("[[parameters]]", "line 1: parameters must be a table."),
+        ("[parameters]\ntemperature = 9", "line 2: temperature in [parameters]: temperature must be between 0 and 2"),
+        ("[parameters]\n# x\nheat = 9", "line 3: heat in [parameters]: There is no parameter 'heat'."),
+        ("parameters.top_k = -1", "line 1: top_k in [parameters]: top_k must be at least 0, not -1."),
+        ("\nparameters = { top_k = -1 }", "line 2: top_k in [parameters]: top_k must be at least 0, not -1."),
+        (
+            "[parameters]\nseed = 2026-01-01",
+            "line 2: seed in [parameters]: seed must be something that JSON can express",
+        ),
+        (
+            "[parameters]\ntemperature = nan",
+            "line 2: temperature in [parameters]: temperature must be something that JSON",
+        ),
+        (
+            "[parameters]\nseed = 1\n[parameters.reasoning]\neffort = 'huge'",
+            "line 3: reasoning in [parameters]: reasoning.effort must be one of max,",
+        ),
+        (
+            "[parameters]\nreasoning.effort = 'huge'",
+            "line 2: reasoning in [parameters]: reasoning.effort must be one of",
+        ),
+        ("system = '''\ntop_k = 1\n'''\n[parameters]\ntop_k = -1", "line 5: top_k in [parameters]: top_k must be"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(write, text, words):
+    path = write(text)
+    error = refused(path)
+    assert error.message.startswith(f"{path}, {words}")
+    assert not error.message.endswith("..")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("model = 'a'\nmodel = 'b'\n", 2),
+        ("model = 'a'\ntheme = dark\n", 2),
+        ("\n\n[parameters\n", 3),
+        ("model 'a'", 1),
+        ("model = 'a", 1),
+    ],
+)
+def test_what_is_no_toml_is_named_with_its_line(write, text, line):
+    path = write(text)
+    error = refused(path)
+    assert error.message.startswith(f"{path} is not TOML: ")
+    assert f"at line {line}" in error.message or "end of document" in error.message
+
+
+@pytest.mark.parametrize("text", ["seed = " + "1" * 5000, "x = " + "[" * 5000])
+def test_toml_that_python_cannot_hold(write, text):
+    assert "is not TOML" in refused(write(text)).message
+
+
+def test_other_encodings_are_named_with_their_line(write):
+    path = write("model = 'a'\nsystem = 'déjà'\n".encode("latin-1"))
+    assert refused(path).message == f"{path}, line 2: this is not UTF-8."
+
+
+def test_a_directory_in_its_place(tmp_path):
+    (tmp_path / "config.toml").mkdir()
+    with pytest.raises(ConfigError) as raised:
+        read_config(tmp_path / "config.toml")
+    assert raised.value.message == f"Cannot read {tmp_path / 'config.toml'}: Is a directory."

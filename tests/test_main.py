@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepchat.__main__ import _opens_window
+from stepchat.cli import COMMANDS, chat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def means_the_window(arguments: list[str]) -> bool | None:
+    """What click makes of these arguments; None when it refuses them."""
+    if arguments and arguments[0] in COMMANDS:
+        return False
+    try:
+        context = chat.make_context("stepchat", [*arguments])
+    except (click.ClickException, click.exceptions.Exit):
+        return None
+    given = context.params
+    return not (given["question"] or given["one_shot"] or given["as_json"])
+
+
+VALUES = {"--set": "top_k=1"}
+ONE_SHOT = {"one_shot", "as_json"}
+
+
+def spellings() -> Iterator[tuple[list[str], bool]]:
+    """Every option in every form, and whether the window opens with it."""
+    context = chat.make_context("stepchat", [], resilient_parsing=True)
+    for option in chat.get_params(context):
+        if not isinstance(option, click.Option):
+            continue
+        for name in option.opts:
+            # Help and version, which are no values, end the program.
+            window = option.expose_value and option.name not in ONE_SHOT
+            value = VALUES.get(name, "x")
+            if option.is_flag:
+                yield [name], window
+                continue
+            yield [name, value], window
+            if name.startswith("--"):
+                yield [f"{name}={value}"], window
+                yield [f"{name}="], window
+    yield ["--resume"], True
+
+
+SPELLINGS = list(spellings())
+
+
+def test_every_option_is_spelled_here():
+    names = {name for option in chat.params if isinstance(option, click.Option) for name in option.opts}
+    assert names == {arguments[0].partition("=")[0] for arguments, _ in SPELLINGS} - {"-h", "--help"}
+    assert {"-c", "-m", "-p", "--resume", "--set"} <= names
+
+
+@pytest.mark.parametrize(("arguments", "window"), SPELLINGS, ids=str)
+def test_main_knows_every_option(arguments, window):
+    assert _opens_window(arguments) is window
+    assert means_the_window(arguments) in {window, None}
+
+
+def test_main_knows_every_pair_of_options():
+    for (first, one), (second, other) in permutations(SPELLINGS, 2):
+        if first == ["--resume"]:
+            # Whether the next word is its value is in doubt.
+            continue
+        assert _opens_window([*first, *second]) == (one and other)
+        assert means_the_window([*first, *second]) in {one and other, None}
+    assert _opens_window([])
+
+
+words = st.sampled_from(
+    [part for arguments, _ in SPELLINGS for part in arguments]
+    + ["", "-", "--", "x", "sessions", "-cp", "-mx", "-m=x", "-x"]
+)
+
+
+@given(st.lists(words, max_size=5))
+def test_main_never_paints_the_window_for_something_else(arguments: list[str]):
+    if _opens_window(arguments):
+        assert means_the_window(arguments) is not False
+
+
+def test_questions_and_commands_are_not_the_window():
+    for arguments in (
+        ["hello"],
+        ["sessions", "list"],
+        ["demo-server"],
+        ["--demo", "hello"],
+        ["--resume", "x", "hello"],
+    ):
+        assert not _opens_window(arguments)
+
+
+def test_value_that_looks_like_an_option():
+    arguments = ["--model", "--demo", "--system", "-p"]
+    assert _opens_window(arguments)
+    assert means_the_window(arguments)

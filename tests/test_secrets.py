@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from tests.shell import Shell
+
+KEY = "sk-or-v1-abcdefghijklmnop-0123456789"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A server that repeats the key wherever it can."""
+
+    def do_POST(self) -> None:
+        self.server.received.append(self.headers["authorization"])
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        words = f"Your key {self.headers['authorization']} is known to me. {KEY}"
+        error = {"error": {"code": 402, "message": words, "metadata": {"raw": words}}}
+        match asked["messages"][-1]["content"]:
+            case "status":
+                self._say(402, "application/json", json.dumps(error))
+            case "refused":
+                self._say(401, "application/json", json.dumps(error))
+            case "page":
+                self._say(400, "text/html", f"<html><body>{words}</body></html>")
+            case "moved":
+                self._say(302, "text/plain", "", location=f"http://127.0.0.1:1/{KEY}")
+            case "code":
+                self._say(400, "application/json", json.dumps({"error": {"code": KEY, "message": "x"}}))
+            case "name":
+                error = {"error": {"message": "x", "metadata": {"provider_name": KEY, "error_type": KEY}}}
+                self._say(400, "application/json", json.dumps(error))
+            case "long":
+                self._say(400, "application/json", json.dumps({"error": {"message": "x" * 490 + KEY}}))
+            case "wide":
+                self._say(400, "text/plain", "x" * 290 + KEY)
+            case "answer":
+                chunk = {"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]}
+                self._say(200, "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n")
+            case _:
+                chunk = {"choices": [{"delta": {"content": "Half"}}]}
+                self._say(200, "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: {json.dumps(error)}\n\n")
+
+    def _say(self, status: int, kind: str, body: str, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"content-type": kind, "content-length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def echo():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        server.received = []
+        server.url = f"http://127.0.0.1:{server.server_port}/api/v1"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        shell = Shell(tmp_path, server, monkeypatch, capsys)
+        shell.set(OPENROUTER_API_KEY=KEY)
+        yield shell
+
+
+def written(shell: Shell) -> str:
+    """All that is in the files of the home."""
+    files = [path for path in shell.home.rglob("*") if path.is_file()]
+    assert any(path.name == "sessions.db" for path in files)
+    return "".join(path.read_bytes().decode("latin-1") for path in files)
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize("how", ["status", "refused", "page", "moved", "code", "name", "long", "wide", "stream"])
+def test_key_that_the_server_repeats_goes_nowhere(shell, echo, how, form):
+    code, out, err = shell("--base-url", echo.url, *form, how)
+    assert code == (3 if how == "refused" else 1)
+    kept = shell("sessions", "export", how, "--json")
+    assert kept.code == 0
+    everything = "".join([out, err, kept.out, written(shell)])
+    # Not even a part of it.
+    assert KEY[:12] not in everything
+    assert KEY[-12:] not in everything
+    if how in {"status", "refused", "page", "stream"}:
+        assert "[key removed]" in err
+
+
+def test_key_is_in_the_request_and_nowhere_else(shell, echo):
+    ran = shell("--base-url", echo.url, "--json", "answer")
+    assert (ran.code, echo.received) == (0, [f"Bearer {KEY}"])
+    everything = "".join([ran.out, ran.err, shell("sessions", "export", "answer").out, written(shell)])
+    assert KEY[:12] not in everything
+
+
+def test_bad_key_is_not_shown(shell):
+    shell.set(OPENROUTER_API_KEY=f"{KEY} with more")
+    ran = shell("hello")
+    assert ran.code == 2
+    assert KEY not in ran.out + ran.err

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepchat.config import Config
+from stepchat.draft import fold
+from stepchat.errors import ConfigError, UsageError
+from stepchat.events import MessageSaved
+from stepchat.paths import Paths
+from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
+from stepchat.sessions.store import Session, SessionStore
+from stepchat.turn import run_turn
+from stepchat.workspace import DEMO, Request, check_url, open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from stepchat.workspace import Workspace
+
+KEY = {"OPENROUTER_API_KEY": "sk-or-test"}
+LOCAL = "http://127.0.0.1:8080/v1"
+OTHER = "https://example.org/v1"
+HELD = Session("s1", "", 0, 0, None, "held/model", LOCAL, "Held.")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path, tmp_path, tmp_path)
+
+
+@pytest.fixture
+async def store(paths: Paths) -> AsyncIterator[SessionStore]:
+    opened = SessionStore.open(paths, fold=fold)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def opened(store, paths):
+    def opened(
+        request: Request | None = None, session: Session | None = None, config: Config | None = None, **environ: str
+    ) -> Workspace:
+        return open_workspace(request or Request(), session, store, paths, config or Config(), environ)
+
+    return opened
+
+
+def test_defaults(opened):
+    place = opened(**KEY)
+    assert (place.server, place.client.base_url) == (OPENROUTER_URL, OPENROUTER_URL)
+    assert (place.model, place.system, place.parameters, place.session) == (DEFAULT_MODEL, None, {}, None)
+    assert place.key_error is None
+    assert place.client.headers()["Authorization"] == "Bearer sk-or-test"
+    assert not place.choose
+
+
+@pytest.mark.parametrize(
+    ("flag", "environment", "session", "config", "server"),
+    [
+        ("https://flag.org/v1", OTHER, HELD, LOCAL, "https://flag.org/v1"),
+        (None, OTHER, HELD, "https://config.org", OTHER),
+        (None, "", HELD, "https://config.org", LOCAL),
+        (None, "", None, "https://config.org/", "https://config.org"),
+        (None, "", None, "", OPENROUTER_URL),
+        ("", "", None, "", OPENROUTER_URL),
+    ],
+)
+def test_who_decides_the_server(opened, flag, environment, session, config, server):
+    place = opened(Request(base_url=flag), session, Config(base_url=config), STEPCHAT_BASE_URL=environment, **KEY)
+    assert (place.server, place.client.base_url) == (server, server)
+
+
+@pytest.mark.parametrize(
+    ("flag", "environment", "session", "config", "model"),
+    [
+        ("flag/m", "env/m", HELD, "config/m", "flag/m"),
+        (None, "env/m", HELD, "config/m", "held/model"),
+        (None, "env/m", None, "config/m", "env/m"),
+        (None, "", None, "config/m", "config/m"),
+        (" flag/m ", "", None, "", "flag/m"),
+        (None, "", None, "", DEFAULT_MODEL),
+    ],
+)
+def test_who_decides_the_model(opened, flag, environment, session, config, model):
+    place = opened(Request(model=flag), session, Config(model=config), STEPCHAT_MODEL=environment, **KEY)
+    assert place.model == model
+
+
+def test_system_prompt_of_a_new_session(opened):
+    assert opened(Request(system="Flag."), config=Config(system="Config.")).system == "Flag."
+    assert opened(config=Config(system="Config.")).system == "Config."
+    assert opened(Request(system=""), config=Config(system="Config.")).system == ""
+
+
+async def test_a_session_keeps_its_own_system_prompt(opened, store):
+    place = opened(Request(system="New."), HELD)
+    question = place.question(HELD, [], "Why?")
+    assert (question.system, question.model, question.session) == ("Held.", "held/model", "s1")
+    assert place.question(HELD, [], None, "other/m").model == "other/m"
+
+
+def test_settings_of_the_command_line_win_over_the_config(opened):
+    config = Config(parameters=(("temperature", 0.5), ("top_k", 5), ("reasoning", {"effort": "low"})))
+    settings = (("temperature", 1), ("top_k", None), ("reasoning.max_tokens", 9))
+    place = opened(Request(settings=settings), config=config)
+    assert place.parameters == {"temperature": 1, "reasoning": {"effort": "low", "max_tokens": 9}}
+
+
+def test_a_missing_key_is_only_noted(opened):
+    place = opened()
+    assert place.key_error is not None
+    assert "OPENROUTER_API_KEY" in place.key_error.hint
+    assert "Authorization" not in place.client.headers()
+
+
+@pytest.mark.parametrize("url", [LOCAL, OTHER, "http://localhost:11434/v1"])
+def test_servers_that_need_no_key(opened, url):
+    place = opened(Request(base_url=url), **KEY)
+    assert place.key_error is None
+    # The key of one server never goes to another.
+    assert "Authorization" not in place.client.headers()
+
+
+def test_a_server_of_ones_own_may_have_a_key(opened):
+    place = opened(Request(base_url=OTHER), STEPCHAT_API_KEY="sk-mine")
+    assert place.client.headers()["Authorization"] == "Bearer sk-mine"
+
+
+def test_a_bad_key_raises(opened):
+    with pytest.raises(ConfigError, match="OPENROUTER_API_KEY"):
+        opened(OPENROUTER_API_KEY="a\x1bb")
+
+
+def test_what_the_config_says_about_headers(opened):
+    headers = opened(config=Config(send_referer=False, send_title=False), **KEY).client.headers()
+    assert not {"HTTP-Referer", "X-Title", "X-OpenRouter-Title"} & set(headers)
+    headers = opened(**KEY).client.headers()
+    assert {"HTTP-Referer", "X-Title", "X-OpenRouter-Title"} <= set(headers)
+
+
+def test_an_empty_resume_means_choosing(opened):
+    assert opened(Request(resume="")).choose
+    assert not opened(Request(resume="x")).choose
+
+
+async def test_demo_answers_without_key_and_is_remembered_as_one(opened, store):
+    place = opened(Request(demo=True))
+    session = await store.create(model=place.model, server=place.server, system=None)
+    question = place.question(session, [], "demo:haiku speed=0")
+    async with aclosing(run_turn(store, place.client, question)) as turn:
+        events = [event async for event in turn]
+    assert isinstance(events[-1], MessageSaved)
+    assert "window" in events[-1].stored.message.text
+    assert place.server == session.server == DEMO
+    assert place.key_error is None
+    await place.close()
+
+
+def test_a_demo_session_goes_on_with_the_demo(opened):
+    place = opened(session=replace(HELD, server=DEMO))
+    assert place.server == DEMO
+    assert place.close_demo is not None
+    place.close_demo()
+
+
+def test_a_demo_session_can_go_elsewhere(opened):
+    place = opened(Request(base_url=OTHER), replace(HELD, server=DEMO))
+    assert place.server == OTHER
+    assert place.close_demo is None
+
+
+@pytest.mark.parametrize(
+    ("url", "checked"),
+    [
+        ("https://openrouter.ai/api/v1", "https://openrouter.ai/api/v1"),
+        (" https://openrouter.ai/api/v1/ ", "https://openrouter.ai/api/v1"),
+        ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
+        ("HTTP://Example.ORG", "HTTP://Example.ORG"),
+        ("http://127.0.0.1:8080//", "http://127.0.0.1:8080"),
+        ("https://müller.example/v1", "https://müller.example/v1"),
+    ],
+)
+def test_addresses(url, checked):
+    assert check_url(url) == checked
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense", "openrouter.ai/api/v1", "ftp://example.org", "file:///etc/passwd", "http://", "https:///v1",
+        "http://host:port/v1", "http://host:99999/v1", "http://[::1/v1", "http://a b/v1", "http://a/\x1b[31m",
+        "http://a\nb", "http://a/v1?key=x", "http://a/v1#x", "javascript:alert(1)", "  ", "http://\udcff/v1",
+    ],
+)  # fmt: skip
+def test_what_is_no_address(url):
+    with pytest.raises(UsageError) as raised:
+        check_url(url)
+    assert raised.value.message == f"{url!r} is not a server's address."
+    assert "https://openrouter.ai/api/v1" in raised.value.hint
+
+
+def test_secrets_do_not_belong_in_an_address():
+    with pytest.raises(UsageError) as raised:
+        check_url("https://me:hunter2@example.org/v1")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_bad_address_tells_where_it_came_from(opened, paths):
+    with pytest.raises(UsageError, match=r"^'x' is not"):
+        opened(Request(base_url="x"))
+    with pytest.raises(UsageError, match=r"^'x' from STEPCHAT_BASE_URL is not"):
+        opened(STEPCHAT_BASE_URL="x")
+    with pytest.raises(UsageError) as raised:
+        opened(config=Config(base_url="x"))
+    assert f"base_url in {paths.config_file}" in raised.value.message
