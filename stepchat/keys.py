@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stepchat.errors import ConfigError, KeyMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from stepchat.paths import Paths
 
@@ -36,10 +36,11 @@ class Key:
         return text.replace(self._value, "[key removed]") if self._value else text
 
 
-def find_key(name: str, variable: str | None, environ: Mapping[str, str], paths: Paths) -> Key | None:
-    """The key of the server profile `name`, or None. Raises ConfigError for a key that cannot be one."""
-    if variable and (value := environ.get(variable, "").strip()):
-        return _checked(value, f"the environment ({variable})")
+def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], paths: Paths) -> Key | None:
+    """The key named `name`, or None; the first variable that is set wins. Raises ConfigError for what cannot be a key."""
+    for variable in variables:
+        if value := environ.get(variable, "").strip():
+            return _checked(value, f"the environment ({variable})")
     if value := _from_keyring(name):
         return _checked(value, "the system keyring")
     path = paths.config / "keys" / name

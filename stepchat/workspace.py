@@ -10,7 +10,7 @@ from stepchat.errors import UsageError
 from stepchat.keys import find_key, missing_key
 from stepchat.parameters import to_request
 from stepchat.servers.client import Client, Options
-from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
+from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, is_local, profile_for
 from stepchat.turn import Question
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from stepchat.errors import KeyMissingError
     from stepchat.messages import Json, StoredMessage
     from stepchat.paths import Paths
+    from stepchat.servers.profiles import Profile
     from stepchat.sessions.store import Session, SessionStore
 
+CUSTOM_KEY = "STEPCHAT_API_KEY"
 DEMO = "demo"
 """What a session's `server` says when the built-in demo answered, whatever its port was."""
 
@@ -96,13 +98,14 @@ def open_workspace(
     if demo:
         base_url, close_demo = _start_demo()
         profile = profile_for(base_url)
-        key = find_key("demo", "STEPCHAT_DEMO_KEY", {"STEPCHAT_DEMO_KEY": "demo"}, paths)
+        key = find_key("demo", ("STEPCHAT_DEMO_KEY",), {"STEPCHAT_DEMO_KEY": "demo"}, paths)
     else:
         base_url = _base_url(request, session, paths, config, environ)
         profile = profile_for(base_url)
-        key = find_key(profile.name, profile.key_variable, environ, paths)
+        name, variables = key_places(base_url, profile)
+        key = find_key(name, variables, environ, paths)
         if key is None and profile.key_variable and profile.name != "custom":
-            key_error = missing_key(profile.title, profile.key_variable, profile.name, paths)
+            key_error = missing_key(profile.title, variables[0], name, paths)
     known_model = session.model if session is not None else None
     model = request.model or known_model or environ.get("STEPCHAT_MODEL") or config.model or DEFAULT_MODEL
     options = Options(
@@ -125,6 +128,17 @@ def open_workspace(
         close_demo=close_demo,
         choose=request.resume == "",
     )
+
+
+def key_places(base_url: str, profile: Profile) -> tuple[str, tuple[str, ...]]:
+    """Under which name and in which variables a server's key is looked for: the key of one host never goes to another,
+    but for this machine's imitations of OpenRouter.
+    """
+    if urlsplit(base_url).hostname == urlsplit(profile.base_url).hostname and profile.key_variable:
+        return profile.name, (profile.key_variable,)
+    if is_local(base_url):
+        return profile.name, (profile.key_variable or CUSTOM_KEY, CUSTOM_KEY)
+    return "custom", (CUSTOM_KEY,)
 
 
 def _base_url(

@@ -43,7 +43,7 @@ def keep(paths):
 
 
 def find(paths: Paths, **environ: str) -> Key | None:
-    return find_key("openrouter", "OPENROUTER_API_KEY", environ, paths)
+    return find_key("openrouter", ("OPENROUTER_API_KEY",), environ, paths)
 
 
 def test_no_key_anywhere(paths):
@@ -51,7 +51,7 @@ def test_no_key_anywhere(paths):
     assert find(paths, OPENROUTER_API_KEY="") is None
     assert find(paths, OPENROUTER_API_KEY="  \n") is None
     assert find(paths, OTHER_KEY=SECRET) is None
-    assert find_key("local", None, {"None": SECRET}, paths) is None
+    assert find_key("local", (), {"None": SECRET}, paths) is None
 
 
 def test_key_from_the_environment(paths):
@@ -182,4 +182,4 @@ def test_the_ways_to_give_a_key(paths):
 
 def test_keys_of_servers_have_files_of_their_own(paths, keep):
     keep(SECRET)
-    assert find_key("deepseek", "DEEPSEEK_API_KEY", {}, paths) is None
+    assert find_key("deepseek", ("DEEPSEEK_API_KEY",), {}, paths) is None

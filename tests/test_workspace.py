@@ -11,10 +11,10 @@ from stepchat.draft import fold
 from stepchat.errors import ConfigError, UsageError
 from stepchat.events import MessageSaved
 from stepchat.paths import Paths
-from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
+from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
 from stepchat.sessions.store import Session, SessionStore
 from stepchat.turn import run_turn
-from stepchat.workspace import DEMO, Request, check_url, open_workspace
+from stepchat.workspace import DEMO, Request, check_url, key_places, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -218,3 +218,22 @@ def test_a_bad_address_tells_where_it_came_from(opened, paths):
     with pytest.raises(UsageError) as raised:
         opened(config=Config(base_url="x"))
     assert f"base_url in {paths.config_file}" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "variables"),
+    [
+        ("https://openrouter.ai/api/v1", "openrouter", ("OPENROUTER_API_KEY",)),
+        ("https://api.deepseek.com", "deepseek", ("DEEPSEEK_API_KEY",)),
+        (
+            "http://127.0.0.1:8788/api/v1",
+            "openrouter",
+            ("OPENROUTER_API_KEY", "STEPCHAT_API_KEY"),
+        ),
+        ("http://localhost:9/v1", "custom", ("STEPCHAT_API_KEY", "STEPCHAT_API_KEY")),
+        ("https://proxy.example/api/v1", "custom", ("STEPCHAT_API_KEY",)),
+        ("https://example.org/v1", "custom", ("STEPCHAT_API_KEY",)),
+    ],
+)
+def test_openrouters_key_goes_to_openrouter_and_this_machine_only(url, name, variables):
+    assert key_places(url, profile_for(url)) == (name, variables)
