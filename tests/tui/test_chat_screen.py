@@ -179,3 +179,12 @@ async def test_quitting_in_mid_answer_keeps_the_partial(tmp_path):
             await wait_until(pilot, lambda: len(conversation(pilot).path) == 2)
             answer = conversation(pilot).path[-1].message
             assert (answer.stop, bool(answer.text)) == ("cancelled", True)
+
+
+async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+    async with window(tmp_path, server, Request(resume="")) as pilot:
+        await wait_until(pilot, "Type to filter")
+        await pilot.press("enter")
+        await wait_until(pilot, "Thought")
