@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any, cast
 
+from stepchat import exact_json
 from stepchat.messages import AssistantMessage, Failure, Json, Stop, Timing, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from stepchat.events import Delta, ToolCallFragment
 
 _JOINED = ("text", "summary")
-_JOINED_TYPES = frozenset({"reasoning.text", "reasoning.summary"})
+_JOINED_TYPES = ("reasoning.text", "reasoning.summary")
 _SIGNED_FORMAT = "anthropic-claude-v1"
+_GROWING = 32
+"""So many of the newest are looked at: more never grow at a time, and a hostile stream must not cost the square."""
 
 
 class _Entry:
@@ -57,7 +61,7 @@ class DetailsMerge:
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
         self._by_index: dict[tuple[str, int], list[_Entry]] = {}
-        self._encrypted: dict[str, list[Json]] = {}
+        self._encrypted: set[str] = set()
         self._present = False
 
     def add(self, fragments: Iterable[Any]) -> None:
@@ -65,7 +69,7 @@ class DetailsMerge:
         self._present = True
         for fragment in fragments:
             if isinstance(fragment, dict):
-                self._add_one(fragment)
+                self._add_one(cast("Json", fragment))
 
     def _add_one(self, fragment: Json) -> None:
         kind = fragment.get("type")
@@ -75,10 +79,10 @@ class DetailsMerge:
             self._entries.append(_Entry(fragment))
             return
         index = fragment.get("index")
-        if isinstance(index, int):
+        if isinstance(index, int) and not isinstance(index, bool):
             known = self._by_index.setdefault((kind, index), [])
             # The newest first: it is the one that grows.
-            for entry in reversed(known):
+            for entry in islice(reversed(known), _GROWING):
                 if entry.accepts(fragment):
                     entry.join(fragment)
                     return
@@ -96,11 +100,11 @@ class DetailsMerge:
         return entry
 
     def _is_repeated(self, fragment: Json) -> bool:
-        bare = {key: value for key, value in fragment.items() if value is not None}
-        same_data = self._encrypted.setdefault(str(bare.get("data")), [])
-        if bare in same_data:
+        # As JSON, in which true is not 1 and 1.0 is not 1.
+        known = exact_json.dumps(sorted((key, value) for key, value in fragment.items() if value is not None))
+        if known in self._encrypted:
             return True
-        same_data.append(bare)
+        self._encrypted.add(known)
         return False
 
     def result(self) -> tuple[Json, ...] | None:
@@ -122,7 +126,7 @@ class ToolCallMerge:
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+        self._by_index: dict[int, list[_Call]] = {}
 
     def add(self, fragment: ToolCallFragment) -> None:
         call = self._find(fragment)
@@ -134,29 +138,43 @@ class ToolCallMerge:
             call.arguments.append(fragment.arguments)
 
     def _find(self, fragment: ToolCallFragment) -> _Call:
-        if fragment.index is not None:
-            known = self._by_index.get(fragment.index)
-        else:
-            known = self._calls[-1] if self._calls else None
-        if known is not None and (not fragment.id or not known.id or fragment.id == known.id):
-            return known
+        """The call that this fragment belongs to: that of the same id, else the newest that may be meant, else a new one."""
+        index = fragment.index
+        known = self._calls if index is None else self._by_index.setdefault(index, [])
+        newest = known[-1] if known else None
+        if fragment.id:
+            same = (call for call in islice(reversed(known), _GROWING) if call.id == fragment.id)
+            if call := next(same, newest if newest and not newest.id else None):
+                return call
+        elif newest and not (index is None and _begins_anew(newest, fragment)):
+            return newest
         call = _Call()
         self._calls.append(call)
-        if fragment.index is not None:
-            self._by_index[fragment.index] = call
+        if index is not None:
+            known.append(call)
         return call
 
     def result(self) -> tuple[ToolCall, ...]:
         """The calls in order, each with an id of its own."""
-        taken: set[str] = set()
+        taken = {call.id for call in self._calls}
+        used: set[str] = {""}
         calls: list[ToolCall] = []
         for number, call in enumerate(self._calls):
             call_id = call.id
-            while not call_id or call_id in taken:
-                call_id = f"call_{number}_{len(taken)}"
+            if call_id in used:
+                made_up = (f"call_{number}" + "_" * more for more in count())
+                call_id = next(name for name in made_up if name not in taken)
             taken.add(call_id)
+            used.add(call_id)
             calls.append(ToolCall(call_id, call.name, "".join(call.arguments)))
         return tuple(calls)
+
+
+def _begins_anew(call: _Call, fragment: ToolCallFragment) -> bool:
+    """Whether a fragment with neither index nor id is another call: it names one, though this one is under way."""
+    if not fragment.name or not call.name:
+        return False
+    return fragment.name != call.name or bool(fragment.arguments and call.arguments)
 
 
 class Draft:

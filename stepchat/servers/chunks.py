@@ -14,11 +14,12 @@ from stepchat.servers.sse import SseEvent
 from stepchat.servers.think_tags import ThinkTagSplitter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from stepchat.messages import Json
 
 _REASONING_FIELDS = ("reasoning", "reasoning_content")
+_HIDDEN = ("reasoning.encrypted", "reasoning.server_tool_call")
 _FAILED_NATIVELY = ("network_error", "error", "malformed_function_call", "abort")
 
 
@@ -53,7 +54,9 @@ _NOTHING = Delta()
 class ChunkReader:
     """Reads one stream. `failure` is set by an error inside it, `done` by [DONE]; `bad_chunks` counts what was skipped."""
 
-    def __init__(self, *, starts_in_thinking: bool = False) -> None:
+    def __init__(self, *, starts_in_thinking: bool = False, redact: Callable[[str], str] = str) -> None:
+        """`redact` takes secrets out of what becomes an error, before anything is cut off."""
+        self._redact = redact
         self.done = False
         self.failure: StepchatError | None = None
         self.finish_reason: str | None = None
@@ -87,13 +90,12 @@ class ChunkReader:
             value = exact_json.loads(event.data)
         except ValueError:
             if event.event == "error":
-                self.failure = from_error(event.data)
+                self.fail(event.data)
             else:
                 self.bad_chunks += 1
             return None
         if event.event == "error":
-            body = cast("Json", value) if isinstance(value, dict) else {"message": str(value)}
-            self.failure = from_error(body.get("error") or body)
+            self.fail((cast("Json", value).get("error") if isinstance(value, dict) else None) or value)
             return None
         return cast("Json", value) if isinstance(value, dict) else None
 
@@ -101,7 +103,7 @@ class ChunkReader:
         for name, key in (("generation_id", "id"), ("model", "model"), ("provider", "provider")):
             if isinstance(value := chunk.get(key), str) and value:
                 out.facts[name] = value
-        if isinstance(usage := chunk.get("usage"), dict):
+        if isinstance(usage := chunk.get("usage"), dict) and usage:
             out.facts["usage"] = usage
         choices = chunk.get("choices")
         for choice in cast("list[Any]", choices) if isinstance(choices, list) else []:
@@ -109,17 +111,24 @@ class ChunkReader:
                 self._choice(cast("Json", choice), out)
         # The error last: what came with it is still worth keeping.
         if chunk.get("error") is not None:
-            self.failure = from_error(chunk["error"])
+            self.fail(chunk["error"])
         elif self.finish_reason == "error" and self.failure is None:
             reason = self._native or "error"
-            self.failure = from_error({"message": f"the model ended with {reason}", "code": reason})
+            self.fail({"message": f"the model ended with {reason}", "code": reason})
+
+    def fail(self, error: Any) -> None:
+        """Take an error of any shape as the end of the stream."""
+        self.failure = from_error(exact_json.loads(self._redact(exact_json.dumps(error))))
 
     def _choice(self, choice: Json, out: _Gathered) -> None:
-        for key in ("delta", "message"):
-            if isinstance(part := choice.get(key), dict):
-                self._part(cast("Json", part), out)
+        # Only one of them: a chunk that brings both says the same twice.
+        part = choice.get("delta")
+        if not isinstance(part, dict):
+            part = choice.get("message")
+        if isinstance(part, dict):
+            self._part(cast("Json", part), out)
         if choice.get("error") is not None:
-            self.failure = from_error(choice["error"])
+            self.fail(choice["error"])
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
             self.finish_reason = out.facts["finish_reason"] = reason
         if isinstance(native := choice.get("native_finish_reason"), str) and native:
@@ -148,13 +157,13 @@ class ChunkReader:
         entries = cast("list[Any]", details) if isinstance(details, list) else None
         if entries is not None:
             out.details = out.details or []
-            out.details.extend(entry for entry in entries if isinstance(entry, dict))
-        shown = self._shown.add(plain, _details_text(entries or ()))
-        if shown:
-            out.reasoning.append(shown)
+            out.details += [cast("Json", entry) for entry in entries if isinstance(entry, dict)]
         if plain or entries:
             self.produced = True
             self._switch_tags_off(out)
+        shown = self._shown.add(plain, _details_text(entries or ()))
+        if shown:
+            out.reasoning.append(shown)
         if plain_field:
             out.facts.setdefault("reasoning_field", plain_field)
 
@@ -193,8 +202,14 @@ class ChunkReader:
         if self._tags is None:
             return None
         held = self._tags.close()
-        delta = Delta(text=held.text, reasoning=held.reasoning, text_was_reasoning=held.text_was_reasoning)
-        return None if delta == _NOTHING else delta
+        if held.reasoning or held.text_was_reasoning:
+            return Delta(
+                text=held.text,
+                reasoning=held.reasoning,
+                text_was_reasoning=held.text_was_reasoning,
+                reasoning_field="think_tags",
+            )
+        return Delta(text=held.text) if held.text else None
 
 
 class _ShownReasoning:
@@ -202,29 +217,38 @@ class _ShownReasoning:
 
     def __init__(self) -> None:
         self._visible = StringIO()
+        self._details = StringIO()
         self._details_length = 0
-        self._details_match = True
-        """All details text so far is a prefix of what is visible."""
+        self._same = 0
+        """How far the two are known to agree."""
+        self._differ = False
 
     def add(self, plain: str, details: str) -> str:
-        if plain:
-            self._visible.seek(0, 2)
-            self._visible.write(plain)
-        known = False
-        if details and self._details_match:
-            self._visible.seek(self._details_length)
-            known = self._visible.read(len(details)) == details
-        if details and not plain and not known:
-            self._visible.seek(0, 2)
-            self._visible.write(details)
-            self._visible.seek(self._details_length)
-            self._details_match = self._details_match and self._visible.read(len(details)) == details
-            self._details_length += len(details)
-            return details
-        if details:
-            self._details_match = known
-            self._details_length += len(details)
-        return plain
+        """What of one chunk is to be shown: the plain words, else those of the details unless they were shown before."""
+        _append(self._visible, plain)
+        _append(self._details, details)
+        self._details_length += len(details)
+        if plain or not details or self._shown_before():
+            return plain
+        _append(self._visible, details)
+        return details
+
+    def _shown_before(self) -> bool:
+        """Whether what is visible starts with all words of the details so far."""
+        if not self._differ:
+            self._visible.seek(self._same)
+            self._details.seek(self._same)
+            new = self._details.read()
+            seen = self._visible.read(len(new))
+            self._differ = not new.startswith(seen)
+            self._same += len(seen)
+        return not self._differ and self._same == self._details_length
+
+
+def _append(to: StringIO, text: str) -> None:
+    if text:
+        to.seek(0, 2)
+        to.write(text)
 
 
 def _text(content: Any) -> str:
@@ -240,7 +264,7 @@ def _text(content: Any) -> str:
 def _details_text(entries: Iterable[Any]) -> str:
     found: list[str] = []
     for entry in entries:
-        if isinstance(entry, dict):
+        if isinstance(entry, dict) and cast("Json", entry).get("type") not in _HIDDEN:
             value = cast("Json", entry).get("text") or cast("Json", entry).get("summary")
             if isinstance(value, str):
                 found.append(value)
@@ -265,6 +289,9 @@ def _fragment(call: Json) -> ToolCallFragment:
 def read_body(body: Json, reader: ChunkReader) -> Delta | None:
     """A 200 with one JSON object although a stream was asked for: an answer or an error (WIRE.md 6, end)."""
     delta = reader.read([SseEvent(exact_json.dumps(body))])
-    if reader.failure is None and isinstance(body.get("choices"), list):
-        reader.done = True
+    if isinstance(body.get("choices"), list):
+        reader.done = reader.failure is None
+    elif reader.failure is None:
+        words = body.get("message") or body.get("detail") or "this is JSON, but no answer; check the base URL"
+        reader.fail(words)
     return delta

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
 from time import monotonic
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from stepchat import __version__, exact_json
 from stepchat.errors import ServerError, SilenceError, StepchatError, UnreachableError
 from stepchat.events import Delta, Notice, Retrying, Silence
+from stepchat.servers.failures import status_of
 from stepchat.servers.profiles import Profile, is_local
-from stepchat.servers.reading import Reading
+from stepchat.servers.reading import Line, Reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -48,7 +49,7 @@ class Options:
 
 
 class Client:
-    """One server. Holds one connection at a time, which is kept alive between turns."""
+    """One server. One connection is kept alive between turns."""
 
     def __init__(
         self,
@@ -67,20 +68,40 @@ class Client:
         self._transport = transport
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._http: httpx.Client | None = None
+        self._line = Line()
         self._lock = Lock()
 
-    def prepare(self) -> httpx.Client:
-        """Import httpx and build its client (TLS included): slow, so call it in a thread ahead of the first request."""
-        with self._lock:
-            if self._http is None:
-                import httpx
+    def prepare(self) -> None:
+        """Import httpx and build its client (TLS included): slow, so call it in a thread ahead of the first request.
 
+        If it fails, the first request will say why.
+        """
+        with suppress(UnreachableError):
+            self._open()
+
+    def _open(self) -> httpx.Client:
+        """Raises UnreachableError."""
+        import httpx
+
+        # No proxy stands between this machine and itself.
+        mounts = {"all://": None, "http://": None, "https://": None} if is_local(self.base_url) else None
+        with self._lock:
+            if self._http is not None:
+                return self._http
+            try:
                 self._http = httpx.Client(
                     transport=self._transport,
+                    mounts=mounts,
                     timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0),
-                    # One connection, so that the one in use is always known and can be cancelled; kept for a slow reader.
-                    limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120.0),
+                    # One is kept, so that `Line` knows it, and for a slow reader. More may exist for a while: a
+                    # cancelled request that is still connecting must not hold up the next.
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=120.0),
                 )
+            except Exception as error:
+                raise UnreachableError(
+                    f"The network settings cannot be used: {error}.",
+                    "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+                ) from error
             return self._http
 
     def close(self) -> None:
@@ -118,11 +139,11 @@ class Client:
                         shown = shown or (isinstance(event, Delta) and _is_visible(event))
                         yield event
             except StepchatError as error:
-                failure = self._explained(error)
-                wait = None if shown else self._wait(failure, attempt)
+                self._explain(error)
+                wait = None if shown else self._wait(error, attempt)
                 if wait is None:
-                    raise failure from error
-                yield Retrying(attempt + 1, RETRIES, wait, failure.message)
+                    raise
+                yield Retrying(attempt + 1, RETRIES, wait, error.message)
                 await asyncio.sleep(wait)
             else:
                 return
@@ -131,23 +152,26 @@ class Client:
         """Seconds until the next try, or None when there shall be none."""
         if not isinstance(error, ServerError) or not error.retryable or attempt >= RETRIES:
             return None
-        if error.code == 500 and attempt >= 1:
+        if status_of(error.code) == 500 and attempt >= 1:
             return None
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= LONGEST_WAIT else None
         return self._options.backoff * 2**attempt * self._rng.uniform(0.75, 1.25)
 
-    def _explained(self, error: StepchatError) -> StepchatError:
-        if self._key is not None:
-            error.message, error.hint = self._key.redact(error.message), self._key.redact(error.hint)
+    def _explain(self, error: StepchatError) -> None:
+        """Better words where more is known here, and none that hold the key."""
         if isinstance(error, UnreachableError) and is_local(self.base_url) and self.profile.start_hint:
             error.hint = self.profile.start_hint
         if isinstance(error, ServerError) and error.retry_after is not None and error.retry_after > LONGEST_WAIT:
             error.hint = f"The server asks to wait {error.retry_after:.0f} seconds."
-        return error
+        error.message, error.hint = self._redact(error.message), self._redact(error.hint)
+        error.args = (error.message,)
+
+    def _redact(self, text: str) -> str:
+        return text if self._key is None else self._key.redact(text)
 
     async def _attempt(self, content: bytes) -> AsyncGenerator[ServerEvent]:
-        http = self._http or await asyncio.to_thread(self.prepare)
+        http = self._http or await asyncio.to_thread(self._open)
         inbox = _Inbox(asyncio.get_running_loop())
         reading = Reading(
             http,
@@ -155,6 +179,8 @@ class Client:
             content,
             self.headers(),
             inbox.put,
+            line=self._line,
+            redact=self._redact,
             starts_in_thinking=self.profile.starts_in_thinking,
         )
         watch = _SilenceWatch(reading, inbox, self._options)
@@ -211,7 +237,7 @@ class _SilenceWatch:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._hinted = False
-        self._timer = self._loop.call_later(options.silence_hint, self._look)
+        self._timer = self._loop.call_later(min(options.silence_hint, options.silence_timeout), self._look)
 
     def stop(self) -> None:
         self._timer.cancel()
@@ -219,10 +245,13 @@ class _SilenceWatch:
     def _look(self) -> None:
         silent = monotonic() - self._reading.alive_at
         hint, limit = self._options.silence_hint, self._options.silence_timeout
+        if self._reading.finished and silent >= min(hint, limit):
+            # Only the end mark is missing (WIRE.md 2.8); nobody need wait for it longer.
+            self._reading.hang_up()
         if silent >= limit:
             self._inbox.put(
                 SilenceError(
-                    f"Nothing arrived for {limit:.0f} seconds, so stepchat gave up.",
+                    f"Nothing arrived for {limit:g} seconds, so stepchat gave up.",
                     "What arrived is kept; ask again. silence_timeout in config.toml sets the limit.",
                 )
             )
@@ -235,7 +264,7 @@ class _SilenceWatch:
             if self._hinted:
                 self._hinted = False
                 self._inbox.put(Silence(0.0, limit))
-            delay = hint - silent
+            delay = min(hint, limit) - silent
         self._timer = self._loop.call_later(max(delay, 0.01), self._look)
 
 

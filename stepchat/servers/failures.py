@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,28 +31,50 @@ _HINTS: dict[int, str] = {
     529: "Ask again in a moment, or choose another model.",
 }
 
-_TAG = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_STATUS_OF: dict[str, int] = {
+    "authentication": 401,
+    "authentication_error": 401,
+    "payment_required": 402,
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "server": 500,
+    "server_error": 500,
+    "provider_unavailable": 502,
+    "provider_overloaded": 503,
+    "overloaded_error": 529,
+    "timeout": 504,
+    "timeout_error": 504,
+}
+"""Kinds of errors that come without a number, as in the middle of a stream, and the status that means the same."""
+
+_TAG = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
+_PAGE = 20_000
+"""Characters of a page that are looked at."""
+_SENT_BACK = re.compile(r"signature|encrypted|pinned_endpoint_slug")
+# Not as a part of a model's name.
+_THOUGHTS = re.compile(r"(?<![-\w/:])(?:thought|thinking|reasoning)")
+_SETTING = re.compile(r"mandatory|effort")
 
 
 def from_status(status: int, text: str, retry_after: str | None) -> StepchatError:
     """A response that is not 2xx. `text` is the whole body."""
     body = _object(text)
     error: Any = body.get("error") if body else None
-    if error is None and body:
+    if not error and body:
         error = body.get("message") or body.get("detail")
-    if error is None:
-        plain = " ".join(_TAG.sub(" ", text).split())[:300]
+    if not error:
+        plain = " ".join(_TAG.sub(" ", text[:_PAGE]).split())[:300]
         error = {"message": plain or "the server gave no reason"}
     return from_error(error, status=status, retry_after=_seconds(retry_after))
 
 
 def from_error(error: Any, *, status: int | None = None, retry_after: float | None = None) -> StepchatError:
     """An error object (or string) from a body or a chunk. `status` is None in mid-stream."""
-    body: Json = cast("Json", error) if isinstance(error, dict) else {"message": str(error)}
+    body: Json = cast("Json", error) if isinstance(error, dict) else {"message": _dig(error) or str(error)}
     metadata = _dict(body.get("metadata"))
     availability = _dict(body.get("availability"))
-    code: int | str | None = body.get("code") or body.get("http_status") or body.get("type") or status
-    number = status or _number(code)
+    code: int | str | None = status or _code(body, metadata)
+    number = status or status_of(code) or status_of(metadata.get("error_type"))
     message = _words(body, metadata)
     if number == 401:
         return KeyRefusedError(
@@ -61,54 +84,68 @@ def from_error(error: Any, *, status: int | None = None, retry_after: float | No
     if isinstance(wanted := availability.get("retryable"), bool):
         retryable = wanted
     if retry_after is None:
-        wait = availability.get("retry_after", metadata.get("retry_after"))
-        retry_after = float(wait) if isinstance(wait, int | float) else None
+        retry_after = _seconds(availability.get("retry_after")) or _seconds(metadata.get("retry_after"))
     provider = metadata.get("provider_name")
     said_by = f"{provider} answered" if isinstance(provider, str) and provider else "The server answered"
-    place = f" {number}" if number else ""
     return ServerError(
-        f"{said_by}{place}: {message}",
+        f"{said_by}{f' {code}' if isinstance(code, int) else ''}: {message}",
         _HINTS.get(number or 0, "Ask again, or choose another model."),
-        code=code if isinstance(code, int | str) else number,
+        code=code,
         retry_after=retry_after,
         body=body,
         retryable=retryable,
     )
 
 
+def status_of(code: Any) -> int | None:
+    """The HTTP status that a code means: a number, a number in a string, or the name of a kind of error."""
+    if isinstance(code, int) and not isinstance(code, bool):
+        return code
+    if not isinstance(code, str):
+        return None
+    return int(code) if re.fullmatch(r"[1-5][0-9]{2}", code) else _STATUS_OF.get(code)
+
+
 def names_reasoning(error: ServerError) -> bool:
     """Whether a 400 or 404 complains about reasoning that was sent back (WIRE.md 3.6, last rule)."""
-    if _number(error.code) not in {400, 404}:
+    if status_of(error.code) not in {400, 404}:
         return False
-    words = exact_json.dumps(error.body).lower()
-    wanted = ("signature", "encrypted", "thought", "thinking block", "pinned_endpoint_slug", "reasoning_details")
-    return any(word in words for word in wanted)
+    words = exact_json.dumps(error.body).lower().replace("\\n", " ")
+    return bool(_SENT_BACK.search(words) or (_THOUGHTS.search(words) and not _SETTING.search(words)))
+
+
+def _code(body: Json, metadata: Json) -> int | str | None:
+    found = (body.get("code"), body.get("http_status"), metadata.get("error_type"), body.get("type"))
+    codes = [code for code in found if isinstance(code, int | str) and not isinstance(code, bool) and code]
+    number = next((status_of(code) for code in codes if str(code).isdecimal()), None)
+    return number or next(iter(codes), None)
 
 
 def _words(body: Json, metadata: Json) -> str:
     """The most telling sentence: older errors say only "Provider returned error" and hide the text in metadata.raw."""
-    message = body.get("message")
-    text = message.strip() if isinstance(message, str) else ""
+    text = _dig(body.get("message")) or _dig(body.get("error")) or _dig(body.get("detail"))
     raw = metadata.get("raw")
-    if raw and (not text or text.lower() == "provider returned error"):
-        dug = _dig(raw)
-        text = dug or text
+    if raw and text.lower().rstrip(".") in {"", "provider returned error"}:
+        text = _dig(raw) or text
     reasons: Any = metadata.get("reasons")
     if isinstance(reasons, list) and reasons:
         text += f" ({', '.join(str(reason) for reason in cast('list[Any]', reasons))})"
-    return (text or "no reason given")[:500]
+    return " ".join(text.split())[:500] or "no reason given"
 
 
 def _dig(raw: Any) -> str:
-    if isinstance(raw, str):
-        inner = _object(raw)
-        return _dig(inner) if inner else raw.strip()[:300]
-    if isinstance(raw, dict):
-        source = cast("Json", raw)
-        for key in ("error", "message", "detail", "msg"):
-            if source.get(key):
-                return _dig(source[key])
-    return ""
+    """The words in an error that may be text, JSON in text, an object or a list of them."""
+    match raw:
+        case str():
+            inner = _object(raw)
+            return (_dig(inner) if inner else "") or raw.strip()
+        case dict():
+            found = (_dig(cast("Json", raw).get(key)) for key in ("error", "message", "detail", "msg"))
+            return next((words for words in found if words), "")
+        case list():
+            return "; ".join(words for item in cast("list[Any]", raw) if (words := _dig(item)))
+        case _:
+            return ""
 
 
 def _object(text: str) -> Json | None:
@@ -123,15 +160,10 @@ def _dict(value: Any) -> Json:
     return cast("Json", value) if isinstance(value, dict) else {}
 
 
-def _number(code: Any) -> int | None:
-    if isinstance(code, int) and not isinstance(code, bool):
-        return code
-    return int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else None
-
-
-def _seconds(header: str | None) -> float | None:
-    """Retry-After in seconds; a date is not used by any of these servers."""
+def _seconds(wait: Any) -> float | None:
+    """Retry-After in seconds, from a header or a body; a date is not used by any of these servers."""
     try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
+        seconds = float(wait) if isinstance(wait, str | int | float) and not isinstance(wait, bool) else math.nan
+    except (ValueError, OverflowError):
         return None
+    return None if math.isnan(seconds) else max(0.0, seconds)

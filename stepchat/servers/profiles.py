@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
@@ -11,6 +11,9 @@ DEFAULT_MODEL = "stepfun/step-3.5-flash"
 
 MANDATORY_REASONING = ("stepfun/step-3",)
 """Models that answer 400 when reasoning is off, by the beginning of their slug (WIRE.md 4.5)."""
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - only compared
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +69,39 @@ PROFILES: tuple[Profile, ...] = (
 
 
 def profile_for(base_url: str) -> Profile:
-    """The row for a base URL: by host and port, else by the shape of the path, else `custom`."""
-    url = urlsplit(base_url)
-    for profile in PROFILES:
-        known = urlsplit(profile.base_url)
-        if profile.base_url and (url.hostname, url.port) == (known.hostname, known.port):
-            return profile
-    # OpenRouter's own path: its demo, its proxies and its imitations.
-    if url.path.rstrip("/").endswith("/api/v1"):
+    """The row for a base URL: by OpenRouter's own path, else by host and port, else `custom`. Never raises."""
+    place = _place(base_url)
+    # The path tells more than the port: OpenRouter's demo, its proxies and its imitations may stand anywhere.
+    if place.path.endswith("/api/v1"):
         return PROFILES[0]
+    for profile in PROFILES:
+        known = _place(profile.base_url)
+        if known.host and (known.host, known.port) == (place.host, place.port):
+            return profile
     return PROFILES[-1]
+
+
+class _Place(NamedTuple):
+    host: str
+    port: int | None
+    path: str
+
+
+def _place(base_url: str) -> _Place:
+    """Host, port and path, with one name for this machine; an empty host for what is no URL."""
+    try:
+        url = urlsplit(base_url)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return _Place("", None, "")
+    if host in _THIS_MACHINE:
+        host = "localhost"
+    return _Place(host, port or _PORTS.get(url.scheme), url.path.rstrip("/"))
 
 
 def is_local(base_url: str) -> bool:
     """Whether the server is on this machine."""
-    return urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - only compared
+    return _place(base_url).host == "localhost"
 
 
 def bare_slug(model: str) -> str:
@@ -92,4 +113,7 @@ def same_server(one: str, other: str) -> bool:
     """Whether two base URLs mean the same server; a server on this machine may have come back on another port."""
     if one == other:
         return True
-    return is_local(one) and is_local(other) and urlsplit(one).path == urlsplit(other).path
+    here, there = _place(one), _place(other)
+    if here.host == there.host == "localhost":
+        return here.path == there.path
+    return bool(here.host) and here == there

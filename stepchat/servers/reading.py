@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from itertools import chain
+from threading import Timer
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stepchat import exact_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
@@ -19,17 +21,32 @@ from stepchat.servers.failures import from_status
 from stepchat.servers.sse import SseParser, SseTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     import httpx
 
     from stepchat.events import Notice
 
+DRAIN_SECONDS = 0.25
+"""How long the end of the body is waited for after [DONE], so that the connection can be used again."""
+LONGEST_BODY = 64 * 1024 * 1024
+"""Bytes of an answer that is not a stream; the rest is not read."""
+
 _CUT_HINT = "What arrived is kept; ask again for a whole answer."
+_MARK = b"\xef\xbb\xbf"
+_BEFORE_SENDING = ("connect_tcp.started", "connect_tcp.complete", "start_tls.complete", "send_request_headers.started")
+"""The places where httpcore can be left by an exception from its trace hook; elsewhere it would not clean up."""
 
 
 class _CancelledError(Exception):
     """Raised inside httpx, from its trace hook, to end a request that nobody wants any more."""
+
+
+class Line:
+    """The connection that was kept after the last answer: whoever is sent over it again must be able to cut it."""
+
+    def __init__(self) -> None:
+        self.stream: Any = None
 
 
 class Reading:
@@ -43,6 +60,8 @@ class Reading:
         headers: dict[str, str],
         deliver: Callable[[Delta | StepchatError | Notice | None], None],
         *,
+        line: Line | None = None,
+        redact: Callable[[str], str] = str,
         starts_in_thinking: bool = False,
     ) -> None:
         self._http = http
@@ -50,95 +69,175 @@ class Reading:
         self._content = content
         self._headers = headers
         self._deliver = deliver
-        self._reader = ChunkReader(starts_in_thinking=starts_in_thinking)
-        self._stream: Any = None
+        self._line = line or Line()
+        self._redact = redact
+        self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
+        self._stream: Any = self._line.stream
+        self._handshake: socket.socket | None = None
+        """A second hold on the socket during the TLS handshake, when the first is out of reach."""
+        self._connected = False
+        self._answered = False
         self._cancelled = False
+        self._over = False
         self.alive_at = monotonic()
         """When the last byte came, a keep-alive comment or a header included."""
 
+    @property
+    def finished(self) -> bool:
+        """The model has finished, even if the stream has not."""
+        return self._reader.finish_reason is not None
+
     def cancel(self) -> None:
-        """Close the connection, from any thread: for many providers this ends the generation and its cost."""
+        """Close the connection, from any thread: for many providers this ends the generation and its cost.
+
+        After the end it does nothing: the connection may serve the next request. While the connection is being made, the
+        thread ends when it is, or after CONNECT_TIMEOUT.
+        """
         self._cancelled = True
+        if not self._over:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connection; what was read until then counts."""
         stream = self._stream
-        sock = stream.get_extra_info("socket") if stream is not None else None
-        if isinstance(sock, socket.socket):
-            # shutdown wakes the thread out of recv; close alone does not. TLS is bypassed: nothing is left to say.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        for sock in (stream.get_extra_info("socket") if stream is not None else None, self._handshake):
+            if isinstance(sock, socket.socket):
+                # shutdown wakes the thread out of recv; close alone does not. TLS is bypassed: nothing is left to say.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def run(self) -> None:
         """The thread. Never raises."""
         import httpx
 
-        outcome: StepchatError | None
+        outcome: StepchatError | None = None
         try:
-            outcome = self._request(httpx)
+            if not self._cancelled:
+                outcome = self._request(httpx)
         except _CancelledError:
-            outcome = None
+            pass
         except StepchatError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the turn must hear of it and keep what came
             outcome = ServerError(f"Reading the answer failed: {error!r}.", "Ask again.")
+        self._forget_handshake()
+        self._over = True
+        if not self._cancelled:
+            self._line.stream = self._stream
         self._deliver(None if self._cancelled else outcome)
 
-    def _trace(self, _name: str, info: dict[str, Any]) -> None:
+    def _trace(self, name: str, info: dict[str, Any]) -> None:
         made = info.get("return_value")
-        if hasattr(made, "get_extra_info"):
+        if made is not None and name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._connected = True
+            self._forget_handshake()
+            sock = made.get_extra_info("socket")
+            if self._url.lower().startswith("https:") and name.endswith("connect_tcp.complete"):
+                self._handshake = sock.dup()
             self._stream = made
-        if self._cancelled:
+        # Looked at after the stream was noted: so either this sees the wish or `cancel` sees the stream.
+        if self._cancelled and name.endswith(_BEFORE_SENDING):
+            if made is not None:
+                made.close()
             raise _CancelledError
 
+    def _forget_handshake(self) -> None:
+        if self._handshake is not None:
+            self._handshake.close()
+            self._handshake = None
+
     def _request(self, httpx: Any) -> StepchatError | None:
-        parts = {"content": self._content, "headers": self._headers, "extensions": {"trace": self._trace}}
         try:
-            with self._http.stream("POST", self._url, **parts) as response:
-                self._stream = response.extensions.get("network_stream", self._stream)
-                return self._response(response)
+            try:
+                return self._once()
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                # The server had closed the idle connection just then, and has not seen this request.
+                if self._line.stream is None or self._connected or self._answered or self._cancelled:
+                    raise
+                return self._once()
         except httpx.TimeoutException as error:
             raise UnreachableError(
                 f"No connection to {self._url} in time.", "Check the address and the network.", retryable=True
             ) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise UnreachableError(
-                f"{self._url!r} is not a server's address: {error}.", "Give one like https://host/v1 with --base-url."
+                f"{self._url!r} is not a server's address: {_words(error)}.",
+                "Give one like https://host/v1 with --base-url.",
             ) from error
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ProxyError) as error:
             raise UnreachableError(
-                f"Cannot reach {self._url}: {error}.", "Check the address, the network and whether the server runs."
+                f"Cannot reach {self._url}: {_words(error)}.",
+                "Check the address, the network and whether the server runs.",
             ) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise StreamCutError(f"The connection broke: {_words(error)}.", _CUT_HINT, retryable=True) from error
+
+    def _once(self) -> StepchatError | None:
+        extensions = {"trace": self._trace}
+        with self._http.stream(
+            "POST", self._url, content=self._content, headers=self._headers, extensions=extensions
+        ) as response:
+            self._answered = True
+            return self._response(response)
 
     def _response(self, response: httpx.Response) -> StepchatError | None:
         self.alive_at = monotonic()
         if identity := response.headers.get("x-generation-id"):
             self._deliver(Delta(generation_id=identity))
+        parts = response.iter_bytes()
         if not response.is_success:
-            text = response.read().decode("utf-8", "replace")
-            if response.is_redirect:
+            return self._refusal(response, parts)
+        first = next(parts, b"")
+        parts = chain((first,), parts)
+        match _kind(response.headers.get("content-type", ""), first):
+            case "json":
+                return self._whole(parts)
+            case "page":
                 return ServerError(
-                    f"{self._url} moved to {response.headers.get('location', 'elsewhere')}.", "Use that as --base-url."
+                    f"{self._url} answered with a web page.", "Check the base URL; it usually ends in /v1."
                 )
-            return from_status(response.status_code, text, response.headers.get("retry-after"))
-        if "json" in response.headers.get("content-type", "") and "stream" not in response.headers["content-type"]:
-            return self._whole(response)
-        return self._events(response)
+            case "stream":
+                outcome = self._events(parts)
+                self._drain(parts)
+                return outcome
 
-    def _whole(self, response: httpx.Response) -> StepchatError | None:
+    def _refusal(self, response: httpx.Response, parts: Iterable[bytes]) -> StepchatError:
+        if response.is_redirect:
+            place = response.headers.get("location", "elsewhere").removesuffix("/chat/completions")
+            return ServerError(f"{self._url} moved to {place}.", "Use that as --base-url.", code=response.status_code)
+        import httpx
+
+        body = bytearray()
+        # What came of the body is better than nothing; the status is what counts.
+        with contextlib.suppress(httpx.HTTPError):
+            self._gather(parts, body)
+        text = self._redact(body.decode("utf-8", "replace"))
+        return from_status(response.status_code, text, response.headers.get("retry-after"))
+
+    def _gather(self, parts: Iterable[bytes], body: bytearray) -> None:
+        for part in parts:
+            self.alive_at = monotonic()
+            body += part
+            if len(body) > LONGEST_BODY:
+                return
+
+    def _whole(self, parts: Iterable[bytes]) -> StepchatError | None:
+        gathered = bytearray()
+        self._gather(parts, gathered)
         try:
-            body = exact_json.loads(response.read().decode("utf-8", "replace"))
+            body = exact_json.loads(gathered.removeprefix(_MARK).decode("utf-8", "replace"))
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            return ServerError("The server answered with something that is not JSON.", "Check the base URL.")
+            return ServerError("The server answered with something that is no answer.", "Check the base URL.")
         self._give(read_body(body, self._reader))  # pyright: ignore[reportUnknownArgumentType] - JSON
         self._give(self._reader.close())
         return self._outcome()
 
-    def _events(self, response: httpx.Response) -> StepchatError | None:
+    def _events(self, parts: Iterable[bytes]) -> StepchatError | None:
         parser = SseParser()
         try:
-            for data in response.iter_raw() if _is_plain(response) else response.iter_bytes():
+            for data in parts:
                 self.alive_at = monotonic()
                 if events := parser.feed(data):
                     self._give(self._reader.read(events))
@@ -147,7 +246,7 @@ class Reading:
             else:
                 self._give(self._reader.read(parser.close(clean=True)))
         except SseTooLarge as error:
-            self._reader.failure = ServerError(f"The server sent an event that is too large: {error}.", _CUT_HINT)
+            self._reader.failure = ServerError(f"The server sent an event that is too large: {error}", _CUT_HINT)
         except Exception:
             # Whatever was held back belongs to the reader, also when the line dies.
             self._give(self._reader.close())
@@ -156,6 +255,20 @@ class Reading:
             raise
         self._give(self._reader.close())
         return self._outcome()
+
+    def _drain(self, parts: Iterator[bytes]) -> None:
+        """Read to the end of the body if it comes soon. A connection with anything unread is closed."""
+        if self._cancelled or not self._reader.done:
+            return
+        timer = Timer(DRAIN_SECONDS, self.hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            with contextlib.suppress(Exception):
+                for _ in parts:
+                    pass
+        finally:
+            timer.cancel()
 
     def _outcome(self) -> StepchatError | None:
         if self._reader.failure is not None:
@@ -172,8 +285,20 @@ class Reading:
             self._deliver(delta)
 
 
-def _is_plain(response: httpx.Response) -> bool:
-    return response.headers.get("content-encoding", "identity") in {"", "identity"}
+def _kind(content_type: str, first: bytes) -> Literal["json", "page", "stream"]:
+    """What a 200 is, by its first bytes and by what it claims to be; the bytes are right more often."""
+    match first.removeprefix(_MARK).lstrip()[:1]:
+        case b"d" | b"e" | b"i" | b"r" | b":":
+            # The fields of an event stream, and a comment. No JSON begins so.
+            return "stream"
+        case b"{":
+            return "json"
+        case b"<":
+            return "page"
+        case _ if "html" in content_type:
+            return "page"
+        case _:
+            return "json" if "json" in content_type and "stream" not in content_type else "stream"
 
 
 def _words(error: Exception) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from stepchat.messages import AssistantMessage, Json, Message, ToolMessage, UserMessage
+from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
 from stepchat.servers.profiles import MANDATORY_REASONING, Profile, bare_slug, same_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SIGNED_FORMATS = frozenset({"anthropic-claude-v1", "google-gemini-v1"})
+_SIGNED_FORMATS = ("anthropic-claude-v1", "google-gemini-v1")
 _SIGNING_MAKERS = ("anthropic/", "google/")
-_PLAIN_FIELDS = frozenset({"reasoning", "reasoning_content"})
+_PLAIN_FIELDS = ("reasoning", "reasoning_content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +52,58 @@ def request_body(
     }
     if profile.usage_option:
         body["stream_options"] = {"include_usage": True}
-    if profile.sessions:
-        if target.session_id:
-            body["session_id"] = target.session_id[:256]
-        if target.model.startswith(MANDATORY_REASONING):
-            body["reasoning"] = {"enabled": True}
-    for name, value in (parameters or {}).items():
-        known = body.get(name)
-        body[name] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+    if profile.sessions and target.session_id:
+        body["session_id"] = target.session_id[:256]
+    body |= parameters or {}
+    if profile.sessions and target.model.startswith(MANDATORY_REASONING):
+        _keep_thinking(body)
     return body
+
+
+def _keep_thinking(body: Json) -> None:
+    """Some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
+    given: Any = body.get("reasoning")
+    settings: Json = {"enabled": True, **given} if isinstance(given, dict) else {"enabled": True}
+    if settings["enabled"] is False:
+        settings["enabled"] = True
+    if settings.get("effort") == "none":
+        del settings["effort"]
+    if body.get("reasoning_effort") == "none":
+        del body["reasoning_effort"]
+    body["reasoning"] = settings
 
 
 def history(messages: Sequence[Message], target: Target, *, with_reasoning: bool = True) -> list[Json]:
     """The messages as the server wants them (WIRE.md 3.4-3.7)."""
     state = _History(target, with_reasoning)
     wire: list[Json] = []
-    answered = {message.call_id for message in messages if isinstance(message, ToolMessage)}
     called: set[str] = set()
-    for message in messages:
+    for place, message in enumerate(messages):
         match message:
             case UserMessage():
                 wire.append({"role": "user", "content": message.text})
             case AssistantMessage():
-                if entry := _assistant(message, state, answered):
+                entry = _assistant(message, state, _answered(messages, place))
+                called = {call["id"] for call in (entry or {}).get("tool_calls", ())}
+                if entry:
                     wire.append(entry)
-                    called.update(call["id"] for call in entry.get("tool_calls", ()))
             case ToolMessage():
+                # One result for each call, and none without a call.
                 if message.call_id in called:
+                    called.remove(message.call_id)
                     wire.append({"role": "tool", "tool_call_id": message.call_id, "content": message.text})
     return wire
 
 
+def _answered(messages: Sequence[Message], place: int) -> set[str]:
+    """The ids of the calls whose results follow the message at this place directly. Some servers use ids again."""
+    results = takewhile(lambda message: isinstance(message, ToolMessage), islice(messages, place + 1, None))
+    return {message.call_id for message in results if isinstance(message, ToolMessage)}
+
+
 def _assistant(message: AssistantMessage, state: _History, answered: set[str]) -> Json | None:
     # Half a call is never sent, and a call without its result is refused by most servers.
-    calls = [call.to_wire() for call in message.tool_calls if message.complete and call.id in answered]
+    calls = [_call(call) for call in message.tool_calls if message.complete and call.id in answered]
     text = message.text or message.refusal
     if not text and not calls:
         return None
@@ -96,35 +115,59 @@ def _assistant(message: AssistantMessage, state: _History, answered: set[str]) -
     return entry
 
 
+def _call(call: ToolCall) -> Json:
+    # Models write nothing for no arguments; templates parse it as JSON (WIRE.md 2.4, 4.4).
+    return (call if call.arguments.strip() else replace(call, arguments="{}")).to_wire()
+
+
 def _reasoning(message: AssistantMessage, state: _History) -> Json:
     """The reasoning of one answer as it goes back: the list, or a plain string, never both (WIRE.md 3.4)."""
-    if not message.complete or not same_source(message, state.target):
+    profile = state.target.profile
+    usable = same_source(message, state.target)
+    text = message.reasoning.strip() if profile.trim_reasoning else message.reasoning
+    name = message.reasoning_field if usable and message.reasoning_field in _PLAIN_FIELDS else None
+    if profile.reasoning_back == "always":
+        return {name or "reasoning_content": text if usable and message.complete else ""}
+    if not usable:
         return {}
     if message.reasoning_details is not None:
-        return {"reasoning_details": _sendable(message, state)}
-    profile, maker = state.target.profile, message.model or message.model_asked
-    if profile.reasoning_back == "never" or maker.startswith(_SIGNING_MAKERS):
+        finished = bool(message.reasoning_details) and all(map(_is_finished, message.reasoning_details))
+        return {"reasoning_details": _sendable(message, state)} if message.complete or finished else {}
+    if not message.complete or profile.reasoning_back == "never" or _maker(message).startswith(_SIGNING_MAKERS):
         return {}
-    text = message.reasoning.strip() if profile.trim_reasoning else message.reasoning
-    name = message.reasoning_field if message.reasoning_field in _PLAIN_FIELDS else None
-    if profile.reasoning_back == "always":
-        return {name or "reasoning_content": text}
     return {name or "reasoning": text} if text and (name or profile.sessions) else {}
+
+
+def _maker(message: AssistantMessage) -> str:
+    return message.model or message.model_asked
 
 
 def same_source(message: AssistantMessage, target: Target) -> bool:
     """Whether the model and the server that reasoned are those now asked (WIRE.md 3.6)."""
     if message.server and not same_server(message.server, target.base_url):
         return False
+    if not target.profile.sessions:
+        # No router, so the name that was asked for tells; what answers may call itself otherwise.
+        return target.model in {message.model_asked, message.model}
     wanted, asked = bare_slug(target.model), bare_slug(message.model_asked)
     answered = bare_slug(message.model) or asked
-    # Some servers answer with a dated form of the slug that was asked for.
+    # Some answers come with a dated form of the slug that was asked for.
     return answered == wanted or (asked == wanted and answered.startswith(wanted))
+
+
+def _is_finished(entry: Json) -> bool:
+    """Whether an entry of an answer that was cut is complete for its kind (WIRE.md 3.7)."""
+    match entry.get("type"):
+        case "reasoning.encrypted":
+            return bool(entry.get("data"))
+        case "reasoning.text":
+            return entry.get("format") in _SIGNED_FORMATS and bool(entry.get("signature"))
+        case _:
+            return False
 
 
 def _sendable(message: AssistantMessage, state: _History) -> list[Json]:
     """The list unedited, less the entries that a server is known to refuse (WIRE.md 3.4, rule 6)."""
-    maker = message.model or message.model_asked
     sent: list[Json] = []
     for entry in message.reasoning_details or ():
         match entry.get("type"):
@@ -133,7 +176,7 @@ def _sendable(message: AssistantMessage, state: _History) -> list[Json]:
                     continue
             case "reasoning.text":
                 fmt = entry.get("format")
-                signing = fmt in _SIGNED_FORMATS or (fmt is None and maker.startswith("anthropic/"))
+                signing = fmt in _SIGNED_FORMATS or (fmt is None and _maker(message).startswith("anthropic/"))
                 if signing and not entry.get("signature"):
                     continue
             case _:

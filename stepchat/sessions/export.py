@@ -2,18 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stepchat import exact_json, messages
+from stepchat.errors import UsageError
+from stepchat.messages import AssistantMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from datetime import tzinfo
 
-    from stepchat.messages import Json, StoredMessage
-    from stepchat.sessions.records import Session
+    from stepchat.messages import Json, Message, StoredMessage
+    from stepchat.sessions.records import Conversation, Session
+    from stepchat.sessions.store import SessionStore
+
+ToApi: TypeAlias = "Callable[[Session, Sequence[Message]], Json]"
+"""The body of the request that would go on with these messages."""
 
 FORMAT: Final = "stepchat-session"
+FORMAT_OF_MANY: Final = "stepchat-sessions"
 VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`zone` is for times in words; None is the zone of this machine. JSONL needs `to_api`."""
+
+    with_reasoning: bool = True
+    zone: tzinfo | None = None
+    to_api: ToApi | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A row of the table: how one or many conversations become a file."""
+
+    name: str
+    suffix: str
+    whole_tree: bool
+    """Whether a session is written with all its branches, or only with the one it shows."""
+    one: Callable[[Conversation, Options], str]
+    head: Callable[[str], str] = lambda _: ""
+    """The beginning, from a title, when there are many; so with `between` and `tail`."""
+    between: str = ""
+    tail: str = ""
+    always: bool = False
+    """Whether one conversation alone also has a beginning and an end."""
+
+
+async def export(
+    store: SessionStore,
+    name: str,
+    session_ids: Sequence[str] | None,
+    options: Options,
+    *,
+    leaf: str | None = None,
+) -> AsyncGenerator[str]:
+    """The text of a file, in pieces, one session after the other. Every piece can be encoded.
+
+    Without ids it is all sessions, archived ones too, the newest first. `leaf` takes the one branch to that message.
+    Raises UsageError for an unknown format, SessionNotFoundError and StoreError.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"There is no export format {name!r}.", f"There are: {', '.join(FORMATS)}.")
+    form = FORMATS[name]
+    chosen = await store.session_ids() if session_ids is None else session_ids
+    framed = form.always or session_ids is None or len(chosen) != 1
+    for number, session_id in enumerate(chosen):
+        conversation = await store.conversation(session_id, leaf, whole_tree=form.whole_tree)
+        if framed:
+            title = conversation.session.title if len(chosen) == 1 else ""
+            yield form.between if number else form.head(title or "Sessions")
+        yield form.one(conversation if options.with_reasoning else without_reasoning(conversation), options)
+    if framed:
+        yield form.tail if chosen else form.head("Sessions") + form.tail
+
+
+def without_reasoning(conversation: Conversation) -> Conversation:
+    """The same without what the answers were thought with."""
+    return replace(
+        conversation,
+        messages=tuple(
+            replace(stored, message=replace(stored.message, reasoning="", reasoning_details=None))
+            if isinstance(stored.message, AssistantMessage)
+            else stored
+            for stored in conversation.messages
+        ),
+    )
 
 
 def export_json(session: Session, stored: Sequence[StoredMessage]) -> str:
@@ -44,6 +120,8 @@ def _session(session: Session) -> Json:
         "system": session.system,
         "pinned": session.pinned,
         "archived": session.archived,
+        "forked_from": session.forked_from,
+        "forked_at": session.forked_at,
     }
 
 
@@ -54,3 +132,48 @@ def _message(stored: StoredMessage) -> Json:
         "folded": stored.folded,
         "message": messages.to_json(stored.message),
     }
+
+
+def _json(conversation: Conversation, _: Options) -> str:
+    return export_json(conversation.session, conversation.messages)
+
+
+def _jsonl(conversation: Conversation, options: Options) -> str:
+    if options.to_api is None:
+        raise UsageError("JSONL needs to know how messages are sent.", "Give `to_api`.")
+    said = [stored.message for stored in conversation.messages]
+    return exact_json.dumps(options.to_api(conversation.session, said)) + "\n"
+
+
+def _markdown(conversation: Conversation, options: Options) -> str:
+    from stepchat.sessions.export_markdown import markdown
+
+    return markdown(conversation, options.zone)
+
+
+def _html(conversation: Conversation, options: Options) -> str:
+    from stepchat.sessions.export_html import html
+
+    return html(conversation, options.zone)
+
+
+def _html_head(title: str) -> str:
+    from stepchat.sessions.export_html import head
+
+    return head(title)
+
+
+def _json_head(_: str) -> str:
+    return f'{{"format":{exact_json.stored(FORMAT_OF_MANY)},"version":{VERSION},\n"sessions":[\n'
+
+
+FORMATS: Final[dict[str, Format]] = {
+    form.name: form
+    for form in (
+        Format("markdown", ".md", False, _markdown, between="\n"),
+        Format("html", ".html", False, _html, _html_head, tail="</body>\n</html>\n", always=True),
+        Format("json", ".json", True, _json, _json_head, ",\n", "]}\n"),
+        Format("jsonl", ".jsonl", False, _jsonl),
+    )
+}
+"""JSON holds everything; JSONL has one request a line, ready to send; the others are for reading."""

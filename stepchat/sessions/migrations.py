@@ -42,21 +42,59 @@ def _first_tables(connection: sqlite3.Connection) -> None:
     run_script(connection, Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_tables,)
+def _search(connection: sqlite3.Connection) -> None:
+    # The index itself is made by search_index.prepare, at each start, because not every SQLite has FTS5.
+    run_script(
+        connection,
+        """
+        -- Finished messages that the index does not hold yet.
+        CREATE TABLE unindexed (number INTEGER PRIMARY KEY REFERENCES message (number) ON DELETE CASCADE);
+        """,
+    )
+
+
+def _organizing(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        ALTER TABLE session ADD COLUMN deleted REAL;      -- when; NULL for one that is there
+        ALTER TABLE session ADD COLUMN forked_from TEXT;  -- the session whose beginning it has a copy of, ...
+        ALTER TABLE session ADD COLUMN forked_at TEXT;    -- ... and the last message of that; either may be gone
+
+        CREATE INDEX message_first ON message (session) WHERE parent IS NULL;
+        CREATE INDEX session_leaf ON session (leaf);
+        CREATE INDEX session_deleted ON session (deleted) WHERE deleted IS NOT NULL;
+
+        -- Which child was shown last, where that is not the newest. The parent of the first messages is ''.
+        CREATE TABLE shown (
+            session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+            parent  TEXT NOT NULL,
+            child   TEXT NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+            PRIMARY KEY (session, parent)
+        ) WITHOUT ROWID;
+        CREATE INDEX shown_child ON shown (child);
+        """,
+    )
+
+
+STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing)
 """Step n leads to version n + 1."""
 
 
 def version_of(connection: sqlite3.Connection, path: Path, *, newest: int = len(STEPS)) -> int:
     """The version of the database, 0 for an empty one. Raises StoreError when it is not ours or newer than `newest`."""
+    filled = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
     version = _pragma(connection, "user_version")
+    # Asked last: when another process makes the tables meanwhile, it has signed them by now.
     owner = _pragma(connection, "application_id")
     if owner != APPLICATION_ID:
-        if owner or version or connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        if owner or version or filled:
             raise StoreError(
                 f"{path} is a database of another program.",
                 "It was left as it is. Move it away, or set STEPCHAT_HOME to another directory.",
             )
         return 0
+    version = _pragma(connection, "user_version")
     if version > newest:
         raise StoreError(
             f"{path} was written by a newer stepchat (database version {version}; this one knows {newest}).",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from stepchat import exact_json
 from stepchat.errors import StoreError
 from stepchat.sessions import records
-from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionSummary, no_session
+from stepchat.sessions.records import NEW_SESSION_DRAFT, Conversation, Session, SessionSummary, no_session
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,13 +19,28 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
 
 _SESSION: Final = (
-    "SELECT id, title, created, updated, leaf, model, server, system, title_edited, pinned, archived FROM session"
+    "SELECT id, title, created, updated, leaf, model, server, deleted, forked_from, forked_at,"
+    " system, title_edited, pinned, archived FROM session"
 )
-_SUMMARY: Final = "SELECT id, title, created, updated, messages, turns, cost, model FROM session WHERE messages > 0"
+_SUMMARY: Final = (
+    "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost FROM session WHERE messages > 0"
+)
+_LISTED: Final = f"{_SUMMARY} AND deleted IS NULL"
 _NEWEST_FIRST: Final = "ORDER BY updated DESC, number DESC"
 _ID_PREFIX: Final = re.compile(r"[0-9a-z]{4,}")
 _CANDIDATES: Final = 8
 _LIKE_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Which sessions a list shows."""
+
+    archived: bool | None = False
+    """Only archived ones, only others, or (None) both."""
+    deleted: bool = False
+    """Those that were deleted and can be brought back, instead of those that are there."""
+    pinned_first: bool = False
 
 
 def session(connection: sqlite3.Connection, session_id: str) -> Session:
@@ -37,17 +53,24 @@ def session(connection: sqlite3.Connection, session_id: str) -> Session:
 
 def latest(connection: sqlite3.Connection) -> Session | None:
     """The session that changed last; one without messages does not count."""
-    row = connection.execute(f"{_SESSION} WHERE messages > 0 {_NEWEST_FIRST} LIMIT 1").fetchone()
+    row = connection.execute(f"{_SESSION} WHERE messages > 0 AND deleted IS NULL {_NEWEST_FIRST} LIMIT 1").fetchone()
     return None if row is None else _session(row)
 
 
-def sessions(connection: sqlite3.Connection, limit: int, offset: int) -> list[SessionSummary]:
+def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: Listed) -> list[SessionSummary]:
     """Newest first; those without messages are left out."""
-    rows = connection.execute(f"{_SUMMARY} {_NEWEST_FIRST} LIMIT ? OFFSET ?", (limit, offset))
-    return [
-        SessionSummary(*start, cost=None if cost is None else Decimal(cost), model=model)
-        for *start, cost, model in rows
-    ]
+    rows = connection.execute(
+        f"{_SUMMARY} AND (deleted IS NOT NULL) = ?1 AND (?2 IS NULL OR archived = ?2)"
+        " ORDER BY CASE WHEN ?3 THEN pinned END DESC, updated DESC, number DESC LIMIT ?4 OFFSET ?5",
+        (which.deleted, which.archived, which.pinned_first, limit, offset),
+    )
+    return [_summary(row) for row in rows]
+
+
+def summary(connection: sqlite3.Connection, session_id: str) -> SessionSummary | None:
+    """The row of a list, None for a session that lists leave out."""
+    row = connection.execute(f"{_LISTED} AND id = ?", (session_id,)).fetchone()
+    return None if row is None else _summary(row)
 
 
 def find(connection: sqlite3.Connection, wanted: str) -> Session:
@@ -71,7 +94,8 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str) -> Session | None:
         return None
     # "~" sorts after every character of an id.
     rows = connection.execute(
-        f"{_SESSION} WHERE id >= ? AND id < ? {_NEWEST_FIRST} LIMIT ?", (prefix, prefix + "~", _CANDIDATES + 1)
+        f"{_SESSION} WHERE id >= ? AND id < ? AND deleted IS NULL {_NEWEST_FIRST} LIMIT ?",
+        (prefix, prefix + "~", _CANDIDATES + 1),
     ).fetchall()
     if len(rows) > 1:
         names = ", ".join(f"{row[0]} ({row[1] or 'untitled'})" for row in rows[:_CANDIDATES])
@@ -81,7 +105,9 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str) -> Session | None:
 
 
 def _newest_titled(connection: sqlite3.Connection, needle: str) -> Session | None:
-    for session_id, title in connection.execute("SELECT id, title FROM session ORDER BY updated DESC, number DESC"):
+    for session_id, title in connection.execute(
+        "SELECT id, title FROM session WHERE deleted IS NULL ORDER BY updated DESC, number DESC"
+    ):
         if needle in title.casefold():
             return session(connection, session_id)
     return None
@@ -91,10 +117,10 @@ def _newest_saying(connection: sqlite3.Connection, text: str, needle: str, after
     # LIKE on the JSON is quick and finds too much (keys, reasoning, names of models), so each hit is read.
     rows = connection.execute(
         "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
-        " WHERE session.updated > ?1 AND message.owner IS NULL"
+        " WHERE session.updated > ?1 AND session.deleted IS NULL AND message.owner IS NULL"
         r" AND (message.data LIKE ?2 ESCAPE '!' OR (?3 <> ?2 AND message.data LIKE ?3 ESCAPE '!'))"
         " ORDER BY session.updated DESC, session.number DESC",
-        (after, _like(text, ascii_only=False), _like(text, ascii_only=True)),
+        (after, like_pattern(text), like_pattern(text, ascii_only=True)),
     )
     for session_id, message_id, data in rows:
         message = records.message_from_text(message_id, data)
@@ -103,7 +129,7 @@ def _newest_saying(connection: sqlite3.Connection, text: str, needle: str, after
     return None
 
 
-def _like(text: str, *, ascii_only: bool) -> str:
+def like_pattern(text: str, *, ascii_only: bool = False) -> str:
     """A pattern for the JSON of a text that holds `text`, in either of the two forms that exact_json.stored writes."""
     pattern = ""
     for char in text[:_LIKE_LIMIT]:
@@ -149,6 +175,26 @@ def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMess
     return [records.stored_message(row) for row in rows]
 
 
+def conversation(
+    connection: sqlite3.Connection, session_id: str, leaf: str | None, *, whole_tree: bool
+) -> Conversation:
+    """The whole tree, or the branch to `leaf`, or to the leaf of the session."""
+    found = session(connection, session_id)
+    if whole_tree and leaf is None:
+        return Conversation(found, tuple(messages(connection, session_id)))
+    branch = path(connection, session_id, leaf)
+    (count,) = connection.execute("SELECT messages FROM session WHERE id = ?", (session_id,)).fetchone()
+    return Conversation(replace(found, leaf=leaf or found.leaf), tuple(branch), count - len(branch))
+
+
+def session_ids(connection: sqlite3.Connection) -> list[str]:
+    """Of every session that has messages and was not deleted, newest first."""
+    rows = connection.execute(
+        "SELECT id FROM session WHERE messages > 0 AND deleted IS NULL ORDER BY updated DESC, number DESC"
+    )
+    return [session_id for (session_id,) in rows]
+
+
 def draft(connection: sqlite3.Connection, session_id: str | None) -> str:
     """The text that was left in the prompt, or ""."""
     if session_id is None:
@@ -165,8 +211,25 @@ def setting(connection: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else _text(row[0], f"The setting {name!r}")
 
 
+def _summary(row: tuple[Any, ...]) -> SessionSummary:
+    session_id, title, created, updated, messages, turns, model, pinned, archived, cost = row
+    return SessionSummary(
+        id=session_id,
+        title=title,
+        created=created,
+        updated=updated,
+        messages=messages,
+        turns=turns,
+        cost=None if cost is None else Decimal(cost),
+        model=model,
+        pinned=bool(pinned),
+        archived=bool(archived),
+    )
+
+
 def _session(row: tuple[Any, ...]) -> Session:
-    session_id, title, created, updated, leaf, model, server, system, edited, pinned, archived = row
+    *plain, system, edited, pinned, archived = row
+    session_id, title, created, updated, leaf, model, server, deleted, forked_from, forked_at = plain
     return Session(
         id=session_id,
         title=title,
@@ -179,6 +242,9 @@ def _session(row: tuple[Any, ...]) -> Session:
         title_edited=bool(edited),
         pinned=bool(pinned),
         archived=bool(archived),
+        deleted=deleted,
+        forked_from=forked_from,
+        forked_at=forked_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +28,16 @@ NEW_SESSION_DRAFT: Final = "draft of a new session"
 
 def new_id(length: int) -> str:
     """A random id: letter, digit, then either. So no word is the beginning of an id, and four characters tell many."""
-    letter, digit, *rest = os.urandom(length)
+    return _spelled(os.urandom(length))
+
+
+def derived_id(length: int, *origin: str) -> str:
+    """The id that always belongs to something of another program, so that it is known when it comes again."""
+    return _spelled(hashlib.sha256("\0".join(origin).encode("utf-8", "surrogatepass")).digest()[:length])
+
+
+def _spelled(code: bytes) -> str:
+    letter, digit, *rest = code
     return _ALPHABET[10 + letter % 22] + _ALPHABET[digit % 10] + "".join(_ALPHABET[byte & 31] for byte in rest)
 
 
@@ -46,6 +56,12 @@ class Session:
     title_edited: bool = False
     pinned: bool = False
     archived: bool = False
+    deleted: float | None = None
+    """When; it can be brought back for some time."""
+    forked_from: str | None = None
+    """The session whose beginning this one has a copy of; it may be gone."""
+    forked_at: str | None = None
+    """The last message of that beginning, in the other session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,18 @@ class SessionSummary:
     turns: int
     cost: Decimal | None
     model: str
+    pinned: bool = False
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A session with messages of it, parents before their children: the whole tree, or one branch."""
+
+    session: Session
+    messages: tuple[StoredMessage, ...]
+    elsewhere: int = 0
+    """How many messages on other branches are not in it."""
 
 
 def no_session(wanted: str) -> SessionNotFoundError:

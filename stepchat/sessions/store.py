@@ -12,21 +12,25 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from stepchat.paths import Paths, private_directory
-from stepchat.sessions import database, migrations, reading, writing
-from stepchat.sessions.records import Session, SessionSummary
+from stepchat.sessions import database, forks, migrations, organizing, reading, search_index, tree, writing
+from stepchat.sessions.live_search import LiveSearch
+from stepchat.sessions.reading import Listed
+from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
+from stepchat.sessions.search import USUAL, FoundSession, Hit, Options, Page
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Message, StoredMessage
+    from stepchat.sessions.imports import Imported
 
 T = TypeVar("T")
 
-__all__ = ["Session", "SessionStore", "SessionSummary"]
+__all__ = ["Conversation", "FoundSession", "Hit", "Options", "Page", "Session", "SessionStore", "SessionSummary"]
 
 
 class SessionStore:
@@ -49,14 +53,23 @@ class SessionStore:
         self._clock = clock
         self._writer = Worker("stepchat-writer", path, database.connect, opened=connection)
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
+        self._search = LiveSearch(path)
+        self._tidy(clock() - organizing.KEEP_DELETED)
 
     @classmethod
     def open(
-        cls, paths: Paths, *, fold: Fold, clock: Callable[[], float] = time.time, max_pages: int | None = None
+        cls,
+        paths: Paths,
+        *,
+        fold: Fold,
+        clock: Callable[[], float] = time.time,
+        max_pages: int | None = None,
+        full_text: bool = True,
     ) -> SessionStore:
         """Make or open the database, and recover what a killed process left.
 
         `fold` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
+        Without `full_text`, as with an SQLite that has no FTS5, search reads every message.
         """
         running = private_directory(paths.data) / "running"
         path = paths.database
@@ -67,6 +80,7 @@ class SessionStore:
                 migrations.version_of(connection, path)
                 database.use_wal(connection)
                 migrations.migrate(connection, path)
+                search_index.prepare(connection, full_text=full_text)
                 recovered = recover(connection, running, fold)
             except BaseException:
                 connection.close()
@@ -92,9 +106,25 @@ class SessionStore:
         """The session that changed last; one without messages does not count."""
         return await self._read(reading.latest)
 
-    async def sessions(self, limit: int = 50, offset: int = 0) -> list[SessionSummary]:
-        """Newest first; those without messages are left out."""
-        return await self._read(lambda connection: reading.sessions(connection, limit, offset))
+    async def sessions(
+        self,
+        limit: int = 50,
+        offset: int = 0,
+        *,
+        archived: bool | None = False,
+        deleted: bool = False,
+        pinned_first: bool = False,
+    ) -> list[SessionSummary]:
+        """Newest first; those without messages are left out.
+
+        Archived ones are left out, or (True) shown alone, or (None) shown with the others; so are deleted ones.
+        """
+        which = Listed(archived, deleted, pinned_first)
+        return await self._read(lambda connection: reading.sessions(connection, limit, offset, which))
+
+    async def session_ids(self) -> list[str]:
+        """Of all sessions with messages, archived ones too, newest first."""
+        return await self._read(reading.session_ids)
 
     async def find(self, text: str) -> Session:
         """By the beginning of its id, else the newest whose title, questions or answers contain the text.
@@ -103,17 +133,55 @@ class SessionStore:
         """
         return await self._read(lambda connection: reading.find(connection, text))
 
+    async def search(self, typed: str, options: Options = USUAL) -> Page | None:
+        """Sessions in which all words are found, those with the newest hit first.
+
+        For every key press: a newer call ends this one, which then gives None; cancelling ends it as well. The last
+        word may be the beginning of one, until a space follows it. Text in double quotes is a phrase.
+        """
+        return await self._search.search(typed, options)
+
+    async def finish_index(self) -> None:
+        """Wait until search knows every message; only after an update of stepchat or an import this takes long."""
+        while await self._write(search_index.add_waiting):
+            pass
+
+    async def import_file(self, path: Path) -> Imported:
+        """Add the sessions of a file: all that is new in it, or nothing. Raises UsageError, which names the place."""
+        from stepchat.sessions import imports
+
+        incoming = await asyncio.to_thread(imports.read_file, path)
+        imported = await self._write(lambda connection: imports.keep(connection, incoming))
+        self._index_soon()
+        return imported
+
     async def set_title(self, session_id: str, title: str) -> str:
         """The title as it was kept (cleaned). An empty one gives back the automatic title."""
         return await self._write(lambda connection: writing.set_title(connection, session_id, title))
 
+    async def set_pinned(self, session_ids: Iterable[str], *, pinned: bool) -> None:
+        """All of them or, when one is not there, none. Raises SessionNotFoundError."""
+        chosen = tuple(session_ids)
+        await self._write(lambda connection: organizing.set_pinned(connection, chosen, pinned=pinned))
+
+    async def set_archived(self, session_ids: Iterable[str], *, archived: bool) -> None:
+        """All of them or none. Raises SessionNotFoundError."""
+        chosen = tuple(session_ids)
+        await self._write(lambda connection: organizing.set_archived(connection, chosen, archived=archived))
+
+    async def delete(self, session_ids: Iterable[str]) -> None:
+        """All of them or none: gone from lists and searches, and after 30 days for good. Raises SessionNotFoundError."""
+        chosen, now = tuple(session_ids), self._clock()
+        await self._write(lambda connection: organizing.delete(connection, chosen, now))
+
+    async def undelete(self, session_ids: Iterable[str]) -> None:
+        """Undo `delete`. So does a new message. Raises SessionNotFoundError."""
+        chosen = tuple(session_ids)
+        await self._write(lambda connection: organizing.undelete(connection, chosen))
+
     async def set_model(self, session_id: str, model: str, server: str) -> None:
         """What the session uses from now on."""
         await self._write(lambda connection: writing.set_model(connection, session_id, model, server))
-
-    async def set_leaf(self, session_id: str, leaf: str | None) -> None:
-        """The message that ends the conversation shown."""
-        await self._write(lambda connection: writing.set_leaf(connection, session_id, leaf))
 
     # Messages
 
@@ -161,6 +229,45 @@ class SessionStore:
         """The whole tree in the order of creation, without answers that are still being written."""
         return await self._read(lambda connection: reading.messages(connection, session_id))
 
+    # The tree
+
+    async def children(self, message_id: str) -> list[StoredMessage]:
+        """The messages below this one, oldest first."""
+        return await self._read(lambda connection: tree.children(connection, message_id))
+
+    async def siblings(self, message_id: str) -> list[StoredMessage]:
+        """This message and the others in its place, oldest first."""
+        return await self._read(lambda connection: tree.siblings(connection, message_id))
+
+    async def deepest_leaf(self, message_id: str) -> str:
+        """The end of the branch that was shown last below this message."""
+        return await self._read(lambda connection: tree.deepest_leaf(connection, message_id))
+
+    async def set_leaf(self, session_id: str, leaf: str | None) -> None:
+        """The message that ends the conversation shown."""
+        await self._write(lambda connection: writing.set_leaf(connection, session_id, leaf))
+
+    async def undo(self, session_id: str) -> bool:
+        """Move the leaf before the last question. False when there is none."""
+        return await self._write(lambda connection: tree.undo(connection, session_id))
+
+    async def redo(self, session_id: str) -> bool:
+        """Move the leaf to the end of the exchange that follows and was shown last. False when there is none."""
+        return await self._write(lambda connection: tree.redo(connection, session_id))
+
+    async def fork(self, session_id: str, message_id: str) -> Session:
+        """A new session that begins with a copy of the messages to this one."""
+        now = self._clock()
+        forked = await self._write(lambda connection: forks.fork(connection, session_id, message_id, now))
+        self._index_soon()
+        return forked
+
+    async def conversation(self, session_id: str, leaf: str | None = None, *, whole_tree: bool = False) -> Conversation:
+        """A session with its whole tree, or with the branch to `leaf`, or to its own leaf, as of one moment."""
+        return await self._read(
+            lambda connection: reading.conversation(connection, session_id, leaf, whole_tree=whole_tree)
+        )
+
     async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
         """The reader's choice for the reasoning panel of one answer."""
         await self._write(lambda connection: writing.set_folded(connection, message_id, folded))
@@ -183,12 +290,31 @@ class SessionStore:
         """Remember a small choice, such as the theme."""
         await self._write(lambda connection: writing.set_setting(connection, name, value))
 
+    def _tidy(self, long_ago: float) -> None:
+        """In the background, in small steps: remove what was deleted before, and index what waits for it."""
+
+        def purge(connection: sqlite3.Connection) -> bool:
+            return organizing.is_due(connection, long_ago) and database.transaction(
+                connection, lambda connection: organizing.purge_some(connection, long_ago)
+            )
+
+        self._writer.repeat(purge)
+        self._index_soon()
+
+    def _index_soon(self) -> None:
+        self._writer.repeat(
+            lambda connection: (
+                search_index.is_waiting(connection) and database.transaction(connection, search_index.add_waiting)
+            )
+        )
+
     async def close(self) -> None:
         """Finish the writes that were asked for, then close. A second call does nothing."""
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
         """`close` for places without an event loop. May take as long as the last write."""
+        self._search.close()
         self._reader.close()
         self._writer.close()
         self._owner.release()

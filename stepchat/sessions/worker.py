@@ -33,6 +33,7 @@ class Worker:
         self._connect = connect
         self._connection = opened
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._closing = False
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Wait for the result. Cancelling the wait does not cancel the work. Raises StoreError."""
@@ -53,8 +54,26 @@ class Worker:
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
 
+    def repeat(self, work: Callable[[sqlite3.Connection], bool]) -> None:
+        """Do it until it says False, fails, or the worker closes; other work comes in between. Nobody is told."""
+        with contextlib.suppress(RuntimeError):
+            self._thread.submit(self._repeat, work)
+
+    def _repeat(self, work: Callable[[sqlite3.Connection], bool]) -> None:
+        with contextlib.suppress(StoreError):
+            if not self._closing and self._do(work):
+                self.repeat(work)
+
+    def interrupt(self) -> None:
+        """End the statement that runs: its work raises sqlite3.OperationalError. Does nothing when none runs."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                connection.interrupt()
+
     def close(self) -> None:
         """Finish what was asked for, then close. A second call does nothing."""
+        self._closing = True
         with contextlib.suppress(RuntimeError):
             self._thread.submit(self._close_connection)
         self._thread.shutdown()

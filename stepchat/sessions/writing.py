@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
-from stepchat.sessions import records
+from stepchat.sessions import records, search_index, tree
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, NEW_SESSION_DRAFT, SESSION_ID_LENGTH, Session, no_session
 from stepchat.sessions.titles import clean_title, title_from
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from stepchat.events import Delta
 
@@ -48,19 +48,21 @@ def append(
     connection: sqlite3.Connection, session_id: str, parent: str | None, message: Message, now: float
 ) -> StoredMessage:
     """A finished message below `parent`; it becomes the leaf."""
-    message_id = _insert(connection, session_id, parent, message, owner=None, now=now)
+    message_id, number = _insert(connection, session_id, parent, message, owner=None, now=now)
+    search_index.add(connection, number, message)
     if isinstance(message, UserMessage):
         _name_after(connection, session_id, message.text)
-    _count(connection, session_id, message)
-    _move_leaf(connection, session_id, message_id, now)
-    return StoredMessage(message_id, session_id, parent, message)
+    add_totals(connection, session_id, [message])
+    stored = StoredMessage(message_id, session_id, parent, message)
+    _move_leaf(connection, stored, now)
+    return stored
 
 
 def begin_answer(
     connection: sqlite3.Connection, session_id: str, parent: str | None, blank: AssistantMessage, owner: str, now: float
 ) -> str:
     """The id of an answer that `owner` is about to write; it is not part of the tree yet."""
-    message_id = _insert(connection, session_id, parent, blank, owner=owner, now=now)
+    message_id, _ = _insert(connection, session_id, parent, blank, owner=owner, now=now)
     connection.execute("UPDATE session SET updated = max(updated, ?) WHERE id = ?", (now, session_id))
     return message_id
 
@@ -80,16 +82,21 @@ def finish_answer(
 ) -> StoredMessage:
     """The finished message replaces its parts and becomes the leaf."""
     stored = close_answer(connection, message_id, message, owner)
-    _move_leaf(connection, stored.session, message_id, now)
+    _move_leaf(connection, stored, now)
     return stored
 
 
 def recover_answer(connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str) -> None:
     """The same for an answer whose owner died; the leaf only follows when the session did not go on elsewhere."""
+    row = connection.execute("SELECT session, parent FROM message WHERE id = ?", (message_id,)).fetchone()
+    shown = None if row is None else tree.shown_child(connection, *row)
     stored = close_answer(connection, message_id, message, owner)
-    connection.execute(
+    moved = connection.execute(
         "UPDATE session SET leaf = ? WHERE id = ? AND leaf IS ?", (message_id, stored.session, stored.parent)
-    )
+    ).rowcount
+    if not moved and shown is not None:
+        # What was shown last still is, although it may no longer be the newest.
+        tree.remember_shown(connection, stored.session, stored.parent, shown)
 
 
 def close_answer(
@@ -97,15 +104,32 @@ def close_answer(
 ) -> StoredMessage:
     """Put the message in the place of its parts."""
     row = connection.execute(
-        "UPDATE message SET data = ?, owner = NULL WHERE id = ? AND owner = ? RETURNING session, parent, folded",
+        "UPDATE message SET data = ?, owner = NULL WHERE id = ? AND owner = ?"
+        " RETURNING number, session, parent, folded",
         (records.message_to_text(message), message_id, owner),
     ).fetchone()
     if row is None:
         raise _not_open(message_id)
     connection.execute("DELETE FROM part WHERE message = ?", (message_id,))
-    session_id, parent, folded = row
-    _count(connection, session_id, message)
+    number, session_id, parent, folded = row
+    search_index.add(connection, number, message)
+    add_totals(connection, session_id, [message])
     return StoredMessage(message_id, session_id, parent, message, None if folded is None else bool(folded))
+
+
+def add_totals(connection: sqlite3.Connection, session_id: str, messages: Iterable[Message]) -> None:
+    """Count new messages for the lists of sessions."""
+    row = connection.execute("SELECT messages, turns, cost FROM session WHERE id = ?", (session_id,)).fetchone()
+    count, turns, cost = row
+    for message in messages:
+        count += 1
+        turns += isinstance(message, UserMessage)
+        spent = message.usage.cost if isinstance(message, AssistantMessage) else None
+        if spent is not None and spent >= 0:
+            cost = str(Decimal(cost or 0) + spent)
+    connection.execute(
+        "UPDATE session SET messages = ?, turns = ?, cost = ? WHERE id = ?", (count, turns, cost, session_id)
+    )
 
 
 def discard_answer(connection: sqlite3.Connection, message_id: str, owner: str) -> None:
@@ -118,15 +142,15 @@ def set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) 
     """Show another branch."""
     _check_parent(connection, session_id, leaf)
     _changed(connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (leaf, session_id)).rowcount, session_id)
+    if leaf is not None:
+        tree.remember_path(connection, session_id, leaf)
 
 
 def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> str:
     """The title as it was kept. An empty one gives back the automatic title."""
     edited = clean_title(title)
-    changed = connection.execute(
-        "UPDATE session SET title = ?, title_edited = ? WHERE id = ?", (edited, bool(edited), session_id)
-    ).rowcount
-    _changed(changed, session_id)
+    retitle(connection, session_id, edited)
+    connection.execute("UPDATE session SET title_edited = ? WHERE id = ?", (bool(edited), session_id))
     if edited:
         return edited
     questions = connection.execute(
@@ -138,6 +162,16 @@ def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> st
         if isinstance(question, UserMessage) and (automatic := _name_after(connection, session_id, question.text)):
             return automatic
     return ""
+
+
+def retitle(connection: sqlite3.Connection, session_id: str, title: str) -> None:
+    """The title, cleaned already."""
+    row = connection.execute("SELECT number, title FROM session WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        raise no_session(session_id)
+    number, before = row
+    connection.execute("UPDATE session SET title = ? WHERE id = ?", (title, session_id))
+    search_index.retitle(connection, number, before, title)
 
 
 def set_model(connection: sqlite3.Connection, session_id: str, model: str, server: str) -> None:
@@ -181,23 +215,28 @@ def _insert(
     *,
     owner: str | None,
     now: float,
-) -> str:
-    if connection.execute("SELECT 1 FROM session WHERE id = ?", (session_id,)).fetchone() is None:
-        raise no_session(session_id)
+) -> tuple[str, int]:
+    """Its id and its number."""
+    # Who goes on with a session that was deleted elsewhere wants it to be there.
+    _changed(connection.execute("UPDATE session SET deleted = NULL WHERE id = ?", (session_id,)).rowcount, session_id)
     _check_parent(connection, session_id, parent)
     message_id = records.new_id(MESSAGE_ID_LENGTH)
+    added = connection.execute(
+        "INSERT INTO message (id, session, parent, role, created, owner, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (message_id, session_id, parent, role_of(message), now, owner, records.message_to_text(message)),
+    )
+    return message_id, added.lastrowid or 0
+
+
+def role_of(message: Message) -> str:
+    """For the column message.role."""
     match message:
         case UserMessage():
-            role = "user"
+            return "user"
         case AssistantMessage():
-            role = "assistant"
+            return "assistant"
         case _:
-            role = "tool"
-    connection.execute(
-        "INSERT INTO message (id, session, parent, role, created, owner, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (message_id, session_id, parent, role, now, owner, records.message_to_text(message)),
-    )
-    return message_id
+            return "tool"
 
 
 def _check_parent(connection: sqlite3.Connection, session_id: str, parent: str | None) -> None:
@@ -215,23 +254,20 @@ def _name_after(connection: sqlite3.Connection, session_id: str, question: str) 
     (title,) = connection.execute("SELECT title FROM session WHERE id = ?", (session_id,)).fetchone()
     if not title:
         title = title_from(question)
-        connection.execute("UPDATE session SET title = ? WHERE id = ?", (title, session_id))
+        retitle(connection, session_id, title)
     return title
 
 
-def _count(connection: sqlite3.Connection, session_id: str, message: Message) -> None:
-    cost = message.usage.cost if isinstance(message, AssistantMessage) else None
-    if cost is not None and cost >= 0:
-        (before,) = connection.execute("SELECT cost FROM session WHERE id = ?", (session_id,)).fetchone()
-        connection.execute("UPDATE session SET cost = ? WHERE id = ?", (str(Decimal(before or 0) + cost), session_id))
+def _move_leaf(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
+    (before,) = connection.execute("SELECT leaf FROM session WHERE id = ?", (stored.session,)).fetchone()
     connection.execute(
-        "UPDATE session SET messages = messages + 1, turns = turns + ? WHERE id = ?",
-        (isinstance(message, UserMessage), session_id),
+        "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?", (stored.id, now, stored.session)
     )
-
-
-def _move_leaf(connection: sqlite3.Connection, session_id: str, leaf: str, now: float) -> None:
-    connection.execute("UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?", (leaf, now, session_id))
+    if stored.parent == before:
+        # All above is shown already.
+        tree.remember_shown(connection, stored.session, stored.parent, stored.id)
+    else:
+        tree.remember_path(connection, stored.session, stored.id)
 
 
 def _changed(rows: int, session_id: str) -> None:

@@ -136,6 +136,7 @@ class Answer:
 
     def finish(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
         """The answer is complete and stored; blocks that were streamed stay if they say the same."""
+        was_answering = self.answers
         text = message.text or message.refusal
         if self.text.source != text:
             self.text = Growing("answer")
@@ -145,7 +146,7 @@ class Answer:
             self.reasoning.add(message.reasoning)
         self.message = message
         self._encrypted = _has_encrypted(message.reasoning_details)
-        if not self.touched:
+        if not self.touched and (folded is not None or not was_answering):  # else it is folded, or somebody reads in it
             self.panel = self._panel_at_rest(folded)
             self.touched = folded is not None
 

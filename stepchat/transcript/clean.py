@@ -9,7 +9,7 @@ _HARMFUL: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1 (NEL is one of them)
     "\u00ad\u061c\u200b\u200e\u200f"  # soft hyphen, Arabic letter mark, zero-width space, direction marks
     "\u2028-\u202e\u2060-\u206f"  # line separators, embeddings, overrides, isolates, invisible operators
-    "\ufeff\ufff9-\uffff"  # byte order mark, interlinear annotation, non-characters (U+FFFD itself stays)
+    "\ufeff\ufff9-\ufffb\ufffe\uffff"  # byte order mark, interlinear annotation, non-characters
     "\ud800-\udfff"  # half a surrogate pair cannot even be written as UTF-8
     "\U000e0000-\U000e0fff]"  # tags: invisible text
 )

@@ -68,6 +68,12 @@ def highlight(language: str, source: str) -> Iterator[list[Colored]]:
         yield line
 
 
+def warm_up() -> None:
+    """Import Pygments before it is needed; in a thread, so that the first code block does not wait for it."""
+    list(highlight("python", "pass"))
+    _known()
+
+
 @cache
 def _known() -> frozenset[str]:
     from pygments.lexers import get_all_lexers

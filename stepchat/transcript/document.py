@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.transcript import facts
-from stepchat.transcript.answer import BODY, HEAD, SECTIONS, Answer
+from stepchat.transcript.answer import BODY, SECTIONS, Answer
 from stepchat.transcript.blocks import Block
 from stepchat.transcript.entry import Edit, Entry, Heights
 from stepchat.transcript.layout import Layout
@@ -152,10 +152,8 @@ class Document:
         if answer is None or not answer.has_panel:
             return False
         folded = answer.toggle()
-        entry = self.open(place)
-        self._apply(place, answer.edits(0.0))
-        if not folded and (self.top.entry, self.top.block) > (place, entry.section_start(HEAD)):
-            self.top = Place(place, entry.section_start(HEAD), 0)
+        if self.parts[place].entry.is_built:
+            self._apply(place, answer.edits(0.0))
         return folded
 
     def panels(self) -> list[tuple[int, bool]]:
@@ -281,9 +279,9 @@ class Document:
             splice = entry.apply(edit, self.layout)
             if top.entry != place:
                 continue
-            if top.block >= splice.at + splice.removed:
+            if top.block >= splice.at + splice.removed and top.block > splice.at:
                 top.block += splice.added - splice.removed
-            elif top.block >= splice.at + splice.added:
+            elif splice.removed and top.block >= splice.at + splice.added:
                 top.block, top.row = max(0, splice.at + splice.added - 1), 0
         self._heights.set(place, entry.heights.total)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.transcript.blocks import Item
 from stepchat.transcript.clean import clean
-from stepchat.transcript.inline import PIECE, Span, piece_end, spans
+from stepchat.transcript.inline import PIECE, Span, next_piece, spans
 from stepchat.transcript.wrap import Wrapper
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stepchat.transcript.strips import Edge, Pen
     from stepchat.transcript.wrap import Line
 
-_TASK: Final = re.compile(r"\[([ xX])\](?:[ \t]+|$)")
+_TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 
 
 class Flow:
@@ -48,11 +48,24 @@ class Flow:
         return self.pen is pen and (labels is self.labels or "[" not in self._block.text)
 
     def rows(self) -> list[Strip]:
+        """The rows as they are now. A line that says the same as before is the same strip."""
         text, is_open = self._block.text, self._block.open
         if self._made_of is None or self._made_of[0] is not text or self._made_of[1] != is_open:
             self._made_of = (text, is_open)
+            before, first = self._tail, len(self._finished)
             self._commit(text)
-            self._rows = self._finished + self._growing_rows(text)
+            wrapper = self._wrapper.continued()
+            self._wrap(wrapper, self._spans(text[self._done :], growing=is_open))
+            made = [
+                before[place]
+                if place < len(before) and before[place][0] == line
+                else (line, self._strip(line, first + place))
+                for place, line in enumerate([*self._wrapper.lines[first:], *wrapper.all_lines()])
+            ]
+            finished = len(self._wrapper.lines) - first
+            self._finished += [strip for _, strip in made[:finished]]
+            self._tail = made[finished:]
+            self._rows = self._finished + [strip for _, strip in self._tail]
         return self._rows
 
     def _commit(self, text: str) -> None:
@@ -60,41 +73,28 @@ class Flow:
         block = self._block
         start = self._start(text)
         self._done = max(self._done, start)
-        while len(text) - self._done > PIECE:
-            end = self._piece_end(text, block.stable if block.open else len(text))
-            if end is None:
+        stable = block.stable if block.open else len(text)
+        while stable - self._done > PIECE:
+            found = self._next_piece(text, stable)
+            if found is None:
                 break
-            self._wrap(self._wrapper, text[self._done : end], growing=False)
-            self._done = end
-        for line in self._wrapper.lines[len(self._finished) :]:
-            self._finished.append(self._strip(line, len(self._finished)))
+            self._done, piece = found
+            self._wrap(self._wrapper, piece)
 
-    def _piece_end(self, text: str, stable: int) -> int | None:
+    def _next_piece(self, text: str, stable: int) -> tuple[int, list[Span]] | None:
         if self._block.kind == "plain":
             end = self._done + PIECE
-            return end if end <= stable else None
-        return piece_end(text, self._done, stable, self.labels)
+            return (end, self._spans(text[self._done : end], growing=False)) if end <= stable else None
+        return next_piece(text, self._done, stable, self.labels, keep_breaks=self._keep_breaks)
 
-    def _growing_rows(self, text: str) -> list[Strip]:
-        wrapper = self._wrapper.continued()
-        self._wrap(wrapper, text[self._done :], growing=self._block.open)
-        before, first = self._tail, len(self._finished)
-        self._tail = []
-        for place, line in enumerate(wrapper.all_lines()):
-            if place < len(before) and before[place][0] == line:
-                self._tail.append(before[place])
-            else:
-                self._tail.append((line, self._strip(line, first + place)))
-        return [strip for _, strip in self._tail]
-
-    def _wrap(self, wrapper: Wrapper, source: str, *, growing: bool) -> None:
-        pen, base = self.pen, self._base
+    def _spans(self, source: str, *, growing: bool) -> list[Span]:
         if self._block.kind == "plain":
-            found = [Span(clean(source, keep_newlines=False))]
-        else:
-            found = spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
+            return [Span(clean(source, keep_newlines=False))]
+        return spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
+
+    def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:
         for span in found:
-            wrapper.add(span.text, pen.styled(base, span))
+            wrapper.add(span.text, self.pen.styled(self._base, span))
 
     def _strip(self, line: Line, place: int) -> Strip:
         edge = self._edge

@@ -32,7 +32,7 @@ MOST_PIECES: Final = 8
 """... or, if something stays open, so many times that far."""
 
 _SPECIAL: Final = re.compile(r"[\\`*_~\[<&]|[ ]\n|https?://|www\.")
-_BARE_LINK: Final = re.compile(r"\b(?:https?://|www\.(?=[\w-]+\.\w))[^\s<>\"`|\\^{}]+")
+_BARE_LINK: Final = re.compile(r"\b(?:https?://|www\.(?=[\w-]+\.\w))[^\s<>\"`|\\^{}\u2400-\u2426\ufffd]+")
 _NOT_AT_END: Final = "?!.,:;*_~'\")]"
 _MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?]|&#?\w*$|\\$|https?:/*$|\bw{1,3}$")
 _BOUNDARY: Final = re.compile(r"\s+(?=\S)")
@@ -58,18 +58,28 @@ def spans(source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, 
         return [Span(clean(source, keep_newlines=keep_breaks))] if source else []
     if growing:
         source = mend(source)
-    tokens = _parser().inline.parse(source, _parser(), {"references": dict(labels)}, [])
-    return list(_read(tokens, "\n" if keep_breaks else " "))
+    return list(_read(_parse(source, labels), "\n" if keep_breaks else " "))
 
 
-def piece_end(source: str, start: int, stable: int, labels: Mapping[str, Any]) -> int | None:
-    """Where the piece that begins at `start` ends; None while that cannot be told from `source[:stable]`."""
+def next_piece(
+    source: str, start: int, stable: int, labels: Mapping[str, Any], *, keep_breaks: bool = False
+) -> tuple[int, list[Span]] | None:
+    """The end of the piece that begins at `start`, and its spans; None while that cannot be told from `source[:stable]`.
+
+    Text that follows can change nothing in a piece.
+    """
     for count in range(1, MOST_PIECES + 1):
-        found = _boundary(source, start + count * PIECE, stable)
-        if found is None:
+        end = _boundary(source, start + count * PIECE, stable)
+        if end is None:
             return None
-        if count == MOST_PIECES or _is_closed(source[start:found], labels):
-            return found
+        piece = source[start:end]
+        if not _SPECIAL.search(piece):
+            return end, spans(piece, labels, keep_breaks=keep_breaks)
+        tokens = _parse(piece, labels)
+        if count == MOST_PIECES or not any(
+            token.type == "text" and _MAY_OPEN.search(token.content) for token in tokens
+        ):
+            return end, list(_read(tokens, "\n" if keep_breaks else " "))
     return None
 
 
@@ -86,12 +96,14 @@ def _boundary(source: str, at: int, stable: int) -> int | None:
     return far + PIECE if stable > far + PIECE else None
 
 
-def _is_closed(piece: str, labels: Mapping[str, Any]) -> bool:
-    """Whether text that follows can change the meaning of nothing in this piece."""
-    if not _SPECIAL.search(piece):
-        return True
-    tokens = _parser().inline.parse(piece, _parser(), {"references": dict(labels)}, [])
-    return not any(token.type == "text" and _MAY_OPEN.search(token.content) for token in tokens)
+def _parse(source: str, labels: Mapping[str, Any]) -> list[Token]:
+    parser = _parser()
+    return parser.inline.parse(source, parser, {"references": dict(labels)}, [])
+
+
+def warm_up() -> None:
+    """Import the parser before it is needed; in a thread, so that the first formatted word does not wait for it."""
+    _parse("*", {})
 
 
 @cache

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 4000
 """How many rows are kept: about a hundred screens."""
 _CODE_PAD: Final = 2
+_UNNAMED: Final = "code"
 _TAB: Final = 4
 
 
@@ -42,7 +43,7 @@ class Layout:
 
     def __init__(self, palette: Palette, width: int) -> None:
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
-        self._kept_rows = 0
+        self.kept_rows = 0
         self._highlights = Highlights(shown_code)
         self.pen = Pen(palette, page(width))
 
@@ -54,7 +55,7 @@ class Layout:
         """Another palette or width: nothing that was laid out holds any more."""
         self.pen = Pen(palette, page(width))
         self._kept.clear()
-        self._kept_rows = 0
+        self.kept_rows = 0
 
     def work(self, seconds: float) -> bool:
         """Go on with work that was put off. True when rows may look different now."""
@@ -77,12 +78,12 @@ class Layout:
             case _:
                 rows = self._gap(block) + self._content(block)
         if kept:
-            self._kept_rows -= len(kept.rows)
+            self.kept_rows -= len(kept.rows)
         self._kept[block] = _Kept(block.text, block.open, token, rows)
-        self._kept_rows += len(rows)
-        while self._kept_rows > MOST_ROWS and len(self._kept) > 1:
+        self.kept_rows += len(rows)
+        while self.kept_rows > MOST_ROWS and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
-            self._kept_rows -= len(dropped.rows)
+            self.kept_rows -= len(dropped.rows)
         return rows
 
     def estimate(self, block: Block) -> int:
@@ -156,7 +157,7 @@ class Layout:
         pad = (" " * _CODE_PAD, pen.palette.code_block)
         room = page.wide - edge.width - 2 * _CODE_PAD
         if block.kind == "label":
-            name = [(clean(block.text, keep_newlines=False)[:room], pen.palette.code_label)]
+            name = [(clean(block.text or _UNNAMED, keep_newlines=False)[:room], pen.palette.code_label)]
             return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=page.wide)]
         lines = chop(self._colored(block), room)
         return [
@@ -200,9 +201,10 @@ class Layout:
         return style
 
     def _tail_rows(self, tail: Tail) -> list[Strip]:
+        """Without the blank rows between blocks: what little room there is belongs to the words."""
         rows: list[Strip] = []
         for block in reversed(tail.blocks):
-            rows[:0] = self.rows(block)
+            rows[:0] = self.rows(block)[block.gap :]
             if len(rows) >= tail.rows:
                 break
         return rows[-tail.rows :]

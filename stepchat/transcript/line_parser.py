@@ -104,8 +104,23 @@ class LineParser:
         last.open = isinstance(self._leaf, Paragraph)
         last.stable = len(last.text)
 
-    def extend(self, text: str) -> None:
-        """More of an endless line: it belongs to the last block, whatever it says."""
+    def is_decided(self, before: State, line: str) -> bool:
+        """Whether the incomplete line just read stays what it is, so that more of it only makes the last block longer."""
+        last = self.blocks[-1] if self.blocks else None
+        if last is None or self._out.blank:
+            return False
+        added = last.text[len(before.last_text) :] if last is before.last else last.text
+        first = added.lstrip()[:1]
+        match last.kind:
+            case "paragraph" | "row":
+                return first not in ("", "<") and not starts.undecided(line, in_fence=False)
+            case "code":
+                return first not in ("", "`", "~")
+            case _:
+                return False
+
+    def extend(self, text: str, *, stable: bool) -> None:
+        """More of a line whose nature is settled: it belongs to the last block, whatever it says."""
         if self._out.blank:
             if not (text := text.lstrip(" \t")):
                 return
@@ -115,7 +130,8 @@ class LineParser:
             last = self.blocks[-1]
             last.text += text
             last.open = True
-            last.stable = max(0, len(last.text) - (LONGEST if last.kind == "heading" else 0))
+            if stable:
+                last.stable = max(0, len(last.text) - (LONGEST if last.kind == "heading" else 0))
 
     def end_endless(self) -> None:
         last = self.blocks[-1] if self.blocks else None
@@ -134,9 +150,9 @@ class LineParser:
 
     def line(self, line: str) -> None:
         """Read a line, or what is known of it: then the last block is left open."""
-        count = len(self.blocks)
+        count, before = len(self.blocks), self.blocks[-1] if self.blocks else None
         self._read(line)
-        if len(self.blocks) > count:
+        if self.blocks and len(self.blocks) >= count and self.blocks[-1] is not before:
             self.blocks[-1].open = True
 
     def _read(self, line: str) -> None:

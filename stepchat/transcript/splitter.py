@@ -1,7 +1,8 @@
 """Source text to blocks, incrementally. Closed blocks are final.
 
-Only the incomplete last line is looked at twice: it is shown as far as it has come, and taken back when more of it
-arrives. In whatever pieces a text comes, the blocks are the same.
+The incomplete last line is shown as far as it has come. Once it is decided what it is, more of it only makes its block
+longer; until then it is taken back and read again when more of it arrives. In whatever pieces a text comes, the blocks
+are the same.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Splitter:
         self._carriage_return = False
         self._before: State | None = None
         """How things stood before the incomplete line was shown."""
+        self._decided = False
+        """Nothing that follows can change what the incomplete line is."""
 
     @property
     def links(self) -> Links:
@@ -40,12 +43,13 @@ class Splitter:
         if not text:
             return len(self.blocks)
         dirty = self._take_back()
-        if self._endless:
+        if self._endless or self._decided:
             head, newline, text = text.partition("\n")
-            self._parser.extend(head)
+            self._extend(head)
             if not newline:
                 return dirty
-            self._end_endless()
+            self._end_line()
+            self._line_so_far = ""
         *lines, self._line_so_far = (self._line_so_far + text).split("\n")
         for line in lines:
             self._complete(line)
@@ -56,8 +60,8 @@ class Splitter:
         """The text has ended. Returns the place of the first block that may have changed."""
         dirty = self._take_back()
         self._carriage_return = False
-        if self._endless:
-            self._end_endless()
+        if self._endless or self._decided:
+            self._end_line()
         elif self._line_so_far:
             self._complete(self._line_so_far)
         self._line_so_far = ""
@@ -82,7 +86,7 @@ class Splitter:
             self._parser.settle()
         else:
             self._begin_endless(line)
-            self._end_endless()
+            self._end_line()
 
     def _show_line_so_far(self) -> None:
         line = self._line_so_far
@@ -92,17 +96,29 @@ class Splitter:
             self._line_so_far = ""
             self._begin_endless(line)
         elif not starts.undecided(line, in_fence=self._parser.in_fence):
-            self._before = self._parser.save()
+            before = self._parser.save()
             self._parser.line(line)
+            self._decided = self._parser.is_decided(before, line)
+            self._before = None if self._decided else before
+
+    def _extend(self, text: str) -> None:
+        """More of a line that stands in the blocks already."""
+        self._parser.extend(text, stable=self._endless)
+        if self._decided:
+            self._line_so_far += text
+            if len(self._line_so_far) > LONGEST:
+                self._line_so_far, self._decided, self._endless = "", False, True
+                self._parser.extend("", stable=True)
 
     def _begin_endless(self, line: str) -> None:
         self._endless = True
         self._parser.line(line[:LONGEST])
-        self._parser.extend(line[LONGEST:])
+        self._parser.extend(line[LONGEST:], stable=True)
 
-    def _end_endless(self) -> None:
-        self._endless = False
-        self._parser.end_endless()
+    def _end_line(self) -> None:
+        if self._endless:
+            self._parser.end_endless()
+        self._decided = self._endless = False
         self._parser.settle()
 
     def _take_back(self) -> int:

@@ -43,7 +43,7 @@ _DELIMITER_ROW: Final = re.compile(r"[-:|][-:|\s]*$")
 _DELIMITER: Final = re.compile(r":?-+:?$")
 
 _UNDECIDED: Final = re.compile(
-    r"[ \t>]*+(?:(?:[-+*]|\d{1,9}[.)])[ \t]++)*+(?:[-+*=#|:_`~ \t]*+$|\d{1,9}+[.)]?$|`{3}|~{3})"
+    r"(?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t])*+(?:[-+*=#|:_`~ \t]*+$|\d{1,9}+[.)]?$|`{3}|~{3})"
 )
 _UNDECIDED_IN_FENCE: Final = re.compile(r"[ \t>]*+(?:`++|~++)[ \t]*+$")
 

@@ -39,33 +39,38 @@ class Viewport:
 
     def render(self) -> list[Strip]:
         """The rows of the screen. Follows the end first, if that is wanted."""
-        if self.follow:
-            self._follow_end()
-        self.shown = self._collect()
+        self.shown = self._followed() if self.follow else self._collect(self.height)[: self.height]
         blank = self.document.layout.pen.blank
         return [shown.strip for shown in self.shown] + [blank] * (self.height - len(self.shown))
 
-    def _collect(self) -> list[Shown]:
+    def _collect(self, most: int) -> list[Shown]:
+        """The rows from the top of the screen on, until there are at least so many."""
         top = self.document.top
         found: list[Shown] = []
         for entry, block, rows in self.document.forward(top.entry, top.block):
-            if (entry, block) == (top.entry, top.block):
+            if not found and (entry, block) == (top.entry, top.block):
                 top.row = min(top.row, max(0, len(rows) - 1))
-                first = top.row
+                found = [Shown(rows[row], entry, block, row) for row in range(top.row, len(rows))]
             else:
-                first = 0
-            found += [Shown(rows[row], entry, block, row) for row in range(first, len(rows))]
-            if len(found) >= self.height:
+                found += [Shown(strip, entry, block, row) for row, strip in enumerate(rows)]
+            if len(found) >= most:
                 break
-        return found[: self.height]
+        return found
 
-    def _follow_end(self) -> None:
+    def _followed(self) -> list[Shown]:
         """Move down as far as needed to see the end; never up, so that nothing jumps when something is folded."""
-        rows, complete = self._rows_below(self.height * 4 + 200)
-        if not complete:
+        most = 2 * self.height + 50
+        found = self._collect(most)
+        if len(found) >= most:
             self._to_end()
-        elif rows + END_ROWS > self.height:
-            self._down(rows + END_ROWS - self.height)
+            return self._collect(self.height)[: self.height]
+        hidden = len(found) + END_ROWS - self.height
+        if hidden <= 0:
+            return found
+        found = found[hidden:]
+        if found:
+            self.document.top = Place(found[0].entry, found[0].block, found[0].row)
+        return found
 
     def _rows_below(self, most: int) -> tuple[int, bool]:
         """How many rows there are from the top of the screen on; False when there are more than `most`."""
@@ -146,6 +151,7 @@ class Viewport:
                 document.top = Place(entry, block, rows)
                 return
             rows -= len(strips)
+        document.top = Place(len(document.parts))
 
     def _up(self, rows: int) -> None:
         document = self.document
@@ -187,15 +193,26 @@ class Viewport:
         return visible[-1] if visible else having[-1] if having else None
 
     def toggle(self, place: int) -> bool:
-        """Fold or open a panel; its header keeps its place. Returns whether it is folded now."""
-        live = self.document.live
-        thinks = live is not None and live.thinks and self.follow
-        sighted = any(shown.entry == place for shown in self.shown)
-        folded = self.document.toggle(place)
-        if not sighted:
-            self.document.top = Place(place)
+        """Fold or open a panel; its header keeps its place, or comes to the top. Returns whether it is folded now."""
+        document = self.document
+        thinks = document.live is not None and document.live.thinks and self.follow
+        seen = any(shown.entry == place for shown in self.shown)
+        folded = document.toggle(place)
+        above = (document.top.entry, document.top.block) > (place, 0)
+        if not seen or (above and not folded):
+            document.top = Place(place)
         self.follow = thinks or self.at_end
         return folded
+
+    def toggle_all(self) -> list[tuple[int, bool]]:
+        """Fold all panels if any is open, else open all. Returns which have changed, and whether they are folded now."""
+        panels = self.document.panels()
+        any_open = any(not folded for _, folded in panels)
+        changed = [(place, self.document.toggle(place)) for place, folded in panels if folded != any_open]
+        if self.at_end:
+            self.to_end()
+        self.follow = self.at_end
+        return changed
 
     def header_at(self, row: int) -> int | None:
         """The entry whose reasoning header is on this row of the screen."""

@@ -92,9 +92,17 @@ class Wrapper:
             self._put(text[at:], style, end - at)
 
     def _put(self, text: str, style: Style, cells: int) -> None:
-        if text:
-            self.open_line.append((text, style))
-            self.x += cells
+        if not text:
+            return
+        self.x += cells
+        line = self.open_line
+        if not line or line[-1][1] is not style:
+            line.append((text, style))
+            return
+        before = line[-1][0]
+        line[-1] = (before + text, style)
+        if self._break is not None and self._break[0] == len(line):
+            self._break = (len(line) - 1, len(before) + self._break[1])
 
     def _carry_word(self) -> bool:
         """Break the open line at its last chance; the word behind that opens the next line. False without a chance."""

@@ -30,13 +30,11 @@ class Bench(App[None]):
         self.job = job
         self.stalls: list[float] = []
 
-    def compose(self):
-        yield TranscriptView()
-        yield Input()
+        self.view = TranscriptView()
 
-    @property
-    def view(self) -> TranscriptView:
-        return self.query_one(TranscriptView)
+    def compose(self):
+        yield self.view
+        yield Input()
 
     def on_ready(self) -> None:
         self.run_worker(self.measure())

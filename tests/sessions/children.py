@@ -6,6 +6,7 @@ Every line a child prints was true before it was printed: what it says is kept, 
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -104,12 +105,65 @@ async def _limited(store: SessionStore, _: str) -> None:
         _say(str(error))
 
 
+async def _busy(store: SessionStore, seed: str) -> None:
+    """Everything that is done with sessions, in any order, without end, until killed. Says which messages are kept."""
+    rng = random.Random(seed)
+    sessions = [(await store.create(model="m", server="s", system=None)).id]
+    while True:
+        session = rng.choice(sessions)
+        tree = [stored.id for stored in await store.messages(session)]
+        at = rng.choice([None, *tree[-5:]])
+        match rng.randrange(9):
+            case 0 | 1 | 2:
+                _say(f"kept {(await store.append(session, at, UserMessage(f'word{rng.randrange(50)}'))).id}")
+            case 3:
+                answer = await store.begin_answer(session, at, AssistantMessage())
+                await store.add_part(answer, [Delta(text=f"word{rng.randrange(50)}")])
+                _say(f"kept {answer}")
+                if rng.random() < 0.7:
+                    await store.finish_answer(answer, AssistantMessage(text=f"word{rng.randrange(50)}"))
+            case 4 if at:
+                sessions.append((await store.fork(session, at)).id)
+            case 5:
+                await (store.undo if rng.random() < 0.5 else store.redo)(session)
+            case 6:
+                await store.set_title(session, rng.choice(["", "word1 title", "word2 title"]))
+            case 7:
+                await store.delete([session])
+                await store.undelete([session])
+            case _:
+                await store.set_leaf(session, at)
+
+
+async def _import(store: SessionStore, files: str) -> None:
+    """Import one file after the other."""
+    for path in sorted(Path(files).iterdir()):
+        _say(f"begun {path.stem}")
+        await store.import_file(path)
+        _say(f"done {path.stem}")
+
+
+async def _purge(store: SessionStore, _: str) -> None:
+    """Keep the store open while it purges and builds its index."""
+    _say("opened")
+    await asyncio.Event().wait()
+
+
 async def _nothing(store: SessionStore, _: str) -> None:
     _say("opened")
 
 
 _ROLES: MappingProxyType[str, Callable[[SessionStore, str], Coroutine[Any, Any, None]]] = MappingProxyType(
-    {"stream": _stream, "write": _write, "hold": _hold, "limited": _limited, "nothing": _nothing}
+    {
+        "stream": _stream,
+        "write": _write,
+        "hold": _hold,
+        "limited": _limited,
+        "busy": _busy,
+        "import": _import,
+        "purge": _purge,
+        "nothing": _nothing,
+    }
 )
 
 

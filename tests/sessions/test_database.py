@@ -205,7 +205,7 @@ def test_a_transaction_is_all_or_nothing(paths: Paths) -> None:
 
     with pytest.raises(ValueError, match="half way"):
         database.transaction(connection, half)
-    assert connection.execute("SELECT count(*) FROM setting").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM setting WHERE name = 'a'").fetchone() == (0,)
     assert not connection.in_transaction
     connection.close()
 

@@ -10,6 +10,7 @@ from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.migrations import STEPS, migrate, run_script, version_of
+from stepchat.sessions.records import Session, message_to_text
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -101,3 +102,30 @@ def test_the_database_of_another_program_is_refused_and_left_alone(paths: Paths,
     with pytest.raises(StoreError, match="another program"):
         SessionStore.open(paths, fold=fold)
     assert paths.database.read_bytes() == before
+
+
+async def test_each_older_version_opens_with_all_it_held(paths: Paths) -> None:
+    for version in range(1, len(STEPS)):
+        paths.database.unlink(missing_ok=True)
+        paths.data.mkdir(exist_ok=True)
+        old = connect(paths.database)
+        migrate(old, paths.database, STEPS[:version])
+        old.execute(
+            "INSERT INTO session (id, title, created, updated, messages, turns, model, server, leaf)"
+            " VALUES ('a0old', 'Old', 1, 2, 1, 1, 'm', 's', NULL)"
+        )
+        old.execute(
+            "INSERT INTO message (id, session, role, created, data) VALUES ('m0old', 'a0old', 'user', 1, ?)",
+            (message_to_text(UserMessage("apple")),),
+        )
+        old.execute("UPDATE session SET leaf = 'm0old'")
+        old.close()
+        store = SessionStore.open(paths, fold=fold)
+        assert await store.session("a0old") == Session("a0old", "Old", 1, 2, "m0old", "m", "s", None)
+        assert [stored.message for stored in await store.path("a0old")] == [UserMessage("apple")]
+        await store.finish_index()
+        page = await store.search("apple")
+        assert page is not None
+        assert len(page.sessions) == 1
+        await store.delete(["a0old"])
+        await store.close()

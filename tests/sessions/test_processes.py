@@ -8,19 +8,23 @@ import signal
 import sqlite3
 import time
 from contextlib import ExitStack
+from string import ascii_lowercase
 from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from stepchat.draft import fold
-from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
+from stepchat.paths import Paths
+from stepchat.servers.profiles import profile_for
+from stepchat.servers.wire import Target, history
+from stepchat.sessions.export import export_json
+from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
 from tests.sessions.children import start_child
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from stepchat.paths import Paths
 
 
 def _lines(stream: IO[str] | None) -> IO[str]:
@@ -48,7 +52,32 @@ def _is_whole(path: Path) -> None:
             " GROUP BY session ORDER BY session.number"
         ).fetchall()
     )
+    # The index holds every message that does not wait for it, and no other.
+    connection.execute("INSERT INTO message_index (message_index) VALUES ('integrity-check')")
+    connection.execute("INSERT INTO title_index (title_index) VALUES ('integrity-check')")
+    every_word = " OR ".join(f"{letter}*" for letter in ascii_lowercase)
+    indexed = connection.execute(
+        "SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid", (every_word,)
+    ).fetchall()
+    said = connection.execute(
+        "SELECT number FROM message WHERE data ->> 'content' <> '' AND number NOT IN (SELECT number FROM unindexed)"
+        " ORDER BY number"
+    ).fetchall()
+    assert indexed == said
     connection.close()
+
+
+def _is_valid(path: list[StoredMessage]) -> None:
+    """What is sent next is nothing that a server refuses."""
+    profile = profile_for("https://openrouter.ai/api/v1")
+    target = Target(profile, "https://openrouter.ai/api/v1", "step")
+    sent = history([stored.message for stored in path], target)
+    assert len(sent) >= len([stored for stored in path if stored.message.text])
+    for entry, stored in zip(sent, (stored for stored in path if stored.message.text), strict=True):
+        assert entry["content"] == stored.message.text
+        # Half a thought is not sent back.
+        cut = isinstance(stored.message, AssistantMessage) and stored.message.stop == "cut"
+        assert not (cut and entry.keys() & {"reasoning", "reasoning_details", "reasoning_content", "tool_calls"})
 
 
 async def _killed_and_checked(paths: Paths, session: str, rng: random.Random) -> str:
@@ -90,6 +119,7 @@ async def _killed_and_checked(paths: Paths, session: str, rng: random.Random) ->
     assert all(tree[message_id].message == _finished() for message_id in done)
     # One line from the first question to the last thing said; nothing was left beside it.
     assert [stored.id for stored in path] == list(tree)
+    _is_valid(path)
     return "cut" if any(getattr(stored.message, "stop", "") == "cut" for stored in path) else "clean"
 
 
@@ -113,6 +143,96 @@ async def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(paths: P
 @pytest.mark.slow
 async def test_two_hundred_kills_lose_nothing_that_was_acknowledged(paths: Paths) -> None:
     await _kill_often(paths, 200, seed=2)
+
+
+async def _busy_and_killed(paths: Paths, rng: random.Random, seed: int) -> None:
+    with start_child("busy", paths.data, str(seed)) as child:
+        said = [_lines(child.stdout).readline() for _ in range(rng.randrange(1, 40))]
+        deadline = time.perf_counter() + rng.random() / 500
+        while time.perf_counter() < deadline:
+            pass
+        child.kill()
+        said += [line for line in _lines(child.stdout) if line.endswith("\n")]
+    store = SessionStore.open(paths, fold=fold)
+    try:
+        kept = {stored.id for session in await store.session_ids() for stored in await store.messages(session)}
+        assert {line.split()[1] for line in said} <= kept
+        for session in await store.session_ids():
+            _is_valid(await store.path(session))
+            for stored in await store.messages(session):
+                await store.deepest_leaf(stored.id)
+    finally:
+        await store.close()
+    _is_whole(paths.database)
+
+
+async def test_a_kill_in_the_middle_of_anything_leaves_a_whole_database(paths: Paths) -> None:
+    rng = random.Random(3)
+    for seed in range(5):
+        await _busy_and_killed(paths, rng, seed)
+
+
+@pytest.mark.slow
+async def test_two_hundred_kills_in_the_middle_of_anything(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    for seed in range(200):
+        # Ten on each database, so that reading all of it stays quick.
+        home = tmp_path / str(seed // 10)
+        await _busy_and_killed(Paths(home, home, home), rng, seed)
+
+
+async def test_a_kill_in_the_middle_of_an_import_leaves_all_of_a_file_or_nothing(paths: Paths, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    for number in range(12):
+        said = [StoredMessage(f"m{number}x{n}", f"s{number}", None, UserMessage("go on")) for n in range(400)]
+        session = Session(f"s{number}", "", 1.0, 1.0, said[-1].id, "m", "s", None)
+        (files / f"s{number:02}.json").write_text(export_json(session, said))
+    rng = random.Random(5)
+    complete = 0
+    for _ in range(4):
+        with start_child("import", paths.data, str(files)) as child:
+            lines = [_lines(child.stdout).readline() for _ in range(rng.randrange(1, 20))]
+            deadline = time.perf_counter() + rng.random() / 50
+            while time.perf_counter() < deadline:
+                pass
+            child.kill()
+        store = SessionStore.open(paths, fold=fold)
+        counts = [row.messages for row in await store.sessions()]
+        await store.close()
+        assert set(counts) <= {400}
+        complete = max(complete, len([line for line in lines if line.startswith("done")]))
+        assert len(counts) >= complete
+        _is_whole(paths.database)
+
+
+async def test_a_kill_while_old_sessions_are_purged_and_others_indexed(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold, full_text=False, clock=lambda: 1.0)
+    ids: list[str] = []
+    for _ in range(3):
+        session = await store.create(model="m", server="s", system=None)
+        parent = None
+        for number in range(6):
+            parent = (await store.append(session.id, parent, UserMessage(f"go on {number} " + "x" * 200_000))).id
+        ids.append(session.id)
+    await store.delete(ids[1:])
+    await store.close()
+    for _ in range(4):
+        with start_child("purge", paths.data) as child:
+            assert _lines(child.stdout).readline() == "opened\n"
+            child.kill()
+    again = SessionStore.open(paths, fold=fold)
+    await again.finish_index()
+    connection = sqlite3.connect(paths.database)
+    while connection.execute("SELECT count(*) FROM session").fetchone() != (1,):
+        # Comes between two steps of the purge.
+        await again.set_setting("wait", "")
+    connection.close()
+    page = await again.search("go on")
+    assert page is not None
+    assert [found.summary.id for found in page.sessions] == [ids[0]]
+    await again.close()
+    _is_whole(paths.database)
 
 
 async def test_two_processes_write_to_one_session_at_once(paths: Paths) -> None:

@@ -1,0 +1,216 @@
+"""Sessions from files: our own JSON, ChatGPT's export, the log database of `llm`. All of a file comes in, or nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zipfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
+
+from stepchat import exact_json
+from stepchat.errors import StoreError, UsageError
+from stepchat.messages import AssistantMessage, Message, UserMessage
+from stepchat.sessions import import_chatgpt, import_json, import_llm, records, search_index, tree, writing
+from stepchat.sessions.incoming import Incoming, NotUsableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.records import Session
+
+_LARGEST: Final = 4_000_000_000
+"""Bytes of JSON; an archive can hold more than it seems."""
+
+_KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversations.json or its .zip, or llm's logs.db."
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import added. `known` is how many sessions of the file were there before; of those only new messages count."""
+
+    sessions: tuple[str, ...] = ()
+    messages: int = 0
+    known: int = 0
+
+
+def read_file(path: Path) -> list[Incoming]:
+    """Everything in the file, checked. Raises UsageError, which names the place."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(16)
+        if beginning.startswith(b"SQLite format 3\0"):
+            return list(import_llm.read(path))
+        if beginning.startswith(b"PK\x03\x04"):
+            return list(_read_archive(path))
+        with path.open("rb") as file:
+            return list(_read_json(_limited(file, _LARGEST, "")))
+    except (NotUsableError, sqlite3.Error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise UsageError(f"{path} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror or error}.", "Nothing was imported.") from error
+
+
+def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
+    try:
+        data = exact_json.loads(content.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise NotUsableError(where, f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except ValueError as error:
+        raise NotUsableError(where, str(error)) from error
+    if import_json.is_ours(data):
+        return import_json.read(data)
+    if import_chatgpt.is_chatgpt(data):
+        return import_chatgpt.read(data, where)
+    raise NotUsableError(where, f"This is not a format that stepchat knows. {_KINDS}")
+
+
+def _read_archive(path: Path) -> Iterator[Incoming]:
+    with zipfile.ZipFile(path) as archive:
+        # Large exports are cut into conversations-000.json and so on.
+        names = sorted(name for name in archive.namelist() if _is_conversations(name.rpartition("/")[2]))
+        if not names:
+            raise NotUsableError("", "There is no conversations.json in it")
+        left = _LARGEST
+        for name in names:
+            with archive.open(name) as file:
+                content = _limited(file, left, name)
+            left -= len(content)
+            yield from _read_json(content, name)
+
+
+def _limited(file: IO[bytes], limit: int, where: str) -> bytes:
+    content = file.read(limit + 1)
+    if len(content) > limit:
+        raise NotUsableError(where, "it is larger than 4 GB")
+    return content
+
+
+def _is_conversations(name: str) -> bool:
+    return name.startswith("conversations") and name.endswith(".json")
+
+
+def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
+    """Add what is new, inside a transaction. Raises UsageError and StoreError; then nothing may be committed.
+
+    What comes in is older than what is here: it gets the numbers before all others, by which searches are ordered.
+    """
+    (lowest,) = connection.execute("SELECT min(number) FROM message").fetchone()
+    count = sum(len(entry.conversation.messages) for entry in incoming)
+    number = 1 if lowest is None else lowest - count
+    added: list[str] = []
+    total = known = 0
+    for entry in sorted(incoming, key=lambda entry: entry.conversation.session.updated):
+        session = entry.conversation.session
+        if _is_known(connection, session):
+            known += 1
+            new = _insert(connection, entry, None)
+        else:
+            _insert_session(connection, session)
+            new = _insert(connection, entry, number)
+            number += len(new)
+            added.append(session.id)
+        _finish(connection, session, new)
+        total += len(new)
+    return Imported(tuple(added), total, known)
+
+
+def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
+    row = connection.execute("SELECT deleted, messages FROM session WHERE id = ?", (session.id,)).fetchone()
+    if row is None:
+        return False
+    deleted, count = row
+    if deleted is not None and not count:
+        raise StoreError(
+            f"The session {session.id}, deleted long ago, is just being removed.", "Try again in a minute."
+        )
+    # Who imports it wants it to be there.
+    connection.execute("UPDATE session SET deleted = NULL WHERE id = ?", (session.id,))
+    return True
+
+
+def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
+    connection.execute(
+        "INSERT INTO session (id, title_edited, created, updated, model, server, system, pinned, archived,"
+        " forked_from, forked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            session.id,
+            session.title_edited,
+            session.created,
+            session.updated,
+            session.model,
+            session.server,
+            None if session.system is None else records.text_to_stored(session.system),
+            session.pinned,
+            session.archived,
+            session.forked_from,
+            session.forked_at,
+        ),
+    )
+    writing.retitle(connection, session.id, session.title)
+
+
+def _insert(connection: sqlite3.Connection, entry: Incoming, number: int | None) -> list[tuple[int, StoredMessage]]:
+    """The messages that were not there, with their numbers, which begin with `number` or are the highest."""
+    new: list[tuple[int, StoredMessage]] = []
+    for stored in entry.conversation.messages:
+        row = connection.execute("SELECT session FROM message WHERE id = ?", (stored.id,)).fetchone()
+        if row is not None:
+            if row[0] != stored.session:
+                raise UsageError(
+                    f"{entry.place}: the message {stored.id} is one of another session, {row[0]}.",
+                    "Nothing was imported.",
+                )
+            continue
+        added = connection.execute(
+            "INSERT INTO message (number, id, session, parent, role, created, folded, data)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                None if number is None else number + len(new),
+                stored.id,
+                stored.session,
+                stored.parent,
+                writing.role_of(stored.message),
+                _time(stored.message) or entry.conversation.session.created,
+                stored.folded,
+                records.message_to_text(stored.message),
+            ),
+        )
+        new.append((added.lastrowid or 0, stored))
+    return new
+
+
+def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[int, StoredMessage]]) -> None:
+    if not new:
+        return
+    search_index.add_later(connection, [number for number, _ in new])
+    writing.add_totals(connection, session.id, [stored.message for _, stored in new])
+    (leaf,) = connection.execute("SELECT leaf FROM session WHERE id = ?", (session.id,)).fetchone()
+    if session.leaf is not None and _goes_on_from(connection, leaf, session.leaf):
+        connection.execute(
+            "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?",
+            (session.leaf, session.updated, session.id),
+        )
+        tree.remember_path(connection, session.id, session.leaf)
+    elif leaf is not None:
+        # What is shown stays, although the newest is another now.
+        tree.remember_path(connection, session.id, leaf)
+
+
+def _goes_on_from(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
+    at: str | None = new_leaf
+    while at is not None and at != leaf:
+        (at,) = connection.execute("SELECT parent FROM message WHERE id = ?", (at,)).fetchone()
+    return at == leaf
+
+
+def _time(message: Message) -> float:
+    match message:
+        case UserMessage():
+            return float(message.time)
+        case AssistantMessage():
+            return float(message.timing.started)
+        case _:
+            return 0.0

@@ -1,0 +1,140 @@
+"""Walking the tree of a session: siblings, the branch shown last, undo and redo.
+
+Where a message has several children, the one shown last is the newest, unless the table `shown` says otherwise. What
+changes something runs inside a transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stepchat.errors import StoreError
+from stepchat.sessions import reading, records
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from stepchat.messages import StoredMessage
+
+
+def children(connection: sqlite3.Connection, message_id: str) -> list[StoredMessage]:
+    """The finished messages below this one, in the order of creation. Raises StoreError."""
+    session, _ = _place(connection, message_id)
+    return _below(connection, session, message_id)
+
+
+def siblings(connection: sqlite3.Connection, message_id: str) -> list[StoredMessage]:
+    """This message and the others below its parent, or at the beginning, in the order of creation. Raises StoreError."""
+    return _below(connection, *_place(connection, message_id))
+
+
+def deepest_leaf(connection: sqlite3.Connection, message_id: str) -> str:
+    """The end of the branch shown last through this message. Raises StoreError."""
+    session, _ = _place(connection, message_id)
+    leaf = message_id
+    # A damaged file must not lead in a circle.
+    seen = {leaf}
+    while (child := shown_child(connection, session, leaf)) is not None and child not in seen:
+        leaf = child
+        seen.add(leaf)
+    return leaf
+
+
+def shown_child(connection: sqlite3.Connection, session_id: str, parent: str | None) -> str | None:
+    """The child of `parent`, or the first message, that was shown last; None when there is none."""
+    remembered = connection.execute(
+        "SELECT child FROM shown JOIN message ON message.id = child"
+        " WHERE shown.session = ? AND shown.parent = ? AND message.parent IS ? AND owner IS NULL",
+        (session_id, parent or "", parent),
+    ).fetchone()
+    return _newest_child(connection, session_id, parent) if remembered is None else remembered[0]
+
+
+def remember_shown(connection: sqlite3.Connection, session_id: str, parent: str | None, child: str) -> None:
+    """`child` is what `redo` and `deepest_leaf` go to from `parent`."""
+    if _newest_child(connection, session_id, parent) == child:
+        connection.execute("DELETE FROM shown WHERE session = ? AND parent = ?", (session_id, parent or ""))
+    else:
+        connection.execute(
+            "INSERT INTO shown (session, parent, child) VALUES (?, ?, ?)"
+            " ON CONFLICT (session, parent) DO UPDATE SET child = excluded.child",
+            (session_id, parent or "", child),
+        )
+
+
+def remember_path(connection: sqlite3.Connection, session_id: str, leaf: str) -> None:
+    """The whole branch to `leaf` is shown."""
+    rows = connection.execute(
+        "WITH RECURSIVE line (number, id, parent) AS ("
+        "  SELECT number, id, parent FROM message WHERE id = ?1 AND session = ?2"
+        "  UNION ALL"
+        "  SELECT above.number, above.id, above.parent FROM line JOIN message AS above ON above.id = line.parent"
+        "  WHERE above.number < line.number)"
+        # Only where there is a choice.
+        " SELECT parent, id FROM line WHERE parent IS NULL OR EXISTS"
+        " (SELECT 1 FROM message WHERE message.parent = line.parent AND message.number <> line.number)",
+        (leaf, session_id),
+    ).fetchall()
+    for parent, child in rows:
+        remember_shown(connection, session_id, parent, child)
+
+
+def undo(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Show the session without its last question and what followed. False when there is none. Raises StoreError."""
+    at = reading.session(connection, session_id).leaf
+    while at is not None:
+        role, parent = connection.execute("SELECT role, parent FROM message WHERE id = ?", (at,)).fetchone()
+        if role == "user":
+            _set_leaf(connection, session_id, parent)
+            return True
+        at = parent
+    return False
+
+
+def redo(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Show the question and answers that followed and were shown last. False when there are none. Raises StoreError."""
+    end = shown_child(connection, session_id, reading.session(connection, session_id).leaf)
+    if end is None:
+        return False
+    while (child := shown_child(connection, session_id, end)) is not None:
+        if connection.execute("SELECT role FROM message WHERE id = ?", (child,)).fetchone() == ("user",):
+            break
+        end = child
+    _set_leaf(connection, session_id, end)
+    return True
+
+
+def _set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> None:
+    connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (leaf, session_id))
+
+
+def _place(connection: sqlite3.Connection, message_id: str) -> tuple[str, str | None]:
+    """The session and the parent of a finished message."""
+    row = connection.execute(
+        "SELECT session, parent FROM message WHERE id = ? AND owner IS NULL", (message_id,)
+    ).fetchone()
+    if row is None:
+        raise StoreError(f"There is no finished message {message_id}.")
+    return row
+
+
+# The beginning of a session has an index of its own, which is found by the words IS NULL.
+_BELOW: Final = "FROM message WHERE parent = ?2 AND session = ?1 AND owner IS NULL ORDER BY number"
+_FIRST: Final = "FROM message WHERE parent IS NULL AND session = ?1 AND owner IS NULL ORDER BY number"
+
+
+def _below(connection: sqlite3.Connection, session_id: str, parent: str | None) -> list[StoredMessage]:
+    columns = "SELECT id, session, parent, folded, data"
+    if parent is None:
+        rows = connection.execute(f"{columns} {_FIRST}", (session_id,))
+    else:
+        rows = connection.execute(f"{columns} {_BELOW}", (session_id, parent))
+    return [records.stored_message(row) for row in rows]
+
+
+def _newest_child(connection: sqlite3.Connection, session_id: str, parent: str | None) -> str | None:
+    if parent is None:
+        row = connection.execute(f"SELECT id {_FIRST} DESC LIMIT 1", (session_id,)).fetchone()
+    else:
+        row = connection.execute(f"SELECT id {_BELOW} DESC LIMIT 1", (session_id, parent)).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stepchat import exact_json
+from stepchat.errors import KeyRefusedError, ServerError
+from stepchat.events import Delta
+from stepchat.servers.chunks import ChunkReader, read_body
+from tests.fakes import stream_of
+from tests.servers.streams import Read, both, chunk, say
+
+# 2.2 and 2.3: the chunk and its delta
+
+
+def test_facts_of_a_chunk():
+    message = say(
+        chunk({"role": "assistant", "content": "Hi"}, model="a/b", provider="P", created=1, object="x")
+    ).message
+    assert (message.text, message.generation_id, message.model, message.provider) == ("Hi", "gen-1", "a/b", "P")
+
+
+def test_row_35_every_key_is_optional():
+    read = say(
+        {}, {"choices": None}, {"choices": [{}]}, {"choices": [{"delta": None}, None, 3]}, chunk({"content": "a"})
+    )
+    assert (read.message.text, read.failure, read.reader.bad_chunks) == ("a", None, 0)
+
+
+def test_row_22_an_empty_list_of_choices_is_nothing():
+    assert say({"id": "gen-1", "choices": [], "debug": {"echo": 1}}).deltas == [Delta(generation_id="gen-1")]
+
+
+def test_content_may_be_null_or_a_list_of_parts():
+    parts = [{"type": "text", "text": "b"}, {"type": "image"}, {"type": "text", "text": "c"}, None]
+    assert say(chunk({"content": "a"}), chunk({"content": None}), chunk({"content": parts})).message.text == "abc"
+
+
+def test_refusal_is_not_content():
+    message = say(chunk({"content": None, "refusal": "I "}), chunk({"refusal": "cannot"}, "stop")).message
+    assert (message.text, message.refusal) == ("", "I cannot")
+
+
+def test_a_chunk_that_says_the_same_twice_is_read_once():
+    choice = {"delta": {"content": "a"}, "message": {"content": "a"}}
+    assert say({"choices": [choice]}).message.text == "a"
+
+
+# 2.4: tool calls
+
+
+def test_tool_calls_arrive_as_fragments():
+    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}
+    calls = say(
+        chunk({"tool_calls": [first]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"a":'}}]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]}, "tool_calls"),
+    ).message.tool_calls
+    assert [(call.id, call.name, call.arguments) for call in calls] == [("call_1", "f", '{"a":1}')]
+
+
+def test_arguments_may_be_an_object():
+    call = {"id": "a", "function": {"name": "f", "arguments": exact_json.loads('{"x":1.10}')}}
+    assert say(chunk({"tool_calls": [call]})).message.tool_calls[0].arguments == '{"x":1.10}'
+
+
+def test_broken_calls_do_no_harm():
+    odd = [None, 3, {}, {"index": "0", "id": 5, "function": "f"}, {"function": {"name": None, "arguments": 7}}]
+    assert say(chunk({"tool_calls": odd}), chunk({"tool_calls": {}, "content": "a"})).message.text == "a"
+
+
+# 2.5: finish_reason
+
+
+@pytest.mark.parametrize("tail", [chunk({"content": ""}, None), chunk({}, ""), {"choices": []}])
+def test_a_finish_reason_survives_the_usage_chunk(tail):
+    read = say(chunk({"content": "a"}, "stop"), tail | {"usage": {"cost": 1}}, done=False)
+    assert (read.message.finish_reason, read.reader.complete, read.message.usage.raw) == ("stop", True, {"cost": 1})
+
+
+@pytest.mark.parametrize("native", ["network_error", "MALFORMED_FUNCTION_CALL", "error", "abort"])
+def test_row_6_a_failure_that_looks_like_a_stop(native):
+    end = {"choices": [{"delta": {"content": ""}, "finish_reason": "stop", "native_finish_reason": native}]}
+    failure = say(chunk(), end).failure
+    assert isinstance(failure, ServerError)
+    assert native in failure.message
+    assert failure.retryable
+    # With an answer it is no failure.
+    assert say(chunk({"content": "a"}), end).failure is None
+
+
+# 2.6: usage
+
+
+def test_row_23_the_last_usage_counts_and_is_never_added_up():
+    usages = [{"prompt_tokens": 1}, {"prompt_tokens": 2, "cost": exact_json.Number("0.10")}, None, {}]
+    read = say(*(chunk({"content": "a"}, usage=usage) for usage in usages))
+    assert exact_json.dumps(read.message.usage.raw) == '{"prompt_tokens":2,"cost":0.10}'
+
+
+# 2.7: errors in mid-stream
+
+ERROR = {"code": 502, "message": "Gone away", "metadata": {"error_type": "provider_unavailable"}}
+SHAPES = {
+    "1 documented": chunk({"content": ""}, "error", error=ERROR),
+    "2 no choices": {"choices": [], "error": ERROR},
+    "3 bare": {"error": {"message": "Gone away", "type": "server_error", "code": "server_error"}},
+    "4 text": {"error": "Gone away"},
+    "5 in the choice": {"choices": [{"delta": {}, "finish_reason": "error", "error": ERROR}]},
+    "7 event": b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Gone away"}}\n\n',
+    "7 event with a bare body": b'event: error\ndata: {"message":"Gone away"}\n\n',
+    "7 event with text": b"event: error\ndata: Gone away\n\n",
+    "8 old llama.cpp": b'error: {"code":500,"message":"Gone away","type":"server_error"}\n\n',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("done", [True, False])
+def test_every_shape_of_error_fails_and_keeps_the_partial_answer(shape, done):
+    read = say(both("hm"), chunk({"content": "partial"}), shape, chunk({"content": "never"}), done=done)
+    assert isinstance(read.failure, ServerError)
+    assert "Gone away" in read.failure.message
+    assert (read.message.text, read.message.reasoning) == ("partial", "hm")
+    assert not read.reader.done
+
+
+def test_row_2_finish_reason_error_alone_is_a_failure():
+    end = {"choices": [{"delta": {}, "finish_reason": "error", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}]}
+    failure = say(chunk({"content": "a"}), end).failure
+    assert failure is not None
+    assert "MALFORMED_FUNCTION_CALL" in failure.message
+
+
+def test_row_3_what_comes_with_the_error_is_kept():
+    read = say(chunk({"content": "last words"}, "error", error=ERROR, usage={"cost": 1}))
+    assert (read.message.text, read.message.usage.raw) == ("last words", {"cost": 1})
+
+
+def test_null_is_no_error():
+    assert say(chunk({"content": "a"}, error=None), chunk({}, "stop", error=None)).failure is None
+
+
+def test_a_refused_key_in_mid_stream():
+    assert isinstance(say({"error": {"code": 401, "message": "User not found"}}).failure, KeyRefusedError)
+
+
+def test_secrets_are_removed_from_errors_before_they_are_shortened():
+    secret = "sk-or-v1-0123456789abcdef"
+    for fill in range(460, 520):
+        failure = say({"error": "x" * fill + secret}, redact=lambda text: text.replace(secret, "[removed]")).failure
+        assert "sk-" not in str(failure)
+
+
+# 2.8: the end
+
+
+@pytest.mark.parametrize(
+    ("chunks", "done", "complete"),
+    [
+        ([chunk({"content": "a"}, "stop")], True, True),
+        ([chunk({"content": "a"})], True, True),
+        ([chunk({"content": "a"}, "stop")], False, True),
+        ([chunk({"content": "a"})], False, False),
+        ([], False, False),
+    ],
+)
+def test_row_7_complete_needs_a_finish_reason_or_done(chunks, done, complete):
+    assert say(*chunks, done=done).reader.complete is complete
+
+
+def test_nothing_is_read_after_done():
+    assert say("[DONE]", chunk({"content": "a"}, error=ERROR)).deltas == []
+
+
+def test_rows_1_and_5_comments_and_empty_events_are_not_data():
+    data = b": OPENROUTER PROCESSING\n\ndata:\n\ndata: OPENROUTER PROCESSING\n\ndata: [1]\n\n"
+    read = say(data, '{"choices":[{"delta":{"content":"no', chunk({"content": "a"}, "stop"))
+    assert (read.message.text, read.failure, read.reader.bad_chunks) == ("a", None, 2)
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\n", ""])
+def test_row_8_the_last_event_may_lack_its_empty_line(end):
+    body = (
+        stream_of(chunk({"content": "a"}), done=False)
+        + b"data: "
+        + exact_json.dumps(chunk({"content": "b"}, "stop")).encode()
+    )
+    assert Read([body + end.encode()]).message.text == "ab"
+    assert Read([stream_of(done=False) + b"data: [DONE]" + end.encode()]).reader.done
+
+
+def test_row_9_separators_inside_the_json_do_not_cut_it():
+    words = "a\u2028b\u2029c\u0085d\x0be\x0cf"
+    data = ('data: {"choices":[{"delta":{"content":"' + words[:6] + '"}}]}\n\n').encode()
+    assert Read([data]).message.text == words[:6]
+    assert say(chunk({"content": words})).message.text == words
+
+
+# A 200 with JSON instead of a stream
+
+
+def body(value: dict[str, Any]) -> tuple[ChunkReader, Delta | None]:
+    reader = ChunkReader()
+    return reader, read_body(value, reader)
+
+
+def test_a_whole_completion_is_an_answer():
+    message = {
+        "role": "assistant",
+        "content": "a",
+        "reasoning": "r",
+        "reasoning_details": [{"type": "reasoning.text", "text": "r"}],
+    }
+    whole = {"id": "gen-1", "choices": [{"message": message, "finish_reason": "stop"}], "usage": {"cost": 1}}
+    reader, delta = body(whole)
+    assert delta is not None
+    assert (delta.text, delta.reasoning, delta.finish_reason, delta.usage) == ("a", "r", "stop", {"cost": 1})
+    assert (reader.complete, reader.failure) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"error": ERROR},
+        {"choices": [{"message": {}, "error": ERROR, "finish_reason": "error"}]},
+        {"message": "Gone away"},
+    ],
+)
+def test_an_error_under_200(value):
+    reader, _ = body(value)
+    assert reader.failure is not None
+    assert "Gone away" in reader.failure.message
+    assert not reader.done
+
+
+def test_json_that_is_no_answer():
+    reader, _ = body({"hello": "world"})
+    assert reader.failure is not None
+    assert "base URL" in reader.failure.message

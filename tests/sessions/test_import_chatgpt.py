@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stepchat.errors import UsageError
+from stepchat.messages import AssistantMessage, Timing, ToolCall, ToolMessage, UserMessage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stepchat.sessions.store import SessionStore
+
+
+def _node(node: str, parent: str | None, role: str, content: Any, **more: Any) -> dict[str, Any]:
+    if isinstance(content, str):
+        content = {"content_type": "text", "parts": [content]}
+    author = {"role": role, "name": more.pop("name", None), "metadata": {}}
+    message = {
+        "id": node, "author": author, "create_time": 1700000000.5, "update_time": None, "content": content,
+        "status": "finished_successfully", "end_turn": True, "weight": 1.0, "metadata": {}, "recipient": "all",
+    }  # fmt: skip
+    return {"id": node, "parent": parent, "children": [], "message": message | more}
+
+
+def _conversation(*nodes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    root = {"id": "root", "parent": None, "children": ["sys"], "message": None}
+    return {
+        "title": "My chat", "create_time": 1700000000.25, "update_time": 1700000009.0, "conversation_id": "c-1",
+        "mapping": {node["id"]: node for node in (root, *nodes)}, "current_node": nodes[-1]["id"] if nodes else None,
+        "is_archived": False, "default_model_slug": "gpt-4o",
+    } | more  # fmt: skip
+
+
+_CHAT = _conversation(
+    _node("sys", "root", "system", "", metadata={"is_visually_hidden_from_conversation": True}),
+    _node("ctx", "sys", "user", {"content_type": "user_editable_context", "user_profile": "secret"}),
+    _node("u1", "ctx", "user", "Why \ud800?"),
+    _node("t1", "u1", "assistant", {"content_type": "thoughts", "thoughts": [{"summary": "Looking", "content": "Hm."}, {"summary": "", "content": "So."}]}),
+    _node("r1", "t1", "assistant", {"content_type": "reasoning_recap", "content": "Thought for 3s"}),
+    _node("a1", "r1", "assistant", "Because\ue200cite\ue202turn0search1\ue201.", metadata={"model_slug": "o3", "finish_details": {"type": "max_tokens"}}),
+    _node("a2", "u1", "assistant", "Other answer", metadata={"model_slug": "gpt-4o"}),
+    _node("u2", "a2", "user", {"content_type": "multimodal_text", "parts": [{"content_type": "image_asset_pointer", "asset_pointer": "file-service://x"}, "What is it?"]}),
+    _node("call", "u2", "assistant", {"content_type": "code", "language": "python", "text": "1+1"}, recipient="python"),
+    _node("out", "call", "tool", {"content_type": "execution_output", "text": "2"}, name="python"),
+    _node("empty", "out", "assistant", ""),
+    _node("a3", "empty", "assistant", "Two."),
+    current_node="a1",
+)  # fmt: skip
+
+
+async def _import(store: SessionStore, path: Path, data: Any) -> Any:
+    path.write_text(json.dumps(data))
+    return await store.import_file(path)
+
+
+async def test_the_tree_is_kept(store: SessionStore, tmp_path: Path) -> None:
+    imported = await _import(store, tmp_path / "conversations.json", [_CHAT])
+    (session_id,) = imported.sessions
+    session = await store.session(session_id)
+    assert (session.title, session.created, session.updated, session.title_edited) == (
+        "My chat",
+        1700000000.25,
+        1700000009.0,
+        False,
+    )
+    # The branch that was shown there is shown here.
+    question, answer = await store.path(session_id)
+    assert question.message == UserMessage("Why \ud800?", 1700000000.5)
+    assert answer.message == AssistantMessage(
+        text="Because.",
+        reasoning="Looking\n\nHm.\n\nSo.",
+        stop="length",
+        model_asked="o3",
+        model="o3",
+        timing=Timing(1700000000.5),
+    )
+    (other,) = [stored for stored in await store.siblings(answer.id) if stored.id != answer.id]
+    path = await store.path(session_id, await store.deepest_leaf(other.id))
+    assert [stored.message for stored in path[2:5]] == [
+        UserMessage("[a picture that is not in the export]\n\nWhat is it?", 1700000000.5),
+        AssistantMessage(
+            tool_calls=(ToolCall("call", "python", '{"input":"1+1"}'),), stop="tool_calls", timing=Timing(1700000000.5)
+        ),
+        ToolMessage("call", "python", "2"),
+    ]
+    assert [stored.message.text for stored in path[5:]] == ["Two."]
+    assert imported.messages == 7
+
+
+async def test_twice_adds_nothing_and_later_only_what_is_new(store: SessionStore, tmp_path: Path) -> None:
+    first = await _import(store, tmp_path / "conversations.json", [_CHAT])
+    again = await _import(store, tmp_path / "conversations.json", [_CHAT])
+    assert (again.sessions, again.messages, again.known) == ((), 0, 1)
+    longer = _CHAT | {
+        "mapping": _CHAT["mapping"] | {"u9": _node("u9", "a1", "user", "And then?")},
+        "current_node": "u9",
+    }
+    other = _conversation(_node("u1", "root", "user", "Another chat"), conversation_id="c-2", title=None)
+    more = await _import(store, tmp_path / "conversations.json", [longer, other])
+    assert (len(more.sessions), more.messages, more.known) == (1, 2, 1)
+    assert [stored.message.text for stored in await store.path(first.sessions[0])] == [
+        "Why \ud800?",
+        "Because.",
+        "And then?",
+    ]
+    assert (await store.session(more.sessions[0])).title == "Another chat"
+
+
+async def test_an_archive_with_several_files(store: SessionStore, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(2):
+            chat = _conversation(_node("u1", "root", "user", f"q{number}"), conversation_id=f"c-{number}", title="")
+            archive.writestr(f"folder/conversations-00{number}.json", json.dumps([chat]))
+        archive.writestr("user.json", "{}")
+    imported = await store.import_file(tmp_path / "export.zip")
+    assert len(imported.sessions) == 2
+    assert sorted(row.title for row in await store.sessions()) == ["q0", "q1"]
+
+
+async def test_reasoning_without_an_answer_is_kept(store: SessionStore, tmp_path: Path) -> None:
+    chat = _conversation(
+        _node("u1", "root", "user", "q"),
+        _node("t1", "u1", "assistant", {"content_type": "thoughts", "thoughts": [{"summary": "Hm", "content": ""}]}),
+    )
+    imported = await _import(store, tmp_path / "a.json", chat)
+    assert [stored.message for stored in await store.path(imported.sessions[0])][1:] == [
+        AssistantMessage(reasoning="Hm", stop="cut")
+    ]
+
+
+async def test_an_export_without_conversations_and_an_empty_one(store: SessionStore, tmp_path: Path) -> None:
+    assert (await _import(store, tmp_path / "a.json", [])).sessions == ()
+    imported = await _import(store, tmp_path / "b.json", [_conversation()])
+    assert len(imported.sessions) == 1
+    assert await store.sessions() == []
+
+
+def _circle() -> dict[str, Any]:
+    return _conversation(_node("a", "b", "user", "x"), _node("b", "a", "user", "y"))
+
+
+@pytest.mark.parametrize(
+    ("chat", "said"),
+    [
+        (_conversation(mapping=[]), "[1].mapping: a list instead of an object"),
+        (_conversation(mapping={"n": 5}), "[1].mapping['n']: a number instead of an object"),
+        (_conversation(_node("n", "root", "user", 5)), "[1].mapping['n'].message.content: a number instead of an object"),
+        (_conversation(_node("n", "root", "user", "x", author=None)), "[1].mapping['n'].message.author: nothing"),
+        (_conversation(_node("n", "root", "robot", "x")), "[1].mapping['n'].message.author.role: 'robot' is not known"),
+        (_conversation(_node("n", "root", "user", "x", create_time="today")), "message.create_time: a text instead of a time"),
+        (_conversation(_node("n", "root", "user", {"content_type": "text", "parts": "x"})), "content.parts: a text instead of a list"),
+        (_conversation(title=5), "[1].title: a number instead of a text"),
+        (_circle(), "[1].mapping: its nodes lead in a circle"),
+        (7, "[1]: a number instead of an object"),
+    ],
+)  # fmt: skip
+async def test_a_wrong_place_is_named_and_nothing_comes_in(
+    store: SessionStore, tmp_path: Path, chat: Any, said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        await _import(store, tmp_path / "a.json", [_CHAT, chat])
+    assert said in caught.value.message
+    assert await store.session_ids() == []
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("conversations.json", json.dumps([_CHAT, chat]))
+    with pytest.raises(UsageError, match=r"a\.zip cannot be imported\. conversations\.json\[1\]"):
+        await store.import_file(tmp_path / "a.zip")

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepchat.draft import fold
+from stepchat.errors import SessionNotFoundError
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.sessions import organizing, search_index
+from stepchat.sessions.database import connect, transaction
+from stepchat.sessions.search import USUAL, Options
+from stepchat.sessions.store import SessionStore
+
+if TYPE_CHECKING:
+    from stepchat.paths import Paths
+    from stepchat.sessions.records import Session
+
+_DAY = 86400.0
+
+
+async def _talk(store: SessionStore, question: str) -> Session:
+    session = await store.create(model="m", server="s", system=None)
+    asked = await store.append(session.id, None, UserMessage(question))
+    await store.append(session.id, asked.id, AssistantMessage(text=f"answer to {question}"))
+    return await store.session(session.id)
+
+
+async def _listed(store: SessionStore, **which: bool | None) -> list[str]:
+    return [row.title for row in await store.sessions(**which)]
+
+
+async def _found(store: SessionStore, typed: str, options: Options = USUAL) -> list[str]:
+    page = await store.search(typed, options)
+    assert page is not None
+    return [found.summary.title for found in page.sessions]
+
+
+async def _everything(store: SessionStore, session: Session) -> tuple[object, ...]:
+    return (await store.session(session.id), await store.messages(session.id))
+
+
+async def test_pinned_sessions_can_come_first(store: SessionStore) -> None:
+    ids = [(await _talk(store, name)).id for name in ("one", "two", "three")]
+    before = [row.updated for row in await store.sessions()]
+    await store.set_pinned(ids[:1], pinned=True)
+    assert await _listed(store) == ["three", "two", "one"]
+    assert await _listed(store, pinned_first=True) == ["one", "three", "two"]
+    assert [row.pinned for row in await store.sessions()] == [False, False, True]
+    assert (await store.session(ids[0])).pinned
+    # That is no change to the conversation.
+    assert [row.updated for row in await store.sessions()] == before
+    await store.set_pinned(ids, pinned=False)
+    assert await _listed(store, pinned_first=True) == ["three", "two", "one"]
+
+
+async def test_archived_sessions_are_out_of_the_way_and_still_found(store: SessionStore) -> None:
+    one, two = await _talk(store, "apple one"), await _talk(store, "apple two")
+    await store.set_archived([one.id], archived=True)
+    assert await _listed(store) == ["apple two"]
+    assert await _listed(store, archived=True) == ["apple one"]
+    assert await _listed(store, archived=None) == ["apple two", "apple one"]
+    assert await _found(store, "apple") == ["apple two", "apple one"]
+    assert await _found(store, "apple", Options(archived=True)) == ["apple one"]
+    assert await _found(store, "apple", Options(archived=False)) == ["apple two"]
+    assert (await store.find("apple one")).id == one.id
+    await store.set_archived([one.id, two.id], archived=False)
+    assert await _listed(store, archived=True) == []
+
+
+async def test_a_deleted_session_is_nowhere_until_it_is_brought_back(store: SessionStore) -> None:
+    one, two = await _talk(store, "apple one"), await _talk(store, "apple two")
+    await store.set_draft(one.id, "draft")
+    before = await _everything(store, one)
+    await store.delete([one.id, two.id])
+    assert await _listed(store) == []
+    assert await _listed(store, archived=None) == []
+    assert await _listed(store, deleted=True) == ["apple two", "apple one"]
+    assert await _found(store, "apple") == []
+    assert await store.latest() is None
+    for wanted in (one.id, "apple"):
+        with pytest.raises(SessionNotFoundError):
+            await store.find(wanted)
+    assert (await store.session(one.id)).deleted is not None
+    await store.undelete([one.id])
+    assert await _listed(store) == ["apple one"]
+    assert await _everything(store, one) == before
+    assert await store.draft(one.id) == "draft"
+    assert await _found(store, "apple") == ["apple one"]
+
+
+async def test_many_at_once_are_all_or_none(store: SessionStore) -> None:
+    one, two = await _talk(store, "one"), await _talk(store, "two")
+    for attempt in (
+        store.delete([one.id, "x0gone", two.id]),
+        store.set_pinned([one.id, "x0gone"], pinned=True),
+        store.set_archived([one.id, "x0gone"], archived=True),
+        store.undelete(["x0gone"]),
+    ):
+        with pytest.raises(SessionNotFoundError, match="x0gone"):
+            await attempt
+    assert await store.session(one.id) == one
+    assert await _listed(store) == ["two", "one"]
+    await store.delete(iter([one.id, two.id]))
+    await store.delete([])
+    assert await _listed(store) == []
+
+
+async def test_who_goes_on_with_a_deleted_session_brings_it_back(paths: Paths, store: SessionStore) -> None:
+    other = SessionStore.open(paths, fold=fold)
+    session = await _talk(store, "one")
+    await other.delete([session.id])
+    await store.append(session.id, session.leaf, UserMessage("more"))
+    assert await _listed(other) == ["one"]
+    # The end of an answer that ran while it was deleted does not.
+    answer = await store.begin_answer(session.id, session.leaf, AssistantMessage())
+    await other.delete([session.id])
+    await store.finish_answer(answer, AssistantMessage(text="done"))
+    assert await _listed(other) == []
+    await store.undelete([session.id])
+    assert (await store.path(session.id))[-1].message.text == "done"
+    await other.close()
+
+
+async def test_what_was_deleted_long_ago_is_purged(paths: Paths) -> None:
+    now = [0.0]
+    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    old, new, kept = [await _talk(store, f"apple {name}") for name in ("old", "new", "kept")]
+    await store.set_leaf(old.id, None)
+    await store.delete([old.id])
+    now[0] = 20 * _DAY
+    # The first time counts.
+    await store.delete([old.id, new.id])
+    await store.close()
+    now[0] = 30 * _DAY + 1
+    again = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    # A write comes after what is purged in the background.
+    await again.set_setting("a", "b")
+    with pytest.raises(SessionNotFoundError):
+        await again.session(old.id)
+    with pytest.raises(SessionNotFoundError):
+        await again.undelete([old.id])
+    await again.undelete([new.id])
+    assert await _found(again, "apple") == ["apple kept", "apple new"]
+    assert await again.session(kept.id) == kept
+    connection = connect(paths.database)
+    assert connection.execute("SELECT count(*) FROM message").fetchone() == (4,)
+    assert connection.execute("SELECT count(*) FROM message_index('apple')").fetchone() == (4,)
+    assert connection.execute("SELECT count(*) FROM title_index('apple')").fetchone() == (2,)
+    connection.execute("INSERT INTO message_index (message_index) VALUES ('integrity-check')")
+    connection.close()
+    await again.close()
+
+
+async def test_a_large_session_is_purged_in_pieces_and_cannot_come_back_half(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold, clock=lambda: 0.0)
+    session = await store.create(model="m", server="s", system=None)
+    parent = None
+    for _ in range(4):
+        parent = (await store.append(session.id, parent, UserMessage("apple " + "x" * 300_000))).id
+    await store.delete([session.id])
+    connection = connect(paths.database)
+    left: list[int] = []
+    while transaction(connection, lambda connection: organizing.purge_some(connection, 1.0)):
+        left += connection.execute("SELECT count(*) FROM message").fetchone()
+        with pytest.raises(SessionNotFoundError):
+            await store.undelete([session.id])
+        assert await _listed(store, deleted=True) == []
+    assert left == [2, 0, 0]
+    assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM message_index('apple')").fetchone() == (0,)
+    connection.close()
+    await store.close()
+
+
+async def test_a_session_that_is_being_written_is_not_purged(paths: Paths, store: SessionStore) -> None:
+    session = await _talk(store, "one")
+    answer = await store.begin_answer(session.id, session.leaf, AssistantMessage())
+    await store.delete([session.id])
+    connection = connect(paths.database)
+    assert not organizing.is_due(connection, 1e12)
+    await store.finish_answer(answer, AssistantMessage())
+    assert organizing.is_due(connection, 1e12)
+    connection.close()
+
+
+async def test_a_message_that_waits_for_the_index_is_purged_too(paths: Paths, store: SessionStore) -> None:
+    session = await _talk(store, "one")
+    connection = connect(paths.database)
+    (number,) = connection.execute("SELECT max(number) FROM message").fetchone()
+    data = connection.execute("SELECT data FROM message WHERE number = ?", (number,)).fetchone()[0]
+    search_index.remove(connection, number, data)
+    connection.execute("INSERT INTO unindexed VALUES (?)", (number,))
+    await store.delete([session.id])
+    while transaction(connection, lambda connection: organizing.purge_some(connection, 1e12)):
+        pass
+    assert connection.execute("SELECT count(*) FROM unindexed").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM message_index('one')").fetchone() == (0,)
+    connection.close()
