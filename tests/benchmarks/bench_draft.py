@@ -44,4 +44,6 @@ def test_merge_is_linear(capsys):
         print("\nmerging reasoning_details, one fragment a delta")
         for count, taken in zip(counts, took, strict=True):
             per = taken / count
-            print(f"  {count:>7,} fragments  {taken * 1000:8.1f} ms  {per * 1e6:5.2f} µs each  {per / (took[0] / counts[0]):.2f}x")
+            print(
+                f"  {count:>7,} fragments  {taken * 1000:8.1f} ms  {per * 1e6:5.2f} µs each  {per / (took[0] / counts[0]):.2f}x"
+            )

@@ -13,11 +13,23 @@ LONG = "\n\n".join(f"Paragraph {number} with some words." for number in range(60
 THOUGHT = "".join(f"Thought number {number}.\n" for number in range(30))
 
 
+class Watched(TranscriptView):
+    """Remembers which regions it wanted to have painted."""
+
+    def __init__(self):
+        super().__init__()
+        self.painted = []
+
+    def refresh(self, *regions, **rest):
+        self.painted.extend(regions)
+        return super().refresh(*regions, **rest)
+
+
 class Window(App):
     def __init__(self):
         super().__init__()
         self.folded = []
-        self.view = TranscriptView()
+        self.view = Watched()
 
     def compose(self):
         yield self.view
@@ -115,17 +127,11 @@ async def test_only_changed_rows_are_painted():
         view.begin_answer(model="m")
         await feed(pilot, words("One line of text"))
         await settled(pilot, lambda: texts(pilot)[3] == "  One line of text")
-        painted = []
-
-        def refresh(*regions, **rest):
-            painted.extend(regions)
-            return type(view).refresh(view, *regions, **rest)
-
-        view.refresh = refresh
+        view.painted.clear()
         await feed(pilot, words(" and more"))
         await settled(pilot, lambda: texts(pilot)[3] == "  One line of text and more")
-        assert painted
-        assert all((region.y, region.height) == (3, 1) for region in painted)
+        assert view.painted
+        assert all((region.y, region.height) == (3, 1) for region in view.painted)
 
 
 async def test_mouse_wheel_lets_go_of_the_end_and_takes_hold_again():
