@@ -98,6 +98,7 @@ def test_arguments_stay_as_they_were_written():
     assert calls((0, "a", "f", "")) == [("a", "f", "")]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.builds(ToolCallFragment, st.integers(0, 2), st.none(), st.none(), st.text(max_size=3))))
 def test_no_character_of_the_arguments_is_lost(fragments):
     by_index = {fragment.index: "" for fragment in fragments}
@@ -207,7 +208,7 @@ def test_a_draft_is_empty_until_something_can_be_read(delta):
     assert not draft.empty
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(deltas, max_size=6))
 def test_folding_after_a_kill_gives_what_the_draft_held(parts):
     blank = AssistantMessage(model_asked="a/b", server="https://x", timing=Timing(5.0))

@@ -227,6 +227,7 @@ fragments = st.fixed_dictionaries(
 fragment_lists = st.lists(st.one_of(st.none(), st.lists(st.one_of(fragments, fragments, st.none(), texts))))
 
 
+@settings(max_examples=60, deadline=None)
 @given(fragment_lists)
 def test_merging_equals_the_rules_read_naively(lists):
     draft = Draft(AssistantMessage())
@@ -236,6 +237,7 @@ def test_merging_equals_the_rules_read_naively(lists):
     assert exact(None if merged is None else list(merged)) == exact(naive(lists))
 
 
+@settings(max_examples=60, deadline=None)
 @given(fragment_lists)
 def test_merging_does_not_depend_on_how_fragments_are_grouped(lists):
     together = Delta(details=tuple(entry for entries in lists for entry in entries or ()))
@@ -288,7 +290,7 @@ def sent_entries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, 
     return whole, sent
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(sent_entries())
 def test_merging_what_the_protocol_sends_is_lossless(entries):
     whole, sent = entries

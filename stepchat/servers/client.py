@@ -184,8 +184,8 @@ class Client:
             starts_in_thinking=self.profile.starts_in_thinking,
         )
         watch = _SilenceWatch(reading, inbox, self._options)
-        Thread(target=reading.run, name="stepchat-answer", daemon=True).start()
         try:
+            Thread(target=reading.run, name="stepchat-answer", daemon=True).start()
             while True:
                 for item in await inbox.take():
                     if item is None:

@@ -46,7 +46,15 @@ class Line:
     """The connection that was kept after the last answer: whoever is sent over it again must be able to cut it."""
 
     def __init__(self) -> None:
-        self.stream: Any = None
+        self._stream: Any = None
+
+    def take(self) -> Any:
+        """Its network stream, for one user at a time; None when there is none."""
+        stream, self._stream = self._stream, None
+        return stream
+
+    def keep(self, stream: Any) -> None:
+        self._stream = stream
 
 
 class Reading:
@@ -72,7 +80,7 @@ class Reading:
         self._line = line or Line()
         self._redact = redact
         self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
-        self._stream: Any = self._line.stream
+        self._stream: Any = self._line.take()
         self._handshake: socket.socket | None = None
         """A second hold on the socket during the TLS handshake, when the first is out of reach."""
         self._connected = False
@@ -94,11 +102,12 @@ class Reading:
         thread ends when it is, or after CONNECT_TIMEOUT.
         """
         self._cancelled = True
-        if not self._over:
-            self.hang_up()
+        self.hang_up()
 
     def hang_up(self) -> None:
         """Close the connection; what was read until then counts."""
+        if self._over:
+            return
         stream = self._stream
         for sock in (stream.get_extra_info("socket") if stream is not None else None, self._handshake):
             if isinstance(sock, socket.socket):
@@ -123,7 +132,7 @@ class Reading:
         self._forget_handshake()
         self._over = True
         if not self._cancelled:
-            self._line.stream = self._stream
+            self._line.keep(self._stream)
         self._deliver(None if self._cancelled else outcome)
 
     def _trace(self, name: str, info: dict[str, Any]) -> None:
@@ -152,7 +161,7 @@ class Reading:
                 return self._once()
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
                 # The server had closed the idle connection just then, and has not seen this request.
-                if self._line.stream is None or self._connected or self._answered or self._cancelled:
+                if self._stream is None or self._connected or self._answered or self._cancelled:
                     raise
                 return self._once()
         except httpx.TimeoutException as error:

@@ -86,8 +86,9 @@ def test_row_6_a_failure_that_looks_like_a_stop(native):
     assert isinstance(failure, ServerError)
     assert native in failure.message
     assert failure.retryable
-    # With an answer it is no failure.
-    assert say(chunk({"content": "a"}), end).failure is None
+    # With anything said it is no failure.
+    for said in (chunk({"content": "a"}), both("a"), chunk({"refusal": "a"}), chunk({"tool_calls": [{"index": 0}]})):
+        assert say(said, end).failure is None
 
 
 # 2.6: usage

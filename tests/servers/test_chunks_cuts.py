@@ -105,7 +105,7 @@ streams = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60, deadline=None)
 @given(streams, st.data())
 @example(stream_of({"usage": {"cost": 1}}, {"usage": {}}), None)
 def test_any_cut_of_any_stream_gives_the_same_message(stream, data):
@@ -116,7 +116,7 @@ def test_any_cut_of_any_stream_gives_the_same_message(stream, data):
         assert Read(pieces(stream, cuts)).outcome == whole
 
 
-@settings(max_examples=40)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(anything, max_size=4))
 def test_no_json_of_any_shape_breaks_the_reader(chunks):
     assert Read([stream_of(*chunks)]).reader.bad_chunks == 0

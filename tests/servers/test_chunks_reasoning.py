@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.servers.streams import both, chunk, listed, say
@@ -51,6 +51,7 @@ def test_encrypted_reasoning_and_tools_of_the_server_are_never_shown():
 reasoning_chunks = st.lists(st.tuples(st.sampled_from(["", "a", "ab", "b"]), st.sampled_from(["", "a", "ab", "b"])))
 
 
+@settings(max_examples=60, deadline=None)
 @given(reasoning_chunks)
 def test_showing_once_equals_the_rule_read_naively(chunks):
     visible = received = ""

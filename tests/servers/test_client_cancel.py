@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import pytest
 from stepchat.servers.client import _Inbox
 from stepchat.servers.reading import Line, Reading
 from tests.fakes import Answers, stream_of, streaming
-from tests.servers.raw_server import HEAD, Caller, RawServer
+from tests.servers.raw_server import HEAD, PATIENCE, Caller, RawServer
 from tests.servers.turns import (
     ANSWER,
     GOOD,
@@ -62,6 +63,28 @@ async def test_cancelling_closes_a_kept_connection_that_waits_for_headers():
         await cancelled_while_waiting(server, asked)
         assert server.connections == 1
         assert (await ask(asked)).message.text == "a"
+
+
+async def test_cancelling_one_request_spares_another_on_the_kept_connection():
+    released = threading.Event()
+
+    def talk(caller: Caller) -> None:
+        caller.request()
+        caller.answer(ANSWER)
+        caller.request()
+        caller.note("asked")
+        released.wait(PATIENCE)
+        caller.answer(ANSWER)
+
+    with RawServer(talk) as server, closing(client(server.url)) as asked:
+        await ask(asked)
+        first = asyncio.create_task(ask(asked))
+        assert await server.noted() == "asked"
+        second = reading(None, lambda _: None, line=asked._line)
+        second.cancel()
+        released.set()
+        assert (await first).message.text == "a"
+        assert server.connections == 1
 
 
 async def test_the_demo_notices_a_cancel_and_the_next_turn_works(to_demo, demo):

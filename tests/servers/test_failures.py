@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import exact_json
@@ -175,6 +175,7 @@ def test_messages_are_one_short_line():
     assert len(message) < 600
 
 
+@settings(max_examples=60, deadline=None)
 @given(json_values, st.sampled_from([None, 400, 404, 429]))
 def test_no_error_of_any_shape_breaks_the_reading(value, status):
     error = from_error(value, status=status)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat.demo.server import DemoServer
@@ -49,6 +49,7 @@ def test_what_is_no_url_is_custom_and_not_local(url):
     assert not same_server(url, OPENROUTER_URL)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(), st.text())
 def test_no_text_breaks_the_reading_of_an_address(one, other):
     assert profile_for(one) in PROFILES

@@ -339,7 +339,7 @@ def test_elsewhere_reasoning_is_as_the_user_wants_it():
     assert off == {"reasoning": {"enabled": False}}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(any_message, max_size=5), st.sampled_from([profile.name for profile in PROFILES]), st.booleans(), texts)
 def test_any_history_makes_a_request_that_is_in_order(messages, server, with_reasoning, model):
     there = Target(row(server), "", model)

@@ -68,7 +68,7 @@ def request(messages: list[Message]) -> str:
     return exact_json.dumps(request_body(messages, TARGET))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(entries, min_size=1, max_size=4))
 def test_rule_9_what_came_in_one_piece_goes_back_as_it_came(whole):
     message = drafted(read([chunk({"content": "a", "reasoning_details": [entry]}) for entry in whole]))
@@ -79,7 +79,7 @@ def test_rule_9_what_came_in_one_piece_goes_back_as_it_came(whole):
     assert exact_json.dumps(kept) == exact_json.dumps(unmerged)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(answers, max_size=3))
 def test_nothing_changes_on_the_way_through_json(talk):
     messages = [drafted(read(said)) for said in talk]
