@@ -13,17 +13,35 @@ from functools import cache
 from itertools import accumulate
 from typing import Final
 
-_MARKS: Final = re.compile("[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u064b-\u065f\u0670]")
+# Ranges and not patterns, which would take longer to compile than the rest of this package to load.
+_MARKS: Final = (
+    ("\u0300", "\u036f"),
+    ("\u0483", "\u0487"),
+    ("\u0591", "\u05bd"),
+    ("\u05bf", "\u05bf"),
+    ("\u05c1", "\u05c2"),
+    ("\u064b", "\u065f"),
+    ("\u0670", "\u0670"),
+)
 """Accents, and vowel points that readers leave out; other scripts need their marks."""
 
-_ALONE: Final = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
-    "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # Japanese, Chinese
-    "\uac00-\ud7a3\U00020000-\U0003fffd]"  # Korean; more Chinese
+_ALONE: Final = (
+    ("\u0e00", "\u0eff"),  # Thai, Lao
+    ("\u1000", "\u109f"),  # Myanmar
+    ("\u1780", "\u17ff"),  # Khmer
+    ("\u3005", "\u3007"),  # Japanese, Chinese
+    ("\u3041", "\u30ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uac00", "\ud7a3"),  # Korean
+    ("\U00020000", "\U0003fffd"),  # more Chinese
 )
 """What stands between spaces here is a sentence, so each sign becomes a word and a search for several a phrase."""
 
-WORD: Final = re.compile(r"[0-9a-z\x80-\U0010ffff]+")
+BETWEEN: Final = r"\x00-/:-@\[-`{-\x7f"
+"""For a pattern: what is in no word of a folded text. (Classes that name more than ASCII take long to compile.)"""
+
+WORD: Final = re.compile(f"[^{BETWEEN}]+")
 """A word of a folded text."""
 
 _CHUNK: Final = 1024
@@ -63,7 +81,7 @@ class Folding:
         chunk, inside = self._chunk_at(end - 1)
         last = chunk * _CHUNK + bisect_left(inside, end)
         # Marks that were left out belong to the letter before them.
-        while last < len(self._source) and _MARKS.match(self._source, last):
+        while last < len(self._source) and _is_in(_MARKS, self._source[last]):
             last += 1
         return first, last
 
@@ -92,18 +110,22 @@ def _table() -> _Table:
 def _folded(char: str) -> str:
     if char.isascii():
         return char.lower() if char != "\0" else " "
-    if _MARKS.match(char):
+    if _is_in(_MARKS, char):
         return ""
     if unicodedata.category(char) in {"So", "Sm", "Sc"}:
         # SQLite takes no sign for a word.
         return f" u{ord(char):x} "
-    whole = char if _ALONE.match(char) else unicodedata.normalize("NFKD", char).casefold()
+    whole = char if _is_in(_ALONE, char) else unicodedata.normalize("NFKD", char).casefold()
     return "".join(_part(part) for part in whole)
 
 
+def _is_in(ranges: tuple[tuple[str, str], ...], char: str) -> bool:
+    return any(first <= char <= last for first, last in ranges)
+
+
 def _part(char: str) -> str:
-    if _ALONE.match(char):
+    if _is_in(_ALONE, char):
         return f" {char} "
-    if _MARKS.match(char):
+    if _is_in(_MARKS, char):
         return ""
     return char if unicodedata.category(char)[0] in "LNM" else " "

@@ -118,11 +118,10 @@ def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
 
 
 def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
-    row = connection.execute("SELECT deleted, messages FROM session WHERE id = ?", (session.id,)).fetchone()
+    row = connection.execute("SELECT deleted FROM session WHERE id = ?", (session.id,)).fetchone()
     if row is None:
         return False
-    deleted, count = row
-    if deleted is not None and not count:
+    if row[0] is not None and row[0] < 0:
         raise StoreError(
             f"The session {session.id}, deleted long ago, is just being removed.", "Try again in a minute."
         )

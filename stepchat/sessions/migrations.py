@@ -57,7 +57,7 @@ def _organizing(connection: sqlite3.Connection) -> None:
     run_script(
         connection,
         """
-        ALTER TABLE session ADD COLUMN deleted REAL;      -- when; NULL for one that is there
+        ALTER TABLE session ADD COLUMN deleted REAL;      -- when, or -1 while it is being removed for good
         ALTER TABLE session ADD COLUMN forked_from TEXT;  -- the session whose beginning it has a copy of, ...
         ALTER TABLE session ADD COLUMN forked_at TEXT;    -- ... and the last message of that; either may be gone
 

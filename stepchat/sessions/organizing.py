@@ -39,8 +39,7 @@ def delete(connection: sqlite3.Connection, session_ids: Iterable[str], now: floa
 
 def undelete(connection: sqlite3.Connection, session_ids: Iterable[str]) -> None:
     """As they were. All of them or none. Raises SessionNotFoundError."""
-    # One without messages is being purged.
-    statement = "UPDATE session SET deleted = ? WHERE id = ? AND (deleted IS NULL OR messages > 0)"
+    statement = "UPDATE session SET deleted = ? WHERE id = ? AND (deleted IS NULL OR deleted >= 0)"
     _for_each(connection, statement, None, session_ids)
 
 
@@ -55,7 +54,7 @@ def purge_some(connection: sqlite3.Connection, before: float) -> bool:
     if row is None:
         return False
     # From here on it cannot come back.
-    connection.execute("UPDATE session SET leaf = NULL, messages = 0, turns = 0, cost = NULL WHERE id = ?", row)
+    connection.execute("UPDATE session SET deleted = -1, leaf = NULL, messages = 0, turns = 0 WHERE id = ?", row)
     left = _BATCH
     gone: list[tuple[int]] = []
     for number, data in connection.execute(

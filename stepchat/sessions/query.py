@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from stepchat.sessions.folding import WORD, Folding, fold, is_word_character
+from stepchat.sessions.folding import BETWEEN, WORD, Folding, fold, is_word_character
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ class Term:
         return f'"{" ".join(self.words)}"' + ("*" if self.unfinished else "")
 
     def pattern(self) -> re.Pattern[str]:
-        apart = "[^0-9a-z\x80-\U0010ffff]+"
-        end = "" if self.unfinished else "(?![0-9a-z\x80-\U0010ffff])"
-        return re.compile(apart.join(map(re.escape, self.words)) + end)
+        end = "" if self.unfinished else f"(?![^{BETWEEN}])"
+        return re.compile(f"[{BETWEEN}]+".join(map(re.escape, self.words)) + end)
 
 
 @dataclass(frozen=True, slots=True)

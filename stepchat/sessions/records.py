@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +32,8 @@ def new_id(length: int) -> str:
 
 def derived_id(length: int, *origin: str) -> str:
     """The id that always belongs to something of another program, so that it is known when it comes again."""
+    import hashlib
+
     return _spelled(hashlib.sha256("\0".join(origin).encode("utf-8", "surrogatepass")).digest()[:length])
 
 

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stepchat.paths import Paths, private_directory
 from stepchat.sessions import database, forks, migrations, organizing, reading, search_index, tree, writing
-from stepchat.sessions.live_search import LiveSearch
 from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
-from stepchat.sessions.search import USUAL, FoundSession, Hit, Options, Page
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -27,10 +25,12 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Message, StoredMessage
     from stepchat.sessions.imports import Imported
+    from stepchat.sessions.live_search import LiveSearch
+    from stepchat.sessions.search import Options, Page
 
 T = TypeVar("T")
 
-__all__ = ["Conversation", "FoundSession", "Hit", "Options", "Page", "Session", "SessionStore", "SessionSummary"]
+__all__ = ["Conversation", "Session", "SessionStore", "SessionSummary"]
 
 
 class SessionStore:
@@ -53,7 +53,7 @@ class SessionStore:
         self._clock = clock
         self._writer = Worker("stepchat-writer", path, database.connect, opened=connection)
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
-        self._search = LiveSearch(path)
+        self._search: LiveSearch | None = None
         self._tidy(clock() - organizing.KEEP_DELETED)
 
     @classmethod
@@ -133,13 +133,19 @@ class SessionStore:
         """
         return await self._read(lambda connection: reading.find(connection, text))
 
-    async def search(self, typed: str, options: Options = USUAL) -> Page | None:
+    async def search(self, typed: str, options: Options | None = None) -> Page | None:
         """Sessions in which all words are found, those with the newest hit first.
 
         For every key press: a newer call ends this one, which then gives None; cancelling ends it as well. The last
         word may be the beginning of one, until a space follows it. Text in double quotes is a phrase.
         """
-        return await self._search.search(typed, options)
+        # Only here, because starting is not to wait for it.
+        from stepchat.sessions.live_search import LiveSearch
+        from stepchat.sessions.search import USUAL
+
+        if self._search is None:
+            self._search = LiveSearch(self.file)
+        return await self._search.search(typed, options or USUAL)
 
     async def finish_index(self) -> None:
         """Wait until search knows every message; only after an update of stepchat or an import this takes long."""
@@ -314,7 +320,8 @@ class SessionStore:
 
     def close_now(self) -> None:
         """`close` for places without an event loop. May take as long as the last write."""
-        self._search.close()
+        if self._search is not None:
+            self._search.close()
         self._reader.close()
         self._writer.close()
         self._owner.release()

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
 from stepchat.sessions import records, search_index, tree
-from stepchat.sessions.records import MESSAGE_ID_LENGTH, NEW_SESSION_DRAFT, SESSION_ID_LENGTH, Session, no_session
+from stepchat.sessions.records import (
+    MESSAGE_ID_LENGTH,
+    NEW_SESSION_DRAFT,
+    SESSION_ID_LENGTH,
+    Session,
+    no_session,
+)
 from stepchat.sessions.titles import clean_title, title_from
 
 if TYPE_CHECKING:
@@ -218,7 +224,10 @@ def _insert(
 ) -> tuple[str, int]:
     """Its id and its number."""
     # Who goes on with a session that was deleted elsewhere wants it to be there.
-    _changed(connection.execute("UPDATE session SET deleted = NULL WHERE id = ?", (session_id,)).rowcount, session_id)
+    revived = connection.execute(
+        "UPDATE session SET deleted = NULL WHERE id = ? AND (deleted IS NULL OR deleted >= 0)", (session_id,)
+    )
+    _changed(revived.rowcount, session_id)
     _check_parent(connection, session_id, parent)
     message_id = records.new_id(MESSAGE_ID_LENGTH)
     added = connection.execute(

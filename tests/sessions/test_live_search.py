@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions.live_search import LiveSearch
-from stepchat.sessions.search import USUAL
+from stepchat.sessions.search import USUAL, Page
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,6 +47,34 @@ async def test_a_running_statement_is_interrupted(store: SessionStore) -> None:
     assert page is not None
     with pytest.raises(StoreError, match="interrupted"):
         await running
+    await asyncio.to_thread(live.close)
+
+
+async def test_a_search_in_the_middle_of_its_statement_makes_room(store: SessionStore) -> None:
+    live = LiveSearch(store.file)
+    begun, go = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go.wait()
+
+    await live._worker.run(lambda connection: connection.set_progress_handler(hold, 1))
+    for cancelled in (False, True):
+        begun.clear()
+        go.clear()
+        running = asyncio.ensure_future(live.search("apple", USUAL))
+        await begun.wait()
+        if cancelled:
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        newer = asyncio.ensure_future(live.search("pear", USUAL))
+        # Lets the newer one ask, and so interrupt, before the statement goes on.
+        await asyncio.sleep(0)
+        go.set()
+        assert await newer == Page()
+        assert cancelled or await running is None
     await asyncio.to_thread(live.close)
 
 

@@ -165,6 +165,8 @@ async def test_a_large_session_is_purged_in_pieces_and_cannot_come_back_half(pat
         left += connection.execute("SELECT count(*) FROM message").fetchone()
         with pytest.raises(SessionNotFoundError):
             await store.undelete([session.id])
+        with pytest.raises(SessionNotFoundError):
+            await store.append(session.id, None, UserMessage("too late"))
         assert await _listed(store, deleted=True) == []
     assert left == [2, 0, 0]
     assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
@@ -197,3 +199,10 @@ async def test_a_message_that_waits_for_the_index_is_purged_too(paths: Paths, st
     assert connection.execute("SELECT count(*) FROM unindexed").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM message_index('one')").fetchone() == (0,)
     connection.close()
+
+
+async def test_a_session_without_messages_can_be_deleted_and_brought_back(store: SessionStore) -> None:
+    session = await store.create(model="m", server="s", system=None)
+    await store.delete([session.id])
+    await store.undelete([session.id])
+    assert await store.session(session.id) == session

@@ -1,0 +1,78 @@
+"""What a newcomer meets in the first ten minutes: keys, notices, advice, two windows."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.workspace import Request
+from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.screen import screen_rows, screen_text
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+async def test_an_alt_key_never_writes_its_letter(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await pilot.press("alt+t")
+        await wait_until(pilot, "▾ Thought")
+        await pilot.press("alt+x", "alt+c")
+        await wait_until(pilot, "Copied")
+        assert pilot.app.screen.prompt.text == ""
+
+
+async def test_what_is_said_stands_in_the_status_line_and_the_next_takes_its_place(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await pilot.press("ctrl+c", "ctrl+c")
+        await wait_until(pilot, "Ctrl+Q quits.")
+        assert screen_rows(pilot.app)[-1].split() == ["Ctrl+Q", "quits."]
+        await say(pilot, "/set temperature=0.5")
+        await wait_until(pilot, "temperature = 0.5")
+        assert "Ctrl+Q quits" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "advice"),
+    [
+        ("http402", "Add credits to the account"),
+        ("http401", "Check the key"),
+        ("length", "The thinking used up the limit"),
+    ],
+)
+async def test_a_failure_says_what_to_do_next(tmp_path, server, scenario, advice):
+    async with window(tmp_path, server) as pilot:
+        shown = " ".join((await ask(pilot, f"demo:{scenario}")).split())
+        assert advice in shown
+        assert "Ctrl+R asks again." in shown
+        assert "kept" in shown
+
+
+async def test_a_command_that_was_refused_can_be_mended(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await say(pilot, "/theme nonsense")
+        await wait_until(pilot, "There is no theme")
+        assert pilot.app.screen.prompt.text == "/theme nonsense"
+
+
+async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await pilot.press("ctrl+p")
+        await wait_until(pilot, "Type to filter")
+        await pilot.press(*"parameter", "enter")
+        await wait_until(pilot, lambda: pilot.app.screen.id is None and hasattr(pilot.app.screen, "prompt"))
+        assert pilot.app.screen.prompt.text == "/set "
+
+
+async def test_turns_of_another_window_come_first(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        async with window(tmp_path, server, Request(latest=True)) as other:
+            await ask(other, "demo:primes")
+        await ask(pilot, "demo:roundtrip")
+        texts = [message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "user"]
+        assert texts == ["demo:haiku", "demo:primes", "demo:roundtrip"]
