@@ -123,6 +123,11 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
         raise UsageError(
             "The window needs a terminal, and stdout is not one.", 'Give a question instead: stepchat "question" > file'
         )
+    if os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "The window needs a terminal that can place text, and TERM is dumb.",
+            'Give a question instead: stepchat "question"',
+        )
     return _window(context.obj, request, folded=options["no_reasoning"])
 
 

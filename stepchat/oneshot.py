@@ -188,7 +188,9 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
         output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure))
     if failure is not None:
         return exit_code(failure)
-    return ANSWERED if answer is not None and answer.complete else STOPPED
+    if answer is None or not answer.complete:
+        return STOPPED
+    return ANSWERED if answer.text or answer.refusal or answer.tool_calls else FAILED
 
 
 def _without_words(answer: AssistantMessage) -> str:

@@ -174,17 +174,21 @@ def test_silence_is_told_once(run):
 
 
 @pytest.mark.parametrize(
-    ("script", "words"),
+    ("script", "words", "code"),
     [
-        ([Delta(reasoning="Hm.", finish_reason="length")], "length limit was used up"),
-        ([Delta(tool_calls=(ToolCallFragment(0, "c", "f", "{}"),), finish_reason="tool_calls")], "asked for a tool"),
-        ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not."),
-        ([END], "gave no answer"),
+        ([Delta(reasoning="Hm.", finish_reason="length")], "length limit was used up", FAILED),
+        (
+            [Delta(tool_calls=(ToolCallFragment(0, "c", "f", "{}"),), finish_reason="tool_calls")],
+            "asked for a tool",
+            ANSWERED,
+        ),
+        ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not.", ANSWERED),
+        ([END], "gave no answer", FAILED),
     ],
 )
-def test_an_end_without_words_is_told(run, script, words):
-    code, out, err = run(*script)
-    assert (code, out) == (ANSWERED, "")
+def test_an_end_without_words_is_told(run, script, words, code):
+    exit_code, out, err = run(*script)
+    assert (exit_code, out) == (code, "")
     assert words in err.splitlines()[-1]
 
 

@@ -108,7 +108,7 @@ def round_trip(ask: Ask) -> str:
         case same if same == back.with_reasoning:
             verdict = "**exactly as I sent it**"
         case 0:
-            verdict = "though not in a form that I have sent since I was started"
+            verdict = "but not as anything I have sent since I was started, so I cannot compare"
         case some:
             verdict = f"{some} of them exactly as I sent them"
     return f"**Round trip:** your request brought back the reasoning of {of}: {size}, {verdict}."

@@ -227,7 +227,9 @@ class Answer:
         if self.reasoning and not self.answers and not mark:
             mark = [facts.no_answer()]
         blocks += mark
-        if foot := facts.foot(message, gap=0 if mark else 1):
+        # A failure before anything came has nothing to account for.
+        began = message.complete or message.text or message.reasoning
+        if began and (foot := facts.foot(message, gap=0 if mark else 1)):
             blocks.append(foot)
         return blocks
 

@@ -126,8 +126,8 @@ class Document:
     def _hint_after(self, stored: StoredMessage) -> None:
         """Below an answer that is not whole: what was kept, and what to do."""
         message = stored.message
-        if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
-            lines = facts.again(bool(message.text or message.reasoning), self.again_hint)
+        if isinstance(message, AssistantMessage) and (message.stop in _NOT_WHOLE or _is_used_up(message)):
+            lines = facts.again(message, self.again_hint)
             self._add_notice(lines)
 
     def abandon_answer(self) -> None:
@@ -302,3 +302,8 @@ def _tool_blocks(message: ToolMessage) -> list[Edit]:
 
 def _plain(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
     return [Block("plain", line, voice=voice, gap=gap if not place else 0) for place, line in enumerate(lines)]
+
+
+def _is_used_up(message: AssistantMessage) -> bool:
+    """The limit on the length was reached before an answer began."""
+    return message.stop == "length" and not message.text

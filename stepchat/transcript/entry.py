@@ -128,6 +128,18 @@ class Entry:
         self._heights.splice(at, removed, [layout.estimate(block) for block in edit.blocks])
         return Splice(at, removed, len(edit.blocks))
 
+    @property
+    def sections(self) -> int:
+        return len(self._sizes)
+
+    def section_of(self, block: int) -> tuple[int, int]:
+        """The section of a block, and the block's number in it."""
+        for section, size in enumerate(self._sizes):
+            if block < size:
+                return section, block
+            block -= size
+        return len(self._sizes) - 1, block
+
     def section_start(self, section: int) -> int:
         return sum(self._sizes[:section])
 

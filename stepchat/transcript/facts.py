@@ -18,7 +18,7 @@ _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _LETTERS_PER_TOKEN: Final = 4
 _MARKS: Final = {
     "cancelled": ("■ stopped", "warning"),
-    "cut": ("cut: the connection ended before the answer did", "warning"),
+    "cut": ("cut: stepchat was ended before the answer was", "warning"),
     "length": ("cut: the limit on the length of the answer was reached", "warning"),
     "content_filter": ("cut: the provider's content filter ended the answer", "warning"),
 }
@@ -41,7 +41,7 @@ def waiting(words: str, seconds: float, frame: int) -> Block:
 
 def thinking(mark: str, seconds: float, letters: int) -> Block:
     """Above reasoning that still comes."""
-    return _header(mark, "Thinking", [duration(seconds) if seconds >= 1 else "", estimated_tokens(letters)])
+    return _header(mark, "Thinking", [duration(seconds), estimated_tokens(letters)] if seconds >= 1 else [])
 
 
 def thought(mark: str, seconds: float | None, tokens: str) -> Block:
@@ -59,9 +59,13 @@ def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
     return line((f"{mark} {title}" if mark else title, "reasoning"), (rest, "dim"))
 
 
-def again(kept: bool, hint: str) -> list[Block]:  # noqa: FBT001 - a fact about the answer
-    """Below an answer that is not whole."""
-    words = " ".join(part for part in ("What came is kept." if kept else "", hint) if part)
+def again(message: AssistantMessage, hint: str) -> list[Block]:
+    """Below an answer that is not whole: what was kept, what can be done, and the key that asks again."""
+    advice = message.error.hint if message.error else ""
+    if message.stop == "length" and not message.text:
+        advice = "The thinking used up the limit. Raise it (/set max_tokens=NUMBER) or take it away (/set max_tokens=)."
+    kept = "What came is kept." if message.text or message.reasoning else "The question is kept."
+    words = " ".join(part for part in ("" if "kept" in advice else kept, advice, hint) if part)
     return [line((words, "text"), gap=0, wraps=True)] if words else []
 
 

@@ -32,7 +32,8 @@ class Flow:
         self._block = block
         self._base = base
         self._fill = pen.palette.user if block.voice == "user" else None
-        self._keep_breaks = block.voice != "answer"
+        # A line the model ended is ended here, too: poems, addresses and lists of facts are written so.
+        self._keep_breaks = True
         self._edge = pen.edge(block, pen.page.column)
         self._wrapper = Wrapper(pen.page.column - self._edge.width)
         self._done = 0

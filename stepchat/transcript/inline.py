@@ -11,7 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
+from stepchat.transcript import formulas
 from stepchat.transcript.clean import clean
+from stepchat.transcript.inline_rules import BARE_LINK, bare_link, formula, without_punctuation
 from stepchat.transcript.mend import mend
 
 if TYPE_CHECKING:
@@ -31,12 +33,10 @@ PIECE: Final = 512
 MOST_PIECES: Final = 8
 """... or, if something stays open, so many times that far."""
 
-_SPECIAL: Final = re.compile(r"[\\`*_~\[<&]|[ ]\n|https?://|www\.")
-_BARE_LINK: Final = re.compile(r"\b(?:https?://|www\.(?=[\w-]+\.\w))[^\s<>\"`|\\^{}\u2400-\u2426\ufffd]+")
-_NOT_AT_END: Final = "?!.,:;*_~'\")]"
+_SPECIAL: Final = re.compile(r"[\\`*_~\[<&$]|[ ]\n|https?://|www\.")
 _MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?]|&#?\w*$|\\$|https?:/*$|\bw{1,3}$")
 _BOUNDARY: Final = re.compile(r"\s+(?=\S)")
-_SAFE_TARGET: Final = re.compile(r"(?:https?://|mailto:)[!-~]+")
+_SAFE_TARGET: Final = re.compile(r"(?i:https?://|mailto:)[!-~]+")
 
 _MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
 
@@ -76,11 +76,13 @@ def next_piece(
         if not _SPECIAL.search(piece):
             return end, spans(piece, labels, keep_breaks=keep_breaks)
         tokens = _parse(piece, labels)
-        if count == MOST_PIECES or not any(
-            token.type == "text" and _MAY_OPEN.search(token.content) for token in tokens
-        ):
+        if count == MOST_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
             return end, list(_read(tokens, "\n" if keep_breaks else " "))
     return None
+
+
+def _leaves_open(tokens: Sequence[Token]) -> bool:
+    return any(token.type == "text" and _MAY_OPEN.search(token.content) for token in tokens)
 
 
 def _boundary(source: str, at: int, stable: int) -> int | None:
@@ -111,7 +113,10 @@ def _parser() -> MarkdownIt:
     """The parser, imported with the first text that needs it."""
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable("strikethrough")
+    parser = MarkdownIt("commonmark").enable("strikethrough")
+    parser.inline.ruler.after("text", "bare_link", bare_link)
+    parser.inline.ruler.before("escape", "formula", formula)
+    return parser
 
 
 def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
@@ -119,17 +124,19 @@ def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
     outer: list[tuple[int, str]] = []
     for token in tokens:
         match token.type:
-            case "text" | "text_special" | "html_inline":
+            case "text" | "text_special" | "html_inline" | "bare_link":
                 yield from _text_spans(token.content, marks, target)
             case "code_inline":
                 yield Span(clean(token.content, keep_newlines=False), marks | CODE, target)
+            case "formula":
+                yield Span(clean(token.content, keep_newlines=False), marks | EMPHASIS, target)
             case "softbreak":
                 yield Span(soft_break, marks)
             case "hardbreak":
                 yield Span("\n", marks)
             case "image":
                 source = _safe_target(token)
-                yield Span(clean(token.content, keep_newlines=False) or source, marks | LINK, source)
+                yield Span(_flat(token.children or ()) or source, marks | LINK, source)
             case kind if token.nesting > 0:
                 outer.append((marks, target))
                 marks |= _MARKS.get(kind.removesuffix("_open"), 0)
@@ -140,13 +147,18 @@ def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
                 pass
 
 
+def _flat(tokens: Sequence[Token]) -> str:
+    """The text of an image, without marks."""
+    return "".join(span.text for span in _read(tokens, " "))
+
+
 def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
     """Plain text, in which bare addresses are links."""
     text = clean(text, keep_newlines=False)
     at = 0
     if not marks & LINK and ("://" in text or "www." in text):
-        for found in _BARE_LINK.finditer(text):
-            shown = _without_punctuation(found[0])
+        for found in BARE_LINK.finditer(text):
+            shown = without_punctuation(found[0])
             if found.start() > at:
                 yield Span(text[at : found.start()], marks)
             address = quote(shown if shown.startswith("http") else f"http://{shown}", safe=":/?#[]@!$&'()*+,;=%~")
@@ -154,15 +166,6 @@ def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
             at = found.start() + len(shown)
     if at < len(text):
         yield Span(text[at:], marks, target)
-
-
-def _without_punctuation(address: str) -> str:
-    """Punctuation at the end belongs to the sentence, a closing bracket only if it was not opened inside."""
-    while address and address[-1] in _NOT_AT_END:
-        if address[-1] == ")" and address.count("(") >= address.count(")"):
-            break
-        address = address[:-1]
-    return address
 
 
 def _safe_target(token: Token) -> str:

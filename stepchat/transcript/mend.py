@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_RUN: Final = re.compile(r"\\.|(?P<code>`+)|(?P<mark>\*{1,3}(?!\*)|_{1,3}(?!_)|~~(?!~))|\*+|_+|~+", re.DOTALL)
+from stepchat.transcript import formulas
+
+_RUN: Final = re.compile(
+    r"(?P<formula>\$\$?|\\[(\[])|\\.|(?P<code>`+)|(?P<mark>\*{1,3}(?!\*)|_{1,3}(?!_)|~~(?!~))|\*+|_+|~+", re.DOTALL
+)
 _LINK_TARGET: Final = re.compile(r"(?<!\\)\]\([^()\s]*$")
 
 
 def mend(source: str) -> str:
     """The text with its open marks closed; an opener with nothing after it yet is left out."""
+    source += formulas.closing_of(source)
     opened: list[str] = []
     at = 0
     while found := _RUN.search(source, at):
         start, at = found.span()
+        if found["formula"]:
+            at = formulas.end(source, start, len(source)) or at
+            continue
         if run := found["code"]:
             close = re.compile(rf"(?<!`){run}(?!`)").search(source, at)
             if close is None:

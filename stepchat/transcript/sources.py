@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.transcript.blocks import Fence
 from stepchat.transcript.facts import short_model
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ def answer(document: Document) -> str:
     """The newest answer, also while it comes."""
     found = _newest(document)
     return found.text.source if found else ""
+
+
+def code(document: Document) -> str:
+    """The last code block of the newest answer."""
+    for place in range(len(document.parts) - 1, -1, -1):
+        found = document.parts[place].answer
+        if found is not None:
+            document.open(place)
+            groups = [block.group for block in found.text.blocks]
+            return next((group.source for group in reversed(groups) if isinstance(group, Fence)), "")
+    return ""
 
 
 def reasoning(document: Document) -> str:

@@ -1,12 +1,16 @@
-"""The rows of a table in the width there is: cells wrap, columns keep their width until a cell needs more."""
+"""The rows of a table in the width there is: cells wrap, columns keep their width until a cell needs more.
+
+Where there is no room for columns, the cells of a row stand below one another, each behind the name of its column.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from stepchat.transcript.clean import clean
 from stepchat.transcript.inline import spans
 from stepchat.transcript.tables import share_width, split_row
-from stepchat.transcript.wrap import Wrapper, cells, chop
+from stepchat.transcript.wrap import Wrapper, cells, chop, longest_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +28,8 @@ _CROSSING: Final = "─┼─"
 _LEAST: Final = 3
 _LONGEST_WORD: Final = 24
 """Columns are not widened for the sake of longer words."""
+_WHOLE_WORD: Final = 12
+"""Rather no columns than columns in which a word up to so long is broken."""
 _LONGEST_ROW: Final = 4000
 """A longer row is not taken apart again with every token; it is shown as its source."""
 
@@ -40,7 +46,8 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     if growing:
         widths, words = _widened(table, last)
     room = pen.page.wide - pen.edge(block, pen.page.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
-    found = share_width(widths, words, room) if room >= _LEAST * len(table.aligns) else None
+    least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
+    found = share_width(widths, words, room) if room >= least else None
     if found != table.shared or known_pen is not pen:
         table.shared = found
     table.shared_for = (pen, len(table.rows), growing)
@@ -48,13 +55,16 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
 
 
 def rows(block: Block, pen: Pen) -> list[Strip]:
-    """One row of a table; the head with the rule below it."""
+    """The rows on the screen of one row of a table; the head has a rule below it."""
     table: Table = block.group  # pyright: ignore[reportAssignmentType]
     widths = columns(table, pen, block)
     edge = pen.edge(block, pen.page.wide)
     base = pen.base(block.voice)
-    if widths is None or len(block.text) > _LONGEST_ROW:
-        lines = chop([(block.text.replace("\t", " "), base)], pen.page.wide - edge.width)
+    room = pen.page.wide - edge.width
+    if len(block.text) > _LONGEST_ROW:
+        lines = chop([(clean(block.text, keep_newlines=False), base)], room)
+    elif widths is None:
+        lines = _stacked(block, table, pen, room)
     else:
         cell_lines = [
             _wrapped(cell, width, pen, base, head=not block.level)
@@ -64,6 +74,31 @@ def rows(block: Block, pen: Pen) -> list[Strip]:
         if not block.level:
             lines.append([(_CROSSING.join("─" * width for width in widths), pen.palette.table_rule)])
     return [pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+
+
+def _stacked(block: Block, table: Table, pen: Pen, room: int) -> list[Line]:
+    """A row without columns: each cell that says something behind the name of its column, the rows parted by rules."""
+    base = pen.base(block.voice)
+    strong, rule = base + pen.palette.strong, pen.palette.table_rule
+    names = _cells(table.rows[0], table)
+    if not block.level:
+        wrapper = Wrapper(room)
+        for place, name in enumerate(names):
+            if place:
+                wrapper.add(" · ", rule)
+            _add(wrapper, name, pen, strong)
+        return [*wrapper.all_lines(), [("─" * room, rule)]]
+    lines: list[Line] = [] if block.level == 1 else [[("╌" * room, rule)]]
+    for name, cell in zip(names, _cells(block, table), strict=True):
+        if not cell:
+            continue
+        wrapper = Wrapper(room)
+        if name:
+            _add(wrapper, name, pen, strong)
+            wrapper.add(": ", rule)
+        _add(wrapper, cell, pen, base)
+        lines += wrapper.all_lines()
+    return lines or [[]]
 
 
 def _cells(block: Block, table: Table) -> list[list[Span]]:
@@ -89,7 +124,7 @@ def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
     for cell in _cells(block, table):
         text = "".join(span.text for span in cell)
         widths.append(cells(text))
-        words.append(min(_LONGEST_WORD, max(map(cells, text.split()), default=0)))
+        words.append(min(_LONGEST_WORD, longest_word(text)))
     if not table.widths:
         return widths, words
     return list(map(max, widths, table.widths)), list(map(max, words, table.words))
@@ -97,10 +132,13 @@ def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
 
 def _wrapped(cell: Sequence[Span], width: int, pen: Pen, base: Style, *, head: bool) -> list[Line]:
     wrapper = Wrapper(width)
-    style = base + pen.palette.strong if head else base
+    _add(wrapper, cell, pen, base + pen.palette.strong if head else base)
+    return wrapper.all_lines()
+
+
+def _add(wrapper: Wrapper, cell: Sequence[Span], pen: Pen, style: Style) -> None:
     for span in cell:
         wrapper.add(span.text, pen.styled(style, span))
-    return wrapper.all_lines()
 
 
 def _joined(

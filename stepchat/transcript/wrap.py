@@ -18,6 +18,8 @@ _WIDE: Final = "\u2e80-\u303e\u3041-\ua4cf\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff6
 _NOT_FIRST: Final = frozenset("、。，．・：；？！）〕］｝〉》」』】〙〗ー々ゝゞ％‰℃,.;:!?)]}%\"'")
 _NOT_LAST: Final = frozenset("（〔［｛〈《「『【〘〖￥＄([{")
 _IS_WIDE: Final = re.compile(f"[{_WIDE}]")
+_PART: Final = re.compile(r"(?<=[A-Za-z0-9])(?=[/?&=#_.,:;+-][A-Za-z0-9/])|^(?=[/?&=#_.,:;+-])")
+"""Where a long word may end, in a line read from its end: behind such a sign, before a letter."""
 _WORD: Final = re.compile(rf" +|[{_WIDE}]|[^ {_WIDE}]+")
 
 
@@ -83,7 +85,7 @@ class Wrapper:
                     at += 1
             elif not self._carry_word():
                 self._put(text[at : at + room], style, room)
-                self.new_line()
+                self._end_full_line()
                 at += room
         if at < end:
             space = text.rfind(" ", at)
@@ -121,6 +123,26 @@ class Wrapper:
             self._put(text, style, cell_len(text))
         return True
 
+    def _end_full_line(self) -> None:
+        """End a line that one word fills: behind the last part of an address, if that is near the end, else anywhere."""
+        line = "".join(text for text, _ in self.open_line)
+        for found in _PART.finditer(line[::-1], 0, len(line) // 3):
+            if not found.start():
+                break
+            at = len(line) - found.start()
+            self._break = self._place(at)
+            if self._carry_word():
+                return
+        self.new_line()
+
+    def _place(self, at: int) -> tuple[int, int]:
+        """The piece of the open line that holds a character, and the place of the character in it."""
+        for place, (text, _) in enumerate(self.open_line):
+            if at < len(text):
+                return place, at
+            at -= len(text)
+        return len(self.open_line), 0
+
     def _add_wide(self, text: str, style: Style) -> None:
         """Text with characters of other widths, word by word; `ready` is what of it fits the open line so far."""
         before = self._last_character()
@@ -154,7 +176,7 @@ class Wrapper:
         for start, _, cells in split_graphemes(word)[0]:
             if self.x + used + cells > self.width and self.x + used:
                 self._put(word[from_:start], style, used)
-                self.new_line()
+                self._end_full_line()
                 from_, used = start, 0
             used += cells
         self._put(word[from_:], style, used)
@@ -165,6 +187,11 @@ class Wrapper:
 
 def cells(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
+
+
+def longest_word(text: str) -> int:
+    """Cells of the longest part of the text that no line breaks in, if it can be helped."""
+    return max(map(cells, text.split() if text.isascii() else _WORD.findall(text)), default=0)
 
 
 def chop(line: Line, width: int) -> list[Line]:

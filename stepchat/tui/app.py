@@ -61,6 +61,11 @@ class StepchatApp(App[None]):
         else:
             await self._chat.leave()
 
+    def action_help_quit(self) -> None:
+        """Ctrl+C with nothing to copy or to clear."""
+        if self._chat is not None:
+            self._chat.tell("Esc stops the answer." if self._chat.conversation.busy else "Ctrl+Q quits.")
+
     async def _load(self) -> None:
         chat = self._chat
         if chat is None:

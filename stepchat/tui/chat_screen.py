@@ -12,14 +12,14 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import StepchatError
-from stepchat.messages import AssistantMessage
+from stepchat.tui import clipboard, reading_keys
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.look import named_theme, remember_look, wear
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.status import StatusLine
-from stepchat.tui.terminal_title import set_title
+from stepchat.tui.terminal_title import ring_after_long_turn, show_title
 from stepchat.tui.themes import find_themes, palette
 from stepchat.tui.transcript_view import TranscriptView
 from stepchat.tui.welcome import Welcome
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 BUSY = (("Esc", "stop"), ("^T", "reasoning"))
 RESTING = (("^T", "reasoning"), ("^P", "commands"))
-BELL_AFTER = 10.0
-"""Seconds of a turn after which its end is worth a bell when the window is not in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,8 @@ class ChatScreen(Screen[None]):
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(row.key, f"command('{row.name}')", row.help, show=False) for row in COMMANDS if row.key
+        *(Binding(row.key, f"command('{row.name}')", row.help, show=False) for row in COMMANDS if row.key),
+        *reading_keys.BINDINGS,
     ]
 
     def __init__(self, workspace: Workspace, opening: Opening, *, typed: str = "", cursor: int | None = None) -> None:
@@ -107,7 +106,7 @@ class ChatScreen(Screen[None]):
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
         if self.conversation.unanswered:
-            self.view.notice("The last answer is not whole.", "Ctrl+R asks again; or just go on.", kind="info")
+            self.view.notice("This question has no answer yet.", "Ctrl+R asks it again; or just go on.", kind="info")
         self.refresh_status()
 
     async def welcome(self) -> None:
@@ -130,7 +129,7 @@ class ChatScreen(Screen[None]):
         if event.text.startswith("/") and "\n" not in event.text:
             found = find(event.text)
             if found is not None:
-                self._run(*found)
+                self._run(*found, line=event.text)
                 return
             name = event.text.split()[0]
             if "/" not in name[1:]:
@@ -143,15 +142,23 @@ class ChatScreen(Screen[None]):
             return
         self.conversation.ask(event.text)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
+        return reading_keys.applies(self, action)
+
+    def action_reading(self, what: str) -> None:
+        reading_keys.act(self, what)
+
     def action_command(self, name: str) -> None:
         self._run(COMMANDS_BY_NAME[name], "")
 
-    def _run(self, command: Command, argument: str) -> None:
+    def _run(self, command: Command, argument: str, line: str = "") -> None:
         async def run() -> None:
             try:
                 await command.run(self, argument)
             except StepchatError as error:
                 self.view.notice(error.message, error.hint)
+                if not self.prompt.text:
+                    self.prompt.prefill(line)
 
         self.run_worker(run, name=command.name, group="commands")
 
@@ -176,6 +183,9 @@ class ChatScreen(Screen[None]):
         else:
             await self.workspace.store.set_folded(event.message_id, event.folded)
 
+    def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
+        self.tell(clipboard.copy(self.app, event.text))
+
     def on_app_focus(self) -> None:
         self._in_front = True
 
@@ -185,7 +195,7 @@ class ChatScreen(Screen[None]):
     # What is shown
 
     def tell(self, text: str) -> None:
-        self.notify(text, timeout=4, markup=False)
+        self._status.say(text)
 
     def refresh_status(self) -> None:
         """Bring the status line up to date; while a turn runs a timer does it twice a second."""
@@ -200,25 +210,17 @@ class ChatScreen(Screen[None]):
         elif meter is None and self._ticker is not None:
             self._ticker.stop()
             self._ticker = None
-            self._ring()
+            if not self._in_front:
+                ring_after_long_turn(self.app, self.conversation.path)
             self._set_title()
-
-    def _ring(self) -> None:
-        path = self.conversation.path
-        last = path[-1].message if path else None
-        took = last.timing.ended or 0 if isinstance(last, AssistantMessage) else 0
-        if not self._in_front and took >= BELL_AFTER:
-            self.app.bell()
 
     def _set_title(self) -> None:
         """The session's title as the terminal's, once it is known."""
         session = self.conversation.session
         if session is not None:
-            self.run_worker(partial(self._title, session.id), group="title", exclusive=True)
-
-    async def _title(self, session_id: str) -> None:
-        session = await self.workspace.store.session(session_id)
-        set_title(self.app, session.title, busy=self.conversation.busy)
+            store = self.workspace.store
+            title = partial(show_title, self.app, store, session.id, lambda: self.conversation.busy)
+            self.run_worker(title, group="title", exclusive=True)
 
     # Themes
 

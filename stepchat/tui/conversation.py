@@ -46,6 +46,7 @@ class Conversation:
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
+        self._phase = ""
 
     @property
     def busy(self) -> bool:
@@ -53,11 +54,8 @@ class Conversation:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the last thing is a question, or an answer that failed, was cut or stopped."""
-        if not self.path:
-            return False
-        last = self.path[-1].message
-        return isinstance(last, UserMessage) or (isinstance(last, AssistantMessage) and not last.complete)
+        """Whether the last thing is a question: what was to answer it left nothing."""
+        return bool(self.path) and isinstance(self.path[-1].message, UserMessage)
 
     @property
     def prompts(self) -> list[str]:
@@ -134,11 +132,15 @@ class Conversation:
         if refused is not None:
             self.on_refused("\n\n".join([refused, *self.queued]))
             self.queued.clear()
-        elif self.queued and not self.unanswered:
+        elif self.queued and self._went_well():
             text = "\n\n".join(self.queued)
             self.queued.clear()
             self.ask(text)
         self._changed()
+
+    def _went_well(self) -> bool:
+        last = self.path[-1].message if self.path else None
+        return isinstance(last, AssistantMessage) and last.complete
 
     def on_refused(self, text: str) -> None:
         """Replaced by the owner: gets text that is not on disk."""
@@ -147,6 +149,7 @@ class Conversation:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
         session = await self._session()
+        await self._catch_up(session)
         self.meter = Meter(monotonic())
         path = self.path if text is not None else self._path_to_question()
         question = self.workspace.question(session, path, text, self.model)
@@ -171,6 +174,15 @@ class Conversation:
             self.session = replace(self.session, model=self.model, server=self.workspace.server)
         return self.session
 
+    async def _catch_up(self, session: Session) -> None:
+        """Another window may have gone on with this session: then its turns come first."""
+        stored = await self.workspace.store.path(session.id)
+        ids, ours = [message.id for message in stored], [message.id for message in self.path]
+        if len(ids) > len(ours) and ids[: len(ours)] == ours:
+            self.path = stored
+            self.view.show(self.path)
+            self.view.notice("Another window went on with this session; its turns are above.", kind="info")
+
     def _path_to_question(self) -> list[StoredMessage]:
         path = list(self.path)
         while path and not isinstance(path[-1].message, UserMessage):
@@ -181,6 +193,9 @@ class Conversation:
         match event:
             case Delta():
                 self.view.feed(event)
+                if self.meter is not None and self.meter.phase != self._phase:
+                    self._phase = self.meter.phase
+                    self._changed()
             case MessageSaved():
                 await self._saved(event.stored)
             case Retrying():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepchat.events import TurnEvent
     from stepchat.messages import StoredMessage
 
-CHARACTERS_PER_TOKEN = 3.8
+CHARACTERS_PER_TOKEN = 4
 """Only for the running estimate; the server's count replaces it."""
 
 SHORTEST = 0.05

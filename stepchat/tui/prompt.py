@@ -129,6 +129,10 @@ class Prompt(TextArea):
                 self._close_offers()
             case "ctrl+c" if self.text and self.selection.is_empty:
                 self._set_aside()
+            case key if key.startswith("alt+"):
+                # A binding of the screen may want it; its letter is nothing to write.
+                event.prevent_default()
+                return
             case _:
                 return
         event.stop()

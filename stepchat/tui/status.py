@@ -13,6 +13,8 @@ from textual.widget import Widget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual.timer import Timer
+
 MOST_THINGS = 7
 MARGIN = 2
 """Blank columns before the first fact, after the last hint, and at least between the two groups."""
@@ -99,6 +101,21 @@ class StatusLine(Widget):
         super().__init__(id=id)
         self._facts: tuple[str | Fact, ...] = ()
         self._hints: tuple[tuple[str, str], ...] = ()
+        self._said: tuple[Fact, ...] = ()
+        self._forget: Timer | None = None
+
+    def say(self, text: str, seconds: float = 4.0) -> None:
+        """Show this alone for a while, in the place of the facts. The next thing said replaces it."""
+        if self._forget is not None:
+            self._forget.stop()
+        self._said = (Fact(text, "state"),)
+        self._forget = self.set_timer(seconds, self._go_on)
+        self.refresh()
+
+    def _go_on(self) -> None:
+        self._said = ()
+        self._forget = None
+        self.refresh()
 
     def set_facts(self, facts: Sequence[str | Fact]) -> None:
         """What stands at the left, the most important first."""
@@ -111,12 +128,12 @@ class StatusLine(Widget):
     def _change(self, facts: tuple[str | Fact, ...], hints: tuple[tuple[str, str], ...]) -> None:
         before = arrange(self._facts, self._hints, self.size.width)
         self._facts, self._hints = facts, hints
-        if arrange(facts, hints, self.size.width) != before:
+        if not self._said and arrange(facts, hints, self.size.width) != before:
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         if y:
             return Strip.blank(self.size.width, self.rich_style)
-        spans = arrange(self._facts, self._hints, self.size.width)
+        spans = arrange(self._said or self._facts, () if self._said else self._hints, self.size.width)
         segments = [Segment(span.text, self.get_component_rich_style(f"status-line--{span.role}")) for span in spans]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

@@ -1,15 +1,23 @@
-"""The terminal window's title."""
+"""The terminal window's title, and its bell."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from textual.app import App
 
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.store import SessionStore
+
 LONGEST = 60
+BELL_AFTER = 10.0
+"""Seconds of a turn after which its end is worth a bell when the window is not in front."""
 
 
 def set_title(app: App[Any], title: str, *, busy: bool) -> None:
@@ -18,3 +26,17 @@ def set_title(app: App[Any], title: str, *, busy: bool) -> None:
     if driver is not None and not app.is_headless:
         text = clean(title, keep_newlines=False)[:LONGEST]
         driver.write(f"\x1b]0;{'● ' if busy else ''}{text or 'stepchat'}\x07")
+
+
+async def show_title(app: App[Any], store: SessionStore, session_id: str, is_busy: Callable[[], bool]) -> None:
+    """Show the title that the session has now."""
+    session = await store.session(session_id)
+    set_title(app, session.title, busy=is_busy())
+
+
+def ring_after_long_turn(app: App[Any], path: Sequence[StoredMessage]) -> None:
+    """Ring if the last turn took so long that nobody waited for it."""
+    last = path[-1].message if path else None
+    took = last.timing.ended or 0 if isinstance(last, AssistantMessage) else 0
+    if took >= BELL_AFTER:
+        app.bell()

@@ -14,10 +14,13 @@ from textual.widget import Widget
 
 from stepchat.messages import UserMessage
 from stepchat.transcript import code, inline, sources
+from stepchat.transcript.copy_marks import CopyMarks
 from stepchat.transcript.document import Document
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.palette import colourless
+from stepchat.transcript.selection import Selection
 from stepchat.transcript.viewport import Viewport
+from stepchat.tui.mouse_selection import MouseSelection
 from stepchat.tui.pace import Pace, writes_waiting
 from stepchat.tui.scrollbar import Scrollbar
 
@@ -54,11 +57,21 @@ class TranscriptView(Widget):
             self.message_id = message_id
             self.folded = folded
 
+    class CopyWanted(Message):
+        """The mouse has selected this text, or clicked on what copies it."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
         super().__init__(id=id)
         self._palette = colourless()
         self._document = Document(self._palette, 80)
         self._viewport = Viewport(self._document, 0)
+        self._copy_marks = CopyMarks(self._document)
+        self._selection = Selection(self._document)
+        self._mouse = MouseSelection(self._selection, self._viewport, self.scroll_lines)
         self._scrollbar = Scrollbar(self._palette)
         self._painted: list[Strip] = []
         self._clock = clock
@@ -68,6 +81,8 @@ class TranscriptView(Widget):
         self._pace = Pace()
         self._frame = 0
         self._dragging: int | None = None
+        self.mouse_is_free = False
+        """The terminal keeps the mouse to itself."""
 
     # ---- what is shown
 
@@ -163,8 +178,22 @@ class TranscriptView(Widget):
 
     # ---- copying
 
+    @property
+    def has_selection(self) -> bool:
+        return bool(self._selection)
+
+    def clear_selection(self) -> None:
+        self._selection.clear()
+        self._paint()
+
+    def source_of_selection(self) -> str:
+        return self._selection.text()
+
     def source_of_answer(self) -> str:
         return sources.answer(self._document)
+
+    def source_of_code(self) -> str:
+        return sources.code(self._document)
 
     def source_of_reasoning(self) -> str:
         return sources.reasoning(self._document)
@@ -227,6 +256,11 @@ class TranscriptView(Widget):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         first, end = self._viewport.bar()
         if event.x < self.size.width - 1 or not end:
+            if event.button == 1:
+                event.stop()
+                self.capture_mouse()
+                if self._mouse.press(event.x, event.y, self._clock()):
+                    self._paint()
             return
         event.stop()
         self._dragging = event.y - first if first <= event.y < end else (end - first) // 2
@@ -237,18 +271,33 @@ class TranscriptView(Widget):
         if self._dragging is not None:
             event.stop()
             self._drag(event.y)
+        elif self._mouse.pressed:
+            event.stop()
+            if self._mouse.move(event.x, event.y, self.set_interval):
+                self._paint()
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         if self._dragging is not None:
             event.stop()
             self._dragging = None
             self.release_mouse()
+        elif self._mouse.pressed:
+            event.stop()
+            self.release_mouse()
+            if self._mouse.release():
+                self.post_message(self.CopyWanted(self.source_of_selection()))
 
     def _drag(self, y: int) -> None:
         self._viewport.drag(y - (self._dragging or 0))
         self._paint()
 
     def on_click(self, event: events.Click) -> None:
+        if self._selection:
+            return
+        fence = self._copy_marks.at(self._viewport, event.x, event.y)
+        if fence is not None:
+            event.stop()
+            self.post_message(self.CopyWanted(fence.source))
         place = self._viewport.header_at(event.y)
         if place is not None and event.x < self.size.width - 1:
             event.stop()
@@ -306,7 +355,8 @@ class TranscriptView(Widget):
         height = self._viewport.height
         if not height:
             return
-        rows = self._viewport.render()
+        rows = self._copy_marks.add_to(self._viewport, self._viewport.render())
+        rows = self._selection.mark_rows(self._viewport, rows, self._palette.selection)
         new = self._scrollbar.add_to(rows, self._viewport.bar())
         old, self._painted = self._painted, new
         if len(old) != height or not old or old[0].cell_length != new[0].cell_length:

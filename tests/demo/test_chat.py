@@ -207,7 +207,7 @@ def test_later_turn_tells_what_came_back(client):
     assert f"1 of 1 earlier answer: 1 entry, {characters:,} characters, **exactly as I sent it**" in same.text
     assert f"{characters:,} characters" in same.reasoning
     edited = {**message, "reasoning_details": [{**message["reasoning_details"][0], "text": "short"}]}
-    assert "not in a form that I have sent" in ask(client, "again", USER, edited).text
+    assert "not as anything I have sent" in ask(client, "again", USER, edited).text
     bare = {"role": "assistant", "content": message["content"]}
     assert "brought back the reasoning of 0 of 1 earlier answer" in ask(client, "again", USER, bare).text
 

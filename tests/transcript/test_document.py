@@ -58,7 +58,7 @@ def test_waiting_then_thinking_then_answering():
     assert shown(viewport)[3] == "  ⠋ waiting for step-3.5-flash · 3 s"
     document.feed(Delta(reasoning="Let me see.\n"), 4.0)
     viewport.update_live(4.0, 1)
-    assert shown(viewport)[3:5] == ["  ▾ Thinking · ~3 tokens", "  │ Let me see."]
+    assert shown(viewport)[3:5] == ["  ▾ Thinking", "  │ Let me see."]
     viewport.update_live(11.3, 2)
     assert shown(viewport)[3] == "  ▾ Thinking · 7 s · ~3 tokens"
     document.feed(Delta(text="It is **so"), 12.0)

@@ -63,7 +63,7 @@ def test_foot_without_reasoning():
     ("stop", "words"),
     [
         ("cancelled", "■ stopped"),
-        ("cut", "cut: the connection ended before the answer did"),
+        ("cut", "cut: stepchat was ended before the answer was"),
         ("length", "cut: the limit on the length of the answer was reached"),
         ("content_filter", "cut: the provider's content filter ended the answer"),
         ("error", "the server ended the answer with an error"),

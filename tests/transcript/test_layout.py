@@ -30,15 +30,17 @@ def dump(text):
             Title
 
             A bold word and code in a line that is too long for
-            sixty columns. Same paragraph.
+            sixty columns.
+            Same paragraph.
             """,
         ),
         (
             "- one\n- two\n  wraps when it is long enough to reach the end of the row, as here\n\n  again\n  - inner\n3. x\n4. y\n",
             """
             • one
-            • two wraps when it is long enough to reach the end of
-              the row, as here
+            • two
+              wraps when it is long enough to reach the end of the
+              row, as here
 
               again
               • inner

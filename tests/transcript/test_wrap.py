@@ -29,6 +29,10 @@ def wrapped(width, *parts):
         (4, ["👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦"], ["👨‍👩‍👧‍👦👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"]),
         (3, ["e\u0301e\u0301e\u0301e\u0301"], ["e\u0301e\u0301e\u0301", "e\u0301"]),
         (10, ["word   spaced   out"], ["word", "spaced", "out"]),
+        (12, ["see https://a.b/one/two?x=1"], ["see", "https://a.b/", "one/two?x=1"]),
+        (12, ["https://a.b/", "c", "dé/two?x=1"], ["https://a.b/", "cdé/two?x=1"]),
+        (12, ["abcdefghij.klm"], ["abcdefghij.", "klm"]),
+        (12, ["a.bcdefghijklm"], ["a.bcdefghijk", "lm"]),
     ],
 )
 def test_wrapping(width, parts, expected):

@@ -102,6 +102,17 @@ async def test_copy_puts_source_text_on_the_clipboard(tmp_path):
             await wait_until(pilot, lambda: "demo:primes" in pilot.app.clipboard and answer.text in pilot.app.clipboard)
 
 
+async def test_mouse_is_left_to_the_terminal_and_taken_back(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        written = []
+        pilot.app._driver.write = written.append
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: "\x1b[?1003l" in "".join(written))
+        assert "\x1b[?1003h" not in "".join(written)
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: "\x1b[?1003h" in "".join(written))
+
+
 async def test_theme_changes_at_once_and_is_remembered(tmp_path):
     async with window(tmp_path, None) as pilot:
         await say(pilot, "/theme light")

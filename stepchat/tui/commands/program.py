@@ -42,7 +42,9 @@ async def palette(chat: Chat, _argument: str) -> None:
     rows = [Row(row.name, row.help, aside=f"/{row.name}  {key_name(row.key or '')}") for row in ALL]
     chosen = await chat.app.push_screen_wait(Pick("Commands", rows, nothing="No command has these words."))
     for row in ALL:
-        if row.name == chosen:
+        if row.name == chosen and row.argument and not row.argument.startswith("["):
+            chat.prompt.prefill(f"/{row.name} ")
+        elif row.name == chosen:
             await row.run(chat, "")
 
 

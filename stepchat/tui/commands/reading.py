@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.tui import clipboard
 from stepchat.tui.commands.row import Command
+from stepchat.tui.mouse_reporting import report_mouse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,13 @@ _VIEWS = (
     ("full", "everything while it thinks"),
     ("hidden", "only the header"),
 )
-_PARTS = (("answer", "the last answer"), ("reasoning", "its reasoning"), ("all", "the whole chat"))
+_PARTS = (
+    ("answer", "the last answer"),
+    ("code", "its last code block"),
+    ("reasoning", "its reasoning"),
+    ("selection", "what the mouse has selected"),
+    ("all", "the whole chat"),
+)
 
 
 def reasoning_view(word: str) -> ReasoningView:
@@ -60,6 +68,10 @@ async def end(chat: Chat, _argument: str) -> None:
 
 async def copy(chat: Chat, argument: str) -> None:
     match argument or "answer":
+        case "selection":
+            text = chat.view.source_of_selection()
+        case "code":
+            text = chat.view.source_of_code()
         case "reasoning":
             text = chat.view.source_of_reasoning()
         case "all":
@@ -69,9 +81,14 @@ async def copy(chat: Chat, argument: str) -> None:
     if not text:
         chat.tell("There is nothing to copy yet.")
         return
-    # Lone surrogates cannot leave the program as UTF-8.
-    chat.app.copy_to_clipboard(text.encode("utf-8", "replace").decode())
-    chat.tell(f"Copied {len(text):,} characters.")
+    chat.tell(clipboard.copy(chat.app, text))
+
+
+async def mouse(chat: Chat, _argument: str) -> None:
+    """The view knows who has the mouse, because it is the one that uses it."""
+    free = chat.view.mouse_is_free = not chat.view.mouse_is_free
+    report_mouse(chat.app, on=not free)
+    chat.tell("The mouse is the terminal's; F2 takes it back." if free else "The mouse is back.")
 
 
 def _views(_chat: Chat) -> Sequence[tuple[str, str]]:
@@ -89,5 +106,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-down", "Scroll a page down", page_down, "pagedown"),
     Command("top", "Go to the beginning", top, "ctrl+home"),
     Command("end", "Go to the end and follow it", end, "ctrl+end"),
-    Command("copy", "Copy the last answer", copy, "alt+c", "[answer|reasoning|all]", _parts),
+    Command("mouse", "Leave the mouse to the terminal, or take it back", mouse, "f2"),
+    Command("copy", "Copy the last answer", copy, "alt+c", "[answer|code|reasoning|selection|all]", _parts),
 )

@@ -1,0 +1,170 @@
+"""The text of a selection as it was written: whole blocks as Markdown, parts of blocks as they read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from stepchat.transcript.answer import BODY
+from stepchat.transcript.blocks import Fact, Fence, Item, Table
+from stepchat.transcript.clean import clean
+from stepchat.transcript.inline import spans
+from stepchat.transcript.layout import shown_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from stepchat.transcript.blocks import Block, Path
+    from stepchat.transcript.document import Document
+    from stepchat.transcript.spots import Measured, Spots
+
+_BETWEEN_CELLS: Final = re.compile(r" *│ *")
+_RULES: Final = {"left": ":---", "right": "---:", "center": ":---:"}
+
+
+class End(NamedTuple):
+    """A place between two characters; `place` is the message's, `block` is counted in its section."""
+
+    place: int
+    section: int
+    block: int
+    at: int
+
+
+class _Piece(NamedTuple):
+    place: int
+    block: Block
+    first: int
+    end: int
+    total: int
+
+    @property
+    def whole(self) -> bool:
+        return self.first <= 0 and self.end >= self.total
+
+
+def text(spots: Spots, first: End, end: End) -> str:
+    """Everything between two places. The program's own lines are left out unless there is nothing else."""
+    pieces = list(_pieces(spots, first, end))
+    said = [piece for piece in pieces if not isinstance(piece.block.group, Fact)]
+    pieces = said or pieces
+    fences = _whole_fences(pieces)
+    parts: list[str] = []
+    for number, piece in enumerate(pieces):
+        own = _told(spots, piece, fences)
+        if own is None:
+            continue
+        path, fresh = piece.block.path, piece.block.fresh
+        if len(pieces) > 1 and path and piece.first <= 0:
+            own = _indented(own, path, fresh)
+        if parts:
+            blank = piece.block.gap or pieces[number - 1].place != piece.place
+            parts.append("\n" + _prefix(path[: len(path) - fresh], 0).rstrip() + "\n" if blank else "\n")
+        parts.append(own)
+    return "".join(parts)
+
+
+def _pieces(spots: Spots, first: End, end: End) -> Iterator[_Piece]:
+    document = spots.document
+    for place in range(first.place, end.place + 1):
+        for section, number, block in _blocks(document, place, {first[:2], end[:2]}):
+            here = (place, section, number)
+            if not first[:3] <= here <= end[:3]:
+                continue
+            total = spots.measured(block).total
+            start = first.at if here == first[:3] else 0
+            stop = min(total, end.at) if here == end[:3] else total
+            inside = first[:3] < here < end[:3]
+            if start < stop or (not total and (inside or len({first[:3], end[:3]}) == 1)):
+                yield _Piece(place, block, start, stop, total)
+
+
+def _blocks(document: Document, place: int, wanted: set[tuple[int, int]]) -> Iterator[tuple[int, int, Block]]:
+    """Section, number and block. Reasoning that is folded counts only if the selection begins or ends in it."""
+    entry = document.open(place)
+    answer = document.parts[place].answer
+    for section in range(entry.sections):
+        start = entry.section_start(section)
+        blocks: Sequence[Block] = entry.blocks[start : start + entry.section_size(section)]
+        if answer is not None and section == BODY and (blocks or (place, section) in wanted):
+            blocks = answer.reasoning.blocks
+        for number, block in enumerate(blocks):
+            yield section, number, block
+
+
+def _whole_fences(pieces: Sequence[_Piece]) -> set[Fence]:
+    """Code blocks whose label is selected together with code below it: they are copied with their fences."""
+    labels = {piece.block.group for piece in pieces if piece.block.kind == "label" and piece.whole}
+    coded = {piece.block.group for piece in pieces if piece.block.kind == "code"}
+    return {fence for fence in labels & coded if isinstance(fence, Fence)}
+
+
+def _told(spots: Spots, piece: _Piece, fences: set[Fence]) -> str | None:
+    """The text of one piece; None if it has none."""
+    block = piece.block
+    if not piece.whole:
+        return _part(block, spots.measured(block), piece.first, piece.end)
+    group = block.group
+    match block.kind:
+        case "heading":
+            return "#" * max(1, block.level) + " " + block.text
+        case "label":
+            return f"```{block.text}" if group in fences else block.text or None
+        case "code" if isinstance(group, Fence) and group in fences and group.lines[-1] is block:
+            return f"{block.text}\n```"
+        case "rule":
+            return "---"
+        case "row" if isinstance(group, Table) and not block.level:
+            return f"{block.text}\n|" + "|".join(f" {_RULES.get(align, '---')} " for align in group.aligns) + "|"
+        case "fact":
+            return visible(block, None)
+        case _:
+            return block.text
+
+
+def _part(block: Block, measured: Measured, first: int, end: int) -> str:
+    whole = visible(block, measured)
+    if measured.every:
+        return whole[first:end]
+    places = [place for place, character in enumerate(whole) if not character.isspace()]
+    missing = len(places) - measured.total  # the box of a task stands with the marker
+    if missing < 0 or end + missing > len(places):
+        whole, missing = " ".join(measured.texts), 0
+        places = [place for place, character in enumerate(whole) if not character.isspace()]
+    found = whole[places[first + missing] : places[end + missing - 1] + 1]
+    return _BETWEEN_CELLS.sub("\t", found) if block.kind == "row" else found
+
+
+def visible(block: Block, measured: Measured | None) -> str:
+    """The text of a block as it reads, in one line unless it has line breaks of its own."""
+    match block.kind:
+        case "code" | "html":
+            return shown_code(block.text)
+        case "plain":
+            return clean(block.text, keep_newlines=False)
+        case "paragraph" | "heading":
+            labels: Mapping[str, Any] = block.links.labels if block.links else {}
+            found = spans(block.text, labels, keep_breaks=True, growing=block.open)
+            return "".join(span.text for span in found)
+        case "fact" if isinstance(block.group, Fact):
+            return clean("".join(words for words, _ in block.group.parts), keep_newlines=False)
+        case _:
+            return "\n".join(text for text in measured.texts if text) if measured else block.text
+
+
+def _indented(text: str, path: Path, fresh: int) -> str:
+    first, *others = text.split("\n")
+    rest = _prefix(path, 0)
+    return "\n".join([_prefix(path, fresh) + first, *(rest + line for line in others)])
+
+
+def _prefix(path: Path, fresh: int) -> str:
+    """What stands left of a line in these containers; of the last `fresh` ones it is the first line."""
+    parts: list[str] = []
+    for depth, node in enumerate(path):
+        if isinstance(node, Item):
+            marker = node.marker if node.ordered else "-"
+            parts.append(f"{marker} " if depth >= len(path) - fresh else " " * (len(marker) + 1))
+        else:
+            parts.append("> ")
+    return "".join(parts)

@@ -1,0 +1,77 @@
+r"""Where TeX formulas begin and end in a text: `$..$`, `$$..$$`, `\(..\)`, `\[..\]`. In them no sign is Markdown's."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LONGEST: Final = 300
+"""A formula between single dollar signs is not longer."""
+_SIGN: Final = re.compile(r"[\\^_={}<>+]")
+"""What tells a formula from words."""
+_PAIRS: Final = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}
+
+
+def end(text: str, start: int, stop: int) -> int:
+    """The end of the formula that begins at `start`; 0 if none does. `$5 and $6` is none."""
+    opening = text[start : start + 2]
+    if closing := _PAIRS.get(opening):
+        found = text.find(closing, start + 2, stop)
+        content = text[start + 2 : found] if found >= 0 else ""
+        return found + 2 if _is_formula(opening, content) else 0
+    return _end_of_short(text, start, stop) if opening[:1] == "$" else 0
+
+
+def open_at(text: str) -> int:
+    """Where a formula begins that text to come may end; -1 if there is none."""
+    found = [place for opening, closing in _PAIRS.items() if (place := _last_open(text, opening, closing)) >= 0]
+    last = text.rfind("$", max(0, len(text) - LONGEST))
+    if last >= 0 and text[last - 1 : last] != "$" and _may_open(text, last):
+        found.append(last)
+    return min(found, default=-1)
+
+
+def closing_of(text: str) -> str:
+    """What ends a formula that is open at the end of a text and cannot be anything else; else nothing."""
+    for opening, closing in _PAIRS.items():
+        place = _last_open(text, opening, closing)
+        content = text[place + 2 :]
+        if place >= 0 and _is_formula(opening, content):
+            return closing[1:] if content.endswith(closing[0]) else closing
+    return ""
+
+
+def _is_formula(opening: str, content: str) -> bool:
+    """Square brackets may also be meant: they need a sign that words have not."""
+    return any(map(str.isalnum, content)) and (opening != "\\[" or _SIGN.search(content) is not None)
+
+
+def _last_open(text: str, opening: str, closing: str) -> int:
+    if opening == closing:
+        return text.rfind(opening) if text.count(opening) % 2 else -1
+    place = text.rfind(opening)
+    return place if place > text.rfind(closing) and text[place - 1 : place] != "\\" else -1
+
+
+def _end_of_short(text: str, start: int, stop: int) -> int:
+    if not _may_open(text, start):
+        return 0
+    found = text.find("$", start + 1, min(stop, start + LONGEST))
+    while found > 0 and text[found - 1] == "\\":
+        found = text.find("$", found + 1, min(stop, start + LONGEST))
+    content = text[start + 1 : found] if found >= 0 else ""
+    if not content or content[-1].isspace() or "`" in content or _is_word(text[found + 1 : found + 2]):
+        return 0
+    if any(letter.isspace() for letter in content) and not _SIGN.search(content):
+        return 0
+    return found + 1
+
+
+def _may_open(text: str, at: int) -> bool:
+    before, after = text[at - 1 : at] if at else "", text[at + 1 : at + 2]
+    return not _is_word(before) and before != "\\" and after != "" and not after.isspace()
+
+
+def _is_word(letter: str) -> bool:
+    """Of a Latin word or a number; Chinese needs no space beside a formula."""
+    return letter.isalnum() and letter.isascii()

@@ -1,0 +1,119 @@
+"""What the reader has selected with the mouse. It is kept by characters of messages, so that new text, folding and another
+width leave it where it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from stepchat.transcript import excerpt
+from stepchat.transcript.spots import Spots
+
+if TYPE_CHECKING:
+    from stepchat.transcript.document import Document
+    from stepchat.transcript.spots import Mark
+    from stepchat.transcript.viewport import Viewport
+
+Unit: TypeAlias = Literal["character", "word", "block"]
+_MOST_STRIPS: Final = 500
+
+
+class Selection:
+    """From where the button was pressed to where the mouse is or was let go."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.spots = Spots(document)
+        self._unit: Unit = "character"
+        self._anchor: Mark | None = None
+        self._head: Mark | None = None
+        self._made: dict[tuple[int, int, int], tuple[Strip, Style, Strip]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether anything is selected."""
+        return self.ends() is not None
+
+    def clear(self) -> None:
+        self._anchor = self._head = None
+
+    def begin(self, viewport: Viewport, x: int, y: int, unit: Unit) -> None:
+        """The button goes down here. A word or a block is selected at once, characters when the mouse moves."""
+        self._unit = unit
+        self._anchor = self._mark(viewport, x, y)
+        self._head = None if unit == "character" else self._anchor
+
+    def extend(self, viewport: Viewport, x: int, y: int) -> None:
+        """The mouse is here now, with the button down."""
+        head = self._mark(viewport, x, y)
+        if self._head is not None or head != self._anchor:
+            self._head = head
+
+    def _mark(self, viewport: Viewport, x: int, y: int) -> Mark | None:
+        match self._unit:
+            case "character":
+                return self.spots.mark(viewport, x, y)
+            case "word":
+                return self.spots.word(viewport, x, y)
+            case "block":
+                return self.spots.whole(viewport, x, y)
+
+    def ends(self) -> tuple[excerpt.End, excerpt.End] | None:
+        """The first selected character and the one after the last; None when nothing is selected."""
+        anchor, head = self._anchor, self._head
+        if anchor is None or head is None:
+            return None
+        try:
+            places = [self.document.parts.index(mark.part) for mark in (anchor, head)]
+        except ValueError:  # a notice that has gone, or another session
+            self.clear()
+            return None
+        marks = (anchor, head)
+        first = min((place, mark.section, mark.block, mark.at) for place, mark in zip(places, marks, strict=True))
+        end = max((place, mark.section, mark.block, mark.end) for place, mark in zip(places, marks, strict=True))
+        return (excerpt.End(*first), excerpt.End(*end)) if first < end else None
+
+    def text(self) -> str:
+        """What is selected, as it was written."""
+        ends = self.ends()
+        return excerpt.text(self.spots, *ends) if ends else ""
+
+    def mark_rows(self, viewport: Viewport, rows: list[Strip], style: Style) -> list[Strip]:
+        """The rows of the screen with what is selected of them in this style added to theirs."""
+        ends = self.ends()
+        if ends is None:
+            return rows
+        first, end = ends
+        marked = rows.copy()
+        for y, shown in enumerate(viewport.shown):
+            if not first.place <= shown.entry <= end.place:
+                continue
+            spot = self.spots.of(shown)
+            here = (shown.entry, spot.section, spot.place)
+            if spot.row < 0 or not first[:3] <= here <= end[:3]:
+                continue
+            left, right = self.spots.columns(
+                spot,
+                first.at if here == first[:3] else 0,
+                end.at if here == end[:3] else self.spots.measured(spot.block).total,
+            )
+            if left < right:
+                marked[y] = self._marked(rows[y], left, right, style)
+        return marked
+
+    def _marked(self, strip: Strip, left: int, right: int, style: Style) -> Strip:
+        key = (id(strip), left, right)
+        made = self._made.get(key)
+        if made is None or made[0] is not strip or made[1] is not style:
+            if len(self._made) > _MOST_STRIPS:
+                self._made.clear()
+            made = self._made[key] = (strip, style, with_style(strip, left, right, style))
+        return made[2]
+
+
+def with_style(strip: Strip, left: int, right: int, style: Style) -> Strip:
+    """The strip with a style added to its cells from `left` to before `right`."""
+    middle = [Segment(text, (own or Style.null()) + style, control) for text, own, control in strip.crop(left, right)]
+    return Strip([*strip.crop(0, left), *middle, *strip.crop(right, strip.cell_length)], strip.cell_length)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from stepchat.transcript.copy_marks import CopyMarks
+from tests.transcript.chat import answered, page
+from tests.transcript.forms import lines
+
+CODE = "Look:\n\n```python\none\n```\n\n- item\n\n  ```\n  two\n  three\n  ```\n"
+
+
+def test_every_code_block_has_the_word_and_it_means_that_block():
+    viewport = page(answered(CODE))
+    marks = CopyMarks(viewport.document)
+    rows = lines(marks.add_to(viewport, viewport.render()))
+    found = [(row.index("copy"), y) for y, row in enumerate(rows) if "copy" in row]
+    assert [marks.at(viewport, x, y).source for x, y in found] == ["one", "two\nthree"]
+    assert [marks.at(viewport, x + 3, y) is not None for x, y in found] == [True, True]
+    assert [marks.at(viewport, x - 1, y) for x, y in found] == [None, None]
+    assert [marks.at(viewport, x, y + 1) for x, y in found] == [None, None]
+    assert all(row.endswith("copy") for row in rows if "python" in row)
+
+
+def test_the_same_row_is_the_same_strip():
+    viewport = page(answered(CODE))
+    marks = CopyMarks(viewport.document)
+    first = marks.add_to(viewport, viewport.render())
+    assert all(new is old for new, old in zip(marks.add_to(viewport, viewport.render()), first, strict=True))
+
+
+def test_no_word_where_there_is_no_room():
+    viewport = page(answered("```averylongname\nx\n```"), width=16)
+    marks = CopyMarks(viewport.document)
+    assert not any("copy" in row for row in lines(marks.add_to(viewport, viewport.render())))

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import pytest
+from rich.style import Style
+
+from stepchat.events import Delta
+from stepchat.transcript.selection import Selection
+from tests.transcript.chat import answered, asked, page, shown
+
+MARK = Style(reverse=True)
+PROSE = "The **sieve** of Eratosthenes marks the multiples of each prime, and what is left over is prime. " * 3
+
+
+def find(viewport, text, *, last=False):
+    """The cell where a text on the screen begins, or its last one."""
+    for y, row in enumerate(shown(viewport)):
+        if text in row:
+            return row.index(text) + (len(text) - 1 if last else 0), y
+    raise AssertionError(f"{text!r} is not shown:\n" + "\n".join(shown(viewport)))
+
+
+def select(viewport, first, last, unit="character"):
+    selection = Selection(viewport.document)
+    shown(viewport)
+    selection.begin(viewport, *find(viewport, first), unit)
+    selection.extend(viewport, *find(viewport, last, last=True))
+    return selection
+
+
+def marked(viewport, selection):
+    """What is highlighted on each row that has something."""
+    rows = selection.mark_rows(viewport, viewport.render(), MARK)
+    texts = ["".join(text for text, style, _ in row if style and style.reverse) for row in rows]
+    return [text for text in texts if text]
+
+
+@pytest.mark.parametrize("width", [30, 60, 100])
+def test_wrapped_lines_are_joined(width):
+    viewport = page(answered(PROSE), width=width, height=40)
+    assert select(viewport, "Eratos", "multiples").text() == "Eratosthenes marks the multiples"
+
+
+def test_a_whole_block_is_copied_as_it_was_written():
+    viewport = page(answered("# Head\n\nA *word*.\n\n> quoted\n>\n> twice\n\nend"))
+    assert select(viewport, "Head", "end").text() == "# Head\n\nA *word*.\n\n> quoted\n>\n> twice\n\nend"
+
+
+def test_code_is_copied_exactly_and_with_its_fences_only_if_they_are_selected():
+    source = "def f():\n\n    return  1  # " + "x" * 60
+    viewport = page(answered(f"Look:\n\n```python\n{source}\n```\n\nDone."), width=50)
+    assert select(viewport, "def f", "return  1").text() == "def f():\n\n    return  1"
+    assert select(viewport, "Look", "Done.").text() == f"Look:\n\n```python\n{source}\n```\n\nDone."
+
+
+def test_part_of_a_line_of_code_keeps_its_blanks():
+    viewport = page(answered("```\na  =    [1,   2]\n```"))
+    assert select(viewport, "=", "[1,   2").text() == "=    [1,   2"
+
+
+def test_lists_keep_their_markers():
+    source = "1. one\n2. two\n   - deep\n   - [x] done\n3. three"
+    viewport = page(answered(source))
+    assert select(viewport, "one", "three").text() == source
+    assert select(viewport, "wo", "dee").text() == "wo\n   - dee"
+
+
+def test_part_of_a_task_and_part_of_a_table_row():
+    viewport = page(answered("- [x] done **well**\n\n| a | b |\n|--|:-:|\n| one | two |\n| three | four |"))
+    assert select(viewport, "ne w", "well").text() == "ne well"
+    assert select(viewport, "thr", "four").text() == "| three | four |"
+    assert select(viewport, "hree", "fou").text() == "hree\tfou"
+
+
+def test_a_table_is_copied_as_markdown():
+    viewport = page(answered("Top.\n\n| a | b |\n|--|:-:|\n| one | two |\n\nEnd."))
+    assert select(viewport, "Top", "End.").text() == "Top.\n\n| a | b |\n| --- | :---: |\n| one | two |\n\nEnd."
+
+
+def test_over_messages_without_the_programs_own_lines():
+    viewport = page(asked("First?\n  indented"), answered("Yes.", "hm"), asked("Second?"), height=30)
+    assert select(viewport, "First", "Second?").text() == "First?\n  indented\n\nYes.\n\nSecond?"
+    assert select(viewport, "Thought for", "Thought for").text() == "Thought for"
+
+
+def test_backwards_is_the_same():
+    viewport = page(answered("alpha beta gamma"))
+    selection = Selection(viewport.document)
+    shown(viewport)
+    selection.begin(viewport, *find(viewport, "gamma"), "character")
+    selection.extend(viewport, *find(viewport, "beta"))
+    assert selection.text() == "beta g"
+
+
+def test_words_and_blocks():
+    viewport = page(answered("alpha beta-gamma\n\nnext"))
+    assert select(viewport, "eta", "et", "word").text() == "beta"
+    assert select(viewport, "lpha", "eta", "word").text() == "alpha beta"
+    assert select(viewport, "gamma", "gamma", "block").text() == "alpha beta-gamma"
+
+
+def test_highlight_leaves_out_margin_and_padding():
+    viewport = page(answered("> one two\n>\n> three four"))
+    assert marked(viewport, select(viewport, "two", "three")) == ["two", "three"]
+
+
+def test_wide_characters():
+    viewport = page(answered("漢字とかな and 👩‍👩‍👧 more"))
+    selection = Selection(viewport.document)
+    shown(viewport)
+    selection.begin(viewport, 4, 1, "character")
+    selection.extend(viewport, 9, 1)
+    assert selection.text() == "字とか"
+    assert marked(viewport, selection) == ["字とか"]
+
+
+def test_stays_on_its_text_while_more_comes_and_at_every_width():
+    viewport = page(asked(), height=60)
+    document = viewport.document
+    document.begin_answer(0.0)
+    document.feed(Delta(text=PROSE), 0.1)
+    viewport.update_live(0.2, 1)
+    selection = select(viewport, "marks", "each")
+    for number in range(5):
+        document.feed(Delta(text=f" more {number}\n\nand **more**"), 0.3 + number)
+        viewport.update_live(0.4 + number, number)
+        assert "".join(marked(viewport, selection)).replace(" ", "") == "marksthemultiplesofeach"
+    for width in (25, 100, 61):
+        document.reset(document.layout.pen.palette, width)
+        viewport.to_end()
+        assert "".join(marked(viewport, selection)).replace(" ", "") == "marksthemultiplesofeach"
+    document.finish_answer(answered(document.live.text.source, "now with reasoning"))
+    assert selection.text() == "marks the multiples of each"
+
+
+def test_reasoning_is_the_same_in_its_tail_and_opened():
+    viewport = page(asked())
+    document = viewport.document
+    document.begin_answer(0.0)
+    document.feed(Delta(reasoning="".join(f"Thought {number} of many.\n\n" for number in range(20))), 0.1)
+    viewport.update_live(0.2, 1)
+    selection = select(viewport, "ought 17", "18 of")
+    wanted = "ought 17 of many.\n\nThought 18 of"
+    assert selection.text() == wanted
+    document.toggle(1)
+    assert selection.text() == wanted
+    document.toggle(1)
+    assert selection.text() == wanted
+
+
+def test_goes_with_the_message_it_is_in():
+    viewport = page(asked("Q"))
+    viewport.document.notice("It failed.", "", "error")
+    selection = select(viewport, "It", "failed")
+    assert selection
+    viewport.document.add(asked("R"))
+    assert not selection
+    assert selection.text() == ""
+
+
+def test_nothing_is_selected_by_a_press_alone():
+    viewport = page(answered("alpha"))
+    selection = Selection(viewport.document)
+    shown(viewport)
+    selection.begin(viewport, 3, 1, "character")
+    selection.extend(viewport, 3, 1)
+    assert not selection
+    selection.extend(viewport, 4, 1)
+    assert selection
+    selection.clear()
+    assert not selection

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from stepchat.tui.mouse_selection import MouseSelection
+from tests.transcript.chat import answered, asked
+from tests.tui.chat import wait_until
+from tests.tui.chat import window as chat_window
+from tests.tui.screen import screen_cells, screen_rows
+from tests.tui.test_transcript_view import settled, window
+
+LONG = "\n\n".join(f"Paragraph {number} with some words." for number in range(60))
+
+
+def place(pilot, text):
+    return next((row.index(text), y) for y, row in enumerate(screen_rows(pilot.app)) if text in row)
+
+
+async def drag(pilot, first, last):
+    view = pilot.app.screen.query_one("TranscriptView")
+    await pilot.mouse_down(view, offset=first)
+    await pilot.hover(view, offset=last)
+    await pilot.mouse_up(view, offset=last)
+    await pilot.pause()
+
+
+async def test_dragging_selects_and_copies():
+    async with window(asked(), answered("Alpha beta gamma.\n\nDelta.")) as pilot:
+        await drag(pilot, place(pilot, "beta"), place(pilot, "lta."))
+        assert pilot.app.view.source_of_selection() == "beta gamma.\n\nDel"
+        column, row = place(pilot, "beta")
+        styles = [cell.style.reverse for cell in screen_cells(pilot.app, row)[column - 1 : column + 10]]
+        assert not styles[0]
+        assert all(styles[1:])
+        pilot.app.view.clear_selection()
+        await pilot.pause()
+        assert not any(cell.style.reverse for cell in screen_cells(pilot.app, row))
+
+
+async def test_two_presses_take_a_word_and_three_a_block():
+    async with window(answered("Alpha beta gamma.")) as pilot:
+        view = pilot.app.view
+        view._clock = lambda: 5.0
+        at = place(pilot, "eta")
+        await pilot.click(view, offset=at)
+        assert not view.has_selection
+        await pilot.click(view, offset=at)
+        assert view.source_of_selection() == "beta"
+        await pilot.click(view, offset=at)
+        assert view.source_of_selection() == "Alpha beta gamma."
+        await pilot.click(view, offset=at)
+        assert not view.has_selection
+
+
+async def test_at_the_edge_the_page_scrolls_and_the_selection_grows():
+    async with window(asked(), answered(LONG)) as pilot:
+        view = pilot.app.view
+        first = place(pilot, "59 with")
+        await pilot.mouse_down(view, offset=first)
+        await pilot.hover(view, offset=(4, 0))
+        await settled(pilot, lambda: "Paragraph 3 with" in "\n".join(screen_rows(pilot.app)))
+        await pilot.mouse_up(view, offset=(4, 0))
+        await pilot.pause()
+        copied = view.source_of_selection().split("\n\n")
+        assert copied[-2:] == ["Paragraph 58 with some words.", "Paragraph 5"]
+        assert len(copied) > 50
+
+
+async def test_drag_that_ends_on_a_header_does_not_fold_it():
+    async with window(asked(), answered("Short.", "Thought.\n")) as pilot:
+        header = place(pilot, "Thought for")
+        await drag(pilot, place(pilot, "hort"), header)
+        assert pilot.app.folded == []
+        assert pilot.app.view.has_selection
+
+
+async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
+    async with chat_window(tmp_path, None) as pilot:
+        screen = pilot.app.screen
+        screen.view.show([asked("Some words here")])
+        screen.prompt.prefill("unsent")
+        await wait_until(pilot, "Some words here")
+        await drag(pilot, place(pilot, "words"), place(pilot, " here"))
+        await wait_until(pilot, "Copied 5 characters.")
+        assert pilot.app.clipboard == "words"
+        pilot.app.copy_to_clipboard("something else")
+        await pilot.press("ctrl+c")
+        assert pilot.app.clipboard == "words"
+        assert screen.prompt.text == "unsent"
+        await pilot.press("escape")
+        assert not screen.view.has_selection
+        await pilot.press("ctrl+c")
+        assert screen.prompt.text == ""
+
+
+async def test_copy_command_takes_the_selection(tmp_path):
+    async with chat_window(tmp_path, None) as pilot:
+        screen = pilot.app.screen
+        screen.view.show([asked("Some words here")])
+        await wait_until(pilot, "Some words here")
+        await drag(pilot, place(pilot, "words"), place(pilot, " here"))
+        pilot.app.copy_to_clipboard("")
+        screen.prompt.prefill("/copy selection")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "words")
+
+
+async def test_click_on_copy_copies_the_code(tmp_path):
+    async with chat_window(tmp_path, None) as pilot:
+        screen = pilot.app.screen
+        screen.view.show([answered("```python\nx = 1\n\n\ty\n```\n\nAnd:\n\n```\nlast\n```")])
+        await wait_until(pilot, "python")
+        await pilot.click(screen.view, offset=place(pilot, "copy"))
+        await wait_until(pilot, lambda: pilot.app.clipboard == "x = 1\n\n\ty")
+        screen.prompt.prefill("/copy code")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "last")
+
+
+def test_a_release_ends_the_scrolling():
+    class Timer:
+        stopped = False
+
+        def stop(self):
+            self.stopped = True
+
+    from stepchat.transcript.selection import Selection
+    from tests.transcript.chat import page, shown
+
+    viewport = page(answered(LONG))
+    shown(viewport)
+    timers = []
+    scrolled = []
+    mouse = MouseSelection(Selection(viewport.document), viewport, scrolled.append)
+
+    def start(_seconds, _step):
+        timers.append(Timer())
+        return timers[-1]
+
+    mouse.press(5, 5, 0.0)
+    mouse.move(5, 30, start)
+    mouse.move(6, 30, start)
+    assert len(timers) == 1
+    mouse.release()
+    assert timers[0].stopped
