@@ -8,27 +8,24 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepchat import __version__
+from stepchat.cli_sessions import open_store, sessions
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
-    from stepchat.oneshot import Output
-    from stepchat.paths import Paths
     from stepchat.sessions.store import Session, SessionStore
     from stepchat.tui.startup import FirstFrame
     from stepchat.workspace import Request, Workspace
 
 EPILOG = """\b
 Commands:
-  stepchat sessions list            what is kept
-  stepchat sessions export ID       one session as JSON, lossless
+  stepchat sessions --help          list, search, show, rename, delete, export, import
   stepchat demo-server --port N     the demo server alone, for any client
 
 \b
@@ -159,13 +156,6 @@ def _window(start: Start, request: Request, *, folded: bool) -> int:
     return open_window(workspace, frame, folded=folded)
 
 
-def _open(paths: Paths) -> SessionStore:
-    from stepchat.draft import fold
-    from stepchat.sessions.store import SessionStore
-
-    return SessionStore.open(paths, fold=fold)
-
-
 async def _workspace(request: Request) -> Workspace:
     from stepchat.config import read_config
     from stepchat.paths import find_paths
@@ -173,7 +163,7 @@ async def _workspace(request: Request) -> Workspace:
 
     paths = find_paths(os.environ)
     config = read_config(paths.config_file)
-    store = _open(paths)
+    store = open_store(paths)
     try:
         session = await _session(request, store)
         return open_workspace(request, session, store, paths, config, os.environ)
@@ -191,88 +181,6 @@ async def _session(request: Request, store: SessionStore) -> Session | None:
             raise SessionNotFoundError("There is no session to continue yet.", "Start one: stepchat")
         return session
     return None
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def sessions() -> None:
-    """What is kept."""
-
-
-@sessions.command("list")
-@click.option("--json", "as_json", is_flag=True, help="An array, newest first.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
-def list_sessions(*, as_json: bool, limit: int) -> int:
-    """The sessions, newest first."""
-    return _with_store(lambda store, output: _print_list(store, output, as_json=as_json, limit=limit))
-
-
-@sessions.command("export")
-@click.argument("session")
-@click.option("--json", "as_json", is_flag=True, help="The lossless form (the only one so far).")
-def export_session(session: str, *, as_json: bool) -> int:  # noqa: ARG001 - other formats will join it
-    """One session as JSON, lossless, on stdout. SESSION is an ID, its beginning, or words of its title or text."""
-    return _with_store(lambda store, output: _print_export(store, output, session))
-
-
-def _with_store(use: Callable[[SessionStore, Output], Awaitable[None]]) -> int:
-    import asyncio
-
-    from stepchat.oneshot import Output, guarded
-    from stepchat.paths import find_paths
-
-    output = Output(sys.stdout, sys.stderr)
-
-    async def work() -> int:
-        store = _open(find_paths(os.environ))
-        try:
-            await use(store, output)
-        finally:
-            await store.close()
-        return 0
-
-    return guarded(lambda: asyncio.run(work()), output)
-
-
-async def _print_list(store: SessionStore, output: Output, *, as_json: bool, limit: int) -> None:
-    from stepchat import exact_json
-    from stepchat.transcript.clean import clean
-
-    found = await store.sessions(limit=limit)
-    if as_json:
-        rows = [
-            {
-                "id": row.id, "title": row.title, "created": row.created, "updated": row.updated,
-                "messages": row.messages, "turns": row.turns, "model": row.model,
-                "cost": None if row.cost is None else float(row.cost),
-            }
-            for row in found
-        ]  # fmt: skip
-        output.put(exact_json.dumps(rows) + "\n")
-        return
-    if not found:
-        output.say("No sessions yet. Start one: stepchat")
-    for row in found:
-        when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
-        cost = "" if row.cost is None else f"  ${row.cost:f}"
-        turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-        output.put(clean(f"{row.id}  {when}  {turns:>9}  {row.title}{cost}", keep_newlines=False) + "\n")
-
-
-async def _print_export(store: SessionStore, output: Output, wanted: str) -> None:
-    from stepchat import exact_json
-    from stepchat.sessions.export import export_json
-    from stepchat.transcript.clean import clean
-
-    session = await store.find(wanted)
-    text = export_json(session, await store.messages(session.id))
-    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
-    if sys.stdout.isatty() or not unicode:
-        # Still the same JSON, but with nothing in it that a terminal obeys or cannot show.
-        text = "".join(
-            char if clean(char) == char and (unicode or char.isascii()) else exact_json.dumps(char)[1:-1]
-            for char in text
-        )
-    output.put(text)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

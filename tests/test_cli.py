@@ -25,7 +25,7 @@ def shell(tmp_path, monkeypatch, capsys):
 def test_help_and_version(shell):
     code, out, err = shell("--help")
     assert (code, err) == (0, "")
-    for words in ("--continue", "--set NAME=VALUE", "sessions export ID", "130 stopped", "OPENROUTER_API_KEY"):
+    for words in ("--continue", "--set NAME=VALUE", "sessions --help", "130 stopped", "OPENROUTER_API_KEY"):
         assert words in out
     assert shell("-h") == (0, out, "")
     assert shell("--version") == (0, f"stepchat, version {__version__}\n", "")
@@ -262,7 +262,7 @@ def test_list(shell):
     assert first.isprintable()
     assert "2 turns  demo:haiku  $0.000" in second
     rows = json.loads(shell("sessions", "list", "--json")[1])
-    assert list(rows[0]) == ["id", "title", "created", "updated", "messages", "turns", "model", "cost"]
+    assert list(rows[0]) == ["id", "title", "created", "updated", "messages", "turns", "model", "cost", "pinned", "archived"]
     assert [(row["messages"], row["turns"]) for row in rows] == [(2, 1), (4, 2)]
     assert rows[1]["cost"] > 0
     assert len(json.loads(shell("sessions", "list", "--json", "--limit", "1")[1])) == 1

@@ -1,0 +1,280 @@
+"""`stepchat sessions`: what is kept, from the shell. Every command has --json."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from stepchat.messages import Json
+    from stepchat.oneshot import Output
+    from stepchat.paths import Paths
+    from stepchat.sessions.records import Session
+    from stepchat.sessions.search import FoundSession
+    from stepchat.sessions.store import SessionStore, SessionSummary
+
+FORMATS = ("markdown", "html", "json", "jsonl")
+"""As in sessions/export.py, which is not imported for --help; a test compares them."""
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def sessions() -> None:
+    """What is kept. A SESSION is an ID, its beginning, or words of its title or text."""
+
+
+@sessions.command("list")
+@as_json_option
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@click.option("--archived", is_flag=True, help="The archived ones instead.")
+@click.option("--deleted", is_flag=True, help="Those that were deleted and are not gone yet.")
+def list_sessions(*, as_json: bool, limit: int, archived: bool, deleted: bool) -> int:
+    """The sessions, newest first."""
+
+    async def work(store: SessionStore, output: Output) -> None:
+        found = await store.sessions(limit, archived=archived, deleted=deleted)
+        if as_json:
+            _put_json(output, [_summary(row) for row in found])
+            return
+        if not found:
+            output.say("No sessions yet. Start one: stepchat")
+        for row in found:
+            _put(output, _line(row))
+
+    return _with_store(work)
+
+
+@sessions.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--reasoning", is_flag=True, help="Look into the reasoning, too.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@as_json_option
+def search_sessions(words: tuple[str, ...], *, reasoning: bool, limit: int, as_json: bool) -> int:
+    """Sessions with these words in title, prompts or answers, newest first."""
+
+    async def work(store: SessionStore, output: Output) -> None:
+        from stepchat.sessions.search import ALL_FIELDS, USUAL_FIELDS, Options
+
+        await store.finish_index()
+        fields = ALL_FIELDS if reasoning else USUAL_FIELDS
+        # The space says that the last word is whole.
+        page = await store.search(" ".join(words) + " ", Options(fields=fields, limit=limit))
+        found = page.sessions if page is not None else ()
+        if as_json:
+            _put_json(output, [_found(session) for session in found])
+            return
+        if not found:
+            output.say("Nothing has these words.")
+        for session in found:
+            _put(output, _line(session.summary))
+            for hit in session.hits:
+                _put(output, f"    {hit.field}: {hit.snippet.text}")
+
+    return _with_store(work)
+
+
+@sessions.command("show")
+@click.argument("session")
+@click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
+@as_json_option
+def show_session(session: str, *, no_reasoning: bool, as_json: bool) -> int:
+    """The conversation as text, or with --json as `export` gives it."""
+    return _with_store(_exporting(session, "json" if as_json else "markdown", None, with_reasoning=not no_reasoning))
+
+
+@sessions.command("rename")
+@click.argument("session")
+@click.argument("title", nargs=-1, required=True)
+@as_json_option
+def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> int:
+    """Give a session another title; an empty one ('') brings back the automatic one."""
+
+    async def work(store: SessionStore, output: Output) -> None:
+        found = await store.find(session)
+        kept = await store.set_title(found.id, " ".join(title))
+        if as_json:
+            _put_json(output, {"id": found.id, "title": kept})
+        else:
+            _put(output, f"{found.id}  {kept}")
+
+    return _with_store(work)
+
+
+@sessions.command("delete")
+@click.argument("session", nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Bring deleted sessions back; needs their whole IDs.")
+@as_json_option
+def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
+    """Delete sessions. For 30 days `--undo` brings them back."""
+
+    async def work(store: SessionStore, output: Output) -> None:
+        if undo:
+            found = [await store.session(identity) for identity in session]
+            await store.undelete([one.id for one in found])
+        else:
+            found = [await store.find(wanted) for wanted in session]
+            await store.delete([one.id for one in found])
+        if as_json:
+            _put_json(output, [one.id for one in found])
+            return
+        for one in found:
+            _put(output, f"{one.id}  {one.title}")
+        if not undo:
+            output.say(f"Back again: stepchat sessions delete --undo {' '.join(one.id for one in found)}")
+
+    return _with_store(work)
+
+
+@sessions.command("export")
+@click.argument("session", required=False)
+@click.option("--all", "every", is_flag=True, help="All sessions.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="The form; else as the file's name says, or JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json: lossless.")
+@click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
+@click.option("-o", "--output", "target", default="-", help="A file; - is stdout.")
+@click.option("--force", is_flag=True, help="Replace the file if there is one.")
+def export_session(
+    session: str | None, *, every: bool, form: str | None, as_json: bool, no_reasoning: bool, target: str, force: bool
+) -> int:
+    """A session as Markdown, HTML (one file, no script), JSON (lossless) or JSONL (API messages, ready to send)."""
+    if (session is None) != every:
+        raise click.UsageError("Give one SESSION, or --all.")
+    by_name = {"md": "markdown", "html": "html", "htm": "html", "jsonl": "jsonl"}.get(Path(target).suffix[1:].lower())
+    chosen = "json" if as_json else form or by_name or "json"
+    file = None if target == "-" else Path(target)
+    return _with_store(_exporting(session, chosen, file, with_reasoning=not no_reasoning, force=force))
+
+
+@sessions.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json_option
+def import_sessions(file: Path, *, as_json: bool) -> int:
+    """Add what a file holds: stepchat's JSON, ChatGPT's conversations.json or its zip, or llm's logs.db.
+
+    Twice adds nothing. A file that is not right is refused, and nothing of it stays.
+    """
+
+    async def work(store: SessionStore, output: Output) -> None:
+        done = await store.import_file(file)
+        if as_json:
+            added = {"sessions": list(done.sessions), "messages": done.messages, "known": done.known}
+            _put_json(output, added)
+        else:
+            known = f"; {done.known} were here before" if done.known else ""
+            _put(output, f"{len(done.sessions)} sessions, {done.messages} messages{known}.")
+
+    return _with_store(work)
+
+
+def open_store(paths: Paths) -> SessionStore:
+    """The user's store. Raises StoreError."""
+    from stepchat.draft import fold
+    from stepchat.sessions.store import SessionStore
+
+    return SessionStore.open(paths, fold=fold)
+
+
+def _exporting(
+    wanted: str | None, form: str, file: Path | None, *, with_reasoning: bool, force: bool = False
+) -> Callable[[SessionStore, Output], Awaitable[None]]:
+    async def work(store: SessionStore, output: Output) -> None:
+        from stepchat.sessions.export import Options, export
+        from stepchat.sessions.files import write_file
+
+        ids = None if wanted is None else [(await store.find(wanted)).id]
+        pieces = export(store, form, ids, Options(with_reasoning=with_reasoning, to_api=_to_api))
+        if file is not None:
+            await write_file(file, pieces, overwrite=force)
+            output.say(f"Wrote {file}.")
+            return
+        async for piece in pieces:
+            output.put(_fit_for_stdout(piece, escape_as_json=form in {"json", "jsonl"}))
+
+    return work
+
+
+def _to_api(session: Session, said: Any) -> Json:
+    from stepchat.servers.profiles import OPENROUTER_URL, profile_for
+    from stepchat.servers.wire import Target, request_body
+
+    url = session.server if "://" in session.server else OPENROUTER_URL
+    return request_body(said, Target(profile_for(url), url, session.model), system=session.system)
+
+
+def _fit_for_stdout(text: str, *, escape_as_json: bool) -> str:
+    """A pipe gets the text exactly. A terminal, or an encoding that is not UTF-8, gets nothing it obeys or cannot show."""
+    from stepchat import exact_json
+    from stepchat.transcript.clean import clean
+
+    unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    if not escape_as_json:
+        return clean(text) if sys.stdout.isatty() else text
+    if not sys.stdout.isatty() and unicode:
+        return text
+    # Still the same JSON.
+    return "".join(
+        char if clean(char) == char and (unicode or char.isascii()) else exact_json.dumps(char)[1:-1] for char in text
+    )
+
+
+def _with_store(use: Callable[[SessionStore, Output], Awaitable[None]]) -> int:
+    import asyncio
+
+    from stepchat.oneshot import Output, guarded
+    from stepchat.paths import find_paths
+
+    output = Output(sys.stdout, sys.stderr)
+
+    async def work() -> int:
+        store = open_store(find_paths(os.environ))
+        try:
+            await use(store, output)
+        finally:
+            await store.close()
+        return 0
+
+    return guarded(lambda: asyncio.run(work()), output)
+
+
+def _put(output: Output, text: str) -> None:
+    from stepchat.transcript.clean import clean
+
+    output.put(clean(text, keep_newlines=False) + "\n")
+
+
+def _put_json(output: Output, value: Any) -> None:
+    from stepchat import exact_json
+
+    output.put(exact_json.dumps(value) + "\n")
+
+
+def _line(row: SessionSummary) -> str:
+    when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
+    cost = "" if row.cost is None else f"  ${row.cost:f}"
+    turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
+    return f"{row.id}  {when}  {turns:>9}  {row.title}{cost}"
+
+
+def _summary(row: SessionSummary) -> Json:
+    return {
+        "id": row.id, "title": row.title, "created": row.created, "updated": row.updated,
+        "messages": row.messages, "turns": row.turns, "model": row.model,
+        "cost": None if row.cost is None else float(row.cost),
+        "pinned": row.pinned, "archived": row.archived,
+    }  # fmt: skip
+
+
+def _found(found: FoundSession) -> Json:
+    hits = [
+        {"message": hit.message, "field": hit.field, "text": hit.snippet.text, "ranges": list(hit.snippet.ranges)}
+        for hit in found.hits
+    ]
+    return {**_summary(found.summary), "hits": hits}

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stepchat.cli_sessions import FORMATS, sessions
+from stepchat.demo.server import DemoServer
+from stepchat.sessions import export
+from tests.shell import Shell
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path / "home", server, monkeypatch, capsys)
+
+
+def test_formats_are_those_of_the_exporter():
+    assert set(FORMATS) == set(export.FORMATS)
+
+
+@pytest.mark.parametrize("name", sorted(sessions.commands))
+def test_readme_names_every_command_and_each_has_json(name):
+    assert f"sessions {name}" in README.read_text()
+    assert any(option.name == "as_json" for option in sessions.commands[name].params)
+
+
+def test_search_finds_prompts_answers_and_with_its_switch_reasoning(shell):
+    shell("demo:primes")
+    shell("demo:haiku")
+    code, out, _ = shell("sessions", "search", "sieve")
+    assert (code, "demo:primes" in out, "answer:" in out) == (0, True, True)
+    thought = "trial division"
+    assert "demo:primes" not in shell("sessions", "search", thought).out
+    found = json.loads(shell("sessions", "search", "--reasoning", "--json", thought).out)
+    assert [session["title"] for session in found] == ["demo:primes"]
+    hit = found[0]["hits"][0]
+    assert hit["field"] == "reasoning"
+    start, end = hit["ranges"][0]
+    assert hit["text"][start:end].lower() in thought
+    assert shell("sessions", "search", "nothinglikethis") == (0, "", "stepchat: Nothing has these words.\n")
+    assert shell("sessions", "search", 'AND "( *').code == 0
+
+
+def test_show_gives_the_conversation_as_text(shell):
+    shell("demo:haiku")
+    out = shell("sessions", "show", "haiku").out
+    assert "demo:haiku" in out
+    assert "Rain on the window" in out
+    assert len(shell("sessions", "show", "haiku", "--no-reasoning").out) < len(out)
+    assert json.loads(shell("sessions", "show", "haiku", "--json").out)["format"] == "stepchat-session"
+
+
+def test_rename_delete_and_bring_back(shell):
+    shell("demo:haiku")
+    identity = shell.newest()["id"]
+    assert shell("sessions", "rename", identity[:5], "Rain", "poem").out == f"{identity}  Rain poem\n"
+    assert shell.newest()["title"] == "Rain poem"
+    code, out, err = shell("sessions", "delete", "poem")
+    assert (code, out) == (0, f"{identity}  Rain poem\n")
+    assert f"--undo {identity}" in err
+    assert shell("sessions", "list", "--json").out == "[]\n"
+    assert [row["id"] for row in json.loads(shell("sessions", "list", "--deleted", "--json").out)] == [identity]
+    assert json.loads(shell("sessions", "delete", "--undo", identity, "--json").out) == [identity]
+    assert shell.newest()["id"] == identity
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [("a.md", "# "), ("a.html", "<!doctype html>"), ("a.json", '{"format"'), ("a.jsonl", '{"model"')],
+)
+def test_the_form_follows_the_files_name_and_no_file_is_replaced(shell, tmp_path, name, beginning):
+    shell("demo:haiku")
+    file = tmp_path / name
+    assert shell("sessions", "export", "haiku", "-o", str(file)).code == 0
+    text = file.read_text()
+    assert text.lower().startswith(beginning.lower())
+    assert "Rain on the window" in text
+    assert file.stat().st_mode & 0o077 == 0
+    shell.refuse(2, "sessions", "export", "haiku", "-o", str(file))
+    assert file.read_text() == text
+    assert shell("sessions", "export", "haiku", "-o", str(file), "--force").code == 0
+
+
+def test_jsonl_is_ready_to_send(shell):
+    shell("demo:haiku")
+    shell("-c", "demo:primes")
+    (line,) = shell("sessions", "export", "haiku", "--format", "jsonl").out.splitlines()
+    body = json.loads(line)
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "assistant"]
+    assert body["messages"][1]["reasoning_details"]
+
+
+def test_export_import_export_gives_the_same_bytes_and_twice_adds_nothing(shell, tmp_path):
+    shell("demo:details")
+    shell("-c", "demo:surrogates")
+    first, second = tmp_path / "1.json", tmp_path / "2.json"
+    shell("sessions", "export", "--all", "-o", str(first))
+    shell.set(STEPCHAT_HOME=str(tmp_path / "elsewhere"))
+    assert json.loads(shell("sessions", "import", str(first), "--json").out)["messages"] == 4
+    assert shell("sessions", "import", str(first)).out == "0 sessions, 0 messages; 1 were here before.\n"
+    shell("sessions", "export", "--all", "-o", str(second))
+    assert second.read_bytes() == first.read_bytes()
+
+
+def test_bad_files_are_refused_and_nothing_stays(shell, tmp_path):
+    file = tmp_path / "bad.json"
+    file.write_text('{"format":"stepchat-session","version":1,"session":{},"messages":[]}')
+    assert str(file) in shell.refuse(2, "sessions", "import", str(file))
+    shell.refuse(2, "sessions", "import", str(tmp_path / "missing.json"))
+    assert shell("sessions", "list", "--json").out == "[]\n"
+
+
+def test_one_session_or_all(shell):
+    assert shell("sessions", "export").code == 2
+    assert shell("sessions", "export", "x", "--all").code == 2
