@@ -37,7 +37,7 @@ def test_a_line_finds_its_command_and_argument():
 
 def test_completion_offers_names_then_arguments():
     names = [offer.text for offer in complete("/re", None)]
-    assert names[:2] == ["/retry", "/reasoning "]
+    assert names[:3] == ["/retry", "/redo", "/reasoning "]
     assert [offer.text for offer in complete("/reasoning f", None)] == ["/reasoning full"]
     assert [offer.text for offer in complete("/set temp", None)] == ["/set temperature="]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import program, reading, session
+from stepchat.tui.commands import program, reading, session, tree
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from stepchat.tui.commands.row import Chat, Command
 
-COMMANDS: tuple[Command, ...] = (*session.COMMANDS, *reading.COMMANDS, *program.COMMANDS)
+COMMANDS: tuple[Command, ...] = (*session.COMMANDS, *tree.COMMANDS, *reading.COMMANDS, *program.COMMANDS)
 """In the order of the help screen."""
 
 

@@ -48,7 +48,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     if argument:
         session = await store.find(argument)
     else:
-        found = await chat.app.push_screen_wait(pick_session(await store.sessions(limit=1000), time()))
+        found = await chat.app.push_screen_wait(pick_session(await store.sessions(limit=200), store, time()))
         if found is None:
             return
         session = await store.session(found)

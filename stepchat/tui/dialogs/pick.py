@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -16,7 +17,7 @@ from textual.widgets.option_list import Option
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from textual.app import ComposeResult
 
@@ -42,8 +43,17 @@ class Pick(ModalScreen[str | None]):
         Binding("pageup", "move('page_up')", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, rows: Sequence[Row], *, nothing: str = "Nothing fits.") -> None:
+    def __init__(
+        self,
+        title: str,
+        rows: Sequence[Row],
+        *,
+        nothing: str = "Nothing fits.",
+        search: Callable[[str], Awaitable[Sequence[Row] | None]] | None = None,
+    ) -> None:
+        """With `search` typing asks it for the rows, instead of filtering; None from it means: superseded."""
         super().__init__()
+        self._search = search
         self._heading = title
         self._rows = rows
         self._nothing = nothing
@@ -64,7 +74,15 @@ class Pick(ModalScreen[str | None]):
         self._fill("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._fill(event.value)
+        if self._search is not None and event.value.strip():
+            self.run_worker(partial(self._ask, event.value), group="search", exclusive=True)
+        else:
+            self._fill(event.value)
+
+    async def _ask(self, typed: str) -> None:
+        rows = await self._search(typed) if self._search is not None else None
+        if rows is not None:
+            self._show(rows)
 
     def on_input_submitted(self) -> None:
         choices = self.query_one(OptionList)
@@ -79,7 +97,9 @@ class Pick(ModalScreen[str | None]):
 
     def _fill(self, wanted: str) -> None:
         words = wanted.casefold().split()
-        found = [row for row in self._rows if all(word in f"{row.text} {row.aside}".casefold() for word in words)]
+        self._show([row for row in self._rows if all(word in f"{row.text} {row.aside}".casefold() for word in words)])
+
+    def _show(self, found: Sequence[Row]) -> None:
         choices = self.query_one(OptionList)
         choices.clear_options()
         if not found:
@@ -92,7 +112,9 @@ class Pick(ModalScreen[str | None]):
         facts = "".join(f"{fact:>{width}}" for fact, width in zip(row.facts, self._widths, strict=False))
         text = clean(row.text, keep_newlines=False)
         if row.aside:
-            text += " " * (self._text_width - cell_len(text))
+            text += " " * max(0, self._text_width - cell_len(text))
         return Content.assemble(
-            (f"{facts}  " if facts else "", "$dim"), text, (f"  {row.aside}" if row.aside else "", "$dim")
+            (f"{facts}  " if facts else "", "$dim"),
+            text,
+            (f"  {clean(row.aside, keep_newlines=False)}" if row.aside else "", "$dim"),
         )

@@ -1,4 +1,4 @@
-"""The rows of the session list."""
+"""The session list: the newest first, and what a search finds."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from stepchat.tui.meter import money
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.sessions.store import SessionSummary
+    from stepchat.sessions.search import FoundSession
+    from stepchat.sessions.store import SessionStore, SessionSummary
 
 
-def pick_session(sessions: Sequence[SessionSummary], now: float) -> Pick:
-    """Newest first, as they come; `now` is Unix time."""
-    return Pick(
-        "Sessions",
-        [
-            Row(
-                row.id,
-                row.title or "untitled",
-                (
-                    age(row.updated, now),
-                    f"{row.turns} turn" + ("" if row.turns == 1 else "s"),
-                    "" if row.cost is None else money(row.cost),
-                ),
-            )
-            for row in sessions
-        ],
-        nothing="No session has these words in its title." if sessions else "No sessions yet.",
-    )
+def pick_session(sessions: Sequence[SessionSummary], store: SessionStore, now: float) -> Pick:
+    """Newest first, as they come. Typing searches titles, prompts and answers. `now` is Unix time."""
+
+    async def search(typed: str) -> Sequence[Row] | None:
+        page = await store.search(typed)
+        return None if page is None else [_found(found, now) for found in page.sessions]
+
+    rows = [_row(row, now) for row in sessions]
+    return Pick("Sessions", rows, nothing="Nothing has these words." if sessions else "No sessions yet.", search=search)
+
+
+def _row(row: SessionSummary, now: float, aside: str = "") -> Row:
+    turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
+    cost = "" if row.cost is None else money(row.cost)
+    return Row(row.id, row.title or "untitled", (age(row.updated, now), turns, cost), aside)
+
+
+def _found(found: FoundSession, now: float) -> Row:
+    """With the first hit beside it, unless that is the title."""
+    hits = [hit.snippet.text for hit in found.hits if hit.field != "title"]
+    return _row(found.summary, now, " ".join(hits[0].split())[:60] if hits else "")
 
 
 def age(then: float, now: float) -> str:

@@ -1,0 +1,72 @@
+"""Commands about the session as a whole: its title, its branches, forking, deleting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StepchatError
+from stepchat.tui.commands.row import Command
+
+if TYPE_CHECKING:
+    from stepchat.sessions.store import Session
+    from stepchat.tui.commands.row import Chat
+
+
+def _session(chat: Chat) -> Session:
+    session = chat.conversation.session
+    if session is None:
+        raise StepchatError("This session has not begun yet.", "Ask something first.")
+    if chat.conversation.busy:
+        raise StepchatError("It is still answering.", "Esc stops it.")
+    return session
+
+
+async def title(chat: Chat, argument: str) -> None:
+    session = _session(chat)
+    kept = await chat.workspace.store.set_title(session.id, argument)
+    chat.tell(f"Title: {kept}" if argument else f"The title follows the first question again: {kept}")
+
+
+async def undo(chat: Chat, _argument: str) -> None:
+    session = _session(chat)
+    if await chat.workspace.store.undo(session.id):
+        await chat.conversation.open(await chat.workspace.store.session(session.id))
+        chat.tell("The last exchange is put aside; /redo brings it back.")
+    else:
+        chat.tell("There is nothing to undo.")
+
+
+async def redo(chat: Chat, _argument: str) -> None:
+    session = _session(chat)
+    if await chat.workspace.store.redo(session.id):
+        await chat.conversation.open(await chat.workspace.store.session(session.id))
+    else:
+        chat.tell("There is nothing to redo.")
+
+
+async def fork(chat: Chat, _argument: str) -> None:
+    session = _session(chat)
+    path = chat.conversation.path
+    if not path:
+        raise StepchatError("There is nothing to fork yet.", "Ask something first.")
+    await chat.conversation.open(await chat.workspace.store.fork(session.id, path[-1].id))
+    chat.tell("This is a new session with everything up to here.")
+
+
+async def delete(chat: Chat, _argument: str) -> None:
+    session = _session(chat)
+    await chat.workspace.store.delete([session.id])
+    await chat.conversation.open(None)
+    chat.view.notice(
+        "The session was deleted.", f"For 30 days this brings it back: stepchat sessions delete --undo {session.id}",
+        kind="info",
+    )  # fmt: skip
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("undo", "Put the last exchange aside", undo),
+    Command("redo", "Bring it back", redo),
+    Command("fork", "Go on in a new session from here", fork),
+    Command("title", "Name the session", title, None, "[TEXT]"),
+    Command("delete", "Delete the session", delete),
+)
