@@ -238,6 +238,11 @@ class Draft:
             if value:
                 self._facts[name] = value
 
+    @property
+    def finished(self) -> bool:
+        """Whether a finish_reason came, other than that of a failure."""
+        return self._finish_reason not in {None, "error"}
+
     def message(
         self, stop: Stop | None = None, *, error: Failure | None = None, ended: float | None = None
     ) -> AssistantMessage:
@@ -274,8 +279,8 @@ def _stop(finish_reason: str | None, *, has_calls: bool) -> Stop:
 
 
 def fold(blank: AssistantMessage, deltas: Iterable[Delta]) -> AssistantMessage:
-    """What a turn that was killed had received, marked as cut."""
+    """What a turn that was killed had received: whole if the model had said that it was done, else marked as cut."""
     draft = Draft(blank)
     for delta in deltas:
         draft.add(delta)
-    return draft.message("cut")
+    return draft.message(None if draft.finished else "cut")

@@ -215,5 +215,10 @@ def test_folding_after_a_kill_gives_what_the_draft_held(parts):
     draft = Draft(blank)
     for delta in parts:
         draft.add(delta)
-    assert fold(blank, parts) == draft.message("cut")
-    assert fold(blank, iter(parts)).complete is False
+    assert fold(blank, iter(parts)) == draft.message(None if draft.finished else "cut")
+
+
+@pytest.mark.parametrize(("reason", "stop"), [(None, "cut"), ("error", "cut"), ("stop", "stop"), ("length", "length")])
+def test_an_answer_killed_after_its_finish_reason_is_whole(reason, stop):
+    message = fold(AssistantMessage(), [Delta(text="So."), Delta(finish_reason=reason)])
+    assert (message.stop, message.text) == (stop, "So.")
