@@ -73,6 +73,10 @@ class Table:
     """The columns in the present width; None when there is no room for a table."""
     shared_for: tuple[object, int, str] = (None, 0, "")
     """What `shared` was found for."""
+    labels: object = None
+    """The link definitions that `widths` were found with."""
+    token: object = None
+    """Another object whenever the rows may look different."""
 
 
 @dataclass(frozen=True, slots=True)

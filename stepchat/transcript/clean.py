@@ -13,6 +13,10 @@ _HARMFUL: Final = re.compile(
     "\ud800-\udfff"  # half a surrogate pair cannot even be written as UTF-8
     "\U000e0000-\U000e0fff]"  # tags: invisible text
 )
+_MADE_UP: Final = re.compile(
+    "[\U0001f1e6-\U0001f1ff]"  # regional indicators
+    "|[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]"  # joiner, variation selectors, skin tones
+)
 _TAB: Final = "    "
 _SHOWN: Final = {0x7F: "\u2421", **{code: chr(0x2400 + code) for code in range(0x20)}}
 """C0 controls and DEL as the control pictures of Unicode; everything else as U+FFFD."""
@@ -27,12 +31,29 @@ def clean(text: str, *, keep_newlines: bool = True) -> str:
     return _HARMFUL.sub(_kept if keep_newlines else _flat, text)
 
 
+def shown(text: str, *, keep_newlines: bool = False) -> str:
+    """Clean text whose width all terminals agree on, for rows.
+
+    Emoji that are put together of several characters are as wide as each terminal thinks, and a row with one shifts or
+    overflows. They become their parts: a family its members, a flag the letters of its country; joiners, variation selectors
+    and the colour of a skin go.
+    """
+    if not text.isascii() and _MADE_UP.search(text):
+        text = _MADE_UP.sub(_part, text)
+    return clean(text, keep_newlines=keep_newlines)
+
+
 def _kept(match: re.Match[str]) -> str:
     return "\n" if match[0] == "\n" else _shown(match[0])
 
 
 def _flat(match: re.Match[str]) -> str:
     return " " if match[0] == "\n" else _shown(match[0])
+
+
+def _part(match: re.Match[str]) -> str:
+    letter = ord(match[0]) - 0x1F1E6
+    return chr(ord("A") + letter) if 0 <= letter < 26 else ""
 
 
 def _shown(character: str) -> str:

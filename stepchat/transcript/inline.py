@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from stepchat.transcript import formulas
-from stepchat.transcript.clean import clean
+from stepchat.transcript.clean import shown
 from stepchat.transcript.inline_rules import BARE_LINK, bare_link, formula, without_punctuation
 from stepchat.transcript.mend import mend
 
@@ -55,7 +55,7 @@ def spans(source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, 
     A single newline is a space unless `keep_breaks`. Of a `growing` text the marks still open are closed at its end.
     """
     if not _SPECIAL.search(source):
-        return [Span(clean(source, keep_newlines=keep_breaks))] if source else []
+        return [Span(shown(source, keep_newlines=keep_breaks))] if source else []
     if growing:
         source = mend(source)
     return list(_read(_parse(source, labels), "\n" if keep_breaks else " "))
@@ -127,9 +127,9 @@ def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
             case "text" | "text_special" | "html_inline" | "bare_link":
                 yield from _text_spans(token.content, marks, target)
             case "code_inline":
-                yield Span(clean(token.content, keep_newlines=False), marks | CODE, target)
+                yield Span(shown(token.content), marks | CODE, target)
             case "formula":
-                yield Span(clean(token.content, keep_newlines=False), marks | EMPHASIS, target)
+                yield Span(shown(token.content), marks | EMPHASIS, target)
             case "softbreak":
                 yield Span(soft_break, marks)
             case "hardbreak":
@@ -154,16 +154,16 @@ def _flat(tokens: Sequence[Token]) -> str:
 
 def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
     """Plain text, in which bare addresses are links."""
-    text = clean(text, keep_newlines=False)
+    text = shown(text)
     at = 0
     if not marks & LINK and ("://" in text or "www." in text):
         for found in BARE_LINK.finditer(text):
-            shown = without_punctuation(found[0])
+            address = without_punctuation(found[0])
             if found.start() > at:
                 yield Span(text[at : found.start()], marks)
-            address = quote(shown if shown.startswith("http") else f"http://{shown}", safe=":/?#[]@!$&'()*+,;=%~")
-            yield Span(shown, marks | LINK, address)
-            at = found.start() + len(shown)
+            goal = quote(address if address.startswith("http") else f"http://{address}", safe=":/?#[]@!$&'()*+,;=%~")
+            yield Span(address, marks | LINK, goal)
+            at = found.start() + len(address)
     if at < len(text):
         yield Span(text[at:], marks, target)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript import table_rows
 from stepchat.transcript.blocks import Fact, Fence, Table, Tail
-from stepchat.transcript.clean import clean
+from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.cursor import LONGEST
 from stepchat.transcript.flow import Flow
 from stepchat.transcript.highlights import Highlights
@@ -105,7 +105,8 @@ class Layout:
             case Fence():
                 return self._highlights.lines(block.group) if block.kind == "code" else None
             case Table():
-                return table_rows.columns(block.group, self.pen, block)
+                table_rows.columns(block.group, self.pen, block)
+                return block.group.token
             case _:
                 return block.links.labels if block.links and "[" in block.text else None
 
@@ -157,7 +158,7 @@ class Layout:
         pad = (" " * _CODE_PAD, pen.palette.code_block)
         room = page.wide - edge.width - 2 * _CODE_PAD
         if block.kind == "label":
-            name = [(clean(block.text or _UNNAMED, keep_newlines=False)[:room], pen.palette.code_label)]
+            name = [(shown(block.text or _UNNAMED)[:room], pen.palette.code_label)]
             return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=page.wide)]
         lines = chop(self._colored(block), room)
         return [
@@ -213,5 +214,11 @@ class Layout:
 def shown_code(text: str) -> str:
     """A line of code as it is shown: tabs to the next stop, hostile characters visible."""
     if "\t" in text and len(text) <= LONGEST:
-        text = text.expandtabs(_TAB)
-    return clean(text, keep_newlines=False)
+        if text.isascii():
+            text = text.expandtabs(_TAB)
+        else:
+            first, *parts = text.split("\t")
+            text = first
+            for part in parts:
+                text += " " * (_TAB - cells(text) % _TAB) + part
+    return shown(text)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_NESTING: Final = 60
 """Lists, items and quotes open at once; deeper markers are text."""
-_STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:")
+_STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:$\\")
 _NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
 
 
@@ -76,12 +76,8 @@ class LineParser:
 
     def restore(self, state: State) -> None:
         self._out.set_stack(state.stack)
-        self._leaf, self._out.blank, self._runs, self._out.links.labels = (
-            state.leaf,
-            state.blank,
-            state.runs,
-            state.labels,
-        )
+        self._leaf, self._out.blank, self._runs = state.leaf, state.blank, state.runs
+        self._out.links.labels = state.labels
         if state.last is None:
             self.blocks.clear()
         else:
@@ -157,9 +153,7 @@ class LineParser:
 
     def _read(self, line: str) -> None:
         leaf = self._leaf
-        if (
-            not self._out.stack and line and line[0] not in _NOT_PLAIN
-        ):  # most lines: plain text outside of any container
+        if not self._out.stack and line and line[0] not in _NOT_PLAIN:  # most lines: text outside of any container
             if leaf is None:
                 return self._begin_paragraph(line, 0)
             if isinstance(leaf, Paragraph):
@@ -252,6 +246,10 @@ class LineParser:
                 self._close_to(depth)
                 self._out.add("html", cursor.rest())
                 self._leaf = None if starts.ends_html(kind, rest) else Html(kind)
+            case "$" | "\\" if cursor.whole and (kind := starts.formula_kind(rest)) is not None:
+                self._close_to(depth)
+                self._out.add("html", rest)
+                self._leaf = Html(kind)
             case "-" | "*" | "_" if cursor.whole and starts.is_rule(rest):
                 self._close_to(depth)
                 self._out.add("rule")

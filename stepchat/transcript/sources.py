@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.transcript.blocks import Fence
 from stepchat.transcript.facts import short_model
+from stepchat.transcript.inline import spans
+from stepchat.transcript.tables import split_row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from stepchat.messages import Message
     from stepchat.transcript.answer import Answer
+    from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Document
 
 
@@ -29,6 +35,28 @@ def code(document: Document) -> str:
             groups = [block.group for block in found.text.blocks]
             return next((group.source for group in reversed(groups) if isinstance(group, Fence)), "")
     return ""
+
+
+def links(document: Document) -> list[tuple[str, str]]:
+    """Text and address of every link of the newest answer, each address once."""
+    for place in range(len(document.parts) - 1, -1, -1):
+        found = document.parts[place].answer
+        if found is not None:
+            document.open(place)
+            return list(
+                {target: (text, target) for block in found.text.blocks for text, target in _links(block)}.values()
+            )
+    return []
+
+
+def _links(block: Block) -> Iterator[tuple[str, str]]:
+    if block.kind not in ("paragraph", "heading", "row"):
+        return
+    labels: Mapping[str, Any] = block.links.labels if block.links else {}
+    for cell in split_row(block.text) if block.kind == "row" else [block.text]:
+        for target, found in groupby(spans(cell, labels), key=lambda span: span.target):
+            if target:
+                yield " ".join("".join(span.text for span in found).split()), target
 
 
 def reasoning(document: Document) -> str:

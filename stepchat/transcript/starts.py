@@ -13,6 +13,7 @@ _ATX_END: Final = re.compile(r"(?:^|[ \t])#+[ \t]*$")
 _RULE: Final = re.compile(r"(?:(?:\*[ \t]*+){3,}|(?:_[ \t]*+){3,}|(?:-[ \t]*+){3,})$")
 _SETEXT: Final = re.compile(r"(?:=+|-+)[ \t]*$")
 _FENCE: Final = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
+_LANGUAGE: Final = re.compile(r"(?:\{\s*\.?|\.)?(?:language-)?([^\s,:{}]+)")
 _FENCE_END: Final = re.compile(r"(`{3,}|~{3,})[ \t]*$")
 _MARKER: Final = re.compile(r"([-+*])(?=[ \t]|$)|(\d{1,9})([.)])(?=[ \t]|$)")
 
@@ -36,14 +37,19 @@ _HTML: Final = (
     (re.compile(rf"</?(?:{'|'.join(_HTML_NAMES.split())})(?=\s|/?>|$)", re.IGNORECASE | re.ASCII), ""),
     (re.compile(_TAG), ""),
 )
-_HTML_END: Final = tuple(re.compile(end, re.IGNORECASE) if end else None for _, end in _HTML)
 _LONE_TAG: Final = len(_HTML) - 1
+_FORMULA: Final = {"$$": len(_HTML), "\\[": len(_HTML) + 1}
+_HTML_END: Final = (
+    *(re.compile(end, re.IGNORECASE) if end else None for _, end in _HTML),
+    re.compile(r"\$\$[ \t]*$"),
+    re.compile(r"\\\][ \t]*$"),
+)
 
 _DELIMITER_ROW: Final = re.compile(r"[-:|][-:|\s]*$")
 _DELIMITER: Final = re.compile(r":?-+:?$")
 
 _UNDECIDED: Final = re.compile(
-    r"(?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t])*+(?:[-+*=#|:_`~ \t]*+$|\d{1,9}+[.)]?$|`{3}|~{3})"
+    r"(?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t])*+(?:[-+*=#|:_`~ \t]*+$|(?:\${1,2}|\\\[?)[ \t]*+$|\d{1,9}+[.)]?$|`{3}|~{3})"
 )
 _UNDECIDED_IN_FENCE: Final = re.compile(r"[ \t>]*+(?:`++|~++)[ \t]*+$")
 
@@ -93,6 +99,17 @@ def fence(text: str) -> tuple[str, int, str] | None:
     return run[0], len(run), info.strip()
 
 
+def language(info: str) -> str:
+    """The language that an info string names first: of `python {linenos}`, `{.python}` and `python,ignore` it is Python."""
+    found = _LANGUAGE.match(info)
+    name = found[1] if found else ""
+    if "\\" in name or "&" in name:
+        from markdown_it.common.utils import unescapeAll
+
+        return unescapeAll(name)
+    return name
+
+
 def closes_fence(text: str, character: str, length: int) -> bool:
     if text[:1] != character or not (found := _FENCE_END.match(text)):
         return False
@@ -110,13 +127,19 @@ def html_kind(text: str, *, lone_tag: bool) -> int | None:
 
 
 def ends_html(kind: int, text: str) -> bool:
-    """Whether a line ends an HTML block of this kind; those without an end pattern end with a blank line."""
+    """Whether a line ends an HTML block or a formula; those without an end pattern end with a blank line."""
     pattern = _HTML_END[kind]
     return pattern is not None and pattern.search(text) is not None
 
 
 def html_ends_with_blank(kind: int) -> bool:
-    return _HTML_END[kind] is None
+    """So do formulas: one that is never closed must not take the rest of the text."""
+    return _HTML_END[kind] is None or kind > _LONE_TAG
+
+
+def formula_kind(text: str) -> int | None:
+    """The kind of a formula whose opening has a line for itself; it is then read like an HTML block."""
+    return _FORMULA.get(text.rstrip(" \t"))
 
 
 def list_marker(cursor: Cursor, *, interrupts: bool) -> Marker | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.transcript.clean import clean
+from stepchat.transcript.clean import shown
 from stepchat.transcript.inline import spans
 from stepchat.transcript.tables import share_width, split_row
 from stepchat.transcript.wrap import Wrapper, cells, chop, longest_word
@@ -35,12 +35,16 @@ _LONGEST_ROW: Final = 4000
 
 
 def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
-    """The width of each column; None when there is no room for a table. The same object until a width changes."""
+    """The width of each column; None when there is no room for columns. `table.token` tells whether rows may change."""
     last = table.rows[-1]
     growing = last.text if last.open else ""
     known_pen, known_rows, known_growing = table.shared_for
-    if known_pen is pen and known_rows == len(table.rows) and known_growing is growing:
+    labels = block.links.labels if block.links else None
+    relabelled = labels is not table.labels
+    if known_pen is pen and known_rows == len(table.rows) and known_growing is growing and not relabelled:
         return table.shared
+    if relabelled:
+        table.labels, table.measured, table.widths, table.words = labels, 0, [], []
     _measure_closed(table)
     widths, words = table.widths, table.words
     if growing:
@@ -48,8 +52,8 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     room = pen.page.wide - pen.edge(block, pen.page.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
     least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
     found = share_width(widths, words, room) if room >= least else None
-    if found != table.shared or known_pen is not pen:
-        table.shared = found
+    if found != table.shared or known_pen is not pen or relabelled:
+        table.shared, table.token = found, object()
     table.shared_for = (pen, len(table.rows), growing)
     return table.shared
 
@@ -62,7 +66,7 @@ def rows(block: Block, pen: Pen) -> list[Strip]:
     base = pen.base(block.voice)
     room = pen.page.wide - edge.width
     if len(block.text) > _LONGEST_ROW:
-        lines = chop([(clean(block.text, keep_newlines=False), base)], room)
+        lines = chop([(shown(block.text), base)], room)
     elif widths is None:
         lines = _stacked(block, table, pen, room)
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def begin_fence(out: Outline, opening: tuple[str, int, str], indent: int) -> Fenced:
     character, length, info = opening
-    fence = Fence(info.split(maxsplit=1)[0] if info else "")
+    fence = Fence(starts.language(info))
     out.add("label", fence.language, group=fence)
     return Fenced(fence, character, length, indent)
 

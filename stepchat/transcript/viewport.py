@@ -113,6 +113,21 @@ class Viewport:
             self._to_end()
         self.follow = self.at_end
 
+    def bring(self, place: Place) -> None:
+        """Have a row in sight: where it is if it is on screen, else in the upper part of it."""
+        if any(
+            (shown.entry, shown.block, shown.row) == (place.entry, place.block, place.row) for shown in self.shown[:-1]
+        ):
+            top = self.shown[0]
+            self.document.top = Place(top.entry, top.block, top.row)
+        else:
+            self.document.top = place
+            self._up(self.height // 3)
+            below, complete = self._rows_below(self.height)
+            if complete and below + END_ROWS < self.height:
+                self._to_end()
+        self.follow = self.at_end
+
     def drag(self, thumb: int) -> None:
         """Move so that the scrollbar's thumb begins at this row of the screen."""
         total = self.document.height + END_ROWS

@@ -8,18 +8,21 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from rich.style import Style
 from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
 from stepchat.messages import UserMessage
-from stepchat.transcript import code, inline, sources
+from stepchat.transcript import code, inline
 from stepchat.transcript.copy_marks import CopyMarks
 from stepchat.transcript.document import Document
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.palette import colourless
+from stepchat.transcript.search import Search
 from stepchat.transcript.selection import Selection
 from stepchat.transcript.viewport import Viewport
+from stepchat.tui.changed_rows import changed_rows
 from stepchat.tui.mouse_selection import MouseSelection
 from stepchat.tui.pace import Pace, writes_waiting
 from stepchat.tui.scrollbar import Scrollbar
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _WORK: Final = 0.004
 _MOST_WAITING_WRITES: Final = 4
 _WHEEL_ROWS: Final = 3
+_CURRENT: Final = Style(reverse=True, bold=True, underline=True)
 
 
 class TranscriptView(Widget):
@@ -71,6 +75,7 @@ class TranscriptView(Widget):
         self._viewport = Viewport(self._document, 0)
         self._copy_marks = CopyMarks(self._document)
         self._selection = Selection(self._document)
+        self.search = Search(self._selection.spots)
         self._mouse = MouseSelection(self._selection, self._viewport, self.scroll_lines)
         self._scrollbar = Scrollbar(self._palette)
         self._painted: list[Strip] = []
@@ -85,6 +90,11 @@ class TranscriptView(Widget):
         """The terminal keeps the mouse to itself."""
 
     # ---- what is shown
+
+    @property
+    def document(self) -> Document:
+        """The conversation, for reading."""
+        return self._document
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
@@ -189,17 +199,18 @@ class TranscriptView(Widget):
     def source_of_selection(self) -> str:
         return self._selection.text()
 
-    def source_of_answer(self) -> str:
-        return sources.answer(self._document)
+    # ---- finding
 
-    def source_of_code(self) -> str:
-        return sources.code(self._document)
+    def find(self, query: str) -> None:
+        """Mark what is found, and go to a hit. Without words the marks go."""
+        self.search.look_for(query)
+        self.search.step(self._viewport, 1)
+        self._paint()
 
-    def source_of_reasoning(self) -> str:
-        return sources.reasoning(self._document)
-
-    def source_of_all(self) -> str:
-        return sources.everything(self._document)
+    def find_next(self, by: int) -> None:
+        self.search.refresh()
+        self.search.step(self._viewport, by)
+        self._paint()
 
     # ---- moving
 
@@ -356,16 +367,17 @@ class TranscriptView(Widget):
         if not height:
             return
         rows = self._copy_marks.add_to(self._viewport, self._viewport.render())
+        current = self._palette.accent + _CURRENT
+        rows = self.search.mark_rows(self._viewport, rows, self._palette.selection, current)
         rows = self._selection.mark_rows(self._viewport, rows, self._palette.selection)
         new = self._scrollbar.add_to(rows, self._viewport.bar())
         old, self._painted = self._painted, new
         if len(old) != height or not old or old[0].cell_length != new[0].cell_length:
             self.refresh()
         else:
-            changed = [place for place in range(height) if new[place] is not old[place]]
-            if changed:
-                width = self.size.width
-                self.refresh(*[Region(0, first, width, end - first) for first, end in _runs(changed)])
+            width = self.size.width
+            if changed := [Region(0, first, width, end - first) for first, end in changed_rows(old, new)]:
+                self.refresh(*changed)
         self._set_pace()
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -386,14 +398,3 @@ class TranscriptView(Widget):
 def _warm_up() -> None:
     inline.warm_up()
     code.warm_up()
-
-
-def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
-    """Neighbouring numbers as ranges: first, and one past the last."""
-    runs: list[tuple[int, int]] = []
-    for place in places:
-        if runs and runs[-1][1] == place:
-            runs[-1] = (runs[-1][0], place + 1)
-        else:
-            runs.append((place, place + 1))
-    return runs

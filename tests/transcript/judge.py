@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import unescapeAll
 
 from stepchat.transcript.blocks import Quote
 from stepchat.transcript.splitter import Splitter
@@ -81,8 +82,8 @@ def judged(text: str) -> list[tuple[Any, ...]]:
             case "hr":
                 found.append(("rule", tuple(path)))
             case "fence":
-                info = token.info.split()
-                found.append(("fence", info[0] if info else "", tuple(path)))
+                info = unescapeAll(token.info).split()
+                found.append(("fence", info[0].split(":")[0] if info else "", tuple(path)))
                 found += lines("code", token.content, path)
             case "code_block":
                 found += lines("code", token.content, path)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.transcript.clean import clean
+from stepchat.transcript.clean import clean, shown
 
 
 def test_harmless_text_is_returned_as_it_is():
@@ -35,6 +35,21 @@ def test_hostile_characters_become_visible_or_go(hostile, shown):
 
 def test_newlines_can_be_flattened():
     assert clean("a\nb\r\nc", keep_newlines=False) == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("👨‍👩‍👧‍👦 👩🏽‍🚀", "👨👩👧👦 👩🚀"),
+        ("🇩🇪 🇫🇷🇮", "DE FRI"),
+        ("1\ufe0f\u20e3 ❤\ufe0f ☑\ufe0e 🏳\ufe0f\u200d🌈", "1\u20e3 ❤ ☑ 🏳🌈"),
+        ("نمی\u200cخواهم e\u0301 a\u200db", "نمی\u200cخواهم e\u0301 ab"),
+        ("a\x1b\nb", "a␛ b"),
+    ],
+)
+def test_emoji_of_several_characters_are_shown_as_their_parts(text, expected):
+    assert shown(text) == expected
+    assert shown(expected) == expected
 
 
 @given(st.text(alphabet=st.characters()))

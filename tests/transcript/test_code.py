@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepchat.transcript import starts
 from stepchat.transcript.code import LONGEST_LINE, can_highlight, highlight
+from stepchat.transcript.layout import shown_code
 
 SOURCE = 'def f(x: int) -> str:\n\n    # why\n    return f"{x} a" + 12\n\n"""more\nlines"""\n\n'
 
@@ -23,6 +25,42 @@ def test_lines_come_back_with_names_of_styles():
 @pytest.mark.parametrize("language", ["", "no-such-language", "../x", "\x1b"])
 def test_unknown_language_stays_plain(language):
     assert not can_highlight(language, "x = 1")
+
+
+@pytest.mark.parametrize(
+    ("info", "language"),
+    [
+        ("python", "python"),
+        ("python {linenos}", "python"),
+        ("python{1,3}", "python"),
+        ("{.python .numberLines}", "python"),
+        ("{python}", "python"),
+        (".python", "python"),
+        ("rust,ignore", "rust"),
+        ("ts:src/app.ts", "ts"),
+        ("language-c++ title='x'", "c++"),
+        ("f&ouml;o", "föo"),
+        ("", ""),
+        ("{}", ""),
+    ],
+)
+def test_language_is_what_the_info_string_names_first(info, language):
+    assert starts.language(info) == language
+
+
+def test_diff_is_coloured_by_line():
+    lines = list(highlight("diff", "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new\n same\n"))
+    assert [line[0] for line in lines[3:5]] == [("-old", "keyword"), ("+new", "string")]
+    assert {name for _, name in lines[5]} == {""}
+
+
+def test_tabs_reach_to_the_next_stop_also_behind_wide_characters():
+    assert [shown_code(text) for text in ("\ta", "ab\tc", "中\tc", "中文\tc\td")] == [
+        "    a",
+        "ab  c",
+        "中  c",
+        "中文    c   d",
+    ]
 
 
 def test_long_lines_and_blocks_stay_plain():

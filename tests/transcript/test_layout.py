@@ -17,7 +17,7 @@ from tests.transcript.test_splitter import FRAGMENTS
 def dump(text):
     """Text as written in these tests: the margin of the first line is taken off all of them."""
     found = text.strip("\n").rstrip().split("\n")
-    indent = len(found[0]) - len(found[0].lstrip())
+    indent = min(len(line) - len(line.lstrip()) for line in found if line.strip())
     return "\n".join("  " + line[indent:].rstrip() if line.strip() else "" for line in found)
 
 
@@ -121,6 +121,33 @@ def dump(text):
             ────────────────────────────────────────────────────────
 
             Head
+            """,
+        ),
+        (
+            "so $x_1*y_1$ is\n$$\na_1\n- b *c*\n$$\n\nand \\(n\\), for $5 or $6[^1]\n\n[^1]: a note\n",
+            r"""
+            so $x_1*y_1$ is
+
+            $$
+            a_1
+            - b *c*
+            $$
+
+            and \(n\), for $5 or $6[^1]
+
+            [^1]: a note
+            """,
+        ),
+        (
+            "```{.rust .numberLines}\nfn\tf\n```\n> ~~~\n> plain\n> ~~~\n\n~~old~~ see https://a.b/x_y_z. ![a *pic*](https://c.d)\n",
+            """
+              rust
+              fn  f
+
+            │   code
+            │   plain
+
+            old see https://a.b/x_y_z. a pic
             """,
         ),
         ("    indented\n\n      code\n", "  indented\n\n    code\n".replace("  indented", "    indented")),

@@ -48,12 +48,13 @@ FRAGMENTS = [
     *("+", "a|b", "-|-", "`c`", "  \n", "\\", "- - ", "\r\n", "\r", "\n- ", "\n> ", "\n```\n", "中文"),
 ]
 LONG = ["x" * 700 + " ", "word " * 150, " " * 400, "#" * 300, "-" * 500, "|" * 300, "`" * 400]
+FORMULAS = ["\n$$\n", "$$", "$", "\n\\[\n", "\\]", "\n  $$"]
 
 INDENTED_QUOTE = re.compile(r"(?:[ ]{4}|\t)[ \t]*>")
 MAYBE_TABLE = re.compile(r"\|[^\r\n]*(?:\r\n?|\n)[-+*>\s\d.)]*[-:|][-:| \t]*(?:\r|\n|$)")
 
 documents = st.lists(st.sampled_from(FRAGMENTS), max_size=16).map("".join)
-long_documents = st.lists(st.sampled_from(FRAGMENTS + LONG), max_size=14).map("".join)
+long_documents = st.lists(st.sampled_from(FRAGMENTS + LONG + FORMULAS), max_size=14).map("".join)
 
 
 @st.composite
@@ -178,6 +179,20 @@ def test_tight_items_have_no_blank_rows_between_and_loose_ones_do():
 
 def test_footnote_stays_visible():
     assert [block.text for block in split("text[^1]\n\n[^1]: the note\n").blocks] == ["text[^1]", "[^1]: the note"]
+
+
+def test_formula_on_lines_of_its_own_is_left_alone():
+    text = "so\n$$\na_1\n= b\n- c *d*\n> 0\n$$\n- i\n  \\[\n  + x\n  \\]\n"
+    assert [(block.kind, block.text) for block in split(text).blocks] == [
+        ("paragraph", "so"),
+        *(("html", line) for line in ("$$", "a_1", "= b", "- c *d*", "> 0", "$$")),
+        ("paragraph", "i"),
+        *(("html", line) for line in ("\\[", "+ x", "\\]")),
+    ]
+
+
+def test_formula_that_is_never_closed_ends_with_a_blank_line():
+    assert [block.kind for block in split("$$\na\n\n# b\n").blocks] == ["html", "html", "heading"]
 
 
 def test_line_longer_than_all_bounds_is_one_paragraph():

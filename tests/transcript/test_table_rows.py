@@ -25,10 +25,10 @@ MODELS = """\
         (
             80,
             """
-            Model          │   Context │                Notes
-            ───────────────┼───────────┼────────────────────────────────────
-            step-3.5-flash │   262,144 │          fast, a tool user
-            千问 中文模型  │ 1,000,000 │ 👨‍👩‍👧‍👦 family, 日本語のとても長い説明文
+            Model          │   Context │                   Notes
+            ───────────────┼───────────┼──────────────────────────────────────────
+            step-3.5-flash │   262,144 │             fast, a tool user
+            千问 中文模型  │ 1,000,000 │ 👨👩👧👦 family, 日本語のとても長い説明文
             x              │           │
             """,
         ),
@@ -39,9 +39,10 @@ MODELS = """\
             ───────────────┼───────────┼────────────────
             step-3.5-flash │   262,144 │  fast, a tool
                            │           │      user
-            千问 中文模型  │ 1,000,000 │ 👨‍👩‍👧‍👦 family, 日本
-                           │           │ 語のとても長い
-                           │           │     説明文
+            千问 中文模型  │ 1,000,000 │    👨👩👧👦
+                           │           │ family, 日本語
+                           │           │ のとても長い説
+                           │           │      明文
             x              │           │
             """,
         ),
@@ -56,8 +57,8 @@ MODELS = """\
             ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌
             Model: 千问 中文模型
             Context: 1,000,000
-            Notes: 👨‍👩‍👧‍👦 family, 日本語
-            のとても長い説明文
+            Notes: 👨👩👧👦 family,
+            日本語のとても長い説明文
             ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌
             Model: x
             """,
@@ -128,3 +129,19 @@ def test_table_that_becomes_too_wide_while_it_comes_is_laid_out_anew_once():
     assert [row.text.rstrip() for row in layout.rows(splitter.blocks[1])] == ["a: 1", "b: 2"]
     splitter.feed("| 1 | 2 |\n")
     assert layout.rows(splitter.blocks[3])[-1].text.rstrip() == "b: 2"
+
+
+def test_link_defined_below_a_table_reaches_into_it():
+    for width in (60, 12):
+        layout, splitter = Layout(colourless(), width), Splitter()
+        splitter.feed("| name | text |\n|---|---|\n| [a long name][x] | b |\n")
+        rows = [layout.rows(block) for block in splitter.blocks]
+        splitter.feed("\n[x]: https://a.b\n\n")
+        splitter.finish()
+        assert [layout.rows(block) for block in splitter.blocks] != rows
+        assert "[" not in "".join(row.text for block in splitter.blocks for row in layout.rows(block))
+        text = "| name | text |\n|---|---|\n| [a long name][x] | b |\n\n[x]: https://a.b\n\n"
+        assert (
+            "\n".join(row.text.rstrip() for block in splitter.blocks for row in layout.rows(block)).strip()
+            == laid_out(text, width).strip()
+        )

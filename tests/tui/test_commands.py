@@ -8,6 +8,7 @@ import pytest
 from stepchat.demo.server import DemoServer
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.dialogs.help import key_name
+from tests.transcript.chat import answered
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
 
@@ -100,6 +101,15 @@ async def test_copy_puts_source_text_on_the_clipboard(tmp_path):
             await wait_until(pilot, lambda: pilot.app.clipboard == answer.reasoning)
             await say(pilot, "/copy all")
             await wait_until(pilot, lambda: "demo:primes" in pilot.app.clipboard and answer.text in pilot.app.clipboard)
+
+
+async def test_links_are_listed_and_the_chosen_one_is_copied(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        pilot.app.screen.view.show([answered("[one](https://one.example/a) and [two](https://two.example/b)")])
+        await pilot.press("alt+l")
+        await wait_until(pilot, "https://two.example/b")
+        await pilot.press(*"two", "enter")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "https://two.example/b")
 
 
 async def test_mouse_is_left_to_the_terminal_and_taken_back(tmp_path):

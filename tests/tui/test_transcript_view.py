@@ -6,6 +6,7 @@ from textual import events
 from textual.app import App
 
 from stepchat.events import Delta
+from stepchat.transcript import sources
 from stepchat.tui.transcript_view import TranscriptView
 from tests.transcript.chat import answered, asked, thoughts, words
 
@@ -279,9 +280,9 @@ async def test_notice_and_sources():
         view.notice("It failed.", "Try again.")
         await pilot.pause()
         assert [text for text in texts(pilot) if text][-2:] == ["  It failed.", "  Try again."]
-        assert view.source_of_answer() == "A *b*"
-        assert view.source_of_reasoning() == "R"
-        assert view.source_of_all().startswith("## You\n\nQ\n\n##")
+        assert sources.answer(view.document) == "A *b*"
+        assert sources.reasoning(view.document) == "R"
+        assert sources.everything(view.document).startswith("## You\n\nQ\n\n##")
 
 
 async def test_long_code_gets_its_colours_in_the_end():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.transcript import sources
 from stepchat.tui import clipboard
 from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.links import pick_link
+from stepchat.tui.find_bar import FindBar
 from stepchat.tui.mouse_reporting import report_mouse
 
 if TYPE_CHECKING:
@@ -71,17 +74,31 @@ async def copy(chat: Chat, argument: str) -> None:
         case "selection":
             text = chat.view.source_of_selection()
         case "code":
-            text = chat.view.source_of_code()
+            text = sources.code(chat.view.document)
         case "reasoning":
-            text = chat.view.source_of_reasoning()
+            text = sources.reasoning(chat.view.document)
         case "all":
-            text = chat.view.source_of_all()
+            text = sources.everything(chat.view.document)
         case _:
-            text = chat.view.source_of_answer()
+            text = sources.answer(chat.view.document)
     if not text:
         chat.tell("There is nothing to copy yet.")
         return
     chat.tell(clipboard.copy(chat.app, text))
+
+
+async def find(chat: Chat, argument: str) -> None:
+    bar = chat.view.screen.query(FindBar).first() if chat.view.screen.query(FindBar) else None
+    if bar is None:
+        bar = FindBar(chat.view, chat.prompt.focus)
+        await chat.view.screen.mount(bar)
+    bar.begin(argument)
+
+
+async def links(chat: Chat, _argument: str) -> None:
+    chosen = await chat.app.push_screen_wait(pick_link(sources.links(chat.view.document)))
+    if chosen is not None:
+        chat.tell(clipboard.copy(chat.app, chosen))
 
 
 async def mouse(chat: Chat, _argument: str) -> None:
@@ -106,6 +123,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("page-down", "Scroll a page down", page_down, "pagedown"),
     Command("top", "Go to the beginning", top, "ctrl+home"),
     Command("end", "Go to the end and follow it", end, "ctrl+end"),
+    Command("find", "Find words in the conversation", find, "ctrl+f", "[WORDS]"),
+    Command("links", "List the links of the last answer, and copy one", links, "alt+l"),
     Command("mouse", "Leave the mouse to the terminal, or take it back", mouse, "f2"),
     Command("copy", "Copy the last answer", copy, "alt+c", "[answer|code|reasoning|selection|all]", _parts),
 )

@@ -22,7 +22,7 @@ WRITING = (
     ("Up, Down", "earlier prompts"),
     ("Ctrl+C", "clear the prompt; Up brings it back"),
     ("Tab", "complete a command"),
-    ("Mouse", "wheel scrolls; click a reasoning header to fold it"),
+    ("Mouse", "wheel scrolls; drag selects and copies; click a reasoning header to fold it"),
 )
 
 
