@@ -262,7 +262,18 @@ def test_list(shell):
     assert first.isprintable()
     assert "2 turns  demo:haiku  $0.000" in second
     rows = json.loads(shell("sessions", "list", "--json")[1])
-    assert list(rows[0]) == ["id", "title", "created", "updated", "messages", "turns", "model", "cost", "pinned", "archived"]
+    assert list(rows[0]) == [
+        "id",
+        "title",
+        "created",
+        "updated",
+        "messages",
+        "turns",
+        "model",
+        "cost",
+        "pinned",
+        "archived",
+    ]
     assert [(row["messages"], row["turns"]) for row in rows] == [(2, 1), (4, 2)]
     assert rows[1]["cost"] > 0
     assert len(json.loads(shell("sessions", "list", "--json", "--limit", "1")[1])) == 1
