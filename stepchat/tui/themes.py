@@ -175,7 +175,7 @@ def _own_variables(theme: Theme) -> dict[str, str]:
         "dim": _css(colors["dim"]),
         "rule": _css(colors["rule"]),
         "reasoning": _css(colors["reasoning"]),
-        "chosen-background": _css(_mix(colors["surface"], colors["accent"], 0.22)),
+        "chosen-background": _css(_mix(colors["surface"], colors["text"], 0.14)),
         "chosen-style": "none" if _is_hex(colors["surface"]) else "reverse",
         **styles,
     }
@@ -203,7 +203,7 @@ def _textual_variables(theme: Theme) -> dict[str, str]:
 def _cursors(theme: Theme, text: str, background: str) -> dict[str, str]:
     """What marks the place where one is: by colour, or by reversal on the terminal's own background."""
     plain = not _is_hex(theme.colors["background"])
-    chosen = _css(_mix(theme.colors["surface"], theme.colors["accent"], 0.22))
+    chosen = _css(_mix(theme.colors["surface"], theme.colors["text"], 0.14))
     selected = _css(_mix(theme.colors["background"], theme.colors["accent"], 0.35))
     return {
         "block-cursor-background": chosen,
