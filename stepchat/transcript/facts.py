@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
 from stepchat.transcript.blocks import Block, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
     from stepchat.messages import AssistantMessage
 
+SMALLEST: Final = Decimal("0.0000001")
+"""USD; the price of one token of the cheapest models."""
 CLOSED: Final = "▸"
 OPENED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -174,10 +176,10 @@ def money(cost: Decimal) -> str:
     """In dollars, with two digits that mean something even for fractions of a cent."""
     if not cost:
         return "$0"
-    if cost >= 1:
-        return f"${cost:,.2f}"
-    places = max(2, 1 - cost.adjusted())
-    return f"${cost:.{places}f}"
+    if abs(cost) < SMALLEST:
+        return f"<${SMALLEST:f}"
+    places = 2 if abs(cost) >= 1 else max(2, 1 - cost.adjusted())
+    return f"{'-' if cost < 0 else ''}${abs(cost):,.{places}f}"
 
 
 def short_model(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
+from stepchat.transcript.facts import money
 from stepchat.tui.status import Fact
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ CHARACTERS_PER_TOKEN = 4
 
 SHORTEST = 0.05
 """Seconds below which a speed says nothing."""
-SMALLEST = Decimal("0.0000001")
-"""USD; the price of one token of the cheapest models."""
-
 Phase = Literal["waiting", "thinking", "answering"]
 
 
@@ -133,13 +131,3 @@ def count(number: int) -> str:
     if number < 999_500:
         return f"{number / 1000:.0f}k"
     return f"{number / 1_000_000:.1f}M"
-
-
-def money(cost: Decimal) -> str:
-    """US dollars with two significant digits for fractions of a cent."""
-    if cost == 0:
-        return "$0"
-    if abs(cost) < SMALLEST:
-        return f"<${SMALLEST:f}"
-    digits = 2 if abs(cost) >= 1 else max(2, 1 - cost.adjusted())
-    return f"{'-' if cost < 0 else ''}${abs(cost):.{digits}f}"

@@ -6,7 +6,8 @@ import pytest
 
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
-from stepchat.tui.meter import CHARACTERS_PER_TOKEN, Meter, answer_speed, count, money, session_facts
+from stepchat.transcript.facts import money
+from stepchat.tui.meter import CHARACTERS_PER_TOKEN, Meter, answer_speed, count, session_facts
 from stepchat.tui.status import Fact
 
 
@@ -140,7 +141,7 @@ def test_count(number, shown):
 @pytest.mark.parametrize(
     ("cost", "shown"),
     [
-        ("0", "$0"), ("0.00", "$0"), ("1", "$1.00"), ("12.346", "$12.35"), ("1000", "$1000.00"), ("0.5", "$0.50"),
+        ("0", "$0"), ("0.00", "$0"), ("1", "$1.00"), ("12.346", "$12.35"), ("1000", "$1,000.00"), ("0.5", "$0.50"),
         ("0.05", "$0.050"), ("0.0123", "$0.012"), ("0.00004884", "$0.000049"), ("0.00000009", "<$0.0000001"),
         ("1e-300", "<$0.0000001"), ("0.0000001", "$0.00000010"), ("-0.02", "-$0.020"),
     ],

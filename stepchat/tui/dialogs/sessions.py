@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.transcript.facts import money
 from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.meter import money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
