@@ -14,6 +14,7 @@ from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
 from stepchat.tui.themes import choose_theme, textual_theme
+from stepchat.tui.unsent import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,9 @@ class StepchatApp(App[None]):
 
     def get_default_screen(self) -> ChatScreen:
         typed = self._handover.type_ahead()
+        if not (typed.text or typed.pending):
+            self._chat = ChatScreen(self.workspace, self._opening, typed=self._opening.draft)
+            return self._chat
         row, column = typed.cursor
         before = typed.text.split("\n")[:row]
         cursor = sum(len(line) + 1 for line in before) + column
@@ -70,7 +74,10 @@ class StepchatApp(App[None]):
         chat = self._chat
         if chat is None:
             return
-        await chat.welcome()
+        if self.workspace.choose:
+            chat.action_command("sessions")
+        elif chat.conversation.session is None and not chat.prompt.text:
+            await chat.welcome.greet(self.workspace)
         # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
         gc.collect()
         gc.freeze()
@@ -85,10 +92,13 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
     # Without colours rank must be told by weight and slant, which is a theme of its own.
     wanted = "mono" if "NO_COLOR" in os.environ else config.theme or await store.setting("theme") or ""
     view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
+    session = workspace.session
+    path = await store.path(session.id) if session else []
     return Opening(
         theme=choose_theme(wanted, workspace.paths.user_themes, report),
         reasoning_view="hidden" if folded else reasoning_view(view or ""),
-        path=await store.path(workspace.session.id) if workspace.session else [],
+        path=path,
+        draft=fresh(await store.draft(session.id if session else None), path),
     )
 
 

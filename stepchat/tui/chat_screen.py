@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -22,6 +22,7 @@ from stepchat.tui.status import StatusLine
 from stepchat.tui.terminal_title import ring_after_long_turn, show_title
 from stepchat.tui.themes import find_themes, palette
 from stepchat.tui.transcript_view import TranscriptView
+from stepchat.tui.unsent import Unsent
 from stepchat.tui.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from stepchat.errors import ConfigError
     from stepchat.messages import StoredMessage
+    from stepchat.sessions.store import Session
     from stepchat.transcript.answer import ReasoningView
     from stepchat.tui.commands.row import Command
     from stepchat.tui.completion import Completion
@@ -50,6 +52,7 @@ class Opening:
     theme: Theme
     reasoning_view: ReasoningView = "tail"
     path: Sequence[StoredMessage] = ()
+    draft: str = ""
 
 
 class ChatScreen(Screen[None]):
@@ -65,16 +68,18 @@ class ChatScreen(Screen[None]):
         super().__init__()
         self.workspace = workspace
         self._theme = opening.theme
+        self._opening = opening
         self._typed = (typed, cursor)
         self._view = TranscriptView(id="transcript")
         self._bar = PromptBar(self._completions)
         self._status = StatusLine()
-        self._welcome = Welcome(id="welcome", markup=False)
+        self.welcome = Welcome(id="welcome", markup=False)
         self._ticker: Timer | None = None
         self._in_front = True
         self._view.reasoning_view = opening.reasoning_view
         self.conversation = Conversation(workspace, self._view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
+        self._unsent = Unsent(workspace.store, self.prompt, self.conversation, self, self.tell)
 
     @property
     def app(self) -> App[Any]:
@@ -94,38 +99,26 @@ class ChatScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         with Container(id="reading"):
             yield self._view
-            yield self._welcome
+            yield self.welcome
         yield self._bar
         yield self._status
 
     def on_mount(self) -> None:
-        self._welcome.display = False
+        self.welcome.display = False
         self.prompt.prefill(*self._typed)
         self.view.set_palette(palette(self._theme))
         self.view.again_hint = "Ctrl+R asks again."
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
+        self._unsent.begin(self._opening.draft)
         if self.conversation.unanswered:
             self.view.notice("This question has no answer yet.", "Ctrl+R asks it again; or just go on.", kind="info")
         self.refresh_status()
 
-    async def welcome(self) -> None:
-        """What an empty session begins with. After the first paint."""
-        if self.workspace.choose:
-            self._run(COMMANDS_BY_NAME["sessions"], "")
-        elif self.conversation.session is None and not self.prompt.text:
-            missing = self.workspace.key_error
-            self._welcome.show(
-                await self.workspace.store.sessions(limit=3),
-                time(),
-                demo=self.workspace.close_demo is not None,
-                no_key="" if missing is None else f"{missing.message} {missing.hint}",
-            )
-
     # What the person does
 
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
-        self._welcome.display = False
+        self.welcome.display = False
         if event.text.startswith("/") and "\n" not in event.text:
             found = find(event.text)
             if found is not None:
@@ -165,17 +158,21 @@ class ChatScreen(Screen[None]):
     def _completions(self, line: str) -> Sequence[Completion]:
         return complete(line, self)
 
+    async def open(self, session: Session | None) -> None:
+        await self._unsent.switch(session)
+
     def _give_back(self, text: str) -> None:
         """Text that is not on disk returns to the prompt."""
         self.prompt.prefill("\n\n".join(part for part in (text, self.prompt.text) if part))
 
     def on_key(self, event: events.Key) -> None:
-        if self._welcome.display and (event.is_printable or event.key == "enter"):
-            self._welcome.display = False
+        if self.welcome.display and (event.is_printable or event.key == "enter"):
+            self.welcome.display = False
 
     def on_text_area_changed(self) -> None:
+        self._unsent.changed()
         if self.prompt.text:
-            self._welcome.display = False
+            self.welcome.display = False
 
     async def on_transcript_view_reasoning_folded(self, event: TranscriptView.ReasoningFolded) -> None:
         if event.message_id is None:
@@ -201,6 +198,7 @@ class ChatScreen(Screen[None]):
         """Bring the status line up to date; while a turn runs a timer does it twice a second."""
         if not self.is_running:
             return
+        self._unsent.settle()
         meter = self.conversation.meter
         self._status.set_facts(self.conversation.facts(monotonic()))
         self._status.set_hints(RESTING if meter is None else BUSY)
@@ -240,8 +238,7 @@ class ChatScreen(Screen[None]):
         self.view.notice(error.message, error.hint, kind="warning")
 
     async def leave(self) -> None:
-        self.conversation.queued.clear()
-        await self.conversation.stop()
+        await self._unsent.leave()
         self.app.exit()
 
 

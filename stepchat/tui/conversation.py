@@ -43,6 +43,7 @@ class Conversation:
         self.meter: Meter | None = None
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []
+        self._asked: str | None = None
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
@@ -56,6 +57,11 @@ class Conversation:
     def unanswered(self) -> bool:
         """Whether the last thing is a question: what was to answer it left nothing."""
         return bool(self.path) and isinstance(self.path[-1].message, UserMessage)
+
+    @property
+    def unsaved(self) -> list[str]:
+        """Questions that are not on disk yet."""
+        return [*([] if self._asked is None else [self._asked]), *self.queued]
 
     @property
     def prompts(self) -> list[str]:
@@ -88,6 +94,7 @@ class Conversation:
                 self.queued.append(text)
                 self._changed()
             return
+        self._asked = text
         self._task = asyncio.create_task(self._turn(text), name="turn")
 
     async def stop(self) -> None:
@@ -119,7 +126,7 @@ class Conversation:
                 self.view.notice(error.message, error.hint)
                 failed_to_save = text
         finally:
-            self.meter = None
+            self.meter = self._asked = None
         self._next(failed_to_save)
 
     def _kept(self, error: StepchatError) -> bool:
@@ -218,6 +225,7 @@ class Conversation:
             self.path.append(stored)
             self.view.finish_answer(stored)
         else:
+            self._asked = None
             self.path.append(stored)
             self.view.add(stored)
             self.view.begin_answer(model=self.model)

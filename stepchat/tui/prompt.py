@@ -103,9 +103,14 @@ class Prompt(TextArea):
         self.history.checkpoint()
 
     @property
+    def whole_text(self) -> str:
+        """Everything that is there, pastes unfolded."""
+        return self._pastes.expand(self.text)
+
+    @property
     def unfolded_text(self) -> str:
         """The text as it would be sent: pastes unfolded, blank lines around it gone."""
-        return _BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
+        return _BLANK_FIRST_LINES.sub("", self.whole_text).rstrip()
 
     def take(self, index: int) -> None:
         """Take one of the completions on show."""

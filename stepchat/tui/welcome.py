@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -14,12 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.sessions.store import SessionSummary
+    from stepchat.workspace import Workspace
 
 RECENT = 3
 
 
 class Welcome(Static):
     """Shown over the empty transcript."""
+
+    async def greet(self, workspace: Workspace) -> None:
+        """Show what this person needs to begin."""
+        missing = workspace.key_error
+        self.show(
+            await workspace.store.sessions(limit=RECENT),
+            time(),
+            demo=workspace.close_demo is not None,
+            no_key="" if missing is None else f"{missing.message} {missing.hint}",
+        )
 
     def show(self, recent: Sequence[SessionSummary], now: float, *, demo: bool, no_key: str) -> None:
         """Fill it. `no_key` is what to do about a missing key, "" when there is one."""

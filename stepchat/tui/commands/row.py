@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from textual.app import App
 
+    from stepchat.sessions.store import Session
     from stepchat.tui.conversation import Conversation
     from stepchat.tui.prompt import Prompt
     from stepchat.tui.transcript_view import TranscriptView
@@ -36,6 +37,10 @@ class Chat(Protocol):
 
     async def leave(self) -> None:
         """Save what runs and end the program."""
+        ...
+
+    async def open(self, session: Session | None) -> None:
+        """Show another session, or an empty one; the prompt's text stays with the one that is left."""
         ...
 
     async def choose_theme(self, name: str) -> None: ...

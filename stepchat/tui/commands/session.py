@@ -40,7 +40,7 @@ async def retry(chat: Chat, _argument: str) -> None:
 
 
 async def new(chat: Chat, _argument: str) -> None:
-    await chat.conversation.open(None)
+    await chat.open(None)
 
 
 async def sessions(chat: Chat, argument: str) -> None:
@@ -52,7 +52,7 @@ async def sessions(chat: Chat, argument: str) -> None:
         if found is None:
             return
         session = await store.session(found)
-    await chat.conversation.open(session)
+    await chat.open(session)
 
 
 async def model(chat: Chat, argument: str) -> None:

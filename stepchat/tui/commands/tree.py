@@ -56,7 +56,7 @@ async def fork(chat: Chat, _argument: str) -> None:
 async def delete(chat: Chat, _argument: str) -> None:
     session = _session(chat)
     await chat.workspace.store.delete([session.id])
-    await chat.conversation.open(None)
+    await chat.open(None)
     chat.view.notice(
         "The session was deleted.", f"For 30 days this brings it back: stepchat sessions delete --undo {session.id}",
         kind="info",

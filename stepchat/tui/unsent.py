@@ -1,0 +1,128 @@
+"""The text in the prompt, kept on disk while it is written, with the session it belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StepchatError
+from stepchat.messages import UserMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.dom import DOMNode
+    from textual.timer import Timer
+
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.store import Session, SessionStore
+    from stepchat.tui.conversation import Conversation
+    from stepchat.tui.prompt import Prompt
+
+PAUSE = 0.5
+"""Seconds from a key to the disk; keys meanwhile wait for the same write."""
+
+
+class Unsent:
+    """What is not said yet: the prompt's text, and questions that are not on disk. It outlives quit, kill and switching."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        prompt: Prompt,
+        conversation: Conversation,
+        screen: DOMNode,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._prompt = prompt
+        self._conversation = conversation
+        self._screen = screen
+        self._tell = tell
+        self._timer: Timer | None = None
+        self._switching = False
+        self._aside = ""
+        self._kept = ""
+        self._place: str | None = None
+        """The session that `_kept` is kept with, None for a new one."""
+
+    def begin(self, draft: str) -> None:
+        """`draft` was kept. What was typed ahead comes first: then the draft appears once the prompt is empty."""
+        self._place, self._kept = self._session_id(), draft
+        if draft and self._prompt.whole_text != draft:
+            self._aside = draft
+            self.changed()
+
+    def changed(self) -> None:
+        """The prompt or what waits has changed: soon it is on disk."""
+        if self._timer is None and not self._switching:
+            self._timer = self._screen.set_timer(PAUSE, self._keep_soon)
+
+    def settle(self) -> None:
+        """Something has happened in the conversation. A draft that is a question on disk now is forgotten at once."""
+        if self._kept and not self._switching and not self._text():
+            self._keep_soon()
+
+    def _keep_soon(self) -> None:
+        # Not in the screen's own task: keys are not to wait for the disk.
+        self._timer = None
+        self._screen.run_worker(self.keep, group="draft")
+
+    async def keep(self) -> None:
+        """Write what is there, if that is something else than before."""
+        if self._switching:
+            return
+        if self._aside and not self._prompt.text:
+            self._prompt.prefill(self._aside)
+            self._aside = ""
+        now = (self._session_id(), self._text())
+        before = (self._place, self._kept)
+        if now == before:
+            return
+        self._place, self._kept = now
+        try:
+            await self._store.set_draft(*now)
+            if before[0] != now[0] and before[1]:
+                # The session has begun, or goes on in another: the text came along.
+                await self._store.set_draft(before[0], "")
+        except StepchatError as error:
+            self._tell(f"The text in the prompt cannot be saved. {error.message}")
+
+    async def switch(self, session: Session | None) -> None:
+        """Open another session, or an empty one. The text stays with the session that is left."""
+        conversation, prompt = self._conversation, self._prompt
+        await self.leave()
+        self._switching = True
+        try:
+            prompt.prefill("")
+            self._aside = ""
+            await conversation.open(session)
+            draft = fresh(await self._store.draft(self._session_id()), conversation.path)
+            prompt.set_history(conversation.prompts)
+            # What was typed meanwhile is meant for this session.
+            prompt.prefill("\n\n".join(filter(None, [draft, prompt.whole_text])))
+            self._place, self._kept = self._session_id(), draft
+        finally:
+            self._switching = False
+
+    async def leave(self) -> None:
+        """End the running turn, and keep with the session what was not said."""
+        conversation, prompt = self._conversation, self._prompt
+        if conversation.queued:
+            prompt.prefill("\n\n".join([*conversation.queued, *filter(None, [prompt.whole_text])]))
+            conversation.queued.clear()
+        await conversation.stop()
+        await self.keep()
+
+    def _session_id(self) -> str | None:
+        session = self._conversation.session
+        return None if session is None else session.id
+
+    def _text(self) -> str:
+        parts = (*self._conversation.unsaved, self._aside, self._prompt.whole_text)
+        return "\n\n".join(filter(None, parts))
+
+
+def fresh(draft: str, path: Sequence[StoredMessage]) -> str:
+    """The draft, unless a kill came between the saving of the question and the forgetting of its draft."""
+    last = next((row.message for row in reversed(path) if isinstance(row.message, UserMessage)), None)
+    return "" if last is not None and last.text == draft.strip() else draft
