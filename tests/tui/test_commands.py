@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.commands import COMMANDS, complete, find
-from stepchat.tui.dialogs.help import key_name
+from stepchat.tui.commands import COMMANDS, GROUPS, complete, find
+from stepchat.tui.dialogs.help import HelpRow, help_lines, key_name
 from tests.transcript.chat import answered
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
@@ -51,6 +51,30 @@ async def test_help_lists_every_command(tmp_path):
         assert all(key_name(row.key) in shown for row in COMMANDS if row.key)
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Commands and keys" not in screen_text(pilot.app))
+
+
+def test_help_fits_every_width():
+    groups = [
+        (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
+        for title, rows in GROUPS
+    ]
+    for width in (50, 68, 84):
+        lines = [line.plain for line in help_lines(groups, width)]
+        assert max(len(line) for line in lines) <= width
+        assert all(f"/{row.name}" in "\n".join(lines) for row in COMMANDS)
+
+
+async def test_the_last_row_of_a_long_dialog_can_be_seen_on_a_small_screen(tmp_path):
+    async with window(tmp_path, None, size=(60, 16)) as pilot:
+        await pilot.press("f1")
+        await wait_until(pilot, "Commands and keys")
+        await pilot.press("end")
+        shown = await wait_until(pilot, "header to fold it")
+        assert "Esc closes" in shown
+        await pilot.press("escape", "ctrl+p")
+        await wait_until(pilot, "Type to filter")
+        await pilot.press("up")
+        assert "Esc closes" in await wait_until(pilot, f"/{COMMANDS[-1].name}")
 
 
 async def test_palette_runs_what_is_chosen(tmp_path):

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
 
     from stepchat.tui.commands.row import Chat, Command
 
-COMMANDS: tuple[Command, ...] = (*session.COMMANDS, *tree.COMMANDS, *reading.COMMANDS, *program.COMMANDS)
+GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
+    ("Conversation", session.COMMANDS),
+    ("Session", tree.COMMANDS),
+    ("Reading", reading.COMMANDS),
+    ("Program", program.COMMANDS),
+)
 """In the order of the help screen."""
+COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)
 
 
 def find(line: str) -> tuple[Command, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.help import Help, key_name
+from stepchat.tui.dialogs.help import Help, HelpRow, key_name
 from stepchat.tui.dialogs.pick import Pick, Row
 
 if TYPE_CHECKING:
@@ -30,10 +30,16 @@ def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
 
 async def help_(chat: Chat, _argument: str) -> None:
     # The table holds this very function, so it can only be asked for once it is complete.
-    from stepchat.tui.commands import COMMANDS as ALL
+    from stepchat.tui.commands import GROUPS
 
-    rows = [(f"/{row.name}{' ' + row.argument if row.argument else ''}", row.key or "", row.help) for row in ALL]
-    await chat.app.push_screen_wait(Help(rows))
+    await chat.app.push_screen_wait(
+        Help(
+            [
+                (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
+                for title, rows in GROUPS
+            ]
+        )
+    )
 
 
 async def palette(chat: Chat, _argument: str) -> None:

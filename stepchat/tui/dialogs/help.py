@@ -1,8 +1,9 @@
-"""The help screen: every command with its slash form and its key, as they are bound now."""
+"""The help screen: every command with its slash form and its key, as they are bound now, by subject."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from textwrap import wrap
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
@@ -12,47 +13,79 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
 
-WRITING = (
-    ("Enter", "send"),
-    ("Shift+Enter, Ctrl+J, Alt+Enter", "new line"),
-    ("Up, Down", "earlier prompts"),
-    ("Ctrl+C", "clear the prompt; Up brings it back"),
-    ("Tab", "complete a command"),
-    ("Mouse", "wheel scrolls; drag selects and copies; click a reasoning header to fold it"),
+
+class HelpRow(NamedTuple):
+    """What is typed, what is pressed, what it does, and the argument that may be typed after it."""
+
+    name: str
+    key: str
+    help: str
+    argument: str = ""
+
+
+WRITING: Final = (
+    HelpRow("", "Enter", "send"),
+    HelpRow("", "Ctrl+J", "new line; so do Shift+Enter and Alt+Enter"),
+    HelpRow("", "Up, Down", "earlier prompts"),
+    HelpRow("", "Ctrl+C", "clear the prompt; Up brings it back"),
+    HelpRow("", "Tab", "complete a command"),
+    HelpRow("", "Mouse", "wheel scrolls; drag selects and copies; click a reasoning header to fold it"),
 )
+_GAP: Final = 2
+_ARGUMENTS_FROM: Final = 70
+"""Columns that there must be for the arguments to be shown."""
 
 
 class Help(ModalScreen[None]):
-    """Rows are (slash form, key, what it does)."""
+    """Each group has a title and its rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "Close", show=False)]
 
-    def __init__(self, rows: Sequence[tuple[str, str, str]]) -> None:
+    def __init__(self, groups: Sequence[tuple[str, Sequence[HelpRow]]]) -> None:
         super().__init__()
-        self._rows = rows
+        self._groups = (*groups, ("Writing", WRITING))
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("Commands and keys", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
-                yield Static(self._table(), markup=False)
-            yield Static("Esc closes", classes="dialog-keys", markup=False)
+                yield Static(markup=False)
+            yield Static("Up Down PageDown scroll · Esc closes", classes="dialog-keys", markup=False)
 
-    def _table(self) -> Content:
-        slash = max(cell_len(row[0]) for row in self._rows) + 2
-        keys = max(cell_len(key_name(row[1])) for row in self._rows) + 2
-        lines = [
-            Content.assemble(f"{name:<{slash}}", (f"{key_name(key):<{keys}}", "$accent"), (words, "$dim"))
-            for name, key, words in self._rows
-        ]
-        lines.append(Content(""))
-        width = max(len(key) for key, _ in WRITING) + 2
-        lines.extend(Content.assemble((f"{key:<{width}}", "$accent"), (words, "$dim")) for key, words in WRITING)
-        return Content("\n").join(lines)
+    def on_resize(self, _event: events.Resize) -> None:
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        table = self.query_one(VerticalScroll)
+        table.query_one(Static).update(
+            Content("\n").join(help_lines(self._groups, table.scrollable_content_region.width))
+        )
+
+
+def help_lines(groups: Sequence[tuple[str, Sequence[HelpRow]]], width: int) -> list[Content]:
+    """The table in lines of at most `width` columns."""
+    rows = [row for _, group in groups for row in group]
+    names = max(cell_len(row.name) for row in rows) + _GAP
+    keys = max(cell_len(row.key) for row in rows) + _GAP
+    lines: list[Content] = []
+    for title, group in groups:
+        lines += [Content(""), Content.styled(title, "bold")] if lines else [Content.styled(title, "bold")]
+        for row in group:
+            lines += _row(row, names, keys, width)
+    return lines
+
+
+def _row(row: HelpRow, names: int, keys: int, width: int) -> Iterator[Content]:
+    argument = f"  {row.argument}" if row.argument and width >= _ARGUMENTS_FROM else ""
+    words = wrap(row.help + argument, max(10, width - names - keys)) or [""]
+    yield Content.assemble(f"{row.name:<{names}}", (f"{row.key:<{keys}}", "$accent"), (words[0], "$dim"))
+    for line in words[1:]:
+        yield Content.assemble(" " * (names + keys), (line, "$dim"))
 
 
 def key_name(key: str) -> str:
