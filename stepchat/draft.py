@@ -187,6 +187,7 @@ class Draft:
         self._refusal: list[str] = []
         self._details = DetailsMerge()
         self._calls = ToolCallMerge()
+        self._logprobs: list[Json] = []
         self._finish_reason: str | None = None
         self._native: str | None = None
         self._usage: Json | None = None
@@ -222,6 +223,7 @@ class Draft:
             self._calls.add(fragment)
         if delta.refusal:
             self._refusal.append(delta.refusal)
+        self._logprobs += delta.logprobs
         self._add_facts(delta)
 
     def _add_facts(self, delta: Delta) -> None:
@@ -263,6 +265,7 @@ class Draft:
             timing=Timing(started, self._first_reasoning, self._first_text, ended),
             reasoning_field=self._field,
             error=error,
+            logprobs=tuple(self._logprobs),
             **self._facts,
         )
 

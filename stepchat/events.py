@@ -39,6 +39,8 @@ class Delta:
     provider: str | None = None
     generation_id: str | None = None
     reasoning_field: str | None = None
+    logprobs: tuple[Json, ...] = ()
+    """Tokens of the text with their probabilities, when they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

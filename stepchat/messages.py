@@ -153,6 +153,10 @@ class AssistantMessage:
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
     error: Failure | None = None
+    parameters: Json = field(default_factory=dict[str, Any])
+    """What the request asked for besides model and messages, as it was sent."""
+    logprobs: tuple[Json, ...] = ()
+    """The tokens of the text with their probabilities, as they came; none unless they were asked for."""
 
     @property
     def complete(self) -> bool:
@@ -224,6 +228,9 @@ def to_json(message: Message) -> Json:
                 "error": None
                 if message.error is None
                 else {"code": message.error.code, "message": message.error.message, "hint": message.error.hint},
+                # Left out when empty, as in what was written before there were any.
+                **({"parameters": message.parameters} if message.parameters else {}),
+                **({"logprobs": list(message.logprobs)} if message.logprobs else {}),
             }
 
 
@@ -275,6 +282,8 @@ def _assistant(data: Json) -> AssistantMessage:
             *(_maybe(_seconds, timing[name]) for name in ("first_reasoning", "first_text", "ended")),
         ),
         error=None if error is None else Failure(_code(error["code"]), _text(error["message"]), _text(error["hint"])),
+        parameters=_object(data.get("parameters", {})),
+        logprobs=tuple(_object(entry) for entry in _list(data.get("logprobs", []))),
     )
 
 

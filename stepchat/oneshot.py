@@ -258,6 +258,7 @@ def _delta_json(delta: Delta) -> Json:
         ("finish_reason", delta.finish_reason),
         ("native_finish_reason", delta.native_finish_reason),
         ("usage", delta.usage),
+        ("logprobs", list(delta.logprobs) or None),
     ):
         if value is not None and value != "":
             line[name] = value

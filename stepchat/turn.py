@@ -17,7 +17,7 @@ from stepchat.errors import KeyRefusedError, ServerError, StepchatError, StoreEr
 from stepchat.events import Delta, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Stop, StoredMessage, Timing, UserMessage
 from stepchat.servers.failures import names_reasoning
-from stepchat.servers.wire import Target, request_body
+from stepchat.servers.wire import Target, request_body, sent_parameters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Sequence
@@ -70,7 +70,13 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
         asked, cancelled = await _to_the_end(asking)
         path.append(asked)
         yield MessageSaved(asked)
-    blank = AssistantMessage(model_asked=question.model, server=server.base_url, timing=Timing(time()))
+    target = Target(server.profile, server.base_url, question.model, question.session)
+    blank = AssistantMessage(
+        model_asked=question.model,
+        server=server.base_url,
+        timing=Timing(time()),
+        parameters=sent_parameters(target, question.parameters),
+    )
     beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
     answer_id, late = await _to_the_end(beginning)
     draft = Draft(blank)
@@ -79,7 +85,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
     stop: Stop | None = "cancelled" if cancelled or late else None
     try:
         if stop is None:
-            async with aclosing(_ask(server, question, path, draft)) as events:
+            async with aclosing(_ask(server, target, question, path, draft)) as events:
                 async for event in events:
                     if isinstance(event, Delta):
                         answer.add(event)
@@ -134,10 +140,9 @@ def failure_of(error: StepchatError) -> Failure:
 
 
 async def _ask(
-    server: Server, question: Question, path: Sequence[StoredMessage], draft: Draft
+    server: Server, target: Target, question: Question, path: Sequence[StoredMessage], draft: Draft
 ) -> AsyncGenerator[ServerEvent]:
     """The request, and once more without earlier reasoning when the server refuses just that (WIRE.md 3.6)."""
-    target = Target(server.profile, server.base_url, question.model, question.session)
     messages = [stored.message for stored in path]
     for with_reasoning in (True, False):
         body = request_body(

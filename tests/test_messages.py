@@ -50,6 +50,8 @@ ANSWERS = st.builds(
     usage=st.builds(Usage, OBJECTS),
     timing=st.builds(Timing, TIMES, st.none() | TIMES, st.none() | TIMES, st.none() | TIMES),
     error=st.none() | st.builds(Failure, st.none() | st.integers() | TEXT, TEXT, TEXT),
+    parameters=OBJECTS,
+    logprobs=st.lists(OBJECTS, max_size=2).map(tuple),
 )
 MESSAGES = ANSWERS | st.builds(UserMessage, TEXT, TIMES) | st.builds(ToolMessage, TEXT, TEXT, TEXT, st.booleans())
 
@@ -219,3 +221,15 @@ def test_huge_numbers_in_usage_do_no_harm(huge):
 )
 def test_timing(timing, thinking, first):
     assert (timing.thinking, timing.first) == (thinking, first)
+
+
+def test_what_was_written_before_there_were_parameters_is_read_and_written_alike():
+    old = to_json(AssistantMessage(text="hello"))
+    assert not {"parameters", "logprobs"} & set(old)
+    assert from_json(old) == AssistantMessage(text="hello")
+
+
+@pytest.mark.parametrize("wrong", [{"parameters": []}, {"parameters": None}, {"logprobs": {}}, {"logprobs": [1]}])
+def test_wrong_parameters_of_an_answer(wrong):
+    with pytest.raises(ValueError, match="not a stored message"):
+        from_json(to_json(AssistantMessage()) | wrong)

@@ -53,6 +53,15 @@ async def store(paths: Paths) -> AsyncIterator[SessionStore]:
 # Saving
 
 
+async def test_the_answer_keeps_what_was_asked_for_as_it_was_sent(store):
+    server = FakeServer([DONE])
+    asked = await question(store, parameters={"temperature": 0.5, "reasoning": {"enabled": False, "effort": "none"}})
+    answer = await answered(store, server, asked)
+    # This model refuses to be told not to think, so that was not sent.
+    assert answer.parameters == {"temperature": 0.5, "reasoning": {"enabled": True}}
+    assert {name: server.requests[0][name] for name in answer.parameters} == answer.parameters
+
+
 async def test_question_is_on_disk_before_the_request_leaves(store, paths):
     seen: list[Any] = []
 

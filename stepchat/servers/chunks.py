@@ -32,6 +32,7 @@ class _Gathered:
     refusal: list[str] = field(default_factory=list[str])
     details: list[Json] | None = None
     tool_calls: list[ToolCallFragment] = field(default_factory=list[ToolCallFragment])
+    logprobs: list[Json] = field(default_factory=list[Any])
     text_was_reasoning: bool = False
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -42,6 +43,7 @@ class _Gathered:
             refusal="".join(self.refusal),
             details=None if self.details is None else tuple(self.details),
             tool_calls=tuple(self.tool_calls),
+            logprobs=tuple(self.logprobs),
             text_was_reasoning=self.text_was_reasoning,
             **self.facts,
         )
@@ -127,6 +129,8 @@ class ChunkReader:
             part = choice.get("message")
         if isinstance(part, dict):
             self._part(cast("Json", part), out)
+        if isinstance(logprobs := choice.get("logprobs"), dict):
+            out.logprobs += _tokens(cast("Json", logprobs))
         if choice.get("error") is not None:
             self.fail(choice["error"])
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
@@ -259,6 +263,13 @@ def _text(content: Any) -> str:
         return ""
     parts = [cast("Json", part).get("text") for part in cast("list[Any]", content) if isinstance(part, dict)]
     return "".join(part for part in parts if isinstance(part, str))
+
+
+def _tokens(logprobs: Json) -> list[Json]:
+    """Each token with its probability; what else a server puts there is left."""
+    content = logprobs.get("content")
+    entries = cast("list[Any]", content) if isinstance(content, list) else []
+    return [cast("Json", entry) for entry in entries if isinstance(entry, dict) and "token" in entry]
 
 
 def _details_text(entries: Iterable[Any]) -> str:

@@ -54,14 +54,14 @@ def request_body(
         body["stream_options"] = {"include_usage": True}
     if profile.sessions and target.session_id:
         body["session_id"] = target.session_id[:256]
-    body |= parameters or {}
-    if profile.sessions and target.model.startswith(MANDATORY_REASONING):
-        _keep_thinking(body)
-    return body
+    return body | sent_parameters(target, parameters or {})
 
 
-def _keep_thinking(body: Json) -> None:
-    """Some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
+def sent_parameters(target: Target, parameters: Json) -> Json:
+    """The parameters as they leave: some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
+    if not target.profile.sessions or not target.model.startswith(MANDATORY_REASONING):
+        return dict(parameters)
+    body = dict(parameters)
     given: Any = body.get("reasoning")
     settings: Json = {"enabled": True, **given} if isinstance(given, dict) else {"enabled": True}
     if settings["enabled"] is False:
@@ -71,6 +71,7 @@ def _keep_thinking(body: Json) -> None:
     if body.get("reasoning_effort") == "none":
         del body["reasoning_effort"]
     body["reasoning"] = settings
+    return body
 
 
 def history(messages: Sequence[Message], target: Target, *, with_reasoning: bool = True) -> list[Json]:

@@ -170,8 +170,9 @@ def _fragment_to_json(fragment: ToolCallFragment) -> Json:
 
 def _delta_from_json(data: Json) -> Delta:
     values = dict(data)
-    if "details" in values:
-        values["details"] = tuple(values["details"])
+    for name in ("details", "logprobs"):
+        if name in values:
+            values[name] = tuple(values[name])
     if "tool_calls" in values:
         values["tool_calls"] = tuple(ToolCallFragment(**fragment) for fragment in values["tool_calls"])
     return Delta(**values)

@@ -47,6 +47,18 @@ def test_a_chunk_that_says_the_same_twice_is_read_once():
     assert say({"choices": [choice]}).message.text == "a"
 
 
+def test_logprobs_are_kept_as_they_came():
+    token = {"token": "Hi", "logprob": -0.10, "bytes": [72, 105], "top_logprobs": [{"token": "Ho", "logprob": -2}]}
+
+    def with_tokens(logprobs: Any) -> dict[str, Any]:
+        return {"choices": [{"delta": {"content": "Hi"}, "logprobs": logprobs}]}
+
+    odd = [None, {}, {"content": None}, {"content": {"token": "x"}}, {"content": ["x", {"logprob": 1}]}, 5]
+    read = say(with_tokens({"content": [token], "refusal": None}), *map(with_tokens, odd))
+    assert read.message.logprobs == (token,)
+    assert say(chunk({"content": "Hi"})).message.logprobs == ()
+
+
 # 2.4: tool calls
 
 

@@ -50,6 +50,7 @@ deltas = st.builds(
     provider=st.one_of(st.none(), texts),
     generation_id=st.one_of(st.none(), texts),
     reasoning_field=st.one_of(st.none(), texts),
+    logprobs=st.lists(objects, max_size=2).map(tuple),
 )
 
 users = st.builds(UserMessage, text=texts, time=st.floats(min_value=0, max_value=1e10))
@@ -70,6 +71,8 @@ answers = st.builds(
     server=texts,
     generation_id=texts,
     reasoning_field=st.one_of(st.none(), texts),
+    parameters=objects,
+    logprobs=st.lists(objects, max_size=2).map(tuple),
     usage=st.builds(Usage, raw=objects),
     timing=st.builds(
         Timing,
