@@ -154,6 +154,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
         path = await workspace.store.path(session.id)
         if output.json:
             output.line({"type": "session", "session": session.id})
+        workspace.catalogue.read(workspace.model)
         question = workspace.question(session, path, text)
         turn = asyncio.ensure_future(_show(workspace, question, output))
         loop = asyncio.get_running_loop()

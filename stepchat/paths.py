@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,11 @@ class Paths:
     @property
     def user_themes(self) -> Path:
         return self.config / "themes"
+
+    @property
+    def models(self) -> Path:
+        """What servers said about their models, a file each."""
+        return self.state / "models"
 
     @property
     def first_frame(self) -> Path:
@@ -65,3 +72,24 @@ def private_directory(path: Path) -> Path:
             "Set STEPCHAT_HOME to a directory you can write to.",
         ) from error
     return path
+
+
+def write_private(path: Path, content: bytes) -> bool:
+    """Replace a file of ours that can be made again, in one step; only its owner can read it. False when it cannot be."""
+    import tempfile
+
+    try:
+        private_directory(path.parent)
+        # mkstemp gives 0600.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+    except (OSError, StoreError):
+        return False
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        return False
+    return True

@@ -55,6 +55,8 @@ class Question:
     text: str | None = None
     system: str | None = None
     parameters: Json = field(default_factory=dict[str, Any])
+    mandatory_reasoning: bool | None = None
+    """Whether the model cannot do without, if the catalogue knows it."""
 
     @property
     def parent(self) -> str | None:
@@ -70,7 +72,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
         asked, cancelled = await _to_the_end(asking)
         path.append(asked)
         yield MessageSaved(asked)
-    target = Target(server.profile, server.base_url, question.model, question.session)
+    target = Target(server.profile, server.base_url, question.model, question.session, question.mandatory_reasoning)
     blank = AssistantMessage(
         model_asked=question.model,
         server=server.base_url,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stepchat.errors import UsageError
 from stepchat.keys import find_key, missing_key
 from stepchat.parameters import to_request
+from stepchat.servers.catalogue import Catalogue, file_name
 from stepchat.servers.client import Client, Options
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, is_local, profile_for
 from stepchat.turn import Question
@@ -59,6 +60,8 @@ class Workspace:
     """The session that was asked for; None starts a new one with the first question."""
     key_error: KeyMissingError | None
     close_demo: Callable[[], None] | None
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    """What the server says about its models; nothing until it was read."""
     choose: bool = False
     """The user wants to choose a session first."""
 
@@ -66,13 +69,16 @@ class Workspace:
         self, session: Session, path: list[StoredMessage], text: str | None, model: str | None = None
     ) -> Question:
         """One turn in a session. Without text the last message of the path is asked again."""
+        asked = model or self.model
+        known = self.catalogue.find(asked)
         return Question(
             session=session.id,
-            model=model or self.model,
+            model=asked,
             path=path,
             text=text,
             system=session.system,
             parameters=self.parameters,
+            mandatory_reasoning=None if known is None else known.must_think,
         )
 
     async def close(self) -> None:
@@ -114,12 +120,15 @@ def open_workspace(
         send_referer=config.send_referer,
         send_title=config.send_title,
     )
+    client = Client(base_url, profile, key, options)
+    server = DEMO if demo else base_url
     return Workspace(
         paths=paths,
         config=config,
         store=store,
-        client=Client(base_url, profile, key, options),
-        server=DEMO if demo else base_url,
+        client=client,
+        catalogue=Catalogue(paths.models / file_name(server), client.look_up),
+        server=server,
         model=model.strip(),
         system=request.system if request.system is not None else (config.system or None),
         parameters=to_request([*config.parameters, *request.settings]),

@@ -46,12 +46,17 @@ class DemoServer:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """What it received, oldest first."""
+        """The questions it received, oldest first: what only looks something up is left out."""
+        return _questions(self._record.requests)
+
+    @property
+    def received(self) -> list[RecordedRequest]:
+        """All it received, oldest first."""
         return self._record.requests
 
     def wait_until(self, condition: Callable[[list[RecordedRequest]], bool], seconds: float = 5.0) -> bool:
         """Block until the condition holds for the requests; False when it did not within `seconds`."""
-        return self._record.wait_until(condition, seconds)
+        return self._record.wait_until(lambda requests: condition(_questions(requests)), seconds)
 
     def start(self) -> Self:
         """Begin to answer."""
@@ -140,3 +145,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"The demo server cannot use port {port} of {HOST}: {reason}.", hint) from error
+
+
+def _questions(requests: list[RecordedRequest]) -> list[RecordedRequest]:
+    return [request for request in requests if request.method != "GET"]

@@ -15,11 +15,12 @@ from stepchat import __version__, exact_json
 from stepchat.errors import ServerError, SilenceError, StepchatError, UnreachableError
 from stepchat.events import Delta, Notice, Retrying, Silence
 from stepchat.servers.failures import status_of
+from stepchat.servers.lookup import look_up
 from stepchat.servers.profiles import Profile, is_local
 from stepchat.servers.reading import Line, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     import httpx
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 ServerEvent: TypeAlias = Delta | Retrying | Silence | Notice
 
 CONNECT_TIMEOUT = 10.0
+LOOK_UP_SECONDS = 15.0
 RETRIES = 3
 LONGEST_WAIT = 60.0
 """A server that asks for more patience than this gets its error shown instead."""
@@ -83,26 +85,57 @@ class Client:
         """Raises UnreachableError."""
         import httpx
 
+        with self._lock:
+            if self._http is None:
+                # One is kept, so that `Line` knows it, and for a slow reader. More may exist for a while: a cancelled
+                # request that is still connecting must not hold up the next.
+                limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=120.0)
+                self._http = self._connect(httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0), limits)
+            return self._http
+
+    def _connect(self, timeout: httpx.Timeout, limits: httpx.Limits) -> httpx.Client:
+        import httpx
+
         # No proxy stands between this machine and itself.
         mounts = {"all://": None, "http://": None, "https://": None} if is_local(self.base_url) else None
-        with self._lock:
-            if self._http is not None:
-                return self._http
-            try:
-                self._http = httpx.Client(
-                    transport=self._transport,
-                    mounts=mounts,
-                    timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0),
-                    # One is kept, so that `Line` knows it, and for a slow reader. More may exist for a while: a
-                    # cancelled request that is still connecting must not hold up the next.
-                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=120.0),
+        try:
+            return httpx.Client(transport=self._transport, mounts=mounts, timeout=timeout, limits=limits)
+        except Exception as error:
+            raise UnreachableError(
+                f"The network settings cannot be used: {error}.",
+                "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from error
+
+    def look_up(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        seconds: float = LOOK_UP_SECONDS,
+        body: Json | None = None,
+    ) -> Json:
+        """What another address of the server answers: to GET, or with a body to POST. Blocks. Raises StepchatError."""
+        import httpx
+
+        # On a connection of its own: the one that is kept belongs to the answers.
+        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
+        try:
+            with self._connect(timeout, httpx.Limits(max_keepalive_connections=0)) as http:
+                request = http.build_request(
+                    "GET" if body is None else "POST",
+                    f"{self.base_url}{path}",
+                    params=query or None,
+                    content=None if body is None else exact_json.dumps(body).encode(),
+                    headers=self.headers() | {"Accept": "application/json"},
                 )
-            except Exception as error:
-                raise UnreachableError(
-                    f"The network settings cannot be used: {error}.",
-                    "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
-                ) from error
-            return self._http
+                return look_up(request, http, self._redact, seconds)
+        except StepchatError as error:
+            self._explain(error)
+            raise
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise UnreachableError(
+                f"{self.base_url!r} is not a server's address.", "Give one like https://host/v1."
+            ) from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -25,6 +25,15 @@ class Target:
     base_url: str
     model: str
     session_id: str = ""
+    mandatory_reasoning: bool | None = None
+    """What the catalogue says; None when it says nothing."""
+
+    @property
+    def must_think(self) -> bool:
+        """Whether the model refuses requests that switch its reasoning off (WIRE.md 4.5)."""
+        if self.mandatory_reasoning is not None:
+            return self.mandatory_reasoning
+        return self.profile.sessions and self.model.startswith(MANDATORY_REASONING)
 
 
 @dataclass(slots=True)
@@ -59,7 +68,7 @@ def request_body(
 
 def sent_parameters(target: Target, parameters: Json) -> Json:
     """The parameters as they leave: some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
-    if not target.profile.sessions or not target.model.startswith(MANDATORY_REASONING):
+    if not target.must_think:
         return dict(parameters)
     body = dict(parameters)
     given: Any = body.get("reasoning")

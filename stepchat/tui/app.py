@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from stepchat.tui.catalogue_loading import load
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
@@ -84,6 +85,7 @@ class StepchatApp(App[None]):
         gc.enable()
         await asyncio.to_thread(self.workspace.client.prepare)
         chat.remember_look()
+        load(chat.workspace.catalogue, chat.refresh_status)
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:

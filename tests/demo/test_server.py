@@ -96,7 +96,7 @@ def test_connection_is_kept_and_used_again(server):
                     length = int(line.split(b":")[1])
             assert json.loads(stream.read(length))["data"]
         stream.close()
-    assert len(server.requests) == 3
+    assert len(server.received) == 3
 
 
 def test_pipelined_requests_are_answered_in_order(server):
@@ -159,8 +159,9 @@ def test_head_and_unknown_methods(server):
 def test_record_holds_requests_oldest_first_without_the_key(server, client):
     ask(client, "hello")
     client.get("/models", headers={"cookie": "secret-cookie", "x-api-key": KEY})
-    server.wait_until(lambda requests: len(requests) == 2 and all(r.finished for r in requests))
-    chat, models = server.requests
+    server.wait_until(lambda _: len(server.received) == 2 and all(r.finished for r in server.received))
+    chat, models = server.received
+    assert server.requests == [chat]
     assert (chat.method, chat.path, chat.status, chat.finished) == ("POST", "/api/v1/chat/completions", 200, True)
     assert chat.body == body_of("hello")
     assert chat.headers["authorization"] == "Bearer ***"
@@ -168,15 +169,15 @@ def test_record_holds_requests_oldest_first_without_the_key(server, client):
     assert not chat.disconnected
     assert (models.method, models.path, models.status, models.body) == ("GET", "/api/v1/models", 200, None)
     everything = client.get(f"http://{HOST}:{server.port}/demo/requests").text
-    assert KEY not in everything + repr(server.requests)
-    assert "secret-cookie" not in everything + repr(server.requests)
+    assert KEY not in everything + repr(server.received)
+    assert "secret-cookie" not in everything + repr(server.received)
     assert "Bearer ***" in everything
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 def test_record_can_be_read_and_cleared_over_http(server, client, prefix):
     client.get("/models")
-    server.wait_until(lambda requests: requests[0].finished)
+    server.wait_until(lambda _: server.received[0].finished)
     address = f"http://{HOST}:{server.port}{prefix}/demo/requests"
     recorded = client.get(address).json()["requests"]
     assert [entry["path"] for entry in recorded] == ["/api/v1/models"]
@@ -184,7 +185,7 @@ def test_record_can_be_read_and_cleared_over_http(server, client, prefix):
     assert client.delete(address).json() == {"requests": []}
     assert client.get(address).json() == {"requests": []}
     assert client.put(address).status_code == 405
-    assert server.requests == []
+    assert server.received == []
 
 
 def test_record_gives_back_numbers_as_they_were_spelled(server, client):

@@ -332,6 +332,14 @@ def test_row_28_reasoning_is_never_switched_off_where_it_is_mandatory(given, set
     assert "reasoning_effort" not in body
 
 
+def test_the_catalogue_knows_better_than_the_name_what_must_think():
+    off = {"reasoning": {"enabled": False}}
+    must = replace(target(CLAUDE), mandatory_reasoning=True)
+    assert request_body([], must, parameters=off)["reasoning"] == {"enabled": True}
+    need_not = replace(target(STEP), mandatory_reasoning=False)
+    assert request_body([], need_not, parameters=off)["reasoning"] == {"enabled": False}
+
+
 def test_elsewhere_reasoning_is_as_the_user_wants_it():
     assert "reasoning" not in request_body([], target(CLAUDE))
     off = {"reasoning": {"enabled": False}}
