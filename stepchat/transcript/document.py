@@ -75,6 +75,22 @@ class Document:
         if messages:
             self._hint_after(messages[-1])
 
+    def exchange(self, messages: Sequence[StoredMessage]) -> None:
+        """Show another branch. What both have in common stays as it is, and so does `top` unless it is on what goes."""
+        self._drop_notice()
+        self.live = None
+        kept = 0
+        while kept < min(len(self.parts), len(messages)) and _is(self.parts[kept], messages[kept]):
+            kept += 1
+        self._heights.splice(kept, len(self.parts) - kept, [])
+        del self.parts[kept:]
+        if self.top.entry >= kept:
+            self.top = Place(kept)
+        for stored in messages[kept:]:
+            self.add(stored)
+        if messages:
+            self._hint_after(messages[-1])
+
     def add(self, stored: StoredMessage) -> None:
         """A message that is complete."""
         self._drop_notice()
@@ -284,6 +300,10 @@ class Document:
             elif splice.removed and top.block >= splice.at + splice.added:
                 top.block, top.row = max(0, splice.at + splice.added - 1), 0
         self._heights.set(place, entry.heights.total)
+
+
+def _is(part: Part, stored: StoredMessage) -> bool:
+    return part.stored is not None and part.stored.id == stored.id
 
 
 def _user_blocks(text: str, *, gap: int) -> list[Edit]:

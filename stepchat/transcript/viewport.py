@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from stepchat.transcript.document import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.strip import Strip
 
+    from stepchat.messages import StoredMessage
     from stepchat.transcript.document import Document
 
 END_ROWS: Final = 1
@@ -91,6 +94,13 @@ class Viewport:
     def to_end(self) -> None:
         self.follow = True
         self._to_end()
+
+    def exchange(self, messages: Sequence[StoredMessage]) -> None:
+        """Show another branch without moving; to its end only when nothing of it would be in sight."""
+        self.document.exchange(messages)
+        if self.document.top.entry >= len(self.document.parts):
+            self.to_end()
+        self.follow = self.at_end
 
     def to_start(self) -> None:
         self.document.top = Place()

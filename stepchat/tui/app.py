@@ -84,7 +84,7 @@ class StepchatApp(App[None]):
         gc.freeze()
         gc.enable()
         await asyncio.to_thread(self.workspace.client.prepare)
-        chat.remember_look()
+        chat.look.remember()
         load(chat.workspace.catalogue, chat.refresh_status)
 
 

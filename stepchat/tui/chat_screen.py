@@ -12,27 +12,26 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import StepchatError
-from stepchat.tui import clipboard, reading_keys
+from stepchat.tui import clipboard, message_menu, reading_keys
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.first_frame import prompt_row_limit
-from stepchat.tui.look import named_theme, remember_look, wear
+from stepchat.tui.look import Look
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.status import StatusLine
 from stepchat.tui.terminal_title import ring_after_long_turn, show_title
-from stepchat.tui.themes import find_themes, palette
+from stepchat.tui.themes import palette
 from stepchat.tui.transcript_view import TranscriptView
 from stepchat.tui.unsent import Unsent
 from stepchat.tui.welcome import Welcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from textual import events
     from textual.app import App, ComposeResult
     from textual.timer import Timer
 
-    from stepchat.errors import ConfigError
     from stepchat.messages import StoredMessage
     from stepchat.sessions.store import Session
     from stepchat.transcript.answer import ReasoningView
@@ -67,7 +66,7 @@ class ChatScreen(Screen[None]):
     def __init__(self, workspace: Workspace, opening: Opening, *, typed: str = "", cursor: int | None = None) -> None:
         super().__init__()
         self.workspace = workspace
-        self._theme = opening.theme
+        self.look = Look(self, opening.theme)
         self._opening = opening
         self._typed = (typed, cursor)
         self._view = TranscriptView(id="transcript")
@@ -76,7 +75,7 @@ class ChatScreen(Screen[None]):
         self.welcome = Welcome(id="welcome", markup=False)
         self._ticker: Timer | None = None
         self._in_front = True
-        self._view.reasoning_view = opening.reasoning_view
+        self._view.document.reasoning_view = opening.reasoning_view
         self.conversation = Conversation(workspace, self._view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
         self._unsent = Unsent(workspace.store, self.prompt, self.conversation, self, self.tell)
@@ -106,8 +105,7 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         self.welcome.display = False
         self.prompt.prefill(*self._typed)
-        self.view.set_palette(palette(self._theme))
-        self.view.again_hint = "Ctrl+R asks again."
+        self.view.set_palette(palette(self.look.theme))
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
         self._unsent.begin(self._opening.draft)
@@ -145,15 +143,18 @@ class ChatScreen(Screen[None]):
         self._run(COMMANDS_BY_NAME[name], "")
 
     def _run(self, command: Command, argument: str, line: str = "") -> None:
+        self.start(partial(command.run, self, argument), line)
+
+    def start(self, work: Callable[[], Awaitable[None]], line: str = "") -> None:
         async def run() -> None:
             try:
-                await command.run(self, argument)
+                await work()
             except StepchatError as error:
                 self.view.notice(error.message, error.hint)
                 if not self.prompt.text:
                     self.prompt.prefill(line)
 
-        self.run_worker(run, name=command.name, group="commands")
+        self.run_worker(run, group="commands")
 
     def _completions(self, line: str) -> Sequence[Completion]:
         return complete(line, self)
@@ -168,6 +169,19 @@ class ChatScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         if self.welcome.display and (event.is_printable or event.key == "enter"):
             self.welcome.display = False
+        if message_menu.on_key(self, event):
+            event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        message_menu.leave(self)
+        self.prompt.paste(event.text)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget is self.prompt and self.view.marks.focus.part is not None:
+            message_menu.leave(self)
+
+    def on_transcript_view_message_chosen(self) -> None:
+        message_menu.take_keys(self)
 
     def on_text_area_changed(self) -> None:
         self._unsent.changed()
@@ -200,8 +214,8 @@ class ChatScreen(Screen[None]):
             return
         self._unsent.settle()
         meter = self.conversation.meter
-        self._status.set_facts(self.conversation.facts(monotonic()))
-        self._status.set_hints(RESTING if meter is None else BUSY)
+        self._status.set_facts(message_menu.facts(self) or self.conversation.facts(monotonic()))
+        self._status.set_hints(message_menu.hints(self) or (RESTING if meter is None else BUSY))
         if meter is not None and self._ticker is None:
             self._ticker = self.set_interval(0.5, self.refresh_status)
             self._set_title()
@@ -219,23 +233,6 @@ class ChatScreen(Screen[None]):
             store = self.workspace.store
             title = partial(show_title, self.app, store, session.id, lambda: self.conversation.busy)
             self.run_worker(title, group="title", exclusive=True)
-
-    # Themes
-
-    def theme_names(self) -> Sequence[str]:
-        return list(find_themes(self.workspace.paths.user_themes, lambda _: None))
-
-    async def choose_theme(self, name: str) -> None:
-        self._theme = named_theme(name, self.workspace.paths.user_themes, self._report)
-        wear(self.app, self.view, self._theme)
-        self.remember_look()
-        await self.workspace.store.set_setting("theme", name)
-
-    def remember_look(self) -> None:
-        remember_look(self.workspace.paths, self._theme, self.workspace.model)
-
-    def _report(self, error: ConfigError) -> None:
-        self.view.notice(error.message, error.hint, kind="warning")
 
     async def leave(self) -> None:
         await self._unsent.leave()

@@ -87,15 +87,18 @@ class Conversation:
         self.view.show(self.path)
         self._changed()
 
-    def ask(self, text: str | None) -> None:
-        """Start a turn; without text the last question is asked again. While one runs the text waits its turn."""
+    def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> None:
+        """Start a turn; without text the last question is asked again. While one runs the text waits its turn.
+
+        `after` is the path to what the turn follows, when that is not the end of what is shown: it makes a branch.
+        """
         if self.busy:
             if text is not None:
                 self.queued.append(text)
                 self._changed()
             return
         self._asked = text
-        self._task = asyncio.create_task(self._turn(text), name="turn")
+        self._task = asyncio.create_task(self._turn(text, after), name="turn")
 
     async def stop(self) -> None:
         """End the running turn and wait until what it had is on disk."""
@@ -112,17 +115,20 @@ class Conversation:
         """The reader's choice for an answer that has no stored form yet."""
         self._live_fold = folded
 
-    async def _turn(self, text: str | None) -> None:
+    async def _turn(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
         failed_to_save: str | None = None
         self._live_fold = None
+        before = list(self.path)
         try:
-            await self._run(text)
+            await self._run(text, after)
         except asyncio.CancelledError:
             self.view.abandon_answer()
         except StepchatError as error:
             # A failure of the server is part of the stored answer already; this one happened before there was one.
             if self.view.live or not self._kept(error):
                 self.view.abandon_answer()
+                if text is None:  # no answer has come in the place of the one that made room
+                    self._show_branch(before)
                 self.view.notice(error.message, error.hint)
                 failed_to_save = text
         finally:
@@ -152,17 +158,19 @@ class Conversation:
     def on_refused(self, text: str) -> None:
         """Replaced by the owner: gets text that is not on disk."""
 
-    async def _run(self, text: str | None) -> None:
+    async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
         session = await self._session()
-        await self._catch_up(session)
+        if after is None:
+            await self._catch_up(session)
+            after = self.path if text is not None else self.path_to_question()
         self.meter = Meter(monotonic())
-        path = self.path if text is not None else self._path_to_question()
-        question = self.workspace.question(session, path, text, self.model)
+        question = self.workspace.question(session, list(after), text, self.model)
         if text is None:
-            self.path = list(path)
-            self.view.show(self.path)
+            self._show_branch(after)
+            if not self.view.follow:
+                self.view.scroll_to_end()
             self.view.begin_answer(model=self.model)
         self._changed()
         async with aclosing(run_turn(self.workspace.store, self.workspace.client, question)) as events:
@@ -190,11 +198,22 @@ class Conversation:
             self.view.show(self.path)
             self.view.notice("Another window went on with this session; its turns are above.", kind="info")
 
-    def _path_to_question(self) -> list[StoredMessage]:
-        path = list(self.path)
+    def path_to(self, message_id: str | None) -> list[StoredMessage]:
+        """The beginning of what is shown, to this message; from None it is empty."""
+        ids = [stored.id for stored in self.path]
+        return self.path[: ids.index(message_id) + 1] if message_id in ids else []
+
+    def path_to_question(self, stored: StoredMessage | None = None) -> list[StoredMessage]:
+        """The path to the question of this message, or of the last one."""
+        path = list(self.path) if stored is None else self.path_to(stored.id)
         while path and not isinstance(path[-1].message, UserMessage):
             path.pop()
         return path
+
+    def _show_branch(self, path: Sequence[StoredMessage]) -> None:
+        if [stored.id for stored in path] != [stored.id for stored in self.path]:
+            self.path = list(path)
+            self.view.show_branch(self.path)
 
     async def _show(self, event: TurnEvent) -> None:
         match event:
@@ -226,6 +245,7 @@ class Conversation:
             self.view.finish_answer(stored)
         else:
             self._asked = None
+            self._show_branch(self.path_to(stored.parent))
             self.path.append(stored)
             self.view.add(stored)
             self.view.begin_answer(model=self.model)

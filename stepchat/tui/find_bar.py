@@ -90,10 +90,10 @@ class FindBar(Horizontal):
     def _refresh(self) -> None:
         self._place()
         if self._view.live:
-            self._view.search.refresh()
+            self._view.marks.search.refresh()
             self._count()
 
     def _count(self) -> None:
-        search, words = self._view.search, self.query_one(Input).value.strip()
+        search, words = self._view.marks.search, self.query_one(Input).value.strip()
         shown = f"{search.number}/{len(search.hits)}" if search.hits else "not found" if words else ""
         self.query_one("#find-count", Static).update(shown)

@@ -11,15 +11,41 @@ from stepchat.tui.handover import write_first_frame
 from stepchat.tui.themes import find_themes, palette, textual_theme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from textual.app import App
 
     from stepchat.paths import Paths
     from stepchat.transcript.palette import Palette
+    from stepchat.tui.commands.row import Chat
     from stepchat.tui.themes import Theme
     from stepchat.tui.transcript_view import TranscriptView
+
+
+class Look:
+    """The theme that is on, and how to have another."""
+
+    def __init__(self, chat: Chat, theme: Theme) -> None:
+        self._chat = chat
+        self.theme = theme
+
+    def names(self) -> Sequence[str]:
+        return list(find_themes(self._chat.workspace.paths.user_themes, lambda _: None))
+
+    async def choose(self, name: str) -> None:
+        chat = self._chat
+        self.theme = named_theme(name, chat.workspace.paths.user_themes, self._report)
+        wear(chat.app, chat.view, self.theme)
+        self.remember()
+        await chat.workspace.store.set_setting("theme", name)
+
+    def remember(self) -> None:
+        """For the next start."""
+        remember_look(self._chat.workspace.paths, self.theme, self._chat.workspace.model)
+
+    def _report(self, error: ConfigError) -> None:
+        self._chat.view.notice(error.message, error.hint, kind="warning")
 
 
 def wear(app: App[Any], view: TranscriptView, theme: Theme) -> None:

@@ -19,12 +19,12 @@ BINDINGS: Final = (
 
 def applies(chat: Chat, action: str) -> bool:
     """Whether an action of the screen can be done now. All but those of `BINDINGS` always can."""
-    return action != "reading" or chat.view.has_selection
+    return action != "reading" or bool(chat.view.marks.selection)
 
 
 def act(chat: Chat, what: str) -> None:
     match what:
         case "copy":
-            chat.tell(clipboard.copy(chat.app, chat.view.source_of_selection()))
+            chat.tell(clipboard.copy(chat.app, chat.view.marks.selection.text()))
         case _:
             chat.view.clear_selection()

@@ -8,19 +8,16 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from rich.style import Style
 from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
 from stepchat.messages import UserMessage
-from stepchat.transcript import code, inline
-from stepchat.transcript.copy_marks import CopyMarks
+from stepchat.transcript import code, focus, inline
 from stepchat.transcript.document import Document
 from stepchat.transcript.facts import short_model
+from stepchat.transcript.marks import Marks
 from stepchat.transcript.palette import colourless
-from stepchat.transcript.search import Search
-from stepchat.transcript.selection import Selection
 from stepchat.transcript.viewport import Viewport
 from stepchat.tui.changed_rows import changed_rows
 from stepchat.tui.mouse_selection import MouseSelection
@@ -36,13 +33,11 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
-    from stepchat.transcript.answer import ReasoningView
     from stepchat.transcript.palette import Palette
 
 _WORK: Final = 0.004
 _MOST_WAITING_WRITES: Final = 4
 _WHEEL_ROWS: Final = 3
-_CURRENT: Final = Style(reverse=True, bold=True, underline=True)
 
 
 class TranscriptView(Widget):
@@ -68,15 +63,16 @@ class TranscriptView(Widget):
             super().__init__()
             self.text = text
 
+    class MessageChosen(Message):
+        """A click has put a message in focus."""
+
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
         super().__init__(id=id)
         self._palette = colourless()
         self._document = Document(self._palette, 80)
         self._viewport = Viewport(self._document, 0)
-        self._copy_marks = CopyMarks(self._document)
-        self._selection = Selection(self._document)
-        self.search = Search(self._selection.spots)
-        self._mouse = MouseSelection(self._selection, self._viewport, self.scroll_lines)
+        self.marks = Marks(self._document)
+        self._mouse = MouseSelection(self.marks.selection, self._viewport, self.scroll_lines)
         self._scrollbar = Scrollbar(self._palette)
         self._painted: list[Strip] = []
         self._clock = clock
@@ -93,7 +89,7 @@ class TranscriptView(Widget):
 
     @property
     def document(self) -> Document:
-        """The conversation, for reading."""
+        """The conversation, for reading, and for setting how new reasoning is shown."""
         return self._document
 
     def set_palette(self, palette: Palette) -> None:
@@ -101,24 +97,6 @@ class TranscriptView(Widget):
         self._scrollbar = Scrollbar(palette)
         self._document.reset(palette, self._document.layout.width)
         self._paint()
-
-    @property
-    def reasoning_view(self) -> ReasoningView:
-        """How reasoning is shown while it comes: a tail of some rows, in full, or only its header."""
-        return self._document.reasoning_view
-
-    @reasoning_view.setter
-    def reasoning_view(self, value: ReasoningView) -> None:
-        self._document.reasoning_view = value
-
-    @property
-    def again_hint(self) -> str:
-        """What to press after an answer that failed or was cut; shown below it."""
-        return self._document.again_hint
-
-    @again_hint.setter
-    def again_hint(self, value: str) -> None:
-        self._document.again_hint = value
 
     @property
     def live(self) -> bool:
@@ -134,6 +112,13 @@ class TranscriptView(Widget):
         """Replace everything, and go to the end."""
         self._document.show(messages)
         self._viewport.to_end()
+        self._paint()
+
+    def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None) -> None:
+        """Show another branch of the conversation; nothing moves that is in both. `focus_on` counts messages."""
+        self._viewport.exchange(messages)
+        if focus_on is not None:
+            self.marks.focus.take(self._viewport, focus_on)
         self._paint()
 
     def add(self, stored: StoredMessage) -> None:
@@ -186,30 +171,36 @@ class TranscriptView(Widget):
         self._document.notice(text, hint, kind)
         self._paint()
 
-    # ---- copying
-
-    @property
-    def has_selection(self) -> bool:
-        return bool(self._selection)
+    # ---- marks
 
     def clear_selection(self) -> None:
-        self._selection.clear()
+        self.marks.selection.clear()
         self._paint()
 
-    def source_of_selection(self) -> str:
-        return self._selection.text()
+    def step_focus(self, by: int) -> bool:
+        """Put the next message in focus, or the one before; from none, one on the screen. False if there is no other."""
+        moved = self.marks.focus.step(self._viewport, by)
+        self._paint()
+        return moved
 
-    # ---- finding
+    def clear_focus(self) -> None:
+        self.marks.focus.clear()
+        self._paint()
+
+    def go_to_message(self, by: int) -> None:
+        """Bring the beginning of a message to the top: of the next one, or of this one and then of the one before."""
+        focus.go_to(self._viewport, by)
+        self._paint()
 
     def find(self, query: str) -> None:
         """Mark what is found, and go to a hit. Without words the marks go."""
-        self.search.look_for(query)
-        self.search.step(self._viewport, 1)
+        self.marks.search.look_for(query)
+        self.marks.search.step(self._viewport, 1)
         self._paint()
 
     def find_next(self, by: int) -> None:
-        self.search.refresh()
-        self.search.step(self._viewport, by)
+        self.marks.search.refresh()
+        self.marks.search.step(self._viewport, by)
         self._paint()
 
     # ---- moving
@@ -238,7 +229,7 @@ class TranscriptView(Widget):
         """Fold or open the live reasoning, or the newest that is in sight."""
         place = self._viewport.panel_in_sight()
         if place is not None:
-            self._toggle(place)
+            self.toggle_panel(place)
 
     def toggle_all_reasoning(self) -> None:
         """Fold all reasoning if any of it is open, else open all of it."""
@@ -246,7 +237,8 @@ class TranscriptView(Widget):
             self._tell(place, folded=folded)
         self._paint()
 
-    def _toggle(self, place: int) -> None:
+    def toggle_panel(self, place: int) -> None:
+        """Fold or open the reasoning of this part."""
         self._tell(place, folded=self._viewport.toggle(place))
         self._paint()
 
@@ -296,23 +288,28 @@ class TranscriptView(Widget):
             event.stop()
             self.release_mouse()
             if self._mouse.release():
-                self.post_message(self.CopyWanted(self.source_of_selection()))
+                self.post_message(self.CopyWanted(self.marks.selection.text()))
 
     def _drag(self, y: int) -> None:
         self._viewport.drag(y - (self._dragging or 0))
         self._paint()
 
     def on_click(self, event: events.Click) -> None:
-        if self._selection:
+        if self.marks.selection:
             return
-        fence = self._copy_marks.at(self._viewport, event.x, event.y)
+        fence = self.marks.copy.at(self._viewport, event.x, event.y)
         if fence is not None:
             event.stop()
             self.post_message(self.CopyWanted(fence.source))
         place = self._viewport.header_at(event.y)
         if place is not None and event.x < self.size.width - 1:
             event.stop()
-            self._toggle(place)
+            self.toggle_panel(place)
+        elif (place := self.marks.focus.at(self._viewport, event.x, event.y)) is not None:
+            event.stop()
+            self.marks.focus.take(self._viewport, place)
+            self._paint()
+            self.post_message(self.MessageChosen())
 
     # ---- frames
 
@@ -366,10 +363,7 @@ class TranscriptView(Widget):
         height = self._viewport.height
         if not height:
             return
-        rows = self._copy_marks.add_to(self._viewport, self._viewport.render())
-        current = self._palette.accent + _CURRENT
-        rows = self.search.mark_rows(self._viewport, rows, self._palette.selection, current)
-        rows = self._selection.mark_rows(self._viewport, rows, self._palette.selection)
+        rows = self.marks.add_to(self._viewport, self._viewport.render(), self._palette)
         new = self._scrollbar.add_to(rows, self._viewport.bar())
         old, self._painted = self._painted, new
         if len(old) != height or not old or old[0].cell_length != new[0].cell_length:

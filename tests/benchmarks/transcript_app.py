@@ -53,7 +53,7 @@ class Bench(App[None]):
         if shown:
             self.view.begin_answer(model="bench")
             if job["mode"] == "folded":
-                self.view.reasoning_view = "hidden"
+                self.view.document.reasoning_view = "hidden"
                 self.view.abandon_answer()
                 self.view.begin_answer(model="bench")
             self.view.feed(self.delta("".join(before) or " "))

@@ -61,7 +61,7 @@ async def test_finds_what_is_being_written(tmp_path):
             await say(pilot, "demo:long tokens=5000 reasoning=20")
             await wait_until(pilot, "answering")
             await pilot.press("ctrl+f", "a")
-            search = pilot.app.screen.view.search
+            search = pilot.app.screen.view.marks.search
             await wait_until(pilot, lambda: len(search.hits) > 3)
             first = len(search.hits)
             await wait_until(pilot, lambda: len(search.hits) > first)

@@ -25,7 +25,7 @@ async def drag(pilot, first, last):
 async def test_dragging_selects_and_copies():
     async with window(asked(), answered("Alpha beta gamma.\n\nDelta.")) as pilot:
         await drag(pilot, place(pilot, "beta"), place(pilot, "lta."))
-        assert pilot.app.view.source_of_selection() == "beta gamma.\n\nDel"
+        assert pilot.app.view.marks.selection.text() == "beta gamma.\n\nDel"
         column, row = place(pilot, "beta")
         styles = [cell.style.reverse for cell in screen_cells(pilot.app, row)[column - 1 : column + 10]]
         assert not styles[0]
@@ -41,13 +41,13 @@ async def test_two_presses_take_a_word_and_three_a_block():
         view._clock = lambda: 5.0
         at = place(pilot, "eta")
         await pilot.click(view, offset=at)
-        assert not view.has_selection
+        assert not view.marks.selection
         await pilot.click(view, offset=at)
-        assert view.source_of_selection() == "beta"
+        assert view.marks.selection.text() == "beta"
         await pilot.click(view, offset=at)
-        assert view.source_of_selection() == "Alpha beta gamma."
+        assert view.marks.selection.text() == "Alpha beta gamma."
         await pilot.click(view, offset=at)
-        assert not view.has_selection
+        assert not view.marks.selection
 
 
 async def test_at_the_edge_the_page_scrolls_and_the_selection_grows():
@@ -59,7 +59,7 @@ async def test_at_the_edge_the_page_scrolls_and_the_selection_grows():
         await settled(pilot, lambda: "Paragraph 3 with" in "\n".join(screen_rows(pilot.app)))
         await pilot.mouse_up(view, offset=(4, 0))
         await pilot.pause()
-        copied = view.source_of_selection().split("\n\n")
+        copied = view.marks.selection.text().split("\n\n")
         assert copied[-2:] == ["Paragraph 58 with some words.", "Paragraph 5"]
         assert len(copied) > 50
 
@@ -69,7 +69,7 @@ async def test_drag_that_ends_on_a_header_does_not_fold_it():
         header = place(pilot, "Thought for")
         await drag(pilot, place(pilot, "hort"), header)
         assert pilot.app.folded == []
-        assert pilot.app.view.has_selection
+        assert pilot.app.view.marks.selection
 
 
 async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
@@ -86,7 +86,7 @@ async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
         assert pilot.app.clipboard == "words"
         assert screen.prompt.text == "unsent"
         await pilot.press("escape")
-        assert not screen.view.has_selection
+        assert not screen.view.marks.selection
         await pilot.press("ctrl+c")
         assert screen.prompt.text == ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import program, reading, session, tree
+from stepchat.tui.commands import message, program, reading, session, tree
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Conversation", session.COMMANDS),
     ("Session", tree.COMMANDS),
+    ("Messages", message.COMMANDS),
     ("Reading", reading.COMMANDS),
     ("Program", program.COMMANDS),
 )

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 async def theme(chat: Chat, argument: str) -> None:
     if argument:
-        await chat.choose_theme(argument)
+        await chat.look.choose(argument)
         return
-    names = list(chat.theme_names())
+    names = list(chat.look.names())
     current = names.index(chat.app.theme) if chat.app.theme in names else -1
-    await chat.choose_theme(names[(current + 1) % len(names)])
+    await chat.look.choose(names[(current + 1) % len(names)])
     chat.tell(f"Theme: {chat.app.theme}")
 
 
 def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
-    return [(name, "") for name in chat.theme_names()]
+    return [(name, "") for name in chat.look.names()]
 
 
 async def help_(chat: Chat, _argument: str) -> None:

@@ -42,7 +42,7 @@ def reasoning_view(word: str) -> ReasoningView:
 
 async def reasoning(chat: Chat, argument: str) -> None:
     if argument in dict(_VIEWS):
-        chat.view.reasoning_view = reasoning_view(argument)
+        chat.view.document.reasoning_view = reasoning_view(argument)
         await chat.workspace.store.set_setting("reasoning_view", argument)
         chat.tell(f"While it thinks: {dict(_VIEWS)[argument]}.")
     else:
@@ -72,7 +72,7 @@ async def end(chat: Chat, _argument: str) -> None:
 async def copy(chat: Chat, argument: str) -> None:
     match argument or "answer":
         case "selection":
-            text = chat.view.source_of_selection()
+            text = chat.view.marks.selection.text()
         case "code":
             text = sources.code(chat.view.document)
         case "reasoning":

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from stepchat.sessions.store import Session
     from stepchat.tui.conversation import Conversation
+    from stepchat.tui.look import Look
     from stepchat.tui.prompt import Prompt
     from stepchat.tui.transcript_view import TranscriptView
     from stepchat.workspace import Workspace
@@ -22,6 +23,7 @@ class Chat(Protocol):
 
     workspace: Workspace
     conversation: Conversation
+    look: Look
 
     @property
     def app(self) -> App[Any]: ...
@@ -43,8 +45,9 @@ class Chat(Protocol):
         """Show another session, or an empty one; the prompt's text stays with the one that is left."""
         ...
 
-    async def choose_theme(self, name: str) -> None: ...
-    def theme_names(self) -> Sequence[str]: ...
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this beside everything else; an error becomes a notice."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

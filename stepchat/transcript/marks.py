@@ -1,0 +1,43 @@
+"""Everything that is laid over the rows of the screen on their way out: what is kept of a row never holds a mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.style import Style
+
+from stepchat.transcript.copy_marks import CopyMarks
+from stepchat.transcript.focus import Focus
+from stepchat.transcript.search import Search
+from stepchat.transcript.selection import Selection
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from stepchat.transcript.document import Document
+    from stepchat.transcript.palette import Palette
+    from stepchat.transcript.viewport import Viewport
+
+_CURRENT: Final = Style(reverse=True, bold=True, underline=True)
+_FOCUS: Final = Style(bold=True)
+
+
+class Marks:
+    """The marks of one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.copy = CopyMarks(document)
+        self.focus = Focus(document)
+        self.selection = Selection(document)
+        self.search = Search(self.selection.spots)
+        self._styles: tuple[Palette | None, Style, Style] = (None, _CURRENT, _FOCUS)
+
+    def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
+        """The rows of the screen with all marks. A row that looks as before is the same strip as before."""
+        if self._styles[0] is not palette:
+            self._styles = (palette, palette.accent + _CURRENT, palette.accent + _FOCUS)
+        _, current, focus = self._styles
+        rows = self.copy.add_to(viewport, rows)
+        rows = self.focus.mark_rows(viewport, rows, focus)
+        rows = self.search.mark_rows(viewport, rows, palette.selection, current)
+        return self.selection.mark_rows(viewport, rows, palette.selection)

@@ -1,0 +1,203 @@
+"""What can be done with the message in focus: the table of actions, their keys, and the short menu in the status line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.tui import clipboard
+from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.status import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual import events
+
+    from stepchat.messages import StoredMessage
+    from stepchat.tui.commands.row import Chat
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAction:
+    """A key that acts on the message in focus, the word for it in the status line, and what it does in a few words."""
+
+    key: str
+    word: str
+    help: str
+    applies: Callable[[Chat, StoredMessage], bool]
+    run: Callable[[Chat, StoredMessage], Awaitable[None]]
+
+
+def is_busy(chat: Chat) -> bool:
+    """Whether an answer is on its way, which is said then: the branch cannot be changed under it."""
+    if chat.conversation.busy:
+        chat.tell("It is still answering; Esc stops it.")
+    return chat.conversation.busy
+
+
+async def copy(chat: Chat, stored: StoredMessage) -> None:
+    chat.tell(clipboard.copy(chat.app, _text(stored)))
+
+
+async def fold(chat: Chat, stored: StoredMessage) -> None:
+    place = chat.view.marks.focus.place
+    if place is not None and chat.view.document.parts[place].stored is stored:
+        chat.view.toggle_panel(place)
+
+
+async def regenerate(chat: Chat, stored: StoredMessage) -> None:
+    """Of a question the answer is made anew, of an answer that answer."""
+    if is_busy(chat):
+        return
+    leave(chat)
+    chat.conversation.ask(None, chat.conversation.path_to_question(stored))
+
+
+async def fork(chat: Chat, stored: StoredMessage) -> None:
+    if is_busy(chat):
+        return
+    leave(chat)
+    await chat.conversation.open(await chat.workspace.store.fork(stored.session, stored.id))
+    chat.tell("This is a new session with everything up to here.")
+
+
+def _always(_chat: Chat, _stored: StoredMessage) -> bool:
+    return True
+
+
+def _has_text(_chat: Chat, stored: StoredMessage) -> bool:
+    return bool(_text(stored))
+
+
+def _has_reasoning(_chat: Chat, stored: StoredMessage) -> bool:
+    return isinstance(stored.message, AssistantMessage) and bool(stored.message.reasoning)
+
+
+def _can_be_asked(_chat: Chat, stored: StoredMessage) -> bool:
+    return isinstance(stored.message, AssistantMessage | UserMessage)
+
+
+def _text(stored: StoredMessage) -> str:
+    message = stored.message
+    return message.text or message.refusal if isinstance(message, AssistantMessage) else message.text
+
+
+ACTIONS: tuple[MessageAction, ...] = (
+    MessageAction("c", "copy", "Copy it as it was written", _has_text, copy),
+    MessageAction("f", "fold", "Fold or open its reasoning", _has_reasoning, fold),
+    MessageAction("r", "regenerate", "Ask again; what is there stays beside it", _can_be_asked, regenerate),
+    MessageAction("k", "fork", "Go on in a new session from here", _always, fork),
+)
+"""In the order of the menu. What does not apply to a message is left out."""
+
+
+def actions(chat: Chat, stored: StoredMessage) -> list[MessageAction]:
+    return [action for action in ACTIONS if action.applies(chat, stored)]
+
+
+# ---- focus
+
+
+def focus(chat: Chat, by: int) -> None:
+    """To the message before or after. Below the last one is the prompt."""
+    if chat.view.step_focus(by):
+        take_keys(chat)
+    elif by > 0:
+        leave(chat)
+
+
+def take_keys(chat: Chat) -> None:
+    """Keys go to the message in focus."""
+    chat.view.can_focus = True
+    chat.view.focus()
+    chat.refresh_status()
+
+
+def leave(chat: Chat) -> None:
+    """Back to the prompt."""
+    if chat.view.marks.focus.part is not None:
+        chat.view.clear_focus()
+    chat.prompt.focus()
+    chat.view.can_focus = False
+    chat.refresh_status()
+
+
+def on_key(chat: Chat, event: events.Key) -> bool:
+    """Do what a key means for the message in focus. Returns False for keys that mean what they always do."""
+    part = chat.view.marks.focus.part
+    if not chat.view.has_focus:
+        return False
+    if part is None:  # it has gone, with another session or branch
+        leave(chat)
+    match event.key:
+        case "escape":
+            leave(chat)
+        case "up":
+            focus(chat, -1)
+        case "down":
+            focus(chat, 1)
+        case "enter" if part is not None and part.stored is not None:
+            chat.start(partial(_menu, chat, part.stored))
+        case _:
+            return _letter(chat, event, part.stored if part is not None else None)
+    return True
+
+
+def _letter(chat: Chat, event: events.Key, stored: StoredMessage | None) -> bool:
+    key = "c" if event.key == "ctrl+c" else event.character
+    action = next((row for row in actions(chat, stored) if row.key == key), None) if stored is not None else None
+    if action is not None and stored is not None:
+        chat.start(partial(action.run, chat, stored))
+    elif event.is_printable and event.character:
+        # The first letter of what is to be said is no reason to lose it.
+        leave(chat)
+        chat.prompt.insert(event.character)
+    else:
+        return False
+    return True
+
+
+async def _menu(chat: Chat, stored: StoredMessage) -> None:
+    rows = {action.key: action for action in actions(chat, stored)}
+    choices = [Row(action.key, action.help, (action.key,), action.word) for action in rows.values()]
+    chosen = await chat.app.push_screen_wait(Pick(name(chat, stored).capitalize(), choices))
+    if chosen is not None:
+        await rows[chosen].run(chat, stored)
+
+
+# ---- status line
+
+
+def facts(chat: Chat) -> list[Fact]:
+    """What is in focus; nothing when no message is."""
+    part = chat.view.marks.focus.part
+    if part is None:
+        return []
+    return [Fact(name(chat, part.stored) if part.stored is not None else "the answer being written", "state")]
+
+
+def hints(chat: Chat) -> list[tuple[str, str]]:
+    """The short menu."""
+    part = chat.view.marks.focus.part
+    if part is None or part.stored is None:
+        return []
+    return [(action.key, action.word) for action in actions(chat, part.stored)]
+
+
+def name(chat: Chat, stored: StoredMessage) -> str:
+    """Question 3, answer 3: counted by questions."""
+    number = 0
+    for other in chat.conversation.path:
+        number += isinstance(other.message, UserMessage)
+        if other.id == stored.id:
+            break
+    match stored.message:
+        case UserMessage():
+            return f"question {number}"
+        case AssistantMessage():
+            return f"answer {number}"
+        case _:
+            return f"tool result {number}"

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.screen import screen_rows, screen_text
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+def chosen(pilot):
+    part = pilot.app.screen.view.marks.focus.part
+    return part.stored.message.text if part else None
+
+
+async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:primes")
+        chat = pilot.app.screen
+        await pilot.press("alt+up")
+        assert chosen(pilot) == chat.conversation.path[3].message.text
+        status = screen_rows(pilot.app)[-1]
+        assert "answer 2" in status
+        assert "c copy  f fold  r regenerate  k fork" in status
+        await pilot.press("up")
+        assert chosen(pilot) == "demo:primes"
+        assert "f fold" not in screen_rows(pilot.app)[-1]
+        assert "▌ ▌ demo:primes" in screen_text(pilot.app)
+        await pilot.press("alt+up")
+        assert chosen(pilot) == chat.conversation.path[1].message.text
+        await pilot.press("f")
+        await wait_until(pilot, "▾ Thought")
+        await pilot.press("c")
+        await wait_until(pilot, lambda: pilot.app.clipboard == chosen(pilot))
+        await pilot.press("escape")
+        assert chosen(pilot) is None
+        assert chat.focused is chat.prompt
+        assert "k fork" not in screen_rows(pilot.app)[-1]
+
+
+async def test_typing_is_never_swallowed(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await pilot.press("alt+up", "W", "h", "y", "question_mark")
+        assert pilot.app.screen.prompt.text == "Why?"
+        assert chosen(pilot) is None
+        await pilot.press("alt+down")
+        assert chosen(pilot) == "demo:haiku"
+        await pilot.press("down", "down", "!")
+        assert pilot.app.screen.prompt.text == "Why?!"
+
+
+async def test_enter_opens_the_menu(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await pilot.press("alt+up", "enter")
+        await wait_until(pilot, "Go on in a new session from here")
+        assert "Answer 1" in screen_text(pilot.app)
+        await pilot.press("down", "enter")
+        await wait_until(pilot, "▾ Thought")
+        assert chosen(pilot)
+
+
+async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path):
+    with DemoServer(speed=400) as server:
+        async with window(tmp_path, server) as pilot:
+            await ask(pilot, "demo:haiku")
+            await pilot.press("alt+up", "up")
+            await pilot.press("escape")
+            await say(pilot, "demo:long tokens=3000 reasoning=10")
+            await wait_until(pilot, "answering")
+            for _ in range(4):
+                await pilot.press("alt+up")
+            assert chosen(pilot) == "demo:haiku"
+            await pilot.resize_terminal(60, 20)
+            await pilot.pause()
+            assert chosen(pilot) == "demo:haiku"
+            assert "▌ ▌ demo:haiku" in screen_text(pilot.app)
+            await pilot.press("r")
+            await wait_until(pilot, "It is still answering; Esc stops it.")
+            await pilot.press("escape", "escape")
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+
+
+async def test_a_click_on_the_edge_puts_a_message_in_focus(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        shown = await ask(pilot, "demo:haiku")
+        row = next(y for y, line in enumerate(shown.splitlines()) if "demo:haiku" in line)
+        await pilot.click("#transcript", offset=(2, row))
+        assert chosen(pilot) == "demo:haiku"
+        await pilot.press("k")
+        await wait_until(pilot, "This is a new session")
+        assert len(pilot.app.screen.conversation.path) == 1
+        await pilot.click("#prompt")
+        assert chosen(pilot) is None
+
+
+async def test_regenerating_an_earlier_answer_makes_a_branch_there(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:primes")
+        chat = pilot.app.screen
+        first = list(chat.conversation.path)
+        for _ in range(3):
+            await pilot.press("alt+up")
+        await pilot.press("r")
+        await wait_until(pilot, lambda: len(server.requests) == 3 and not chat.conversation.busy)
+        assert [stored.id for stored in chat.conversation.path[:1]] == [first[0].id]
+        assert len(chat.conversation.path) == 2
+        assert "demo:primes" not in screen_text(pilot.app)
+        assert [message["content"] for message in server.requests[-1].body["messages"]] == ["demo:haiku"]
+        stored = await pilot.app.workspace.store.messages(first[0].session)
+        assert [message.id for message in stored][:4] == [message.id for message in first]
+        assert len(stored) == 5
