@@ -44,7 +44,7 @@ def test_completion_offers_names_then_arguments():
 
 
 async def test_help_lists_every_command(tmp_path):
-    async with window(tmp_path, None, size=(100, 50)) as pilot:
+    async with window(tmp_path, None, size=(100, 150)) as pilot:
         await pilot.press("f1")
         shown = await wait_until(pilot, "Commands and keys")
         assert all(f"/{row.name}" in shown for row in COMMANDS)
