@@ -157,6 +157,8 @@ class AssistantMessage:
     """What the request asked for besides model and messages, as it was sent."""
     logprobs: tuple[Json, ...] = ()
     """The tokens of the text with their probabilities, as they came; none unless they were asked for."""
+    prefix: str = ""
+    """A hash of what the request said before this answer (wire.compose); "" in old data."""
 
     @property
     def complete(self) -> bool:
@@ -231,6 +233,7 @@ def to_json(message: Message) -> Json:
                 # Left out when empty, as in what was written before there were any.
                 **({"parameters": message.parameters} if message.parameters else {}),
                 **({"logprobs": list(message.logprobs)} if message.logprobs else {}),
+                **({"prefix": message.prefix} if message.prefix else {}),
             }
 
 
@@ -284,6 +287,7 @@ def _assistant(data: Json) -> AssistantMessage:
         error=None if error is None else Failure(_code(error["code"]), _text(error["message"]), _text(error["hint"])),
         parameters=_object(data.get("parameters", {})),
         logprobs=tuple(_object(entry) for entry in _list(data.get("logprobs", []))),
+        prefix=_text(data.get("prefix", "")),
     )
 
 

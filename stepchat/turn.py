@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from stepchat.asking import Asking, Question, Server
 from stepchat.draft import Draft
 from stepchat.errors import KeyRefusedError, ServerError, StepchatError, StoreError, StreamCutError
 from stepchat.events import Delta, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Stop, StoredMessage, Timing, UserMessage
-from stepchat.servers.failures import names_reasoning
-from stepchat.servers.wire import Target, request_body, sent_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Sequence
+    from collections.abc import AsyncGenerator, Coroutine
 
-    from stepchat.messages import Json
-    from stepchat.servers.client import ServerEvent
-    from stepchat.servers.profiles import Profile
     from stepchat.sessions.store import SessionStore
 
 T = TypeVar("T")
+
+__all__ = ["Question", "Server", "run_turn"]
 
 FLUSH_SECONDS = 0.2
 """How long a delta may wait for the next write; the promise is 250 ms."""
@@ -35,49 +32,22 @@ RETRY_SECONDS = 2.0
 """The same after a write that failed."""
 
 
-class Server(Protocol):
-    """What a turn needs of a server: `Client`, or a fake with a script."""
-
-    base_url: str
-    profile: Profile
-
-    def stream(self, body: Json) -> AsyncGenerator[ServerEvent]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What one turn is about. `parent` is the message it follows; without `text` the question is already stored there."""
-
-    session: str
-    model: str
-    path: Sequence[StoredMessage] = ()
-    """The messages to the parent, oldest first."""
-    text: str | None = None
-    system: str | None = None
-    parameters: Json = field(default_factory=dict[str, Any])
-    mandatory_reasoning: bool | None = None
-    """Whether the model cannot do without, if the catalogue knows it."""
-
-    @property
-    def parent(self) -> str | None:
-        return self.path[-1].id if self.path else None
-
-
 async def run_turn(store: SessionStore, server: Server, question: Question) -> AsyncGenerator[TurnEvent]:
     """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised."""
     path = list(question.path)
     cancelled = False
     if question.text is not None:
-        asking = store.append(question.session, question.parent, UserMessage(question.text, time()))
-        asked, cancelled = await _to_the_end(asking)
+        appending = store.append(question.session, question.parent, UserMessage(question.text, time()))
+        asked, cancelled = await _to_the_end(appending)
         path.append(asked)
         yield MessageSaved(asked)
-    target = Target(server.profile, server.base_url, question.model, question.session, question.mandatory_reasoning)
+    asking = Asking(store, server, question, path)
     blank = AssistantMessage(
         model_asked=question.model,
         server=server.base_url,
         timing=Timing(time()),
-        parameters=sent_parameters(target, question.parameters),
+        parameters=asking.parameters,
+        prefix=asking.prefix,
     )
     beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
     answer_id, late = await _to_the_end(beginning)
@@ -87,7 +57,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
     stop: Stop | None = "cancelled" if cancelled or late else None
     try:
         if stop is None:
-            async with aclosing(_ask(server, target, question, path, draft)) as events:
+            async with aclosing(asking.events(answer_id, draft)) as events:
                 async for event in events:
                     if isinstance(event, Delta):
                         answer.add(event)
@@ -139,32 +109,6 @@ def failure_of(error: StepchatError) -> Failure:
         case _:
             code = None
     return Failure(code, error.message, error.hint)
-
-
-async def _ask(
-    server: Server, target: Target, question: Question, path: Sequence[StoredMessage], draft: Draft
-) -> AsyncGenerator[ServerEvent]:
-    """The request, and once more without earlier reasoning when the server refuses just that (WIRE.md 3.6)."""
-    messages = [stored.message for stored in path]
-    for with_reasoning in (True, False):
-        body = request_body(
-            messages,
-            target,
-            system=question.system,
-            parameters=question.parameters,
-            with_reasoning=with_reasoning,
-        )
-        try:
-            async with aclosing(server.stream(body)) as events:
-                async for event in events:
-                    yield event
-        except ServerError as error:
-            sent_any = any("reasoning" in key for entry in body["messages"] for key in entry)
-            if not with_reasoning or not draft.empty or not sent_any or not names_reasoning(error):
-                raise
-            yield Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
-        else:
-            return
 
 
 class _Answer:

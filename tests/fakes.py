@@ -37,7 +37,7 @@ class FakeServer:
         self.closed = 0
         self._scripts = list(scripts)
 
-    async def stream(self, body: Json) -> AsyncGenerator[Delta | Retrying | Silence | Notice]:
+    async def stream(self, body: Json, keep: Any = None) -> AsyncGenerator[Delta | Retrying | Silence | Notice]:
         # As JSON, so that what the test sees is what would have left, and is not changed later.
         self.requests.append(exact_json.loads(exact_json.dumps(body)))
         assert len(self.requests) <= len(self._scripts), "one request too many"

@@ -69,7 +69,7 @@ async def test_question_is_on_disk_before_the_request_leaves(store, paths):
         base_url = OPENROUTER_URL
         profile = PROFILES[0]
 
-        async def stream(self, body):
+        async def stream(self, body, keep=None):
             seen.extend(look(paths, "SELECT data FROM message WHERE role = 'user' AND owner IS NULL"))
             yield DONE
 

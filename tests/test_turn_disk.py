@@ -105,7 +105,7 @@ class Steady:
         self._count = count
         self._at = at or {}
 
-    async def stream(self, body):
+    async def stream(self, body, keep=None):
         for number in range(self._count):
             await asyncio.sleep(0.03)
             self._at.get(number, lambda: None)()
@@ -186,7 +186,7 @@ class Patient:
     def __init__(self, store: Refusing) -> None:
         self._store = store
 
-    async def stream(self, body):
+    async def stream(self, body, keep=None):
         yield THINKING
         await until(lambda: self._store.refused > 0)
         yield Delta(text="On and")

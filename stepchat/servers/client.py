@@ -18,9 +18,10 @@ from stepchat.servers.failures import status_of
 from stepchat.servers.lookup import look_up
 from stepchat.servers.profiles import Profile, is_local
 from stepchat.servers.reading import Line, Reading
+from stepchat.servers.tape import REMOVED, Tape
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     import httpx
 
@@ -161,25 +162,33 @@ class Client:
                 headers["X-Title"] = headers["X-OpenRouter-Title"] = APP_TITLE
         return headers
 
-    async def stream(self, body: Json) -> AsyncGenerator[ServerEvent]:
-        """Send a request and yield what comes. Raises StepchatError; closing the generator closes the connection."""
+    async def stream(self, body: Json, keep: Callable[[Tape], None] | None = None) -> AsyncGenerator[ServerEvent]:
+        """Send a request and yield what comes. Raises StepchatError; closing the generator closes the connection.
+
+        `keep` is given what went over the line, once for every try.
+        """
         content = exact_json.dumps(body).encode()
         for attempt in range(RETRIES + 1):
             shown = False
+            tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self._redact)
             try:
-                async with aclosing(self._attempt(content)) as events:
+                async with aclosing(self._attempt(content, tape)) as events:
                     async for event in events:
                         shown = shown or (isinstance(event, Delta) and _is_visible(event))
                         yield event
             except StepchatError as error:
                 self._explain(error)
+                tape.error = error.message
                 wait = None if shown else self._wait(error, attempt)
                 if wait is None:
                     raise
                 yield Retrying(attempt + 1, RETRIES, wait, error.message)
-                await asyncio.sleep(wait)
             else:
                 return
+            finally:
+                if keep is not None:
+                    keep(tape)
+            await asyncio.sleep(wait)
 
     def _wait(self, error: StepchatError, attempt: int) -> float | None:
         """Seconds until the next try, or None when there shall be none."""
@@ -190,6 +199,13 @@ class Client:
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= LONGEST_WAIT else None
         return self._options.backoff * 2**attempt * self._rng.uniform(0.75, 1.25)
+
+    def _shown_headers(self) -> dict[str, str]:
+        """Without the key in any form."""
+        headers = self.headers()
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {REMOVED}"
+        return headers
 
     def _explain(self, error: StepchatError) -> None:
         """Better words where more is known here, and none that hold the key."""
@@ -203,7 +219,7 @@ class Client:
     def _redact(self, text: str) -> str:
         return text if self._key is None else self._key.redact(text)
 
-    async def _attempt(self, content: bytes) -> AsyncGenerator[ServerEvent]:
+    async def _attempt(self, content: bytes, tape: Tape) -> AsyncGenerator[ServerEvent]:
         http = self._http or await asyncio.to_thread(self._open)
         inbox = _Inbox(asyncio.get_running_loop())
         reading = Reading(
@@ -213,6 +229,7 @@ class Client:
             self.headers(),
             inbox.put,
             line=self._line,
+            tape=tape,
             redact=self._redact,
             starts_in_thinking=self.profile.starts_in_thinking,
         )

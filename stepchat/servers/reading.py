@@ -19,6 +19,7 @@ from stepchat.events import Delta
 from stepchat.servers.chunks import ChunkReader, read_body
 from stepchat.servers.failures import from_status
 from stepchat.servers.sse import SseParser, SseTooLarge
+from stepchat.servers.tape import Tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -69,6 +70,7 @@ class Reading:
         deliver: Callable[[Delta | StepchatError | Notice | None], None],
         *,
         line: Line | None = None,
+        tape: Tape | None = None,
         redact: Callable[[str], str] = str,
         starts_in_thinking: bool = False,
     ) -> None:
@@ -78,6 +80,7 @@ class Reading:
         self._headers = headers
         self._deliver = deliver
         self._line = line or Line()
+        self._tape = tape or Tape(url, {})
         self._redact = redact
         self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
         self._stream: Any = self._line.take()
@@ -191,9 +194,10 @@ class Reading:
 
     def _response(self, response: httpx.Response) -> StepchatError | None:
         self.alive_at = monotonic()
+        self._tape.answer(response.status_code, response.headers)
         if identity := response.headers.get("x-generation-id"):
             self._deliver(Delta(generation_id=identity))
-        parts = response.iter_bytes()
+        parts = map(self._taped, response.iter_bytes())
         if not response.is_success:
             return self._refusal(response, parts)
         first = next(parts, b"")
@@ -209,6 +213,10 @@ class Reading:
                 outcome = self._events(parts)
                 self._drain(parts)
                 return outcome
+
+    def _taped(self, data: bytes) -> bytes:
+        self._tape.take(data)
+        return data
 
     def _refusal(self, response: httpx.Response, parts: Iterable[bytes]) -> StepchatError:
         if response.is_redirect:

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
+from stepchat import exact_json
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
+from stepchat.servers.ledger import Line, Returned
 from stepchat.servers.profiles import MANDATORY_REASONING, Profile, bare_slug, same_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from stepchat.servers.ledger import Rule
 
 _SIGNED_FORMATS = ("anthropic-claude-v1", "google-gemini-v1")
 _SIGNING_MAKERS = ("anthropic/", "google/")
@@ -36,10 +40,49 @@ class Target:
         return self.profile.sessions and self.model.startswith(MANDATORY_REASONING)
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A request, what it did with each earlier answer's reasoning, and a hash of all that the new answer will follow."""
+
+    body: Json
+    lines: tuple[Line, ...]
+    prefix: str
+
+    @property
+    def returns_reasoning(self) -> bool:
+        """Whether any earlier reasoning is in it."""
+        return any(line.returned is not None and line.returned.way != "left out" for line in self.lines)
+
+
+class _Prefix:
+    """What came before a message, as sent, but for the reasoning: that may be left out without breaking a signature."""
+
+    def __init__(self, system: str | None, tools: Any) -> None:
+        import hashlib
+
+        self._hash = hashlib.sha256()
+        self._take("system", system or "")
+        self._take("tools", exact_json.dumps(tools) if tools else "")
+
+    def add(self, entry: Json) -> None:
+        for name in ("role", "content", "tool_calls", "tool_call_id"):
+            value: Any = entry.get(name)
+            self._take(name, value if isinstance(value, str) else exact_json.dumps(value) if value else "")
+
+    def _take(self, name: str, text: str) -> None:
+        data = text.encode("utf-8", "surrogatepass")
+        self._hash.update(f"{name} {len(data)} ".encode() + data)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.copy().hexdigest()[:32]
+
+
 @dataclass(slots=True)
 class _History:
     target: Target
-    with_reasoning: bool
+    prefix: _Prefix
+    without: Rule | None
     seen_encrypted: set[str] = field(default_factory=set[str])
 
 
@@ -52,18 +95,35 @@ def request_body(
     with_reasoning: bool = True,
 ) -> Json:
     """The JSON of one streaming request. `with_reasoning=False` leaves out what earlier answers were thought with."""
+    without: Rule | None = None if with_reasoning else "refused"
+    return compose(messages, target, system=system, parameters=parameters, without=without).body
+
+
+def compose(
+    messages: Sequence[Message],
+    target: Target,
+    *,
+    system: str | None = None,
+    parameters: Json | None = None,
+    without: Rule | None = None,
+) -> Composed:
+    """One streaming request, and what it does with the reasoning of earlier answers; `without` leaves out all of that."""
     profile = target.profile
+    prefix = _Prefix(system, (parameters or {}).get("tools"))
+    lines = _lines(messages, _History(target, prefix, without))
+    if system:
+        lines.insert(0, Line({"role": "system", "content": system}))
     body: Json = {
         "model": target.model,
-        "messages": ([{"role": "system", "content": system}] if system else [])
-        + history(messages, target, with_reasoning=with_reasoning),
+        "messages": [line.wire for line in lines if line.wire is not None],
         "stream": True,
     }
     if profile.usage_option:
         body["stream_options"] = {"include_usage": True}
     if profile.sessions and target.session_id:
         body["session_id"] = target.session_id[:256]
-    return body | sent_parameters(target, parameters or {})
+    body |= sent_parameters(target, parameters or {})
+    return Composed(body, tuple(lines), prefix.digest)
 
 
 def sent_parameters(target: Target, parameters: Json) -> Json:
@@ -85,24 +145,31 @@ def sent_parameters(target: Target, parameters: Json) -> Json:
 
 def history(messages: Sequence[Message], target: Target, *, with_reasoning: bool = True) -> list[Json]:
     """The messages as the server wants them (WIRE.md 3.4-3.7)."""
-    state = _History(target, with_reasoning)
-    wire: list[Json] = []
+    state = _History(target, _Prefix(None, None), None if with_reasoning else "refused")
+    return [line.wire for line in _lines(messages, state) if line.wire is not None]
+
+
+def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
+    lines: list[Line] = []
     called: set[str] = set()
     for place, message in enumerate(messages):
+        line: Line | None = None
         match message:
             case UserMessage():
-                wire.append({"role": "user", "content": message.text})
+                line = Line({"role": "user", "content": message.text}, place)
             case AssistantMessage():
-                entry = _assistant(message, state, _answered(messages, place))
-                called = {call["id"] for call in (entry or {}).get("tool_calls", ())}
-                if entry:
-                    wire.append(entry)
+                line = _answer_line(message, place, state, _answered(messages, place))
+                called = {call["id"] for call in (line.wire or {}).get("tool_calls", ())}
             case ToolMessage():
                 # One result for each call, and none without a call.
                 if message.call_id in called:
                     called.remove(message.call_id)
-                    wire.append({"role": "tool", "tool_call_id": message.call_id, "content": message.text})
-    return wire
+                    line = Line({"role": "tool", "tool_call_id": message.call_id, "content": message.text}, place)
+        if line is not None:
+            lines.append(line)
+            if line.wire is not None:
+                state.prefix.add(line.wire)
+    return lines
 
 
 def _answered(messages: Sequence[Message], place: int) -> set[str]:
@@ -111,18 +178,19 @@ def _answered(messages: Sequence[Message], place: int) -> set[str]:
     return {message.call_id for message in results if isinstance(message, ToolMessage)}
 
 
-def _assistant(message: AssistantMessage, state: _History, answered: set[str]) -> Json | None:
+def _answer_line(message: AssistantMessage, place: int, state: _History, answered: set[str]) -> Line:
     # Half a call is never sent, and a call without its result is refused by most servers.
     calls = [_call(call) for call in message.tool_calls if message.complete and call.id in answered]
     text = message.text or message.refusal
+    thought = message.reasoning_details is not None or bool(message.reasoning)
     if not text and not calls:
-        return None
-    entry: Json = {"role": "assistant", "content": text or None}
-    if state.with_reasoning:
-        entry.update(_reasoning(message, state))
+        rule: Rule = "no answer" if message.complete else "stopped"
+        return Line(None, place, Returned("left out", rule) if thought else None)
+    fields, returned = _reasoning(message, state)
+    entry: Json = {"role": "assistant", "content": text or None, **fields}
     if calls:
         entry["tool_calls"] = calls
-    return entry
+    return Line(entry, place, returned if thought else None)
 
 
 def _call(call: ToolCall) -> Json:
@@ -130,22 +198,31 @@ def _call(call: ToolCall) -> Json:
     return (call if call.arguments.strip() else replace(call, arguments="{}")).to_wire()
 
 
-def _reasoning(message: AssistantMessage, state: _History) -> Json:
+def _reasoning(message: AssistantMessage, state: _History) -> tuple[Json, Returned]:
     """The reasoning of one answer as it goes back: the list, or a plain string, never both (WIRE.md 3.4)."""
+    if state.without is not None:
+        return {}, Returned("left out", state.without)
     profile = state.target.profile
-    usable = same_source(message, state.target)
+    foreign = _foreign(message, state.target)
     text = message.reasoning.strip() if profile.trim_reasoning else message.reasoning
-    name = message.reasoning_field if usable and message.reasoning_field in _PLAIN_FIELDS else None
+    name = message.reasoning_field if foreign is None and message.reasoning_field in _PLAIN_FIELDS else None
+    stopped: Rule | None = None if message.complete else "stopped"
     if profile.reasoning_back == "always":
-        return {name or "reasoning_content": text if usable and message.complete else ""}
-    if not usable:
-        return {}
+        rule = foreign or stopped
+        sent = "" if rule else text
+        return {name or "reasoning_content": sent}, Returned("left out", rule) if rule else Returned("as text")
+    if foreign is not None:
+        return {}, Returned("left out", foreign)
     if message.reasoning_details is not None:
         finished = bool(message.reasoning_details) and all(map(_is_finished, message.reasoning_details))
-        return {"reasoning_details": _sendable(message, state)} if message.complete or finished else {}
-    if not message.complete or profile.reasoning_back == "never" or _maker(message).startswith(_SIGNING_MAKERS):
-        return {}
-    return {name or "reasoning": text} if text and (name or profile.sessions) else {}
+        return _sendable(message, state) if message.complete or finished else ({}, Returned("left out", "stopped"))
+    if stopped is not None:
+        return {}, Returned("left out", stopped)
+    if profile.reasoning_back == "never" or not (name or profile.sessions):
+        return {}, Returned("left out", "not taken")
+    if _maker(message).startswith(_SIGNING_MAKERS):
+        return {}, Returned("left out", "unsigned")
+    return ({name or "reasoning": text} if text else {}), Returned("as text")
 
 
 def _maker(message: AssistantMessage) -> str:
@@ -154,15 +231,20 @@ def _maker(message: AssistantMessage) -> str:
 
 def same_source(message: AssistantMessage, target: Target) -> bool:
     """Whether the model and the server that reasoned are those now asked (WIRE.md 3.6)."""
+    return _foreign(message, target) is None
+
+
+def _foreign(message: AssistantMessage, target: Target) -> Rule | None:
     if message.server and not same_server(message.server, target.base_url):
-        return False
+        return "other server"
     if not target.profile.sessions:
         # No router, so the name that was asked for tells; what answers may call itself otherwise.
-        return target.model in {message.model_asked, message.model}
+        return None if target.model in {message.model_asked, message.model} else "other model"
     wanted, asked = bare_slug(target.model), bare_slug(message.model_asked)
     answered = bare_slug(message.model) or asked
     # Some answers come with a dated form of the slug that was asked for.
-    return answered == wanted or (asked == wanted and answered.startswith(wanted))
+    same = answered == wanted or (asked == wanted and answered.startswith(wanted))
+    return None if same else "other model"
 
 
 def _is_finished(entry: Json) -> bool:
@@ -176,23 +258,40 @@ def _is_finished(entry: Json) -> bool:
             return False
 
 
-def _sendable(message: AssistantMessage, state: _History) -> list[Json]:
-    """The list unedited, less the entries that a server is known to refuse (WIRE.md 3.4, rule 6)."""
+def _sendable(message: AssistantMessage, state: _History) -> tuple[Json, Returned]:
+    """The list unedited, less the entries that a server is known to refuse (WIRE.md 3.4, rule 6 and prefix binding)."""
+    details = message.reasoning_details or ()
+    moved = bool(message.prefix) and message.prefix != state.prefix.digest
     sent: list[Json] = []
-    for entry in message.reasoning_details or ():
-        match entry.get("type"):
-            case "reasoning.encrypted":
-                if not entry.get("data") or _is_duplicate(entry, state.seen_encrypted):
-                    continue
-            case "reasoning.text":
-                fmt = entry.get("format")
-                signing = fmt in _SIGNED_FORMATS or (fmt is None and _maker(message).startswith("anthropic/"))
-                if signing and not entry.get("signature"):
-                    continue
-            case _:
-                pass
-        sent.append(entry)
-    return sent
+    left_out: list[int] = []
+    first: Rule | None = None
+    for number, entry in enumerate(details):
+        rule = _refused_entry(entry, message, state.seen_encrypted, moved=moved)
+        if rule is None:
+            sent.append(entry)
+        else:
+            left_out.append(number)
+            first = first or rule
+    if first is None:
+        return {"reasoning_details": sent}, Returned("unchanged")
+    return {"reasoning_details": sent}, Returned("in part" if sent else "left out", first, tuple(left_out))
+
+
+def _refused_entry(entry: Json, message: AssistantMessage, seen: set[str], *, moved: bool) -> Rule | None:
+    """Why one entry stays here."""
+    if moved and entry.get("format") in _SIGNED_FORMATS:
+        return "edited before"
+    match entry.get("type"):
+        case "reasoning.encrypted":
+            if not entry.get("data"):
+                return "no data"
+            return "duplicate" if _is_duplicate(entry, seen) else None
+        case "reasoning.text":
+            fmt = entry.get("format")
+            signing = fmt in _SIGNED_FORMATS or (fmt is None and _maker(message).startswith("anthropic/"))
+            return "unsigned" if signing and not entry.get("signature") else None
+        case _:
+            return None
 
 
 def _is_duplicate(entry: Json, seen: set[str]) -> bool:

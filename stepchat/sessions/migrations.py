@@ -77,7 +77,49 @@ def _organizing(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing)
+def _exchanges(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        -- What went over the line for an answer (exchanges.py). JSON and bytes are compressed with zlib.
+        CREATE TABLE exchange (
+            number  INTEGER PRIMARY KEY,
+            session TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+            message TEXT    NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+            line    INTEGER,                     -- the last line of the request
+            started REAL    NOT NULL,
+            about   BLOB    NOT NULL,            -- everything else about it, as JSON
+            size    INTEGER NOT NULL,            -- bytes of events
+            events  BLOB                         -- what came, with times; NULL when it was dropped
+        );
+        CREATE INDEX exchange_message ON exchange (message);
+        CREATE INDEX exchange_session ON exchange (session, line);
+        CREATE INDEX exchange_events ON exchange (number, size) WHERE events IS NOT NULL;
+
+        -- A message of a request, after those before it. Requests that begin alike share their lines.
+        CREATE TABLE sent_line (
+            number  INTEGER PRIMARY KEY,         -- larger than that of the line before
+            session TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+            before  INTEGER,
+            digest  BLOB    NOT NULL,            -- of this line and all before
+            text    INTEGER,                     -- its sent_text; NULL for a message that stayed here
+            message TEXT,                        -- where it came from; may be gone
+            verdict TEXT,                        -- JSON: what became of its reasoning
+            UNIQUE (session, digest)
+        );
+
+        CREATE TABLE sent_text (
+            number  INTEGER PRIMARY KEY,
+            session TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
+            digest  BLOB    NOT NULL,
+            data    BLOB    NOT NULL,
+            UNIQUE (session, digest)
+        );
+        """,
+    )
+
+
+STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing, _exchanges)
 """Step n leads to version n + 1."""
 
 

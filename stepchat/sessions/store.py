@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from stepchat.paths import Paths, private_directory
-from stepchat.sessions import database, forks, migrations, organizing, reading, search_index, tree, writing
+from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, search_index, tree, writing
 from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Message, StoredMessage
+    from stepchat.sessions.exchanges import Exchange, Verdict
     from stepchat.sessions.imports import Imported
     from stepchat.sessions.live_search import LiveSearch
     from stepchat.sessions.search import Options, Page
@@ -43,8 +44,10 @@ class SessionStore:
         owner: Ownership,
         recovered: Recovered,
         clock: Callable[[], float],
+        keep_events: int,
     ) -> None:
         self.file = path
+        self.keep_events = keep_events
         self.recovered: tuple[str, ...] = recovered.folded
         """Ids of answers that a killed process had left and that are messages now."""
         self.unreadable: tuple[str, ...] = recovered.unreadable
@@ -65,11 +68,13 @@ class SessionStore:
         clock: Callable[[], float] = time.time,
         max_pages: int | None = None,
         full_text: bool = True,
+        keep_events: int = exchanges.KEEP_EVENTS,
     ) -> SessionStore:
         """Make or open the database, and recover what a killed process left.
 
         `fold` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
-        Without `full_text`, as with an SQLite that has no FTS5, search reads every message.
+        Without `full_text`, as with an SQLite that has no FTS5, search reads every message. Of what came over the line
+        `keep_events` bytes are kept.
         """
         running = private_directory(paths.data) / "running"
         path = paths.database
@@ -87,7 +92,7 @@ class SessionStore:
                 raise
         except sqlite3.Error as error:
             raise database.explain(error, path) from error
-        return cls(connection, path, Ownership(running), recovered, clock)
+        return cls(connection, path, Ownership(running), recovered, clock, keep_events)
 
     # Sessions
 
@@ -277,6 +282,40 @@ class SessionStore:
     async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
         """The reader's choice for the reasoning panel of one answer."""
         await self._write(lambda connection: writing.set_folded(connection, message_id, folded))
+
+    # What went over the line
+
+    def keep_exchange(self, session_id: str, make: Callable[[], Exchange]) -> None:
+        """Soon, behind the writes that were asked for. It is never waited for, and no harm is done if it fails."""
+
+        def keep(connection: sqlite3.Connection) -> None:
+            exchange = make()
+            events = exchanges.pack(exchange.pieces or ())
+            database.transaction(
+                connection,
+                lambda connection: exchanges.keep(connection, session_id, exchange, events, self.keep_events),
+            )
+
+        self._writer.post(keep)
+
+    async def exchanges(self, message_id: str) -> list[Exchange]:
+        """The requests that were made for an answer, in order."""
+        await self._kept()
+        return await self._read(lambda connection: exchanges.of_answer(connection, message_id))
+
+    async def session_exchanges(self, session_id: str) -> list[Exchange]:
+        """All requests of a session in order, without what came."""
+        await self._kept()
+        return await self._read(lambda connection: exchanges.of_session(connection, session_id))
+
+    async def verdicts(self, session_id: str) -> dict[str, Verdict]:
+        """What the requests of a session did with the reasoning of each answer, by its id."""
+        await self._kept()
+        return await self._read(lambda connection: exchanges.verdicts(connection, session_id))
+
+    async def _kept(self) -> None:
+        """Wait for what was asked for."""
+        await self._writer.run(lambda _connection: None)
 
     # Small things
 

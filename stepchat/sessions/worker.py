@@ -54,6 +54,15 @@ class Worker:
         except sqlite3.Error as error:
             raise explain(error, self._path) from error
 
+    def post(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Do it when its turn comes, at the latest while closing. Nobody waits, and nobody is told when it fails."""
+        with contextlib.suppress(RuntimeError):
+            self._thread.submit(self._quietly, work)
+
+    def _quietly(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        with contextlib.suppress(StoreError):
+            self._do(work)
+
     def repeat(self, work: Callable[[sqlite3.Connection], bool]) -> None:
         """Do it until it says False, fails, or the worker closes; other work comes in between. Nobody is told."""
         with contextlib.suppress(RuntimeError):

@@ -82,5 +82,6 @@ answers = st.builds(
         ended=seconds,
     ),
     error=st.one_of(st.none(), st.builds(Failure, code=st.one_of(st.none(), st.integers(), texts), message=texts)),
+    prefix=texts,
 )
 any_message = st.one_of(users, tools, answers)

@@ -1,0 +1,280 @@
+"""What went over the line for each answer: the request as it was sent, and the bytes that came, with their times.
+
+A request repeats all that was said before, so its messages are kept as a chain: a line knows the one before it, and the
+next request of the session only adds what is new. Exports hold nothing of this; a session takes it along when it goes.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from stepchat import exact_json
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from stepchat.messages import Json
+
+KEEP_EVENTS: Final = 200_000_000
+"""Bytes on disk for what came; the oldest goes first."""
+_PIECE: Final = struct.Struct("<dI")
+_LEVEL: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SentLine:
+    """One message of a request; `message` is where it came from, `verdict` what became of its reasoning.
+
+    Without `wire` that message stayed here.
+    """
+
+    wire: Json | None
+    message: str | None = None
+    verdict: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what came back. Secrets were taken out before."""
+
+    answer: str
+    """The id of the message it was for."""
+    lines: tuple[SentLine, ...]
+    rest: Json
+    """The body of the request; its `messages` are in `lines`."""
+    url: str
+    headers: Json
+    started: float
+    """Unix time."""
+    status: int | None = None
+    answered: Json | None = None
+    """The headers that came."""
+    pieces: tuple[tuple[float, bytes], ...] | None = ()
+    """What was read, with seconds since the start; None when it was dropped to save space."""
+    cut: bool = False
+    """More came than is kept."""
+    error: str = ""
+    number: int = 0
+
+    @property
+    def body(self) -> Json:
+        """The request as it was sent."""
+        return {**self.rest, "messages": [line.wire for line in self.lines if line.wire is not None]}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the requests of a session did with the reasoning of one answer: the newest, and how many sent it back."""
+
+    newest: Json
+    sent: int
+
+
+def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, events: bytes, limit: int) -> None:
+    """Keep an exchange whose pieces are packed as `events`. Runs inside a transaction."""
+    about = {
+        "url": exchange.url,
+        "headers": exchange.headers,
+        "rest": {**exchange.rest, "messages": None},
+        "status": exchange.status,
+        "answered": exchange.answered,
+        "cut": exchange.cut,
+        "error": exchange.error,
+    }
+    connection.execute(
+        "INSERT INTO exchange (session, message, line, started, about, size, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            session, exchange.answer, _keep_lines(connection, session, exchange.lines), exchange.started,
+            _pack(exact_json.dumps(about).encode()), len(events), events,
+        ),
+    )  # fmt: skip
+    _drop_oldest(connection, limit)
+
+
+def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[SentLine]) -> int | None:
+    """The number of the last line."""
+    texts = [None if line.wire is None else exact_json.dumps(line.wire).encode() for line in lines]
+    verdicts = [None if line.verdict is None else exact_json.dumps(line.verdict) for line in lines]
+    digests: list[bytes] = []
+    digest = b""
+    for line, text, verdict in zip(lines, texts, verdicts, strict=True):
+        origin = f"\0{line.message or ''}\0{verdict or ''}".encode()
+        digest = _digest(digest + (b"-" if text is None else _digest(text)) + origin)
+        digests.append(digest)
+    last, known = _longest_known(connection, session, digests)
+    for place in range(known, len(lines)):
+        text = texts[place]
+        added = connection.execute(
+            "INSERT INTO sent_line (session, before, digest, text, message, verdict) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                session, last, digests[place], None if text is None else _keep_text(connection, session, text),
+                lines[place].message, verdicts[place],
+            ),
+        )  # fmt: skip
+        last = added.lastrowid
+    return last
+
+
+def _longest_known(connection: sqlite3.Connection, session: str, digests: Sequence[bytes]) -> tuple[int | None, int]:
+    """The last of the lines that an earlier request had from the beginning, and how many they are."""
+    for place in range(len(digests), 0, -1):
+        row = connection.execute(
+            "SELECT number FROM sent_line WHERE session = ? AND digest = ?", (session, digests[place - 1])
+        ).fetchone()
+        if row is not None:
+            return row[0], place
+    return None, 0
+
+
+def _keep_text(connection: sqlite3.Connection, session: str, text: bytes) -> int | None:
+    digest = _digest(text)
+    row = connection.execute(
+        "SELECT number FROM sent_text WHERE session = ? AND digest = ?", (session, digest)
+    ).fetchone()
+    if row is not None:
+        return row[0]
+    return connection.execute(
+        "INSERT INTO sent_text (session, digest, data) VALUES (?, ?, ?)", (session, digest, _pack(text))
+    ).lastrowid
+
+
+def _drop_oldest(connection: sqlite3.Connection, limit: int) -> None:
+    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM exchange WHERE events IS NOT NULL").fetchone()
+    while size > limit:
+        number, dropped = connection.execute(
+            "SELECT number, size FROM exchange WHERE events IS NOT NULL ORDER BY number LIMIT 1"
+        ).fetchone()
+        connection.execute("UPDATE exchange SET events = NULL WHERE number = ?", (number,))
+        size -= dropped
+
+
+def of_answer(connection: sqlite3.Connection, message: str) -> list[Exchange]:
+    """The requests that were made for an answer, in order."""
+    rows = connection.execute(
+        "SELECT number, line, started, about, events FROM exchange WHERE message = ? ORDER BY number", (message,)
+    ).fetchall()
+    return [
+        _exchange(message, number, started, about, events, _lines(connection, line))
+        for number, line, started, about, events in rows
+    ]
+
+
+def of_session(connection: sqlite3.Connection, session: str) -> list[Exchange]:
+    """All requests of a session in order, without what came."""
+    rows = connection.execute(
+        "SELECT message, number, started, about, line FROM exchange WHERE session = ? ORDER BY number", (session,)
+    ).fetchall()
+    read: dict[int | None, tuple[SentLine, ...]] = {None: ()}
+    # Each line is read once, however many requests it is in.
+    for number, before, *columns in connection.execute(
+        "SELECT sent_line.number, before, sent_text.data, message, verdict FROM sent_line"
+        " LEFT JOIN sent_text ON sent_text.number = sent_line.text WHERE sent_line.session = ? ORDER BY 1",
+        (session,),
+    ):
+        read[number] = (*read.get(before, ()), _line(*columns))
+    return [
+        _exchange(message, number, started, about, None, read.get(line, ()))
+        for message, number, started, about, line in rows
+    ]
+
+
+def _exchange(
+    message: str, number: int, started: float, about: bytes, events: bytes | None, lines: tuple[SentLine, ...]
+) -> Exchange:
+    data: Json = exact_json.loads(zlib.decompress(about).decode())
+    return Exchange(
+        answer=message,
+        lines=lines,
+        rest=data["rest"],
+        url=data["url"],
+        headers=data["headers"],
+        started=started,
+        status=data["status"],
+        answered=data["answered"],
+        pieces=None if events is None else unpack(events),
+        cut=data["cut"],
+        error=data["error"],
+        number=number,
+    )
+
+
+def _lines(connection: sqlite3.Connection, last: int | None) -> tuple[SentLine, ...]:
+    rows = connection.execute(
+        "WITH RECURSIVE line (number, before) AS ("
+        "  SELECT number, before FROM sent_line WHERE number = ?"
+        "  UNION ALL"
+        "  SELECT above.number, above.before FROM line JOIN sent_line AS above ON above.number = line.before"
+        "  WHERE above.number < line.number)"
+        " SELECT sent_text.data, message, verdict FROM line JOIN sent_line USING (number)"
+        " LEFT JOIN sent_text ON sent_text.number = sent_line.text ORDER BY sent_line.number",
+        (last,),
+    )
+    return tuple(_line(*row) for row in rows)
+
+
+def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentLine:
+    return SentLine(
+        None if data is None else exact_json.loads(zlib.decompress(data).decode()),
+        message,
+        None if verdict is None else exact_json.loads(verdict),
+    )
+
+
+def verdicts(connection: sqlite3.Connection, session: str) -> dict[str, Verdict]:
+    """By the id of each answer whose reasoning a later request could send back."""
+    requests: dict[int, int] = {}
+    newest: dict[int, int] = {}
+    for line, count, number in connection.execute(
+        "SELECT line, count(*), max(number) FROM exchange WHERE session = ? AND line IS NOT NULL GROUP BY line",
+        (session,),
+    ):
+        requests[line], newest[line] = count, number
+    found: dict[str, tuple[int, Any, int]] = {}
+    # A line's number is smaller than that of what follows it, so each is complete when its turn comes.
+    for number, before, message, verdict in connection.execute(
+        "SELECT number, before, message, verdict FROM sent_line WHERE session = ? ORDER BY number DESC", (session,)
+    ):
+        count, last = requests.get(number, 0), newest.get(number, 0)
+        if before is not None:
+            requests[before] = requests.get(before, 0) + count
+            newest[before] = max(newest.get(before, 0), last)
+        if message is not None and verdict is not None:
+            at, kept, sent = found.get(message, (-1, None, 0))
+            sent += count if '"left out"' not in verdict else 0
+            found[message] = (last, verdict, sent) if last > at else (at, kept, sent)
+    return {message: Verdict(exact_json.loads(kept), sent) for message, (_, kept, sent) in found.items()}
+
+
+def pack(pieces: Iterable[tuple[float, bytes]]) -> bytes:
+    """Times and lengths, then the bytes; all compressed."""
+    kept = tuple(pieces)
+    head = b"".join(_PIECE.pack(seconds, len(data)) for seconds, data in kept)
+    return _pack(struct.pack("<I", len(kept)) + head + b"".join(data for _, data in kept))
+
+
+def unpack(events: bytes) -> tuple[tuple[float, bytes], ...]:
+    """What `pack` was given."""
+    whole = zlib.decompress(events)
+    (count,) = struct.unpack_from("<I", whole)
+    at = 4 + count * _PIECE.size
+    pieces: list[tuple[float, bytes]] = []
+    for number in range(count):
+        seconds, length = _PIECE.unpack_from(whole, 4 + number * _PIECE.size)
+        pieces.append((seconds, whole[at : at + length]))
+        at += length
+    return tuple(pieces)
+
+
+def _pack(data: bytes) -> bytes:
+    return zlib.compress(data, _LEVEL)
+
+
+def _digest(data: bytes) -> bytes:
+    # Only here, because starting is not to wait for it.
+    import hashlib
+
+    return hashlib.sha256(data).digest()[:16]

@@ -1,0 +1,225 @@
+"""What is kept of each request, against what the demo server received."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stepchat import exact_json
+from stepchat.demo.server import DemoServer
+from stepchat.draft import fold
+from stepchat.errors import StepchatError
+from stepchat.keys import Key
+from stepchat.paths import Paths
+from stepchat.servers.client import Client, Options
+from stepchat.servers.ledger import hash_of, received
+from stepchat.servers.profiles import profile_for
+from stepchat.servers.sse import SseParser
+from stepchat.sessions import exchanges
+from stepchat.sessions.store import SessionStore
+from tests.turns import answer_in, happening, question
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.exchanges import Exchange
+
+KEY = "sk-or-v1-abcdefghijklmnop"
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path, tmp_path, tmp_path)
+
+
+@pytest.fixture
+async def store(paths: Paths) -> AsyncIterator[SessionStore]:
+    opened = SessionStore.open(paths, fold=fold)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoServer]:
+    with DemoServer(speed=0) as server:
+        yield server
+
+
+@pytest.fixture
+def client(demo: DemoServer) -> Iterator[Client]:
+    made = Client(demo.url, profile_for(demo.url), Key(KEY, "a test"), Options(backoff=0.001))
+    yield made
+    made.close()
+
+
+async def say(store: SessionStore, client: Client, text: str, session: str | None = None, **more: Any) -> str:
+    """Ask; returns the session. What goes wrong is part of the answer."""
+    asked = await question(store, text, session, **more)
+    with contextlib.suppress(StepchatError):
+        await happening(store, client, asked)
+    return asked.session
+
+
+async def kept(store: SessionStore, session: str) -> list[Exchange]:
+    """Of the newest answer."""
+    return await store.exchanges((await store.path(session))[-1].id)
+
+
+async def answers(store: SessionStore, session: str) -> list[StoredMessage]:
+    return (await store.path(session))[1::2]
+
+
+async def test_the_request_is_kept_byte_for_byte(store, client, demo):
+    session = await say(store, client, "demo:details", parameters={"seed": 7, "stop": ["\u2028", "\ud800"]})
+    session = await say(store, client, "demo:surrogates", session, system="Be brief.")
+    await say(store, client, "And?", session)
+    found = await store.session_exchanges(session)
+    assert [exchange.answer for exchange in found] == [stored.id for stored in await answers(store, session)]
+    for exchange, seen in zip(found, demo.requests, strict=True):
+        assert exact_json.dumps(exchange.body) == exact_json.dumps(seen.body)
+        assert exchange.url == f"{demo.url}/chat/completions"
+        assert exchange.pieces is None
+    (last,) = await kept(store, session)
+    assert (last.body, last.lines) == (found[-1].body, found[-1].lines)
+
+
+async def test_what_came_is_kept_with_its_times(store, client):
+    session = await say(store, client, "demo:haiku")
+    (exchange,) = await kept(store, session)
+    assert exchange.status == 200
+    assert exchange.answered is not None
+    assert exchange.answered["content-type"].startswith("text/event-stream")
+    assert exchange.pieces
+    times = [seconds for seconds, _ in exchange.pieces]
+    assert times == sorted(times)
+    parser = SseParser()
+    events = [event for _, data in exchange.pieces for event in parser.feed(data)]
+    chunks = [exact_json.loads(event.data) for event in events if event.data != "[DONE]"]
+    said = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+    (answer,) = await answers(store, session)
+    assert said == answer.message.text
+    assert events[-1].data == "[DONE]"
+
+
+async def test_each_try_is_an_exchange(store, client, demo):
+    session = await say(store, client, "demo:http502 times=2")
+    found = await kept(store, session)
+    assert [exchange.status for exchange in found] == [502, 502, 200]
+    assert ["502" in exchange.error for exchange in found] == [True, True, False]
+    assert b"Provider returned error" in b"".join(data for _, data in found[0].pieces)
+    assert len(demo.requests) == 3
+
+
+async def test_the_ledger_says_what_the_server_received(store, client, demo):
+    session = await say(store, client, "demo:details")
+    for text in ("demo:pinned", "And?"):
+        await say(store, client, text, session)
+    first, *_ = await answers(store, session)
+    sent = [
+        (line.verdict, line.wire.get("reasoning_details"))
+        for exchange in await store.session_exchanges(session)
+        for line in exchange.lines
+        if line.message == first.id
+    ]
+    assert [verdict for verdict, _ in sent] == [
+        {"way": "unchanged"},
+        {"way": "left out", "rule": "refused"},
+        {"way": "unchanged"},
+    ]
+    seen = [request.body["messages"][1].get("reasoning_details") for request in demo.requests[1:]]
+    assert [details for _, details in sent] == seen
+    assert [details and hash_of(details) for details in seen] == [
+        received(first.message).hash, None, received(first.message).hash,
+    ]  # fmt: skip
+    assert (await store.verdicts(session))[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
+
+
+async def test_the_newest_request_decides_and_every_sending_counts(store, client):
+    session = await say(store, client, "demo:haiku")
+    await say(store, client, "demo:haiku", session)
+    asked = await question(store, "demo:haiku", session)
+    other = type(asked)(asked.session, "deepseek/deepseek-v3.2", asked.path, asked.text)
+    answer_in(await happening(store, client, other))
+    first, second, third = await answers(store, session)
+    assert await store.verdicts(session) == {
+        first.id: exchanges.Verdict({"way": "left out", "rule": "other model"}, 1),
+        second.id: exchanges.Verdict({"way": "left out", "rule": "other model"}, 0),
+    }
+    await say(store, client, "demo:haiku", session)
+    found = await store.verdicts(session)
+    assert found[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
+    assert found[third.id] == exchanges.Verdict({"way": "left out", "rule": "other model"}, 0)
+
+
+async def test_requests_that_begin_alike_share_what_is_kept(store, client, paths):
+    session = await say(store, client, "x" * 5000 + " demo")
+    for _ in range(5):
+        await say(store, client, "And?", session)
+    await store.verdicts(session)
+    with sqlite3.connect(paths.database) as connection:
+        assert connection.execute("SELECT count(*) FROM sent_line").fetchone() == (11,)
+        texts = [zlib.decompress(data) for (data,) in connection.execute("SELECT data FROM sent_text")]
+    connection.close()
+    assert sum(b'"user"' in text and b"xxxx" in text for text in texts) == 1
+
+
+async def test_the_key_is_in_nothing_that_is_kept(store, client, paths):
+    session = await say(store, client, "demo:haiku")
+    (exchange,) = await kept(store, session)
+    assert exchange.headers["Authorization"] == "Bearer [key removed]"
+    assert KEY not in repr(exchange)
+
+
+async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, client):
+    store = SessionStore.open(paths, fold=fold, keep_events=6000)
+    session = await say(store, client, "demo:haiku")
+    for _ in range(8):
+        await say(store, client, "demo:haiku", session)
+    found = [(await store.exchanges(stored.id))[0] for stored in await answers(store, session)]
+    there = [exchange.pieces is not None for exchange in found]
+    assert there == sorted(there)
+    assert 0 < sum(there) < 9
+    assert all(exchange.body["messages"] for exchange in found)
+    assert sum(len(exchanges.pack(exchange.pieces or ())) for exchange in found if exchange.pieces) <= 6000
+    await store.close()
+
+
+async def test_a_fork_begins_without_and_a_deleted_session_takes_it_along(store, client, paths):
+    session = await say(store, client, "demo:haiku")
+    forked = await store.fork(session, (await store.path(session))[-1].id)
+    assert await store.session_exchanges(forked.id) == []
+    await store.delete([session])
+    await store.close()
+    later = SessionStore.open(paths, fold=fold, clock=lambda: 1e11)
+    await later.verdicts(session)
+    await later.close()
+    with sqlite3.connect(paths.database) as connection:
+        for table in ("exchange", "sent_line", "sent_text"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    connection.close()
+
+
+async def test_no_harm_is_done_when_nothing_can_be_kept(store, client, paths):
+    with sqlite3.connect(paths.database) as connection:
+        connection.execute("DROP TABLE exchange")
+    connection.close()
+    session = await say(store, client, "demo:haiku")
+    (answer,) = await answers(store, session)
+    assert answer.message.stop == "stop"
+    assert answer.message.text
+
+
+async def test_exports_hold_nothing_of_it(store, client):
+    from stepchat.sessions.export import Options as Form
+    from stepchat.sessions.export import export
+
+    session = await say(store, client, "demo:haiku")
+    whole = "".join([piece async for piece in export(store, "json", [session], Form(with_reasoning=True, to_api=None))])
+    assert "User-Agent" not in whole
+    assert "data: " not in whole
