@@ -89,6 +89,7 @@ def _restore(start: Start) -> None:
 @click.option("--resume", is_flag=False, flag_value="", metavar="[ID or text]", help="Go on with this session.")
 @click.option("--model", "-m", help="The model to ask, e.g. stepfun/step-3.5-flash.")
 @click.option("--base-url", help="The server to ask, e.g. http://127.0.0.1:8080/v1.")
+@click.option("--server", help="The server by its name, e.g. ollama; `stepchat servers` lists them.")
 @click.option("--system", help="The system prompt of a new session.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A request parameter; may be repeated.")
 @click.option("--demo", is_flag=True, help="Try everything without a key and without a network.")
@@ -107,6 +108,7 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
     request = Request(
         model=options["model"],
         base_url=options["base_url"],
+        server=options["server"],
         system=options["system"],
         demo=options["demo"],
         resume=options["resume"],

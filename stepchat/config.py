@@ -27,6 +27,7 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("model", "", "The model to ask; stepfun/step-3.5-flash when empty."),
     Setting("base_url", "", "The server to ask; OpenRouter when empty."),
+    Setting("server", "", "The server to ask, by its name; goes before base_url."),
     Setting("system", "", "The system prompt of new sessions."),
     Setting("theme", "", "A theme by name; what /theme chose last when empty."),
     Setting(
@@ -39,6 +40,40 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("send_title", True, "Tell OpenRouter the program's name (X-Title)."),
 )  # fmt: skip
 
+KINDS = ("openrouter", "stepfun", "deepseek", "llama.cpp", "vllm", "sglang", "ollama", "lmstudio", "custom")
+"""The rows of servers/profiles.py; a test compares them."""
+
+SERVER_SETTINGS: tuple[Setting, ...] = (
+    Setting("base_url", "", "Its address, such as http://127.0.0.1:8080/v1."),
+    Setting("profile", "", "What kind of server it is; found by its address when not given.", KINDS),
+    Setting("key_variable", "", "The environment variable that holds its key."),
+    Setting("model", "", "The model to ask there when none is named."),
+    Setting(
+        "reasoning_back", "", "How earlier reasoning goes back: under the name it came by, always, or never.",
+        ("as read", "always", "never"),
+    ),
+    Setting("starts_in_thinking", False, "Whether answers begin with thoughts although no tag says so."),
+    Setting("trim_reasoning", True, "Whether white space around thoughts is taken away before they go back."),
+    Setting("usage_option", True, "Whether token counts must be asked for with stream_options."),
+)  # fmt: skip
+"""The keys of a table [servers.NAME]."""
+
+PRICE_SETTINGS: tuple[Setting, ...] = (
+    Setting("prompt", 0.0, "USD per million prompt tokens.", low=0),
+    Setting("completion", 0.0, "USD per million tokens of the answer, reasoning included.", low=0),
+    Setting("cache_read", 0.0, "USD per million prompt tokens that were cached.", low=0),
+    Setting("request", 0.0, "USD per request.", low=0),
+)
+"""The keys of a table [prices."MODEL"]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A named table of config.toml, with the keys that stand in it."""
+
+    name: str
+    values: dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -46,6 +81,7 @@ class Config:
 
     model: str = ""
     base_url: str = ""
+    server: str = ""
     system: str = ""
     theme: str = ""
     reasoning_view: str = "tail"
@@ -54,6 +90,8 @@ class Config:
     send_referer: bool = True
     send_title: bool = True
     parameters: tuple[tuple[str, Any], ...] = field(default_factory=tuple[tuple[str, Any], ...])
+    servers: tuple[Table, ...] = ()
+    prices: tuple[Table, ...] = ()
 
 
 def read_config(path: Path) -> Config:
@@ -80,28 +118,61 @@ def read_config(path: Path) -> Config:
             if not isinstance(value, dict):
                 raise _error(path, text, (name,), "must be a table", "For example: parameters.temperature = 0.5")
             values[name] = _parameters(path, text, cast("dict[str, Any]", value))
+        elif name in _TABLES:
+            values[name] = _tables(path, text, name, value)
         elif name in known:
             values[name] = _checked(path, text, known[name], value)
         else:
-            raise _error(path, text, (name,), "is not a setting", f"Known ones: {', '.join(known)}, [parameters].")
+            others = ", ".join(f"[{table}.NAME]" for table in _TABLES)
+            raise _error(
+                path, text, (name,), "is not a setting", f"Known ones: {', '.join(known)}, [parameters], {others}."
+            )
     return Config(**values)
 
 
-def _checked(path: Path, text: str, setting: Setting, value: Any) -> Any:
+_TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS}
+_SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
+
+
+def _tables(path: Path, text: str, kind: str, value: Any) -> tuple[Table, ...]:
+    if not isinstance(value, dict):
+        raise _error(path, text, (kind,), "must hold tables", f"For example: [{kind}.NAME]")
+    known = {setting.name: setting for setting in _TABLES[kind]}
+    tables: list[Table] = []
+    for name, entries in cast("dict[str, Any]", value).items():
+        if not isinstance(entries, dict):
+            raise _error(path, text, (kind, name), "must be a table", f"For example: [{kind}.NAME]")
+        if kind == "servers" and (name == "demo" or not _SERVER_NAME.fullmatch(name)):
+            raise _error(path, text, (kind, name), "is no name for a server", "Use letters, digits and . _ - only.")
+        found: dict[str, Any] = {}
+        for key, inner in cast("dict[str, Any]", entries).items():
+            if key not in known:
+                raise _error(
+                    path, text, (kind, name, key), "is not a setting there", f"Known ones: {', '.join(known)}."
+                )
+            found[key] = _checked(path, text, known[key], inner, (kind, name))
+        if kind == "servers" and not found.get("base_url") and name not in KINDS:
+            raise _error(path, text, (kind, name), "needs a base_url", known["base_url"].help)
+        tables.append(Table(name, found))
+    return tuple(tables)
+
+
+def _checked(path: Path, text: str, setting: Setting, value: Any, table: tuple[str, ...] = ()) -> Any:
+    key = (*table, setting.name)
     match setting.default:
         case bool():
             kind, fits = "true or false", isinstance(value, bool)
-        case int():
+        case int() | float():
             kind, fits = "a number", isinstance(value, int | float) and not isinstance(value, bool)
         case _:
             kind, fits = "text", isinstance(value, str)
     if not fits:
-        raise _error(path, text, (setting.name,), f"must be {kind}", setting.help)
+        raise _error(path, text, key, f"must be {kind}", setting.help)
     if setting.choices and value not in setting.choices:
-        raise _error(path, text, (setting.name,), f"must be one of {', '.join(setting.choices)}", setting.help)
+        raise _error(path, text, key, f"must be one of {', '.join(setting.choices)}", setting.help)
     # Said this way round because of nan.
     if setting.low is not None and not value >= setting.low:
-        raise _error(path, text, (setting.name,), f"must be at least {setting.low:g}", setting.help)
+        raise _error(path, text, key, f"must be at least {setting.low:g}", setting.help)
     return value
 
 
@@ -141,4 +212,5 @@ def _line(text: str, key: tuple[str, ...]) -> int | None:
 
 
 def _names(dotted: str) -> tuple[str, ...]:
-    return tuple(name.strip(" \t\"'") for name in dotted.split("."))
+    """The parts of a dotted key; a point in quotes does not divide."""
+    return tuple(part.strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.\s\"']+", dotted))

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from stepchat.errors import UsageError
-from stepchat.keys import find_key, missing_key
+from stepchat.connecting import DEMO, check_url, connect, connect_demo, find_place, place_for
 from stepchat.parameters import to_request
-from stepchat.servers.catalogue import Catalogue, file_name
-from stepchat.servers.client import Client, Options
-from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, is_local, profile_for
+from stepchat.servers.catalogue import Catalogue
+from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
 from stepchat.turn import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stepchat.config import Config
+    from stepchat.connecting import Connection
     from stepchat.errors import KeyMissingError
     from stepchat.messages import Json, StoredMessage
     from stepchat.paths import Paths
-    from stepchat.servers.profiles import Profile
+    from stepchat.servers.client import Client
     from stepchat.sessions.store import Session, SessionStore
-
-CUSTOM_KEY = "STEPCHAT_API_KEY"
-DEMO = "demo"
-"""What a session's `server` says when the built-in demo answered, whatever its port was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +29,8 @@ class Request:
 
     model: str | None = None
     base_url: str | None = None
+    server: str | None = None
+    """By its name in config.toml or in the table of servers."""
     system: str | None = None
     demo: bool = False
     resume: str | None = None
@@ -98,56 +94,42 @@ def open_workspace(
     environ: Mapping[str, str],
 ) -> Workspace:
     """Decide server, model and key. Raises UsageError and ConfigError; a missing key is only noted."""
-    named = request.base_url or environ.get("STEPCHAT_BASE_URL")
-    demo = request.demo or (session is not None and session.server == DEMO and not named)
-    key = key_error = close_demo = None
-    if demo:
-        base_url, close_demo = _start_demo()
-        profile = profile_for(base_url)
-        key = find_key("demo", ("STEPCHAT_DEMO_KEY",), {"STEPCHAT_DEMO_KEY": "demo"}, paths)
-    else:
-        base_url = _base_url(request, session, paths, config, environ)
-        profile = profile_for(base_url)
-        name, variables = key_places(base_url, profile)
-        key = find_key(name, variables, environ, paths)
-        if key is None and profile.key_variable and profile.name != "custom":
-            key_error = missing_key(profile.title, variables[0], name, paths)
+    connection, close_demo = _choose(request, session, paths, config, environ)
     known_model = session.model if session is not None else None
-    model = request.model or known_model or environ.get("STEPCHAT_MODEL") or config.model or DEFAULT_MODEL
-    options = Options(
-        silence_hint=config.silence_hint,
-        silence_timeout=config.silence_timeout,
-        send_referer=config.send_referer,
-        send_title=config.send_title,
-    )
-    client = Client(base_url, profile, key, options)
-    server = DEMO if demo else base_url
+    asked = (request.model, known_model, environ.get("STEPCHAT_MODEL"), connection.place.model, config.model)
+    model = next((name for name in asked if name), DEFAULT_MODEL)
     return Workspace(
         paths=paths,
         config=config,
         store=store,
-        client=client,
-        catalogue=Catalogue(paths.models / file_name(server), client.look_up),
-        server=server,
+        client=connection.client,
+        server=connection.server,
         model=model.strip(),
         system=request.system if request.system is not None else (config.system or None),
         parameters=to_request([*config.parameters, *request.settings]),
         session=session,
-        key_error=key_error,
+        key_error=connection.key_error,
         close_demo=close_demo,
+        catalogue=connection.catalogue,
         choose=request.resume == "",
     )
 
 
-def key_places(base_url: str, profile: Profile) -> tuple[str, tuple[str, ...]]:
-    """Under which name and in which variables a server's key is looked for: the key of one host never goes to another,
-    but for this machine's imitations of OpenRouter.
-    """
-    if urlsplit(base_url).hostname == urlsplit(profile.base_url).hostname and profile.key_variable:
-        return profile.name, (profile.key_variable,)
-    if is_local(base_url):
-        return profile.name, (profile.key_variable or CUSTOM_KEY, CUSTOM_KEY)
-    return "custom", (CUSTOM_KEY,)
+def _choose(
+    request: Request, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
+) -> tuple[Connection, Callable[[], None] | None]:
+    named = request.base_url or request.server or environ.get("STEPCHAT_BASE_URL")
+    demo = request.demo or (session is not None and session.server == DEMO and not named)
+    if demo or request.server == DEMO:
+        base_url, close_demo = _start_demo()
+        return connect_demo(base_url, paths, config), close_demo
+    held = session is not None and session.server not in {"", DEMO}
+    wanted = request.server or ("" if named or held else config.server)
+    if wanted:
+        place = find_place(wanted, config)
+    else:
+        place = place_for(_base_url(request, session, paths, config, environ), config)
+    return connect(place, paths, config, environ), None
 
 
 def _base_url(
@@ -170,23 +152,3 @@ def _start_demo() -> tuple[str, Callable[[], None]]:
 
     server = DemoServer().start()
     return server.url, server.close
-
-
-def check_url(url: str, place: str = "") -> str:
-    """A base URL without its last slash. Raises UsageError, which tells the `place` it came from."""
-    try:
-        parts = urlsplit(url.strip())
-        parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
-        parts = urlsplit("")
-    odd = not url.strip().isprintable() or " " in url.strip() or parts.query or parts.fragment
-    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
-        raise UsageError(
-            f"{url!r}{place} is not a server's address.",
-            "Give one like https://openrouter.ai/api/v1 or http://127.0.0.1:8080/v1.",
-        )
-    if parts.username or parts.password:
-        raise UsageError(
-            "The base URL holds a name or password.", "Take it out: stepchat keeps secrets out of what it stores."
-        )
-    return url.strip().rstrip("/")

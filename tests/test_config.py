@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.config import SETTINGS, Config, read_config
+from stepchat.config import KINDS, SETTINGS, Config, Table, read_config
 from stepchat.errors import ConfigError
+from stepchat.servers.profiles import PROFILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,9 @@ def test_no_file_means_the_defaults(tmp_path):
 
 
 def test_every_row_is_a_field_with_the_same_default():
-    defaults = {field.name: field.default for field in fields(Config) if field.name != "parameters"}
+    defaults = {
+        field.name: field.default for field in fields(Config) if field.name not in {"parameters", "servers", "prices"}
+    }
     assert {setting.name: setting.default for setting in SETTINGS} == defaults
     assert all(setting.help.endswith(".") for setting in SETTINGS)
 
@@ -85,6 +88,31 @@ def test_everything_that_can_be_set(write):
     )
 
 
+def test_servers_and_prices_are_tables(write):
+    text = """
+    server = "box"
+    [servers.box]
+    base_url = "http://box:8080/v1"
+    starts_in_thinking = true
+    [servers.ollama]
+    model = "step"
+    [prices."stepfun/step-3.5-flash"]
+    prompt = 0.09
+    completion = 1
+    """
+    config = read_config(write(text))
+    assert config.server == "box"
+    assert config.servers == (
+        Table("box", {"base_url": "http://box:8080/v1", "starts_in_thinking": True}),
+        Table("ollama", {"model": "step"}),
+    )
+    assert config.prices == (Table("stepfun/step-3.5-flash", {"prompt": 0.09, "completion": 1}),)
+
+
+def test_kinds_of_servers_are_those_of_the_table():
+    assert tuple(profile.name for profile in PROFILES) == KINDS
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[parameters]\n", "\ufeffmodel = ''\n", "model = ''\r\n"])
 def test_files_that_say_nothing(write, text):
     assert read_config(write(text)) == Config()
@@ -93,6 +121,7 @@ def test_files_that_say_nothing(write, text):
 WRONG = {
     "model": ["5", "true", "['a']", "{}"],
     "base_url": ["8080"],
+    "server": ["1"],
     "system": ["false"],
     "theme": ["1"],
     "reasoning_view": ["'all'", "''", "1"],
@@ -146,6 +175,19 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
             "[parameters]\nreasoning.effort = 'huge'",
             "line 2: reasoning in [parameters]: reasoning.effort must be one of",
         ),
+        ("servers = 5", "line 1: servers must hold tables."),
+        ("[servers]\nbox = 5", "line 2: box must be a table."),
+        ("[servers.box]\nmodel = 'm'", "line 1: box needs a base_url."),
+        ("[servers.'a/b']\nbase_url = 'http://x'", "line 1: a/b is no name for a server."),
+        ("[servers.demo]\nbase_url = 'http://x'", "line 1: demo is no name for a server."),
+        ("[servers.box]\nbase_url = 'http://x'\nport = 1", "line 3: port is not a setting there."),
+        ("[servers.box]\nbase_url = 5", "line 2: base_url must be text."),
+        ("[servers.box]\nbase_url = 'http://x'\nprofile = 'gpt'", "line 3: profile must be one of openrouter,"),
+        ("[servers.box]\nbase_url = 'http://x'\nreasoning_back = ''", "line 3: reasoning_back must be one of as read,"),
+        ("[servers.box]\nbase_url = 'http://x'\nstarts_in_thinking = 1", "line 3: starts_in_thinking must be true or"),
+        ("[prices.'a/b-3.5']\nprompt = 1\ncompletion = -1", "line 3: completion must be at least 0."),
+        ('[prices."a/b-3.5"]\nprompt = "1"', "line 2: prompt must be a number."),
+        ('[prices."a/b"]\noutput = 1', "line 2: output is not a setting there."),
         ("system = '''\ntop_k = 1\n'''\n[parameters]\ntop_k = -1", "line 5: top_k in [parameters]: top_k must be"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.config import Config
+from stepchat.connecting import DEMO, check_url, key_places
 from stepchat.draft import fold
 from stepchat.errors import ConfigError, UsageError
 from stepchat.events import MessageSaved
@@ -14,7 +15,7 @@ from stepchat.paths import Paths
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
 from stepchat.sessions.store import Session, SessionStore
 from stepchat.turn import run_turn
-from stepchat.workspace import DEMO, Request, check_url, key_places, open_workspace
+from stepchat.workspace import Request, open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,0 +1,181 @@
+"""Which server is asked, how it speaks and where its key is: the rows of profiles.py under the tables of config.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from stepchat.errors import UsageError
+from stepchat.keys import find_key, missing_key
+from stepchat.servers.catalogue import Catalogue, Prices, file_name
+from stepchat.servers.client import Client, Options
+from stepchat.servers.models import MILLION
+from stepchat.servers.profiles import PROFILES, Profile, is_local, profile_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepchat.config import Config, Table
+    from stepchat.errors import KeyMissingError
+    from stepchat.keys import Key
+    from stepchat.paths import Paths
+
+CUSTOM_KEY = "STEPCHAT_API_KEY"
+DEMO = "demo"
+"""What a session's `server` says when the built-in demo answered, whatever its port was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server that can be asked. `name` is what --server takes, and under what its key is kept."""
+
+    name: str
+    base_url: str
+    profile: Profile
+    key_name: str
+    key_variables: tuple[str, ...]
+    model: str = ""
+    """What config.toml says is asked there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A server as a workspace uses it."""
+
+    place: Place
+    client: Client
+    catalogue: Catalogue
+    server: str
+    """As a session remembers it: the base URL, or `demo`."""
+    key: Key | None
+    key_error: KeyMissingError | None
+
+
+def places(config: Config) -> list[Place]:
+    """All that have a name: those of config.toml, then the known kinds."""
+    own = [_from_table(table) for table in config.servers]
+    names = {place.name for place in own}
+    known = [_from_profile(row) for row in PROFILES if row.base_url and row.name not in names]
+    return own + known
+
+
+def find_place(wanted: str, config: Config) -> Place:
+    """By name or by address. Raises UsageError."""
+    known = places(config)
+    for place in known:
+        if place.name == wanted:
+            return place
+    if "://" in wanted:
+        return place_for(check_url(wanted), config)
+    names = ", ".join(place.name for place in known)
+    raise UsageError(f"There is no server {wanted!r}.", f"Known ones: {names}; or give an address.")
+
+
+def place_for(base_url: str, config: Config) -> Place:
+    """The place of an address: what config.toml says of it counts."""
+    for table in config.servers:
+        place = _from_table(table)
+        if place.base_url == base_url:
+            return place
+    row = profile_for(base_url)
+    name, variables = key_places(base_url, row)
+    return Place(row.name, base_url, row, name, variables)
+
+
+def _from_table(table: Table) -> Place:
+    options: dict[str, Any] = dict(table.values)
+    kind = options.pop("profile", None) or (table.name if table.name in {row.name for row in PROFILES} else None)
+    row = next((row for row in PROFILES if row.name == kind), None)
+    given = options.pop("base_url", "") or (row.base_url if row else "")
+    base_url = check_url(given, f", base_url of [servers.{table.name}],")
+    row = row or profile_for(base_url)
+    variable = options.pop("key_variable", "")
+    model = options.pop("model", "")
+    name, variables = key_places(base_url, row)
+    if table.name not in {row.name for row in PROFILES}:
+        # A key of its own. With the name of a known kind it would be that one's, which is for its own host alone.
+        name = table.name
+    title = row.title if table.name == row.name else table.name
+    profile = replace(row, title=title, **options)
+    return Place(table.name, base_url, profile, name, (variable,) if variable else variables, model)
+
+
+def _from_profile(row: Profile) -> Place:
+    name, variables = key_places(row.base_url, row)
+    return Place(row.name, row.base_url, row, name, variables)
+
+
+def key_places(base_url: str, profile: Profile) -> tuple[str, tuple[str, ...]]:
+    """Under which name and in which variables a server's key is looked for: the key of one host never goes to another,
+    but for this machine's imitations of OpenRouter.
+    """
+    if urlsplit(base_url).hostname == urlsplit(profile.base_url).hostname and profile.key_variable:
+        return profile.name, (profile.key_variable,)
+    if is_local(base_url):
+        return profile.name, (profile.key_variable or CUSTOM_KEY, CUSTOM_KEY)
+    return "custom", (CUSTOM_KEY,)
+
+
+def connect(place: Place, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
+    """The client for a place. A missing key is only noted. Raises ConfigError for one that cannot be used."""
+    key = find_key(place.key_name, place.key_variables, environ, paths)
+    error = None
+    needs_key = place.profile.key_variable and place.profile.name != "custom"
+    if key is None and needs_key:
+        error = missing_key(place.profile.title, place.key_variables[0], place.key_name, paths)
+    return _connection(place, place.base_url, key, error, paths, config)
+
+
+def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
+    """The client for the built-in demo."""
+    profile = profile_for(base_url)
+    variable = "STEPCHAT_DEMO_KEY"
+    place = Place(DEMO, base_url, replace(profile, title="the demo"), DEMO, (variable,))
+    return _connection(place, DEMO, find_key(DEMO, (variable,), {variable: "demo"}, paths), None, paths, config)
+
+
+def _connection(
+    place: Place, server: str, key: Key | None, error: KeyMissingError | None, paths: Paths, config: Config
+) -> Connection:
+    options = Options(
+        silence_hint=config.silence_hint,
+        silence_timeout=config.silence_timeout,
+        send_referer=config.send_referer,
+        send_title=config.send_title,
+    )
+    client = Client(place.base_url, place.profile, key, options)
+    catalogue = Catalogue(paths.models / file_name(server), client.look_up, own_prices(config))
+    return Connection(place, client, catalogue, server, key, error)
+
+
+def own_prices(config: Config) -> dict[str, Prices]:
+    """What config.toml says models cost."""
+    found: dict[str, Prices] = {}
+    for table in config.prices:
+        rates: dict[str, Any] = {name: Decimal(str(value)) / MILLION for name, value in table.values.items()}
+        if "request" in rates:
+            rates["request"] *= MILLION
+        found[table.name] = Prices(**rates)
+    return found
+
+
+def check_url(url: str, place: str = "") -> str:
+    """A base URL without its last slash. Raises UsageError, which tells the `place` it came from."""
+    try:
+        parts = urlsplit(url.strip())
+        parts.port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        parts = urlsplit("")
+    odd = not url.strip().isprintable() or " " in url.strip() or parts.query or parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
+        raise UsageError(
+            f"{url!r}{place} is not a server's address.",
+            "Give one like https://openrouter.ai/api/v1 or http://127.0.0.1:8080/v1.",
+        )
+    if parts.username or parts.password:
+        raise UsageError(
+            "The base URL holds a name or password.", "Take it out: stepchat keeps secrets out of what it stores."
+        )
+    return url.strip().rstrip("/")
