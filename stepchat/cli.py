@@ -102,7 +102,7 @@ def _restore(start: Start) -> None:
 @click.pass_context
 def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Talk with a reasoning model. Without a question a window opens; with one, the answer goes to stdout."""
-    from stepchat.parameters import parse_setting
+    from stepchat.parameter_values import parse_setting
     from stepchat.workspace import Request
 
     request = Request(

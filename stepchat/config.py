@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.errors import ConfigError, UsageError
-from stepchat.parameters import parse_value
+from stepchat.parameter_values import parse_value
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stepchat import exact_json
 from stepchat.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from stepchat.messages import Json
+    from collections.abc import Mapping
 
 Kind: TypeAlias = Literal["int", "float", "bool", "text", "texts", "choice", "map", "list", "any"]
 
@@ -32,72 +29,194 @@ class Parameter:
     default: str = ""
     """What applies when nothing is sent, in words."""
     example: str = ""
+    listed_as: str = ""
+    """Its name in a model's `supported_parameters`, where that is not the first part of its own."""
+    of_router: bool = False
+    """Read by OpenRouter or the server itself, so no model lists it."""
+    spelled: str = ""
+    """The flag, where the usual one belongs to another row."""
+
+    @property
+    def flag(self) -> str:
+        return self.spelled or "--" + self.name.replace(".", "-").replace("_", "-")
+
+    @property
+    def capability(self) -> str | None:
+        """What a model's `supported_parameters` must hold for it; None when that does not matter."""
+        return None if self.of_router else self.listed_as or self.name.partition(".")[0]
 
 
-_BIAS = (-100, 100)
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that belong together, as the settings screen and README show them."""
+
+    title: str
+    rows: tuple[Parameter, ...]
+
+
 _EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
+_BIAS = (-100, 100)
 
-PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("reasoning", "map", "Everything about reasoning in one map.", example='{"effort":"high"}'),
-    Parameter("reasoning.enabled", "bool", "Think or not.", example="true"),
-    Parameter("reasoning.effort", "choice", "How hard to think.", choices=_EFFORTS, example="high"),
-    Parameter("reasoning.max_tokens", "int", "Budget for thinking, in tokens.", 1, example="2000"),
-    Parameter("reasoning.exclude", "bool", "Think, but do not return the reasoning.", example="false"),
-    Parameter(
-        "reasoning.summary", "choice", "How much of a summary OpenAI models give.",
-        choices=("auto", "concise", "detailed"), example="auto",
-    ),
-    Parameter("include_reasoning", "bool", "Older name for returning the reasoning.", example="true"),
-    Parameter("max_tokens", "int", "Longest answer in tokens, reasoning included.", 1, example="4000"),
-    Parameter("max_completion_tokens", "int", "The newer name of max_tokens.", 1, example="4000"),
-    Parameter("temperature", "float", "Randomness.", 0, 2, default="1.0", example="0.5"),
-    Parameter("top_p", "float", "Sample from the likeliest tokens with this total.", 0, 1, above_low=True, example="0.9"),
-    Parameter("top_k", "int", "Sample from this many likeliest tokens; 0 is off.", 0, example="40"),
-    Parameter("min_p", "float", "Least probability relative to the likeliest token.", 0, 1, example="0.05"),
-    Parameter("top_a", "float", "Least probability by the square of the likeliest.", 0, 1, example="0.1"),
-    Parameter("stop", "texts", "Stop at any of these texts (at most 4).", longest=4, example='["END"]'),
-    Parameter("frequency_penalty", "float", "Discourage words by how often they came.", -2, 2, example="0.2"),
-    Parameter("presence_penalty", "float", "Discourage words that came at all.", -2, 2, example="0.2"),
-    Parameter("repetition_penalty", "float", "Discourage repetition; 1 is neutral.", 0, 2, above_low=True, example="1.1"),
-    Parameter("seed", "int", "Ask for the same sampling again.", example="7"),
-    Parameter("logit_bias", "map", "Token id to a bias of -100 to 100.", example='{"42":-100}'),
-    Parameter("logprobs", "bool", "Return the probability of each token.", example="true"),
-    Parameter("top_logprobs", "int", "Alternatives for each token; needs logprobs.", 0, 20, example="5"),
-    Parameter(
-        "response_format", "any", "Form of the answer: text, json_object or a JSON schema.",
-        choices=("text", "json_object"), example="json_object",
-    ),
-    Parameter("tools", "list", "Tools in OpenAI's form.", example="[]"),
-    Parameter(
-        "tool_choice", "any", "none, auto, required or one function.",
-        choices=("none", "auto", "required"), example="auto",
-    ),
-    Parameter("parallel_tool_calls", "bool", "Several calls in one reply.", example="false"),
-    Parameter(
-        "verbosity", "choice", "How much to say.", choices=("low", "medium", "high", "xhigh", "max"), example="low"
-    ),
-    Parameter("models", "texts", "Models to fall back to, in order.", example='["a/b","c/d"]'),
-    Parameter("provider", "map", "Routing: order, only, ignore, sort, max_price ...", example='{"sort":"price"}'),
-    Parameter("plugins", "list", "Plugins of OpenRouter.", example='[{"id":"web"}]'),
-    Parameter("user", "text", "A stable name for the end user.", example="me"),
+GROUPS: tuple[Group, ...] = (
+    Group("Reasoning", (
+        Parameter("reasoning", "map", "Everything about reasoning in one map.", example='{"effort":"high"}'),
+        Parameter("reasoning.enabled", "bool", "Think or not.", default="the model's own", example="true"),
+        Parameter(
+            "reasoning.effort", "choice", "How hard to think.",
+            choices=_EFFORTS, default="the model's own", example="high",
+        ),
+        Parameter("reasoning.max_tokens", "int", "Budget for thinking, in tokens.", 1, example="2000"),
+        Parameter(
+            "reasoning.exclude", "bool", "Think, but do not return the reasoning; nothing can be sent back then.",
+            default="false", example="false",
+        ),
+        Parameter(
+            "reasoning.summary", "choice", "How much of a summary OpenAI models give.",
+            choices=("auto", "concise", "detailed"), example="auto",
+        ),
+        Parameter(
+            "reasoning.context", "choice", "Which earlier reasoning GPT-5.6 and later may use.",
+            choices=("auto", "all_turns", "current_turn"), example="all_turns",
+        ),
+        Parameter(
+            "reasoning.mode", "choice", "Standard or pro reasoning of GPT-5.6 and later.",
+            choices=("standard", "pro"), example="standard",
+        ),
+        Parameter(
+            "reasoning_effort", "choice", "The same as reasoning.effort for servers that know only this name.",
+            choices=_EFFORTS, example="high", listed_as="reasoning", spelled="--reasoning_effort",
+        ),
+        Parameter(
+            "include_reasoning", "bool", "Older name for returning the reasoning.", default="true", example="true"
+        ),
+    )),
+    Group("Length", (
+        Parameter(
+            "max_tokens", "int", "Longest answer in tokens, reasoning included.",
+            1, default="the model's limit", example="4000",
+        ),
+        Parameter(
+            "max_completion_tokens", "int", "The newer name of max_tokens; many servers know only the older.",
+            1, default="the model's limit", example="4000", listed_as="max_tokens",
+        ),
+        Parameter("stop", "texts", "Stop at any of these texts.", longest=4, example='["END","###"]'),
+        Parameter(
+            "verbosity", "choice", "How much to say.",
+            choices=("low", "medium", "high", "xhigh", "max"), default="medium", example="low",
+        ),
+    )),
+    Group("Sampling", (
+        Parameter("temperature", "float", "Randomness.", 0, 2, default="1.0", example="0.5"),
+        Parameter(
+            "top_p", "float", "Sample from the likeliest tokens with this total.",
+            0, 1, above_low=True, default="1.0", example="0.9",
+        ),
+        Parameter("top_k", "int", "Sample from this many likeliest tokens; 0 is off.", 0, default="0", example="40"),
+        Parameter(
+            "min_p", "float", "Least probability relative to the likeliest token.", 0, 1, default="0", example="0.05"
+        ),
+        Parameter(
+            "top_a", "float", "Least probability by the square of the likeliest.", 0, 1, default="0", example="0.1"
+        ),
+        Parameter(
+            "frequency_penalty", "float", "Discourage words by how often they came.",
+            -2, 2, default="0", example="0.2",
+        ),
+        Parameter(
+            "presence_penalty", "float", "Discourage words that came at all.", -2, 2, default="0", example="0.2"
+        ),
+        Parameter(
+            "repetition_penalty", "float", "Discourage repetition; 1 is neutral.",
+            0, 2, above_low=True, default="1.0", example="1.1",
+        ),
+        Parameter("seed", "int", "Ask for the same sampling again.", example="7"),
+        Parameter("logit_bias", "map", "Token id to a bias of -100 to 100.", example='{"42":-100}'),
+        Parameter(
+            "logprobs", "bool", "Return the probability of each token; /tokens shows them.",
+            default="false", example="true",
+        ),
+        Parameter("top_logprobs", "int", "Alternatives for each token; needs logprobs.", 0, 20, example="5"),
+    )),
+    Group("Form and tools", (
+        Parameter(
+            "response_format", "any", "Form of the answer: text, json_object, or a JSON schema as @FILE.",
+            choices=("text", "json_object"), default="text", example="json_object",
+        ),
+        Parameter(
+            "prediction", "map", "What the answer will mostly say, to be quicker.",
+            example='{"type":"content","content":"..."}', of_router=True,
+        ),
+        Parameter(
+            "tools", "list", "Tools in OpenAI's form, or @FILE.",
+            example='[{"type":"function","function":{"name":"now"}}]',
+        ),
+        Parameter(
+            "tool_choice", "any", "none, auto, required or one function.",
+            choices=("none", "auto", "required"), default="auto", example="auto",
+        ),
+        Parameter("parallel_tool_calls", "bool", "Several calls in one reply.", default="true", example="false"),
+    )),
+    Group("Routing", (
+        Parameter(
+            "models", "texts", "Models to fall back to, in order.", example='["a/b","c/d"]', of_router=True
+        ),
+        Parameter(
+            "provider", "map", "Everything about the choice of provider in one map.",
+            example='{"sort":"price"}', of_router=True,
+        ),
+        Parameter(
+            "provider.order", "texts", "Providers to try first, in order.", example='["stepfun"]', of_router=True
+        ),
+        Parameter("provider.only", "texts", "No other providers than these.", example='["stepfun"]', of_router=True),
+        Parameter("provider.ignore", "texts", "Never these providers.", example='["other"]', of_router=True),
+        Parameter(
+            "provider.allow_fallbacks", "bool", "Try another provider when the first fails.",
+            default="true", example="false", of_router=True,
+        ),
+        Parameter(
+            "provider.require_parameters", "bool", "Only providers that know every parameter sent.",
+            default="false", example="true", of_router=True,
+        ),
+        Parameter(
+            "provider.data_collection", "choice", "Whether providers that keep prompts may answer.",
+            choices=("allow", "deny"), default="allow", example="deny", of_router=True,
+        ),
+        Parameter("provider.zdr", "bool", "Only providers that keep no data.", example="true", of_router=True),
+        Parameter(
+            "provider.quantizations", "texts", "Only models quantized so.", example='["fp8","bf16"]', of_router=True
+        ),
+        Parameter(
+            "provider.sort", "any", "Prefer the cheapest, the quickest, or the first to begin.",
+            choices=("price", "throughput", "latency"), default="price-weighted", example="throughput", of_router=True,
+        ),
+        Parameter(
+            "provider.max_price", "map", "Highest price in USD per million tokens.",
+            example='{"prompt":1,"completion":2}', of_router=True,
+        ),
+        Parameter("plugins", "list", "Plugins of OpenRouter.", example='[{"id":"web"}]', of_router=True),
+        Parameter(
+            "service_tier", "choice", "How urgent it is, at which price.",
+            choices=("auto", "default", "fast", "flex", "priority", "scale", "ultrafast"), example="flex",
+            of_router=True,
+        ),
+    )),
+    Group("Server", (
+        Parameter("user", "text", "A stable name for the end user.", example="me", of_router=True),
+        Parameter("metadata", "map", "Notes for your own records.", longest=16, example='{"project":"x"}', of_router=True),
+        Parameter("prompt_cache_key", "text", "Which requests share a prompt cache.", example="notes", of_router=True),
+        Parameter(
+            "cache_control", "map", "Cache the prompt by itself (Anthropic models).",
+            example='{"type":"ephemeral"}', of_router=True,
+        ),
+        Parameter(
+            "chat_template_kwargs", "map", "Switches of the chat template (llama.cpp, vLLM, SGLang).",
+            example='{"enable_thinking":true}', of_router=True,
+        ),
+    )),
 )  # fmt: skip
 
+PARAMETERS: tuple[Parameter, ...] = tuple(row for group in GROUPS for row in group.rows)
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """`name=value` to a name and a checked value; an empty value is None and unsets. Raises UsageError."""
-    name, equals, value = text.partition("=")
-    name = name.strip()
-    if not equals:
-        raise UsageError(f"{text!r} is not NAME=VALUE.", "For example: --set temperature=0.5")
-    parameter = find_parameter(name)
-    return name, None if value.strip() == "" else check(parameter, read_value(parameter, value.strip()))
-
-
-def parse_value(name: str, value: Any) -> Any:
-    """A value that has a type already, as from a config file. Raises UsageError."""
-    return check(find_parameter(name), value)
 
 
 def find_parameter(name: str) -> Parameter:
@@ -107,122 +226,53 @@ def find_parameter(name: str) -> Parameter:
     first, *rest = name.split(".")
     root = BY_NAME.get(first)
     if root is None or root.kind != "map" or not rest or not all(rest):
-        raise UsageError(f"There is no parameter {name!r}.", f"Known ones: {', '.join(BY_NAME)}.")
+        raise UsageError(f"There is no parameter {name!r}.", _similar(name))
+    return entry_of(root, name)
+
+
+def entry_of(root: Parameter, name: str) -> Parameter:
+    """The row for something inside a map that has none of its own."""
     if root.name == "logit_bias":
         return Parameter(name, "float", root.help, *_BIAS, example="-100")
-    return Parameter(name, "any", root.help)
+    if root.name == "metadata":
+        return Parameter(name, "text", root.help, example="x", of_router=True)
+    return Parameter(name, "any", root.help, listed_as=root.listed_as, of_router=root.of_router)
 
 
-def read_value(parameter: Parameter, text: str) -> Any:
-    """Plain text or JSON to a value, as the parameter's kind suggests."""
-    if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
-        return text
-    try:
-        return exact_json.loads(text)
-    except ValueError:
-        return text
+def _similar(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, BY_NAME, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(close)}?" if close else "`stepchat parameters` lists all of them."
 
 
-def check(parameter: Parameter, value: Any) -> Any:
-    """The value as it is sent. Raises UsageError that names value and range."""
-    try:
-        exact_json.dumps(value)
-    except (TypeError, ValueError):
-        # TOML knows dates, infinities and nan.
-        raise _wrong(parameter, str(value), "something that JSON can express") from None
+def allowed(parameter: Parameter) -> str:
+    """What it may hold, in words that fit behind "must be"."""
     match parameter.kind:
-        case "int" | "float":
-            return _number(parameter, value)
         case "bool":
-            if not isinstance(value, bool):
-                raise _wrong(parameter, value, "true or false")
+            return "true or false"
         case "choice":
-            if value not in parameter.choices:
-                raise _wrong(parameter, value, "one of " + ", ".join(parameter.choices))
+            return "one of " + ", ".join(parameter.choices)
         case "text":
-            if not isinstance(value, str):
-                raise _wrong(parameter, value, "text")
+            return "text"
         case "texts":
-            return _texts(parameter, value)
+            most = f" (at most {parameter.longest})" if parameter.longest else ""
+            return f"text or a JSON list of texts{most}"
         case "map":
-            return _map(parameter, value)
+            return f"a JSON object (at most {parameter.longest} entries)" if parameter.longest else "a JSON object"
         case "list":
-            return _list(parameter, value)
+            return "a JSON list"
         case "any":
-            return _form(parameter, value)
-    return value
-
-
-def _number(parameter: Parameter, value: Any) -> int | float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or (parameter.kind == "int" and not isinstance(value, int)):
-        raise _wrong(parameter, value, "a whole number" if parameter.kind == "int" else "a number")
-    low, high = parameter.low, parameter.high
-    too_low = low is not None and (value < low or (parameter.above_low and value == low))
-    if too_low or (high is not None and value > high):
-        raise _wrong(parameter, value, _range(parameter))
-    return value
+            return f"{', '.join(parameter.choices)} or a JSON object" if parameter.choices else "JSON"
+        case "int" | "float":
+            return f"{'a whole number' if parameter.kind == 'int' else 'a number'}{_range(parameter)}"
 
 
 def _range(parameter: Parameter) -> str:
+    if parameter.low is None:
+        return ""
     if parameter.high is None:
-        return f"at least {parameter.low:g}"
-    start = f"more than {parameter.low:g} and" if parameter.above_low else f"between {parameter.low:g} and"
-    return f"{start} {'at most ' if parameter.above_low else ''}{parameter.high:g}"
-
-
-def _texts(parameter: Parameter, value: Any) -> Any:
-    values = cast("list[Any]", value) if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) and item for item in values):
-        raise _wrong(parameter, value, "text or a JSON list of texts")
-    if parameter.longest and len(values) > parameter.longest:
-        raise _wrong(parameter, value, f"at most {parameter.longest} texts")
-    return values
-
-
-def _list(parameter: Parameter, value: Any) -> Any:
-    if not isinstance(value, list):
-        raise _wrong(parameter, value, "a JSON list")
-    return cast("list[Any]", value)
-
-
-def _map(parameter: Parameter, value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise _wrong(parameter, value, "a JSON object")
-    entries = cast("Json", value)
-    for key, item in entries.items():
-        name = f"{parameter.name}.{key}"
-        if name in BY_NAME or parameter.name == "logit_bias":
-            check(BY_NAME.get(name) or Parameter(name, "float", parameter.help, *_BIAS, example="-100"), item)
-    return entries
-
-
-def _form(parameter: Parameter, value: Any) -> Any:
-    if isinstance(value, dict):
-        return cast("Json", value)
-    if parameter.choices and value not in parameter.choices:
-        raise _wrong(parameter, value, f"{', '.join(parameter.choices)} or a JSON object")
-    return {"type": value} if parameter.name == "response_format" else value
-
-
-def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:
-    shown = value if isinstance(value, str) else exact_json.dumps(value)
-    hint = f"For example: {parameter.name}={parameter.example}" if parameter.example else ""
-    return UsageError(f"{parameter.name} must be {wanted}, not {shown!s:.80}.", hint)
-
-
-def to_request(settings: Iterable[tuple[str, Any]]) -> Json:
-    """Dotted names to the nested form of the request; later ones win, None takes a name out."""
-    body: Json = {}
-    for name, value in settings:
-        target = body
-        *outer, last = name.split(".")
-        for key in outer:
-            inner = target.get(key)
-            target[key] = dict(cast("Json", inner)) if isinstance(inner, dict) else {}
-            target = target[key]
-        if value is None:
-            target.pop(last, None)
-        else:
-            target[last] = value
-    return {name: value for name, value in body.items() if value != {} or name == "logit_bias"}
+        return f", at least {parameter.low:g}"
+    if parameter.above_low:
+        return f", more than {parameter.low:g} and at most {parameter.high:g}"
+    return f" between {parameter.low:g} and {parameter.high:g}"

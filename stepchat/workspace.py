@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stepchat.connecting import DEMO, check_url, connect, connect_demo, find_place, place_for
-from stepchat.parameters import to_request
+from stepchat.scopes import to_request
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
 from stepchat.turn import Question

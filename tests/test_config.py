@@ -155,10 +155,16 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ("temperature = 1\n[parameters]\ntemperature = 1", "line 1: temperature is not a setting."),
         ("model = 'a'\nparameters = 5", "line 2: parameters must be a table."),
         ("[[parameters]]", "line 1: parameters must be a table."),
-        ("[parameters]\ntemperature = 9", "line 2: temperature in [parameters]: temperature must be between 0 and 2"),
+        (
+            "[parameters]\ntemperature = 9",
+            "line 2: temperature in [parameters]: temperature must be a number between 0 and 2",
+        ),
         ("[parameters]\n# x\nheat = 9", "line 3: heat in [parameters]: There is no parameter 'heat'."),
-        ("parameters.top_k = -1", "line 1: top_k in [parameters]: top_k must be at least 0, not -1."),
-        ("\nparameters = { top_k = -1 }", "line 2: top_k in [parameters]: top_k must be at least 0, not -1."),
+        ("parameters.top_k = -1", "line 1: top_k in [parameters]: top_k must be a whole number, at least 0, not -1."),
+        (
+            "\nparameters = { top_k = -1 }",
+            "line 2: top_k in [parameters]: top_k must be a whole number, at least 0, not -1.",
+        ),
         (
             "[parameters]\nseed = 2026-01-01",
             "line 2: seed in [parameters]: seed must be something that JSON can express",

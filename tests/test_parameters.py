@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 
 from stepchat import exact_json
 from stepchat.errors import UsageError
-from stepchat.parameters import (
-    BY_NAME,
-    PARAMETERS,
-    check,
-    find_parameter,
-    parse_setting,
-    parse_value,
-    to_request,
-)
+from stepchat.parameter_values import check, parse_setting, parse_value
+from stepchat.parameters import BY_NAME, PARAMETERS, find_parameter
+from stepchat.scopes import to_request
 
 PENALTY = (["-2", "2", "0", "0.5"], ["-2.01", "2.01", "high", "true"])
 UNIT = (["0", "1", "0.05"], ["-0.01", "1.01", "x", "null"])
@@ -35,6 +29,9 @@ EDGES: dict[str, tuple[list[str], list[str]]] = {
     "reasoning.max_tokens": COUNT,
     "reasoning.exclude": SWITCH,
     "reasoning.summary": (["auto", "concise", "detailed"], ["long", "true"]),
+    "reasoning.context": (["auto", "all_turns", "current_turn"], ["none", "1"]),
+    "reasoning.mode": (["standard", "pro"], ["fast"]),
+    "reasoning_effort": (["max", "none"], ["huge"]),
     "include_reasoning": SWITCH,
     "max_tokens": COUNT,
     "max_completion_tokens": COUNT,
@@ -52,14 +49,30 @@ EDGES: dict[str, tuple[list[str], list[str]]] = {
     "logprobs": SWITCH,
     "top_logprobs": (["0", "20"], ["-1", "21", "2.5"]),
     "response_format": (["text", "json_object", '{"type":"json_schema","json_schema":{}}'], ["xml", "5", "[]", "true"]),
+    "prediction": (['{"type":"content","content":"x"}'], ["x", "[]"]),
     "tools": (["[]", '[{"type":"function"}]'], ["{}", "web", "null"]),
     "tool_choice": (["none", "auto", "required", '{"type":"function"}'], ["maybe", "1", "[]"]),
     "parallel_tool_calls": SWITCH,
     "verbosity": (["low", "medium", "high", "xhigh", "max"], ["tiny", "none"]),
     "models": (["a/b", '["a/b","c/d"]'], ["[1]", '[""]']),
     "provider": (['{"sort":"price","max_price":{"prompt":1}}', "{}"], ["price", "[]"]),
+    "provider.order": (["a", '["a","b"]'], ["[1]"]),
+    "provider.only": (["a", '["a","b"]'], ["[1]"]),
+    "provider.ignore": (["a", '["a","b"]'], ["[1]"]),
+    "provider.allow_fallbacks": SWITCH,
+    "provider.require_parameters": SWITCH,
+    "provider.data_collection": (["allow", "deny"], ["maybe"]),
+    "provider.zdr": SWITCH,
+    "provider.quantizations": (["fp8", '["fp8","bf16"]'], ["[8]"]),
+    "provider.sort": (["price", "throughput", "latency", '{"by":"price"}'], ["cheap", "1"]),
+    "provider.max_price": (['{"prompt":1}'], ["1", "[]"]),
+    "service_tier": (["auto", "flex", "ultrafast"], ["slow"]),
     "plugins": (['[{"id":"web"}]', "[]"], ["web", "{}"]),
     "user": (["me", "5", "true", "{}"], []),
+    "metadata": (['{"a":"b"}', "{}"], ["a", '{"a":1}', str({str(n): "x" for n in range(17)}).replace("'", '"')]),
+    "prompt_cache_key": (["a"], []),
+    "cache_control": (['{"type":"ephemeral"}'], ["ephemeral"]),
+    "chat_template_kwargs": (['{"enable_thinking":false}'], ["x"]),
 }
 
 TAKEN = [(name, text) for name, (good, _) in EDGES.items() for text in good]
@@ -110,7 +123,7 @@ def test_the_example_of_a_row_is_taken(parameter):
         ('provider.order=["a"]', ["a"]),
         ("provider.sort=price", "price"),
         ("logit_bias.42=-100", -100),
-        ("reasoning.context=all_turns", "all_turns"),
+        ("reasoning.other=all_turns", "all_turns"),
         ("temperature=", None),
         ("temperature= ", None),
     ],
@@ -133,7 +146,7 @@ def test_value_of_a_setting(text, value):
         ("provider.=1", "There is no parameter 'provider.'"),
         ("provider..sort=1", "There is no parameter 'provider..sort'"),
         (".provider=1", "There is no parameter '.provider'"),
-        ("logit_bias.42=101", "logit_bias.42 must be between -100 and 100"),
+        ("logit_bias.42=101", "logit_bias.42 must be a number between -100 and 100"),
     ],
 )
 def test_what_is_no_setting(text, words):
@@ -174,8 +187,8 @@ def test_ranges_are_told():
         ("temperature=3", "between 0 and 2"),
         ("top_p=0", "more than 0 and at most 1"),
         ("max_tokens=0", "at least 1"),
-        ("top_k=x", "a whole number, not x"),
-        ('stop=["a","b","c","d","e"]', "at most 4 texts"),
+        ("top_k=x", "a whole number, at least 0, not x"),
+        ('stop=["a","b","c","d","e"]', "at most 4"),
     ]:
         with pytest.raises(UsageError, match=words):
             parse_setting(text)
@@ -227,6 +240,39 @@ def test_any_text_ends_in_a_request_or_a_usage_error(parameter, text):
 def test_any_value_ends_in_a_request_or_a_usage_error(parameter, value):
     with suppress(UsageError):
         exact_json.dumps(check(parameter, value))
+
+
+def test_flags_and_names_are_all_different():
+    assert len({parameter.flag for parameter in PARAMETERS}) == len(PARAMETERS)
+    assert BY_NAME["reasoning.max_tokens"].flag == "--reasoning-max-tokens"
+
+
+def test_a_wrong_name_is_helped():
+    with pytest.raises(UsageError) as raised:
+        parse_setting("temprature=1")
+    assert raised.value.hint == "Did you mean temperature?"
+
+
+def test_a_schema_alone_becomes_a_format():
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    sent = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    assert parse_setting(f"response_format={exact_json.dumps(schema)}")[1] == sent
+    assert parse_value("response_format", sent) == sent
+
+
+def test_a_file_for_a_value(tmp_path):
+    schema = {"type": "object"}
+    (tmp_path / "my schema.json").write_text(exact_json.dumps(schema))
+    (tmp_path / "tools.json").write_text("[]")
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "bytes.json").write_bytes(b"\xff")
+    _, value = parse_setting(f"response_format=@{tmp_path}/my schema.json")
+    assert value["json_schema"] == {"name": "my_schema", "strict": True, "schema": schema}
+    assert parse_setting(f"tools=@{tmp_path}/tools.json") == ("tools", [])
+    assert parse_setting("user=@me") == ("user", "@me")
+    for name, words in [("none", "No such file"), ("bad", "not JSON"), ("bytes", "not UTF-8")]:
+        with pytest.raises(UsageError, match=words):
+            parse_setting(f"response_format=@{tmp_path}/{name}.json")
 
 
 def test_dotted_names_beyond_the_rows_belong_to_their_map():

@@ -102,7 +102,7 @@ def test_question_typed_before_the_window_is_there_is_asked(tmp_path, server):
     ("arguments", "words"),
     [
         (["--base-url", "nonsense"], "is not a server's address"),
-        (["--set", "temperature=9"], "temperature must be between 0 and 2"),
+        (["--set", "temperature=9"], "temperature must be a number between 0 and 2"),
         (["--continue"], "There is no session to continue yet"),
         (["--nonsense"], "No such option"),
     ],

@@ -40,7 +40,7 @@ def test_completion_offers_names_then_arguments():
     names = [offer.text for offer in complete("/re", None)]
     assert names[:3] == ["/retry", "/redo", "/reasoning "]
     assert [offer.text for offer in complete("/reasoning f", None)] == ["/reasoning full"]
-    assert [offer.text for offer in complete("/set temp", None)] == ["/set temperature="]
+    assert [offer.text for offer in complete("/set tempera", None)] == ["/set temperature="]
 
 
 async def test_help_lists_every_command(tmp_path):
@@ -98,7 +98,7 @@ async def test_set_is_sent_with_the_next_request_and_unset_again(tmp_path):
             await ask(pilot, "demo:haiku")
             assert "temperature" not in server.requests[-1].body
             await say(pilot, "/set temperature=9")
-            await wait_until(pilot, "temperature must be between 0 and 2, not 9")
+            await wait_until(pilot, "temperature must be a number between 0 and 2, not 9")
 
 
 async def test_model_and_system_reach_the_request(tmp_path):

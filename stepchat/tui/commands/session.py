@@ -7,7 +7,9 @@ from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
-from stepchat.parameters import PARAMETERS, parse_setting, to_request
+from stepchat.parameter_values import parse_setting
+from stepchat.parameters import PARAMETERS
+from stepchat.scopes import to_request
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.sessions import pick_session
 

@@ -1,0 +1,160 @@
+"""Text and JSON to values of request parameters, checked against their rows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from stepchat import exact_json
+from stepchat.errors import UsageError
+from stepchat.parameters import BY_NAME, Parameter, allowed, entry_of, find_parameter
+
+if TYPE_CHECKING:
+    from stepchat.messages import Json
+
+_FORMS = frozenset({"text", "json_object", "json_schema", "grammar", "python"})
+"""The types of response_format; any other object is a schema of its own (WIRE.md 1.5)."""
+_LARGEST = 1_000_000
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`name=value` to a name and a checked value; an empty value is None and unsets. Raises UsageError."""
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals:
+        raise UsageError(f"{text!r} is not NAME=VALUE.", "For example: --set temperature=0.5")
+    return name, parse_text(name, value)
+
+
+def parse_text(name: str, text: str) -> Any:
+    """A value as a person writes it: plain text, JSON, or @FILE. None for an empty one. Raises UsageError."""
+    parameter = find_parameter(name)
+    return None if not text.strip() else check(parameter, read_value(parameter, text.strip()))
+
+
+def parse_value(name: str, value: Any) -> Any:
+    """A value that has a type already, as from a config file. Raises UsageError."""
+    return check(find_parameter(name), value)
+
+
+def read_value(parameter: Parameter, text: str) -> Any:
+    """Plain text or JSON to a value, as the parameter's kind suggests. Raises UsageError for a file."""
+    if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
+        return text
+    if parameter.kind in {"map", "list", "any"} and text.startswith("@"):
+        return _from_file(parameter, Path(text[1:]).expanduser())
+    try:
+        return exact_json.loads(text)
+    except ValueError:
+        return text
+
+
+def _from_file(parameter: Parameter, path: Path) -> Any:
+    what = f"{parameter.name} cannot be read from {path}"
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror}.", "@FILE names a file with JSON.") from None
+    except ValueError:
+        raise UsageError(f"{what}: it is not UTF-8.", "@FILE names a file with JSON.") from None
+    if len(text) > _LARGEST:
+        raise UsageError(f"{what}: it is larger than a megabyte.", "@FILE names a file with JSON.")
+    try:
+        value = exact_json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{what}: it is not JSON ({error}).", "Mend the file.") from None
+    if parameter.name == "response_format" and isinstance(value, dict):
+        return _as_form(cast("Json", value), path.stem)
+    return value
+
+
+def check(parameter: Parameter, value: Any) -> Any:
+    """The value as it is sent. Raises UsageError that names value and range."""
+    try:
+        exact_json.dumps(value)
+    except (TypeError, ValueError):
+        # TOML knows dates, infinities and nan.
+        raise _wrong(parameter, str(value), "something that JSON can express") from None
+    match parameter.kind:
+        case "int" | "float":
+            return _number(parameter, value)
+        case "texts":
+            return _texts(parameter, value)
+        case "map":
+            return _map(parameter, value)
+        case "any":
+            return _form(parameter, value)
+        case "bool":
+            fits = isinstance(value, bool)
+        case "choice":
+            fits = value in parameter.choices
+        case "text":
+            fits = isinstance(value, str)
+        case "list":
+            fits = isinstance(value, list)
+    if not fits:
+        raise _wrong(parameter, value, allowed(parameter))
+    return value
+
+
+def _number(parameter: Parameter, value: Any) -> int | float:
+    fits = isinstance(value, int if parameter.kind == "int" else int | float) and not isinstance(value, bool)
+    if fits and (low := parameter.low) is not None:
+        fits = value > low if parameter.above_low else value >= low
+    if fits and (high := parameter.high) is not None:
+        fits = value <= high
+    if not fits:
+        raise _wrong(parameter, value, allowed(parameter))
+    return value
+
+
+def _texts(parameter: Parameter, value: Any) -> Any:
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    fits = all(isinstance(item, str) and item for item in values)
+    if not fits or (parameter.longest and len(values) > parameter.longest):
+        raise _wrong(parameter, value, allowed(parameter))
+    return values
+
+
+def _map(parameter: Parameter, value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise _wrong(parameter, value, allowed(parameter))
+    entries = cast("Json", value)
+    if parameter.longest and len(entries) > parameter.longest:
+        raise _wrong(parameter, value, allowed(parameter))
+    for key, item in entries.items():
+        name = f"{parameter.name}.{key}"
+        check(BY_NAME.get(name) or entry_of(parameter, name), item)
+    return entries
+
+
+def _form(parameter: Parameter, value: Any) -> Any:
+    if isinstance(value, dict):
+        entries = cast("Json", value)
+        return _as_form(entries) if parameter.name == "response_format" else entries
+    if parameter.choices and value not in parameter.choices:
+        raise _wrong(parameter, value, allowed(parameter))
+    return {"type": value} if parameter.name == "response_format" else value
+
+
+def _as_form(value: Json, name: str = "answer") -> Json:
+    """A response_format as it is sent; a schema alone is put into one."""
+    if value.get("type") in _FORMS or "json_schema" in value:
+        return value
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "answer"
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": value}}
+
+
+def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:
+    shown = value if isinstance(value, str) else exact_json.dumps(value)
+    hint = f"For example: {parameter.name}={parameter.example}" if parameter.example else ""
+    return UsageError(f"{parameter.name} must be {wanted}, not {shown!s:.80}.", hint)
+
+
+def in_words(value: Any) -> str:
+    """A value as one would write it after NAME=."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else exact_json.dumps(value)
