@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stepchat.errors import ServerError
-from stepchat.events import Notice
+from stepchat import exact_json
+from stepchat.errors import ServerError, StoreError
+from stepchat.events import Delta, Notice
+from stepchat.servers.effort import blamed, settings_of, without
 from stepchat.servers.failures import names_reasoning
+from stepchat.servers.profiles import bare_slug
 from stepchat.servers.wire import Composed, Target, compose, sent_parameters
 from stepchat.sessions.exchanges import Exchange, SentLine
 
@@ -22,6 +25,16 @@ if TYPE_CHECKING:
     from stepchat.servers.profiles import Profile
     from stepchat.servers.tape import Tape
     from stepchat.sessions.store import SessionStore
+
+
+def refused_name(server: str, model: str) -> str:
+    """Under which name the store remembers what a server did not take for a model."""
+    return f"refused by {server} for {bare_slug(model)}"
+
+
+def read_refused(kept: str | None) -> frozenset[str]:
+    """Read what is kept there."""
+    return frozenset() if kept is None else frozenset(exact_json.loads(kept))
 
 
 class Server(Protocol):
@@ -53,52 +66,97 @@ class Question:
 
 
 class Asking:
-    """The request about a path of messages that ends with the question."""
+    """The request about a path of messages that ends with the question. `begin` makes one."""
 
-    def __init__(self, store: SessionStore, server: Server, question: Question, path: Sequence[StoredMessage]) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        server: Server,
+        question: Question,
+        path: Sequence[StoredMessage],
+        refused: frozenset[str] = frozenset(),
+    ) -> None:
         self._store = store
         self._server = server
         self._question = question
         self._path = path
+        self._refused = refused
+        """What the server did not take before; it is not sent."""
+        self._to_remember = False
         self._target = Target(
             server.profile, server.base_url, question.model, question.session, question.mandatory_reasoning
         )
-        self._first = self._compose(None)
+        self._without: Rule | None = None
+        self._first = self._compose()
+
+    @classmethod
+    async def begin(
+        cls, store: SessionStore, server: Server, question: Question, path: Sequence[StoredMessage]
+    ) -> Asking:
+        """With what was learnt in earlier turns."""
+        refused: frozenset[str] = frozenset()
+        if settings_of(question.parameters):
+            refused = read_refused(await store.setting(refused_name(server.base_url, question.model)))
+        return cls(store, server, question, path, refused)
 
     @property
     def parameters(self) -> Json:
-        """As they are sent."""
-        return sent_parameters(self._target, self._question.parameters)
+        """As they are sent at first."""
+        return sent_parameters(self._target, without(self._question.parameters, self._refused))
 
     @property
     def prefix(self) -> str:
         """A hash of all that the answer will follow."""
         return self._first.prefix
 
-    def _compose(self, without: Rule | None) -> Composed:
+    def _compose(self) -> Composed:
         return compose(
             [stored.message for stored in self._path],
             self._target,
             system=self._question.system,
-            parameters=self._question.parameters,
-            without=without,
+            parameters=without(self._question.parameters, self._refused),
+            without=self._without,
         )
 
     async def events(self, answer: str, draft: Draft) -> AsyncGenerator[ServerEvent]:
-        """Send it, and once more without earlier reasoning when the server refuses just that (WIRE.md 3.6)."""
+        """Send it, and again without what the server refuses: a setting, or earlier reasoning (WIRE.md 3.6)."""
         request = self._first
         while True:
             try:
                 async with aclosing(self._server.stream(request.body, self._keeper(answer, request))) as events:
                     async for event in events:
+                        if self._to_remember and isinstance(event, Delta) and (event.text or event.reasoning):
+                            await self._remember()
                         yield event
             except ServerError as error:
-                if not draft.empty or not request.returns_reasoning or not names_reasoning(error):
+                told = None if not draft.empty else self._give_in(error, request)
+                if told is None:
                     raise
-                yield Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
-                request = self._compose("refused")
+                yield told
+                request = self._compose()
             else:
                 return
+
+    def _give_in(self, error: ServerError, request: Composed) -> Notice | None:
+        """What is left out from now on; None when that would not help."""
+        settings = without(self._question.parameters, self._refused)
+        if names_reasoning(error) and request.returns_reasoning:
+            self._without = "refused"
+            return Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
+        if not (named := blamed(error, settings)):
+            return None
+        self._refused |= set(named)
+        self._to_remember = True
+        words = ", ".join(named).replace('"', "")
+        return Notice(f"The server does not take {words}; asked again without, also from now on.")
+
+    async def _remember(self) -> None:
+        """Only when the server answers without: so it was what it said."""
+        self._to_remember = False
+        name = refused_name(self._server.base_url, self._question.model)
+        # What cannot be kept will be learnt again.
+        with suppress(StoreError):
+            await self._store.set_setting(name, exact_json.dumps(sorted(self._refused)))
 
     def _keeper(self, answer: str, request: Composed) -> Callable[[Tape], None]:
         """Keeps what went over the line; the work is the writer's."""

@@ -41,7 +41,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
         asked, cancelled = await _to_the_end(appending)
         path.append(asked)
         yield MessageSaved(asked)
-    asking = Asking(store, server, question, path)
+    asking, stopped = await _to_the_end(Asking.begin(store, server, question, path))
     blank = AssistantMessage(
         model_asked=question.model,
         server=server.base_url,
@@ -54,7 +54,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
     draft = Draft(blank)
     answer = _Answer(store, answer_id, draft)
     failure: StepchatError | None = None
-    stop: Stop | None = "cancelled" if cancelled or late else None
+    stop: Stop | None = "cancelled" if cancelled or stopped or late else None
     try:
         if stop is None:
             async with aclosing(asking.events(answer_id, draft)) as events:

@@ -13,6 +13,7 @@ from stepchat import exact_json
 from stepchat.demo.server import DemoServer
 from stepchat.draft import fold
 from stepchat.errors import StepchatError
+from stepchat.events import Notice
 from stepchat.keys import Key
 from stepchat.paths import Paths
 from stepchat.servers.client import Client, Options
@@ -155,6 +156,36 @@ async def test_the_newest_request_decides_and_every_sending_counts(store, client
     found = await store.verdicts(session)
     assert found[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
     assert found[third.id] == exchanges.Verdict({"way": "left out", "rule": "other model"}, 0)
+
+
+async def test_a_setting_that_the_server_refuses_is_left_out_told_and_remembered(store, client, demo):
+    more = {"parameters": {"top_p": 1, "reasoning": {"effort": "high", "exclude": False}}}
+    asked = await question(store, "demo:no_effort", **more)
+    events = await happening(store, client, asked)
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "The server does not take reasoning.effort=high; asked again without, also from now on."
+    ]
+    assert answer_in(events).text
+    await say(store, client, "demo:no_effort", asked.session, **more)
+    sent = [request.body["reasoning"] for request in demo.requests]
+    assert sent == [
+        {"enabled": True, "effort": "high", "exclude": False},
+        {"enabled": True, "exclude": False},
+        {"enabled": True, "exclude": False},
+    ]
+    assert [request.body["top_p"] for request in demo.requests] == [1, 1, 1]
+    # Another level, and another model, are tried.
+    other = await question(store, "demo:haiku", parameters={"reasoning": {"effort": "low"}})
+    await happening(store, client, other)
+    assert demo.requests[-1].body["reasoning"]["effort"] == "low"
+
+
+async def test_a_setting_is_not_blamed_for_what_it_did_not_do(store, client, demo):
+    more = {"parameters": {"reasoning": {"effort": "high"}}}
+    await say(store, client, "demo:http400", **more)
+    assert len(demo.requests) == 1
+    await say(store, client, "demo:haiku", **more)
+    assert demo.requests[-1].body["reasoning"]["effort"] == "high"
 
 
 async def test_requests_that_begin_alike_share_what_is_kept(store, client, paths):

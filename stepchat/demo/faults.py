@@ -152,6 +152,16 @@ def pinned(ask: Ask) -> Iterator[Step]:
     yield from _answer(ask)
 
 
+def no_effort(ask: Ask) -> Iterator[Step]:
+    settings = ask.body.get("reasoning")
+    effort = settings.get("effort") if isinstance(settings, dict) else None
+    if effort is not None:
+        message = f"reasoning.effort: {effort!r} is not supported by this endpoint"
+        yield Reply(400, _error(400, message, {"error_type": "invalid_request"}))
+        return
+    yield from _answer(ask)
+
+
 def bad_signature(ask: Ask) -> Iterator[Step]:
     if _brings_details(ask):
         message = "messages.1.content.0: Invalid `signature` in `thinking` block"

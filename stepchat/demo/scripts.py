@@ -96,6 +96,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("raw_error", "HTTP 400 whose reason is hidden in metadata.raw", faults.raw_error),
     Scenario("unavailable", "HTTP 503 in the availability form", faults.unavailable, "times=1"),
     Scenario("pinned", "HTTP 404 as long as reasoning_details are sent back", faults.pinned),
+    Scenario("no_effort", "HTTP 400 as long as reasoning.effort is sent", faults.no_effort),
     Scenario("bad_signature", "HTTP 400 as long as reasoning_details are sent back", faults.bad_signature),
     *(
         Scenario(f"error{shape}", f"after `at` tokens: {about}", faults.error(shape), "at=5")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui.meter import Meter, session_facts
+from stepchat.tui.meter import Meter, effort_fact, session_facts
 from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
 
@@ -72,7 +72,10 @@ class Conversation:
     def facts(self, now: float) -> list[Fact]:
         """What the status line says at the time `now` (monotonic)."""
         facts = [Fact(self.model.rstrip("/").rpartition("/")[2] or self.model)]
-        facts += session_facts(self.path) if self.meter is None else self.meter.facts(now)
+        if self.meter is None:
+            facts += [effort_fact(self.workspace.parameters, self.path), *session_facts(self.path)]
+        else:
+            facts += self.meter.facts(now)
         if self.queued:
             facts.append(Fact(f"{len(self.queued)} queued", "warning"))
         return facts
@@ -227,8 +230,7 @@ class Conversation:
             case Retrying():
                 self.view.set_waiting(f"{event.reason} Trying again in {event.delay:.0f} s")
             case Silence():
-                words = f"nothing arrived for {event.seconds:.0f} s" if event.seconds else "waiting"
-                self.view.set_waiting(words)
+                self.view.set_waiting("nothing arrives" if event.seconds else "waiting")
             case Notice():
                 self.view.notice(event.text, kind="warning")
             case _:

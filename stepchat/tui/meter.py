@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
+from stepchat.servers.effort import effort_of
 from stepchat.transcript.facts import money
 from stepchat.tui.status import Fact
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.events import TurnEvent
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Json, StoredMessage
 
 CHARACTERS_PER_TOKEN = 4
 """Only for the running estimate; the server's count replaces it."""
@@ -94,6 +95,13 @@ class Meter:
     @staticmethod
     def _seconds(seconds: float) -> str:
         return f"{max(0, int(seconds))} s"
+
+
+def effort_fact(parameters: Json, path: Sequence[StoredMessage]) -> Fact:
+    """How hard to think was asked for, and, where it tells, how much the last answer was thought about."""
+    last = next((stored.message for stored in reversed(path) if isinstance(stored.message, AssistantMessage)), None)
+    thought = last.usage.reasoning_tokens if last is not None else None
+    return Fact(f"effort {effort_of(parameters)}" + (f", {count(thought)} thought" if thought else ""))
 
 
 def session_facts(path: Sequence[StoredMessage]) -> list[Fact]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import message, program, reading, session, tree
+from stepchat.tui.commands import message, program, reading, session, thinking, tree
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Conversation", session.COMMANDS),
+    ("Thinking", thinking.COMMANDS),
     ("Session", tree.COMMANDS),
     ("Messages", message.COMMANDS),
     ("Reading", reading.COMMANDS),

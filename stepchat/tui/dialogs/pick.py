@@ -30,6 +30,8 @@ class Row:
     text: str
     facts: tuple[str, ...] = ()
     aside: str = ""
+    disabled: bool = False
+    """It is shown, but cannot be chosen; `aside` says why."""
 
 
 class Pick(ModalScreen[str | None]):
@@ -105,7 +107,7 @@ class Pick(ModalScreen[str | None]):
         if not found:
             choices.add_option(Option(Content.styled(self._nothing, "$dim"), disabled=True))
             return
-        choices.add_options([Option(self._line(row), id=row.id) for row in found])
+        choices.add_options([Option(self._line(row), id=row.id, disabled=row.disabled) for row in found])
         choices.highlighted = 0
 
     def _line(self, row: Row) -> Content:

@@ -1,0 +1,75 @@
+"""Commands about how the model thinks: how hard, and when to stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.asking import read_refused, refused_name
+from stepchat.errors import UsageError
+from stepchat.servers.effort import AUTO, Level, effort_of, levels, next_level
+from stepchat.tui.commands.row import Command
+from stepchat.tui.commands.session import set_parameter
+from stepchat.tui.dialogs.pick import Pick, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.commands.row import Chat
+
+
+async def effort(chat: Chat, argument: str) -> None:
+    known = await _levels(chat)
+    wanted = argument.lower() or await chat.app.push_screen_wait(_pick(chat, known))
+    if wanted is not None:
+        await _ask_for(chat, wanted, known)
+
+
+async def effort_next(chat: Chat, _argument: str) -> None:
+    known = await _levels(chat)
+    if all(level.reason for level in known):
+        chat.tell(f"There is nothing to choose: {known[-2].reason}.")
+        return
+    await _ask_for(chat, next_level(effort_of(chat.workspace.parameters), known), known)
+
+
+async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
+    if wanted != AUTO:
+        level = next((level for level in known if level.name == wanted), None)
+        if level is None:
+            names = ", ".join([AUTO, *(level.name for level in known)])
+            raise UsageError(f"There is no effort {wanted!r}.", f"There are: {names}.")
+        if level.reason:
+            raise UsageError(f"Effort {wanted} is not sent: {level.reason}.", "/effort shows what there is.")
+    await set_parameter(chat, f"reasoning.effort={'' if wanted == AUTO else wanted}")
+    chat.tell("Effort auto: the model decides how hard it thinks." if wanted == AUTO else f"Effort {wanted}.")
+    chat.refresh_status()
+
+
+async def _levels(chat: Chat) -> tuple[Level, ...]:
+    workspace, slug = chat.workspace, chat.conversation.model
+    refused = read_refused(await workspace.store.setting(refused_name(workspace.client.base_url, slug)))
+    return levels(workspace.catalogue.find(slug), slug, refused)
+
+
+def _pick(chat: Chat, known: Sequence[Level]) -> Pick:
+    current = effort_of(chat.workspace.parameters)
+    model = chat.workspace.catalogue.find(chat.conversation.model)
+    default = model.reasoning.default_effort if model is not None and model.reasoning is not None else None
+    rows = [Row(AUTO, AUTO, ("•" if current == AUTO else "",), f"the model's own: {default}" if default else "")]
+    rows += [
+        Row(level.name, level.name, ("•" if current == level.name else "",), level.reason, bool(level.reason))
+        for level in known
+    ]
+    return Pick("How hard to think", rows)
+
+
+def _efforts(chat: Chat) -> Sequence[tuple[str, str]]:
+    slug = chat.conversation.model
+    known = levels(chat.workspace.catalogue.find(slug), slug)
+    return [(AUTO, "the model decides"), *((level.name, level.reason) for level in known)]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("effort", "Choose how hard the model thinks", effort, None, "[LEVEL]", _efforts),
+    Command("effort-next", "The next level of effort that the model has", effort_next, "alt+e"),
+)
