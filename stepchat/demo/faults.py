@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.demo.steps import Chunk, Delta, Drop, Event, Finish, Raw, Reply, Say, Think, Wait, split_tokens, thinking
 from stepchat.exact_json import stored
@@ -153,8 +153,8 @@ def pinned(ask: Ask) -> Iterator[Step]:
 
 
 def no_effort(ask: Ask) -> Iterator[Step]:
-    settings = ask.body.get("reasoning")
-    effort = settings.get("effort") if isinstance(settings, dict) else None
+    settings: Any = ask.body.get("reasoning")
+    effort: Any = cast("Json", settings).get("effort") if isinstance(settings, dict) else None
     if effort is not None:
         message = f"reasoning.effort: {effort!r} is not supported by this endpoint"
         yield Reply(400, _error(400, message, {"error_type": "invalid_request"}))
