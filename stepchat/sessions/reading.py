@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stepchat import exact_json
 from stepchat.errors import StoreError
@@ -25,8 +25,17 @@ _SESSION: Final = (
 _SUMMARY: Final = (
     "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost FROM session WHERE messages > 0"
 )
-_LISTED: Final = f"{_SUMMARY} AND deleted IS NULL"
+_WHICH: Final = "(deleted IS NOT NULL) = ?1 AND (?2 IS NULL OR archived = ?2)"
+_COUNT: Final = "SELECT count(*) FROM session WHERE messages > 0"
 _NEWEST_FIRST: Final = "ORDER BY updated DESC, number DESC"
+Order: TypeAlias = Literal["updated", "created", "title", "turns", "cost"]
+ORDERS: Final[dict[Order, str]] = {
+    "updated": "updated DESC",
+    "created": "created DESC",
+    "title": "title = '', title COLLATE NOCASE",
+    "turns": "turns DESC",
+    "cost": "CAST(cost AS REAL) DESC",
+}
 _ID_PREFIX: Final = re.compile(r"[0-9a-z]{4,}")
 _CANDIDATES: Final = 8
 _LIKE_LIMIT: Final = 1000
@@ -41,6 +50,7 @@ class Listed:
     deleted: bool = False
     """Those that were deleted and can be brought back, instead of those that are there."""
     pinned_first: bool = False
+    order: Order = "updated"
 
 
 def session(connection: sqlite3.Connection, session_id: str) -> Session:
@@ -58,18 +68,24 @@ def latest(connection: sqlite3.Connection) -> Session | None:
 
 
 def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: Listed) -> list[SessionSummary]:
-    """Newest first; those without messages are left out."""
+    """Sorted; those without messages are left out."""
+    pinned = "pinned DESC, " if which.pinned_first else ""
     rows = connection.execute(
-        f"{_SUMMARY} AND (deleted IS NOT NULL) = ?1 AND (?2 IS NULL OR archived = ?2)"
-        " ORDER BY CASE WHEN ?3 THEN pinned END DESC, updated DESC, number DESC LIMIT ?4 OFFSET ?5",
-        (which.deleted, which.archived, which.pinned_first, limit, offset),
+        f"{_SUMMARY} AND {_WHICH} ORDER BY {pinned}{ORDERS[which.order]}, number DESC LIMIT ?3 OFFSET ?4",
+        (which.deleted, which.archived, limit, offset),
     )
     return [_summary(row) for row in rows]
 
 
-def summary(connection: sqlite3.Connection, session_id: str) -> SessionSummary | None:
-    """The row of a list, None for a session that lists leave out."""
-    row = connection.execute(f"{_LISTED} AND id = ?", (session_id,)).fetchone()
+def count(connection: sqlite3.Connection, which: Listed) -> int:
+    """How many sessions such a list has."""
+    (found,) = connection.execute(f"{_COUNT} AND {_WHICH}", (which.deleted, which.archived)).fetchone()
+    return int(found)
+
+
+def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = False) -> SessionSummary | None:
+    """The row of a list, None for a session that such a list leaves out."""
+    row = connection.execute(f"{_SUMMARY} AND id = ? AND (deleted IS NOT NULL) = ?", (session_id, deleted)).fetchone()
     return None if row is None else _summary(row)
 
 

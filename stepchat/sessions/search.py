@@ -32,6 +32,8 @@ class Options:
     fields: frozenset[Field] = USUAL_FIELDS
     archived: bool | None = None
     """Only archived sessions, only others, or (None) both."""
+    deleted: bool = False
+    """Those that were deleted and can be brought back, instead of those that are there."""
     limit: int = 20
     """Sessions a page."""
     offset: int = 0
@@ -135,7 +137,7 @@ def _grouped(
 
 
 def _group(connection: sqlite3.Connection, session_id: str, options: Options) -> _Group | None:
-    summary = reading.summary(connection, session_id)
+    summary = reading.summary(connection, session_id, deleted=options.deleted)
     if summary is None or (options.archived is not None and summary.archived is not options.archived):
         return None
     return _Group(summary)

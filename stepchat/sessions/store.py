@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stepchat.sessions.exchanges import Exchange, Verdict
     from stepchat.sessions.imports import Imported
     from stepchat.sessions.live_search import LiveSearch
+    from stepchat.sessions.preview import Preview
+    from stepchat.sessions.reading import Order
     from stepchat.sessions.search import Options, Page
 
 T = TypeVar("T")
@@ -119,13 +121,25 @@ class SessionStore:
         archived: bool | None = False,
         deleted: bool = False,
         pinned_first: bool = False,
+        order: Order = "updated",
     ) -> list[SessionSummary]:
-        """Newest first; those without messages are left out.
+        """Newest first unless `order` says otherwise; those without messages are left out.
 
         Archived ones are left out, or (True) shown alone, or (None) shown with the others; so are deleted ones.
         """
-        which = Listed(archived, deleted, pinned_first)
+        which = Listed(archived, deleted, pinned_first, order)
         return await self._read(lambda connection: reading.sessions(connection, limit, offset, which))
+
+    async def count_sessions(self, *, archived: bool | None = False, deleted: bool = False) -> int:
+        """How many `sessions` would give without a limit."""
+        return await self._read(lambda connection: reading.count(connection, Listed(archived, deleted)))
+
+    async def preview(self, session_id: str) -> Preview:
+        """The beginning and the end of what a session shows, each cut to a screenful."""
+        # Only here, because starting is not to wait for it.
+        from stepchat.sessions.preview import preview
+
+        return await self._read(lambda connection: preview(connection, session_id))
 
     async def session_ids(self) -> list[str]:
         """Of all sessions with messages, archived ones too, newest first."""

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from stepchat.transcript.clean import clean
-from stepchat.tui.dialogs.sessions import age
+from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

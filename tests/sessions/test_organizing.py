@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stepchat.draft import fold
 from stepchat.errors import SessionNotFoundError
-from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.messages import AssistantMessage, Usage, UserMessage
 from stepchat.sessions import organizing, search_index
 from stepchat.sessions.database import connect, transaction
 from stepchat.sessions.search import USUAL, Options
@@ -26,7 +26,7 @@ async def _talk(store: SessionStore, question: str) -> Session:
     return await store.session(session.id)
 
 
-async def _listed(store: SessionStore, **which: bool | None) -> list[str]:
+async def _listed(store: SessionStore, **which: Any) -> list[str]:
     return [row.title for row in await store.sessions(**which)]
 
 
@@ -206,3 +206,27 @@ async def test_a_session_without_messages_can_be_deleted_and_brought_back(store:
     await store.delete([session.id])
     await store.undelete([session.id])
     assert await store.session(session.id) == session
+
+
+async def test_lists_can_be_sorted_and_counted(store: SessionStore) -> None:
+    ids = [(await _talk(store, name)).id for name in ("pear", "Apple", "fig")]
+    for session_id, cost in zip(ids, ("0.5", "10", None), strict=True):
+        usage = Usage({} if cost is None else {"cost": float(cost)})
+        parent = (await store.session(session_id)).leaf
+        await store.append(session_id, parent, AssistantMessage(text="more", usage=usage))
+    assert await _listed(store, order="title") == ["Apple", "fig", "pear"]
+    assert await _listed(store, order="cost") == ["Apple", "pear", "fig"]
+    assert await _listed(store, order="created") == ["fig", "Apple", "pear"]
+    await store.append(ids[0], None, UserMessage("one more"))
+    assert (await _listed(store, order="turns"))[0] == "pear"
+    await store.set_archived(ids[:1], archived=True)
+    await store.delete(ids[1:2])
+    assert [await store.count_sessions(**which) for which in ({}, {"archived": True}, {"archived": None})] == [1, 1, 2]
+    assert await store.count_sessions(deleted=True) == 1
+
+
+async def test_deleted_sessions_are_searched_when_asked_for(store: SessionStore) -> None:
+    one, _ = await _talk(store, "apple one"), await _talk(store, "apple two")
+    await store.delete([one.id])
+    assert await _found(store, "apple") == ["apple two"]
+    assert await _found(store, "apple", Options(deleted=True)) == ["apple one"]

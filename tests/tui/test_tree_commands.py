@@ -80,6 +80,6 @@ async def test_the_session_list_searches_what_was_said(tmp_path, server):
         await wait_until(pilot, lambda: hasattr(pilot.app.screen, "conversation"))
         await wait_until(pilot, lambda: texts(pilot) == ["demo:primes"])
         await pilot.press("ctrl+o")
-        await wait_until(pilot, "Type to filter")
+        await wait_until(pilot, "Type to search")
         await pilot.press(*"nothinglikethis")
         await wait_until(pilot, "Nothing has these words.")

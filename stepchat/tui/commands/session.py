@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
@@ -11,12 +10,17 @@ from stepchat.parameter_values import parse_setting
 from stepchat.parameters import PARAMETERS
 from stepchat.scopes import to_request
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.sessions import pick_session
+from stepchat.tui.dialogs.session_view import read_view, write_view
+from stepchat.tui.dialogs.sessions import SessionScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.tui.commands.row import Chat
+
+
+SESSION_VIEW = "session screen"
+"""The setting that remembers how the session screen was left."""
 
 
 async def stop(chat: Chat, _argument: str) -> None:
@@ -48,13 +52,18 @@ async def new(chat: Chat, _argument: str) -> None:
 async def sessions(chat: Chat, argument: str) -> None:
     store = chat.workspace.store
     if argument:
-        session = await store.find(argument)
-    else:
-        found = await chat.app.push_screen_wait(pick_session(await store.sessions(limit=200), store, time()))
-        if found is None:
-            return
-        session = await store.session(found)
-    await chat.open(session)
+        await chat.open(await store.find(argument))
+        return
+    view = read_view(await store.setting(SESSION_VIEW))
+    screen = SessionScreen(store, view)
+    found = await chat.app.push_screen_wait(screen)
+    if screen.view != view:
+        await store.set_setting(SESSION_VIEW, write_view(screen.view))
+    current = chat.conversation.session
+    if found is not None:
+        await chat.open(await store.session(found))
+    elif current is not None and (await store.session(current.id)).deleted is not None:
+        await chat.open(None)
 
 
 async def model(chat: Chat, argument: str) -> None:

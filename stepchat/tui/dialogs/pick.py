@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -17,7 +16,7 @@ from textual.widgets.option_list import Option
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from textual.app import ComposeResult
 
@@ -51,11 +50,8 @@ class Pick(ModalScreen[str | None]):
         rows: Sequence[Row],
         *,
         nothing: str = "Nothing fits.",
-        search: Callable[[str], Awaitable[Sequence[Row] | None]] | None = None,
     ) -> None:
-        """With `search` typing asks it for the rows, instead of filtering; None from it means: superseded."""
         super().__init__()
-        self._search = search
         self._heading = title
         self._rows = rows
         self._nothing = nothing
@@ -76,15 +72,7 @@ class Pick(ModalScreen[str | None]):
         self._fill("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if self._search is not None and event.value.strip():
-            self.run_worker(partial(self._ask, event.value), group="search", exclusive=True)
-        else:
-            self._fill(event.value)
-
-    async def _ask(self, typed: str) -> None:
-        rows = await self._search(typed) if self._search is not None else None
-        if rows is not None:
-            self._show(rows)
+        self._fill(event.value)
 
     def on_input_submitted(self) -> None:
         choices = self.query_one(OptionList)

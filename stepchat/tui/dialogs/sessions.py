@@ -1,46 +1,362 @@
-"""The session list: the newest first, and what a search finds."""
+"""The session screen: every session in one list, found by typing, looked at, put in order, opened."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from dataclasses import replace
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from stepchat.transcript.facts import money
-from stepchat.tui.dialogs.pick import Pick, Row
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from stepchat.errors import StepchatError
+from stepchat.tui.dialogs.session_changes import Changes
+from stepchat.tui.dialogs.session_preview import preview_of
+from stepchat.tui.dialogs.session_rows import Entry, SessionRows
+from stepchat.tui.dialogs.session_view import EMPTY, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Mode, Shown, View, keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from stepchat.sessions.search import FoundSession
+    from textual import events
+    from textual.app import ComposeResult
+
     from stepchat.sessions.store import SessionStore, SessionSummary
 
+PAGE: Final = 100
+_LOOK_AFTER: Final = 0.04
+"""Seconds that the cursor rests before the preview is read."""
+_WIDE: Final = 120
+_LOW: Final = 22
 
-def pick_session(sessions: Sequence[SessionSummary], store: SessionStore, now: float) -> Pick:
-    """Newest first, as they come. Typing searches titles, prompts and answers. `now` is Unix time."""
-
-    async def search(typed: str) -> Sequence[Row] | None:
-        page = await store.search(typed)
-        return None if page is None else [_found(found, now) for found in page.sessions]
-
-    rows = [_row(row, now) for row in sessions]
-    return Pick("Sessions", rows, nothing="Nothing has these words." if sessions else "No sessions yet.", search=search)
+_PROBABLY: Final = 500
+"""How far down the session of last time is looked for."""
 
 
-def _row(row: SessionSummary, now: float, aside: str = "") -> Row:
-    turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-    cost = "" if row.cost is None else money(row.cost)
-    return Row(row.id, row.title or "untitled", (age(row.updated, now), turns, cost), aside)
+class SessionScreen(ModalScreen[str | None]):
+    """Returns the id of the session to open, None for none. `view` is how it was left, afterwards too."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", show=False, priority=True),
+        *(
+            Binding(key, f"move({by!r})", show=False, priority=True)
+            for key, by in (
+                ("up", "-1"),
+                ("down", "1"),
+                ("pageup", "-page"),
+                ("pagedown", "page"),
+                ("ctrl+home", "first"),
+                ("ctrl+end", "last"),
+            )
+        ),
+        Binding("tab", "mark(1)", show=False, priority=True),
+        Binding("shift+tab", "mark(-1)", show=False, priority=True),
+        *(
+            Binding(f"ctrl+{letter}", action, show=False, priority=True)
+            for letter, action in (
+                ("t", "thoughts"),
+                ("s", "sort"),
+                ("l", "list"),
+                ("r", "rename"),
+                ("p", "change('pin')"),
+                ("a", "change('archive')"),
+                ("d", "change('delete')"),
+                ("z", "change('undo')"),
+            )
+        ),
+    ]
 
-def _found(found: FoundSession, now: float) -> Row:
-    """With the first hit beside it, unless that is the title."""
-    hits = [hit.snippet.text for hit in found.hits if hit.field != "title"]
-    return _row(found.summary, now, " ".join(hits[0].split())[:60] if hits else "")
+    def __init__(self, store: SessionStore, view: View, now: Callable[[], float] = time) -> None:
+        super().__init__()
+        self.view = view
+        self._store = store
+        self._rows = SessionRows(now, "")
+        self._filter = Input(placeholder=PLACEHOLDERS[view.thoughts], compact=True)
+        self._title = Input(compact=True, select_on_focus=False, id="session-title")
+        self._heading = Static(classes="dialog-title", markup=False)
+        self._look = Static(markup=False, id="session-look")
+        self._pane = Container(self._look, id="session-pane")
+        self._keys = Static(classes="dialog-keys", id="session-keys", markup=False)
+        self._mode: Mode = "current"
+        self._renaming: SessionSummary | None = None
+        self._shown: Shown = "current"
+        self._more = False
+        self._total = 0
+        self._said = ""
+        self._changes = Changes(store)
 
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog", id="session-screen"):
+            yield self._heading
+            yield self._filter
+            with Container(id="session-body"):
+                yield self._rows
+                yield self._pane
+            yield self._keys
+        self._title.display = False
 
-def age(then: float, now: float) -> str:
-    """How long ago, in one unit."""
-    seconds = max(0, now - then)
-    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {name}"
-    return "now"
+    def on_mount(self) -> None:
+        self._rows.mount(self._title)
+        self._filter.focus()
+        self._load(at=self.view.at)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _WIDE, "-wide")
+        self.set_class(event.size.height < _LOW, "-low")
+        self.call_after_refresh(self._show_keys, self._mode)
+
+    def _show_keys(self, mode: Mode) -> None:
+        self._mode = mode
+        self._keys.update(keys(mode, self._keys.container_size.width))
+
+    # Reading
+
+    @property
+    def _typed(self) -> str:
+        return self._filter.value if self._filter.value.strip() else ""
+
+    def _load(self, *, at: str = "", index: int = 0) -> None:
+        """The list anew, with the cursor on this session, else on this row."""
+        self.run_worker(partial(self._read, at, index), group="list", exclusive=True)
+
+    async def _read(self, at: str, index: int) -> None:
+        try:
+            entries = await self._some(0, max(PAGE, index + 1, _PROBABLY if at else 0))
+            self._total = await self._count()
+        except StepchatError as error:
+            self._say(error.message)
+            return
+        if entries is None:
+            return
+        there = next((row for row, entry in enumerate(entries) if entry.summary.id == at), index)
+        self._rows.nothing = self._nothing()
+        self._rows.order = "updated" if self._typed else self.view.order
+        self._rows.show(entries, searched=bool(self._typed), cursor=there)
+        self._head()
+
+    def on_session_rows_more_wanted(self) -> None:
+        if self._more:
+            self._more = False
+            self.run_worker(self._read_on, group="list")
+
+    async def _read_on(self) -> None:
+        entries = await self._some(len(self._rows.entries), PAGE)
+        if entries:
+            self._rows.add(entries)
+
+    async def _some(self, offset: int, limit: int) -> Sequence[Entry] | None:
+        """A part of the list; None when a newer search has begun. Raises StoreError."""
+        archived, deleted = (None if self._shown == "deleted" else self._shown == "archived"), self._shown == "deleted"
+        if not self._typed:
+            rows = await self._store.sessions(
+                limit, offset, archived=archived, deleted=deleted, pinned_first=True, order=self.view.order
+            )
+            self._more = len(rows) == limit
+            return [Entry(row) for row in rows]
+        from stepchat.sessions.search import ALL_FIELDS, USUAL_FIELDS, Options
+
+        fields = ALL_FIELDS if self.view.thoughts else USUAL_FIELDS
+        options = Options(fields, archived, deleted=deleted, limit=min(limit, PAGE), offset=offset)
+        page = await self._store.search(self._typed, options)
+        if page is None:
+            return None
+        self._more = page.more
+        return [Entry(found.summary, found.hits) for found in page.sessions]
+
+    async def _count(self) -> int:
+        archived = None if self._shown == "deleted" else self._shown == "archived"
+        return await self._store.count_sessions(archived=archived, deleted=self._shown == "deleted")
+
+    async def on_session_rows_moved(self) -> None:
+        self._head()
+        self.run_worker(self._look_at, group="look", exclusive=True)
+
+    async def _look_at(self) -> None:
+        entry = self._rows.entries[self._rows.cursor] if self._rows.entries else None
+        if entry is None or not self._look.is_on_screen:
+            self._look.update("")
+            return
+        await asyncio.sleep(_LOOK_AFTER)
+        try:
+            self._look.update(preview_of(entry, await self._store.preview(entry.summary.id), self._pane.size.height))
+        except StepchatError as error:
+            self._look.update(Content.styled(error.message, "$error"))
+
+    # What is said
+
+    def _say(self, words: str) -> None:
+        self._said = words
+        self._head()
+
+    def _head(self) -> None:
+        """The first line: what happened just now, or what is listed."""
+        if self._said:
+            self._heading.update(self._said)
+            return
+        number = f"{len(self._rows.entries)}{'+' if self._more else ''} found" if self._typed else f"{self._total:,}"
+        facts = [
+            NAMES[self._shown],
+            number,
+            f"{len(self._rows.marked)} marked" if self._rows.marked else "",
+            "thoughts too" if self.view.thoughts else "",
+            "" if self._typed or self.view.order == "updated" else f"by {self.view.order}",
+        ]
+        self._heading.update(" · ".join(fact for fact in facts if fact))
+
+    def _nothing(self) -> str:
+        if self._typed:
+            more = "" if self.view.thoughts else " ^T looks into the thoughts, too."
+            return f"Nothing has these words.{more}"
+        return EMPTY[self._shown]
+
+    # Typing and moving
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input is self._filter:
+            self._said = ""
+            self._load()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input is self._title:
+            row, title = self._renaming, event.value
+            self._end_renaming()
+            if row is not None and title != row.title:
+                self._start(self._changes.rename(row, title))
+        else:
+            self.on_session_rows_opened()
+
+    def on_session_rows_opened(self) -> None:
+        row = self._rows.current
+        if row is None:
+            return
+        self.view = replace(self.view, at=row.id)
+        if self._shown == "deleted":
+            self.action_change("delete")
+            return
+        self.dismiss(row.id)
+
+    def action_leave(self) -> None:
+        if self._renaming is not None:
+            self._end_renaming()
+            return
+        row = self._rows.current
+        self.view = replace(self.view, at=row.id if row else "")
+        self.dismiss(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
+        # While a title is edited the keys are those of a text field.
+        return self._renaming is None or action == "leave"
+
+    def action_move(self, by: str) -> None:
+        rows = self._rows
+        self._said = ""
+        match by:
+            case "first":
+                rows.move_to(0)
+            case "last":
+                self.run_worker(self._to_the_end, group="list")
+            case "page" | "-page":
+                rows.move_to(rows.cursor + (rows.page if by == "page" else -rows.page))
+            case _:
+                rows.move_to(rows.cursor + int(by))
+
+    async def _to_the_end(self) -> None:
+        while self._more:
+            entries = await self._some(len(self._rows.entries), PAGE if self._typed else self._total)
+            if not entries:
+                break
+            self._rows.add(entries)
+        self._rows.move_to(len(self._rows.entries) - 1)
+
+    def action_mark(self, by: int) -> None:
+        row = self._rows.current
+        if row is not None:
+            if self._rows.marked.pop(row.id, None) is None:
+                self._rows.marked[row.id] = row
+            self._said = ""
+            self._rows.move_to(self._rows.cursor + by)
+
+    # What is listed
+
+    def action_thoughts(self) -> None:
+        self.view = replace(self.view, thoughts=not self.view.thoughts)
+        self._filter.placeholder = PLACEHOLDERS[self.view.thoughts]
+        self._list_anew()
+
+    def action_sort(self) -> None:
+        following = ORDERS[(ORDERS.index(self.view.order) + 1) % len(ORDERS)]
+        self.view = replace(self.view, order=following)
+        self._list_anew()
+
+    def action_list(self) -> None:
+        self._shown = SHOWN[(SHOWN.index(self._shown) + 1) % len(SHOWN)]
+        self._rows.marked.clear()
+        self._show_keys(self._shown)
+        self._list_anew()
+
+    def _list_anew(self) -> None:
+        self._said = ""
+        row = self._rows.current
+        self._load(at=row.id if row else "")
+
+    # Changing
+
+    def _chosen(self) -> list[SessionSummary]:
+        row = self._rows.current
+        return list(self._rows.marked.values()) or ([row] if row else [])
+
+    def _start(self, change: Awaitable[str]) -> None:
+        """Do it, say what was done, and show the list as it is then."""
+
+        async def run() -> None:
+            try:
+                self._said = await change
+            except StepchatError as error:
+                self._said = error.message
+            self._rows.marked.clear()
+            row = self._rows.current
+            # The cursor stays on its session or, when that has left the list, in its place.
+            self._load(at=row.id if row else "", index=self._rows.cursor)
+
+        self.run_worker(run, group="change")
+
+    def action_change(self, how: Literal["pin", "archive", "delete", "undo"]) -> None:
+        rows, changes = self._chosen(), self._changes
+        match how:
+            case "undo":
+                self._start(changes.undo())
+            case _ if not rows:
+                return
+            case "pin":
+                self._start(changes.pin(rows))
+            case "archive":
+                self._start(changes.archive(rows))
+            case "delete":
+                self._start(changes.bring_back(rows) if self._shown == "deleted" else changes.delete(rows))
+
+    # A new title, written in the row itself
+
+    def action_rename(self) -> None:
+        row = self._rows.current
+        if row is None:
+            return
+        x, y, width = self._rows.place_of_title()
+        self._renaming = row
+        self._title.styles.offset = (x, y)
+        self._title.styles.width = width
+        self._title.value = row.title
+        self._title.cursor_position = len(row.title)
+        self._title.display = True
+        self._title.focus()
+        self._show_keys("rename")
+
+    def _end_renaming(self) -> None:
+        self._renaming = None
+        self._title.display = False
+        self._filter.focus()
+        self._show_keys(self._shown)

@@ -1,0 +1,85 @@
+"""The beginning and the end of a session, for a look at it: two messages of each, however long it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.sessions import records
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from stepchat.messages import Message
+
+_AT_EACH_END: Final = 2
+_CHARACTERS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message in short. What is left out is marked."""
+
+    speaker: Literal["user", "assistant", "tool"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`between` messages lie between beginning and end."""
+
+    beginning: tuple[Said, ...] = ()
+    end: tuple[Said, ...] = ()
+    between: int = 0
+
+
+def preview(connection: sqlite3.Connection, session_id: str) -> Preview:
+    """Of the branch that is shown. Empty for a session that is gone or empty. Raises StoreError."""
+    # Only two small columns on the way up: a long session is not read.
+    rows = connection.execute(
+        "WITH RECURSIVE line (number, parent) AS ("
+        "  SELECT message.number, parent FROM session JOIN message ON message.id = leaf WHERE session.id = ?"
+        "  UNION ALL"
+        "  SELECT above.number, above.parent FROM line JOIN message AS above ON above.id = line.parent"
+        "  WHERE above.number < line.number)"
+        " SELECT number FROM line ORDER BY number",
+        (session_id,),
+    )
+    numbers = [number for (number,) in rows]
+    beginning, rest = numbers[:_AT_EACH_END], numbers[_AT_EACH_END:]
+    end = rest[-_AT_EACH_END:]
+    return Preview(
+        tuple(_said(connection, number, from_end=False) for number in beginning),
+        tuple(_said(connection, number, from_end=True) for number in end),
+        len(rest) - len(end),
+    )
+
+
+def _said(connection: sqlite3.Connection, number: int, *, from_end: bool) -> Said:
+    message_id, data = connection.execute("SELECT id, data FROM message WHERE number = ?", (number,)).fetchone()
+    message = records.message_from_text(message_id, data)
+    text = _text(message).strip()
+    if len(text) > _CHARACTERS:
+        # Of an answer the end says more, of a question its beginning.
+        at_end = from_end and not isinstance(message, UserMessage)
+        text = "…" + text[-_CHARACTERS:] if at_end else text[:_CHARACTERS] + "…"
+    return Said(_speaker(message), text)
+
+
+def _text(message: Message) -> str:
+    match message:
+        case AssistantMessage():
+            return message.text or message.refusal or message.reasoning
+        case _:
+            return message.text
+
+
+def _speaker(message: Message) -> Literal["user", "assistant", "tool"]:
+    match message:
+        case UserMessage():
+            return "user"
+        case ToolMessage():
+            return "tool"
+        case _:
+            return "assistant"

@@ -1,0 +1,70 @@
+"""A look at the session at the cursor: the places where the words were found, or its beginning and its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from textual.content import Content
+
+from stepchat.transcript.clean import clean
+from stepchat.tui.dialogs.session_rows import SPEAKERS
+
+if TYPE_CHECKING:
+    from stepchat.sessions.preview import Preview, Said
+    from stepchat.sessions.records import SessionSummary
+    from stepchat.sessions.search import Hit
+    from stepchat.tui.dialogs.session_rows import Entry
+
+_SHORT: Final = {"user": 2, "assistant": 3, "tool": 1}
+_LONG: Final = {"user": 6, "assistant": 10, "tool": 4}
+"""Lines of each message, in a low and in a high pane."""
+_LOW: Final = 20
+
+
+def preview_of(entry: Entry, preview: Preview, height: int) -> Content:
+    """What fits into a pane of so many rows, and perhaps more."""
+    row = entry.summary
+    most, lines = (_SHORT, list[Content]()) if height < _LOW else (_LONG, _header(row))
+    for hit in entry.hits:
+        if hit.field != "title":
+            lines += [_hit(hit), Content("")]
+    for said in preview.beginning:
+        lines += _said(said, most[said.speaker])
+    if preview.between:
+        more = f"⋯ {preview.between} more message" + ("" if preview.between == 1 else "s")
+        lines.append(Content.styled(more, "$dim"))
+    for said in preview.end:
+        lines += _said(said, most[said.speaker], from_end=said.speaker != "user")
+    return Content("\n").join(lines)
+
+
+def _header(row: SessionSummary) -> list[Content]:
+    """All of the title, and what the columns do not say."""
+    facts = [
+        "begun " + datetime.fromtimestamp(row.created).astimezone().strftime("%Y-%m-%d %H:%M"),
+        row.model,
+        "pinned" if row.pinned else "",
+        "archived" if row.archived else "",
+    ]
+    return [
+        Content.styled(clean(row.title, keep_newlines=False) or "untitled", "bold"),
+        Content.styled(clean(" · ".join(fact for fact in facts if fact), keep_newlines=False), "$dim"),
+        Content(""),
+    ]
+
+
+def _hit(hit: Hit) -> Content:
+    text = Content(hit.snippet.text)
+    for start, end in hit.snippet.ranges:
+        text = text.stylize("$accent bold underline", start, end)
+    return Content.assemble((f"{SPEAKERS[hit.field]}: ", "$dim"), text)
+
+
+def _said(said: Said, most: int, *, from_end: bool = False) -> list[Content]:
+    lines = [line for line in clean(said.text).splitlines() if line.strip()]
+    if len(lines) > most:
+        lines = ["…", *lines[1 - most :]] if from_end and most > 1 else [*lines[: most - 1], f"{lines[most - 1]} …"]
+    if said.speaker == "user":
+        return [Content.assemble(("▌ ", "$accent"), line) for line in lines]
+    return [Content.styled(f"  {line}", "$dim") for line in lines]
