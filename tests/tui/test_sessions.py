@@ -172,7 +172,7 @@ async def test_only_what_is_in_sight_is_read(tmp_path):
     async with window(tmp_path, None, size=(60, 16)) as pilot:
         screen = await opened(pilot)
         await wait_until(pilot, lambda: len(titles(screen)) == 100)
-        assert "^L archived" in screen_text(pilot.app)
+        await wait_until(pilot, "^L archived")
         assert not screen._pane.is_on_screen
         for _ in range(8):
             await pilot.press("pagedown")

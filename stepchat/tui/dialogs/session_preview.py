@@ -64,7 +64,11 @@ def _hit(hit: Hit) -> Content:
 def _said(said: Said, most: int, *, from_end: bool = False) -> list[Content]:
     lines = [line for line in clean(said.text).splitlines() if line.strip()]
     if len(lines) > most:
-        lines = ["…", *lines[1 - most :]] if from_end and most > 1 else [*lines[: most - 1], f"{lines[most - 1]} …"]
+        lines = (
+            [f"… {lines[-most]}", *lines[len(lines) - most + 1 :]]
+            if from_end
+            else [*lines[: most - 1], f"{lines[most - 1]} …"]
+        )
     if said.speaker == "user":
         return [Content.assemble(("▌ ", "$accent"), line) for line in lines]
     return [Content.styled(f"  {line}", "$dim") for line in lines]

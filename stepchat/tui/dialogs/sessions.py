@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.geometry import Size
 
     from stepchat.sessions.store import SessionStore, SessionSummary
 
@@ -101,13 +102,17 @@ class SessionScreen(ModalScreen[str | None]):
         self._title.display = False
 
     def on_mount(self) -> None:
+        self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         self._rows.mount(self._title)
         self._filter.focus()
         self._load(at=self.view.at)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= _WIDE, "-wide")
-        self.set_class(event.size.height < _LOW, "-low")
+        self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        self.set_class(size.width >= _WIDE, "-wide")
+        self.set_class(size.height < _LOW, "-low")
         self.call_after_refresh(self._show_keys, self._mode)
 
     def _show_keys(self, mode: Mode) -> None:
