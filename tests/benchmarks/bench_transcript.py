@@ -74,3 +74,69 @@ def test_long_session(tmp_path, capsys, turns, letters):
         for name, value in found.items():
             unit = "MB" if name == "memory" else "ms CPU"
             print(f"  {name:20} {value:7.1f} {unit} ({empty[name]:.1f})")
+
+
+def test_budgets(tmp_path, capsys):
+    """The table of README: each figure beside what it must be and beside a reference of the same run."""
+    none = stream(tmp_path, "mixed", before=0, tokens=1000, rate=350, mode="none")
+    drawn = {before: stream(tmp_path, "mixed", before=before, tokens=1000, rate=350) for before in (8_000, 64_000)}
+    fast = stream(tmp_path, "mixed", before=0, tokens=64_000, rate=10_000)
+    fast_none = stream(tmp_path, "mixed", before=0, tokens=64_000, rate=10_000, mode="none")
+    rows: list[tuple[str, str, str, str]] = []
+    for before, found in drawn.items():
+        cpu = found["cpu"] - none["cpu"]
+        rows.append(
+            (f"CPU per 1,000 tokens at 350/s, after {before:,}", f"{cpu:.0f} ms", "200 ms", ratio(cpu, none["cpu"]))
+        )
+    small, large = (found["cpu"] - none["cpu"] for found in drawn.values())
+    rows.append(("the same, 64,000 beside 8,000", f"{large / small:.2f}x", "1.3x", ""))
+    p95, most = (max(found[name] for found in drawn.values()) for name in ("p95", "max"))
+    rows += [
+        ("stall while streaming, p95", f"{p95:.1f} ms", "5 ms", ratio(p95, none["p95"])),
+        ("stall while streaming, largest", f"{most:.1f} ms", "16 ms", ratio(most, none["max"])),
+        (
+            "64,000 tokens at 10,000/s, late at the end",
+            f"{fast['late']:.0f} ms",
+            "100 ms",
+            ratio(fast["late"], fast_none["late"]),
+        ),
+        (
+            "64,000 tokens at 10,000/s, largest stall",
+            f"{fast['max']:.1f} ms",
+            "50 ms",
+            ratio(fast["max"], fast_none["max"]),
+        ),
+    ]
+    empty = run(tmp_path, {"what": "session", "turns": 2, "letters": 100})
+    for turns, letters in ((400, 1_000_000), (2_000, 5_000_000)):
+        found = run(tmp_path, {"what": "session", "turns": turns, "letters": letters})
+        size = f"{letters // 1_000_000} MB"
+        parsed = found["markdown-it parses"]
+        rows += [
+            (
+                f"open {size}, {turns:,} turns",
+                f"{found['open']:.0f} ms",
+                "100 ms",
+                f"{found['open'] / parsed:.2f} of markdown-it",
+            ),
+            (f"{size}: memory over the text", f"{found['memory']:.1f} MB", "15 MB", ""),
+        ]
+        resize = max(value for name, value in found.items() if name.startswith("resize"))
+        folding = max(found["open reasoning"], found["fold reasoning"])
+        finding = max(found["find a rare word"], found["find a common word"])
+        for name, value, limit, beside in (
+            ("resize", resize, 50, max(value for key, value in empty.items() if key.startswith("resize"))),
+            ("page up", found["page up"], 5, empty["page up"]),
+            ("one row up", found["row up"], 3, empty["row up"]),
+            ("open or fold 20,000 tokens of reasoning", folding, 40, empty["open reasoning"]),
+            ("find, to the first hit", finding, 100, empty["find a common word"]),
+        ):
+            rows.append((f"{size}: {name}", f"{value:.1f} ms", f"{limit} ms", ratio(value, beside)))
+    with capsys.disabled():
+        print("\n| what | measured | at most | beside the reference |\n|---|---|---|---|")
+        for what, value, limit, beside in rows:
+            print(f"| {what} | {value} | {limit} | {beside} |")
+
+
+def ratio(value: float, reference: float) -> str:
+    return f"{value / max(0.1, reference):.1f}x"
