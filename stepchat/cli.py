@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepchat import __version__
+from stepchat.cli_parameters import WithParameters, named_settings, parameters
 from stepchat.cli_sessions import open_store, sessions
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Commands:
   stepchat sessions --help          list, search, show, rename, delete, export, import
+  stepchat parameters [WORDS]       what --set takes; each is a flag of its own, too, such as --temperature 0.5
   stepchat demo-server --port N     the demo server alone, for any client
 
 \b
@@ -83,7 +85,7 @@ def _restore(start: Start) -> None:
         start.frame = None
 
 
-@click.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=WithParameters, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("question", nargs=-1)
 @click.option("--continue", "-c", "latest", is_flag=True, help="Go on with the newest session.")
 @click.option("--resume", is_flag=False, flag_value="", metavar="[ID or text]", help="Go on with this session.")
@@ -92,6 +94,9 @@ def _restore(start: Start) -> None:
 @click.option("--server", help="The server by its name, e.g. ollama; `stepchat servers` lists them.")
 @click.option("--system", help="The system prompt of a new session.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A request parameter; may be repeated.")
+@click.option("--once", multiple=True, metavar="NAME=VALUE", help="The same for this one question.")
+@click.option("--preset", help="Parameters that were saved under this name.")
+@click.option("--profile", help="A table [profiles.NAME] of config.toml: model, server, parameters.")
 @click.option("--demo", is_flag=True, help="Try everything without a key and without a network.")
 @click.option(
     "--print", "-p", "one_shot", is_flag=True, help="One-shot: take the question from stdin or the arguments."
@@ -113,7 +118,10 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
         demo=options["demo"],
         resume=options["resume"],
         latest=options["latest"],
-        settings=tuple(parse_setting(text) for text in settings),
+        settings=(*map(parse_setting, settings), *named_settings(options)),
+        once=tuple(map(parse_setting, options["once"])),
+        preset=options["preset"],
+        profile=options["profile"],
     )
     piped = not sys.stdin.isatty()
     if question or options["one_shot"] or options["as_json"] or piped:
@@ -164,6 +172,7 @@ def _window(start: Start, request: Request, *, folded: bool) -> int:
 async def _workspace(request: Request) -> Workspace:
     from stepchat.config import read_config
     from stepchat.paths import find_paths
+    from stepchat.presets import read_presets
     from stepchat.workspace import open_workspace
 
     paths = find_paths(os.environ)
@@ -171,7 +180,8 @@ async def _workspace(request: Request) -> Workspace:
     store = open_store(paths)
     try:
         session = await _session(request, store)
-        return open_workspace(request, session, store, paths, config, os.environ)
+        presets = await read_presets(store) if request.preset or (session and session.preset) else {}
+        return open_workspace(request, session, store, paths, config, os.environ, presets)
     except BaseException:
         await store.close()
         raise
@@ -205,5 +215,5 @@ def demo_server(*, port: int, speed: float | None) -> int:
     return 0
 
 
-COMMANDS: dict[str, click.Command] = {"sessions": sessions, "demo-server": demo_server}
+COMMANDS: dict[str, click.Command] = {"parameters": parameters, "sessions": sessions, "demo-server": demo_server}
 """By their first word. A question that begins with one of them is asked with -p or after --."""

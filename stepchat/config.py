@@ -66,6 +66,14 @@ PRICE_SETTINGS: tuple[Setting, ...] = (
 )
 """The keys of a table [prices."MODEL"]."""
 
+PROFILE_SETTINGS: tuple[Setting, ...] = (
+    Setting("model", "", "The model to ask."),
+    Setting("server", "", "The server by its name."),
+    Setting("base_url", "", "The server by its address."),
+    Setting("system", "", "The system prompt of new sessions."),
+)
+"""The keys of a table [profiles.NAME]; its parameters are a table inside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -92,6 +100,7 @@ class Config:
     parameters: tuple[tuple[str, Any], ...] = field(default_factory=tuple[tuple[str, Any], ...])
     servers: tuple[Table, ...] = ()
     prices: tuple[Table, ...] = ()
+    profiles: tuple[Table, ...] = ()
 
 
 def read_config(path: Path) -> Config:
@@ -117,7 +126,7 @@ def read_config(path: Path) -> Config:
         if name == "parameters":
             if not isinstance(value, dict):
                 raise _error(path, text, (name,), "must be a table", "For example: parameters.temperature = 0.5")
-            values[name] = _parameters(path, text, cast("dict[str, Any]", value))
+            values[name] = _parameters(path, text, (name,), cast("dict[str, Any]", value))
         elif name in _TABLES:
             values[name] = _tables(path, text, name, value)
         elif name in known:
@@ -130,7 +139,7 @@ def read_config(path: Path) -> Config:
     return Config(**values)
 
 
-_TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS}
+_TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS, "profiles": PROFILE_SETTINGS}
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 
 
@@ -146,6 +155,9 @@ def _tables(path: Path, text: str, kind: str, value: Any) -> tuple[Table, ...]:
             raise _error(path, text, (kind, name), "is no name for a server", "Use letters, digits and . _ - only.")
         found: dict[str, Any] = {}
         for key, inner in cast("dict[str, Any]", entries).items():
+            if kind == "profiles" and key == "parameters" and isinstance(inner, dict):
+                found[key] = _parameters(path, text, (kind, name, key), cast("dict[str, Any]", inner))
+                continue
             if key not in known:
                 raise _error(
                     path, text, (kind, name, key), "is not a setting there", f"Known ones: {', '.join(known)}."
@@ -176,14 +188,14 @@ def _checked(path: Path, text: str, setting: Setting, value: Any, table: tuple[s
     return value
 
 
-def _parameters(path: Path, text: str, table: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+def _parameters(path: Path, text: str, place: tuple[str, ...], table: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     found: list[tuple[str, Any]] = []
     for name, value in table.items():
         try:
             found.append((name, parse_value(name, value)))
         except UsageError as error:
-            what = f"in [parameters]: {error.message.removesuffix('.')}"
-            raise _error(path, text, ("parameters", name), what, error.hint) from None
+            what = f"in [{'.'.join(place)}]: {error.message.removesuffix('.')}"
+            raise _error(path, text, (*place, name), what, error.hint) from None
     return tuple(found)
 
 

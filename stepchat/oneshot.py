@@ -148,9 +148,8 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
     try:
         if workspace.key_error is not None:
             raise workspace.key_error
-        session = workspace.session or await workspace.store.create(
-            model=workspace.model, server=workspace.server, system=workspace.system
-        )
+        workspace.scopes.checked()
+        session = await workspace.begin(workspace.session, workspace.model, workspace.scopes)
         path = await workspace.store.path(session.id)
         if output.json:
             output.line({"type": "session", "session": session.id})

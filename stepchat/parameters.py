@@ -263,7 +263,7 @@ def allowed(parameter: Parameter) -> str:
         case "list":
             return "a JSON list"
         case "any":
-            return f"{', '.join(parameter.choices)} or a JSON object" if parameter.choices else "JSON"
+            return f"one of {', '.join(parameter.choices)}, or a JSON object" if parameter.choices else "JSON"
         case "int" | "float":
             return f"{'a whole number' if parameter.kind == 'int' else 'a number'}{_range(parameter)}"
 

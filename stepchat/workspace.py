@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO, check_url, connect, connect_demo, find_place, place_for
-from stepchat.scopes import to_request
+from stepchat.presets import find_profile, read_presets, scopes_for
+from stepchat.scopes import Scopes, from_stored, to_stored
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
 from stepchat.turn import Question
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from stepchat.config import Config
     from stepchat.connecting import Connection
     from stepchat.errors import KeyMissingError
-    from stepchat.messages import Json, StoredMessage
+    from stepchat.messages import StoredMessage
     from stepchat.paths import Paths
+    from stepchat.scopes import Settings
     from stepchat.servers.client import Client
     from stepchat.sessions.store import Session, SessionStore
 
@@ -36,7 +38,12 @@ class Request:
     resume: str | None = None
     """An id or words of a session; "" lets the user choose."""
     latest: bool = False
-    settings: tuple[tuple[str, Any], ...] = ()
+    settings: Settings = ()
+    """Parameters of the session."""
+    once: Settings = ()
+    """Parameters of the first question alone."""
+    profile: str | None = None
+    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +58,56 @@ class Workspace:
     """As a session remembers it: the base URL, or `demo`."""
     model: str
     system: str | None
-    parameters: Json
     session: Session | None
     """The session that was asked for; None starts a new one with the first question."""
     key_error: KeyMissingError | None
     close_demo: Callable[[], None] | None
+    scopes: Scopes = field(default_factory=Scopes)
+    """What the first question is asked with."""
+    request: Request = field(default_factory=Request)
     catalogue: Catalogue = field(default_factory=Catalogue)
     """What the server says about its models; nothing until it was read."""
     choose: bool = False
     """The user wants to choose a session first."""
 
+    async def scopes_of(self, session: Session | None) -> Scopes:
+        """What a session that is opened later is asked with; a new one begins as the command line says."""
+        presets = await read_presets(self.store)
+        if session is not None:
+            return scopes_for(self.config, presets, session)
+        asked = self.request
+        return scopes_for(self.config, presets, profile=asked.profile, preset=asked.preset, settings=asked.settings)
+
+    async def begin(self, session: Session | None, model: str, scopes: Scopes) -> Session:
+        """The session as it is on disk before a question; a new one when there was none."""
+        if session is None:
+            session = await self.store.create(model=model, server=self.server, system=self.system)
+        elif (session.model, session.server) != (model, self.server):
+            await self.store.set_model(session.id, model, self.server)
+            session = replace(session, model=model, server=self.server)
+        return await self.keep(session, scopes)
+
+    async def keep(self, session: Session, scopes: Scopes) -> Session:
+        """The session with its own parameters on disk."""
+        kept = (from_stored(session.parameters), session.profile, session.preset)
+        if kept != (scopes.session, scopes.profile_name, scopes.preset_name):
+            parameters = to_stored(scopes.session)
+            await self.store.set_parameters(session.id, parameters, scopes.profile_name, scopes.preset_name)
+            session = replace(session, parameters=parameters, profile=scopes.profile_name, preset=scopes.preset_name)
+        return session
+
     def question(
-        self, session: Session, path: list[StoredMessage], text: str | None, model: str | None = None
+        self,
+        session: Session,
+        path: list[StoredMessage],
+        text: str | None,
+        model: str | None = None,
+        scopes: Scopes | None = None,
     ) -> Question:
-        """One turn in a session. Without text the last message of the path is asked again."""
+        """One turn in a session. Without text the last message of the path is asked again.
+
+        Raises UsageError when parameters do not go together.
+        """
         asked = model or self.model
         known = self.catalogue.find(asked)
         return Question(
@@ -73,7 +116,7 @@ class Workspace:
             path=path,
             text=text,
             system=session.system,
-            parameters=self.parameters,
+            parameters=(scopes or self.scopes).checked(),
             mandatory_reasoning=None if known is None else known.must_think,
         )
 
@@ -92,8 +135,16 @@ def open_workspace(
     paths: Paths,
     config: Config,
     environ: Mapping[str, str],
+    presets: Mapping[str, Settings] | None = None,
 ) -> Workspace:
     """Decide server, model and key. Raises UsageError and ConfigError; a missing key is only noted."""
+    scopes = scopes_for(
+        config, presets or {}, session,
+        profile=request.profile, preset=request.preset, settings=request.settings, once=request.once,
+    )  # fmt: skip
+    if request.settings or request.once:
+        scopes.checked()
+    request = _with_profile(request, config)
     connection, close_demo = _choose(request, session, paths, config, environ)
     known_model = session.model if session is not None else None
     asked = (request.model, known_model, environ.get("STEPCHAT_MODEL"), connection.place.model, config.model)
@@ -106,12 +157,28 @@ def open_workspace(
         server=connection.server,
         model=model.strip(),
         system=request.system if request.system is not None else (config.system or None),
-        parameters=to_request([*config.parameters, *request.settings]),
+        scopes=scopes,
+        request=request,
         session=session,
         key_error=connection.key_error,
         close_demo=close_demo,
         catalogue=connection.catalogue,
         choose=request.resume == "",
+    )
+
+
+def _with_profile(request: Request, config: Config) -> Request:
+    """What the profile that was asked for says, where the command line says nothing itself."""
+    if not request.profile:
+        return request
+    values = find_profile(config, request.profile).values
+    elsewhere = request.base_url or request.server or request.demo
+    return replace(
+        request,
+        model=request.model or values.get("model"),
+        system=request.system if request.system is not None else values.get("system"),
+        base_url=request.base_url if elsewhere else values.get("base_url"),
+        server=request.server if elsewhere else values.get("server"),
     )
 
 

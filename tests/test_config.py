@@ -41,7 +41,9 @@ def test_no_file_means_the_defaults(tmp_path):
 
 def test_every_row_is_a_field_with_the_same_default():
     defaults = {
-        field.name: field.default for field in fields(Config) if field.name not in {"parameters", "servers", "prices"}
+        field.name: field.default
+        for field in fields(Config)
+        if field.name not in {"parameters", "servers", "prices", "profiles"}
     }
     assert {setting.name: setting.default for setting in SETTINGS} == defaults
     assert all(setting.help.endswith(".") for setting in SETTINGS)
@@ -194,6 +196,15 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ("[prices.'a/b-3.5']\nprompt = 1\ncompletion = -1", "line 3: completion must be at least 0."),
         ('[prices."a/b-3.5"]\nprompt = "1"', "line 2: prompt must be a number."),
         ('[prices."a/b"]\noutput = 1', "line 2: output is not a setting there."),
+        ("profiles = 1", "line 1: profiles must hold tables."),
+        ("[profiles]\nx = 1", "line 2: x must be a table."),
+        ("[profiles.x]\ncolour = 1", "line 2: colour is not a setting there."),
+        ("[profiles.x]\nmodel = 1", "line 2: model must be text."),
+        ("[profiles.x]\nparameters = 1", "line 2: parameters is not a setting there."),
+        (
+            "[profiles.x.parameters]\nseed = 1\ntop_k = -1",
+            "line 3: top_k in [profiles.x.parameters]: top_k must be a whole number, at least 0, not -1.",
+        ),
         ("system = '''\ntop_k = 1\n'''\n[parameters]\ntop_k = -1", "line 5: top_k in [parameters]: top_k must be"),
     ],
 )
@@ -236,3 +247,17 @@ def test_a_directory_in_its_place(tmp_path):
     with pytest.raises(ConfigError) as raised:
         read_config(tmp_path / "config.toml")
     assert raised.value.message == f"Cannot read {tmp_path / 'config.toml'}: Is a directory."
+
+
+def test_profiles(write):
+    text = """
+    [profiles.code]
+    model = "a/b"
+    parameters = { temperature = 0.2, reasoning.effort = "high" }
+    [profiles."two words"]
+    """
+    settings = (("temperature", 0.2), ("reasoning", {"effort": "high"}))
+    assert read_config(write(text)).profiles == (
+        Table("code", {"model": "a/b", "parameters": settings}),
+        Table("two words", {}),
+    )

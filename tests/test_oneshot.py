@@ -85,7 +85,7 @@ async def place(paths: Paths, server: Any, **more: Any) -> Workspace:
     server.close = lambda: None
     ready: dict[str, Any] = {
         "paths": paths, "config": Config(), "store": SessionStore.open(paths, fold=fold), "client": server,
-        "server": "s", "model": MODEL, "system": None, "parameters": {}, "session": None, "key_error": None,
+        "server": "s", "model": MODEL, "system": None, "session": None, "key_error": None,
         "close_demo": None,
     }  # fmt: skip
     return Workspace(**(ready | more))

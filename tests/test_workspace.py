@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.config import Config
+from stepchat.config import Config, Table
 from stepchat.connecting import DEMO, check_url, key_places
 from stepchat.draft import fold
 from stepchat.errors import ConfigError, UsageError
 from stepchat.events import MessageSaved
+from stepchat.messages import UserMessage
 from stepchat.paths import Paths
+from stepchat.presets import delete_preset, read_presets, save_preset
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
+from stepchat.sessions.export import export_json
 from stepchat.sessions.store import Session, SessionStore
 from stepchat.turn import run_turn
 from stepchat.workspace import Request, open_workspace
@@ -54,7 +57,7 @@ def opened(store, paths):
 def test_defaults(opened):
     place = opened(**KEY)
     assert (place.server, place.client.base_url) == (OPENROUTER_URL, OPENROUTER_URL)
-    assert (place.model, place.system, place.parameters, place.session) == (DEFAULT_MODEL, None, {}, None)
+    assert (place.model, place.system, place.scopes.request(), place.session) == (DEFAULT_MODEL, None, {}, None)
     assert place.key_error is None
     assert place.client.headers()["Authorization"] == "Bearer sk-or-test"
     assert not place.choose
@@ -106,10 +109,10 @@ async def test_a_session_keeps_its_own_system_prompt(opened, store):
 
 
 def test_settings_of_the_command_line_win_over_the_config(opened):
-    config = Config(parameters=(("temperature", 0.5), ("top_k", 5), ("reasoning", {"effort": "low"})))
+    config = Config(parameters=(("temperature", 0.5), ("top_k", 5), ("reasoning", {"exclude": True})))
     settings = (("temperature", 1), ("top_k", None), ("reasoning.max_tokens", 9))
     place = opened(Request(settings=settings), config=config)
-    assert place.parameters == {"temperature": 1, "reasoning": {"effort": "low", "max_tokens": 9}}
+    assert place.scopes.request() == {"temperature": 1, "reasoning": {"exclude": True, "max_tokens": 9}}
 
 
 def test_a_missing_key_is_only_noted(opened):
@@ -238,3 +241,81 @@ def test_a_bad_address_tells_where_it_came_from(opened, paths):
 )
 def test_openrouters_key_goes_to_openrouter_and_this_machine_only(url, name, variables):
     assert key_places(url, profile_for(url)) == (name, variables)
+
+
+PROFILE = Table(
+    "code", {"model": "a/b", "system": "Code.", "base_url": LOCAL, "parameters": (("seed", 1), ("top_k", 1))}
+)
+PROFILES = Config(profiles=(PROFILE,), parameters=(("seed", 0), ("min_p", 0.5)))
+
+
+def test_a_profile_gives_model_server_system_and_parameters(opened):
+    place = opened(Request(profile="code", settings=(("top_k", 9),)), config=PROFILES)
+    assert (place.model, place.server, place.system) == ("a/b", LOCAL, "Code.")
+    assert place.scopes.request() == {"seed": 1, "min_p": 0.5, "top_k": 9}
+    assert [place.scopes.decided(name).scope for name in ("min_p", "seed", "top_k")] == ["config", "profile", "session"]
+
+
+def test_the_command_line_wins_over_the_profile(opened):
+    place = opened(Request(profile="code", model="c/d", base_url=OTHER, system=""), config=PROFILES)
+    assert (place.model, place.server, place.system) == ("c/d", OTHER, "")
+
+
+def test_what_was_named_and_is_not_there(opened):
+    with pytest.raises(UsageError, match="There is no profile 'x'"):
+        opened(Request(profile="x"), config=PROFILES)
+    with pytest.raises(UsageError, match="There is no preset 'x'"):
+        opened(Request(preset="x"))
+
+
+def test_what_does_not_go_together_is_refused_at_once(opened):
+    with pytest.raises(UsageError, match="top_logprobs needs logprobs"):
+        opened(Request(settings=(("top_logprobs", 1),)))
+
+
+async def test_a_session_remembers_how_it_is_asked(opened, store):
+    place = opened(Request(profile="code", settings=(("top_k", 9),)), config=PROFILES, **KEY)
+    await save_preset(store, "dry", (("temperature", 0.5),))
+    scopes = replace(place.scopes, preset_name="dry", preset=(("temperature", 0.5),))
+    session = await place.begin(None, place.model, scopes)
+    assert session == await store.session(session.id)
+    presets = await read_presets(store)
+    again = open_workspace(Request(), session, store, place.paths, PROFILES, KEY, presets)
+    assert again.scopes == scopes
+    assert await again.scopes_of(session) == scopes
+    # A new one begins as the command line said.
+    assert (await place.scopes_of(None)).request() == {"seed": 1, "min_p": 0.5, "top_k": 9}
+    # What is gone from the config says nothing.
+    assert opened(session=session).scopes.request() == {"top_k": 9}
+    # A fork goes on with the same, and so does a copy on another machine.
+    await store.append(session.id, None, UserMessage("Hi"))
+    stored = await store.path(session.id)
+    forked = await store.fork(session.id, stored[-1].id)
+    assert (forked.parameters, forked.profile, forked.preset) == ({"top_k": 9}, "code", "dry")
+    text = export_json(await store.session(session.id), stored)
+    assert '"parameters":{"top_k":9},"profile":"code","preset":"dry"}' in text
+
+
+async def test_parameters_that_this_version_does_not_know_stay_on_disk(opened, store):
+    session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
+    await store.set_parameters(session.id, {"new_one": 1, "seed": 5})
+    session = await store.session(session.id)
+    place = opened(session=session, **KEY)
+    assert place.scopes.request() == {"seed": 5}
+    await place.begin(session, "a/b", place.scopes)
+    assert (await store.session(session.id)).parameters == {"new_one": 1, "seed": 5}
+
+
+async def test_presets_are_saved_found_and_deleted(store):
+    await save_preset(store, "dry", (("temperature", 0.5), ("top_k", None)))
+    await save_preset(store, "wet", ())
+    assert await read_presets(store) == {"dry": (("temperature", 0.5), ("top_k", None)), "wet": ()}
+    await delete_preset(store, "dry")
+    assert await read_presets(store) == {"wet": ()}
+    for wrong in ("", "two words", "-x", "a=b"):
+        with pytest.raises(UsageError, match="is no name for a preset"):
+            await save_preset(store, wrong, ())
+    with pytest.raises(UsageError, match="There is no preset 'dry'"):
+        await delete_preset(store, "dry")
+    await store.set_setting("presets", "[broken")
+    assert await read_presets(store) == {}

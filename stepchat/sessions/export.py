@@ -122,7 +122,12 @@ def _session(session: Session) -> Json:
         "archived": session.archived,
         "forked_from": session.forked_from,
         "forked_at": session.forked_at,
+        # Left out when empty, as in what was written before there were any.
+        **{name: value for name in _CHOICES if (value := getattr(session, name))},
     }
+
+
+_CHOICES = ("parameters", "profile", "preset")
 
 
 def _message(stored: StoredMessage) -> Json:

@@ -17,8 +17,9 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
     path = reading.path(connection, session_id, message_id)
     new_id = records.new_id(SESSION_ID_LENGTH)
     connection.execute(
-        "INSERT INTO session (id, title_edited, created, updated, model, server, system, forked_from, forked_at)"
-        " SELECT ?, title_edited, ?, ?, model, server, system, id, ? FROM session WHERE id = ?",
+        "INSERT INTO session (id, title_edited, created, updated, model, server, system, parameters,"
+        " profile, preset, forked_from, forked_at)"
+        " SELECT ?, title_edited, ?, ?, model, server, system, parameters, profile, preset, id, ? FROM session WHERE id = ?",
         (new_id, now, now, message_id, session_id),
     )
     writing.retitle(connection, new_id, source.title)

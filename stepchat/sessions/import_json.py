@@ -83,6 +83,9 @@ def _header(data: Json, place: str) -> Session:
         archived=a(bool, data.get("archived"), f"{place}.archived"),
         forked_from=_id_or_nothing(data.get("forked_from"), f"{place}.forked_from"),
         forked_at=_id_or_nothing(data.get("forked_at"), f"{place}.forked_at"),
+        parameters=an_object(data.get("parameters", {}), f"{place}.parameters"),
+        profile=records.encodable(a_text(data.get("profile", ""), f"{place}.profile")),
+        preset=records.encodable(a_text(data.get("preset", ""), f"{place}.preset")),
     )
 
 

@@ -133,7 +133,7 @@ def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
 def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
     connection.execute(
         "INSERT INTO session (id, title_edited, created, updated, model, server, system, pinned, archived,"
-        " forked_from, forked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " forked_from, forked_at, parameters, profile, preset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             session.title_edited,
@@ -146,6 +146,9 @@ def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
             session.archived,
             session.forked_from,
             session.forked_at,
+            exact_json.stored(session.parameters),
+            session.profile,
+            session.preset,
         ),
     )
     writing.retitle(connection, session.id, session.title)

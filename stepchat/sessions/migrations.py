@@ -119,7 +119,18 @@ def _exchanges(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing, _exchanges)
+def _parameters(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        ALTER TABLE session ADD COLUMN parameters TEXT NOT NULL DEFAULT '{}'; -- JSON: dotted names and values
+        ALTER TABLE session ADD COLUMN profile TEXT NOT NULL DEFAULT '';      -- of config.toml; may be gone
+        ALTER TABLE session ADD COLUMN preset TEXT NOT NULL DEFAULT '';       -- among the settings; may be gone
+        """,
+    )
+
+
+STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing, _exchanges, _parameters)
 """Step n leads to version n + 1."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from stepchat import exact_json
 from stepchat.errors import StoreError
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import Any
 
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Json, StoredMessage
 
 _SESSION: Final = (
     "SELECT id, title, created, updated, leaf, model, server, deleted, forked_from, forked_at,"
-    " system, title_edited, pinned, archived FROM session"
+    " parameters, profile, preset, system, title_edited, pinned, archived FROM session"
 )
 _SUMMARY: Final = (
     "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost FROM session WHERE messages > 0"
@@ -244,7 +244,7 @@ def _summary(row: tuple[Any, ...]) -> SessionSummary:
 
 
 def _session(row: tuple[Any, ...]) -> Session:
-    *plain, system, edited, pinned, archived = row
+    *plain, parameters, profile, preset, system, edited, pinned, archived = row
     session_id, title, created, updated, leaf, model, server, deleted, forked_from, forked_at = plain
     return Session(
         id=session_id,
@@ -261,7 +261,18 @@ def _session(row: tuple[Any, ...]) -> Session:
         deleted=deleted,
         forked_from=forked_from,
         forked_at=forked_at,
+        parameters=_object(parameters, f"The parameters of the session {session_id}"),
+        profile=profile,
+        preset=preset,
     )
+
+
+def _object(stored: str, name: str) -> Json:
+    try:
+        value = exact_json.loads(stored)
+    except ValueError as error:
+        raise StoreError(f"{name} cannot be read: {error}.", "They were left as they are.") from error
+    return cast("Json", value) if isinstance(value, dict) else {}
 
 
 def _text(stored: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from stepchat import exact_json, messages
@@ -63,6 +63,12 @@ class Session:
     """The session whose beginning this one has a copy of; it may be gone."""
     forked_at: str | None = None
     """The last message of that beginning, in the other session."""
+    parameters: Json = field(default_factory=dict[str, Any])
+    """Its own request parameters, as `scopes.to_stored` writes them."""
+    profile: str = ""
+    """The profile of config.toml it uses; it may be gone."""
+    preset: str = ""
+    """The preset it uses; it may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +154,8 @@ def deltas_from_text(text: str) -> list[Delta]:
 
 
 _EMPTY: Final = Delta()
-_DELTA_FIELDS: Final = tuple(field.name for field in fields(Delta))
-_FRAGMENT_FIELDS: Final = tuple(field.name for field in fields(ToolCallFragment))
+_DELTA_FIELDS: Final = tuple(entry.name for entry in fields(Delta))
+_FRAGMENT_FIELDS: Final = tuple(entry.name for entry in fields(ToolCallFragment))
 
 
 def _delta_to_json(delta: Delta) -> Json:

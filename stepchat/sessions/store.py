@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stepchat.events import Delta
-    from stepchat.messages import AssistantMessage, Message, StoredMessage
+    from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
     from stepchat.sessions.exchanges import Exchange, Verdict
     from stepchat.sessions.imports import Imported
     from stepchat.sessions.live_search import LiveSearch
@@ -207,6 +207,11 @@ class SessionStore:
     async def set_model(self, session_id: str, model: str, server: str) -> None:
         """What the session uses from now on."""
         await self._write(lambda connection: writing.set_model(connection, session_id, model, server))
+
+    async def set_parameters(self, session_id: str, parameters: Json, profile: str = "", preset: str = "") -> None:
+        """What the session asks with from now on, as `scopes.to_stored` writes it, and the names it uses."""
+        kept = dict(parameters)
+        await self._write(lambda connection: writing.set_parameters(connection, session_id, kept, profile, preset))
 
     # Messages
 

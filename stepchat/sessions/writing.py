@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from stepchat import exact_json
 from stepchat.errors import StoreError
-from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
+from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
 from stepchat.sessions import records, search_index, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
@@ -185,6 +186,17 @@ def set_model(connection: sqlite3.Connection, session_id: str, model: str, serve
     changed = connection.execute(
         "UPDATE session SET model = ?, server = ? WHERE id = ?",
         (records.encodable(model), records.encodable(server), session_id),
+    ).rowcount
+    _changed(changed, session_id)
+
+
+def set_parameters(
+    connection: sqlite3.Connection, session_id: str, parameters: Json, profile: str, preset: str
+) -> None:
+    """How the next request of this session asks."""
+    changed = connection.execute(
+        "UPDATE session SET parameters = ?, profile = ?, preset = ? WHERE id = ?",
+        (exact_json.stored(parameters), records.encodable(profile), records.encodable(preset), session_id),
     ).rowcount
     _changed(changed, session_id)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.parameter_values import in_words
 from stepchat.tui.meter import Meter, effort_fact, session_facts
 from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stepchat.events import TurnEvent
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Json, StoredMessage
+    from stepchat.scopes import Scopes
     from stepchat.sessions.store import Session
     from stepchat.tui.transcript_view import TranscriptView
     from stepchat.workspace import Workspace
@@ -39,6 +41,8 @@ class Conversation:
         self.view = view
         self.session: Session | None = workspace.session
         self.model = workspace.model
+        self.scopes = workspace.scopes
+        """Who decides the parameters of the next question."""
         self.path: list[StoredMessage] = list(path)
         self.meter: Meter | None = None
         """The running turn's, None while nothing runs."""
@@ -69,13 +73,19 @@ class Conversation:
         messages = [stored.message for stored in self.path]
         return [message.text for message in messages if isinstance(message, UserMessage)]
 
+    @property
+    def parameters(self) -> Json:
+        """What the next question is asked with."""
+        return self.scopes.request()
+
     def facts(self, now: float) -> list[Fact]:
         """What the status line says at the time `now` (monotonic)."""
         facts = [Fact(self.model.rstrip("/").rpartition("/")[2] or self.model)]
         if self.meter is None:
-            facts += [effort_fact(self.workspace.parameters, self.path), *session_facts(self.path)]
+            facts += [effort_fact(self.parameters, self.path), *session_facts(self.path)]
         else:
             facts += self.meter.facts(now)
+        facts += [Fact(f"once {name}={in_words(value)}"[:40], "state") for name, value in self.scopes.once]
         if self.queued:
             facts.append(Fact(f"{len(self.queued)} queued", "warning"))
         return facts
@@ -87,7 +97,15 @@ class Conversation:
         self.path = await self.workspace.store.path(session.id) if session else []
         if session is not None and session.model:
             self.model = session.model
+        self.scopes = await self.workspace.scopes_of(session)
         self.view.show(self.path)
+        self._changed()
+
+    async def use(self, scopes: Scopes) -> None:
+        """Ask with these parameters from now on."""
+        if self.session is not None:
+            self.session = await self.workspace.keep(self.session, scopes)
+        self.scopes = scopes
         self._changed()
 
     def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> None:
@@ -169,7 +187,8 @@ class Conversation:
             await self._catch_up(session)
             after = self.path if text is not None else self.path_to_question()
         self.meter = Meter(monotonic())
-        question = self.workspace.question(session, list(after), text, self.model)
+        question = self.workspace.question(session, list(after), text, self.model, self.scopes)
+        self.scopes = replace(self.scopes, once=())
         if text is None:
             self._show_branch(after)
             if not self.view.follow:
@@ -182,14 +201,7 @@ class Conversation:
                 await self._show(event)
 
     async def _session(self) -> Session:
-        store = self.workspace.store
-        if self.session is None:
-            self.session = await store.create(
-                model=self.model, server=self.workspace.server, system=self.workspace.system
-            )
-        elif (self.session.model, self.session.server) != (self.model, self.workspace.server):
-            await store.set_model(self.session.id, self.model, self.workspace.server)
-            self.session = replace(self.session, model=self.model, server=self.workspace.server)
+        self.session = await self.workspace.begin(self.session, self.model, self.scopes)
         return self.session
 
     async def _catch_up(self, session: Session) -> None:

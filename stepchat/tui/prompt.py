@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from textual.widgets.text_area import Edit, EditResult, Location
 
 _BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
+_GOES_ON: Final = (" ", "=")
+"""How an offer ends behind which something is to be typed."""
 
 
 def understand_alt_enter() -> None:
@@ -115,7 +117,7 @@ class Prompt(TextArea):
     def take(self, index: int) -> None:
         """Take one of the completions on show."""
         offer = self._offers[index]
-        if not offer.text.endswith(" "):
+        if not offer.text.endswith(_GOES_ON):
             self._closed_at = offer.text
         self._show(offer.text)
 
@@ -179,7 +181,7 @@ class Prompt(TextArea):
             offer = self._offers[self._chosen].text
             if offer.rstrip() != self.text.rstrip():
                 self.take(self._chosen)
-                if offer.endswith(" "):
+                if offer.endswith(_GOES_ON):
                     return
         text = self.unfolded_text
         if not text:

@@ -20,7 +20,7 @@ async def test_a_key_goes_through_the_levels_that_the_model_has(tmp_path):
             for _ in range(4):
                 await pilot.press("alt+e")
                 await pilot.pause()
-                seen.append(pilot.app.screen.workspace.parameters.get("reasoning", {}).get("effort"))
+                seen.append(pilot.app.screen.conversation.parameters.get("reasoning", {}).get("effort"))
             assert seen == ["low", "medium", "high", None]
             await say(pilot, "/effort high")
             shown = await ask(pilot, "demo:haiku")

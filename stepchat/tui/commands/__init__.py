@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import message, program, reading, session, thinking, tree
+from stepchat.tui.commands import message, parameters, program, reading, session, thinking, tree
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Conversation", session.COMMANDS),
     ("Thinking", thinking.COMMANDS),
     ("Session", tree.COMMANDS),
+    ("Parameters", parameters.COMMANDS),
     ("Messages", message.COMMANDS),
     ("Reading", reading.COMMANDS),
     ("Program", program.COMMANDS),
@@ -44,6 +45,8 @@ def complete(line: str, chat: Chat) -> Sequence[Completion]:
             for command in starting + within
         ]
     for command in COMMANDS:
+        if command.name == name and command.completions is not None:
+            return [Completion(f"/{name} {value}", words) for value, words in command.completions(chat, argument)]
         if command.name == name and command.options is not None:
             wanted = argument.lower()
             return [

@@ -61,3 +61,5 @@ class Command:
     argument: str = ""
     options: Callable[[Chat], Sequence[tuple[str, str]]] | None = None
     """Values for the argument, each with a word about it."""
+    completions: Callable[[Chat, str], Sequence[tuple[str, str]]] | None = None
+    """The same, chosen already by what was typed of the argument."""

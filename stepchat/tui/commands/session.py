@@ -1,4 +1,4 @@
-"""Commands about the conversation: stop, ask again, new, open, model, parameters."""
+"""Commands about the conversation: stop, ask again, new, open, model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
-from stepchat.parameter_values import parse_setting
-from stepchat.parameters import PARAMETERS
-from stepchat.scopes import to_request
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.session_view import read_view, write_view
 from stepchat.tui.dialogs.sessions import SessionScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stepchat.tui.commands.row import Chat
 
 
@@ -74,23 +69,6 @@ async def model(chat: Chat, argument: str) -> None:
     chat.refresh_status()
 
 
-async def set_parameter(chat: Chat, argument: str) -> None:
-    if not argument:
-        sent = ", ".join(f"{name} = {value}" for name, value in chat.workspace.parameters.items())
-        chat.tell(f"Sent with each request: {sent}" if sent else "No parameters are set. To set one: /set NAME=VALUE")
-        return
-    name, _, value = argument.partition(" ") if "=" not in argument.partition(" ")[0] else argument.partition("=")
-    setting = parse_setting(f"{name}={value}")
-    parameters = to_request([*chat.workspace.parameters.items(), setting])
-    chat.workspace = replace(chat.workspace, parameters=parameters)
-    chat.conversation.workspace = chat.workspace
-    chat.tell(f"{setting[0]} is no longer sent." if setting[1] is None else f"{setting[0]} = {setting[1]}")
-
-
-def _parameter_names(_chat: Chat) -> Sequence[tuple[str, str]]:
-    return [(f"{parameter.name}=", parameter.help) for parameter in PARAMETERS]
-
-
 async def system(chat: Chat, argument: str) -> None:
     conversation = chat.conversation
     if conversation.session is not None:
@@ -109,6 +87,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("new", "Start a new session", new, "ctrl+n"),
     Command("sessions", "Open another session", sessions, "ctrl+o", "[ID or text]"),
     Command("model", "Choose the model", model, None, "NAME"),
-    Command("set", "Set a request parameter", set_parameter, None, "NAME=VALUE", _parameter_names),
     Command("system", "Set the system prompt of a new session", system, None, "TEXT"),
 )

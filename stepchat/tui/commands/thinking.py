@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from stepchat.asking import read_refused, refused_name
 from stepchat.errors import UsageError
 from stepchat.servers.effort import AUTO, Level, effort_of, levels, next_level
+from stepchat.tui.commands.parameters import set_parameter
 from stepchat.tui.commands.row import Command
-from stepchat.tui.commands.session import set_parameter
 from stepchat.tui.dialogs.pick import Pick, Row
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def effort_next(chat: Chat, _argument: str) -> None:
     if all(level.reason for level in known):
         chat.tell(f"There is nothing to choose: {known[-2].reason}.")
         return
-    await _ask_for(chat, next_level(effort_of(chat.workspace.parameters), known), known)
+    await _ask_for(chat, next_level(effort_of(chat.conversation.parameters), known), known)
 
 
 async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
@@ -52,7 +52,7 @@ async def _levels(chat: Chat) -> tuple[Level, ...]:
 
 
 def _pick(chat: Chat, known: Sequence[Level]) -> Pick:
-    current = effort_of(chat.workspace.parameters)
+    current = effort_of(chat.conversation.parameters)
     model = chat.workspace.catalogue.find(chat.conversation.model)
     default = model.reasoning.default_effort if model is not None and model.reasoning is not None else None
     rows = [Row(AUTO, AUTO, ("•" if current == AUTO else "",), f"the model's own: {default}" if default else "")]

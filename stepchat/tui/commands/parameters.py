@@ -1,0 +1,159 @@
+"""Commands about request parameters: set, once, presets, profiles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stepchat.errors import UsageError
+from stepchat.parameter_values import in_words, parse_text
+from stepchat.parameters import PARAMETERS, allowed, find_parameter
+from stepchat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
+from stepchat.scopes import put_all
+from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.pick import Pick, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.scopes import Scope, Settings
+    from stepchat.tui.commands.row import Chat
+
+_SETTING = re.compile(r"\s*([^\s=]+)\s*(=|\s|$)\s*(.*)", re.DOTALL)
+
+
+async def set_parameter(chat: Chat, argument: str) -> None:
+    await _set(chat, argument, "session")
+
+
+async def set_once(chat: Chat, argument: str) -> None:
+    await _set(chat, argument, "once")
+
+
+async def _set(chat: Chat, argument: str, scope: Scope) -> None:
+    """`NAME=VALUE` or `NAME VALUE`; a name alone asks how it stands."""
+    found = _SETTING.match(argument)
+    scopes = chat.conversation.scopes
+    if found is None:
+        sent = ", ".join(f"{name} = {in_words(value)}" for name, value in scopes.request().items())
+        chat.tell(f"Sent with each request: {sent}" if sent else "No parameters are set. To set one: /set NAME=VALUE")
+        return
+    name, sign, text = found.groups()
+    if not sign or not (text or sign == "="):
+        parameter, decided = find_parameter(name), scopes.decided(name)
+        stands = f"{name} = {in_words(decided.value)}, from {decided.scope}" if decided.scope else f"{name} is not sent"
+        chat.tell(f"{stands}; it must be {allowed(parameter)}.")
+        return
+    value = parse_text(name, text)
+    await chat.conversation.use(scopes.with_setting(scope, name, value))
+    when = " for the next question" if scope == "once" else ""
+    chat.tell(f"{name} is not sent{when}." if value is None else f"{name} = {in_words(value)}{when}")
+
+
+def _offers(chat: Chat, typed: str) -> Sequence[tuple[str, str]]:
+    """Names, those that begin so first; after `NAME=` its values."""
+    found = _SETTING.match(typed)
+    name, sign, text = found.groups() if found else ("", "", "")
+    if sign:
+        return [(f"{name}={value}", words) for value, words in _values(chat, name, text)]
+    named = [(f"{row.name}=", row.help) for row in PARAMETERS]
+    starting = [offer for offer in named if offer[0].startswith(name)]
+    return starting + [offer for offer in named if name in offer[0] and offer not in starting]
+
+
+def _values(chat: Chat, name: str, typed: str) -> Sequence[tuple[str, str]]:
+    """The first is what is typed already, so that Enter means just that."""
+    try:
+        row = find_parameter(name)
+    except UsageError:
+        return []
+    choices = row.choices or (("true", "false") if row.kind == "bool" else ())
+    if typed:
+        return [(choice, "") for choice in choices if choice.startswith(typed)]
+    decided = chat.conversation.scopes.decided(name)
+    unset = f"unset; it is {in_words(decided.value)}, from {decided.scope}" if decided.value is not None else "not sent"
+    example = [] if choices or not row.example else [(row.example, "for example")]
+    return [("", f"{unset}; {allowed(row)}"), *((choice, "") for choice in choices), *example]
+
+
+async def preset(chat: Chat, argument: str) -> None:
+    store, scopes = chat.workspace.store, chat.conversation.scopes
+    presets = await read_presets(store)
+    verb, _, name = argument.partition(" ")
+    match verb, name.strip():
+        case ("save", name) if name:
+            kept = put_all(scopes.preset, scopes.session)
+            await save_preset(store, name, kept)
+            # What was the session's is the preset's now: the same is sent.
+            await chat.conversation.use(replace(scopes, preset=kept, preset_name=name, session=()))
+            chat.tell(f"Preset {name}: {_words(kept)}")
+            return
+        case ("delete", name) if name:
+            await delete_preset(store, name)
+            chat.tell(f"The preset {name} is gone.")
+            if name != scopes.preset_name:
+                return
+            chosen = ""
+        case ("off", ""):
+            chosen = ""
+        case ("", ""):
+            rows = [Row(name, name, aside=_words(settings)) for name, settings in presets.items()]
+            picked = await chat.app.push_screen_wait(
+                Pick("Presets", rows, nothing="No presets yet: /preset save NAME keeps what this session has set.")
+            )
+            if picked is None:
+                return
+            chosen = picked
+        case _:
+            chosen = argument
+    settings = find_preset(presets, chosen) if chosen else ()
+    changed = replace(scopes, preset=settings, preset_name=chosen)
+    changed.checked()
+    await chat.conversation.use(changed)
+    if chosen or verb == "off":
+        chat.tell(f"Preset {chosen}: {_words(settings)}" if chosen else "No preset.")
+
+
+def _words(settings: Settings) -> str:
+    return ", ".join(f"{name}={in_words(value)}" for name, value in settings) or "nothing set"
+
+
+async def profile(chat: Chat, argument: str) -> None:
+    """Its model and parameters at once; its system prompt for new sessions, its server from the next start."""
+    scopes = chat.conversation.scopes
+    tables = {table.name: table for table in chat.workspace.config.profiles}
+    if not argument:
+        rows = [Row(name, name, aside=str(table.values.get("model", ""))) for name, table in tables.items()]
+        picked = await chat.app.push_screen_wait(
+            Pick("Profiles", rows, nothing="No profiles: write a table [profiles.NAME] into config.toml.")
+        )
+        if picked is None:
+            return
+        argument = picked
+    if argument == "off":
+        await chat.conversation.use(replace(scopes, profile=(), profile_name=""))
+        chat.tell("No profile.")
+        return
+    table = find_profile(chat.workspace.config, argument)
+    changed = replace(scopes, profile=profile_settings(table), profile_name=argument)
+    changed.checked()
+    if model := table.values.get("model"):
+        chat.conversation.model = model
+    await chat.conversation.use(changed)
+    chat.tell(f"Profile {argument}: {chat.conversation.model}, {_words(changed.profile)}")
+
+
+def _profiles(chat: Chat) -> Sequence[tuple[str, str]]:
+    return [
+        *((table.name, str(table.values.get("model", ""))) for table in chat.workspace.config.profiles),
+        ("off", ""),
+    ]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("set", "Set a request parameter", set_parameter, None, "NAME=VALUE", completions=_offers),
+    Command("once", "Set one for the next question only", set_once, None, "NAME=VALUE", completions=_offers),
+    Command("preset", "Use saved parameters, or save them", preset, None, "[NAME|save NAME|delete NAME|off]"),
+    Command("profile", "Use a profile of config.toml", profile, None, "[NAME|off]", _profiles),
+)
