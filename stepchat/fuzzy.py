@@ -61,27 +61,39 @@ def _as_it_stands(word: str, text: str) -> Match | None:
 
 
 def _scattered(word: str, text: str) -> Match | None:
-    """The letters in order. Each begins a word, follows the one before, or is the next there is."""
+    """The letters in order, in one of two ways: as beginnings of words first, or as letters of one word first."""
+    found = [match for inside in (False, True) if (match := _walk(word, text[:_LONGEST], inside_first=inside))]
+    return max(found, key=lambda match: match.score, default=None)
+
+
+def _walk(word: str, text: str, *, inside_first: bool) -> Match | None:
+    """The first letter begins a word; each other one adjoins, stands further on in the same word, or begins a later one."""
     places: list[int] = []
     score = _SCATTERED
-    at = -1
     for letter in word:
-        following = text.find(letter, at + 1, _LONGEST)
-        if following < 0:
+        last = places[-1] if places else -1
+        if places and text.startswith(letter, last + 1):
+            at = last + 1
+        else:
+            inside = _inside(letter, text, last) if places else -1
+            begins = _begins(letter, text, last + 1)
+            at = inside if begins < 0 or (inside_first and inside >= 0) else begins
+            score -= 3.0 if at == inside else 1.0
+        if at < 0:
             return None
-        at = following if following == at + 1 and places else _word_start(letter, text, following)
-        begins = at == 0 or not text[at - 1].isalnum()
-        adjoins = bool(places) and places[-1] == at - 1
-        score += 2.0 if begins or adjoins else -2.0
         places.append(at)
     return Match(max(score, 1.0), tuple(places))
 
 
-def _word_start(letter: str, text: str, first: int) -> int:
-    """The nearest place at which the letter begins a word, if there is one soon, else its first."""
-    at = first
-    while 0 <= at < first + 12:
-        if at == 0 or not text[at - 1].isalnum():
-            return at
-        at = text.find(letter, at + 1, _LONGEST)
-    return first
+def _inside(letter: str, text: str, last: int) -> int:
+    end = last + 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return text.find(letter, last + 1, end)
+
+
+def _begins(letter: str, text: str, start: int) -> int:
+    at = text.find(letter, start)
+    while at > 0 and text[at - 1].isalnum():
+        at = text.find(letter, at + 1)
+    return at

@@ -67,6 +67,8 @@ class Workspace:
     request: Request = field(default_factory=Request)
     catalogue: Catalogue = field(default_factory=Catalogue)
     """What the server says about its models; nothing until it was read."""
+    environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """For the keys of other servers."""
     choose: bool = False
     """The user wants to choose a session first."""
 
@@ -163,6 +165,7 @@ def open_workspace(
         key_error=connection.key_error,
         close_demo=close_demo,
         catalogue=connection.catalogue,
+        environ=environ,
         choose=request.resume == "",
     )
 

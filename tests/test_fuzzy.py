@@ -20,6 +20,7 @@ def best(typed: str, *texts: str) -> str:
         ("step flash", "stepfun/step-3.5-flash", "stepfun/step-3.5-flash-with-much-more-behind-it"),
         ("s35f", "stepfun/step-3.5-flash", "somebody/has35-of"),
         ("gpt", "openai/gpt-5.2", "a/gold-plated-turtle"),
+        ("dpsk", "deepseek/deepseek-v3.2", "z/dapper-turtle"),
         ("FLASH Step", "stepfun/step-3.5-flash", "stepfun/step-flush-a-sh"),
     ],
 )
@@ -28,7 +29,16 @@ def test_what_fits_better_comes_first(typed, wanted, other):
     assert best(typed, wanted, other) == wanted
 
 
-@pytest.mark.parametrize(("typed", "text"), [("xyz", "stepfun/step"), ("pets", "step"), ("step gpt", "stepfun/step")])
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("xyz", "stepfun/step"),
+        ("pets", "step"),
+        ("step gpt", "stepfun/step"),
+        ("step", "borealis/tango-8.6-pro"),
+        ("tango", "stepfun/a-n-g-o"),
+    ],
+)
 def test_every_word_must_be_found(typed, text):
     assert match(words_of(typed), text) is None
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from stepchat.demo.answer import plain_number
-from stepchat.demo.catalogue import MODELS, listing
+from stepchat.demo.catalogue import MODELS, find_model, listing
 from stepchat.demo.chat import RefusedError, answer_chat, error_body, plan
 from stepchat.demo.connection import ClientLeftError
+from stepchat.demo.providers import endpoints
+from stepchat.demo.signing_in import RefusedCodeError, consent, exchange
 from stepchat.exact_json import dumps, loads, stored
 
 if TYPE_CHECKING:
@@ -174,10 +176,13 @@ def answer(connection: Connection, desk: Desk, request: Request) -> bool:
     recorded = desk.record.received(request.method, request.target, request.headers, body)
     usable = True
     try:
-        if path == f"{PREFIX}/chat/completions":
+        if path == "/auth":
+            consent(connection, desk.record, parse_qs(parts.query))
+            desk.record.note(recorded, status=200)
+        elif path == f"{PREFIX}/chat/completions":
             usable = _chat(connection, desk, request, recorded, broken=broken)
         else:
-            content = _look_up(desk, request, path, parse_qs(parts.query))
+            content = _look_up(desk, request, path, parse_qs(parts.query), body)
             desk.record.note(recorded, status=200)
             send_json(connection, 200, content)
     except RefusedError as refused:
@@ -214,13 +219,22 @@ def _chat(connection: Connection, desk: Desk, request: Request, recorded: Record
         raise RefusedError(400, f"The request has a part of an unexpected form: {error!r}.") from error
 
 
-def _look_up(desk: Desk, request: Request, path: str, query: Query) -> Json:
+def _look_up(desk: Desk, request: Request, path: str, query: Query, body: Any) -> Json:
     for name, needs_key, get in _GET:
         if path == PREFIX + name:
             _expect(request.method, "GET")
             if needs_key:
                 _check_key(desk, request)
             return get(desk, query)
+    if path == f"{PREFIX}/auth/keys":
+        _expect(request.method, "POST")
+        try:
+            return exchange(desk.record, body, desk.key)
+        except RefusedCodeError as refused:
+            raise RefusedError(refused.status, refused.message) from refused
+    if (found := re.fullmatch(rf"{PREFIX}/models/([^/]+/[^/]+)/endpoints", path)) and (model := find_model(found[1])):
+        _expect(request.method, "GET")
+        return endpoints(desk.url, model)
     raise RefusedError(404, f"The demo server has nothing at {path or '/'}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections import deque
@@ -61,6 +62,7 @@ class _Held:
     failures: dict[str, int] = field(default_factory=dict[str, int])
     sent: set[str] = field(default_factory=set[str])
     prompts: dict[str, int] = field(default_factory=dict[str, int])
+    codes: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
 
 class Record:
@@ -151,3 +153,15 @@ class Record:
                 self._held.failures[key] = self._held.failures.get(key, 0) + 1
             else:
                 self._held.failures.pop(key, None)
+
+    def issue_code(self, challenge: str, method: str) -> str:
+        """A code that `redeem_code` takes once."""
+        code = secrets.token_urlsafe(24)
+        with self._changed:
+            self._held.codes[code] = (challenge, method)
+        return code
+
+    def redeem_code(self, code: str) -> tuple[str, str] | None:
+        """The challenge and its method, the first time."""
+        with self._changed:
+            return self._held.codes.pop(code, None)

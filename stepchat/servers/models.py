@@ -233,3 +233,24 @@ def _natural(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LARGEST:
         return None
     return int(value)
+
+
+def per_million(price: Decimal | None) -> str:
+    """A price per token as USD per million tokens, without the sign; "" when it is not known."""
+    if price is None:
+        return ""
+    if not price:
+        return "free"
+    whole, _, cents = f"{price * MILLION:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{cents:0<2}"
+
+
+def short_length(tokens: int | None) -> str:
+    """A context length: 8k, 131k, 262k, 1M. Those of 1024s are rounded as their makers do."""
+    if not tokens:
+        return ""
+    if tokens < 1000:
+        return str(tokens)
+    if tokens < 999_500:
+        return f"{tokens / 1000:.0f}k"
+    return f"{tokens / 1_000_000:.1f}".removesuffix(".0") + "M"

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -14,6 +15,7 @@ from stepchat.tui.catalogue_loading import load
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
+from stepchat.tui.switching import arrived
 from stepchat.tui.themes import choose_theme, textual_theme
 from stepchat.tui.unsent import fresh
 
@@ -34,7 +36,7 @@ class StepchatApp(App[None]):
 
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
         super().__init__(driver_class=handover.driver_class())
-        self.workspace = workspace
+        self._workspace = workspace
         self._opening = opening
         self._handover = handover
         theme = opening.theme
@@ -42,6 +44,11 @@ class StepchatApp(App[None]):
         # Before the stylesheet is read: it uses the theme's variables.
         self.register_theme(textual_theme(theme))
         self.theme = theme.name
+
+    @property
+    def workspace(self) -> Workspace:
+        """The one in use: switching the server replaces it."""
+        return self._workspace if self._chat is None else self._chat.workspace
 
     def get_default_screen(self) -> ChatScreen:
         typed = self._handover.type_ahead()
@@ -85,7 +92,7 @@ class StepchatApp(App[None]):
         gc.enable()
         await asyncio.to_thread(self.workspace.client.prepare)
         chat.look.remember()
-        load(chat.workspace.catalogue, chat.refresh_status)
+        load(chat.workspace.catalogue, partial(arrived, chat))
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:
@@ -107,12 +114,16 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
 def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:
     """Run the window until it is left; returns the exit code."""
     problems: list[ConfigError] = []
+    in_use = workspace
     try:
         opening = asyncio.run(prepare(workspace, problems.append, folded=folded))
         app = StepchatApp(workspace, opening, Handover(frame))
-        app.run()
+        try:
+            app.run()
+        finally:
+            in_use = app.workspace
     finally:
-        asyncio.run(workspace.close())
+        asyncio.run(in_use.close())
     for problem in problems:
         print(f"stepchat: {problem}", file=sys.stderr)
     if app.return_code:

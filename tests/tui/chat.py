@@ -64,7 +64,7 @@ async def window(
             await pilot.pause()
             yield pilot
     finally:
-        await place.close()
+        await app.workspace.close()
 
 
 async def wait_until(pilot: Pilot[None], wanted: str | Callable[[], bool], seconds: float = 15) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import message, parameters, program, reading, session, thinking, tree
+from stepchat.tui.commands import message, models, parameters, program, reading, session, thinking, tree
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Conversation", session.COMMANDS),
     ("Thinking", thinking.COMMANDS),
+    ("Models", models.COMMANDS),
     ("Session", tree.COMMANDS),
     ("Parameters", parameters.COMMANDS),
     ("Messages", message.COMMANDS),

@@ -61,14 +61,6 @@ async def sessions(chat: Chat, argument: str) -> None:
         await chat.open(None)
 
 
-async def model(chat: Chat, argument: str) -> None:
-    if not argument:
-        chat.tell(f"The model is {chat.conversation.model}. To change it: /model NAME")
-        return
-    chat.conversation.model = argument
-    chat.refresh_status()
-
-
 async def system(chat: Chat, argument: str) -> None:
     conversation = chat.conversation
     if conversation.session is not None:
@@ -86,6 +78,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("retry", "Ask the last question again", retry, "ctrl+r"),
     Command("new", "Start a new session", new, "ctrl+n"),
     Command("sessions", "Open another session", sessions, "ctrl+o", "[ID or text]"),
-    Command("model", "Choose the model", model, None, "NAME"),
     Command("system", "Set the system prompt of a new session", system, None, "TEXT"),
 )

@@ -55,6 +55,10 @@ class Pick(ModalScreen[str | None]):
         self._heading = title
         self._rows = rows
         self._nothing = nothing
+        self._measure()
+
+    def _measure(self) -> None:
+        rows = self._rows
         columns = max((len(row.facts) for row in rows), default=0)
         self._widths = [
             max(cell_len(row.facts[at]) for row in rows if len(row.facts) > at) + 2 for at in range(columns)
@@ -70,6 +74,18 @@ class Pick(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self._fill("")
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Other rows, as more is known; what was chosen stays chosen."""
+        self._rows = rows
+        self._measure()
+        if self.is_attached:
+            choices = self.query_one(OptionList)
+            at = choices.highlighted
+            chosen = None if at is None else choices.get_option_at_index(at).id
+            self._fill(self.query_one(Input).value)
+            places = [place for place, option in enumerate(choices.options) if option.id == chosen]
+            choices.highlighted = places[0] if places else choices.highlighted
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._fill(event.value)

@@ -1,0 +1,117 @@
+"""Commands about who answers: the model and the server."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stepchat.connecting import DEMO, Place, connect, find_place, places
+from stepchat.servers.probing import Reach, probe
+from stepchat.servers.profiles import profile_for
+from stepchat.servers.providers import fetch_providers
+from stepchat.tui.catalogue_loading import load
+from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.models import PickModel
+from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.model_choices import read_choices, toggle_favourite
+from stepchat.tui.switching import switch_model, switch_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stepchat.servers.providers import Provider
+    from stepchat.tui.commands.row import Chat
+
+_MOST_NAMES = 30
+
+
+async def model(chat: Chat, argument: str) -> None:
+    slug = argument or await _pick_model(chat)
+    if slug and slug != chat.conversation.model:
+        await switch_model(chat, slug)
+
+
+async def _pick_model(chat: Chat) -> str | None:
+    workspace = chat.workspace
+    store, client, catalogue = workspace.store, workspace.client, workspace.catalogue
+    if not catalogue.models:
+        await asyncio.to_thread(catalogue.read)
+
+    async def providers(slug: str) -> Sequence[Provider]:
+        return await asyncio.to_thread(fetch_providers, client.look_up, slug)
+
+    def refresh(changed: Callable[[], None]) -> None:
+        load(catalogue, changed, fresh=True, failed=lambda _: changed())
+
+    return await chat.app.push_screen_wait(
+        PickModel(
+            catalogue,
+            chat.conversation.model,
+            await read_choices(store),
+            toggle=partial(toggle_favourite, store),
+            providers=providers,
+            refresh=refresh,
+        )
+    )
+
+
+def _model_names(chat: Chat) -> Sequence[tuple[str, str]]:
+    return [(model.id, model.name) for model in chat.workspace.catalogue.search("")[:_MOST_NAMES]]
+
+
+async def server(chat: Chat, argument: str) -> None:
+    if argument:
+        known = [_demo_place()] if argument == DEMO else []
+        await switch_server(chat, known[0] if known else find_place(argument, chat.workspace.config))
+        return
+    known = {place.name: place for place in (*places(chat.workspace.config), _demo_place())}
+    pick = Pick(
+        "Servers", [_server_row(chat, place, None) for place in known.values()], nothing="No server is called so."
+    )
+    probing = asyncio.create_task(_probe(chat, list(known.values()), pick))
+    try:
+        chosen = await chat.app.push_screen_wait(pick)
+    finally:
+        probing.cancel()
+    if chosen is not None:
+        await switch_server(chat, known[chosen])
+
+
+def _demo_place() -> Place:
+    return Place(DEMO, "", profile_for(""), DEMO, ())
+
+
+async def _probe(chat: Chat, known: Sequence[Place], pick: Pick) -> None:
+    """Ask all of them at once, and show what they say as it comes."""
+    reaches: dict[str, Reach] = {}
+
+    async def ask(place: Place) -> None:
+        workspace = chat.workspace
+        client = connect(place, workspace.paths, workspace.config, workspace.environ).client
+        reaches[place.name] = await asyncio.to_thread(probe, client)
+        client.close()
+        pick.set_rows([_server_row(chat, other, reaches.get(other.name)) for other in known])
+
+    await asyncio.gather(*(ask(place) for place in known if place.base_url), return_exceptions=True)
+
+
+def _server_row(chat: Chat, place: Place, reach: Reach | None) -> Row:
+    current = chat.workspace.client.base_url == place.base_url or chat.workspace.server == place.name
+    name = f"{place.name}{' ›' if current else ''}"
+    if place.name == DEMO:
+        return Row(DEMO, name, aside="no key, no network, scripted answers")
+    words = "…" if reach is None else reach.words
+    if reach is not None and not reach.reachable and place.profile.start_hint:
+        words += f". {place.profile.start_hint}"
+    return Row(place.name, name, aside=f"{words}  {place.base_url}")
+
+
+def _server_names(chat: Chat) -> Sequence[tuple[str, str]]:
+    return [*((place.name, place.base_url) for place in places(chat.workspace.config)), (DEMO, "")]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("model", "Choose the model", model, "ctrl+l", "[NAME]", _model_names),
+    Command("server", "Choose the server", server, None, "[NAME or URL]", _server_names),
+)

@@ -1,0 +1,171 @@
+"""Choose a model: fuzzy search over the catalogue, favourites and recent ones on top, details below."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from stepchat import fuzzy
+from stepchat.errors import StepchatError
+from stepchat.tui.dialogs.model_rows import detail, heading, provider_lines, row
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from stepchat.servers.catalogue import Catalogue
+    from stepchat.servers.providers import Provider
+    from stepchat.tui.model_choices import Choices
+
+KEYS = "Enter takes it · Tab providers · Ctrl+F favourite · F5 new list · Esc"
+_SHORT = 22
+"""Rows of the screen below which there is no room for details."""
+
+
+class PickModel(ModalScreen[str | None]):
+    """Returns the model's name; also one that was typed and is in no list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Close", show=False),
+        Binding("down", "move('cursor_down')", show=False, priority=True),
+        Binding("up", "move('cursor_up')", show=False, priority=True),
+        Binding("pagedown", "move('page_down')", show=False, priority=True),
+        Binding("pageup", "move('page_up')", show=False, priority=True),
+        Binding("tab", "providers", show=False, priority=True),
+        Binding("ctrl+f", "favourite", show=False, priority=True),
+        Binding("f5", "refresh", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        current: str,
+        choices: Choices,
+        *,
+        toggle: Callable[[str], Awaitable[Choices]],
+        providers: Callable[[str], Awaitable[Sequence[Provider]]],
+        refresh: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """`toggle` keeps or drops a favourite; `refresh` asks for a new list and calls back when it is there."""
+        super().__init__()
+        self._catalogue = catalogue
+        self._current = current
+        self._choices = choices
+        self._toggle = toggle
+        self._providers = providers
+        self._refresh = refresh
+        self._width = 0
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide"):
+            yield Static("Models", classes="dialog-title", markup=False)
+            yield Input(placeholder="Type to search", compact=True)
+            yield Static("", id="columns", markup=False)
+            yield OptionList(markup=False, compact=True)
+            yield Static("", id="detail", markup=False)
+            yield Static(KEYS, classes="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        if self._catalogue.stale:
+            self._refresh(self._show_again)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one("#detail").display = event.size.height >= _SHORT
+        self.call_after_refresh(self._show_again)
+
+    def on_input_changed(self, _event: Input.Changed) -> None:
+        self._show()
+
+    def on_input_submitted(self) -> None:
+        self.dismiss(self._highlighted() or self.query_one(Input).value.strip() or None)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def on_option_list_option_highlighted(self) -> None:
+        self._describe()
+
+    def action_move(self, how: str) -> None:
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
+    def action_refresh(self) -> None:
+        self._say("Asking the server for its list …")
+        self._refresh(self._show_again)
+
+    async def action_favourite(self) -> None:
+        if slug := self._highlighted():
+            self._choices = await self._toggle(slug)
+            self._show_again()
+
+    def action_providers(self) -> None:
+        if slug := self._highlighted():
+            self.query_one("#detail").display = True
+            self._say("Asking who serves it …")
+            self.run_worker(partial(self._ask_providers, slug), group="providers", exclusive=True)
+
+    async def _ask_providers(self, slug: str) -> None:
+        try:
+            shown = provider_lines(await self._providers(slug))
+        except StepchatError as error:
+            shown = Content.styled(str(error), "$warning")
+        if slug == self._highlighted():
+            self.query_one("#detail", Static).update(shown)
+
+    def _highlighted(self) -> str | None:
+        choices = self.query_one(OptionList)
+        at = choices.highlighted
+        return None if at is None else choices.get_option_at_index(at).id
+
+    def _show_again(self) -> None:
+        """The list as it is now, with the same model chosen."""
+        if self.is_attached:
+            self._show(self._highlighted())
+
+    def _show(self, keep: str | None = None) -> None:
+        choices = self.query_one(OptionList)
+        typed = self.query_one(Input).value
+        width = choices.scrollable_content_region.width
+        if not width:
+            return
+        words = fuzzy.words_of(typed)
+        found = self._catalogue.search(typed, self._choices.first)
+        self.query_one("#columns", Static).update(Content.styled(heading(width), "$dim"))
+        choices.clear_options()
+        if not found:
+            choices.add_option(Option(Content.styled(self._nothing(typed), "$dim"), disabled=True))
+            self._describe()
+            return
+        liked = set(self._choices.favourites)
+        options: list[Option] = []
+        for model in found:
+            match = fuzzy.match(words, model.id)
+            places = match.places if match else ()
+            line = row(model, places, width, favourite=model.id in liked, current=model.id == self._current)
+            options.append(Option(line, id=model.id))
+        choices.add_options(options)
+        names = [model.id for model in found]
+        wanted = keep or (self._current if not typed else None)
+        choices.highlighted = names.index(wanted) if wanted in names else 0
+
+    def _nothing(self, typed: str) -> str:
+        if self._catalogue.models:
+            return f"No model has these letters. Enter takes “{typed.strip()}” as it is."
+        trouble = self._catalogue.trouble
+        return f"There is no list of models yet. {trouble or 'The server is being asked.'}"
+
+    def _describe(self) -> None:
+        slug = self._highlighted()
+        model = self._catalogue.find(slug) if slug else None
+        self.query_one("#detail", Static).update(detail(model) if model else "")
+
+    def _say(self, words: str) -> None:
+        self.query_one("#detail", Static).update(Content.styled(words, "$dim"))
