@@ -84,9 +84,12 @@ def search_sessions(words: tuple[str, ...], *, reasoning: bool, limit: int, as_j
 @sessions.command("show")
 @click.argument("session")
 @click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
+@click.option("--ledger", is_flag=True, help="What reasoning came with each answer, and what went back, instead.")
 @as_json_option
-def show_session(session: str, *, no_reasoning: bool, as_json: bool) -> int:
+def show_session(session: str, *, no_reasoning: bool, ledger: bool, as_json: bool) -> int:
     """The conversation as text, or with --json as `export` gives it."""
+    if ledger:
+        return _with_store(_ledger(session, as_json=as_json))
     return _with_store(_exporting(session, "json" if as_json else "markdown", None, with_reasoning=not no_reasoning))
 
 
@@ -197,6 +200,24 @@ def _exporting(
             return
         async for piece in pieces:
             output.put(_fit_for_stdout(piece, escape_as_json=form in {"json", "jsonl"}))
+
+    return work
+
+
+def _ledger(wanted: str, *, as_json: bool) -> Callable[[SessionStore, Output], Awaitable[None]]:
+    async def work(store: SessionStore, output: Output) -> None:
+        from stepchat import ledger_report
+
+        session = await store.find(wanted)
+        exchanges = await store.session_exchanges(session.id)
+        accounts = ledger_report.accounts(await store.path(session.id), exchanges)
+        if as_json:
+            _put_json(output, [ledger_report.as_json(account) for account in accounts])
+            return
+        for account in accounts:
+            _put(output, f"{account.id}  {account.message.model or account.message.model_asked}")
+            for line in ledger_report.lines(account):
+                _put(output, f"    {line}")
 
     return work
 

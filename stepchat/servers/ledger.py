@@ -68,6 +68,10 @@ class Returned:
             case _:
                 return "sent unchanged"
 
+    def mark(self, times: int) -> str:
+        """Beside the reasoning: what the newest request did with it, and how many sent it back."""
+        return self.words if self.way in {"left out", "in part"} else f"sent back {times}×"
+
     def to_json(self) -> Json:
         """The form on disk."""
         kept: Json = {"way": self.way}
@@ -76,6 +80,11 @@ class Returned:
         if self.left_out:
             kept["left_out"] = list(self.left_out)
         return kept
+
+
+def returned_from_json(data: Json) -> Returned:
+    """Read `Returned.to_json`."""
+    return Returned(data["way"], data.get("rule"), tuple(data.get("left_out", ())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Answer:
         self.touched = False
         """The reader has chosen how the panel is."""
         self.waiting_for = ""
+        self.returned = ""
+        """What later requests did with the reasoning, in words."""
         self._view: ReasoningView = view
         self._tail_rows = tail_rows
         self._began: float | None = None
@@ -154,13 +156,13 @@ class Answer:
         mark = facts.CLOSED if self.panel == "folded" else facts.OPENED
         message = self.message
         if self.reasoning and message is not None:
-            key: object = ("done", mark)
+            key: object = ("done", mark, self.returned)
         elif self.thinks:
             key = ("thinking", mark, int(self._thinking_time(now)))
         elif self.reasoning:
             key = ("thought", mark, self.reasoning.length)
         else:
-            key = ("hidden", message is None) if self._encrypted else None
+            key = ("hidden", message is None, self.returned) if self._encrypted else None
         if key == self._header:
             return
         self._header = key
@@ -171,9 +173,9 @@ class Answer:
         if not self.reasoning:
             if message is None:
                 return [facts.hidden("Reasoning, hidden by the provider", [])]
-            return [facts.hidden("Reasoned, hidden by the provider", [facts.measured_tokens(message)])]
+            return [facts.hidden("Reasoned, hidden by the provider", [facts.measured_tokens(message), self.returned])]
         if message is not None:
-            return [facts.thought(mark, message.timing.thinking, facts.tokens_of(message))]
+            return [facts.thought(mark, message.timing.thinking, facts.tokens_of(message), self.returned)]
         if self.thinks:
             return [facts.thinking(mark, self._thinking_time(now), self.reasoning.length)]
         return [facts.thought(mark, self._thinking_time(now), facts.estimated_tokens(self.reasoning.length))]

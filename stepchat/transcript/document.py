@@ -14,7 +14,7 @@ from stepchat.transcript.entry import Edit, Entry, Heights
 from stepchat.transcript.layout import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from textual.strip import Strip
 
@@ -60,6 +60,7 @@ class Document:
         self.live: Answer | None = None
         self._heights = Heights()
         self._notice: Part | None = None
+        self._returned: Mapping[str, str] = {}
 
     # ---- messages
 
@@ -104,8 +105,21 @@ class Document:
             case AssistantMessage():
                 answer = Answer(self.reasoning_view)
                 answer.load(message, stored.folded)
+                answer.returned = self._returned.get(stored.id, "")
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
                 self._append(Part(Entry(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
+
+    def set_returned(self, words: Mapping[str, str]) -> None:
+        """What later requests did with the reasoning of each message, by its id."""
+        self._returned = words
+        for place, part in enumerate(self.parts):
+            if part.answer is None or part.stored is None:
+                continue
+            returned = words.get(part.stored.id, "")
+            if returned != part.answer.returned:
+                part.answer.returned = returned
+                if part.entry.is_built:
+                    self._apply(place, part.answer.edits(0.0))
 
     def begin_answer(self, now: float, waiting_for: str = "") -> None:
         """Wait for an answer; what is fed from now on belongs to it."""

@@ -46,9 +46,10 @@ def thinking(mark: str, seconds: float, letters: int) -> Block:
     return _header(mark, "Thinking", [duration(seconds), estimated_tokens(letters)] if seconds >= 1 else [])
 
 
-def thought(mark: str, seconds: float | None, tokens: str) -> Block:
-    """Above reasoning that is complete."""
-    return _header(mark, f"Thought for {duration(seconds)}" if seconds and seconds >= 0.05 else "Thought", [tokens])
+def thought(mark: str, seconds: float | None, tokens: str, returned: str = "") -> Block:
+    """Above reasoning that is complete; `returned` says what later requests did with it."""
+    title = f"Thought for {duration(seconds)}" if seconds and seconds >= 0.05 else "Thought"
+    return _header(mark, title, [tokens, returned])
 
 
 def hidden(words: str, facts: Sequence[str]) -> Block:

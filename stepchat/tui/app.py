@@ -86,6 +86,7 @@ class StepchatApp(App[None]):
             chat.action_command("sessions")
         elif chat.conversation.session is None and not chat.prompt.text:
             await chat.welcome.greet(self.workspace)
+        await chat.conversation.tell_returned()
         # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
         gc.collect()
         gc.freeze()

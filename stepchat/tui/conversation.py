@@ -12,6 +12,7 @@ from stepchat.errors import StepchatError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameter_values import in_words
+from stepchat.servers.ledger import returned_from_json
 from stepchat.tui.meter import Meter, effort_fact, session_facts
 from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
@@ -100,6 +101,14 @@ class Conversation:
         self.scopes = await self.workspace.scopes_of(session)
         self.view.show(self.path)
         self._changed()
+        await self.tell_returned()
+
+    async def tell_returned(self) -> None:
+        """Put beside each reasoning what later requests did with it."""
+        if self.session is not None:
+            found = await self.workspace.store.verdicts(self.session.id)
+            marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
+            self.view.set_returned(marks)
 
     async def use(self, scopes: Scopes) -> None:
         """Ask with these parameters from now on."""
@@ -199,6 +208,7 @@ class Conversation:
             async for event in events:
                 self.meter.add(event, monotonic())
                 await self._show(event)
+        await self.tell_returned()
 
     async def _session(self) -> Session:
         self.session = await self.workspace.begin(self.session, self.model, self.scopes)

@@ -25,7 +25,7 @@ from stepchat.tui.pace import Pace, writes_waiting
 from stepchat.tui.scrollbar import Scrollbar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from textual import events
     from textual.strip import Strip
@@ -169,6 +169,10 @@ class TranscriptView(Widget):
     def notice(self, text: str, hint: str = "", *, kind: Literal["error", "warning", "info"] = "error") -> None:
         """One line with what happened and one with what to do, at the end, until the next message."""
         self._document.notice(text, hint, kind)
+        self._paint()
+
+    def set_returned(self, words: Mapping[str, str]) -> None:
+        self._document.set_returned(words)
         self._paint()
 
     # ---- marks

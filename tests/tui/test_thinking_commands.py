@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from stepchat.demo.server import DemoServer
+from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
 
@@ -65,3 +66,20 @@ async def test_a_level_the_server_refused_is_grey_from_then_on(tmp_path):
             assert sent(server) == {"enabled": True}
             await say(pilot, "/effort low")
             await wait_until(pilot, "Effort low is not sent: the server refused it before.")
+
+
+async def test_each_reasoning_says_whether_it_went_back(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(100, 60)) as pilot:
+            await ask(pilot, "demo:haiku")
+            assert "sent back" not in screen_text(pilot.app)
+            for times in (1, 2):
+                await ask(pilot, "demo:haiku")
+                await wait_until(pilot, f"sent back {times}×")
+            await say(pilot, "/model deepseek/deepseek-v3.2")
+            await ask(pilot, "demo:haiku")
+            await wait_until(pilot, "left out: other model")
+        # The same after a restart.
+        async with window(tmp_path, server, Request(latest=True), size=(100, 60)) as pilot:
+            shown = await wait_until(pilot, "left out: other model")
+            assert shown.count("left out: other model") == 3
