@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.messages import AssistantMessage
 from stepchat.servers.ledger import RULES, Received, Returned, hash_of, received, returned_from_json
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from stepchat.messages import Json, StoredMessage
+    from stepchat.servers.ledger import Rule
     from stepchat.sessions.exchanges import Exchange, SentLine
 
 
@@ -59,8 +60,8 @@ def accounts(messages: Iterable[StoredMessage], exchanges: Sequence[Exchange]) -
 
 def _use(exchange: Exchange, line: SentLine, message: AssistantMessage, came: Received) -> Use:
     wire = line.wire or {}
-    details = wire.get("reasoning_details")
-    hash_sent = hash_of(details) if isinstance(details, list) else ""
+    details: Any = wire.get("reasoning_details")
+    hash_sent = hash_of(cast("list[Json]", details)) if isinstance(details, list) else ""
     if hash_sent:
         unchanged = hash_sent == came.hash
     else:
@@ -111,9 +112,9 @@ def came_words(came: Received) -> str:
 
 
 def _uses(uses: Sequence[Use]) -> list[str]:
-    times = Counter((use.returned.words, use.returned.rule, use.unchanged) for use in uses)
+    said: list[tuple[str, Rule | None, bool]] = [(use.returned.words, use.returned.rule, use.unchanged) for use in uses]
     found: list[str] = []
-    for (words, rule, unchanged), count in times.items():
+    for (words, rule, unchanged), count in Counter(said).items():
         proof = ", the same as on disk" if unchanged else ""
         why = f" ({RULES[rule]})" if rule is not None else ""
         found.append(f"{words}{proof} in {_count(count, 'request')}{why}")
