@@ -12,7 +12,7 @@ from stepchat.transcript.cursor import LONGEST
 from stepchat.transcript.flow import Flow
 from stepchat.transcript.highlights import Highlights
 from stepchat.transcript.strips import Pen, page
-from stepchat.transcript.wrap import Wrapper, cells, chop
+from stepchat.transcript.wrap import Wrapper, cells, chop, hanging
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -160,12 +160,15 @@ class Layout:
         if block.kind == "label":
             name = [(shown(block.text or _UNNAMED)[:room], pen.palette.code_label)]
             return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=page.wide)]
-        lines = chop(self._colored(block), room)
+        hang = hanging(shown_code(block.text), room)
+        further = (" " * (_CODE_PAD + hang), pen.palette.code_block)
         return [
             pen.strip(
-                [*(edge.others if place else edge.first), pad, *line], fill=pen.palette.code_block, fill_to=page.wide
+                [*(edge.others if place else edge.first), further if place else pad, *line],
+                fill=pen.palette.code_block,
+                fill_to=page.wide,
             )
-            for place, line in enumerate(lines)
+            for place, line in enumerate(chop(self._colored(block), room, hang))
         ]
 
     def _colored(self, block: Block) -> Line:

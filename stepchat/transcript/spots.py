@@ -15,7 +15,7 @@ from rich.style import Style
 
 from stepchat.transcript.blocks import Tail
 from stepchat.transcript.layout import shown_code
-from stepchat.transcript.wrap import cells, chop
+from stepchat.transcript.wrap import cells, chop, hanging
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -54,6 +54,12 @@ class Measured:
     total: int
     every: bool
     """White space counts too."""
+    hang: int = 0
+    """By how much rows after the first are indented further."""
+
+    def left(self, row: int) -> int:
+        """The column where the text of a row begins."""
+        return self.start + self.hang if row else self.start
 
     def count(self, text: str) -> int:
         return len(text) if self.every else len(_SPACE.sub("", text))
@@ -133,7 +139,7 @@ class Spots:
         if spot.row < 0 or spot.row >= len(measured.texts):
             at = 0 if spot.row < 0 else measured.total
             return Mark(spot.part, spot.section, spot.place, at, at)
-        text, column = measured.texts[spot.row], x - measured.start
+        text, column = measured.texts[spot.row], x - measured.left(spot.row)
         first, end = _character(text, column) if column >= 0 else (0, 0)
         before = measured.before[spot.row] + measured.count(text[:first])
         return Mark(spot.part, spot.section, spot.place, before, before + measured.count(text[first:end]))
@@ -174,16 +180,18 @@ class Spots:
         right = min(len(text), right)
         if left >= right:
             return 0, 0
-        return measured.start + cells(text[:left]), measured.start + cells(text[:right])
+        start = measured.left(spot.row)
+        return start + cells(text[:left]), start + cells(text[:right])
 
 
 def _measure(block: Block, layout: Layout, rows: list[Strip]) -> Measured:
     pen, page = layout.pen, layout.pen.page
-    start, room, every = page.margin, page.wide, False
+    start, room, every, hang = page.margin, page.wide, False, 0
     match block.kind:
         case "code":
             edge = pen.edge(block, page.wide).width
             start, room, every = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD, True
+            hang = hanging(shown_code(block.text), room)
         case "label":
             edge = pen.edge(block, page.wide).width
             start, room = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD
@@ -197,7 +205,7 @@ def _measure(block: Block, layout: Layout, rows: list[Strip]) -> Measured:
         case _:
             start += pen.edge(block, page.column).width
     if every:
-        lines = chop([(shown_code(block.text), Style.null())], room)
+        lines = chop([(shown_code(block.text), Style.null())], room, hang)
         texts = ["".join(text for text, _ in line) for line in lines]
     else:
         texts = [row.crop(start, page.margin + page.wide).text.rstrip() for row in rows]
@@ -209,7 +217,7 @@ def _measure(block: Block, layout: Layout, rows: list[Strip]) -> Measured:
     before = [0]
     for count in counts:
         before.append(before[-1] + count)
-    return Measured(start, texts, before[:-1], before[-1], every)
+    return Measured(start, texts, before[:-1], before[-1], every, hang)
 
 
 def _character(text: str, column: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ _WIDE: Final = "\u2e80-\u303e\u3041-\ua4cf\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff6
 """Chinese and Japanese: without spaces, so a line may break beside any of these, but see the next two."""
 _NOT_FIRST: Final = frozenset("、。，．・：；？！）〕］｝〉》」』】〙〗ー々ゝゞ％‰℃,.;:!?)]}%\"'")
 _NOT_LAST: Final = frozenset("（〔［｛〈《「『【〘〖￥＄([{")
+_HANGING: Final = 2
 _IS_WIDE: Final = re.compile(f"[{_WIDE}]")
 _PART: Final = re.compile(r"(?<=[A-Za-z0-9])(?=[/?&=#_.,:;+-][A-Za-z0-9/])|^(?=[/?&=#_.,:;+-])")
 """Where a long word may end, in a line read from its end: behind such a sign, before a letter."""
@@ -194,8 +195,16 @@ def longest_word(text: str) -> int:
     return max(map(cells, text.split() if text.isascii() else _WORD.findall(text)), default=0)
 
 
-def chop(line: Line, width: int) -> list[Line]:
-    """Cut a line without regard to words, as code is cut: every row but the last is full."""
+def hanging(text: str, width: int) -> int:
+    """By how much the rows after the first of a line of code that does not fit are indented: more than the line itself."""
+    return min(len(text) - len(text.lstrip(" ")) + _HANGING, width // 2)
+
+
+def chop(line: Line, width: int, hang: int = 0) -> list[Line]:
+    """Cut a line without regard to words, as code is cut: every row but the last is full.
+
+    Rows after the first leave room for `hang` cells.
+    """
     width = max(2, width)
     rows: list[Line] = [[]]
     used = 0
@@ -211,7 +220,7 @@ def chop(line: Line, width: int) -> list[Line]:
                 text, used = text[len(part) :], used + size
             if text:
                 rows.append([])
-                used = 0
+                used = min(hang, width - 2)
     return rows
 
 

@@ -52,6 +52,19 @@ def test_code_is_copied_exactly_and_with_its_fences_only_if_they_are_selected():
     assert select(viewport, "Look", "Done.").text() == f"Look:\n\n```python\n{source}\n```\n\nDone."
 
 
+@pytest.mark.parametrize("indent", ["", "        ", "\t"])
+def test_a_long_line_of_code_goes_on_below_its_own_indentation_and_is_copied_as_one(indent):
+    line = f"{indent}total=sum(values.weighted(weights,strict=True).filtered(lambda:other),start=Z)"
+    viewport = page(answered(f"```python\n{line}\n```"), width=40)
+    rows = [row for row in shown(viewport) if row.strip()][1:-1]  # less the label and the foot
+    begin = len(rows[0]) - len(rows[0].lstrip())
+    assert len(rows) > 2
+    assert {len(row) - len(row.lstrip()) for row in rows[1:]} == {begin + 2}
+    selection = select(viewport, "sum", "=Z)")
+    assert selection.text() == line.strip()[line.strip().index("sum") :]
+    assert "".join(marked(viewport, selection)) == selection.text()
+
+
 def test_part_of_a_line_of_code_keeps_its_blanks():
     viewport = page(answered("```\na  =    [1,   2]\n```"))
     assert select(viewport, "=", "[1,   2").text() == "=    [1,   2"
