@@ -1,4 +1,6 @@
-"""Copying: to the terminal (OSC 52, also over SSH) and to this machine's clipboard if a tool for that is installed."""
+"""Copying: to the terminal (OSC 52, also over SSH), to tmux, which by itself passes nothing of that on, and to this machine's
+clipboard if a tool for that is installed.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,8 @@ _TOOLS: Final = (
     ("DISPLAY", ("xsel", "--clipboard", "--input")),
 )
 """What must be set in the environment for a tool, and its command."""
+_TMUX: Final = ("TMUX", ("tmux", "load-buffer", "-w", "-"))
+"""Fills tmux's own buffer, and has it tell the terminal around it."""
 _PATIENCE: Final = 5.0
 """Seconds that a tool may take."""
 
@@ -33,10 +37,18 @@ def copy(app: App[Any], text: str) -> str:
 
 
 def hand_to_tool(text: str, environ: Mapping[str, str]) -> bool:
-    """Give a text to the first tool that takes it. Returns whether one did."""
+    """Give a text to tmux, if that is around, and to the first tool that takes it. Returns whether one did."""
+    tmux = _give(text, environ, _found([_TMUX], environ))
+    tools = _found(_TOOLS, environ)
+    if sys.platform == "darwin":
+        tools += _found([("PATH", ("pbcopy",))], environ)
+    return _give(text, environ, tools) or tmux
+
+
+def _give(text: str, environ: Mapping[str, str], commands: Sequence[Sequence[str]]) -> bool:
     import subprocess
 
-    for command in _commands(environ):
+    for command in commands:
         try:
             done = subprocess.run(
                 command,
@@ -55,11 +67,10 @@ def hand_to_tool(text: str, environ: Mapping[str, str]) -> bool:
     return False
 
 
-def _commands(environ: Mapping[str, str]) -> list[Sequence[str]]:
+def _found(tools: Sequence[tuple[str, Sequence[str]]], environ: Mapping[str, str]) -> list[Sequence[str]]:
+    """The commands that are installed and have their variable set."""
     from shutil import which
 
-    wanted = [command for variable, command in _TOOLS if environ.get(variable)]
-    if sys.platform == "darwin":
-        wanted.append(("pbcopy",))
     path = environ.get("PATH", "")
-    return [(found, *command[1:]) for command in wanted if (found := which(command[0], path=path))]
+    wanted = [command for variable, command in tools if environ.get(variable)]
+    return [(place, *command[1:]) for command in wanted if (place := which(command[0], path=path))]

@@ -29,6 +29,16 @@ def test_the_tool_of_the_desktop_gets_the_text(tmp_path, variable, name):
     assert (tmp_path / "out").read_text() == "Grüße\n\n$x"
 
 
+def test_tmux_gets_it_as_well(tmp_path):
+    tool(tmp_path, "tmux", 'echo "$@" > "$OUT.how"; cat > "$OUT.tmux"')
+    assert hand_to_tool("text", environ(tmp_path, TMUX="/tmp/tmux,1,0"))
+    assert (tmp_path / "out.tmux").read_text() == "text"
+    assert (tmp_path / "out.how").read_text() == "load-buffer -w -\n"
+    tool(tmp_path, "xclip", 'cat > "$OUT"')
+    assert hand_to_tool("more", environ(tmp_path, TMUX="/tmp/tmux,1,0", DISPLAY=":0"))
+    assert ((tmp_path / "out.tmux").read_text(), (tmp_path / "out").read_text()) == ("more", "more")
+
+
 def test_without_a_desktop_no_tool_is_started(tmp_path):
     tool(tmp_path, "xclip", 'cat > "$OUT"')
     assert not hand_to_tool("text", environ(tmp_path))
