@@ -113,6 +113,10 @@ class SessionStore:
         """The session that changed last; one without messages does not count."""
         return await self._read(reading.latest)
 
+    async def last_message(self, session_id: str) -> StoredMessage | None:
+        """The one that ends the conversation shown; None while there is none."""
+        return await self._read(lambda connection: reading.last_message(connection, session_id))
+
     async def sessions(
         self,
         limit: int = 50,

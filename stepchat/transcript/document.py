@@ -55,8 +55,6 @@ class Document:
         self.parts: list[Part] = []
         self.top = Place()
         self.reasoning_view: ReasoningView = "tail"
-        self.again_hint = "Ctrl+R asks again."
-        """What to press after an answer that failed or was cut."""
         self.live: Answer | None = None
         self._heights = Heights()
         self._notice: Part | None = None
@@ -157,8 +155,7 @@ class Document:
         """Below an answer that is not whole: what was kept, and what to do."""
         message = stored.message
         if isinstance(message, AssistantMessage) and (message.stop in _NOT_WHOLE or _is_used_up(message)):
-            lines = facts.again(message, self.again_hint)
-            self._add_notice(lines)
+            self._add_notice(facts.again(message))
 
     def abandon_answer(self) -> None:
         place = self.live_place

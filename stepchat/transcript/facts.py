@@ -62,14 +62,15 @@ def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
     return line((f"{mark} {title}" if mark else title, "reasoning"), (rest, "dim"))
 
 
-def again(message: AssistantMessage, hint: str) -> list[Block]:
-    """Below an answer that is not whole: what was kept, what can be done, and the key that asks again."""
+def again(message: AssistantMessage) -> list[Block]:
+    """Below an answer that is not whole: what was kept, what can be done, and by which keys."""
     advice = message.error.hint if message.error else ""
     if message.stop == "length" and not message.text:
         advice = "The thinking used up the limit. Raise it (/set max_tokens=NUMBER) or take it away (/set max_tokens=)."
     kept = "What came is kept." if message.text or message.reasoning else "The question is kept."
-    words = " ".join(part for part in ("" if "kept" in advice else kept, advice, hint) if part)
-    return [line((words, "text"), gap=0, wraps=True)] if words else []
+    keys = "Alt+G goes on from there, Ctrl+R asks again." if message.text else "Ctrl+R asks again."
+    words = " ".join(part for part in ("" if "kept" in advice else kept, advice, keys) if part)
+    return [line((words, "text"), gap=0, wraps=True)]
 
 
 def no_answer() -> Block:

@@ -16,6 +16,7 @@ from stepchat.tui import clipboard, message_menu, reading_keys
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.first_frame import prompt_row_limit
+from stepchat.tui.interrupted import offer_to_ask
 from stepchat.tui.look import Look
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.status import StatusLine
@@ -109,8 +110,7 @@ class ChatScreen(Screen[None]):
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
         self._unsent.begin(self._opening.draft)
-        if self.conversation.unanswered:
-            self.view.notice("This question has no answer yet.", "Ctrl+R asks it again; or just go on.", kind="info")
+        offer_to_ask(self.view, self.conversation)
         self.refresh_status()
 
     # What the person does
@@ -161,6 +161,7 @@ class ChatScreen(Screen[None]):
 
     async def open(self, session: Session | None) -> None:
         await self._unsent.switch(session)
+        offer_to_ask(self.view, self.conversation)
 
     def _give_back(self, text: str) -> None:
         """Text that is not on disk returns to the prompt."""

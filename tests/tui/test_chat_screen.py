@@ -161,7 +161,8 @@ async def test_new_and_open_again(tmp_path, server):
         await wait_until(pilot, lambda: conversation(pilot).session is None)
         assert "Thought" not in screen_text(pilot.app)
         await pilot.press("ctrl+o")
-        await wait_until(pilot, "Type to filter")
+        await wait_until(pilot, "Enter open")
+        await wait_until(pilot, "demo:haiku")
         await pilot.press("enter")
         await wait_until(pilot, "Thought")
 
@@ -183,6 +184,7 @@ async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
     async with window(tmp_path, server, Request(resume="")) as pilot:
-        await wait_until(pilot, "Type to filter")
+        await wait_until(pilot, "Enter open")
+        await wait_until(pilot, "demo:haiku")
         await pilot.press("enter")
         await wait_until(pilot, "Thought")

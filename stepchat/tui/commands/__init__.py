@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import message, models, parameters, program, reading, session, thinking, tree
+from stepchat.tui.commands import interrupted, message, models, parameters, program, reading, session, thinking, tree
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat, Command
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
-    ("Conversation", session.COMMANDS),
+    ("Conversation", (*session.COMMANDS, *interrupted.COMMANDS)),
     ("Thinking", thinking.COMMANDS),
     ("Models", models.COMMANDS),
     ("Session", tree.COMMANDS),
