@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from tests.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+def test_what_the_command_line_sets_belongs_to_the_session(shell):
+    assert shell("--temperature", "0.5", "--once", "seed=7", "demo:haiku").code == 0
+    assert (shell.asked()["temperature"], shell.asked()["seed"]) == (0.5, 7)
+    assert shell("--continue", "demo:haiku").code == 0
+    assert (shell.asked()["temperature"], "seed" in shell.asked()) == (0.5, False)
+    assert shell("--continue", "--set", "temperature=", "--top-p=0.9", "demo:haiku").code == 0
+    assert shell("--continue", "demo:haiku").code == 0
+    assert ("temperature" in shell.asked(), shell.asked()["top_p"]) == (False, 0.9)
+
+
+def test_unset_hides_what_the_config_says(shell):
+    (shell.home / "config.toml").write_text("[parameters]\ntemperature = 0.7\n")
+    assert shell("--set", "temperature=", "demo:haiku").code == 0
+    assert "temperature" not in shell.asked()
+    assert shell("--continue", "demo:haiku").code == 0
+    assert "temperature" not in shell.asked()
+
+
+def test_flags_take_no_question_for_their_value(shell):
+    assert shell("--logprobs", "--no-parallel-tool-calls", "demo:haiku", "--stop", "A", "--stop", "B").code == 0
+    asked = shell.asked()
+    assert (asked["logprobs"], asked["parallel_tool_calls"], asked["stop"]) == (True, False, ["A", "B"])
+    assert shell.question() == "demo:haiku"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--temperature", "9"], "temperature must be a number between 0 and 2, not 9."),
+        (["--set", "heat=1"], "There is no parameter 'heat'."),
+        (["--set", "temperature"], "'temperature' is not NAME=VALUE."),
+        (["--once", "seed=x"], "seed must be a whole number, not x."),
+        (["--top-logprobs", "3"], "top_logprobs needs logprobs=true."),
+        (["--reasoning-effort", "high", "--reasoning-max-tokens", "9"], "exclude each other"),
+        (["--preset", "none"], "There is no preset 'none'."),
+        (["--profile", "none"], "There is no profile 'none'."),
+        (["--set", "response_format=@nowhere.json"], "response_format cannot be read from nowhere.json"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_sent(shell, arguments, words):
+    assert words in shell.refuse(2, *arguments, "demo:haiku")
+    assert shell.server.requests == []
+
+
+def test_help_stays_short_and_says_where_the_flags_are(shell):
+    out = shell("--help").out
+    assert "--temperature 0.5" in out
+    assert "--top-k" not in out
+    assert "stepchat parameters" in out
+
+
+def test_the_table_in_the_shell(shell):
+    assert "--reasoning-effort high" in shell("parameters").out
+    rows = [json.loads(line) for line in shell("parameters", "--json", "top_p").out.splitlines()]
+    assert [(row["name"], row["flag"]) for row in rows] == [("top_p", "--top-p")]
