@@ -23,7 +23,7 @@ def main() -> None:
 
 
 _FLAGS = ("--continue", "-c", "--demo", "--no-reasoning")
-_WITH_VALUE = ("--model", "-m", "--base-url", "--system", "--set", "--once", "--preset", "--profile")
+_WITH_VALUE = ("--model", "-m", "--base-url", "--system", "--server", "--set", "--once", "--preset", "--profile")
 
 
 def _opens_window(arguments: list[str]) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stepchat.scopes import Settings
 
 _PREFIX = "parameter_"
+_FLAGS = "stepchat.flags"
 _OWN_HELP = frozenset({"-h", "--help", "--version"})
 
 
@@ -24,12 +25,11 @@ class WithParameters(click.Command):
         if any(argument.startswith("--") for argument in args) and not _OWN_HELP.intersection(args):
             from stepchat.parameters import PARAMETERS
 
-            self.params += [_option(row) for row in PARAMETERS] if not _has_flags(self) else []
+            ctx.meta[_FLAGS] = [_option(row) for row in PARAMETERS]
         return super().parse_args(ctx, args)
 
-
-def _has_flags(command: click.Command) -> bool:
-    return any((param.name or "").startswith(_PREFIX) for param in command.params)
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(ctx), *ctx.meta.get(_FLAGS, ())]
 
 
 def _option(row: Parameter) -> click.Option:
