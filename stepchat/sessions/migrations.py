@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stepchat.errors import StoreError
+from stepchat.sessions import spending
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
@@ -130,7 +131,12 @@ def _parameters(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing, _exchanges, _parameters)
+def _spending(connection: sqlite3.Connection) -> None:
+    run_script(connection, spending.TABLES)
+    spending.count_what_is_there(connection)
+
+
+STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing, _exchanges, _parameters, _spending)
 """Step n leads to version n + 1."""
 
 

@@ -16,6 +16,7 @@ from stepchat.sessions import database, exchanges, forks, migrations, organizing
 from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
+from stepchat.sessions.spending import Spending
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class SessionStore:
         self._writer = Worker("stepchat-writer", path, database.connect, opened=connection)
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
         self._search: LiveSearch | None = None
+        self.spending = Spending(self._read, self._write)
         self._tidy(clock() - organizing.KEEP_DELETED)
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stepchat import exact_json
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
-from stepchat.sessions import records, search_index, tree
+from stepchat.sessions import records, search_index, spending, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
     NEW_SESSION_DRAFT,
@@ -112,15 +112,17 @@ def close_answer(
     """Put the message in the place of its parts."""
     row = connection.execute(
         "UPDATE message SET data = ?, owner = NULL WHERE id = ? AND owner = ?"
-        " RETURNING number, session, parent, folded",
+        " RETURNING number, session, parent, folded, created",
         (records.message_to_text(message), message_id, owner),
     ).fetchone()
     if row is None:
         raise _not_open(message_id)
     connection.execute("DELETE FROM part WHERE message = ?", (message_id,))
-    number, session_id, parent, folded = row
+    number, session_id, parent, folded, created = row
     search_index.add(connection, number, message)
     add_totals(connection, session_id, [message])
+    (server,) = connection.execute("SELECT server FROM session WHERE id = ?", (session_id,)).fetchone()
+    spending.note(connection, message_id, server, created, message)
     return StoredMessage(message_id, session_id, parent, message, None if folded is None else bool(folded))
 
 

@@ -1,0 +1,245 @@
+"""What answers cost: sums by day, model and server, kept up with every answer, and answers whose cost is not known yet.
+
+What was spent stays spent: deleting a session changes nothing here. Imported and copied messages are not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from stepchat import exact_json
+from stepchat.messages import AssistantMessage, Usage
+from stepchat.sessions import records
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from stepchat.messages import Json, StoredMessage
+
+T = TypeVar("T")
+
+TABLES = """
+-- USD and tokens by day (local), model and server. The open_ columns count answers that came with no cost.
+CREATE TABLE spending (
+    day             TEXT    NOT NULL,
+    model           TEXT    NOT NULL,
+    server          TEXT    NOT NULL,
+    answers         INTEGER NOT NULL DEFAULT 0,
+    prompt          INTEGER NOT NULL DEFAULT 0,
+    cached          INTEGER NOT NULL DEFAULT 0,
+    completion      INTEGER NOT NULL DEFAULT 0,
+    reasoning       INTEGER NOT NULL DEFAULT 0,
+    cost            TEXT    NOT NULL DEFAULT '0',
+    open_answers    INTEGER NOT NULL DEFAULT 0,
+    open_prompt     INTEGER NOT NULL DEFAULT 0,
+    open_cached     INTEGER NOT NULL DEFAULT 0,
+    open_completion INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, model, server)
+) WITHOUT ROWID;
+
+-- Answers that ended without usage; the server may tell it later.
+CREATE TABLE unpriced (
+    message    TEXT PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    generation TEXT NOT NULL,
+    server     TEXT NOT NULL,
+    since      REAL NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One day with one model on one server. The `open_` counts are of answers that came with no cost."""
+
+    day: str
+    model: str
+    server: str
+    answers: int = 0
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    cost: Decimal = Decimal()
+    open_answers: int = 0
+    open_prompt: int = 0
+    open_cached: int = 0
+    open_completion: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """An answer of which only the generation's id is known. `server` is its base URL."""
+
+    message: str
+    generation: str
+    server: str
+    since: float
+
+
+_COUNTS = ("answers", "prompt", "cached", "completion", "reasoning")
+_OPEN = ("open_answers", "open_prompt", "open_cached", "open_completion")
+
+
+def note(
+    connection: sqlite3.Connection, message_id: str, server: str, created: float, message: AssistantMessage
+) -> None:
+    """An answer is finished."""
+    _add(connection, _of(message, server, created))
+    if message.generation_id and not message.usage.raw:
+        connection.execute(
+            "INSERT OR REPLACE INTO unpriced (message, generation, server, since) VALUES (?, ?, ?, ?)",
+            (message_id, records.encodable(message.generation_id), records.encodable(message.server), created),
+        )
+
+
+def _of(message: AssistantMessage, server: str, created: float) -> Spent:
+    usage = message.usage
+    counts: dict[str, Any] = {
+        "prompt": _natural(usage.prompt_tokens),
+        "cached": _natural(usage.cached_tokens),
+        "completion": _natural(usage.completion_tokens),
+    }
+    known = usage.cost is not None and usage.cost >= 0
+    return Spent(
+        day=day_of(created),
+        model=records.encodable(message.model or message.model_asked),
+        server=server,
+        answers=1,
+        reasoning=_natural(usage.reasoning_tokens),
+        cost=(usage.cost or Decimal()) if known else Decimal(),
+        open_answers=int(not known),
+        **counts,
+        **({} if known else {f"open_{name}": count for name, count in counts.items()}),
+    )
+
+
+def _natural(count: int | None) -> int:
+    return max(0, count or 0)
+
+
+def _add(connection: sqlite3.Connection, spent: Spent) -> None:
+    key = (spent.day, spent.model, spent.server)
+    row = connection.execute("SELECT cost FROM spending WHERE day = ? AND model = ? AND server = ?", key).fetchone()
+    if row is None:
+        connection.execute("INSERT INTO spending (day, model, server) VALUES (?, ?, ?)", key)
+    cost = Decimal(row[0] if row else 0) + spent.cost
+    sums = ", ".join(f"{name} = {name} + ?" for name in (*_COUNTS, *_OPEN))
+    connection.execute(
+        f"UPDATE spending SET cost = ?, {sums} WHERE day = ? AND model = ? AND server = ?",  # noqa: S608 - our own names
+        (str(cost), *(getattr(spent, name) for name in (*_COUNTS, *_OPEN)), *key),
+    )
+
+
+def read(connection: sqlite3.Connection) -> list[Spent]:
+    """All of it, the newest day first."""
+    names = ("day", "model", "server", *_COUNTS, "cost", *_OPEN)
+    rows = connection.execute(f"SELECT {', '.join(names)} FROM spending ORDER BY day DESC, model")  # noqa: S608 - the same
+    return [replace(Spent(*row), cost=Decimal(row[8])) for row in rows]
+
+
+def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
+    """Those not older than that, the newest first; the others will never be known."""
+    rows = connection.execute(
+        "SELECT message, generation, server, since FROM unpriced WHERE since >= ? ORDER BY since DESC LIMIT 100",
+        (since,),
+    )
+    return [Unpriced(*row) for row in rows]
+
+
+def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> StoredMessage | None:
+    """Fill in what an answer used. None when it is not there or knew it already; nothing else of it is touched."""
+    connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
+    row = connection.execute(
+        "SELECT id, session, parent, folded, data, created FROM message WHERE id = ? AND owner IS NULL", (message_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    stored = records.stored_message(row[:5])
+    message = stored.message
+    if not isinstance(message, AssistantMessage) or message.usage.raw:
+        return None
+    filled = replace(message, usage=Usage(usage))
+    connection.execute("UPDATE message SET data = ? WHERE id = ?", (records.message_to_text(filled), message_id))
+    server, cost = connection.execute("SELECT server, cost FROM session WHERE id = ?", (stored.session,)).fetchone()
+    spent = _of(filled, server, row[5])
+    # The answer was counted when it ended, then with no cost.
+    _add(connection, replace(spent, answers=0, open_answers=spent.open_answers - 1))
+    if spent.cost:
+        total = str(Decimal(cost or 0) + spent.cost)
+        connection.execute("UPDATE session SET cost = ? WHERE id = ?", (total, stored.session))
+    return replace(stored, message=filled)
+
+
+def forget_unpriced(connection: sqlite3.Connection, message_id: str) -> None:
+    """The server does not know."""
+    connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
+
+
+def count_what_is_there(connection: sqlite3.Connection) -> None:
+    """Once, when the table is new. Copies of an answer are counted once."""
+    rows = connection.execute(
+        "SELECT message.created, session.server, json_extract(data, '$.model'), json_extract(data, '$.model_asked'),"
+        " json_extract(data, '$.generation_id'), json_extract(data, '$.usage')"
+        " FROM message JOIN session ON session.id = message.session"
+        " WHERE role = 'assistant' AND owner IS NULL AND json_valid(data)"
+    )
+    seen: set[str] = set()
+    sums: dict[tuple[str, str, str], list[Spent]] = {}
+    for created, server, model, asked, generation, usage in rows:
+        if generation in seen:
+            continue
+        if generation:
+            seen.add(generation)
+        raw: Any = exact_json.loads(usage) if isinstance(usage, str) else None
+        message = AssistantMessage(
+            model=str(model or ""), model_asked=str(asked or ""),
+            usage=Usage(cast("Json", raw) if isinstance(raw, dict) else {}),
+        )  # fmt: skip
+        spent = _of(message, server, created)
+        sums.setdefault((spent.day, spent.model, spent.server), []).append(spent)
+    for found in sums.values():
+        _add(connection, _sum(found))
+
+
+def _sum(found: list[Spent]) -> Spent:
+    totals = {name: sum(getattr(spent, name) for spent in found) for name in (*_COUNTS, *_OPEN)}
+    return replace(found[0], cost=sum((spent.cost for spent in found), Decimal()), **totals)
+
+
+def day_of(moment: float) -> str:
+    """The local date of a Unix time."""
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d")  # noqa: DTZ006 - local is what is meant
+
+
+class Run(Protocol):
+    """Runs a function on a connection."""
+
+    async def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> T: ...
+
+
+class Spending:
+    """The same for a store: `read` and `write` run a function on its connections. All raise StoreError."""
+
+    def __init__(self, read: Run, write: Run) -> None:
+        self._read = read
+        self._write = write
+
+    async def all(self) -> list[Spent]:
+        """The newest day first."""
+        return await self._read(read)
+
+    async def unpriced(self, since: float) -> list[Unpriced]:
+        """Answers that ended without usage, the newest first."""
+        return await self._read(lambda connection: unpriced(connection, since))
+
+    async def set_usage(self, message_id: str, usage: Json) -> StoredMessage | None:
+        """Fill in what an answer used; None when there was nothing to fill in."""
+        return await self._write(lambda connection: set_usage(connection, message_id, usage))
+
+    async def forget_unpriced(self, message_id: str) -> None:
+        """Ask no more for this one."""
+        await self._write(lambda connection: forget_unpriced(connection, message_id))

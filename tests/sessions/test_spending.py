@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from stepchat import exact_json
+from stepchat.draft import fold
+from stepchat.messages import AssistantMessage, Usage, UserMessage
+from stepchat.paths import private_directory
+from stepchat.sessions import database
+from stepchat.sessions.migrations import STEPS, migrate
+from stepchat.sessions.spending import Unpriced, day_of
+from stepchat.sessions.store import SessionStore
+
+if TYPE_CHECKING:
+    from stepchat.paths import Paths
+
+HERE = "https://openrouter.ai/api/v1"
+NOON = 1_800_000_000.0
+USAGE = exact_json.loads(
+    '{"prompt_tokens": 1000, "completion_tokens": 200, "cost": 0.00015, "prompt_tokens_details": {"cached_tokens": 10},'
+    ' "completion_tokens_details": {"reasoning_tokens": 150}}'
+)
+
+
+async def answered(store: SessionStore, session: str, **fields) -> str:
+    blank = AssistantMessage(model_asked="a/b", server=HERE)
+    message_id = await store.begin_answer(session, None, blank)
+    return (await store.finish_answer(message_id, AssistantMessage(**({"model": "a/b", "server": HERE} | fields)))).id
+
+
+async def test_answers_are_summed_by_day_model_and_server(paths: Paths) -> None:
+    now = [NOON]
+    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    session = (await store.create(model="a/b", server=HERE, system=None)).id
+    await answered(store, session, usage=Usage(USAGE))
+    await answered(store, session, usage=Usage(USAGE))
+    await answered(store, session, usage=Usage({"prompt_tokens": 7, "completion_tokens": 3}))
+    now[0] += 86400
+    await answered(store, session, usage=Usage({"cost": 1}), model="c/d")
+    await store.append(session, None, AssistantMessage(usage=Usage({"cost": 99}), model="imported"))
+    newest, first = await store.spending.all()
+    assert (newest.day, newest.model, newest.cost, newest.answers) == (day_of(NOON + 86400), "c/d", 1, 1)
+    assert (first.day, first.model, first.server) == (day_of(NOON), "a/b", HERE)
+    assert (first.answers, first.prompt, first.cached, first.completion, first.reasoning) == (3, 2007, 20, 403, 300)
+    assert first.cost == Decimal("0.00030")
+    assert (first.open_answers, first.open_prompt, first.open_completion) == (1, 7, 3)
+    await store.delete([session])
+    assert len(await store.spending.all()) == 2
+    await store.close()
+
+
+async def test_usage_is_filled_in_later_and_nothing_else_is_touched(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
+    session = (await store.create(model="a/b", server=HERE, system=None)).id
+    await store.append(session, None, UserMessage("Why?"))
+    whole = {"text": "Half", "stop": "cancelled", "generation_id": "gen-1", "reasoning_details": ({"type": "x"},)}
+    message_id = await answered(store, session, **whole)
+    assert await store.spending.unpriced(NOON) == [Unpriced(message_id, "gen-1", HERE, NOON)]
+    assert await store.spending.unpriced(NOON + 1) == []
+    before = await store.session(session)
+    filled = await store.spending.set_usage(message_id, USAGE)
+    assert filled.message == AssistantMessage(**({"model": "a/b", "server": HERE, "usage": Usage(USAGE)} | whole))
+    assert await store.session(session) == before
+    assert (await store.path(session))[-1] == filled
+    assert (await store.sessions())[0].cost == Decimal("0.00015")
+    (spent,) = await store.spending.all()
+    assert (spent.answers, spent.prompt, spent.cost, spent.open_answers) == (1, 1000, Decimal("0.00015"), 0)
+    # A second time there is nothing to fill in.
+    assert await store.spending.set_usage(message_id, USAGE) is None
+    assert await store.spending.unpriced(0) == []
+    assert len(await store.spending.all()) == 1
+    await store.close()
+
+
+async def test_what_the_server_does_not_know_is_asked_no_more(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
+    session = (await store.create(model="a/b", server=HERE, system=None)).id
+    message_id = await answered(store, session, stop="cut", generation_id="gen-1")
+    await store.spending.forget_unpriced(message_id)
+    assert await store.spending.unpriced(0) == []
+    assert await store.spending.set_usage("nobody", USAGE) is None
+    await store.close()
+
+
+async def test_what_was_there_before_the_table_is_counted_once(paths: Paths) -> None:
+    private_directory(paths.data)
+    database.create_private(paths.database)
+    with_no_table = STEPS[: [step.__name__ for step in STEPS].index("_spending")]
+    old = sqlite3.connect(paths.database, isolation_level=None)
+    migrate(old, paths.database, with_no_table)
+    old.execute("INSERT INTO session (id, created, updated, model, server) VALUES ('s', 1, 1, 'a/b', ?)", (HERE,))
+    for number, generation in enumerate(("gen-1", "gen-1", "gen-2", "")):
+        data = {"model": "", "model_asked": "a/b", "generation_id": generation, "usage": USAGE}
+        old.execute(
+            "INSERT INTO message (id, session, role, created, data) VALUES (?, 's', 'assistant', ?, ?)",
+            (f"m{number}", NOON, exact_json.stored(data)),
+        )
+    old.execute("INSERT INTO message (id, session, role, created, data) VALUES ('u', 's', 'user', 1, 'no json')")
+    old.close()
+    store = SessionStore.open(paths, fold=fold)
+    (spent,) = await store.spending.all()
+    assert (spent.model, spent.answers, spent.cost) == ("a/b", 3, Decimal("0.00045"))
+    await store.close()
