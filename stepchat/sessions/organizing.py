@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.sessions import search_index
+from stepchat.sessions.database import transaction
 from stepchat.sessions.records import no_session
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def undelete(connection: sqlite3.Connection, session_ids: Iterable[str]) -> None
 def is_due(connection: sqlite3.Connection, before: float) -> bool:
     """Whether `purge_some` would find something."""
     return connection.execute(_DUE, (before,)).fetchone() is not None
+
+
+def purge(connection: sqlite3.Connection, before: float) -> bool:
+    """`purge_some` in a transaction of its own, which is not begun when there is nothing to do."""
+    return is_due(connection, before) and transaction(connection, lambda connection: purge_some(connection, before))
 
 
 def purge_some(connection: sqlite3.Connection, before: float) -> bool:

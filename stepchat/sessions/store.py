@@ -275,6 +275,10 @@ class SessionStore:
         """This message and the others in its place, oldest first."""
         return await self._read(lambda connection: tree.siblings(connection, message_id))
 
+    async def sibling_places(self, session_id: str) -> dict[str, tuple[int, int]]:
+        """Of the messages shown that have siblings: the number of each, and how many there are with it."""
+        return await self._read(lambda connection: tree.places(connection, session_id))
+
     async def deepest_leaf(self, message_id: str) -> str:
         """The end of the branch that was shown last below this message."""
         return await self._read(lambda connection: tree.deepest_leaf(connection, message_id))
@@ -362,13 +366,7 @@ class SessionStore:
 
     def _tidy(self, long_ago: float) -> None:
         """In the background, in small steps: remove what was deleted before, and index what waits for it."""
-
-        def purge(connection: sqlite3.Connection) -> bool:
-            return organizing.is_due(connection, long_ago) and database.transaction(
-                connection, lambda connection: organizing.purge_some(connection, long_ago)
-            )
-
-        self._writer.repeat(purge)
+        self._writer.repeat(lambda connection: organizing.purge(connection, long_ago))
         self._index_soon()
 
     def _index_soon(self) -> None:

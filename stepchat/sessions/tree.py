@@ -28,6 +28,27 @@ def siblings(connection: sqlite3.Connection, message_id: str) -> list[StoredMess
     return _below(connection, *_place(connection, message_id))
 
 
+def places(connection: sqlite3.Connection, session_id: str) -> dict[str, tuple[int, int]]:
+    """Of the messages of the branch shown that are not the only ones in their place: which of how many they are."""
+    rows = connection.execute(
+        "WITH RECURSIVE line (number, id, parent) AS ("
+        "  SELECT number, id, parent FROM message WHERE id = (SELECT leaf FROM session WHERE id = ?1)"
+        "  UNION ALL"
+        "  SELECT above.number, above.id, above.parent FROM line JOIN message AS above ON above.id = line.parent"
+        "  WHERE above.number < line.number)"
+        " SELECT line.id, SUM(other.number <= line.number), COUNT(*) FROM line"
+        "  JOIN message AS other ON other.parent = line.parent AND other.session = ?1 AND other.owner IS NULL"
+        "  WHERE line.parent IS NOT NULL GROUP BY line.id"
+        # The beginning of a session has an index of its own, which is found by the words IS NULL.
+        " UNION ALL"
+        " SELECT line.id, SUM(other.number <= line.number), COUNT(*) FROM line"
+        "  JOIN message AS other ON other.parent IS NULL AND other.session = ?1 AND other.owner IS NULL"
+        "  WHERE line.parent IS NULL GROUP BY line.id",
+        (session_id,),
+    )
+    return {message_id: (number, count) for message_id, number, count in rows if count > 1}
+
+
 def deepest_leaf(connection: sqlite3.Connection, message_id: str) -> str:
     """The end of the branch shown last through this message. Raises StoreError."""
     session, _ = _place(connection, message_id)

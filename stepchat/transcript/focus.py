@@ -49,8 +49,9 @@ class Focus:
         place = self.place
         return None if place is None else self._document.parts[place]
 
-    def clear(self) -> None:
+    def clear(self, viewport: Viewport) -> None:
         self._part = None
+        viewport.follow = viewport.at_end
 
     def choose(self, viewport: Viewport, place: int) -> None:
         """Put this message in focus, and in sight."""
@@ -65,6 +66,13 @@ class Focus:
         viewport.render()
         if all(shown.entry != place for shown in viewport.shown):
             bring(viewport, place)
+
+    def hold(self, viewport: Viewport) -> bool:
+        """Keep the message in sight at another size. False if none is in focus."""
+        place = self.place
+        if place is not None:
+            self.take(viewport, place)
+        return place is not None
 
     def at(self, viewport: Viewport, x: int, y: int) -> int | None:
         """The message whose edge or foot line is on this cell of the screen."""
@@ -148,6 +156,8 @@ def bring(viewport: Viewport, place: int) -> None:
         viewport.follow = viewport.at_end
         if viewport.follow:
             viewport.to_end()
+    # What comes at the end is not to push an earlier message out of sight.
+    viewport.follow = viewport.follow and place == messages(document)[-1]
 
 
 def go_to(viewport: Viewport, by: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.transcript import table_rows
+from stepchat.transcript import code, inline, table_rows
 from stepchat.transcript.blocks import Fact, Fence, Table, Tail
 from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.cursor import LONGEST
@@ -225,3 +225,9 @@ def shown_code(text: str) -> str:
             for part in parts:
                 text += " " * (_TAB - cells(text) % _TAB) + part
     return shown(text)
+
+
+def warm_up() -> None:
+    """Load what the first answer would wait for. Takes its time; meant for a thread."""
+    inline.warm_up()
+    code.warm_up()

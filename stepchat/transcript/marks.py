@@ -10,6 +10,7 @@ from stepchat.transcript.copy_marks import CopyMarks
 from stepchat.transcript.focus import Focus
 from stepchat.transcript.search import Search
 from stepchat.transcript.selection import Selection
+from stepchat.transcript.sibling_marks import SiblingMarks
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -27,6 +28,7 @@ class Marks:
 
     def __init__(self, document: Document) -> None:
         self.copy = CopyMarks(document)
+        self.siblings = SiblingMarks(document)
         self.focus = Focus(document)
         self.selection = Selection(document)
         self.search = Search(self.selection.spots)
@@ -37,7 +39,13 @@ class Marks:
         if self._styles[0] is not palette:
             self._styles = (palette, palette.accent + _CURRENT, palette.accent + _FOCUS)
         _, current, focus = self._styles
-        rows = self.copy.add_to(viewport, rows)
+        rows = self.siblings.add_to(viewport, self.copy.add_to(viewport, rows))
         rows = self.focus.mark_rows(viewport, rows, focus)
         rows = self.search.mark_rows(viewport, rows, palette.selection, current)
         return self.selection.mark_rows(viewport, rows, palette.selection)
+
+    def message_at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
+        """The message that a click here is for, and how many siblings further on it wants to go."""
+        found = self.siblings.at(viewport, x, y)
+        place = self.focus.at(viewport, x, y) if found is None else None
+        return (place, 0) if place is not None else found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from stepchat.tui.branches import count_siblings
 from stepchat.tui.catalogue_loading import load
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
@@ -87,6 +88,7 @@ class StepchatApp(App[None]):
         elif chat.conversation.session is None and not chat.prompt.text:
             await chat.welcome.greet(self.workspace)
         await chat.conversation.tell_returned()
+        await count_siblings(chat.conversation)
         # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
         gc.collect()
         gc.freeze()

@@ -181,8 +181,9 @@ class ChatScreen(Screen[None]):
         if event.widget is self.prompt and self.view.marks.focus.part is not None:
             message_menu.leave(self)
 
-    def on_transcript_view_message_chosen(self) -> None:
+    def on_transcript_view_message_chosen(self, event: TranscriptView.MessageChosen) -> None:
         message_menu.take_keys(self)
+        self.start(partial(message_menu.walk, self, event.by))
 
     def on_text_area_changed(self) -> None:
         self._unsent.changed()

@@ -13,6 +13,7 @@ from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameter_values import in_words
 from stepchat.servers.ledger import returned_from_json
+from stepchat.tui.branches import count_siblings
 from stepchat.tui.meter import Meter, effort_fact, session_facts
 from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
@@ -49,10 +50,14 @@ class Conversation:
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []
         self._asked: str | None = None
-        self._changed = changed
+        self.changed = changed
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
         self._phase = ""
+        self.branched = False
+        """What is said next may have siblings."""
+        self.walking = asyncio.Lock()
+        """Held while another branch is being put on the screen."""
 
     @property
     def busy(self) -> bool:
@@ -100,7 +105,8 @@ class Conversation:
             self.model = session.model
         self.scopes = await self.workspace.scopes_of(session)
         self.view.show(self.path)
-        self._changed()
+        await count_siblings(self)
+        self.changed()
         await self.tell_returned()
 
     async def tell_returned(self) -> None:
@@ -115,7 +121,7 @@ class Conversation:
         if self.session is not None:
             self.session = await self.workspace.keep(self.session, scopes)
         self.scopes = scopes
-        self._changed()
+        self.changed()
 
     def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> None:
         """Start a turn; without text the last question is asked again. While one runs the text waits its turn.
@@ -125,7 +131,7 @@ class Conversation:
         if self.busy:
             if text is not None:
                 self.queued.append(text)
-                self._changed()
+                self.changed()
             return
         self._asked = text
         self._task = asyncio.create_task(self._turn(text, after), name="turn")
@@ -153,12 +159,12 @@ class Conversation:
             await self._run(text, after)
         except asyncio.CancelledError:
             self.view.abandon_answer()
+            self._go_back(before)
         except StepchatError as error:
             # A failure of the server is part of the stored answer already; this one happened before there was one.
             if self.view.live or not self._kept(error):
                 self.view.abandon_answer()
-                if text is None:  # no answer has come in the place of the one that made room
-                    self._show_branch(before)
+                self._go_back(before)
                 self.view.notice(error.message, error.hint)
                 failed_to_save = text
         finally:
@@ -179,7 +185,7 @@ class Conversation:
             text = "\n\n".join(self.queued)
             self.queued.clear()
             self.ask(text)
-        self._changed()
+        self.changed()
 
     def _went_well(self) -> bool:
         last = self.path[-1].message if self.path else None
@@ -192,6 +198,7 @@ class Conversation:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
         session = await self._session()
+        self.branched = self.branched or text is None or after is not None
         if after is None:
             await self._catch_up(session)
             after = self.path if text is not None else self.path_to_question()
@@ -203,7 +210,7 @@ class Conversation:
             if not self.view.follow:
                 self.view.scroll_to_end()
             self.view.begin_answer(model=self.model)
-        self._changed()
+        self.changed()
         async with aclosing(run_turn(self.workspace.store, self.workspace.client, question)) as events:
             async for event in events:
                 self.meter.add(event, monotonic())
@@ -235,6 +242,12 @@ class Conversation:
             path.pop()
         return path
 
+    def _go_back(self, before: Sequence[StoredMessage]) -> None:
+        """Nothing has come in the place of what had made room for it."""
+        shown = [stored.id for stored in self.path]
+        if shown == [stored.id for stored in before[: len(shown)]]:
+            self._show_branch(before)
+
     def _show_branch(self, path: Sequence[StoredMessage]) -> None:
         if [stored.id for stored in path] != [stored.id for stored in self.path]:
             self.path = list(path)
@@ -246,7 +259,7 @@ class Conversation:
                 self.view.feed(event)
                 if self.meter is not None and self.meter.phase != self._phase:
                     self._phase = self.meter.phase
-                    self._changed()
+                    self.changed()
             case MessageSaved():
                 await self._saved(event.stored)
             case Retrying():
@@ -258,7 +271,7 @@ class Conversation:
             case _:
                 pass
         if not isinstance(event, Delta):
-            self._changed()
+            self.changed()
 
     async def _saved(self, stored: StoredMessage) -> None:
         if isinstance(stored.message, AssistantMessage):
@@ -267,6 +280,8 @@ class Conversation:
                 stored = replace(stored, folded=self._live_fold)
             self.path.append(stored)
             self.view.finish_answer(stored)
+            if self.branched:
+                await count_siblings(self)
         else:
             self._asked = None
             self._show_branch(self.path_to(stored.parent))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui import clipboard
+from stepchat.tui import branches, clipboard
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.status import Fact
 
@@ -103,6 +103,7 @@ def actions(chat: Chat, stored: StoredMessage) -> list[MessageAction]:
 
 def focus(chat: Chat, by: int) -> None:
     """To the message before or after. Below the last one is the prompt."""
+    chat.tell("")
     if chat.view.step_focus(by):
         take_keys(chat)
     elif by > 0:
@@ -114,6 +115,15 @@ def take_keys(chat: Chat) -> None:
     chat.view.can_focus = True
     chat.view.focus()
     chat.refresh_status()
+
+
+async def walk(chat: Chat, by: int) -> None:
+    """To a sibling of the message in focus, by 0 nowhere."""
+    async with chat.conversation.walking:
+        # Looked at only now: the step before may have changed it.
+        part = chat.view.marks.focus.part
+        if by and part is not None and part.stored is not None and not is_busy(chat):
+            await branches.walk(chat.conversation, part.stored, by)
 
 
 def leave(chat: Chat) -> None:
@@ -139,6 +149,10 @@ def on_key(chat: Chat, event: events.Key) -> bool:
             focus(chat, -1)
         case "down":
             focus(chat, 1)
+        case "left":
+            chat.start(partial(walk, chat, -1))
+        case "right":
+            chat.start(partial(walk, chat, 1))
         case "enter" if part is not None and part.stored is not None:
             chat.start(partial(_menu, chat, part.stored))
         case _:
@@ -176,7 +190,11 @@ def facts(chat: Chat) -> list[Fact]:
     part = chat.view.marks.focus.part
     if part is None:
         return []
-    return [Fact(name(chat, part.stored) if part.stored is not None else "the answer being written", "state")]
+    if part.stored is None:
+        return [Fact("the answer being written", "state")]
+    siblings = chat.view.marks.siblings.known.get(part.stored.id)
+    walk_by = f" · ←→ {siblings[0]}/{siblings[1]}" if siblings else ""
+    return [Fact(name(chat, part.stored) + walk_by, "state")]
 
 
 def hints(chat: Chat) -> list[tuple[str, str]]:

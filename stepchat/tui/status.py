@@ -105,9 +105,12 @@ class StatusLine(Widget):
         self._forget: Timer | None = None
 
     def say(self, text: str, seconds: float = 4.0) -> None:
-        """Show this alone for a while, in the place of the facts. The next thing said replaces it."""
+        """Show this alone for a while, in the place of the facts. The next thing said replaces it, "" ends it."""
         if self._forget is not None:
             self._forget.stop()
+        if not text:
+            self._go_on()
+            return
         self._said = (Fact(text, "state"),)
         self._forget = self.set_timer(seconds, self._go_on)
         self.refresh()

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from stepchat.messages import UserMessage
-from stepchat.transcript import code, focus, inline
+from stepchat.transcript import focus, layout
 from stepchat.transcript.document import Document
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.marks import Marks
@@ -64,7 +64,11 @@ class TranscriptView(Widget):
             self.text = text
 
     class MessageChosen(Message):
-        """A click has put a message in focus."""
+        """A click has put a message in focus; on its mark of siblings it wants the one `by` further on."""
+
+        def __init__(self, by: int = 0) -> None:
+            super().__init__()
+            self.by = by
 
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -132,7 +136,7 @@ class TranscriptView(Widget):
         """Wait for the first token."""
         if not self._warm:
             self._warm = True
-            self.run_worker(_warm_up, thread=True, group="warm-up", exit_on_error=False)
+            self.run_worker(layout.warm_up, thread=True, group="warm-up", exit_on_error=False)
         self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}")
         self._tick()
 
@@ -181,6 +185,11 @@ class TranscriptView(Widget):
         self.marks.selection.clear()
         self._paint()
 
+    def set_siblings(self, known: Mapping[str, tuple[int, int]]) -> None:
+        """Of messages by id: which one of how many they are."""
+        self.marks.siblings.known = known
+        self._paint()
+
     def step_focus(self, by: int) -> bool:
         """Put the next message in focus, or the one before; from none, one on the screen. False if there is no other."""
         moved = self.marks.focus.step(self._viewport, by)
@@ -188,7 +197,7 @@ class TranscriptView(Widget):
         return moved
 
     def clear_focus(self) -> None:
-        self.marks.focus.clear()
+        self.marks.focus.clear(self._viewport)
         self._paint()
 
     def go_to_message(self, by: int) -> None:
@@ -309,11 +318,11 @@ class TranscriptView(Widget):
         if place is not None and event.x < self.size.width - 1:
             event.stop()
             self.toggle_panel(place)
-        elif (place := self.marks.focus.at(self._viewport, event.x, event.y)) is not None:
+        elif (chosen := self.marks.message_at(self._viewport, event.x, event.y)) is not None:
             event.stop()
-            self.marks.focus.take(self._viewport, place)
+            self.marks.focus.take(self._viewport, chosen[0])
             self._paint()
-            self.post_message(self.MessageChosen())
+            self.post_message(self.MessageChosen(chosen[1]))
 
     # ---- frames
 
@@ -358,7 +367,7 @@ class TranscriptView(Widget):
         viewport.height = height
         if width - 1 != document.layout.width:
             document.reset(self._palette, width - 1)
-        if at_end:
+        if not self.marks.focus.hold(viewport) and at_end:
             viewport.to_end()
         self._paint()
 
@@ -388,11 +397,3 @@ class TranscriptView(Widget):
             whole = first == 0 and end == strip.cell_length
             found.append(strip if whole else strip.crop_extend(first, end, self._palette.text))
         return found
-
-    def render_line(self, y: int) -> Strip:
-        return self._painted[y] if y < len(self._painted) else self._document.layout.pen.blank
-
-
-def _warm_up() -> None:
-    inline.warm_up()
-    code.warm_up()

@@ -58,6 +58,28 @@ async def test_children_and_siblings_are_in_the_order_of_creation(store: Session
                 await attempt(unknown)
 
 
+async def test_places_among_siblings_are_told_for_the_branch_that_is_shown(store: SessionStore) -> None:
+    session = await _new(store)
+    assert await store.sibling_places(session) == {}
+    q1 = await _say(store, session, None, "q1")
+    a1 = await _say(store, session, q1, "a1")
+    q2 = await _say(store, session, a1, "q2")
+    await _say(store, await _new(store), None, "q1 of another")
+    assert await store.sibling_places(session) == {}
+    a1b = await _say(store, session, q1, "a1b")
+    assert await store.sibling_places(session) == {a1b: (2, 2)}
+    await store.set_leaf(session, q2)
+    q1b = await _say(store, session, None, "q1b")
+    await store.set_leaf(session, q2)
+    assert await store.sibling_places(session) == {q1: (1, 2), a1: (1, 2)}
+    await store.set_leaf(session, q1b)
+    assert await store.sibling_places(session) == {q1b: (2, 2)}
+    # An answer that is being written is not one of them yet.
+    await store.begin_answer(session, q1, AssistantMessage())
+    await store.set_leaf(session, a1)
+    assert (await store.sibling_places(session))[a1] == (1, 2)
+
+
 async def test_a_branch_is_found_again_where_it_was_left(store: SessionStore) -> None:
     session = await _new(store)
     q1 = await _say(store, session, None, "q1")

@@ -144,3 +144,20 @@ def test_jumping_goes_to_beginnings():
     for _ in range(8):
         focus.go_to(viewport, 1)
     assert viewport.follow
+
+
+def test_what_comes_does_not_push_the_message_out_of_sight():
+    viewport = page(*turns(1))
+    chosen = Focus(viewport.document)
+    viewport.render()
+    chosen.step(viewport, -1)
+    chosen.step(viewport, -1)
+    stream(viewport, words(LONG))
+    assert marked(viewport, chosen) == ["▌ ▌ Question 0"]
+    chosen.clear(viewport)
+    assert not viewport.follow
+    viewport.to_end()
+    viewport.render()
+    chosen.step(viewport, -1)
+    stream(viewport, words("More.\n\n" * 9))
+    assert viewport.follow

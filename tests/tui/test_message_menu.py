@@ -67,25 +67,24 @@ async def test_enter_opens_the_menu(tmp_path, server):
         assert chosen(pilot)
 
 
-async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path):
-    with DemoServer(speed=400) as server:
-        async with window(tmp_path, server) as pilot:
-            await ask(pilot, "demo:haiku")
-            await pilot.press("alt+up", "up")
-            await pilot.press("escape")
-            await say(pilot, "demo:long tokens=3000 reasoning=10")
-            await wait_until(pilot, "answering")
-            for _ in range(4):
-                await pilot.press("alt+up")
-            assert chosen(pilot) == "demo:haiku"
-            await pilot.resize_terminal(60, 20)
-            await pilot.pause()
-            assert chosen(pilot) == "demo:haiku"
-            assert "▌ ▌ demo:haiku" in screen_text(pilot.app)
-            await pilot.press("r")
-            await wait_until(pilot, "It is still answering; Esc stops it.")
-            await pilot.press("escape", "escape")
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await pilot.press("alt+up", "up")
+        await pilot.press("escape")
+        await say(pilot, "demo:long tokens=3000 reasoning=10 speed=60")
+        await wait_until(pilot, "answering")
+        for _ in range(4):
+            await pilot.press("alt+up")
+        assert chosen(pilot) == "demo:haiku"
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        assert chosen(pilot) == "demo:haiku"
+        assert "▌ ▌ demo:haiku" in screen_text(pilot.app)
+        await pilot.press("r")
+        await wait_until(pilot, "It is still answering; Esc stops it.")
+        await pilot.press("escape", "escape")
+        await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
 
 
 async def test_a_click_on_the_edge_puts_a_message_in_focus(tmp_path, server):

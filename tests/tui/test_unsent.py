@@ -64,7 +64,7 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
         chat.prompt.prefill("draft")
         await chat.open(None)
         # Called when the session is there and its draft is not.
-        chat.conversation._changed = lambda: chat.prompt.prefill("typed")
+        chat.conversation.changed = lambda: chat.prompt.prefill("typed")
         await chat.open(first)
         assert chat.prompt.text == "draft\n\ntyped"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
+from stepchat.tui.branches import show_again
 from stepchat.tui.commands.row import Command
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def title(chat: Chat, argument: str) -> None:
 async def undo(chat: Chat, _argument: str) -> None:
     session = _session(chat)
     if await chat.workspace.store.undo(session.id):
-        await chat.conversation.open(await chat.workspace.store.session(session.id))
+        await show_again(chat.conversation)
         chat.tell("The last exchange is put aside; /redo brings it back.")
     else:
         chat.tell("There is nothing to undo.")
@@ -39,7 +40,8 @@ async def undo(chat: Chat, _argument: str) -> None:
 async def redo(chat: Chat, _argument: str) -> None:
     session = _session(chat)
     if await chat.workspace.store.redo(session.id):
-        await chat.conversation.open(await chat.workspace.store.session(session.id))
+        await show_again(chat.conversation)
+        chat.view.scroll_to_end()
     else:
         chat.tell("There is nothing to redo.")
 

@@ -1,0 +1,44 @@
+"""Going from branch to branch of the session on the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stepchat.messages import StoredMessage
+    from stepchat.tui.conversation import Conversation
+
+
+async def show_leaf(conversation: Conversation, leaf: str | None, focus_on: str | None = None) -> None:
+    """Show the branch that ends here, without moving on the screen what both have."""
+    if conversation.session is not None:
+        await conversation.workspace.store.set_leaf(conversation.session.id, leaf)
+        await show_again(conversation, focus_on)
+
+
+async def show_again(conversation: Conversation, focus_on: str | None = None) -> None:
+    """Show the branch that the store says is shown. The message with the id `focus_on` is in focus then."""
+    if conversation.session is None:
+        return
+    conversation.branched = True
+    path = conversation.path = await conversation.workspace.store.path(conversation.session.id)
+    places = [place for place, stored in enumerate(path) if stored.id == focus_on]
+    conversation.view.show_branch(path, focus_on=places[0] if places else None)
+    await count_siblings(conversation)
+    await conversation.tell_returned()
+    conversation.changed()
+
+
+async def walk(conversation: Conversation, stored: StoredMessage, by: int) -> None:
+    """Show the sibling of a message, with what followed it last. At both ends nothing happens."""
+    store = conversation.workspace.store
+    siblings = await store.siblings(stored.id)
+    at = [sibling.id for sibling in siblings].index(stored.id) + by
+    if 0 <= at < len(siblings):
+        await show_leaf(conversation, await store.deepest_leaf(siblings[at].id), siblings[at].id)
+
+
+async def count_siblings(conversation: Conversation) -> None:
+    """Bring the marks of messages that have siblings up to date, with one question for all of them."""
+    session, store = conversation.session, conversation.workspace.store
+    conversation.view.set_siblings(await store.sibling_places(session.id) if session is not None else {})
