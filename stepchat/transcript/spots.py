@@ -29,7 +29,7 @@ _CODE_PAD: Final = 2
 """What the layout puts left and right of code."""
 _MOST_BLOCKS: Final = 300
 _SPACE: Final = re.compile(r"\s+")
-_TABLE_RULE: Final = re.compile(r"[─┼]+")
+_TABLE_RULE: Final = re.compile(r"[─┼╌]+")
 _WORD: Final = re.compile(r"\w+|[^\w\s]+")
 
 

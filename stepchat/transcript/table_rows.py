@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BETWEEN: Final = " │ "
 _CROSSING: Final = "─┼─"
+_LIGHT_CROSSING: Final = "╌┼╌"
 _LEAST: Final = 3
 _LONGEST_WORD: Final = 24
 """Columns are not widened for the sake of longer words."""
@@ -70,14 +71,32 @@ def rows(block: Block, pen: Pen) -> list[Strip]:
     elif widths is None:
         lines = _stacked(block, table, pen, room)
     else:
-        cell_lines = [
-            _wrapped(cell, width, pen, base, head=not block.level)
-            for cell, width in zip(_cells(block, table), widths, strict=True)
-        ]
-        lines = [_joined(cell_lines, row, widths, table.aligns, pen, base) for row in range(max(map(len, cell_lines)))]
-        if not block.level:
-            lines.append([(_CROSSING.join("─" * width for width in widths), pen.palette.table_rule)])
+        lines = _in_columns(block, table, widths, pen)
     return [pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+
+
+def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: Pen) -> list[Line]:
+    """A row in columns. Where it or the one above wraps, a light rule parts them, or nobody could tell which is which."""
+    base = pen.base(block.voice)
+    cell_lines = [
+        _wrapped(cell, width, pen, base, head=not block.level)
+        for cell, width in zip(_cells(block, table), widths, strict=True)
+    ]
+    high = max(map(len, cell_lines))
+    lines = [_joined(cell_lines, row, widths, table.aligns, pen, base) for row in range(high)]
+    if not block.level:
+        lines.append([(_CROSSING.join("─" * width for width in widths), pen.palette.table_rule)])
+    elif block.level > 1 and (high > 1 or _wraps(table.rows[block.level - 1], table, widths)):
+        lines.insert(0, [(_LIGHT_CROSSING.join("╌" * width for width in widths), pen.palette.table_rule)])
+    return lines
+
+
+def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
+    """Whether a row needs more than one row of the screen."""
+    if len(block.text) > _LONGEST_ROW:
+        return True
+    texts = ("".join(span.text for span in cell) for cell in _cells(block, table))
+    return any(cells(text) > width for text, width in zip(texts, widths, strict=True))
 
 
 def _stacked(block: Block, table: Table, pen: Pen, room: int) -> list[Line]:

@@ -84,6 +84,16 @@ def test_part_of_a_task_and_part_of_a_table_row():
     assert select(viewport, "hree", "fou").text() == "hree\tfou"
 
 
+@pytest.mark.parametrize("width", [24, 32])
+def test_rules_between_rows_are_no_text(width):
+    table = "| name | what |\n| --- | --- |\n| one | a word or two, and more |\n| two | quite as much, or even more |"
+    viewport = page(answered(table), width=width, height=40)
+    assert any("╌" in row for row in shown(viewport))
+    selection = select(viewport, "one", "two,")
+    assert "╌" not in "".join(marked(viewport, select(viewport, "one", "quite")))
+    assert selection.text().startswith("one")
+
+
 def test_a_table_is_copied_as_markdown():
     viewport = page(answered("Top.\n\n| a | b |\n|--|:-:|\n| one | two |\n\nEnd."))
     assert select(viewport, "Top", "End.").text() == "Top.\n\n| a | b |\n| --- | :---: |\n| one | two |\n\nEnd."
