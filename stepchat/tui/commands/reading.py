@@ -61,6 +61,14 @@ async def page_down(chat: Chat, _argument: str) -> None:
     chat.view.scroll_page(1)
 
 
+async def row_up(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_lines(-1)
+
+
+async def row_down(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_lines(1)
+
+
 async def top(chat: Chat, _argument: str) -> None:
     chat.view.scroll_home()
 
@@ -121,6 +129,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("reasoning-all", "Fold or open all reasoning", reasoning_all, "alt+t"),
     Command("page-up", "Scroll a page up", page_up, "pageup"),
     Command("page-down", "Scroll a page down", page_down, "pagedown"),
+    Command("row-up", "Scroll a row up", row_up, "alt+k"),
+    Command("row-down", "Scroll a row down", row_down, "alt+j"),
     Command("top", "Go to the beginning", top, "ctrl+home"),
     Command("end", "Go to the end and follow it", end, "ctrl+end"),
     Command("find", "Find words in the conversation", find, "ctrl+f", "[WORDS]"),
