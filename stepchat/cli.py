@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepchat import __version__
+from stepchat.cli_completion import VARIABLE, SessionName, complete
 from stepchat.cli_parameters import WithParameters, named_settings, parameters
 from stepchat.cli_sessions import open_store, sessions
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
@@ -47,6 +48,8 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     """Run one command line; returns the exit code."""
     _open_missing_streams()
     start = Start(frame)
+    if VARIABLE in os.environ:
+        complete(chat, COMMANDS)
     command = COMMANDS.get(arguments[0]) if arguments else None
     try:
         if command is not None:
@@ -88,7 +91,14 @@ def _restore(start: Start) -> None:
 @click.command(cls=WithParameters, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("question", nargs=-1)
 @click.option("--continue", "-c", "latest", is_flag=True, help="Go on with the newest session.")
-@click.option("--resume", is_flag=False, flag_value="", metavar="[ID or text]", help="Go on with this session.")
+@click.option(
+    "--resume",
+    type=SessionName(),
+    is_flag=False,
+    flag_value="",
+    metavar="[ID or text]",
+    help="Go on with this session.",
+)
 @click.option("--model", "-m", help="The model to ask, e.g. stepfun/step-3.5-flash.")
 @click.option("--base-url", help="The server to ask, e.g. http://127.0.0.1:8080/v1.")
 @click.option("--server", help="The server by its name, e.g. ollama; `stepchat servers` lists them.")

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepchat.cli_completion import SessionName
+from stepchat.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from stepchat.messages import Json
     from stepchat.oneshot import Output
     from stepchat.paths import Paths
-    from stepchat.sessions.records import Session
     from stepchat.sessions.search import FoundSession
     from stepchat.sessions.store import SessionStore, SessionSummary
 
@@ -34,18 +36,20 @@ def sessions() -> None:
 @sessions.command("list")
 @as_json_option
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@click.option("--all", "every", is_flag=True, help="However many there are.")
 @click.option("--archived", is_flag=True, help="The archived ones instead.")
 @click.option("--deleted", is_flag=True, help="Those that were deleted and are not gone yet.")
-def list_sessions(*, as_json: bool, limit: int, archived: bool, deleted: bool) -> int:
+def list_sessions(*, as_json: bool, limit: int, every: bool, archived: bool, deleted: bool) -> int:
     """The sessions, newest first."""
 
     async def work(store: SessionStore, output: Output) -> None:
-        found = await store.sessions(limit, archived=archived, deleted=deleted)
+        # Whether one was archived before it was deleted is no matter.
+        found = await store.sessions(-1 if every else limit, archived=None if deleted else archived, deleted=deleted)
         if as_json:
             _put_json(output, [_summary(row) for row in found])
             return
         if not found:
-            output.say("No sessions yet. Start one: stepchat")
+            output.say("No such sessions." if archived or deleted else "No sessions yet. Start one: stepchat")
         for row in found:
             _put(output, _line(row))
 
@@ -82,7 +86,7 @@ def search_sessions(words: tuple[str, ...], *, reasoning: bool, limit: int, as_j
 
 
 @sessions.command("show")
-@click.argument("session")
+@click.argument("session", type=SessionName())
 @click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
 @click.option("--ledger", is_flag=True, help="What reasoning came with each answer, and what went back, instead.")
 @as_json_option
@@ -94,7 +98,7 @@ def show_session(session: str, *, no_reasoning: bool, ledger: bool, as_json: boo
 
 
 @sessions.command("rename")
-@click.argument("session")
+@click.argument("session", type=SessionName())
 @click.argument("title", nargs=-1, required=True)
 @as_json_option
 def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> int:
@@ -112,15 +116,15 @@ def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> in
 
 
 @sessions.command("delete")
-@click.argument("session", nargs=-1, required=True)
-@click.option("--undo", is_flag=True, help="Bring deleted sessions back; needs their whole IDs.")
+@click.argument("session", type=SessionName(), nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Bring deleted sessions back, by their IDs.")
 @as_json_option
 def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
     """Delete sessions. For 30 days `--undo` brings them back."""
 
     async def work(store: SessionStore, output: Output) -> None:
         if undo:
-            found = [await store.session(identity) for identity in session]
+            found = [await store.find(identity, deleted=True) for identity in session]
             await store.undelete([one.id for one in found])
         else:
             found = [await store.find(wanted) for wanted in session]
@@ -136,24 +140,67 @@ def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> i
     return _with_store(work)
 
 
+@sessions.command("pin")
+@click.argument("session", type=SessionName(), nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Unpin them.")
+@as_json_option
+def pin_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
+    """Keep sessions at the top of the session screen."""
+    return _with_store(
+        _marking(
+            session, lambda store, ids: store.set_pinned(ids, pinned=not undo), "pinned", not undo, as_json=as_json
+        )
+    )
+
+
+@sessions.command("archive")
+@click.argument("session", type=SessionName(), nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Take them out of the archive.")
+@as_json_option
+def archive_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
+    """Put sessions out of the way: lists leave them out, searches still find them."""
+    return _with_store(
+        _marking(
+            session,
+            lambda store, ids: store.set_archived(ids, archived=not undo),
+            "archived",
+            not undo,
+            as_json=as_json,
+        )
+    )
+
+
 @sessions.command("export")
-@click.argument("session", required=False)
+@click.argument("session", type=SessionName(), required=False)
 @click.option("--all", "every", is_flag=True, help="All sessions.")
+@click.option("--leaf", metavar="MESSAGE", help="The branch to this message (its ID or the beginning of it).")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The form; else as the file's name says, or JSON.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json: lossless.")
 @click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
 @click.option("-o", "--output", "target", default="-", help="A file; - is stdout.")
 @click.option("--force", is_flag=True, help="Replace the file if there is one.")
 def export_session(
-    session: str | None, *, every: bool, form: str | None, as_json: bool, no_reasoning: bool, target: str, force: bool
+    session: str | None,
+    *,
+    every: bool,
+    leaf: str | None,
+    form: str | None,
+    as_json: bool,
+    no_reasoning: bool,
+    target: str,
+    force: bool,
 ) -> int:
-    """A session as Markdown, HTML (one file, no script), JSON (lossless) or JSONL (API messages, ready to send)."""
-    if (session is None) != every:
-        raise click.UsageError("Give one SESSION, or --all.")
-    by_name = {"md": "markdown", "html": "html", "htm": "html", "jsonl": "jsonl"}.get(Path(target).suffix[1:].lower())
-    chosen = "json" if as_json else form or by_name or "json"
+    """A session as Markdown, HTML (one file, no script), JSON (lossless) or JSONL (API messages, ready to send).
+
+    JSON holds all branches of a session; the others, and JSON with --leaf, one.
+    """
+    from stepchat.sessions.export import format_of
+
+    if (session is None) != every or (every and leaf is not None):
+        raise click.UsageError("Give one SESSION, perhaps with --leaf, or --all.")
+    chosen = "json" if as_json else form or format_of(target) or "json"
     file = None if target == "-" else Path(target)
-    return _with_store(_exporting(session, chosen, file, with_reasoning=not no_reasoning, force=force))
+    return _with_store(_exporting(session, chosen, file, with_reasoning=not no_reasoning, leaf=leaf, force=force))
 
 
 @sessions.command("import")
@@ -185,15 +232,44 @@ def open_store(paths: Paths) -> SessionStore:
     return SessionStore.open(paths, fold=fold)
 
 
+def _marking(
+    wanted: tuple[str, ...],
+    mark: Callable[[SessionStore, list[str]], Awaitable[None]],
+    name: str,
+    value: bool,  # noqa: FBT001 - it goes into the JSON as it is
+    *,
+    as_json: bool,
+) -> Callable[[SessionStore, Output], Awaitable[None]]:
+    async def work(store: SessionStore, output: Output) -> None:
+        found = [await store.find(text) for text in wanted]
+        await mark(store, [one.id for one in found])
+        if as_json:
+            _put_json(output, [{"id": one.id, "title": one.title, name: value} for one in found])
+            return
+        for one in found:
+            _put(output, f"{one.id}  {one.title or 'untitled'}")
+
+    return work
+
+
 def _exporting(
-    wanted: str | None, form: str, file: Path | None, *, with_reasoning: bool, force: bool = False
+    wanted: str | None,
+    form: str,
+    file: Path | None,
+    *,
+    with_reasoning: bool,
+    leaf: str | None = None,
+    force: bool = False,
 ) -> Callable[[SessionStore, Output], Awaitable[None]]:
     async def work(store: SessionStore, output: Output) -> None:
         from stepchat.sessions.export import Options, export
         from stepchat.sessions.files import write_file
+        from stepchat.workspace import request_to_go_on
 
         ids = None if wanted is None else [(await store.find(wanted)).id]
-        pieces = export(store, form, ids, Options(with_reasoning=with_reasoning, to_api=_to_api))
+        options = Options(with_reasoning=with_reasoning, to_api=request_to_go_on)
+        end = None if leaf is None or ids is None else await _message_id(store, ids[0], leaf)
+        pieces = export(store, form, ids, options, leaf=end)
         if file is not None:
             await write_file(file, pieces, overwrite=force)
             output.say(f"Wrote {file}.")
@@ -202,6 +278,19 @@ def _exporting(
             output.put(_fit_for_stdout(piece, escape_as_json=form in {"json", "jsonl"}))
 
     return work
+
+
+async def _message_id(store: SessionStore, session_id: str, beginning: str) -> str:
+    """The message of this session whose id begins so. Raises UsageError."""
+    found = [row.id for row in await store.messages(session_id) if beginning and row.id.startswith(beginning.lower())]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{beginning!r} is the beginning of several ids: {', '.join(found[:8])}.", "Give more of it.")
+    raise UsageError(
+        f"There is no message {beginning!r} in the session {session_id}.",
+        f"`stepchat sessions show {session_id} --json` has the ids of all.",
+    )
 
 
 def _ledger(wanted: str, *, as_json: bool) -> Callable[[SessionStore, Output], Awaitable[None]]:
@@ -220,14 +309,6 @@ def _ledger(wanted: str, *, as_json: bool) -> Callable[[SessionStore, Output], A
                 _put(output, f"    {line}")
 
     return work
-
-
-def _to_api(session: Session, said: Any) -> Json:
-    from stepchat.servers.profiles import OPENROUTER_URL, profile_for
-    from stepchat.servers.wire import Target, request_body
-
-    url = session.server if "://" in session.server else OPENROUTER_URL
-    return request_body(said, Target(profile_for(url), url, session.model), system=session.system)
 
 
 def _fit_for_stdout(text: str, *, escape_as_json: bool) -> str:
@@ -278,10 +359,12 @@ def _put_json(output: Output, value: Any) -> None:
 
 
 def _line(row: SessionSummary) -> str:
+    from stepchat.transcript.facts import money
+
     when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
-    cost = "" if row.cost is None else f"  ${row.cost:f}"
+    cost = "" if row.cost is None else money(row.cost)
     turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-    return f"{row.id}  {when}  {turns:>9}  {row.title}{cost}"
+    return f"{row.id}{'*' if row.pinned else ' '} {when}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
 
 
 def _summary(row: SessionSummary) -> Json:

@@ -6,23 +6,36 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO, check_url, connect, connect_demo, find_place, place_for
+from stepchat.messages import AssistantMessage
 from stepchat.presets import find_profile, read_presets, scopes_for
 from stepchat.scopes import Scopes, from_stored, to_stored
 from stepchat.servers.catalogue import Catalogue
-from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
+from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
+from stepchat.servers.wire import Target, request_body
 from stepchat.turn import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from stepchat.config import Config
     from stepchat.connecting import Connection
     from stepchat.errors import KeyMissingError
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Json, Message, StoredMessage
     from stepchat.paths import Paths
     from stepchat.scopes import Settings
     from stepchat.servers.client import Client
     from stepchat.sessions.store import Session, SessionStore
+
+
+def request_to_go_on(session: Session, said: Sequence[Message]) -> Json:
+    """The body of the request that would go on with these messages of the session, with its reasoning and parameters."""
+    answered = (message.server for message in reversed(said) if isinstance(message, AssistantMessage))
+    # The demo's address is another each time, so a session does not remember it.
+    url = session.server if "://" in session.server else next(answered, OPENROUTER_URL)
+    parameters = Scopes(session=from_stored(session.parameters)).checked()
+    return request_body(
+        said, Target(profile_for(url), url, session.model), system=session.system, parameters=parameters
+    )
 
 
 @dataclass(frozen=True, slots=True)

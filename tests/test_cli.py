@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -260,7 +261,7 @@ def test_list(shell):
     first, second = out.splitlines()
     assert "evil" in first
     assert first.isprintable()
-    assert "2 turns  demo:haiku  $0.000" in second
+    assert re.search(r"2 turns +\$0\.000\d+  demo:haiku$", second)
     rows = json.loads(shell("sessions", "list", "--json")[1])
     assert list(rows[0]) == [
         "id",

@@ -65,7 +65,7 @@ def test_rename_delete_and_bring_back(shell):
     assert f"--undo {identity}" in err
     assert shell("sessions", "list", "--json").out == "[]\n"
     assert [row["id"] for row in json.loads(shell("sessions", "list", "--deleted", "--json").out)] == [identity]
-    assert json.loads(shell("sessions", "delete", "--undo", identity, "--json").out) == [identity]
+    assert json.loads(shell("sessions", "delete", "--undo", identity[:5], "--json").out) == [identity]
     assert shell.newest()["id"] == identity
 
 
@@ -93,6 +93,52 @@ def test_jsonl_is_ready_to_send(shell):
     body = json.loads(line)
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "assistant"]
     assert body["messages"][1]["reasoning_details"]
+
+
+def test_jsonl_of_a_demo_session_takes_its_reasoning_along(shell):
+    shell.set(STEPCHAT_BASE_URL=None)
+    shell("--demo", "--set", "temperature=0.5", "demo:details")
+    body = json.loads(shell("sessions", "export", "details", "--format", "jsonl").out)
+    assert body["messages"][1]["reasoning_details"]
+    assert body["temperature"] == 0.5
+
+
+def test_pin_archive_and_lists(shell):
+    shell("demo:haiku")
+    shell("demo:primes")
+    new, old = (row["id"] for row in json.loads(shell("sessions", "list", "--json").out))
+    assert shell("sessions", "pin", old[:5], new[:5]).code == 0
+    assert json.loads(shell("sessions", "pin", "--undo", new[:5], "--json").out) == [
+        {"id": new, "title": "demo:primes", "pinned": False}
+    ]
+    assert shell("sessions", "list").out.splitlines()[1].startswith(f"{old}* ")
+    assert shell("sessions", "archive", old[:5]).code == 0
+    assert [row["id"] for row in json.loads(shell("sessions", "list", "--json").out)] == [new]
+    assert [row["id"] for row in json.loads(shell("sessions", "list", "--archived", "--json").out)] == [old]
+    assert shell("sessions", "archive", "--undo", old).code == 0
+    assert len(shell("sessions", "list", "--all", "--limit", "1").out.splitlines()) == 2
+    assert len(shell("sessions", "list", "--limit", "1").out.splitlines()) == 1
+    shell.refuse(1, "sessions", "pin", new[:5], "nothinglikethis")
+
+
+def test_one_branch_by_the_beginning_of_a_message_id(shell):
+    shell("demo:haiku")
+    shell("-c", "demo:primes")
+    whole = json.loads(shell("sessions", "show", "haiku", "--json").out)["messages"]
+    branch = json.loads(shell("sessions", "export", "haiku", "--leaf", whole[1]["id"][:6], "--json").out)
+    assert [row["id"] for row in branch["messages"]] == [row["id"] for row in whole[:2]]
+    assert branch["session"]["leaf"] == whole[1]["id"]
+    shell.refuse(2, "sessions", "export", "haiku", "--leaf", "nosuch")
+    assert shell("sessions", "export", "--all", "--leaf", whole[1]["id"]).code == 2
+
+
+def test_readme_describes_every_key_of_the_json(shell):
+    shell("demo:details")
+    section = README.read_text().partition("### Exports")[2].partition("\n## ")[0]
+    data = json.loads(shell("sessions", "export", "details", "--json").out)
+    rows = [data, data["session"], *data["messages"], *(row["message"] for row in data["messages"])]
+    missing = {key for row in rows for key in row if f"`{key}`" not in section}
+    assert missing == set()
 
 
 def test_export_import_export_gives_the_same_bytes_and_twice_adds_nothing(shell, tmp_path):

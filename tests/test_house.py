@@ -24,7 +24,7 @@ VAGUE = {"util", "helper", "common", "manager", "service", "handler"}
 MAY_IMPORT = {
     "textual": ("stepchat.tui", "stepchat.transcript"),
     "httpx": ("stepchat.servers", "stepchat.tools"),
-    "click": ("stepchat.cli", "stepchat.cli_sessions", "stepchat.cli_parameters"),
+    "click": ("stepchat.cli", "stepchat.cli_sessions", "stepchat.cli_parameters", "stepchat.cli_completion"),
 }
 # What the transcript may know of Textual and Rich: values, no widget, app or event.
 VALUES = {"textual.color", "textual.content", "textual.geometry", "textual.strip", "textual.style"}

@@ -51,6 +51,13 @@ class Format:
     """Whether one conversation alone also has a beginning and an end."""
 
 
+def format_of(path: str) -> str | None:
+    """The format that a file's name says, None for none."""
+    suffix = path.rpartition("/")[2].rpartition(".")[2].lower()
+    suffix = {"htm": "html", "markdown": "md"}.get(suffix, suffix)
+    return next((form.name for form in FORMATS.values() if form.suffix == f".{suffix}"), None)
+
+
 async def export(
     store: SessionStore,
     name: str,

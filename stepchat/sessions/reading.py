@@ -99,13 +99,18 @@ def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = 
     return None if row is None else _summary(row)
 
 
-def find(connection: sqlite3.Connection, wanted: str) -> Session:
-    """By the beginning of its id (four characters at least), else the newest with the text in its title or messages."""
+def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) -> Session:
+    """By the beginning of its id (four characters at least), else the newest with the text in its title or messages.
+
+    A deleted one only by its id.
+    """
     text = wanted.strip()
     if not text:
         raise no_session(wanted)
-    if found := _by_prefix(connection, text.lower()):
+    if found := _by_prefix(connection, text.lower(), deleted=deleted):
         return found
+    if deleted:
+        raise no_session(wanted)
     needle = text.casefold()
     titled = _newest_titled(connection, needle)
     if found := _newest_saying(connection, text, needle, after=titled.updated if titled else float("-inf")):
@@ -115,13 +120,13 @@ def find(connection: sqlite3.Connection, wanted: str) -> Session:
     return titled
 
 
-def _by_prefix(connection: sqlite3.Connection, prefix: str) -> Session | None:
+def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) -> Session | None:
     if not _ID_PREFIX.fullmatch(prefix):
         return None
     # "~" sorts after every character of an id.
     rows = connection.execute(
-        f"{_SESSION} WHERE id >= ? AND id < ? AND deleted IS NULL {_NEWEST_FIRST} LIMIT ?",
-        (prefix, prefix + "~", _CANDIDATES + 1),
+        f"{_SESSION} WHERE id >= ? AND id < ? AND (deleted IS NOT NULL) = ? {_NEWEST_FIRST} LIMIT ?",
+        (prefix, prefix + "~", deleted, _CANDIDATES + 1),
     ).fetchall()
     if len(rows) > 1:
         names = ", ".join(f"{row[0]} ({row[1] or 'untitled'})" for row in rows[:_CANDIDATES])

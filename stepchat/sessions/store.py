@@ -151,12 +151,14 @@ class SessionStore:
         """Of all sessions with messages, archived ones too, newest first."""
         return await self._read(reading.session_ids)
 
-    async def find(self, text: str) -> Session:
+    async def find(self, text: str, *, deleted: bool = False) -> Session:
         """By the beginning of its id, else the newest whose title, questions or answers contain the text.
+
+        A deleted one only by the beginning of its id.
 
         Raises SessionNotFoundError, and StoreError when several ids begin so.
         """
-        return await self._read(lambda connection: reading.find(connection, text))
+        return await self._read(lambda connection: reading.find(connection, text, deleted=deleted))
 
     async def search(self, typed: str, options: Options | None = None) -> Page | None:
         """Sessions in which all words are found, those with the newest hit first.

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.tui.commands import interrupted, message, models, parameters, program, reading, session, thinking, tree
+from stepchat.tui.commands import (
+    files,
+    interrupted,
+    message,
+    models,
+    parameters,
+    program,
+    reading,
+    session,
+    thinking,
+    tree,
+)
 from stepchat.tui.completion import Completion
 
 if TYPE_CHECKING:
@@ -16,7 +27,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Conversation", (*session.COMMANDS, *interrupted.COMMANDS)),
     ("Thinking", thinking.COMMANDS),
     ("Models", models.COMMANDS),
-    ("Session", tree.COMMANDS),
+    ("Session", (*tree.COMMANDS, *files.COMMANDS)),
     ("Parameters", parameters.COMMANDS),
     ("Messages", message.COMMANDS),
     ("Reading", reading.COMMANDS),

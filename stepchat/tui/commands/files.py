@@ -1,0 +1,89 @@
+"""Commands that carry sessions out and in, and put the session that is open in its place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepchat.errors import StepchatError, UsageError
+from stepchat.tui.commands.row import Command
+
+if TYPE_CHECKING:
+    from stepchat.sessions.store import Session
+    from stepchat.tui.commands.row import Chat
+
+_WITHOUT: Final = "--no-reasoning"
+_NAME_AT_MOST: Final = 40
+
+
+def _begun(chat: Chat) -> Session:
+    """The session that is open, on disk."""
+    session = chat.conversation.session
+    if session is None or not chat.conversation.path:
+        raise StepchatError("This session has not begun yet.", "Ask something first.")
+    return session
+
+
+async def export(chat: Chat, argument: str) -> None:
+    """The form follows the name; without one a Markdown file named after the session comes into this directory."""
+    from stepchat.sessions.export import FORMATS, Options, format_of
+    from stepchat.sessions.export import export as pieces_of
+    from stepchat.sessions.files import write_file
+    from stepchat.workspace import request_to_go_on
+
+    session, store = _begun(chat), chat.workspace.store
+    words = argument.removeprefix(_WITHOUT).strip() if argument.split()[:1] == [_WITHOUT] else argument
+    path = _path(words or file_name((await store.session(session.id)).title))
+    form = format_of(path.name)
+    if form is None:
+        suffixes = ", ".join(row.suffix for row in FORMATS.values())
+        raise UsageError(f"{path} has no ending that names a form.", f"There are: {suffixes}.")
+    options = Options(with_reasoning=words == argument, to_api=request_to_go_on)
+    # What is on the screen is what is written, also while a newer branch exists in another window.
+    leaf = None if form == "json" else chat.conversation.path[-1].id
+    await write_file(path, pieces_of(store, form, [session.id], options, leaf=leaf))
+    chat.tell(f"Wrote {path.absolute()}")
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home directory for {text}.", "Give the whole path.") from error
+
+
+def file_name(title: str) -> str:
+    """The words of a title as the name of a Markdown file."""
+    words = "-".join(re.findall(r"\w+", title.casefold()))
+    return f"{words[:_NAME_AT_MOST].rstrip('-') or 'session'}.md"
+
+
+async def import_(chat: Chat, argument: str) -> None:
+    if not argument:
+        raise UsageError("There is no file named.", "Name one: /import PATH")
+    done = await chat.workspace.store.import_file(_path(argument))
+    known = f"; {done.known} were here before" if done.known else ""
+    chat.tell(f"{len(done.sessions)} sessions, {done.messages} messages{known} · Ctrl+O shows them")
+
+
+async def pin(chat: Chat, _argument: str) -> None:
+    session, store = _begun(chat), chat.workspace.store
+    pinned = not (await store.session(session.id)).pinned
+    await store.set_pinned([session.id], pinned=pinned)
+    chat.tell("Pinned to the top of the session screen." if pinned else "No longer pinned.")
+
+
+async def archive(chat: Chat, _argument: str) -> None:
+    session, store = _begun(chat), chat.workspace.store
+    archived = not (await store.session(session.id)).archived
+    await store.set_archived([session.id], archived=archived)
+    chat.tell("Archived: lists leave it out, searches find it." if archived else "Taken out of the archive.")
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("export", "Write the session to a file: .md, .html, .json, .jsonl", export, None, "[PATH]"),
+    Command("import", "Add sessions from a file of stepchat, ChatGPT or llm", import_, None, "PATH"),
+    Command("pin", "Keep the session at the top of the list, or no longer", pin),
+    Command("archive", "Put the session out of the way, or take it back", archive),
+)
