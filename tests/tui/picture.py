@@ -23,8 +23,11 @@ async def draw(theme: str) -> str:
             await say(pilot, QUESTION)
             await wait_until(pilot, lambda: len(chat.conversation.path) == 2 and not chat.conversation.busy)
             await pilot.pause(0.3)
-            svg = pilot.app.export_screenshot(title="stepchat")
-    # The picture shall load nothing from anywhere.
+            return bare(pilot.app.export_screenshot(title="stepchat"))
+
+
+def bare(svg: str) -> str:
+    """The picture, loading nothing from anywhere."""
     svg = svg.replace("<!-- Generated with Rich https://www.textualize.io -->", "")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return svg.replace("Fira Code,", "").replace("font-family: Fira Code;", "font-family: monospace;")
