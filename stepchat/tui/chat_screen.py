@@ -15,6 +15,7 @@ from stepchat.errors import StepchatError
 from stepchat.tui import clipboard, message_menu, reading_keys
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
+from stepchat.tui.editing import Editing
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.interrupted import offer_to_ask
 from stepchat.tui.look import Look
@@ -80,6 +81,7 @@ class ChatScreen(Screen[None]):
         self.conversation = Conversation(workspace, self._view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
         self._unsent = Unsent(workspace.store, self.prompt, self.conversation, self, self.tell)
+        self.editing = Editing(self, self._unsent)
 
     @property
     def app(self) -> App[Any]:
@@ -131,7 +133,8 @@ class ChatScreen(Screen[None]):
             self._give_back(event.text)
             self.view.notice(self.workspace.key_error.message, self.workspace.key_error.hint)
             return
-        self.conversation.ask(event.text)
+        if not self.editing.take(event.text):
+            self.conversation.ask(event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
         return reading_keys.applies(self, action)
@@ -160,6 +163,7 @@ class ChatScreen(Screen[None]):
         return complete(line, self)
 
     async def open(self, session: Session | None) -> None:
+        self.editing.leave()
         await self._unsent.switch(session)
         offer_to_ask(self.view, self.conversation)
 
@@ -170,7 +174,7 @@ class ChatScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         if self.welcome.display and (event.is_printable or event.key == "enter"):
             self.welcome.display = False
-        if message_menu.on_key(self, event):
+        if message_menu.on_key(self, event) or self.editing.on_key(event):
             event.stop()
 
     def on_paste(self, event: events.Paste) -> None:

@@ -54,6 +54,8 @@ class Conversation:
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
         self._phase = ""
+        self._base: list[StoredMessage] = []
+        """The messages that the running turn goes on from."""
         self.branched = False
         """What is said next may have siblings."""
         self.walking = asyncio.Lock()
@@ -202,6 +204,7 @@ class Conversation:
         if after is None:
             await self._catch_up(session)
             after = self.path if text is not None else self.path_to_question()
+        self._base = list(after)
         self.meter = Meter(monotonic())
         question = self.workspace.question(session, list(after), text, self.model, self.scopes)
         self.scopes = replace(self.scopes, once=())
@@ -284,7 +287,10 @@ class Conversation:
                 await count_siblings(self)
         else:
             self._asked = None
-            self._show_branch(self.path_to(stored.parent))
+            if isinstance(stored.message, UserMessage):
+                self._show_branch(self._base)
             self.path.append(stored)
             self.view.add(stored)
+            if self.branched:
+                await count_siblings(self)
             self.view.begin_answer(model=self.model)

@@ -48,6 +48,10 @@ async def fold(chat: Chat, stored: StoredMessage) -> None:
         chat.view.toggle_panel(place)
 
 
+async def edit(chat: Chat, stored: StoredMessage) -> None:
+    chat.editing.begin(stored)
+
+
 async def regenerate(chat: Chat, stored: StoredMessage) -> None:
     """Of a question the answer is made anew, of an answer that answer."""
     if is_busy(chat):
@@ -60,6 +64,7 @@ async def fork(chat: Chat, stored: StoredMessage) -> None:
     if is_busy(chat):
         return
     leave(chat)
+    chat.editing.leave()
     await chat.conversation.open(await chat.workspace.store.fork(stored.session, stored.id))
     chat.tell("This is a new session with everything up to here.")
 
@@ -76,6 +81,10 @@ def _has_reasoning(_chat: Chat, stored: StoredMessage) -> bool:
     return isinstance(stored.message, AssistantMessage) and bool(stored.message.reasoning)
 
 
+def _is_question(_chat: Chat, stored: StoredMessage) -> bool:
+    return isinstance(stored.message, UserMessage)
+
+
 def _can_be_asked(_chat: Chat, stored: StoredMessage) -> bool:
     return isinstance(stored.message, AssistantMessage | UserMessage)
 
@@ -88,6 +97,7 @@ def _text(stored: StoredMessage) -> str:
 ACTIONS: tuple[MessageAction, ...] = (
     MessageAction("c", "copy", "Copy it as it was written", _has_text, copy),
     MessageAction("f", "fold", "Fold or open its reasoning", _has_reasoning, fold),
+    MessageAction("e", "edit", "Ask it in other words; what is there stays beside it", _is_question, edit),
     MessageAction("r", "regenerate", "Ask again; what is there stays beside it", _can_be_asked, regenerate),
     MessageAction("k", "fork", "Go on in a new session from here", _always, fork),
 )
@@ -186,10 +196,10 @@ async def _menu(chat: Chat, stored: StoredMessage) -> None:
 
 
 def facts(chat: Chat) -> list[Fact]:
-    """What is in focus; nothing when no message is."""
+    """What is in focus, or being edited; nothing when no message is."""
     part = chat.view.marks.focus.part
     if part is None:
-        return []
+        return [Fact(words, "warning") for words in chat.editing.facts()]
     if part.stored is None:
         return [Fact("the answer being written", "state")]
     siblings = chat.view.marks.siblings.known.get(part.stored.id)
@@ -200,7 +210,9 @@ def facts(chat: Chat) -> list[Fact]:
 def hints(chat: Chat) -> list[tuple[str, str]]:
     """The short menu."""
     part = chat.view.marks.focus.part
-    if part is None or part.stored is None:
+    if part is None:
+        return chat.editing.hints()
+    if part.stored is None:
         return []
     return [(action.key, action.word) for action in actions(chat, part.stored)]
 

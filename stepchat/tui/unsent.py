@@ -41,6 +41,7 @@ class Unsent:
         self._timer: Timer | None = None
         self._switching = False
         self._aside = ""
+        self._laid_aside = ""
         self._kept = ""
         self._place: str | None = None
         """The session that `_kept` is kept with, None for a new one."""
@@ -61,6 +62,14 @@ class Unsent:
         """Something has happened in the conversation. A draft that is a question on disk now is forgotten at once."""
         if self._kept and not self._switching and not self._text():
             self._keep_soon()
+
+    def lay_aside(self) -> None:
+        """The prompt is wanted for something else; `take_back` brings its text again."""
+        self._laid_aside = self._prompt.whole_text
+
+    def take_back(self) -> None:
+        text, self._laid_aside = self._laid_aside, ""
+        self._prompt.prefill(text)
 
     def _keep_soon(self) -> None:
         # Not in the screen's own task: keys are not to wait for the disk.
@@ -118,7 +127,7 @@ class Unsent:
         return None if session is None else session.id
 
     def _text(self) -> str:
-        parts = (*self._conversation.unsaved, self._aside, self._prompt.whole_text)
+        parts = (*self._conversation.unsaved, self._aside, self._laid_aside, self._prompt.whole_text)
         return "\n\n".join(filter(None, parts))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.errors import StepchatError
+from stepchat.messages import UserMessage
 from stepchat.tui import message_menu
 from stepchat.tui.commands.row import Command
 
@@ -27,9 +29,32 @@ async def message_down(chat: Chat, _argument: str) -> None:
     chat.view.go_to_message(1)
 
 
+async def edit(chat: Chat, _argument: str) -> None:
+    part = chat.view.marks.focus.part
+    chosen = part.stored if part is not None else None
+    questions = [stored for stored in chat.conversation.path if isinstance(stored.message, UserMessage)]
+    if chosen is not None and isinstance(chosen.message, UserMessage):
+        chat.editing.begin(chosen)
+    elif questions:
+        chat.editing.begin(questions[-1])
+    else:
+        chat.tell("There is no question to edit yet.")
+
+
+async def fork(chat: Chat, _argument: str) -> None:
+    part = chat.view.marks.focus.part
+    path = chat.conversation.path
+    chosen = part.stored if part is not None and part.stored is not None else path[-1] if path else None
+    if chosen is None:
+        raise StepchatError("There is nothing to fork yet.", "Ask something first.")
+    await message_menu.fork(chat, chosen)
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("focus-up", "Put the message above in focus; then single keys act on it", focus_up, "alt+up"),
     Command("focus-down", "Put the message below in focus; after the last comes the prompt", focus_down, "alt+down"),
+    Command("edit", "Ask a question in other words: the one in focus, or the last", edit, "alt+q"),
+    Command("fork", "Go on in a new session from the message in focus, or from the end", fork),
     Command("message-up", "Scroll to the message above", message_up, "ctrl+up"),
     Command("message-down", "Scroll to the message below", message_down, "ctrl+down"),
 )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from stepchat.sessions.store import Session
     from stepchat.tui.conversation import Conversation
+    from stepchat.tui.editing import Editing
     from stepchat.tui.look import Look
     from stepchat.tui.prompt import Prompt
     from stepchat.tui.transcript_view import TranscriptView
@@ -24,6 +25,7 @@ class Chat(Protocol):
     workspace: Workspace
     conversation: Conversation
     look: Look
+    editing: Editing
 
     @property
     def app(self) -> App[Any]: ...

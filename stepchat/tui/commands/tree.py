@@ -32,7 +32,7 @@ async def undo(chat: Chat, _argument: str) -> None:
     session = _session(chat)
     if await chat.workspace.store.undo(session.id):
         await show_again(chat.conversation)
-        chat.tell("The last exchange is put aside; /redo brings it back.")
+        chat.tell("The last exchange is put aside; Alt+Y brings it back.")
     else:
         chat.tell("There is nothing to undo.")
 
@@ -46,15 +46,6 @@ async def redo(chat: Chat, _argument: str) -> None:
         chat.tell("There is nothing to redo.")
 
 
-async def fork(chat: Chat, _argument: str) -> None:
-    session = _session(chat)
-    path = chat.conversation.path
-    if not path:
-        raise StepchatError("There is nothing to fork yet.", "Ask something first.")
-    await chat.conversation.open(await chat.workspace.store.fork(session.id, path[-1].id))
-    chat.tell("This is a new session with everything up to here.")
-
-
 async def delete(chat: Chat, _argument: str) -> None:
     session = _session(chat)
     await chat.workspace.store.delete([session.id])
@@ -66,9 +57,8 @@ async def delete(chat: Chat, _argument: str) -> None:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("undo", "Put the last exchange aside", undo),
-    Command("redo", "Bring it back", redo),
-    Command("fork", "Go on in a new session from here", fork),
+    Command("undo", "Put the last exchange aside", undo, "alt+z"),
+    Command("redo", "Bring it back", redo, "alt+y"),
     Command("title", "Name the session", title, None, "[TEXT]"),
     Command("delete", "Delete the session", delete),
 )

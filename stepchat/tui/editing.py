@@ -1,0 +1,87 @@
+"""An earlier question in the prompt, to be asked anew. What is sent makes a branch; the question itself stays as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.widgets import Static
+
+from stepchat.messages import UserMessage
+from stepchat.tui import message_menu
+from stepchat.tui.first_frame import SIGN
+
+if TYPE_CHECKING:
+    from textual import events
+
+    from stepchat.messages import StoredMessage
+    from stepchat.tui.commands.row import Chat
+    from stepchat.tui.unsent import Unsent
+
+EDIT_SIGN = "»"
+"""In the place of the prompt's sign."""
+
+
+class Editing:
+    """The question that is being edited, if any is."""
+
+    def __init__(self, chat: Chat, unsent: Unsent) -> None:
+        self._chat = chat
+        self._unsent = unsent
+        self._name = ""
+        self.question: StoredMessage | None = None
+
+    def begin(self, stored: StoredMessage) -> None:
+        """Put the question into the prompt. What was there comes back afterwards."""
+        if not isinstance(stored.message, UserMessage):
+            return
+        if self.question is None:
+            self._unsent.lay_aside()
+        self.question = stored
+        self._name = message_menu.name(self._chat, stored)
+        self._chat.prompt.prefill(stored.message.text)
+        message_menu.leave(self._chat)
+        self._chat.tell("")
+        self._show_sign()
+
+    def leave(self) -> None:
+        """Back to what was in the prompt before."""
+        if self.question is not None:
+            self.question = None
+            self._unsent.take_back()
+            self._show_sign()
+            self._chat.refresh_status()
+
+    def take(self, text: str) -> bool:
+        """Ask the question anew in these words. Returns False when none is being edited."""
+        if self.question is None:
+            return False
+        chat, question = self._chat, self.question
+        if message_menu.is_busy(chat):
+            chat.prompt.prefill(text)
+            return True
+
+        async def ask() -> None:
+            store = chat.workspace.store
+            after = await store.path(question.session, question.parent) if question.parent is not None else []
+            chat.conversation.ask(text, after)
+
+        self.leave()
+        chat.start(ask)
+        return True
+
+    def on_key(self, event: events.Key) -> bool:
+        """Esc in the prompt leaves it. Returns whether that was it."""
+        wanted = event.key == "escape" and self.question is not None and self._chat.prompt.has_focus
+        if wanted:
+            self.leave()
+        return wanted
+
+    def facts(self) -> list[str]:
+        """For the status line; empty when nothing is edited."""
+        return [f"editing {self._name}"] if self.question is not None else []
+
+    def hints(self) -> list[tuple[str, str]]:
+        return [("Enter", "asks it anew as a branch"), ("Esc", "leaves it")] if self.question is not None else []
+
+    def _show_sign(self) -> None:
+        self._chat.view.screen.query_one("#prompt-mark", Static).update(SIGN if self.question is None else EDIT_SIGN)
