@@ -64,10 +64,17 @@ class Scopes:
     def decided(self, name: str) -> Decided:
         """The value of one name, and where it comes from."""
         scope: Scope | None = None
+        value: Any = None
+        settings: Settings = ()
         for candidate in SCOPES:
-            if any(_touches(set_name, name) for set_name, _ in self.layer(candidate)):
+            layer = self.layer(candidate)
+            settings += layer
+            before, value = value, value_at(to_request(settings), name) if layer else value
+            said = any(_within(set_name, name) for set_name, _ in layer)
+            # A map that says nothing about the name matters only when it hides what a weaker scope says.
+            if said or ((before, value) != (None, None) and any(_within(name, set_name) for set_name, _ in layer)):
                 scope = candidate
-        return Decided(value_at(self.request(), name), scope)
+        return Decided(value, scope)
 
     def with_setting(self, scope: Scope, name: str, value: Any) -> Scopes:
         """The value in this scope; None sends nothing, whatever a weaker scope says. Raises UsageError."""
@@ -112,10 +119,6 @@ def put_all(settings: Iterable[tuple[str, Any]], more: Iterable[tuple[str, Any]]
 
 def _within(name: str, whole: str) -> bool:
     return name == whole or name.startswith(f"{whole}.")
-
-
-def _touches(set_name: str, name: str) -> bool:
-    return _within(set_name, name) or _within(name, set_name)
 
 
 def to_request(settings: Iterable[tuple[str, Any]]) -> Json:

@@ -11,16 +11,40 @@ from stepchat.parameter_values import in_words, parse_text
 from stepchat.parameters import PARAMETERS, allowed, find_parameter
 from stepchat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
 from stepchat.scopes import put_all
+from stepchat.servers.support import why_not
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.scopes import Scope, Settings
+    from stepchat.scopes import Scope, Scopes
+    from stepchat.scopes import Settings as Pairs
     from stepchat.tui.commands.row import Chat
 
-_SETTING = re.compile(r"\s*([^\s=]+)\s*(=|\s|$)\s*(.*)", re.DOTALL)
+_SETTING = re.compile(r"\s*([^\s=]+)(\s*=|\s+|$)\s*(.*)", re.DOTALL)
+
+
+async def settings(chat: Chat, argument: str) -> None:
+    conversation, catalogue = chat.conversation, chat.workspace.catalogue
+
+    async def write(changed: Scopes) -> None:
+        if changed.preset != conversation.scopes.preset and changed.preset_name:
+            await save_preset(chat.workspace.store, changed.preset_name, changed.preset)
+        await conversation.use(changed)
+
+    model = catalogue.find(conversation.model)
+    await chat.app.push_screen_wait(
+        Settings(
+            conversation.scopes,
+            lambda parameter, value: why_not(parameter, model, value),
+            write,
+            chat.app.push_screen_wait,
+            model=conversation.model.rpartition("/")[2],
+            typed=argument,
+        )
+    )
 
 
 async def set_parameter(chat: Chat, argument: str) -> None:
@@ -34,13 +58,12 @@ async def set_once(chat: Chat, argument: str) -> None:
 async def _set(chat: Chat, argument: str, scope: Scope) -> None:
     """`NAME=VALUE` or `NAME VALUE`; a name alone asks how it stands."""
     found = _SETTING.match(argument)
-    scopes = chat.conversation.scopes
     if found is None:
-        sent = ", ".join(f"{name} = {in_words(value)}" for name, value in scopes.request().items())
-        chat.tell(f"Sent with each request: {sent}" if sent else "No parameters are set. To set one: /set NAME=VALUE")
+        await settings(chat, "")
         return
+    scopes = chat.conversation.scopes
     name, sign, text = found.groups()
-    if not sign or not (text or sign == "="):
+    if not text and "=" not in sign:
         parameter, decided = find_parameter(name), scopes.decided(name)
         stands = f"{name} = {in_words(decided.value)}, from {decided.scope}" if decided.scope else f"{name} is not sent"
         chat.tell(f"{stands}; it must be {allowed(parameter)}.")
@@ -48,7 +71,11 @@ async def _set(chat: Chat, argument: str, scope: Scope) -> None:
     value = parse_text(name, text)
     await chat.conversation.use(scopes.with_setting(scope, name, value))
     when = " for the next question" if scope == "once" else ""
-    chat.tell(f"{name} is not sent{when}." if value is None else f"{name} = {in_words(value)}{when}")
+    if value is None:
+        chat.tell(f"{name} is not sent{when}.")
+    else:
+        reason = why_not(find_parameter(name), chat.workspace.catalogue.find(chat.conversation.model), value)
+        chat.tell(f"{name} = {in_words(value)}{when}{f', but {reason}' if reason else ''}")
 
 
 def _offers(chat: Chat, typed: str) -> Sequence[tuple[str, str]]:
@@ -115,7 +142,7 @@ async def preset(chat: Chat, argument: str) -> None:
         chat.tell(f"Preset {chosen}: {_words(settings)}" if chosen else "No preset.")
 
 
-def _words(settings: Settings) -> str:
+def _words(settings: Pairs) -> str:
     return ", ".join(f"{name}={in_words(value)}" for name, value in settings) or "nothing set"
 
 
@@ -152,6 +179,7 @@ def _profiles(chat: Chat) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("settings", "See and change the request parameters", settings, "f4", "[WORDS]"),
     Command("set", "Set a request parameter", set_parameter, None, "NAME=VALUE", completions=_offers),
     Command("once", "Set one for the next question only", set_once, None, "NAME=VALUE", completions=_offers),
     Command("preset", "Use saved parameters, or save them", preset, None, "[NAME|save NAME|delete NAME|off]"),

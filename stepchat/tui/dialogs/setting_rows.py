@@ -1,0 +1,131 @@
+"""What the settings screen lists: a line for each parameter, drawn from the table and the scopes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from stepchat.parameter_values import in_words
+from stepchat.parameters import GROUPS, PARAMETERS, Parameter, allowed
+from stepchat.transcript.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stepchat.scopes import Decided, Scope, Scopes
+
+NAME_WIDTH: Final = max(len(row.name) for row in PARAMETERS)
+SOURCE_WIDTH: Final = 7
+GAP: Final = 2
+VALUE_AT: Final = NAME_WIDTH + GAP
+SOURCES: Final[dict[Scope, str]] = {
+    "config": "config",
+    "profile": "profile",
+    "preset": "preset",
+    "session": "session",
+    "once": "once",
+}
+WRITABLE: Final[tuple[Scope, ...]] = ("session", "once", "preset")
+"""The scopes a person can write to from the window, in the order of the key."""
+MEANINGS: Final[dict[Scope, str]] = {
+    "session": "for this session",
+    "once": "for the next question",
+    "preset": "for the preset",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One parameter as it stands."""
+
+    parameter: Parameter
+    decided: Decided
+    reason: str = ""
+    """Why the model does not take it, if so."""
+
+    @property
+    def is_set(self) -> bool:
+        return self.decided.value is not None
+
+
+def setting_rows(
+    scopes: Scopes, why_not: Callable[[Parameter, Any], str], typed: str = ""
+) -> list[tuple[str, list[SettingRow]]]:
+    """The groups with the rows that have all the words that were typed."""
+    words = typed.casefold().split()
+    found: list[tuple[str, list[SettingRow]]] = []
+    for group in GROUPS:
+        rows = [
+            SettingRow(parameter, decided, why_not(parameter, decided.value))
+            for parameter in group.rows
+            if _has(words, parameter, group.title, decided := scopes.decided(parameter.name))
+        ]
+        if rows:
+            found.append((group.title, rows))
+    return found
+
+
+def _has(words: Sequence[str], parameter: Parameter, group: str, decided: Decided) -> bool:
+    state = "set" if decided.value is not None else ""
+    text = f"{parameter.name} {parameter.help} {group} {decided.scope or ''} {state}".casefold()
+    return all(word in text for word in words)
+
+
+def line_of(row: SettingRow, width: int) -> Content:
+    """Name, value, where it comes from; and, as room allows, what applies otherwise or why the model does not take it."""
+    value_width = value_room(width)
+    aside_width = width - VALUE_AT - value_width - GAP - SOURCE_WIDTH - GAP
+    value = _value(row)
+    if row.reason:
+        aside = row.reason
+    elif row.is_set or not row.parameter.default:
+        aside = ""
+    else:
+        aside = f"unset: {row.parameter.default}"
+    quiet = bool(row.reason)
+    source = SOURCES[row.decided.scope] if row.decided.scope else ""
+    return Content.assemble(
+        (f"{row.parameter.name:<{VALUE_AT}}", "$dim" if quiet else "$text"),
+        (f"{_fitted(value, value_width)}{'':{GAP}}", "$accent" if row.is_set and not quiet else "$dim"),
+        (f"{source:<{SOURCE_WIDTH}}{'':{GAP}}" if aside and aside_width > 0 else source, "$dim"),
+        (_fitted(aside, max(0, aside_width)).rstrip(), "$warning" if quiet and row.is_set else "$dim"),
+    )
+
+
+def value_room(width: int) -> int:
+    """How wide the column of values is."""
+    rest = width - VALUE_AT - GAP - SOURCE_WIDTH - GAP
+    return max(8, min(24, rest * 2 // 5, rest)) if rest > 20 else max(8, rest + GAP)
+
+
+def _value(row: SettingRow) -> str:
+    if row.is_set:
+        return clean(in_words(row.decided.value), keep_newlines=False)
+    return "not sent" if row.decided.scope else "·"
+
+
+def _fitted(text: str, width: int) -> str:
+    if width <= 0:
+        return ""
+    return set_cell_size(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…", width)
+
+
+def about(row: SettingRow) -> Iterator[str]:
+    """What the lines below the list say of the row under the cursor."""
+    parameter = row.parameter
+    words = allowed(parameter)
+    help_text = f"{parameter.help} {words[0].upper()}{words[1:]}."
+    if row.reason:
+        yield f"{row.reason[0].upper()}{row.reason[1:]}." + (" It is sent all the same." if row.is_set else "")
+        yield help_text
+        return
+    yield help_text
+    if row.is_set:
+        yield f"Now {clean(in_words(row.decided.value), keep_newlines=False)}, from {row.decided.scope}."
+    elif row.decided.scope:
+        yield f"Not sent: {row.decided.scope} says so."
+    else:
+        yield f"Not sent, so it is {parameter.default}." if parameter.default else "Not sent."

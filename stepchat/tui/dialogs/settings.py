@@ -1,0 +1,268 @@
+"""The settings screen: every request parameter with its value and where that comes from, changed in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from stepchat.errors import StepchatError, UsageError
+from stepchat.parameter_values import in_words, parse_text
+from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.setting_rows import (
+    MEANINGS,
+    VALUE_AT,
+    WRITABLE,
+    SettingRow,
+    about,
+    line_of,
+    setting_rows,
+    value_room,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from stepchat.parameters import Parameter
+    from stepchat.scopes import Scope, Scopes
+
+KEYS: Final = "Enter changes · Del unsets · Tab scope · Esc closes"
+EDIT_KEYS: Final = "Enter takes it · empty unsets · Esc leaves it"
+_OTHER: Final = "another value ..."
+_UNSET: Final = "not sent"
+
+
+class Settings(ModalScreen[None]):
+    """Changes go out through `write` at once; it keeps them, and raises what went wrong."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", show=False, priority=True),
+        Binding("down", "move('cursor_down')", show=False, priority=True),
+        Binding("up", "move('cursor_up')", show=False, priority=True),
+        Binding("pagedown", "move('page_down')", show=False, priority=True),
+        Binding("pageup", "move('page_up')", show=False, priority=True),
+        Binding("delete", "unset", show=False, priority=True),
+        Binding("tab", "scope", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        scopes: Scopes,
+        why_not: Callable[[Parameter, Any], str],
+        write: Callable[[Scopes], Awaitable[None]],
+        pick: Callable[[Pick], Awaitable[str | None]],
+        *,
+        model: str,
+        typed: str = "",
+    ) -> None:
+        super().__init__()
+        self._scopes = scopes
+        self._why_not = why_not
+        self._write = write
+        self._pick = pick
+        self._model = model
+        self._scope: Scope = "session"
+        self._rows: dict[str, SettingRow] = {}
+        self._editing: SettingRow | None = None
+        self._heading = Static(classes="dialog-title", markup=False)
+        self._filter = Input(typed, placeholder="Type to filter; `set` shows what is set", compact=True)
+        self._list = OptionList(markup=False, compact=True)
+        self._about = Static(id="setting-about", markup=False)
+        self._keys = Static(KEYS, classes="dialog-keys", markup=False)
+        self._value = Input(compact=True, select_on_focus=False, id="setting-value")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide", id="settings"):
+            yield self._heading
+            yield self._filter
+            yield self._list
+            yield self._about
+            yield self._keys
+            yield self._value
+
+    def on_mount(self) -> None:
+        self._value.display = False
+        self._show_heading()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < 20, "-low")
+        self.call_after_refresh(self._fill)
+
+    # What is shown
+
+    def _show_heading(self) -> None:
+        meaning = MEANINGS[self._scope] + (f" {self._scopes.preset_name}" if self._scope == "preset" else "")
+        self._heading.update(Content.assemble("Settings ", (f"{meaning} · {self._model}", "$dim")))
+
+    def _fill(self) -> None:
+        chosen = self._chosen()
+        # As if there were a scrollbar, so that the columns stay where they are.
+        width = self._list.container_size.width - 1
+        options: list[Option] = []
+        self._rows = {}
+        for title, rows in setting_rows(self._scopes, self._why_not, self._filter.value):
+            options.append(Option(Content.styled(title, "$dim bold"), disabled=True))
+            for row in rows:
+                self._rows[row.parameter.name] = row
+                options.append(Option(line_of(row, width), id=row.parameter.name))
+        if not options:
+            options.append(Option(Content.styled("No parameter has these words.", "$dim"), disabled=True))
+        self._list.clear_options()
+        self._list.add_options(options)
+        names = [option.id for option in options]
+        wanted = names.index(chosen.parameter.name) if chosen and chosen.parameter.name in names else 1
+        self._list.highlighted = wanted if len(options) > 1 else None
+        if wanted == 1:
+            self._list.scroll_home(animate=False)
+        self._tell()
+
+    def _chosen(self) -> SettingRow | None:
+        at = self._list.highlighted
+        return None if at is None else self._rows.get(self._list.get_option_at_index(at).id or "")
+
+    def _tell(self, problem: str = "") -> None:
+        row = self._editing or self._chosen()
+        if problem:
+            self._about.update(Content.styled(problem, "$error"))
+        else:
+            self._about.update(Content("\n".join(about(row))) if row else "")
+
+    def on_option_list_option_highlighted(self) -> None:
+        self._tell()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input is self._filter:
+            self._fill()
+        elif self._editing is not None:
+            self._check()
+
+    # What the person does
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input is self._filter:
+            self._change()
+        else:
+            self.run_worker(self._take_typed, group="settings")
+
+    def on_option_list_option_selected(self) -> None:
+        self._change()
+
+    def action_move(self, how: str) -> None:
+        if self._editing is None:
+            getattr(self._list, f"action_{how}")()
+
+    def action_leave(self) -> None:
+        if self._editing is None:
+            self.dismiss()
+        else:
+            self._stop_editing()
+
+    def action_scope(self) -> None:
+        if self._editing is not None:
+            return
+        can: list[Scope] = [scope for scope in WRITABLE if scope != "preset" or self._scopes.preset_name]
+        self._scope = can[(can.index(self._scope) + 1) % len(can)]
+        self._show_heading()
+
+    def action_unset(self) -> None:
+        """First what this scope says, then what a weaker one says."""
+        if self._editing is not None:
+            self._value.action_delete_right()
+        elif row := self._chosen():
+            name = row.parameter.name
+            without = self._scopes.without(self._scope, name)
+            changed = without if without != self._scopes else None
+            self._start(lambda: changed or self._scopes.with_setting(self._scope, name, None))
+
+    def _change(self) -> None:
+        row = self._chosen()
+        if row is None:
+            return
+        parameter = row.parameter
+        if parameter.kind == "bool":
+            following = {None: True, True: False, False: None}[row.decided.value]
+            self._start(lambda: self._scopes.with_setting(self._scope, parameter.name, following))
+        elif parameter.choices:
+            self.run_worker(self._choose(row), group="settings")
+        else:
+            self._edit(row)
+
+    async def _choose(self, row: SettingRow) -> None:
+        """From a list; where other values are possible, too, by typing."""
+        parameter = row.parameter
+        rows = [
+            Row(choice, choice, aside=self._why_not(parameter, choice)) for choice in (*parameter.choices, _UNSET)
+        ] + ([Row(_OTHER, _OTHER, aside="JSON or @FILE")] if parameter.kind == "any" else [])
+        chosen = await self._pick(Pick(parameter.name, rows))
+        if chosen == _OTHER:
+            self._edit(row)
+        elif chosen is not None:
+            text = "" if chosen == _UNSET else chosen
+            await self._set(lambda: self._with_text(parameter, text))
+
+    def _edit(self, row: SettingRow) -> None:
+        place = self._list.scrollable_content_region
+        y = (self._list.highlighted or 0) - round(self._list.scroll_y)
+        dialog = self.query_one("#settings").content_region
+        room = place.width - VALUE_AT
+        self._value.styles.offset = (place.x - dialog.x + VALUE_AT, place.y - dialog.y + y)
+        self._value.styles.width = max(room, value_room(place.width))
+        self._editing = row
+        self._value.value = in_words(row.decided.value)
+        self._value.cursor_position = len(self._value.value)
+        self._value.display = True
+        self._value.focus()
+        self._keys.update(EDIT_KEYS)
+        self._tell()
+
+    def _stop_editing(self) -> None:
+        self._editing = None
+        self._value.display = False
+        self._filter.focus()
+        self._keys.update(KEYS)
+        self._tell()
+
+    def _check(self) -> None:
+        """Wrong input is told while it is typed; files are only looked at in the end."""
+        if self._editing is None:
+            return
+        text = self._value.value
+        try:
+            if not text.startswith("@"):
+                self._with_text(self._editing.parameter, text)
+        except UsageError as error:
+            self._tell(error.message)
+        else:
+            self._tell()
+
+    def _with_text(self, parameter: Parameter, text: str) -> Scopes:
+        return self._scopes.with_setting(self._scope, parameter.name, parse_text(parameter.name, text))
+
+    async def _take_typed(self) -> None:
+        if self._editing is None:
+            return
+        parameter, text = self._editing.parameter, self._value.value
+        if await self._set(lambda: self._with_text(parameter, text)):
+            self._stop_editing()
+
+    def _start(self, change: Callable[[], Scopes]) -> None:
+        self.run_worker(self._set(change), group="settings", exclusive=True)
+
+    async def _set(self, change: Callable[[], Scopes]) -> bool:
+        try:
+            changed = change()
+            await self._write(changed)
+        except StepchatError as error:
+            self._tell(str(error))
+            return False
+        self._scopes = changed
+        self._fill()
+        return True
