@@ -31,6 +31,11 @@ _MARKDOWN: Final = (
     (re.compile(r"(?<!\w)__?(?=\S)([^_]+\s[^_]+?)(?<=\S)__?(?!\w)"), r"\1"),
     (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~"), r"\1"),
 )
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/?#@]*@)?([^\s/?#]+)([^\s]*)", re.IGNORECASE)
+_LONG_WORD: Final = 30
+"""Characters; addresses, paths and other words above it are shown in short."""
+
+_SENTENCE_END: Final = re.compile(r"[.!?](?=\s)|[。！？]")
 _READ_AT_MOST: Final = 20_000
 """A pasted book is searched for its title no further than this many characters."""
 
@@ -40,18 +45,38 @@ _JOINERS: Final = "\u200c\u200d"
 
 
 def title_from(question: str) -> str:
-    """The first line that says something, without Markdown, at most 60 cells, cut at a word; "" when there is none."""
+    """The first line that says something, without Markdown, at most 60 cells, cut at a sentence or a word.
+
+    Code, or a line that is nothing but an address, is taken when there is nothing else; "" when there is none of it.
+    """
     text = _ESCAPE_SEQUENCE.sub("", question[:_READ_AT_MOST])
     prose: str = ""
-    code: str = ""
+    rest: str = ""
     for line, is_code in _lines(text):
         title = _clean(line if is_code else _without_markdown(line))
         if any(char.isalnum() for char in title):
-            if not is_code:
-                prose = title
+            if not is_code and not _ADDRESS.fullmatch(title):
+                prose = _with_short_words(title).rstrip(" :：") or title
                 break
-            code = code or title
-    return _fit(prose or code or _clean(text[:_LINE_AT_MOST]), AUTOMATIC_CELLS)
+            rest = rest or _with_short_words(title)
+    return _fit(prose or rest or _clean(text[:_LINE_AT_MOST]), AUTOMATIC_CELLS)
+
+
+def _with_short_words(title: str) -> str:
+    return " ".join(_short(word) if len(word) > _LONG_WORD else word for word in title.split(" "))
+
+
+def _short(word: str) -> str:
+    """An address by its host and its last part, a path by that, anything else by its beginning; words of no spaces stay."""
+    if address := _ADDRESS.search(word):
+        parts = re.split(r"[?#]", address[2])[0].strip("/").split("/")
+        last = parts[-1] if len(parts[-1]) < _LONG_WORD else ""
+        way = "/…/" if len(parts) > 1 else "/"
+        return word[: address.start()] + address[1].removeprefix("www.") + (f"{way}{last}" if last else "/…")
+    if not word.isascii():
+        return word
+    last = word.rstrip("/").rpartition("/")[2]
+    return f"…/{last}" if 0 < len(last) < min(_LONG_WORD, len(word)) else word[: _LONG_WORD - 1] + "…"
 
 
 def clean_title(title: str) -> str:
@@ -104,5 +129,8 @@ def _fit(title: str, cells: int) -> str:
     ):
         end -= 1
     cut = title[:end]
+    sentences = [found.end() for found in _SENTENCE_END.finditer(title, 0, end + 1)]
+    if sentences and end // 2 <= sentences[-1] <= end:
+        return cut[: sentences[-1]]
     space = cut.rfind(" ") if not title[end].isspace() else end
     return (cut[:space] if space >= end // 2 else cut).rstrip(" ,;:.-–—") + "…"

@@ -33,6 +33,25 @@ from tests.sessions import samples
         ("\ud800half\udfff", "half"),
         ("[bold]markup[/bold]", "[bold]markup[/bold]"),
         ("👩‍👩‍👧 family", "👩‍👩‍👧 family"),
+        ("Fix this:\n```\nx\n```", "Fix this"),
+        ("https://www.example.org/a/b/c/d/e/page?query=1#x\nWhat does it say?", "What does it say?"),
+        ("https://www.example.org/a/b/c/d/e/page?query=1#x", "example.org/…/page"),
+        ("Read https://me:secret@example.org/a/b/c/d/e/page please", "Read example.org/…/page please"),
+        ("Read https://example.org/x please", "Read https://example.org/x please"),
+        ("explain /home/somebody/projects/deep/down/main.py", "explain …/main.py"),
+        ("token " + "Ab1" * 40, "token " + ("Ab1" * 40)[:29] + "…"),
+        (
+            "First things first, here. Then a great many other words follow.",
+            "First things first, here. Then a great many other words…",
+        ),
+        (
+            "This first sentence is long enough to be. Then many more words follow it.",
+            "This first sentence is long enough to be.",
+        ),
+        (
+            "日本語の長い質問文がここにあります。これは六十セルを超えるはずなので切られます。",
+            "日本語の長い質問文がここにあります。",
+        ),
     ],
 )
 def test_title(question: str, title: str) -> None:
@@ -46,7 +65,8 @@ def test_a_long_title_is_cut_at_a_word() -> None:
 
 
 def test_a_long_word_is_cut_anyway() -> None:
-    assert title_from("a" * 200) == "a" * 59 + "…"
+    assert title_from("a" * 200) == "a" * 29 + "…"
+    assert title_from("ä" * 200) == "ä" * 59 + "…"
 
 
 def test_wide_characters_count_twice() -> None:
