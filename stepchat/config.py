@@ -36,6 +36,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("silence_timeout", 300, "Give up when nothing arrived for so many seconds.", low=1),
     Setting("silence_hint", 20, "Say that nothing arrives after so many seconds.", low=1),
+    Setting("keep_events", 200, "Megabytes on disk for what came over the line; the oldest goes first.", low=0),
     Setting("send_referer", True, "Tell OpenRouter which program asks (HTTP-Referer)."),
     Setting("send_title", True, "Tell OpenRouter the program's name (X-Title)."),
 )  # fmt: skip
@@ -95,6 +96,7 @@ class Config:
     reasoning_view: str = "tail"
     silence_timeout: float = 300
     silence_hint: float = 20
+    keep_events: float = 200
     send_referer: bool = True
     send_title: bool = True
     parameters: tuple[tuple[str, Any], ...] = field(default_factory=tuple[tuple[str, Any], ...])

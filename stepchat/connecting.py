@@ -133,7 +133,9 @@ def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
     profile = profile_for(base_url)
     variable = "STEPCHAT_DEMO_KEY"
     place = Place(DEMO, base_url, replace(profile, title="the demo"), DEMO, (variable,))
-    return _connection(place, DEMO, find_key(DEMO, (variable,), {variable: "demo"}, paths), None, paths, config)
+    return _connection(
+        place, DEMO, find_key(DEMO, (variable,), {variable: "sk-of-the-demo-server"}, paths), None, paths, config
+    )
 
 
 def _connection(

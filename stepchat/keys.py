@@ -35,6 +35,11 @@ class Key:
         """The text without the key."""
         return text.replace(self._value, "[key removed]") if self._value else text
 
+    def mask(self, data: bytes) -> bytes:
+        """As many bytes, with asterisks in the place of the key."""
+        value = self._value.encode()
+        return data.replace(value, b"*" * len(value)) if value else data
+
 
 def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], paths: Paths) -> Key | None:
     """The key named `name`, or None; the first variable that is set wins. Raises ConfigError for what cannot be a key."""

@@ -212,6 +212,10 @@ GROUPS: tuple[Group, ...] = (
             "chat_template_kwargs", "map", "Switches of the chat template (llama.cpp, vLLM, SGLang).",
             example='{"enable_thinking":true}', of_router=True,
         ),
+        Parameter(
+            "debug.echo_upstream_body", "bool", "Have OpenRouter tell what it gave the provider, for the inspector.",
+            example="true", of_router=True,
+        ),
     )),
 )  # fmt: skip
 

@@ -61,6 +61,7 @@ def test_everything_that_can_be_set(write):
     reasoning_view = "hidden"
     silence_timeout = 12.5
     silence_hint = 3
+    keep_events = 0.5
     send_referer = false
     send_title = false
 
@@ -79,6 +80,7 @@ def test_everything_that_can_be_set(write):
         reasoning_view="hidden",
         silence_timeout=12.5,
         silence_hint=3,
+        keep_events=0.5,
         send_referer=False,
         send_title=False,
         parameters=(
@@ -129,6 +131,7 @@ WRONG = {
     "reasoning_view": ["'all'", "''", "1"],
     "silence_timeout": ["0", "0.9", "-1", "'5'", "true", "nan", "[]"],
     "silence_hint": ["0", "-inf", "false", "nan"],
+    "keep_events": ["-1", "'all'", "nan", "true"],
     "send_referer": ["1", "0", "'yes'"],
     "send_title": ["1", "'no'"],
 }

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+import zlib
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stepchat.demo.server import DemoServer
 from tests.shell import Shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "sk-or-v1-abcdefghijklmnop-0123456789"
 
@@ -80,7 +87,18 @@ def written(shell: Shell) -> str:
     """All that is in the files of the home."""
     files = [path for path in shell.home.rglob("*") if path.is_file()]
     assert any(path.name == "sessions.db" for path in files)
-    return "".join(path.read_bytes().decode("latin-1") for path in files)
+    database = next(path for path in files if path.name == "sessions.db")
+    return "".join([*(path.read_bytes().decode("latin-1") for path in files), *unpacked(database)])
+
+
+def unpacked(database: Path) -> list[str]:
+    """What is compressed in it."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "SELECT about FROM exchange UNION ALL SELECT events FROM exchange UNION ALL SELECT data FROM sent_text"
+        ).fetchall()
+    assert len(rows) > 2
+    return [zlib.decompress(data).decode("latin-1") for (data,) in rows]
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

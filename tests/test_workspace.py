@@ -319,3 +319,9 @@ async def test_presets_are_saved_found_and_deleted(store):
         await delete_preset(store, "dry")
     await store.set_setting("presets", "[broken")
     assert await read_presets(store) == {}
+
+
+@pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (float("inf"), 10**15)])
+async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megabytes, kept):
+    opened(config=Config(keep_events=megabytes))
+    assert store.keep_events == kept

@@ -15,7 +15,7 @@ from stepchat.demo.connection import ClientLeftError
 from stepchat.demo.play import LEAD, SPEED, Player
 from stepchat.demo.record import RecordedGeneration
 from stepchat.demo.scripts import choose
-from stepchat.demo.steps import Ask, Drop, Framing, Reply, Returned, message_text
+from stepchat.demo.steps import Ask, Drop, Event, Framing, Reply, Returned, message_text
 from stepchat.exact_json import dumps, stored
 
 if TYPE_CHECKING:
@@ -199,6 +199,10 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
             pass
         case _:
             steps = itertools.chain([first], steps)
+    debug: Any = what.ask.body.get("debug")
+    if isinstance(debug, dict) and cast("Json", debug).get("echo_upstream_body") is True:
+        told = generation.chunk([], debug={"echo_upstream_body": _upstream(what.ask)})
+        steps = itertools.chain([Event(stored(told))], steps)
     record.count_failure(what.counting, failed=False)
     answer = Answer(model, what.prompt_tokens, what.cached, started=time.monotonic())
     running = RecordedGeneration(generation.id, answer, request, what.ask.stream, what.session)
@@ -218,6 +222,20 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
         kept = fingerprint(details) if details else None
         answer.forget_words()
         record.ended(running, cancelled=cancelled, fingerprint=kept)
+
+
+def _upstream(ask: Ask) -> Json:
+    """What a provider would be given: its own name of the model, and earlier reasoning the way its template reads it."""
+    messages: list[Json] = []
+    for message in ask.messages:
+        given = {name: value for name, value in message.items() if name != "reasoning_details"}
+        details: Any = message.get("reasoning_details")
+        if isinstance(details, list):
+            entries = cast("list[Json]", [entry for entry in cast("list[Any]", details) if isinstance(entry, dict)])
+            words = (entry.get("text") for entry in entries)
+            given["reasoning_content"] = "".join(word for word in words if isinstance(word, str))
+        messages.append(given)
+    return {"model": ask.model.id.rpartition("/")[2], "messages": messages, "stream": True}
 
 
 def _reply(connection: Connection, record: Record, request: RecordedRequest, what: Plan, reply: Reply) -> bool:

@@ -170,7 +170,8 @@ class Client:
         content = exact_json.dumps(body).encode()
         for attempt in range(RETRIES + 1):
             shown = False
-            tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self._redact)
+            mask = bytes if self._key is None else self._key.mask
+            tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self._redact, mask)
             try:
                 async with aclosing(self._attempt(content, tape)) as events:
                     async for event in events:

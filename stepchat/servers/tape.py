@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,14 @@ REMOVED = "[key removed]"
 class Tape:
     """Filled by the thread that reads; a piece is added for every read, and looked at by nobody until the end."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], redact: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        redact: Callable[[str], str] = str,
+        mask: Callable[[bytes], bytes] = bytes,
+    ) -> None:
+        """`redact` takes the key out of words, `mask` out of bytes without changing how many they are."""
         self.url = redact(url)
         self.headers = {name: redact(value) for name, value in headers.items()}
         self.started = time()
@@ -25,6 +33,7 @@ class Tape:
         self.cut = False
         self.error = ""
         self._redact = redact
+        self._mask = mask
         self._began = monotonic()
         self._pieces: list[tuple[float, bytes]] = []
         self._size = 0
@@ -45,8 +54,9 @@ class Tape:
     def pieces(self) -> tuple[tuple[float, bytes], ...]:
         """What was read, exactly as it came, unless the server repeated the key."""
         pieces = tuple(self._pieces)
-        whole = b"".join(data for _, data in pieces).decode("latin-1")
-        if self._redact(whole) == whole:
+        whole = b"".join(data for _, data in pieces)
+        masked = self._mask(whole)
+        if masked == whole:
             return pieces
-        # Where the pieces were cut matters less now than that no part of the key is left in any of them.
-        return ((pieces[0][0], self._redact(whole).encode("latin-1")),)
+        ends = accumulate(len(data) for _, data in pieces)
+        return tuple((at, masked[end - len(data) : end]) for (at, data), end in zip(pieces, ends, strict=True))

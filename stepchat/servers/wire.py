@@ -128,9 +128,11 @@ def compose(
 
 def sent_parameters(target: Target, parameters: Json) -> Json:
     """The parameters as they leave: some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
-    if not target.must_think:
-        return dict(parameters)
     body = dict(parameters)
+    if not target.profile.sessions:
+        body.pop("debug", None)  # what only OpenRouter knows, others may refuse
+    if not target.must_think:
+        return body
     given: Any = body.get("reasoning")
     settings: Json = {"enabled": True, **given} if isinstance(given, dict) else {"enabled": True}
     if settings["enabled"] is False:

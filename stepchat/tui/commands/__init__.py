@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.tui.commands import (
     files,
+    inspect,
     interrupted,
     message,
     models,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("Conversation", (*session.COMMANDS, *interrupted.COMMANDS)),
-    ("Thinking", thinking.COMMANDS),
+    ("Thinking", (*thinking.COMMANDS, *inspect.COMMANDS)),
     ("Models", models.COMMANDS),
     ("Session", (*tree.COMMANDS, *files.COMMANDS)),
     ("Parameters", parameters.COMMANDS),

@@ -1,0 +1,39 @@
+"""Commands that show what went over the line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from stepchat.tui.commands.parameters import set_parameter
+from stepchat.tui.commands.row import Command
+from stepchat.tui.inspecting import answers_of, inspect_message
+
+if TYPE_CHECKING:
+    from stepchat.messages import Json
+    from stepchat.tui.commands.row import Chat
+
+
+async def inspect(chat: Chat, _argument: str) -> None:
+    answers = answers_of(chat)
+    if answers:
+        await inspect_message(chat, answers[-1])
+    else:
+        chat.tell("There is no answer to look into yet.")
+
+
+async def debug(chat: Chat, _argument: str) -> None:
+    given = chat.conversation.parameters.get("debug")
+    is_on = isinstance(given, dict) and cast("Json", given).get("echo_upstream_body") is True
+    await set_parameter(chat, f"debug.echo_upstream_body={'' if is_on else 'true'}")
+    if not chat.workspace.client.profile.sessions:
+        chat.tell("Only OpenRouter can tell what the provider was given.")
+    elif is_on:
+        chat.tell("The server is not asked any more what it gives the provider.")
+    else:
+        chat.tell("From the next request on the server tells what it gave the provider; F3 shows it.")
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("inspect", "Look at the request, the events and the ledger of the last answer", inspect, "f3"),
+    Command("debug", "Have OpenRouter tell what it gave the provider, or not", debug),
+)

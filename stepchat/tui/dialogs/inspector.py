@@ -1,0 +1,260 @@
+"""The inspector: what went over the line for an answer, with times, and what became of every thought."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, get_args
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from stepchat import exact_json, inspection
+from stepchat.inspection import EventLines, Events, Line
+from stepchat.messages import AssistantMessage
+from stepchat.transcript.clean import shown
+from stepchat.transcript.facts import short_model
+from stepchat.tui.dialogs.inspector_rows import InspectorRows
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from stepchat.ledger_report import Account
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.exchanges import Exchange
+
+Section: TypeAlias = Literal["Request", "Events", "Usage", "Ledger", "Upstream"]
+SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
+_NONE: Final = Line(
+    "Nothing is kept of this answer: it was made before, elsewhere, or in the session it was forked from.", "dim"
+)
+_KEYS: Final = "Tab section  Alt+↑↓ answer  ^T try  Enter event  copy: ^L curl  ^R request  ^E events"
+
+
+class Inspector(ModalScreen[None]):
+    """`load` and `account` read what is kept; `curl` makes a command; `copy` takes a text and says so."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Close", show=False, priority=True),
+        *(
+            Binding(key, action, show=False, priority=True)
+            for key, action in (
+                ("tab", "section(1)"),
+                ("shift+tab", "section(-1)"),
+                ("alt+up", "answer(-1)"),
+                ("alt+down", "answer(1)"),
+                ("ctrl+t", "try"),
+                ("up", "move(-1)"),
+                ("down", "move(1)"),
+                ("pageup", "page(-1)"),
+                ("pagedown", "page(1)"),
+                ("ctrl+home", "end(False)"),
+                ("ctrl+end", "end(True)"),
+                ("ctrl+l", "copy('curl')"),
+                ("ctrl+r", "copy('request')"),
+                ("ctrl+e", "copy('events')"),
+            )
+        ),
+    ]
+
+    def __init__(
+        self,
+        answers: Sequence[StoredMessage],
+        at: int,
+        load: Callable[[str], Awaitable[Sequence[Exchange]]],
+        account: Callable[[str], Awaitable[Account | None]],
+        curl: Callable[[Exchange], str],
+        copy: Callable[[str], str],
+    ) -> None:
+        super().__init__()
+        self._answers = answers
+        self._at = at
+        self._load = load
+        self._read_account = account
+        self._curl = curl
+        self._copy = copy
+        self._exchanges: Sequence[Exchange] = ()
+        self._try = 0
+        self._section: Section = "Request"
+        self._events: Events | None = None
+        self._opened: dict[int, list[Line]] = {}
+        self._account: Account | None = None
+        self._rows = InspectorRows()
+        self._heading = Static(classes="dialog-title", markup=False)
+        self._tabs = Static(id="inspector-tabs", markup=False)
+        self._filter = Input(placeholder="Type to filter", compact=True)
+        self._keys = Static(_KEYS, classes="dialog-keys", markup=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog", id="inspector"):
+            yield self._heading
+            yield self._tabs
+            yield self._filter
+            yield self._rows
+            yield self._keys
+
+    def on_mount(self) -> None:
+        self._filter.focus()
+        self._read()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < 22, "-low")
+        self.call_after_refresh(self._show)
+
+    # ---- what is looked at
+
+    @property
+    def _answer(self) -> StoredMessage:
+        return self._answers[self._at]
+
+    @property
+    def _exchange(self) -> Exchange | None:
+        return self._exchanges[self._try] if self._exchanges else None
+
+    def _read(self) -> None:
+        self.run_worker(partial(self._read_now, self._answer.id), group="read", exclusive=True)
+
+    async def _read_now(self, answer: str) -> None:
+        self._exchanges = await self._load(answer)
+        self._try = max(0, len(self._exchanges) - 1)
+        self._begin()
+        self._account = await self._read_account(answer)
+        if self._section == "Ledger":
+            self._show()
+
+    def _begin(self) -> None:
+        self._events = None
+        self._opened.clear()
+        self._show()
+
+    def _show(self, *, cursor: int | None = None, top: int = 0) -> None:
+        self._heading.update(Content(self._title()))
+        self._tabs.update(
+            Content("  ").join(
+                Content.styled(name, "$accent bold" if name == self._section else "$dim") for name in SECTIONS
+            )
+        )
+        exchange = self._exchange
+        if self._section == "Events" and exchange is not None:
+            lines = self._event_lines(exchange)
+            first = next((place for place in range(len(lines)) if lines.number(place) is not None), 0)
+            self._rows.set_lines(lines, cursor=first if cursor is None else cursor, top=top)
+            return
+        found = inspection.matching(self._lines(exchange), self._filter.value)
+        clean = [Line(shown(line.text), line.role) for line in found]
+        self._rows.set_lines(inspection.wrapped(clean, self._rows.width))
+
+    def _title(self) -> str:
+        message = self._answer.message
+        model = short_model(message.model or message.model_asked) if isinstance(message, AssistantMessage) else ""
+        parts = [f"Answer {self._at + 1} of {len(self._answers)}", model]
+        exchange = self._exchange
+        if exchange is not None:
+            if len(self._exchanges) > 1:
+                parts.append(f"try {self._try + 1} of {len(self._exchanges)}")
+            parts.append(f"answered {exchange.status}" if exchange.status is not None else "no answer")
+        return shown(" · ".join(part for part in parts if part))
+
+    def _lines(self, exchange: Exchange | None) -> list[Line]:
+        message = self._answer.message
+        if self._section == "Usage" and isinstance(message, AssistantMessage):
+            return inspection.usage_lines(message)
+        if exchange is None:
+            return [_NONE]
+        match self._section:
+            case "Ledger":
+                messages = {
+                    stored.id: stored.message
+                    for stored in self._answers
+                    if isinstance(stored.message, AssistantMessage)
+                }
+                return inspection.ledger_lines(exchange, messages, self._account)
+            case "Upstream":
+                return self._read_events(exchange).upstream()
+            case _:
+                return inspection.request_lines(exchange)
+
+    def _read_events(self, exchange: Exchange) -> Events:
+        if self._events is None:
+            self._events = Events(exchange)
+        return self._events
+
+    def _event_lines(self, exchange: Exchange) -> EventLines:
+        found = self._read_events(exchange)
+        return EventLines(found, found.matching(self._filter.value), self._opened)
+
+    # ---- what the person does
+
+    def action_leave(self) -> None:
+        if self._filter.value:
+            self._filter.value = ""
+        else:
+            self.dismiss()
+
+    def action_section(self, by: int) -> None:
+        self._section = SECTIONS[(SECTIONS.index(self._section) + by) % len(SECTIONS)]
+        self._show()
+
+    def action_answer(self, by: int) -> None:
+        at = min(max(0, self._at + by), len(self._answers) - 1)
+        if at != self._at:
+            self._at = at
+            self._exchanges, self._account = (), None
+            self._read()
+
+    def action_try(self) -> None:
+        if len(self._exchanges) > 1:
+            self._try = (self._try + 1) % len(self._exchanges)
+            self._begin()
+
+    def action_move(self, by: int) -> None:
+        self._rows.move(by)
+
+    def action_page(self, pages: int) -> None:
+        self._rows.page(pages)
+
+    def action_end(self, last: bool) -> None:  # noqa: FBT001 - one of two ends
+        self._rows.to_end(last=last)
+
+    def action_copy(self, what: str) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        match what:
+            case "curl":
+                text = self._curl(exchange)
+            case "request":
+                text = exact_json.dumps(exchange.body)
+            case _:
+                text = self._read_events(exchange).text
+        self._keys.update(self._copy(text) if text else "There is nothing to copy.")
+        self.set_timer(3, partial(self._keys.update, _KEYS))
+
+    def on_input_changed(self) -> None:
+        self._show()
+
+    def on_input_submitted(self) -> None:
+        self._open_event()
+
+    def on_inspector_rows_chosen(self) -> None:
+        self._open_event()
+
+    def _open_event(self) -> None:
+        """Lay the event at the cursor open, or close it again."""
+        exchange, cursor, top = self._exchange, self._rows.cursor, self._rows.top
+        if self._section != "Events" or exchange is None or cursor is None:
+            return
+        number = self._event_lines(exchange).number(cursor)
+        if number is None:
+            return
+        if number in self._opened:
+            del self._opened[number]
+        else:
+            detail = [Line(shown(line.text), line.role) for line in self._read_events(exchange).detail(number)]
+            self._opened[number] = inspection.wrapped(detail, self._rows.width)
+        self._show(cursor=cursor, top=top)
