@@ -73,6 +73,7 @@ EDGES: dict[str, tuple[list[str], list[str]]] = {
     "prompt_cache_key": (["a"], []),
     "cache_control": (['{"type":"ephemeral"}'], ["ephemeral"]),
     "chat_template_kwargs": (['{"enable_thinking":false}'], ["x"]),
+    "debug.echo_upstream_body": SWITCH,
 }
 
 TAKEN = [(name, text) for name, (good, _) in EDGES.items() for text in good]
