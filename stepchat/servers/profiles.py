@@ -36,6 +36,8 @@ class Profile:
     sessions: bool = False
     """Understands session_id."""
     attribution: bool = False
+    accounts: bool = False
+    """Tells the key's balance and the cost of a generation, and gives keys by PKCE."""
     starts_in_thinking: bool = False
     start_hint: str = ""
 
@@ -43,7 +45,7 @@ class Profile:
 PROFILES: tuple[Profile, ...] = (
     Profile(
         "openrouter", "OpenRouter", OPENROUTER_URL, "OPENROUTER_API_KEY",
-        usage_option=False, trim_reasoning=False, sessions=True, attribution=True,
+        usage_option=False, trim_reasoning=False, sessions=True, attribution=True, accounts=True,
     ),
     Profile("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY"),
     Profile("deepseek", "DeepSeek", "https://api.deepseek.com", "DEEPSEEK_API_KEY", reasoning_back="always"),

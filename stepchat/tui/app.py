@@ -16,6 +16,7 @@ from stepchat.tui.catalogue_loading import load
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
+from stepchat.tui.late_costs import settle_costs
 from stepchat.tui.switching import arrived
 from stepchat.tui.themes import choose_theme, textual_theme
 from stepchat.tui.unsent import fresh
@@ -96,6 +97,8 @@ class StepchatApp(App[None]):
         await asyncio.to_thread(self.workspace.client.prepare)
         chat.look.remember()
         load(chat.workspace.catalogue, partial(arrived, chat))
+        chat.conversation.on_unpriced = partial(settle_costs, chat)
+        settle_costs(chat)
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:

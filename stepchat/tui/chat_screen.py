@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import StepchatError
-from stepchat.tui import clipboard, message_menu, reading_keys
+from stepchat.tui import clipboard, message_menu, reading_keys, room
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.editing import Editing
@@ -134,7 +134,7 @@ class ChatScreen(Screen[None]):
             self.view.notice(self.workspace.key_error.message, self.workspace.key_error.hint)
             return
         if not self.editing.take(event.text):
-            self.conversation.ask(event.text)
+            room.ask(self, event.text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
         return reading_keys.applies(self, action)

@@ -90,7 +90,10 @@ class Conversation:
         """What the status line says at the time `now` (monotonic)."""
         facts = [Fact(self.model.rstrip("/").rpartition("/")[2] or self.model)]
         if self.meter is None:
-            facts += [effort_fact(self.parameters, self.path), *session_facts(self.path)]
+            facts += [
+                effort_fact(self.parameters, self.path),
+                *session_facts(self.path, self.workspace.catalogue.find(self.model)),
+            ]
         else:
             facts += self.meter.facts(now)
         facts += [Fact(f"once {name}={in_words(value)}"[:40], "state") for name, value in self.scopes.once]
@@ -117,6 +120,14 @@ class Conversation:
             found = await self.workspace.store.verdicts(self.session.id)
             marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
             self.view.set_returned(marks)
+
+    def fill_in(self, filled: StoredMessage) -> None:
+        """More is known of an answer on show, such as its cost."""
+        if any(stored.id == filled.id for stored in self.path):
+            self.path = [filled if stored.id == filled.id else stored for stored in self.path]
+            if not self.busy:
+                self.view.show_branch(self.path)
+            self.changed()
 
     async def use(self, scopes: Scopes) -> None:
         """Ask with these parameters from now on."""
@@ -195,6 +206,9 @@ class Conversation:
 
     def on_refused(self, text: str) -> None:
         """Replaced by the owner: gets text that is not on disk."""
+
+    def on_unpriced(self) -> None:
+        """Replaced by the owner: an answer ended without usage, so that its cost is to be asked for."""
 
     async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
         if self.workspace.key_error is not None:
@@ -277,12 +291,14 @@ class Conversation:
             self.changed()
 
     async def _saved(self, stored: StoredMessage) -> None:
-        if isinstance(stored.message, AssistantMessage):
+        if isinstance(answer := stored.message, AssistantMessage):
             if self._live_fold is not None:
                 await self.workspace.store.set_folded(stored.id, self._live_fold)
                 stored = replace(stored, folded=self._live_fold)
             self.path.append(stored)
             self.view.finish_answer(stored)
+            if answer.generation_id and not answer.usage.raw:
+                self.on_unpriced()
             if self.branched:
                 await count_siblings(self)
         else:

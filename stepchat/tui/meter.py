@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
+    from stepchat.servers.models import Model
 
 CHARACTERS_PER_TOKEN = 4
 """Only for the running estimate; the server's count replaces it."""
 
+FULL = 80
+"""Percent of the model's window from which the meter warns."""
 SHORTEST = 0.05
 """Seconds below which a speed says nothing."""
 Phase = Literal["waiting", "thinking", "answering"]
@@ -104,8 +107,8 @@ def effort_fact(parameters: Json, path: Sequence[StoredMessage]) -> Fact:
     return Fact(f"effort {effort_of(parameters)}" + (f", {count(thought)} thought" if thought else ""))
 
 
-def session_facts(path: Sequence[StoredMessage]) -> list[Fact]:
-    """What the messages on show add up to: tokens of the last request, the cost of all, the speed of the last."""
+def session_facts(path: Sequence[StoredMessage], model: Model | None = None) -> list[Fact]:
+    """What the messages on show add up to: room in the model's window, the cost of all, the speed of the last."""
     answers = [stored.message for stored in path if isinstance(stored.message, AssistantMessage)]
     if not answers:
         return []
@@ -113,13 +116,34 @@ def session_facts(path: Sequence[StoredMessage]) -> list[Fact]:
     last = answers[-1]
     used = (last.usage.prompt_tokens or 0) + (last.usage.completion_tokens or 0)
     if used:
-        facts.append(Fact(f"{count(used)} tokens"))
-    costs = [answer.usage.cost for answer in answers if answer.usage.cost is not None]
-    if costs:
-        facts.append(Fact(money(sum(costs, Decimal()))))
+        facts.append(context_fact(used, model))
+    if cost := cost_of(answers, model):
+        facts.append(Fact(cost))
     if (speed := answer_speed(last)) is not None:
         facts.append(Fact(f"{speed:.0f} tok/s"))
     return facts
+
+
+def context_fact(used: int, model: Model | None) -> Fact:
+    """How much of the window is used; a warning when little is left."""
+    if model is None or not model.context_length:
+        return Fact(f"{count(used)} tokens")
+    share = 100 * used / model.context_length
+    words = f"context {'<1' if share < 1 else f'{share:.0f}'} %"
+    return Fact(words, "warning" if share >= FULL else "plain")
+
+
+def cost_of(answers: Sequence[AssistantMessage], model: Model | None) -> str:
+    """What these cost, with ~ before it when a part is estimated by the model's prices; "" when nothing is known."""
+    total, estimated, known = Decimal(), False, False
+    for answer in answers:
+        cost = answer.usage.cost
+        if cost is None and model is not None and model.id in {answer.model, answer.model_asked}:
+            cost = model.prices.cost_of(answer.usage)
+            estimated = estimated or bool(cost)
+        if cost is not None:
+            total, known = total + cost, True
+    return f"{'~' if estimated else ''}{money(total)}" if known else ""
 
 
 def answer_speed(answer: AssistantMessage) -> float | None:

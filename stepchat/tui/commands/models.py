@@ -11,6 +11,7 @@ from stepchat.servers.probing import Reach, probe
 from stepchat.servers.profiles import profile_for
 from stepchat.servers.providers import fetch_providers
 from stepchat.tui.catalogue_loading import load
+from stepchat.tui.commands import money
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.models import PickModel
 from stepchat.tui.dialogs.pick import Pick, Row
@@ -114,4 +115,5 @@ def _server_names(chat: Chat) -> Sequence[tuple[str, str]]:
 COMMANDS: tuple[Command, ...] = (
     Command("model", "Choose the model", model, "ctrl+l", "[NAME]", _model_names),
     Command("server", "Choose the server", server, None, "[NAME or URL]", _server_names),
+    *money.COMMANDS,
 )

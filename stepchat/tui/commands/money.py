@@ -1,0 +1,62 @@
+"""Commands about money: what was spent, what is left."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import TYPE_CHECKING
+
+from stepchat.connecting import DEMO
+from stepchat.errors import StepchatError
+from stepchat.money import report
+from stepchat.servers.accounts import Balance, fetch_balance
+from stepchat.transcript.facts import money
+from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.report import Report
+
+if TYPE_CHECKING:
+    from stepchat.servers.models import Prices
+    from stepchat.tui.commands.row import Chat
+
+
+async def usage(chat: Chat, _argument: str) -> None:
+    workspace = chat.workspace
+    demo = workspace.server == DEMO
+    rows = [row for row in await workspace.store.spending.all() if (row.server == DEMO) == demo]
+
+    def prices(slug: str) -> Prices | None:
+        model = workspace.catalogue.find(slug)
+        return None if model is None else model.prices
+
+    lines = report(rows, date.today(), prices)  # noqa: DTZ011 - the person's own day
+    await chat.app.push_screen_wait(Report("What was spent in the demo" if demo else "What was spent", lines))
+
+
+async def balance(chat: Chat, _argument: str) -> None:
+    client = chat.workspace.client
+    if not client.profile.accounts:
+        raise StepchatError(f"{client.profile.title} tells no balance.", "/usage shows what was spent.")
+    chat.tell("Asking for the balance …")
+    found = await asyncio.to_thread(fetch_balance, client)
+    chat.view.notice(in_words(found), kind="info")
+
+
+def in_words(balance: Balance) -> str:
+    """In one line."""
+    parts = [
+        f"{money(balance.remaining)} left of {money(balance.limit)}"
+        if balance.remaining is not None and balance.limit is not None
+        else "no limit on this key",
+        f"{money(balance.today)} today" if balance.today is not None else "",
+        f"{money(balance.this_month)} this month" if balance.this_month is not None else "",
+        f"{money(balance.used)} in all" if balance.used is not None else "",
+        "free tier" if balance.free_tier else "",
+        f"expires {balance.expires}" if balance.expires else "",
+    ]
+    return f"Key {balance.label}: " + " · ".join(part for part in parts if part)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("usage", "What was spent, by model and day", usage),
+    Command("balance", "What is left on the key", balance),
+)

@@ -1,0 +1,69 @@
+"""Whether a question still fits into the model's window, and what to do when it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.meter import CHARACTERS_PER_TOKEN, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.messages import StoredMessage
+    from stepchat.servers.models import Model
+    from stepchat.tui.commands.row import Chat
+
+
+def used(path: Sequence[StoredMessage]) -> int:
+    """Tokens of the conversation: what the last answer told, and an estimate of what came after it."""
+    tokens = 0
+    for stored in reversed(path):
+        match stored.message:
+            case AssistantMessage() as answer:
+                told = (answer.usage.prompt_tokens or 0) + (answer.usage.completion_tokens or 0)
+                if told:
+                    return tokens + told
+                tokens += (len(answer.text) + len(answer.reasoning)) // CHARACTERS_PER_TOKEN
+            case UserMessage() | ToolMessage() as message:
+                tokens += len(message.text) // CHARACTERS_PER_TOKEN
+    return tokens
+
+
+def too_much(path: Sequence[StoredMessage], text: str, model: Model | None, limit: object) -> int | None:
+    """How many tokens the question needs when that is more than the model takes. `limit` is max_tokens, if it is set."""
+    if model is None or not model.context_length:
+        return None
+    needed = used(path) + len(text) // CHARACTERS_PER_TOKEN
+    reserved = limit if isinstance(limit, int) and not isinstance(limit, bool) else 0
+    return needed + reserved if needed + reserved > model.context_length else None
+
+
+def ask(chat: Chat, text: str) -> None:
+    """Ask when it fits; else let the person decide."""
+    conversation = chat.conversation
+    model = chat.workspace.catalogue.find(conversation.model)
+    parameters = conversation.parameters
+    limit = parameters.get("max_tokens") or parameters.get("max_completion_tokens")
+    needed = too_much(conversation.path, text, model, limit)
+    if needed is None or model is None or conversation.busy:
+        conversation.ask(text)
+        return
+
+    async def decide() -> None:
+        rows = [
+            Row("new", "Ask it in a new session, without what was said before"),
+            Row("send", "Send it all the same"),
+            Row("back", "Back to the prompt"),
+        ]
+        title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
+        chosen = await chat.app.push_screen_wait(Pick(title, rows))
+        if chosen == "new":
+            await chat.open(None)
+        if chosen in {"new", "send"}:
+            conversation.ask(text)
+        else:
+            chat.prompt.prefill(text)
+
+    chat.app.run_worker(decide, group="commands")

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage
+from stepchat.servers.accounts import Balance
+from stepchat.servers.models import Model, Prices
+from stepchat.tui.commands.money import in_words
+from stepchat.tui.meter import session_facts
+from stepchat.tui.room import too_much, used
+from tests.tui.chat import ask, say, wait_until, window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODEL = Model("m", context_length=1000, prices=Prices(prompt=Decimal("0.000001"), completion=Decimal("0.000002")))
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+def stored(message) -> StoredMessage:
+    return StoredMessage("m", "s", None, message)
+
+
+def answer(prompt: int, completion: int, **usage) -> StoredMessage:
+    raw = {"prompt_tokens": prompt, "completion_tokens": completion} | usage
+    return stored(AssistantMessage(model="m", usage=Usage(raw)))
+
+
+def facts(*path: StoredMessage, model: Model | None = MODEL) -> list[tuple[str, str]]:
+    return [(fact.text, fact.kind) for fact in session_facts(path, model)]
+
+
+def test_context_meter_warns_when_little_is_left():
+    assert facts(answer(300, 120, cost=0))[0] == ("context 42 %", "plain")
+    assert facts(answer(700, 100, cost=0))[0] == ("context 80 %", "warning")
+    assert facts(answer(1, 1, cost=0))[0] == ("context <1 %", "plain")
+    assert facts(answer(700, 100), model=None) == [("800 tokens", "plain")]
+
+
+def test_cost_is_estimated_where_none_was_told():
+    assert facts(answer(100, 50))[1] == ("~$0.00020", "plain")
+    assert facts(answer(100, 50, cost=0.5), answer(100, 50))[1] == ("~$0.50", "plain")
+    assert facts(answer(100, 50, cost=0.5))[1] == ("$0.50", "plain")
+    other = stored(AssistantMessage(model="other", usage=Usage({"prompt_tokens": 100})))
+    assert facts(other) == [("context 10 %", "plain")]
+
+
+def test_what_a_conversation_uses():
+    assert used([]) == 0
+    path = [stored(UserMessage("x" * 400)), answer(100, 60), stored(UserMessage("y" * 40))]
+    assert used(path[:1]) == 100
+    assert used(path) == 170
+    half = stored(AssistantMessage(text="x" * 40, reasoning="y" * 40))
+    assert used([*path, half]) == 190
+
+
+def test_what_cannot_fit():
+    path = [answer(700, 100)]
+    assert too_much(path, "x" * 400, MODEL, None) is None
+    assert too_much(path, "x" * 804, MODEL, None) == 1001
+    assert too_much(path, "", MODEL, 201) == 1001
+    assert too_much(path, "x" * 9999, Model("m"), None) is None
+    assert too_much(path, "x" * 9999, None, None) is None
+
+
+def test_balance_in_words():
+    whole = Balance("sk..x", Decimal(10), Decimal("9.5"), "", Decimal("0.5"), Decimal("0.01"))
+    assert in_words(whole) == "Key sk..x: $9.50 left of $10.00 · $0.010 today · $0.50 in all"
+    assert in_words(Balance("k")) == "Key k: no limit on this key"
+
+
+async def test_a_question_that_cannot_fit_is_not_sent_silently(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
+        huge = "word " * 250_000
+        await say(pilot, huge)
+        shown = await wait_until(pilot, "Send it all the same")
+        assert "About 312k tokens, and stepfun/step-3.5-flash takes 262k" in shown
+        assert server.requests == []
+        await pilot.press("down", "down", "enter")
+        await wait_until(pilot, lambda: pilot.app.screen is chat)
+        assert chat.prompt.text == huge.strip()
+        assert server.requests == []
+
+
+async def test_cost_of_a_stopped_answer_comes_later(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await say(pilot, "demo:long tokens=5000 speed=200")
+        await wait_until(pilot, "answering")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        assert chat.conversation.path[-1].message.usage.cost is None
+        await wait_until(pilot, lambda: chat.conversation.path[-1].message.usage.cost is not None)
+        answer = chat.conversation.path[-1].message
+        assert answer.stop == "cancelled"
+        assert (await chat.workspace.store.path(chat.conversation.session.id))[-1].message == answer
+        assert await chat.workspace.store.spending.unpriced(0) == []
+
+
+async def test_usage_and_balance(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await say(pilot, "/usage")
+        shown = await wait_until(pilot, "By model, last 30 days")
+        assert "stepfun/step-3.5-flash" in shown
+        await pilot.press("escape")
+        await say(pilot, "/balance")
+        await wait_until(pilot, "left of $10.00")
