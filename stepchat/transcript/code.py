@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +68,37 @@ def highlight(language: str, source: str) -> Iterator[list[Colored]]:
         yield line
 
 
+def stateful_lexer(language: str) -> Lexer | None:
+    """The lexer of a language if it is known and its lexer is a table of states."""
+    if language.lower() not in _known():
+        return None
+    from pygments.lexer import RegexLexer
+
+    lexer = _lexer(language.lower())
+    return lexer if isinstance(lexer, RegexLexer) else None
+
+
+def has_star_comments(language: str) -> bool:
+    """Whether `/*` begins a comment."""
+    return next(iter(highlight(language, "/**/")), [("", "")])[0] == ("/**/", "comment")
+
+
+def lex_line(lexer: Lexer, text: str, states: list[str]) -> tuple[list[Colored], list[str]]:
+    """The pieces of one line, and the states after it. Raises what lexers raise that need more than states."""
+    from pygments.lexer import ExtendedRegexLexer, LexerContext
+
+    # Of what a lexer is, the method needs only its states.
+    context: Any = LexerContext(text + "\n", 0, [*states])
+    lex: Any = ExtendedRegexLexer.get_tokens_unprocessed
+    tokens: Iterator[tuple[int, _TokenType, str]] = lex(lexer, context=context)
+    pieces = [(piece.rstrip("\n"), _style_name(kind)) for _, kind, piece in tokens]
+    return [(piece, name) for piece, name in pieces if piece], context.stack
+
+
 def warm_up() -> None:
     """Import Pygments before it is needed; in a thread, so that the first code block does not wait for it."""
     list(highlight("python", "pass"))
-    _known()
+    stateful_lexer("python")
 
 
 @cache

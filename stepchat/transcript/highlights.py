@@ -1,4 +1,4 @@
-"""The colours of code blocks: at once for small ones, in slices of time for large ones."""
+"""The colours of code blocks: line by line while they are written, then as a whole, in slices of time for large ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript import code
+from stepchat.transcript.growing_code import GrowingCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 2000
 """Characters that may be highlighted while a frame waits: about 4 ms."""
 _MOST_BLOCKS: Final = 64
+_NOTHING: Final[list[Colored]] = []
 
 
 class Highlights:
@@ -25,14 +27,26 @@ class Highlights:
     def __init__(self, shown: Callable[[str], str]) -> None:
         self._shown = shown
         self._lines: OrderedDict[Fence, list[list[Colored]] | None] = OrderedDict()
+        self._growing: tuple[Fence, GrowingCode] | None = None
         self._jobs: deque[tuple[Fence, list[list[Colored]], Iterator[list[Colored]]]] = deque()
 
     @property
     def has_work(self) -> bool:
         return bool(self._jobs)
 
-    def lines(self, fence: Fence) -> list[list[Colored]] | None:
-        """The coloured lines; None while they are unknown, or when the block stays plain."""
+    def line(self, fence: Fence, number: int) -> list[Colored] | None:
+        """One coloured line, the same object as long as it looks the same; None while it is unknown."""
+        whole = self._whole(fence)
+        if whole is not None:
+            return whole[number] if number < len(whole) else _NOTHING
+        if self._growing is None or self._growing[0] is not fence:
+            if fence.closed or not fence.language:
+                return None
+            self._growing = (fence, GrowingCode(fence.language, self._shown))
+        return self._growing[1].line(fence.lines, number)
+
+    def _whole(self, fence: Fence) -> list[list[Colored]] | None:
+        """The coloured lines of a block that is closed; None while they are unknown, or when it stays plain."""
         if not fence.closed or not fence.language:
             return None
         if fence in self._lines:

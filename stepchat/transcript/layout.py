@@ -103,7 +103,7 @@ class Layout:
         """Whatever the rows depend on besides the text of the block; compared by identity."""
         match block.group:
             case Fence():
-                return self._highlights.lines(block.group) if block.kind == "code" else None
+                return self._highlights.line(block.group, block.level) if block.kind == "code" else None
             case Table():
                 table_rows.columns(block.group, self.pen, block)
                 return block.group.token
@@ -174,10 +174,9 @@ class Layout:
     def _colored(self, block: Block) -> Line:
         """A line of code in its colours, plain while they are not known."""
         palette = self.pen.palette
-        lines = self._highlights.lines(block.group) if isinstance(block.group, Fence) else None
-        if lines is None:
+        line = self._highlights.line(block.group, block.level) if isinstance(block.group, Fence) else None
+        if line is None:
             return [(shown_code(block.text), palette.code_block)]
-        line = lines[block.level] if block.level < len(lines) else []
         return [(text, palette.syntax.get(name, palette.code_block)) for text, name in line]
 
     def _verbatim(self, block: Block, base: Style) -> list[Strip]:
