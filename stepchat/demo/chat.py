@@ -12,6 +12,7 @@ from stepchat.demo.answer import Answer, fingerprint
 from stepchat.demo.catalogue import DEFAULT_MODEL, Model, find_model
 from stepchat.demo.chunks import Generation
 from stepchat.demo.connection import ClientLeftError
+from stepchat.demo.logprobs import wanted
 from stepchat.demo.play import LEAD, SPEED, Player
 from stepchat.demo.record import RecordedGeneration
 from stepchat.demo.scripts import choose
@@ -180,8 +181,9 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
     now = int(time.time())
     model = what.ask.model
     generation = Generation(
-        f"gen-{now}-{token_hex(10)}", now, model.id, model.provider, what.limit, what.thinks, what.hidden, what.lead
-    )
+        f"gen-{now}-{token_hex(10)}", now, model.id, model.provider, what.limit, what.thinks, what.hidden, what.lead,
+        wanted(what.ask.body),
+    )  # fmt: skip
     headers = (("x-generation-id", generation.id),)
     steps: Iterator[Step] = iter(what.script(what.ask))
     first = next(steps, None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from stepchat.demo.logprobs import token_logprobs
 from stepchat.demo.steps import Chunk, Delta, Drop, Event, Finish, Framing, Raw, Reply, Say, Think, Wait, split_tokens
 from stepchat.exact_json import stored
 
@@ -38,6 +39,8 @@ class Generation:
     """`reasoning.exclude`: it thinks, but does not tell."""
     lead: float = 0.0
     """Seconds of waiting for the provider, unless the script says otherwise."""
+    logprobs: int | None = None
+    """How many alternatives to tell for each token; None tells no probabilities."""
 
     def chunk(self, choices: list[Json], **more: Any) -> Json:
         return {
@@ -137,8 +140,13 @@ class StreamWriter:
         answer = self._answer
         for piece in pieces:
             answer.text_tokens += 1
-            yield self._with_usage(f"{start}{_quote(piece)}{stop}"), 1
+            after = stop if self._generation.logprobs is None else self._with_logprobs(stop, piece)
+            yield self._with_usage(f"{start}{_quote(piece)}{after}"), 1
         answer.say(step, "".join(pieces))
+
+    def _with_logprobs(self, after: str, piece: str) -> str:
+        logprobs = {"content": [token_logprobs(piece, self._generation.logprobs or 0)], "refusal": None}
+        return after.replace('"logprobs":null', f'"logprobs":{stored(logprobs)}', 1)
 
     def _delta(self, step: Delta) -> Iterator[Frame]:
         fields = {"role": "assistant", **step.fields}
@@ -195,6 +203,12 @@ def completion(generation: Generation, answer: Answer) -> Json:
     whole = choice({}, answer.finish or "stop", answer.native or answer.finish or "stop")
     del whole["delta"]
     whole["message"] = answer.message()
+    if generation.logprobs is not None:
+        pieces = [piece for text in answer.text for piece in split_tokens(text)]
+        whole["logprobs"] = {
+            "content": [token_logprobs(piece, generation.logprobs) for piece in pieces],
+            "refusal": None,
+        }
     return generation.chunk([whole]) | {
         "object": "chat.completion",
         "system_fingerprint": None,

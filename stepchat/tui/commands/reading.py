@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.errors import StepchatError
+from stepchat.messages import AssistantMessage
 from stepchat.transcript import sources
+from stepchat.transcript.tokens import read_tokens
 from stepchat.tui import clipboard
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.links import pick_link
@@ -109,6 +112,22 @@ async def links(chat: Chat, _argument: str) -> None:
         chat.tell(clipboard.copy(chat.app, chosen))
 
 
+async def tokens(chat: Chat, _argument: str) -> None:
+    from stepchat.tui.dialogs.tokens import Tokens
+
+    part = chat.view.marks.focus.part
+    chosen = part.stored if part is not None else None
+    answers = [chosen] if chosen is not None else list(reversed(chat.conversation.path))
+    answer = next((stored.message for stored in answers if isinstance(stored.message, AssistantMessage)), None)
+    if answer is None:
+        raise StepchatError("There is no answer to look at here.", "Ask something first.")
+    if not answer.logprobs:
+        raise StepchatError(
+            "This answer came without probabilities.", "/set logprobs=true and /set top_logprobs=5 ask for them."
+        )
+    await chat.app.push_screen_wait(Tokens(read_tokens(answer.logprobs)))
+
+
 async def mouse(chat: Chat, _argument: str) -> None:
     """The view knows who has the mouse, because it is the one that uses it."""
     free = chat.view.mouse_is_free = not chat.view.mouse_is_free
@@ -135,6 +154,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("end", "Go to the end and follow it", end, "ctrl+end"),
     Command("find", "Find words in the conversation", find, "ctrl+f", "[WORDS]"),
     Command("links", "List the links of the last answer, and copy one", links, "alt+l"),
+    Command("tokens", "Look at how likely each token of the answer was", tokens),
     Command("mouse", "Leave the mouse to the terminal, or take it back", mouse, "f2"),
     Command("copy", "Copy the last answer", copy, "alt+c", "[answer|code|reasoning|selection|all]", _parts),
 )
