@@ -12,7 +12,7 @@ from stepchat.events import Delta, Notice
 from stepchat.servers.effort import blamed, settings_of, without
 from stepchat.servers.failures import names_reasoning
 from stepchat.servers.profiles import bare_slug
-from stepchat.servers.wire import Composed, Target, compose, sent_parameters
+from stepchat.servers.wire import Composed, Target, compose, only_thought, sent_parameters
 from stepchat.sessions.exchanges import Exchange, SentLine
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ class Question:
     @property
     def parent(self) -> str | None:
         return self.path[-1].id if self.path else None
+
+    @property
+    def answer_now(self) -> bool:
+        """Whether it is about thinking that was stopped: then the answer is wanted from what was thought so far."""
+        return self.text is None and bool(self.path) and only_thought(self.path[-1].message)
 
 
 class Asking:
@@ -116,6 +121,7 @@ class Asking:
             system=self._question.system,
             parameters=without(self._question.parameters, self._refused),
             without=self._without,
+            answer_now=self._question.answer_now,
         )
 
     async def events(self, answer: str, draft: Draft) -> AsyncGenerator[ServerEvent]:

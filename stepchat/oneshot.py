@@ -13,6 +13,7 @@ from stepchat import exact_json
 from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
+from stepchat.repetition import Repetition
 from stepchat.transcript.clean import clean
 from stepchat.turn import failure_of, run_turn
 
@@ -170,10 +171,13 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
 async def _show(workspace: Workspace, question: Any, output: Output) -> int:
     last: StoredMessage | None = None
     failure: StepchatError | None = None
+    repetition = Repetition()
     try:
         async with aclosing(run_turn(workspace.store, workspace.client, question)) as events:
             async for event in events:
                 _event(event, output)
+                if isinstance(event, Delta) and repetition.add(event.reasoning):
+                    output.say("The thinking goes round in circles; Ctrl+C stops it, what came is kept.")
                 if isinstance(event, MessageSaved):
                     last = event.stored
     except StepchatError as error:

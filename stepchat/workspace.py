@@ -10,6 +10,7 @@ from stepchat.messages import AssistantMessage
 from stepchat.presets import find_profile, read_presets, scopes_for
 from stepchat.scopes import Scopes, from_stored, to_stored
 from stepchat.servers.catalogue import Catalogue
+from stepchat.servers.effort import least
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
 from stepchat.servers.wire import Target, request_body
 from stepchat.turn import Question
@@ -119,13 +120,14 @@ class Workspace:
         model: str | None = None,
         scopes: Scopes | None = None,
     ) -> Question:
-        """One turn in a session. Without text the last message of the path is asked again.
+        """One turn in a session. Without text the last message of the path is asked again; when that is thinking that was
+        stopped, it is asked for as little more of it as the model allows.
 
         Raises UsageError when parameters do not go together.
         """
         asked = model or self.model
         known = self.catalogue.find(asked)
-        return Question(
+        question = Question(
             session=session.id,
             model=asked,
             path=path,
@@ -134,6 +136,9 @@ class Workspace:
             parameters=(scopes or self.scopes).checked(),
             mandatory_reasoning=None if known is None else known.must_think,
         )
+        if question.answer_now:
+            return replace(question, parameters=least(question.parameters, known, asked))
+        return question
 
     async def close(self) -> None:
         """Let go of the database, the connection and the demo."""

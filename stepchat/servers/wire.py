@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 _SIGNED_FORMATS = ("anthropic-claude-v1", "google-gemini-v1")
 _SIGNING_MAKERS = ("anthropic/", "google/")
+ANSWER_NOW = (
+    "\n\n[You began to think about this and were asked to answer now. Your thoughts so far, which may break off:\n\n"
+    "<thoughts>\n{}\n</thoughts>\n\nAnswer now, from these thoughts, without thinking any further.]"
+)
+"""Goes behind the question: roles go on alternating, and every template takes it. A prefill would be refused by servers
+that think (llama.cpp), and half a thought is not sent back as reasoning (WIRE.md 1.4, 3.7, 4.4)."""
+_FIRST, _LAST = 10_000, 40_000
 _PLAIN_FIELDS = ("reasoning", "reasoning_content")
 
 
@@ -83,6 +90,10 @@ class _History:
     target: Target
     prefix: _Prefix
     without: Rule | None
+    thoughts: str = ""
+    """What is to be answered from at once."""
+    question: int = -1
+    """The place of the last question."""
     seen_encrypted: set[str] = field(default_factory=set[str])
 
 
@@ -106,11 +117,16 @@ def compose(
     system: str | None = None,
     parameters: Json | None = None,
     without: Rule | None = None,
+    answer_now: bool = False,
 ) -> Composed:
-    """One streaming request, and what it does with the reasoning of earlier answers; `without` leaves out all of that."""
+    """One streaming request, and what it does with the reasoning of earlier answers; `without` leaves out all of that.
+
+    With `answer_now` the messages end with thinking that was stopped; the answer is asked for from what was thought so far.
+    """
     profile = target.profile
     prefix = _Prefix(system, (parameters or {}).get("tools"))
-    lines = _lines(messages, _History(target, prefix, without))
+    thoughts, question = _stopped_thoughts(messages) if answer_now else ("", -1)
+    lines = _lines(messages, _History(target, prefix, without, thoughts, question))
     if system:
         lines.insert(0, Line({"role": "system", "content": system}))
     body: Json = {
@@ -158,7 +174,10 @@ def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
         line: Line | None = None
         match message:
             case UserMessage():
-                line = Line({"role": "user", "content": message.text}, place)
+                hurry = ANSWER_NOW.format(state.thoughts) if state.thoughts and place == state.question else ""
+                line = Line({"role": "user", "content": message.text + hurry}, place)
+            case AssistantMessage() if state.thoughts and place > state.question:
+                line = Line(None, place, Returned("as text"))
             case AssistantMessage():
                 line = _answer_line(message, place, state, _answered(messages, place))
                 called = {call["id"] for call in (line.wire or {}).get("tool_calls", ())}
@@ -172,6 +191,37 @@ def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
             if line.wire is not None:
                 state.prefix.add(line.wire)
     return lines
+
+
+def only_thought(message: Message) -> bool:
+    """Whether it is an answer that ended while it was being thought about."""
+    return isinstance(message, AssistantMessage) and bool(message.reasoning) and not _says(message)
+
+
+def _says(message: AssistantMessage) -> bool:
+    return bool(message.text or message.refusal or message.tool_calls)
+
+
+def _stopped_thoughts(messages: Sequence[Message]) -> tuple[str, int]:
+    """What was thought after the last question, if nothing else came of it; and the place of that question."""
+    place = len(messages)
+    thoughts: list[str] = []
+    for message in reversed(messages):
+        place -= 1
+        if isinstance(message, AssistantMessage) and not _says(message):
+            thoughts.append(message.reasoning)
+        elif isinstance(message, UserMessage):
+            return _shortened("\n\n".join(text for text in reversed(thoughts) if text)), place
+        else:
+            break
+    return "", -1
+
+
+def _shortened(thoughts: str) -> str:
+    """The beginning and the end of very long thoughts: what is in the middle of a loop is no loss."""
+    if len(thoughts) <= _FIRST + _LAST:
+        return thoughts
+    return f"{thoughts[:_FIRST]}\n\n[...]\n\n{thoughts[-_LAST:]}"
 
 
 def _answered(messages: Sequence[Message], place: int) -> set[str]:

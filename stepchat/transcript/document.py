@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TOOL_LINES = 6
 """Of a tool's result so many lines are shown."""
-_NOT_WHOLE = frozenset({"cut", "error"})
+_NOT_WHOLE = frozenset({"cut", "error", "length"})
 
 
 @dataclass(slots=True)
@@ -154,7 +154,7 @@ class Document:
     def _hint_after(self, stored: StoredMessage) -> None:
         """Below an answer that is not whole: what was kept, and what to do."""
         message = stored.message
-        if isinstance(message, AssistantMessage) and (message.stop in _NOT_WHOLE or _is_used_up(message)):
+        if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
             self._add_notice(facts.again(message))
 
     def abandon_answer(self) -> None:
@@ -333,8 +333,3 @@ def _tool_blocks(message: ToolMessage) -> list[Edit]:
 
 def _plain(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
     return [Block("plain", line, voice=voice, gap=gap if not place else 0) for place, line in enumerate(lines)]
-
-
-def _is_used_up(message: AssistantMessage) -> bool:
-    """The limit on the length was reached before an answer began."""
-    return message.stop == "length" and not message.text

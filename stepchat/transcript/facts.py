@@ -64,13 +64,25 @@ def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
 
 def again(message: AssistantMessage) -> list[Block]:
     """Below an answer that is not whole: what was kept, what can be done, and by which keys."""
+    if message.stop == "length":
+        return [line((_rescue(message), "text"), gap=0, wraps=True)]
     advice = message.error.hint if message.error else ""
-    if message.stop == "length" and not message.text:
-        advice = "The thinking used up the limit. Raise it (/set max_tokens=NUMBER) or take it away (/set max_tokens=)."
     kept = "What came is kept." if message.text or message.reasoning else "The question is kept."
     keys = "Alt+G goes on from there, Ctrl+R asks again." if message.text else "Ctrl+R asks again."
     words = " ".join(part for part in ("" if "kept" in advice else kept, advice, keys) if part)
     return [line((words, "text"), gap=0, wraps=True)]
+
+
+def _rescue(message: AssistantMessage) -> str:
+    """After the limit was met: where it went, and the ways out."""
+    thought, all_ = message.usage.reasoning_tokens, message.usage.completion_tokens
+    went = f"{thought:,} of {all_:,} tokens went into thinking. " if thought and all_ and thought <= all_ else ""
+    if message.text:
+        return f"{went}Alt+G goes on from there, Alt+M asks again with a larger limit."
+    return (
+        f"The thinking used up the limit; what came is kept. {went}Alt+M asks again with a larger limit, "
+        "Alt+G for an answer from these thoughts; Ctrl+R asks again."
+    )
 
 
 def no_answer() -> Block:

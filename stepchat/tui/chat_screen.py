@@ -19,6 +19,7 @@ from stepchat.tui.editing import Editing
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.interrupted import offer_to_ask
 from stepchat.tui.look import Look
+from stepchat.tui.meter import hints
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.status import StatusLine
 from stepchat.tui.terminal_title import ring_after_long_turn, show_title
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from stepchat.tui.completion import Completion
     from stepchat.tui.themes import Theme
     from stepchat.workspace import Workspace
-
-BUSY = (("Esc", "stop"), ("^T", "reasoning"))
-RESTING = (("^T", "reasoning"), ("^P", "commands"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +219,7 @@ class ChatScreen(Screen[None]):
         self._unsent.settle()
         meter = self.conversation.meter
         self._status.set_facts(message_menu.facts(self) or self.conversation.facts(monotonic()))
-        self._status.set_hints(message_menu.hints(self) or (RESTING if meter is None else BUSY))
+        self._status.set_hints(message_menu.hints(self) or hints(meter))
         if meter is not None and self._ticker is None:
             self._ticker = self.set_interval(0.5, self.refresh_status)
             self._set_title()

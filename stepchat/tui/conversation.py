@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from stepchat.workspace import Workspace
 
 
+_WAY_OUT = "Alt+A asks for the answer now, Esc stops it; or let it go on."
+
+
 class Conversation:
     """One session: what was said, what is being said, and what waits to be said."""
 
@@ -274,6 +277,8 @@ class Conversation:
         match event:
             case Delta():
                 self.view.feed(event)
+                if self.meter is not None and self.meter.repetition.add(event.reasoning):
+                    self.view.notice("The thinking goes round in circles.", _WAY_OUT, kind="info")
                 if self.meter is not None and self.meter.phase != self._phase:
                     self._phase = self.meter.phase
                     self.changed()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
+from stepchat.repetition import Repetition
 from stepchat.servers.effort import effort_of
 from stepchat.transcript.facts import money
 from stepchat.tui.status import Fact
@@ -35,6 +36,7 @@ class Meter:
         self.started = started
         self.phase: Phase = "waiting"
         self.provider = ""
+        self.repetition = Repetition()
         self._since = started
         self._first: float | None = None
         self._characters = 0
@@ -98,6 +100,14 @@ class Meter:
     @staticmethod
     def _seconds(seconds: float) -> str:
         return f"{max(0, int(seconds))} s"
+
+
+def hints(meter: Meter | None) -> tuple[tuple[str, str], ...]:
+    """Which keys are worth knowing now."""
+    if meter is None:
+        return (("^T", "reasoning"), ("^P", "commands"))
+    way_out = (("Alt+A", "answer now"),) if meter.phase == "thinking" else ()
+    return (("Esc", "stop"), *way_out, ("^T", "reasoning"))
 
 
 def effort_fact(parameters: Json, path: Sequence[StoredMessage]) -> Fact:

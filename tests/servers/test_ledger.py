@@ -169,3 +169,44 @@ def test_calls_and_results_belong_to_what_came_before():
     }
     assert len(prefixes) == 4
     assert compose(talk, target(STEP)).prefix in prefixes
+
+
+# Answer now
+
+
+def hurried(*messages: Message, **more: Any) -> Composed:
+    return compose(messages, target(**more), answer_now=True)
+
+
+def test_stopped_thoughts_go_behind_the_question_and_nowhere_else():
+    stopped = answer(OPEN, text="", stop="cancelled", reasoning="It may be 7.")
+    found = hurried(WHY, answer(OPEN), AND, stopped)
+    *before, last = found.body["messages"]
+    assert before == compose([WHY, answer(OPEN)], target()).body["messages"]
+    assert last["role"] == "user"
+    assert last["content"].startswith("And?\n\n[You began to think about this and were asked to answer now.")
+    assert "<thoughts>\nIt may be 7.\n</thoughts>" in last["content"]
+    assert [line.returned for line in found.lines] == [None, Returned("unchanged"), None, Returned("as text")]
+    # A later request says what the person said, and nothing more.
+    later = compose([WHY, answer(OPEN), AND, stopped, answer(OPEN), WHY], target())
+    assert [entry["content"] for entry in later.body["messages"] if entry["role"] == "user"] == ["Why?", "And?", "Why?"]
+    # What is signed for the words that were added is not sent behind others.
+    assert found.prefix != compose([WHY, answer(OPEN), AND], target()).prefix
+
+
+def test_thoughts_that_were_stopped_twice_are_told_together():
+    first, second = (answer(text="", stop="cancelled", reasoning=words) for words in ("One.", "Two."))
+    assert "<thoughts>\nOne.\n\nTwo.\n</thoughts>" in hurried(WHY, first, second).body["messages"][-1]["content"]
+
+
+def test_very_long_thoughts_are_told_by_their_beginning_and_end():
+    stopped = answer(text="", stop="cancelled", reasoning="a" * 30_000 + "b" * 100_000)
+    said = hurried(WHY, stopped).body["messages"][-1]["content"]
+    assert len(said) < 51_000
+    assert "aaa\n\n[...]\n\nbbb" in said
+
+
+def test_only_when_it_is_asked_for():
+    stopped = answer(text="", stop="cancelled", reasoning="It may be 7.")
+    assert compose([WHY, stopped], target()).body["messages"] == [{"role": "user", "content": "Why?"}]
+    assert hurried(WHY, answer()).body["messages"][0] == {"role": "user", "content": "Why?"}

@@ -83,3 +83,68 @@ async def test_each_reasoning_says_whether_it_went_back(tmp_path):
         async with window(tmp_path, server, Request(latest=True), size=(100, 60)) as pilot:
             shown = await wait_until(pilot, "left out: other model")
             assert shown.count("left out: other model") == 3
+
+
+async def test_answer_now_stops_the_thinking_keeps_it_and_asks_for_the_answer(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(100, 60)) as pilot:
+            await wait_until(pilot, lambda: pilot.app.workspace.catalogue.find(LEVELS) is not None)
+            await say(pilot, f"/model {LEVELS}")
+            await say(pilot, "/effort high")
+            await pilot.press("alt+a")
+            await wait_until(pilot, "Nothing is being thought about.")
+            await say(pilot, "demo:loop times=100000 speed=2000")
+            await wait_until(pilot, "Alt+A answer now")
+            await wait_until(pilot, lambda: pilot.app.screen.conversation.meter.phase == "thinking")
+            await pilot.press("alt+a")
+            conversation = pilot.app.screen.conversation
+            await wait_until(pilot, lambda: len(conversation.path) == 3 or len(server.requests) > 1)
+            await wait_until(pilot, lambda: len(server.requests) > 1)
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not conversation.busy)
+            first, second = (request.body for request in server.requests)
+            assert first["reasoning"]["effort"] == "high"
+            assert second["reasoning"] == {"enabled": True, "effort": "low"}
+            thinking = conversation.path[1].message
+            assert thinking.stop == "cancelled"
+            assert thinking.reasoning.startswith("Wait, let me check")
+            (said,) = second["messages"]
+            assert said["content"].startswith("demo:loop")
+            assert thinking.reasoning[:200] in said["content"]
+            # In the tree stand the person's own words, and the next question is asked as ever.
+            assert conversation.path[0].message.text == "demo:loop times=100000 speed=2000"
+            await ask(pilot, "demo:haiku")
+            assert all("<thoughts>" not in entry["content"] for entry in server.requests[-1].body["messages"])
+            assert sent(server) == {"enabled": True, "effort": "high"}
+
+
+async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(100, 60)) as pilot:
+            await say(pilot, "/set max_tokens=200")
+            shown = await ask(pilot, "demo:long tokens=150 reasoning=150 kind=prose")
+            shown = " ".join(shown.split())
+            assert "150 of 200 tokens went into thinking. Alt+G goes on from there, Alt+M asks again with" in shown
+            await pilot.press("alt+m")
+            await wait_until(pilot, lambda: len(server.requests) == 2)
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            assert server.requests[-1].body["max_tokens"] == 400
+            await pilot.press("alt+m")
+            await wait_until(pilot, "did not meet a limit")
+            shown = await ask(pilot, "demo:length")
+            assert server.requests[-1].body["max_tokens"] == 200
+            assert "The thinking used up the limit; what came is kept." in " ".join(shown.split())
+            await pilot.press("alt+g")
+            await wait_until(pilot, lambda: len(server.requests) == 4)
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            assert "<thoughts>\nStep 1: there is" in server.requests[-1].body["messages"][-1]["content"]
+
+
+async def test_thinking_in_circles_is_told_once_with_the_way_out(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(100, 40)) as pilot:
+            await say(pilot, "demo:loop times=200 speed=4000")
+            shown = await wait_until(pilot, "The thinking goes round in circles.")
+            assert "Alt+A asks for the answer now" in shown
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage
+from stepchat.servers.wire import only_thought
 from stepchat.tui.commands.row import Command
 from stepchat.tui.interrupted import GO_ON, cut_off
 
@@ -28,6 +29,9 @@ async def go_on(chat: Chat, _argument: str) -> None:
         conversation.ask(None)
     elif last.complete and last.stop != "length":
         chat.tell("The last answer is whole.")
+    elif last.stop == "length" and only_thought(last):
+        # The same thinking would meet the same limit: the answer from what there is.
+        conversation.ask(None, conversation.path)
     else:
         conversation.ask(GO_ON if last.text else None)
 

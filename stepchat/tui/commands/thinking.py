@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from stepchat.asking import read_refused, refused_name
 from stepchat.errors import UsageError
+from stepchat.messages import AssistantMessage
 from stepchat.servers.effort import AUTO, Level, effort_of, levels, next_level
-from stepchat.tui.commands.parameters import set_parameter
+from stepchat.servers.wire import only_thought
+from stepchat.tui.commands.parameters import set_once, set_parameter
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 
@@ -69,7 +71,61 @@ def _efforts(chat: Chat) -> Sequence[tuple[str, str]]:
     return [(AUTO, "the model decides"), *((level.name, level.reason) for level in known)]
 
 
+async def answer_now(chat: Chat, _argument: str) -> None:
+    conversation = chat.conversation
+    if conversation.meter is None:
+        if conversation.path and only_thought(conversation.path[-1].message):
+            conversation.ask(None, conversation.path)
+        else:
+            chat.tell("Nothing is being thought about.")
+    elif conversation.meter.phase != "thinking":
+        answering = conversation.meter.phase == "answering"
+        chat.tell("It is answering already." if answering else "It has not begun to think yet; Esc stops it.")
+    else:
+        await conversation.stop()
+        if conversation.path and only_thought(conversation.path[-1].message):
+            conversation.ask(None, conversation.path)
+
+
+async def more(chat: Chat, _argument: str) -> None:
+    conversation = chat.conversation
+    last = conversation.path[-1].message if conversation.path else None
+    if conversation.busy:
+        chat.tell("It is still answering; Esc stops it.")
+    elif not isinstance(last, AssistantMessage) or last.stop != "length":
+        chat.tell("The last answer did not meet a limit on its length.")
+    else:
+        name, limit = _larger(chat, last)
+        await set_once(chat, f"{name}={limit}")
+        conversation.ask(None)
+        chat.tell(f"Asked again with {name} = {limit:,}, this once.")
+
+
+def _larger(chat: Chat, last: AssistantMessage) -> tuple[str, int]:
+    """The limit to ask with: twice the one that was met, or all that the model can give."""
+    parameters = chat.conversation.parameters
+    model = chat.workspace.catalogue.find(chat.conversation.model)
+    most = (model.max_completion_tokens or model.context_length) if model is not None else None
+    for name in ("max_tokens", "max_completion_tokens"):
+        limit = last.parameters.get(name) or parameters.get(name)
+        if isinstance(limit, int) and (most is None or limit < most):
+            return name, min(2 * limit, most or 2 * limit)
+    used = last.usage.completion_tokens or 0
+    if (
+        most is None
+        or most <= used
+        or any(last.parameters.get(name) for name in ("max_tokens", "max_completion_tokens"))
+    ):
+        raise UsageError(
+            "The limit was the model's own, so there is no larger one.",
+            "Alt+G goes on from there; a shorter question or another model may help, too.",
+        )
+    return "max_tokens", most
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("effort", "Choose how hard the model thinks", effort, None, "[LEVEL]", _efforts),
     Command("effort-next", "The next level of effort that the model has", effort_next, "alt+e"),
+    Command("answer-now", "Stop the thinking and ask for the answer straight away", answer_now, "alt+a"),
+    Command("more", "Ask again with a larger limit, after an answer met it", more, "alt+m"),
 )
