@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
 from stepchat.tui import message_menu
+from stepchat.tui.branches import show_leaf
 from stepchat.tui.commands.row import Command
 
 if TYPE_CHECKING:
@@ -50,11 +51,33 @@ async def fork(chat: Chat, _argument: str) -> None:
     await message_menu.fork(chat, chosen)
 
 
+async def tree(chat: Chat, _argument: str) -> None:
+    # Its screen is not needed by the first frame.
+    from stepchat.tui.dialogs.tree import TreeScreen
+
+    session, store = chat.conversation.session, chat.workspace.store
+    if session is None:
+        raise StepchatError("This session has not begun yet.", "Ask something first.")
+    messages = await store.messages(session.id)
+    part, path = chat.view.marks.focus.part, chat.conversation.path
+    at = part.stored.id if part is not None and part.stored is not None else None
+    chosen = await chat.app.push_screen_wait(TreeScreen(messages, path[-1].id if path else None, at))
+    if chosen is None or message_menu.is_busy(chat):
+        return
+    if chosen.action == "fork":
+        stored = next(stored for stored in messages if stored.id == chosen.message_id)
+        await message_menu.fork(chat, stored)
+    else:
+        await show_leaf(chat.conversation, await store.deepest_leaf(chosen.message_id), chosen.message_id)
+        message_menu.take_keys(chat)
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("focus-up", "Put the message above in focus; then single keys act on it", focus_up, "alt+up"),
     Command("focus-down", "Put the message below in focus; after the last comes the prompt", focus_down, "alt+down"),
     Command("edit", "Ask a question in other words: the one in focus, or the last", edit, "alt+q"),
     Command("fork", "Go on in a new session from the message in focus, or from the end", fork),
+    Command("tree", "Show all branches of the session, and go to one", tree, "alt+b"),
     Command("message-up", "Scroll to the message above", message_up, "ctrl+up"),
     Command("message-down", "Scroll to the message below", message_down, "ctrl+down"),
 )
