@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import exact_json
+from stepchat.answer_form import check_schema
 from stepchat.errors import UsageError
 from stepchat.parameters import BY_NAME, Parameter, allowed, entry_of, find_parameter
 
@@ -30,7 +31,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
 def parse_text(name: str, text: str) -> Any:
     """A value as a person writes it: plain text, JSON, or @FILE. None for an empty one. Raises UsageError."""
     parameter = find_parameter(name)
-    return None if not text.strip() else check(parameter, read_value(parameter, text.strip()))
+    if not text.strip():
+        return None
+    value = check(parameter, read_value(parameter, text.strip()))
+    check_schema({name: value})
+    return value
 
 
 def parse_value(name: str, value: Any) -> Any:

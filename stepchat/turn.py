@@ -11,11 +11,12 @@ from contextlib import aclosing
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stepchat.answer_form import wants_json, what_is_wrong
 from stepchat.asking import Asking, Question, Server
 from stepchat.draft import Draft
 from stepchat.errors import KeyRefusedError, ServerError, StepchatError, StoreError, StreamCutError
 from stepchat.events import Delta, MessageSaved, Notice, TurnEvent
-from stepchat.messages import AssistantMessage, Failure, Stop, StoredMessage, Timing, UserMessage
+from stepchat.messages import AssistantMessage, Failure, Message, Stop, StoredMessage, Timing, UserMessage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -79,6 +80,15 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
     yield MessageSaved(stored)
     if failure is not None:
         raise failure
+    if wrong := await _wrong_form(stored.message):
+        yield Notice(wrong)
+
+
+async def _wrong_form(answer: Message) -> str:
+    """Where the answer is not in the form that was asked for. In a thread: an answer may be long."""
+    if not isinstance(answer, AssistantMessage) or answer.stop != "stop" or not wants_json(answer.parameters):
+        return ""
+    return await asyncio.to_thread(what_is_wrong, answer.text, answer.parameters)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:

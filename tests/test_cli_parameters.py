@@ -69,3 +69,22 @@ def test_the_table_in_the_shell(shell):
     assert "--reasoning-effort high" in shell("parameters").out
     rows = [json.loads(line) for line in shell("parameters", "--json", "top_p").out.splitlines()]
     assert [(row["name"], row["flag"]) for row in rows] == [("top_p", "--top-p")]
+
+
+def test_an_answer_that_does_not_fit_its_schema_is_told_on_stderr(shell):
+    schema = shell.home / "primes.json"
+    schema.write_text('{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"}}}')
+    ran = shell("--response-format", f"@{schema}", "How many?")
+    assert (ran.code, json.loads(ran.out)) == (0, {"name": "Trondheim", "count": 1})
+    assert "schema" not in ran.err.partition("stepchat:")[2]
+    assert shell.asked()["response_format"]["json_schema"]["name"] == "primes"
+    ran = shell("--continue", "demo:form wrong=value")
+    assert "stepchat: The answer does not fit the schema: at $.count " in ran.err
+    ran = shell("--continue", "demo:form wrong=json")
+    assert "stepchat: The answer is not JSON: line " in ran.err
+
+
+def test_a_schema_that_is_none_is_refused(shell):
+    schema = shell.home / "bad.json"
+    schema.write_text('{"type":"strange"}')
+    assert "the schema is wrong at $.type" in shell.refuse(2, "--response-format", f"@{schema}", "How many?")

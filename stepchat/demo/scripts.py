@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.demo import conversation, faults, framings, long_answers, thoughts, tool_calls
+from stepchat.demo import conversation, faults, forms, framings, long_answers, thoughts, tool_calls
 from stepchat.demo.steps import Finish, Say, thinking
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("loop", "reasoning that repeats itself", thoughts.loop, "times=10"),
     Scenario("hostile", "escape sequences, control and bidi characters, markup, everywhere", thoughts.hostile),
     Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tool_calls.tools),
+    Scenario("form", "JSON as response_format asks; wrong=value and wrong=json do not fit", forms.form),
     Scenario("length", "thinks until the limit; finish_reason length and no answer", faults.length),
     Scenario("content_filter", "stopped by a filter in the middle", faults.content_filter),
     Scenario("refusal", "the answer comes as a refusal", faults.refusal),
@@ -136,7 +137,7 @@ def choose(ask: Ask) -> tuple[Script | None, Mapping[str, str]]:
         return rows.get(name), options
     if _must_call(ask):
         return tool_calls.tools, {}
-    return conversation.talk, {}
+    return forms.form if forms.asked(ask) else conversation.talk, {}
 
 
 def _parse(words: str) -> tuple[str, dict[str, str]]:

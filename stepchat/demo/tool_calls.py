@@ -92,11 +92,11 @@ def _calls(ask: Ask) -> list[tuple[str, Json]]:
 
 def _sample_object(schema: Json) -> Json:
     properties: Json = schema.get("properties") or {}
-    required: list[str] = schema.get("required") or []
-    return {name: _sample(properties.get(name, {})) for name in required}
+    required: list[str] = schema.get("required") or list(properties)
+    return {name: sample(properties.get(name, {})) for name in required}
 
 
-def _sample(schema: Json) -> Any:
+def sample(schema: Json) -> Any:
     """Some value that fits a JSON schema of the simple kind."""
     if schema.get("enum"):
         return schema["enum"][0]
@@ -110,7 +110,7 @@ def _sample(schema: Json) -> Any:
         case "boolean":
             return True
         case "array":
-            return [_sample(schema.get("items") or {})]
+            return [sample(schema.get("items") or {})]
         case "object":
             return _sample_object(schema)
         case _:

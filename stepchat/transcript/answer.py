@@ -26,9 +26,10 @@ SECTIONS: Final = 4
 class Answer:
     """State of one answer. Methods return the edits that bring its blocks up to date."""
 
-    def __init__(self, view: ReasoningView, *, tail_rows: int = TAIL_ROWS) -> None:
+    def __init__(self, view: ReasoningView, *, tail_rows: int = TAIL_ROWS, as_json: bool = False) -> None:
         self.reasoning = Growing("reasoning", first_gap=0)
-        self.text = Growing("answer")
+        self._as_json = as_json
+        self.text = Growing("answer", as_json=as_json)
         self.message: AssistantMessage | None = None
         self.panel: Panel = _first_panel(view)
         self.touched = False
@@ -80,7 +81,7 @@ class Answer:
 
     def _text_was_reasoning(self) -> None:
         self.reasoning.add(self.text.source)
-        self.text = Growing("answer")
+        self.text = Growing("answer", as_json=self._as_json)
         if self._reasoning_began is None:
             self._reasoning_began = self._reasoning_ended or self._began
         self._reasoning_ended = None
@@ -141,7 +142,7 @@ class Answer:
         was_answering = self.answers
         text = message.text or message.refusal
         if self.text.source != text:
-            self.text = Growing("answer")
+            self.text = Growing("answer", as_json=self._as_json)
             self.text.add(text)
         if self.reasoning.source != message.reasoning:
             self.reasoning = Growing("reasoning", first_gap=0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from stepchat.answer_form import wants_json
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.transcript import facts
 from stepchat.transcript.answer import BODY, SECTIONS, Answer
@@ -101,7 +102,7 @@ class Document:
             case ToolMessage():
                 self._append(Part(Entry(1, partial(_tool_blocks, message), message.text[:400]), stored))
             case AssistantMessage():
-                answer = Answer(self.reasoning_view)
+                answer = Answer(self.reasoning_view, as_json=wants_json(message.parameters))
                 answer.load(message, stored.folded)
                 answer.returned = self._returned.get(stored.id, "")
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
@@ -119,10 +120,10 @@ class Document:
                 if part.entry.is_built:
                     self._apply(place, part.answer.edits(0.0))
 
-    def begin_answer(self, now: float, waiting_for: str = "") -> None:
+    def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
         """Wait for an answer; what is fed from now on belongs to it."""
         self._drop_notice()
-        answer = Answer(self.reasoning_view)
+        answer = Answer(self.reasoning_view, as_json=as_json)
         answer.waiting_for = waiting_for
         answer.begin(now)
         self.live = answer

@@ -9,16 +9,22 @@ from stepchat.transcript.splitter import Splitter
 if TYPE_CHECKING:
     from stepchat.transcript.blocks import Block, Voice
 
+_FENCE = "``````````json\n"
+"""Longer than any that an answer may hold."""
+_JSON = ("{", "[")
+
 
 class Growing:
     """`add` costs nothing but a place in a list; `pull` reads what has come since."""
 
-    def __init__(self, voice: Voice, *, first_gap: int = 1) -> None:
+    def __init__(self, voice: Voice, *, first_gap: int = 1, as_json: bool = False) -> None:
+        """`as_json` shows JSON as a block of code, whatever stands in its texts."""
         self._pieces: list[str] = []
         self._read = 0
         self._splitter = Splitter(voice, first_gap=first_gap)
         self._finished = False
         self._blank = True
+        self._as_json = as_json
         self.length = 0
 
     def __bool__(self) -> bool:
@@ -43,6 +49,13 @@ class Growing:
         """Bring the blocks up to date. Returns the place of the first that may have changed."""
         if self._read == len(self._pieces):
             return len(self.blocks)
+        if self._as_json:
+            start = self.source.lstrip()[:1]
+            if not start:
+                return len(self.blocks)
+            self._as_json = False
+            if start in _JSON:
+                self._splitter.feed(_FENCE)
         new = "".join(self._pieces[self._read :])
         self._read = len(self._pieces)
         return self._splitter.feed(new)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from stepchat.answer_form import wants_json
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
@@ -57,6 +58,7 @@ class Conversation:
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
         self._phase = ""
+        self._as_json = False
         self._base: list[StoredMessage] = []
         """The messages that the running turn goes on from."""
         self.branched = False
@@ -224,12 +226,13 @@ class Conversation:
         self._base = list(after)
         self.meter = Meter(monotonic())
         question = self.workspace.question(session, list(after), text, self.model, self.scopes)
+        self._as_json = wants_json(question.parameters)
         self.scopes = replace(self.scopes, once=())
         if text is None:
             self._show_branch(after)
             if not self.view.follow:
                 self.view.scroll_to_end()
-            self.view.begin_answer(model=self.model)
+            self.view.begin_answer(model=self.model, as_json=self._as_json)
         self.changed()
         async with aclosing(run_turn(self.workspace.store, self.workspace.client, question)) as events:
             async for event in events:
@@ -314,4 +317,4 @@ class Conversation:
             self.view.add(stored)
             if self.branched:
                 await count_siblings(self)
-            self.view.begin_answer(model=self.model)
+            self.view.begin_answer(model=self.model, as_json=self._as_json)

@@ -132,12 +132,12 @@ class TranscriptView(Widget):
             self._viewport.to_end()
         self._paint()
 
-    def begin_answer(self, *, model: str) -> None:
+    def begin_answer(self, *, model: str, as_json: bool = False) -> None:
         """Wait for the first token."""
         if not self._warm:
             self._warm = True
             self.run_worker(layout.warm_up, thread=True, group="warm-up", exit_on_error=False)
-        self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}")
+        self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}", as_json=as_json)
         self._tick()
 
     def set_waiting(self, text: str) -> None:
