@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stepchat.cli_parameters import all_flags
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,5 +56,5 @@ def _ids(paths: Paths, beginning: str) -> list[CompletionItem]:
 def complete(chat: click.Command, commands: Mapping[str, click.Command]) -> None:
     """Answer a shell that asks what could follow, and exit."""
     options = [param for param in chat.params if isinstance(param, click.Option)]
-    group = click.Group("stepchat", dict(commands), params=options)
+    group = click.Group("stepchat", dict(commands), params=[*options, *all_flags()])
     group.main([], "stepchat")

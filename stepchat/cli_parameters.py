@@ -32,11 +32,24 @@ class WithParameters(click.Command):
         return [*super().get_params(ctx), *ctx.meta.get(_FLAGS, ())]
 
 
-def _option(row: Parameter) -> click.Option:
+def all_flags() -> list[click.Option]:
+    """For the shell's completion."""
+    from stepchat.parameters import PARAMETERS
+
+    return [_option(row, hidden=False) for row in PARAMETERS]
+
+
+def _option(row: Parameter, *, hidden: bool = True) -> click.Option:
     name = _PREFIX + row.name.replace(".", "__")
     if row.kind == "bool":
-        return click.Option([f"{row.flag}/--no-{row.flag[2:]}", name], default=None, hidden=True, help=row.help)
-    return click.Option([row.flag, name], multiple=row.kind == "texts", hidden=True, help=row.help)
+        return click.Option([f"{row.flag}/--no-{row.flag[2:]}", name], default=None, hidden=hidden, help=row.help)
+
+    def choices(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        return [choice for choice in row.choices if choice.startswith(incomplete)]
+
+    return click.Option(
+        [row.flag, name], multiple=row.kind == "texts", hidden=hidden, help=row.help, shell_complete=choices
+    )
 
 
 def named_settings(options: Mapping[str, Any]) -> Settings:

@@ -14,6 +14,7 @@ from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.repetition import Repetition
+from stepchat.servers.support import not_taken
 from stepchat.transcript.clean import clean
 from stepchat.turn import failure_of, run_turn
 
@@ -156,6 +157,8 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
             output.line({"type": "session", "session": session.id})
         workspace.catalogue.read(workspace.model)
         question = workspace.question(session, path, text)
+        for words in not_taken(question.parameters, workspace.catalogue.find(workspace.model)):
+            output.say(words)
         turn = asyncio.ensure_future(_show(workspace, question, output))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):

@@ -38,3 +38,8 @@ def test_commands_options_and_session_ids(shell, capsys):
     assert completed(shell, capsys, "stepchat", "--resume", first[:4]) == [first]
     assert completed(shell, capsys, "stepchat", "sessions", "export", "~") == []
     assert "_STEPCHAT_COMPLETE" not in os.environ
+
+
+def test_the_flags_of_parameters_and_their_choices(shell, capsys):
+    assert completed(shell, capsys, "stepchat", "--reasoning-ef") == ["--reasoning-effort"]
+    assert completed(shell, capsys, "stepchat", "--reasoning-effort", "m") == ["max", "medium", "minimal"]

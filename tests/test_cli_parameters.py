@@ -5,6 +5,7 @@ import json
 import pytest
 
 from stepchat.demo.server import DemoServer
+from stepchat.servers.catalogue import Catalogue, file_name
 from tests.shell import Shell
 
 
@@ -88,3 +89,14 @@ def test_a_schema_that_is_none_is_refused(shell):
     schema = shell.home / "bad.json"
     schema.write_text('{"type":"strange"}')
     assert "the schema is wrong at $.type" in shell.refuse(2, "--response-format", f"@{schema}", "How many?")
+
+
+def test_what_the_model_does_not_take_is_said_and_sent(shell):
+    models = {"data": [{"id": "demo/haiku", "supported_parameters": ["temperature"]}]}
+    shell("demo:haiku")
+    catalogue = Catalogue(shell.home / "models" / file_name(shell.server.url), lambda *_: models)
+    assert catalogue.refresh()
+    ran = shell("--model", "demo/haiku", "--top-k", "5", "--temperature", "1", "Hi")
+    assert "stepchat: top_k: not supported by haiku; it is sent all the same." in ran.err
+    assert "temperature" not in ran.err
+    assert shell.asked()["top_k"] == 5

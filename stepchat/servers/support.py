@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepchat.parameters import PARAMETERS
+from stepchat.scopes import value_at
 from stepchat.servers.profiles import bare_slug
 
 if TYPE_CHECKING:
+    from stepchat.messages import Json
     from stepchat.parameters import Parameter
     from stepchat.servers.models import Model, Reasoning
 
@@ -20,6 +23,13 @@ def why_not(row: Parameter, model: Model | None, value: Any = None) -> str:
         return f"not supported by {name}"
     reasoning = model.reasoning
     return "" if reasoning is None else _reasoning(row, reasoning, name, value)
+
+
+def not_taken(parameters: Json, model: Model | None) -> list[str]:
+    """A sentence for each parameter of a request that the model would ignore or refuse."""
+    values = [(row, value_at(parameters, row.name)) for row in PARAMETERS]
+    reasons = [(row.name, why_not(row, model, value)) for row, value in values if value is not None]
+    return [f"{name}: {reason}; it is sent all the same." for name, reason in reasons if reason]
 
 
 def _reasoning(row: Parameter, reasoning: Reasoning, name: str, value: Any) -> str:

@@ -91,11 +91,19 @@ def without_reasoning(conversation: Conversation) -> Conversation:
     return replace(
         conversation,
         messages=tuple(
-            replace(stored, message=replace(stored.message, reasoning="", reasoning_details=None))
+            replace(stored, message=_without_reasoning(stored.message))
             if isinstance(stored.message, AssistantMessage)
             else stored
             for stored in conversation.messages
         ),
+    )
+
+
+def _without_reasoning(message: AssistantMessage) -> AssistantMessage:
+    # Some servers tell the probabilities of the thoughts, too.
+    told = "".join(str(entry.get("token", "")) for entry in message.logprobs)
+    return replace(
+        message, reasoning="", reasoning_details=None, logprobs=message.logprobs if told == message.text else ()
     )
 
 

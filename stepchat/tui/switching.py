@@ -66,7 +66,9 @@ async def switch_server(chat: Chat, place: Place) -> None:
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
     _tell_switch(chat, before, f"Server: {new.place.profile.title}")
-    load(new.catalogue, lambda: _arrived_elsewhere(chat), fresh=True, failed=lambda error: _missing(chat, error))
+    # A model that the place names is asked, whatever the list says.
+    then = arrived if place.model else _arrived_elsewhere
+    load(new.catalogue, lambda: then(chat), fresh=True, failed=lambda error: _missing(chat, error))
 
 
 def use(chat: Chat, workspace: Workspace) -> None:

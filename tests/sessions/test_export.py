@@ -11,8 +11,8 @@ from stepchat import exact_json, messages
 from stepchat.draft import fold
 from stepchat.errors import SessionNotFoundError, UsageError
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
-from stepchat.sessions.export import FORMATS, Options, export, export_json
-from stepchat.sessions.records import Session
+from stepchat.sessions.export import FORMATS, Options, export, export_json, without_reasoning
+from stepchat.sessions.records import Conversation, Session
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
@@ -190,3 +190,16 @@ async def test_what_cannot_be_exported_is_said(store: SessionStore) -> None:
     for name in FORMATS:
         with pytest.raises(SessionNotFoundError):
             await _text(store, name, ["x0gone"], to_api=lambda *_: {})
+
+
+def test_probabilities_of_thoughts_go_with_the_reasoning():
+    token, thought = {"token": "Hi", "logprob": -1}, {"token": "hm", "logprob": -1}
+    session = Session("a1", "", 0, 0, None, "m", "s", None)
+
+    def exported(*logprobs: Json) -> object:
+        answer = AssistantMessage(text="Hi", reasoning="hm", logprobs=logprobs)
+        (left,) = without_reasoning(Conversation(session, (StoredMessage("m1", "a1", None, answer),))).messages
+        return left.message
+
+    assert exported(token) == AssistantMessage(text="Hi", logprobs=(token,))
+    assert exported(thought, token) == AssistantMessage(text="Hi")

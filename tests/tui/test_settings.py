@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input
 
-from stepchat.config import Config
+from stepchat.config import Config, Table
 from stepchat.demo.server import DemoServer
 from stepchat.parameters import PARAMETERS
 from stepchat.scopes import Scopes
@@ -132,3 +132,22 @@ async def test_values_are_completed(tmp_path):
         ]
         assert offers("/set temperature=0") == []
         assert offers("/set heat=") == []
+
+
+async def test_a_profile_brings_server_model_and_parameters(tmp_path):
+    with DemoServer(speed=0) as server, DemoServer(speed=0) as other:
+        values = {
+            "model": "demo/haiku", "base_url": other.url, "system": "Be brief.", "parameters": (("temperature", 0.2),)
+        }  # fmt: skip
+        async with window(tmp_path, server, config=Config(profiles=(Table("code", values),))) as pilot:
+            await say(pilot, "/profile code")
+            await wait_until(pilot, lambda: pilot.app.screen.conversation.scopes.profile_name == "code")
+            await ask(pilot, "Hi")
+            body = other.requests[-1].body
+            assert (body["model"], body["temperature"]) == ("demo/haiku", 0.2)
+            assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+            session = await pilot.app.screen.workspace.store.latest()
+            assert (session.profile, session.server) == ("code", other.url)
+            await say(pilot, "/profile off")
+            await ask(pilot, "Hi")
+            assert "temperature" not in other.requests[-1].body

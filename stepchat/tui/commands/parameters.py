@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stepchat.errors import UsageError
+from stepchat.connecting import find_place
+from stepchat.errors import StepchatError, UsageError
 from stepchat.parameter_values import in_words, parse_text
 from stepchat.parameters import PARAMETERS, allowed, find_parameter
 from stepchat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
@@ -15,6 +16,7 @@ from stepchat.servers.support import why_not
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.settings import Settings
+from stepchat.tui.switching import switch_model, switch_server, use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +149,7 @@ def _words(settings: Pairs) -> str:
 
 
 async def profile(chat: Chat, argument: str) -> None:
-    """Its model and parameters at once; its system prompt for new sessions, its server from the next start."""
+    """Its server, model and parameters at once; its system prompt when the session has not begun."""
     scopes = chat.conversation.scopes
     tables = {table.name: table for table in chat.workspace.config.profiles}
     if not argument:
@@ -165,8 +167,17 @@ async def profile(chat: Chat, argument: str) -> None:
     table = find_profile(chat.workspace.config, argument)
     changed = replace(scopes, profile=profile_settings(table), profile_name=argument)
     changed.checked()
-    if model := table.values.get("model"):
-        chat.conversation.model = model
+    if chat.conversation.busy:
+        raise StepchatError("It is still answering.", "Esc stops it.")
+    model = table.values.get("model") or ""
+    if named := table.values.get("server") or table.values.get("base_url"):
+        place = find_place(named, chat.workspace.config)
+        if place.base_url != chat.workspace.client.base_url:
+            await switch_server(chat, replace(place, model=model or place.model))
+    if model and model != chat.conversation.model:
+        await switch_model(chat, model)
+    if (system := table.values.get("system")) is not None and chat.conversation.session is None:
+        use(chat, replace(chat.workspace, system=system or None))
     await chat.conversation.use(changed)
     chat.tell(f"Profile {argument}: {chat.conversation.model}, {_words(changed.profile)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -70,6 +71,8 @@ class Settings(ModalScreen[None]):
         self._pick = pick
         self._model = model
         self._scope: Scope = "session"
+        self._writing = asyncio.Lock()
+        """One change after the other, each on top of those before."""
         self._rows: dict[str, SettingRow] = {}
         self._editing: SettingRow | None = None
         self._heading = Static(classes="dialog-title", markup=False)
@@ -178,9 +181,15 @@ class Settings(ModalScreen[None]):
             self._value.action_delete_right()
         elif row := self._chosen():
             name = row.parameter.name
-            without = self._scopes.without(self._scope, name)
-            changed = without if without != self._scopes else None
-            self._start(lambda: changed or self._scopes.with_setting(self._scope, name, None))
+            self._start(lambda: self._unset(name))
+
+    def _unset(self, name: str) -> Scopes:
+        without = self._scopes.without(self._scope, name)
+        return without if without != self._scopes else self._scopes.with_setting(self._scope, name, None)
+
+    def _toggled(self, name: str) -> Scopes:
+        following = {None: True, True: False, False: None}[self._scopes.decided(name).value]
+        return self._scopes.with_setting(self._scope, name, following)
 
     def _change(self) -> None:
         row = self._chosen()
@@ -188,8 +197,7 @@ class Settings(ModalScreen[None]):
             return
         parameter = row.parameter
         if parameter.kind == "bool":
-            following = {None: True, True: False, False: None}[row.decided.value]
-            self._start(lambda: self._scopes.with_setting(self._scope, parameter.name, following))
+            self._start(lambda: self._toggled(parameter.name))
         elif parameter.choices:
             self.run_worker(self._choose(row), group="settings")
         else:
@@ -254,15 +262,16 @@ class Settings(ModalScreen[None]):
             self._stop_editing()
 
     def _start(self, change: Callable[[], Scopes]) -> None:
-        self.run_worker(self._set(change), group="settings", exclusive=True)
+        self.run_worker(self._set(change), group="settings")
 
     async def _set(self, change: Callable[[], Scopes]) -> bool:
-        try:
-            changed = change()
-            await self._write(changed)
-        except StepchatError as error:
-            self._tell(str(error))
-            return False
-        self._scopes = changed
-        self._fill()
-        return True
+        async with self._writing:
+            try:
+                changed = change()
+                await self._write(changed)
+            except StepchatError as error:
+                self._tell(str(error))
+                return False
+            self._scopes = changed
+            self._fill()
+            return True
