@@ -37,7 +37,8 @@ class StepchatApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
-        super().__init__(driver_class=handover.driver_class())
+        # Without colours Textual is to drop them; it would make greys of them, which the terminal's own colours are not.
+        super().__init__(driver_class=handover.driver_class(), ansi_color="NO_COLOR" in os.environ or None)
         self._workspace = workspace
         self._opening = opening
         self._handover = handover
