@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import SessionStore, SessionSummary
 
 PAGE: Final = 100
+FOUND_PAGE: Final = 40
+"""Found sessions are read with their hits, which costs more."""
 _LOOK_AFTER: Final = 0.04
 """Seconds that the cursor rests before the preview is read."""
 _WIDE: Final = 120
@@ -132,17 +134,18 @@ class SessionScreen(ModalScreen[str | None]):
     async def _read(self, at: str, index: int) -> None:
         try:
             entries = await self._some(0, max(PAGE, index + 1, _PROBABLY if at else 0))
-            self._total = await self._count()
+            if entries is not None:
+                self._fill(entries, at, index)
+                self._total = await self._count()
+                self._head()
         except StepchatError as error:
             self._say(error.message)
-            return
-        if entries is None:
-            return
+
+    def _fill(self, entries: Sequence[Entry], at: str, index: int) -> None:
         there = next((row for row, entry in enumerate(entries) if entry.summary.id == at), index)
         self._rows.nothing = self._nothing()
         self._rows.order = "updated" if self._typed else self.view.order
         self._rows.show(entries, searched=bool(self._typed), cursor=there)
-        self._head()
 
     def on_session_rows_more_wanted(self) -> None:
         if self._more:
@@ -166,7 +169,7 @@ class SessionScreen(ModalScreen[str | None]):
         from stepchat.sessions.search import ALL_FIELDS, USUAL_FIELDS, Options
 
         fields = ALL_FIELDS if self.view.thoughts else USUAL_FIELDS
-        options = Options(fields, archived, deleted=deleted, limit=min(limit, PAGE), offset=offset)
+        options = Options(fields, archived, deleted=deleted, limit=min(limit, FOUND_PAGE), offset=offset)
         page = await self._store.search(self._typed, options)
         if page is None:
             return None
@@ -203,7 +206,13 @@ class SessionScreen(ModalScreen[str | None]):
         if self._said:
             self._heading.update(self._said)
             return
-        number = f"{len(self._rows.entries)}{'+' if self._more else ''} found" if self._typed else f"{self._total:,}"
+        number = (
+            f"{len(self._rows.entries)}{'+' if self._more else ''} found"
+            if self._typed
+            else f"{self._total:,}"
+            if self._total
+            else ""
+        )
         facts = [
             NAMES[self._shown],
             number,
