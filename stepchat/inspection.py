@@ -28,6 +28,9 @@ _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _FIRST_REASONING: Final = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
 _FIRST_TEXT: Final = re.compile(rb'"content"\s*:\s*"[^"]')
+_RAGGED: Final = 16
+"""Columns that may stay empty at the end of a row, so that it ends with a word."""
+_NOTEWORTHY: Final = frozenset({"refused", "edited before", "unsigned", "no data", "duplicate"})
 _SUMMARY: Final = 200
 """Characters of an event that its line may have."""
 
@@ -57,11 +60,23 @@ def wrapped(lines: Iterable[Line], width: int) -> list[Line]:
     for line in lines:
         if len(line.text) <= width and line.text.isascii():
             rows.append(line)
-        elif line.text.isascii():
-            rows += [Line(line.text[at : at + width], line.role) for at in range(0, len(line.text), width)]
         else:
-            rows += [Line(part, line.role) for part in chop_cells(line.text, width)] or [line]
+            rows += [Line(part, line.role) for part in _parts(line.text, width)]
     return rows
+
+
+def _parts(text: str, width: int) -> list[str]:
+    """Broken behind a space where one is near the end of the row; what goes on is indented like the first row."""
+    if not text.isascii():
+        return chop_cells(text, width) or [text]
+    indent = " " * min(len(text) - len(text.lstrip(" ")), width // 2)
+    parts: list[str] = []
+    at, room, lead = 0, width, ""
+    while len(text) - at > room:
+        end = text.rfind(" ", at + room - min(_RAGGED, room // 2), at + room) + 1 or at + room
+        parts.append(lead + text[at:end])
+        at, room, lead = end, width - len(indent), indent
+    return [*parts, lead + text[at:]]
 
 
 # ---- the request
@@ -311,7 +326,7 @@ def ledger_lines(exchange: Exchange, messages: Mapping[str, AssistantMessage], a
 
 def _verdict(number: int, verdict: Json, wire: Json | None, message: AssistantMessage | None) -> list[Line]:
     returned = returned_from_json(verdict)
-    role: Role = "text" if returned.rule is None else "warning"
+    role: Role = "warning" if returned.rule in _NOTEWORTHY else "text"
     lines = [Line(f"answer {number:<4} {returned.words}", role)]
     if returned.rule is not None:
         entries = ", ".join(str(entry + 1) for entry in returned.left_out)

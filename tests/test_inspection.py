@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from stepchat import exact_json
 from stepchat.inspection import (
@@ -65,6 +66,14 @@ def test_lines_are_filtered_by_words_and_wrapped_by_cells():
     assert [line.text for line in matching(lines, "two one")] == ["One two"]
     assert [line.text for line in wrapped([Line("abcdef"), Line("")], 4)] == ["abcd", "ef", ""]
     assert [line.text for line in wrapped([Line("漢字漢字", "dim")], 4)] == ["漢字", "漢字"]
+    assert [line.text for line in wrapped([Line("  one two three")], 11)] == ["  one two ", "  three"]
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200), st.integers(2, 40))
+def test_nothing_is_lost_in_wrapping(text, width):
+    rows = [line.text for line in wrapped([Line(text)], width)]
+    assert all(len(row) <= width for row in rows)
+    assert "".join(rows).replace(" ", "") == text.replace(" ", "")
 
 
 PIECES = (

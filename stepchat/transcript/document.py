@@ -59,6 +59,7 @@ class Document:
         self.live: Answer | None = None
         self._heights = Heights()
         self._notice: Part | None = None
+        self._passing = False
         self._returned: Mapping[str, str] = {}
 
     # ---- messages
@@ -145,6 +146,8 @@ class Document:
         if place is None or self.live is None or not isinstance(stored.message, AssistantMessage):
             self.add(stored)
             return
+        if self._passing:
+            self._drop_notice()
         part, answer = self.parts[place], self.live
         part.stored = stored
         answer.finish(stored.message, stored.folded)
@@ -165,11 +168,13 @@ class Document:
             self._remove(place)
 
     def notice(self, text: str, hint: str, kind: Literal["error", "warning", "info"]) -> None:
-        """A line at the end, until something is added."""
+        """A line at the end, until something is added; what is only information goes with the end of an answer, too."""
         self._add_notice(facts.notice(text, hint, kind))
+        self._passing = kind == "info"
 
     def _add_notice(self, lines: list[Block]) -> None:
         self._drop_notice()
+        self._passing = False
         if lines:
             self._notice = Part(Entry(1, lambda: [Edit(0, 0, lines)], "\n" * (len(lines) - 1)))
             self._append(self._notice)

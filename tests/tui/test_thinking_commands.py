@@ -143,8 +143,9 @@ async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_p
 async def test_thinking_in_circles_is_told_once_with_the_way_out(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server, size=(100, 40)) as pilot:
-            await say(pilot, "demo:loop times=200 speed=4000")
+            await say(pilot, "demo:loop times=100000 speed=2000")
             shown = await wait_until(pilot, "The thinking goes round in circles.")
             assert "Alt+A asks for the answer now" in shown
             await pilot.press("escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            assert "round in circles" not in screen_text(pilot.app)

@@ -84,7 +84,16 @@ async def answer_now(chat: Chat, _argument: str) -> None:
     else:
         await conversation.stop()
         if conversation.path and only_thought(conversation.path[-1].message):
+            _fold(chat, conversation.path[-1].id)
             conversation.ask(None, conversation.path)
+
+
+def _fold(chat: Chat, message_id: str) -> None:
+    """What was thought makes room for the answer, which follows it as if it were one."""
+    for place, part in enumerate(chat.view.document.parts):
+        answer = part.answer
+        if part.stored is not None and part.stored.id == message_id and answer is not None and answer.panel != "folded":
+            chat.view.toggle_panel(place)
 
 
 async def more(chat: Chat, _argument: str) -> None:
