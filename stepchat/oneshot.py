@@ -157,6 +157,8 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
             output.line({"type": "session", "session": session.id})
         workspace.catalogue.read(workspace.model)
         question = workspace.question(session, path, text)
+        if workspace.scopes.missing:
+            output.say(workspace.scopes.missing)
         for words in not_taken(question.parameters, workspace.catalogue.find(workspace.model)):
             output.say(words)
         turn = asyncio.ensure_future(_show(workspace, question, output))

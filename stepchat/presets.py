@@ -87,7 +87,7 @@ def scopes_for(
 ) -> Scopes:
     """What a session asks with: what it remembers, under what the command line says. Raises UsageError.
 
-    A profile or preset that the session remembers and that is gone says nothing.
+    A profile or preset that the session remembers and that is gone says nothing; `missing` tells.
     """
     profile_name = profile if profile is not None else session.profile if session else ""
     preset_name = preset if preset is not None else session.preset if session else ""
@@ -96,6 +96,10 @@ def scopes_for(
     if preset:
         find_preset(presets, preset)
     table = next((table for table in config.profiles if table.name == profile_name), None)
+    gone = [
+        *([f"profile {profile_name}"] if profile_name and table is None else []),
+        *([f"preset {preset_name}"] if preset_name and preset_name not in presets else []),
+    ]
     return Scopes(
         config=config.parameters,
         profile=profile_settings(table) if table else (),
@@ -104,4 +108,7 @@ def scopes_for(
         once=once,
         profile_name=profile_name,
         preset_name=preset_name,
+        missing=f"This session uses the {' and the '.join(gone)}, which {'are' if len(gone) > 1 else 'is'} gone."
+        if gone
+        else "",
     )

@@ -40,6 +40,8 @@ class Scopes:
     once: Settings = ()
     profile_name: str = ""
     preset_name: str = ""
+    missing: str = ""
+    """What the session remembers and that is gone, in a sentence."""
 
     def layer(self, scope: Scope) -> Settings:
         """What one scope says."""

@@ -100,3 +100,14 @@ def test_what_the_model_does_not_take_is_said_and_sent(shell):
     assert "stepchat: top_k: not supported by haiku; it is sent all the same." in ran.err
     assert "temperature" not in ran.err
     assert shell.asked()["top_k"] == 5
+
+
+def test_a_profile_that_is_gone_is_told(shell):
+    config = shell.home / "config.toml"
+    config.write_text("[profiles.code]\nparameters = { seed = 1 }\n")
+    assert shell("--profile", "code", "demo:haiku").code == 0
+    assert shell.asked()["seed"] == 1
+    config.write_text("")
+    ran = shell("--continue", "demo:haiku")
+    assert (ran.code, "seed" in shell.asked()) == (0, False)
+    assert "stepchat: This session uses the profile code, which is gone.\n" in ran.err

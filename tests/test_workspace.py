@@ -286,7 +286,9 @@ async def test_a_session_remembers_how_it_is_asked(opened, store):
     # A new one begins as the command line said.
     assert (await place.scopes_of(None)).request() == {"seed": 1, "min_p": 0.5, "top_k": 9}
     # What is gone from the config says nothing.
-    assert opened(session=session).scopes.request() == {"top_k": 9}
+    gone = opened(session=session).scopes
+    assert gone.request() == {"top_k": 9}
+    assert gone.missing == "This session uses the profile code and the preset dry, which are gone."
     # A fork goes on with the same, and so does a copy on another machine.
     await store.append(session.id, None, UserMessage("Hi"))
     stored = await store.path(session.id)

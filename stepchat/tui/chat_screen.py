@@ -111,6 +111,7 @@ class ChatScreen(Screen[None]):
         self.prompt.set_history(self.conversation.prompts)
         self._unsent.begin(self._opening.draft)
         offer_to_ask(self.view, self.conversation)
+        self.conversation.tell_missing()
         self.refresh_status()
 
     # What the person does

@@ -116,8 +116,14 @@ class Conversation:
         self.scopes = await self.workspace.scopes_of(session)
         self.view.show(self.path)
         await count_siblings(self)
+        self.tell_missing()
         self.changed()
         await self.tell_returned()
+
+    def tell_missing(self) -> None:
+        """A profile or preset that the session uses and that is gone."""
+        if self.scopes.missing:
+            self.view.notice(self.scopes.missing, "/settings shows what is sent.", kind="warning")
 
     async def tell_returned(self) -> None:
         """Put beside each reasoning what later requests did with it."""

@@ -48,6 +48,12 @@ def test_what_the_model_does_not_take_is_said():
     assert next(about(row)) == "Not supported by x. It is sent all the same."
 
 
+def test_the_default_is_the_models_own_where_it_tells_one():
+    ((_, (row,)),) = setting_rows(Scopes(), nothing_against, "temperature", {"temperature": 0.6})
+    assert "unset: 0.6, the model's default" in line_of(row, 110).plain
+    assert [*about(row)][1] == "Not sent, so it is 0.6, the model's default."
+
+
 def test_values_of_a_hostile_file_are_shown_without_control_characters():
     (row,) = rows(Scopes(session=(("user", "a\x1b[31m\u202eb"),)), typed="user")
     assert not {"\x1b", "\u202e"} & set(line_of(row, 110).plain + "".join(about(row)))

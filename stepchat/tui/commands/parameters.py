@@ -44,6 +44,7 @@ async def settings(chat: Chat, argument: str) -> None:
             write,
             chat.app.push_screen_wait,
             model=conversation.model.rpartition("/")[2],
+            defaults=dict(model.default_parameters) if model is not None else None,
             typed=argument,
         )
     )
@@ -115,7 +116,7 @@ async def preset(chat: Chat, argument: str) -> None:
             kept = put_all(scopes.preset, scopes.session)
             await save_preset(store, name, kept)
             # What was the session's is the preset's now: the same is sent.
-            await chat.conversation.use(replace(scopes, preset=kept, preset_name=name, session=()))
+            await chat.conversation.use(replace(scopes, preset=kept, preset_name=name, session=(), missing=""))
             chat.tell(f"Preset {name}: {_words(kept)}")
             return
         case ("delete", name) if name:
@@ -137,7 +138,7 @@ async def preset(chat: Chat, argument: str) -> None:
         case _:
             chosen = argument
     settings = find_preset(presets, chosen) if chosen else ()
-    changed = replace(scopes, preset=settings, preset_name=chosen)
+    changed = replace(scopes, preset=settings, preset_name=chosen, missing="")
     changed.checked()
     await chat.conversation.use(changed)
     if chosen or verb == "off":
@@ -161,11 +162,11 @@ async def profile(chat: Chat, argument: str) -> None:
             return
         argument = picked
     if argument == "off":
-        await chat.conversation.use(replace(scopes, profile=(), profile_name=""))
+        await chat.conversation.use(replace(scopes, profile=(), profile_name="", missing=""))
         chat.tell("No profile.")
         return
     table = find_profile(chat.workspace.config, argument)
-    changed = replace(scopes, profile=profile_settings(table), profile_name=argument)
+    changed = replace(scopes, profile=profile_settings(table), profile_name=argument, missing="")
     changed.checked()
     if chat.conversation.busy:
         raise StepchatError("It is still answering.", "Esc stops it.")

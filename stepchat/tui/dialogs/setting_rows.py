@@ -13,7 +13,7 @@ from stepchat.parameters import GROUPS, PARAMETERS, Parameter, allowed
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stepchat.scopes import Decided, Scope, Scopes
 
@@ -45,6 +45,8 @@ class SettingRow:
     decided: Decided
     reason: str = ""
     """Why the model does not take it, if so."""
+    default: str = ""
+    """What applies when nothing is sent, in words."""
 
     @property
     def is_set(self) -> bool:
@@ -52,14 +54,20 @@ class SettingRow:
 
 
 def setting_rows(
-    scopes: Scopes, why_not: Callable[[Parameter, Any], str], typed: str = ""
+    scopes: Scopes,
+    why_not: Callable[[Parameter, Any], str],
+    typed: str = "",
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, list[SettingRow]]]:
-    """The groups with the rows that have all the words that were typed."""
+    """The groups with the rows that have all the words that were typed. `defaults` are the model's own."""
+    own = {name: f"{in_words(value)}, the model's default" for name, value in (defaults or {}).items()}
     words = typed.casefold().split()
     found: list[tuple[str, list[SettingRow]]] = []
     for group in GROUPS:
         rows = [
-            SettingRow(parameter, decided, why_not(parameter, decided.value))
+            SettingRow(
+                parameter, decided, why_not(parameter, decided.value), own.get(parameter.name, parameter.default)
+            )
             for parameter in group.rows
             if _has(words, parameter, group.title, decided := scopes.decided(parameter.name))
         ]
@@ -81,10 +89,10 @@ def line_of(row: SettingRow, width: int) -> Content:
     value = _value(row)
     if row.reason:
         aside = row.reason
-    elif row.is_set or not row.parameter.default:
+    elif row.is_set or not row.default:
         aside = ""
     else:
-        aside = f"unset: {row.parameter.default}"
+        aside = clean(f"unset: {row.default}", keep_newlines=False)
     quiet = bool(row.reason)
     source = SOURCES[row.decided.scope] if row.decided.scope else ""
     return Content.assemble(
@@ -128,4 +136,4 @@ def about(row: SettingRow) -> Iterator[str]:
     elif row.decided.scope:
         yield f"Not sent: {row.decided.scope} says so."
     else:
-        yield f"Not sent, so it is {parameter.default}." if parameter.default else "Not sent."
+        yield clean(f"Not sent, so it is {row.default}." if row.default else "Not sent.", keep_newlines=False)

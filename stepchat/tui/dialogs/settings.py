@@ -27,7 +27,7 @@ from stepchat.tui.dialogs.setting_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from textual import events
     from textual.app import ComposeResult
@@ -62,6 +62,7 @@ class Settings(ModalScreen[None]):
         pick: Callable[[Pick], Awaitable[str | None]],
         *,
         model: str,
+        defaults: Mapping[str, Any] | None = None,
         typed: str = "",
     ) -> None:
         super().__init__()
@@ -70,6 +71,7 @@ class Settings(ModalScreen[None]):
         self._write = write
         self._pick = pick
         self._model = model
+        self._defaults = defaults
         self._scope: Scope = "session"
         self._writing = asyncio.Lock()
         """One change after the other, each on top of those before."""
@@ -111,7 +113,7 @@ class Settings(ModalScreen[None]):
         width = self._list.container_size.width - 1
         options: list[Option] = []
         self._rows = {}
-        for title, rows in setting_rows(self._scopes, self._why_not, self._filter.value):
+        for title, rows in setting_rows(self._scopes, self._why_not, self._filter.value, self._defaults):
             options.append(Option(Content.styled(title, "$dim bold"), disabled=True))
             for row in rows:
                 self._rows[row.parameter.name] = row
