@@ -14,6 +14,9 @@ import click
 
 from stepchat import __version__
 from stepchat.cli_completion import VARIABLE, SessionName, complete
+from stepchat.cli_doctor import config, doctor, themes
+from stepchat.cli_keys import login, logout
+from stepchat.cli_models import models, servers, usage
 from stepchat.cli_parameters import WithParameters, named_settings, parameters
 from stepchat.cli_sessions import open_store, sessions
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
@@ -29,6 +32,13 @@ EPILOG = """\b
 Commands:
   stepchat sessions --help          list, search, show, rename, delete, export, import
   stepchat parameters [WORDS]       what --set takes; each is a flag of its own, too, such as --temperature 0.5
+  stepchat models [WORDS]           the models of a server, with prices and abilities
+  stepchat servers                  the servers that --server knows, and which of them are there
+  stepchat usage                    what was spent, by model and day
+  stepchat login, logout            get a key with the browser and keep it; remove it
+  stepchat doctor                   what is wrong, and how to mend it
+  stepchat config path|check|show   the settings file
+  stepchat themes                   the themes there are
   stepchat demo-server --port N     the demo server alone, for any client
 
 \b
@@ -222,5 +232,17 @@ def demo_server(*, port: int, speed: float | None) -> int:
     return 0
 
 
-COMMANDS: dict[str, click.Command] = {"parameters": parameters, "sessions": sessions, "demo-server": demo_server}
+COMMANDS: dict[str, click.Command] = {
+    "parameters": parameters,
+    "sessions": sessions,
+    "models": models,
+    "servers": servers,
+    "usage": usage,
+    "login": login,
+    "logout": logout,
+    "doctor": doctor,
+    "config": config,
+    "themes": themes,
+    "demo-server": demo_server,
+}
 """By their first word. A question that begins with one of them is asked with -p or after --."""

@@ -12,7 +12,7 @@ from stepchat.keys import find_key, missing_key
 from stepchat.servers.catalogue import Catalogue, Prices, file_name
 from stepchat.servers.client import Client, Options
 from stepchat.servers.models import MILLION
-from stepchat.servers.profiles import PROFILES, Profile, is_local, profile_for
+from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile, is_local, profile_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +71,21 @@ def find_place(wanted: str, config: Config) -> Place:
         return place_for(check_url(wanted), config)
     names = ", ".join(place.name for place in known)
     raise UsageError(f"There is no server {wanted!r}.", f"Known ones: {names}; or give an address.")
+
+
+def usual_place(config: Config, environ: Mapping[str, str], base_url: str | None, server: str | None) -> Place:
+    """Where a command goes that has no session: what it was told, else the environment, else config.toml. Raises UsageError."""
+    if base_url:
+        return place_for(check_url(base_url), config)
+    if server:
+        return find_place(server, config)
+    if told := environ.get("STEPCHAT_BASE_URL"):
+        return place_for(check_url(told, " from STEPCHAT_BASE_URL"), config)
+    if config.server:
+        return find_place(config.server, config)
+    return place_for(
+        check_url(config.base_url, ", base_url in config.toml,") if config.base_url else OPENROUTER_URL, config
+    )
 
 
 def place_for(base_url: str, config: Config) -> Place:

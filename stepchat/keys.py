@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.errors import ConfigError, KeyMissingError
+from stepchat.errors import ConfigError, KeyMissingError, StoreError
+from stepchat.paths import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +46,9 @@ def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], pa
     """The key named `name`, or None; the first variable that is set wins. Raises ConfigError for what cannot be a key."""
     for variable in variables:
         if value := environ.get(variable, "").strip():
-            return _checked(value, f"the environment ({variable})")
+            return checked_key(value, f"the environment ({variable})")
     if value := _from_keyring(name):
-        return _checked(value, "the system keyring")
+        return checked_key(value, "the system keyring")
     path = paths.config / "keys" / name
     try:
         value = path.read_text(encoding="utf-8").strip()
@@ -62,10 +63,11 @@ def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], pa
         return None
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ConfigError(f"The key file {path} can be read by other users.", f"Run: chmod 600 {path}")
-    return _checked(value, f"the file {path}")
+    return checked_key(value, f"the file {path}")
 
 
-def _checked(value: str, source: str) -> Key:
+def checked_key(value: str, source: str) -> Key:
+    """Raises ConfigError for what cannot be a key."""
     if not value.isascii() or not value.isprintable() or set(value) & set(" \"'`"):
         raise ConfigError(
             f"The API key from {source} holds characters that no key has.",
@@ -87,10 +89,60 @@ def _from_keyring(name: str) -> str | None:
     return value.strip() if isinstance(value, str) and value.strip() else None
 
 
+def save_key(key: Key, name: str, paths: Paths) -> str:
+    """Keep it in the keyring when that works, else in a private file; says where, in words. Raises StoreError."""
+    if _to_keyring(name, key.bearer().removeprefix("Bearer ")):
+        # What is kept once is not to lie around elsewhere, where it would grow old.
+        (paths.config / "keys" / name).unlink(missing_ok=True)
+        return "the system keyring"
+    path = paths.config / "keys" / name
+    if not write_private(path, f"{key.bearer().removeprefix('Bearer ')}\n".encode()):
+        raise StoreError(f"Cannot write the key file {path}.", "Look at the space and the permissions there.")
+    return f"the file {path}"
+
+
+def forget_key(name: str, paths: Paths) -> list[str]:
+    """Remove it from the keyring and the file; says where it was. Raises StoreError."""
+    found: list[str] = []
+    if _from_keyring(name) and _out_of_keyring(name):
+        found.append("the system keyring")
+    path = paths.config / "keys" / name
+    try:
+        path.unlink()
+        found.append(f"the file {path}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"Cannot remove {path}: {error.strerror}.", "Remove it yourself.") from error
+    return found
+
+
+def _to_keyring(name: str, value: str) -> bool:
+    try:
+        import keyring  # pyright: ignore[reportMissingImports] - an extra, slow to import
+
+        keyring.set_password("stepchat", name, value)  # pyright: ignore[reportUnknownMemberType]
+    except Exception:  # noqa: BLE001 - backends raise whatever they like; the file is the other way
+        return False
+    # Some backends keep nothing.
+    return _from_keyring(name) == value
+
+
+def _out_of_keyring(name: str) -> bool:
+    try:
+        import keyring  # pyright: ignore[reportMissingImports] - the same
+
+        keyring.delete_password("stepchat", name)  # pyright: ignore[reportUnknownMemberType]
+    except Exception:  # noqa: BLE001 - the same
+        return False
+    return True
+
+
 def missing_key(title: str, variable: str, name: str, paths: Paths) -> KeyMissingError:
     """The error that tells the ways to give a key."""
     return KeyMissingError(
         f"No API key for {title}.",
-        f"Give one in the environment (export {variable}=...), in the system keyring (keyring set stepchat {name}), "
-        f"or in the private file {paths.config / 'keys' / name} (chmod 600). To look around without a key: stepchat --demo",
+        f"Get one with: stepchat login. Or give it in the environment (export {variable}=...), in the system keyring "
+        f"(keyring set stepchat {name}), or in the private file {paths.config / 'keys' / name} (chmod 600). "
+        "To look around without a key: stepchat --demo",
     )

@@ -13,6 +13,7 @@ from stepchat.transcript.facts import money, short_count
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from stepchat.servers.accounts import Balance
     from stepchat.servers.models import Prices
     from stepchat.sessions.spending import Spent
 
@@ -144,3 +145,18 @@ def _row(name: str, one: Sum) -> Line:
 
 def _count(number: int) -> str:
     return short_count(number) if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
+
+
+def balance_in_words(balance: Balance) -> str:
+    """In one line."""
+    parts = [
+        f"{money(balance.remaining)} left of {money(balance.limit)}"
+        if balance.remaining is not None and balance.limit is not None
+        else "no limit on this key",
+        f"{money(balance.today)} today" if balance.today is not None else "",
+        f"{money(balance.this_month)} this month" if balance.this_month is not None else "",
+        f"{money(balance.used)} in all" if balance.used is not None else "",
+        "free tier" if balance.free_tier else "",
+        f"expires {balance.expires}" if balance.expires else "",
+    ]
+    return shown(f"Key {balance.label}: " + " · ".join(part for part in parts if part))

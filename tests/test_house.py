@@ -24,7 +24,15 @@ VAGUE = {"util", "helper", "common", "manager", "service", "handler"}
 MAY_IMPORT = {
     "textual": ("stepchat.tui", "stepchat.transcript"),
     "httpx": ("stepchat.servers", "stepchat.tools"),
-    "click": ("stepchat.cli", "stepchat.cli_sessions", "stepchat.cli_parameters", "stepchat.cli_completion"),
+    "click": (
+        "stepchat.cli",
+        "stepchat.cli_sessions",
+        "stepchat.cli_parameters",
+        "stepchat.cli_completion",
+        "stepchat.cli_models",
+        "stepchat.cli_keys",
+        "stepchat.cli_doctor",
+    ),
 }
 # What the transcript may know of Textual and Rich: values, no widget, app or event.
 VALUES = {"textual.color", "textual.content", "textual.geometry", "textual.strip", "textual.style"}

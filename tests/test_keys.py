@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from stepchat.errors import ConfigError
-from stepchat.keys import Key, find_key, missing_key
+from stepchat.errors import ConfigError, StoreError
+from stepchat.keys import Key, find_key, forget_key, missing_key, save_key
 from stepchat.paths import Paths
 
 SECRET = "sk-or-v1-0123456789"
@@ -26,6 +26,8 @@ def keyring(monkeypatch):
     module = ModuleType("keyring")
     module.errors, module.entries = errors, {}
     module.get_password = lambda service, name: module.entries.get((service, name))
+    module.set_password = lambda service, name, value: module.entries.update({(service, name): value})
+    module.delete_password = lambda service, name: module.entries.pop((service, name))
     monkeypatch.setitem(sys.modules, "keyring", module)
     monkeypatch.setitem(sys.modules, "keyring.errors", errors)
     return module
@@ -183,3 +185,37 @@ def test_the_ways_to_give_a_key(paths):
 def test_keys_of_servers_have_files_of_their_own(paths, keep):
     keep(SECRET)
     assert find_key("deepseek", ("DEEPSEEK_API_KEY",), {}, paths) is None
+
+
+def test_a_key_is_kept_in_the_keyring(paths, keyring, keep):
+    keep("sk-an-old-one")
+    assert save_key(Key(SECRET, "test"), "openrouter", paths) == "the system keyring"
+    assert keyring.entries == {("stepchat", "openrouter"): SECRET}
+    assert not (paths.config / "keys" / "openrouter").exists()
+    assert find(paths).source == "the system keyring"
+    assert forget_key("openrouter", paths) == ["the system keyring"]
+    assert find(paths) is None
+
+
+def refuse(*_):
+    raise RuntimeError("no backend")
+
+
+@pytest.mark.parametrize("broken", [refuse, lambda *_: None], ids=["raises", "keeps nothing"])
+def test_without_a_keyring_that_works_it_is_a_private_file(paths, keyring, broken):
+    keyring.set_password = broken
+    path = paths.config / "keys" / "openrouter"
+    assert save_key(Key(SECRET, "test"), "openrouter", paths) == f"the file {path}"
+    assert path.read_text() == f"{SECRET}\n"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert find(paths).bearer() == f"Bearer {SECRET}"
+    assert forget_key("openrouter", paths) == [f"the file {path}"]
+    assert forget_key("openrouter", paths) == []
+
+
+def test_a_file_that_cannot_be_written_is_told(paths, keyring):
+    keyring.set_password = refuse
+    (paths.config / "keys").write_text("in the way")
+    with pytest.raises(StoreError) as raised:
+        save_key(Key(SECRET, "test"), "openrouter", paths)
+    assert SECRET not in str(raised.value)

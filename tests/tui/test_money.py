@@ -7,9 +7,9 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage
+from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance
 from stepchat.servers.models import Model, Prices
-from stepchat.tui.commands.money import in_words
 from stepchat.tui.meter import session_facts
 from stepchat.tui.room import too_much, used
 from tests.tui.chat import ask, say, wait_until, window
@@ -72,10 +72,10 @@ def test_what_cannot_fit():
     assert too_much(path, "x" * 9999, None, None) is None
 
 
-def test_balance_in_words():
+def test_balance_balance_in_words():
     whole = Balance("sk..x", Decimal(10), Decimal("9.5"), "", Decimal("0.5"), Decimal("0.01"))
-    assert in_words(whole) == "Key sk..x: $9.50 left of $10.00 · $0.010 today · $0.50 in all"
-    assert in_words(Balance("k")) == "Key k: no limit on this key"
+    assert balance_in_words(whole) == "Key sk..x: $9.50 left of $10.00 · $0.010 today · $0.50 in all"
+    assert balance_in_words(Balance("k")) == "Key k: no limit on this key"
 
 
 async def test_a_question_that_cannot_fit_is_not_sent_silently(tmp_path, server):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO
 from stepchat.errors import StepchatError
-from stepchat.money import report
-from stepchat.servers.accounts import Balance, fetch_balance
-from stepchat.transcript.facts import money
+from stepchat.money import balance_in_words, report
+from stepchat.servers.accounts import fetch_balance
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.report import Report
 
@@ -38,22 +37,7 @@ async def balance(chat: Chat, _argument: str) -> None:
         raise StepchatError(f"{client.profile.title} tells no balance.", "/usage shows what was spent.")
     chat.tell("Asking for the balance …")
     found = await asyncio.to_thread(fetch_balance, client)
-    chat.view.notice(in_words(found), kind="info")
-
-
-def in_words(balance: Balance) -> str:
-    """In one line."""
-    parts = [
-        f"{money(balance.remaining)} left of {money(balance.limit)}"
-        if balance.remaining is not None and balance.limit is not None
-        else "no limit on this key",
-        f"{money(balance.today)} today" if balance.today is not None else "",
-        f"{money(balance.this_month)} this month" if balance.this_month is not None else "",
-        f"{money(balance.used)} in all" if balance.used is not None else "",
-        "free tier" if balance.free_tier else "",
-        f"expires {balance.expires}" if balance.expires else "",
-    ]
-    return f"Key {balance.label}: " + " · ".join(part for part in parts if part)
+    chat.view.notice(balance_in_words(found), kind="info")
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -1,0 +1,172 @@
+"""What `stepchat doctor` looks at. Each check says what it found and, when something is wrong, how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from stepchat.config import Config, read_config
+from stepchat.connecting import Connection, connect, usual_place
+from stepchat.errors import StepchatError
+from stepchat.money import balance_in_words
+from stepchat.servers.accounts import fetch_balance
+from stepchat.servers.probing import probe
+from stepchat.sessions.health import examine, has_full_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from stepchat.paths import Paths
+
+State: TypeAlias = Literal["good", "odd", "broken"]
+LEAST_SPACE = 50 * 1024 * 1024
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at, what was found, and what to do about it."""
+
+    name: str
+    state: State
+    words: str
+    mend: str = ""
+
+
+def check_up(
+    paths: Paths, environ: Mapping[str, str], base_url: str | None = None, server: str | None = None
+) -> Iterator[Check]:
+    """One after the other, each as soon as it is known. Never raises."""
+    yield _versions()
+    yield from _terminal(environ)
+    config = Config()
+    try:
+        config = read_config(paths.config_file)
+        there = paths.config_file.exists()
+        yield Check("settings", "good", f"{paths.config_file}{'' if there else ' (there is none; the defaults apply)'}")
+    except StepchatError as error:
+        yield Check("settings", "broken", error.message, error.hint)
+    try:
+        connection = connect(usual_place(config, environ, base_url, server), paths, config, environ)
+    except StepchatError as error:
+        yield Check("key", "broken", error.message, error.hint)
+    else:
+        try:
+            yield from _server(connection)
+        finally:
+            connection.client.close()
+    yield from _store(paths)
+
+
+def _versions() -> Check:
+    import sqlite3
+    from importlib.metadata import PackageNotFoundError, version
+
+    from stepchat import __version__
+
+    found = [f"stepchat {__version__}", f"Python {sys.version.split()[0]}", f"SQLite {sqlite3.sqlite_version}"]
+    for name in ("textual", "httpx", "keyring"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return Check("versions", "good", ", ".join(found))
+
+
+def _terminal(environ: Mapping[str, str]) -> Iterator[Check]:
+    term = environ.get("TERM", "")
+    if not sys.stdout.isatty():
+        yield Check("terminal", "good", "stdout is no terminal now, so there is nothing to look at")
+        return
+    size = shutil.get_terminal_size()
+    depth = "true colour" if environ.get("COLORTERM") in {"truecolor", "24bit"} else "256 colours or fewer"
+    around = [name for name, variable in (("tmux", "TMUX"), ("SSH", "SSH_CONNECTION")) if environ.get(variable)]
+    words = ", ".join([f"{term or 'no TERM'}", f"{size.columns}x{size.lines}", depth, *around])
+    if term in {"", "dumb", "unknown"}:
+        yield Check("terminal", "broken", words, "The window needs a terminal; set TERM, or ask in one-shot mode.")
+    elif sys.stdout.encoding.lower().replace("-", "") != "utf8":
+        yield Check("terminal", "odd", f"{words}, {sys.stdout.encoding}", "Use a UTF-8 locale: export LANG=C.UTF-8")
+    elif size.columns < 60 or size.lines < 16:
+        yield Check("terminal", "odd", words, "Make it 60x16 at least.")
+    else:
+        yield Check("terminal", "good", words)
+
+
+def _server(connection: Connection) -> Iterator[Check]:
+    place, client = connection.place, connection.client
+    if connection.key_error is not None:
+        yield Check("key", "broken", connection.key_error.message, connection.key_error.hint)
+    else:
+        source = connection.key.source if connection.key else "none is needed"
+        yield Check("key", "good", f"{place.profile.title}: {source}")
+    began = time.monotonic()
+    reach = probe(client, PATIENCE)
+    words = f"{place.name} at {place.base_url}: {reach.words}"
+    if not reach.reachable:
+        yield Check("server", "broken", words, place.profile.start_hint or "Check the address and the network.")
+    elif "refuses" in reach.words:
+        yield Check("server", "broken", words, "Get another key: stepchat login")
+    else:
+        yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
+    if reach.reachable and place.profile.accounts and connection.key is not None:
+        yield _attempt("balance", lambda: balance_in_words(fetch_balance(client, seconds=PATIENCE)))
+    yield _catalogue(connection)
+
+
+def _attempt(name: str, work: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "good", work())
+    except StepchatError as error:
+        return Check(name, "broken", error.message, error.hint)
+
+
+def _catalogue(connection: Connection) -> Check:
+    catalogue = connection.catalogue
+    if not catalogue.read() or catalogue.fetched is None:
+        return Check("models", "good", "no list on disk yet; it is fetched at the next start")
+    hours = max(0.0, time.time() - catalogue.fetched) / 3600
+    age = f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    state: State = "good" if hours < 7 * 24 else "odd"
+    mend = "" if state == "good" else "Fetch it anew: stepchat models --fresh"
+    return Check("models", state, f"{len(catalogue.models)} models, {age} old", mend)
+
+
+def _store(paths: Paths) -> Iterator[Check]:
+    path = paths.database
+    health = examine(path)
+    if health is None:
+        yield Check("sessions", "good", f"{path}: none yet")
+    elif health.trouble:
+        mend = "Copy it away, then: stepchat sessions export --all -o rescued.json, move it, and import that."
+        yield Check("sessions", "broken", f"{path}: {health.trouble}", mend)
+    else:
+        count = f"{health.sessions} sessions, {health.messages} messages, {health.bytes / 1e6:.1f} MB"
+        yield Check("sessions", "good", f"{path}: whole, {count}")
+    if not has_full_text():
+        yield Check("search", "odd", "This SQLite has no FTS5: search reads every message.", "Use another Python.")
+    for place in {paths.data: None, paths.config: None, paths.state: None}:
+        yield from _directory(place)
+    for file in (path, *(paths.config / "keys").glob("*")):
+        yield from _private(file)
+
+
+def _directory(place: Path) -> Iterator[Check]:
+    there = next((folder for folder in (place, *place.parents) if folder.exists()), place)
+    if not os.access(there, os.W_OK | os.X_OK):
+        yield Check("directory", "broken", f"{there} cannot be written to", "Mend it, or set STEPCHAT_HOME elsewhere.")
+        return
+    free = shutil.disk_usage(there).free
+    if free < LEAST_SPACE:
+        yield Check("directory", "broken", f"{there}: {free / 1e6:.0f} MB are free", "Free some space.")
+    if place.exists() and os.name == "posix" and place.stat().st_mode & 0o077:
+        yield Check("directory", "odd", f"{place} can be entered by other users", f"chmod 700 {place}")
+
+
+def _private(file: Path) -> Iterator[Check]:
+    if file.exists() and os.name == "posix" and file.stat().st_mode & 0o077:
+        yield Check("file", "broken", f"{file} can be read by other users", f"chmod 600 {file}")

@@ -1,0 +1,118 @@
+"""`stepchat doctor`, `config` and `themes`: what is wrong and how to mend it, what is set, what there is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepchat.cli_keys import HELP, base_url_option, server_option
+from stepchat.cli_models import as_json_option
+
+if TYPE_CHECKING:
+    from stepchat.errors import ConfigError
+
+MARKS = {"good": "ok", "odd": "--", "broken": "!!"}
+
+
+@click.command(context_settings=HELP)
+@as_json_option
+@server_option
+@base_url_option
+def doctor(*, as_json: bool, server: str | None, base_url: str | None) -> int:
+    """Look at terminal, settings, key, server, models and sessions. Ends with 1 when something is broken."""
+    from dataclasses import asdict
+
+    from stepchat import exact_json
+    from stepchat.checkup import check_up
+    from stepchat.paths import find_paths
+    from stepchat.transcript.clean import shown
+
+    checks = check_up(find_paths(os.environ), os.environ, base_url, server)
+    found: list[Any] = []
+    for check in checks:
+        found.append(check)
+        if not as_json:
+            click.echo(f"{MARKS[check.state]}  {check.name:10} {shown(check.words)}")
+            if check.mend:
+                click.echo(f"{'':15}{shown(check.mend)}")
+    if as_json:
+        click.echo(exact_json.dumps([asdict(check) for check in found]))
+    return int(any(check.state == "broken" for check in found))
+
+
+@click.group(context_settings=HELP)
+def config() -> None:
+    """The settings file: where it is, whether it is right, what it sets. stepchat never writes it."""
+
+
+@config.command("path")
+def config_path() -> int:
+    """Where it is looked for."""
+    from stepchat.paths import find_paths
+
+    click.echo(str(find_paths(os.environ).config_file))
+    return 0
+
+
+@config.command("check")
+def config_check() -> int:
+    """Read it; what is wrong is named with its line, and the exit code is 2."""
+    from stepchat.config import read_config
+    from stepchat.connecting import own_prices, places
+    from stepchat.paths import find_paths
+
+    path = find_paths(os.environ).config_file
+    settings = read_config(path)
+    places(settings)
+    own_prices(settings)
+    click.echo(f"{path} is right." if path.exists() else f"{path} is not there; the defaults apply.")
+    return 0
+
+
+@config.command("show")
+@as_json_option
+def config_show(*, as_json: bool) -> int:
+    """Every setting with its value and what it means."""
+    from stepchat import exact_json
+    from stepchat.config import SETTINGS, read_config
+    from stepchat.paths import find_paths
+    from stepchat.transcript.clean import shown
+
+    settings = read_config(find_paths(os.environ).config_file)
+    values = {row.name: getattr(settings, row.name) for row in SETTINGS}
+    values["parameters"] = dict(settings.parameters)
+    values["servers"] = {table.name: table.values for table in settings.servers}
+    values["prices"] = {table.name: table.values for table in settings.prices}
+    if as_json:
+        click.echo(exact_json.dumps(values))
+        return 0
+    helps = {row.name: row.help for row in SETTINGS}
+    for name, value in values.items():
+        if name in helps or value:
+            click.echo(shown(f"{name} = {exact_json.dumps(value)}").ljust(50) + f"  {helps.get(name, '')}".rstrip())
+    return 0
+
+
+@click.command(context_settings=HELP)
+@as_json_option
+def themes(*, as_json: bool) -> int:
+    """The themes there are, and where one's own go."""
+    from stepchat import exact_json
+    from stepchat.paths import find_paths
+    from stepchat.tui.themes import find_themes
+
+    def report(error: ConfigError) -> None:
+        print(f"stepchat: {error}", file=sys.stderr)
+
+    folder = find_paths(os.environ).user_themes
+    found = find_themes(folder, report)
+    if as_json:
+        click.echo(exact_json.dumps(list(found)))
+        return 0
+    for name in found:
+        click.echo(name)
+    print(f"Your own go to {folder}.", file=sys.stderr)
+    return 0

@@ -1,0 +1,218 @@
+"""`stepchat models`, `servers` and `usage`: who can be asked, and what it cost. Each has --json."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepchat.cli_keys import HELP, base_url_option, server_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from stepchat.connecting import Connection
+    from stepchat.messages import Json
+    from stepchat.money import Sum
+    from stepchat.servers.models import Model, Prices
+    from stepchat.sessions.spending import Spent
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+@click.command(context_settings=HELP)
+@click.argument("words", nargs=-1)
+@click.option("--fresh", is_flag=True, help="Ask the server, even if the list on disk is new.")
+@as_json_option
+@server_option
+@base_url_option
+def models(words: tuple[str, ...], *, fresh: bool, as_json: bool, server: str | None, base_url: str | None) -> int:
+    """The models of a server: USD per million tokens in and out, context, whether they think, call tools, see images."""
+    from stepchat.errors import StepchatError
+
+    connection = _connect(base_url, server)
+    catalogue = connection.catalogue
+    try:
+        catalogue.read()
+        if (fresh or catalogue.stale) and not catalogue.refresh():
+            trouble = catalogue.trouble or StepchatError("The server gives no list of models.")
+            if fresh or not catalogue.models:
+                raise trouble
+            print(f"stepchat: The list is an old one. {trouble}", file=sys.stderr)
+    finally:
+        connection.client.close()
+    found = catalogue.search(" ".join(words))
+    if as_json:
+        _put_json([_model_json(model) for model in found])
+        return 0
+    if not found:
+        print("No model has these words." if words else "The server names no models.", file=sys.stderr)
+    for model in found:
+        _put(_model_line(model, max(len(one.id) for one in found)))
+    return 0
+
+
+def _model_line(model: Model, width: int) -> str:
+    from stepchat.servers.models import per_million, short_length
+
+    abilities = (("think", model.thinks), ("tools", model.calls_tools), ("image", model.sees))
+    facts = f"{per_million(model.prices.prompt):>8}{per_million(model.prices.completion):>8}"
+    return f"{model.id:{min(width, 60)}}{facts}{short_length(model.context_length):>8}  " + " ".join(
+        word if able else " " * len(word) for word, able in abilities
+    )
+
+
+def _model_json(model: Model) -> Json:
+    prices = model.prices
+    reasoning = model.reasoning
+    return {
+        "id": model.id,
+        "name": model.name,
+        "description": model.description,
+        "created": model.created,
+        "context_length": model.context_length,
+        "max_completion_tokens": model.max_completion_tokens,
+        "input_modalities": list(model.input_modalities),
+        "output_modalities": list(model.output_modalities),
+        # Text, as the server gives them: floats would round.
+        "prices": {
+            name: f"{price:f}"
+            for name in ("prompt", "completion", "cache_read", "cache_write", "reasoning", "request", "image")
+            if (price := _price(prices, name)) is not None
+        },
+        "supported_parameters": sorted(model.supported_parameters),
+        "reasoning": None
+        if reasoning is None
+        else {
+            "mandatory": reasoning.mandatory,
+            "default_enabled": reasoning.default_enabled,
+            "supported_efforts": list(reasoning.supported_efforts),
+            "default_effort": reasoning.default_effort,
+            "supports_max_tokens": reasoning.supports_max_tokens,
+        },
+    }
+
+
+def _price(prices: Prices, name: str) -> Decimal | None:
+    price: Decimal | None = getattr(prices, name)
+    return price
+
+
+@click.command(context_settings=HELP)
+@click.option("--no-probe", is_flag=True, help="Only the names; ask none of them.")
+@as_json_option
+def servers(*, no_probe: bool, as_json: bool) -> int:
+    """The servers that --server knows, and which of them are there."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from stepchat.config import read_config
+    from stepchat.connecting import connect, places
+    from stepchat.paths import find_paths
+    from stepchat.servers.probing import Reach, probe
+
+    paths = find_paths(os.environ)
+    config = read_config(paths.config_file)
+    connections = [connect(place, paths, config, os.environ) for place in places(config)]
+
+    def ask(connection: Connection) -> Reach | None:
+        return None if no_probe else probe(connection.client)
+
+    with ThreadPoolExecutor(len(connections)) as pool:
+        reaches = list(pool.map(ask, connections))
+    rows = [
+        {
+            "name": connection.place.name,
+            "base_url": connection.place.base_url,
+            "kind": connection.place.profile.name,
+            "key": None if connection.key is None else connection.key.source,
+            "reachable": None if reach is None else reach.reachable,
+            "says": "" if reach is None else reach.words,
+        }
+        for connection, reach in zip(connections, reaches, strict=True)
+    ]
+    if as_json:
+        _put_json(rows)
+        return 0
+    for row, connection in zip(rows, connections, strict=True):
+        hint = connection.place.profile.start_hint
+        hint = f". {hint}" if row["reachable"] is False and hint else ""
+        _put(f"{row['name']:12}  {row['base_url']:34}  {row['says']}{hint}".rstrip())
+    return 0
+
+
+@click.command(context_settings=HELP)
+@as_json_option
+def usage(*, as_json: bool) -> int:
+    """What was spent: today, in 7 days, in 30 days, in all; by model and by day."""
+    import asyncio
+    from datetime import date
+
+    from stepchat.connecting import DEMO
+    from stepchat.money import periods, report
+
+    connection = _connect(None, None)
+    connection.client.close()
+    connection.catalogue.read()
+    rows = [row for row in asyncio.run(_spent()) if row.server != DEMO]
+    today = date.today()  # noqa: DTZ011 - the person's own day
+
+    def prices(slug: str) -> Prices | None:
+        model = connection.catalogue.find(slug)
+        return None if model is None else model.prices
+
+    if as_json:
+        sums = {name.replace(" ", "_"): _sum_json(one) for name, one in periods(rows, today, prices)}
+        _put_json({"periods": sums, "days": [_spent_json(row) for row in rows]})
+        return 0
+    for line in report(rows, today, prices):
+        _put(line.text.rstrip())
+    return 0
+
+
+async def _spent() -> Sequence[Spent]:
+    from stepchat.cli_sessions import open_store
+    from stepchat.paths import find_paths
+
+    store = open_store(find_paths(os.environ))
+    try:
+        return await store.spending.all()
+    finally:
+        await store.close()
+
+
+def _sum_json(one: Sum) -> Json:
+    names = ("answers", "prompt", "cached", "completion", "reasoning", "estimated", "unknown")
+    return {name: getattr(one, name) for name in names} | {"cost": f"{one.cost:f}"}
+
+
+def _spent_json(row: Spent) -> Json:
+    names = ("day", "model", "server", "answers", "prompt", "cached", "completion", "reasoning")
+    return {name: getattr(row, name) for name in names} | {
+        "cost": f"{row.cost:f}",
+        "without_cost": row.open_answers,
+    }
+
+
+def _connect(base_url: str | None, server: str | None) -> Connection:
+    from stepchat.config import read_config
+    from stepchat.connecting import connect, usual_place
+    from stepchat.paths import find_paths
+
+    paths = find_paths(os.environ)
+    config = read_config(paths.config_file)
+    return connect(usual_place(config, os.environ, base_url, server), paths, config, os.environ)
+
+
+def _put(text: str) -> None:
+    from stepchat.transcript.clean import shown
+
+    click.echo(shown(text))
+
+
+def _put_json(value: Any) -> None:
+    from stepchat import exact_json
+
+    click.echo(exact_json.dumps(value))

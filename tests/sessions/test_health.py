@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.draft import fold
+from stepchat.messages import UserMessage
+from stepchat.sessions.health import Health, examine
+from stepchat.sessions.store import SessionStore
+
+if TYPE_CHECKING:
+    from stepchat.paths import Paths
+
+
+async def test_a_whole_database(paths: Paths) -> None:
+    assert examine(paths.database) is None
+    store = SessionStore.open(paths, fold=fold)
+    session = await store.create(model="m", server="s", system=None)
+    await store.append(session.id, None, UserMessage("Why?"))
+    health = examine(paths.database)
+    await store.close()
+    assert (health.trouble, health.sessions, health.messages) == ("", 1, 1)
+    assert health.bytes > 0
+
+
+async def test_a_broken_database(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold)
+    session = await store.create(model="m", server="s", system=None)
+    for number in range(200):
+        await store.append(session.id, None, UserMessage(f"{number} " * 100))
+    await store.close()
+    content = bytearray(paths.database.read_bytes())
+    content[8192:40960] = b"\xff" * 32768
+    paths.database.write_bytes(content)
+    assert examine(paths.database).trouble
+    assert paths.database.read_bytes() == content
+    paths.database.write_bytes(b"no database at all, but long enough to be looked at as one")
+    assert examine(paths.database) == Health("file is not a database", 58)

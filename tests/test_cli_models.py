@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stepchat.demo.catalogue import MODELS
+from stepchat.demo.server import DemoServer
+from tests.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+def test_models_with_prices_and_abilities(shell):
+    ran = shell("models", "step", "3.5")
+    assert (ran.code, ran.out.split()) == (0, ["stepfun/step-3.5-flash", "0.09", "0.30", "262k", "think", "tools"])
+    assert len(shell("models").out.splitlines()) == len(MODELS)
+
+
+def test_models_as_json(shell):
+    (found,) = json.loads(shell("models", "s37", "--json").out)
+    assert found["id"] == "stepfun/step-3.7-flash"
+    assert found["prices"]["prompt"] == "0.00000012"
+    assert found["reasoning"]["supported_efforts"] == ["high", "medium", "low"]
+
+
+def test_models_are_asked_for_once_and_are_there_offline(shell):
+    for _ in range(2):
+        shell("models")
+    assert len(shell.server.received) == 1
+    shell("models", "--fresh")
+    assert len(shell.server.received) == 2
+    shell.server.close()
+    assert shell("models", "step").code == 0
+    ran = shell("models", "--fresh")
+    assert (ran.code, ran.out) == (1, "")
+
+
+def test_no_server_and_no_list(shell):
+    shell.server.close()
+    assert shell.refuse(1, "models").startswith("stepchat: Cannot reach http://127.0.0.1:")
+    assert "Start it with: ollama serve" in shell.refuse(1, "models", "--server", "ollama")
+
+
+def test_no_model_has_these_words(shell):
+    ran = shell("models", "xyzzy")
+    assert (ran.code, ran.out) == (0, "")
+    assert json.loads(shell("models", "xyzzy", "--json").out) == []
+
+
+def test_servers(shell):
+    (shell.home / "config.toml").write_text(f'[servers.box]\nbase_url = "{shell.server.url}"\n')
+    rows = json.loads(shell("servers", "--no-probe", "--json").out)
+    assert [row["name"] for row in rows][:3] == ["box", "openrouter", "stepfun"]
+    assert rows[1]["key"] == "the environment (OPENROUTER_API_KEY)"
+    assert shell("servers", "--no-probe").out.splitlines()[0] == f"box           {shell.server.url}"
+
+
+def test_a_server_by_its_name(shell):
+    (shell.home / "config.toml").write_text(f'[servers.box]\nbase_url = "{shell.server.url}"\nmodel = "z-ai/glm-4.7"\n')
+    shell.set(STEPCHAT_BASE_URL=None)
+    assert shell("--server", "box", "demo:haiku").code == 0
+    assert shell.asked()["model"] == "z-ai/glm-4.7"
+    assert "There is no server 'bix'" in shell.refuse(2, "--server", "bix", "hello")
+
+
+def test_usage(shell):
+    assert shell("usage").out == "Nothing was asked yet.\n"
+    shell("demo:haiku")
+    shown = shell("usage").out
+    assert "By model, last 30 days" in shown
+    found = json.loads(shell("usage", "--json").out)
+    assert found["periods"]["today"]["answers"] == found["periods"]["all"]["answers"] == 1
+    assert found["days"][0]["model"] == "stepfun/step-3.5-flash"
+    assert found["days"][0]["cost"] == found["periods"]["all"]["cost"]
+    assert float(found["periods"]["all"]["cost"]) > 0
