@@ -129,11 +129,13 @@ def session(turns: int, letters: int) -> list[StoredMessage]:
     text = mixed(int(letters / 3.5))
     size = letters // (turns // 2)
     thought = mixed(20_000)
+    rare = max(0, turns // 2 - 2)
     messages = []
     for place in range(turns // 2):
         asked = UserMessage("How does the layout keep its cost flat, and why?")
         last = place == turns // 2 - 1
-        said = AssistantMessage(text[place * size : (place + 1) * size], thought if last else "A short thought.")
+        answer = text[place * size : (place + 1) * size] + (" sesquipedalian" if place == rare else "")
+        said = AssistantMessage(answer, thought if last else "A short thought.")
         messages += [StoredMessage(f"u{place}", "s", None, asked), StoredMessage(f"a{place}", "s", None, said)]
     return messages
 
