@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from markdown_it import MarkdownIt
 from textual.app import App
 from textual.widgets import Input
 
@@ -105,6 +106,12 @@ class Bench(App[None]):
             found[f"resize to {columns}"] = await self.cost(lambda columns=columns: self.become(columns))
         found["open reasoning"] = await self.cost(view.toggle_reasoning)
         found["fold reasoning"] = await self.cost(view.toggle_reasoning)
+        # A word that is only in the last message but one, and one that is in every line.
+        found["find a rare word"] = await self.cost(lambda: view.find("sesquipedalian"))
+        found["find a common word"] = await self.cost(lambda: view.find("the"))
+        found["next hit"] = await self.median(lambda: view.find_next(1))
+        view.find("")
+        found["markdown-it parses"] = await self.cost(lambda: parse(messages))
         return found
 
     def become(self, columns: int) -> None:
@@ -128,16 +135,23 @@ class Bench(App[None]):
 def session(turns: int, letters: int) -> list[StoredMessage]:
     text = mixed(int(letters / 3.5))
     size = letters // (turns // 2)
-    thought = mixed(20_000)
     rare = max(0, turns // 2 - 2)
+    thought = mixed(20_000)
     messages = []
     for place in range(turns // 2):
         asked = UserMessage("How does the layout keep its cost flat, and why?")
         last = place == turns // 2 - 1
-        answer = text[place * size : (place + 1) * size] + (" sesquipedalian" if place == rare else "")
-        said = AssistantMessage(answer, thought if last else "A short thought.")
+        text_here = text[place * size : (place + 1) * size] + (" sesquipedalian" if place == rare else "")
+        said = AssistantMessage(text_here, thought if last else "A short thought.")
         messages += [StoredMessage(f"u{place}", "s", None, asked), StoredMessage(f"a{place}", "s", None, said)]
     return messages
+
+
+def parse(messages: list[StoredMessage]) -> None:
+    """The reference: what the text costs in the library that is the judge of what it means."""
+    markdown = MarkdownIt("commonmark").enable("table")
+    for stored in messages:
+        markdown.parse(stored.message.text)
 
 
 def resident() -> float:
