@@ -179,6 +179,9 @@ def _window(start: Start, request: Request, *, folded: bool) -> int:
 
     # Nothing of what is imported now will ever be garbage: collecting while importing costs a tenth of the start.
     gc.disable()
+    # How soon after a change Textual paints, read when it is imported: at its 60 a second a letter that is typed while an
+    # answer streams waits for up to two frames, and painting is what costs, not looking whether there is anything.
+    os.environ.setdefault("TEXTUAL_FPS", "240")
     from stepchat.tui.app import open_window
 
     workspace = asyncio.run(_workspace(request))

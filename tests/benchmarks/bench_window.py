@@ -101,3 +101,42 @@ def test_idle(tmp_path, capsys):
     with capsys.disabled():
         print("\nidle for 5 s")
         print("\n".join(figures))
+
+
+@pytest.mark.parametrize("speed", [200, 2_000])
+def test_echo_of_keys_while_streaming(tmp_path, capsys, speed):
+    """From the byte that is sent to the first output that has the letter; letters that no word of the stream has."""
+    with WordServer(12 * speed, speed) as server, opened(tmp_path, server) as terminal:
+        idle = echoes(terminal, 20)
+        terminal.type("go")
+        terminal.press("enter")
+        terminal.process_wait(1.5)
+        busy = echoes(terminal, 40)
+        assert not server.done.is_set()
+        server.done.wait(30)
+    with capsys.disabled():
+        print(f"\nkey to echo at {speed:,} tokens a second (idle in brackets)")
+        for name, share in (("median", 0.5), ("p95", 0.95), ("largest", 1.0)):
+            here, there = at(busy, share), at(idle, share)
+            print(f"  {name:8} {here:6.1f} ms ({there:.1f}): {here / there:.1f}x")
+
+
+def echoes(terminal: Terminal, count: int) -> list[float]:
+    """Milliseconds of each letter."""
+    found: list[float] = []
+    for number in range(count):
+        letter = "QXZ"[number % 3]
+        before = len(terminal.reads)
+        began = time.perf_counter()
+        terminal.send(letter.encode())
+        while not any(letter.encode() in read.data for read in terminal.reads[before:]):
+            time.sleep(0.0005)
+            assert time.perf_counter() - began < 5
+        found.append((time.perf_counter() - began) * 1e3)
+        terminal.press("backspace")
+        time.sleep(0.12)
+    return sorted(found)
+
+
+def at(values: list[float], share: float) -> float:
+    return values[min(len(values) - 1, int(len(values) * share))]
