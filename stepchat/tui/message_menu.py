@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui import branches, clipboard
+from stepchat.tui.comparing import compare, has_siblings
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.inspecting import inspect_message
 from stepchat.tui.status import Fact
@@ -100,6 +101,7 @@ ACTIONS: tuple[MessageAction, ...] = (
     MessageAction("f", "fold", "Fold or open its reasoning", _has_reasoning, fold),
     MessageAction("e", "edit", "Ask it in other words; what is there stays beside it", _is_question, edit),
     MessageAction("r", "regenerate", "Ask again; what is there stays beside it", _can_be_asked, regenerate),
+    MessageAction("=", "compare", "Look at it beside another answer in its place", has_siblings, compare),
     MessageAction("i", "inspect", "Look at what went over the line", _can_be_asked, inspect_message),
     MessageAction("k", "fork", "Go on in a new session from here", _always, fork),
 )

@@ -27,7 +27,7 @@ async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
         assert chosen(pilot) == chat.conversation.path[3].message.text
         status = screen_rows(pilot.app)[-1]
         assert "answer 2" in status
-        assert "c copy  f fold  r regenerate  k fork" in status
+        assert "c copy  f fold  r regenerate  i inspect  k fork" in status
         await pilot.press("up")
         assert chosen(pilot) == "demo:primes"
         assert "f fold" not in screen_rows(pilot.app)[-1]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
-from stepchat.tui import message_menu
+from stepchat.tui import comparing, message_menu
 from stepchat.tui.branches import show_leaf
 from stepchat.tui.commands.row import Command
+from stepchat.tui.comparing import has_siblings
 
 if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
@@ -51,6 +52,17 @@ async def fork(chat: Chat, _argument: str) -> None:
     await message_menu.fork(chat, chosen)
 
 
+async def compare(chat: Chat, _argument: str) -> None:
+    part = chat.view.marks.focus.part
+    chosen = part.stored if part is not None else None
+    answers = [stored for stored in reversed(chat.conversation.path) if has_siblings(chat, stored)]
+    stored = chosen if chosen is not None and has_siblings(chat, chosen) else answers[0] if answers else None
+    if stored is None:
+        chat.tell("There is no second answer to compare with; Ctrl+R asks for one.")
+    else:
+        await comparing.compare(chat, stored)
+
+
 async def tree(chat: Chat, _argument: str) -> None:
     # Its screen is not needed by the first frame.
     from stepchat.tui.dialogs.tree import TreeScreen
@@ -78,6 +90,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("edit", "Ask a question in other words: the one in focus, or the last", edit, "alt+q"),
     Command("fork", "Go on in a new session from the message in focus, or from the end", fork),
     Command("tree", "Show all branches of the session, and go to one", tree, "alt+b"),
+    Command("compare", "Two answers in the same place beside each other", compare),
     Command("message-up", "Scroll to the message above", message_up, "ctrl+up"),
     Command("message-down", "Scroll to the message below", message_down, "ctrl+down"),
 )

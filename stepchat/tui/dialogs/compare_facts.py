@@ -1,0 +1,78 @@
+"""What two answers to the same question cost and took, beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stepchat.parameter_values import in_words
+from stepchat.transcript.clean import clean
+from stepchat.transcript.facts import duration, money
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stepchat.messages import AssistantMessage
+
+_LONGEST = 200
+"""Of a parameter's value so many characters are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """One fact of both; "" where it is not known."""
+
+    name: str
+    left: str
+    right: str
+
+    @property
+    def differs(self) -> bool:
+        return self.left != self.right
+
+
+def fact_rows(left: AssistantMessage, right: AssistantMessage) -> list[FactRow]:
+    """The facts that are known of one at least, and the parameters that one was asked with; first those that differ."""
+    rows = [FactRow(name, clean(of(left)), clean(of(right))) for name, of in _FACTS]
+    names = [*left.parameters, *(name for name in right.parameters if name not in left.parameters)]
+    rows += [FactRow(clean(name), _parameter(left, name), _parameter(right, name)) for name in names]
+    return sorted((row for row in rows if row.left or row.right), key=lambda row: not row.differs)
+
+
+def _parameter(message: AssistantMessage, name: str) -> str:
+    return clean(in_words(message.parameters.get(name))[:_LONGEST], keep_newlines=False)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s" if value < 10 else duration(value)
+
+
+def _tokens(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _said(message: AssistantMessage) -> int | None:
+    total, thought = message.usage.completion_tokens, message.usage.reasoning_tokens
+    return total if total is None else max(0, total - (thought or 0))
+
+
+def _speed(message: AssistantMessage) -> str:
+    tokens, first, ended = message.usage.completion_tokens, message.timing.first, message.timing.ended
+    if not tokens or first is None or ended is None or ended - first < 0.05:
+        return ""
+    return f"{tokens / (ended - first):,.0f} tok/s"
+
+
+_FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
+    ("model", lambda message: message.model or message.model_asked),
+    ("provider", lambda message: message.provider),
+    ("ended", lambda message: message.stop),
+    ("first token", lambda message: _seconds(message.timing.first)),
+    ("thinking", lambda message: _seconds(message.timing.thinking)),
+    ("duration", lambda message: _seconds(message.timing.ended)),
+    ("thought", lambda message: _tokens(message.usage.reasoning_tokens)),
+    ("said", lambda message: _tokens(_said(message))),
+    ("speed", _speed),
+    ("cost", lambda message: "" if message.usage.cost is None else money(message.usage.cost)),
+)
+"""Each with its name, in the order of the table."""
