@@ -194,7 +194,7 @@ def _parameters(path: Path, text: str, place: tuple[str, ...], table: dict[str, 
     found: list[tuple[str, Any]] = []
     for name, value in table.items():
         try:
-            found.append((name, parse_value(name, value)))
+            found.append((name, parse_value(name, value, path.parent)))
         except UsageError as error:
             what = f"in [{'.'.join(place)}]: {error.message.removesuffix('.')}"
             raise _error(path, text, (*place, name), what, error.hint) from None

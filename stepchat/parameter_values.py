@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _FORMS = frozenset({"text", "json_object", "json_schema", "grammar", "python"})
 """The types of response_format; any other object is a schema of its own (WIRE.md 1.5)."""
 _LARGEST = 1_000_000
+_FROM_FILES = frozenset({"map", "list", "any"})
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -38,16 +39,19 @@ def parse_text(name: str, text: str) -> Any:
     return value
 
 
-def parse_value(name: str, value: Any) -> Any:
-    """A value that has a type already, as from a config file. Raises UsageError."""
-    return check(find_parameter(name), value)
+def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
+    """A value that has a type already, as from a config file; there `@FILE` is sought in its `folder`. Raises UsageError."""
+    parameter = find_parameter(name)
+    if folder is not None and isinstance(value, str) and value.startswith("@") and parameter.kind in _FROM_FILES:
+        value = _from_file(parameter, folder / Path(value[1:]).expanduser())
+    return check(parameter, value)
 
 
 def read_value(parameter: Parameter, text: str) -> Any:
     """Plain text or JSON to a value, as the parameter's kind suggests. Raises UsageError for a file."""
     if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
         return text
-    if parameter.kind in {"map", "list", "any"} and text.startswith("@"):
+    if parameter.kind in _FROM_FILES and text.startswith("@"):
         return _from_file(parameter, Path(text[1:]).expanduser())
     try:
         return exact_json.loads(text)

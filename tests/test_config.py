@@ -252,6 +252,16 @@ def test_a_directory_in_its_place(tmp_path):
     assert raised.value.message == f"Cannot read {tmp_path / 'config.toml'}: Is a directory."
 
 
+def test_a_schema_from_a_file_beside_the_config(write):
+    path = write('[parameters]\nresponse_format = "@primes.json"\nuser = "@me"')
+    with pytest.raises(ConfigError, match=r"line 2: response_format in \[parameters\]: response_format cannot be read"):
+        read_config(path)
+    (path.parent / "primes.json").write_text('{"type": "object"}')
+    (_, form), user = read_config(path).parameters
+    assert form["json_schema"] == {"name": "primes", "strict": True, "schema": {"type": "object"}}
+    assert user == ("user", "@me")
+
+
 def test_profiles(write):
     text = """
     [profiles.code]

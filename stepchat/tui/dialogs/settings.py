@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from stepchat.messages import Json
     from stepchat.parameters import Parameter
     from stepchat.scopes import Scope, Scopes
 
@@ -208,9 +209,15 @@ class Settings(ModalScreen[None]):
     async def _choose(self, row: SettingRow) -> None:
         """From a list; where other values are possible, too, by typing."""
         parameter = row.parameter
+        now = row.decided.value if row.is_set else _UNSET
+        shown: Any = cast("Json", now).get("type") if isinstance(now, dict) else now
         rows = [
-            Row(choice, choice, aside=self._why_not(parameter, choice)) for choice in (*parameter.choices, _UNSET)
-        ] + ([Row(_OTHER, _OTHER, aside="JSON or @FILE")] if parameter.kind == "any" else [])
+            Row(name, name, ("•" if name == shown else "",), reason, bool(reason))
+            for name in (*parameter.choices, _UNSET)
+            for reason in ("" if name == _UNSET else self._why_not(parameter, name),)
+        ]
+        if parameter.kind == "any":
+            rows.append(Row(_OTHER, _OTHER, ("",), "JSON or @FILE"))
         chosen = await self._pick(Pick(parameter.name, rows))
         if chosen == _OTHER:
             self._edit(row)
