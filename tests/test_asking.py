@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,6 +199,21 @@ async def test_requests_that_begin_alike_share_what_is_kept(store, client, paths
         texts = [zlib.decompress(data) for (data,) in connection.execute("SELECT data FROM sent_text")]
     connection.close()
     assert sum(b'"user"' in text and b"xxxx" in text for text in texts) == 1
+
+
+async def test_signed_reasoning_stays_here_when_what_came_before_it_has_changed(store, client, demo):
+    asked = await question(store, "demo:signed", parameters={"temperature": 1})
+    claude = "anthropic/claude-sonnet-4.5"
+    await happening(store, client, replace(asked, model=claude))
+    for tools in ([], [{"type": "function", "function": {"name": "look", "parameters": {}}}]):
+        more = await question(store, "And?", asked.session, parameters={"tools": tools} if tools else {})
+        await happening(store, client, replace(more, model=claude))
+    first, *_ = await answers(store, asked.session)
+    sent = [request.body["messages"][1]["reasoning_details"] for request in demo.requests[1:]]
+    assert sent == [list(first.message.reasoning_details), []]
+    assert (await store.verdicts(asked.session))[first.id] == exchanges.Verdict(
+        {"way": "left out", "rule": "edited before", "left_out": [0]}, 1
+    )
 
 
 async def test_the_key_is_in_nothing_that_is_kept(store, client, paths):

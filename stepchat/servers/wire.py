@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import exact_json
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
@@ -146,7 +146,7 @@ def sent_parameters(target: Target, parameters: Json) -> Json:
     """The parameters as they leave: some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
     body = dict(parameters)
     if not target.profile.sessions:
-        body.pop("debug", None)  # what only OpenRouter knows, others may refuse
+        body = _for_others(body)
     if not target.must_think:
         return body
     given: Any = body.get("reasoning")
@@ -159,6 +159,20 @@ def sent_parameters(target: Target, parameters: Json) -> Json:
         del body["reasoning_effort"]
     body["reasoning"] = settings
     return body
+
+
+def _for_others(body: Json) -> Json:
+    """What only OpenRouter knows, others may refuse or, worse, ignore: they read `reasoning_effort` (WIRE.md 4.1)."""
+    body.pop("debug", None)
+    given: Any = body.get("reasoning")
+    if not isinstance(given, dict):
+        return body
+    settings = dict(cast("Json", given))
+    enabled, effort = settings.pop("enabled", None), settings.pop("effort", None)
+    if enabled is False or effort is not None:
+        body.setdefault("reasoning_effort", "none" if enabled is False else effort)
+    body.pop("reasoning")
+    return body | ({"reasoning": settings} if settings else {})
 
 
 def history(messages: Sequence[Message], target: Target, *, with_reasoning: bool = True) -> list[Json]:

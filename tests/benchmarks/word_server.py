@@ -41,7 +41,11 @@ class WordServer:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         received = b""
         while b'"stream":true' not in received:
-            received += connection.recv(65536)
+            received += (more := connection.recv(65536))
+            if not more or received.startswith(b"GET "):
+                # The window asks for the models, too; there are none.
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         begun = time.perf_counter()
         for number in range(self._tokens):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stepchat import exact_json
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, from_json, to_json
 from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile
-from stepchat.servers.wire import Target, history, request_body, same_source
+from stepchat.servers.wire import Target, history, request_body, same_source, sent_parameters
 from tests.sessions.samples import any_message, texts
 
 STEP, CLAUDE, GEMINI, DEEPSEEK = (
@@ -366,3 +366,23 @@ def test_any_history_makes_a_request_that_is_in_order(messages, server, with_rea
         request_body([from_json(to_json(message)) for message in messages], there, with_reasoning=with_reasoning)
         == body
     )
+
+
+@pytest.mark.parametrize("server", ["llama.cpp", "vllm", "ollama", "custom"])
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"reasoning": {"effort": "low"}}, {"reasoning_effort": "low"}),
+        ({"reasoning": {"enabled": False}}, {"reasoning_effort": "none"}),
+        ({"reasoning": {"enabled": True}}, {}),
+        (
+            {"reasoning": {"effort": "low", "exclude": True}},
+            {"reasoning_effort": "low", "reasoning": {"exclude": True}},
+        ),
+        ({"reasoning_effort": "high"}, {"reasoning_effort": "high"}),
+        ({"debug": {"echo_upstream_body": True}, "top_p": 1}, {"top_p": 1}),
+    ],
+)
+def test_other_servers_get_the_effort_under_the_name_they_know(server, given, sent):
+    assert sent_parameters(target("step", server), given) == sent
+    assert sent_parameters(target("anthropic/claude-sonnet-4.5"), given) == given

@@ -30,6 +30,17 @@ async def test_a_key_goes_through_the_levels_that_the_model_has(tmp_path):
             await wait_until(pilot, "thought")
 
 
+async def test_an_effort_takes_the_place_of_a_budget(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await wait_until(pilot, lambda: pilot.app.workspace.catalogue.find(LEVELS) is not None)
+            await say(pilot, f"/model {LEVELS}")
+            await say(pilot, "/set reasoning.max_tokens=2000")
+            await say(pilot, "/effort low")
+            await ask(pilot, "demo:haiku")
+            assert sent(server) == {"enabled": True, "effort": "low"}
+
+
 async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_sent(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:

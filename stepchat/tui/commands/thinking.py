@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stepchat.asking import read_refused, refused_name
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
-from stepchat.servers.effort import AUTO, Level, effort_of, levels, next_level
+from stepchat.servers.effort import AUTO, Level, effort_of, levels, next_level, settings_of
 from stepchat.servers.wire import only_thought
 from stepchat.tui.commands.parameters import set_once, set_parameter
 from stepchat.tui.commands.row import Command
@@ -42,6 +42,11 @@ async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
             raise UsageError(f"There is no effort {wanted!r}.", f"There are: {names}.")
         if level.reason:
             raise UsageError(f"Effort {wanted} is not sent: {level.reason}.", "/effort shows what there is.")
+    given = chat.conversation.parameters
+    # What was asked for otherwise would contradict it.
+    for name in settings_of(given):
+        if name.startswith(("reasoning.max_tokens=", "reasoning.enabled=", "reasoning_effort=")):
+            await set_parameter(chat, f"{name.partition('=')[0]}=")
     await set_parameter(chat, f"reasoning.effort={'' if wanted == AUTO else wanted}")
     chat.tell("Effort auto: the model decides how hard it thinks." if wanted == AUTO else f"Effort {wanted}.")
     chat.refresh_status()
