@@ -77,8 +77,9 @@ class SiblingMarks:
     def _spot(self, place: int) -> _Spot | None:
         """The lowest row of the message that has room."""
         page = self._document.layout.pen.page
-        end = page.margin + page.column
-        columns = range(end - cells(self._words(place)) - 1, end - 1)
+        # A question has a surface, whose edge is left free.
+        end = page.margin + page.column - (self._document.parts[place].answer is None)
+        columns = range(end - cells(self._words(place)), end)
         if columns.start <= page.margin + _SPARE:
             return None
         for count, (block, row, strip) in enumerate(self._rows_from_end(place)):

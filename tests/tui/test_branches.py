@@ -129,16 +129,46 @@ async def test_reasoning_goes_back_along_the_active_path_only(tmp_path, server):
         await ask(pilot, "demo:compare")
         assert reasoning_sent(server.requests[-1]) == first
         both = reasoning_kept(pilot, 1, 3)
+        # The question in other words: the answers before it have their reasoning, the one it had is left out.
+        await pilot.press("alt+q", *" please", "enter")
+        await settled(pilot, 5, server)
+        assert reasoning_sent(server.requests[-1]) == first
+        await pilot.press("alt+up", "up", "left")
+        await wait_until(pilot, lambda: conversation(pilot).path[2].message.text == "demo:compare")
+        await pilot.press("escape")
         # Undo, and another question in the place of the one that was put aside.
         await say(pilot, "/undo")
         await wait_until(pilot, lambda: len(ids(pilot)) == 2)
         await ask(pilot, "demo:haiku")
         assert reasoning_sent(server.requests[-1]) == first
         # A fork has the reasoning of what was copied.
-        await pilot.press("alt+up", "up", "left")
+        await pilot.press("alt+up", "up", "left", "left")
         await wait_until(pilot, lambda: conversation(pilot).path[2].message.text == "demo:compare")
         await pilot.press("down", "k")
         await wait_until(pilot, "This is a new session")
         await ask(pilot, "demo:primes")
         assert reasoning_sent(server.requests[-1]) == both
         assert len({request.body["session_id"] for request in server.requests}) == 2
+
+
+async def test_undo_and_redo_leave_the_prompt_and_remember_the_branch(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:primes")
+        await pilot.press("ctrl+r")
+        await settled(pilot, 3, server)
+        newest = ids(pilot)
+        await pilot.press("alt+up", "left", "escape")
+        await wait_until(pilot, lambda: ids(pilot) != newest)
+        before = ids(pilot)
+        await pilot.press(*"begun")
+        await pilot.press("alt+z")
+        await wait_until(pilot, lambda: len(ids(pilot)) == 2)
+        assert pilot.app.screen.prompt.text == "begun"
+        await pilot.press("alt+z", "alt+z")
+        await wait_until(pilot, "There is nothing to undo.")
+        assert ids(pilot) == []
+        await pilot.press("alt+y", "alt+y", "alt+y")
+        await wait_until(pilot, "There is nothing to redo.")
+        assert ids(pilot) == before
+        assert pilot.app.screen.prompt.text == "begun"
