@@ -106,11 +106,8 @@ def _is_kept(place: Place, paths: Paths) -> bool:
 
 
 def _by_browser(place: Place, client: Client, port: int, timeout: float) -> Key:
-    import webbrowser
-    from threading import Thread
-
     from stepchat.errors import ApiKeyError, UsageError
-    from stepchat.servers.signing_in import Callback, exchange, new_challenge, page
+    from stepchat.servers.signing_in import Callback, exchange, new_challenge, open_browser, page
 
     challenge = new_challenge()
     try:
@@ -123,8 +120,7 @@ def _by_browser(place: Place, client: Client, port: int, timeout: float) -> Key:
         address = page(place.base_url, challenge, callback.url)
         print(f"Opening the browser. If nothing opens, go to:\n\n  {address}\n", file=sys.stderr)
         print("The browser is on another machine? Stop with Ctrl+C and use: stepchat login --paste", file=sys.stderr)
-        # Some browsers end only when the page is done: in a thread, so that we are there when they come back.
-        Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        open_browser(address)
         code = callback.wait(timeout)
     finally:
         callback.close()

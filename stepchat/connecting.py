@@ -63,6 +63,8 @@ def places(config: Config) -> list[Place]:
 
 def find_place(wanted: str, config: Config) -> Place:
     """By name or by address. Raises UsageError."""
+    if wanted == DEMO:
+        return Place(DEMO, "", PROFILES[-1], DEMO, ())
     known = places(config)
     for place in known:
         if place.name == wanted:
@@ -77,6 +79,8 @@ def usual_place(config: Config, environ: Mapping[str, str], base_url: str | None
     """Where a command goes that has no session: what it was told, else the environment, else config.toml. Raises UsageError."""
     if base_url:
         return place_for(check_url(base_url), config)
+    if server == DEMO:
+        raise UsageError("The demo runs inside stepchat only.", "Try: stepchat --demo, or stepchat demo-server.")
     if server:
         return find_place(server, config)
     if told := environ.get("STEPCHAT_BASE_URL"):

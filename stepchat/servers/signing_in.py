@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -65,6 +69,18 @@ def exchange(client: Client, code: str, challenge: Challenge) -> Key:
     if not isinstance(key, str) or not key:
         raise ServerError("The server gave no key.", "Try again, or make a key on its website.")
     return checked_key(key, "the login")
+
+
+def open_browser(address: str) -> None:
+    """In a process of its own: browsers write to the terminal as they please, and some end only when their page is done."""
+    Thread(target=_browse, args=(address,), name="stepchat-browser", daemon=True).start()
+
+
+def _browse(address: str) -> None:
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, "-m", "webbrowser", address]
+    with suppress(OSError):
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False)
 
 
 class Callback:

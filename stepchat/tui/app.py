@@ -89,6 +89,8 @@ class StepchatApp(App[None]):
             chat.action_command("sessions")
         elif chat.conversation.session is None and not chat.prompt.text:
             await chat.welcome.greet(self.workspace)
+            if self.workspace.key_error is not None and not await self.workspace.store.sessions(limit=1):
+                chat.action_command("login")
         await chat.conversation.tell_returned()
         await count_siblings(chat.conversation)
         # What is alive now stays; later collections need not look at it (SPEED.md 3.3).

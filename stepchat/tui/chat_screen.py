@@ -130,7 +130,7 @@ class ChatScreen(Screen[None]):
                 return
         if self.workspace.key_error is not None:
             self._give_back(event.text)
-            self.view.notice(self.workspace.key_error.message, self.workspace.key_error.hint)
+            self.action_command("login")
             return
         if not self.editing.take(event.text):
             room.ask(self, event.text)

@@ -39,8 +39,9 @@ async def workspace(
     store = SessionStore.open(paths, fold=fold)
     request = request or Request()
     session = await store.latest() if request.latest else None
-    if server is not None:
-        environ = {"STEPCHAT_BASE_URL": server.url, "OPENROUTER_API_KEY": "sk-or-test", **environ}
+    # Without a server: an address at which nobody answers, so that no test asks a real one.
+    url = "http://127.0.0.1:9/api/v1" if server is None else server.url
+    environ = {"STEPCHAT_BASE_URL": url, "OPENROUTER_API_KEY": "sk-or-test", **environ}
     return open_workspace(request, session, store, paths, config or Config(), environ)
 
 
@@ -53,9 +54,10 @@ async def window(
     size: tuple[int, int] = (100, 30),
     config: Config | None = None,
     theme: str = "dark",
+    **environ: str,
 ) -> AsyncIterator[Pilot[None]]:
     """The running app. Its store is closed at the end."""
-    place = await workspace(home, server, request, config=config)
+    place = await workspace(home, server, request, config=config, **environ)
     opening = await prepare(place, lambda _: None)
     opening = replace(opening, theme=choose_theme(theme, home / "themes", lambda _: None))
     app = StepchatApp(place, opening, Handover(None))

@@ -101,14 +101,6 @@ async def test_failed_answer_says_why_and_can_be_asked_again(tmp_path, server):
         assert again[1].parent == first[1].parent
 
 
-async def test_without_a_key_the_text_stays_in_the_prompt(tmp_path):
-    async with window(tmp_path, None) as pilot:
-        await say(pilot, "hello")
-        shown = await wait_until(pilot, "No API key for OpenRouter")
-        assert "--demo" in " ".join(shown.split())
-        assert pilot.app.screen.prompt.text == "hello"
-
-
 async def test_unknown_command_stays_in_the_prompt(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/nonsense")

@@ -6,12 +6,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.connecting import DEMO, Place, connect, find_place, places
+from stepchat.connecting import DEMO, connect, find_place, places
 from stepchat.servers.probing import Reach, probe
-from stepchat.servers.profiles import profile_for
 from stepchat.servers.providers import fetch_providers
 from stepchat.tui.catalogue_loading import load
-from stepchat.tui.commands import money
+from stepchat.tui.commands import keys, money
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.models import PickModel
 from stepchat.tui.dialogs.pick import Pick, Row
@@ -21,6 +20,7 @@ from stepchat.tui.switching import switch_model, switch_server
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stepchat.connecting import Place
     from stepchat.servers.providers import Provider
     from stepchat.tui.commands.row import Chat
 
@@ -62,11 +62,11 @@ def _model_names(chat: Chat) -> Sequence[tuple[str, str]]:
 
 
 async def server(chat: Chat, argument: str) -> None:
+    config = chat.workspace.config
     if argument:
-        known = [_demo_place()] if argument == DEMO else []
-        await switch_server(chat, known[0] if known else find_place(argument, chat.workspace.config))
+        await switch_server(chat, find_place(argument, config))
         return
-    known = {place.name: place for place in (*places(chat.workspace.config), _demo_place())}
+    known = {place.name: place for place in (*places(config), find_place(DEMO, config))}
     pick = Pick(
         "Servers", [_server_row(chat, place, None) for place in known.values()], nothing="No server is called so."
     )
@@ -77,10 +77,6 @@ async def server(chat: Chat, argument: str) -> None:
         probing.cancel()
     if chosen is not None:
         await switch_server(chat, known[chosen])
-
-
-def _demo_place() -> Place:
-    return Place(DEMO, "", profile_for(""), DEMO, ())
 
 
 async def _probe(chat: Chat, known: Sequence[Place], pick: Pick) -> None:
@@ -116,4 +112,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("model", "Choose the model", model, "ctrl+l", "[NAME]", _model_names),
     Command("server", "Choose the server", server, None, "[NAME or URL]", _server_names),
     *money.COMMANDS,
+    *keys.COMMANDS,
 )

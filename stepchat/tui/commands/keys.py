@@ -1,0 +1,120 @@
+"""The ways to begin: a key by the browser, a key of one's own, a server on this machine, the demo."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Event
+from typing import TYPE_CHECKING
+
+from stepchat.connecting import DEMO, Place, find_place, place_for
+from stepchat.errors import ApiKeyError
+from stepchat.keys import checked_key, save_key
+from stepchat.money import Line
+from stepchat.servers.client import Client
+from stepchat.tui.commands.row import Command
+from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.report import Report
+from stepchat.tui.dialogs.secret import Secret
+from stepchat.tui.switching import switch_server
+
+if TYPE_CHECKING:
+    from stepchat.keys import Key
+    from stepchat.tui.commands.row import Chat
+
+WAYS = (
+    Row("browser", "Log in with the browser", aside="OpenRouter makes a key for stepchat"),
+    Row("code", "Log in with a browser elsewhere", aside="over SSH: paste the code it shows"),
+    Row("key", "Paste a key"),
+    Row("local", "A server on this machine", aside="llama.cpp, Ollama, vLLM, LM Studio: no key"),
+    Row("demo", "The demo", aside="no key, no network, scripted answers"),
+)
+
+
+async def login(chat: Chat, _argument: str) -> None:
+    missing = chat.workspace.key_error
+    title = "A key, or none" if missing is None else f"{missing.message} How do you want to begin?"
+    way = await chat.app.push_screen_wait(Pick(title, WAYS))
+    place = _place(chat)
+    match way:
+        case "browser":
+            await _keep(chat, place, await _by_browser(chat, place))
+        case "code":
+            await _keep(chat, place, await _by_code(chat, place))
+        case "key":
+            await _keep(chat, place, await _by_hand(chat, place))
+        case "local":
+            # The table of commands holds this module, too.
+            from stepchat.tui.commands.models import server
+
+            await server(chat, "")
+        case "demo":
+            await switch_server(chat, find_place(DEMO, chat.workspace.config))
+        case _:
+            return
+
+
+def _place(chat: Chat) -> Place:
+    """Whose key it is: that of the server asked now, or OpenRouter's when that one needs none."""
+    place = place_for(chat.workspace.client.base_url, chat.workspace.config)
+    needs = place.profile.accounts or chat.workspace.key_error is not None
+    return place if needs and chat.workspace.server != DEMO else find_place("openrouter", chat.workspace.config)
+
+
+async def _keep(chat: Chat, place: Place, key: Key | None) -> None:
+    if key is None:
+        return
+    where = await asyncio.to_thread(save_key, key, place.key_name, chat.workspace.paths)
+    await switch_server(chat, place)
+    chat.view.notice(f"The key for {place.profile.title} is kept in {where}.", kind="info")
+
+
+async def _by_browser(chat: Chat, place: Place) -> Key | None:
+    from stepchat.servers.signing_in import PATIENCE, Callback, exchange, new_challenge, open_browser, page
+
+    _check_login(place)
+    challenge, callback, stop = new_challenge(), Callback(), Event()
+    address = page(place.base_url, challenge, callback.url)
+    waiting = asyncio.create_task(asyncio.to_thread(callback.wait, PATIENCE, stop.is_set))
+    screen = Report("Waiting for the browser", _address_lines("If nothing opens, go to:", address))
+    waiting.add_done_callback(lambda _: screen.dismiss(None) if screen.is_attached else None)
+    open_browser(address)
+    try:
+        await chat.app.push_screen_wait(screen)
+    finally:
+        stop.set()
+    code = await waiting
+    callback.close()
+    if code is None:
+        chat.tell("No key was made.")
+        return None
+    return await asyncio.to_thread(exchange, Client(place.base_url, place.profile, None), code, challenge)
+
+
+async def _by_code(chat: Chat, place: Place) -> Key | None:
+    from stepchat.servers.signing_in import exchange, new_challenge, page
+
+    _check_login(place)
+    challenge = new_challenge()
+    words = f"Open this address in any browser, and paste the code it shows:\n\n{page(place.base_url, challenge)}\n"
+    code = await chat.app.push_screen_wait(Secret("The code", words))
+    if code is None:
+        return None
+    return await asyncio.to_thread(exchange, Client(place.base_url, place.profile, None), code, challenge)
+
+
+async def _by_hand(chat: Chat, place: Place) -> Key | None:
+    words = f"It is kept in the system's keyring, else in a file that only you can read.\n{place.base_url}\n"
+    given = await chat.app.push_screen_wait(Secret(f"Key for {place.profile.title}", words))
+    return None if given is None else checked_key(given, "what was pasted")
+
+
+def _check_login(place: Place) -> None:
+    if not place.profile.accounts:
+        raise ApiKeyError(f"{place.profile.title} gives no keys this way.", "Make one on its website, and paste it.")
+
+
+def _address_lines(words: str, address: str) -> list[Line]:
+    return [Line(words, "dim"), Line(""), Line(address)]
+
+
+COMMANDS: tuple[Command, ...] = (Command("login", "Get or paste a key, or begin without one", login),)
