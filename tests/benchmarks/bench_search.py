@@ -21,6 +21,7 @@ import pytest
 from stepchat import exact_json
 from stepchat.draft import fold
 from stepchat.paths import Paths
+from stepchat.sessions.reading import ORDERS
 from stepchat.sessions.search import ALL_FIELDS, Options
 from stepchat.sessions.store import SessionStore
 
@@ -151,6 +152,15 @@ async def measure(paths: Paths, vocabulary: list[str]) -> None:
         print(f"{name:36} {took[0]:5.1f} ms {statistics.median(took):5.1f} ms  {len(page.sessions)}")
         if statistics.median(took) > BUDGET:
             missed.append(name)
+    for order in ORDERS:
+        took = []
+        for _ in range(RUNS):
+            begun = time.perf_counter()
+            await store.sessions(100, pinned_first=True, order=order)
+            took.append((time.perf_counter() - begun) * 1000)
+        print(f"{f'list by {order}':36} {took[0]:5.1f} ms {statistics.median(took):5.1f} ms  100")
+        if statistics.median(took) > BUDGET:
+            missed.append(f"list by {order}")
     print(f"over {BUDGET:.0f} ms: {', '.join(missed) or 'none'}")
     await store.close()
 
