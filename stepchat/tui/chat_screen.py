@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from stepchat.errors import StepchatError
 from stepchat.tui import clipboard, message_menu, reading_keys, room
+from stepchat.tui.background import Background
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.editing import Editing
@@ -69,16 +70,17 @@ class ChatScreen(Screen[None]):
         self.look = Look(self, opening.theme)
         self._opening = opening
         self._typed = (typed, cursor)
-        self._view = TranscriptView(id="transcript")
+        view = TranscriptView(id="transcript")
         self._bar = PromptBar(self._completions)
         self._status = StatusLine()
         self.welcome = Welcome(id="welcome", markup=False)
         self._ticker: Timer | None = None
         self._in_front = True
-        self._view.document.reasoning_view = opening.reasoning_view
-        self.conversation = Conversation(workspace, self._view, self.refresh_status, opening.path)
+        view.document.reasoning_view = opening.reasoning_view
+        self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
-        self._unsent = Unsent(workspace.store, self.prompt, self.conversation, self, self.tell)
+        self.background = Background(self)
+        self._unsent = Unsent(self)
         self.editing = Editing(self, self._unsent)
 
     @property
@@ -87,7 +89,7 @@ class ChatScreen(Screen[None]):
 
     @property
     def view(self) -> TranscriptView:
-        return self._view
+        return self.conversation.view
 
     @property
     def prompt(self) -> Prompt:
@@ -98,7 +100,7 @@ class ChatScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         with Container(id="reading"):
-            yield self._view
+            yield self.view
             yield self.welcome
         yield self._bar
         yield self._status
@@ -219,7 +221,8 @@ class ChatScreen(Screen[None]):
             return
         self._unsent.settle()
         meter = self.conversation.meter
-        self._status.set_facts(message_menu.facts(self) or self.conversation.facts(monotonic()))
+        facts = message_menu.facts(self) or [*self.conversation.facts(monotonic()), *self.background.facts()]
+        self._status.set_facts(facts)
         self._status.set_hints(message_menu.hints(self) or hints(meter))
         if meter is not None and self._ticker is None:
             self._ticker = self.set_interval(0.5, self.refresh_status)
@@ -235,12 +238,12 @@ class ChatScreen(Screen[None]):
         """The session's title as the terminal's, once it is known."""
         session = self.conversation.session
         if session is not None:
-            store = self.workspace.store
-            title = partial(show_title, self.app, store, session.id, lambda: self.conversation.busy)
+            title = partial(show_title, self.app, self.workspace.store, session.id, lambda: self.conversation.busy)
             self.run_worker(title, group="title", exclusive=True)
 
     async def leave(self) -> None:
         await self._unsent.leave()
+        await self.background.stop()
         self.app.exit()
 
 

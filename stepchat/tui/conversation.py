@@ -54,6 +54,8 @@ class Conversation:
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []
         self._asked: str | None = None
+        self._saved_question = asyncio.Event()
+        self._saved_question.set()
         self.changed = changed
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
@@ -158,6 +160,7 @@ class Conversation:
                 self.changed()
             return
         self._asked = text
+        self._saved_question.clear()
         self._task = asyncio.create_task(self._turn(text, after), name="turn")
 
     async def stop(self) -> None:
@@ -165,6 +168,10 @@ class Conversation:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    async def asked(self) -> None:
+        """Wait until the question of the running turn is on disk, or the turn has ended without."""
+        await self._saved_question.wait()
 
     async def finished(self) -> None:
         """Wait until nothing runs any more."""
@@ -193,6 +200,7 @@ class Conversation:
                 failed_to_save = text
         finally:
             self.meter = self._asked = None
+            self._saved_question.set()
         self._next(failed_to_save)
 
     def _kept(self, error: StepchatError) -> bool:
@@ -317,6 +325,7 @@ class Conversation:
                 await count_siblings(self)
         else:
             self._asked = None
+            self._saved_question.set()
             if isinstance(stored.message, UserMessage):
                 self._show_branch(self._base)
             self.path.append(stored)

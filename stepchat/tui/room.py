@@ -62,7 +62,7 @@ def ask(chat: Chat, text: str) -> None:
         if chosen == "new":
             await chat.open(None)
         if chosen in {"new", "send"}:
-            conversation.ask(text)
+            chat.conversation.ask(text)
         else:
             chat.prompt.prefill(text)
 

@@ -45,6 +45,9 @@ async def switch_server(chat: Chat, place: Place) -> None:
     if chat.conversation.busy:
         chat.tell("It is still answering; Esc stops it.")
         return
+    if chat.background.sessions:
+        chat.tell("Another session is still answered by this server.")
+        return
     before = _target(chat)
     old = chat.workspace
     if place.name == DEMO:

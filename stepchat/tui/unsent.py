@@ -8,15 +8,13 @@ from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from textual.dom import DOMNode
     from textual.timer import Timer
 
     from stepchat.messages import StoredMessage
-    from stepchat.sessions.store import Session, SessionStore
-    from stepchat.tui.conversation import Conversation
-    from stepchat.tui.prompt import Prompt
+    from stepchat.sessions.store import Session
+    from stepchat.tui.commands.row import Chat
 
 PAUSE = 0.5
 """Seconds from a key to the disk; keys meanwhile wait for the same write."""
@@ -25,19 +23,8 @@ PAUSE = 0.5
 class Unsent:
     """What is not said yet: the prompt's text, and questions that are not on disk. It outlives quit, kill and switching."""
 
-    def __init__(
-        self,
-        store: SessionStore,
-        prompt: Prompt,
-        conversation: Conversation,
-        screen: DOMNode,
-        tell: Callable[[str], None],
-    ) -> None:
-        self._store = store
-        self._prompt = prompt
-        self._conversation = conversation
-        self._screen = screen
-        self._tell = tell
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
         self._timer: Timer | None = None
         self._switching = False
         self._aside = ""
@@ -49,14 +36,14 @@ class Unsent:
     def begin(self, draft: str) -> None:
         """`draft` was kept. What was typed ahead comes first: then the draft appears once the prompt is empty."""
         self._place, self._kept = self._session_id(), draft
-        if draft and self._prompt.whole_text != draft:
+        if draft and self._chat.prompt.whole_text != draft:
             self._aside = draft
             self.changed()
 
     def changed(self) -> None:
         """The prompt or what waits has changed: soon it is on disk."""
         if self._timer is None and not self._switching:
-            self._timer = self._screen.set_timer(PAUSE, self._keep_soon)
+            self._timer = self._chat.prompt.set_timer(PAUSE, self._keep_soon)
 
     def settle(self) -> None:
         """Something has happened in the conversation. A draft that is a question on disk now is forgotten at once."""
@@ -65,23 +52,23 @@ class Unsent:
 
     def lay_aside(self) -> None:
         """The prompt is wanted for something else; `take_back` brings its text again."""
-        self._laid_aside = self._prompt.whole_text
+        self._laid_aside = self._chat.prompt.whole_text
 
     def take_back(self) -> None:
         text, self._laid_aside = self._laid_aside, ""
-        self._prompt.prefill(text)
+        self._chat.prompt.prefill(text)
 
     def _keep_soon(self) -> None:
         # Not in the screen's own task: keys are not to wait for the disk.
         self._timer = None
-        self._screen.run_worker(self.keep, group="draft")
+        self._chat.prompt.run_worker(self.keep, group="draft")
 
     async def keep(self) -> None:
         """Write what is there, if that is something else than before."""
         if self._switching:
             return
-        if self._aside and not self._prompt.text:
-            self._prompt.prefill(self._aside)
+        if self._aside and not self._chat.prompt.text:
+            self._chat.prompt.prefill(self._aside)
             self._aside = ""
         now = (self._session_id(), self._text())
         before = (self._place, self._kept)
@@ -89,23 +76,26 @@ class Unsent:
             return
         self._place, self._kept = now
         try:
-            await self._store.set_draft(*now)
+            await self._chat.workspace.store.set_draft(*now)
             if before[0] != now[0] and before[1]:
                 # The session has begun, or goes on in another: the text came along.
-                await self._store.set_draft(before[0], "")
+                await self._chat.workspace.store.set_draft(before[0], "")
         except StepchatError as error:
-            self._tell(f"The text in the prompt cannot be saved. {error.message}")
+            self._chat.tell(f"The text in the prompt cannot be saved. {error.message}")
 
     async def switch(self, session: Session | None) -> None:
         """Open another session, or an empty one. The text stays with the session that is left."""
-        conversation, prompt = self._conversation, self._prompt
-        await self.leave()
+        prompt = self._chat.prompt
+        await self._chat.conversation.asked()
+        self._take_queue()
+        await self.keep()
         self._switching = True
         try:
             prompt.prefill("")
             self._aside = ""
-            await conversation.open(session)
-            draft = fresh(await self._store.draft(self._session_id()), conversation.path)
+            await self._chat.background.show(session)
+            conversation = self._chat.conversation
+            draft = fresh(await self._chat.workspace.store.draft(self._session_id()), conversation.path)
             prompt.set_history(conversation.prompts)
             # What was typed meanwhile is meant for this session.
             prompt.prefill("\n\n".join(filter(None, [draft, prompt.whole_text])))
@@ -115,19 +105,23 @@ class Unsent:
 
     async def leave(self) -> None:
         """End the running turn, and keep with the session what was not said."""
-        conversation, prompt = self._conversation, self._prompt
-        if conversation.queued:
-            prompt.prefill("\n\n".join([*conversation.queued, *filter(None, [prompt.whole_text])]))
-            conversation.queued.clear()
-        await conversation.stop()
+        self._take_queue()
+        await self._chat.conversation.stop()
         await self.keep()
 
+    def _take_queue(self) -> None:
+        """Nobody wants it sent unseen."""
+        queued = self._chat.conversation.queued
+        if queued:
+            self._chat.prompt.prefill("\n\n".join([*queued, *filter(None, [self._chat.prompt.whole_text])]))
+            queued.clear()
+
     def _session_id(self) -> str | None:
-        session = self._conversation.session
+        session = self._chat.conversation.session
         return None if session is None else session.id
 
     def _text(self) -> str:
-        parts = (*self._conversation.unsaved, self._aside, self._laid_aside, self._prompt.whole_text)
+        parts = (*self._chat.conversation.unsaved, self._aside, self._laid_aside, self._chat.prompt.whole_text)
         return "\n\n".join(filter(None, parts))
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from stepchat.sessions.store import Session
+    from stepchat.tui.background import Background
     from stepchat.tui.conversation import Conversation
     from stepchat.tui.editing import Editing
     from stepchat.tui.look import Look
@@ -24,6 +25,7 @@ class Chat(Protocol):
 
     workspace: Workspace
     conversation: Conversation
+    background: Background
     look: Look
     editing: Editing
 

@@ -50,11 +50,12 @@ async def sessions(chat: Chat, argument: str) -> None:
         await chat.open(await store.find(argument))
         return
     view = read_view(await store.setting(SESSION_VIEW))
-    screen = SessionScreen(store, view)
+    current = chat.conversation.session
+    busy = {current.id} if current is not None and chat.conversation.busy else set[str]()
+    screen = SessionScreen(store, view, chat.background.sessions | busy)
     found = await chat.app.push_screen_wait(screen)
     if screen.view != view:
         await store.set_setting(SESSION_VIEW, write_view(screen.view))
-    current = chat.conversation.session
     if found is not None:
         await chat.open(await store.session(found))
     elif current is not None and (await store.session(current.id)).deleted is not None:

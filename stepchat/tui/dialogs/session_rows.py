@@ -19,7 +19,7 @@ from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import money, short_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from rich.style import Style
     from textual import events
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.search import Hit
 
 PREFIX: Final = 2
-"""Cells for the signs of a marked and of a pinned session."""
+"""Cells for the signs of a marked one, and of a pinned one or one that is being answered."""
 _GAP: Final = 2
 _NEAR_THE_END: Final = 40
 _WHEEL_ROWS: Final = 3
@@ -80,15 +80,16 @@ class SessionRows(Widget):
     class MoreWanted(Message):
         """The end of what is there comes near."""
 
-    def __init__(self, now: Callable[[], float], nothing: str) -> None:
+    def __init__(self, now: Callable[[], float], answered: Collection[str] = ()) -> None:
         super().__init__()
         self.entries: list[Entry] = []
         self.marked: dict[str, SessionSummary] = {}
         self.order = "updated"
         self.cursor = 0
-        self.nothing = nothing
+        self.nothing = ""
         """What is said when nothing is there."""
         self._now = now
+        self._answered = answered
         self._top = 0
         self._searched = False
 
@@ -198,7 +199,8 @@ class SessionRows(Widget):
 
     def _row(self, entry: Entry) -> list[Segment]:
         row, text, dim, sign = entry.summary, self._style("text"), self._style("dim"), self._style("sign")
-        signs = ("●" if row.id in self.marked else " ") + ("*" if row.pinned else " ")
+        kind = "…" if row.id in self._answered else "*" if row.pinned else " "
+        signs = ("●" if row.id in self.marked else " ") + kind
         segments = [Segment(signs, sign)]
         title = next((hit.snippet for hit in entry.hits if hit.field == "title"), None)
         width = self._title_width()

@@ -21,7 +21,7 @@ from stepchat.tui.dialogs.session_rows import Entry, SessionRows
 from stepchat.tui.dialogs.session_view import EMPTY, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Mode, Shown, View, keys
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -74,11 +74,14 @@ class SessionScreen(ModalScreen[str | None]):
         ),
     ]
 
-    def __init__(self, store: SessionStore, view: View, now: Callable[[], float] = time) -> None:
+    def __init__(
+        self, store: SessionStore, view: View, answered: Collection[str] = (), now: Callable[[], float] = time
+    ) -> None:
+        """`answered` are the sessions of which an answer is being written."""
         super().__init__()
         self.view = view
         self._store = store
-        self._rows = SessionRows(now, "")
+        self._rows = SessionRows(now, answered)
         self._filter = Input(placeholder=PLACEHOLDERS[view.thoughts], compact=True)
         self._title = Input(compact=True, select_on_focus=False, id="session-title")
         self._heading = Static(classes="dialog-title", markup=False)

@@ -1,0 +1,107 @@
+"""Sessions whose answers are still being written while another one is on the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from stepchat.transcript.clean import clean
+from stepchat.tui.conversation import Conversation
+from stepchat.tui.find_bar import FindBar
+from stepchat.tui.status import Fact
+from stepchat.tui.themes import palette
+from stepchat.tui.transcript_view import TranscriptView
+
+if TYPE_CHECKING:
+    from textual.containers import Container
+
+    from stepchat.sessions.store import Session
+    from stepchat.tui.commands.row import Chat
+
+
+class Background:
+    """Each conversation keeps a transcript of its own, which is hidden meanwhile: coming back finds it as it is."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._running: dict[str, Conversation] = {}
+
+    @property
+    def sessions(self) -> frozenset[str]:
+        """Ids of those that are being answered."""
+        return frozenset(self._running)
+
+    def facts(self) -> list[Fact]:
+        """For the status line."""
+        count = len(self._running)
+        words = "1 other session is answered" if count == 1 else f"{count} other sessions are answered"
+        return [Fact(words, "state")] if count else []
+
+    async def show(self, session: Session | None) -> None:
+        """Put this session on the screen, or an empty one. An answer that is being written goes on unseen."""
+        chat, front = self._chat, self._chat.conversation
+        if front.busy and front.session is not None and session is not None and front.session.id == session.id:
+            return
+        for bar in front.view.screen.query(FindBar):
+            bar.action_close()
+        again = self._running.pop(session.id, None) if session is not None else None
+        hidden = self._hide(front)
+        if again is not None:
+            self._bring_back(again)
+            if not hidden:
+                await front.view.remove()
+        else:
+            if hidden:
+                chat.conversation = await self._another(front)
+            await chat.conversation.open(session)
+        chat.refresh_status()
+
+    def _hide(self, conversation: Conversation) -> bool:
+        """Let it go on unseen; False when it has nothing to go on with."""
+        session = conversation.session
+        if session is None or not conversation.busy:
+            return False
+        self._running[session.id] = conversation
+        conversation.view.display = False
+        conversation.changed = lambda: self._progress(conversation)
+        return True
+
+    def _bring_back(self, conversation: Conversation) -> None:
+        chat, view = self._chat, conversation.view
+        conversation.changed = chat.refresh_status
+        view.set_palette(palette(chat.look.theme))
+        view.display = True
+        chat.conversation = conversation
+
+    async def _another(self, front: Conversation) -> Conversation:
+        """An empty one, of the same model, beside the one that is hidden."""
+        chat, view = self._chat, TranscriptView()
+        view.set_palette(palette(chat.look.theme))
+        view.document.reasoning_view = front.view.document.reasoning_view
+        view.mouse_is_free = front.view.mouse_is_free
+        await cast("Container", front.view.parent).mount(view, before=front.view)
+        another = Conversation(chat.workspace, view, chat.refresh_status)
+        another.model = front.model
+        another.on_refused = front.on_refused
+        return another
+
+    def _progress(self, conversation: Conversation) -> None:
+        """The end of an unseen answer is told, and opening the session finds it on disk."""
+        session = conversation.session
+        if session is None or conversation.busy or self._running.get(session.id) is not conversation:
+            return
+        del self._running[session.id]
+        conversation.view.remove()
+        self._chat.refresh_status()
+        self._chat.view.run_worker(self._tell(session.id), group="background")
+
+    async def _tell(self, session_id: str) -> None:
+        session = await self._chat.workspace.store.session(session_id)
+        title = clean(session.title, keep_newlines=False)[:40] or "untitled"
+        self._chat.tell(f"“{title}” has its answer · Ctrl+O opens it")
+
+    async def stop(self) -> None:
+        """End all of them; what arrived is kept."""
+        for conversation in list(self._running.values()):
+            conversation.changed = lambda: None
+            await conversation.stop()
+        self._running.clear()
