@@ -92,7 +92,7 @@ class Background:
         del self._running[session.id]
         conversation.view.remove()
         self._chat.refresh_status()
-        self._chat.view.run_worker(self._tell(session.id), group="background")
+        self._chat.view.run_worker(self._tell(session.id), group="background", exit_on_error=False)
 
     async def _tell(self, session_id: str) -> None:
         session = await self._chat.workspace.store.session(session_id)

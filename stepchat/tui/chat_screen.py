@@ -167,6 +167,7 @@ class ChatScreen(Screen[None]):
         self.editing.leave()
         await self._unsent.switch(session)
         offer_to_ask(self.view, self.conversation)
+        show_title(self)
 
     def _give_back(self, text: str) -> None:
         """Text that is not on disk returns to the prompt."""
@@ -226,20 +227,13 @@ class ChatScreen(Screen[None]):
         self._status.set_hints(message_menu.hints(self) or hints(meter))
         if meter is not None and self._ticker is None:
             self._ticker = self.set_interval(0.5, self.refresh_status)
-            self._set_title()
+            show_title(self)
         elif meter is None and self._ticker is not None:
             self._ticker.stop()
             self._ticker = None
             if not self._in_front:
                 ring_after_long_turn(self.app, self.conversation.path)
-            self._set_title()
-
-    def _set_title(self) -> None:
-        """The session's title as the terminal's, once it is known."""
-        session = self.conversation.session
-        if session is not None:
-            title = partial(show_title, self.app, self.workspace.store, session.id, lambda: self.conversation.busy)
-            self.run_worker(title, group="title", exclusive=True)
+            show_title(self)
 
     async def leave(self) -> None:
         await self._unsent.leave()

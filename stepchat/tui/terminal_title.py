@@ -8,12 +8,12 @@ from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from textual.app import App
 
     from stepchat.messages import StoredMessage
-    from stepchat.sessions.store import SessionStore
+    from stepchat.tui.commands.row import Chat
 
 LONGEST = 60
 BELL_AFTER = 10.0
@@ -28,10 +28,15 @@ def set_title(app: App[Any], title: str, *, busy: bool) -> None:
         driver.write(f"\x1b]0;{'● ' if busy else ''}{text or 'stepchat'}\x07")
 
 
-async def show_title(app: App[Any], store: SessionStore, session_id: str, is_busy: Callable[[], bool]) -> None:
-    """Show the title that the session has now."""
-    session = await store.session(session_id)
-    set_title(app, session.title, busy=is_busy())
+def show_title(chat: Chat) -> None:
+    """Show the title that the session on the screen has now."""
+
+    async def show() -> None:
+        session = chat.conversation.session
+        title = "" if session is None else (await chat.workspace.store.session(session.id)).title
+        set_title(chat.app, title, busy=chat.conversation.busy)
+
+    chat.prompt.run_worker(show, group="title", exclusive=True, exit_on_error=False)
 
 
 def ring_after_long_turn(app: App[Any], path: Sequence[StoredMessage]) -> None:

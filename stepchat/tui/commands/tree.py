@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stepchat.errors import StepchatError
 from stepchat.tui.branches import show_again
 from stepchat.tui.commands.row import Command
+from stepchat.tui.terminal_title import show_title
 
 if TYPE_CHECKING:
     from stepchat.sessions.store import Session
@@ -25,6 +26,7 @@ def _session(chat: Chat) -> Session:
 async def title(chat: Chat, argument: str) -> None:
     session = _session(chat)
     kept = await chat.workspace.store.set_title(session.id, argument)
+    show_title(chat)
     chat.tell(f"Title: {kept}" if argument else f"The title follows the first question again: {kept}")
 
 
