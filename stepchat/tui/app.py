@@ -37,6 +37,8 @@ class StepchatApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
+        if not os.environ.get("NO_COLOR"):
+            os.environ.pop("NO_COLOR", None)  # an empty one counts for Textual
         # Without colours Textual is to drop them; it would make greys of them, which the terminal's own colours are not.
         super().__init__(driver_class=handover.driver_class(), ansi_color="NO_COLOR" in os.environ or None)
         self._workspace = workspace
@@ -108,7 +110,7 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
     """What the window shows first. `folded` hides the reasoning while it comes. Raises StoreError."""
     store, config = workspace.store, workspace.config
     # Without colours rank must be told by weight and slant, which is a theme of its own.
-    wanted = "mono" if "NO_COLOR" in os.environ else config.theme or await store.setting("theme") or ""
+    wanted = "mono" if os.environ.get("NO_COLOR") else config.theme or await store.setting("theme") or ""
     view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
     session = workspace.session
     path = await store.path(session.id) if session else []

@@ -73,7 +73,7 @@ class Look:
 
 def colour_depth(environ: "Mapping[str, str]") -> str:
     """One of DEPTHS, decided as Rich and Textual decide it."""
-    if "NO_COLOR" in environ:
+    if environ.get("NO_COLOR"):  # an empty one does not count (no-color.org)
         return "none"
     forced = environ.get("TEXTUAL_COLOR_SYSTEM", "auto")
     if forced in ("truecolor", "256"):

@@ -5,15 +5,39 @@ import sys
 
 from tests.e2e.terminal import Terminal
 
+PROGRAM = [sys.executable, "-m", "stepchat", "--demo"]
 COLOURS = re.compile(rb"\x1b\[[0-9;]*\b[34]8;[25];")
 
 
-def test_without_colours_a_dialog_has_none_either(tmp_path):
-    with Terminal([sys.executable, "-m", "stepchat", "--demo"], tmp_path, {"NO_COLOR": "1"}) as terminal:
+def colours(terminal):
+    return {(cell.fg, cell.bg) for row in terminal.cells() for cell in row}
+
+
+def test_without_colours_everything_is_in_the_terminals_own(tmp_path):
+    with Terminal(PROGRAM, tmp_path, {"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("This is the demo")
-        terminal.press("f1")
-        terminal.wait_for("Commands and keys")
+        assert "Ask, or / for commands" in terminal.screen()  # the prompt
+        assert "^P commands" in terminal.screen()  # the status line
+        assert "─" * 100 in terminal.screen()  # the rule
+        assert colours(terminal) == {("default", "default")}
+        for key, words in (("f1", "Commands and keys"), ("ctrl+o", "Type to"), ("ctrl+p", "Type to")):
+            terminal.press(key)
+            terminal.wait_for(words)
+            assert colours(terminal) == {("default", "default")}
+            terminal.press("escape")
+            terminal.wait_for(lambda terminal, words=words: words not in terminal.screen())
+        terminal.type("/theme light")
+        terminal.press("enter")
+        terminal.wait_for(lambda terminal: "/theme" not in terminal.screen())
         assert COLOURS.search(terminal.output()) is None
-        terminal.press("escape")
+        assert colours(terminal) == {("default", "default")}
+        terminal.press("ctrl+q")
+        terminal.wait_exit()
+
+
+def test_an_empty_NO_COLOR_does_not_count(tmp_path):
+    with Terminal(PROGRAM, tmp_path, {"NO_COLOR": ""}) as terminal:
+        terminal.wait_for("This is the demo")
+        assert len(colours(terminal)) > 2
         terminal.press("ctrl+q")
         terminal.wait_exit()

@@ -148,6 +148,7 @@ def test_colour_depth_is_richs(environ):
 
 def test_no_color_and_textuals_own_variable():
     assert colour_depth({"NO_COLOR": "1", "COLORTERM": "truecolor"}) == "none"
+    assert colour_depth({"NO_COLOR": "", "COLORTERM": "truecolor"}) == "truecolor"
     assert colour_depth({"TEXTUAL_COLOR_SYSTEM": "standard", "COLORTERM": "truecolor"}) == "16"
     assert colour_depth({"TEXTUAL_COLOR_SYSTEM": "256"}) == "256"
 
