@@ -11,18 +11,17 @@ import os
 import select
 import threading
 import time
-from codecs import getincrementaldecoder
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from textual import constants
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Paste
 from textual.messages import ExitApp
 
+from stepchat.tui.terminal_input import TerminalInput
+
 if TYPE_CHECKING:
-    from codecs import IncrementalDecoder
     from collections.abc import Callable, Iterable, Sequence
 
     from textual.app import App
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
     from stepchat.tui.handover import Handover
 
 ALTERNATE_SCREEN = "\x1b[?1049h"
-MISREAD = (
-    ("\x1b\r", "\x1b[13;3u"),  # Alt+Enter: taken for Enter, after a delay
-    ("\x1b[27;2;13~", "\x1b[13;2u"),  # Shift+Enter as xterm and tmux may send it
-    ("\x1b[27;3;13~", "\x1b[13;3u"),
-    ("\x1b[27;5;13~", "\x1b[13;5u"),
-)
 BURST = 0.1
 """Seconds between two keys within which the first may not have been dealt with."""
 SETTLE_LIMIT = 0.25
@@ -104,13 +97,12 @@ class HandoverDriver(LinuxDriver):
         wake = self._wake[0]
         if not self.handover.wait_for_prompt(wake):
             return
-        parser = XTermParser(self._debug)
-        decoder = getincrementaldecoder("utf-8")("replace")
+        keyboard = TerminalInput(debug=self._debug)
         kept = self.handover.type_ahead()
         pending, kept.pending = kept.pending, ()
-        coming = coming_messages(self.fileno, wake, parser, decoder)
+        coming = coming_messages(self.fileno, wake, keyboard)
         deliver(
-            chain(kept_messages(pending, parser, decoder), coming),
+            chain(kept_messages(pending, keyboard), coming),
             self.process_message,
             lambda: let_settle(self._app, self._loop, self.exit_event),
         )
@@ -120,16 +112,16 @@ def driver_class(handover: Handover) -> type[HandoverDriver]:
     return type("BoundDriver", (HandoverDriver,), {"handover": handover})
 
 
-def kept_messages(pending: Sequence[bytes], parser: XTermParser, decoder: IncrementalDecoder) -> Iterable[Message]:
-    """The keys that were kept; the last one stays in the parser when it is not complete."""
+def kept_messages(pending: Sequence[bytes], keyboard: TerminalInput) -> Iterable[Message]:
+    """The keys that were kept; the last one stays in the keyboard when it is not complete."""
     for index, part in enumerate(pending):
         if index:
             threading.Event().wait(ESCAPE_DELAY)
-            yield from parser.tick()
-        yield from _parsed(parser, decoder.decode(part))
+            yield from keyboard.tick()
+        yield from keyboard.feed(part)
 
 
-def coming_messages(terminal: int, wake: int, parser: XTermParser, decoder: IncrementalDecoder) -> Iterable[Message]:
+def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterable[Message]:
     """The keys that come, until "x" is written to `wake` or the terminal is gone, which ends the app."""
     timeout: float | None = ESCAPE_DELAY
     while True:
@@ -145,10 +137,10 @@ def coming_messages(terminal: int, wake: int, parser: XTermParser, decoder: Incr
             if not data:
                 yield ExitApp()
                 return
-            yield from _parsed(parser, decoder.decode(data))
+            yield from keyboard.feed(data)
             timeout = ESCAPE_DELAY
         else:
-            yield from parser.tick()
+            yield from keyboard.tick()
             timeout = None
 
 
@@ -185,11 +177,3 @@ async def _quiet(app: App[object]) -> None:
         pumps = (app, *app._registry)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         waiting = any(not pump._message_queue.empty() for pump in pumps)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
         rounds = 0 if waiting else rounds + 1
-
-
-def _parsed(parser: XTermParser, text: str) -> Iterable[Message]:
-    """The keys in the text, with those that Textual 8.2 misreads in a form it knows."""
-    for sent, known in MISREAD:
-        text = text.replace(sent, known)
-    # An empty text would end the parser.
-    return parser.feed(text) if text else ()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 
 FOLD_CHARACTERS: Final = 2000
 FOLD_LINES: Final = 20
 _LINE_BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
+_CONTROLS: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # colours; a window's title
+    "|[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
+)
+
 
 def clean_text(text: str) -> str:
-    """Every kind of line break as a newline; no control characters but newline and tab, no lone surrogates."""
-    text = _LINE_BREAKS.sub("\n", text)
+    """Every kind of line break as a newline; no escape sequences, no control characters but newline and tab, no lone
+    surrogates.
+    """
     if text.isprintable():
         return text
-    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cs"})
+    return _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
 
 
 class Pastes:

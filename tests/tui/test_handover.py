@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import os
 import threading
-from codecs import getincrementaldecoder
 from typing import ClassVar
 
 import pytest
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.events import Key, Paste
 from textual.messages import ExitApp
@@ -17,10 +15,7 @@ from textual.widgets import Input, TextArea
 
 from stepchat.tui.driver import coming_messages, deliver, kept_messages, let_settle
 from stepchat.tui.handover import Handover
-
-
-def parser_and_decoder():
-    return XTermParser(), getincrementaldecoder("utf-8")("replace")
+from stepchat.tui.terminal_input import TerminalInput
 
 
 def names(messages) -> list[str]:
@@ -37,66 +32,66 @@ def pipes():
 
 
 def test_an_escape_that_was_waited_for_is_no_alt():
-    assert names(kept_messages([b"\x1b", b"b\r"], *parser_and_decoder())) == ["escape", "b", "enter"]
-    assert names(kept_messages([b"\x1bb\r"], *parser_and_decoder())) == ["ctrl+left", "enter"]
+    assert names(kept_messages([b"\x1b", b"b\r"], TerminalInput())) == ["escape", "b", "enter"]
+    assert names(kept_messages([b"\x1bb\r"], TerminalInput())) == ["ctrl+left", "enter"]
 
 
 @pytest.mark.parametrize("key", [b"\x1b\r", b"\x1b[13;3u", b"\x1b[27;3;13~"])
 def test_alt_enter_however_it_is_sent(key):
-    assert names(kept_messages([key], *parser_and_decoder())) == ["alt+enter"]
+    assert names(kept_messages([key], TerminalInput())) == ["alt+enter"]
 
 
 @pytest.mark.parametrize("key", [b"\x1b[13;2u", b"\x1b[27;2;13~"])
 def test_shift_enter_however_it_is_sent(key):
-    assert names(kept_messages([key], *parser_and_decoder())) == ["shift+enter"]
+    assert names(kept_messages([key], TerminalInput())) == ["shift+enter"]
 
 
 @pytest.mark.parametrize("whole", [b"\x1b[A", "漢".encode(), b"\x1b[3~"])
 def test_a_key_cut_by_the_handover_is_one_key(whole, pipes):
     (terminal, keyboard), (wake, _) = pipes
     for cut in range(1, len(whole)):
-        parser, decoder = parser_and_decoder()
-        assert names(kept_messages([whole[:cut]], parser, decoder)) == []
+        keyboard_input = TerminalInput()
+        assert names(kept_messages([whole[:cut]], keyboard_input)) == []
         os.write(keyboard, whole[cut:])
-        coming = iter(coming_messages(terminal, wake, parser, decoder))
-        assert names([next(coming)]) == names(kept_messages([whole], *parser_and_decoder()))
+        coming = iter(coming_messages(terminal, wake, keyboard_input))
+        assert names([next(coming)]) == names(kept_messages([whole], TerminalInput()))
 
 
 def test_a_paste_cut_by_the_handover_is_one_paste(pipes):
     (terminal, keyboard), (wake, _) = pipes
-    parser, decoder = parser_and_decoder()
-    assert names(kept_messages([b"\x1b[200~one\r"], parser, decoder)) == []
+    keyboard_input = TerminalInput()
+    assert names(kept_messages([b"\x1b[200~one\r"], keyboard_input)) == []
     os.write(keyboard, b"two\x1b[201~x")
-    paste = next(iter(coming_messages(terminal, wake, parser, decoder)))
+    paste = next(iter(coming_messages(terminal, wake, keyboard_input)))
     assert isinstance(paste, Paste)
-    assert paste.text == "one\rtwo"
+    assert paste.text == "one\ntwo"
 
 
 def test_a_lone_escape_comes_without_another_key(pipes):
     (terminal, keyboard), (wake, _) = pipes
     os.write(keyboard, b"\x1b")
-    assert names([next(iter(coming_messages(terminal, wake, *parser_and_decoder())))]) == ["escape"]
+    assert names([next(iter(coming_messages(terminal, wake, TerminalInput())))]) == ["escape"]
 
 
 def test_bytes_that_are_no_utf8_do_no_harm(pipes):
     (terminal, keyboard), (wake, _) = pipes
     os.write(keyboard, b"a\xff\xc3b")
     os.close(keyboard)
-    messages = list(coming_messages(terminal, wake, *parser_and_decoder()))
+    messages = list(coming_messages(terminal, wake, TerminalInput()))
     assert [message.character for message in messages[:-1]] == ["a", "\ufffd", "\ufffd", "b"]
 
 
 def test_the_app_ends_when_the_terminal_is_gone(pipes):
     (terminal, keyboard), (wake, _) = pipes
     os.close(keyboard)
-    assert [type(message) for message in coming_messages(terminal, wake, *parser_and_decoder())] == [ExitApp]
+    assert [type(message) for message in coming_messages(terminal, wake, TerminalInput())] == [ExitApp]
 
 
 def test_stopping_and_being_told_that_the_prompt_is_ready(pipes):
     (terminal, keyboard), (wake, waker) = pipes
     os.write(keyboard, b"k")
     os.write(waker, b"r")
-    coming = iter(coming_messages(terminal, wake, *parser_and_decoder()))
+    coming = iter(coming_messages(terminal, wake, TerminalInput()))
     assert names([next(coming)]) == ["k"]
     os.write(waker, b"x")
     assert list(coming) == []
@@ -136,7 +131,7 @@ class DialogApp(App[None]):
 
 
 async def burst(app: DialogApp, pilot, keys: bytes) -> None:
-    messages = list(kept_messages([keys], *parser_and_decoder()))
+    messages = list(kept_messages([keys], TerminalInput()))
     driver, stopped = app._driver, threading.Event()
     await asyncio.to_thread(deliver, messages, driver.process_message, lambda: let_settle(app, driver._loop, stopped))
     await pilot.pause()
@@ -160,7 +155,7 @@ async def test_keys_that_are_bindings_keep_their_place_in_a_burst():
 def test_characters_are_not_held_up():
     settled: list[str] = []
     seen: list[str] = []
-    messages = kept_messages([b"ab\x7f\x1b[Dc"], *parser_and_decoder())
+    messages = kept_messages([b"ab\x7f\x1b[Dc"], TerminalInput())
     deliver(messages, lambda message: seen.append(message.key), lambda: settled.append(seen[-1]))
     assert seen == ["a", "b", "backspace", "left", "c"]
     assert settled == ["b", "backspace", "left"]

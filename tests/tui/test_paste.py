@@ -11,7 +11,8 @@ from stepchat.tui.paste import Pastes, clean_text
     ("raw", "clean"),
     [
         ("a\r\nb\rc\nd\te", "a\nb\nc\nd\te"),
-        ("\x1b[31mred\x1b[0m\x07\x00\x7f\x9b", "[31mred[0m"),
+        ("\x1b[31mred\x1b[0m\x07\x00\x7f\x9b", "red"),
+        ("\x1b]0;title\x07a \x1b]8;;https://a.b\x1b\\link\x1b[38;2;1;2;3m \x1b[", "a link ["),
         ("a\u2028b\u0085c\x0bd", "a\nb\nc\nd"),
         ("\ud800x", "x"),
         ("漢字 👩‍💻 é עִבְרִית", "漢字 👩‍💻 é עִבְרִית"),

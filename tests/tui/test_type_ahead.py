@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import random
 import re
-from codecs import getincrementaldecoder
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual._xterm_parser import XTermParser
 from textual.app import App
 
 from stepchat.tui.driver import kept_messages
 from stepchat.tui.first_frame import draw, prompt_width, read_look
+from stepchat.tui.terminal_input import TerminalInput
 from stepchat.tui.type_ahead import ESCAPE_PAUSE, KEYS, MAX_PASTE_CHARACTERS, TypeAhead, Typing
 from tests.e2e.small_prompt import CSS, Prompt, main_screen
 
@@ -160,7 +159,7 @@ def key_sequences(seed: int):
 
 
 async def feed(prompt: Prompt, pilot, data: bytes) -> None:
-    for event in kept_messages([data], XTermParser(), getincrementaldecoder("utf-8")()):
+    for event in kept_messages([data], TerminalInput()):
         prompt.app._driver.process_message(event)
     await pilot.pause()
 

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from textual.events import Key, Paste
+
+from stepchat.tui.paste import clean_text
+from stepchat.tui.terminal_input import TerminalInput
+
+HOSTILE = "say look first line \x1b[31mred text\x1b[0m more\rsecond line\rthird \x1b line"
+PLAIN = "say look first line red text more\nsecond line\nthird  line"
+
+
+def said(*parts: bytes) -> list[tuple[str, str]]:
+    """What the messages are: one key each, or a paste with its text."""
+    terminal = TerminalInput()
+    messages = [message for part in parts for message in terminal.feed(part)]
+    assert all(isinstance(message, (Key, Paste)) for message in messages)
+    return [("paste", message.text) if isinstance(message, Paste) else ("key", message.key) for message in messages]
+
+
+def pasted(text: str) -> bytes:
+    return f"\x1b[200~{text}\x1b[201~".encode()
+
+
+def test_an_escape_sequence_in_a_paste_does_not_end_it():
+    assert said(b"a" + pasted(HOSTILE) + b"\rb") == [("key", "a"), ("paste", PLAIN), ("key", "enter"), ("key", "b")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_a_paste_cut_anywhere_is_one_paste(size):
+    data = b"\x1b[A" + pasted(HOSTILE) + pasted("漢\x1b[20") + b"x"
+    wanted = [("key", "up"), ("paste", PLAIN), ("paste", "漢[20"), ("key", "x")]
+    assert said(*(data[at : at + size] for at in range(0, len(data), size))) == wanted
+
+
+def test_time_that_passes_in_a_paste_does_not_end_it():
+    terminal = TerminalInput()
+    found = [*terminal.feed(b"\x1b[200~one\x1b"), *terminal.tick(), *terminal.feed(b"[31m\rtwo\x1b[201~")]
+    assert [message.text for message in found] == ["one\ntwo"]
+
+
+def test_a_key_misread_in_typing_is_text_in_a_paste():
+    assert said(pasted("one\x1b\rtwo") + b"\x1b\r") == [("paste", "one\ntwo"), ("key", "alt+enter")]
+
+
+@given(st.text(st.sampled_from("ab漢\r\n\x1b[]201~0;m\x07\x9b\u202e"), max_size=40), st.data())
+def test_whatever_is_pasted_no_key_comes_of_it(text, data):
+    assume("\x1b[201~" not in text)
+    whole = pasted(text)
+    cuts = sorted({0, len(whole), *data.draw(st.lists(st.integers(0, len(whole)), max_size=8))})
+    assert said(*(whole[start:end] for start, end in itertools.pairwise(cuts))) == [("paste", clean_text(text))]
