@@ -49,6 +49,8 @@ class Fence:
     """A code block: its lines are blocks of their own."""
 
     language: str = ""
+    indented: bool = False
+    """It has no fence, but four blanks before each line."""
     closed: bool = False
     lines: list[Block] = field(default_factory=list["Block"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -59,6 +59,8 @@ class Document:
         self.live: Answer | None = None
         self._heights = Heights()
         self._notice: Part | None = None
+        self._resized: tuple[Place, float] | None = None
+        """The top after another width, and how far in its block it really was."""
         self._passing = False
         self._returned: Mapping[str, str] = {}
 
@@ -211,13 +213,17 @@ class Document:
         """Another palette or width. `top` stays on the same text."""
         top = self.top
         share = 0.0
-        if top.entry < len(self.parts) and top.row:
+        if self._resized is not None and self._resized[0] == top:
+            # Nobody has scrolled since: what was rounded then is not rounded once more.
+            share = self._resized[1]
+        elif top.entry < len(self.parts) and top.row:
             share = top.row / max(1, len(self.rows(top.entry, top.block)))
         self.layout.reset(palette, width)
         self._heights = Heights()
         self._heights.splice(0, 0, [part.entry.height(self.layout) for part in self.parts])
         if share:
             top.row = int(share * len(self.rows(top.entry, top.block)))
+        self._resized = (replace(top), share)
 
     def open(self, place: int) -> Entry:
         """The entry with its blocks."""

@@ -49,11 +49,14 @@ def text(spots: Spots, first: End, end: End) -> str:
     said = [piece for piece in pieces if not isinstance(piece.block.group, Fact)]
     pieces = said or pieces
     fences = _whole_fences(pieces)
+    mixed = len({id(piece.block.group) for piece in pieces}) > 1
     parts: list[str] = []
     for number, piece in enumerate(pieces):
         own = _told(spots, piece, fences)
         if own is None:
             continue
+        if isinstance(piece.block.group, Fence) and piece.block.group.indented and mixed:
+            own = f"    {own}" if own else own
         path, fresh = piece.block.path, piece.block.fresh
         if len(pieces) > 1 and path and piece.first <= 0:
             own = _indented(own, path, fresh)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -33,10 +34,16 @@ PIECE: Final = 512
 MOST_PIECES: Final = 8
 """... or, if something stays open, so many times that far."""
 
+_MANY_BRACKETS: Final = 40
+_PIECE_OF_LINK: Final = 8
+"""With fewer letters than that for each bracket a text is no text with links."""
+
 _SPECIAL: Final = re.compile(r"[\\`*_~\[<&$]|[ ]\n|https?://|www\.")
 _MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?]|&#?\w*$|\\$|https?:/*$|\bw{1,3}$")
 _BOUNDARY: Final = re.compile(r"\s+(?=\S)")
 _SAFE_TARGET: Final = re.compile(r"(?i:https?://|mailto:)[!-~]+")
+
+_ADDRESS: Final = re.compile(r"\s*(?:https?://(?:[^/?#\s]*@)?(?:www\.)?|www\.)([\w.-]+)", re.IGNORECASE)
 
 _MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
 
@@ -58,7 +65,7 @@ def spans(source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, 
         return [Span(shown(source, keep_newlines=keep_breaks))] if source else []
     if growing:
         source = mend(source)
-    return list(_read(_parse(source, labels), "\n" if keep_breaks else " "))
+    return list(_honest(_read(_parse(source, labels), "\n" if keep_breaks else " ")))
 
 
 def next_piece(
@@ -77,7 +84,7 @@ def next_piece(
             return end, spans(piece, labels, keep_breaks=keep_breaks)
         tokens = _parse(piece, labels)
         if count == MOST_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
-            return end, list(_read(tokens, "\n" if keep_breaks else " "))
+            return end, list(_honest(_read(tokens, "\n" if keep_breaks else " ")))
     return None
 
 
@@ -99,7 +106,9 @@ def _boundary(source: str, at: int, stable: int) -> int | None:
 
 
 def _parse(source: str, labels: Mapping[str, Any]) -> list[Token]:
-    parser = _parser()
+    # Each bracket is looked for its partner up to the end: of very many, as in nested lists of numbers, none is a link.
+    brackets = source.count("[")
+    parser = _parser(links=brackets < _MANY_BRACKETS or brackets * _PIECE_OF_LINK < len(source))
     return parser.inline.parse(source, parser, {"references": dict(labels)}, [])
 
 
@@ -109,13 +118,15 @@ def warm_up() -> None:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser(*, links: bool = True) -> MarkdownIt:
     """The parser, imported with the first text that needs it."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark").enable("strikethrough")
     parser.inline.ruler.after("text", "bare_link", bare_link)
     parser.inline.ruler.before("escape", "formula", formula)
+    if not links:
+        parser.disable(["link", "image"])
     return parser
 
 
@@ -145,6 +156,20 @@ def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
                 marks, target = outer.pop()
             case _:
                 pass
+
+
+def _honest(found: Iterator[Span]) -> Iterator[Span]:
+    """The spans; a link whose text is the address of another host than the one it leads to is followed by that host."""
+    for target, link in groupby(found, key=lambda span: span.target):
+        if not target:
+            yield from link
+            continue
+        said = list(link)
+        yield from said
+        claimed = _ADDRESS.match("".join(span.text for span in said))
+        goal = _ADDRESS.match(target)
+        if claimed and goal and claimed[1].casefold() != goal[1].casefold():
+            yield Span(f" ({goal[1]})", said[-1].marks & ~LINK)
 
 
 def _flat(tokens: Sequence[Token]) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rich.style import Style
+
 from stepchat.transcript import code, inline, table_rows
-from stepchat.transcript.blocks import Fact, Fence, Table, Tail
+from stepchat.transcript.blocks import Fact, Fence, Links, Table, Tail
 from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.cursor import LONGEST
 from stepchat.transcript.flow import Flow
 from stepchat.transcript.highlights import Highlights
+from stepchat.transcript.references import take_definitions
 from stepchat.transcript.strips import Pen, page
 from stepchat.transcript.wrap import Wrapper, cells, chop, hanging
 
 if TYPE_CHECKING:
-    from rich.style import Style
     from textual.strip import Strip
 
     from stepchat.transcript.blocks import Block
@@ -27,6 +29,13 @@ MOST_ROWS: Final = 4000
 _CODE_PAD: Final = 2
 _UNNAMED: Final = "code"
 _TAB: Final = 4
+_HEADINGS: Final = (
+    Style(bold=True, underline=True),
+    Style(bold=True),
+    Style(bold=True, italic=True),
+    Style(italic=True),
+)
+"""By level; from the last on all look alike."""
 
 
 class _Kept(NamedTuple):
@@ -75,6 +84,8 @@ class Layout:
         match block.group:
             case Tail():
                 return self._tail_rows(block.group)
+            case _ if _is_definition(block):
+                rows = []
             case _:
                 rows = self._gap(block) + self._content(block)
         if kept:
@@ -123,8 +134,8 @@ class Layout:
             case "paragraph":
                 return self._flow(block, self.pen.base(block.voice))
             case "heading":
-                base = palette.heading if block.voice == "answer" else self.pen.base(block.voice) + palette.strong
-                return self._flow(block, base)
+                base = palette.heading if block.voice == "answer" else self.pen.base(block.voice)
+                return self._flow(block, base + _HEADINGS[min(block.level, len(_HEADINGS)) - 1])
             case "plain":
                 return self._flow(block, self.pen.base(block.voice))
             case "code" | "label":
@@ -211,6 +222,13 @@ class Layout:
             if len(rows) >= tail.rows:
                 break
         return rows[-tail.rows :]
+
+
+def _is_definition(block: Block) -> bool:
+    """A paragraph that so far defines links only: it will not be there when it is finished."""
+    if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LONGEST:
+        return False
+    return not take_definitions(block.text, Links())
 
 
 def shown_code(text: str) -> str:

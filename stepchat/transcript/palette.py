@@ -65,7 +65,7 @@ def colourless() -> Palette:
         reasoning_bar=dim,
         user=bold,
         user_bar=bold,
-        heading=bold,
+        heading=Style.null(),
         strong=bold,
         emphasis=Style(italic=True),
         strike=Style(strike=True),

@@ -30,7 +30,8 @@ _CODE_PAD: Final = 2
 _MOST_BLOCKS: Final = 300
 _SPACE: Final = re.compile(r"\s+")
 _TABLE_RULE: Final = re.compile(r"[─┼╌]+")
-_WORD: Final = re.compile(r"\w+|[^\w\s]+")
+_WORD: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}']|\w+(?:[-./\\'’@~+:]+\w+)*|[^\w\s]+")
+"""Addresses, paths, names with dots and hyphens are one word, without the punctuation behind them."""
 
 
 class Mark(NamedTuple):

@@ -51,7 +51,7 @@ _DELIMITER: Final = re.compile(r":?-+:?$")
 _UNDECIDED: Final = re.compile(
     r"(?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t])*+(?:[-+*=#|:_`~ \t]*+$|(?:\${1,2}|\\\[?)[ \t]*+$|\d{1,9}+[.)]?$|`{3}|~{3})"
 )
-_UNDECIDED_IN_FENCE: Final = re.compile(r"[ \t>]*+(?:`++|~++)[ \t]*+$")
+_UNDECIDED_IN_FENCE: Final = re.compile(r"[ \t>]*+(?:`++|~++)?[ \t]*+$")
 
 
 class Marker(NamedTuple):

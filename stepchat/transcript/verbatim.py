@@ -34,7 +34,7 @@ def fenced_line(out: Outline, leaf: Fenced, cursor: Cursor) -> bool:
 
 def begin_indented(out: Outline, cursor: Cursor) -> Indented:
     cursor.skip_columns(4)
-    fence = Fence()
+    fence = Fence(indented=True)
     _add_code(out, fence, cursor.rest(), gap=None)
     return Indented(fence)
 

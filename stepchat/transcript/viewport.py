@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript.document import Place
@@ -35,6 +36,8 @@ class Viewport:
         self.height = height
         self.follow = True
         """The end stays in sight when text is added."""
+        self._left: tuple[int, Place, Place, bool] | None = None
+        """A panel whose header was brought to the top, where that was, and what was the top and followed before."""
         self.shown: list[Shown] = []
         """What `render` returned last; blank rows at the end are left out."""
 
@@ -218,14 +221,23 @@ class Viewport:
         return visible[-1] if visible else having[-1] if having else None
 
     def toggle(self, place: int) -> bool:
-        """Fold or open a panel; its header keeps its place, or comes to the top. Returns whether it is folded now."""
+        """Fold or open a panel; its header keeps its place, or comes to the top. Returns whether it is folded now.
+
+        If it came to the top, the next time gives back what was on screen before, unless somebody has scrolled meanwhile.
+        """
         document = self.document
         thinks = document.live is not None and document.live.thinks and self.follow
+        before, left = (replace(document.top), self.follow), self._left
         seen = any(shown.entry == place for shown in self.shown)
         folded = document.toggle(place)
         above = (document.top.entry, document.top.block) > (place, 0)
+        self._left = None
+        if left is not None and left[:2] == (place, before[0]):
+            document.top, self.follow = left[2:]
+            return folded
         if not seen or (above and not folded):
             document.top = Place(place)
+            self._left = (place, replace(document.top), *before)
         self.follow = thinks or self.at_end
         return folded
 
@@ -244,4 +256,5 @@ class Viewport:
         if not 0 <= row < len(self.shown):
             return None
         shown = self.shown[row]
-        return shown.entry if self.document.in_header(shown.entry, shown.block) else None
+        above = shown.row < self.document.parts[shown.entry].entry.blocks[shown.block].gap
+        return shown.entry if not above and self.document.in_header(shown.entry, shown.block) else None

@@ -83,7 +83,8 @@ class Meter:
     def facts(self, now: float) -> list[Fact]:
         """What the turn is doing, in words."""
         facts = [self._state(now)]
-        if self.tokens:
+        # While it thinks the header of the reasoning counts them.
+        if self.tokens and self.phase == "answering":
             facts.append(Fact(f"~{count(self.tokens)} tokens"))
         if (speed := self.speed(now)) is not None:
             facts.append(Fact(f"~{speed:.0f} tok/s"))

@@ -32,6 +32,7 @@ class MouseSelection:
         self._presses = 0
         self._at: tuple[int, int] = (0, 0)
         self._timer: Timer | None = None
+        self._followed = False
         self.pressed = False
 
     def press(self, x: int, y: int, now: float) -> bool:
@@ -40,6 +41,8 @@ class MouseSelection:
         self._presses = self._presses % 3 + 1 if again else 1
         self._last = (now, x, y)
         self.pressed = True
+        # What is under the mouse must not run away from it.
+        self._followed, self._viewport.follow = self._viewport.follow, False
         self._at = (x, y)
         units: tuple[Unit, ...] = ("character", "word", "block")
         had = bool(self._selection)
@@ -58,9 +61,11 @@ class MouseSelection:
         return True
 
     def release(self) -> bool:
-        """Whether something is selected now."""
+        """Whether something is selected now. Then the page stays where it is; else it follows the end if it did."""
         self.pressed = False
         self._stop_timer()
+        if not self._selection:
+            self._viewport.follow = self._followed
         return bool(self._selection)
 
     def _rows_beyond(self) -> int:

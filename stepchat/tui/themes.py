@@ -119,7 +119,7 @@ def palette(theme: Theme) -> Palette:
         reasoning_bar=quiet(quiet_line),
         user=_style(text, surface),
         user_bar=loud(accent, surface),
-        heading=_style(text, background) + Style(bold=True),
+        heading=_style(text, background),
         strong=Style(bold=True),
         emphasis=Style(italic=True),
         strike=Style(strike=True),

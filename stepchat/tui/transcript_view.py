@@ -363,7 +363,7 @@ class TranscriptView(Widget):
         if width < 2 or not height:
             return
         viewport, document = self._viewport, self._document
-        at_end = viewport.follow or (viewport.height and viewport.at_end)
+        at_end = viewport.follow
         viewport.height = height
         if width - 1 != document.layout.width:
             document.reset(self._palette, width - 1)

@@ -207,3 +207,24 @@ def test_marks_are_those_of_markdown_it(text):
     assert all(
         marks in (wanted, None) or wanted is None for (_, marks), (_, wanted) in zip(found, expected, strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("[https://bank.com](https://evil.com/x)", "https://bank.com (evil.com)"),
+        ("[www.bank.com/login](https://bank.com@evil.com/)", "www.bank.com/login (evil.com)"),
+        ("[**https://bank.com**](http://evil.com)", "https://bank.com (evil.com)"),
+        ("[https://bank.com/a](https://www.BANK.com/b)", "https://bank.com/a"),
+        ("[the bank](https://evil.com) and https://bank.com", "the bank and https://bank.com"),
+        ("[README.md](https://example.com/README.md)", "README.md"),
+    ],
+)
+def test_a_link_that_says_another_address_tells_where_it_leads(source, seen):
+    assert "".join(span.text for span in spans(source, {})) == seen
+
+
+@pytest.mark.parametrize("piece", ["[", "![", "[a](", "[[1,[2,[3,4]]],", "[x] "])
+def test_very_many_brackets_are_text(piece):
+    assert "".join(span.text for span in spans(piece * 100, {})) == (piece * 100)
+    assert spans("[a](https://b.c) " * 30, {})[0].target == "https://b.c"

@@ -340,3 +340,25 @@ def test_user_text_has_its_bar_and_its_surface():
     assert row.text == "  ▌ hello *there*".ljust(40)
     assert sum(len(segment.text) for segment in row if segment.style in (palette.user, palette.user_bar)) == 36
     assert isinstance(palette.user, Style)
+
+
+def test_levels_of_headings_are_told_apart():
+    layout = Layout(colourless(), 60)
+    blocks = split("# a\n\n## a\n\n### a\n\n#### a\n\n**a**").blocks
+    styles = [str(styles_of(layout.rows(block)[-1], "a")[0]) for block in blocks]
+    assert styles == ["bold underline", "bold", "bold italic", "italic", "bold"]
+
+
+def test_definitions_at_the_end_are_not_shown_before_they_vanish():
+    layout = Layout(colourless(), 60)
+    splitter = split("See [a] and [b].\n\n[a]: https://a.example\n[b]: https://b.exam", finish=False)
+    rows = sum(len(layout.rows(block)) for block in splitter.blocks)
+    splitter.feed("ple\n")
+    splitter.finish()
+    assert sum(len(layout.rows(block)) for block in splitter.blocks) == rows == 2
+    assert layout.rows(split("[a]: https://a b c", finish=False).blocks[0])
+
+
+def test_blanks_before_a_closing_fence_are_no_line_of_code():
+    splitter = split("- a\n  ```\n  x\n  ", finish=False)
+    assert [block.text for block in splitter.blocks if block.kind == "code"] == ["x"]

@@ -116,8 +116,8 @@ def test_backwards_is_the_same():
 
 def test_words_and_blocks():
     viewport = page(answered("alpha beta-gamma\n\nnext"))
-    assert select(viewport, "eta", "et", "word").text() == "beta"
-    assert select(viewport, "lpha", "eta", "word").text() == "alpha beta"
+    assert select(viewport, "eta", "et", "word").text() == "beta-gamma"
+    assert select(viewport, "lpha", "eta", "word").text() == "alpha beta-gamma"
     assert select(viewport, "gamma", "gamma", "block").text() == "alpha beta-gamma"
 
 
@@ -191,3 +191,27 @@ def test_nothing_is_selected_by_a_press_alone():
     assert selection
     selection.clear()
     assert not selection
+
+
+def test_indented_code_keeps_its_indentation_beside_other_blocks():
+    source = "Look:\n\n    def f():\n        pass\n\nDone."
+    viewport = page(answered(source))
+    assert select(viewport, "Look", "Done.").text() == source
+    assert select(viewport, "def f", "pass").text() == "def f():\n    pass"
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "word"),
+    [
+        ("see https://example.com/a/b?c=d.", "example", "https://example.com/a/b?c=d"),
+        ("in src/app-main.py, then", "app", "src/app-main.py"),
+        ("It is over. Now", "over", "over"),
+        ("don't stop", "don", "don't"),
+    ],
+)
+def test_addresses_and_paths_are_one_word(text, at, word):
+    viewport = page(answered(text))
+    shown(viewport)
+    selection = Selection(viewport.document)
+    selection.begin(viewport, *find(viewport, at), "word")
+    assert selection.text() == word

@@ -272,3 +272,36 @@ def test_unchanged_rows_are_the_same_strips():
     viewport.scroll(-1)
     assert viewport.render()[1:] == first[:-1]
     assert lines(first)[-1] == ""
+
+
+def test_opening_a_panel_out_of_sight_and_folding_it_again_gives_the_place_back():
+    viewport = page(asked(), answered(LONG, THOUGHT), height=12)
+    viewport.scroll(-30)
+    before = shown(viewport)
+    viewport.toggle(1)
+    assert shown(viewport)[0] != before[0]
+    assert any(row.startswith("  ▾ Thought") for row in shown(viewport))
+    viewport.toggle(1)
+    assert shown(viewport) == before
+    viewport.toggle(1)
+    viewport.scroll(3)
+    viewport.toggle(1)
+    assert shown(viewport) != before
+
+
+def test_only_the_header_itself_can_be_clicked():
+    viewport = page(asked(), answered("Yes.", "Hm."), height=12)
+    rows = shown(viewport)
+    header = next(y for y, row in enumerate(rows) if "Thought" in row)
+    assert [y for y in range(len(rows)) if viewport.header_at(y) is not None] == [header]
+
+
+def test_there_and_back_again_in_width_changes_nothing():
+    viewport = page(answered("word " * 3000), width=80, height=12)
+    viewport.to_start()
+    viewport.scroll(41)
+    before = shown(viewport)
+    for width in (61, 33, 70, 80):
+        viewport.document.reset(colourless(), width)
+        viewport.render()
+    assert shown(viewport) == before

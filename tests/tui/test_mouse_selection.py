@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from stepchat.events import Delta
 from stepchat.tui.mouse_selection import MouseSelection
 from tests.transcript.chat import answered, asked
 from tests.tui.chat import wait_until
@@ -141,3 +142,31 @@ def test_a_release_ends_the_scrolling():
     assert len(timers) == 1
     mouse.release()
     assert timers[0].stopped
+
+
+async def test_nothing_moves_under_the_mouse_while_text_comes():
+    async with window(asked()) as pilot:
+        view = pilot.app.view
+        view.begin_answer(model="m")
+        view.feed(Delta(text=LONG))
+        await pilot.pause()
+        before = screen_rows(pilot.app)
+        at = place(pilot, "Paragraph 50")
+        await pilot.mouse_down(view, offset=at)
+        view.feed(Delta(text="\n\nAnd more.\n\nAnd more."))
+        await settled(pilot, lambda: not view._pace._unseen)
+        assert screen_rows(pilot.app)[: at[1]] == before[: at[1]]
+        await pilot.hover(view, offset=(at[0] + 8, at[1]))
+        await pilot.mouse_up(view, offset=(at[0] + 8, at[1]))
+        assert view.marks.selection.text() == "Paragraph"
+        assert not view.follow
+
+
+async def test_a_click_does_not_let_go_of_the_end():
+    async with window(asked()) as pilot:
+        view = pilot.app.view
+        view.begin_answer(model="m")
+        view.feed(Delta(text=LONG))
+        await pilot.pause()
+        await pilot.click(view, offset=place(pilot, "Paragraph 50"))
+        assert view.follow

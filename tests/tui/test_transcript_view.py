@@ -289,3 +289,15 @@ async def test_long_code_gets_its_colours_in_the_end():
     async with window(answered("```python\n" + "def f(): pass\n" * 800 + "```\n")) as pilot:
         await settled(pilot, lambda: not pilot.app.view._document.layout.has_work)
         assert pilot.app.view._timer is None
+
+
+async def test_a_taller_terminal_for_a_while_leaves_the_reader_where_he_was():
+    async with window(answered("\n\n".join(f"Paragraph {number}." for number in range(30)))) as pilot:
+        pilot.app.view.scroll_home()
+        await pilot.pause()
+        before = rows(pilot)
+        await pilot.resize_terminal(80, 70)
+        await pilot.pause()
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert rows(pilot) == before

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _VIEWS = (
     ("tail", "the last lines while it thinks"),
-    ("full", "everything while it thinks"),
-    ("hidden", "only the header"),
+    ("full", "all of it while it thinks"),
+    ("hidden", "only the header while it thinks"),
 )
 _PARTS = (
     ("answer", "the last answer"),
@@ -47,7 +47,7 @@ async def reasoning(chat: Chat, argument: str) -> None:
     if argument in dict(_VIEWS):
         chat.view.document.reasoning_view = reasoning_view(argument)
         await chat.workspace.store.set_setting("reasoning_view", argument)
-        chat.tell(f"While it thinks: {dict(_VIEWS)[argument]}.")
+        chat.tell(f"Of the reasoning you see {dict(_VIEWS)[argument]}.")
     else:
         chat.view.toggle_reasoning()
 
@@ -81,6 +81,8 @@ async def end(chat: Chat, _argument: str) -> None:
 
 
 async def copy(chat: Chat, argument: str) -> None:
+    if argument and argument not in dict(_PARTS):
+        raise StepchatError(f"There is no part {argument!r} to copy.", f"Parts: {', '.join(dict(_PARTS))}.")
     match argument or "answer":
         case "selection":
             text = chat.view.marks.selection.text()
