@@ -7,6 +7,7 @@ from stepchat.config import Config, Table
 from stepchat.demo.server import DemoServer
 from stepchat.parameters import PARAMETERS
 from stepchat.scopes import Scopes
+from stepchat.tui.dialogs.pick import Pick
 from stepchat.tui.dialogs.setting_rows import about, line_of, setting_rows
 from tests.tui.chat import ask, say, wait_until, window
 
@@ -84,7 +85,8 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             # A list of choices.
             filtering(pilot, "response_format")
             await pilot.press("enter")
-            await wait_until(pilot, "json_object")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+            await pilot.pause()
             await pilot.press("enter")
             await wait_until(pilot, 'Now {"type":"text"}, from once.')
             # Unset: first this scope's word, then the weaker one's.
