@@ -40,4 +40,5 @@ async def compare(chat: Chat, stored: StoredMessage) -> None:
     if chat.conversation.busy:
         chat.tell("It is still answering; Esc stops it.")
         return
-    await branches.show_leaf(chat.conversation, await store.deepest_leaf(chosen), chosen)
+    focus_on = chosen if chat.view.has_focus else None
+    await branches.show_leaf(chat.conversation, await store.deepest_leaf(chosen), focus_on)

@@ -89,7 +89,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("focus-down", "Put the message below in focus; after the last comes the prompt", focus_down, "alt+down"),
     Command("edit", "Ask a question in other words: the one in focus, or the last", edit, "alt+q"),
     Command("fork", "Go on in a new session from the message in focus, or from the end", fork),
-    Command("tree", "Show all branches of the session, and go to one", tree, "alt+b"),
+    Command("tree", "Show all branches of the session, and go to one", tree, "f5"),
     Command("compare", "Two answers in the same place beside each other", compare),
     Command("message-up", "Scroll to the message above", message_up, "ctrl+up"),
     Command("message-down", "Scroll to the message below", message_down, "ctrl+down"),
