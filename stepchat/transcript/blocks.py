@@ -65,6 +65,7 @@ class Table:
 
     aligns: tuple[str, ...]
     rows: list[Block] = field(default_factory=list["Block"])
+    closed: bool = False
     measured: int = 0
     """How many rows `widths` and `words` speak of."""
     widths: list[int] = field(default_factory=list[int])
@@ -73,8 +74,10 @@ class Table:
     """The widest word of each column."""
     shared: tuple[int, ...] | None = None
     """The columns in the present width; None when there is no room for a table."""
-    shared_for: tuple[object, int, str] = (None, 0, "")
+    shared_for: tuple[object, int, str, bool] = (None, 0, "", False)
     """What `shared` was found for."""
+    filled: int = 0
+    """The room that the columns had to share, 0 while they have what they want."""
     labels: object = None
     """The link definitions that `widths` were found with."""
     token: object = None

@@ -140,7 +140,7 @@ def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
             case "code_inline":
                 yield Span(shown(token.content), marks | CODE, target)
             case "formula":
-                yield Span(shown(token.content), marks | EMPHASIS, target)
+                yield Span(shown(token.content, keep_newlines=soft_break == "\n"), marks | EMPHASIS, target)
             case "softbreak":
                 yield Span(soft_break, marks)
             case "hardbreak":

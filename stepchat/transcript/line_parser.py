@@ -88,6 +88,7 @@ class LineParser:
                 fence.closed = False
                 del fence.lines[state.group_size :]
             case Rows(table=table):
+                table.closed = False
                 del table.rows[state.group_size :]
             case _:
                 pass
@@ -313,6 +314,8 @@ class LineParser:
                 self._close_paragraph()
             case Fenced(fence=fence) | Indented(fence=fence):
                 fence.closed = True
+            case Rows(table=table):
+                table.closed = True
             case _:
                 pass
 

@@ -39,10 +39,11 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     """The width of each column; None when there is no room for columns. `table.token` tells whether rows may change."""
     last = table.rows[-1]
     growing = last.text if last.open else ""
-    known_pen, known_rows, known_growing = table.shared_for
+    known_pen, known_rows, known_growing, was_closed = table.shared_for
     labels = block.links.labels if block.links else None
     relabelled = labels is not table.labels
-    if known_pen is pen and known_rows == len(table.rows) and known_growing is growing and not relabelled:
+    same = known_pen is pen and not relabelled
+    if same and known_rows == len(table.rows) and known_growing is growing and was_closed == table.closed:
         return table.shared
     if relabelled:
         table.labels, table.measured, table.widths, table.words = labels, 0, [], []
@@ -53,9 +54,13 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     room = pen.page.wide - pen.edge(block, pen.page.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
     least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
     found = share_width(widths, words, room) if room >= least else None
+    if same and not table.closed and table.shared is not None and table.filled == room:
+        # It has all the room there is: what is being read stays where it is until the table is complete.
+        found = table.shared
+    table.filled = room if sum(widths) > room else 0
     if found != table.shared or known_pen is not pen or relabelled:
         table.shared, table.token = found, object()
-    table.shared_for = (pen, len(table.rows), growing)
+    table.shared_for = (pen, len(table.rows), growing, table.closed)
     return table.shared
 
 

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from stepchat.transcript import formulas
 from stepchat.transcript.inline import CODE, EMPHASIS, LINK, MOST_PIECES, PIECE, STRONG, next_piece, spans
+from tests.transcript.forms import laid_out
 
 
 def found(text, **how):
@@ -91,3 +92,13 @@ def test_no_piece_of_a_long_text_ends_within_a_formula(text):
         (letter, span.marks) for span in whole for letter in span.text
     ]
     assert at > len(text) - (MOST_PIECES + 2) * PIECE
+
+
+def test_a_formula_of_several_lines_keeps_them():
+    source = "So:\n\n$$\\begin{aligned}\na &= 1 \\\\\nb_i &= 2\n\\end{aligned}$$"
+    assert laid_out(source).split("\n")[2:] == [
+        "  $$\\begin{aligned}",
+        "  a &= 1 \\\\",
+        "  b_i &= 2",
+        "  \\end{aligned}$$",
+    ]

@@ -147,3 +147,23 @@ def test_link_defined_below_a_table_reaches_into_it():
             "\n".join(row.text.rstrip() for block in splitter.blocks for row in layout.rows(block)).strip()
             == laid_out(text, width).strip()
         )
+
+
+def test_a_table_that_has_all_the_room_moves_no_row_while_it_grows_and_is_right_in_the_end():
+    head = (
+        "| name | what it is |\n| --- | --- |\n| a | " + "words that fill the width of it " * 3 + "|\n| b | short |\n"
+    )
+    more = "| internationalisation | c |\n| d | " + "and other words " * 8 + "|\n"
+    layout = Layout(colourless(), 50)
+    splitter = Splitter()
+    splitter.feed(head)
+    before = [row for block in splitter.blocks for row in layout.rows(block)]
+    for letter in more:
+        splitter.feed(letter)
+        now = [row for block in splitter.blocks for row in layout.rows(block)]
+        assert now[: len(before)] == before
+    splitter.feed("\nEnd.")
+    splitter.finish()
+    assert [row.text for block in splitter.blocks for row in layout.rows(block)] == [
+        row.text for block in split(head + more + "\nEnd.").blocks for row in Layout(colourless(), 50).rows(block)
+    ]
