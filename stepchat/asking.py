@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stepchat import exact_json
@@ -168,7 +169,11 @@ class Asking:
         """Keeps what went over the line; the work is the writer's."""
 
         def keep(tape: Tape) -> None:
-            self._store.keep_exchange(self._question.session, lambda: self._exchange(answer, request, tape))
+            def numbered(number: int) -> None:
+                tape.number = number
+
+            make = partial(self._exchange, answer, request, tape)
+            self._store.keep_exchange(self._question.session, make, numbered)
 
         return keep
 
@@ -185,6 +190,7 @@ class Asking:
             pieces=tape.pieces(),
             cut=tape.cut,
             error=tape.error,
+            number=tape.number,
         )
 
     def _sent_line(self, line: Line) -> SentLine:

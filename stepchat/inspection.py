@@ -134,6 +134,7 @@ class Events:
         self._times = [seconds for seconds, _ in pieces]
         self._ends = list(accumulate(len(data) for _, data in pieces))
         self.cut = exchange.cut
+        self._ended = exchange.status is not None or bool(exchange.error)
         self.dropped = exchange.pieces is None
         ends = [match.end() for match in _END.finditer(self._whole)]
         if not ends or ends[-1] < len(self._whole):
@@ -186,7 +187,8 @@ class Events:
         if self.dropped:
             return [Line("What came is not kept any more: keep_events in config.toml says how much is.", "warning")]
         if not self._times:
-            return [Line("Nothing came.", "warning")]
+            words = "Nothing came." if self._ended else "Nothing came before it was stopped, or stepchat was ended."
+            return [Line(words, "warning")]
         moments = [("first byte", self._times[0])]
         for name, pattern in (("first reasoning", _FIRST_REASONING), ("first text", _FIRST_TEXT)):
             if found := pattern.search(self._whole):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 import zlib
@@ -107,6 +108,21 @@ async def test_what_came_is_kept_with_its_times(store, client):
     (answer,) = await answers(store, session)
     assert said == answer.message.text
     assert events[-1].data == "[DONE]"
+
+
+async def test_the_request_is_on_disk_before_anything_comes(store, client, demo):
+    asked = await question(store, "demo:slow wait=30")
+    turn = asyncio.create_task(happening(store, client, asked))
+    async with asyncio.timeout(10):
+        while not (found := await store.session_exchanges(asked.session)):
+            await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(demo.wait_until, lambda requests: len(requests) == 1)
+    assert exact_json.dumps(found[0].body) == exact_json.dumps(demo.requests[0].body)
+    assert found[0].status is None
+    turn.cancel()
+    await turn
+    (found,) = await kept(store, asked.session)
+    assert found.status == 200
 
 
 async def test_each_try_is_an_exchange(store, client, demo):

@@ -165,13 +165,15 @@ class Client:
     async def stream(self, body: Json, keep: Callable[[Tape], None] | None = None) -> AsyncGenerator[ServerEvent]:
         """Send a request and yield what comes. Raises StepchatError; closing the generator closes the connection.
 
-        `keep` is given what went over the line, once for every try.
+        `keep` is given what goes over the line, for every try twice: when it leaves, and when it is over.
         """
         content = exact_json.dumps(body).encode()
         for attempt in range(RETRIES + 1):
             shown = False
             mask = bytes if self._key is None else self._key.mask
             tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self._redact, mask)
+            if keep is not None:
+                keep(tape)
             try:
                 async with aclosing(self._attempt(content, tape)) as events:
                     async for event in events:

@@ -30,6 +30,8 @@ class Tape:
         self.started = time()
         self.status: int | None = None
         self.answered: dict[str, str] | None = None
+        self.number = 0
+        """Under which it is on disk; 0 before."""
         self.cut = False
         self.error = ""
         self._redact = redact

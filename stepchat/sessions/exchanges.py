@@ -74,8 +74,11 @@ class Verdict:
     sent: int
 
 
-def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, events: bytes, limit: int) -> None:
-    """Keep an exchange whose pieces are packed as `events`. Runs inside a transaction."""
+def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, events: bytes, limit: int) -> int:
+    """Keep an exchange whose pieces are packed as `events`; returns its number. Runs inside a transaction.
+
+    One that has a number is on disk already, and only what came is new.
+    """
     about = {
         "url": exchange.url,
         "headers": exchange.headers,
@@ -85,14 +88,22 @@ def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, event
         "cut": exchange.cut,
         "error": exchange.error,
     }
-    connection.execute(
-        "INSERT INTO exchange (session, message, line, started, about, size, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            session, exchange.answer, _keep_lines(connection, session, exchange.lines), exchange.started,
-            _pack(exact_json.dumps(about).encode()), len(events), events,
-        ),
-    )  # fmt: skip
+    packed = _pack(exact_json.dumps(about).encode())
+    number = exchange.number
+    if number:
+        connection.execute(
+            "UPDATE exchange SET about = ?, size = ?, events = ? WHERE number = ?",
+            (packed, len(events), events, number),
+        )
+    else:
+        line = _keep_lines(connection, session, exchange.lines)
+        added = connection.execute(
+            "INSERT INTO exchange (session, message, line, started, about, size, events) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (session, exchange.answer, line, exchange.started, packed, len(events), events),
+        )
+        number = added.lastrowid or 0
     _drop_oldest(connection, limit)
+    return number
 
 
 def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[SentLine]) -> int | None:

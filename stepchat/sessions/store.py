@@ -316,16 +316,23 @@ class SessionStore:
 
     # What went over the line
 
-    def keep_exchange(self, session_id: str, make: Callable[[], Exchange]) -> None:
-        """Soon, behind the writes that were asked for. It is never waited for, and no harm is done if it fails."""
+    def keep_exchange(
+        self, session_id: str, make: Callable[[], Exchange], numbered: Callable[[int], None] | None = None
+    ) -> None:
+        """Soon, behind the writes that were asked for. It is never waited for, and no harm is done if it fails.
+
+        `make` is called by the thread that writes, and so is `numbered`; an exchange with a number replaces that one.
+        """
 
         def keep(connection: sqlite3.Connection) -> None:
             exchange = make()
             events = exchanges.pack(exchange.pieces or ())
-            database.transaction(
+            number = database.transaction(
                 connection,
                 lambda connection: exchanges.keep(connection, session_id, exchange, events, self.keep_events),
             )
+            if numbered is not None:
+                numbered(number)
 
         self._writer.post(keep)
 

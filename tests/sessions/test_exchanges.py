@@ -1,0 +1,80 @@
+"""Any requests, kept and read again."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepchat import exact_json
+from stepchat.sessions import exchanges
+from stepchat.sessions.exchanges import Exchange, SentLine, Verdict
+from stepchat.sessions.migrations import migrate
+from tests.sessions.samples import objects
+
+wires = st.sampled_from([{"role": "user", "content": name} for name in "abc"]) | objects
+verdicts = st.sampled_from([None, {"way": "unchanged"}, {"way": "left out", "rule": "stopped"}])
+lines = st.builds(SentLine, st.none() | wires, st.none() | st.sampled_from(["m1", "m2", "m3"]), verdicts)
+pieces = st.lists(st.tuples(st.floats(0, 1e6), st.binary(max_size=20)), max_size=4).map(tuple)
+requests = st.lists(st.tuples(st.lists(lines, max_size=5).map(tuple), objects, pieces), max_size=6)
+
+
+def opened() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection, Path("memory"))
+    connection.execute("INSERT INTO session (id, created, updated, model, server) VALUES ('s', 1, 1, 'm', 'x')")
+    connection.execute("INSERT INTO message (id, session, role, created, data) VALUES ('a', 's', 'assistant', 1, '{}')")
+    return connection
+
+
+def made(sent: tuple[SentLine, ...], rest: dict[str, Any], came: exchanges.Any, number: int = 0) -> Exchange:
+    return Exchange("a", sent, {**rest, "messages": None}, "u", {"h": "v"}, 1.0, 200, {}, came, number=number)
+
+
+@settings(max_examples=60)
+@given(requests)
+def test_what_is_read_is_what_was_kept(asked):
+    connection = opened()
+    for sent, rest, came in asked:
+        exchanges.keep(connection, "s", made(sent, rest, came), exchanges.pack(came), 10**9)
+    whole, without = exchanges.of_answer(connection, "a"), exchanges.of_session(connection, "s")
+    for (sent, rest, came), found, other in zip(asked, whole, without, strict=True):
+        assert exact_json.dumps(found.body) == exact_json.dumps(made(sent, rest, came).body)
+        assert (found.lines, found.pieces) == (sent, came)
+        assert (other.body, other.lines, other.pieces) == (found.body, found.lines, None)
+    connection.close()
+
+
+@settings(max_examples=60)
+@given(requests)
+def test_verdicts_are_those_of_the_newest_request_and_every_sending_counts(asked):
+    connection = opened()
+    newest: dict[str, Any] = {}
+    times: dict[str, int] = {}
+    for sent, rest, _ in asked:
+        # A message is once in a request.
+        seen = {line.message: line for line in sent if line.message and line.verdict}
+        once = tuple(line for line in sent if line is seen.get(line.message) or line.message not in seen)
+        exchanges.keep(connection, "s", made(once, rest, ()), b"", 10**9)
+        for message, line in seen.items():
+            newest[message] = line.verdict
+            times[message] = times.get(message, 0) + (line.verdict == {"way": "unchanged"})
+    assert exchanges.verdicts(connection, "s") == {
+        message: Verdict(verdict, times[message]) for message, verdict in newest.items()
+    }
+    connection.close()
+
+
+def test_what_came_is_added_to_the_request_that_had_left():
+    connection = opened()
+    sent = (SentLine({"role": "user", "content": "x"}),)
+    number = exchanges.keep(connection, "s", made(sent, {}, ()), exchanges.pack(()), 10**9)
+    came = ((0.5, b"data: x\n\n"),)
+    assert exchanges.keep(connection, "s", made(sent, {}, came, number), exchanges.pack(came), 10**9) == number
+    (found,) = exchanges.of_answer(connection, "a")
+    assert (found.pieces, found.lines) == (came, sent)
+    connection.close()
