@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepchat import exact_json
+from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,6 +73,13 @@ class Verdict:
 
     newest: Json
     sent: int
+
+
+def put(connection: sqlite3.Connection, session: str, exchange: Exchange, limit: int) -> int:
+    """Keep an exchange, in a transaction of its own; returns its number. Of what came `limit` bytes are kept in all."""
+    # First, because it takes time in which nobody need wait for the database.
+    events = pack(exchange.pieces or ())
+    return transaction(connection, lambda connection: keep(connection, session, exchange, events, limit))
 
 
 def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, events: bytes, limit: int) -> int:

@@ -316,25 +316,12 @@ class SessionStore:
 
     # What went over the line
 
-    def keep_exchange(
-        self, session_id: str, make: Callable[[], Exchange], numbered: Callable[[int], None] | None = None
-    ) -> None:
+    def keep_exchange(self, session_id: str, make: Callable[[], Exchange], numbered: Callable[[int], None]) -> None:
         """Soon, behind the writes that were asked for. It is never waited for, and no harm is done if it fails.
 
-        `make` is called by the thread that writes, and so is `numbered`; an exchange with a number replaces that one.
+        The thread that writes calls `make` and, with the number of the exchange, `numbered`.
         """
-
-        def keep(connection: sqlite3.Connection) -> None:
-            exchange = make()
-            events = exchanges.pack(exchange.pieces or ())
-            number = database.transaction(
-                connection,
-                lambda connection: exchanges.keep(connection, session_id, exchange, events, self.keep_events),
-            )
-            if numbered is not None:
-                numbered(number)
-
-        self._writer.post(keep)
+        self._writer.post(lambda connection: numbered(exchanges.put(connection, session_id, make(), self.keep_events)))
 
     async def exchanges(self, message_id: str) -> list[Exchange]:
         """The requests that were made for an answer, in order."""
