@@ -32,9 +32,13 @@ def parse_setting(text: str) -> tuple[str, Any]:
 def parse_text(name: str, text: str) -> Any:
     """A value as a person writes it: plain text, JSON, or @FILE. None for an empty one. Raises UsageError."""
     parameter = find_parameter(name)
-    if not text.strip():
+    plain = text.strip()
+    if parameter.kind in {"text", "texts"} and not plain.startswith(("[", '"')):
+        # As it was typed: a space may be what to stop at.
+        plain = text
+    if not plain:
         return None
-    value = check(parameter, read_value(parameter, text.strip()))
+    value = check(parameter, read_value(parameter, plain))
     check_schema({name: value})
     return value
 
@@ -43,7 +47,7 @@ def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
     """A value that has a type already, as from a config file; there `@FILE` is sought in its `folder`. Raises UsageError."""
     parameter = find_parameter(name)
     if folder is not None and isinstance(value, str) and value.startswith("@") and parameter.kind in _FROM_FILES:
-        value = _from_file(parameter, folder / Path(value[1:]).expanduser())
+        value = _from_file(parameter, value[1:], folder)
     return check(parameter, value)
 
 
@@ -52,20 +56,24 @@ def read_value(parameter: Parameter, text: str) -> Any:
     if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
         return text
     if parameter.kind in _FROM_FILES and text.startswith("@"):
-        return _from_file(parameter, Path(text[1:]).expanduser())
+        return _from_file(parameter, text[1:])
     try:
         return exact_json.loads(text)
     except ValueError:
         return text
 
 
-def _from_file(parameter: Parameter, path: Path) -> Any:
+def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> Any:
+    path = (folder or Path()) / name
     what = f"{parameter.name} cannot be read from {path}"
     try:
+        path = (folder or Path()) / Path(name).expanduser()
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(_LARGEST + 1)
     except OSError as error:
         raise UsageError(f"{what}: {error.strerror}.", "@FILE names a file with JSON.") from None
+    except RuntimeError:
+        raise UsageError(f"{what}: nobody here is called so.", "@FILE names a file with JSON.") from None
     except ValueError:
         raise UsageError(f"{what}: it is not UTF-8.", "@FILE names a file with JSON.") from None
     if len(text) > _LARGEST:

@@ -127,6 +127,11 @@ def test_the_example_of_a_row_is_taken(parameter):
         ("reasoning.other=all_turns", "all_turns"),
         ("temperature=", None),
         ("temperature= ", None),
+        ("stop= ", [" "]),
+        ("stop=", None),
+        ("stop=\n", ["\n"]),
+        ('stop= ["a"] ', ["a"]),
+        ("user= me", " me"),
     ],
 )  # fmt: skip
 def test_value_of_a_setting(text, value):
@@ -271,6 +276,8 @@ def test_a_file_for_a_value(tmp_path):
     assert value["json_schema"] == {"name": "my_schema", "strict": True, "schema": schema}
     assert parse_setting(f"tools=@{tmp_path}/tools.json") == ("tools", [])
     assert parse_setting("user=@me") == ("user", "@me")
+    with pytest.raises(UsageError, match="cannot be read from ~nobody-of-this-name/x"):
+        parse_setting("tools=@~nobody-of-this-name/x")
     for name, words in [("none", "No such file"), ("bad", "not JSON"), ("bytes", "not UTF-8")]:
         with pytest.raises(UsageError, match=words):
             parse_setting(f"response_format=@{tmp_path}/{name}.json")

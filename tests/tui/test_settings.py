@@ -102,6 +102,19 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             assert not {"logprobs", "response_format"} & set(server.requests[-1].body)
 
 
+async def test_the_value_stays_in_its_row_when_the_window_changes(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        await say(pilot, "/settings top_p")
+        await wait_until(pilot, "Sample from the likeliest tokens")
+        await pilot.press("enter", *"0.25")
+        await pilot.resize_terminal(60, 16)
+        await pilot.pause()
+        row = next(line for line in (await wait_until(pilot, "0.25")).split("\n") if "0.25" in line)
+        assert row.split() == ["top_p", "0.25"]
+        await pilot.press("escape", "escape")
+        assert pilot.app.screen.conversation.parameters == {}
+
+
 async def test_presets_belong_to_the_session_that_uses_them(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server, config=CONFIG) as pilot:

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from stepchat.errors import StepchatError, UsageError
 from stepchat.parameter_values import in_words, parse_text
+from stepchat.transcript.clean import clean
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.setting_rows import (
     MEANINGS,
@@ -100,13 +101,21 @@ class Settings(ModalScreen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.height < 20, "-low")
-        self.call_after_refresh(self._fill)
+        self.call_after_refresh(self._arrange)
+
+    def _arrange(self) -> None:
+        self._fill()
+        if self._editing is not None:
+            # Once the list has its new place.
+            self.call_after_refresh(self._place_value)
 
     # What is shown
 
     def _show_heading(self) -> None:
         meaning = MEANINGS[self._scope] + (f" {self._scopes.preset_name}" if self._scope == "preset" else "")
-        self._heading.update(Content.assemble("Settings ", (f"{meaning} · {self._model}", "$dim")))
+        self._heading.update(
+            Content.assemble("Settings ", (clean(f"{meaning} · {self._model}", keep_newlines=False), "$dim"))
+        )
 
     def _fill(self) -> None:
         chosen = self._chosen()
@@ -137,7 +146,7 @@ class Settings(ModalScreen[None]):
     def _tell(self, problem: str = "") -> None:
         row = self._editing or self._chosen()
         if problem:
-            self._about.update(Content.styled(problem, "$error"))
+            self._about.update(Content.styled(clean(problem), "$error"))
         else:
             self._about.update(Content("\n".join(about(row))) if row else "")
 
@@ -225,13 +234,16 @@ class Settings(ModalScreen[None]):
             text = "" if chosen == _UNSET else chosen
             await self._set(lambda: self._with_text(parameter, text))
 
-    def _edit(self, row: SettingRow) -> None:
+    def _place_value(self) -> None:
+        """Over the column of values, in the row under the cursor."""
         place = self._list.scrollable_content_region
         y = (self._list.highlighted or 0) - round(self._list.scroll_y)
         dialog = self.query_one("#settings").content_region
-        room = place.width - VALUE_AT
         self._value.styles.offset = (place.x - dialog.x + VALUE_AT, place.y - dialog.y + y)
-        self._value.styles.width = max(room, value_room(place.width))
+        self._value.styles.width = max(place.width - VALUE_AT, value_room(place.width))
+
+    def _edit(self, row: SettingRow) -> None:
+        self._place_value()
         self._editing = row
         self._value.value = in_words(row.decided.value)
         self._value.cursor_position = len(self._value.value)
