@@ -7,6 +7,9 @@ from typing import Final
 
 FOLD_CHARACTERS: Final = 2000
 FOLD_LINES: Final = 20
+BEGIN, END = "\x02", "\x03"
+"""Around a paste in a text that is kept: `clean_text` lets neither into any other."""
+_MARKED: Final = re.compile(f"{BEGIN}([^{END}]*){END}")
 _LINE_BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 _CONTROLS: Final = re.compile(
@@ -22,6 +25,11 @@ def clean_text(text: str) -> str:
     if text.isprintable():
         return text
     return _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
+
+
+def unmarked(text: str) -> str:
+    """What was kept, as it would be sent."""
+    return text.replace(BEGIN, "").replace(END, "")
 
 
 class Pastes:
@@ -50,6 +58,15 @@ class Pastes:
         if not self._texts:
             return text
         return self._pattern().sub(lambda found: self._texts[found[0]], text)
+
+    def mark(self, text: str) -> str:
+        """The same, so that `fold_marked` knows the pastes again, in another prompt too."""
+        if not self._texts:
+            return text
+        return self._pattern().sub(lambda found: f"{BEGIN}{self._texts[found[0]]}{END}", text)
+
+    def fold_marked(self, text: str) -> str:
+        return _MARKED.sub(lambda found: self.fold(clean_text(found[1])), text) if BEGIN in text else text
 
     def spans(self, line: str) -> list[tuple[int, int]]:
         """Where placeholders stand in a line: first column, and the column after."""

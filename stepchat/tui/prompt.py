@@ -92,7 +92,7 @@ class Prompt(TextArea):
 
     def prefill(self, text: str, cursor: int | None = None) -> None:
         """Put this in the place of what is there; `cursor` counts characters, None is the end."""
-        clean = clean_text(text)
+        clean = clean_text(self._pastes.fold_marked(text))
         before = clean if cursor is None else clean_text(text[: max(0, cursor)])
         self._show(clean, (before.count("\n"), len(before) - before.rfind("\n") - 1))
 
@@ -105,14 +105,14 @@ class Prompt(TextArea):
         self.history.checkpoint()
 
     @property
-    def whole_text(self) -> str:
-        """Everything that is there, pastes unfolded."""
-        return self._pastes.expand(self.text)
+    def marked_text(self) -> str:
+        """Everything that is there, the pastes whole, with marks by which `prefill` folds them again."""
+        return self._pastes.mark(self.text)
 
     @property
     def unfolded_text(self) -> str:
         """The text as it would be sent: pastes unfolded, blank lines around it gone."""
-        return _BLANK_FIRST_LINES.sub("", self.whole_text).rstrip()
+        return _BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
 
     def take(self, index: int) -> None:
         """Take one of the completions on show."""

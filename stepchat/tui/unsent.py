@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
+from stepchat.tui.paste import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Unsent:
     def begin(self, draft: str) -> None:
         """`draft` was kept. What was typed ahead comes first: then the draft appears once the prompt is empty."""
         self._place, self._kept = self._session_id(), draft
-        if draft and self._chat.prompt.whole_text != draft:
+        if draft and self._chat.prompt.marked_text != draft:
             self._aside = draft
             self.changed()
 
@@ -52,7 +53,7 @@ class Unsent:
 
     def lay_aside(self) -> None:
         """The prompt is wanted for something else; `take_back` brings its text again."""
-        self._laid_aside = self._chat.prompt.whole_text
+        self._laid_aside = self._chat.prompt.marked_text
 
     def take_back(self) -> None:
         text, self._laid_aside = self._laid_aside, ""
@@ -98,7 +99,7 @@ class Unsent:
             draft = fresh(await self._chat.workspace.store.draft(self._session_id()), conversation.path)
             prompt.set_history(conversation.prompts)
             # What was typed meanwhile is meant for this session.
-            prompt.prefill("\n\n".join(filter(None, [draft, prompt.whole_text])))
+            prompt.prefill("\n\n".join(filter(None, [draft, prompt.marked_text])))
             self._place, self._kept = self._session_id(), draft
         finally:
             self._switching = False
@@ -113,7 +114,7 @@ class Unsent:
         """Nobody wants it sent unseen."""
         queued = self._chat.conversation.queued
         if queued:
-            self._chat.prompt.prefill("\n\n".join([*queued, *filter(None, [self._chat.prompt.whole_text])]))
+            self._chat.prompt.prefill("\n\n".join([*queued, *filter(None, [self._chat.prompt.marked_text])]))
             queued.clear()
 
     def _session_id(self) -> str | None:
@@ -121,11 +122,11 @@ class Unsent:
         return None if session is None else session.id
 
     def _text(self) -> str:
-        parts = (*self._chat.conversation.unsaved, self._aside, self._laid_aside, self._chat.prompt.whole_text)
+        parts = (*self._chat.conversation.unsaved, self._aside, self._laid_aside, self._chat.prompt.marked_text)
         return "\n\n".join(filter(None, parts))
 
 
 def fresh(draft: str, path: Sequence[StoredMessage]) -> str:
     """The draft, unless a kill came between the saving of the question and the forgetting of its draft."""
     last = next((row.message for row in reversed(path) if isinstance(row.message, UserMessage)), None)
-    return "" if last is not None and last.text == draft.strip() else draft
+    return "" if last is not None and last.text == unmarked(draft).strip() else draft

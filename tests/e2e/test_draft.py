@@ -11,6 +11,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.sessions import records
+from stepchat.tui.paste import unmarked
 from tests.e2e.program import variables
 from tests.e2e.terminal import Terminal
 
@@ -68,11 +69,11 @@ def test_a_folded_paste_survives_a_kill_as_its_whole_text(tmp_path, server):
         terminal.type("demo:haiku ")
         terminal.paste(LONG)
         terminal.wait_for("[pasted 60 lines]")
-        terminal.wait_for(lambda _: f"demo:haiku {LONG}" in drafts(tmp_path))
+        terminal.wait_for(lambda _: f"demo:haiku {LONG}" in map(unmarked, drafts(tmp_path)))
         terminal.kill()
         terminal.wait_exit()
     with Terminal([*STEPCHAT], tmp_path, settings) as terminal:
-        terminal.wait_for("line 59 of a long paste")
+        terminal.wait_for("demo:haiku [pasted 60 lines]")
         terminal.press("enter")
         terminal.wait_for(lambda _: bool(server.requests))
         assert server.requests[0].body["messages"][-1]["content"] == f"demo:haiku {LONG}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.tui.paste import Pastes, clean_text
+from stepchat.tui.paste import Pastes, clean_text, unmarked
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,15 @@ def test_where_placeholders_stand():
     assert pastes.spans("[pasted 30 lines]") == []
     pastes.fold("a\n" * 30)
     assert pastes.spans("x [pasted 30 lines] [pasted 31 lines]") == [(2, 19)]
+
+
+def test_a_kept_text_folds_its_pastes_again_in_another_prompt():
+    pastes, others = Pastes(), Pastes()
+    long = "\n".join("row" for _ in range(30))
+    shown = f"see {pastes.fold(long)} and {pastes.fold(long + '!')}"
+    kept = pastes.mark(shown)
+    assert unmarked(kept) == f"see {long} and {long}!"
+    assert others.fold_marked(kept) == shown
+    assert others.expand(others.fold_marked(kept)) == pastes.expand(shown)
+    assert others.fold_marked("no \x02mark") == "no \x02mark"
+    assert others.mark("plain") == "plain"
