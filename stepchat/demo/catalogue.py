@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "stepfun/step-3.5-flash"
 _SAMPLING = ("temperature", "top_p", "max_tokens", "stop", "frequency_penalty", "presence_penalty", "seed")
-_LOCAL = ("top_k", "min_p", "repetition_penalty", "logit_bias")
+_LOCAL = ("top_k", "min_p", "repetition_penalty", "logit_bias", "logprobs", "top_logprobs")
 _TOOLS = ("tools", "tool_choice")
 _SHAPED = ("response_format", "structured_outputs")
 _THINKS = ("reasoning", "include_reasoning")

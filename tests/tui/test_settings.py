@@ -81,7 +81,7 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             await pilot.press("tab")
             await wait_until(pilot, "for the next question")
             await pilot.press("enter")
-            await wait_until(pilot, "Not supported by step-3.5-flash. It is sent all the same.")
+            await wait_until(pilot, "Now true, from once.")
             # A list of choices.
             filtering(pilot, "response_format")
             await pilot.press("enter")
@@ -100,6 +100,16 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             assert "min_p" not in body
             await ask(pilot, "demo:haiku")
             assert not {"logprobs", "response_format"} & set(server.requests[-1].body)
+
+
+async def test_what_the_model_does_not_take_is_shown_as_such(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await wait_until(pilot, lambda: pilot.app.workspace.catalogue.find("stepfun/step-3.5-flash") is not None)
+            await say(pilot, "/set top_a=0.1")
+            await wait_until(pilot, "top_a = 0.1, but not supported by step-3.5-flash")
+            await say(pilot, "/settings top_a")
+            await wait_until(pilot, "Not supported by step-3.5-flash. It is sent all the same.")
 
 
 async def test_the_value_stays_in_its_row_when_the_window_changes(tmp_path):
