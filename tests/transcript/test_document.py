@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -278,3 +280,28 @@ def test_hostile_text_is_harmless_wherever_it_comes_from(evil):
 def test_very_long_prompt_is_laid_out_where_it_is_seen():
     viewport = page(asked("line\n" * 50_000 + "last"), height=10)
     assert shown(viewport)[8] == "  ▌ last"
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), min_size=1, max_size=8), st.integers(0, 40))
+@settings(max_examples=60, deadline=None)
+def test_another_branch_is_what_showing_it_afresh_is(steps, scrolled):
+    """Each step keeps so many messages of the branch and puts another end to it."""
+    viewport = page(width=50, height=12)
+    branch = []
+    for number, (kept, size) in enumerate(steps):
+        branch = branch[: kept * 2]
+        branch += [
+            replace(asked(f"Question {number}"), id=f"q{number}"),
+            replace(answered("word " * size, "A thought."), id=f"a{number}"),
+        ]
+        top = viewport.document.top
+        before = (top.entry, viewport.document.parts[top.entry].stored.id if viewport.document.parts else "")
+        viewport.exchange(branch)
+        if before[0] < len(branch) and branch[before[0]].id == before[1]:
+            assert viewport.document.top == top  # what is in both does not move
+        afresh = page(*branch, width=50, height=12)
+        assert everything(viewport) == everything(afresh)
+        assert viewport.document.height == len(everything(viewport))
+        assert viewport.render()
+        viewport.scroll(scrolled - 20)
+        viewport.render()
