@@ -187,7 +187,7 @@ class Events:
         if self.dropped:
             return [Line("What came is not kept any more: keep_events in config.toml says how much is.", "warning")]
         if not self._times:
-            words = "Nothing came." if self._ended else "Nothing came before it was stopped, or stepchat was ended."
+            words = "Nothing came." if self._ended else "What comes gets here when the answer is over."
             return [Line(words, "warning")]
         moments = [("first byte", self._times[0])]
         for name, pattern in (("first reasoning", _FIRST_REASONING), ("first text", _FIRST_TEXT)):

@@ -5,24 +5,60 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.connecting import key_places
-from stepchat.messages import AssistantMessage
+from stepchat.messages import AssistantMessage, StoredMessage
+from stepchat.servers.profiles import profile_for
 from stepchat.tui import clipboard
 
 if TYPE_CHECKING:
     from stepchat.ledger_report import Account
-    from stepchat.messages import StoredMessage
     from stepchat.sessions.exchanges import Exchange
     from stepchat.tui.commands.row import Chat
 
 
+async def inspect_newest(chat: Chat) -> None:
+    """Look into the answer that is being written, or into the last one."""
+    answers = [*_answers(chat), *await _running(chat)]
+    if answers:
+        await _open(chat, answers, len(answers) - 1)
+    else:
+        chat.tell("There is no answer to look into yet.")
+
+
 async def inspect_message(chat: Chat, stored: StoredMessage) -> None:
     """Look into an answer, or into the one after a question."""
-    from stepchat.tui.dialogs.inspector import Inspector
-
-    answers, store = answers_of(chat), chat.workspace.store
+    answers = _answers(chat)
     ids = [other.id for other in chat.conversation.path]
     after = ids.index(stored.id) if stored.id in ids else 0
     at = next((at for at, answer in enumerate(answers) if ids.index(answer.id) >= after), len(answers) - 1)
+    if answers:
+        await _open(chat, answers, at)
+    else:
+        await inspect_newest(chat)
+
+
+def _answers(chat: Chat) -> list[StoredMessage]:
+    return [stored for stored in chat.conversation.path if isinstance(stored.message, AssistantMessage)]
+
+
+async def _running(chat: Chat) -> list[StoredMessage]:
+    """The answer whose request has left, and which is no message yet."""
+    conversation, store = chat.conversation, chat.workspace.store
+    if not conversation.busy or conversation.session is None:
+        return []
+    newest = (await store.session_exchanges(conversation.session.id))[-1:]
+    known = {stored.id for stored in conversation.path}
+    blank = AssistantMessage(model_asked=conversation.model)
+    return [
+        StoredMessage(exchange.answer, conversation.session.id, None, blank)
+        for exchange in newest
+        if exchange.answer not in known
+    ]
+
+
+async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
+    from stepchat.tui.dialogs.inspector import Inspector
+
+    store = chat.workspace.store
 
     async def account(answer: str) -> Account | None:
         from stepchat.ledger_report import accounts
@@ -30,21 +66,16 @@ async def inspect_message(chat: Chat, stored: StoredMessage) -> None:
         found = next((one for one in answers if one.id == answer), None)
         return None if found is None else accounts([found], await store.session_exchanges(found.session))[0]
 
-    client = chat.workspace.client
-    variable = key_places(client.base_url, client.profile)[1][0]
-
-    def as_curl(exchange: Exchange) -> str:
-        from stepchat import exact_json
-        from stepchat.servers.curl import curl
-
-        return curl(exchange.url, exchange.headers, exact_json.dumps(exchange.body), variable)
-
     def copy(text: str) -> str:
         return clipboard.copy(chat.app, text)
 
-    if answers:
-        await chat.app.push_screen_wait(Inspector(answers, at, store.exchanges, account, as_curl, copy))
+    await chat.app.push_screen_wait(Inspector(answers, at, store.exchanges, account, _as_curl, copy))
 
 
-def answers_of(chat: Chat) -> list[StoredMessage]:
-    return [stored for stored in chat.conversation.path if isinstance(stored.message, AssistantMessage)]
+def _as_curl(exchange: Exchange) -> str:
+    from stepchat import exact_json
+    from stepchat.servers.curl import curl
+
+    base_url = exchange.url.removesuffix("/chat/completions")
+    _, variables = key_places(base_url, profile_for(base_url))
+    return curl(exchange.url, exchange.headers, exact_json.dumps(exchange.body), variables[0])

@@ -99,6 +99,21 @@ async def test_hostile_text_reaches_no_terminal(tmp_path):
                     await pilot.press("pagedown")
 
 
+async def test_the_request_of_an_answer_that_has_not_come_yet(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(120, 40)) as pilot:
+            await ask(pilot, "demo:haiku")
+            await say(pilot, "demo:slow wait=60")
+            await wait_until(pilot, lambda: len(server.requests) == 2)
+            await pilot.press("f3")
+            shown = await wait_until(pilot, "Answer 2 of 2 · step-3.5-flash · not answered yet")
+            assert "POST" in shown
+            assert "What comes gets here when the answer is over." in await section(pilot, "Events")
+            assert "sent unchanged" in await section(pilot, "Ledger")
+            await pilot.press("escape", "escape")
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+
+
 async def test_an_answer_of_which_nothing_is_kept_says_so(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from stepchat.tui.commands.parameters import set_parameter
 from stepchat.tui.commands.row import Command
-from stepchat.tui.inspecting import answers_of, inspect_message
+from stepchat.tui.inspecting import inspect_newest
 
 if TYPE_CHECKING:
     from stepchat.messages import Json
@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 
 async def inspect(chat: Chat, _argument: str) -> None:
-    answers = answers_of(chat)
-    if answers:
-        await inspect_message(chat, answers[-1])
-    else:
-        chat.tell("There is no answer to look into yet.")
+    await inspect_newest(chat)
 
 
 async def debug(chat: Chat, _argument: str) -> None:

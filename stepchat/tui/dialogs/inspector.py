@@ -157,7 +157,8 @@ class Inspector(ModalScreen[None]):
         if exchange is not None:
             if len(self._exchanges) > 1:
                 parts.append(f"try {self._try + 1} of {len(self._exchanges)}")
-            parts.append(f"answered {exchange.status}" if exchange.status is not None else "no answer")
+            waiting = "failed" if exchange.error else "not answered yet"
+            parts.append(waiting if exchange.status is None else f"answered {exchange.status}")
         return shown(" · ".join(part for part in parts if part))
 
     def _lines(self, exchange: Exchange | None) -> list[Line]:
