@@ -36,7 +36,7 @@ def quiet_browser(monkeypatch):
 async def keyless(home, server):
     """A window without a key, with the ways to begin on it."""
     async with window(home, server, OPENROUTER_API_KEY="") as pilot:
-        await wait_until(pilot, "How do you want to begin?")
+        await wait_until(pilot, "How to begin?")
         yield pilot
 
 
@@ -47,7 +47,7 @@ async def test_the_first_start_offers_the_ways_to_begin(tmp_path, server):
             assert way in shown
         await pilot.press("escape")
         await say(pilot, "hello")
-        await wait_until(pilot, "How do you want to begin?")
+        await wait_until(pilot, "How to begin?")
         await pilot.press("escape")
         await pilot.pause()
         assert pilot.app.screen.prompt.text == "hello"

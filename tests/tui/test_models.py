@@ -66,9 +66,11 @@ def test_detail_tells_what_reasoning_allows():
 def test_providers_are_a_table():
     lines = provider_lines([Provider("StepFun", Prices(), 262_144, "fp8", 187.2, 0.41, 99.7), Provider("X", Prices())])
     head, first, second = lines.plain.split("\n")
-    assert head.split() == ["tok/s", "first", "uptime", "in", "$/M", "out", "context"]
+    assert head.split() == ["tok/s", "first", "in", "$/M", "out", "uptime", "context"]
     assert first.split() == ["StepFun", "187", "0.4", "s", "99.7", "%", "262k", "fp8"]
     assert second.strip() == "X"
+    narrow = provider_lines([Provider("A provider with a long name", Prices(), tokens_per_second=5)], 50)
+    assert all(len(line) <= 50 for line in narrow.plain.split("\n"))
 
 
 # What is chosen
@@ -182,8 +184,8 @@ async def test_the_server_list_tells_who_is_there(tmp_path, server):
     )
     async with window(tmp_path, server, config=config, size=(120, 30)) as pilot:
         await say(pilot, "/server")
-        await wait_until(pilot, f"{len(MODELS)} models  {server.url}")
-        await wait_until(pilot, "not reachable  http://127.0.0.1:9/v1")
+        await wait_until(pilot, f"{server.url:28}  {len(MODELS)} models")
+        await wait_until(pilot, f"{'http://127.0.0.1:9/v1':28}  not reachable")
         await pilot.press("escape")
 
 

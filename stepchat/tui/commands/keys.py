@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
 
 WAYS = (
-    Row("browser", "Log in with the browser", aside="OpenRouter makes a key for stepchat"),
-    Row("code", "Log in with a browser elsewhere", aside="over SSH: paste the code it shows"),
+    Row("browser", "Log in with the browser", aside="OpenRouter gives a key"),
+    Row("code", "Log in elsewhere", aside="over SSH: paste a code"),
     Row("key", "Paste a key"),
-    Row("local", "A server on this machine", aside="llama.cpp, Ollama, vLLM, LM Studio: no key"),
-    Row("demo", "The demo", aside="no key, no network, scripted answers"),
+    Row("local", "A server on this machine", aside="Ollama, llama.cpp ..."),
+    Row("demo", "The demo", aside="no key, no network"),
 )
 
 
 async def login(chat: Chat, _argument: str) -> None:
     missing = chat.workspace.key_error
-    title = "A key, or none" if missing is None else f"{missing.message} How do you want to begin?"
+    title = "A key, or none" if missing is None else f"{missing.message} How to begin?"
     way = await chat.app.push_screen_wait(Pick(title, WAYS))
     place = _place(chat)
     match way:

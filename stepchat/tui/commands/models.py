@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
 
 _MOST_NAMES = 30
+_ADDRESS = 28
+"""Columns of the server list for the address."""
 
 
 async def model(chat: Chat, argument: str) -> None:
@@ -99,9 +101,7 @@ def _server_row(chat: Chat, place: Place, reach: Reach | None) -> Row:
     if place.name == DEMO:
         return Row(DEMO, name, aside="no key, no network, scripted answers")
     words = "…" if reach is None else reach.words
-    if reach is not None and not reach.reachable and place.profile.start_hint:
-        words += f". {place.profile.start_hint}"
-    return Row(place.name, name, aside=f"{words}  {place.base_url}")
+    return Row(place.name, name, aside=f"{place.base_url:{_ADDRESS}}  {words}")
 
 
 def _server_names(chat: Chat) -> Sequence[tuple[str, str]]:

@@ -79,29 +79,31 @@ def _reasoning(model: Model) -> str:
     return f"{words}, any effort" if len(efforts) >= len(ALL_EFFORTS) - 1 else f"{words}, effort {'/'.join(efforts)}"
 
 
-def provider_lines(providers: Sequence[Provider]) -> Content:
-    """A line each: name, speed, time to the first token, uptime, prices, context, quantization."""
+def provider_lines(providers: Sequence[Provider], width: int = 100) -> Content:
+    """A line each: name, speed, time to the first token, prices, and with room uptime, context, quantization."""
     if not providers:
         return Content.styled("The server names no providers of this model.", "$dim")
-    name_width = min(24, max(cell_len(_plain(provider.name)) for provider in providers))
-    head = f"{'':{name_width}}{'tok/s':>8}{'first':>9}{'uptime':>9}{'in $/M':>9}{'out':>9}{'context':>9}"
-    return Content("\n").join(
-        [Content.styled(head, "$dim"), *(Content(_provider(provider, name_width)) for provider in providers)]
-    )
+    name_width = min(24 if width >= WIDE else 14, max(cell_len(_plain(provider.name)) for provider in providers))
+    head = f"{'':{name_width}}{'tok/s':>8}{'first':>9}{'in $/M':>9}{'out':>8}"
+    head += f"{'uptime':>9}{'context':>9}" if width >= WIDE else ""
+    rows = [Content(_provider(provider, name_width, width)) for provider in providers]
+    return Content("\n").join([Content.styled(head, "$dim"), *rows])
 
 
-def _provider(provider: Provider, name_width: int) -> str:
+def _provider(provider: Provider, name_width: int, width: int) -> str:
     speed, first, uptime = provider.tokens_per_second, provider.first_token_seconds, provider.uptime
     facts = (
         f"{'' if speed is None else f'{speed:.0f}':>8}",
         f"{'' if first is None else f'{first:.1f} s':>9}",
-        f"{'' if uptime is None else f'{uptime:.1f} %':>9}",
         f"{per_million(provider.prices.prompt):>9}",
-        f"{per_million(provider.prices.completion):>9}",
+        f"{per_million(provider.prices.completion):>8}",
+    )
+    more = (
+        f"{'' if uptime is None else f'{uptime:.1f} %':>9}",
         f"{short_length(provider.context_length):>9}",
         f"  {_plain(provider.quantization)}",
     )
-    return set_cell_size(_plain(provider.name), name_width) + "".join(facts)
+    return set_cell_size(_plain(provider.name), name_width) + "".join(facts + (more if width >= WIDE else ()))
 
 
 def _plain(text: str) -> str:

@@ -79,7 +79,9 @@ class PickModel(ModalScreen[str | None]):
             self._refresh(self._show_again)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one("#detail").display = event.size.height >= _SHORT
+        pane = self.query_one("#detail")
+        pane.display = event.size.height >= _SHORT
+        pane.styles.height = 7 if event.size.height >= _SHORT else 3
         self.call_after_refresh(self._show_again)
 
     def on_input_changed(self, _event: Input.Changed) -> None:
@@ -107,14 +109,18 @@ class PickModel(ModalScreen[str | None]):
             self._show_again()
 
     def action_providers(self) -> None:
-        if slug := self._highlighted():
-            self.query_one("#detail").display = True
+        pane, choices = self.query_one("#detail"), self.query_one(OptionList)
+        if pane.display and self.size.height < _SHORT:
+            pane.display = False
+        elif slug := self._highlighted():
+            pane.display = True
+            self.call_after_refresh(choices.scroll_to_highlight)
             self._say("Asking who serves it …")
             self.run_worker(partial(self._ask_providers, slug), group="providers", exclusive=True)
 
     async def _ask_providers(self, slug: str) -> None:
         try:
-            shown = provider_lines(await self._providers(slug))
+            shown = provider_lines(await self._providers(slug), self.query_one("#detail").size.width)
         except StepchatError as error:
             shown = Content.styled(str(error), "$warning")
         if slug == self._highlighted():
