@@ -128,3 +128,30 @@ def test_bad_key_is_not_shown(shell):
     ran = shell("hello")
     assert ran.code == 2
     assert KEY not in ran.out + ran.err
+
+
+def test_no_command_shows_the_key(shell):
+    asked = shell("demo:haiku")
+    commands = (
+        ["doctor"], ["doctor", "--json"], ["models", "--json"], ["servers", "--no-probe", "--json"], ["usage", "--json"],
+        ["config", "show"], ["logout"], ["sessions", "export", "--all"], ["demo:http402"], ["--json", "demo:http401"],
+    )  # fmt: skip
+    said = [asked, *(shell(*command) for command in commands)]
+    everything = "".join([*(ran.out + ran.err for ran in said), written(shell)])
+    assert KEY[:12] not in everything
+    assert KEY[-12:] not in everything
+    assert "the environment (OPENROUTER_API_KEY)" in everything
+
+
+def test_a_kept_key_is_in_its_file_alone(shell):
+    shell.set(OPENROUTER_API_KEY=None)
+    shell.pipe(f"{KEY}\n".encode())
+    said = [shell("login", "--key")]
+    said += [shell(*command) for command in (["demo:haiku"], ["doctor"], ["servers", "--json", "--no-probe"])]
+    kept = shell.home / "keys" / "openrouter"
+    assert kept.read_text().strip() == KEY
+    kept.unlink()
+    everything = "".join([*(ran.out + ran.err for ran in said), written(shell)])
+    assert [ran.code for ran in said] == [0, 0, said[2].code, 0]
+    assert KEY[:12] not in everything
+    assert KEY[-12:] not in everything

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stepchat.connecting import DEMO, connect, connect_demo
+from stepchat.connecting import DEMO, connect, connect_demo, place_for
 from stepchat.messages import AssistantMessage
 from stepchat.servers.probing import kind_of
-from stepchat.servers.profiles import DEFAULT_MODEL
+from stepchat.servers.profiles import DEFAULT_MODEL, same_server
 from stepchat.servers.wire import Target, same_source
 from stepchat.transcript.facts import short_model
 from stepchat.tui.catalogue_loading import load
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stepchat.connecting import Place
     from stepchat.errors import StepchatError
     from stepchat.messages import StoredMessage
+    from stepchat.sessions.store import Session
     from stepchat.tui.commands.row import Chat
     from stepchat.workspace import Workspace
 
@@ -40,7 +41,16 @@ async def switch_model(chat: Chat, slug: str) -> None:
     _tell_switch(chat, before, f"Model: {slug}")
 
 
-async def switch_server(chat: Chat, place: Place) -> None:
+async def open_session(chat: Chat, session: Session) -> None:
+    """Show it; it goes on where it was held. One of the demo goes on here: nobody wants to be in the demo unawares."""
+    await chat.open(session)
+    held, here = session.server, chat.workspace
+    if held in {"", DEMO} or here.server == DEMO or same_server(held, here.server):
+        return
+    await switch_server(chat, place_for(held, here.config), keep_model=True)
+
+
+async def switch_server(chat: Chat, place: Place, *, keep_model: bool = False) -> None:
     """Ask this server from now on."""
     if chat.conversation.busy:
         chat.tell("It is still answering; Esc stops it.")
@@ -63,7 +73,7 @@ async def switch_server(chat: Chat, place: Place) -> None:
         ),
     )  # fmt: skip
     old.client.close()
-    if place.model:
+    if place.model and not keep_model:
         chat.conversation.model = place.model
     chat.refresh_status()
     if new.key_error is not None:

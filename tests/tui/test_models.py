@@ -9,7 +9,7 @@ from stepchat import exact_json
 from stepchat.config import Config, Table
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.demo.server import DemoServer
-from stepchat.messages import AssistantMessage, StoredMessage
+from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.servers.models import Model, Prices, read_model
 from stepchat.servers.profiles import PROFILES
 from stepchat.servers.providers import Provider
@@ -176,6 +176,20 @@ async def test_switching_the_server_keeps_the_chat(tmp_path, server):
             assert body["model"] == NEXT
             assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
             assert "reasoning_details" not in body["messages"][1]
+
+
+async def test_a_session_goes_on_where_it_was_held(tmp_path, server):
+    with DemoServer(speed=0) as other:
+        own = other.url.replace("/api/v1", "/api/v1/")[:-1].replace("127.0.0.1", "localhost")
+        place = await open_place(tmp_path, server)
+        held = await place.store.create(model=NEXT, server=own.replace("/api/v1", "/v1"), system=None)
+        await place.store.append(held.id, None, UserMessage("Held elsewhere"))
+        await place.close()
+        async with window(tmp_path, server) as pilot:
+            await say(pilot, f"/sessions {held.id}")
+            await wait_until(pilot, lambda: pilot.app.workspace.server == held.server)
+            assert pilot.app.screen.conversation.model == NEXT
+            assert pilot.app.workspace.client.base_url == held.server
 
 
 async def test_the_server_list_tells_who_is_there(tmp_path, server):

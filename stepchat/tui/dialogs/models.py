@@ -164,7 +164,7 @@ class PickModel(ModalScreen[str | None]):
 
     def _nothing(self, typed: str) -> str:
         if self._catalogue.models:
-            return f"No model has these letters. Enter takes “{typed.strip()}” as it is."
+            return f"Nothing fits. Enter takes “{typed.strip()}” as it is."
         trouble = self._catalogue.trouble
         return f"There is no list of models yet. {trouble or 'The server is being asked.'}"
 
