@@ -68,16 +68,14 @@ class Background:
     def _bring_back(self, conversation: Conversation) -> None:
         chat, view = self._chat, conversation.view
         conversation.changed = chat.refresh_status
-        view.set_palette(palette(chat.look.theme))
+        _alike(view, chat)
         view.display = True
         chat.conversation = conversation
 
     async def _another(self, front: Conversation) -> Conversation:
         """An empty one, of the same model, beside the one that is hidden."""
         chat, view = self._chat, TranscriptView()
-        view.set_palette(palette(chat.look.theme))
-        view.document.reasoning_view = front.view.document.reasoning_view
-        view.mouse_is_free = front.view.mouse_is_free
+        _alike(view, chat)
         await cast("Container", front.view.parent).mount(view, before=front.view)
         another = Conversation(chat.workspace, view, chat.refresh_status)
         another.model = front.model
@@ -105,3 +103,10 @@ class Background:
             conversation.changed = lambda: None
             await conversation.stop()
         self._running.clear()
+
+
+def _alike(view: TranscriptView, chat: Chat) -> None:
+    """Let it look as the one on the screen does by now."""
+    view.set_palette(palette(chat.look.theme))
+    view.document.reasoning_view = chat.view.document.reasoning_view
+    view.mouse_is_free = chat.view.mouse_is_free

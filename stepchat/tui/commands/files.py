@@ -43,7 +43,7 @@ async def export(chat: Chat, argument: str) -> None:
     # What is on the screen is what is written, also while a newer branch exists in another window.
     leaf = None if form == "json" else chat.conversation.path[-1].id
     await write_file(path, pieces_of(store, form, [session.id], options, leaf=leaf))
-    chat.tell(f"Wrote {path.absolute()}")
+    chat.view.notice(f"Wrote {path.absolute()}", kind="info")
 
 
 def _path(text: str) -> Path:
@@ -64,7 +64,9 @@ async def import_(chat: Chat, argument: str) -> None:
         raise UsageError("There is no file named.", "Name one: /import PATH")
     done = await chat.workspace.store.import_file(_path(argument))
     known = f"; {done.known} were here before" if done.known else ""
-    chat.tell(f"{len(done.sessions)} sessions, {done.messages} messages{known} · Ctrl+O shows them")
+    chat.view.notice(
+        f"{len(done.sessions)} sessions, {done.messages} messages{known}.", "Ctrl+O shows them.", kind="info"
+    )
 
 
 async def pin(chat: Chat, _argument: str) -> None:

@@ -26,9 +26,10 @@ def preview_of(entry: Entry, preview: Preview, height: int) -> Content:
     """What fits into a pane of so many rows, and perhaps more."""
     row = entry.summary
     most, lines = (_SHORT, list[Content]()) if height < _LOW else (_LONG, _header(row))
-    for hit in entry.hits:
-        if hit.field != "title":
-            lines += [_hit(hit), Content("")]
+    hits = [hit for hit in entry.hits if hit.field != "title"]
+    # The first stands in its row.
+    for hit in hits[1:] if height < _LOW else hits:
+        lines += [_hit(hit), Content("")]
     for said in preview.beginning:
         lines += _said(said, most[said.speaker])
     if preview.between:
