@@ -43,6 +43,8 @@ _MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?
 _BOUNDARY: Final = re.compile(r"\s+(?=\S)")
 _SAFE_TARGET: Final = re.compile(r"(?i:https?://|mailto:)[!-~]+")
 
+_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+"""The one tag that means something without the others: models break lines in the cells of tables with it."""
 _ADDRESS: Final = re.compile(r"\s*(?:https?://(?:[^/?#\s]*@)?(?:www\.)?|www\.)([\w.-]+)", re.IGNORECASE)
 
 _MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
@@ -135,6 +137,8 @@ def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
     outer: list[tuple[int, str]] = []
     for token in tokens:
         match token.type:
+            case "html_inline" if _BREAK.fullmatch(token.content):
+                yield Span("\n", marks)
             case "text" | "text_special" | "html_inline" | "bare_link":
                 yield from _text_spans(token.content, marks, target)
             case "code_inline":

@@ -101,7 +101,7 @@ def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
     if len(block.text) > _LONGEST_ROW:
         return True
     texts = ("".join(span.text for span in cell) for cell in _cells(block, table))
-    return any(cells(text) > width for text, width in zip(texts, widths, strict=True))
+    return any("\n" in text or cells(text) > width for text, width in zip(texts, widths, strict=True))
 
 
 def _stacked(block: Block, table: Table, pen: Pen, room: int) -> list[Line]:
@@ -151,7 +151,7 @@ def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
     words: list[int] = []
     for cell in _cells(block, table):
         text = "".join(span.text for span in cell)
-        widths.append(cells(text))
+        widths.append(max(map(cells, text.split("\n"))))
         words.append(min(_LONGEST_WORD, longest_word(text)))
     if not table.widths:
         return widths, words

@@ -167,3 +167,13 @@ def test_a_table_that_has_all_the_room_moves_no_row_while_it_grows_and_is_right_
     assert [row.text for block in splitter.blocks for row in layout.rows(block)] == [
         row.text for block in split(head + more + "\nEnd.").blocks for row in Layout(colourless(), 50).rows(block)
     ]
+
+
+def test_a_break_in_a_cell_breaks_its_line():
+    assert laid_out("| a | b |\n|---|---|\n| one<br>two | 3 |\n| x | y<BR/>z |", 40).split("\n")[2:] == [
+        "  one │ 3",
+        "  two │",
+        "  ╌╌╌╌┼╌╌",
+        "  x   │ y",
+        "      │ z",
+    ]
