@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
@@ -35,7 +36,12 @@ class Look:
 
     async def choose(self, name: str) -> None:
         chat = self._chat
-        self.theme = named_theme(name, chat.workspace.paths.user_themes, self._report)
+        theme = named_theme(name, chat.workspace.paths.user_themes, self._report)
+        if os.environ.get("NO_COLOR"):
+            await chat.workspace.store.set_setting("theme", name)
+            chat.tell("NO_COLOR is set: the theme is kept for the next start with colours.")
+            return
+        self.theme = theme
         wear(chat.app, chat.view, self.theme)
         self.remember()
         await chat.workspace.store.set_setting("theme", name)

@@ -63,9 +63,9 @@ async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_
     async with window(tmp_path, server) as pilot:
         await pilot.press("ctrl+p")
         await wait_until(pilot, "Type to filter")
-        await pilot.press(*"parameter", "enter")
+        await pilot.press(*"next question only", "enter")
         await wait_until(pilot, lambda: pilot.app.screen.id is None and hasattr(pilot.app.screen, "prompt"))
-        assert pilot.app.screen.prompt.text == "/set "
+        assert pilot.app.screen.prompt.text == "/once "
 
 
 async def test_turns_of_another_window_come_first(tmp_path, server):

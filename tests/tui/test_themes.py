@@ -124,7 +124,7 @@ def test_mono_has_no_colour_at_all():
 
 def test_mono_still_tells_roles_apart():
     styles = colourless()
-    assert len({styles.text, styles.dim, styles.heading, styles.selection, styles.link, styles.emphasis}) == 6
+    assert len({styles.text, styles.dim, styles.selection, styles.link, styles.emphasis}) == 5
 
 
 def test_ansi_uses_the_terminals_own_colours_only():
