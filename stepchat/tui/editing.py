@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.widgets import Static
 
 from stepchat.messages import UserMessage
-from stepchat.tui import message_menu
+from stepchat.tui import message_menu, room
 from stepchat.tui.first_frame import SIGN
 
 if TYPE_CHECKING:
@@ -34,11 +34,9 @@ class Editing:
         """Put the question into the prompt. What was there comes back afterwards."""
         if not isinstance(stored.message, UserMessage):
             return
-        if self.question is None:
-            self._unsent.lay_aside()
+        self._unsent.lend(stored.message.text)
         self.question = stored
         self._name = message_menu.name(self._chat, stored)
-        self._chat.prompt.prefill(stored.message.text)
         message_menu.leave(self._chat)
         self._chat.tell("")
         self._show_sign()
@@ -63,7 +61,7 @@ class Editing:
         async def ask() -> None:
             store = chat.workspace.store
             after = await store.path(question.session, question.parent) if question.parent is not None else []
-            chat.conversation.ask(text, after)
+            room.ask(chat, text, after)
 
         self.leave()
         chat.start(ask)

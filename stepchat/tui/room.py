@@ -40,15 +40,15 @@ def too_much(path: Sequence[StoredMessage], text: str, model: Model | None, limi
     return needed + reserved if needed + reserved > model.context_length else None
 
 
-def ask(chat: Chat, text: str) -> None:
-    """Ask when it fits; else let the person decide."""
+def ask(chat: Chat, text: str, after: Sequence[StoredMessage] | None = None) -> None:
+    """Ask when it fits; else let the person decide. `after` as in `Conversation.ask`."""
     conversation = chat.conversation
     model = chat.workspace.catalogue.find(conversation.model)
     parameters = conversation.parameters
     limit = parameters.get("max_tokens") or parameters.get("max_completion_tokens")
-    needed = too_much(conversation.path, text, model, limit)
+    needed = too_much(conversation.path if after is None else after, text, model, limit)
     if needed is None or model is None or conversation.busy:
-        conversation.ask(text)
+        conversation.ask(text, after)
         return
 
     async def decide() -> None:
@@ -62,7 +62,7 @@ def ask(chat: Chat, text: str) -> None:
         if chosen == "new":
             await chat.open(None)
         if chosen in {"new", "send"}:
-            chat.conversation.ask(text)
+            chat.conversation.ask(text, after if chosen == "send" else None)
         else:
             chat.prompt.prefill(text)
 

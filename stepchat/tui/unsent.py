@@ -29,7 +29,7 @@ class Unsent:
         self._timer: Timer | None = None
         self._switching = False
         self._aside = ""
-        self._laid_aside = ""
+        self._laid_aside = self._lent = ""
         self._kept = ""
         self._place: str | None = None
         """The session that `_kept` is kept with, None for a new one."""
@@ -51,12 +51,16 @@ class Unsent:
         if self._kept and not self._switching and not self._text():
             self._keep_soon()
 
-    def lay_aside(self) -> None:
-        """The prompt is wanted for something else; `take_back` brings its text again."""
-        self._laid_aside = self._chat.prompt.marked_text
+    def lend(self, text: str) -> None:
+        """Put this, which is on disk already, into the prompt; `take_back` brings again what was there."""
+        prompt = self._chat.prompt
+        if not self._lent:
+            self._laid_aside = prompt.marked_text
+        prompt.prefill(text)
+        self._lent = prompt.marked_text
 
     def take_back(self) -> None:
-        text, self._laid_aside = self._laid_aside, ""
+        text, self._laid_aside, self._lent = self._laid_aside, "", ""
         self._chat.prompt.prefill(text)
 
     def _keep_soon(self) -> None:
@@ -122,7 +126,10 @@ class Unsent:
         return None if session is None else session.id
 
     def _text(self) -> str:
-        parts = (*self._chat.conversation.unsaved, self._aside, self._laid_aside, self._chat.prompt.marked_text)
+        written = self._chat.prompt.marked_text
+        if written == self._lent:
+            written = ""
+        parts = (*self._chat.conversation.unsaved, self._aside, self._laid_aside, written)
         return "\n\n".join(filter(None, parts))
 
 

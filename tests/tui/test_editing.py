@@ -62,7 +62,20 @@ async def test_escape_brings_back_what_was_in_the_prompt(tmp_path, server):
         await pilot.press(*"begun", "alt+q")
         await wait_until(pilot, "editing question 1")
         assert prompt(pilot).text == "demo:haiku"
-        await pilot.press("!", "escape")
+        store, session = pilot.app.workspace.store, pilot.app.screen.conversation.session.id
+
+        async def draft_is(text):
+            for _ in range(200):
+                if await store.draft(session) == text:
+                    return
+                await pilot.pause(0.02)
+            raise AssertionError(await store.draft(session))
+
+        await draft_is("begun")  # the question itself is on disk already
+        await pilot.press("!")
+        await draft_is("begun\n\ndemo:haiku!")
+        await pilot.press("escape")
+        await draft_is("begun")
         assert prompt(pilot).text == "begun"
         assert "editing" not in screen_text(pilot.app)
         assert len(server.requests) == 1
