@@ -153,6 +153,16 @@ class Answer:
             self.panel = self._panel_at_rest(folded)
             self.touched = folded is not None
 
+    def blocks(self, section: int) -> list[Block]:
+        """Its reasoning or its text, also while that is not on the page. Of a finished answer it is not kept then."""
+        channel, on_page = (self.reasoning, self._body_shown) if section == BODY else (self.text, self._text_shown)
+        if on_page is not None:
+            return channel.blocks
+        if self.message is not None:
+            return channel.apart()
+        channel.pull()
+        return channel.blocks
+
     def _edit_header(self, found: list[Edit], now: float) -> None:
         mark = facts.CLOSED if self.panel == "folded" else facts.OPENED
         message = self.message

@@ -10,9 +10,9 @@ from stepchat.answer_form import wants_json
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.transcript import facts
 from stepchat.transcript.answer import BODY, SECTIONS, Answer
-from stepchat.transcript.blocks import Block
 from stepchat.transcript.entry import Edit, Entry, Heights
 from stepchat.transcript.layout import Layout
+from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
     from stepchat.transcript.answer import ReasoningView
-    from stepchat.transcript.blocks import Voice
+    from stepchat.transcript.blocks import Block
     from stepchat.transcript.palette import Palette
 
-_TOOL_LINES = 6
-"""Of a tool's result so many lines are shown."""
 _NOT_WHOLE = frozenset({"cut", "error", "length"})
 
 
@@ -46,6 +44,13 @@ class Part:
     entry: Entry
     stored: StoredMessage | None = None
     answer: Answer | None = None
+    tool: ToolResult | None = None
+
+    @property
+    def foldable(self) -> Answer | ToolResult | None:
+        """What of it can be folded and opened."""
+        found = self.answer or self.tool
+        return found if found is not None and found.has_panel else None
 
 
 class Document:
@@ -103,7 +108,9 @@ class Document:
                 blocks = partial(_user_blocks, message.text, gap=2 if self.parts else 1)
                 self._append(Part(Entry(1, blocks, message.text), stored))
             case ToolMessage():
-                self._append(Part(Entry(1, partial(_tool_blocks, message), message.text[:400]), stored))
+                tool = ToolResult(message, stored.folded)
+                shown = message.text[:400] if tool.panel == "folded" else message.text
+                self._append(Part(Entry(TOOL_SECTIONS, partial(tool.edits, 0.0), shown), stored, tool=tool))
             case AssistantMessage():
                 answer = Answer(self.reasoning_view, as_json=wants_json(message.parameters))
                 answer.load(message, stored.folded)
@@ -182,14 +189,19 @@ class Document:
             self._append(self._notice)
 
     def toggle(self, place: int) -> bool:
-        """Fold or open the reasoning of an entry. Returns whether it is folded now."""
-        answer = self.parts[place].answer
-        if answer is None or not answer.has_panel:
+        """Fold or open the reasoning of an entry, or what a tool gave back. Returns whether it is folded now."""
+        foldable = self.parts[place].foldable
+        if foldable is None:
             return False
-        folded = answer.toggle()
-        if self.parts[place].entry.is_built:
-            self._apply(place, answer.edits(0.0))
+        folded = foldable.toggle()
+        self.refold(place)
         return folded
+
+    def refold(self, place: int) -> None:
+        """Show what can be folded as it is now."""
+        foldable = self.parts[place].foldable
+        if foldable is not None and self.parts[place].entry.is_built:
+            self._apply(place, foldable.edits(0.0))
 
     def panels(self) -> list[tuple[int, bool]]:
         """The parts that have reasoning to show, and whether it is folded."""
@@ -281,9 +293,8 @@ class Document:
         return Place(place, block, max(0, row - entry.heights.above(block)))
 
     def in_header(self, place: int, block: int) -> bool:
-        """Whether this block is the header of a reasoning panel."""
-        answer = self.parts[place].answer
-        return answer is not None and answer.has_panel and block == 0
+        """Whether this block is the header of what can be folded."""
+        return block == 0 and self.parts[place].foldable is not None
 
     def body(self, place: int) -> range:
         """The blocks of an entry that are reasoning."""
@@ -330,18 +341,4 @@ def _is(part: Part, stored: StoredMessage) -> bool:
 
 
 def _user_blocks(text: str, *, gap: int) -> list[Edit]:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
-    return [Edit(0, 0, _plain(lines, "user", gap))]
-
-
-def _tool_blocks(message: ToolMessage) -> list[Edit]:
-    lines = message.text.strip("\n").split("\n")
-    head = facts.line((f"← {message.name or 'tool'}", "error" if message.is_error else "dim"))
-    blocks = [head, *_plain(lines[:_TOOL_LINES], "tool", 0)]
-    if len(lines) > _TOOL_LINES:
-        blocks.append(facts.line((f"… {len(lines) - _TOOL_LINES:,} more lines", "dim"), gap=0))
-    return [Edit(0, 0, blocks)]
-
-
-def _plain(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
-    return [Block("plain", line, voice=voice, gap=gap if not place else 0) for place, line in enumerate(lines)]
+    return [Edit(0, 0, user_lines(text, gap))]

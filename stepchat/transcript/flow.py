@@ -72,7 +72,7 @@ class Flow:
     def _commit(self, text: str) -> None:
         """Wrap the pieces whose meaning is settled."""
         block = self._block
-        start = self._start(text)
+        start = self._start()
         self._done = max(self._done, start)
         stable = block.stable if block.open else len(text)
         while stable - self._done > PIECE:
@@ -102,16 +102,23 @@ class Flow:
         left = edge.others if place else edge.first
         return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.page.column)
 
-    def _start(self, text: str) -> int:
+    def _start(self) -> int:
         """Where the text begins: behind the box of a task, which takes the place of the bullet."""
-        block = self._block
-        if not block.fresh or not text.startswith("[") or not (found := _TASK.match(text)):
+        found = task_box(self._block)
+        if found is None:
             return 0
-        item = block.path[-1]
-        if not isinstance(item, Item) or item.ordered:
-            return 0
-        self._edge = _with_box(self._edge, item.marker, done=found[1] != " ")
+        item = self._block.path[-1]
+        if isinstance(item, Item):
+            self._edge = _with_box(self._edge, item.marker, done=found[1] != " ")
         return found.end()
+
+
+def task_box(block: Block) -> re.Match[str] | None:
+    """The box of a task at the beginning of a block's text."""
+    if not block.fresh or not block.text.startswith("[") or not (found := _TASK.match(block.text)):
+        return None
+    item = block.path[-1]
+    return found if isinstance(item, Item) and not item.ordered else None
 
 
 def _with_box(edge: Edge, marker: str, *, done: bool) -> Edge:

@@ -20,6 +20,7 @@ class Growing:
     def __init__(self, voice: Voice, *, first_gap: int = 1, as_json: bool = False) -> None:
         """`as_json` shows JSON as a block of code, whatever stands in its texts."""
         self._pieces: list[str] = []
+        self._made = (voice, as_json)
         self._read = 0
         self._splitter = Splitter(voice, first_gap=first_gap)
         self._finished = False
@@ -66,3 +67,11 @@ class Growing:
             return len(self.blocks)
         self._finished = True
         return min(self.pull(), self._splitter.finish())
+
+    def apart(self) -> list[Block]:
+        """The blocks of the whole text, made anew for whoever asks."""
+        voice, as_json = self._made
+        other = Growing(voice, as_json=as_json)
+        other.add(self.source)
+        other.finish()
+        return other.blocks

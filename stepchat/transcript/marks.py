@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from stepchat.transcript.palette import Palette
     from stepchat.transcript.viewport import Viewport
 
-_CURRENT: Final = Style(reverse=True, bold=True, underline=True)
 _FOCUS: Final = Style(bold=True)
 
 
@@ -32,16 +31,15 @@ class Marks:
         self.focus = Focus(document)
         self.selection = Selection(document)
         self.search = Search(self.selection.spots)
-        self._styles: tuple[Palette | None, Style, Style] = (None, _CURRENT, _FOCUS)
+        self._focus: tuple[Palette | None, Style] = (None, _FOCUS)
 
     def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
         """The rows of the screen with all marks. A row that looks as before is the same strip as before."""
-        if self._styles[0] is not palette:
-            self._styles = (palette, palette.accent + _CURRENT, palette.accent + _FOCUS)
-        _, current, focus = self._styles
+        if self._focus[0] is not palette:
+            self._focus = (palette, palette.accent + _FOCUS)
         rows = self.siblings.add_to(viewport, self.copy.add_to(viewport, rows))
-        rows = self.focus.mark_rows(viewport, rows, focus)
-        rows = self.search.mark_rows(viewport, rows, palette.selection, current)
+        rows = self.focus.mark_rows(viewport, rows, self._focus[1])
+        rows = self.search.mark_rows(viewport, rows, palette.hit, palette.current_hit)
         return self.selection.mark_rows(viewport, rows, palette.selection)
 
     def message_at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:

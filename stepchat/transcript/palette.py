@@ -19,7 +19,7 @@ SYNTAX: Final = ("keyword", "string", "comment", "number", "function", "type", "
 class Palette:
     """One style a role, with foreground and background resolved.
 
-    `strong`, `emphasis`, `strike`, `link`, `code` and `selection` are added to the style around them
+    `strong`, `emphasis`, `strike`, `link`, `code`, `selection`, `hit` and `current_hit` are added to the style around them
     (`base + palette.strong`), so they set only what they change. All others are complete.
     """
 
@@ -47,6 +47,9 @@ class Palette:
     warning: Style
     success: Style
     selection: Style
+    hit: Style
+    """Words that were looked for."""
+    current_hit: Style
     scrollbar: Style
     scrollbar_thumb: Style
     syntax: Mapping[str, Style]
@@ -79,6 +82,8 @@ def colourless() -> Palette:
         warning=bold,
         success=plain,
         selection=Style(reverse=True),
+        hit=Style(bold=True, underline=True, dim=False),
+        current_hit=Style(reverse=True, bold=True, underline=True, dim=False, italic=False),
         scrollbar=dim,
         scrollbar_thumb=plain,
         syntax=MappingProxyType(

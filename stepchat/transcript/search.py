@@ -1,186 +1,283 @@
-"""Finds words in the conversation. It looks through the sources of the messages; which block and row a hit is on is asked
-only for the hit that is gone to, and for what is on screen."""
+"""Finds words in the conversation: as they read, not as they were written. What is counted is what is marked.
+
+Looking through everything is work for many frames: message by message, each read only if its source may have the words.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections import deque
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.messages import AssistantMessage
-from stepchat.transcript.answer import BODY, TEXT
+from stepchat.transcript import row_spots
 from stepchat.transcript.document import Place
-from stepchat.transcript.excerpt import visible
+from stepchat.transcript.findable import Findable, Hit, contents, matches, may_have, plain_links
+from stepchat.transcript.passages import Reading
+from stepchat.transcript.query import Query, places, plain
 from stepchat.transcript.selection import with_style
+from stepchat.transcript.spots import Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from rich.style import Style
     from textual.strip import Strip
 
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Document, Part
+    from stepchat.transcript.passages import Passage
     from stepchat.transcript.spots import Spots
     from stepchat.transcript.viewport import Viewport
 
-_MOST_BLOCKS = 300
+_MOST_BLOCKS: Final = 300
 
 
-class Hit(NamedTuple):
-    """Where a hit begins in the source of a message's section."""
+class _Range(NamedTuple):
+    """The characters of a block that are a hit, counted as `Spots` does; in a table's row counted in the cell."""
 
-    part: Part
-    section: int
-    at: int
-
-
-class Target(NamedTuple):
-    """The characters of a block that are the hit; none if they cannot be seen, as in the address of a link."""
-
-    part: Part
-    section: int
-    block: int
+    cell: int
+    number: int
     first: int
     end: int
 
 
 class Search:
-    """Hits in order, and which of them is the current one. Upper-case letters in the query are taken as they are."""
+    """The hits of a query, and which of them is the current one."""
 
     def __init__(self, spots: Spots) -> None:
         self._spots = spots
         self._document: Document = spots.document
-        self._pattern: re.Pattern[str] | None = None
-        self._seen: dict[Block, tuple[str, bool, re.Pattern[str], list[tuple[int, int]]]] = {}
-        self._made: dict[int, tuple[Strip, list[tuple[int, int, Style]], Strip]] = {}
-        self._found: dict[Part, list[Hit]] = {}
+        self._query = Query("")
+        self._parts: list[Part] = []
+        self._waiting: deque[Part] = deque()
+        self._counts: dict[Part, int] = {}
+        self._findable: dict[Part, Findable] = {}
+        self._begun: tuple[Part, Findable, Iterator[tuple[int, int, Passage]]] | None = None
+        self._hits: dict[Part, list[Hit]] = {}
         self._live: Part | None = None
-        self.hits: list[Hit] = []
+        self._growing: dict[Block, Reading] = {}
+        """Of the live answer."""
+        self._readings: dict[Block, Reading] = {}
+        """Of what is on screen."""
+        self._ranges_of: dict[Block, tuple[list[Passage], Query, list[_Range]]] = {}
+        self._made: dict[int, tuple[Strip, list[tuple[int, int, Style]], Strip]] = {}
+        self.total = 0
         self.current: Hit | None = None
-        self._target: Target | None = None
 
-    def look_for(self, query: str) -> None:
-        """Find all hits. No hit is the current one then."""
-        flags = re.NOFLAG if any(character.isupper() for character in query) else re.IGNORECASE
-        words = [re.escape(word) for word in query.split()]
-        self._pattern = re.compile(r"\s+".join(words), flags) if words else None
-        self._seen.clear()
-        self.current = self._target = None
-        self._found.clear()
-        self.refresh()
+    # ---- what is found
+
+    def look_for(self, typed: str, first: int = 0) -> None:
+        """Forget what was found. `count_next` does the looking, part by part from `first` on and then from the start."""
+        self._query = Query(typed)
+        self._parts = list(self._document.parts)
+        self._waiting = deque() if self._query.empty else deque(self._parts[first:] + self._parts[:first])
+        self._counts.clear()
+        self._hits.clear()
+        self.total = 0
+        self.current = None
+        self._live = self._live_part()
+
+    def forget(self) -> None:
+        """Nothing is looked for, and nothing that was read is kept."""
+        self.look_for("")
+        self._begun = None
+        for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._made):
+            kept.clear()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything was looked through."""
+        return not self._waiting
+
+    def count_next(self, until: float) -> Part | None:
+        """Look through one more message; None when all were, or there is no time for it."""
+        while self._waiting:
+            part = self._waiting[0]
+            if part not in self._counts:
+                if self._may_have(part) and not self._read(part, until):
+                    return None
+                self._waiting.popleft()
+                self.count_in(part)
+                return part
+            self._waiting.popleft()
+        return None
+
+    def count_in(self, part: Part) -> int:
+        """How many hits a message has."""
+        if part not in self._counts:
+            found = self._read(part, inf) if not self._query.empty and self._may_have(part) else None
+            self._counts[part] = found.count(self._query) if found else 0
+            self.total += self._counts[part]
+        return self._counts[part]
+
+    def _may_have(self, part: Part) -> bool:
+        return part in self._findable or part is self._live or may_have(self._query, part)
+
+    def hits_in(self, part: Part) -> list[Hit]:
+        if not self.count_in(part):
+            return []
+        if part not in self._hits:
+            if len(self._hits) > 1:
+                self._hits.clear()
+            found = self._read(part, inf)
+            self._hits[part] = found.hits(self._query, part) if found else []
+        return self._hits[part]
 
     def refresh(self) -> None:
-        """Take in what came since: new messages, and more of the live answer."""
-        parts, was_live = self._document.parts, self._live
-        self._live = next((part for part in parts if part.answer and part.answer is self._document.live), None)
-        for part in parts:
-            if part not in self._found or part is self._live or part is was_live:
-                self._found[part] = list(self._hits_in(part))
-        self.hits = [hit for part in parts for hit in self._found[part]]
-        if self.current is not None and self.current not in self.hits:
-            self.current = self._target = None
+        """Take in what came since: new messages, and more of the live answer. What is new is looked through later."""
+        was_live, self._live = self._live, self._live_part()
+        if self._begun is not None and self._begun[0] in (was_live, self._live):
+            self._begun = None
+        for part in {part for part in (was_live, self._live) if part is not None}:
+            self._findable.pop(part, None)
+            self._hits.pop(part, None)
+            self.total -= self._counts.pop(part, 0)
+        if self._live is None:
+            self._growing.clear()
+        parts = self._document.parts
+        if parts != self._parts:
+            kept = set(parts)
+            self.total -= sum(self._counts.pop(part, 0) for part in self._parts if part not in kept)
+            for part in [part for part in self._findable if part not in kept]:
+                del self._findable[part]
+            self._parts = list(parts)
+        if not self._query.empty:
+            self._waiting = deque(part for part in parts if part not in self._counts)
+        if self.current is not None and (
+            self.current.part not in parts or self.current not in self.hits_in(self.current.part)
+        ):
+            self.current = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether something may have come since."""
+        return self._live is not None or self._live_part() is not None or self._parts != self._document.parts
 
     @property
     def number(self) -> int:
-        """Which hit is the current one, counted from 1; 0 for none."""
-        return self.hits.index(self.current) + 1 if self.current is not None and self.current in self.hits else 0
+        """Which hit is the current one, counted from 1; 0 for none, and while not everything before it was counted."""
+        current, before = self.current, 0
+        for part in self._parts if current is not None else ():
+            if current is not None and part is current.part:
+                return before + self.hits_in(part).index(current) + 1
+            if part not in self._counts:
+                return 0
+            before += self._counts[part]
+        return 0
 
-    def step(self, viewport: Viewport, by: int) -> None:
-        """To the next hit, or the one before; at the end round to the other. First to one from the screen's top on."""
-        if not self.hits:
-            return
-        if self.current is None:
-            parts = self._document.parts
-            below = {id(part) for part in parts[self._document.top.entry :]}
-            place = next((at for at, hit in enumerate(self.hits) if id(hit.part) in below), 0)
-        else:
-            place = (self.number - 1 + by) % len(self.hits)
-        self.current = self.hits[place]
-        self._go(viewport, self.current)
+    def beside(self, hit: Hit, by: int) -> Hit:
+        """The next hit, or the one before; at the end round to the other."""
+        own = self.hits_in(hit.part)
+        place = own.index(hit) + by
+        if 0 <= place < len(own):
+            return own[place]
+        at = self._parts.index(hit.part)
+        order = self._parts[at + 1 :] + self._parts[: at + 1]
+        for part in order if by > 0 else [*reversed(self._parts[:at]), *reversed(self._parts[at:])]:
+            if found := self.hits_in(part):
+                return found[0 if by > 0 else -1]
+        return hit
 
-    def _hits_in(self, part: Part) -> Iterator[Hit]:
-        if self._pattern is not None:
-            for section, source in _sources(part):
-                for found in self._pattern.finditer(source):
-                    yield Hit(part, section, found.start())
+    def _live_part(self) -> Part | None:
+        place = self._document.live_place
+        return self._document.parts[place] if place is not None else None
+
+    def _read(self, part: Part, until: float) -> Findable | None:
+        """All that can be found in a message; None if there is no time to read it to its end, which then waits."""
+        if part in self._findable:
+            return self._findable[part]
+        if self._begun is None or self._begun[0] is not part:
+            self._begun = (part, Findable(), self._passages(part))
+        _, findable, passages = self._begun
+        for passage in passages:
+            findable.add(*passage)
+            if monotonic() > until:
+                return None
+        self._begun = None
+        self._findable[part] = findable
+        return findable
+
+    def _passages(self, part: Part) -> Iterator[tuple[int, int, Passage]]:
+        for section, blocks in contents(part):
+            for number, block in enumerate(blocks):
+                reading = self._growing.get(block)
+                if reading is None:
+                    reading = Reading(block)
+                    if part is self._live:
+                        self._growing[block] = reading
+                for passage in reading.passages():
+                    yield section, number, passage
 
     # ---- where a hit is
 
-    def _go(self, viewport: Viewport, hit: Hit) -> None:
-        """Bring a hit into sight; reasoning that is folded opens."""
-        document = self._document
-        place = document.parts.index(hit.part)
-        answer = hit.part.answer
-        while answer is not None and hit.section == BODY and answer.panel != "open":
-            viewport.toggle(place)
-        entry = document.open(place)
-        target = self._target = self._target_of(hit, place)
-        block = entry.section_start(hit.section) + target.block
-        measured = self._spots.measured(entry.blocks[block])
-        row = max((row for row, before in enumerate(measured.before) if before <= target.first), default=0)
-        viewport.bring(Place(place, block, row + entry.blocks[block].gap))
-
-    def _target_of(self, hit: Hit, place: int) -> Target:
-        """The block of a hit: the last one whose text begins before it in the source."""
+    def place_of(self, hit: Hit) -> Place:
+        """The row of the page that a hit which is not folded begins on."""
+        place = self._document.parts.index(hit.part)
         entry = self._document.open(place)
-        start = entry.section_start(hit.section)
-        blocks = entry.blocks[start : start + entry.section_size(hit.section)]
-        source = dict(_sources(hit.part)).get(hit.section, "")
-        found, begins, at = 0, 0, 0
-        for number, block in enumerate(blocks):
-            line = block.text.partition("\n")[0]
-            here = source.find(line, at) if line.strip() else -1
-            if here > hit.at:
-                break
-            if here >= 0:
-                found, begins, at = number, here, here + len(line)
-        if not blocks or self._pattern is None:
-            return Target(hit.part, hit.section, found, 0, 0)
-        before = sum(1 for _ in self._pattern.finditer(source, begins, hit.at))
-        ranges = self._ranges(blocks[found])
-        first, end = ranges[min(before, len(ranges) - 1)] if ranges else (0, 0)
-        return Target(hit.part, hit.section, found, first, end)
-
-    def _ranges(self, block: Block) -> list[tuple[int, int]]:
-        """The hits in what a block shows, by characters as `Spots` counts them."""
-        pattern = self._pattern
-        if pattern is None:
-            return []
-        seen = self._seen.get(block)
-        if seen and seen[0] is block.text and seen[1] == block.open and seen[2] is pattern:
-            return seen[3]
+        block_number = entry.section_start(hit.section) + hit.block
+        block = entry.blocks[block_number]
         measured = self._spots.measured(block)
-        text = visible(block, measured)
-        missing = 0 if measured.every else max(0, measured.count(text) - measured.total)
-        ranges: list[tuple[int, int]] = []
-        at = number = 0
-        for found in pattern.finditer(text):
-            number += measured.count(text[at : found.start()])
-            size = measured.count(found[0])
-            ranges.append((number - missing, number - missing + size))
-            at, number = found.end(), number + size
-        if len(self._seen) > _MOST_BLOCKS:
-            self._seen.clear()
-        self._seen[block] = (block.text, block.open, pattern, ranges)
+        found = [mark for mark in self._ranges(block) if (mark.cell, mark.number) == (hit.cell, hit.number)]
+        row = 0
+        if found and block.kind != "row":
+            row = max((row for row, before in enumerate(measured.before) if before <= found[0].first), default=0)
+        elif found:
+            spots = [Spot(hit.part, hit.section, hit.block, block, row) for row in range(len(measured.texts))]
+            row = next((spot.row for spot in spots if self._columns(spot, found[0])[1]), 0)
+        return Place(place, block_number, row + block.gap)
+
+    def _ranges(self, block: Block) -> list[_Range]:
+        """The hits in what a block shows."""
+        reading = self._growing.get(block) or self._readings.get(block)
+        if reading is None:
+            if len(self._readings) > _MOST_BLOCKS:
+                self._readings.clear()
+            reading = self._readings[block] = Reading(block)
+        passages = reading.passages()
+        known = self._ranges_of.get(block)
+        if known and known[0] is passages and known[1] is self._query:
+            return known[2]
+        if len(self._ranges_of) > _MOST_BLOCKS:
+            self._ranges_of.clear()
+        every = block.kind in ("code", "html")
+        ranges = [found for passage in passages for found in self._ranges_in(passage, every=every)]
+        self._ranges_of[block] = (passages, self._query, ranges)
         return ranges
+
+    def _ranges_in(self, passage: Passage, *, every: bool) -> Iterator[_Range]:
+        text = passage.text
+        own = None if text.isascii() else places(text)
+        at = count = 0
+        for number, (first, end) in enumerate(matches(self._query, plain(text), plain_links(passage, 0))):
+            if own is not None:
+                first, end = own[first], own[end - 1] + 1
+            count += _count(text[at:first], every=every) if first >= at else -_count(text[first:at], every=every)
+            at = first
+            yield _Range(passage.cell, number, count, count + _count(text[first:end], every=every))
+
+    def _columns(self, spot: Spot, found: _Range) -> tuple[int, int]:
+        if spot.block.kind == "row":
+            return row_spots.columns(self._spots, spot, found.cell, found.first, found.end)
+        return self._spots.columns(spot, found.first, found.end)
 
     # ---- on the screen
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], hit: Style, current: Style) -> list[Strip]:
         """The rows of the screen with all hits on them marked."""
-        if self._pattern is None:
+        if self._query.empty:
             return rows
         marked = rows.copy()
         for y, shown in enumerate(viewport.shown):
             spot = self._spots.of(shown)
-            if spot.row < 0 or spot.block.kind == "fact":
+            if spot.row < 0:
                 continue
-            here = (spot.part, spot.section, spot.place)
             marks: list[tuple[int, int, Style]] = []
-            for first, end in self._ranges(spot.block):
-                left, right = self._spots.columns(spot, first, end)
+            for found in self._ranges(spot.block):
+                left, right = self._columns(spot, found)
                 if left < right:
-                    marks.append((left, right, current if self._target == (*here, first, end) else hit))
+                    here = Hit(spot.part, spot.section, spot.place, found.cell, found.number)
+                    marks.append((left, right, current if here == self.current else hit))
             if marks:
                 marked[y] = self._marked(rows[y], marks)
         return marked
@@ -198,10 +295,5 @@ class Search:
         return made[2]
 
 
-def _sources(part: Part) -> Sequence[tuple[int, str]]:
-    """What can be searched of a message, by section."""
-    if part.answer is not None:
-        return ((BODY, part.answer.reasoning.source), (TEXT, part.answer.text.source))
-    if part.stored is None or isinstance(part.stored.message, AssistantMessage):
-        return ()
-    return ((0, part.stored.message.text),)
+def _count(text: str, *, every: bool) -> int:
+    return len(text) if every else len("".join(text.split()))

@@ -31,7 +31,7 @@ _LONGEST_WORD: Final = 24
 """Columns are not widened for the sake of longer words."""
 _WHOLE_WORD: Final = 12
 """Rather no columns than columns in which a word up to so long is broken."""
-_LONGEST_ROW: Final = 4000
+LONGEST_ROW: Final = 4000
 """A longer row is not taken apart again with every token; it is shown as its source."""
 
 
@@ -71,7 +71,7 @@ def rows(block: Block, pen: Pen) -> list[Strip]:
     edge = pen.edge(block, pen.page.wide)
     base = pen.base(block.voice)
     room = pen.page.wide - edge.width
-    if len(block.text) > _LONGEST_ROW:
+    if len(block.text) > LONGEST_ROW:
         lines = chop([(shown(block.text), base)], room)
     elif widths is None:
         lines = _stacked(block, table, pen, room)
@@ -98,7 +98,7 @@ def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: Pen) -> 
 
 def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
     """Whether a row needs more than one row of the screen."""
-    if len(block.text) > _LONGEST_ROW:
+    if len(block.text) > LONGEST_ROW:
         return True
     texts = ("".join(span.text for span in cell) for cell in _cells(block, table))
     return any("\n" in text or cells(text) > width for text, width in zip(texts, widths, strict=True))
@@ -135,6 +135,11 @@ def _cells(block: Block, table: Table) -> list[list[Span]]:
     return found + [[] for _ in range(len(table.aligns) - len(found))]
 
 
+def cell_text(block: Block, table: Table, number: int) -> str:
+    """The text of one cell of a row."""
+    return "".join(span.text for span in _cells(block, table)[number])
+
+
 def _measure_closed(table: Table) -> None:
     """Widen the columns for rows that were not looked at yet."""
     count = len(table.rows) - table.rows[-1].open
@@ -145,7 +150,7 @@ def _measure_closed(table: Table) -> None:
 
 def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
     """The widest cells and words, this row included."""
-    if len(block.text) > _LONGEST_ROW:
+    if len(block.text) > LONGEST_ROW:
         return table.widths or [0] * len(table.aligns), table.words or [0] * len(table.aligns)
     widths: list[int] = []
     words: list[int] = []

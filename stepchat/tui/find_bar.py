@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from stepchat.tui.transcript_view import TranscriptView
 
 _AGAIN: Final = 0.5
 """Seconds between two looks at what has come."""
+_SLICE: Final = 0.008
+_PAUSE: Final = 0.004
+"""Seconds of looking at a time, and between, so that keys are never kept waiting."""
 
 
 class FindBar(Horizontal):
@@ -42,12 +46,14 @@ class FindBar(Horizontal):
         super().__init__()
         self._view = view
         self._when_closed = closed
+        self._words = ""
+        self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("Find: ", markup=False)
         yield Input(compact=True, select_on_focus=True)
         yield Static("", id="find-count", markup=False)
-        yield Static("Enter next · Esc closes", id="find-keys", markup=False)
+        yield Static("↑↓ hits · Esc closes", id="find-keys", markup=False)
 
     def on_mount(self) -> None:
         self.set_interval(_AGAIN, self._refresh)
@@ -63,37 +69,63 @@ class FindBar(Horizontal):
         self.query_one("#find-keys").display = region.width >= 60
 
     def begin(self, words: str) -> None:
-        """Take the focus; with words, look for those."""
+        """Take the focus; with words, go to the first hit of those."""
         field = self.query_one(Input)
         field.focus()
         if words:
+            self._look_for(words)
+            self.action_step(1)
             field.value = words
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._view.find(event.value)
-        self._count()
+        if event.value != self._words:
+            self._look_for(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_step(1)
 
     def action_step(self, by: int) -> None:
-        self._view.find_next(by)
+        self._view.find(lambda finder: finder.step(by))
         self._count()
 
     def action_close(self) -> None:
-        self._view.find("")
+        for place in self._view.find(lambda finder: finder.leave()):
+            self._view.tell_fold(place, folded=False)
         self._when_closed()
         self.remove()
 
+    def _look_for(self, words: str) -> None:
+        self._words = words
+        self._view.find(lambda finder: finder.look_for(words))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Show how far it is; go on looking when keys had their turn."""
+        self._count()
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = None if self._view.finder.search.is_done else self.set_timer(_PAUSE, self._look_further)
+
+    def _look_further(self) -> None:
+        self._view.find(lambda finder: finder.work(_SLICE))
+        self._go_on()
+
     def _refresh(self) -> None:
         self._place()
-        if self._view.live:
-            self._view.marks.search.refresh()
-            self._count()
+        if self._pause is None and self._view.finder.search.is_outdated:
+            self._view.find(lambda finder: finder.refresh())
+            self._go_on()
 
     def _count(self) -> None:
-        search, words = self._view.marks.search, self.query_one(Input).value.strip()
-        shown = f"{search.number}/{len(search.hits)}" if search.hits else "not found" if words else ""
+        search = self._view.finder.search
+        if search.number:
+            shown = f"{search.number}/{search.total}"
+        elif not search.is_done:
+            shown = f"{search.total}…"
+        elif search.total:
+            shown = f"{search.total} folded"
+        else:
+            shown = "not found" if self._words.strip() else ""
         self.query_one("#find-count", Static).update(shown)

@@ -79,8 +79,9 @@ def _has_text(_chat: Chat, stored: StoredMessage) -> bool:
     return bool(_text(stored))
 
 
-def _has_reasoning(_chat: Chat, stored: StoredMessage) -> bool:
-    return isinstance(stored.message, AssistantMessage) and bool(stored.message.reasoning)
+def _can_be_folded(chat: Chat, stored: StoredMessage) -> bool:
+    parts = chat.view.document.parts
+    return any(part.stored is stored and part.foldable is not None for part in parts)
 
 
 def _is_question(_chat: Chat, stored: StoredMessage) -> bool:
@@ -98,7 +99,7 @@ def _text(stored: StoredMessage) -> str:
 
 ACTIONS: tuple[MessageAction, ...] = (
     MessageAction("c", "copy", "Copy it as it was written", _has_text, copy),
-    MessageAction("f", "fold", "Fold or open its reasoning", _has_reasoning, fold),
+    MessageAction("f", "fold", "Fold or open its reasoning, or a tool's long result", _can_be_folded, fold),
     MessageAction("e", "edit", "Ask it in other words; what is there stays beside it", _is_question, edit),
     MessageAction("r", "regenerate", "Ask again; what is there stays beside it", _can_be_asked, regenerate),
     MessageAction("=", "compare", "Look at it beside another answer in its place", has_siblings, compare),

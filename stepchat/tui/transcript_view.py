@@ -6,7 +6,7 @@ It owns its scroll offset and its scrollbar and never sets a virtual size, so th
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeVar
 
 from textual.geometry import Region
 from textual.message import Message
@@ -16,6 +16,7 @@ from stepchat.messages import UserMessage
 from stepchat.transcript import focus, layout
 from stepchat.transcript.document import Document
 from stepchat.transcript.facts import short_model
+from stepchat.transcript.finder import Finder
 from stepchat.transcript.marks import Marks
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.transcript.palette import Palette
 
+T = TypeVar("T")
 _WORK: Final = 0.004
 _MOST_WAITING_WRITES: Final = 4
 _WHEEL_ROWS: Final = 3
@@ -76,6 +78,7 @@ class TranscriptView(Widget):
         self._document = Document(self._palette, 80)
         self._viewport = Viewport(self._document, 0)
         self.marks = Marks(self._document)
+        self.finder = Finder(self.marks.search, self._viewport)
         self._mouse = MouseSelection(self.marks.selection, self._viewport, self.scroll_lines)
         self._scrollbar = Scrollbar(self._palette)
         self._painted: list[Strip] = []
@@ -205,16 +208,11 @@ class TranscriptView(Widget):
         focus.go_to(self._viewport, by)
         self._paint()
 
-    def find(self, query: str) -> None:
-        """Mark what is found, and go to a hit. Without words the marks go."""
-        self.marks.search.look_for(query)
-        self.marks.search.step(self._viewport, 1)
+    def find(self, act: Callable[[Finder], T]) -> T:
+        """Do something about the search for words, and show it."""
+        found = act(self.finder)
         self._paint()
-
-    def find_next(self, by: int) -> None:
-        self.marks.search.refresh()
-        self.marks.search.step(self._viewport, by)
-        self._paint()
+        return found
 
     # ---- moving
 
@@ -247,15 +245,16 @@ class TranscriptView(Widget):
     def toggle_all_reasoning(self) -> None:
         """Fold all reasoning if any of it is open, else open all of it."""
         for place, folded in self._viewport.toggle_all():
-            self._tell(place, folded=folded)
+            self.tell_fold(place, folded=folded)
         self._paint()
 
     def toggle_panel(self, place: int) -> None:
-        """Fold or open the reasoning of this part."""
-        self._tell(place, folded=self._viewport.toggle(place))
+        """Fold or open the reasoning of this part, or what a tool gave back."""
+        self.tell_fold(place, folded=self._viewport.toggle(place))
         self._paint()
 
-    def _tell(self, place: int, *, folded: bool) -> None:
+    def tell_fold(self, place: int, *, folded: bool) -> None:
+        """Say that the reader wants it so."""
         stored = self._document.parts[place].stored
         self.post_message(self.ReasoningFolded(stored.id if stored else None, folded))
 

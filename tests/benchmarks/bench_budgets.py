@@ -65,7 +65,8 @@ def opening(home: Path, turns: int, letters: int) -> Iterator[Row]:
         ("page up", 5, ["page up"]),
         ("one row up", 3, ["row up"]),
         ("fold or open 20,000 tokens of reasoning", 40, ["open reasoning", "fold reasoning"]),
-        ("find, to the first hit", 100, ["find a rare word", "find a common word"]),
+        ("find, to the first hit", 100, ["find a rare word", "find a common word", "find a letter"]),
+        ("find, longest wait of a key", 33, ["longest wait of a key"]),
         ("find, next hit", 100, ["next hit"]),
     ):
         value, beside = (max(costs[name] for name in names) for costs in (found, one))

@@ -10,6 +10,7 @@ import gc
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -18,6 +19,7 @@ from textual.widgets import Input
 
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
+from stepchat.transcript.finder import Finder
 from stepchat.tui.transcript_view import TranscriptView
 from tests.benchmarks.texts import mixed, tokens_of
 
@@ -107,12 +109,30 @@ class Bench(App[None]):
         found["open reasoning"] = await self.cost(view.toggle_reasoning)
         found["fold reasoning"] = await self.cost(view.toggle_reasoning)
         # A word that is only in the last message but one, and one that is in every line.
-        found["find a rare word"] = await self.cost(lambda: view.find("sesquipedalian"))
-        found["find a common word"] = await self.cost(lambda: view.find("the"))
-        found["next hit"] = await self.median(lambda: view.find_next(1))
-        view.find("")
+        found["find a rare word"], _, _ = await self.look_for("sesquipedalian")
+        first, longest, whole = await self.look_for("s")
+        found["find a letter"], found["longest wait of a key"], found["count a letter"] = first, longest, whole
+        found["find a common word"], _, _ = await self.look_for("the")
+        found["next hit"] = await self.median(lambda: view.find(lambda finder: finder.step(1)))
+        view.find(lambda finder: finder.leave())
         found["markdown-it parses"] = await self.cost(lambda: parse(messages))
         return found
+
+    async def look_for(self, words: str) -> tuple[float, float, float]:
+        """Milliseconds of CPU to the first hit on the screen, of the longest slice of the looking, and of all of it."""
+        await asyncio.sleep(0.1)
+        view, slices, first = self.view, [], 0.0
+        act, begin = partial(Finder.look_for, typed=words), time.process_time()
+        while not slices or not view.finder.search.is_done:
+            began = time.process_time()
+            view.find(act)
+            slices.append((time.process_time() - began) * 1e3)
+            act = partial(Finder.work, seconds=0.008)
+            if not first and view.finder.search.current is not None:
+                await asyncio.sleep(0.02)
+                first = (time.process_time() - begin) * 1e3
+            await asyncio.sleep(0)
+        return first, max(slices), sum(slices)
 
     def become(self, columns: int) -> None:
         view = self.view

@@ -177,7 +177,7 @@ def test_tool_calls_and_results():
     )
     rows = everything(viewport)
     assert '  → get_time {"zone": "UTC", "x": 1}' in rows
-    assert "  ← get_time" in rows
+    assert "  ▸ ← get_time" in rows
     assert rows.count("  │ 12:00") == 6
     assert rows[-1] == "  … 3 more lines"
 

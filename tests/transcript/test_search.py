@@ -1,149 +1,214 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.style import Style
 
 from stepchat.events import Delta
+from stepchat.transcript.finder import Finder
 from stepchat.transcript.search import Search
 from stepchat.transcript.spots import Spots
-from tests.transcript.chat import answered, asked, page, shown, tool
+from tests.transcript.chat import answered, asked, page, tool
 
 HIT, CURRENT = Style(reverse=True), Style(reverse=True, bold=True, underline=True)
-LONG = "\n\n".join(f"Paragraph {number} with some **strong** words." for number in range(60))
 
 
 def search(viewport, query):
-    found = Search(Spots(viewport.document))
+    finder = Finder(Search(Spots(viewport.document)), viewport)
     viewport.render()
-    found.look_for(query)
-    return found
+    finder.look_for(query)
+    while finder.work(1.0):
+        pass
+    return finder
 
 
-def marked(viewport, found):
+def marked(viewport, finder):
     """What is marked as a hit, and what as the current one."""
-    rows = found.mark_rows(viewport, viewport.render(), HIT, CURRENT)
+    rows = finder.search.mark_rows(viewport, viewport.render(), HIT, CURRENT)
     texts = [(text, bool(style.underline)) for row in rows for text, style, _ in row if style and style.reverse]
-    return [text for text, _ in texts], [text for text, current in texts if current]
+    return [text for text, _ in texts], "".join(text for text, current in texts if current)
 
 
 def test_looks_in_questions_answers_reasoning_and_tools():
     viewport = page(asked("needle"), answered("a Needle here", "and a needle there"), tool("needle"), height=40)
-    found = search(viewport, "needle")
-    assert len(found.hits) == 4
-    found.step(viewport, 1)
-    assert found.number == 1
-    assert marked(viewport, found) == (["needle", "Needle", "needle"], ["needle"])
+    finder = search(viewport, "needle")
+    assert (finder.search.number, finder.search.total) == (1, 4)
+    assert marked(viewport, finder) == (["needle", "Needle", "needle"], "needle")
 
 
-def test_an_upper_case_letter_makes_case_matter():
-    viewport = page(asked("Prime prime PRIME"))
-    assert [len(search(viewport, query).hits) for query in ("prime", "Prime", "pRime", "", "  ")] == [3, 1, 0, 0, 0]
+@pytest.mark.parametrize(
+    ("text", "query", "current"),
+    [
+        ("with **bold needle text** and", "bold needle text and", "bold needle text and"),
+        ("run `git push` now", "run git push", "run git push"),
+        ("see [the docs](http://x.y) page", "the docs page", "the docs page"),
+        ("a snake\\_case name", "snake_case", "snake_case"),
+        ("AT&amp;T", "at&t", "AT&T"),
+        ("> first line\n> second line", "line second", "linesecond"),
+        ("first line\\\nsecond line", "line second", "linesecond"),
+        ("- first line\n  second line", "line second", "linesecond"),
+        ("| a | b |\n|---|---|\n| x \\| y | z |", "x | y", "x | y"),
+        ("| a | b |\n|---|---|\n| x | z **w** k |", "z w k", "z w k"),
+        ("## A *nice* heading ##", "a nice heading", "A nice heading"),
+        ("- [x] done thing", "done thing", "done thing"),
+        ("```python\nx  = needle\n```", "needle", "needle"),
+        ("```python\nx = 1\n```", "python", "python"),
+        ("see [here](https://needle.org) ok", "needle", "here"),
+        ("see [x]\n\n[x]: http://needle.org", "needle", "x"),
+        ("<!-- needle -->\n\nfoo", "needle", "needle"),
+        ("so $x_1$ is", "$x_1$ is", "$x_1$ is"),
+        ("foo\u200bbar", "foobar", "foobar"),
+        ("it’s fine", "it's", "it’s"),
+        ("100\u00a0km", "100 km", "100\u00a0km"),
+    ],
+)
+def test_finds_what_can_be_read(text, query, current):
+    viewport = page(answered(text))
+    finder = search(viewport, query)
+    assert (finder.search.number, finder.search.total) == (1, 1)
+    assert marked(viewport, finder)[1] == current
 
 
-def test_nothing_of_a_query_is_a_pattern():
-    viewport = page(asked("a.b axb (a"))
-    assert len(search(viewport, "a.b").hits) == 1
-    assert len(search(viewport, "(a").hits) == 1
-
-
-def test_going_to_a_hit_scrolls_to_it_and_goes_round():
-    viewport = page(asked(), answered(LONG), asked("last"))
-    found = search(viewport, "paragraph 7")
-    viewport.to_start()
-    found.step(viewport, 1)
-    assert any("Paragraph 7 with" in row for row in shown(viewport))
-    assert marked(viewport, found) == (["Paragraph 7"], ["Paragraph 7"])
-    assert not viewport.follow
-    found = search(viewport, "some strong words")
-    assert found.hits == []
-    found = search(viewport, "strong")
-    for number in (1, 2, 3):
-        found.step(viewport, 1)
-        assert found.number == number
-    found.step(viewport, -1)
-    found.step(viewport, -1)
-    found.step(viewport, -1)
-    assert found.number == 60
-    assert any("Paragraph 59 with" in row for row in shown(viewport))
-
-
-def test_a_hit_that_is_on_screen_moves_nothing():
-    viewport = page(asked(), answered(LONG))
-    before = shown(viewport)
-    found = search(viewport, "paragraph 57")
-    found.step(viewport, 1)
-    assert shown(viewport) == before
-
-
-@pytest.mark.parametrize("folded", [True, False])
-def test_a_hit_in_folded_reasoning_opens_it(folded):
-    viewport = page(asked(), answered("Short.", "\n".join(["thinking"] * 50 + ["the needle"]), folded=folded))
-    found = search(viewport, "needle")
-    found.step(viewport, 1)
-    assert marked(viewport, found) == (["needle"], ["needle"])
+@pytest.mark.parametrize(
+    ("message", "query"),
+    [
+        (answered("this is **very** important"), "**very"),
+        (answered("end here.\n\nNew start"), "here. new"),
+        (answered("| a | b |\n|---|---|\n| x | z |"), "x z"),
+        (asked("alpha beta\ngamma delta"), "beta gamma"),
+    ],
+)
+def test_what_cannot_be_marked_is_not_counted(message, query):
+    assert search(page(message), query).search.total == 0
 
 
 def test_a_hit_across_a_wrapped_line_is_one():
-    viewport = page(answered("word " * 11 + "first second third"), width=62)
-    found = search(viewport, "first second")
-    found.step(viewport, 1)
-    assert "".join(marked(viewport, found)[1]).replace(" ", "") == "firstsecond"
+    viewport = page(answered("word " * 10 + "first second third"), width=62)
+    finder = search(viewport, "first second")
+    assert finder.search.total == 1
+    assert marked(viewport, finder)[1] == "firstsecond"
 
 
-def test_code_tables_and_lists():
-    viewport = page(answered("- one needle\n\n| a | needle |\n|--|--|\n| needle | b |\n\n```python\nx  = needle\n```"))
-    found = search(viewport, "needle")
-    currents = []
+CELLS = "| name | what it is |\n|---|---|\n" + "\n".join(
+    f"| row {n} | a **needle {n}** that needs much room |" for n in range(4)
+)
+
+
+@pytest.mark.parametrize("width", [16, 26, 40, 100])
+def test_hits_in_the_cells_of_a_table_at_every_width(width):
+    viewport = page(answered(CELLS), width=width, height=90)
+    finder = search(viewport, "a needle")
+    assert finder.search.total == 4
     for _ in range(4):
-        found.step(viewport, 1)
-        hits, current = marked(viewport, found)
-        assert (len(hits), current) == (4, ["needle"])
-        currents.append(found.current.at)
-    assert currents == sorted(currents)
+        assert marked(viewport, finder)[1].replace(" ", "") == "aneedle"
+        finder.step(1)
+    finder = search(viewport, "row 2")
+    assert marked(viewport, finder)[1].replace(" ", "") == "row2"
 
 
-def test_the_address_of_a_link_brings_its_block_into_sight():
-    viewport = page(answered(f"See [here](https://example.org/needle).\n\n{LONG}"))
-    found = search(viewport, "needle")
-    found.step(viewport, 1)
-    assert any("See here" in row for row in shown(viewport))
+PIECES = [
+    *(
+        "needle",
+        "Need",
+        "le",
+        " ",
+        " ",
+        "\n",
+        "\n\n",
+        "**",
+        "*",
+        "`",
+        "[",
+        "](http://needle.org)",
+        "> ",
+        "- ",
+        "- [x] ",
+    ),
+    *(
+        "\n\n| needle | b |\n|---|---|\n| b **needle** | needle needle |\n\n",
+        "\n```\n",
+        "é",
+        "素数",
+        "# ",
+        "&amp;",
+        "\\",
+        "~~",
+    ),
+]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, TEXTS, st.sampled_from(["needle", "e", "le ne", "b", "素"]), st.sampled_from([20, 41, 90]))
+def test_every_hit_that_is_counted_is_marked(text, thought, query, width):
+    viewport = page(asked("needle"), answered(text or "x", thought, folded=False), width=width, height=400)
+    finder = search(viewport, query)
+    total = finder.search.total
+    seen = []
+    for number in range(total):
+        assert finder.search.number == number + 1
+        assert marked(viewport, finder)[1]
+        seen.append(finder.search.current)
+        finder.step(1)
+    assert len(set(seen)) == total
+    assert bool(marked(viewport, finder)[0]) == bool(total)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, st.integers(1, 9))
+def test_what_is_found_while_it_comes_is_what_is_found_then(text, size):
+    viewport = page(asked("x"), height=200)
+    document = viewport.document
+    document.begin_answer(0.0)
+    finder = search(viewport, "needle")
+    for at in range(0, len(text), size):
+        document.feed(Delta(text=text[at : at + size]), 1.0)
+        viewport.update_live(1.0, 0)
+        viewport.render()
+        if at % 5 == 0:
+            finder.refresh()
+    document.finish_answer(answered(text or "x"))
+    viewport.render()
+    finder.refresh()
+    whole = search(page(asked("x"), answered(text or "x"), height=200), "needle")
+    assert finder.search.total == whole.search.total
 
 
 def test_takes_in_what_comes():
     viewport = page(asked("needle"))
     document = viewport.document
     document.begin_answer(0.0)
-    found = search(viewport, "needle")
-    found.step(viewport, 1)
+    finder = search(viewport, "needle")
     for number in range(3):
         document.feed(Delta(text=f"needle {number}\n\n"), float(number))
         viewport.update_live(number + 0.5, number)
-        found.refresh()
-        assert (found.number, len(found.hits)) == (1, number + 2)
+        finder.refresh()
+        assert (finder.search.number, finder.search.total) == (1, number + 2)
     document.finish_answer(answered("needle"))
     document.add(asked("another needle"))
-    found.refresh()
-    found.step(viewport, -1)
-    shown(viewport)
-    assert marked(viewport, found)[1] == ["needle"]
+    finder.refresh()
+    assert finder.search.total == 3
+    finder.step(-1)
+    viewport.render()
+    assert marked(viewport, finder)[1] == "needle"
+    assert finder.search.number == 3
 
 
 def test_a_row_that_stays_as_it_is_is_the_same_strip():
     viewport = page(answered("needle needle\n\nneedle"))
-    found = search(viewport, "needle")
-    found.step(viewport, 1)
-    first = found.mark_rows(viewport, viewport.render(), HIT, CURRENT)
-    again = found.mark_rows(viewport, viewport.render(), HIT, CURRENT)
+    finder = search(viewport, "needle")
+    first = finder.search.mark_rows(viewport, viewport.render(), HIT, CURRENT)
+    again = finder.search.mark_rows(viewport, viewport.render(), HIT, CURRENT)
     assert all(new is old for new, old in zip(again, first, strict=True))
-    found.step(viewport, 1)
-    moved = found.mark_rows(viewport, viewport.render(), HIT, CURRENT)
+    finder.step(1)
+    moved = finder.search.mark_rows(viewport, viewport.render(), HIT, CURRENT)
     assert sum(new is not old for new, old in zip(moved, first, strict=True)) == 1
 
 
 def test_a_conversation_that_is_gone_has_no_hits():
     viewport = page(asked("needle"))
-    found = search(viewport, "needle")
-    found.step(viewport, 1)
+    finder = search(viewport, "needle")
     viewport.document.show([asked("other")])
-    found.refresh()
-    assert (found.hits, found.number) == ([], 0)
+    finder.refresh()
+    assert (finder.search.total, finder.search.number, finder.search.current) == (0, 0, None)

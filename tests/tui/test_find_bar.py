@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from stepchat.demo.server import DemoServer
 from tests.transcript.chat import answered, asked
-from tests.tui.chat import say, wait_until, window
+from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
 
 LONG = "\n\n".join(f"Paragraph {number} with some words." for number in range(60))
@@ -21,17 +21,14 @@ async def test_typing_finds_enter_goes_on_and_escape_returns(tmp_path):
         opened = screen_rows(pilot.app)
         assert [y for y, row in enumerate(before) if row != opened[y]] == [len(before) - 4]
         await pilot.press(*"words")
-        await wait_until(pilot, "1/61")
-        assert "▾ Thought for" in screen_text(pilot.app)
-        await pilot.press("enter")
-        await wait_until(pilot, "2/61")
-        await pilot.press("shift+f3", "up")
-        await wait_until(pilot, "61/61")
-        assert "Paragraph 59" in screen_text(pilot.app)
-        await pilot.press(*" no")
+        first = await wait_until(pilot, "/61")
+        assert "Paragraph 59" in first
+        assert "60/61" not in first
+        await pilot.press("end", *" no")
         await wait_until(pilot, "not found")
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Find:" not in screen_text(pilot.app))
+        assert screen_rows(pilot.app) == before
         assert screen.prompt.has_focus
         assert screen.prompt.text == "unsent"
 
@@ -43,6 +40,26 @@ async def test_command_with_words(tmp_path):
         await say(pilot, "/find Paragraph 30")
         shown = await wait_until(pilot, "1/1")
         assert "Paragraph 30 with" in shown
+
+
+async def test_a_fold_that_a_hit_opened_is_remembered(tmp_path):
+    with DemoServer() as server:
+        async with window(tmp_path, server) as pilot:
+            screen = pilot.app.screen
+            await ask(pilot, "demo:primes")
+            stored = screen.conversation.path[-1]
+            said, thought = stored.message.text, stored.message.reasoning
+            await pilot.press("ctrl+f", *next(word for word in thought.split() if word.isalpha() and word not in said))
+            await wait_until(pilot, "folded")
+            answer = screen.view.document.parts[-1].answer
+            assert answer.panel == "folded"
+            await pilot.press("up")
+            await wait_until(pilot, "1/1")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: "Find:" not in screen_text(pilot.app))
+            assert answer.panel == "open"
+            kept = await screen.workspace.store.path(stored.session)
+            assert kept[-1].folded is False
 
 
 async def test_bar_stays_over_the_last_row_at_every_size(tmp_path):
@@ -61,9 +78,9 @@ async def test_finds_what_is_being_written(tmp_path):
             await say(pilot, "demo:long tokens=5000 reasoning=20")
             await wait_until(pilot, "answering")
             await pilot.press("ctrl+f", "a")
-            search = pilot.app.screen.view.marks.search
-            await wait_until(pilot, lambda: len(search.hits) > 3)
-            first = len(search.hits)
-            await wait_until(pilot, lambda: len(search.hits) > first)
+            search = pilot.app.screen.view.finder.search
+            await wait_until(pilot, lambda: search.total > 3)
+            first = search.total
+            await wait_until(pilot, lambda: search.total > first)
             await pilot.press("escape", "escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)

@@ -1,0 +1,62 @@
+"""What a tool gave back: its first lines, and all of them when it is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from stepchat.transcript import facts
+from stepchat.transcript.blocks import Block
+from stepchat.transcript.entry import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.messages import ToolMessage
+    from stepchat.transcript.blocks import Voice
+
+SHOWN_LINES: Final = 6
+"""So many lines are shown while it is folded."""
+TOOL_HEAD, TOOL_BODY, TOOL_END = range(3)
+TOOL_SECTIONS: Final = 3
+
+
+class ToolResult:
+    """State of one result. It can be folded if it is longer than what is shown then."""
+
+    def __init__(self, message: ToolMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
+        self.panel: Literal["folded", "open"] = "open" if folded is False else "folded"
+        self.touched = folded is not None
+        self._message = message
+        self.has_panel = message.text.strip("\n").count("\n") >= SHOWN_LINES
+
+    def toggle(self) -> bool:
+        """The reader's choice. Returns whether it is folded now."""
+        self.touched = True
+        self.panel = "open" if self.panel == "folded" else "folded"
+        return self.panel == "folded"
+
+    def edits(self, _now: float) -> list[Edit]:
+        """All of its blocks."""
+        lines = self.lines()
+        shown = lines[:SHOWN_LINES] if self.panel == "folded" else lines
+        more = len(lines) - len(shown)
+        end = [facts.line((f"… {more:,} more lines", "dim"), gap=0)] if more else []
+        return [Edit(TOOL_HEAD, 0, [self._head()]), Edit(TOOL_BODY, 0, shown), Edit(TOOL_END, 0, end)]
+
+    def lines(self) -> list[Block]:
+        """Every line, also those that are not shown."""
+        return plain_lines(self._message.text.strip("\n").split("\n"), "tool", 0)
+
+    def _head(self) -> Block:
+        name = self._message.name or "tool"
+        mark = (facts.CLOSED if self.panel == "folded" else facts.OPENED) + " " if self.has_panel else ""
+        return facts.line((f"{mark}← {name}", "error" if self._message.is_error else "dim"))
+
+
+def user_lines(text: str, gap: int) -> list[Block]:
+    """What a person wrote."""
+    return plain_lines(text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n"), "user", gap)
+
+
+def plain_lines(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
+    return [Block("plain", line, voice=voice, gap=gap if not place else 0) for place, line in enumerate(lines)]
