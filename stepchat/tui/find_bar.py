@@ -109,7 +109,11 @@ class FindBar(Horizontal):
         self._pause = None if self._view.finder.search.is_done else self.set_timer(_PAUSE, self._look_further)
 
     def _look_further(self) -> None:
-        self._view.find(lambda finder: finder.work(_SLICE))
+        search = self._view.finder.search
+        before = search.current
+        self._view.finder.work(_SLICE)
+        if search.is_done or search.current != before:
+            self._view.find(lambda _: None)
         self._go_on()
 
     def _refresh(self) -> None:
