@@ -94,7 +94,7 @@ async def test_hostile_text_reaches_no_terminal(tmp_path):
             await wait_until(pilot, "answered 200")
             for name in ("Request", "Events", "Usage", "Ledger", "Upstream"):
                 await section(pilot, name)
-                for _ in range(12):
+                for _ in range(4):
                     assert not {char for row in screen_rows(pilot.app) for char in row if not char.isprintable()}
                     await pilot.press("pagedown")
 

@@ -7,7 +7,7 @@ import pytest
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
 from stepchat.transcript.facts import money
-from stepchat.tui.meter import CHARACTERS_PER_TOKEN, Meter, answer_speed, count, session_facts
+from stepchat.tui.meter import CHARACTERS_PER_TOKEN, Meter, answer_speed, count, effort_fact, hints, session_facts
 from stepchat.tui.status import Fact
 
 
@@ -148,3 +148,21 @@ def test_count(number, shown):
 )  # fmt: skip
 def test_money(cost, shown):
     assert money(Decimal(cost)) == shown
+
+
+def test_the_keys_worth_knowing_follow_what_is_going_on():
+    meter = Meter(0)
+    assert hints(None)[-1] == ("^P", "commands")
+    assert ("Alt+A", "answer now") not in hints(meter)
+    meter.add(Delta(reasoning="hm"), 1)
+    assert hints(meter)[:2] == (("Esc", "stop"), ("Alt+A", "answer now"))
+    meter.add(Delta(text="So"), 2)
+    assert ("Alt+A", "answer now") not in hints(meter)
+
+
+def test_what_was_asked_for_and_what_was_observed():
+    usage = Usage({"completion_tokens_details": {"reasoning_tokens": 1204}})
+    assert effort_fact({}, []) == Fact("effort auto")
+    assert effort_fact({"reasoning": {"effort": "high"}}, [stored(AssistantMessage())]) == Fact("effort high")
+    path = [stored(AssistantMessage(usage=usage)), stored(UserMessage("x"))]
+    assert effort_fact({"reasoning": {"effort": "high"}}, path) == Fact("effort high, 1.2k thought")
