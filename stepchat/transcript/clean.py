@@ -9,7 +9,9 @@ _HARMFUL: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1 (NEL is one of them)
     "\u00ad\u061c\u200b\u200e\u200f"  # soft hyphen, Arabic letter mark, zero-width space, direction marks
     "\u2028-\u202e\u2060-\u206f"  # line separators, embeddings, overrides, isolates, invisible operators
-    "\ufeff\ufff9-\ufffb\ufffe\uffff"  # byte order mark, interlinear annotation, non-characters
+    "\u034f\u115f\u1160\u180e\u3164\uffa0"  # joiners and fillers that look like nothing; and the Hangul tone marks,
+    "\u302e\u302f"  # which are of no width or two
+    "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"  # byte order mark, interlinear annotation, non-characters
     "\ud800-\udfff"  # half a surrogate pair cannot even be written as UTF-8
     "\U000e0000-\U000e0fff]"  # tags: invisible text
 )
@@ -18,15 +20,20 @@ _MADE_UP: Final = re.compile(
     "|[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]"  # joiner, variation selectors, skin tones
 )
 _TAB: Final = "    "
-_SHOWN: Final = {0x7F: "\u2421", **{code: chr(0x2400 + code) for code in range(0x20)}}
-"""C0 controls and DEL as the control pictures of Unicode; everything else as U+FFFD."""
-_SILENT: Final = frozenset("\r\u00ad\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
+_SHOWN: Final = {
+    0x7F: "\u2421",
+    **{code: chr(0x2400 + code) for code in range(0x20)},
+    0x302E: "\u00b7",
+    0x302F: ":",
+}
+"""C0 controls and DEL as the control pictures of Unicode, tone marks as what they look like; everything else as U+FFFD."""
+_SILENT: Final = frozenset("\r\u00ad\u034f\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
 """Without width and without effect once alone: left out."""
 
 
 def clean(text: str, *, keep_newlines: bool = True) -> str:
     """The text with nothing in it that a terminal obeys; tabs become four spaces. Newlines stay, or become spaces."""
-    if text.isprintable() or not _HARMFUL.search(text):
+    if (text.isascii() and text.isprintable()) or not _HARMFUL.search(text):
         return text
     return _HARMFUL.sub(_kept if keep_newlines else _flat, text)
 
