@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_HARMFUL: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1 (NEL is one of them)
-    "\u00ad\u061c\u200b\u200e\u200f"  # soft hyphen, Arabic letter mark, zero-width space, direction marks
+HARMFUL: Final = (
+    "\u061c\u200b\u200e\u200f"  # Arabic letter mark, zero-width space, direction marks
     "\u2028-\u202e\u2060-\u206f"  # line separators, embeddings, overrides, isolates, invisible operators
     "\u034f\u115f\u1160\u180e\u3164\uffa0"  # joiners and fillers that look like nothing; and the Hangul tone marks,
     "\u302e\u302f"  # which are of no width or two
     "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"  # byte order mark, interlinear annotation, non-characters
     "\ud800-\udfff"  # half a surrogate pair cannot even be written as UTF-8
-    "\U000e0000-\U000e0fff]"  # tags: invisible text
 )
+HARMFUL_FAR: Final = "\U000e0000-\U000e0fff"  # tags: invisible text
+"""What does harm on a screen besides control characters; insides of a regular expression's set."""
+_HARMFUL: Final = re.compile(
+    f"[\x00-\x1f\x7f-\x9f\u00ad{HARMFUL}{HARMFUL_FAR}]"
+)  # C0, DEL, C1 (NEL is one of them), soft hyphen
 _MADE_UP: Final = re.compile(
     "[\U0001f1e6-\U0001f1ff]"  # regional indicators
     "|[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]"  # joiner, variation selectors, skin tones

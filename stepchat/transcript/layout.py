@@ -15,7 +15,8 @@ from stepchat.transcript.flow import Flow
 from stepchat.transcript.highlights import Highlights
 from stepchat.transcript.references import take_definitions
 from stepchat.transcript.strips import Pen, page
-from stepchat.transcript.wrap import Wrapper, cells, chop, hanging
+from stepchat.transcript.widths import cells
+from stepchat.transcript.wrap import Wrapper, chop, hanging
 
 if TYPE_CHECKING:
     from textual.strip import Strip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.segment import Segment
 from textual.strip import Strip
 
-from stepchat.transcript.wrap import cells
+from stepchat.transcript.widths import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.cells import split_graphemes
 from rich.style import Style
 
 from stepchat.transcript.blocks import Tail
 from stepchat.transcript.layout import shown_code
-from stepchat.transcript.wrap import cells, chop, hanging
+from stepchat.transcript.widths import cells, graphemes, unspaced
+from stepchat.transcript.wrap import chop, hanging
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -209,7 +209,7 @@ def _measure(block: Block, layout: Layout, rows: list[Strip]) -> Measured:
         lines = chop([(shown_code(block.text), Style.null())], room, hang)
         texts = ["".join(text for text, _ in line) for line in lines]
     else:
-        texts = [row.crop(start, page.margin + page.wide).text.rstrip() for row in rows]
+        texts = [unspaced(row.crop(start, page.margin + page.wide).text).rstrip() for row in rows]
     if block.kind in ("rule", "empty"):
         texts = [""] * len(texts)
     elif block.kind == "row":
@@ -226,7 +226,7 @@ def _character(text: str, column: int) -> tuple[int, int]:
     if text.isascii():
         return (column, column + 1) if column < len(text) else (len(text), len(text))
     used = 0
-    for first, end, size in split_graphemes(text)[0]:
+    for first, end, size in graphemes(text):
         used += size
         if used > column:
             return first, end

@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from stepchat.transcript import inline
 from stepchat.transcript.blocks import Item
-from stepchat.transcript.wrap import cells
+from stepchat.transcript.widths import cells, spaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,7 +140,7 @@ class Pen:
         used = page.margin
         for text, style in pieces:
             if text:
-                segments.append(Segment(text, style))
+                segments.append(Segment(spaced(text), style))
                 used += cells(text)
         if fill is not None and used < page.margin + fill_to:
             segments.append(Segment(" " * (page.margin + fill_to - used), fill))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from stepchat.transcript.clean import shown
 from stepchat.transcript.inline import spans
 from stepchat.transcript.tables import share_width, split_row
-from stepchat.transcript.wrap import Wrapper, cells, chop, longest_word
+from stepchat.transcript.widths import cells
+from stepchat.transcript.wrap import Wrapper, chop, longest_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 from rich.cells import cell_len, set_cell_size
 
 from stepchat.transcript.clean import shown
+from stepchat.transcript.widths import spaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,4 +108,4 @@ def visible(text: str) -> str:
     """A token with signs for what cannot be seen. Nothing that a terminal would obey."""
     for char, sign in _SIGNS.items():
         text = text.replace(char, sign)
-    return shown(text) or "∅"
+    return spaced(shown(text)) or "∅"

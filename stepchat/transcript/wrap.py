@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from rich.cells import cell_len, split_graphemes
+from stepchat.transcript.widths import cells, graphemes
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -94,10 +94,10 @@ class Wrapper:
                 self._break = (len(self.open_line), space + 1 - at)
             self._put(text[at:], style, end - at)
 
-    def _put(self, text: str, style: Style, cells: int) -> None:
+    def _put(self, text: str, style: Style, size: int) -> None:
         if not text:
             return
-        self.x += cells
+        self.x += size
         line = self.open_line
         if not line or line[-1][1] is not style:
             line.append((text, style))
@@ -121,7 +121,7 @@ class Wrapper:
         self.open_line = kept
         self.new_line()
         for text, style in carried:
-            self._put(text, style, cell_len(text))
+            self._put(text, style, cells(text))
         return True
 
     def _end_full_line(self) -> None:
@@ -149,24 +149,24 @@ class Wrapper:
         before = self._last_character()
         ready, used = "", 0
         for word in _WORD.findall(text):
-            cells = cell_len(word)
+            size = cells(word)
             blank = word[0] == " "
             if blank and not self.x + used:
                 continue
             if not blank and _breaks_between(before, word[0]):
                 self._break = (len(self.open_line), len(ready))
             before = word[-1]
-            if self.x + used + cells > self.width:
+            if self.x + used + size > self.width:
                 self._put(ready, style, used)
                 ready, used = "", 0
                 if blank:
                     self.new_line()
                     continue
                 self._carry_word()
-                if self.x + cells > self.width:
+                if self.x + size > self.width:
                     self._put_graphemes(word, style)
                     continue
-            ready, used = ready + word, used + cells
+            ready, used = ready + word, used + size
             if blank:
                 self._break = (len(self.open_line), len(ready))
         self._put(ready, style, used)
@@ -174,20 +174,16 @@ class Wrapper:
     def _put_graphemes(self, word: str, style: Style) -> None:
         """A word that is longer than a line: break it between any two characters."""
         from_, used = 0, 0
-        for start, _, cells in split_graphemes(word)[0]:
-            if self.x + used + cells > self.width and self.x + used:
+        for start, _, size in graphemes(word):
+            if self.x + used + size > self.width and self.x + used:
                 self._put(word[from_:start], style, used)
                 self._end_full_line()
                 from_, used = start, 0
-            used += cells
+            used += size
         self._put(word[from_:], style, used)
 
     def _last_character(self) -> str:
         return self.open_line[-1][0][-1:] if self.open_line else ""
-
-
-def cells(text: str) -> int:
-    return len(text) if text.isascii() else cell_len(text)
 
 
 def longest_word(text: str) -> int:
@@ -227,7 +223,7 @@ def chop(line: Line, width: int, hang: int = 0) -> list[Line]:
 def _fit(text: str, room: int) -> tuple[str, int]:
     """As many whole characters of the text as fit, and their cells."""
     used = 0
-    for start, _, size in split_graphemes(text)[0]:
+    for start, _, size in graphemes(text):
         if used + size > room:
             return text[:start], used
         used += size

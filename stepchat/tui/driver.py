@@ -20,6 +20,7 @@ from textual.events import Key, Paste
 from textual.messages import ExitApp
 
 from stepchat.tui.terminal_input import TerminalInput
+from stepchat.tui.terminal_output import painted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -57,7 +58,7 @@ class HandoverDriver(LinuxDriver):
         if self._keep_screen and data == ALTERNATE_SCREEN:
             self._keep_screen = False  # entering it again would clear it
             return
-        super().write(data)
+        super().write(painted(data))
 
     def start_application_mode(self) -> None:
         frame = self.handover.frame

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 
 from tests.e2e.terminal import Terminal
@@ -26,3 +27,17 @@ def test_a_paste_with_escape_sequences_is_neither_sent_nor_cut(tmp_path):
         assert "answering" not in terminal.screen()
         terminal.press("ctrl+q")
         terminal.wait_exit()
+
+
+def test_what_turns_the_writing_round_is_drawn_nowhere(tmp_path):
+    with Terminal([sys.executable, "-m", "stepchat", "--demo"], tmp_path) as terminal:
+        terminal.wait_for("This is the demo")
+        terminal.paste("say ab\u202ec\u2066d\u3164e")
+        terminal.wait_for("❯ say abcde")
+        terminal.press("ctrl+f")
+        terminal.wait_for("Find:")
+        terminal.paste("x\u202ey\u200fz")
+        terminal.wait_for("Find: xyz")
+        terminal.press("escape", "ctrl+q")
+        terminal.wait_exit()
+        assert not re.search("[\u200e-\u200f\u202a-\u202e\u2066-\u2069\u3164]", terminal.output().decode())

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -191,6 +191,7 @@ def test_every_long_text_is_cut():
 def test_marks_are_those_of_markdown_it(text):
     """Every character that markdown-it shows, with the marks around it."""
     text = text.strip()
+    assume("\\(" not in text)  # our own: a formula
     expected, stack = [], []
     for token in MarkdownIt("commonmark").enable("strikethrough").parseInline(text)[0].children or []:
         if token.nesting:

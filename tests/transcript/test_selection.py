@@ -5,6 +5,7 @@ from rich.style import Style
 
 from stepchat.events import Delta
 from stepchat.transcript.selection import Selection
+from stepchat.transcript.widths import cells, unspaced
 from tests.transcript.chat import answered, asked, page, shown
 
 MARK = Style(reverse=True)
@@ -215,3 +216,16 @@ def test_addresses_and_paths_are_one_word(text, at, word):
     selection = Selection(viewport.document)
     selection.begin(viewport, *find(viewport, at), "word")
     assert selection.text() == word
+
+
+@pytest.mark.parametrize("width", [20, 40, 100])
+def test_scripts_whose_marks_take_a_cell_are_copied_as_they_were_written(width):
+    viewport = page(answered("**यह** किताब की पहली पंक्ति है और यह दूसरी भी।"), width=width, height=30)
+    selection = Selection(viewport.document)
+    rows = shown(viewport)
+    y = next(place for place, row in enumerate(rows) if "किताब" in unspaced(row))
+    x = cells(unspaced(rows[y]).partition("किताब")[0])
+    selection.begin(viewport, x, y, "character")
+    selection.extend(viewport, x + cells("किताब") - 1, y)
+    assert selection.text() == "किताब"
+    assert [unspaced(text) for text in marked(viewport, selection)] == ["किताब"]

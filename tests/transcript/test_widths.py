@@ -1,18 +1,25 @@
 """Every row is as wide as the terminal thinks, by three ideas of width: ours, wcwidth's and that of an emulator.
 
 The emulator, pyte, adds up the widths of single characters, as terminals do that know nothing of clusters.
-Scripts whose letters melt into one another (Devanagari and its relatives) are left out: no two ideas of them agree.
+Of scripts whose letters melt into one another (Devanagari and its relatives) no two ideas agree. In their rows the cursor
+must be set behind the words.
 """
+
+import re
 
 import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.style import Style
 from wcwidth import wcswidth, wcwidth
 
 from stepchat.transcript.layout import Layout
 from stepchat.transcript.palette import colourless
+from stepchat.transcript.widths import cells, graphemes, spaced, unspaced
+from stepchat.transcript.wrap import chop
+from stepchat.tui.terminal_output import painted
 from tests.transcript.forms import split
 
 WIDTHS = (20, 60, 80, 120, 250)
@@ -34,6 +41,16 @@ HARD = [
     "https://example.com/" + "path/" * 30 + "?query=" + "v" * 60,
     "\x1b[31m\x9b\u202e",
     "𓀀𝒳 ﷺ …①½☐",
+]
+MELTING = [
+    "कृपया मेरी किताब वापस कीजिए, क्योंकि मुझे उसकी ज़रूरत है",
+    "தமிழில் ஒரு வாக்கியம்: தயவுசெய்து",
+    "বাংলা বইগুলি",
+    "ꦧꦱꦗꦮ ꦲꦏ꧀ꦱꦫ ꦗꦮ ꧀꧀",
+    "မြန်မာဘာသာ သိင်္ဟလ සිංහල ភាសាខ្មែរ",
+    "क" + "ा" * 30,
+    "ிி first",
+    "㉈☰⚊🫨🫜🛜",
 ]
 KINDS = [
     "{}",
@@ -82,6 +99,48 @@ def test_hard_text_has_the_width_that_terminals_think(kind, width):
 @settings(max_examples=150, deadline=None)
 def test_mixtures_have_the_width_that_terminals_think(text, kind, width):
     assert_agreed(rows_of(kind.replace("{}", text), width), width)
+
+
+MARKS = re.compile(f"[{''.join(c for c in ''.join(MELTING) if cells(c) > cell_len(c))}]")
+
+
+def written(row):
+    """What goes to the terminal for a row."""
+    return painted(f"\x1b[1;1H{row}")
+
+
+def columns(row):
+    """Where each line between the columns of a table stands, for a terminal that gives a spacing mark one cell."""
+    screen = pyte.Screen(200, 1)
+    pyte.Stream(screen).feed(MARKS.sub("x", row))  # pyte has its own idea of the marks
+    return [place for place in range(200) if screen.buffer[0][place].data in {"│", "┼"}]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_melting_scripts_end_where_every_terminal_must_agree(kind, width):
+    for text in MELTING:
+        for row in rows_of(kind.replace("{}", text), width):
+            assert cell_len(row) == width
+            assert cells(unspaced(row)) == width
+            for words in re.findall(r"\x1b\[(\d+)G([^\x1b]*)\x1b\[(\d+)G", written(row)):
+                assert int(words[2]) - int(words[0]) == cells(words[1])
+            assert not MARKS.search(re.sub(r"\x1b\[\d+G[^\x1b]*\x1b\[\d+G", "", written(row)))
+
+
+def test_the_columns_of_a_table_of_melting_scripts_stand_below_one_another():
+    words = "| भाषा | शब्द |\n|---|---|\n| हिन्दी | किताबें |\n| தமிழ் | புத்தகங்கள் |\n| 🫨☰ | x |\n| English | books |"
+    found = {tuple(columns(written(row))) for row in rows_of(words, 60) if row.strip()}
+    assert len(found) == 1
+
+
+@given(st.text(st.sampled_from("aक中िா்ौ🫨 ㉈é\u0301👍"), max_size=30), st.integers(2, 12))
+def test_characters_of_melting_scripts_are_cut_so_that_they_fit(text, width):
+    assert cell_len(spaced(text)) == cells(text) == sum(size for _, _, size in graphemes(text))
+    assert "".join(text[start:end] for start, end, _ in graphemes(text)) == text
+    rows = chop([(text, Style.null())], width)
+    assert "".join(part for row in rows for part, _ in row) == text
+    assert all(cells("".join(part for part, _ in row)) <= width for row in rows)
 
 
 def test_characters_stand_in_the_columns_where_we_think():

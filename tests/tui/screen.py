@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stepchat.transcript.widths import unspaced
+
 if TYPE_CHECKING:
     from rich.style import Style
     from textual.app import App
@@ -25,7 +27,7 @@ def _strips(app: App) -> list[Strip]:
 
 def screen_rows(app: App) -> list[str]:
     """Every row of the current screen from top to bottom, without the blanks at the right end."""
-    return [strip.text.rstrip() for strip in _strips(app)]
+    return [unspaced(strip.text).rstrip() for strip in _strips(app)]
 
 
 def screen_text(app: App) -> str:

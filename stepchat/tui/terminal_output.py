@@ -1,0 +1,78 @@
+"""What Textual paints, as it may go to the terminal.
+
+Nothing in it turns the writing round or looks like nothing, wherever it comes from. Behind words of which terminals do not agree
+how wide they are, the cursor is set to the column where we think it is: what stands right of them cannot shift.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rich.cells import cell_len
+
+from stepchat.transcript.clean import HARMFUL, HARMFUL_FAR
+from stepchat.transcript.widths import EXTRA_CELL, UNSURE, UNSURE_FAR, unspaced
+
+_HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
+_UNSURE: Final = re.compile(f"[{EXTRA_CELL}{UNSURE}{UNSURE_FAR}]")
+_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\x80-\x9f\U0001d300-\U000e0fff]")
+"""Finds all of these (EXTRA_CELL is a harmful one) and more, but is much faster."""
+_TOKEN: Final = re.compile(
+    r"\x1b\[(?:(?P<row>\d+);(?P<column>\d+)H|[0-?]*[ -/]*[@-~])"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^\[\]]|[\x00-\x1f\x7f]"
+    r"|(?P<text>[^\x00-\x1f\x7f]+)"
+)
+_WORDS: Final = re.compile("[^ \u2500-\u257f]+(?: [^ \u2500-\u257f]+)*")
+"""What may be pushed together without harm: up to the line of a table, or to more than one space."""
+
+
+def painted(data: str) -> str:
+    """The same for the terminal; almost always the very same."""
+    if data.isascii() or not _PERHAPS.search(data):
+        return data
+    data = _HARMFUL.sub(_harmless, data)
+    return _anchored(data) if _UNSURE.search(data) else data
+
+
+def _harmless(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == EXTRA_CELL:
+        return character
+    return ("", "\ufffd", "\ufffd ")[cell_len(character)]
+
+
+def _anchored(data: str) -> str:
+    parts: list[str] = []
+    column = 0
+    """Where the cursor is, counted from 1; 0 while that is not known."""
+    for token in _TOKEN.finditer(data):
+        text = token["text"]
+        if text is None:
+            parts.append(token[0])
+            if token["column"]:
+                column = int(token["column"])
+            elif token[0] < " " and len(token[0]) == 1:
+                column = 0
+            continue
+        if column and _UNSURE.search(text):
+            parts += _anchored_words(text, column)
+        else:
+            parts.append(unspaced(text))
+        column += cell_len(text) if column else 0
+    return "".join(parts)
+
+
+def _anchored_words(text: str, column: int) -> list[str]:
+    """Before such words their cells are made blank, for a terminal that gives them fewer."""
+    parts: list[str] = []
+    at = 0
+    for words in _WORDS.finditer(text):
+        if not _UNSURE.search(words[0]):
+            continue
+        before, size = text[at : words.start()], cell_len(words[0])
+        column += cell_len(before)
+        parts += [before, " " * size, f"\x1b[{column}G", unspaced(words[0]), f"\x1b[{column + size}G"]
+        column += size
+        at = words.end()
+    return [*parts, text[at:]]
