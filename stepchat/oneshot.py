@@ -146,16 +146,20 @@ def exit_code(error: StepchatError) -> int:
 
 
 async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
+    from stepchat.workspace import with_model_there
+
     workspace = await opening
     try:
         if workspace.key_error is not None:
             raise workspace.key_error
         workspace.scopes.checked()
+        workspace = await asyncio.to_thread(with_model_there, workspace)
         session = await workspace.begin(workspace.session, workspace.model, workspace.scopes)
         path = await workspace.store.path(session.id)
         if output.json:
             output.line({"type": "session", "session": session.id})
-        workspace.catalogue.read(workspace.model)
+        if not workspace.catalogue.models:
+            workspace.catalogue.read(workspace.model)
         question = workspace.question(session, path, text)
         if workspace.scopes.missing:
             output.say(workspace.scopes.missing)

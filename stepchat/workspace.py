@@ -148,6 +148,19 @@ class Workspace:
         await self.store.close()
 
 
+def with_model_there(workspace: Workspace) -> Workspace:
+    """When nobody named a model and the server has only one, that one. Blocks: it may ask the server for its list."""
+    catalogue = workspace.catalogue
+    if workspace.model != DEFAULT_MODEL or workspace.client.profile.sessions:
+        return workspace
+    catalogue.read()
+    if catalogue.stale:
+        catalogue.refresh()
+    if len(catalogue.models) != 1 or catalogue.find(DEFAULT_MODEL) is not None:
+        return workspace
+    return replace(workspace, model=catalogue.models[0].id)
+
+
 def open_workspace(
     request: Request,
     session: Session | None,

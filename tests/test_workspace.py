@@ -14,11 +14,12 @@ from stepchat.events import MessageSaved
 from stepchat.messages import UserMessage
 from stepchat.paths import Paths
 from stepchat.presets import delete_preset, read_presets, save_preset
+from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
 from stepchat.sessions.export import export_json
 from stepchat.sessions.store import Session, SessionStore
 from stepchat.turn import run_turn
-from stepchat.workspace import Request, open_workspace
+from stepchat.workspace import Request, open_workspace, with_model_there
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -327,3 +328,20 @@ async def test_presets_are_saved_found_and_deleted(store):
 async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megabytes, kept):
     opened(config=Config(keep_events=megabytes))
     assert store.keep_events == kept
+
+
+@pytest.mark.parametrize(
+    ("server", "model", "there", "asked"),
+    [
+        (LOCAL, None, ["step-gguf"], "step-gguf"),
+        (LOCAL, "my/own", ["step-gguf"], "my/own"),
+        (LOCAL, None, ["one", "two"], DEFAULT_MODEL),
+        (LOCAL, None, ["one", DEFAULT_MODEL], DEFAULT_MODEL),
+        (LOCAL, None, [], DEFAULT_MODEL),
+        (OPENROUTER_URL, None, ["one"], DEFAULT_MODEL),
+    ],
+)
+def test_the_only_model_of_a_server_is_asked_when_none_was_named(opened, server, model, there, asked):
+    place = opened(Request(base_url=server, model=model), **KEY)
+    listed = Catalogue(None, lambda *_: {"data": [{"id": name} for name in there]})
+    assert with_model_there(replace(place, catalogue=listed)).model == asked

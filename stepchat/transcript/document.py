@@ -90,9 +90,12 @@ class Document:
         kept = 0
         while kept < min(len(self.parts), len(messages)) and _is(self.parts[kept], messages[kept]):
             kept += 1
+        # An answer of which more is known is laid out anew and stays where it is.
+        at = self.top.entry
+        stays = at < min(len(self.parts), len(messages)) and _has_id(self.parts[at], messages[at])
         self._heights.splice(kept, len(self.parts) - kept, [])
         del self.parts[kept:]
-        if self.top.entry >= kept:
+        if at >= kept and not stays:
             self.top = Place(kept)
         for stored in messages[kept:]:
             self.add(stored)
@@ -337,6 +340,13 @@ class Document:
 
 
 def _is(part: Part, stored: StoredMessage) -> bool:
+    if not _has_id(part, stored) or part.stored is None:
+        return False
+    before, now = part.stored.message, stored.message
+    return not (isinstance(before, AssistantMessage) and isinstance(now, AssistantMessage)) or before.usage == now.usage
+
+
+def _has_id(part: Part, stored: StoredMessage) -> bool:
     return part.stored is not None and part.stored.id == stored.id
 
 

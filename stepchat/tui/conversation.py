@@ -139,7 +139,10 @@ class Conversation:
         if any(stored.id == filled.id for stored in self.path):
             self.path = [filled if stored.id == filled.id else stored for stored in self.path]
             if not self.busy:
+                follow = self.view.follow
                 self.view.show_branch(self.path)
+                if follow:
+                    self.view.scroll_to_end()
             self.changed()
 
     async def use(self, scopes: Scopes) -> None:

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat.events import Delta, ToolCallFragment
-from stepchat.messages import Failure, ToolCall
+from stepchat.messages import Failure, ToolCall, Usage
 from stepchat.transcript import sources
-from tests.transcript.chat import answered, asked, everything, page, shown, stream, thoughts, tool, words
+from tests.transcript.chat import USAGE, answered, asked, everything, page, shown, stream, thoughts, tool, words
 
 FOOT = "  step-3.5-flash · 1.2k thought + 310 said · $0.00045"
 THOUGHT = "First I think.\nThen I think more.\n\n- a list\n- of thoughts\n"
@@ -305,3 +305,20 @@ def test_another_branch_is_what_showing_it_afresh_is(steps, scrolled):
         assert viewport.render()
         viewport.scroll(scrolled - 20)
         viewport.render()
+
+
+@pytest.mark.parametrize("scrolled", [0, 5, 30])
+def test_an_answer_whose_cost_is_told_later_stays_where_it_is(scrolled):
+    text = "\n\n".join(f"Paragraph {number}." for number in range(30))
+    before = [asked(), answered(text, "A thought.", usage=Usage())]
+    viewport = page(*before, width=70, height=12)
+    viewport.scroll(-scrolled)
+    seen = shown(viewport)
+    after = [before[0], replace(before[1], message=replace(before[1].message, usage=USAGE))]
+    viewport.exchange(after)
+    assert everything(viewport) == everything(page(*after, width=70, height=12))
+    assert viewport.document.height == len(everything(viewport))
+    now = shown(viewport)
+    # All but the last line, which tells what is known now.
+    assert [row for row in now if "StepFun" not in row] == [row for row in seen if "StepFun" not in row]
+    assert scrolled or any("$0.00045" in row for row in now)

@@ -10,9 +10,11 @@ from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessag
 from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance
 from stepchat.servers.models import Model, Prices
+from stepchat.transcript.facts import money
 from stepchat.tui.meter import session_facts
 from stepchat.tui.room import too_much, used
 from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.screen import screen_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +106,8 @@ async def test_cost_of_a_stopped_answer_comes_later(tmp_path, server):
         await wait_until(pilot, lambda: chat.conversation.path[-1].message.usage.cost is not None)
         answer = chat.conversation.path[-1].message
         assert answer.stop == "cancelled"
+        # In the status line and below the answer.
+        await wait_until(pilot, lambda: screen_text(pilot.app).count(money(answer.usage.cost)) == 2)
         assert (await chat.workspace.store.path(chat.conversation.session.id))[-1].message == answer
         assert await chat.workspace.store.spending.unpriced(0) == []
 
