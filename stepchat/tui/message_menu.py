@@ -118,7 +118,6 @@ def actions(chat: Chat, stored: StoredMessage) -> list[MessageAction]:
 
 def focus(chat: Chat, by: int) -> None:
     """To the message before or after. Below the last one is the prompt."""
-    chat.tell("")
     if chat.view.step_focus(by):
         take_keys(chat)
     elif by > 0:
@@ -126,7 +125,8 @@ def focus(chat: Chat, by: int) -> None:
 
 
 def take_keys(chat: Chat) -> None:
-    """Keys go to the message in focus."""
+    """Keys go to the message in focus. Its menu is seen at once."""
+    chat.tell("")
     chat.view.can_focus = True
     chat.view.focus()
     chat.refresh_status()
