@@ -30,11 +30,11 @@ class Background:
         """Ids of those that are being answered."""
         return frozenset(self._running)
 
-    def facts(self) -> list[Fact]:
-        """For the status line."""
+    def facts(self, now: float) -> list[Fact]:
+        """What the status line says: of the conversation on the screen, and how many others are being answered."""
+        model, *others = self._chat.conversation.facts(now)
         count = len(self._running)
-        words = "1 other session is answered" if count == 1 else f"{count} other sessions are answered"
-        return [Fact(words, "state")] if count else []
+        return [model, *([Fact(f"{count} more answering", "state")] if count else []), *others]
 
     async def show(self, session: Session | None) -> None:
         """Put this session on the screen, or an empty one. An answer that is being written goes on unseen."""

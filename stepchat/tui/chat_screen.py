@@ -222,7 +222,7 @@ class ChatScreen(Screen[None]):
             return
         self._unsent.settle()
         meter = self.conversation.meter
-        facts = message_menu.facts(self) or [*self.conversation.facts(monotonic()), *self.background.facts()]
+        facts = message_menu.facts(self) or self.background.facts(monotonic())
         self._status.set_facts(facts)
         self._status.set_hints(message_menu.hints(self) or hints(meter))
         if meter is not None and self._ticker is None:

@@ -33,7 +33,7 @@ async def test_an_answer_goes_on_unseen_and_is_told_of(tmp_path, server):
         first = await streaming(pilot, LONG)
         await say(pilot, "demo:haiku waits")
         await pilot.press("ctrl+n")
-        await wait_until(pilot, "1 other session is answered")
+        await wait_until(pilot, "1 more answering")
         assert "Chapter" not in screen_text(pilot.app)
         await ask(pilot, "demo:haiku")
         assert "Rain on the window" in screen_text(pilot.app)
