@@ -8,7 +8,7 @@ from stepchat.demo.server import DemoServer
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
 
-LONG = "demo:long tokens=150 reasoning=5 speed=150"
+LONG = "demo:long tokens=600 reasoning=5 speed=150"
 
 
 @pytest.fixture
