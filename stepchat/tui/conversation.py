@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from stepchat.answer_form import wants_json
-from stepchat.errors import StepchatError
+from stepchat.errors import StepchatError, StoreError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameter_values import in_words
@@ -129,7 +129,10 @@ class Conversation:
 
     async def tell_returned(self) -> None:
         """Put beside each reasoning what later requests did with it."""
-        if self.session is not None:
+        if self.session is None:
+            return
+        # A mark that cannot be read is missing, and nothing else is.
+        with suppress(StoreError):
             found = await self.workspace.store.verdicts(self.session.id)
             marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
             self.view.set_returned(marks)

@@ -134,3 +134,19 @@ async def test_the_menu_of_a_message_opens_it_on_that_message(tmp_path):
             await ask(pilot, "demo:haiku")
             await pilot.press("alt+up", "alt+up", "alt+up", "alt+up", "i")
             await wait_until(pilot, "Answer 1 of 2")
+
+
+async def test_a_turn_is_whole_when_nothing_of_it_can_be_kept_or_read(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            with sqlite3.connect(pilot.app.workspace.store.file) as connection:
+                connection.execute("DROP TABLE exchange")
+            connection.close()
+            shown = await ask(pilot, "demo:haiku")
+            assert "soon there is a stream." in shown
+            assert pilot.app.screen.prompt.text == ""
+            assert len(pilot.app.screen.conversation.path) == 2
+            await pilot.press("f3")
+            await wait_until(pilot, "Answer 1 of 1")
+            await wait_until(pilot, "What was kept of this answer cannot be read")
+            await pilot.press("escape")

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat import exact_json, inspection
+from stepchat.errors import StoreError
 from stepchat.inspection import EventLines, Events, Line
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import shown
@@ -80,6 +81,7 @@ class Inspector(ModalScreen[None]):
         self._copy = copy
         self._exchanges: Sequence[Exchange] = ()
         self._try = 0
+        self._failure = ""
         self._section: Section = "Request"
         self._events: Events | None = None
         self._opened: dict[int, list[Line]] = {}
@@ -120,10 +122,15 @@ class Inspector(ModalScreen[None]):
         self.run_worker(partial(self._read_now, self._answer.id), group="read", exclusive=True)
 
     async def _read_now(self, answer: str) -> None:
-        self._exchanges = await self._load(answer)
-        self._try = max(0, len(self._exchanges) - 1)
-        self._begin()
-        self._account = await self._read_account(answer)
+        try:
+            self._exchanges = await self._load(answer)
+            self._try = max(0, len(self._exchanges) - 1)
+            self._begin()
+            self._account = await self._read_account(answer)
+        except StoreError as error:
+            self._failure = str(error)
+            self._begin()
+            return
         if self._section == "Ledger":
             self._show()
 
@@ -165,6 +172,8 @@ class Inspector(ModalScreen[None]):
         message = self._answer.message
         if self._section == "Usage" and isinstance(message, AssistantMessage):
             return inspection.usage_lines(message)
+        if exchange is None and self._failure:
+            return [Line("What was kept of this answer cannot be read.", "error"), Line(self._failure)]
         if exchange is None:
             return [_NONE]
         match self._section:
@@ -205,7 +214,7 @@ class Inspector(ModalScreen[None]):
         at = min(max(0, self._at + by), len(self._answers) - 1)
         if at != self._at:
             self._at = at
-            self._exchanges, self._account = (), None
+            self._exchanges, self._account, self._failure = (), None, ""
             self._read()
 
     def action_try(self) -> None:
