@@ -42,10 +42,14 @@ async def switch_model(chat: Chat, slug: str) -> None:
 
 
 async def open_session(chat: Chat, session: Session) -> None:
-    """Show it; it goes on where it was held. One of the demo goes on here: nobody wants to be in the demo unawares."""
+    """Show it; it goes on where it was held, unless another server was named at the start.
+
+    One of the demo goes on here: nobody wants to be in the demo unawares.
+    """
     await chat.open(session)
     held, here = session.server, chat.workspace
-    if held in {"", DEMO} or here.server == DEMO or same_server(held, here.server):
+    named = here.request.base_url or here.request.server or here.environ.get("STEPCHAT_BASE_URL")
+    if named or held in {"", DEMO} or here.server == DEMO or same_server(held, here.server):
         return
     await switch_server(chat, place_for(held, here.config), keep_model=True)
 

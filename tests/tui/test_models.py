@@ -178,18 +178,21 @@ async def test_switching_the_server_keeps_the_chat(tmp_path, server):
             assert "reasoning_details" not in body["messages"][1]
 
 
-async def test_a_session_goes_on_where_it_was_held(tmp_path, server):
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_session_goes_on_where_it_was_held_unless_a_server_was_named(tmp_path, server, named):
     with DemoServer(speed=0) as other:
-        own = other.url.replace("/api/v1", "/api/v1/")[:-1].replace("127.0.0.1", "localhost")
+        elsewhere = other.url.replace("/api/v1", "/v1")
         place = await open_place(tmp_path, server)
-        held = await place.store.create(model=NEXT, server=own.replace("/api/v1", "/v1"), system=None)
+        held = await place.store.create(model=NEXT, server=elsewhere, system=None)
         await place.store.append(held.id, None, UserMessage("Held elsewhere"))
         await place.close()
-        async with window(tmp_path, server) as pilot:
+        config = Config(base_url=server.url)
+        async with window(tmp_path, server, config=config, STEPCHAT_BASE_URL=server.url if named else "") as pilot:
             await say(pilot, f"/sessions {held.id}")
-            await wait_until(pilot, lambda: pilot.app.workspace.server == held.server)
+            await wait_until(pilot, "Held elsewhere")
+            used = server.url if named else elsewhere
+            await wait_until(pilot, lambda: pilot.app.workspace.client.base_url == used)
             assert pilot.app.screen.conversation.model == NEXT
-            assert pilot.app.workspace.client.base_url == held.server
 
 
 async def test_the_server_list_tells_who_is_there(tmp_path, server):
