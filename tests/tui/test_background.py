@@ -8,7 +8,7 @@ from stepchat.demo.server import DemoServer
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
 
-LONG = "demo:long tokens=600 reasoning=5 speed=150"
+LONG = "demo:long tokens=200 reasoning=5 speed=60"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_coming_back_finds_the_answer_as_it_is(tmp_path, server):
 
 
 async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, server):
-    question = "demo:long tokens=9000 reasoning=5 speed=400"
+    question = "demo:long tokens=9000 reasoning=5 speed=60"
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         store = chat.workspace.store
