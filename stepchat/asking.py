@@ -34,8 +34,11 @@ def refused_name(server: str, model: str) -> str:
 
 
 def read_refused(kept: str | None) -> frozenset[str]:
-    """Read what is kept there."""
-    return frozenset() if kept is None else frozenset(exact_json.loads(kept))
+    """Read what is kept there; what cannot be read will be learnt again."""
+    try:
+        return frozenset(map(str, exact_json.loads(kept or "[]")))
+    except (TypeError, ValueError):
+        return frozenset()
 
 
 class Server(Protocol):
@@ -102,7 +105,8 @@ class Asking:
         """With what was learnt in earlier turns."""
         refused: frozenset[str] = frozenset()
         if settings_of(question.parameters):
-            refused = read_refused(await store.setting(refused_name(server.base_url, question.model)))
+            with suppress(StoreError):
+                refused = read_refused(await store.setting(refused_name(server.base_url, question.model)))
         return cls(store, server, question, path, refused)
 
     @property

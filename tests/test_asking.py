@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepchat import exact_json
+from stepchat.asking import read_refused
 from stepchat.demo.server import DemoServer
 from stepchat.draft import fold
 from stepchat.errors import StepchatError
@@ -195,6 +196,11 @@ async def test_a_setting_that_the_server_refuses_is_left_out_told_and_remembered
     other = await question(store, "demo:haiku", parameters={"reasoning": {"effort": "low"}})
     await happening(store, client, other)
     assert demo.requests[-1].body["reasoning"]["effort"] == "low"
+
+
+@pytest.mark.parametrize("kept", [None, "", "[]", "{", "5", "null"])
+def test_what_was_remembered_and_cannot_be_read_is_nothing(kept):
+    assert read_refused(kept) == frozenset()
 
 
 async def test_a_setting_is_not_blamed_for_what_it_did_not_do(store, client, demo):
