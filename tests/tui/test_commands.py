@@ -70,11 +70,11 @@ async def test_the_last_row_of_a_long_dialog_can_be_seen_on_a_small_screen(tmp_p
         await wait_until(pilot, "Commands and keys")
         await pilot.press("end")
         shown = await wait_until(pilot, "header to fold it")
-        assert "Esc closes" in shown
+        assert "Esc close" in shown
         await pilot.press("escape", "ctrl+p")
         await wait_until(pilot, "Type to filter")
         await pilot.press("up")
-        assert "Esc closes" in await wait_until(pilot, f"/{COMMANDS[-1].name}")
+        assert "Esc close" in await wait_until(pilot, f"/{COMMANDS[-1].name}")
 
 
 async def test_palette_runs_what_is_chosen(tmp_path):

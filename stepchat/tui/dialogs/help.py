@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from stepchat.tui.dialogs.key_line import KeyLine
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -55,7 +57,7 @@ class Help(ModalScreen[None]):
             yield Static("Commands and keys", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(markup=False)
-            yield Static("Up Down PageDown scroll · Esc closes", classes="dialog-keys", markup=False)
+            yield KeyLine((("↑↓ PageDown", "scroll"), ("Esc", "close")))
 
     def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(self._fill)

@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from stepchat.transcript.clean import clean
+from stepchat.tui.dialogs.key_line import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ class Pick(ModalScreen[str | None]):
             yield Static(self._heading, classes="dialog-title", markup=False)
             yield Input(placeholder="Type to filter", compact=True)
             yield OptionList(markup=False, compact=True)
-            yield Static("Enter takes it · Esc closes", classes="dialog-keys", markup=False)
+            yield KeyLine((("Enter", "take it"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._fill("")

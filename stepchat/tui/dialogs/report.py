@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from stepchat.tui.dialogs.key_line import KeyLine
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,4 +41,4 @@ class Report(ModalScreen[None]):
             yield Static(self._heading, classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(text, markup=False)
-            yield Static("Esc closes", classes="dialog-keys", markup=False)
+            yield KeyLine((("↑↓", "scroll"), ("Esc", "close")))

@@ -9,6 +9,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from stepchat.tui.dialogs.key_line import KeyLine
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
@@ -28,7 +30,7 @@ class Secret(ModalScreen[str | None]):
             yield Static(self._heading, classes="dialog-title", markup=False)
             yield Static(self._words, markup=False)
             yield Input(password=True, placeholder="Paste it here; it is not shown", compact=True)
-            yield Static("Enter takes it · Esc closes", classes="dialog-keys", markup=False)
+            yield KeyLine((("Enter", "take it"), ("Esc", "close")))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from stepchat.errors import StepchatError, UsageError
 from stepchat.parameter_values import in_words, parse_text
 from stepchat.transcript.clean import clean
+from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.setting_rows import (
     MEANINGS,
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from stepchat.parameters import Parameter
     from stepchat.scopes import Scope, Scopes
 
-KEYS: Final = "Enter changes · Del unsets · Tab scope · Esc closes"
-EDIT_KEYS: Final = "Enter takes it · empty unsets · Esc leaves it"
+KEYS: Final = (("Enter", "change"), ("Del", "unset"), ("Tab", "scope"), ("Esc", "close"))
+EDIT_KEYS: Final = (("Enter", "take it, or unset it when empty"), ("Esc", "leave it"))
 _OTHER: Final = "another value ..."
 _UNSET: Final = "not sent"
 
@@ -83,7 +84,7 @@ class Settings(ModalScreen[None]):
         self._filter = Input(typed, placeholder="Type to filter; `set` shows what is set", compact=True)
         self._list = OptionList(markup=False, compact=True)
         self._about = Static(id="setting-about", markup=False)
-        self._keys = Static(KEYS, classes="dialog-keys", markup=False)
+        self._keys = KeyLine(KEYS)
         self._value = Input(compact=True, select_on_focus=False, id="setting-value")
 
     def compose(self) -> ComposeResult:
@@ -249,14 +250,14 @@ class Settings(ModalScreen[None]):
         self._value.cursor_position = len(self._value.value)
         self._value.display = True
         self._value.focus()
-        self._keys.update(EDIT_KEYS)
+        self._keys.set_keys(EDIT_KEYS)
         self._tell()
 
     def _stop_editing(self) -> None:
         self._editing = None
         self._value.display = False
         self._filter.focus()
-        self._keys.update(KEYS)
+        self._keys.set_keys(KEYS)
         self._tell()
 
     def _check(self) -> None:

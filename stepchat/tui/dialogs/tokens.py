@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from stepchat.transcript.tokens import Certainty, Piece, Token, lay_out, visible
+from stepchat.tui.dialogs.key_line import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +159,7 @@ class Tokens(ModalScreen[None]):
             yield Static(title, classes="dialog-title", markup=False)
             yield self._text
             yield self._about
-            yield Static("Arrows move · n next uncertain, p previous · Esc closes", classes="dialog-keys", markup=False)
+            yield KeyLine((("←→↑↓", "move"), ("n", "next uncertain"), ("p", "previous"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._text.focus()

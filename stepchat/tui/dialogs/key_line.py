@@ -1,0 +1,67 @@
+"""The last line of a dialog: its keys and what they do, like those of the status line. Whole ones go when there is no room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+
+Keys: TypeAlias = "Sequence[tuple[str, str]]"
+"""Key and word, the most important first; the last one, which closes the dialog, always stays."""
+_BETWEEN = "  "
+
+
+class KeyLine(Static):
+    """Shows the keys that fit in as many lines as it is high."""
+
+    def __init__(self, keys: Keys, *, lines: int = 1) -> None:
+        super().__init__(classes="dialog-keys", markup=False)
+        self._keys = keys
+        self._lines = lines
+        if lines > 1:
+            self.styles.height = "auto"
+
+    def set_keys(self, keys: Keys) -> None:
+        """Other keys from now on."""
+        self._keys = keys
+        self._fill()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self._fill()
+
+    def _fill(self) -> None:
+        self.update(Content("\n").join(key_lines(self._keys, self.size.width, self._lines)))
+
+
+def key_lines(keys: Keys, width: int, most: int = 1) -> list[Content]:
+    """The keys in at most so many lines of this width."""
+    shown = list(keys)
+    while True:
+        rows = _rows(shown, width)
+        if len(rows) <= most or len(shown) < 2:
+            return [_line(row) for row in rows]
+        del shown[-2]
+
+
+def _rows(keys: Keys, width: int) -> list[list[tuple[str, str]]]:
+    rows: list[list[tuple[str, str]]] = [[]]
+    used = 0
+    for key, word in keys:
+        size = cell_len(f"{key} {word}")
+        if rows[-1] and used + len(_BETWEEN) + size > width:
+            rows.append([])
+            used = 0
+        used += size + (len(_BETWEEN) if rows[-1] else 0)
+        rows[-1].append((key, word))
+    return rows
+
+
+def _line(keys: Keys) -> Content:
+    return Content(_BETWEEN).join(Content.assemble((key, "$text"), f" {word}") for key, word in keys)
