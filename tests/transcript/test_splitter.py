@@ -50,6 +50,7 @@ FRAGMENTS = [
 LONG = ["x" * 700 + " ", "word " * 150, " " * 400, "#" * 300, "-" * 500, "|" * 300, "`" * 400]
 FORMULAS = ["\n$$\n", "$$", "$", "\n\\[\n", "\\]", "\n  $$"]
 
+EMPTY_ITEM = re.compile(r"(?:[-+*]|\d[.)])[ \t>]*(?:\r\n?|\n)[ \t>]*(?:\r\n?|\n)[ \t>]*(?:\r|\n|$)")
 INDENTED_QUOTE = re.compile(r"(?:[ ]{4}|\t)[ \t]*>")
 MAYBE_TABLE = re.compile(r"\|[^\r\n]*(?:\r\n?|\n)[-+*>\s\d.)]*[-:|][-:| \t]*(?:\r|\n|$)")
 
@@ -111,8 +112,9 @@ def is_an_exception(text):
       that would turn a heading into something else after it was shown.
     - It takes `>` for a quote's mark also four columns in, where CommonMark has code, if a quote is open.
     - It ends the paragraph after a link definition, whatever follows; we read on until the paragraph ends.
+    - Two blank lines after an empty item end its list there; in CommonMark blank lines end no list.
     """
-    return "]:" in text or MAYBE_TABLE.search(text) is not None or INDENTED_QUOTE.search(text) is not None
+    return "]:" in text or any(pattern.search(text) for pattern in (MAYBE_TABLE, INDENTED_QUOTE, EMPTY_ITEM))
 
 
 @given(documents.map(lambda text: text + "\n"))
