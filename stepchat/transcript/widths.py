@@ -21,7 +21,8 @@ UNSURE: Final = "\u2630-\u2637\u268a-\u268f\u2ffc-\u2fff\u31e4-\u31ef"  # wide s
 UNSURE_FAR: Final = "\U0001d300-\U0001d376\U0001f6d5-\U0001f6df\U0001f7f0\U0001fa70-\U0001faff"  # as those; new emoji
 """Characters to which older terminals give fewer cells than rich; insides of a regular expression's set."""
 
-_BEGINS: Final = re.compile("[\u0903-\u1cf7\u3248-\u324f\ua823-\uabec\U00011000-\U0001d172]")
+BEGINS: Final = "\u0903-\u1cf7\u3248-\u324f\ua823-\uabec"
+_BEGINS: Final = re.compile(f"[{BEGINS}\U00011000-\U0001d172]")
 """Where the characters are that take one more cell: quick to look through, which a set of many far characters is not."""
 
 _ONE_MORE: Final = (  # the spacing combining marks (category Mc), and numbers in black squares
@@ -58,7 +59,12 @@ _WIDEST: Final = 2
 def cells(text: str) -> int:
     if text.isascii():
         return len(text)
-    return cell_len(text) + (len(_one_more().findall(text)) if _BEGINS.search(text) else 0)
+    return cell_len(text) + beside(text)
+
+
+def beside(text: str) -> int:
+    """How many characters there are that take one cell more than rich thinks."""
+    return len(_one_more().findall(text)) if _BEGINS.search(text) else 0
 
 
 def graphemes(text: str) -> list[tuple[int, int, int]]:

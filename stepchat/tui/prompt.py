@@ -20,6 +20,7 @@ from textual.widgets.text_area import Selection
 
 from stepchat.tui.completion import Completion, CompletionList
 from stepchat.tui.first_frame import PLACEHOLDER, SIGN, prompt_width
+from stepchat.tui.narrowing import narrower
 from stepchat.tui.paste import Pastes, clean_text
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Prompt(TextArea):
         self._offers: tuple[Completion, ...] = ()
         self._chosen: int | None = None
         self._closed_at: str | None = None
+        self._narrower = 0
         super().__init__(placeholder=Content(PLACEHOLDER), highlight_cursor_line=False, id="prompt")
         self.cursor_blink = False
         self.match_cursor_bracket = False
@@ -81,7 +83,8 @@ class Prompt(TextArea):
     @property
     def wrap_width(self) -> int:
         # The first paint comes before the first layout tells a width: a long text would be one row then.
-        return super().wrap_width or prompt_width(self.app.size.width)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+        whole = super().wrap_width or prompt_width(self.app.size.width)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+        return whole - self._narrower
 
     # What the owner does
 
@@ -236,6 +239,9 @@ class Prompt(TextArea):
 
     def update_suggestion(self) -> None:
         """TextArea calls this after every change of the text, also by undo."""
+        if (less := narrower(self.text, self.wrap_width + self._narrower)) != self._narrower:
+            self._narrower = less
+            self._rewrap_and_refresh_virtual_size()
         line = self.document.get_line(0)
         if line != self._closed_at:
             self._closed_at = None

@@ -12,11 +12,11 @@ from typing import Final
 from rich.cells import cell_len
 
 from stepchat.transcript.clean import HARMFUL, HARMFUL_FAR
-from stepchat.transcript.widths import EXTRA_CELL, UNSURE, UNSURE_FAR, unspaced
+from stepchat.transcript.widths import BEGINS, EXTRA_CELL, UNSURE, UNSURE_FAR, beside, unspaced
 
 _HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
 _UNSURE: Final = re.compile(f"[{EXTRA_CELL}{UNSURE}{UNSURE_FAR}]")
-_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\x80-\x9f\U0001d300-\U000e0fff]")
+_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}{BEGINS}\x80-\x9f\U00011000-\U000e0fff]")
 """Finds all of these (EXTRA_CELL is a harmful one) and more, but is much faster."""
 _TOKEN: Final = re.compile(
     r"\x1b\[(?:(?P<row>\d+);(?P<column>\d+)H|[0-?]*[ -/]*[@-~])"
@@ -26,13 +26,15 @@ _TOKEN: Final = re.compile(
 _WORDS: Final = re.compile("[^ \u2500-\u257f]+(?: [^ \u2500-\u257f]+)*")
 """What may be pushed together without harm: up to the line of a table, or to more than one space."""
 
+_BLANKS: Final = re.compile(" +|[^ ]+")
+
 
 def painted(data: str) -> str:
     """The same for the terminal; almost always the very same."""
     if data.isascii() or not _PERHAPS.search(data):
         return data
     data = _HARMFUL.sub(_harmless, data)
-    return _anchored(data) if _UNSURE.search(data) else data
+    return _anchored(data) if _UNSURE.search(data) or beside(data) else data
 
 
 def _harmless(match: re.Match[str]) -> str:
@@ -44,23 +46,44 @@ def _harmless(match: re.Match[str]) -> str:
 
 def _anchored(data: str) -> str:
     parts: list[str] = []
-    column = 0
-    """Where the cursor is, counted from 1; 0 while that is not known."""
+    column = shift = 0
+    """Where the cursor is, counted from 1, 0 while that is not known; and by how much the terminal may think it is further."""
     for token in _TOKEN.finditer(data):
         text = token["text"]
         if text is None:
             parts.append(token[0])
             if token["column"]:
-                column = int(token["column"])
+                column, shift = int(token["column"]), 0
             elif token[0] < " " and len(token[0]) == 1:
                 column = 0
-            continue
-        if column and _UNSURE.search(text):
-            parts += _anchored_words(text, column)
-        else:
+        elif not column:
             parts.append(unspaced(text))
-        column += cell_len(text) if column else 0
+        else:
+            if _UNSURE.search(text):
+                parts += _anchored_words(text, column)
+                shift = 0
+            elif shift or beside(text):
+                shift = _caught_up(text, column, shift, parts)
+            else:
+                parts.append(text)
+            column += cell_len(text)
     return "".join(parts)
+
+
+def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:
+    """Text in which marks beside their letter have no cell of their own: the next blanks that are wide enough make up for it.
+
+    Adds to the parts, and returns by how much what follows may still be shifted.
+    """
+    for found in _BLANKS.finditer(text):
+        column += cell_len(found[0])
+        parts.append(found[0])
+        if found[0][0] != " ":
+            shift += beside(found[0])
+        elif 0 < shift < len(found[0]):
+            parts.append(f"\x1b[{column}G")
+            shift = 0
+    return shift
 
 
 def _anchored_words(text: str, column: int) -> list[str]:

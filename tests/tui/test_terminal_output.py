@@ -53,6 +53,12 @@ def test_where_the_cursor_is_not_known_it_is_not_set():
     assert painted(f"\x1b[1;1Ha\r\n{spaced('कि')}") == "\x1b[1;1Ha\r\nकि"
 
 
+def test_marks_that_were_given_no_cell_take_one_of_the_blanks_that_follow():
+    assert painted("\x1b[1;3H\x1b[1mकि क\x1b[0m    │ a") == "\x1b[1;3H\x1b[1mकि क\x1b[0m    \x1b[10G│ a"
+    assert painted("\x1b[1;3Hकि │   a") == "\x1b[1;3Hकि │   \x1b[9Ga"
+    assert painted("\x1b[1;3Hकि│a\x1b[1;9H  b") == "\x1b[1;3Hकि│a\x1b[1;9H  b"
+
+
 def test_harmful_characters_do_not_reach_the_terminal():
     assert painted("a\u202eb\u2066c\u200fd\u3164e\x9bf\U000e0041g") == "abcdefg"
     assert painted("a\u115fb\ufffec") == "a\ufffd b\ufffdc"
