@@ -2,17 +2,20 @@
 
 Of the combining marks that stand beside their letter, as in Devanagari, Tamil or Javanese, rich thinks that they take no cell.
 xterm, tmux and most others give them one; some join them with their letter. So such a mark is counted as one cell, and in a
-row that is to be painted EXTRA_CELL stands behind it: that is how rich and Textual count it, too. It never reaches
-the terminal: tui/terminal_output.py takes it out, and sets the cursor behind the words, where we think they end.
+row that is to be painted EXTRA_CELL stands before it: so rich and Textual count it, too, and never cut the two apart. It
+never reaches the terminal: tui/terminal_output.py takes it out, and sets the cursor behind the words, where we think they end.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, split_graphemes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXTRA_CELL: Final = "\ufdd0"
 """Not a character; `clean` lets none through, so that this one is always ours."""
@@ -89,7 +92,14 @@ def spaced(text: str) -> str:
     """For a row: text of which rich thinks that it takes `cells(text)`."""
     if text.isascii() or not _BEGINS.search(text):
         return text
-    return _one_more().sub(rf"\g<0>{EXTRA_CELL}", text)
+    return _one_more().sub(rf"{EXTRA_CELL}\g<0>", text)
+
+
+def spaced_ranges(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, Sequence[tuple[int, int]]]:
+    """The same for a text in which ranges are marked."""
+    if not beside(text):
+        return text, ranges
+    return spaced(text), [(start + beside(text[:start]), end + beside(text[:end])) for start, end in ranges]
 
 
 def unspaced(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from stepchat.transcript.widths import unspaced
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.catalogue_loading import load
 from stepchat.tui.chat_screen import ChatScreen, Opening
@@ -70,6 +71,9 @@ class StepchatApp(App[None]):
         """The first paint is done: now what can wait."""
         self._handover.prompt_is_ready()
         self.run_worker(self._load, name="load")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        super().copy_to_clipboard(unspaced(text))
 
     async def action_quit(self) -> None:
         """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""

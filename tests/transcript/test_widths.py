@@ -11,13 +11,13 @@ import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from wcwidth import wcswidth, wcwidth
 
 from stepchat.transcript.layout import Layout
 from stepchat.transcript.palette import colourless
-from stepchat.transcript.widths import cells, graphemes, spaced, unspaced
+from stepchat.transcript.widths import cells, graphemes, spaced, spaced_ranges, unspaced
 from stepchat.transcript.wrap import chop
 from stepchat.tui.terminal_output import painted
 from tests.transcript.forms import split
@@ -149,3 +149,17 @@ def test_characters_stand_in_the_columns_where_we_think():
     pyte.Stream(screen).feed(row)
     assert screen.display[0].index("│") == row.index("│")
     assert screen.buffer[0][cell_len(row[: row.index("x")])].data == "x"
+
+
+@given(st.text(st.sampled_from("aक中िா்")), st.lists(st.integers(0, 20), min_size=2, max_size=2).map(sorted))
+def test_marked_ranges_mark_the_same_characters(text, ends):
+    first, last = (min(end, len(text)) for end in ends)
+    words, ((start, end),) = spaced_ranges(text, [(first, last)])
+    assert words == spaced(text)
+    assert unspaced(words[start:end]) == text[first:last]
+
+
+@given(st.text(st.sampled_from("aक中िா்"), max_size=20), st.integers(0, 20))
+def test_a_row_that_is_cut_is_as_wide_as_was_thought(text, width):
+    part = set_cell_size(spaced(text), width)
+    assert cells(unspaced(part)) == width

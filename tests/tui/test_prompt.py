@@ -4,6 +4,7 @@ import pytest
 from textual import events
 from textual._xterm_parser import XTermParser
 
+from stepchat.transcript.widths import cells
 from stepchat.tui.prompt import understand_alt_enter
 from tests.tui.prompt_app import SIZES, running, type_in
 from tests.tui.screen import screen_cells, screen_rows
@@ -15,9 +16,9 @@ async def test_empty_it_is_one_row_under_a_rule(size):
     async with test as pilot:
         await pilot.pause()
         assert screen_rows(app)[-2:] == ["─" * size[0], "❯ Ask, or / for commands"]
-        cells = screen_cells(app, -1)
-        assert cells[0].style.color.name == app.current_theme.accent
-        assert cells[3].style.color.name == app.theme_variables["dim"]
+        row = screen_cells(app, -1)
+        assert row[0].style.color.name == app.current_theme.accent
+        assert row[3].style.color.name == app.theme_variables["dim"]
         assert app.cursor_position == (2, size[1] - 1)
 
 
@@ -48,6 +49,21 @@ async def test_long_lines_wrap_between_words(size):
         assert len(rows) == app.prompt.size.height > 1
         assert all(set(row.split()) <= {"❯", "word"} for row in rows)
         assert all(len(row) <= size[0] - 2 for row in rows)
+
+
+@SIZES
+async def test_scripts_whose_marks_take_a_cell_wrap_before_the_edge(size):
+    app, test = running(size)
+    async with test as pilot:
+        for _ in range(4):
+            app.prompt.insert("हिन्दी में किताब कृपया मेरी किताब वापस कीजिए ")
+        await pilot.pause()
+        rows = [row for row in screen_rows(app)[-8:] if "किताब" in row]
+        assert len(rows) == app.prompt.size.height > 1
+        assert all(cells(row) <= size[0] - 2 for row in rows)
+        app.prompt.prefill("word " * 40)
+        await pilot.pause()
+        assert any(len(row) > size[0] - 9 for row in screen_rows(app)[-8:] if "word" in row)
 
 
 async def test_the_terminal_cursor_follows_when_the_window_changes():

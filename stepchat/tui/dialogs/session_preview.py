@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from stepchat.transcript.clean import clean
+from stepchat.transcript.widths import spaced, spaced_ranges
 from stepchat.tui.dialogs.session_rows import SPEAKERS
 
 if TYPE_CHECKING:
@@ -49,21 +50,22 @@ def _header(row: SessionSummary) -> list[Content]:
         "archived" if row.archived else "",
     ]
     return [
-        Content.styled(clean(row.title, keep_newlines=False) or "untitled", "bold"),
+        Content.styled(spaced(clean(row.title, keep_newlines=False)) or "untitled", "bold"),
         Content.styled(clean(" · ".join(fact for fact in facts if fact), keep_newlines=False), "$dim"),
         Content(""),
     ]
 
 
 def _hit(hit: Hit) -> Content:
-    text = Content(hit.snippet.text)
-    for start, end in hit.snippet.ranges:
+    words, ranges = spaced_ranges(hit.snippet.text, hit.snippet.ranges)
+    text = Content(words)
+    for start, end in ranges:
         text = text.stylize("$accent bold underline", start, end)
     return Content.assemble((f"{SPEAKERS[hit.field]}: ", "$dim"), text)
 
 
 def _said(said: Said, most: int, *, from_end: bool = False) -> list[Content]:
-    lines = [line for line in clean(said.text).splitlines() if line.strip()]
+    lines = [line for line in spaced(clean(said.text)).splitlines() if line.strip()]
     if len(lines) > most:
         lines = (
             [f"… {lines[-most]}", *lines[len(lines) - most + 1 :]]

@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import money, short_model
+from stepchat.transcript.widths import spaced, spaced_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -207,7 +208,8 @@ class SessionRows(Widget):
         if title is not None:
             segments += self._marked(title.text, title.ranges, width, text)
         else:
-            segments.append(Segment(_fit(clean(row.title, keep_newlines=False) or "untitled", width), text))
+            title_text = spaced(clean(row.title, keep_newlines=False)) or "untitled"
+            segments.append(Segment(_fit(title_text, width), text))
         now = self._now()
         for column in self._columns():
             fact = clean(column.fact(row, now), keep_newlines=False)
@@ -225,7 +227,7 @@ class SessionRows(Widget):
 
     def _marked(self, text: str, ranges: Sequence[tuple[int, int]], width: int, style: Style) -> list[Segment]:
         """The text, in so many cells, with the ranges marked."""
-        text, ranges = _around_first(text, ranges, width)
+        text, ranges = _around_first(*spaced_ranges(text, ranges), width)
         shown = _fit(text, width)
         hit = self._style("hit")
         segments: list[Segment] = []

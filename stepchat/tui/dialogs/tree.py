@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import count_of_tokens
+from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
 from stepchat.tui.dialogs.tree_rows import TreeRows
 
@@ -136,7 +137,7 @@ class TreeScreen(ModalScreen[Chosen | None]):
 def preview(stored: StoredMessage) -> Content:
     """How a message begins, with its thoughts' size above it."""
     message = stored.message
-    text = clean(message.text[:_PREVIEW])
+    text = spaced(clean(message.text[:_PREVIEW]))
     more = "" if len(message.text) <= _PREVIEW else " …"
     if not isinstance(message, AssistantMessage):
         return Content.styled(text + more, "bold")
@@ -146,5 +147,5 @@ def preview(stored: StoredMessage) -> Content:
     if message.stop != "stop":
         facts.append(message.stop)
     head = clean(" · ".join(fact for fact in facts if fact), keep_newlines=False)
-    body = text + more if text else clean(message.reasoning[:_PREVIEW])
+    body = text + more if text else spaced(clean(message.reasoning[:_PREVIEW]))
     return Content.assemble((f"{head}\n\n", "$dim"), body)

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from stepchat.messages import UserMessage
+from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class TreeRows(Widget):
             Segment(lead, self._style("shown")),
             Segment(line.guide, self._style("dim")),
             Segment(head, mark),
-            Segment(_fit(line.words, room), text),
+            Segment(_fit(spaced(line.words), room), text),
             Segment(f"{facts} ", self._style("dim")),
         ]
 
