@@ -82,10 +82,11 @@ class Finder:
         return not self.search.is_done
 
     def step(self, by: int) -> None:
-        """To the next hit, or the one before; a fold that it is in opens."""
+        """To the next hit, or the one before; by 0 to where typing has gone. A fold that it is in opens."""
         search = self.search
         search.refresh()
-        hit = search.beside(search.current, by) if search.current is not None else self._first(by)
+        hit = search.beside(search.current, by) if search.current is not None and by else search.current
+        hit = hit or self._first(by)
         if hit is None:
             return
         self._seeks = False
@@ -126,7 +127,7 @@ class Finder:
             return None
         after = self._after(parts[here])
         before = search.hits_in(parts[here])[: len(search.hits_in(parts[here])) - len(after)]
-        if by > 0:
+        if by >= 0:
             lists = [after, *map(search.hits_in, [*parts[here + 1 :], *parts[:here]]), before]
             return next((hits[0] for hits in lists if hits), None)
         lists = [before, *map(search.hits_in, [*reversed(parts[:here]), *reversed(parts[here + 1 :])]), after]

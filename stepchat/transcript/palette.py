@@ -82,7 +82,7 @@ def colourless() -> Palette:
         warning=bold,
         success=plain,
         selection=Style(reverse=True),
-        hit=Style(bold=True, underline=True, dim=False),
+        hit=Style(reverse=True, dim=True, bold=False, underline=False),
         current_hit=Style(reverse=True, bold=True, underline=True, dim=False, italic=False),
         scrollbar=dim,
         scrollbar_thumb=plain,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from stepchat.tui.transcript_view import TranscriptView
 
+_KEYS: Final = "↑↓ hits · Esc closes"
+_WIDE: Final = 60
+_NARROW: Final = 30
 _AGAIN: Final = 0.5
 """Seconds between two looks at what has come."""
 _SLICE: Final = 0.008
@@ -53,7 +56,7 @@ class FindBar(Horizontal):
         yield Static("Find: ", markup=False)
         yield Input(compact=True, select_on_focus=True)
         yield Static("", id="find-count", markup=False)
-        yield Static("↑↓ hits · Esc closes", id="find-keys", markup=False)
+        yield Static("", id="find-keys", markup=False)
 
     def on_mount(self) -> None:
         self.set_interval(_AGAIN, self._refresh)
@@ -66,7 +69,9 @@ class FindBar(Horizontal):
         """Over the transcript's last row, wherever that is."""
         region = self.screen.query_one("#reading").region
         self.styles.offset = (0, max(0, region.bottom - 1))
-        self.query_one("#find-keys").display = region.width >= 60
+        keys = self.query_one("#find-keys", Static)
+        keys.display = region.width >= _NARROW
+        keys.update(_KEYS if region.width >= _WIDE else _KEYS[:2])
 
     def begin(self, words: str) -> None:
         """Take the focus; with words, go to the first hit of those."""
@@ -74,7 +79,7 @@ class FindBar(Horizontal):
         field.focus()
         if words:
             self._look_for(words)
-            self.action_step(1)
+            self.action_step(0)
             field.value = words
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -129,7 +134,7 @@ class FindBar(Horizontal):
         elif not search.is_done:
             shown = f"{search.total}…"
         elif search.total:
-            shown = f"{search.total} folded"
+            shown = f"{search.total} folded" + (", Enter opens" if self.size.width >= _WIDE else "")
         else:
             shown = "not found" if self._words.strip() else ""
         self.query_one("#find-count", Static).update(shown)

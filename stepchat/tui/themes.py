@@ -43,9 +43,10 @@ _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "w
 _NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
 _HEX: Final = re.compile(r"#[0-9a-f]{6}")
 _CURRENT: Final = Style(reverse=True, bold=True, underline=True)
-_HIT: Final = Style(color="black", bgcolor="yellow", dim=False)
+_HIT: Final = Style(color="black", bgcolor="yellow", dim=False, bold=False)
 """Where the background is the terminal's own: what is reversed there cannot be told from reversed code and links."""
-_CURRENT_HIT: Final = Style(color="black", bgcolor="cyan", bold=True, dim=False)
+_CURRENT_HIT: Final = Style(color="black", bgcolor="cyan", dim=False, bold=False)
+"""Not bold: in many terminals bold black is grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def palette(theme: Theme) -> Palette:
         warning=loud(colors["warning"]),
         success=_style(colors["success"], background),
         selection=_selection(theme),
-        hit=_selection(theme) if _is_hex(background) and _is_hex(accent) else _HIT,
+        hit=_selection(theme) + _style(text, DEFAULT) if _is_hex(background) and _is_hex(accent) else _HIT,
         current_hit=loud(accent) + _CURRENT if _is_hex(background) and _is_hex(accent) else _CURRENT_HIT,
         scrollbar=quiet(colors["rule"]),
         scrollbar_thumb=_style(colors["dim"], background),

@@ -37,9 +37,12 @@ async def test_command_with_words(tmp_path):
     async with window(tmp_path, None) as pilot:
         screen = pilot.app.screen
         screen.view.show([asked(), answered(LONG)])
-        await say(pilot, "/find Paragraph 30")
-        shown = await wait_until(pilot, "1/1")
-        assert "Paragraph 30 with" in shown
+        await say(pilot, "/find Paragraph 3")
+        shown = await wait_until(pilot, "1/11")
+        assert "Paragraph 3 with" in shown
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "Find:" not in screen_text(pilot.app))
+        assert "Paragraph 3 with" in screen_text(pilot.app)
 
 
 async def test_a_fold_that_a_hit_opened_is_remembered(tmp_path):

@@ -93,12 +93,28 @@ def test_colours_can_be_read(name):
 @pytest.mark.parametrize("name", COLOURED)
 def test_text_can_be_read_on_every_background_we_mix(name):
     styles = palette(shipped(name))
-    for role in (styles.selection, styles.code, styles.user, styles.code_block):
+    for role in (styles.selection, styles.code, styles.user, styles.code_block, styles.hit):
         shown = styles.text + role
         assert contrast(shown.color.get_truecolor().hex, shown.bgcolor.get_truecolor().hex) >= 4.5
     variables = textual_theme(shipped(name)).variables
     assert contrast(variables["text"], variables["chosen-background"]) >= 4.5
     assert contrast(variables["text"], variables["input-selection-background"]) >= 4.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hit_one_is_at_is_told_from_others_in_every_text(name):
+    styles = palette(shipped(name))
+    bases = [styles.text, styles.user, styles.reasoning, styles.dim, styles.code_block, styles.heading]
+    bases += [styles.text + added for added in (styles.code, styles.link, styles.strong, styles.emphasis)]
+    looks = [{ground_of(base + mark) for base in bases} for mark in (styles.hit, styles.current_hit)]
+    assert not looks[0] & looks[1]
+    assert not (looks[0] | looks[1]) & {ground_of(base) for base in bases}
+
+
+def ground_of(style):
+    """The ground of a style, by which marks are seen from afar."""
+    ground = style.color if style.reverse else style.bgcolor
+    return ground, bool(style.reverse), bool(style.reverse and style.dim)
 
 
 @pytest.mark.parametrize("name", COLOURED)
