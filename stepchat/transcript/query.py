@@ -11,7 +11,7 @@ from stepchat.transcript.clean import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SAME: Final = str.maketrans("’‘‛ʼ“”„‟‐‑ς", "''''\"\"\"\"--σ")
+_SAME: Final = (("[’‘‛ʼ]", "'"), ("[“”„‟]", '"'), ("[‐‑]", "-"), ("ς", "σ"))
 """Characters that no keyboard tells apart."""
 _ACCENT: Final = re.compile("[\u0300-\u036f]")
 _ACCENTS: Final = f"{_ACCENT.pattern}*"
@@ -63,12 +63,18 @@ class Query:
 
 def plain(text: str) -> str:
     """A text as queries are compared with it: accents apart from their letters, and one kind of quotation marks."""
-    return text if text.isascii() else unicodedata.normalize("NFD", text.translate(_SAME))
+    if text.isascii():
+        return text
+    for alike, usual in _SAME:
+        text = re.sub(alike, usual, text)
+    return unicodedata.normalize("NFD", text)
 
 
 def places(text: str) -> list[int]:
     """For every place in the plain form of a text, and its end, the character of the text that it belongs to."""
-    found = [at for at, character in enumerate(text) for _ in plain(character)]
+    if len(plain(text)) == len(text):
+        return list(range(len(text) + 1))
+    found = [at for at, character in enumerate(text) for _ in (character if character < "\x80" else plain(character))]
     return [*found, len(text)]
 
 

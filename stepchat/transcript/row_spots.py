@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.blocks import Table
 from stepchat.transcript.table_rows import LONGEST_ROW, cell_text
-from stepchat.transcript.wrap import cells
+from stepchat.transcript.widths import cells, unspaced
 
 if TYPE_CHECKING:
     from stepchat.transcript.blocks import Block
@@ -33,7 +33,7 @@ def columns(spots: Spots, spot: Spot, cell: int, first: int, end: int) -> tuple[
         return 0, 0
     left = measured.start + sum(widths[:cell]) + _BETWEEN * cell
     rows = spots.document.layout.rows(block)[block.gap :][: spot.row + 1]
-    texts = ["" if _RULE.fullmatch(row.text) else row.crop(left, left + widths[cell]).text for row in rows]
+    texts = ["" if _RULE.fullmatch(row.text) else unspaced(row.crop(left, left + widths[cell]).text) for row in rows]
     seen = sum(_count(text) for text in texts[:-1])
     places = [place for place, character in enumerate(texts[-1]) if not character.isspace()]
     first, end = max(0, first - seen), min(len(places), end - seen)

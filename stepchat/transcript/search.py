@@ -5,6 +5,7 @@ Looking through everything is work for many frames: message by message, each rea
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from math import inf
 from time import monotonic
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from stepchat.transcript.viewport import Viewport
 
 _MOST_BLOCKS: Final = 300
+_FEW: Final = 20
 
 
 class _Range(NamedTuple):
@@ -256,6 +258,18 @@ class Search:
             at = first
             yield _Range(passage.cell, number, count, count + _count(text[first:end], every=every))
 
+    def _ranges_on(self, spot: Spot) -> list[_Range]:
+        """Those of a block that may be on this row of it."""
+        ranges = self._ranges(spot.block)
+        if spot.block.kind == "row" or len(ranges) < _FEW:
+            return ranges
+        measured = self._spots.measured(spot.block)
+        before = [*measured.before, measured.total][spot.row : spot.row + 2]
+        if len(before) < 2:
+            return []
+        first = bisect_right(ranges, before[0], key=lambda found: found.end)
+        return ranges[first : bisect_left(ranges, before[1], first, key=lambda found: found.first)]
+
     def _columns(self, spot: Spot, found: _Range) -> tuple[int, int]:
         if spot.block.kind == "row":
             return row_spots.columns(self._spots, spot, found.cell, found.first, found.end)
@@ -273,7 +287,7 @@ class Search:
             if spot.row < 0:
                 continue
             marks: list[tuple[int, int, Style]] = []
-            for found in self._ranges(spot.block):
+            for found in self._ranges_on(spot):
                 left, right = self._columns(spot, found)
                 if left < right:
                     here = Hit(spot.part, spot.section, spot.place, found.cell, found.number)

@@ -18,6 +18,8 @@ from stepchat.transcript.widths import cells, graphemes, unspaced
 from stepchat.transcript.wrap import chop, hanging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.strip import Strip
 
     from stepchat.transcript.blocks import Block
@@ -123,7 +125,8 @@ class Spots:
         if known is None or known[0] is not rows:
             if len(self._known) > _MOST_BLOCKS:
                 self._known.clear()
-            known = self._known[block] = (rows, _measure(block, layout, rows[block.gap :]))
+            before = (known[0][block.gap :], known[1].texts) if known is not None else ([], [])
+            known = self._known[block] = (rows, _measure(block, layout, rows[block.gap :], *before))
         return known[1]
 
     def mark(self, viewport: Viewport, x: int, y: int) -> Mark | None:
@@ -185,7 +188,10 @@ class Spots:
         return start + cells(text[:left]), start + cells(text[:right])
 
 
-def _measure(block: Block, layout: Layout, rows: list[Strip]) -> Measured:
+def _measure(
+    block: Block, layout: Layout, rows: list[Strip], old_rows: Sequence[Strip], old_texts: Sequence[str]
+) -> Measured:
+    """What is known of rows that are still the same is not read again: a block that grows has many of them."""
     pen, page = layout.pen, layout.pen.page
     start, room, every, hang = page.margin, page.wide, False, 0
     match block.kind:
@@ -209,7 +215,12 @@ def _measure(block: Block, layout: Layout, rows: list[Strip]) -> Measured:
         lines = chop([(shown_code(block.text), Style.null())], room, hang)
         texts = ["".join(text for text, _ in line) for line in lines]
     else:
-        texts = [unspaced(row.crop(start, page.margin + page.wide).text).rstrip() for row in rows]
+        same = next(
+            (at for at, (row, old) in enumerate(zip(rows, old_rows, strict=False)) if row is not old),
+            min(len(rows), len(old_rows)),
+        )
+        right = page.margin + page.wide
+        texts = [*old_texts[:same], *(unspaced(row.crop(start, right).text).rstrip() for row in rows[same:])]
     if block.kind in ("rule", "empty"):
         texts = [""] * len(texts)
     elif block.kind == "row":
