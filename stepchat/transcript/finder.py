@@ -101,6 +101,16 @@ class Finder:
         self.search.refresh()
         return self.work(_AT_ONCE)
 
+    def hold(self) -> None:
+        """Keep the hit in sight at another size, unless the reader has gone elsewhere."""
+        hit, top = self.search.current, self._document.top
+        if hit is None or hit.is_folded or self._left is None:
+            return
+        if (top.entry, top.block) == (self._left[0].entry, self._left[0].block):
+            self._viewport.render()
+            self._viewport.bring(self.search.place_of(hit))
+            self._leave_here()
+
     def leave(self) -> list[int]:
         """Back to how it was, but for the hit that the reader went to. Returns the parts that stay open for its sake."""
         self._notice_moves()

@@ -8,6 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
+from stepchat.transcript.finder import Finder
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -64,6 +66,7 @@ class FindBar(Horizontal):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._place)
+        self.call_after_refresh(self._view.find, Finder.hold)
 
     def _place(self) -> None:
         """Over the transcript's last row, wherever that is."""

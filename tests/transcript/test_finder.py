@@ -127,6 +127,16 @@ def test_a_reader_who_scrolls_stays_there_and_goes_on_from_there():
     assert shown(viewport) == there
 
 
+def test_the_hit_stays_in_sight_at_another_size():
+    viewport = page(asked(), answered(LONG), asked("last"))
+    finder = search(viewport, "paragraph 9")
+    viewport.height = 4
+    viewport.document.reset(viewport.document.layout.pen.palette, 20)
+    finder.hold()
+    shown(viewport)
+    assert marked(viewport, finder)[1].replace(" ", "") == "Paragraph9"
+
+
 def test_what_a_tool_gave_back_opens_for_a_hit_and_is_remembered():
     viewport = page(asked(), tool("\n".join(f"line {number}" for number in range(40)) + "\nneedle"))
     finder = search(viewport, "needle")

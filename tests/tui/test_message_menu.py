@@ -3,6 +3,11 @@ from __future__ import annotations
 import pytest
 
 from stepchat.demo.server import DemoServer
+from stepchat.draft import fold
+from stepchat.messages import ToolMessage, UserMessage
+from stepchat.paths import Paths
+from stepchat.sessions.store import SessionStore
+from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
 
@@ -42,6 +47,27 @@ async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
         assert chosen(pilot) is None
         assert chat.focused is chat.prompt
         assert "k fork" not in screen_rows(pilot.app)[-1]
+
+
+async def test_a_long_tool_result_is_opened_by_key_and_by_click_and_that_is_remembered(tmp_path, server):
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    session = await store.create(model="stepfun/step-3.5-flash", server="x", system=None)
+    asked = await store.append(session.id, None, UserMessage("What time is it?"))
+    lines = "\n".join(f"line {number}" for number in range(9))
+    await store.append(session.id, asked.id, ToolMessage("c", "get_time", lines))
+    await store.close()
+    async with window(tmp_path, server, Request(latest=True)) as pilot:
+        await wait_until(pilot, "… 3 more lines")
+        await pilot.press("alt+up")
+        assert "f fold" in screen_rows(pilot.app)[-1]
+        await pilot.press("f")
+        await wait_until(pilot, "line 8")
+        keeping = pilot.app.screen.workspace.store
+        assert (await keeping.path(session.id))[-1].folded is False
+        head = next(y for y, row in enumerate(screen_rows(pilot.app)) if "get_time" in row)
+        await pilot.click("#transcript", offset=(10, head))
+        await wait_until(pilot, "… 3 more lines")
+        assert (await keeping.path(session.id))[-1].folded is True
 
 
 async def test_typing_is_never_swallowed(tmp_path, server):
