@@ -65,6 +65,8 @@ class Finder:
     def work(self, seconds: float) -> bool:
         """Go on looking for so long. Returns whether there is more to look through."""
         end = monotonic() + seconds
+        if self.search.has_other_parts:
+            self.search.refresh()
         while (part := self.search.count_next(end)) is not None:
             if self._seeks and self._is_here(part):
                 self._go_first(self._after(part))
@@ -104,7 +106,7 @@ class Finder:
     def hold(self) -> None:
         """Keep the hit in sight at another size, unless the reader has gone elsewhere."""
         hit, top = self.search.current, self._document.top
-        if hit is None or hit.is_folded or self._left is None:
+        if hit is None or hit.part not in self._document.parts or hit.is_folded or self._left is None:
             return
         if (top.entry, top.block) == (self._left[0].entry, self._left[0].block):
             self._viewport.render()

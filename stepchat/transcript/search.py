@@ -78,7 +78,7 @@ class Search:
         self._hits.clear()
         self.total = 0
         self.current = None
-        self._live = self._live_part()
+        self._drop_live()
 
     def forget(self) -> None:
         """Nothing is looked for, and nothing that was read is kept."""
@@ -128,15 +128,7 @@ class Search:
 
     def refresh(self) -> None:
         """Take in what came since: new messages, and more of the live answer. What is new is looked through later."""
-        was_live, self._live = self._live, self._live_part()
-        if self._begun is not None and self._begun[0] in (was_live, self._live):
-            self._begun = None
-        for part in {part for part in (was_live, self._live) if part is not None}:
-            self._findable.pop(part, None)
-            self._hits.pop(part, None)
-            self.total -= self._counts.pop(part, 0)
-        if self._live is None:
-            self._growing.clear()
+        self._drop_live()
         parts = self._document.parts
         if parts != self._parts:
             kept = set(parts)
@@ -154,7 +146,12 @@ class Search:
     @property
     def is_outdated(self) -> bool:
         """Whether something may have come since."""
-        return self._live is not None or self._live_part() is not None or self._parts != self._document.parts
+        return self._live is not None or self._live_part() is not None or self.has_other_parts
+
+    @property
+    def has_other_parts(self) -> bool:
+        """Whether messages have come or gone."""
+        return self._parts != self._document.parts
 
     @property
     def number(self) -> int:
@@ -180,6 +177,18 @@ class Search:
             if found := self.hits_in(part):
                 return found[0 if by > 0 else -1]
         return hit
+
+    def _drop_live(self) -> None:
+        """What was found in the answer that was written last time, or is now, holds no more."""
+        was_live, self._live = self._live, self._live_part()
+        if self._begun is not None and self._begun[0] in (was_live, self._live):
+            self._begun = None
+        for part in {part for part in (was_live, self._live) if part is not None}:
+            self._findable.pop(part, None)
+            self._hits.pop(part, None)
+            self.total -= self._counts.pop(part, 0)
+        if self._live is None:
+            self._growing.clear()
 
     def _live_part(self) -> Part | None:
         place = self._document.live_place

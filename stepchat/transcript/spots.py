@@ -125,8 +125,8 @@ class Spots:
         if known is None or known[0] is not rows:
             if len(self._known) > _MOST_BLOCKS:
                 self._known.clear()
-            before = (known[0][block.gap :], known[1].texts) if known is not None else ([], [])
-            known = self._known[block] = (rows, _measure(block, layout, rows[block.gap :], *before))
+            old_rows, old_texts = (known[0][block.gap :], known[1].texts) if known is not None else ((), ())
+            known = self._known[block] = (rows, _measure(block, layout, rows[block.gap :], old_rows, old_texts))
         return known[1]
 
     def mark(self, viewport: Viewport, x: int, y: int) -> Mark | None:

@@ -130,6 +130,7 @@ PIECES = [
         "\n```\n",
         "é",
         "素数",
+        "हिन्दी",
         "# ",
         "&amp;",
         "\\",
@@ -206,9 +207,29 @@ def test_a_row_that_stays_as_it_is_is_the_same_strip():
     assert sum(new is not old for new, old in zip(moved, first, strict=True)) == 1
 
 
+def test_other_words_while_an_answer_comes_and_when_it_is_there():
+    viewport = page(asked("x"))
+    document = viewport.document
+    document.begin_answer(0.0)
+    finder = search(viewport, "needle")
+    for number in range(2):
+        document.feed(Delta(text="needle and pin\n\n"), 1.0)
+        viewport.update_live(1.0 + number, 0)
+        finder.look_for("pin" if number else "needle")
+        assert finder.search.total == number + 1
+    document.finish_answer(answered("needle and pin\n\nneedle and pin\n\npin"))
+    viewport.render()
+    finder.look_for("pins")
+    finder.look_for("pin")
+    assert finder.search.total == 3
+
+
 def test_a_conversation_that_is_gone_has_no_hits():
     viewport = page(asked("needle"))
     finder = search(viewport, "needle")
     viewport.document.show([asked("other")])
-    finder.refresh()
+    finder.hold()
+    assert not finder.work(1.0)
     assert (finder.search.total, finder.search.number, finder.search.current) == (0, 0, None)
+    finder.step(1)
+    assert finder.leave() == []
