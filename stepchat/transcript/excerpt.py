@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.transcript.answer import BODY
 from stepchat.transcript.blocks import Fact, Fence, Item, Table
-from stepchat.transcript.clean import clean
+from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.inline import spans
 from stepchat.transcript.layout import shown_code
 
@@ -144,7 +144,7 @@ def visible(block: Block, measured: Measured | None) -> str:
         case "code" | "html":
             return shown_code(block.text)
         case "plain":
-            return clean(block.text, keep_newlines=False)
+            return shown(block.text)
         case "paragraph" | "heading":
             labels: Mapping[str, Any] = block.links.labels if block.links else {}
             found = spans(block.text, labels, keep_breaks=True, growing=block.open)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.transcript.blocks import Item
-from stepchat.transcript.clean import clean
+from stepchat.transcript.clean import shown
 from stepchat.transcript.inline import PIECE, Span, next_piece, spans
 from stepchat.transcript.wrap import Wrapper
 
@@ -90,7 +90,7 @@ class Flow:
 
     def _spans(self, source: str, *, growing: bool) -> list[Span]:
         if self._block.kind == "plain":
-            return [Span(clean(source, keep_newlines=False))]
+            return [Span(shown(source))]
         return spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
 
     def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:

@@ -20,6 +20,7 @@ from stepchat.transcript.palette import colourless
 from stepchat.transcript.widths import cells, graphemes, spaced, spaced_ranges, unspaced
 from stepchat.transcript.wrap import chop
 from stepchat.tui.terminal_output import painted
+from tests.transcript.chat import asked, page
 from tests.transcript.forms import split
 
 WIDTHS = (20, 60, 80, 120, 250)
@@ -102,6 +103,12 @@ def test_mixtures_have_the_width_that_terminals_think(text, kind, width):
 
 
 MARKS = re.compile(f"[{''.join(c for c in ''.join(MELTING) if cells(c) > cell_len(c))}]")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_question_has_the_width_that_terminals_think(width):
+    viewport = page(asked(" ".join(HARD)), width=width, height=60)
+    assert_agreed([strip.text for _, _, rows in viewport.document.forward(0, 0) for strip in rows], width)
 
 
 def written(row):

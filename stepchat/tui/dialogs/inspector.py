@@ -17,6 +17,7 @@ from stepchat.inspection import EventLines, Events, Line
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import shown
 from stepchat.transcript.facts import short_model
+from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.inspector_rows import InspectorRows
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Inspector(ModalScreen[None]):
             self._rows.set_lines(lines, cursor=first if cursor is None else cursor, top=top)
             return
         found = inspection.matching(self._lines(exchange), self._filter.value)
-        clean = [Line(shown(line.text), line.role) for line in found]
+        clean = [Line(spaced(shown(line.text)), line.role) for line in found]
         self._rows.set_lines(inspection.wrapped(clean, self._rows.width))
 
     def _title(self) -> str:
@@ -265,6 +266,6 @@ class Inspector(ModalScreen[None]):
         if number in self._opened:
             del self._opened[number]
         else:
-            detail = [Line(shown(line.text), line.role) for line in self._read_events(exchange).detail(number)]
+            detail = [Line(spaced(shown(line.text)), line.role) for line in self._read_events(exchange).detail(number)]
             self._opened[number] = inspection.wrapped(detail, self._rows.width)
         self._show(cursor=cursor, top=top)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from stepchat.inspection import Line
 from stepchat.transcript.clean import shown
+from stepchat.transcript.widths import spaced, unspaced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +113,8 @@ class InspectorRows(Widget):
         line = self._lines[place] if place < len(self._lines) else Line("")
         role = "chosen" if place == self.cursor else line.role
         style = self.get_component_rich_style(f"inspector-rows--{role}")
-        text = Strip([Segment(shown(line.text), style)]).adjust_cell_length(width - 2, style)
+        words = spaced(shown(unspaced(line.text)))
+        text = Strip([Segment(words, style)]).adjust_cell_length(width - 2, style)
         first, end = self._thumb()
         thumb = self.get_component_rich_style("inspector-rows--thumb") if first <= y < end else blank
         return Strip([*text, Segment(" ", blank), Segment("▐" if first <= y < end else " ", thumb)], width)
