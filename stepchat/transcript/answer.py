@@ -154,7 +154,9 @@ class Answer:
             self.touched = folded is not None
 
     def blocks(self, section: int) -> list[Block]:
-        """Its reasoning or its text, also while that is not on the page. Of a finished answer it is not kept then."""
+        """Its reasoning, text or end, also while that is not on the page. Of a finished answer it is not kept then."""
+        if section == END:
+            return self._ending(self.message) if self.message is not None else []
         channel, on_page = (self.reasoning, self._body_shown) if section == BODY else (self.text, self._text_shown)
         if on_page is not None:
             return channel.blocks

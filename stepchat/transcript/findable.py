@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.messages import UserMessage
-from stepchat.transcript.answer import BODY, TEXT
+from stepchat.transcript.answer import BODY, END, TEXT
 from stepchat.transcript.passages import Link
 from stepchat.transcript.query import plain
 from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
@@ -105,10 +105,11 @@ def plain_links(passage: Passage, at: int) -> list[Link]:
 
 
 def contents(part: Part) -> Iterator[tuple[int, Sequence[Block]]]:
-    """What was said in a message, by section, folded or not. The program's own lines are not looked through."""
+    """What was said in a message, by section, folded or not; with its tool calls, and how it ended."""
     if part.answer is not None:
         yield BODY, part.answer.blocks(BODY)
         yield TEXT, part.answer.blocks(TEXT)
+        yield END, part.answer.blocks(END)
     elif part.tool is not None:
         yield TOOL_BODY, part.tool.lines()
     elif part.stored is not None and isinstance(part.stored.message, UserMessage):
@@ -118,4 +119,8 @@ def contents(part: Part) -> Iterator[tuple[int, Sequence[Block]]]:
 def may_have(query: Query, part: Part) -> bool:
     """False only if nothing can be found in a message, by its source alone."""
     answer = part.answer
-    return answer is None or any(query.may_be_in(channel.source) for channel in (answer.reasoning, answer.text))
+    if answer is None or answer.message is None:
+        return True
+    if answer.message.tool_calls or answer.message.stop != "stop" or not answer.answers:
+        return True
+    return query.may_be_in(answer.reasoning.source) or query.may_be_in(answer.text.source)

@@ -6,7 +6,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stepchat.transcript.blocks import Table
+from stepchat.transcript.blocks import Fact, Table
 from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.flow import task_box
 from stepchat.transcript.inline import PIECE, next_piece, spans
@@ -82,6 +82,8 @@ class Reading:
             case "paragraph" | "heading":
                 passage = _passage(0, self._paragraph())
                 return [passage] if passage.text else []
+            case "fact" if isinstance(block.group, Fact) and block.group.wraps:
+                return _passages([clean("".join(text for text, _ in block.group.parts), keep_newlines=False)])
             case "row" if isinstance(block.group, Table):
                 return self._row(block.group)
             case _:

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript import row_spots
+from stepchat.transcript.answer import END
 from stepchat.transcript.document import Place
 from stepchat.transcript.findable import Findable, Hit, contents, matches, may_have, plain_links
 from stepchat.transcript.passages import Reading
@@ -293,7 +294,7 @@ class Search:
         marked = rows.copy()
         for y, shown in enumerate(viewport.shown):
             spot = self._spots.of(shown)
-            if spot.row < 0:
+            if spot.row < 0 or (spot.block.kind == "fact" and spot.section != END):
                 continue
             marks: list[tuple[int, int, Style]] = []
             for found in self._ranges_on(spot):

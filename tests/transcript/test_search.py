@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from rich.style import Style
 
 from stepchat.events import Delta
+from stepchat.messages import Failure, ToolCall
 from stepchat.transcript.finder import Finder
 from stepchat.transcript.search import Search
 from stepchat.transcript.spots import Spots
@@ -68,6 +69,18 @@ def test_finds_what_can_be_read(text, query, current):
     finder = search(viewport, query)
     assert (finder.search.number, finder.search.total) == (1, 1)
     assert marked(viewport, finder)[1] == current
+
+
+@pytest.mark.parametrize("query", ["get_time", '"zone": "utc"', "line broke"])
+def test_finds_tool_calls_and_what_went_wrong(query):
+    call = ToolCall("c", "get_time", '{"zone": "UTC",\n "x": 1}')
+    broken = answered("Half", stop="error", error=Failure(502, "The line broke."))
+    viewport = page(answered("", "Look it up.", stop="tool_calls", tool_calls=(call,)), broken, height=40)
+    viewport.document.notice("A notice of the line broken.", "zone", "error")
+    finder = search(viewport, query)
+    assert (finder.search.number, finder.search.total) == (1, 1)
+    assert marked(viewport, finder)[1].casefold() == query
+    assert "".join(marked(viewport, finder)[0]).casefold() == query
 
 
 @pytest.mark.parametrize(
