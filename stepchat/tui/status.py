@@ -76,6 +76,16 @@ def _needed(facts: list[Fact], hints: list[tuple[str, str]]) -> int:
     return MARGIN + left + (MARGIN if facts and hints else 0) + right + MARGIN
 
 
+def _shortened(text: str, width: int) -> str:
+    """What is said once is rather cut at a word than not said."""
+    if cell_len(text) <= width:
+        return text
+    words = text.split(" ")
+    while len(words) > 1 and cell_len(" ".join(words)) >= width:
+        words.pop()
+    return f"{' '.join(words)}…"
+
+
 def _clean_fact(fact: str | Fact) -> Fact:
     return Fact(_printable(fact)) if isinstance(fact, str) else Fact(_printable(fact.text), fact.kind)
 
@@ -137,6 +147,8 @@ class StatusLine(Widget):
     def render_line(self, y: int) -> Strip:
         if y:
             return Strip.blank(self.size.width, self.rich_style)
-        spans = arrange(self._said or self._facts, () if self._said else self._hints, self.size.width)
+        width = self.size.width
+        said = [Fact(_shortened(fact.text, width - 2 * MARGIN), fact.kind) for fact in self._said]
+        spans = arrange(said or self._facts, () if said else self._hints, width)
         segments = [Segment(span.text, self.get_component_rich_style(f"status-line--{span.role}")) for span in spans]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

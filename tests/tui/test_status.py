@@ -146,3 +146,15 @@ async def test_it_paints_only_what_has_changed():
         app.status.set_facts(FACTS[:2])
         await pilot.pause()
         assert painted == [0]
+
+
+async def test_what_is_said_once_is_cut_at_a_word_rather_than_not_said():
+    class Window(App):
+        def compose(self):
+            yield StatusLine()
+
+    async with Window().run_test(size=(30, 3)) as pilot:
+        line = pilot.app.query_one(StatusLine)
+        line.say("Copied very many characters to the clipboard.")
+        await pilot.pause()
+        assert line.render_line(0).text.strip() == "Copied very many…"

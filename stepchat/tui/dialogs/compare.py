@@ -15,6 +15,7 @@ from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import short_model
 from stepchat.tui.dialogs.compare_facts import fact_rows
+from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.transcript_view import TranscriptView
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _TWO_FROM: Final = 100
 """In fewer columns one stands at a time."""
 _LOW: Final = 24
 """In fewer rows the table takes the place of the answers."""
+_KEYS: Final = (
+    ("Tab", "side"), ("←→", "which"), ("Enter", "go on with it"), ("f", "thoughts"), ("t", "table"), ("c", "copy"),
+)  # fmt: skip
 _NAME: Final = 14
 Shown: TypeAlias = Literal["both", "answers", "table"]
 
@@ -82,7 +86,7 @@ class Compare(ModalScreen[str | None]):
         self._heads = (Static(markup=False, classes="compare-head"), Static(markup=False, classes="compare-head"))
         self._rows = Static(markup=False)
         self._table = VerticalScroll(self._rows, id="compare-table", can_focus=False)
-        self._keys = Static(classes="dialog-keys", markup=False)
+        self._keys = KeyLine((), lines=2)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="compare"):
@@ -117,8 +121,7 @@ class Compare(ModalScreen[str | None]):
             if isinstance(parent, Container):
                 parent.display = two or side == self._side
         scroll = "both scroll" if self._together else "one scrolls"
-        words = f"Tab side · ←→ which · Enter go on with it · f thoughts · t table · s {scroll} · c copy · Esc close"
-        self._keys.update(words)
+        self._keys.set_keys((*_KEYS, ("s", scroll), ("Esc", "close")))
         self._show_facts()
 
     @property

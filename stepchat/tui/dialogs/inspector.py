@@ -19,6 +19,7 @@ from stepchat.transcript.clean import shown
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.inspector_rows import InspectorRows
+from stepchat.tui.dialogs.key_line import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -35,7 +36,10 @@ SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
 _NONE: Final = Line(
     "Nothing is kept of this answer: it was made before, elsewhere, or in the session it was forked from.", "dim"
 )
-_KEYS: Final = "Tab section  Alt+↑↓ answer  ^T try  Enter event  copy: ^L curl  ^R request  ^E events"
+_KEYS: Final = (
+    ("Tab", "section"), ("Alt+↑↓", "answer"), ("^T", "try"), ("Enter", "event"),
+    ("^L", "copy curl"), ("^R", "copy request"), ("^E", "copy events"), ("Esc", "close"),
+)  # fmt: skip
 
 
 class Inspector(ModalScreen[None]):
@@ -91,7 +95,7 @@ class Inspector(ModalScreen[None]):
         self._heading = Static(classes="dialog-title", markup=False)
         self._tabs = Static(id="inspector-tabs", markup=False)
         self._filter = Input(placeholder="Type to filter", compact=True)
-        self._keys = Static(_KEYS, classes="dialog-keys", markup=False)
+        self._keys = KeyLine(_KEYS, lines=2)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="inspector"):
@@ -244,7 +248,7 @@ class Inspector(ModalScreen[None]):
             case _:
                 text = self._read_events(exchange).text
         self._keys.update(self._copy(text) if text else "There is nothing to copy.")
-        self.set_timer(3, partial(self._keys.update, _KEYS))
+        self.set_timer(3, partial(self._keys.set_keys, _KEYS))
 
     def on_input_changed(self) -> None:
         self._show()

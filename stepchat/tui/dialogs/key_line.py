@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from textual import events
 
 Keys: TypeAlias = "Sequence[tuple[str, str]]"
-"""Key and word, the most important first; the last one, which closes the dialog, always stays."""
+"""Key and word, the most important first, and last the one that closes the dialog."""
 _BETWEEN = "  "
 
 
@@ -44,9 +44,11 @@ def key_lines(keys: Keys, width: int, most: int = 1) -> list[Content]:
     """The keys in at most so many lines of this width."""
     shown = list(keys)
     while True:
-        rows = _rows(shown, width)
-        if len(rows) <= most or len(shown) < 2:
-            return [_line(row) for row in rows]
+        # That Esc closes goes without saying, if that is all there is no room for.
+        for some in (shown, shown[:-1]):
+            rows = _rows(some, width)
+            if (len(rows) <= most and some) or len(shown) == 1:
+                return [_line(row) for row in rows]
         del shown[-2]
 
 

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from stepchat import fuzzy
 from stepchat.errors import StepchatError
+from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.model_rows import detail, heading, provider_lines, row
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from stepchat.servers.providers import Provider
     from stepchat.tui.model_choices import Choices
 
-KEYS = "Enter takes it · Tab providers · Ctrl+F favourite · F5 new list · Esc"
+KEYS = (("Enter", "take it"), ("Tab", "providers"), ("^F", "favourite"), ("F5", "new list"), ("Esc", "close"))
 _SHORT = 22
 """Rows of the screen below which there is no room for details."""
 
@@ -72,7 +73,7 @@ class PickModel(ModalScreen[str | None]):
             yield Static("", id="columns", markup=False)
             yield OptionList(markup=False, compact=True)
             yield Static("", id="detail", markup=False)
-            yield Static(KEYS, classes="dialog-keys", markup=False)
+            yield KeyLine(KEYS)
 
     def on_mount(self) -> None:
         if self._catalogue.stale:

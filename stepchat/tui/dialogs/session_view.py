@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from rich.cells import cell_len
 from textual.content import Content
 
 from stepchat.sessions import reading
+from stepchat.tui.dialogs.key_line import key_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,17 +78,5 @@ def write_view(view: View) -> str:
 
 
 def keys(mode: Mode, width: int) -> Content:
-    """What the keys do now, in lines of this width; a key stays with its word."""
-    lines: list[list[Content]] = [[]]
-    used = 0
-    for key, word in _KEYS[mode]:
-        needed = cell_len(f"{key} {word}") + 2
-        if used and used + needed - 2 > width:
-            lines.append([])
-            used = 0
-        lines[-1].append(Content.assemble((key, "$text"), f" {word}"))
-        used += needed
-    if len(lines) > _KEY_ROWS and len(lines[-1]) == 1:
-        # Esc, which goes without saying.
-        lines.pop()
-    return Content("\n").join(Content("  ").join(line) for line in lines)
+    """What the keys do now, in lines of this width."""
+    return Content("\n").join(key_lines(_KEYS[mode], width, _KEY_ROWS))

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import count_of_tokens
-from stepchat.transcript.widths import spaced
+from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
 from stepchat.tui.dialogs.tree_rows import TreeRows
 
@@ -81,11 +81,7 @@ class TreeScreen(ModalScreen[Chosen | None]):
             with Container(id="tree-body"):
                 yield self._rows
                 yield Container(self._look, id="tree-pane")
-            yield Static(
-                "Enter go there · ←→ siblings · ^F fork there · Esc close",
-                classes="dialog-keys",
-                markup=False,
-            )
+            yield KeyLine((("Enter", "go there"), ("←→", "siblings"), ("^F", "fork there"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
