@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import count_of_tokens
+from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
 from stepchat.tui.dialogs.tree_rows import TreeRows
