@@ -25,13 +25,15 @@ MISREAD = (
     ("\x1b[27;5;13~", "\x1b[13;5u"),
 )
 """Keys that Textual 8.2 misreads, and the form of them that it knows."""
+WAYS_OUT = (b"\x03", b"\x11", b"\x1b[99;5u", b"\x1b[113;5u")
+"""Ctrl+C and Ctrl+Q end even a paste whose end got lost: typed alone, when nothing has come for a while."""
 _HELD = len(BRACKETED_PASTE_START) - 1
 
 
 class TerminalInput:
     """Takes the terminal's bytes, cut anywhere."""
 
-    __slots__ = ("_decoder", "_end", "_parser", "_paste")
+    __slots__ = ("_decoder", "_end", "_parser", "_paste", "_quiet")
 
     def __init__(self, *, debug: bool = False) -> None:
         self._parser = XTermParser(debug)
@@ -40,8 +42,12 @@ class TerminalInput:
         """The parts of a paste that has not ended."""
         self._end = ""
         """The last characters of what came: a mark may have begun in them."""
+        self._quiet = False
 
     def feed(self, data: bytes) -> Iterable[Message]:
+        if self._paste is not None and self._quiet and data in WAYS_OUT:
+            yield self._finished(self._paste)
+        self._quiet = False
         text = self._decoder.decode(data)
         while text:
             if self._paste is None:
@@ -51,6 +57,7 @@ class TerminalInput:
 
     def tick(self) -> Iterable[Message]:
         """Nothing has come for a while: an ESC at the end was the Escape key."""
+        self._quiet = True
         if self._paste is None:
             self._end = ""
             yield from self._parser.tick()
@@ -79,11 +86,14 @@ class TerminalInput:
             return ""
         end = found + len(BRACKETED_PASTE_END) - before
         parts.append(text[:end])
+        yield self._finished(parts)
+        return text[end:]
+
+    def _finished(self, parts: list[str]) -> Paste:
         self._paste, self._end = None, ""
         for _ in self._parser.feed(BRACKETED_PASTE_END):
             pass  # the empty paste that the parser knows of
-        yield Paste(clean_text("".join(parts).removesuffix(BRACKETED_PASTE_END)))
-        return text[end:]
+        return Paste(clean_text("".join(parts).removesuffix(BRACKETED_PASTE_END)))
 
     def _parsed(self, text: str) -> Iterable[Message]:
         for sent, known in MISREAD:

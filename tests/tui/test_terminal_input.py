@@ -47,6 +47,17 @@ def test_a_key_misread_in_typing_is_text_in_a_paste():
     assert said(pasted("one\x1b\rtwo") + b"\x1b\r") == [("paste", "one\ntwo"), ("key", "alt+enter")]
 
 
+@pytest.mark.parametrize(("key", "name"), [(b"\x03", "ctrl+c"), (b"\x11", "ctrl+q"), (b"\x1b[113;5u", "ctrl+q")])
+def test_one_can_leave_a_paste_that_does_not_end(key, name):
+    terminal = TerminalInput()
+    assert not [*terminal.feed(b"\x1b[200~one\r"), *terminal.feed(key), *terminal.feed(b"two"), *terminal.tick()]
+    paste, pressed = terminal.feed(key)
+    assert paste.text.startswith("one\n")
+    assert paste.text.endswith("two")
+    assert pressed.key == name
+    assert [message.key for message in terminal.feed(b"a\x1b[A")] == ["a", "up"]
+
+
 @given(st.text(st.sampled_from("ab漢\r\n\x1b[]201~0;m\x07\x9b\u202e"), max_size=40), st.data())
 def test_whatever_is_pasted_no_key_comes_of_it(text, data):
     assume("\x1b[201~" not in text)
