@@ -85,7 +85,7 @@ async def draw(theme: str) -> tuple[str, str]:
             await pilot.pause(0.1)
             rows = screen_rows(pilot.app)
             styles = [[str(cell.style) for cell in screen_cells(pilot.app, row)] for row in range(SIZE[1])]
-            svg = bare(pilot.app.export_screenshot(title=f"stepchat --theme {theme}"))
+            svg = bare(pilot.app.export_screenshot(title=f"stepchat in {theme}"))
     return look(rows, styles), svg
 
 
