@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stepchat import exact_json
 from stepchat.errors import ServerError, StoreError
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from stepchat.servers.profiles import Profile
     from stepchat.servers.tape import Tape
     from stepchat.sessions.store import SessionStore
+
+_GIVE_INS: Final = 4
+"""So often a turn asks again without something, whatever the server says."""
 
 
 def refused_name(server: str, model: str) -> str:
@@ -132,7 +136,7 @@ class Asking:
     async def events(self, answer: str, draft: Draft) -> AsyncGenerator[ServerEvent]:
         """Send it, and again without what the server refuses: a setting, or earlier reasoning (WIRE.md 3.6)."""
         request = self._first
-        while True:
+        for given_in in count():
             try:
                 async with aclosing(self._server.stream(request.body, self._keeper(answer, request))) as events:
                     async for event in events:
@@ -140,7 +144,7 @@ class Asking:
                             await self._remember()
                         yield event
             except ServerError as error:
-                told = None if not draft.empty else self._give_in(error, request)
+                told = None if given_in >= _GIVE_INS or not draft.empty else self._give_in(error, request)
                 if told is None:
                     raise
                 yield told
@@ -151,7 +155,7 @@ class Asking:
     def _give_in(self, error: ServerError, request: Composed) -> Notice | None:
         """What is left out from now on; None when that would not help."""
         settings = without(self._question.parameters, self._refused)
-        if names_reasoning(error) and request.returns_reasoning:
+        if self._without is None and names_reasoning(error) and request.returns_reasoning:
             self._without = "refused"
             return Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
         if not (named := blamed(error, settings)):

@@ -160,3 +160,12 @@ async def test_other_refusals_are_no_reason_to_leave_it_out(store, error):
 async def test_without_reasoning_in_the_request_there_is_nothing_to_leave_out(store):
     with pytest.raises(ServerError, match="replayed"):
         await happening(store, FakeServer([refusal()]), await question(store))
+
+
+async def test_stopped_thoughts_are_no_reasoning_that_a_server_could_refuse(store):
+    asked = await question(store)
+    await cancelled(store, [THINKING], asked)
+    # More than one request would be one too many: the same again would be refused again, without end.
+    server = FakeServer([refusal("Invalid signature in thinking block", 400)])
+    with pytest.raises(ServerError, match="Invalid signature"):
+        await happening(store, server, await question(store, None, asked.session))

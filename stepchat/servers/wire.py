@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import exact_json
@@ -57,8 +56,9 @@ class Composed:
 
     @property
     def returns_reasoning(self) -> bool:
-        """Whether any earlier reasoning is in it."""
-        return any(line.returned is not None and line.returned.way != "left out" for line in self.lines)
+        """Whether any earlier reasoning is in it as reasoning, which a server may refuse."""
+        sent = (line.returned for line in self.lines if line.wire is not None)
+        return any(returned is not None and returned.way != "left out" for returned in sent)
 
 
 class _Prefix:
@@ -240,8 +240,14 @@ def _shortened(thoughts: str) -> str:
 
 def _answered(messages: Sequence[Message], place: int) -> set[str]:
     """The ids of the calls whose results follow the message at this place directly. Some servers use ids again."""
-    results = takewhile(lambda message: isinstance(message, ToolMessage), islice(messages, place + 1, None))
-    return {message.call_id for message in results if isinstance(message, ToolMessage)}
+    found: set[str] = set()
+    # By index: anything else would walk there from the first message, for every answer.
+    for following in range(place + 1, len(messages)):
+        message = messages[following]
+        if not isinstance(message, ToolMessage):
+            break
+        found.add(message.call_id)
+    return found
 
 
 def _answer_line(message: AssistantMessage, place: int, state: _History, answered: set[str]) -> Line:

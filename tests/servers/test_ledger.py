@@ -95,6 +95,7 @@ def test_whether_any_reasoning_goes_back():
     assert composed(answer(OPEN)).returns_reasoning
     assert composed(answer()).returns_reasoning
     assert not composed(answer(OPEN), without="refused").returns_reasoning
+    assert not hurried(WHY, answer(OPEN, text="", stop="cancelled", reasoning="Hm.")).returns_reasoning
     assert not composed(answer(OPEN, model=CLAUDE)).returns_reasoning
 
 
@@ -210,3 +211,25 @@ def test_only_when_it_is_asked_for():
     stopped = answer(text="", stop="cancelled", reasoning="It may be 7.")
     assert compose([WHY, stopped], target()).body["messages"] == [{"role": "user", "content": "Why?"}]
     assert hurried(WHY, answer()).body["messages"][0] == {"role": "user", "content": "Why?"}
+
+
+class Counted(list[Message]):
+    """Counts how often a message of it is looked at."""
+
+    looks = 0
+
+    def __iter__(self):
+        for message in super().__iter__():
+            self.looks += 1
+            yield message
+
+    def __getitem__(self, place):
+        self.looks += 1
+        return super().__getitem__(place)
+
+
+def test_what_a_message_costs_does_not_grow_with_the_messages_before_it():
+    short, long = (Counted([WHY, answer(OPEN)] * number) for number in (10, 100))
+    for talk in (short, long):
+        compose(talk, target())
+    assert long.looks <= 11 * short.looks
