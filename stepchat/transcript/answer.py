@@ -10,7 +10,7 @@ from stepchat.transcript.entry import Edit
 from stepchat.transcript.growing import Growing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json
@@ -153,8 +153,8 @@ class Answer:
             self.panel = self._panel_at_rest(folded)
             self.touched = folded is not None
 
-    def blocks(self, section: int) -> list[Block]:
-        """Its reasoning, text or end, also while that is not on the page. Of a finished answer it is not kept then."""
+    def blocks(self, section: int) -> Iterable[Block | None]:
+        """Its reasoning, text or end. What is not on the page of a finished answer is read anew, with None in between."""
         if section == END:
             return self._ending(self.message) if self.message is not None else []
         channel, on_page = (self.reasoning, self._body_shown) if section == BODY else (self.text, self._text_shown)

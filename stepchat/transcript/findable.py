@@ -12,7 +12,7 @@ from stepchat.transcript.query import plain
 from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Part
@@ -104,8 +104,8 @@ def plain_links(passage: Passage, at: int) -> list[Link]:
     ]
 
 
-def contents(part: Part) -> Iterator[tuple[int, Sequence[Block]]]:
-    """What was said in a message, by section, folded or not; with its tool calls, and how it ended."""
+def contents(part: Part) -> Iterator[tuple[int, Iterable[Block | None]]]:
+    """What was said in a message, by section, folded or not; with its tool calls, and how it ended. None where it takes time."""
     if part.answer is not None:
         yield BODY, part.answer.blocks(BODY)
         yield TEXT, part.answer.blocks(TEXT)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.splitter import Splitter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stepchat.transcript.blocks import Block, Voice
 
 _FENCE = "``````````json\n"
 """Longer than any that an answer may hold."""
 _JSON = ("{", "[")
+_AT_A_TIME: Final = 16_000
+"""Letters, read in about two milliseconds."""
 
 
 class Growing:
@@ -68,10 +72,13 @@ class Growing:
         self._finished = True
         return min(self.pull(), self._splitter.finish())
 
-    def apart(self) -> list[Block]:
-        """The blocks of the whole text, made anew for whoever asks."""
+    def apart(self) -> Iterator[Block | None]:
+        """The blocks of the whole text, made anew for whoever asks; None in between, where that takes its time."""
         voice, as_json = self._made
-        other = Growing(voice, as_json=as_json)
-        other.add(self.source)
+        other, source = Growing(voice, as_json=as_json), self.source
+        for start in range(0, len(source), _AT_A_TIME):
+            other.add(source[start : start + _AT_A_TIME])
+            other.pull()
+            yield None
         other.finish()
-        return other.blocks
+        yield from other.blocks

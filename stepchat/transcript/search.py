@@ -56,7 +56,7 @@ class Search:
         self._waiting: deque[Part] = deque()
         self._counts: dict[Part, int] = {}
         self._findable: dict[Part, Findable] = {}
-        self._begun: tuple[Part, Findable, Iterator[tuple[int, int, Passage]]] | None = None
+        self._begun: tuple[Part, Findable, Iterator[tuple[int, int, Passage] | None]] | None = None
         self._hits: dict[Part, list[Hit]] = {}
         self._live: Part | None = None
         self._growing: dict[Block, Reading] = {}
@@ -203,16 +203,22 @@ class Search:
             self._begun = (part, Findable(), self._passages(part))
         _, findable, passages = self._begun
         for passage in passages:
-            findable.add(*passage)
+            if passage is not None:
+                findable.add(*passage)
             if monotonic() > until:
                 return None
         self._begun = None
         self._findable[part] = findable
         return findable
 
-    def _passages(self, part: Part) -> Iterator[tuple[int, int, Passage]]:
+    def _passages(self, part: Part) -> Iterator[tuple[int, int, Passage] | None]:
         for section, blocks in contents(part):
-            for number, block in enumerate(blocks):
+            number = -1
+            for block in blocks:
+                if block is None:
+                    yield None
+                    continue
+                number += 1
                 reading = self._growing.get(block)
                 if reading is None:
                     reading = Reading(block)
