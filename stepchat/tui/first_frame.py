@@ -129,8 +129,8 @@ def cells(character: str) -> int | None:
     category = unicodedata.category(character)
     if category in ("Mn", "Me"):
         # A variation selector changes the width of the character before it.
-        return None if 0xFE00 <= code <= 0xFE0F else 0
-    if category in ("Mc", "Sk") or code == 0x3164:
+        return None if 0xFE00 <= code <= 0xFE0F or code >= 0xE0000 or code == 0x34F else 0
+    if category in ("Mc", "Sk") or code in (0x115F, 0x3164):  # fillers, as U+034F is
         return None
     if unicodedata.east_asian_width(character) in ("W", "F"):
         return 2

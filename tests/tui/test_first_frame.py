@@ -18,6 +18,7 @@ from textual._wrap import compute_wrap_offsets
 
 import stepchat
 from stepchat.paths import find_paths
+from stepchat.transcript.clean import HARMFUL, HARMFUL_FAR
 from stepchat.tui.first_frame import (
     DEPTHS,
     HINTS,
@@ -286,3 +287,9 @@ def test_a_home_that_cannot_be_written_is_no_error(tmp_path):
 
 def test_the_placeholder_has_one_row_at_60_columns():
     assert wrap(PLACEHOLDER, 56) == []
+
+
+def test_nothing_harmful_is_painted_before_textual():
+    harmful = re.compile(f"[{HARMFUL}{HARMFUL_FAR}]")
+    for code in (*range(0xD800), *range(0xE000, 0x10000), *range(0xE0000, 0xE1000)):
+        assert not harmful.match(chr(code)) or cells(chr(code)) is None, hex(code)
