@@ -80,8 +80,8 @@ class ChatScreen(Screen[None]):
         self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
         self.background = Background(self)
-        self._unsent = Unsent(self)
-        self.editing = Editing(self, self._unsent)
+        self.unsent = Unsent(self)
+        self.editing = Editing(self, self.unsent)
 
     @property
     def app(self) -> App[Any]:
@@ -111,7 +111,7 @@ class ChatScreen(Screen[None]):
         self.view.set_palette(palette(self.look.theme))
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
-        self._unsent.begin(self._opening.draft)
+        self.unsent.begin(self._opening.draft)
         offer_to_ask(self.view, self.conversation)
         self.conversation.tell_missing()
         self.refresh_status()
@@ -165,7 +165,7 @@ class ChatScreen(Screen[None]):
 
     async def open(self, session: Session | None) -> None:
         self.editing.leave()
-        await self._unsent.switch(session)
+        await self.unsent.switch(session)
         offer_to_ask(self.view, self.conversation)
         show_title(self)
 
@@ -192,7 +192,7 @@ class ChatScreen(Screen[None]):
         self.start(partial(message_menu.walk, self, event.by))
 
     def on_text_area_changed(self) -> None:
-        self._unsent.changed()
+        self.unsent.changed()
         if self.prompt.text:
             self.welcome.display = False
 
@@ -220,7 +220,7 @@ class ChatScreen(Screen[None]):
         """Bring the status line up to date; while a turn runs a timer does it twice a second."""
         if not self.is_running:
             return
-        self._unsent.settle()
+        self.unsent.settle()
         meter = self.conversation.meter
         facts = message_menu.facts(self) or self.background.facts(monotonic())
         self._status.set_facts(facts)
@@ -236,7 +236,7 @@ class ChatScreen(Screen[None]):
             show_title(self)
 
     async def leave(self) -> None:
-        await self._unsent.leave()
+        await self.unsent.leave()
         await self.background.stop()
         self.app.exit()
 

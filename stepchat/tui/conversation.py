@@ -171,9 +171,12 @@ class Conversation:
 
     async def stop(self) -> None:
         """End the running turn and wait until what it had is on disk."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if (task := self._task) is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+            if self._task is task:
+                # It was cancelled before its first step.
+                self._end()
 
     async def asked(self) -> None:
         """Wait until the question of the running turn is on disk, or the turn has ended without."""
@@ -189,7 +192,6 @@ class Conversation:
         self._live_fold = folded
 
     async def _turn(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
-        failed_to_save: str | None = None
         self._live_fold = None
         before = list(self.path)
         try:
@@ -203,19 +205,18 @@ class Conversation:
                 self.view.abandon_answer()
                 self._go_back(before)
                 self.view.notice(error.message, error.hint)
-                failed_to_save = text
         finally:
-            self.meter = self._asked = None
-            self._saved_question.set()
-        self._next(failed_to_save)
+            self._end()
 
     def _kept(self, error: StepchatError) -> bool:
         last = self.path[-1].message if self.path else None
         return isinstance(last, AssistantMessage) and last.error is not None and last.error.message == error.message
 
-    def _next(self, refused: str | None) -> None:
-        """What was queued goes out; text that could not be saved goes back to the prompt through `on_refused`."""
-        self._task = None
+    def _end(self) -> None:
+        """What was queued goes out; a question that is not on disk goes back to the prompt through `on_refused`."""
+        refused, self._asked = self._asked, None
+        self.meter = self._task = None
+        self._saved_question.set()
         if refused is not None:
             self.on_refused("\n\n".join([refused, *self.queued]))
             self.queued.clear()

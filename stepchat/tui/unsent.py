@@ -92,7 +92,7 @@ class Unsent:
         """Open another session, or an empty one. The text stays with the session that is left."""
         prompt = self._chat.prompt
         await self._chat.conversation.asked()
-        self._take_queue()
+        self.take_queue()
         await self.keep()
         self._switching = True
         try:
@@ -110,12 +110,12 @@ class Unsent:
 
     async def leave(self) -> None:
         """End the running turn, and keep with the session what was not said."""
-        self._take_queue()
+        self.take_queue()
         await self._chat.conversation.stop()
         await self.keep()
 
-    def _take_queue(self) -> None:
-        """Nobody wants it sent unseen."""
+    def take_queue(self) -> None:
+        """Put what waits for its turn back into the prompt: nobody wants it sent unseen, or after a stop."""
         queued = self._chat.conversation.queued
         if queued:
             self._chat.prompt.prefill("\n\n".join([*queued, *filter(None, [self._chat.prompt.marked_text])]))

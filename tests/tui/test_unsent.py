@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
 import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.messages import UserMessage
+from stepchat.paths import Paths
 from stepchat.tui.unsent import fresh
 from tests.tui.chat import ask, say, wait_until, window
 
@@ -40,10 +44,10 @@ async def test_a_draft_is_forgotten_once_its_question_is_on_disk(tmp_path, serve
         chat = pilot.app.screen
         store = chat.workspace.store
         chat.prompt.prefill("demo:silent at=3 wait=60")
-        await wait_until(pilot, lambda: chat._unsent._kept == "demo:silent at=3 wait=60")
+        await wait_until(pilot, lambda: chat.unsent._kept == "demo:silent at=3 wait=60")
         await pilot.press("enter")
         await wait_until(pilot, lambda: chat.conversation.busy and len(chat.conversation.path) == 1)
-        await wait_until(pilot, lambda: chat._unsent._kept == "")
+        await wait_until(pilot, lambda: chat.unsent._kept == "")
         session = chat.conversation.session
         await store.session(session.id)
         assert (await store.draft(None), await store.draft(session.id)) == ("", "")
@@ -67,6 +71,46 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
         chat.conversation.changed = lambda: chat.prompt.prefill("typed")
         await chat.open(first)
         assert chat.prompt.text == "draft\n\ntyped"
+
+
+@contextmanager
+def locked(home):
+    """Another program keeps the database from being written."""
+    with closing(sqlite3.connect(Paths(home, home, home).database, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def test_a_question_stopped_before_it_is_on_disk_comes_back(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        with locked(tmp_path):
+            await say(pilot, "demo:haiku")
+            await say(pilot, "queued")
+            chat.prompt.prefill("begun")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not chat.conversation.busy)
+            assert chat.prompt.text == "demo:haiku\n\nqueued\n\nbegun"
+            # Nor when it is stopped before its first step.
+            chat.prompt.prefill("")
+            chat.conversation.ask("at once")
+            await chat.conversation.stop()
+            assert chat.prompt.text == "at once"
+        assert (chat.conversation.path, chat.conversation.unsaved, server.requests) == ([], [], [])
+
+
+async def test_a_question_left_before_it_is_on_disk_is_the_draft(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        with locked(tmp_path):
+            await say(pilot, "demo:haiku")
+            assert chat.conversation.busy
+            leaving = asyncio.create_task(chat.leave())
+            await wait_until(pilot, lambda: not chat.conversation.busy)
+        await leaving
+    async with window(tmp_path, server) as pilot:
+        assert pilot.app.screen.prompt.text == "demo:haiku"
 
 
 def test_a_draft_that_was_asked_already_is_not_offered_again():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stepchat.tui.look import Look
     from stepchat.tui.prompt import Prompt
     from stepchat.tui.transcript_view import TranscriptView
+    from stepchat.tui.unsent import Unsent
     from stepchat.workspace import Workspace
 
 
@@ -28,6 +29,7 @@ class Chat(Protocol):
     background: Background
     look: Look
     editing: Editing
+    unsent: Unsent
 
     @property
     def app(self) -> App[Any]: ...

@@ -20,15 +20,10 @@ SESSION_VIEW = "session screen"
 
 
 async def stop(chat: Chat, _argument: str) -> None:
-    """What was queued goes back to the prompt: nobody wants it sent after a stop."""
-    conversation = chat.conversation
-    if not conversation.busy:
-        return
-    waiting = "\n\n".join(conversation.queued)
-    conversation.queued.clear()
-    await conversation.stop()
-    if waiting and not chat.prompt.text:
-        chat.prompt.prefill(waiting)
+    """End the answer; what was queued, or is not on disk, goes back to the prompt."""
+    if chat.conversation.busy:
+        chat.unsent.take_queue()
+        await chat.conversation.stop()
 
 
 async def retry(chat: Chat, _argument: str) -> None:
