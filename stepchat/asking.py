@@ -14,6 +14,7 @@ from stepchat.events import Delta, Notice
 from stepchat.servers.effort import blamed, settings_of, without
 from stepchat.servers.failures import names_reasoning
 from stepchat.servers.profiles import bare_slug
+from stepchat.servers.redaction import redacted
 from stepchat.servers.wire import Composed, Target, compose, only_thought, sent_parameters
 from stepchat.sessions.exchanges import Exchange, SentLine
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from stepchat.draft import Draft
-    from stepchat.messages import Json, StoredMessage
+    from stepchat.messages import AssistantMessage, Json, StoredMessage
     from stepchat.servers.client import ServerEvent
     from stepchat.servers.ledger import Line, Rule
     from stepchat.servers.profiles import Profile
@@ -50,6 +51,10 @@ class Server(Protocol):
 
     base_url: str
     profile: Profile
+
+    def redact(self, text: str) -> str:
+        """Words without the key."""
+        ...
 
     def stream(self, body: Json, keep: Callable[[Tape], None] | None = None) -> AsyncGenerator[ServerEvent]: ...
 
@@ -122,6 +127,10 @@ class Asking:
     def prefix(self) -> str:
         """A hash of all that the answer will follow."""
         return self._first.prefix
+
+    def finished(self, answer: AssistantMessage) -> AssistantMessage:
+        """The answer as it is kept: the key may have come in pieces that only together are one."""
+        return redacted(answer, self._server.redact)
 
     def _compose(self) -> Composed:
         return compose(

@@ -53,7 +53,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
     beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
     answer_id, late = await _to_the_end(beginning)
     draft = Draft(blank)
-    answer = _Answer(store, answer_id, draft)
+    answer = _Answer(store, answer_id, draft, asking)
     failure: StepchatError | None = None
     stop: Stop | None = "cancelled" if cancelled or stopped or late else None
     try:
@@ -124,8 +124,9 @@ def failure_of(error: StepchatError) -> Failure:
 class _Answer:
     """The streaming answer and its way to disk, one write at a time."""
 
-    def __init__(self, store: SessionStore, answer_id: str, draft: Draft) -> None:
+    def __init__(self, store: SessionStore, answer_id: str, draft: Draft, asking: Asking) -> None:
         self._store = store
+        self._asking = asking
         self._id = answer_id
         self._draft = draft
         self._start = monotonic()
@@ -182,5 +183,5 @@ class _Answer:
             await asyncio.gather(self._write, return_exceptions=True)
         self._stop_timer()
         kept = None if failure is None else failure_of(failure)
-        message = self._draft.message(stop, error=kept, ended=monotonic() - self._start)
+        message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))
         return await self._store.finish_answer(self._id, message)

@@ -29,13 +29,17 @@ class FakeServer:
     `playing` is true while a request is being answered; `closed` counts the requests whose generator was closed early.
     """
 
-    def __init__(self, *scripts: Sequence[Step], base_url: str = OPENROUTER_URL) -> None:
+    def __init__(self, *scripts: Sequence[Step], base_url: str = OPENROUTER_URL, secret: str = "") -> None:
         self.base_url = base_url
+        self._secret = secret
         self.profile = profile_for(base_url)
         self.requests: list[Json] = []
         self.playing = False
         self.closed = 0
         self._scripts = list(scripts)
+
+    def redact(self, text: str) -> str:
+        return text.replace(self._secret, "[removed]") if self._secret else text
 
     async def stream(self, body: Json, keep: Any = None) -> AsyncGenerator[Delta | Retrying | Silence | Notice]:
         # As JSON, so that what the test sees is what would have left, and is not changed later.

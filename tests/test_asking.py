@@ -16,7 +16,7 @@ from stepchat.asking import read_refused
 from stepchat.demo.server import DemoServer
 from stepchat.draft import fold
 from stepchat.errors import StepchatError
-from stepchat.events import Notice
+from stepchat.events import Delta, Notice
 from stepchat.keys import Key
 from stepchat.paths import Paths
 from stepchat.servers.client import Client, Options
@@ -25,7 +25,7 @@ from stepchat.servers.profiles import profile_for
 from stepchat.servers.sse import SseParser
 from stepchat.sessions import exchanges
 from stepchat.sessions.store import SessionStore
-from tests.turns import answer_in, happening, question
+from tests.turns import answer_in, happening, question, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -113,13 +113,16 @@ async def test_what_came_is_kept_with_its_times(store, client):
 
 async def test_the_request_is_on_disk_before_anything_comes(store, client, demo):
     asked = await question(store, "demo:slow wait=30")
-    turn = asyncio.create_task(happening(store, client, asked))
+    events: list[Any] = []
+    turn = asyncio.create_task(happening(store, client, asked, events))
     async with asyncio.timeout(10):
         while not (found := await store.session_exchanges(asked.session)):
             await asyncio.sleep(0.01)
     assert await asyncio.to_thread(demo.wait_until, lambda requests: len(requests) == 1)
     assert exact_json.dumps(found[0].body) == exact_json.dumps(demo.requests[0].body)
     assert found[0].status is None
+    # The id stands in a header.
+    await until(lambda: any(isinstance(event, Delta) and event.generation_id for event in events))
     turn.cancel()
     await turn
     (found,) = await kept(store, asked.session)

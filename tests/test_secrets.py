@@ -45,6 +45,14 @@ class Echo(BaseHTTPRequestHandler):
                 self._say(400, "application/json", json.dumps({"error": {"message": "x" * 490 + KEY}}))
             case "wide":
                 self._say(400, "text/plain", "x" * 290 + KEY)
+            case "repeated":
+                facts = {"id": KEY, "model": KEY, "provider": KEY, "usage": {"note": KEY}}
+                details = [{"type": "reasoning.text", "text": words, "format": KEY, KEY: 1.0}]
+                delta = {"content": words, "reasoning": words, "reasoning_details": details, "refusal": words}
+                call = {"index": 0, "id": KEY, "function": {"name": KEY, "arguments": f'{{"a": "{KEY}"}}'}}
+                chunk = {**facts, "choices": [{"delta": {**delta, "tool_calls": [call]}, "finish_reason": "stop"}]}
+                headers = {"x-generation-id": KEY, "set-cookie": f"key={KEY}"}
+                self._say(200, "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n", **headers)
             case "answer":
                 chunk = {"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]}
                 self._say(200, "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n")
@@ -114,6 +122,16 @@ def test_key_that_the_server_repeats_goes_nowhere(shell, echo, how, form):
     assert KEY[-12:] not in everything
     if how in {"status", "refused", "page", "stream"}:
         assert "[key removed]" in err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_key_that_a_good_answer_repeats_is_taken_out_of_it(shell, echo, form):
+    ran = shell("--base-url", echo.url, *form, "repeated")
+    kept = shell("sessions", "export", "repeated", "--json")
+    assert "Your key Bearer [key removed] is known to me." in ran.out
+    everything = "".join([ran.out, ran.err, kept.out, written(shell)])
+    assert KEY[:12] not in everything
+    assert KEY[-12:] not in everything
 
 
 def test_key_is_in_the_request_and_nowhere_else(shell, echo):

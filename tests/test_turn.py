@@ -68,6 +68,7 @@ async def test_question_is_on_disk_before_the_request_leaves(store, paths):
     class Looking:
         base_url = OPENROUTER_URL
         profile = PROFILES[0]
+        redact = staticmethod(str)
 
         async def stream(self, body, keep=None):
             seen.extend(look(paths, "SELECT data FROM message WHERE role = 'user' AND owner IS NULL"))
@@ -203,3 +204,14 @@ async def test_request_carries_system_parameters_and_one_session(store):
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (body["temperature"], body["session_id"], body["model"]) == (0.5, asked.session, MODEL)
     assert body["reasoning"] == {"enabled": True}
+
+
+async def test_a_key_that_came_in_pieces_is_not_kept(store):
+    details = [{"type": "reasoning.text", "text": text, "index": 0} for text in ("se", "cret")]
+    pieces = [
+        Delta(text=text, reasoning=text, details=(entry,)) for text, entry in zip(("se", "cret"), details, strict=True)
+    ]
+    server = FakeServer([*pieces, DONE], secret="secret")
+    answer = await answered(store, server, await question(store))
+    assert (answer.text, answer.reasoning) == (f"[removed]{DONE.text}", "[removed]")
+    assert answer.reasoning_details == ({"type": "reasoning.text", "text": "[removed]", "index": 0},)

@@ -99,6 +99,7 @@ class Steady:
 
     base_url = OPENROUTER_URL
     profile = PROFILES[0]
+    redact = staticmethod(str)
 
     def __init__(self, count: int, at: dict[int, Callable[[], None]] | None = None) -> None:
         self.sent: list[tuple[float, Delta]] = []
@@ -182,6 +183,7 @@ class Patient:
 
     base_url = OPENROUTER_URL
     profile = PROFILES[0]
+    redact = staticmethod(str)
 
     def __init__(self, store: Refusing) -> None:
         self._store = store

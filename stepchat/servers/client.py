@@ -95,12 +95,18 @@ class Client:
             return self._http
 
     def _connect(self, timeout: httpx.Timeout, limits: httpx.Limits) -> httpx.Client:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx
 
+        # What a server wants to be told again is not: the record would not show it, and nobody asked for it.
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         # No proxy stands between this machine and itself.
         mounts = {"all://": None, "http://": None, "https://": None} if is_local(self.base_url) else None
         try:
-            return httpx.Client(transport=self._transport, mounts=mounts, timeout=timeout, limits=limits)
+            return httpx.Client(
+                transport=self._transport, mounts=mounts, timeout=timeout, limits=limits, cookies=cookies
+            )
         except Exception as error:
             raise UnreachableError(
                 f"The network settings cannot be used: {error}.",
@@ -129,7 +135,7 @@ class Client:
                     content=None if body is None else exact_json.dumps(body).encode(),
                     headers=self.headers() | {"Accept": "application/json"},
                 )
-                return look_up(request, http, self._redact, seconds)
+                return look_up(request, http, self.redact, seconds)
         except StepchatError as error:
             self._explain(error)
             raise
@@ -171,7 +177,7 @@ class Client:
         for attempt in range(RETRIES + 1):
             shown = False
             mask = bytes if self._key is None else self._key.mask
-            tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self._redact, mask)
+            tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self.redact, mask)
             if keep is not None:
                 keep(tape)
             try:
@@ -216,10 +222,11 @@ class Client:
             error.hint = self.profile.start_hint
         if isinstance(error, ServerError) and error.retry_after is not None and error.retry_after > LONGEST_WAIT:
             error.hint = f"The server asks to wait {error.retry_after:.0f} seconds."
-        error.message, error.hint = self._redact(error.message), self._redact(error.hint)
+        error.message, error.hint = self.redact(error.message), self.redact(error.hint)
         error.args = (error.message,)
 
-    def _redact(self, text: str) -> str:
+    def redact(self, text: str) -> str:
+        """Words without the key."""
         return text if self._key is None else self._key.redact(text)
 
     async def _attempt(self, content: bytes, tape: Tape) -> AsyncGenerator[ServerEvent]:
@@ -233,7 +240,7 @@ class Client:
             inbox.put,
             line=self._line,
             tape=tape,
-            redact=self._redact,
+            redact=self.redact,
             starts_in_thinking=self.profile.starts_in_thinking,
         )
         watch = _SilenceWatch(reading, inbox, self._options)

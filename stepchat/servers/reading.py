@@ -18,6 +18,7 @@ from stepchat.errors import ServerError, StepchatError, StreamCutError, Unreacha
 from stepchat.events import Delta
 from stepchat.servers.chunks import ChunkReader, read_body
 from stepchat.servers.failures import from_status
+from stepchat.servers.redaction import redacted
 from stepchat.servers.sse import SseParser, SseTooLarge
 from stepchat.servers.tape import Tape
 
@@ -196,7 +197,7 @@ class Reading:
         self.alive_at = monotonic()
         self._tape.answer(response.status_code, response.headers)
         if identity := response.headers.get("x-generation-id"):
-            self._deliver(Delta(generation_id=identity))
+            self._give(Delta(generation_id=identity))
         parts = map(self._taped, response.iter_bytes())
         if not response.is_success:
             return self._refusal(response, parts)
@@ -299,7 +300,7 @@ class Reading:
 
     def _give(self, delta: Delta | None) -> None:
         if delta is not None:
-            self._deliver(delta)
+            self._deliver(redacted(delta, self._redact))
 
 
 def _kind(content_type: str, first: bytes) -> Literal["json", "page", "stream"]:

@@ -41,9 +41,9 @@ class Tape:
         self._size = 0
 
     def answer(self, status: int, headers: Mapping[str, str]) -> None:
-        """The first line and the headers of what came."""
+        """The first line and the headers of what came, less the cookies: they are never sent back, and may be secrets."""
         self.status = status
-        self.answered = {name: self._redact(value) for name, value in headers.items()}
+        self.answered = {name: self._redact(value) for name, value in headers.items() if name.lower() != "set-cookie"}
 
     def take(self, data: bytes) -> None:
         """One read."""

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,9 @@ from tests.servers.raw_server import END, HEAD, PATIENCE, Caller, RawServer
 from tests.servers.streams import chunk
 from tests.servers.turns import ANSWER, answer_all, ask, client
 
+if TYPE_CHECKING:
+    from stepchat.servers.tape import Tape
+
 
 async def test_turns_share_one_connection():
     with RawServer(answer_all) as server, closing(client(server.url)) as asked:
@@ -23,6 +27,27 @@ async def test_turns_share_one_connection():
             turn = await ask(asked)
             assert (turn.failure, turn.message.text) == (None, "a")
         assert server.connections == 1
+
+
+async def test_no_cookie_is_kept_or_sent_back():
+    heads: list[bytes] = []
+
+    def talk(caller: Caller) -> None:
+        while request := caller.request():
+            heads.append(request)
+            caller.sock.sendall(HEAD.replace(b"\r\n\r\n", b"\r\nset-cookie: track=me; Path=/\r\n\r\n"))
+            caller.send(ANSWER)
+            caller.sock.sendall(END)
+
+    tapes: list[Tape] = []
+    with RawServer(talk) as server, closing(client(server.url)) as asked:
+        for _ in range(2):
+            assert [event async for event in asked.stream({}, tapes.append)]
+    assert len(heads) == 2
+    assert b"track" not in b"".join(heads)
+    assert tapes[-1].answered is not None
+    assert "content-type" in tapes[-1].answered
+    assert "track" not in repr([tape.answered for tape in tapes])
 
 
 async def test_the_end_of_the_body_may_come_a_little_after_done():
