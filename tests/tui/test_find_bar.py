@@ -46,7 +46,7 @@ async def test_command_with_words(tmp_path):
 
 
 async def test_a_fold_that_a_hit_opened_is_remembered(tmp_path):
-    with DemoServer() as server:
+    with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
             screen = pilot.app.screen
             await ask(pilot, "demo:primes")
@@ -76,9 +76,9 @@ async def test_bar_stays_over_the_last_row_at_every_size(tmp_path):
 
 
 async def test_finds_what_is_being_written(tmp_path):
-    with DemoServer(speed=400) as server:
+    with DemoServer(speed=60) as server:
         async with window(tmp_path, server) as pilot:
-            await say(pilot, "demo:long tokens=5000 reasoning=20")
+            await say(pilot, "demo:long tokens=2000 reasoning=5")
             await wait_until(pilot, "answering")
             await pilot.press("ctrl+f", "a")
             search = pilot.app.screen.view.finder.search
