@@ -111,11 +111,15 @@ def bare_slug(model: str) -> str:
     return model.split(":", 1)[0]
 
 
+def same_address(one: str, other: str) -> bool:
+    """Whether two base URLs mean the same host, port and path."""
+    here, there = _place(one), _place(other)
+    return one == other or (bool(here.host) and here == there)
+
+
 def same_server(one: str, other: str) -> bool:
-    """Whether two base URLs mean the same server; a server on this machine may have come back on another port."""
-    if one == other:
-        return True
+    """Whether two base URLs mean the same server; one of its kind on this machine may have come back on another port."""
     here, there = _place(one), _place(other)
     if here.host == there.host == "localhost":
-        return here.path == there.path
-    return bool(here.host) and here == there
+        return here.path == there.path and profile_for(one).name == profile_for(other).name
+    return same_address(one, other)

@@ -105,7 +105,7 @@ class StepchatApp(App[None]):
         gc.enable()
         await asyncio.to_thread(self.workspace.client.prepare)
         chat.look.remember()
-        load(chat.workspace.catalogue, partial(arrived, chat))
+        load(chat.workspace.catalogue, partial(arrived, chat, chat.workspace))
         chat.conversation.on_unpriced = partial(settle_costs, chat)
         settle_costs(chat)
 

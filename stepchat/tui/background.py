@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from stepchat.transcript.clean import clean
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.find_bar import FindBar
 from stepchat.tui.status import Fact
+from stepchat.tui.switching import arrived_where_held, connected, use, where_held
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript_view import TranscriptView
 
 if TYPE_CHECKING:
     from textual.containers import Container
 
+    from stepchat.connecting import Connection
+    from stepchat.servers.client import Client
     from stepchat.sessions.store import Session
     from stepchat.tui.commands.row import Chat
 
@@ -38,22 +42,39 @@ class Background:
 
     async def show(self, session: Session | None) -> None:
         """Put this session on the screen, or an empty one. An answer that is being written goes on unseen."""
-        chat, front = self._chat, self._chat.conversation
+        chat = self._chat
+        there = None
+        if session is not None and session.id not in self._running:
+            # Before anything changes: it may be that there is no way.
+            there = await where_held(chat, session)
+        front = chat.conversation
         if front.busy and front.session is not None and session is not None and front.session.id == session.id:
             return
         for bar in front.view.screen.query(FindBar):
             bar.action_close()
-        again = self._running.pop(session.id, None) if session is not None else None
-        hidden = self._hide(front)
-        if again is not None:
-            self._bring_back(again)
-            if not hidden:
-                await front.view.remove()
+        if session is not None and session.id in self._running:
+            await self._bring_back(self._running.pop(session.id), front)
         else:
-            if hidden:
-                chat.conversation = await self._another(front)
-            await chat.conversation.open(session)
+            await self._open(session, front, there)
         chat.refresh_status()
+
+    async def _open(self, session: Session | None, front: Conversation, there: Connection | None) -> None:
+        chat = self._chat
+        if self._hide(front):
+            chat.conversation = await self._another(front)
+        else:
+            await front.stop()
+        if there is not None:
+            # First, so that no question can go to the server of the session before.
+            use(chat, connected(chat.workspace, there, chat.workspace.close_demo))
+        await chat.conversation.open(session)
+        if there is not None:
+            arrived_where_held(chat, there)
+
+    def release(self, client: Client) -> None:
+        """Close it, unless a conversation still needs it."""
+        if all(client is not one.workspace.client for one in (self._chat.conversation, *self._running.values())):
+            client.close()
 
     def _hide(self, conversation: Conversation) -> bool:
         """Let it go on unseen; False when it has nothing to go on with."""
@@ -65,12 +86,23 @@ class Background:
         conversation.changed = lambda: self._progress(conversation)
         return True
 
-    def _bring_back(self, conversation: Conversation) -> None:
+    async def _bring_back(self, conversation: Conversation, front: Conversation) -> None:
+        hidden = self._hide(front)
         chat, view = self._chat, conversation.view
         conversation.changed = chat.refresh_status
         _alike(view, chat)
         view.display = True
         chat.conversation = conversation
+        # It has kept the server that it asks.
+        here, there = chat.workspace, conversation.workspace
+        use(
+            chat,
+            replace(
+                here, client=there.client, catalogue=there.catalogue, server=there.server, key_error=there.key_error
+            ),
+        )
+        if not hidden:
+            await front.view.remove()
 
     async def _another(self, front: Conversation) -> Conversation:
         """An empty one, of the same model, beside the one that is hidden."""
@@ -80,6 +112,7 @@ class Background:
         another = Conversation(chat.workspace, view, chat.refresh_status)
         another.model = front.model
         another.on_refused = front.on_refused
+        another.on_unpriced = front.on_unpriced
         return another
 
     def _progress(self, conversation: Conversation) -> None:
@@ -88,6 +121,7 @@ class Background:
         if session is None or conversation.busy or self._running.get(session.id) is not conversation:
             return
         del self._running[session.id]
+        self.release(conversation.workspace.client)
         conversation.view.remove()
         self._chat.refresh_status()
         self._chat.view.run_worker(self._tell(session.id), group="background", exit_on_error=False)
@@ -102,7 +136,10 @@ class Background:
         for conversation in list(self._running.values()):
             conversation.changed = lambda: None
             await conversation.stop()
+        ended = list(self._running.values())
         self._running.clear()
+        for conversation in ended:
+            self.release(conversation.workspace.client)
 
 
 def _alike(view: TranscriptView, chat: Chat) -> None:

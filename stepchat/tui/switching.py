@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO, connect, connect_demo, place_for
+from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.probing import kind_of
-from stepchat.servers.profiles import DEFAULT_MODEL, same_server
+from stepchat.servers.profiles import DEFAULT_MODEL, same_address
 from stepchat.servers.wire import Target, same_source
 from stepchat.transcript.facts import short_model
 from stepchat.tui.catalogue_loading import load
@@ -17,11 +19,11 @@ from stepchat.tui.model_choices import remember_recent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stepchat.connecting import Place
-    from stepchat.errors import StepchatError
+    from stepchat.connecting import Connection, Place
     from stepchat.messages import StoredMessage
     from stepchat.sessions.store import Session
     from stepchat.tui.commands.row import Chat
+    from stepchat.tui.conversation import Conversation
     from stepchat.workspace import Workspace
 
 
@@ -41,56 +43,86 @@ async def switch_model(chat: Chat, slug: str) -> None:
     _tell_switch(chat, before, f"Model: {slug}")
 
 
-async def open_session(chat: Chat, session: Session) -> None:
-    """Show it; it goes on where it was held, unless another server was named at the start.
+async def where_held(chat: Chat, session: Session) -> Connection | None:
+    """The way to where it was held, when that is another server than the one asked now, and none was named at the start.
 
     One of the demo goes on here: nobody wants to be in the demo unawares.
     """
-    await chat.open(session)
     held, here = session.server, chat.workspace
     named = here.request.base_url or here.request.server or here.environ.get("STEPCHAT_BASE_URL")
-    if named or held in {"", DEMO} or here.server == DEMO or same_server(held, here.server):
-        return
-    await switch_server(chat, place_for(held, here.config), keep_model=True)
+    if named or held in {"", DEMO} or here.server == DEMO or same_address(held, here.server):
+        return None
+    return await _connect(place_for(held, here.config), here)
 
 
-async def switch_server(chat: Chat, place: Place, *, keep_model: bool = False) -> None:
-    """Ask this server from now on."""
-    if chat.conversation.busy:
-        chat.tell("It is still answering; Esc stops it.")
-        return
-    if chat.background.sessions:
-        chat.tell("Another session is still answered by this server.")
-        return
+async def switch_server(chat: Chat, place: Place) -> None:
+    """Ask this server from now on. Raises StepchatError when that cannot be; then nothing has changed."""
+    conversation = chat.conversation
+    _check_idle(conversation)
     before = _target(chat)
-    old = chat.workspace
+    close_demo = chat.workspace.close_demo
     if place.name == DEMO:
-        base_url, close_demo = _demo(old)
-        new = connect_demo(base_url, old.paths, old.config)
+        base_url, close_demo = _demo(chat.workspace)
+        new = connect_demo(base_url, chat.workspace.paths, chat.workspace.config)
     else:
-        new, close_demo = connect(place, old.paths, old.config, old.environ), old.close_demo
-    use(
-        chat,
-        replace(
-            old, client=new.client, catalogue=new.catalogue, server=new.server, key_error=new.key_error,
-            close_demo=close_demo,
-        ),
-    )  # fmt: skip
-    old.client.close()
-    if place.model and not keep_model:
+        new = await _connect(place, chat.workspace)
+        # Another may have come to the screen meanwhile, or a question to this one.
+        _check_idle(chat.conversation if chat.conversation is conversation else None)
+    use(chat, connected(chat.workspace, new, close_demo))
+    if place.model:
         chat.conversation.model = place.model
     chat.refresh_status()
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
     _tell_switch(chat, before, f"Server: {new.place.profile.title}")
     # A model that the place names is asked, whatever the list says.
-    then = arrived if place.model else _arrived_elsewhere
-    load(new.catalogue, lambda: then(chat), fresh=True, failed=lambda error: _missing(chat, error))
+    look_around(chat, settle=not place.model)
+
+
+def _check_idle(conversation: Conversation | None) -> None:
+    if conversation is None or conversation.busy:
+        raise StepchatError("It is still answering.", "Esc stops it.")
+
+
+async def _connect(place: Place, here: Workspace) -> Connection:
+    # In a thread: a keyring may take its time.
+    return await asyncio.to_thread(connect, place, here.paths, here.config, here.environ)
+
+
+def connected(workspace: Workspace, new: Connection, close_demo: Callable[[], None] | None) -> Workspace:
+    """The same, but for whom it asks."""
+    return replace(
+        workspace, client=new.client, catalogue=new.catalogue, server=new.server, key_error=new.key_error,
+        close_demo=close_demo,
+    )  # fmt: skip
+
+
+def arrived_where_held(chat: Chat, new: Connection) -> None:
+    """The session on the screen goes on at another server than the one before it."""
+    chat.refresh_status()
+    if new.key_error is not None:
+        chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
+    chat.tell(f"Server: {new.place.profile.title}")
+    look_around(chat, settle=not new.place.model)
+
+
+def look_around(chat: Chat, *, settle: bool) -> None:
+    """Read what models the server has. `settle` takes another model when it does not have the one asked."""
+    workspace = chat.workspace
+
+    def changed() -> None:
+        arrived(chat, workspace)
+        if settle and chat.workspace.client is workspace.client:
+            settle_model(chat)
+
+    load(workspace.catalogue, changed, fresh=True, failed=lambda error: _missing(chat, error))
 
 
 def use(chat: Chat, workspace: Workspace) -> None:
-    """Everything that follows works with this."""
+    """Everything that follows in the conversation on the screen works with this."""
+    old = chat.workspace
     chat.workspace = chat.conversation.workspace = workspace
+    chat.background.release(old.client)
 
 
 def _demo(workspace: Workspace) -> tuple[str, Callable[[], None]]:
@@ -107,23 +139,19 @@ def _demo(workspace: Workspace) -> tuple[str, Callable[[], None]]:
     return server.url, close
 
 
-def arrived(chat: Chat) -> None:
+def arrived(chat: Chat, workspace: Workspace) -> None:
     """The list of models is there: the kind of server may show, and whether it has the model.
 
     A model that somebody named is asked, whatever the list says.
     """
-    workspace = chat.workspace
     if workspace.client.profile.name == "custom" and (kind := kind_of(workspace.catalogue.models)):
         own = workspace.client.profile
         workspace.client.profile = replace(kind, base_url=own.base_url, key_variable=own.key_variable)
+    if chat.workspace.client is not workspace.client:
+        return
     if chat.conversation.model == DEFAULT_MODEL:
         settle_model(chat)
     chat.refresh_status()
-
-
-def _arrived_elsewhere(chat: Chat) -> None:
-    arrived(chat)
-    settle_model(chat)
 
 
 def settle_model(chat: Chat) -> None:

@@ -79,7 +79,8 @@ async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, 
         await chat.open(None)
         second = await streaming(pilot, question)
         await say(pilot, "/server demo")
-        await wait_until(pilot, lambda: "still answer" in screen_text(pilot.app))
+        await wait_until(pilot, "It is still answering.")
+        chat.prompt.prefill("")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not chat.conversation.busy)
         assert chat.background.sessions == {first.id}

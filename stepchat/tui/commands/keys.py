@@ -64,8 +64,8 @@ async def _keep(chat: Chat, place: Place, key: Key | None) -> None:
     if key is None:
         return
     where = await asyncio.to_thread(save_key, key, place.key_name, chat.workspace.paths)
-    await switch_server(chat, place)
     chat.view.notice(f"The key for {place.profile.title} is kept in {where}.", kind="info")
+    await switch_server(chat, place)
 
 
 async def _by_browser(chat: Chat, place: Place) -> Key | None:

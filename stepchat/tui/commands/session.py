@@ -9,7 +9,6 @@ from stepchat.errors import StepchatError
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.session_view import read_view, write_view
 from stepchat.tui.dialogs.sessions import SessionScreen
-from stepchat.tui.switching import open_session
 
 if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
@@ -43,7 +42,7 @@ async def new(chat: Chat, _argument: str) -> None:
 async def sessions(chat: Chat, argument: str) -> None:
     store = chat.workspace.store
     if argument:
-        await open_session(chat, await store.find(argument))
+        await chat.open(await store.find(argument))
         return
     view = read_view(await store.setting(SESSION_VIEW))
     current = chat.conversation.session
@@ -53,7 +52,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     if screen.view != view:
         await store.set_setting(SESSION_VIEW, write_view(screen.view))
     if found is not None:
-        await open_session(chat, await store.session(found))
+        await chat.open(await store.session(found))
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await chat.open(None)
 

@@ -1,0 +1,132 @@
+"""A session goes on at the server that it was held at, whatever is asked beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepchat.config import Config, Table
+from stepchat.demo.server import DemoServer
+from stepchat.errors import StepchatError
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.tui.commands.parameters import profile
+from stepchat.tui.switching import switch_server
+from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.chat import workspace as open_place
+
+LONG = "demo:long tokens=200 reasoning=5 speed=60"
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+@pytest.fixture
+def other():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+def texts(server):
+    return [message["content"] for request in server.requests for message in request.body["messages"]]
+
+
+async def held(tmp_path, server, address, *messages):
+    """A session that is on disk since another day."""
+    place = await open_place(tmp_path, server)
+    session = await place.store.create(model="a/b", server=address, system=None)
+    parent = None
+    for message in messages:
+        parent = (await place.store.append(session.id, parent, message)).id
+    await place.close()
+    return session
+
+
+def config(server, *others, **more):
+    tables = tuple(Table(f"other{number}", {"base_url": url}) for number, url in enumerate(others))
+    return Config(base_url=server.url, servers=tables, **more)
+
+
+async def test_what_was_held_elsewhere_goes_there_while_another_session_is_answered_here(tmp_path, server, other):
+    elsewhere = other.url.replace("/api/v1", "/v1")
+    private = await held(
+        tmp_path, server, elsewhere, UserMessage("private"), AssistantMessage(text="Yes.", stop="stop")
+    )
+    async with window(tmp_path, server, config=config(server, elsewhere), STEPCHAT_BASE_URL="") as pilot:
+        chat = pilot.app.screen
+        await say(pilot, LONG)
+        await wait_until(
+            pilot, lambda: chat.conversation.meter is not None and chat.conversation.meter.phase == "answering"
+        )
+        first = chat.conversation.session
+        await say(pilot, f"/sessions {private.id}")
+        await wait_until(pilot, "private")
+        assert chat.background.sessions == {first.id}
+        await ask(pilot, "demo:haiku")
+        assert texts(other) == ["private", "Yes.", "demo:haiku"]
+        assert texts(server) == [LONG]
+        assert (await chat.workspace.store.session(private.id)).server == elsewhere
+        # Each of them asks its own server, also when it comes back.
+        here = chat.workspace.client
+        await chat.open(first)
+        assert chat.workspace.client.base_url == chat.conversation.workspace.client.base_url == server.url
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        await ask(pilot, "demo:haiku once more")
+        assert texts(server)[-1] == "demo:haiku once more"
+        assert len(other.requests) == 1
+        assert here._http is None  # closed, for no one needs it
+
+
+async def test_a_cut_session_goes_on_where_it_was_held(tmp_path, server, other):
+    elsewhere = other.url.replace("/api/v1", "/v1")
+    await held(tmp_path, server, elsewhere, UserMessage("private"), AssistantMessage(text="Ye", stop="cut"))
+    async with window(tmp_path, server, config=config(server, elsewhere), STEPCHAT_BASE_URL="") as pilot:
+        await pilot.press("alt+g")
+        await wait_until(pilot, "private")
+        await ask(pilot, "demo:haiku")
+        assert texts(other) == ["private", "Ye", "demo:haiku"]
+        assert texts(server) == []
+
+
+async def test_two_servers_of_this_machine_are_two_servers(tmp_path, server, other):
+    # Their addresses differ in the port alone.
+    session = await held(tmp_path, server, other.url, UserMessage("private"))
+    async with window(tmp_path, server, config=config(server, other.url), STEPCHAT_BASE_URL="") as pilot:
+        await say(pilot, f"/sessions {session.id}")
+        await wait_until(pilot, "private")
+        assert pilot.app.workspace.client.base_url == other.url
+        await ask(pilot, "demo:haiku")
+        assert (texts(other), texts(server)) == (["private", "demo:haiku"], [])
+
+
+async def test_where_there_is_no_way_nothing_is_opened(tmp_path, server):
+    session = await held(tmp_path, server, "https://openrouter.ai/api/v1", UserMessage("private"))
+    environ = {"STEPCHAT_BASE_URL": "", "OPENROUTER_API_KEY": ""}
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "openrouter").write_text("no key")
+    (tmp_path / "keys" / "openrouter").chmod(0o600)
+    local = Config(servers=(Table("box", {"base_url": server.url, "key_variable": "BOX_KEY"}),), server="box")
+    async with window(tmp_path, server, config=local, BOX_KEY="sk-box", **environ) as pilot:
+        chat = pilot.app.screen
+        await say(pilot, f"/sessions {session.id}")
+        shown = await wait_until(pilot, "Copy it again; mind quotes")
+        assert "private" not in shown
+        assert chat.conversation.session is None
+        await ask(pilot, "demo:haiku")
+        assert texts(server) == ["demo:haiku"]
+
+
+async def test_a_profile_changes_nothing_when_its_server_cannot_be_asked_now(tmp_path, server, other):
+    table = Table("code", {"model": "x/y", "base_url": other.url, "parameters": (("seed", 1),)})
+    async with window(tmp_path, server, config=Config(profiles=(table,))) as pilot:
+        chat = pilot.app.screen
+        before = chat.conversation.model
+        await say(pilot, LONG)
+        with pytest.raises(StepchatError, match="still answering"):
+            await switch_server(chat, None)
+        with pytest.raises(StepchatError, match="still answering"):
+            await profile(chat, "code")
+        assert chat.conversation.model == before
+        assert chat.workspace.client.base_url == server.url
+        assert chat.conversation.parameters == {}
