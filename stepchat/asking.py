@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from time import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from stepchat import exact_json
 from stepchat.errors import ServerError, StoreError
 from stepchat.events import Delta, Notice
-from stepchat.servers.effort import blamed, settings_of, without
+from stepchat.messages import AssistantMessage
+from stepchat.servers.effort import blamed, read_refused, settings_of, without, write_refused
 from stepchat.servers.failures import names_reasoning
 from stepchat.servers.profiles import bare_slug
 from stepchat.servers.redaction import redacted
@@ -19,10 +20,10 @@ from stepchat.servers.wire import Composed, Target, compose, only_thought, sent_
 from stepchat.sessions.exchanges import Exchange, SentLine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 
     from stepchat.draft import Draft
-    from stepchat.messages import AssistantMessage, Json, StoredMessage
+    from stepchat.messages import Json, StoredMessage
     from stepchat.servers.client import ServerEvent
     from stepchat.servers.ledger import Line, Rule
     from stepchat.servers.profiles import Profile
@@ -33,17 +34,25 @@ _GIVE_INS: Final = 4
 """So often a turn asks again without something, whatever the server says."""
 
 
-def refused_name(server: str, model: str) -> str:
+def _name(server: str, model: str) -> str:
     """Under which name the store remembers what a server did not take for a model."""
     return f"refused by {server} for {bare_slug(model)}"
 
 
-def read_refused(kept: str | None) -> frozenset[str]:
-    """Read what is kept there; what cannot be read will be learnt again."""
-    try:
-        return frozenset(map(str, exact_json.loads(kept or "[]")))
-    except (TypeError, ValueError):
-        return frozenset()
+async def refused_settings(store: SessionStore, server: str, model: str) -> dict[str, float]:
+    """The settings about reasoning that the server did not take lately, each as `name=JSON`, and when that was."""
+    with suppress(StoreError):
+        return read_refused(await store.setting(_name(server, model)), time())
+    return {}
+
+
+async def try_again(store: SessionStore, server: str, model: str, settings: Collection[str]) -> None:
+    """Send these settings again, because the user named them anew. Raises StoreError."""
+    refused = await refused_settings(store, server, model)
+    if kept := {setting: at for setting, at in refused.items() if setting not in settings}:
+        await store.set_setting(_name(server, model), write_refused(kept))
+    elif refused:
+        await store.set_setting(_name(server, model), write_refused({}))
 
 
 class Server(Protocol):
@@ -92,14 +101,14 @@ class Asking:
         server: Server,
         question: Question,
         path: Sequence[StoredMessage],
-        refused: frozenset[str] = frozenset(),
+        refused: Mapping[str, float],
     ) -> None:
         self._store = store
         self._server = server
         self._question = question
         self._path = path
-        self._refused = refused
-        """What the server did not take before; it is not sent."""
+        self._refused = dict(refused)
+        """What the server did not take, and when; it is not sent."""
         self._to_remember = False
         self._target = Target(
             server.profile, server.base_url, question.model, question.session, question.mandatory_reasoning
@@ -112,15 +121,13 @@ class Asking:
         cls, store: SessionStore, server: Server, question: Question, path: Sequence[StoredMessage]
     ) -> Asking:
         """With what was learnt in earlier turns."""
-        refused: frozenset[str] = frozenset()
-        if settings_of(question.parameters):
-            with suppress(StoreError):
-                refused = read_refused(await store.setting(refused_name(server.base_url, question.model)))
+        asked = bool(settings_of(question.parameters))
+        refused = await refused_settings(store, server.base_url, question.model) if asked else {}
         return cls(store, server, question, path, refused)
 
     @property
     def parameters(self) -> Json:
-        """As they are sent at first."""
+        """As they were sent last, or will be."""
         return sent_parameters(self._target, without(self._question.parameters, self._refused))
 
     @property
@@ -130,7 +137,7 @@ class Asking:
 
     def finished(self, answer: AssistantMessage) -> AssistantMessage:
         """The answer as it is kept: the key may have come in pieces that only together are one."""
-        return redacted(answer, self._server.redact)
+        return redacted(replace(answer, parameters=self.parameters), self._server.redact)
 
     def _compose(self) -> Composed:
         return compose(
@@ -144,6 +151,8 @@ class Asking:
 
     async def events(self, answer: str, draft: Draft) -> AsyncGenerator[ServerEvent]:
         """Send it, and again without what the server refuses: a setting, or earlier reasoning (WIRE.md 3.6)."""
+        if told := self._left_out():
+            yield told
         request = self._first
         for given_in in count():
             try:
@@ -161,6 +170,22 @@ class Asking:
             else:
                 return
 
+    def _left_out(self) -> Notice | None:
+        """What was refused in an earlier turn, unless the last answer was asked for just so."""
+        settings = set(settings_of(self._question.parameters)) & set(self._refused)
+        answers = (stored.message for stored in reversed(self._path) if isinstance(stored.message, AssistantMessage))
+        last = next(answers, None)
+        told = (
+            last is not None
+            and last.model_asked == self._question.model
+            and settings_of(last.parameters) == settings_of(self.parameters)
+        )
+        if told or not settings:
+            return None
+        return Notice(
+            f"Asked without {_words(settings)}, which the server refused before. /set NAME=VALUE tries it again."
+        )
+
     def _give_in(self, error: ServerError, request: Composed) -> Notice | None:
         """What is left out from now on; None when that would not help."""
         settings = without(self._question.parameters, self._refused)
@@ -169,18 +194,17 @@ class Asking:
             return Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
         if not (named := blamed(error, settings)):
             return None
-        self._refused |= set(named)
+        self._refused |= dict.fromkeys(named, time())
         self._to_remember = True
-        words = ", ".join(named).replace('"', "")
-        return Notice(f"The server does not take {words}; asked again without, also from now on.")
+        return Notice(f"The server does not take {_words(named)}; asked again without, also for the next day.")
 
     async def _remember(self) -> None:
         """Only when the server answers without: so it was what it said."""
         self._to_remember = False
-        name = refused_name(self._server.base_url, self._question.model)
+        name = _name(self._server.base_url, self._question.model)
         # What cannot be kept will be learnt again.
         with suppress(StoreError):
-            await self._store.set_setting(name, exact_json.dumps(sorted(self._refused)))
+            await self._store.set_setting(name, write_refused(self._refused))
 
     def _keeper(self, answer: str, request: Composed) -> Callable[[Tape], None]:
         """Keeps what went over the line; the work is the writer's."""
@@ -213,3 +237,7 @@ class Asking:
     def _sent_line(self, line: Line) -> SentLine:
         origin = None if line.place is None else self._path[line.place].id
         return SentLine(line.wire, origin, None if line.returned is None else line.returned.to_json())
+
+
+def _words(settings: Iterable[str]) -> str:
+    return ", ".join(sorted(settings)).replace('"', "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepchat import exact_json
-from stepchat.asking import read_refused
+from stepchat.asking import try_again
 from stepchat.demo.server import DemoServer
 from stepchat.draft import fold
 from stepchat.errors import StepchatError
@@ -184,7 +184,7 @@ async def test_a_setting_that_the_server_refuses_is_left_out_told_and_remembered
     asked = await question(store, "demo:no_effort", **more)
     events = await happening(store, client, asked)
     assert [event.text for event in events if isinstance(event, Notice)] == [
-        "The server does not take reasoning.effort=high; asked again without, also from now on."
+        "The server does not take reasoning.effort=high; asked again without, also for the next day."
     ]
     assert answer_in(events).text
     await say(store, client, "demo:no_effort", asked.session, **more)
@@ -201,9 +201,31 @@ async def test_a_setting_that_the_server_refuses_is_left_out_told_and_remembered
     assert demo.requests[-1].body["reasoning"]["effort"] == "low"
 
 
-@pytest.mark.parametrize("kept", [None, "", "[]", "{", "5", "null"])
-def test_what_was_remembered_and_cannot_be_read_is_nothing(kept):
-    assert read_refused(kept) == frozenset()
+async def test_what_was_refused_before_is_told_once_in_a_session_and_tried_again_when_named(store, client, demo):
+    more = {"parameters": {"reasoning": {"effort": "high"}}}
+    await say(store, client, "demo:no_effort", **more)
+    session = None
+    told: list[list[str]] = []
+    for _ in range(2):
+        asked = await question(store, "demo:haiku", session, **more)
+        events = await happening(store, client, asked)
+        told.append([event.text for event in events if isinstance(event, Notice)])
+        assert "effort" not in demo.requests[-1].body["reasoning"]
+        session = asked.session
+    words = "Asked without reasoning.effort=high, which the server refused before. /set NAME=VALUE tries it again."
+    assert told == [[words], []]
+    await try_again(store, client.base_url, asked.model, ['reasoning.effort="high"'])
+    await say(store, client, "demo:haiku", session, **more)
+    assert demo.requests[-1].body["reasoning"]["effort"] == "high"
+
+
+async def test_an_answer_keeps_what_was_sent_last(store, client, demo):
+    more = {"parameters": {"top_p": 1, "reasoning": {"effort": "high", "exclude": False}}}
+    session = await say(store, client, "demo:no_effort", **more)
+    (answer,) = await answers(store, session)
+    sent = demo.requests[-1].body
+    assert "effort" not in sent["reasoning"]
+    assert answer.message.parameters == {"top_p": 1, "reasoning": sent["reasoning"]}
 
 
 async def test_a_setting_is_not_blamed_for_what_it_did_not_do(store, client, demo):

@@ -169,3 +169,11 @@ async def test_stopped_thoughts_are_no_reasoning_that_a_server_could_refuse(stor
     server = FakeServer([refusal("Invalid signature in thinking block", 400)])
     with pytest.raises(ServerError, match="Invalid signature"):
         await happening(store, server, await question(store, None, asked.session))
+
+
+async def test_a_turn_gives_in_only_so_often(store):
+    asked = await question(store, parameters={"reasoning": {f"option{number}": True for number in range(10)}})
+    server = FakeServer(*([refusal(f"reasoning.option{number} is unknown", 400)] for number in range(10)))
+    with pytest.raises(ServerError):
+        await happening(store, server, asked)
+    assert len(server.requests) == 5

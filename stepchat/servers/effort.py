@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from stepchat import exact_json
-from stepchat.servers.failures import status_of
+from stepchat.servers.failures import about_length, names_another, speaks_of_thinking, status_of, words_of
 from stepchat.servers.models import ALL_EFFORTS
 from stepchat.servers.profiles import MANDATORY_REASONING, bare_slug
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from stepchat.errors import ServerError
     from stepchat.messages import Json
@@ -23,6 +23,13 @@ AUTO: Final = "auto"
 _GUESSED: Final = ("high", "medium", "low")
 _LEAST_BUDGET: Final = 1024
 _SETTINGS: Final = ("reasoning", "reasoning_effort", "include_reasoning")
+_UNKNOWN: Final = re.compile(
+    r"unknown|unrecogni[sz]ed|unexpected|unsupported|not (?:be )?(?:supported|allowed|permitted|accepted|valid)"
+    r"|does not (?:support|have|know)|doesn't support|extra inputs|invalid (?:parameter|argument|field)"
+)
+REMEMBERED: Final = 24 * 3600.0
+"""Seconds: endpoints come and go behind a model's name, so what one refused is tried again."""
+REFUSED: Final = "the server refused it before"
 _OFF: Final = ("reasoning.enabled=false", 'reasoning.effort="none"', 'reasoning_effort="none"')
 
 
@@ -51,7 +58,7 @@ def _why_not(name: str, model: Model | None, slug: str, refused: Collection[str]
     if name == "none" and must_think(model, slug):
         return "this model cannot do without reasoning"
     if f'reasoning.effort="{name}"' in refused:
-        return "the server refused it before"
+        return REFUSED
     if model is not None and not model.thinks and model.supports("reasoning") is False:
         return "this model does not reason"
     if model is None or model.reasoning is None:
@@ -105,6 +112,11 @@ def _least_settings(model: Model | None, slug: str) -> Json:
     return {"max_tokens": _LEAST_BUDGET} if model.reasoning.supports_max_tokens else {}
 
 
+def setting(name: str, value: Any) -> str:
+    """One setting as a server's refusal of it is remembered."""
+    return f"{name}={exact_json.dumps(value)}"
+
+
 def settings_of(parameters: Json) -> tuple[str, ...]:
     """What the parameters say about reasoning, each as `name=JSON`."""
     found: list[str] = []
@@ -138,14 +150,40 @@ def without(parameters: Json, refused: Collection[str]) -> Json:
 
 
 def blamed(error: ServerError, parameters: Json) -> tuple[str, ...]:
-    """The settings that a refusal complains about; none when it is about something else."""
-    words = exact_json.dumps(error.body).lower()
+    """The settings that a refusal names; none when it is about something else, or when it may be."""
     given = settings_of(parameters)
-    if status_of(error.code) not in {400, 422} or not given:
+    if status_of(error.code) not in {400, 422} or not given or about_length(error):
         return ()
+    words = words_of(error)
     if re.search(r"mandatory|cannot be disabled", words):
         return tuple(setting for setting in given if setting in _OFF)
-    if "effort" in words:
-        return tuple(setting for setting in given if "effort" in setting)
-    # Not as a part of a model's name.
-    return given if re.search(r"(?<![-\w/:])(?:reasoning|thinking)", words) else ()
+    named = tuple(setting for setting in given if _is_named(setting.partition("=")[0], words))
+    if named or re.search(r"(?<![-\w])effort", words):
+        return named
+    refused = speaks_of_thinking(words) and _UNKNOWN.search(words) and not names_another(words)
+    return given if refused else ()
+
+
+def _is_named(name: str, words: str) -> bool:
+    """The whole name, or the word effort for all that set it."""
+    return bool(re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.]*\w)", words)) or (
+        name.endswith("effort") and bool(re.search(r"(?<![-\w])(?:reasoning_)?effort", words))
+    )
+
+
+# What is remembered
+
+
+def read_refused(kept: str | None, now: float) -> dict[str, float]:
+    """The settings that were refused lately, and when. What is old or cannot be read will be learnt again."""
+    try:
+        found: Any = exact_json.loads(kept or "{}")
+    except ValueError:
+        return {}
+    entries: list[tuple[str, Any]] = list(cast("Json", found).items()) if isinstance(found, dict) else []
+    return {name: at for name, at in entries if isinstance(at, int | float) and 0 <= now - at < REMEMBERED}
+
+
+def write_refused(refused: Mapping[str, float]) -> str:
+    """As it is kept."""
+    return exact_json.dumps(dict(refused))

@@ -54,6 +54,15 @@ _SENT_BACK = re.compile(r"signature|encrypted|pinned_endpoint_slug")
 # Not as a part of a model's name.
 _THOUGHTS = re.compile(r"(?<![-\w/:])(?:thought|thinking|reasoning)")
 _SETTING = re.compile(r"mandatory|effort")
+_LENGTH = re.compile(
+    r"context[ _-]?(?:length|window|size)|(?<!reasoning\.)max_(?:completion_|output_)?tokens"
+    r"|max(?:imum)? (?:output |completion )?tokens|too many tokens|token limit|(?:prompt|input|payload) (?:is )?too l"
+)
+_LENGTH_TYPES = frozenset({"context_length_exceeded", "max_tokens_exceeded", "token_limit_exceeded", "string_too_long"})
+_ANOTHER = re.compile(
+    r"response_format|json_schema|json_object|structured[ _]output|tool_choice|\btools?\b|temperature|top_[kp]\b"
+    r"|logprobs|prediction|assistant prefill"
+)
 
 
 def from_status(status: int, text: str, retry_after: str | None) -> StepchatError:
@@ -108,10 +117,40 @@ def status_of(code: Any) -> int | None:
 
 def names_reasoning(error: ServerError) -> bool:
     """Whether a 400 or 404 complains about reasoning that was sent back (WIRE.md 3.6, last rule)."""
-    if status_of(error.code) not in {400, 404}:
+    if status_of(error.code) not in {400, 404} or about_length(error):
         return False
-    words = exact_json.dumps(error.body).lower().replace("\\n", " ")
-    return bool(_SENT_BACK.search(words) or (_THOUGHTS.search(words) and not _SETTING.search(words)))
+    words = words_of(error)
+    if _SENT_BACK.search(words):
+        return True
+    return speaks_of_thinking(words) and not (_SETTING.search(words) or names_another(words))
+
+
+def words_of(error: ServerError) -> str:
+    """All that a refusal says, in small letters."""
+    return exact_json.dumps(error.body).lower().replace("\\n", " ")
+
+
+def about_length(error: ServerError) -> bool:
+    """Whether a refusal is about how long a request or its answer may be; such words often count the reasoning, too."""
+    kinds = (
+        error.code,
+        error.body.get("code"),
+        error.body.get("type"),
+        _dict(error.body.get("metadata")).get("error_type"),
+    )
+    return any(isinstance(kind, str) and kind in _LENGTH_TYPES for kind in kinds) or bool(
+        _LENGTH.search(words_of(error))
+    )
+
+
+def speaks_of_thinking(words: str) -> bool:
+    """Whether the words of a refusal name the reasoning, other than in a model's name."""
+    return bool(_THOUGHTS.search(words))
+
+
+def names_another(words: str) -> bool:
+    """Whether they name a parameter that has nothing to do with reasoning, but may not go with it."""
+    return bool(_ANOTHER.search(words))
 
 
 def _code(body: Json, metadata: Json) -> int | str | None:

@@ -6,13 +6,15 @@ import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepchat.answer_form import wants_json
+from stepchat.asking import refused_settings
 from stepchat.errors import StepchatError, StoreError
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameter_values import in_words
+from stepchat.servers.effort import REFUSED, setting, settings_of
 from stepchat.servers.ledger import returned_from_json
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.meter import Meter, effort_fact, session_facts
@@ -20,7 +22,7 @@ from stepchat.tui.status import Fact
 from stepchat.turn import run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
@@ -50,6 +52,8 @@ class Conversation:
         self.scopes = workspace.scopes
         """Who decides the parameters of the next question."""
         self.path: list[StoredMessage] = list(path)
+        self._refused: tuple[str, Mapping[str, float]] = ("", {})
+        """For which model, and what."""
         self.meter: Meter | None = None
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []
@@ -98,7 +102,7 @@ class Conversation:
         facts = [Fact(self.model.rstrip("/").rpartition("/")[2] or self.model)]
         if self.meter is None:
             facts += [
-                effort_fact(self.parameters, self.path),
+                effort_fact(self.parameters, self.path, refused=self._effort_refused),
                 *session_facts(self.path, self.workspace.catalogue.find(self.model)),
             ]
         else:
@@ -107,6 +111,11 @@ class Conversation:
         if self.queued:
             facts.append(Fact(f"{len(self.queued)} queued", "warning"))
         return facts
+
+    @property
+    def _effort_refused(self) -> bool:
+        model, refused = self._refused
+        return model == self.model and any(name in refused for name in settings_of(self.parameters))
 
     async def open(self, session: Session | None) -> None:
         """Show a session, or an empty one."""
@@ -134,8 +143,19 @@ class Conversation:
         # A mark that cannot be read is missing, and nothing else is.
         with suppress(StoreError):
             found = await self.workspace.store.verdicts(self.session.id)
+            await self.learn_refused()
             marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
             self.view.set_returned(marks)
+
+    async def learn_refused(self) -> None:
+        """What the server did not take lately, for those who say what is sent."""
+        server = self.workspace.client.base_url
+        self._refused = (self.model, await refused_settings(self.workspace.store, server, self.model))
+
+    def why_refused(self, name: str, value: Any) -> str:
+        """Why a setting does not leave, "" when it does."""
+        model, refused = self._refused
+        return REFUSED if model == self.model and setting(name, value) in refused else ""
 
     def fill_in(self, filled: StoredMessage) -> None:
         """More is known of an answer on show, such as its cost."""

@@ -111,11 +111,12 @@ def hints(meter: Meter | None) -> tuple[tuple[str, str], ...]:
     return (("Esc", "stop"), *way_out, ("^T", "reasoning"))
 
 
-def effort_fact(parameters: Json, path: Sequence[StoredMessage]) -> Fact:
+def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: bool = False) -> Fact:
     """How hard to think was asked for, and, where it tells, how much the last answer was thought about."""
     last = next((stored.message for stored in reversed(path) if isinstance(stored.message, AssistantMessage)), None)
     thought = last.usage.reasoning_tokens if last is not None else None
-    return Fact(f"effort {effort_of(parameters)}" + (f", {count(thought)} thought" if thought else ""))
+    words = f"effort {effort_of(parameters)}{', refused' if refused else ''}"
+    return Fact(words + (f", {count(thought)} thought" if thought else ""), "warning" if refused else "plain")
 
 
 def session_facts(path: Sequence[StoredMessage], model: Model | None = None) -> list[Fact]:

@@ -7,14 +7,17 @@ import pytest
 from stepchat.errors import ServerError
 from stepchat.servers.effort import (
     AUTO,
+    REMEMBERED,
     blamed,
     effort_of,
     least,
     levels,
     must_think,
     next_level,
+    read_refused,
     settings_of,
     without,
+    write_refused,
 )
 from stepchat.servers.models import Model, read_model
 
@@ -127,6 +130,21 @@ GIVEN = {"top_p": 1, "reasoning": {"effort": "high", "enabled": False}, "reasoni
         (refusal("Context length exceeded"), ()),
         (refusal("qwen/qwen3-thinking is not a valid model ID"), ()),
         (refusal("effort", 429), ()),
+        (refusal("max_tokens is too small: with reasoning enabled at least 1025 tokens are needed"), ()),
+        (
+            refusal(
+                "This endpoint's maximum context length is 131072 tokens. However, you requested about 140000 tokens"
+                " (130000 of text input, 10000 reasoning output)"
+            ),
+            (),
+        ),
+        (refusal("Unable to apply response_format together with reasoning on this provider"), ()),
+        (refusal("temperature is not supported with reasoning"), ()),
+        (refusal("best-effort routing knows no such provider"), ()),
+        (ServerError("x", code=400, body={"message": "effort", "type": "context_length_exceeded"}), ()),
+        (refusal("reasoning.enabled is not known here"), ("reasoning.enabled=false",)),
+        (refusal("This model does not support reasoning."), settings_of(GIVEN)),
+        (refusal("Something about reasoning went wrong"), ()),
     ],
 )
 def test_which_settings_a_refusal_is_about(error, named):
@@ -142,3 +160,18 @@ def test_a_refused_setting_is_taken_out_and_nothing_else():
     assert without(GIVEN, ()) == GIVEN
     assert without({"reasoning": {"effort": "low"}}, {'reasoning.effort="high"'}) == {"reasoning": {"effort": "low"}}
     assert GIVEN["reasoning"] == {"effort": "high", "enabled": False}
+
+
+# What is remembered
+
+
+@pytest.mark.parametrize("kept", [None, "", "[]", "{", "5", "null", '["reasoning.effort"]', '{"a": null, "b": "c"}'])
+def test_what_was_remembered_and_cannot_be_read_is_nothing(kept):
+    assert read_refused(kept, 1000.0) == {}
+
+
+def test_what_was_refused_is_remembered_for_a_day():
+    kept = write_refused({'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0})
+    assert read_refused(kept, 5000.0) == {'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0}
+    assert read_refused(kept, 1000.0 + REMEMBERED) == {"reasoning.enabled=false": 5000.0}
+    assert read_refused(kept, 0.0) == {}

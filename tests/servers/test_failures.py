@@ -229,6 +229,9 @@ def test_a_pinned_endpoint_names_the_reasoning():
         "anthropic/claude-3.7-sonnet:thinking is not a valid model ID",
         "No endpoints found for microsoft/phi-4-reasoning.",
         "This endpoint's maximum context length is 4096 tokens",
+        "maximum context length is 4096 tokens; you requested 5000 (1000 of text, 4000 reasoning output)",
+        "max_tokens is too small: with reasoning enabled at least 1025 tokens are needed",
+        "Unable to apply response_format together with reasoning on this provider",
     ],
 )
 def test_a_refusal_of_something_else(message):

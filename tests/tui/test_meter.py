@@ -165,4 +165,5 @@ def test_what_was_asked_for_and_what_was_observed():
     assert effort_fact({}, []) == Fact("effort auto")
     assert effort_fact({"reasoning": {"effort": "high"}}, [stored(AssistantMessage())]) == Fact("effort high")
     path = [stored(AssistantMessage(usage=usage)), stored(UserMessage("x"))]
+    assert effort_fact({"reasoning": {"effort": "high"}}, [], refused=True) == Fact("effort high, refused", "warning")
     assert effort_fact({"reasoning": {"effort": "high"}}, path) == Fact("effort high, 1.2k thought")

@@ -67,7 +67,7 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
             assert sent(server) == {"enabled": True, "effort": "low"}
 
 
-async def test_a_level_the_server_refused_is_grey_from_then_on(tmp_path):
+async def test_a_level_the_server_refused_is_told_and_tried_again_when_it_is_named(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
             await wait_until(pilot, lambda: pilot.app.workspace.catalogue.find(LEVELS) is not None)
@@ -75,8 +75,16 @@ async def test_a_level_the_server_refused_is_grey_from_then_on(tmp_path):
             await say(pilot, "/effort low")
             await ask(pilot, "demo:no_effort")
             assert sent(server) == {"enabled": True}
+            await wait_until(pilot, "effort low, refused")
+            await say(pilot, "/effort")
+            await wait_until(pilot, "the server refused it before")
+            await pilot.press("escape")
+            await ask(pilot, "demo:haiku")
+            assert sent(server) == {"enabled": True}
             await say(pilot, "/effort low")
-            await wait_until(pilot, "Effort low is not sent: the server refused it before.")
+            await wait_until(pilot, lambda: "refused" not in screen_text(pilot.app).splitlines()[-1])
+            await ask(pilot, "demo:haiku")
+            assert sent(server) == {"enabled": True, "effort": "low"}
 
 
 async def test_each_reasoning_says_whether_it_went_back(tmp_path):

@@ -6,12 +6,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stepchat.asking import try_again
 from stepchat.connecting import find_place
 from stepchat.errors import StepchatError, UsageError
 from stepchat.parameter_values import in_words, parse_text
 from stepchat.parameters import PARAMETERS, allowed, find_parameter
 from stepchat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
 from stepchat.scopes import put_all
+from stepchat.servers.effort import settings_of
 from stepchat.servers.support import why_not
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
@@ -32,15 +34,22 @@ async def settings(chat: Chat, argument: str) -> None:
     conversation, catalogue = chat.conversation, chat.workspace.catalogue
 
     async def write(changed: Scopes) -> None:
+        before = settings_of(conversation.parameters)
         if changed.preset != conversation.scopes.preset and changed.preset_name:
             await save_preset(chat.workspace.store, changed.preset_name, changed.preset)
         await conversation.use(changed)
+        for setting in settings_of(conversation.parameters):
+            if setting not in before:
+                await _try_again(chat, setting.partition("=")[0])
 
+    await conversation.learn_refused()
     model = catalogue.find(conversation.model)
     await chat.app.push_screen_wait(
         Settings(
             conversation.scopes,
-            lambda parameter, value: why_not(parameter, model, value),
+            lambda parameter, value: (
+                why_not(parameter, model, value) or conversation.why_refused(parameter.name, value)
+            ),
             write,
             chat.app.push_screen_wait,
             model=conversation.model.rpartition("/")[2],
@@ -73,12 +82,22 @@ async def _set(chat: Chat, argument: str, scope: Scope) -> None:
         return
     value = parse_text(name, text)
     await chat.conversation.use(scopes.with_setting(scope, name, value))
+    await _try_again(chat, name)
     when = " for the next question" if scope == "once" else ""
     if value is None:
         chat.tell(f"{name} is not sent{when}.")
     else:
         reason = why_not(find_parameter(name), chat.workspace.catalogue.find(chat.conversation.model), value)
         chat.tell(f"{name} = {in_words(value)}{when}{f', but {reason}' if reason else ''}")
+
+
+async def _try_again(chat: Chat, name: str) -> None:
+    """What the user names anew is sent, also when the server did not take it before."""
+    conversation, workspace = chat.conversation, chat.workspace
+    named = [setting for setting in settings_of(conversation.parameters) if setting.startswith(f"{name}=")]
+    if named:
+        await try_again(workspace.store, workspace.client.base_url, conversation.model, named)
+        await conversation.learn_refused()
 
 
 def _offers(chat: Chat, typed: str) -> Sequence[tuple[str, str]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.asking import read_refused, refused_name
+from stepchat.asking import refused_settings
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
-from stepchat.servers.effort import AUTO, Level, effort_of, levels, next_level, settings_of
+from stepchat.servers.effort import AUTO, REFUSED, Level, effort_of, levels, next_level, settings_of
 from stepchat.servers.wire import only_thought
 from stepchat.tui.commands.parameters import set_once, set_parameter
 from stepchat.tui.commands.row import Command
@@ -40,7 +40,8 @@ async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
         if level is None:
             names = ", ".join([AUTO, *(level.name for level in known)])
             raise UsageError(f"There is no effort {wanted!r}.", f"There are: {names}.")
-        if level.reason:
+        # What was refused before is tried again when it is asked for by name.
+        if level.reason not in {"", REFUSED}:
             raise UsageError(f"Effort {wanted} is not sent: {level.reason}.", "/effort shows what there is.")
     given = chat.conversation.parameters
     # What was asked for otherwise would contradict it.
@@ -54,7 +55,7 @@ async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
 
 async def _levels(chat: Chat) -> tuple[Level, ...]:
     workspace, slug = chat.workspace, chat.conversation.model
-    refused = read_refused(await workspace.store.setting(refused_name(workspace.client.base_url, slug)))
+    refused = await refused_settings(workspace.store, workspace.client.base_url, slug)
     return levels(workspace.catalogue.find(slug), slug, refused)
 
 
@@ -64,7 +65,13 @@ def _pick(chat: Chat, known: Sequence[Level]) -> Pick:
     default = model.reasoning.default_effort if model is not None and model.reasoning is not None else None
     rows = [Row(AUTO, AUTO, ("•" if current == AUTO else "",), f"the model's own: {default}" if default else "")]
     rows += [
-        Row(level.name, level.name, ("•" if current == level.name else "",), level.reason, bool(level.reason))
+        Row(
+            level.name,
+            level.name,
+            ("•" if current == level.name else "",),
+            level.reason,
+            level.reason not in {"", REFUSED},
+        )
         for level in known
     ]
     return Pick("How hard to think", rows)

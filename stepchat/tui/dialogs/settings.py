@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from stepchat.errors import StepchatError, UsageError
 from stepchat.parameter_values import in_words, parse_text
+from stepchat.servers.effort import REFUSED
 from stepchat.transcript.clean import clean
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.pick import Pick, Row
@@ -222,7 +223,7 @@ class Settings(ModalScreen[None]):
         now = row.decided.value if row.is_set else _UNSET
         shown: Any = cast("Json", now).get("type") if isinstance(now, dict) else now
         rows = [
-            Row(name, name, ("•" if name == shown else "",), reason, bool(reason))
+            Row(name, name, ("•" if name == shown else "",), reason, reason not in {"", REFUSED})
             for name in (*parameter.choices, _UNSET)
             for reason in ("" if name == _UNSET else self._why_not(parameter, name),)
         ]
