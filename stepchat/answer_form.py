@@ -52,6 +52,8 @@ def schema_of(parameters: Json) -> Any:
 
 
 def _mismatch(value: Any, schema: Any) -> str:
+    if not _may_be_schema(schema):
+        return "The answer was not checked: its schema is none."
     # Only here: it takes longer to import than stepchat takes to start.
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
@@ -70,6 +72,8 @@ def _mismatch(value: Any, schema: Any) -> str:
         return f"The answer was not checked: its schema refers to {error.ref}, which is not in it."
     except RecursionError:
         return "The answer was not checked: it is nested too deeply."
+    except Exception as error:  # noqa: BLE001 - the answer is there, and what is wrong is the schema
+        return f"The answer was not checked: {_no_schema(error)}"
     if not errors:
         return ""
     errors.sort(key=lambda error: [str(part) for part in error.absolute_path])
@@ -83,6 +87,7 @@ def check_schema(parameters: Json) -> None:
     schema = schema_of(parameters)
     if schema is None:
         return
+    check_schema_kind(parameters)
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
 
@@ -91,6 +96,26 @@ def check_schema(parameters: Json) -> None:
         validator.check_schema(schema)
     except SchemaError as error:
         raise UsageError(f"response_format: {_wrong_schema(error)}", "Mend the schema.") from None
+    except Exception as error:  # noqa: BLE001 - the library trips in many ways over what is no schema
+        raise UsageError(f"response_format: {_no_schema(error)}", "Mend the schema.") from None
+
+
+def check_schema_kind(parameters: Json) -> None:
+    """The same without the library, which takes long to import: raises UsageError for what cannot be a schema at all."""
+    schema = schema_of(parameters)
+    if not _may_be_schema(schema):
+        kind = _short(json.dumps(schema))
+        raise UsageError(
+            f"response_format: a schema is an object, or true or false; this is {kind}.", "Mend the schema."
+        )
+
+
+def _may_be_schema(schema: Any) -> bool:
+    return schema is None or isinstance(schema, dict | bool)
+
+
+def _no_schema(error: Exception) -> str:
+    return f"the schema cannot be used: {_short(str(error) or type(error).__name__)}."
 
 
 def _wrong_schema(error: Any) -> str:

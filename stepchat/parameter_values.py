@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import exact_json
-from stepchat.answer_form import check_schema
+from stepchat.answer_form import check_schema, check_schema_kind
 from stepchat.errors import UsageError
 from stepchat.parameters import BY_NAME, Parameter, allowed, entry_of, find_parameter
 
@@ -150,7 +150,11 @@ def _map(parameter: Parameter, value: Any) -> Any:
 def _form(parameter: Parameter, value: Any) -> Any:
     if isinstance(value, dict):
         entries = cast("Json", value)
-        return _as_form(entries) if parameter.name == "response_format" else entries
+        if parameter.name != "response_format":
+            return entries
+        form = _as_form(entries)
+        check_schema_kind({parameter.name: form})
+        return form
     if parameter.choices and value not in parameter.choices:
         raise _wrong(parameter, value, allowed(parameter))
     return {"type": value} if parameter.name == "response_format" else value

@@ -6,7 +6,7 @@ import pytest
 
 from stepchat.answer_form import check_schema, wants_json, what_is_wrong
 from stepchat.errors import UsageError
-from stepchat.parameter_values import parse_setting
+from stepchat.parameter_values import parse_setting, parse_value
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -71,6 +71,9 @@ def test_a_long_wrong_value_is_not_repeated_whole():
         ({"type": "strange"}, "was not checked: the schema is wrong at $.type"),
         ({"$ref": "http://127.0.0.1:9/schema.json"}, "refers to http://127.0.0.1:9/schema.json, which is not in it"),
         ({"$ref": "#/$defs/none"}, "was not checked"),
+        (5, "was not checked: its schema is none"),
+        ([], "was not checked: its schema is none"),
+        ({"$schema": []}, "was not checked: the schema cannot be used"),
     ],
 )
 def test_a_schema_that_is_none_is_told_and_nothing_is_fetched(schema, words):
@@ -81,3 +84,21 @@ def test_a_wrong_schema_is_refused_when_it_is_set():
     with pytest.raises(UsageError, match=r"the schema is wrong at \$.properties.a.type"):
         parse_setting('response_format={"type":"object","properties":{"a":{"type":"strange"}}}')
     check_schema(asking(SCHEMA))
+
+
+@pytest.mark.parametrize("schema", ["5", "[]", '"x"', '{"$schema": []}'])
+def test_what_cannot_be_a_schema_is_refused_when_it_is_set(schema):
+    with pytest.raises(UsageError, match="schema"):
+        parse_setting(f'response_format={{"type":"json_schema","json_schema":{{"schema":{schema}}}}}')
+
+
+@pytest.mark.parametrize("schema", [5, [], "x"])
+def test_what_cannot_be_a_schema_is_refused_in_a_config_file(schema):
+    with pytest.raises(UsageError, match="a schema is an object"):
+        parse_value("response_format", asking(schema)["response_format"])
+
+
+def test_true_and_false_are_schemas():
+    check_schema(asking(True))
+    assert what_is_wrong("{}", asking(True)) == ""
+    assert "does not fit the schema" in what_is_wrong("{}", asking(False))
