@@ -7,18 +7,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from stepchat.errors import UsageError
+from stepchat.errors import ServerNotNamedError, UsageError
 from stepchat.keys import find_key, missing_key
+from stepchat.paths import write_private
 from stepchat.servers.catalogue import Catalogue, Prices, file_name
 from stepchat.servers.client import Client, Options
 from stepchat.servers.models import MILLION
-from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile, is_local, profile_for
+from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile, is_local, profile_for, same_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stepchat.config import Config, Table
-    from stepchat.errors import KeyMissingError
+    from stepchat.errors import StepchatError
     from stepchat.keys import Key
     from stepchat.paths import Paths
 
@@ -50,7 +51,8 @@ class Connection:
     server: str
     """As a session remembers it: the base URL, or `demo`."""
     key: Key | None
-    key_error: KeyMissingError | None
+    key_error: StepchatError | None
+    """Why it is not asked."""
 
 
 def places(config: Config) -> list[Place]:
@@ -147,6 +149,41 @@ def connect(place: Place, paths: Paths, config: Config, environ: Mapping[str, st
     return _connection(place, place.base_url, key, error, paths, config)
 
 
+def connect_held(server: str, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
+    """The client for where a session was held. A session may come from anybody: at a place that the user has never named
+    nothing is asked, and no key is looked for.
+    """
+    if is_named(server, paths, config, environ):
+        return connect(place_for(server, config), paths, config, environ)
+    error = ServerNotNamedError(
+        f"This session was held at {server}, which you have not named so far. Nothing is sent there.",
+        f"To go on there: /server {server} (or --base-url {server}). To go on elsewhere: /server.",
+    )
+    place = Place("", server, profile_for(server), "", ())
+    client = Client(server, place.profile, None, _options(config))
+    return Connection(place, client, Catalogue(prices=own_prices(config)), server, None, error)
+
+
+def is_named(base_url: str, paths: Paths, config: Config, environ: Mapping[str, str]) -> bool:
+    """Whether it is a known server's address, or the user has given it at some time."""
+    known = [*(place.base_url for place in places(config)), config.base_url, environ.get("STEPCHAT_BASE_URL", "")]
+    return any(same_address(base_url, other) for other in (*known, *_named(paths)) if other)
+
+
+def name_server(base_url: str, paths: Paths, config: Config) -> None:
+    """The user has given this address: sessions that were held there go on there."""
+    if not is_named(base_url, paths, config, {}):
+        # When it cannot be written it will be asked for again.
+        write_private(paths.named_servers, "".join(f"{url}\n" for url in (*_named(paths), base_url)).encode())
+
+
+def _named(paths: Paths) -> list[str]:
+    try:
+        return paths.named_servers.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
 def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
     """The client for the built-in demo."""
     profile = profile_for(base_url)
@@ -158,17 +195,20 @@ def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
 
 
 def _connection(
-    place: Place, server: str, key: Key | None, error: KeyMissingError | None, paths: Paths, config: Config
+    place: Place, server: str, key: Key | None, error: StepchatError | None, paths: Paths, config: Config
 ) -> Connection:
-    options = Options(
+    client = Client(place.base_url, place.profile, key, _options(config))
+    catalogue = Catalogue(paths.models / file_name(server), client.look_up, own_prices(config))
+    return Connection(place, client, catalogue, server, key, error)
+
+
+def _options(config: Config) -> Options:
+    return Options(
         silence_hint=config.silence_hint,
         silence_timeout=config.silence_timeout,
         send_referer=config.send_referer,
         send_title=config.send_title,
     )
-    client = Client(place.base_url, place.profile, key, options)
-    catalogue = Catalogue(paths.models / file_name(server), client.look_up, own_prices(config))
-    return Connection(place, client, catalogue, server, key, error)
 
 
 def own_prices(config: Config) -> dict[str, Prices]:

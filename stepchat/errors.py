@@ -2,6 +2,7 @@
 
 StepchatError
 ├── UsageError            a wrong option, name or value; nothing was sent (exit 2)
+│   └── ServerNotNamedError
 ├── ConfigError           a config or theme file; names file, line and key
 ├── ApiKeyError             no key, or the server refused it (exit 3)
 │   ├── KeyMissingError
@@ -33,6 +34,10 @@ class StepchatError(Exception):
 
 class UsageError(StepchatError):
     """The command, a parameter or a value is wrong."""
+
+
+class ServerNotNamedError(UsageError):
+    """Only a stored session names this server: neither text nor a key goes there before the user has named it."""
 
 
 class ConfigError(StepchatError):

@@ -40,6 +40,11 @@ class Paths:
         return self.state / "models"
 
     @property
+    def named_servers(self) -> Path:
+        """The addresses that the user gave outside config.toml, one a line."""
+        return self.state / "named-servers"
+
+    @property
     def first_frame(self) -> Path:
         """What the next start paints before anything is imported (tui/startup.py)."""
         return self.state / "first-frame"

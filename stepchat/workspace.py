@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from stepchat.connecting import DEMO, check_url, connect, connect_demo, find_place, place_for
+from stepchat.connecting import DEMO, check_url, connect, connect_demo, connect_held, find_place, name_server, place_for
 from stepchat.messages import AssistantMessage
 from stepchat.presets import find_profile, read_presets, scopes_for
 from stepchat.scopes import Scopes, from_stored, to_stored
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stepchat.config import Config
     from stepchat.connecting import Connection
-    from stepchat.errors import KeyMissingError
+    from stepchat.errors import StepchatError
     from stepchat.messages import Json, Message, StoredMessage
     from stepchat.paths import Paths
     from stepchat.scopes import Settings
@@ -74,7 +74,8 @@ class Workspace:
     system: str | None
     session: Session | None
     """The session that was asked for; None starts a new one with the first question."""
-    key_error: KeyMissingError | None
+    key_error: StepchatError | None
+    """Why the server is not asked: no key, or nobody has named it."""
     close_demo: Callable[[], None] | None
     scopes: Scopes = field(default_factory=Scopes)
     """What the first question is asked with."""
@@ -225,24 +226,21 @@ def _choose(
     if demo or request.server == DEMO:
         base_url, close_demo = _start_demo()
         return connect_demo(base_url, paths, config), close_demo
-    held = session is not None and session.server not in {"", DEMO}
-    wanted = request.server or ("" if named or held else config.server)
-    if wanted:
-        place = find_place(wanted, config)
-    else:
-        place = place_for(_base_url(request, session, paths, config, environ), config)
+    if session is not None and session.server not in {"", DEMO} and not named:
+        # The rest of a conversation goes where its beginning went, unless another server is named.
+        held = check_url(session.server, ", where this session was held,")
+        return connect_held(held, paths, config, environ), None
+    wanted = request.server or ("" if named else config.server)
+    place = find_place(wanted, config) if wanted else place_for(_base_url(request, paths, config, environ), config)
+    if named:
+        name_server(place.base_url, paths, config)
     return connect(place, paths, config, environ), None
 
 
-def _base_url(
-    request: Request, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
-) -> str:
-    before = session.server if session is not None and session.server != DEMO else ""
+def _base_url(request: Request, paths: Paths, config: Config, environ: Mapping[str, str]) -> str:
     places = (
         (request.base_url, ""),
         (environ.get("STEPCHAT_BASE_URL"), " from STEPCHAT_BASE_URL"),
-        # The rest of a conversation goes where its beginning went, unless another server is named.
-        (before, ", where this session was held,"),
         (config.base_url, f", base_url in {paths.config_file},"),
     )
     url, place = next(((url, place) for url, place in places if url), (OPENROUTER_URL, ""))

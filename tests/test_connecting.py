@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from stepchat.config import Config, Table
-from stepchat.connecting import connect, find_place, own_prices, place_for, places
-from stepchat.errors import UsageError
+from stepchat.connecting import connect, connect_held, find_place, name_server, own_prices, place_for, places
+from stepchat.errors import ServerNotNamedError, UsageError
 from stepchat.paths import Paths
 from stepchat.servers.profiles import OPENROUTER_URL, PROFILES
 
@@ -75,3 +76,42 @@ def test_own_prices_are_given_per_million():
     (prices,) = own_prices(config).values()
     assert (prices.prompt, prices.completion, prices.request) == (Decimal("9E-8"), Decimal("0.000003"), Decimal("0.01"))
     assert prices.cost(1_000_000, 0) == Decimal("0.1")
+
+
+KEYS = {"STEPCHAT_API_KEY": "sk-custom", "OPENROUTER_API_KEY": "sk-or"}
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://evil.example/v1", "https://evil.example/api/v1", "http://127.0.0.1:9999/api/v1",
+        "http://openrouter.ai/api/v1", "http://openrouter.ai:443/api/v1", "http://[::1", "evil", "https://me:x@a.example/v1",
+    ],
+)  # fmt: skip
+def test_a_server_that_only_a_session_names_gets_neither_text_nor_key(tmp_path, server):
+    there = connect_held(server, Paths(tmp_path, tmp_path, tmp_path), CONFIG, KEYS)
+    assert isinstance(there.key_error, ServerNotNamedError)
+    assert f"/server {server}" in there.key_error.hint
+    assert "Authorization" not in there.client.headers()
+    assert not there.catalogue.refresh()
+
+
+@pytest.mark.parametrize(
+    ("server", "environ", "key"),
+    [
+        (OPENROUTER_URL, {}, "sk-or"),
+        ("https://box.example/v1", {}, "sk-custom"),
+        ("https://base.example/v1", {}, "sk-custom"),
+        ("https://told.example/v1", {"STEPCHAT_BASE_URL": "https://told.example/v1/"}, "sk-custom"),
+        ("https://given.example/v1", {}, "sk-custom"),
+    ],
+)
+def test_a_session_goes_on_where_it_was_held_when_the_user_named_it(tmp_path, server, environ, key):
+    paths = Paths(tmp_path, tmp_path, tmp_path)
+    name_server("https://given.example:443/v1/", paths, CONFIG)
+    name_server("https://other.example/v1", paths, CONFIG)
+    name_server(OPENROUTER_URL, paths, CONFIG)
+    assert len(paths.named_servers.read_text().splitlines()) == 2
+    there = connect_held(server, paths, replace(CONFIG, base_url="https://base.example/v1"), KEYS | environ)
+    assert there.key_error is None
+    assert there.client.headers()["Authorization"] == f"Bearer {key}"

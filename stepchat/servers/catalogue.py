@@ -126,7 +126,7 @@ class Catalogue:
 
     def refresh(self) -> bool:
         """Ask the server and keep what it says. False, with `trouble`, when it cannot; what was known stays."""
-        if not self._refreshing.acquire(blocking=False):
+        if self._fetch is None or not self._refreshing.acquire(blocking=False):
             return False
         try:
             entries = self._ask()

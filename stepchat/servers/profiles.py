@@ -112,9 +112,10 @@ def bare_slug(model: str) -> str:
 
 
 def same_address(one: str, other: str) -> bool:
-    """Whether two base URLs mean the same host, port and path."""
+    """Whether two base URLs mean the same host, port and path, by the same scheme."""
     here, there = _place(one), _place(other)
-    return one == other or (bool(here.host) and here == there)
+    schemes = {url.partition("://")[0].lower() for url in (one, other)}
+    return one == other or (bool(here.host) and here == there and len(schemes) == 1)
 
 
 def same_server(one: str, other: str) -> bool:

@@ -13,12 +13,11 @@ from textual.app import App
 
 from stepchat.transcript.widths import unspaced
 from stepchat.tui.branches import count_siblings
-from stepchat.tui.catalogue_loading import load
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
 from stepchat.tui.late_costs import settle_costs
-from stepchat.tui.switching import arrived
+from stepchat.tui.switching import first_look
 from stepchat.tui.themes import choose_theme, textual_theme
 from stepchat.tui.unsent import fresh
 
@@ -105,7 +104,7 @@ class StepchatApp(App[None]):
         gc.enable()
         await asyncio.to_thread(self.workspace.client.prepare)
         chat.look.remember()
-        load(chat.workspace.catalogue, partial(arrived, chat, chat.workspace))
+        first_look(chat)
         chat.conversation.on_unpriced = partial(settle_costs, chat)
         settle_costs(chat)
 

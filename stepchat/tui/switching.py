@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.connecting import DEMO, connect, connect_demo, place_for
-from stepchat.errors import StepchatError
+from stepchat.connecting import DEMO, connect, connect_demo, connect_held, name_server
+from stepchat.errors import ServerNotNamedError, StepchatError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.probing import kind_of
 from stepchat.servers.profiles import DEFAULT_MODEL, same_address
@@ -52,7 +53,7 @@ async def where_held(chat: Chat, session: Session) -> Connection | None:
     named = here.request.base_url or here.request.server or here.environ.get("STEPCHAT_BASE_URL")
     if named or held in {"", DEMO} or here.server == DEMO or same_address(held, here.server):
         return None
-    return await _connect(place_for(held, here.config), here)
+    return await asyncio.to_thread(connect_held, held, here.paths, here.config, here.environ)
 
 
 async def switch_server(chat: Chat, place: Place) -> None:
@@ -65,7 +66,7 @@ async def switch_server(chat: Chat, place: Place) -> None:
         base_url, close_demo = _demo(chat.workspace)
         new = connect_demo(base_url, chat.workspace.paths, chat.workspace.config)
     else:
-        new = await _connect(place, chat.workspace)
+        new = await asyncio.to_thread(_connect, place, chat.workspace)
         # Another may have come to the screen meanwhile, or a question to this one.
         _check_idle(chat.conversation if chat.conversation is conversation else None)
     use(chat, connected(chat.workspace, new, close_demo))
@@ -84,9 +85,10 @@ def _check_idle(conversation: Conversation | None) -> None:
         raise StepchatError("It is still answering.", "Esc stops it.")
 
 
-async def _connect(place: Place, here: Workspace) -> Connection:
-    # In a thread: a keyring may take its time.
-    return await asyncio.to_thread(connect, place, here.paths, here.config, here.environ)
+def _connect(place: Place, here: Workspace) -> Connection:
+    """Blocks: a keyring may take its time."""
+    name_server(place.base_url, here.paths, here.config)
+    return connect(place, here.paths, here.config, here.environ)
 
 
 def connected(workspace: Workspace, new: Connection, close_demo: Callable[[], None] | None) -> Workspace:
@@ -104,6 +106,14 @@ def arrived_where_held(chat: Chat, new: Connection) -> None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
     chat.tell(f"Server: {new.place.profile.title}")
     look_around(chat, settle=not new.place.model)
+
+
+def first_look(chat: Chat) -> None:
+    """When the window is there: what its server has, and why it is not asked if nobody has named it."""
+    error = chat.workspace.key_error
+    if isinstance(error, ServerNotNamedError):
+        _missing(chat, error)
+    load(chat.workspace.catalogue, partial(arrived, chat, chat.workspace))
 
 
 def look_around(chat: Chat, *, settle: bool) -> None:

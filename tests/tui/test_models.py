@@ -186,7 +186,7 @@ async def test_a_session_goes_on_where_it_was_held_unless_a_server_was_named(tmp
         held = await place.store.create(model=NEXT, server=elsewhere, system=None)
         await place.store.append(held.id, None, UserMessage("Held elsewhere"))
         await place.close()
-        config = Config(base_url=server.url)
+        config = Config(base_url=server.url, servers=(Table("elsewhere", {"base_url": elsewhere}),))
         async with window(tmp_path, server, config=config, STEPCHAT_BASE_URL=server.url if named else "") as pilot:
             await say(pilot, f"/sessions {held.id}")
             await wait_until(pilot, "Held elsewhere")

@@ -10,6 +10,7 @@ from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui.commands.parameters import profile
 from stepchat.tui.switching import switch_server
+from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.chat import workspace as open_place
 
@@ -130,3 +131,29 @@ async def test_a_profile_changes_nothing_when_its_server_cannot_be_asked_now(tmp
         assert chat.conversation.model == before
         assert chat.workspace.client.base_url == server.url
         assert chat.conversation.parameters == {}
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+async def test_a_stranger_that_a_session_names_is_told_of_and_gets_nothing(tmp_path, server, other, at_start):
+    session = await held(
+        tmp_path, server, other.url, UserMessage("private"), AssistantMessage(text="Yes.", stop="stop")
+    )
+    environ = {"STEPCHAT_BASE_URL": "", "STEPCHAT_API_KEY": "sk-custom"}
+    request = Request(latest=at_start)
+    async with window(tmp_path, server, request, config=config(server), size=(140, 30), **environ) as pilot:
+        chat = pilot.app.screen
+        if not at_start:
+            await say(pilot, f"/sessions {session.id}")
+        await wait_until(pilot, "which you have not named so far")
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        assert other.requests == server.requests == []
+        assert other.received == []
+        # Now the user names it.
+        await say(pilot, f"/server {other.url}")
+        await wait_until(pilot, lambda: chat.workspace.key_error is None)
+        await ask(pilot, "demo:haiku")
+        assert texts(other) == ["private", "Yes.", "demo:haiku"]
+        assert server.requests == []

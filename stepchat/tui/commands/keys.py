@@ -7,7 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO, Place, find_place, place_for
-from stepchat.errors import ApiKeyError
+from stepchat.errors import ApiKeyError, ServerNotNamedError
 from stepchat.keys import checked_key, save_key
 from stepchat.money import Line
 from stepchat.servers.client import Client
@@ -32,6 +32,8 @@ WAYS = (
 
 async def login(chat: Chat, _argument: str) -> None:
     missing = chat.workspace.key_error
+    if isinstance(missing, ServerNotNamedError):
+        raise missing
     title = "A key, or none" if missing is None else f"{missing.message} How to begin?"
     way = await chat.app.push_screen_wait(Pick(title, WAYS))
     place = _place(chat)
