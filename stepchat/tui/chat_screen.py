@@ -221,6 +221,8 @@ class ChatScreen(Screen[None]):
         if not self.is_running:
             return
         self.unsent.settle()
+        if self.conversation.session is not None:
+            self.welcome.display = False
         meter = self.conversation.meter
         facts = message_menu.facts(self) or self.background.facts(monotonic())
         self._status.set_facts(facts)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from stepchat.tui.paste import clean_text
 
@@ -99,4 +100,13 @@ class TerminalInput:
         for sent, known in MISREAD:
             text = text.replace(sent, known)
         # An empty text would end the parser.
-        return self._parser.feed(text) if text else ()
+        for message in self._parser.feed(text) if text else ():
+            yield _typed(message)
+
+
+def _typed(message: Message) -> Message:
+    """Textual's fields drop what `str.isprintable` refuses: wide spaces, joiners, private characters. Pasted, it stays."""
+    character = message.character if isinstance(message, Key) and not message.key.startswith("alt+") else None
+    if character is None or len(character) > 1 or character.isprintable() or category(character) in {"Cc", "Cs"}:
+        return message
+    return Paste(character)

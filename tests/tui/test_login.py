@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from textual.events import Paste
 from textual.widgets import Input
 
 from stepchat.demo.server import DemoServer
@@ -87,6 +88,20 @@ async def test_waiting_for_the_browser_can_be_given_up(tmp_path, server):
         await wait_until(pilot, "Waiting for the browser")
         await pilot.press("escape")
         await wait_until(pilot, "No key was made.")
+
+
+async def test_what_cannot_be_a_key_leaves_the_dialog_open(tmp_path, server):
+    async with keyless(tmp_path, server) as pilot:
+        await pilot.press(*"paste", "down", "enter")
+        await wait_until(pilot, "it is not shown")
+        pilot.app.screen.query_one(Input).value = f'"{KEY}"'
+        await pilot.press("enter")
+        await wait_until(pilot, "holds characters that no key has. Copy it again")
+        pilot.app.post_message(Paste(KEY))
+        await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == KEY)
+        await pilot.press("enter")
+        await wait_until(pilot, "is kept in the file")
+        assert pilot.app.screen.prompt.text == ""
 
 
 async def test_a_pasted_key_is_nowhere_but_in_its_file(tmp_path, server):

@@ -96,6 +96,16 @@ async def test_typing_searches_and_a_key_looks_into_the_thoughts(tmp_path, ids):
         assert again.view.thoughts
 
 
+async def test_the_welcome_makes_room_for_the_session_that_is_opened(tmp_path, ids):
+    async with window(tmp_path, None) as pilot:
+        await wait_until(pilot, "Recent")
+        await opened(pilot)
+        await pilot.press("enter")
+        shown = await wait_until(pilot, "Said of rain on glass.")
+        assert "Recent" not in shown
+        assert not pilot.app.screen.welcome.display
+
+
 async def test_sorting(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)

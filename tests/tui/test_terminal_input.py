@@ -37,6 +37,11 @@ def test_a_paste_cut_anywhere_is_one_paste(size):
     assert said(*(data[at : at + size] for at in range(0, len(data), size))) == wanted
 
 
+@pytest.mark.parametrize("character", ["\u3000", "\xa0", "\u2003", "\u200d", "\ue0b0"])
+def test_a_character_that_textual_takes_for_none_is_not_lost(character):
+    assert said(f"x{character}y".encode()) == [("key", "x"), ("paste", character), ("key", "y")]
+
+
 def test_time_that_passes_in_a_paste_does_not_end_it():
     terminal = TerminalInput()
     found = [*terminal.feed(b"\x1b[200~one\x1b"), *terminal.tick(), *terminal.feed(b"[31m\rtwo\x1b[201~")]

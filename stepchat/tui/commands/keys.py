@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stepchat.keys import Key
     from stepchat.tui.commands.row import Chat
 
+PASTED = "what was pasted"
 WAYS = (
     Row("browser", "Log in with the browser", aside="OpenRouter gives a key"),
     Row("code", "Log in elsewhere", aside="over SSH: paste a code"),
@@ -106,8 +107,9 @@ async def _by_code(chat: Chat, place: Place) -> Key | None:
 
 async def _by_hand(chat: Chat, place: Place) -> Key | None:
     words = f"It is kept in the system's keyring, else in a file that only you can read.\n{place.base_url}\n"
-    given = await chat.app.push_screen_wait(Secret(f"Key for {place.profile.title}", words))
-    return None if given is None else checked_key(given, "what was pasted")
+    dialog = Secret(f"Key for {place.profile.title}", words, lambda given: checked_key(given, PASTED))
+    given = await chat.app.push_screen_wait(dialog)
+    return None if given is None else checked_key(given, PASTED)
 
 
 def _check_login(place: Place) -> None:
