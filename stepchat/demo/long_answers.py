@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from stepchat.demo.steps import Finish, Say, Think, split_tokens
+from stepchat.demo.steps import Finish, Say, Think, is_hurried, split_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +130,7 @@ def only(kind: str) -> Script:
 
 
 def _play(ask: Ask, kind: Callable[[int], str]) -> Iterator[Step]:
-    for passage in passages(_paragraphs, ask.count("reasoning", 200)):
+    for passage in passages(_paragraphs, 8 if is_hurried(ask) else ask.count("reasoning", 200)):
         yield Think(passage)
     for passage in passages(kind, ask.count("tokens", 2000)):
         yield Say(passage)

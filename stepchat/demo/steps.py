@@ -186,8 +186,15 @@ def message_text(content: object) -> str:
             return ""
 
 
+def is_hurried(ask: Ask) -> bool:
+    """Whether the question says that it is time to answer, as stepchat's "answer now" does."""
+    return "asked to answer now" in ask.question
+
+
 def thinking(ask: Ask, text: str) -> Iterator[Step]:
     """Reasoning in the form that the maker of the model uses (WIRE.md 3.1)."""
+    if is_hurried(ask):
+        text = "They want the answer now."
     match ask.model.thoughts:
         case "signed":
             yield Think(text, format="anthropic-claude-v1")
