@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from stepchat.paths import Paths
 
+SHORTEST_SECRET = 8
+"""Characters; what is shorter is no secret but a word for servers that want none."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
@@ -33,13 +36,15 @@ class Key:
         return f"Bearer {self._value}"
 
     def redact(self, text: str) -> str:
-        """The text without the key."""
-        return text.replace(self._value, "[key removed]") if self._value else text
+        """The text without the key. One of fewer than 8 characters stays: it is a word such as `none` or `x`, which servers
+        that need no key are given, and taking it out of everything would damage what they say.
+        """
+        return text.replace(self._value, "[key removed]") if len(self._value) >= SHORTEST_SECRET else text
 
     def mask(self, data: bytes) -> bytes:
-        """As many bytes, with asterisks in the place of the key."""
+        """As many bytes, with asterisks in the place of the key; the same rule."""
         value = self._value.encode()
-        return data.replace(value, b"*" * len(value)) if value else data
+        return data.replace(value, b"*" * len(value)) if len(value) >= SHORTEST_SECRET else data
 
 
 def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], paths: Paths) -> Key | None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from stepchat.workspace import Workspace
 
 ANSWERED, FAILED, USAGE, NO_KEY, STOPPED = 0, 1, 2, 3, 130
+_CUT = frozenset({"length", "content_filter"})
+"""Ends that the server meant, but that leave the reader with a part of an answer."""
 
 
 class OutputError(Exception):
@@ -193,27 +195,36 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
         failure = error
     answer = last.message if last is not None and isinstance(last.message, AssistantMessage) else None
     output.end_line()
-    if failure is not None:
-        output.say(str(failure))
-    elif answer is not None and answer.complete and not answer.text and not output.json:
-        output.say(_without_words(answer))
+    lacking = _lacking(answer, as_json=output.json) if answer is not None and answer.complete else ""
+    if words := lacking if failure is None else str(failure):
+        output.say(words)
     if output.json:
         output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure))
     if failure is not None:
         return exit_code(failure)
     if answer is None or not answer.complete:
         return STOPPED
-    return ANSWERED if answer.text or answer.refusal or answer.tool_calls else FAILED
+    return FAILED if lacking else ANSWERED
 
 
-def _without_words(answer: AssistantMessage) -> str:
-    if answer.tool_calls:
-        return "The model asked for a tool instead of answering; one-shot mode has none to offer."
+def _lacking(answer: AssistantMessage, *, as_json: bool) -> str:
+    """Why what ended as the server meant it is no answer all the same; "" when it is one."""
+    if answer.stop == "content_filter":
+        return "The answer was cut by the server's content filter; ask in other words or choose another model."
+    if answer.stop == "length":
+        where = "in the middle of the answer" if answer.text else "before an answer began"
+        return f"The length limit was used up {where}; raise max_tokens and ask again."
     if answer.refusal:
         return f"The model refused: {answer.refusal}"
-    if answer.stop == "length":
-        return "The length limit was used up before an answer began; raise max_tokens and ask again."
-    return "The model thought, but gave no answer; ask again."
+    if answer.tool_calls:
+        # Who reads the JSON gets the calls, whole, and may answer them.
+        return "" if as_json else _unanswered([call.name for call in answer.tool_calls])
+    return "" if answer.text else "The model thought, but gave no answer; ask again."
+
+
+def _unanswered(names: list[str]) -> str:
+    what = "a tool" if len(names) == 1 else f"{len(names)} tools"
+    return f"The model asked for {what} ({', '.join(names)}) to go on; one-shot mode has none to offer."
 
 
 def _event(event: TurnEvent, output: Output) -> None:
@@ -305,7 +316,7 @@ def _result(session: str | None, answer: AssistantMessage, failure: StepchatErro
             "model": answer.model or answer.model_asked,
             "provider": answer.provider or None,
             "error": error,
-            "complete": answer.complete and failure is None,
+            "complete": answer.complete and answer.stop not in _CUT and failure is None,
         },
     }
 

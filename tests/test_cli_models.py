@@ -78,3 +78,10 @@ def test_usage(shell):
     assert found["days"][0]["model"] == "stepfun/step-3.5-flash"
     assert found["days"][0]["cost"] == found["periods"]["all"]["cost"]
     assert float(found["periods"]["all"]["cost"]) > 0
+
+
+def test_a_key_that_is_a_word_does_not_damage_the_list(shell):
+    shell.set(OPENROUTER_API_KEY="x")
+    ran = shell("models", "mini", "--json")
+    assert "minimax" in ran.out
+    assert "removed" not in ran.out + "".join(path.read_text() for path in (shell.home / "models").iterdir())

@@ -170,6 +170,19 @@ def test_a_key_is_taken_out_of_words():
     assert key.redact("nothing") == "nothing"
 
 
+@pytest.mark.parametrize("word", ["x", "none", "EMPTY", "0000000"])
+def test_a_word_in_place_of_a_key_damages_nothing(word):
+    key = Key(word, "a test")
+    assert key.redact(f"the {word} model") == f"the {word} model"
+    assert key.mask(word.encode()) == word.encode()
+
+
+def test_the_shortest_key_that_is_a_secret():
+    key = Key("12345678", "a test")
+    assert key.redact("a12345678b") == "a[key removed]b"
+    assert key.mask(b"a12345678b") == b"a********b"
+
+
 def test_the_ways_to_give_a_key(paths):
     error = missing_key("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths)
     assert error.message == "No API key for OpenRouter."

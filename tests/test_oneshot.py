@@ -173,22 +173,24 @@ def test_silence_is_told_once(run):
     assert err == "stepchat: Nothing has arrived for 20 s; giving up at 300 s.\n" * 2
 
 
+CALLS = (ToolCallFragment(0, "c", "clock", "{}"), ToolCallFragment(1, "d", "file", "{}"))
+
+
 @pytest.mark.parametrize(
-    ("script", "words", "code"),
+    ("script", "words"),
     [
-        ([Delta(reasoning="Hm.", finish_reason="length")], "length limit was used up", FAILED),
-        (
-            [Delta(tool_calls=(ToolCallFragment(0, "c", "f", "{}"),), finish_reason="tool_calls")],
-            "asked for a tool",
-            ANSWERED,
-        ),
-        ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not.", ANSWERED),
-        ([END], "gave no answer", FAILED),
+        ([Delta(reasoning="Hm.", finish_reason="length")], "The length limit was used up before an answer began"),
+        ([Delta(tool_calls=CALLS[:1], finish_reason="tool_calls")], "The model asked for a tool (clock) to go on"),
+        ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not."),
+        ([END], "gave no answer"),
+        ([Delta(text="So", finish_reason="length")], "The length limit was used up in the middle of the answer"),
+        ([Delta(text="So", finish_reason="content_filter")], "cut by the server's content filter"),
+        ([Delta(text="So", tool_calls=CALLS, finish_reason="tool_calls")], "asked for 2 tools (clock, file)"),
     ],
 )
-def test_an_end_without_words_is_told(run, script, words, code):
-    exit_code, out, err = run(*script)
-    assert (exit_code, out) == (code, "")
+def test_an_end_that_is_no_whole_answer_is_told(run, script, words):
+    code, out, err = run(*script)
+    assert (code, out) == (FAILED, script[0].text)
     assert words in err.splitlines()[-1]
 
 
@@ -353,11 +355,12 @@ def test_json_tells_no_list_from_an_empty_one(run, details, shown):
     assert ("reasoning_details" in found[2]) == (shown is not None)
 
 
-@pytest.mark.parametrize(("reason", "complete"), [("stop", True), ("length", True), ("content_filter", True)])
-def test_json_complete_as_the_server_meant_it(run, reason, complete):
-    code, out, _ = run(Delta(text="So", finish_reason=reason), json=True)
+@pytest.mark.parametrize(("reason", "complete"), [("stop", True), ("length", False), ("content_filter", False)])
+def test_json_is_not_complete_when_something_cut_the_answer(run, reason, complete):
+    code, out, err = run(Delta(text="So", finish_reason=reason), json=True)
     message = lines(out)[-1]["message"]
-    assert (code, message["finish_reason"], message["complete"]) == (ANSWERED, reason, complete)
+    assert (code, message["finish_reason"], message["complete"]) == (0 if complete else FAILED, reason, complete)
+    assert (err == "") == complete
 
 
 @pytest.mark.parametrize(
@@ -382,13 +385,13 @@ def test_json_with_a_failure(run, error: StepchatError, code, shown):
 
 def test_json_with_tool_calls(run):
     fragments = (ToolCallFragment(0, "call_1", "clock", '{"a":'), ToolCallFragment(0, None, None, "1}"))
-    found = lines(
-        run(*(Delta(tool_calls=(one,)) for one in fragments), Delta(finish_reason="tool_calls"), json=True)[1]
-    )
+    script = [*(Delta(tool_calls=(one,)) for one in fragments), Delta(finish_reason="tool_calls")]
+    code, out, _ = run(*script, json=True)
+    found = lines(out)
     assert found[2]["tool_calls"] == [{"index": 0, "id": "call_1", "function": {"name": "clock", "arguments": '{"a":'}}]
     message = found[-1]["message"]
     call = {"id": "call_1", "type": "function", "function": {"name": "clock", "arguments": '{"a":1}'}}
-    assert (message["tool_calls"], message["complete"]) == ([call], True)
+    assert (code, message["tool_calls"], message["complete"]) == (ANSWERED, [call], True)
 
 
 def test_json_tells_when_content_turned_out_to_be_reasoning(run):

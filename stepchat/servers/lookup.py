@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from stepchat import exact_json
 from stepchat.errors import ServerError, UnreachableError
 from stepchat.servers.failures import from_status
+from stepchat.servers.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +40,10 @@ def look_up(request: httpx.Request, http: httpx.Client, redact: Callable[[str], 
         raise UnreachableError(
             f"Cannot reach {url}: {words}.", "Check the address, the network and whether the server runs."
         ) from error
-    text = redact(body.decode("utf-8", "replace"))
+    text = body.decode("utf-8", "replace")
     if not response.is_success:
-        raise from_status(response.status_code, text, response.headers.get("retry-after"))
-    return _object(text, url)
+        raise from_status(response.status_code, redact(text), response.headers.get("retry-after"))
+    return _object(text, url, redact)
 
 
 def _gather(response: httpx.Response, end: float) -> bytes:
@@ -61,10 +62,11 @@ def _gather(response: httpx.Response, end: float) -> bytes:
     return bytes(body)
 
 
-def _object(text: str, url: str) -> Json:
+def _object(text: str, url: str, redact: Callable[[str], str]) -> Json:
     try:
-        value: Any = exact_json.loads(text.removeprefix("\ufeff"))
-    except ValueError:
+        # Not in the raw text: a key is also found where it is written with escapes, and what is not text stays JSON.
+        value: Any = redacted(exact_json.loads(text.removeprefix("\ufeff")), redact)
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, list):
         # Some servers give a bare list.
