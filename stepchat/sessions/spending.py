@@ -181,28 +181,33 @@ def forget_unpriced(connection: sqlite3.Connection, message_id: str) -> None:
 
 def count_what_is_there(connection: sqlite3.Connection) -> None:
     """Once, when the table is new. Copies of an answer are counted once."""
+    # As bytes: an escaped lone surrogate comes out of json_extract as what is no text.
+    fields = ", ".join(
+        f"CAST(json_extract(data, '$.{name}') AS BLOB)" for name in ("model", "model_asked", "generation_id", "usage")
+    )
     rows = connection.execute(
-        "SELECT message.created, session.server, json_extract(data, '$.model'), json_extract(data, '$.model_asked'),"
-        " json_extract(data, '$.generation_id'), json_extract(data, '$.usage')"
+        f"SELECT message.created, session.server, {fields}"  # noqa: S608 - our own names
         " FROM message JOIN session ON session.id = message.session"
         " WHERE role = 'assistant' AND owner IS NULL AND json_valid(data)"
     )
     seen: set[str] = set()
     sums: dict[tuple[str, str, str], list[Spent]] = {}
-    for created, server, model, asked, generation, usage in rows:
+    for created, server, *found in rows:
+        model, asked, generation, usage = ((value or b"").decode("utf-8", "replace") for value in found)
         if generation in seen:
             continue
         if generation:
             seen.add(generation)
-        raw: Any = exact_json.loads(usage) if isinstance(usage, str) else None
-        message = AssistantMessage(
-            model=str(model or ""), model_asked=str(asked or ""),
-            usage=Usage(cast("Json", raw) if isinstance(raw, dict) else {}),
-        )  # fmt: skip
-        spent = _of(message, server, created)
+        try:
+            raw: Any = exact_json.loads(usage) if usage else None
+            used = Usage(cast("Json", raw) if isinstance(raw, dict) else {})
+            spent = _of(AssistantMessage(model=model, model_asked=asked, usage=used), server, created)
+        except (ValueError, TypeError, ArithmeticError, OSError):
+            # What cannot be read is not counted; everything else is.
+            continue
         sums.setdefault((spent.day, spent.model, spent.server), []).append(spent)
-    for found in sums.values():
-        _add(connection, _sum(found))
+    for counted in sums.values():
+        _add(connection, _sum(counted))
 
 
 def _sum(found: list[Spent]) -> Spent:

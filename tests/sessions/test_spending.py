@@ -84,22 +84,45 @@ async def test_what_the_server_does_not_know_is_asked_no_more(paths: Paths) -> N
     await store.close()
 
 
-async def test_what_was_there_before_the_table_is_counted_once(paths: Paths) -> None:
+def before_the_table(paths: Paths) -> sqlite3.Connection:
     private_directory(paths.data)
     database.create_private(paths.database)
     with_no_table = STEPS[: [step.__name__ for step in STEPS].index("_spending")]
     old = sqlite3.connect(paths.database, isolation_level=None)
     migrate(old, paths.database, with_no_table)
     old.execute("INSERT INTO session (id, created, updated, model, server) VALUES ('s', 1, 1, 'a/b', ?)", (HERE,))
+    return old
+
+
+def put(old: sqlite3.Connection, name: str, data: object, created: float = NOON) -> None:
+    old.execute(
+        "INSERT INTO message (id, session, role, created, data) VALUES (?, 's', 'assistant', ?, ?)",
+        (name, created, exact_json.stored(data)),
+    )
+
+
+async def test_what_was_there_before_the_table_is_counted_once(paths: Paths) -> None:
+    old = before_the_table(paths)
     for number, generation in enumerate(("gen-1", "gen-1", "gen-2", "")):
-        data = {"model": "", "model_asked": "a/b", "generation_id": generation, "usage": USAGE}
-        old.execute(
-            "INSERT INTO message (id, session, role, created, data) VALUES (?, 's', 'assistant', ?, ?)",
-            (f"m{number}", NOON, exact_json.stored(data)),
-        )
+        put(old, f"m{number}", {"model": "", "model_asked": "a/b", "generation_id": generation, "usage": USAGE})
     old.execute("INSERT INTO message (id, session, role, created, data) VALUES ('u', 's', 'user', 1, 'no json')")
     old.close()
     store = SessionStore.open(paths, fold=fold)
     (spent,) = await store.spending.all()
     assert (spent.model, spent.answers, spent.cost) == ("a/b", 3, Decimal("0.00045"))
+    await store.close()
+
+
+async def test_what_cannot_be_counted_does_not_keep_the_store_shut(paths: Paths) -> None:
+    old = before_the_table(paths)
+    put(old, "surrogate", {"model": "evil\ud800", "generation_id": "\udfff", "usage": {"cost": 1, "x": "\ud800"}})
+    put(old, "odd", {"model": 5, "model_asked": ["x"], "generation_id": 7, "usage": [1]})
+    put(old, "no usage", {"model": "b/c", "usage": "no object"})
+    put(old, "late", {"model": "a/b", "usage": USAGE}, created=1e300)
+    put(old, "good", {"model": "a/b", "usage": USAGE})
+    old.close()
+    store = SessionStore.open(paths, fold=fold)
+    spent = {row.model: row.cost for row in await store.spending.all()}
+    assert (spent.pop("a/b"), spent.pop("5")) == (Decimal("0.00015"), 0)
+    assert list(spent.values()) == [1]
     await store.close()
