@@ -87,8 +87,9 @@ _OPEN = ("open_answers", "open_prompt", "open_cached", "open_completion")
 def note(
     connection: sqlite3.Connection, message_id: str, server: str, created: float, message: AssistantMessage
 ) -> None:
-    """An answer is finished."""
-    _add(connection, _of(message, server, created))
+    """An answer is finished. `server` is the session's, which may be another by now than the one that was asked."""
+    asked = records.encodable(message.server) if message.server and "://" in server else server
+    _add(connection, _of(message, asked, created))
     if message.generation_id and not message.usage.raw:
         connection.execute(
             "INSERT OR REPLACE INTO unpriced (message, generation, server, since) VALUES (?, ?, ?, ?)",
@@ -166,12 +167,24 @@ def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> S
     connection.execute("UPDATE message SET data = ? WHERE id = ?", (records.message_to_text(filled), message_id))
     server, cost = connection.execute("SELECT server, cost FROM session WHERE id = ?", (stored.session,)).fetchone()
     spent = _of(filled, server, row[5])
+    spent = replace(spent, server=_noted_at(connection, spent, filled))
     # The answer was counted when it ended, then with no cost.
     _add(connection, replace(spent, answers=0, open_answers=spent.open_answers - 1))
     if spent.cost:
         total = str(Decimal(cost or 0) + spent.cost)
         connection.execute("UPDATE session SET cost = ? WHERE id = ?", (total, stored.session))
     return replace(stored, message=filled)
+
+
+def _noted_at(connection: sqlite3.Connection, spent: Spent, message: AssistantMessage) -> str:
+    """Under which server it was counted when it ended. The session may be held elsewhere since, and the demo has a name only."""
+    rows = connection.execute(
+        "SELECT server FROM spending WHERE day = ? AND model = ? AND open_answers > 0", (spent.day, spent.model)
+    )
+    found = [server for (server,) in rows]
+    asked = records.encodable(message.server)
+    names = [server for server in found if "://" not in server]
+    return next((server for server in (asked, *names, spent.server) if server in found), spent.server)
 
 
 def forget_unpriced(connection: sqlite3.Connection, message_id: str) -> None:

@@ -4,6 +4,8 @@ import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from stepchat import exact_json
 from stepchat.draft import fold
 from stepchat.messages import AssistantMessage, Usage, UserMessage
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from stepchat.paths import Paths
 
 HERE = "https://openrouter.ai/api/v1"
+LOCAL = "http://127.0.0.1:8080/v1"
 NOON = 1_800_000_000.0
 USAGE = exact_json.loads(
     '{"prompt_tokens": 1000, "completion_tokens": 200, "cost": 0.00015, "prompt_tokens_details": {"cached_tokens": 10},'
@@ -71,6 +74,30 @@ async def test_usage_is_filled_in_later_and_nothing_else_is_touched(paths: Paths
     assert await store.spending.set_usage(message_id, USAGE) is None
     assert await store.spending.unpriced(0) == []
     assert len(await store.spending.all()) == 1
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "later", "noted"),
+    [
+        (HERE, HERE, LOCAL, HERE),
+        (HERE, HERE, "demo", HERE),
+        ("demo", "http://127.0.0.1:4000/api/v1", HERE, "demo"),
+        ("demo", "http://127.0.0.1:4000/api/v1", "demo", "demo"),
+        # Another window had switched before the answer ended.
+        (LOCAL, HERE, LOCAL, HERE),
+    ],
+)
+async def test_a_cost_that_comes_late_counts_where_the_answer_came_from(
+    paths: Paths, held: str, asked: str, later: str, noted: str
+) -> None:
+    store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
+    session = (await store.create(model="a/b", server=held, system=None)).id
+    message_id = await answered(store, session, server=asked, stop="cancelled", generation_id="gen-1")
+    await store.set_model(session, "c/d", later)
+    await store.spending.set_usage(message_id, USAGE)
+    (spent,) = await store.spending.all()
+    assert (spent.server, spent.answers, spent.open_answers, spent.cost) == (noted, 1, 0, Decimal("0.00015"))
     await store.close()
 
 
