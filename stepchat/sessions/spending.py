@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DAY = 86_400.0
+"""Seconds for which the cost of an answer is asked for."""
+
 TABLES = """
 -- USD and tokens by day (local), model and server. The open_ columns count answers that came with no cost.
 CREATE TABLE spending (
@@ -91,6 +94,8 @@ def note(
     asked = records.encodable(message.server) if message.server and "://" in server else server
     _add(connection, _of(message, asked, created))
     if message.generation_id and not message.usage.raw:
+        # Those of the days before will never be known.
+        connection.execute("DELETE FROM unpriced WHERE since < ?", (created - DAY,))
         connection.execute(
             "INSERT OR REPLACE INTO unpriced (message, generation, server, since) VALUES (?, ?, ?, ?)",
             (message_id, records.encodable(message.generation_id), records.encodable(message.server), created),
@@ -145,7 +150,7 @@ def read(connection: sqlite3.Connection) -> list[Spent]:
 def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
     """Those not older than that, the newest first; the others will never be known."""
     rows = connection.execute(
-        "SELECT message, generation, server, since FROM unpriced WHERE since >= ? ORDER BY since DESC LIMIT 100",
+        "SELECT message, generation, server, since FROM unpriced WHERE since >= ? ORDER BY since DESC",
         (since,),
     )
     return [Unpriced(*row) for row in rows]

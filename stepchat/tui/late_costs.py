@@ -7,9 +7,10 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
-from stepchat.errors import StepchatError
+from stepchat.errors import ApiKeyError, ServerError, StoreError, UnreachableError
 from stepchat.servers.accounts import fetch_usage
 from stepchat.servers.profiles import same_server
+from stepchat.sessions.spending import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from stepchat.sessions.spending import Unpriced
     from stepchat.tui.commands.row import Chat
 
-DAY = 86_400.0
 PAUSES = (1.0, 2.0, 4.0, 8.0, 30.0)
+MOST = 100
 LONG_ENOUGH = 3600.0
 """Seconds after which a server that knows nothing of an answer never will."""
 
@@ -37,19 +38,29 @@ async def _settle(chat: Chat, pauses: Sequence[float]) -> None:
         await asyncio.sleep(pause)
         for one in waiting:
             try:
-                usage = await asyncio.to_thread(fetch_usage, chat.workspace.client, one.generation)
-                if usage is not None:
-                    await _fill_in(chat, one.message, usage)
-                elif time() - one.since > LONG_ENOUGH:
-                    await chat.workspace.store.spending.forget_unpriced(one.message)
-            except StepchatError:
-                # Offline, or the key is refused: at the next start.
+                await _ask(chat, one)
+            except (UnreachableError, ApiKeyError, StoreError):
+                # Nothing can be known now: at the next start.
                 return
+
+
+async def _ask(chat: Chat, one: Unpriced) -> None:
+    """Raises UnreachableError, ApiKeyError and StoreError; whatever else a server says is of this one answer alone."""
+    try:
+        usage = await asyncio.to_thread(fetch_usage, chat.workspace.client, one.generation)
+    except UnreachableError:
+        raise
+    except ServerError:
+        usage = None
+    if usage is not None:
+        await _fill_in(chat, one.message, usage)
+    elif time() - one.since > LONG_ENOUGH:
+        await chat.workspace.store.spending.forget_unpriced(one.message)
 
 
 async def _unpriced(chat: Chat) -> list[Unpriced]:
     found = await chat.workspace.store.spending.unpriced(time() - DAY)
-    return [one for one in found if same_server(one.server, chat.workspace.client.base_url)]
+    return [one for one in found if same_server(one.server, chat.workspace.client.base_url)][:MOST]
 
 
 async def _fill_in(chat: Chat, message_id: str, usage: dict[str, object]) -> None:

@@ -101,6 +101,17 @@ async def test_a_cost_that_comes_late_counts_where_the_answer_came_from(
     await store.close()
 
 
+async def test_what_was_not_known_for_a_day_is_forgotten(paths: Paths) -> None:
+    now = [NOON]
+    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    session = (await store.create(model="a/b", server=HERE, system=None)).id
+    await answered(store, session, generation_id="gen-1")
+    now[0] += 86400 * 2
+    await answered(store, session, generation_id="gen-2")
+    assert [one.generation for one in await store.spending.unpriced(0)] == ["gen-2"]
+    await store.close()
+
+
 async def test_what_the_server_does_not_know_is_asked_no_more(paths: Paths) -> None:
     store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
     session = (await store.create(model="a/b", server=HERE, system=None)).id

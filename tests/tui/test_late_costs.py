@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from time import time
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from stepchat.draft import fold
+from stepchat.messages import AssistantMessage
+from stepchat.paths import Paths
+from stepchat.servers.client import Client
+from stepchat.servers.profiles import OPENROUTER_URL, PROFILES
+from stepchat.sessions.store import SessionStore
+from stepchat.tui.late_costs import settle_costs
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "left"),
+    [
+        (lambda: httpx.Response(400, json={"error": {"message": "Bad id", "code": 400}}), ["new", "old"], {"new"}),
+        (lambda: httpx.Response(500, text="?"), ["new", "old"], {"new"}),
+        (lambda: httpx.Response(401, json={"error": {"message": "No", "code": 401}}), ["new"], {"new", "old"}),
+        (lambda: (_ for _ in ()).throw(httpx.ConnectError("refused")), ["new"], {"new", "old"}),
+    ],
+)
+async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_cost(tmp_path, answer, asked, left):
+    now = [time() - 60]
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold, clock=lambda: now[0])
+    session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
+    for name in ("old", "new"):
+        message_id = await store.begin_answer(session.id, None, AssistantMessage(server=OPENROUTER_URL))
+        await store.finish_answer(message_id, AssistantMessage(server=OPENROUTER_URL, generation_id=name, stop="cut"))
+        now[0] += 5
+    requests = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request.url.params["id"])
+        return answer() if requests[-1] == "new" else httpx.Response(200, json={"data": {"total_cost": 0.25}})
+
+    client = Client(OPENROUTER_URL, PROFILES[0], None, transport=httpx.MockTransport(respond))
+    works = []
+    app = SimpleNamespace(run_worker=lambda work, **_: works.append(work))
+    conversation = SimpleNamespace(fill_in=lambda filled: None)
+    place = SimpleNamespace(store=store, client=client)
+    settle_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation), ())
+    await works[0]()
+    assert requests == asked
+    assert {one.generation for one in await store.spending.unpriced(0)} == left
+    await store.close()
