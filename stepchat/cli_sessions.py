@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
     from stepchat.oneshot import Output
     from stepchat.paths import Paths
+    from stepchat.sessions.export import ToApi
     from stepchat.sessions.search import FoundSession
     from stepchat.sessions.store import SessionStore, SessionSummary
 
@@ -264,10 +265,10 @@ def _exporting(
     async def work(store: SessionStore, output: Output) -> None:
         from stepchat.sessions.export import Options, export
         from stepchat.sessions.files import write_file
-        from stepchat.workspace import request_to_go_on
 
         ids = None if wanted is None else [(await store.find(wanted)).id]
-        options = Options(with_reasoning=with_reasoning, to_api=request_to_go_on)
+        to_api = await _requests(store) if form == "jsonl" else None
+        options = Options(with_reasoning=with_reasoning, to_api=to_api)
         end = None if leaf is None or ids is None else await _message_id(store, ids[0], leaf)
         pieces = export(store, form, ids, options, leaf=end)
         if file is not None:
@@ -278,6 +279,14 @@ def _exporting(
             output.put(_fit_for_stdout(piece, escape_as_json=form in {"json", "jsonl"}))
 
     return work
+
+
+async def _requests(store: SessionStore) -> ToApi:
+    from stepchat.config import read_config
+    from stepchat.paths import find_paths
+    from stepchat.workspace import requests_to_go_on
+
+    return await requests_to_go_on(store, read_config(find_paths(os.environ).config_file))
 
 
 async def _message_id(store: SessionStore, session_id: str, beginning: str) -> str:

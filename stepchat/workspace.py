@@ -11,7 +11,7 @@ from stepchat.presets import find_profile, read_presets, scopes_for
 from stepchat.scopes import Scopes, from_stored, to_stored
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.effort import least
-from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
+from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
 from stepchat.servers.wire import Target, request_body
 from stepchat.turn import Question
 
@@ -28,15 +28,22 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import Session, SessionStore
 
 
-def request_to_go_on(session: Session, said: Sequence[Message]) -> Json:
-    """The body of the request that would go on with these messages of the session, with its reasoning and parameters."""
+async def requests_to_go_on(store: SessionStore, config: Config) -> Callable[[Session, Sequence[Message]], Json]:
+    """Makes the body of the request that would go on with messages of a session, just as config.toml and presets say now."""
+    presets = await read_presets(store)
+    return lambda session, said: _request_to_go_on(session, said, config, presets)
+
+
+def _request_to_go_on(
+    session: Session, said: Sequence[Message], config: Config, presets: Mapping[str, Settings]
+) -> Json:
     answered = (message.server for message in reversed(said) if isinstance(message, AssistantMessage))
     # The demo's address is another each time, so a session does not remember it.
     url = session.server if "://" in session.server else next(answered, OPENROUTER_URL)
-    parameters = Scopes(session=from_stored(session.parameters)).checked()
-    return request_body(
-        said, Target(profile_for(url), url, session.model), system=session.system, parameters=parameters
-    )
+    place = place_for(url, config)
+    parameters = scopes_for(config, presets, session).checked()
+    target = Target(place.profile, place.base_url, session.model)
+    return request_body(said, target, system=session.system, parameters=parameters)
 
 
 @dataclass(frozen=True, slots=True)

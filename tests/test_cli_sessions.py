@@ -8,7 +8,7 @@ import pytest
 from stepchat.cli_sessions import FORMATS, sessions
 from stepchat.demo.server import DemoServer
 from stepchat.sessions import export
-from tests.shell import Shell
+from tests.shell import KEY, Shell
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -93,6 +93,25 @@ def test_jsonl_is_ready_to_send(shell):
     body = json.loads(line)
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "assistant"]
     assert body["messages"][1]["reasoning_details"]
+
+
+def test_jsonl_asks_as_the_session_would(shell):
+    shell.home.mkdir(exist_ok=True)
+    (shell.home / "config.toml").write_text(
+        "[parameters]\nseed = 7\n"
+        "[profiles.code.parameters]\ntop_p = 0.5\n"
+        f"[servers.box]\nbase_url = '{shell.server.url}'\nprofile = 'lmstudio'\nkey_variable = 'BOX_KEY'\n"
+    )
+    shell.set(BOX_KEY=KEY)
+    ran = shell("--profile", "code", "--set", "top_k=3", "--set", "reasoning.effort=high", "demo:details")
+    assert ran.code == 0, ran
+    asked = shell.asked()
+    body = json.loads(shell("sessions", "export", "details", "--format", "jsonl").out)
+    assert (body["seed"], body["top_p"], body["top_k"]) == (7, 0.5, 3)
+    more = body.keys() - {"messages"}
+    assert {name: body[name] for name in more} == {name: asked[name] for name in more}
+    # As LM Studio wants it, whatever stands at its address.
+    assert body["reasoning_effort"] == "high"
 
 
 def test_jsonl_of_a_demo_session_takes_its_reasoning_along(shell):

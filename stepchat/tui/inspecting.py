@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.connecting import key_places
+from stepchat.connecting import place_for
 from stepchat.messages import AssistantMessage, StoredMessage
-from stepchat.servers.profiles import profile_for
 from stepchat.tui import clipboard
 
 if TYPE_CHECKING:
+    from stepchat.config import Config
     from stepchat.ledger_report import Account
     from stepchat.sessions.exchanges import Exchange
     from stepchat.tui.commands.row import Chat
@@ -69,13 +70,13 @@ async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
     def copy(text: str) -> str:
         return clipboard.copy(chat.app, text)
 
-    await chat.app.push_screen_wait(Inspector(answers, at, store.exchanges, account, _as_curl, copy))
+    as_curl = partial(_as_curl, chat.workspace.config)
+    await chat.app.push_screen_wait(Inspector(answers, at, store.exchanges, account, as_curl, copy))
 
 
-def _as_curl(exchange: Exchange) -> str:
+def _as_curl(config: Config, exchange: Exchange) -> str:
     from stepchat import exact_json
     from stepchat.servers.curl import curl
 
-    base_url = exchange.url.removesuffix("/chat/completions")
-    _, variables = key_places(base_url, profile_for(base_url))
+    variables = place_for(exchange.url.removesuffix("/chat/completions"), config).key_variables
     return curl(exchange.url, exchange.headers, exact_json.dumps(exchange.body), variables[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from stepchat import exact_json
+from stepchat.config import Config, Table
 from stepchat.demo.server import DemoServer
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
@@ -83,6 +84,18 @@ async def test_what_is_copied(tmp_path):
             assert pilot.app.clipboard.endswith("data: [DONE]\n\n")
             await pilot.press("ctrl+t")
             await wait_until(pilot, "try 1 of 2 · answered 502")
+
+
+async def test_the_command_names_the_variable_of_the_servers_own_key(tmp_path):
+    with DemoServer(speed=0) as server:
+        box = Config(servers=(Table("box", {"base_url": server.url, "key_variable": "BOX_KEY"}),), server="box")
+        async with window(tmp_path, server, size=(120, 40), config=box, BOX_KEY="sk-box") as pilot:
+            await ask(pilot, "demo:haiku")
+            await pilot.press("f3")
+            await wait_until(pilot, "answered 200")
+            await pilot.press("ctrl+l")
+            await wait_until(pilot, "Copied")
+            assert 'Bearer $BOX_KEY"' in pilot.app.clipboard
 
 
 async def test_hostile_text_reaches_no_terminal(tmp_path):

@@ -30,7 +30,7 @@ async def export(chat: Chat, argument: str) -> None:
     from stepchat.sessions.export import FORMATS, Options, format_of
     from stepchat.sessions.export import export as pieces_of
     from stepchat.sessions.files import write_file
-    from stepchat.workspace import request_to_go_on
+    from stepchat.workspace import requests_to_go_on
 
     session, store = _begun(chat), chat.workspace.store
     words = argument.removeprefix(_WITHOUT).strip() if argument.split()[:1] == [_WITHOUT] else argument
@@ -39,7 +39,8 @@ async def export(chat: Chat, argument: str) -> None:
     if form is None:
         suffixes = ", ".join(row.suffix for row in FORMATS.values())
         raise UsageError(f"{path} has no ending that names a form.", f"There are: {suffixes}.")
-    options = Options(with_reasoning=words == argument, to_api=request_to_go_on)
+    to_api = await requests_to_go_on(store, chat.workspace.config)
+    options = Options(with_reasoning=words == argument, to_api=to_api)
     # What is on the screen is what is written, also while a newer branch exists in another window.
     leaf = None if form == "json" else chat.conversation.path[-1].id
     await write_file(path, pieces_of(store, form, [session.id], options, leaf=leaf))
