@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stepchat.config import Config, read_config
+from stepchat.config import Config, read_config, read_strictly
 from stepchat.connecting import Connection, connect, usual_place
 from stepchat.errors import StepchatError
 from stepchat.money import balance_in_words
@@ -18,7 +18,7 @@ from stepchat.servers.probing import probe
 from stepchat.sessions.health import examine, has_full_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from stepchat.paths import Paths
@@ -39,14 +39,19 @@ class Check:
 
 
 def check_up(
-    paths: Paths, environ: Mapping[str, str], base_url: str | None = None, server: str | None = None
+    paths: Paths,
+    environ: Mapping[str, str],
+    themes: Collection[str],
+    base_url: str | None = None,
+    server: str | None = None,
 ) -> Iterator[Check]:
-    """One after the other, each as soon as it is known. Never raises."""
+    """One after the other, each as soon as it is known. `themes` are the names there are. Never raises."""
     yield _versions()
     yield from _terminal(environ)
     config = Config()
     try:
         config = read_config(paths.config_file)
+        read_strictly(paths.config_file, themes)
         there = paths.config_file.exists()
         yield Check("settings", "good", f"{paths.config_file}{'' if there else ' (there is none; the defaults apply)'}")
     except StepchatError as error:
@@ -130,10 +135,12 @@ def _catalogue(connection: Connection) -> Check:
     if not catalogue.read() or catalogue.fetched is None:
         return Check("models", "good", "no list on disk yet; it is fetched at the next start")
     hours = max(0.0, time.time() - catalogue.fetched) / 3600
-    age = f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    number, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
+    age = f"{number:.0f} {unit}{'s' * (round(number) != 1)}"
     state: State = "good" if hours < 7 * 24 else "odd"
     mend = "" if state == "good" else "Fetch it anew: stepchat models --fresh"
-    return Check("models", state, f"{len(catalogue.models)} models, {age} old", mend)
+    count = len(catalogue.models)
+    return Check("models", state, f"{count} model{'s' * (count != 1)}, {age} old", mend)
 
 
 def _store(paths: Paths) -> Iterator[Check]:
@@ -145,7 +152,9 @@ def _store(paths: Paths) -> Iterator[Check]:
         mend = "Copy it away, then: stepchat sessions export --all -o rescued.json, move it, and import that."
         yield Check("sessions", "broken", f"{path}: {health.trouble}", mend)
     else:
-        count = f"{health.sessions} sessions, {health.messages} messages, {health.bytes / 1e6:.1f} MB"
+        sessions = f"{health.sessions} session{'s' * (health.sessions != 1)}"
+        messages = f"{health.messages} message{'s' * (health.messages != 1)}"
+        count = f"{sessions}, {messages}, {health.bytes / 1e6:.1f} MB"
         yield Check("sessions", "good", f"{path}: whole, {count}")
     if not has_full_text():
         yield Check("search", "odd", "This SQLite has no FTS5: search reads every message.", "Use another Python.")

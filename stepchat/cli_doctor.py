@@ -13,6 +13,7 @@ from stepchat.cli_models import as_json_option
 
 if TYPE_CHECKING:
     from stepchat.errors import ConfigError
+    from stepchat.paths import Paths
 
 MARKS = {"good": "ok", "odd": "--", "broken": "!!"}
 
@@ -30,7 +31,8 @@ def doctor(*, as_json: bool, server: str | None, base_url: str | None) -> int:
     from stepchat.paths import find_paths
     from stepchat.transcript.clean import shown
 
-    checks = check_up(find_paths(os.environ), os.environ, base_url, server)
+    paths = find_paths(os.environ)
+    checks = check_up(paths, os.environ, _theme_names(paths), base_url, server)
     found: list[Any] = []
     for check in checks:
         found.append(check)
@@ -49,27 +51,52 @@ def config() -> None:
 
 
 @config.command("path")
-def config_path() -> int:
+@as_json_option
+def config_path(*, as_json: bool) -> int:
     """Where it is looked for."""
+    from stepchat import exact_json
     from stepchat.paths import find_paths
 
-    click.echo(str(find_paths(os.environ).config_file))
+    path = find_paths(os.environ).config_file
+    click.echo(exact_json.dumps({"path": str(path), "exists": path.exists()}) if as_json else str(path))
     return 0
 
 
 @config.command("check")
-def config_check() -> int:
+@as_json_option
+def config_check(*, as_json: bool) -> int:
     """Read it; what is wrong is named with its line, and the exit code is 2."""
-    from stepchat.config import read_config
+    from stepchat import exact_json
+    from stepchat.config import read_strictly
     from stepchat.connecting import own_prices, places
+    from stepchat.errors import StepchatError
     from stepchat.paths import find_paths
 
-    path = find_paths(os.environ).config_file
-    settings = read_config(path)
-    places(settings)
-    own_prices(settings)
+    paths = find_paths(os.environ)
+    path = paths.config_file
+    wrong: StepchatError | None = None
+    try:
+        settings = read_strictly(path, _theme_names(paths))
+        places(settings)
+        own_prices(settings)
+    except StepchatError as error:
+        if not as_json:
+            raise
+        wrong = error
+    if as_json:
+        found = {"path": str(path), "exists": path.exists(), "right": wrong is None}
+        told = {"error": None, "hint": None} if wrong is None else {"error": wrong.message, "hint": wrong.hint}
+        click.echo(exact_json.dumps(found | told))
+        return 0 if wrong is None else 2
     click.echo(f"{path} is right." if path.exists() else f"{path} is not there; the defaults apply.")
     return 0
+
+
+def _theme_names(paths: Paths) -> list[str]:
+    from stepchat.tui.themes import find_themes
+
+    # What is wrong with a theme's file is told where themes are listed and used.
+    return list(find_themes(paths.user_themes, lambda _: None))
 
 
 @config.command("show")
@@ -86,6 +113,10 @@ def config_show(*, as_json: bool) -> int:
     values["parameters"] = dict(settings.parameters)
     values["servers"] = {table.name: table.values for table in settings.servers}
     values["prices"] = {table.name: table.values for table in settings.prices}
+    values["profiles"] = {
+        table.name: {key: dict(value) if key == "parameters" else value for key, value in table.values.items()}
+        for table in settings.profiles
+    }
     if as_json:
         click.echo(exact_json.dumps(values))
         return 0

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from stepchat.addresses import check_url
 from stepchat.errors import ConfigError, UsageError
 from stepchat.parameter_values import parse_value
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 
@@ -138,7 +140,47 @@ def read_config(path: Path) -> Config:
             raise _error(
                 path, text, (name,), "is not a setting", f"Known ones: {', '.join(known)}, [parameters], {others}."
             )
-    return Config(**values)
+    config = Config(**values)
+    _check_places(path, text, config)
+    return config
+
+
+def read_strictly(path: Path, themes: Collection[str]) -> Config:
+    """The same, but refused is also what a start can bear: a theme that is not there, a hint that never comes."""
+    config = read_config(path)
+    if config == Config():
+        return config
+    text = path.read_text(encoding="utf-8-sig")
+    if config.theme and config.theme not in themes:
+        what = f"is wrong: there is no theme {config.theme!r}"
+        raise _error(path, text, ("theme",), what, f"There are: {', '.join(sorted(themes))}.")
+    if config.silence_hint > config.silence_timeout and _line(text, ("silence_hint",)):
+        what = f"is never said: silence_timeout gives up after {config.silence_timeout:g} seconds"
+        raise _error(path, text, ("silence_hint",), what, "Make it smaller than silence_timeout.")
+    return config
+
+
+def _check_places(path: Path, text: str, config: Config) -> None:
+    """Every start would fail with a server that is not there, or an address that is none."""
+    known = [*(table.name for table in config.servers), *(kind for kind in KINDS if kind != "custom"), "demo"]
+    places: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+        ((), {"server": config.server, "base_url": config.base_url})
+    ]
+    places += [(("servers", table.name), table.values) for table in config.servers]
+    places += [(("profiles", table.name), table.values) for table in config.profiles]
+    for place, values in places:
+        where = f"in [{'.'.join(place)}] is wrong" if place else "is wrong"
+        server, base_url = values.get("server", ""), values.get("base_url", "")
+        if server and server not in known and "://" not in server:
+            what = f"{where}: there is no server {server!r}"
+            raise _error(path, text, (*place, "server"), what, f"Known ones: {', '.join(known)}.")
+        for name, value in (("server", server if "://" in server else ""), ("base_url", base_url)):
+            try:
+                if value:
+                    check_url(value)
+            except UsageError as error:
+                what = f"{where}: {error.message.removesuffix('.')}"
+                raise _error(path, text, (*place, name), what, error.hint) from None
 
 
 _TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS, "profiles": PROFILE_SETTINGS}

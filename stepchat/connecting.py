@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from stepchat.addresses import check_url
 from stepchat.errors import ServerNotNamedError, UsageError
 from stepchat.keys import find_key, missing_key
 from stepchat.paths import write_private
@@ -220,23 +221,3 @@ def own_prices(config: Config) -> dict[str, Prices]:
             rates["request"] *= MILLION
         found[table.name] = Prices(**rates)
     return found
-
-
-def check_url(url: str, place: str = "") -> str:
-    """A base URL without its last slash. Raises UsageError, which tells the `place` it came from."""
-    try:
-        parts = urlsplit(url.strip())
-        parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
-        parts = urlsplit("")
-    odd = not url.strip().isprintable() or " " in url.strip() or parts.query or parts.fragment
-    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
-        raise UsageError(
-            f"{url!r}{place} is not a server's address.",
-            "Give one like https://openrouter.ai/api/v1 or http://127.0.0.1:8080/v1.",
-        )
-    if parts.username or parts.password:
-        raise UsageError(
-            "The base URL holds a name or password.", "Take it out: stepchat keeps secrets out of what it stores."
-        )
-    return url.strip().rstrip("/")

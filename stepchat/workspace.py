@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from stepchat.connecting import DEMO, check_url, connect, connect_demo, connect_held, find_place, name_server, place_for
+from stepchat.addresses import check_url
+from stepchat.connecting import DEMO, connect, connect_demo, connect_held, find_place, name_server, place_for
 from stepchat.messages import AssistantMessage
 from stepchat.presets import find_profile, read_presets, scopes_for
 from stepchat.scopes import Scopes, from_stored, to_stored
@@ -229,15 +230,15 @@ def _choose(
     request: Request, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
 ) -> tuple[Connection, Callable[[], None] | None]:
     named = request.base_url or request.server or environ.get("STEPCHAT_BASE_URL")
-    demo = request.demo or (session is not None and session.server == DEMO and not named)
-    if demo or request.server == DEMO:
+    held = session.server if session is not None and not named else ""
+    wanted = request.server or ("" if named or held else config.server)
+    if request.demo or DEMO in {held, wanted}:
         base_url, close_demo = _start_demo()
         return connect_demo(base_url, paths, config), close_demo
-    if session is not None and session.server not in {"", DEMO} and not named:
+    if held:
         # The rest of a conversation goes where its beginning went, unless another server is named.
-        held = check_url(session.server, ", where this session was held,")
+        held = check_url(held, ", where this session was held,")
         return connect_held(held, paths, config, environ), None
-    wanted = request.server or ("" if named else config.server)
     place = find_place(wanted, config) if wanted else place_for(_base_url(request, paths, config, environ), config)
     if named:
         name_server(place.base_url, paths, config)

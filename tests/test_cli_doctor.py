@@ -28,7 +28,7 @@ def test_all_is_well(shell):
     assert set(lines) == {"versions", "terminal", "settings", "key", "server", "balance", "models", "sessions"}
     assert all(line.startswith("ok  ") for line in lines.values())
     assert "the environment (OPENROUTER_API_KEY)" in lines["key"]
-    assert "whole, 1 sessions, 2 messages" in lines["sessions"]
+    assert "whole, 1 session, 2 messages" in lines["sessions"]
     assert KEY not in ran.out
 
 
@@ -83,6 +83,20 @@ def test_config(shell):
     assert "[servers.box]" in shell.refuse(2, "config", "check")
     path.write_text("theme = 1\n")
     assert "line 1: theme must be text." in shell.refuse(2, "config", "check")
+    path.write_text("theme = 'nope'\n")
+    assert "line 1: theme is wrong: there is no theme 'nope'." in shell.refuse(2, "config", "check")
+    assert states(shell)["settings"] == "broken"
+
+
+def test_config_as_json(shell):
+    path = shell.home / "config.toml"
+    assert json.loads(shell("config", "path", "--json").out) == {"path": str(path), "exists": False}
+    right = {"path": str(path), "exists": False, "right": True, "error": None, "hint": None}
+    assert json.loads(shell("config", "check", "--json").out) == right
+    path.write_text("server = 'nope'\n")
+    ran = shell("config", "check", "--json")
+    assert ran.code == 2
+    assert "line 1: server is wrong" in json.loads(ran.out)["error"]
 
 
 def test_themes(shell):

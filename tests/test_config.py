@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.config import KINDS, SETTINGS, Config, Table, read_config
+from stepchat.config import KINDS, SETTINGS, Config, Table, read_config, read_strictly
 from stepchat.errors import ConfigError
 from stepchat.servers.profiles import PROFILES
 
@@ -208,6 +208,13 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
             "[profiles.x.parameters]\nseed = 1\ntop_k = -1",
             "line 3: top_k in [profiles.x.parameters]: top_k must be a whole number, at least 0, not -1.",
         ),
+        ("model = 'a'\nserver = 'nope'", "line 2: server is wrong: there is no server 'nope'."),
+        ("server = 'ftp://x'", "line 1: server is wrong: 'ftp://x' is not a server's address."),
+        ("base_url = 'nope'", "line 1: base_url is wrong: 'nope' is not a server's address."),
+        ("base_url = 'http://me:pw@x/v1'", "line 1: base_url is wrong: The base URL holds a name or password."),
+        ("[servers.box]\nbase_url = 'x'", "line 2: base_url in [servers.box] is wrong: 'x' is not a server's address."),
+        ("[profiles.x]\nserver = 'nope'", "line 2: server in [profiles.x] is wrong: there is no server 'nope'."),
+        ("[profiles.x]\n\nbase_url = 'x'", "line 3: base_url in [profiles.x] is wrong: 'x' is not a server's address."),
         ("system = '''\ntop_k = 1\n'''\n[parameters]\ntop_k = -1", "line 5: top_k in [parameters]: top_k must be"),
     ],
 )
@@ -274,3 +281,26 @@ def test_profiles(write):
         Table("code", {"model": "a/b", "parameters": settings}),
         Table("two words", {}),
     )
+
+
+@pytest.mark.parametrize("server", ["ollama", "demo", "http://box/v1", "mine"])
+def test_servers_that_are_there(write, server):
+    text = f"server = {server!r}\n[servers.mine]\nbase_url = 'http://x/v1'\n[profiles.p]\nserver = {server!r}\n"
+    assert read_config(write(text)).server == server
+
+
+def test_what_a_start_can_bear_is_refused_only_when_it_is_checked(write):
+    for text, words in (
+        ("model = 'a'\ntheme = 'nope'", "line 2: theme is wrong: there is no theme 'nope'."),
+        (
+            "silence_timeout = 5\nsilence_hint = 9",
+            "line 2: silence_hint is never said: silence_timeout gives up after 5",
+        ),
+    ):
+        path = write(text)
+        read_config(path)
+        with pytest.raises(ConfigError) as raised:
+            read_strictly(path, ["dark"])
+        assert raised.value.message.startswith(f"{path}, {words}")
+    # The hint is the usual one here, and nobody asked for it.
+    assert read_strictly(write("silence_timeout = 5\ntheme = 'dark'"), ["dark"]).silence_timeout == 5

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stepchat.addresses import check_url
 from stepchat.config import Config, Table
-from stepchat.connecting import DEMO, check_url, key_places
+from stepchat.connecting import DEMO, key_places
 from stepchat.draft import fold
 from stepchat.errors import ConfigError, UsageError
 from stepchat.events import MessageSaved
