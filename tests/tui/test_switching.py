@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+
 import pytest
 
 from stepchat.config import Config, Table
@@ -157,3 +160,30 @@ async def test_a_stranger_that_a_session_names_is_told_of_and_gets_nothing(tmp_p
         await ask(pilot, "demo:haiku")
         assert texts(other) == ["private", "Yes.", "demo:haiku"]
         assert server.requests == []
+
+
+class Keys(dict):
+    """An environment that remembers in which threads keys were looked for."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.threads = []
+
+    def get(self, name, default=None):
+        if name.endswith("_KEY"):
+            self.threads.append(threading.current_thread())
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("line", ["/server", "/server ollama", "/sessions private"])
+async def test_no_key_is_looked_for_in_the_loop(tmp_path, server, line):
+    await held(tmp_path, server, "http://127.0.0.1:9/v1", UserMessage("private"))
+    # An address at which nobody answers.
+    config = Config(servers=(Table("ollama", {"base_url": "http://127.0.0.1:9/v1"}),), base_url=server.url)
+    async with window(tmp_path, server, config=config, STEPCHAT_BASE_URL="") as pilot:
+        chat = pilot.app.screen
+        keys = Keys({"OPENROUTER_API_KEY": "sk-or-test"})
+        chat.workspace = chat.conversation.workspace = replace(chat.workspace, environ=keys)
+        await say(pilot, line)
+        await wait_until(pilot, lambda: bool(keys.threads))
+        assert threading.current_thread() not in keys.threads

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stepchat.connecting import Place
     from stepchat.servers.providers import Provider
     from stepchat.tui.commands.row import Chat
+    from stepchat.workspace import Workspace
 
 _MOST_NAMES = 30
 _ADDRESS = 28
@@ -87,12 +88,19 @@ async def _probe(chat: Chat, known: Sequence[Place], pick: Pick) -> None:
 
     async def ask(place: Place) -> None:
         workspace = chat.workspace
-        client = connect(place, workspace.paths, workspace.config, workspace.environ).client
-        reaches[place.name] = await asyncio.to_thread(probe, client)
-        client.close()
+        # All of it in a thread: a keyring may take its time.
+        reaches[place.name] = await asyncio.to_thread(_reach, place, workspace)
         pick.set_rows([_server_row(chat, other, reaches.get(other.name)) for other in known])
 
     await asyncio.gather(*(ask(place) for place in known if place.base_url), return_exceptions=True)
+
+
+def _reach(place: Place, workspace: Workspace) -> Reach:
+    client = connect(place, workspace.paths, workspace.config, workspace.environ).client
+    try:
+        return probe(client)
+    finally:
+        client.close()
 
 
 def _server_row(chat: Chat, place: Place, reach: Reach | None) -> Row:
