@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from stepchat import exact_json, fuzzy
-from stepchat.errors import StepchatError
+from stepchat.errors import ServerError, StepchatError
 from stepchat.paths import write_private
+from stepchat.servers.failures import from_error
 from stepchat.servers.models import ALL_EFFORTS, Model, Prices, Reasoning, read_model
 from stepchat.servers.profiles import bare_slug
 
@@ -50,7 +51,8 @@ class Catalogue:
         self._clock = clock
         self._models: tuple[Model, ...] = ()
         self._by_slug: dict[str, Model] = {}
-        self._texts: dict[str, str] = {}
+        self._searched: tuple[tuple[Model, str], ...] = ()
+        """The same with the text that is looked through."""
         self._refreshing = Lock()
         self.fetched: float | None = None
         """When the server was asked; None when nothing is known of it."""
@@ -82,8 +84,9 @@ class Catalogue:
         if not words:
             return sorted(self._models, key=lambda model: (rank.get(model.id, len(rank)), -model.created))
         found: list[tuple[float, Model]] = []
-        for model in self._models:
-            match = fuzzy.match(words, self._texts[model.id])
+        # One tuple, since a thread may bring a new list at any time.
+        for model, text in self._searched:
+            match = fuzzy.match(words, text)
             if match is not None:
                 found.append((match.score + (5 if model.id in rank else 0), model))
         found.sort(key=lambda pair: (-pair[0], -pair[1].created))
@@ -129,7 +132,7 @@ class Catalogue:
         if self._fetch is None or not self._refreshing.acquire(blocking=False):
             return False
         try:
-            entries = self._ask()
+            entries = self._ask(self._fetch)
             self._take(entries, self._clock())
             self.trouble = None
         except StepchatError as error:
@@ -140,21 +143,26 @@ class Catalogue:
         self._write(entries)
         return True
 
-    def _ask(self) -> list[Any]:
+    def _ask(self, fetch: Callable[[str, Mapping[str, str]], Json]) -> list[Any]:
+        """Raises StepchatError, also for an answer that is no list: what was known is worth more."""
         entries: list[Any] = []
         query: Mapping[str, str] = {}
-        if self._fetch is None:
-            return entries
         for _ in range(_PAGES):
-            page = self._fetch("/models", query)
+            page = fetch("/models", query)
+            if page.get("error"):
+                raise from_error(page["error"])
             found: Any = page.get("data", page.get("models"))
-            entries += cast("list[Any]", found) if isinstance(found, list) else []
+            if not isinstance(found, list):
+                raise ServerError("The server answered with no list of models.", "Check the base URL, or try again.")
+            entries += cast("list[Any]", found)
             links: Any = page.get("links")
             following: Any = cast("Json", links).get("next") if isinstance(links, dict) else None
             # Of the address only the query: nobody sends us, and the key, to another place.
             query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
             if not query or not found:
                 break
+        if all(read_model(entry) is None for entry in entries) and (self._models or self.read()):
+            raise ServerError("The server's list of models is empty; the one before is kept.", "Try again later.")
         return entries
 
     def _take(self, entries: Iterable[Any], fetched: float) -> None:
@@ -165,9 +173,9 @@ class Catalogue:
                 own = self._own_prices.get(model.id)
                 models[model.id] = replace(model, prices=own) if own else model
         by_slug = {model.canonical_slug: model for model in models.values() if model.canonical_slug}
-        self._texts = {model.id: f"{model.id} {model.name}" for model in models.values()}
         self._by_slug = by_slug | models
         self._models = tuple(models.values())
+        self._searched = tuple((model, f"{model.id} {model.name}") for model in self._models)
         self.fetched = fetched
 
     def _write(self, entries: Iterable[Any]) -> None:

@@ -108,9 +108,51 @@ def test_broken_lines_are_passed_over(tmp_path):
     assert catalogue.fetched == 5
 
 
-@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {"id": "x"}}, {"data": [None, 3, {"no": "id"}]}])
-def test_odd_lists_are_empty_ones(tmp_path, answer):
+@pytest.mark.parametrize("answer", [{"data": []}, {"data": [None, 3, {"no": "id"}]}])
+def test_a_list_with_nothing_in_it_is_empty(tmp_path, answer):
     assert loaded(tmp_path, answer).models == ()
+
+
+@pytest.mark.parametrize("known", ["in memory", "on disk"])
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({}, "no list of models"),
+        ({"data": None}, "no list of models"),
+        ({"data": {"id": "x"}}, "no list of models"),
+        ({"error": {"code": 502, "message": "upstream"}}, "upstream"),
+        ({"error": "upstream", "data": [{"id": "x"}]}, "upstream"),
+        ({"data": []}, "the one before is kept"),
+        ({"data": [None, 3]}, "the one before is kept"),
+    ],
+)
+def test_what_is_no_list_does_not_take_away_the_one_before(tmp_path, known, answer, words):
+    catalogue = loaded(tmp_path, PAGE, answer)
+    if known == "on disk":
+        catalogue = Catalogue(tmp_path / "list.jsonl", Server(answer))
+    assert not catalogue.refresh()
+    assert words in catalogue.trouble.message
+    again = Catalogue(tmp_path / "list.jsonl")
+    assert again.read()
+    assert len(again.models) == len(MODELS)
+    if known == "in memory":
+        assert catalogue.models == again.models
+
+
+def test_a_list_may_be_replaced_in_the_middle_of_a_search(tmp_path):
+    server = Server(PAGE, {"data": [{"id": "new/one"}]})
+    catalogue = Catalogue(tmp_path / "x", server)
+    assert catalogue.refresh()
+    searched = iter(catalogue._searched)
+
+    def next_list():
+        yield next(searched)
+        assert catalogue.refresh()
+        yield from searched
+
+    catalogue._searched = next_list()
+    assert len(catalogue.search("o")) > 1
+    assert [model.id for model in catalogue.search("o")] == ["new/one"]
 
 
 def test_further_pages_are_asked_of_the_same_server(tmp_path):
