@@ -24,6 +24,7 @@ class Setting:
     help: str
     choices: tuple[str, ...] = ()
     low: float | None = None
+    high: float | None = None
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -61,11 +62,13 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
 )  # fmt: skip
 """The keys of a table [servers.NAME]."""
 
+_HIGHEST_PRICE = 1e6
+
 PRICE_SETTINGS: tuple[Setting, ...] = (
-    Setting("prompt", 0.0, "USD per million prompt tokens.", low=0),
-    Setting("completion", 0.0, "USD per million tokens of the answer, reasoning included.", low=0),
-    Setting("cache_read", 0.0, "USD per million prompt tokens that were cached.", low=0),
-    Setting("request", 0.0, "USD per request.", low=0),
+    Setting("prompt", 0.0, "USD per million prompt tokens.", low=0, high=_HIGHEST_PRICE),
+    Setting("completion", 0.0, "USD per million tokens of the answer, reasoning included.", low=0, high=_HIGHEST_PRICE),
+    Setting("cache_read", 0.0, "USD per million prompt tokens that were cached.", low=0, high=_HIGHEST_PRICE),
+    Setting("request", 0.0, "USD per request.", low=0, high=_HIGHEST_PRICE),
 )
 """The keys of a table [prices."MODEL"]."""
 
@@ -229,6 +232,8 @@ def _checked(path: Path, text: str, setting: Setting, value: Any, table: tuple[s
     # Said this way round because of nan.
     if setting.low is not None and not value >= setting.low:
         raise _error(path, text, key, f"must be at least {setting.low:g}", setting.help)
+    if setting.high is not None and not value <= setting.high:
+        raise _error(path, text, key, f"must be at most {setting.high:.0f}", setting.help)
     return value
 
 

@@ -197,6 +197,8 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ("[servers.box]\nbase_url = 'http://x'\nreasoning_back = ''", "line 3: reasoning_back must be one of as read,"),
         ("[servers.box]\nbase_url = 'http://x'\nstarts_in_thinking = 1", "line 3: starts_in_thinking must be true or"),
         ("[prices.'a/b-3.5']\nprompt = 1\ncompletion = -1", "line 3: completion must be at least 0."),
+        ("[prices.'a/b-3.5']\nprompt = inf", "line 2: prompt must be at most 1000000."),
+        ("[prices.'a/b-3.5']\nrequest = nan", "line 2: request must be at least 0."),
         ('[prices."a/b-3.5"]\nprompt = "1"', "line 2: prompt must be a number."),
         ('[prices."a/b"]\noutput = 1', "line 2: output is not a setting there."),
         ("profiles = 1", "line 1: profiles must hold tables."),
