@@ -10,11 +10,11 @@ from stepchat.messages import AssistantMessage
 from stepchat.servers.ledger import RULES, Received, Returned, hash_of, received, returned_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stepchat.messages import Json, StoredMessage
     from stepchat.servers.ledger import Rule
-    from stepchat.sessions.exchanges import Exchange, SentLine
+    from stepchat.sessions.exchanges import Sending, SentLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,26 @@ class Account:
     uses: tuple[Use, ...]
 
 
-def accounts(messages: Iterable[StoredMessage], exchanges: Sequence[Exchange]) -> list[Account]:
+def accounts(messages: Iterable[StoredMessage], sendings: Mapping[str, Sequence[Sending]]) -> list[Account]:
     """One for every answer, in the order of the messages."""
-    uses: dict[str, list[tuple[Exchange, SentLine]]] = {}
-    for exchange in exchanges:
-        for line in exchange.lines:
-            if line.message is not None and line.verdict is not None:
-                uses.setdefault(line.message, []).append((exchange, line))
     found: list[Account] = []
     for stored in messages:
         message = stored.message
         if isinstance(message, AssistantMessage):
             came = received(message)
-            used = tuple(_use(exchange, line, message, came) for exchange, line in uses.get(stored.id, ()))
-            found.append(Account(stored.id, message, came, used))
+            # Requests share lines, and a long list is hashed once for each.
+            judged: dict[int, tuple[Returned, str, bool]] = {}
+            used: list[Use] = []
+            for sending in sendings.get(stored.id, ()):
+                if id(sending.line) not in judged:
+                    judged[id(sending.line)] = _judge(sending.line, message, came)
+                used.append(Use(sending.request, sending.answer, sending.started, *judged[id(sending.line)]))
+            found.append(Account(stored.id, message, came, tuple(used)))
     return found
 
 
-def _use(exchange: Exchange, line: SentLine, message: AssistantMessage, came: Received) -> Use:
+def _judge(line: SentLine, message: AssistantMessage, came: Received) -> tuple[Returned, str, bool]:
+    """What was done, the hash of what was sent, and whether that is what is on disk."""
     wire = line.wire or {}
     details: Any = wire.get("reasoning_details")
     hash_sent = hash_of(cast("list[Json]", details)) if isinstance(details, list) else ""
@@ -67,8 +69,7 @@ def _use(exchange: Exchange, line: SentLine, message: AssistantMessage, came: Re
     else:
         words = wire.get("reasoning") or wire.get("reasoning_content") or ""
         unchanged = bool(words) and words == message.reasoning
-    returned = returned_from_json(line.verdict or {})
-    return Use(exchange.number, exchange.answer, exchange.started, returned, hash_sent, unchanged)
+    return returned_from_json(line.verdict or {}), hash_sent, unchanged
 
 
 def as_json(account: Account) -> Json:

@@ -153,7 +153,7 @@ def test_the_ledger_of_one_request():
         SentLine({**sent, "reasoning_details": [OPEN]}, "a1", {"way": "in part", "rule": "no data", "left_out": [1]}),
         SentLine(None, "a3", {"way": "left out", "rule": "stopped"}),
     )
-    (account,) = accounts([StoredMessage("a1", "s", None, message)], [])
+    (account,) = accounts([StoredMessage("a1", "s", None, message)], {})
     told = texts(ledger_lines(exchange(lines=lines), {"a1": message}, account))
     assert f"            on disk  sha256 {received(message).hash[:32]}  the same" in told
     assert f"            on disk  sha256 {received(message).hash[:32]}  not the same" in told

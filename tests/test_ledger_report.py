@@ -9,14 +9,13 @@ from stepchat.demo.server import DemoServer
 from stepchat.ledger_report import accounts, as_json, came_words, lines
 from stepchat.messages import StoredMessage, UserMessage
 from stepchat.servers.ledger import Received, received
-from stepchat.sessions.exchanges import Exchange, SentLine
+from stepchat.sessions.exchanges import Sending, SentLine
 from tests.servers.test_wire import OPEN, SEALED, answer
 from tests.shell import Shell
 
 
-def exchange(number: int, wire: dict | None, verdict: dict | None, message: str = "a1") -> Exchange:
-    lines = (SentLine({"role": "user", "content": "Why?"}, "q1"), SentLine(wire, message, verdict))
-    return Exchange("a2", lines, {}, "", {}, float(number), number=number)
+def sending(number: int, wire: dict | None, verdict: dict) -> Sending:
+    return Sending(number, "a2", float(number), SentLine(wire, "a1", verdict))
 
 
 MESSAGE = answer(OPEN, SEALED)
@@ -28,12 +27,14 @@ def test_what_was_sent_is_compared_with_what_is_on_disk():
     touched = {**WHOLE, "reasoning_details": [{**OPEN, "text": " hm"}, SEALED]}
     (account,) = accounts(
         STORED,
-        [
-            exchange(1, WHOLE, {"way": "unchanged"}),
-            exchange(2, touched, {"way": "unchanged"}),
-            exchange(3, {"role": "assistant", "content": "Yes."}, {"way": "left out", "rule": "other model"}),
-            exchange(4, None, {"way": "left out", "rule": "stopped"}),
-        ],
+        {
+            "a1": [
+                sending(1, WHOLE, {"way": "unchanged"}),
+                sending(2, touched, {"way": "unchanged"}),
+                sending(3, {"role": "assistant", "content": "Yes."}, {"way": "left out", "rule": "other model"}),
+                sending(4, None, {"way": "left out", "rule": "stopped"}),
+            ]
+        },
     )
     assert [use.unchanged for use in account.uses] == [True, False, False, False]
     assert account.uses[0].hash == received(MESSAGE).hash != account.uses[1].hash
@@ -53,7 +54,7 @@ def test_words_that_went_back_as_text_are_compared_too():
     sent = {"role": "assistant", "content": "Yes.", "reasoning": " hm\n"}
     (account,) = accounts(
         [replace(STORED[1], message=words)],
-        [exchange(1, sent, {"way": "as text"}), exchange(2, {**sent, "reasoning": "hm"}, {"way": "as text"})],
+        {"a1": [sending(1, sent, {"way": "as text"}), sending(2, {**sent, "reasoning": "hm"}, {"way": "as text"})]},
     )
     assert [use.unchanged for use in account.uses] == [True, False]
 
@@ -85,3 +86,24 @@ def test_ledger_on_the_command_line(tmp_path, monkeypatch, capsys):
         assert use["unchanged"]
         assert use["sha256"] == first["received"]["sha256"]
         assert use["for"] == second["answer"]
+
+
+class Looked(dict):
+    """Counts how often something is taken from it."""
+
+    looks = 0
+
+    def get(self, *names):
+        self.looks += 1
+        return super().get(*names)
+
+
+def test_a_line_that_many_requests_share_is_judged_once():
+    looks: list[int] = []
+    for requests in (1, 50):
+        wire = Looked(WHOLE)
+        line = SentLine(wire, "a1", {"way": "unchanged"})
+        (account,) = accounts(STORED, {"a1": [Sending(number, "a2", 1.0, line) for number in range(requests)]})
+        assert [use.unchanged for use in account.uses] == [True] * requests
+        looks.append(wire.looks)
+    assert looks[0] == looks[1]

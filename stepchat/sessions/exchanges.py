@@ -68,6 +68,17 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """What one request did with the reasoning of one answer. Requests that begin alike share the line."""
+
+    request: int
+    answer: str
+    """The id of the answer that was asked for."""
+    started: float
+    line: SentLine
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the requests of a session did with the reasoning of one answer: the newest, and how many sent it back."""
 
@@ -182,23 +193,40 @@ def of_answer(connection: sqlite3.Connection, message: str) -> list[Exchange]:
     ]
 
 
-def of_session(connection: sqlite3.Connection, session: str) -> list[Exchange]:
-    """All requests of a session in order, without what came."""
-    rows = connection.execute(
-        "SELECT message, number, started, about, line FROM exchange WHERE session = ? ORDER BY number", (session,)
-    ).fetchall()
-    read: dict[int | None, tuple[SentLine, ...]] = {None: ()}
-    # Each line is read once, however many requests it is in.
-    for number, before, *columns in connection.execute(
-        "SELECT sent_line.number, before, sent_text.data, message, verdict FROM sent_line"
-        " LEFT JOIN sent_text ON sent_text.number = sent_line.text WHERE sent_line.session = ? ORDER BY 1",
-        (session,),
+def newest_answer(connection: sqlite3.Connection, session: str) -> str | None:
+    """The id of the answer that the last request of a session was for."""
+    row = connection.execute(
+        "SELECT message FROM exchange WHERE session = ? ORDER BY number DESC LIMIT 1", (session,)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def sendings(connection: sqlite3.Connection, session: str, message: str | None = None) -> dict[str, list[Sending]]:
+    """By the id of each answer what the requests of the session did with its reasoning, in order; or of one answer only."""
+    # A line knows the nearest above it that says something, so that no request walks through all that was said.
+    nearest: dict[int | None, int | None] = {None: None}
+    kept: dict[int, tuple[int | None, str, SentLine]] = {}
+    # A line's number is larger than that of the line before it.
+    for number, before, origin, verdict, data in connection.execute(
+        "SELECT sent_line.number, before, message, verdict, sent_text.data FROM sent_line"
+        " LEFT JOIN sent_text ON sent_text.number = sent_line.text AND verdict IS NOT NULL AND (message = ? OR ?)"
+        " WHERE sent_line.session = ? ORDER BY 1",
+        (message, message is None, session),
     ):
-        read[number] = (*read.get(before, ()), _line(*columns))
-    return [
-        _exchange(message, number, started, about, None, read.get(line, ()))
-        for message, number, started, about, line in rows
-    ]
+        above = nearest.get(before)
+        nearest[number] = above
+        if verdict is not None and origin is not None and message in {None, origin}:
+            kept[number] = (above, origin, _line(data, origin, verdict))
+            nearest[number] = number
+    found: dict[str, list[Sending]] = {}
+    for number, answer, started, line in connection.execute(
+        "SELECT number, message, started, line FROM exchange WHERE session = ? ORDER BY number", (session,)
+    ):
+        at = nearest.get(line)
+        while at is not None:
+            at, origin, sent = kept[at]
+            found.setdefault(origin, []).append(Sending(number, answer, started, sent))
+    return found
 
 
 def _exchange(

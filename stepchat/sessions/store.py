@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
-    from stepchat.sessions.exchanges import Exchange, Verdict
+    from stepchat.sessions.exchanges import Exchange, Sending, Verdict
     from stepchat.sessions.imports import Imported
     from stepchat.sessions.live_search import LiveSearch
     from stepchat.sessions.preview import Preview
@@ -328,10 +328,15 @@ class SessionStore:
         await self._kept()
         return await self._read(lambda connection: exchanges.of_answer(connection, message_id))
 
-    async def session_exchanges(self, session_id: str) -> list[Exchange]:
-        """All requests of a session in order, without what came."""
+    async def newest_answer(self, session_id: str) -> str | None:
+        """The id of the answer that the last request of a session was for."""
         await self._kept()
-        return await self._read(lambda connection: exchanges.of_session(connection, session_id))
+        return await self._read(lambda connection: exchanges.newest_answer(connection, session_id))
+
+    async def sendings(self, session_id: str, message_id: str | None = None) -> dict[str, list[Sending]]:
+        """What each request did with the reasoning of each answer, by its id; or of one answer only."""
+        await self._kept()
+        return await self._read(lambda connection: exchanges.sendings(connection, session_id, message_id))
 
     async def verdicts(self, session_id: str) -> dict[str, Verdict]:
         """What the requests of a session did with the reasoning of each answer, by its id."""

@@ -46,14 +46,11 @@ async def _running(chat: Chat) -> list[StoredMessage]:
     conversation, store = chat.conversation, chat.workspace.store
     if not conversation.busy or conversation.session is None:
         return []
-    newest = (await store.session_exchanges(conversation.session.id))[-1:]
-    known = {stored.id for stored in conversation.path}
+    newest = await store.newest_answer(conversation.session.id)
+    if newest is None or newest in {stored.id for stored in conversation.path}:
+        return []
     blank = AssistantMessage(model_asked=conversation.model)
-    return [
-        StoredMessage(exchange.answer, conversation.session.id, None, blank)
-        for exchange in newest
-        if exchange.answer not in known
-    ]
+    return [StoredMessage(newest, conversation.session.id, None, blank)]
 
 
 async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
@@ -65,7 +62,7 @@ async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
         from stepchat.ledger_report import accounts
 
         found = next((one for one in answers if one.id == answer), None)
-        return None if found is None else accounts([found], await store.session_exchanges(found.session))[0]
+        return None if found is None else accounts([found], await store.sendings(found.session, found.id))[0]
 
     def copy(text: str) -> str:
         return clipboard.copy(chat.app, text)

@@ -41,11 +41,31 @@ def test_what_is_read_is_what_was_kept(asked):
     connection = opened()
     for sent, rest, came in asked:
         exchanges.keep(connection, "s", made(sent, rest, came), exchanges.pack(came), 10**9)
-    whole, without = exchanges.of_answer(connection, "a"), exchanges.of_session(connection, "s")
-    for (sent, rest, came), found, other in zip(asked, whole, without, strict=True):
+    for (sent, rest, came), found in zip(asked, exchanges.of_answer(connection, "a"), strict=True):
         assert exact_json.dumps(found.body) == exact_json.dumps(made(sent, rest, came).body)
         assert (found.lines, found.pieces) == (sent, came)
-        assert (other.body, other.lines, other.pieces) == (found.body, found.lines, None)
+    assert exchanges.newest_answer(connection, "s") == ("a" if asked else None)
+    connection.close()
+
+
+@settings(max_examples=60)
+@given(requests)
+def test_every_sending_is_found_and_requests_share_its_line(asked):
+    connection = opened()
+    numbers = [exchanges.keep(connection, "s", made(sent, rest, ()), b"", 10**9) for sent, rest, _ in asked]
+    found = exchanges.sendings(connection, "s")
+    for message in ("m1", "m2", "m3"):
+        expected = [
+            (number, line)
+            for number, (sent, _, _) in zip(numbers, asked, strict=True)
+            for line in reversed(sent)
+            if line.message == message and line.verdict is not None
+        ]
+        assert [(sending.request, sending.line) for sending in found.get(message, [])] == expected
+        assert exchanges.sendings(connection, "s", message) == ({message: found[message]} if expected else {})
+    lines = {id(sending.line) for of_one in found.values() for sending in of_one}
+    (count,) = connection.execute("SELECT count(*) FROM sent_line").fetchone()
+    assert len(lines) <= count
     connection.close()
 
 
