@@ -7,6 +7,10 @@ from typing import Final
 
 FOLD_CHARACTERS: Final = 2000
 FOLD_LINES: Final = 20
+HUGE_CHARACTERS: Final = 50_000
+HUGE_LINES: Final = 1000
+"""Nobody has typed what is longer, and nobody edits it in a prompt of a few rows."""
+BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
 BEGIN, END = "\x02", "\x03"
 """Around a paste in a text that is kept: `clean_text` lets neither into any other."""
 _MARKED: Final = re.compile(f"{BEGIN}([^{END}]*){END}")
@@ -67,6 +71,20 @@ class Pastes:
 
     def fold_marked(self, text: str) -> str:
         return _MARKED.sub(lambda found: self.fold(clean_text(found[1])), text) if BEGIN in text else text
+
+    def fold_known(self, text: str) -> str:
+        """A text that was unfolded to be sent and came back: what was pasted is folded again."""
+        for placeholder, pasted in self._texts.items():
+            if pasted in text:
+                text = text.replace(pasted, placeholder)
+                continue
+            # Sending takes blank lines from both ends.
+            sent = BLANK_FIRST_LINES.sub("", pasted).rstrip()
+            if sent and text.startswith(sent) and not text[len(sent) :].strip():
+                text = placeholder
+            elif sent and text.endswith(sent):
+                text = text.removesuffix(sent) + placeholder
+        return self.fold(text) if len(text) > HUGE_CHARACTERS or text.count("\n") > HUGE_LINES else text
 
     def spans(self, line: str) -> list[tuple[int, int]]:
         """Where placeholders stand in a line: first column, and the column after."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
@@ -21,7 +20,7 @@ from textual.widgets.text_area import Selection
 from stepchat.tui.completion import Completion, CompletionList
 from stepchat.tui.first_frame import PLACEHOLDER, SIGN, prompt_width
 from stepchat.tui.narrowing import narrower
-from stepchat.tui.paste import Pastes, clean_text
+from stepchat.tui.paste import BLANK_FIRST_LINES, Pastes, clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from textual.signal import Signal
     from textual.widgets.text_area import Edit, EditResult, Location
 
-_BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
 _GOES_ON: Final = (" ", "=")
 """How an offer ends behind which something is to be typed."""
 
@@ -90,12 +88,14 @@ class Prompt(TextArea):
 
     def set_history(self, prompts: Sequence[str]) -> None:
         """Earlier prompts, the oldest first. What is sent from now on is added by itself."""
-        self._past = [clean_text(prompt) for prompt in prompts]
+        self._past = [self._pastes.fold_known(clean_text(prompt)) for prompt in prompts]
         self._walk = []
 
     def prefill(self, text: str, cursor: int | None = None) -> None:
         """Put this in the place of what is there; `cursor` counts characters, None is the end."""
         clean = clean_text(self._pastes.fold_marked(text))
+        if cursor is None:
+            clean = self._pastes.fold_known(clean)
         before = clean if cursor is None else clean_text(text[: max(0, cursor)])
         self._show(clean, (before.count("\n"), len(before) - before.rfind("\n") - 1))
 
@@ -115,7 +115,7 @@ class Prompt(TextArea):
     @property
     def unfolded_text(self) -> str:
         """The text as it would be sent: pastes unfolded, blank lines around it gone."""
-        return _BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
+        return BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
 
     def take(self, index: int) -> None:
         """Take one of the completions on show."""

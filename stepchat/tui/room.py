@@ -46,17 +46,15 @@ def ask(chat: Chat, text: str, after: Sequence[StoredMessage] | None = None) -> 
     model = chat.workspace.catalogue.find(conversation.model)
     parameters = conversation.parameters
     limit = parameters.get("max_tokens") or parameters.get("max_completion_tokens")
-    needed = too_much(conversation.path if after is None else after, text, model, limit)
+    before = conversation.path if after is None else after
+    needed = too_much(before, text, model, limit)
     if needed is None or model is None or conversation.busy:
         conversation.ask(text, after)
         return
 
     async def decide() -> None:
-        rows = [
-            Row("new", "Ask it in a new session, without what was said before"),
-            Row("send", "Send it all the same"),
-            Row("back", "Back to the prompt"),
-        ]
+        alone = [Row("new", "Ask it in a new session, without what was said before")] if before else []
+        rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt")]
         title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
         chosen = await chat.app.push_screen_wait(Pick(title, rows))
         if chosen == "new":

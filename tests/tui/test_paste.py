@@ -23,6 +23,25 @@ def test_cleaning(raw, clean):
     assert clean_text(raw) == clean
 
 
+@pytest.mark.parametrize("around", ["{}", "before\n{}\nafter", "{}\nafter", "before {}"])
+def test_what_comes_back_unfolded_is_folded_again(around):
+    pastes = Pastes()
+    pasted = "\n".join(map(str, range(60_000))) + "\n"
+    placeholder = pastes.fold(pasted)
+    sent = around.format(pasted).rstrip()
+    folded = pastes.fold_known(sent)
+    assert folded == around.format(placeholder)
+    assert pastes.expand(folded).rstrip() == sent
+
+
+def test_what_nobody_has_typed_is_folded_when_it_comes_from_elsewhere():
+    pastes = Pastes()
+    text = "\n".join(map(str, range(60_000)))
+    assert pastes.expand(pastes.fold_known(text)) == text
+    assert pastes.fold_known(text) == "[pasted 60,000 lines]"
+    assert pastes.fold_known(text[:3000]) == text[:3000]
+
+
 @given(st.text())
 def test_cleaning_twice_changes_nothing_and_leaves_one_kind_of_line_break(text):
     clean = clean_text(text)
