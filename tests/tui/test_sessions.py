@@ -153,6 +153,18 @@ async def test_pinned_first_and_archived_ones_apart(tmp_path, ids):
         await wait_until(pilot, "Nothing is archived.")
 
 
+async def test_a_search_finds_archived_ones_and_says_so(tmp_path, ids):
+    async with window(tmp_path, None) as pilot:
+        await pilot.app.workspace.store.set_archived([ids[1]], archived=True)
+        screen = await opened(pilot)
+        await listed(pilot, screen, "Rain on glass", "Sorting by hand")
+        await pilot.press(*"prime")
+        await listed(pilot, screen, "Prime numbers")
+        await wait_until(pilot, "archived · Prime numbers")
+        await pilot.press("enter")
+        await wait_until(pilot, "Said of prime numbers.")
+
+
 async def test_a_title_is_edited_in_its_row(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)

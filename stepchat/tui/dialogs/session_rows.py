@@ -32,6 +32,7 @@ PREFIX: Final = 2
 """Cells for the signs of a marked one, and of a pinned one or one that is being answered."""
 _GAP: Final = 2
 _NEAR_THE_END: Final = 40
+_ARCHIVED: Final = "archived · "
 _WHEEL_ROWS: Final = 3
 SPEAKERS: Final = {"prompt": "you", "answer": "answer", "reasoning": "thought", "tool": "tool"}
 
@@ -92,14 +93,15 @@ class SessionRows(Widget):
         self._now = now
         self._answered = answered
         self._top = 0
-        self._searched = False
+        self._searched = self._tell_archived = False
 
     @property
     def current(self) -> SessionSummary | None:
         return self.entries[self.cursor].summary if self.entries else None
 
-    def show(self, entries: Sequence[Entry], *, searched: bool, cursor: int = 0) -> None:
+    def show(self, entries: Sequence[Entry], *, searched: bool, cursor: int = 0, tell_archived: bool = False) -> None:
         """Other rows; with `searched` each has room for a hit."""
+        self._tell_archived = tell_archived
         self.entries = list(entries)
         self._searched = searched
         self._top = min(self._top, max(0, len(self.entries) - 1))
@@ -205,6 +207,9 @@ class SessionRows(Widget):
         segments = [Segment(signs, sign)]
         title = next((hit.snippet for hit in entry.hits if hit.field == "title"), None)
         width = self._title_width()
+        if self._tell_archived and row.archived:
+            segments.append(Segment(_ARCHIVED[:width], dim))
+            width = max(1, width - len(_ARCHIVED))
         if title is not None:
             segments += self._marked(title.text, title.ranges, width, text)
         else:

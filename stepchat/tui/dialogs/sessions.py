@@ -148,7 +148,8 @@ class SessionScreen(ModalScreen[str | None]):
         there = next((row for row, entry in enumerate(entries) if entry.summary.id == at), index)
         self._rows.nothing = self._nothing()
         self._rows.order = "updated" if self._typed else self.view.order
-        self._rows.show(entries, searched=bool(self._typed), cursor=there)
+        mixed = self._shown == "current"
+        self._rows.show(entries, searched=bool(self._typed), cursor=there, tell_archived=mixed)
 
     def on_session_rows_more_wanted(self) -> None:
         if self._more:
@@ -172,6 +173,8 @@ class SessionScreen(ModalScreen[str | None]):
         from stepchat.sessions.search import ALL_FIELDS, USUAL_FIELDS, Options
 
         fields = ALL_FIELDS if self.view.thoughts else USUAL_FIELDS
+        if self._shown == "current":
+            archived = None  # only lists leave archived ones out
         options = Options(fields, archived, deleted=deleted, limit=min(limit, FOUND_PAGE), offset=offset)
         page = await self._store.search(self._typed, options)
         if page is None:
