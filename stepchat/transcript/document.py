@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stepchat.answer_form import wants_json
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
@@ -66,7 +66,7 @@ class Document:
         self._notice: Part | None = None
         self._resized: tuple[Place, float] | None = None
         """The top after another width, and how far in its block it really was."""
-        self._passing = False
+        self._passing = self._refusing = False
         self._returned: Mapping[str, str] = {}
 
     # ---- messages
@@ -176,17 +176,24 @@ class Document:
     def abandon_answer(self) -> None:
         place = self.live_place
         self.live = None
+        if self._passing:
+            self._drop_notice()
         if place is not None:
             self._remove(place)
 
-    def notice(self, text: str, hint: str, kind: Literal["error", "warning", "info"]) -> None:
-        """A line at the end, until something is added; what is only information goes with the end of an answer, too."""
-        self._add_notice(facts.notice(text, hint, kind))
-        self._passing = kind == "info"
+    def notice(self, text: str, hint: str, kind: facts.NoticeKind) -> None:
+        """A line at the end, until something is added; information and what refuses a command go with the end of an answer,
+        too. Without text, what refused a command goes.
+        """
+        if text:
+            self._add_notice(facts.notice(text, hint, kind))
+            self._passing, self._refusing = kind in {"info", "refused"}, kind == "refused"
+        elif self._refusing:
+            self._drop_notice()
 
     def _add_notice(self, lines: list[Block]) -> None:
         self._drop_notice()
-        self._passing = False
+        self._passing = self._refusing = False
         if lines:
             self._notice = Part(Entry(1, lambda: [Edit(0, 0, lines)], "\n" * (len(lines) - 1)))
             self._append(self._notice)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stepchat.transcript.blocks import Block, Fact
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from stepchat.messages import AssistantMessage
 
+NoticeKind: TypeAlias = Literal["error", "refused", "warning", "info"]
+"""`refused` says why a command was not done."""
 SMALLEST: Final = Decimal("0.0000001")
 """USD; the price of one token of the cheapest models."""
 CLOSED: Final = "▸"
@@ -143,9 +145,9 @@ def tool_call(name: str, arguments: str) -> Block:
     return line((f"→ {name or 'a tool'} ", "accent"), (shown[:2000], "dim"), wraps=len(shown) < 200)
 
 
-def notice(text: str, hint: str, kind: Literal["error", "warning", "info"]) -> list[Block]:
+def notice(text: str, hint: str, kind: NoticeKind) -> list[Block]:
     """One line with what happened, one with what to do."""
-    role = {"error": "error", "warning": "warning", "info": "dim"}[kind]
+    role = {"error": "error", "refused": "error", "warning": "warning", "info": "dim"}[kind]
     blocks = [line((text, role), wraps=True)]
     if hint:
         blocks.append(line((hint, "text"), gap=0, wraps=True))

@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import StepchatError
-from stepchat.tui import clipboard, message_menu, reading_keys, room
+from stepchat.tui import clipboard, message_menu, notices, reading_keys, room
 from stepchat.tui.background import Background
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
@@ -128,7 +128,7 @@ class ChatScreen(Screen[None]):
             name = event.text.split()[0]
             if "/" not in name[1:]:
                 self.prompt.prefill(event.text)
-                self.view.notice(f"There is no command {name}.", "F1 shows all of them.")
+                notices.refuse(self, f"There is no command {name}.", "F1 shows all of them.")
                 return
         if self.workspace.key_error is not None:
             self._give_back(event.text)
@@ -151,10 +151,12 @@ class ChatScreen(Screen[None]):
 
     def start(self, work: Callable[[], Awaitable[None]], line: str = "") -> None:
         async def run() -> None:
+            if line:
+                self.view.notice("")
             try:
                 await work()
             except StepchatError as error:
-                self.view.notice(error.message, error.hint)
+                notices.refuse(self, error.message, error.hint)
                 if not self.prompt.text:
                     self.prompt.prefill(line)
 

@@ -6,7 +6,7 @@ It owns its scroll offset and its scrollbar and never sets a virtual size, so th
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.geometry import Region
 from textual.message import Message
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
+    from stepchat.transcript.facts import NoticeKind
     from stepchat.transcript.palette import Palette
 
 T = TypeVar("T")
@@ -173,8 +174,8 @@ class TranscriptView(Widget):
         self._document.abandon_answer()
         self._paint()
 
-    def notice(self, text: str, hint: str = "", *, kind: Literal["error", "warning", "info"] = "error") -> None:
-        """One line with what happened and one with what to do, at the end, until the next message."""
+    def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "error") -> None:
+        """One line with what happened and one with what to do, at the end, until the next message. See Document.notice."""
         self._document.notice(text, hint, kind)
         self._paint()
 

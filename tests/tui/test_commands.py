@@ -43,6 +43,45 @@ def test_completion_offers_names_then_arguments():
     assert [offer.text for offer in complete("/set tempera", None)] == ["/set temperature="]
 
 
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_a_command_that_is_typed_whole_is_offered_first(row):
+    assert complete(f"/{row.name}", None)[0].text.rstrip() == f"/{row.name}"
+
+
+async def test_why_a_command_was_refused_is_seen_from_anywhere_and_goes_when_it_is_no_longer_true(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(100, 16)) as pilot:
+            await ask(pilot, "demo:welcome")
+            for line, words in (
+                ("/nope", "There is no command /nope. F1 shows all of them."),
+                ("/reasoning bogus", "Views: tail, full, hidden."),
+                ("/set temprature=1", "Did you mean temperature?"),
+            ):
+                await pilot.press("ctrl+home")
+                await say(pilot, line)
+                await wait_until(pilot, words)
+                assert not pilot.app.screen.view.follow
+            await pilot.press("ctrl+end")
+            await wait_until(pilot, "Did you mean temperature?")
+            await say(pilot, "/set temperature=1")
+            await wait_until(pilot, "temperature = 1")
+            await wait_until(pilot, lambda: "Did you mean" not in screen_text(pilot.app))
+            await say(pilot, "/once")
+            await wait_until(pilot, "Nothing is set only once.")
+
+
+async def test_a_refusal_ends_with_the_turn_that_was_its_reason(tmp_path):
+    with DemoServer(speed=1) as server:
+        async with window(tmp_path, server) as pilot:
+            await say(pilot, "demo:long")
+            await wait_until(pilot, lambda: pilot.app.screen.view.live)
+            await say(pilot, "/server demo")
+            await wait_until(pilot, "It is still answering.")
+            pilot.app.screen.prompt.prefill("")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: "It is still answering." not in screen_text(pilot.app))
+
+
 async def test_help_lists_every_command(tmp_path):
     async with window(tmp_path, None, size=(100, 150)) as pilot:
         await pilot.press("f1")

@@ -52,6 +52,8 @@ def complete(line: str, chat: Chat) -> Sequence[Completion]:
     name, space, argument = line.removeprefix("/").partition(" ")
     if not space:
         starting = [command for command in COMMANDS if command.name.startswith(name)]
+        # What is typed whole comes first: Enter takes the first.
+        starting.sort(key=lambda command: command.name != name)
         within = [command for command in COMMANDS if name in command.name and command not in starting]
         return [
             Completion(f"/{command.name}{' ' if command.argument else ''}", command.help)
@@ -62,9 +64,7 @@ def complete(line: str, chat: Chat) -> Sequence[Completion]:
             return [Completion(f"/{name} {value}", words) for value, words in command.completions(chat, argument)]
         if command.name == name and command.options is not None:
             wanted = argument.lower()
-            return [
-                Completion(f"/{name} {value}", words)
-                for value, words in command.options(chat)
-                if wanted in value.lower()
-            ]
+            found = [(value, words) for value, words in command.options(chat) if wanted in value.lower()]
+            found.sort(key=lambda option: option[0].lower() != wanted)
+            return [Completion(f"/{name} {value}", words) for value, words in found]
     return []

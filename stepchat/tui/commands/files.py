@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.errors import StepchatError, UsageError
+from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
 
 _WITHOUT: Final = "--no-reasoning"
+_FORCE: Final = "--force"
 _NAME_AT_MOST: Final = 40
 
 
@@ -33,18 +35,28 @@ async def export(chat: Chat, argument: str) -> None:
     from stepchat.workspace import requests_to_go_on
 
     session, store = _begun(chat), chat.workspace.store
-    words = argument.removeprefix(_WITHOUT).strip() if argument.split()[:1] == [_WITHOUT] else argument
+    options, words = _split(argument)
     path = _path(words or file_name((await store.session(session.id)).title))
     form = format_of(path.name)
     if form is None:
         suffixes = ", ".join(row.suffix for row in FORMATS.values())
         raise UsageError(f"{path} has no ending that names a form.", f"There are: {suffixes}.")
     to_api = await requests_to_go_on(store, chat.workspace.config)
-    options = Options(with_reasoning=words == argument, to_api=to_api)
+    form_options = Options(with_reasoning=_WITHOUT not in options, to_api=to_api)
     # What is on the screen is what is written, also while a newer branch exists in another window.
     leaf = None if form == "json" else chat.conversation.path[-1].id
-    await write_file(path, pieces_of(store, form, [session.id], options, leaf=leaf))
-    chat.view.notice(f"Wrote {path.absolute()}", kind="info")
+    pieces = pieces_of(store, form, [session.id], form_options, leaf=leaf)
+    await write_file(path, pieces, overwrite=_FORCE in options)
+    notices.say(chat, f"Wrote {path.absolute()}")
+
+
+def _split(argument: str) -> tuple[set[str], str]:
+    """The options at the beginning, and the rest: a path may hold spaces."""
+    options: set[str] = set()
+    while (first := argument.partition(" ")[0]) in {_WITHOUT, _FORCE}:
+        options.add(first)
+        argument = argument.removeprefix(first).strip()
+    return options, argument
 
 
 def _path(text: str) -> Path:
@@ -65,9 +77,7 @@ async def import_(chat: Chat, argument: str) -> None:
         raise UsageError("There is no file named.", "Name one: /import PATH")
     done = await chat.workspace.store.import_file(_path(argument))
     known = f"; {done.known} were here before" if done.known else ""
-    chat.view.notice(
-        f"{len(done.sessions)} sessions, {done.messages} messages{known}.", "Ctrl+O shows them.", kind="info"
-    )
+    notices.say(chat, f"{len(done.sessions)} sessions, {done.messages} messages{known}.", "Ctrl+O shows them.")
 
 
 async def pin(chat: Chat, _argument: str) -> None:
@@ -85,7 +95,7 @@ async def archive(chat: Chat, _argument: str) -> None:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("export", "Write the session to a file: .md, .html, .json, .jsonl", export, None, "[PATH]"),
+    Command("export", "Write the session to a file: .md, .html, .json, .jsonl", export, None, "[--force] [PATH]"),
     Command("import", "Add sessions from a file of stepchat, ChatGPT or llm", import_, None, "PATH"),
     Command("pin", "Keep the session at the top of the list, or no longer", pin),
     Command("archive", "Put the session out of the way, or take it back", archive),

@@ -11,6 +11,7 @@ from stepchat.errors import ApiKeyError, ServerNotNamedError
 from stepchat.keys import checked_key, save_key
 from stepchat.money import Line
 from stepchat.servers.client import Client
+from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.report import Report
@@ -67,7 +68,7 @@ async def _keep(chat: Chat, place: Place, key: Key | None) -> None:
     if key is None:
         return
     where = await asyncio.to_thread(save_key, key, place.key_name, chat.workspace.paths)
-    chat.view.notice(f"The key for {place.profile.title} is kept in {where}.", kind="info")
+    notices.say(chat, f"The key for {place.profile.title} is kept in {where}.")
     await switch_server(chat, place)
 
 

@@ -10,6 +10,7 @@ from stepchat.connecting import DEMO
 from stepchat.errors import StepchatError
 from stepchat.money import balance_in_words, report
 from stepchat.servers.accounts import fetch_balance
+from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.report import Report
 
@@ -37,7 +38,7 @@ async def balance(chat: Chat, _argument: str) -> None:
         raise StepchatError(f"{client.profile.title} tells no balance.", "/usage shows what was spent.")
     chat.tell("Asking for the balance …")
     found = await asyncio.to_thread(fetch_balance, client)
-    chat.view.notice(balance_in_words(found), kind="info")
+    notices.say(chat, balance_in_words(found))
 
 
 COMMANDS: tuple[Command, ...] = (

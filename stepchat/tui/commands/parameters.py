@@ -70,10 +70,14 @@ async def set_once(chat: Chat, argument: str) -> None:
 async def _set(chat: Chat, argument: str, scope: Scope) -> None:
     """`NAME=VALUE` or `NAME VALUE`; a name alone asks how it stands."""
     found = _SETTING.match(argument)
+    scopes = chat.conversation.scopes
+    if found is None and scope == "once":
+        kept = f"For the next question only: {_words(scopes.once)}." if scopes.once else "Nothing is set only once."
+        chat.tell(f"{kept} /once NAME=VALUE sets it.")
+        return
     if found is None:
         await settings(chat, "")
         return
-    scopes = chat.conversation.scopes
     name, sign, text = found.groups()
     if not text and "=" not in sign:
         parameter, decided = find_parameter(name), scopes.decided(name)

@@ -44,7 +44,9 @@ def reasoning_view(word: str) -> ReasoningView:
 
 
 async def reasoning(chat: Chat, argument: str) -> None:
-    if argument in dict(_VIEWS):
+    if argument and argument not in dict(_VIEWS):
+        raise StepchatError(f"There is no view {argument!r} of the reasoning.", f"Views: {', '.join(dict(_VIEWS))}.")
+    if argument:
         chat.view.document.reasoning_view = reasoning_view(argument)
         await chat.workspace.store.set_setting("reasoning_view", argument)
         chat.tell(f"Of the reasoning you see {dict(_VIEWS)[argument]}.")
