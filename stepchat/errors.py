@@ -8,7 +8,8 @@ StepchatError
 │   ├── KeyMissingError
 │   └── KeyRefusedError
 ├── StoreError            the session database
-│   └── SessionNotFoundError
+│   ├── SessionNotFoundError
+│   └── NotOpenError
 └── ServerError           the server or the way to it
     ├── UnreachableError  no connection was made
     ├── StreamCutError    the connection ended before the answer did
@@ -62,6 +63,10 @@ class StoreError(StepchatError):
 
 class SessionNotFoundError(StoreError):
     """No session has this id or text."""
+
+
+class NotOpenError(StoreError):
+    """An answer is not, or no longer, this program's to write; trying again does not help."""
 
 
 class ServerError(StepchatError):

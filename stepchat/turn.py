@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from stepchat.answer_form import wants_json, what_is_wrong
 from stepchat.asking import Asking, Question, Server
 from stepchat.draft import Draft
-from stepchat.errors import KeyRefusedError, ServerError, StepchatError, StoreError, StreamCutError
+from stepchat.errors import KeyRefusedError, NotOpenError, ServerError, StepchatError, StoreError, StreamCutError
 from stepchat.events import Delta, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Message, Stop, StoredMessage, Timing, UserMessage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
     from stepchat.sessions.store import SessionStore
+
+    Again: TypeAlias = Callable[[], Awaitable[None]]
 
 T = TypeVar("T")
 
@@ -33,8 +35,14 @@ RETRY_SECONDS = 2.0
 """The same after a write that failed."""
 
 
-async def run_turn(store: SessionStore, server: Server, question: Question) -> AsyncGenerator[TurnEvent]:
-    """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised."""
+async def run_turn(
+    store: SessionStore, server: Server, question: Question, again: Again | None = None
+) -> AsyncGenerator[TurnEvent]:
+    """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised.
+
+    When the disk refuses the whole answer it is tried again after each time that `again` has been awaited; cancelling
+    that tries once more. Without `again` it is not.
+    """
     path = list(question.path)
     cancelled = False
     if question.text is not None:
@@ -43,13 +51,7 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
         path.append(asked)
         yield MessageSaved(asked)
     asking, stopped = await _to_the_end(Asking.begin(store, server, question, path))
-    blank = AssistantMessage(
-        model_asked=question.model,
-        server=server.base_url,
-        timing=Timing(time()),
-        parameters=asking.parameters,
-        prefix=asking.prefix,
-    )
+    blank = _blank(question, server, asking)
     beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
     answer_id, late = await _to_the_end(beginning)
     draft = Draft(blank)
@@ -76,7 +78,47 @@ async def run_turn(store: SessionStore, server: Server, question: Question) -> A
         # The front end went away without a word, or there is a fault in stepchat: keep what came.
         await _to_the_end(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
         raise
-    stored, _ = await _to_the_end(answer.finish(stop, failure))
+    async with aclosing(_finish(answer, stop, failure, again)) as events:
+        async for event in events:
+            yield event
+
+
+def _blank(question: Question, server: Server, asking: Asking) -> AssistantMessage:
+    """What is known of the answer before it comes."""
+    return AssistantMessage(
+        model_asked=question.model,
+        server=server.base_url,
+        timing=Timing(time()),
+        parameters=asking.parameters,
+        prefix=asking.prefix,
+    )
+
+
+async def _finish(
+    answer: _Answer, stop: Stop | None, failure: StepchatError | None, again: Again | None
+) -> AsyncGenerator[TurnEvent]:
+    """Save the whole answer; nobody is told that it is there before it is."""
+    told = False
+    while True:
+        try:
+            stored, _ = await _to_the_end(answer.finish(stop, failure))
+            break
+        except NotOpenError:
+            raise
+        except StoreError as error:
+            if again is None:
+                raise
+            words = f"The answer is not on disk; that is tried again every {RETRY_SECONDS:.0f} s. {error}"
+        if not told:
+            told = True
+            yield Notice(words)
+        try:
+            await again()
+        except asyncio.CancelledError:
+            _uncancel()
+            again = None
+    if told or answer.was_refused:
+        yield Notice("The answer is on disk now.")
     yield MessageSaved(stored)
     if failure is not None:
         raise failure
@@ -135,6 +177,13 @@ class _Answer:
         self._write: asyncio.Task[None] | None = None
         self._refused: StoreError | None = None
         self._told = False
+        self.message: AssistantMessage | None = None
+        """The whole answer, once it has ended."""
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether `trouble` has told something."""
+        return self._told
 
     def add(self, delta: Delta) -> None:
         self._draft.add(delta, monotonic() - self._start)
@@ -182,6 +231,14 @@ class _Answer:
             # Its error was told, or will show again in the write below.
             await asyncio.gather(self._write, return_exceptions=True)
         self._stop_timer()
-        kept = None if failure is None else failure_of(failure)
-        message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))
-        return await self._store.finish_answer(self._id, message)
+        if self.message is None:
+            kept = None if failure is None else failure_of(failure)
+            self.message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))
+        try:
+            return await self._store.finish_answer(self._id, self.message)
+        except StoreError:
+            # The rest may still fit as a part: then the next start finds all of it.
+            if self._pending:
+                await self._save()
+                self._stop_timer()
+            raise

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from contextlib import aclosing
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +15,7 @@ from stepchat.messages import AssistantMessage, StoredMessage
 from stepchat.paths import Paths
 from stepchat.servers.profiles import OPENROUTER_URL, PROFILES
 from stepchat.sessions.store import SessionStore
-from stepchat.turn import RETRY_SECONDS, Question
+from stepchat.turn import RETRY_SECONDS, Question, run_turn
 from tests.fakes import FakeServer
 from tests.turns import (
     DONE,
@@ -26,7 +28,7 @@ from tests.turns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from stepchat.events import TurnEvent
@@ -73,6 +75,7 @@ class Notebook:
         self.kept: list[tuple[float, Delta]] = []
         self.finished: AssistantMessage | None = None
         self.writing = False
+        self.ends: list[tuple[float, AssistantMessage]] = []
 
     async def begin_answer(self, session, parent, blank):
         return "a"
@@ -90,6 +93,9 @@ class Notebook:
 
     async def finish_answer(self, message_id, message):
         assert not self.writing
+        self.ends.append((asyncio.get_running_loop().time(), message))
+        if self.full:
+            raise StoreError("The disk is full.", "Free some space.")
         self.finished = message
         return StoredMessage(message_id, "s", None, message)
 
@@ -138,7 +144,10 @@ def test_what_the_disk_refused_is_written_later_without_a_hole():
     assert len(kept) > 250
     assert sum(isinstance(event, Delta) for event in events) == 300
     notices = [event.text for event in events if isinstance(event, Notice)]
-    assert notices == ["The answer is not being saved: The disk is full. Free some space."]
+    assert notices == [
+        "The answer is not being saved: The disk is full. Free some space.",
+        "The answer is on disk now.",
+    ]
     assert answer_in(events).text.endswith("t299 ")
     # A disk that refuses is not asked all the time.
     assert len([when for when in store.tried if 1.5 < when < 4.5]) <= 3 / RETRY_SECONDS + 1
@@ -153,6 +162,65 @@ def test_the_end_waits_for_the_write_before_it():
     assert store.finished.text.endswith("t19 ")
 
 
+def test_a_disk_that_refuses_the_end_is_tried_again_until_it_takes_it():
+    store = Notebook()
+    events: list[TurnEvent] = []
+
+    async def turn() -> None:
+        server = Steady(20, {10: lambda: setattr(store, "full", True)})
+        asyncio.get_running_loop().call_later(5.0, lambda: setattr(store, "full", False))
+        await _into(events, run_turn(store, server, Question("s", MODEL), lambda: asyncio.sleep(RETRY_SECONDS)))
+
+    at_once(turn)
+    times, messages = zip(*store.ends, strict=True)
+    gaps = [round(after - before, 1) for before, after in pairwise(times)]
+    assert gaps == [2.0, 2.0, 2.0]
+    # It is the same answer, not one that took longer.
+    assert all(message is messages[0] for message in messages)
+    assert store.finished is messages[0]
+    assert store.finished.text.endswith("t19 ")
+    told = [event.text for event in events if isinstance(event, Notice)]
+    assert told[-2:] == [
+        "The answer is not on disk; that is tried again every 2 s. The disk is full. Free some space.",
+        "The answer is on disk now.",
+    ]
+    assert answer_in(events) is store.finished
+
+
+def test_cancelling_tries_once_more_and_then_gives_up():
+    store = Notebook()
+
+    async def turn() -> None:
+        server = Steady(20, {10: lambda: setattr(store, "full", True)})
+        turn = run_turn(store, server, Question("s", MODEL), lambda: asyncio.sleep(RETRY_SECONDS))
+        running = asyncio.create_task(_into([], turn))
+        asyncio.get_running_loop().call_later(1.0, running.cancel)
+        with pytest.raises(StoreError, match="disk is full"):
+            await running
+
+    at_once(turn)
+    assert [round(when, 1) for when, _ in store.ends][1:] == [1.0]
+
+
+async def test_what_still_fits_of_a_refused_answer_is_there_at_the_next_start(store, paths):
+    refusing = Refusing(store, finish=True, parts=False)
+    asked = await question(store)
+    with pytest.raises(StoreError, match="disk is full"):
+        await happening(refusing, FakeServer([THINKING, DONE]), asked)
+    await store.close()
+    again = SessionStore.open(paths, fold=fold)
+    last = (await again.path(asked.session))[-1].message
+    assert isinstance(last, AssistantMessage)
+    assert (last.reasoning, last.text) == ("hm ", " The end.")
+    await again.close()
+
+
+async def _into(events: list[TurnEvent], turn: AsyncGenerator[TurnEvent]) -> None:
+    async with aclosing(turn):
+        async for event in turn:
+            events.append(event)
+
+
 async def _discard(work: Coroutine[Any, Any, Any]) -> None:
     await work
 
@@ -160,8 +228,9 @@ async def _discard(work: Coroutine[Any, Any, Any]) -> None:
 class Refusing:
     """The real store on a disk that refuses parts, or the finished message too."""
 
-    def __init__(self, store: SessionStore, *, finish: bool = False) -> None:
+    def __init__(self, store: SessionStore, *, finish: bool = False, parts: bool = True) -> None:
         self._store = store
+        self._parts = parts
         self._finish = finish
         self.refused = 0
 
@@ -169,6 +238,9 @@ class Refusing:
         return getattr(self._store, name)
 
     async def add_part(self, message_id, deltas):
+        if not self._parts:
+            await self._store.add_part(message_id, deltas)
+            return
         self.refused += 1
         raise StoreError("The disk is full.", "Free some space.")
 
@@ -200,7 +272,7 @@ async def test_failing_disk_is_told_once_and_the_answer_streams_on(store):
     refusing = Refusing(store)
     events = await happening(refusing, Patient(refusing), await question(store))
     kinds = [type(event).__name__ for event in events]
-    assert kinds == ["MessageSaved", "Delta", "Notice", "Delta", "Delta", "Delta", "MessageSaved"]
+    assert kinds == ["MessageSaved", "Delta", "Notice", "Delta", "Delta", "Delta", "Notice", "MessageSaved"]
     assert answer_in(events).text == "On and on. The end."
 
 

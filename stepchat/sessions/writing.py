@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from stepchat import exact_json
-from stepchat.errors import StoreError
+from stepchat.errors import NotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
 from stepchat.sessions import records, search_index, spending, tree
 from stepchat.sessions.records import (
@@ -298,5 +298,5 @@ def _changed(rows: int, session_id: str) -> None:
         raise no_session(session_id)
 
 
-def _not_open(message_id: str) -> StoreError:
-    return StoreError(f"The answer {message_id} is not being written by this program; nothing was changed.")
+def _not_open(message_id: str) -> NotOpenError:
+    return NotOpenError(f"The answer {message_id} is not being written by this program; nothing was changed.")

@@ -135,7 +135,7 @@ class Background:
         """End all of them; what arrived is kept."""
         for conversation in list(self._running.values()):
             conversation.changed = lambda: None
-            await conversation.stop()
+            await conversation.leave()
         ended = list(self._running.values())
         self._running.clear()
         for conversation in ended:

@@ -19,7 +19,7 @@ from stepchat.servers.ledger import returned_from_json
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.meter import Meter, effort_fact, session_facts
 from stepchat.tui.status import Fact
-from stepchat.turn import run_turn
+from stepchat.turn import RETRY_SECONDS, run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +64,9 @@ class Conversation:
         self._task: asyncio.Task[None] | None = None
         self._live_fold: bool | None = None
         self._phase = ""
+        self._leaving = False
+        self._at_once: asyncio.Event | None = None
+        """Set it when the disk that refused an answer is to be tried without waiting; None while none is refused."""
         self._as_json = False
         self._base: list[StoredMessage] = []
         """The messages that the running turn goes on from."""
@@ -189,8 +192,19 @@ class Conversation:
         self._saved_question.clear()
         self._task = asyncio.create_task(self._turn(text, after), name="turn")
 
+    async def leave(self) -> None:
+        """`stop`, and do not wait for a disk that refuses what the turn had."""
+        self._leaving = True
+        await self._cancel()
+
     async def stop(self) -> None:
-        """End the running turn and wait until what it had is on disk."""
+        """End the running turn and wait until what it had is on disk. What the disk refused is only tried at once."""
+        if self._at_once is not None:
+            self._at_once.set()
+        else:
+            await self._cancel()
+
+    async def _cancel(self) -> None:
         if (task := self._task) is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
@@ -275,11 +289,24 @@ class Conversation:
                 self.view.scroll_to_end()
             self.view.begin_answer(model=self.model, as_json=self._as_json)
         self.changed()
-        async with aclosing(run_turn(self.workspace.store, self.workspace.client, question)) as events:
+        store, client = self.workspace.store, self.workspace.client
+        async with aclosing(run_turn(store, client, question, self._wait_for_disk)) as events:
             async for event in events:
                 self.meter.add(event, monotonic())
                 await self._show(event)
         await self.tell_returned()
+
+    async def _wait_for_disk(self) -> None:
+        if self._leaving or not self.view.is_running:
+            raise asyncio.CancelledError
+        self._at_once = asyncio.Event()
+        try:
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._at_once.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._at_once = None
 
     async def _session(self) -> Session:
         self.session = await self.workspace.begin(self.session, self.model, self.scopes)

@@ -111,7 +111,7 @@ class Unsent:
     async def leave(self) -> None:
         """End the running turn, and keep with the session what was not said."""
         self.take_queue()
-        await self._chat.conversation.stop()
+        await self._chat.conversation.leave()
         await self.keep()
 
     def take_queue(self) -> None:

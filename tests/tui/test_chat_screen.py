@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage
+from stepchat.paths import Paths
 from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
@@ -33,7 +37,7 @@ async def test_question_thinking_and_answer_are_shown_and_kept(tmp_path, server)
         assert "Thought" in shown
         question, answer = conversation(pilot).path
         assert question.message.text == "demo:haiku"
-        assert answer.message.text.split()[0] in shown
+        assert "Rain on the window" in shown
         assert [stored.id for stored in await pilot.app.workspace.store.path(question.session)] == [
             question.id,
             answer.id,
@@ -170,6 +174,40 @@ async def test_quitting_in_mid_answer_keeps_the_partial(tmp_path):
             await wait_until(pilot, lambda: len(conversation(pilot).path) == 2)
             answer = conversation(pilot).path[-1].message
             assert (answer.stop, bool(answer.text)) == ("cancelled", True)
+
+
+async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_saved(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        with closing(sqlite3.connect(Paths(tmp_path, tmp_path, tmp_path).database)) as disk:
+            disk.execute("CREATE TRIGGER full BEFORE UPDATE OF owner ON message BEGIN SELECT RAISE(ABORT, 'full'); END")
+            await say(pilot, "demo:haiku")
+            shown = await wait_until(pilot, "The answer is not on disk")
+            assert "Rain on the window" in shown
+            assert (pilot.app.screen.prompt.text, conversation(pilot).busy) == ("", True)
+            disk.execute("DROP TRIGGER full")
+        await pilot.press("escape")
+        shown = await wait_until(pilot, "The answer is on disk now.")
+        await wait_until(pilot, lambda: not conversation(pilot).busy)
+        answer = conversation(pilot).path[-1]
+        assert answer.message.stop == "stop"
+        assert "Rain on the window" in shown
+        assert await pilot.app.workspace.store.path(answer.session) == conversation(pilot).path
+        assert pilot.app.screen.prompt.text == ""
+
+
+async def test_leaving_does_not_wait_for_a_disk_that_refuses(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        with closing(sqlite3.connect(Paths(tmp_path, tmp_path, tmp_path).database)) as disk:
+            disk.execute("CREATE TRIGGER full BEFORE UPDATE OF owner ON message BEGIN SELECT RAISE(ABORT, 'full'); END")
+            await say(pilot, "demo:haiku")
+            await wait_until(pilot, "The answer is not on disk")
+            await pilot.app.screen.leave()
+            disk.execute("DROP TRIGGER full")
+    async with window(tmp_path, server, Request(latest=True)) as pilot:
+        question, answer = conversation(pilot).path
+        # All of it had come through as parts.
+        assert (question.message.text, answer.message.stop) == ("demo:haiku", "stop")
+        assert pilot.app.screen.prompt.text == ""
 
 
 async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
