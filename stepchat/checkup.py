@@ -15,6 +15,7 @@ from stepchat.errors import StepchatError
 from stepchat.money import balance_in_words
 from stepchat.servers.accounts import fetch_balance
 from stepchat.servers.probing import probe
+from stepchat.servers.profiles import PROFILES
 from stepchat.sessions.health import examine, has_full_text
 
 if TYPE_CHECKING:
@@ -107,8 +108,7 @@ def _server(connection: Connection) -> Iterator[Check]:
     if connection.key_error is not None:
         yield Check("key", "broken", connection.key_error.message, connection.key_error.hint)
     else:
-        source = connection.key.source if connection.key else "none is needed"
-        yield Check("key", "good", f"{place.profile.title}: {source}")
+        yield _key(connection)
     began = time.monotonic()
     reach = probe(client, PATIENCE)
     words = f"{place.name} at {place.base_url}: {reach.words}"
@@ -116,11 +116,24 @@ def _server(connection: Connection) -> Iterator[Check]:
         yield Check("server", "broken", words, place.profile.start_hint or "Check the address and the network.")
     elif "refuses" in reach.words:
         yield Check("server", "broken", words, "Get another key: stepchat login")
+    elif "wants a key" in reach.words:
+        yield Check("server", "broken", words, f"Keep one: stepchat login --key --server {place.name}")
     else:
         yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
     if reach.reachable and place.profile.accounts and connection.key is not None:
         yield _attempt("balance", lambda: balance_in_words(fetch_balance(client, seconds=PATIENCE)))
     yield _catalogue(connection)
+
+
+def _key(connection: Connection) -> Check:
+    place, title = connection.place, connection.place.profile.title
+    if connection.key is not None:
+        return Check("key", "good", f"{title}: {connection.key.source}")
+    if place.key_variables and place.name not in {row.name for row in PROFILES}:
+        variable = place.key_variables[0]
+        mend = f"If it wants one: export {variable}=..., or stepchat login --key --server {place.name}"
+        return Check("key", "odd", f"{title}: none; {variable} is not set", mend)
+    return Check("key", "good", f"{title}: none is needed")
 
 
 def _attempt(name: str, work: Callable[[], str]) -> Check:

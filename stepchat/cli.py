@@ -15,7 +15,8 @@ import click
 from stepchat import __version__
 from stepchat.cli_completion import VARIABLE, SessionName, complete
 from stepchat.cli_doctor import config, doctor, themes
-from stepchat.cli_keys import login, logout
+from stepchat.cli_keys import login, logout, refuse_two_servers
+from stepchat.cli_mistyped import refuse_mistyped
 from stepchat.cli_models import models, servers, usage
 from stepchat.cli_parameters import WithParameters, named_settings, parameters
 from stepchat.cli_sessions import open_store, sessions
@@ -52,12 +53,14 @@ class Start:
     """How the program was started: the first frame that is on the screen already, if any."""
 
     frame: FirstFrame | None
+    verbatim: bool = False
+    """The words are said to be a question, with `--`."""
 
 
 def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     """Run one command line; returns the exit code."""
     _open_missing_streams()
-    start = Start(frame)
+    start = Start(frame, "--" in arguments)
     if VARIABLE in os.environ:
         complete(chat, COMMANDS)
     command = COMMANDS.get(arguments[0]) if arguments else None
@@ -130,6 +133,10 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
     from stepchat.parameter_values import parse_setting
     from stepchat.workspace import Request
 
+    _refuse_contradictions(options)
+    piped = not sys.stdin.isatty()
+    if not (piped or options["one_shot"] or context.obj.verbatim):
+        refuse_mistyped(question, COMMANDS)
     request = Request(
         model=options["model"],
         base_url=options["base_url"],
@@ -143,7 +150,6 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
         preset=options["preset"],
         profile=options["profile"],
     )
-    piped = not sys.stdin.isatty()
     if question or options["one_shot"] or options["as_json"] or piped:
         return _one_shot(request, " ".join(question), options, piped=piped)
     if not sys.stdout.isatty():
@@ -156,6 +162,13 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
             'Give a question instead: stepchat "question"',
         )
     return _window(context.obj, request, folded=options["no_reasoning"])
+
+
+def _refuse_contradictions(options: dict[str, Any]) -> None:
+    """Raises UsageError: one of two would be forgotten, and nobody could tell which."""
+    refuse_two_servers(options["base_url"], options["server"], demo=options["demo"])
+    if options["latest"] and options["resume"] is not None:
+        raise UsageError("--continue and --resume name two sessions.", "Give one of them.")
 
 
 def _one_shot(request: Request, words: str, options: dict[str, Any], *, piped: bool) -> int:

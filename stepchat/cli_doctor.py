@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepchat.cli_keys import HELP, base_url_option, server_option
+from stepchat.cli_keys import HELP, base_url_option, refuse_two_servers, server_option
 from stepchat.cli_models import as_json_option
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def doctor(*, as_json: bool, server: str | None, base_url: str | None) -> int:
     from stepchat.paths import find_paths
     from stepchat.transcript.clean import shown
 
+    refuse_two_servers(base_url, server)
     paths = find_paths(os.environ)
     checks = check_up(paths, os.environ, _theme_names(paths), base_url, server)
     found: list[Any] = []

@@ -19,6 +19,16 @@ base_url_option = click.option("--base-url", help="The server by its address.")
 server_option = click.option("--server", help="The server by its name; OpenRouter when nothing is said.")
 
 
+def refuse_two_servers(base_url: str | None, server: str | None, *, demo: bool = False) -> None:
+    """Raises UsageError when more than one is named."""
+    from stepchat.errors import UsageError
+
+    said = {"--base-url": base_url, "--server": server if not (demo and server == "demo") else None, "--demo": demo}
+    named = [option for option, value in said.items() if value]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} name {len(named)} servers.", "Give one of them.")
+
+
 @click.command(context_settings=HELP)
 @click.option(
     "--paste", is_flag=True, help="Without a browser here, as over SSH: open an address elsewhere, paste its code."
@@ -33,6 +43,8 @@ def login(*, paste: bool, by_hand: bool, port: int, timeout: float, server: str 
     from stepchat.errors import UsageError
     from stepchat.keys import save_key
 
+    if paste and by_hand:
+        raise UsageError("--paste and --key are two ways to a key.", "Give one of them.")
     place, client, paths = _connect(base_url, server)
     try:
         if _is_kept(place, paths) and _is_imitation(place):
@@ -83,6 +95,7 @@ def _connect(base_url: str | None, server: str | None) -> tuple[Place, Client, P
     from stepchat.paths import find_paths
     from stepchat.servers.client import Client
 
+    refuse_two_servers(base_url, server)
     paths = find_paths(os.environ)
     place = usual_place(read_config(paths.config_file), os.environ, base_url, server)
     # Without a key: none is needed, and a wrong one that lies there must not be in the way.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepchat.cli_keys import HELP, base_url_option, server_option
+from stepchat.cli_keys import HELP, base_url_option, refuse_two_servers, server_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,6 +201,7 @@ def _connect(base_url: str | None, server: str | None) -> Connection:
     from stepchat.connecting import connect, usual_place
     from stepchat.paths import find_paths
 
+    refuse_two_servers(base_url, server)
     paths = find_paths(os.environ)
     config = read_config(paths.config_file)
     return connect(usual_place(config, os.environ, base_url, server), paths, config, os.environ)

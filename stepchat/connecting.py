@@ -198,17 +198,18 @@ def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
 def _connection(
     place: Place, server: str, key: Key | None, error: StepchatError | None, paths: Paths, config: Config
 ) -> Connection:
-    client = Client(place.base_url, place.profile, key, _options(config))
+    client = Client(place.base_url, place.profile, key, _options(config, next(iter(place.key_variables), "")))
     catalogue = Catalogue(paths.models / file_name(server), client.look_up, own_prices(config))
     return Connection(place, client, catalogue, server, key, error)
 
 
-def _options(config: Config) -> Options:
+def _options(config: Config, key_variable: str = "") -> Options:
     return Options(
         silence_hint=config.silence_hint,
         silence_timeout=config.silence_timeout,
         send_referer=config.send_referer,
         send_title=config.send_title,
+        key_variable=key_variable,
     )
 
 

@@ -329,3 +329,29 @@ def test_export_to_a_terminal_is_harmless_and_still_the_same(shell, monkeypatch,
     assert all(char == "\n" or char.isprintable() for char in shown)
     assert ("日本" in shown) == (encoding == "utf-8")
     assert exact_json.loads(shown) == exact_json.loads(plain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--server", "ollama", "--base-url", "http://x/v1", "hi"], "--base-url and --server name 2 servers."),
+        (["--demo", "--server", "ollama", "hi"], "--server and --demo name 2 servers."),
+        (["--demo", "--base-url", "http://x/v1", "hi"], "--base-url and --demo name 2 servers."),
+        (["models", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
+        (["doctor", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
+        (["logout", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
+        (["--continue", "--resume", "abcd", "hi"], "--continue and --resume name two sessions."),
+        (["login", "--paste", "--key"], "--paste and --key are two ways to a key."),
+    ],
+)
+def test_options_that_contradict_each_other(shell, arguments, words):
+    assert words in shell.refuse(2, *arguments)
+    assert not shell.server.received
+
+
+def test_the_demo_by_two_names(shell, tmp_path):
+    assert shell("--demo", "--server", "demo", "demo:haiku").code == 0
+    (tmp_path / "config.toml").write_text("server = 'demo'\n")
+    shell.set(STEPCHAT_BASE_URL=None)
+    assert shell("demo:haiku").code == 0
+    assert not shell.server.received

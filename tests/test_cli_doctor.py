@@ -103,3 +103,15 @@ def test_themes(shell):
     ran = shell("themes")
     assert {"dark", "light", "mono"} <= set(ran.out.split())
     assert json.loads(shell("themes", "--json").out) == ran.out.split()
+
+
+def test_a_server_that_wants_a_key_and_gets_none(shell):
+    server = DemoServer(speed=0, key="sk-the-only-one")
+    with server:
+        table = f"[servers.box]\nbase_url = '{server.url}'\nkey_variable = 'BOX_KEY'\nprofile = 'vllm'\n"
+        (shell.home / "config.toml").write_text(table)
+        said = "The server wants an API key, and none was sent: BOX_KEY is not set. export BOX_KEY=..."
+        assert said in shell.refuse(3, "--server", "box", "hello")
+        ran = shell("doctor", "--server", "box")
+    assert "--  key        box: none; BOX_KEY is not set\n" in ran.out
+    assert "export BOX_KEY=..., or stepchat login --key --server box\n" in ran.out

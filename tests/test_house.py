@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "stepchat.cli_models",
         "stepchat.cli_keys",
         "stepchat.cli_doctor",
+        "stepchat.cli_mistyped",
     ),
 }
 # What the transcript may know of Textual and Rich: values, no widget, app or event.

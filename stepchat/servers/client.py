@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat import __version__, exact_json
-from stepchat.errors import ServerError, SilenceError, StepchatError, UnreachableError
+from stepchat.errors import KeyRefusedError, ServerError, SilenceError, StepchatError, UnreachableError
 from stepchat.events import Delta, Notice, Retrying, Silence
 from stepchat.servers.failures import status_of
 from stepchat.servers.lookup import look_up
@@ -49,6 +49,8 @@ class Options:
     send_referer: bool = True
     send_title: bool = True
     backoff: float = 0.5
+    key_variable: str = ""
+    """Where a key would have been looked for, to say so when the server wants one."""
 
 
 class Client:
@@ -220,10 +222,19 @@ class Client:
         """Better words where more is known here, and none that hold the key."""
         if isinstance(error, UnreachableError) and is_local(self.base_url) and self.profile.start_hint:
             error.hint = self.profile.start_hint
+        variable = self._options.key_variable
+        if isinstance(error, KeyRefusedError) and self._key is None and variable:
+            error.message = f"The server wants an API key, and none was sent: {variable} is not set."
+            error.hint = f"export {variable}=..."
         if isinstance(error, ServerError) and error.retry_after is not None and error.retry_after > LONGEST_WAIT:
             error.hint = f"The server asks to wait {error.retry_after:.0f} seconds."
         error.message, error.hint = self.redact(error.message), self.redact(error.hint)
         error.args = (error.message,)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a key goes with the requests."""
+        return self._key is not None
 
     def redact(self, text: str) -> str:
         """Words without the key."""

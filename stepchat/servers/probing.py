@@ -44,7 +44,7 @@ def probe(client: Client, seconds: float = PATIENCE) -> Reach:
     except UnreachableError:
         return Reach(False, "not reachable")
     except ApiKeyError:
-        return Reach(True, "there, but it refuses the key")
+        return Reach(True, "there, but it refuses the key" if client.has_key else "there, but it wants a key")
     except ServerError as error:
         # It speaks, so it is there; not every server has a list.
         return Reach(True, "there" if error.code == 404 else f"there, but answers {error.code or 'oddly'}")
