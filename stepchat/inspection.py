@@ -126,7 +126,7 @@ def _write(value: Any, indent: str, head: str, tail: str, lines: list[str]) -> N
 
 
 class Events:
-    """The events of an exchange: cut once, put into words only when they are looked at."""
+    """The events of an exchange: cut once, put into words only when they are looked at. Long ones are made in a thread."""
 
     def __init__(self, exchange: Exchange) -> None:
         pieces = exchange.pieces or ()
@@ -141,6 +141,10 @@ class Events:
             ends.append(len(self._whole))
         starts = [0, *ends[:-1]]
         self._spans = [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+        self._lowered = self._whole.lower()
+        self._head = self._first_lines()
+        self._last: tuple[str, Sequence[int]] = ("", range(len(self._spans)))
+        """What was sought last, and found."""
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -175,15 +179,25 @@ class Events:
             lines += [Line(f"        {text}") for text in json_lines(data)]
         return lines
 
-    def matching(self, typed: str) -> list[int]:
-        """The numbers of the events with all words."""
-        words = [word.encode("utf-8", "replace") for word in typed.lower().split()]
-        if not words:
-            return list(range(len(self)))
-        return [number for number in range(len(self)) if all(word in self.raw(number).lower() for word in words)]
+    def matching(self, typed: str) -> Sequence[int]:
+        """The numbers of the events with all words. What goes on from the last ones is sought among their events."""
+        typed = typed.lower()
+        before, numbers = self._last
+        if typed == before:
+            return numbers
+        if not typed.startswith(before):
+            numbers = range(len(self))
+        spans, find = self._spans, self._lowered.find
+        for word in (word.encode("utf-8", "replace") for word in typed.split()):
+            numbers = [number for number in numbers if find(word, *spans[number]) >= 0]
+        self._last = (typed, numbers)
+        return numbers
 
     def head(self) -> list[Line]:
         """When things came first, and how much came."""
+        return self._head
+
+    def _first_lines(self) -> list[Line]:
         if self.dropped:
             return [Line("What came is not kept any more: keep_events in config.toml says how much is.", "warning")]
         if not self._times:

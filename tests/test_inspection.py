@@ -128,6 +128,37 @@ def test_an_event_is_laid_open_below_its_line():
     assert any('"content": "say' in text for text in texts(opened)[4:])
 
 
+@pytest.mark.parametrize(
+    "typed", [("say", "say x"), ("sa", "SAY", "sa"), ("reason", "choices"), ("nothing", ""), ("ü",)]
+)
+def test_what_is_typed_on_is_found_as_if_it_had_been_typed_at_once(typed):
+    events = Events(exchange(*PIECES))
+    for words in typed:
+        fresh = Events(exchange(*PIECES))
+        expected = [
+            number
+            for number in range(7)
+            if all(word in events.raw(number).lower().decode() for word in words.lower().split())
+        ]
+        assert list(events.matching(words)) == list(fresh.matching(words)) == expected
+
+
+def test_what_is_typed_on_is_sought_among_what_was_found():
+    events = Events(exchange(*PIECES))
+    assert events.matching("say") == [3]
+    assert events.matching("say") is events.matching("say")
+    looked: list[int] = []
+
+    class Seen(list):
+        def __getitem__(self, place):
+            looked.append(place)
+            return super().__getitem__(place)
+
+    events._spans = Seen(events._spans)
+    assert events.matching("say x") == [3]
+    assert set(looked) == {3}
+
+
 def test_what_the_provider_was_given():
     told = Events(exchange((0.1, event({"choices": [], "debug": {"echo_upstream_body": {"model": "m"}}})))).upstream()
     assert '    "model": "m"' in texts(told)

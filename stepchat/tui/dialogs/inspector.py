@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, get_args
 
@@ -40,6 +41,9 @@ _KEYS: Final = (
     ("Tab", "section"), ("Alt+↑↓", "answer"), ("^T", "try"), ("Enter", "event"),
     ("^L", "copy curl"), ("^R", "copy request"), ("^E", "copy events"), ("Esc", "close"),
 )  # fmt: skip
+_MANY: Final = 2000
+"""Events that may be looked through with every key."""
+_PAUSE: Final = 0.1
 
 
 class Inspector(ModalScreen[None]):
@@ -130,19 +134,24 @@ class Inspector(ModalScreen[None]):
         try:
             self._exchanges = await self._load(answer)
             self._try = max(0, len(self._exchanges) - 1)
-            self._begin()
+            await self._begin()
             self._account = await self._read_account(answer)
         except StoreError as error:
             self._failure = str(error)
-            self._begin()
+            await self._begin()
             return
         if self._section == "Ledger":
             self._show()
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        exchange = self._exchange
         self._events = None
         self._opened.clear()
-        self._show()
+        # In a thread: there may be many megabytes.
+        events = None if exchange is None else await asyncio.to_thread(Events, exchange)
+        if exchange is self._exchange:
+            self._events = events
+            self._show()
 
     def _show(self, *, cursor: int | None = None, top: int = 0) -> None:
         self._heading.update(Content(self._title()))
@@ -225,7 +234,7 @@ class Inspector(ModalScreen[None]):
     def action_try(self) -> None:
         if len(self._exchanges) > 1:
             self._try = (self._try + 1) % len(self._exchanges)
-            self._begin()
+            self.run_worker(self._begin, group="try", exclusive=True)
 
     def action_move(self, by: int) -> None:
         self._rows.move(by)
@@ -251,7 +260,19 @@ class Inspector(ModalScreen[None]):
         self.set_timer(3, partial(self._keys.set_keys, _KEYS))
 
     def on_input_changed(self) -> None:
-        self._show()
+        found = self._events
+        if self._section == "Events" and found is not None and len(found) > _MANY:
+            self.run_worker(partial(self._filter_soon, found), group="filter", exclusive=True)
+        else:
+            self._show()
+
+    async def _filter_soon(self, found: Events) -> None:
+        """When nothing more is typed, and not on the loop."""
+        await asyncio.sleep(_PAUSE)
+        typed = self._filter.value
+        await asyncio.to_thread(found.matching, typed)
+        if self._events is found and self._section == "Events":
+            self._show()
 
     def on_input_submitted(self) -> None:
         self._open_event()
