@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from typing import Self
+from typing import Any, Self
 
 
 class WordServer:
@@ -64,7 +64,14 @@ class WordServer:
 
     @staticmethod
     def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
-        chunk = {"id": "gen-1", "model": "bench/x", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        chunk: dict[str, Any] = {
+            "id": "gen-1",
+            "model": "bench/x",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        }
+        if finish is not None:
+            # Without it the window would ask for the cost, now and again for a while.
+            chunk["usage"] = {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0}
         return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 

@@ -67,6 +67,21 @@ async def test_the_filter_and_an_open_event(tmp_path):
             await wait_until(pilot, "reasoning  ")
 
 
+async def test_many_events_are_filtered_when_nothing_more_is_typed(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(120, 40)) as pilot:
+            await ask(pilot, "demo:long tokens=2500")
+            await pilot.press("f3")
+            await wait_until(pilot, "answered 200")
+            await section(pilot, "Events")
+            await pilot.press(*"finish_reason")
+            await pilot.press("space", *'"stop"')
+            await wait_until(pilot, lambda: screen_text(pilot.app).count(" s  ") == 1)
+            await wait_until(pilot, "finish     ")
+            await pilot.press("escape")
+            await wait_until(pilot, "reasoning  ")
+
+
 async def test_what_is_copied(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server, size=(120, 40)) as pilot:
