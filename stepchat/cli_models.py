@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from stepchat.cli_keys import HELP, base_url_option, refuse_two_servers, server_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from decimal import Decimal
 
     from stepchat.connecting import Connection
@@ -33,17 +34,14 @@ def models(words: tuple[str, ...], *, fresh: bool, as_json: bool, server: str | 
     """The models of a server: USD per million tokens in and out, context, whether they think, call tools, see images."""
     from stepchat.errors import StepchatError
 
-    connection = _connect(base_url, server)
-    catalogue = connection.catalogue
-    try:
+    with _connected(base_url, server) as connection:
+        catalogue = connection.catalogue
         catalogue.read()
         if (fresh or catalogue.stale) and not catalogue.refresh():
             trouble = catalogue.trouble or StepchatError("The server gives no list of models.")
             if fresh or not catalogue.models:
                 raise trouble
             print(f"stepchat: The list is an old one. {trouble}", file=sys.stderr)
-    finally:
-        connection.client.close()
     found = catalogue.search(" ".join(words))
     if as_json:
         _put_json([_model_json(model) for model in found])
@@ -153,14 +151,14 @@ def usage(*, as_json: bool) -> int:
     from stepchat.connecting import DEMO
     from stepchat.money import periods, report
 
-    connection = _connect(None, None)
-    connection.client.close()
-    connection.catalogue.read()
+    with _connected(None, None) as connection:
+        catalogue = connection.catalogue
+        catalogue.read()
     rows = [row for row in asyncio.run(_spent()) if row.server != DEMO]
     today = date.today()  # noqa: DTZ011 - the person's own day
 
     def prices(slug: str) -> Prices | None:
-        model = connection.catalogue.find(slug)
+        model = catalogue.find(slug)
         return None if model is None else model.prices
 
     if as_json:
@@ -196,15 +194,24 @@ def _spent_json(row: Spent) -> Json:
     }
 
 
-def _connect(base_url: str | None, server: str | None) -> Connection:
+@contextmanager
+def _connected(base_url: str | None, server: str | None) -> Generator[Connection]:
     from stepchat.config import read_config
-    from stepchat.connecting import connect, usual_place
+    from stepchat.connecting import connect, connect_demo, is_demo, usual_place
     from stepchat.paths import find_paths
 
     refuse_two_servers(base_url, server)
     paths = find_paths(os.environ)
     config = read_config(paths.config_file)
-    return connect(usual_place(config, os.environ, base_url, server), paths, config, os.environ)
+    with ExitStack() as stack:
+        if is_demo(config, os.environ, base_url, server):
+            from stepchat.demo.server import DemoServer
+
+            connection = connect_demo(stack.enter_context(DemoServer()).url, paths, config)
+        else:
+            connection = connect(usual_place(config, os.environ, base_url, server), paths, config, os.environ)
+        stack.callback(connection.client.close)
+        yield connection
 
 
 def _put(text: str) -> None:

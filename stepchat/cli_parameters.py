@@ -78,7 +78,7 @@ def named_settings(options: Mapping[str, Any]) -> Settings:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("words", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def parameters(words: tuple[str, ...], *, as_json: bool) -> int:
     """List the request parameters with flag, range, default and example; with WORDS those that have them.
 
@@ -94,8 +94,7 @@ def parameters(words: tuple[str, ...], *, as_json: bool) -> int:
 
     def work() -> int:
         if as_json:
-            for row in as_rows(wanted):
-                output.put(exact_json.dumps(row) + "\n")
+            output.put(exact_json.dumps(list(as_rows(wanted))) + "\n")
         else:
             output.put(as_text(wanted))
         return 0

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepchat import cli_session_rows as rows
 from stepchat.cli_completion import SessionName
-from stepchat.errors import UsageError
+from stepchat.errors import SessionNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from stepchat.messages import Json
     from stepchat.oneshot import Output
     from stepchat.paths import Paths
     from stepchat.sessions.export import ToApi
-    from stepchat.sessions.search import FoundSession
-    from stepchat.sessions.store import SessionStore, SessionSummary
+    from stepchat.sessions.records import Session
+    from stepchat.sessions.store import SessionStore
 
 FORMATS = ("markdown", "html", "json", "jsonl")
 """As in sessions/export.py, which is not imported for --help; a test compares them."""
@@ -47,12 +46,12 @@ def list_sessions(*, as_json: bool, limit: int, every: bool, archived: bool, del
         # Whether one was archived before it was deleted is no matter.
         found = await store.sessions(-1 if every else limit, archived=None if deleted else archived, deleted=deleted)
         if as_json:
-            _put_json(output, [_summary(row) for row in found])
+            _put_json(output, [rows.summary(row) for row in found])
             return
         if not found:
             output.say("No such sessions." if archived or deleted else "No sessions yet. Start one: stepchat")
         for row in found:
-            _put(output, _line(row))
+            _put(output, rows.line(row))
 
     return _with_store(work)
 
@@ -74,12 +73,12 @@ def search_sessions(words: tuple[str, ...], *, reasoning: bool, limit: int, as_j
         page = await store.search(" ".join(words) + " ", Options(fields=fields, limit=limit))
         found = page.sessions if page is not None else ()
         if as_json:
-            _put_json(output, [_found(session) for session in found])
+            _put_json(output, [rows.found(session) for session in found])
             return
         if not found:
             output.say("Nothing has these words.")
         for session in found:
-            _put(output, _line(session.summary))
+            _put(output, rows.line(session.summary))
             for hit in session.hits:
                 _put(output, f"    {hit.field}: {hit.snippet.text}")
 
@@ -118,15 +117,18 @@ def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> in
 
 @sessions.command("delete")
 @click.argument("session", type=SessionName(), nargs=-1, required=True)
-@click.option("--undo", is_flag=True, help="Bring deleted sessions back, by their IDs.")
+@click.option("--undo", is_flag=True, help="Bring deleted sessions back.")
 @as_json_option
 def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
     """Delete sessions. For 30 days `--undo` brings them back."""
 
     async def work(store: SessionStore, output: Output) -> None:
         if undo:
-            found = [await store.find(identity, deleted=True) for identity in session]
-            await store.undelete([one.id for one in found])
+            found = [await _deleted(store, wanted) for wanted in session]
+            await store.undelete([one.id for one in found if one.deleted is not None])
+            for one in found:
+                if one.deleted is None:
+                    output.say(f"{one.id} is not deleted; it is there.")
         else:
             found = [await store.find(wanted) for wanted in session]
             await store.delete([one.id for one in found])
@@ -139,6 +141,17 @@ def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> i
             output.say(f"Back again: stepchat sessions delete --undo {' '.join(one.id for one in found)}")
 
     return _with_store(work)
+
+
+async def _deleted(store: SessionStore, wanted: str) -> Session:
+    """The deleted session, or the one that is there already. Raises SessionNotFoundError."""
+    try:
+        return await store.find(wanted, deleted=True)
+    except SessionNotFoundError as error:
+        try:
+            return await store.find(wanted)
+        except SessionNotFoundError:
+            raise error from None
 
 
 @sessions.command("pin")
@@ -195,11 +208,17 @@ def export_session(
 
     JSON holds all branches of a session; the others, and JSON with --leaf, one.
     """
+    from stepchat.sessions.export import FORMATS as ROWS
     from stepchat.sessions.export import format_of
 
     if (session is None) != every or (every and leaf is not None):
         raise click.UsageError("Give one SESSION, perhaps with --leaf, or --all.")
-    chosen = "json" if as_json else form or format_of(target) or "json"
+    chosen = "json" if as_json or (target == "-" and form is None) else form or format_of(target)
+    if chosen is None:
+        endings = ", ".join(row.suffix for row in ROWS.values())
+        raise UsageError(
+            f"{target} has no ending that names a form.", f"There are: {endings}; or say it with --format."
+        )
     file = None if target == "-" else Path(target)
     return _with_store(_exporting(session, chosen, file, with_reasoning=not no_reasoning, leaf=leaf, force=force))
 
@@ -365,29 +384,3 @@ def _put_json(output: Output, value: Any) -> None:
     from stepchat import exact_json
 
     output.put(exact_json.dumps(value) + "\n")
-
-
-def _line(row: SessionSummary) -> str:
-    from stepchat.transcript.facts import money
-
-    when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
-    cost = "" if row.cost is None else money(row.cost)
-    turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-    return f"{row.id}{'*' if row.pinned else ' '} {when}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
-
-
-def _summary(row: SessionSummary) -> Json:
-    return {
-        "id": row.id, "title": row.title, "created": row.created, "updated": row.updated,
-        "messages": row.messages, "turns": row.turns, "model": row.model,
-        "cost": None if row.cost is None else float(row.cost),
-        "pinned": row.pinned, "archived": row.archived,
-    }  # fmt: skip
-
-
-def _found(found: FoundSession) -> Json:
-    hits = [
-        {"message": hit.message, "field": hit.field, "text": hit.snippet.text, "ranges": list(hit.snippet.ranges)}
-        for hit in found.hits
-    ]
-    return {**_summary(found.summary), "hits": hits}

@@ -74,16 +74,16 @@ def find_place(wanted: str, config: Config) -> Place:
             return place
     if "://" in wanted:
         return place_for(check_url(wanted), config)
-    names = ", ".join(place.name for place in known)
+    names = ", ".join([*(place.name for place in known), DEMO])
     raise UsageError(f"There is no server {wanted!r}.", f"Known ones: {names}; or give an address.")
 
 
 def usual_place(config: Config, environ: Mapping[str, str], base_url: str | None, server: str | None) -> Place:
     """Where a command goes that has no session: what it was told, else the environment, else config.toml. Raises UsageError."""
+    if is_demo(config, environ, base_url, server):
+        raise UsageError("The demo runs inside stepchat only.", "Try: stepchat --demo, or stepchat demo-server.")
     if base_url:
         return place_for(check_url(base_url), config)
-    if server == DEMO:
-        raise UsageError("The demo runs inside stepchat only.", "Try: stepchat --demo, or stepchat demo-server.")
     if server:
         return find_place(server, config)
     if told := environ.get("STEPCHAT_BASE_URL"):
@@ -93,6 +93,11 @@ def usual_place(config: Config, environ: Mapping[str, str], base_url: str | None
     return place_for(
         check_url(config.base_url, ", base_url in config.toml,") if config.base_url else OPENROUTER_URL, config
     )
+
+
+def is_demo(config: Config, environ: Mapping[str, str], base_url: str | None, server: str | None) -> bool:
+    """Whether a command that has no session is to ask the demo."""
+    return (server or ("" if base_url or environ.get("STEPCHAT_BASE_URL") else config.server)) == DEMO
 
 
 def place_for(base_url: str, config: Config) -> Place:

@@ -21,6 +21,12 @@ from __future__ import annotations
 from typing import Any
 
 
+def sentence(text: str) -> str:
+    """What somebody said, with a full stop when more is to follow and it has no end of its own."""
+    text = text.rstrip()
+    return f"{text}." if text.rstrip("\"'`)]}»”’")[-1:].isalnum() else text
+
+
 class StepchatError(Exception):
     """One clear sentence, and one with the next step (which may be empty)."""
 
@@ -30,7 +36,7 @@ class StepchatError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        return f"{sentence(self.message)} {self.hint}" if self.hint else self.message
 
 
 class UsageError(StepchatError):

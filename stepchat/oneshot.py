@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stepchat import exact_json
-from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError
+from stepchat.errors import ApiKeyError, ConfigError, ServerError, StepchatError, UsageError, sentence
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.repetition import Repetition
@@ -198,6 +198,8 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
     lacking = _lacking(answer, as_json=output.json) if answer is not None and answer.complete else ""
     if words := lacking if failure is None else str(failure):
         output.say(words)
+    if words := _nearest(workspace, question.model, failure):
+        output.say(words)
     if output.json:
         output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure))
     if failure is not None:
@@ -222,6 +224,21 @@ def _lacking(answer: AssistantMessage, *, as_json: bool) -> str:
     return "" if answer.text else "The model thought, but gave no answer; ask again."
 
 
+def _nearest(workspace: Workspace, model: str, failure: StepchatError | None) -> str:
+    """After a refusal that may come from the model's name: which names there are, by the list on disk."""
+    from stepchat.servers.failures import status_of
+
+    if not isinstance(failure, ServerError) or status_of(failure.code) not in {400, 404}:
+        return ""
+    catalogue = workspace.catalogue
+    if catalogue.find(model) is not None or not catalogue.read() or catalogue.find(model) is not None:
+        return ""
+    near = catalogue.nearest(model)
+    return f"{model} is not in the server's list of models. " + (
+        f"Near: {', '.join(near)}." if near else "`stepchat models` shows what there is."
+    )
+
+
 def _unanswered(names: list[str]) -> str:
     what = "a tool" if len(names) == 1 else f"{len(names)} tools"
     return f"The model asked for {what} ({', '.join(names)}) to go on; one-shot mode has none to offer."
@@ -238,7 +255,8 @@ def _event(event: TurnEvent, output: Output) -> None:
             if event.text:
                 output.answer(event.text)
         case Retrying():
-            output.say(f"{event.reason} Trying again in {event.delay:.0f} s ({event.attempt} of {event.limit}).")
+            when = f"in {event.delay:.0f} s" if round(event.delay) else "now"
+            output.say(f"{sentence(event.reason)} Trying again {when} ({event.attempt} of {event.limit}).")
         case Silence():
             output.silence(event.seconds, event.limit)
         case Notice():

@@ -110,7 +110,7 @@ def check(parameter: Parameter, value: Any) -> Any:
         case "text":
             fits = isinstance(value, str)
         case "list":
-            fits = isinstance(value, list)
+            return _objects(parameter, value)
     if not fits:
         raise _wrong(parameter, value, allowed(parameter))
     return value
@@ -133,6 +133,13 @@ def _texts(parameter: Parameter, value: Any) -> Any:
     if not fits or (parameter.longest and len(values) > parameter.longest):
         raise _wrong(parameter, value, allowed(parameter))
     return values
+
+
+def _objects(parameter: Parameter, value: Any) -> Any:
+    items = cast("list[Any]", value) if isinstance(value, list) else [None]
+    if not all(isinstance(item, dict) for item in items):
+        raise _wrong(parameter, value, allowed(parameter))
+    return items
 
 
 def _map(parameter: Parameter, value: Any) -> Any:

@@ -265,7 +265,7 @@ def allowed(parameter: Parameter) -> str:
         case "map":
             return f"a JSON object (at most {parameter.longest} entries)" if parameter.longest else "a JSON object"
         case "list":
-            return "a JSON list"
+            return "a JSON list of objects"
         case "any":
             return f"one of {', '.join(parameter.choices)}, or a JSON object" if parameter.choices else "JSON"
         case "int" | "float":

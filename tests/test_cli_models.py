@@ -85,3 +85,20 @@ def test_a_key_that_is_a_word_does_not_damage_the_list(shell):
     ran = shell("models", "mini", "--json")
     assert "minimax" in ran.out
     assert "removed" not in ran.out + "".join(path.read_text() for path in (shell.home / "models").iterdir())
+
+
+def test_models_of_the_demo(shell):
+    assert "stepfun/step-3.5-flash" in shell("models", "--server", "demo", "step").out
+    assert not shell.server.received
+    assert "ollama, lmstudio, demo; or give" in shell.refuse(2, "models", "--server", "dem")
+
+
+def test_a_wrong_model_is_told_with_the_nearest_ones(shell):
+    shell("models")
+    ran = shell("-m", "stepfun/step-3.5-flahs", "hello")
+    assert (ran.code, ran.out) == (1, "")
+    first, second = ran.err.splitlines()
+    assert "is not a valid model ID. Change the request" in first
+    assert second.startswith(
+        "stepchat: stepfun/step-3.5-flahs is not in the server's list of models. Near: stepfun/step-3.5"
+    )

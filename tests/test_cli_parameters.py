@@ -68,7 +68,7 @@ def test_help_stays_short_and_says_where_the_flags_are(shell):
 
 def test_the_table_in_the_shell(shell):
     assert "--reasoning-effort high" in shell("parameters").out
-    rows = [json.loads(line) for line in shell("parameters", "--json", "top_p").out.splitlines()]
+    rows = json.loads(shell("parameters", "--json", "top_p").out)
     assert [(row["name"], row["flag"]) for row in rows] == [("top_p", "--top-p")]
 
 

@@ -69,6 +69,30 @@ def test_rename_delete_and_bring_back(shell):
     assert shell.newest()["id"] == identity
 
 
+def test_bring_back_by_words(shell):
+    shell("demo:haiku")
+    identity = shell.newest()["id"]
+    for words in ("haiku", "rain on the WINDOW"):
+        shell("sessions", "delete", identity)
+        assert shell("sessions", "delete", "--undo", words) == (0, f"{identity}  demo:haiku\n", "")
+        assert shell.newest()["id"] == identity
+    again = shell("sessions", "delete", "--undo", identity)
+    assert (again.code, again.err) == (0, f"stepchat: {identity} is not deleted; it is there.\n")
+    hint = "`stepchat sessions list --deleted` shows those that can be brought back."
+    assert f"There is no deleted session 'hemlock'. {hint}" in shell.refuse(
+        1, "sessions", "delete", "--undo", "hemlock"
+    )
+
+
+def test_a_files_name_that_says_no_form_is_refused(shell, tmp_path):
+    shell("demo:haiku")
+    file = tmp_path / "a.txt"
+    assert "say it with --format" in shell.refuse(2, "sessions", "export", "haiku", "-o", str(file))
+    assert not file.exists()
+    assert shell("sessions", "export", "haiku", "-o", str(file), "--format", "markdown").code == 0
+    assert file.read_text().startswith("# ")
+
+
 @pytest.mark.parametrize(
     ("name", "beginning"),
     [("a.md", "# "), ("a.html", "<!doctype html>"), ("a.json", '{"format"'), ("a.jsonl", '{"model"')],

@@ -100,23 +100,19 @@ def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = 
 
 
 def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) -> Session:
-    """By the beginning of its id (four characters at least), else the newest with the text in its title or messages.
-
-    A deleted one only by its id.
-    """
+    """By the beginning of its id (four characters at least), else the newest with the text in its title or messages."""
     text = wanted.strip()
     if not text:
-        raise no_session(wanted)
+        raise no_session(wanted, deleted=deleted)
     if found := _by_prefix(connection, text.lower(), deleted=deleted):
         return found
-    if deleted:
-        raise no_session(wanted)
     needle = text.casefold()
-    titled = _newest_titled(connection, needle)
-    if found := _newest_saying(connection, text, needle, after=titled.updated if titled else float("-inf")):
+    titled = _newest_titled(connection, needle, deleted=deleted)
+    after = titled.updated if titled else float("-inf")
+    if found := _newest_saying(connection, text, needle, after, deleted=deleted):
         return found
     if titled is None:
-        raise no_session(wanted)
+        raise no_session(wanted, deleted=deleted)
     return titled
 
 
@@ -135,23 +131,29 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) ->
     return _session(rows[0]) if rows else None
 
 
-def _newest_titled(connection: sqlite3.Connection, needle: str) -> Session | None:
+def _newest_titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> Session | None:
     for session_id, title in connection.execute(
-        "SELECT id, title FROM session WHERE deleted IS NULL ORDER BY updated DESC, number DESC"
+        # What is being removed for good has -1.
+        "SELECT id, title FROM session WHERE CASE WHEN ? THEN deleted >= 0 ELSE deleted IS NULL END"
+        " ORDER BY updated DESC, number DESC",
+        (deleted,),
     ):
         if needle in title.casefold():
             return session(connection, session_id)
     return None
 
 
-def _newest_saying(connection: sqlite3.Connection, text: str, needle: str, after: float) -> Session | None:
+def _newest_saying(
+    connection: sqlite3.Connection, text: str, needle: str, after: float, *, deleted: bool
+) -> Session | None:
     # LIKE on the JSON is quick and finds too much (keys, reasoning, names of models), so each hit is read.
     rows = connection.execute(
         "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
-        " WHERE session.updated > ?1 AND session.deleted IS NULL AND message.owner IS NULL"
+        " WHERE session.updated > ?1 AND CASE WHEN ?4 THEN session.deleted >= 0 ELSE session.deleted IS NULL END"
+        " AND message.owner IS NULL"
         r" AND (message.data LIKE ?2 ESCAPE '!' OR (?3 <> ?2 AND message.data LIKE ?3 ESCAPE '!'))"
         " ORDER BY session.updated DESC, session.number DESC",
-        (after, like_pattern(text), like_pattern(text, ascii_only=True)),
+        (after, like_pattern(text), like_pattern(text, ascii_only=True), deleted),
     )
     for session_id, message_id, data in rows:
         message = records.message_from_text(message_id, data)

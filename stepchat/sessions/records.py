@@ -97,8 +97,11 @@ class Conversation:
     """How many messages on other branches are not in it."""
 
 
-def no_session(wanted: str) -> SessionNotFoundError:
-    """The error for a session that is not there."""
+def no_session(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
+    """The error for a session that is not there, or not among the deleted ones."""
+    if deleted:
+        hint = "`stepchat sessions list --deleted` shows those that can be brought back."
+        return SessionNotFoundError(f"There is no deleted session {wanted!r}.", hint)
     return SessionNotFoundError(f"There is no session {wanted!r}.", "`stepchat sessions list` shows all of them.")
 
 

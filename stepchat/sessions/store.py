@@ -152,9 +152,8 @@ class SessionStore:
         return await self._read(reading.session_ids)
 
     async def find(self, text: str, *, deleted: bool = False) -> Session:
-        """By the beginning of its id, else the newest whose title, questions or answers contain the text.
-
-        A deleted one only by the beginning of its id.
+        """By the beginning of its id, else the newest whose title, questions or answers contain the text. With `deleted`
+        it is one that was deleted and can come back.
 
         Raises SessionNotFoundError, and StoreError when several ids begin so.
         """
