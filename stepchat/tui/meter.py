@@ -115,8 +115,10 @@ def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: boo
     """How hard to think was asked for, and, where it tells, how much the last answer was thought about."""
     last = next((stored.message for stored in reversed(path) if isinstance(stored.message, AssistantMessage)), None)
     thought = last.usage.reasoning_tokens if last is not None else None
-    words = f"effort {effort_of(parameters)}{', refused' if refused else ''}"
-    return Fact(words + (f", {count(thought)} thought" if thought else ""), "warning" if refused else "plain")
+    words = f"effort {effort_of(parameters)}"
+    if refused:
+        return Fact(f"{words}, refused", "warning")
+    return Fact(words + (f", {count(thought)} thought" if thought else ""))
 
 
 def session_facts(path: Sequence[StoredMessage], model: Model | None = None) -> list[Fact]:

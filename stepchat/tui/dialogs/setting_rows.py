@@ -10,6 +10,7 @@ from textual.content import Content
 
 from stepchat.parameter_values import in_words
 from stepchat.parameters import GROUPS, PARAMETERS, Parameter, allowed
+from stepchat.servers.effort import REFUSED
 from stepchat.transcript.clean import clean
 
 if TYPE_CHECKING:
@@ -127,7 +128,12 @@ def about(row: SettingRow) -> Iterator[str]:
     words = allowed(parameter)
     help_text = f"{parameter.help} {words[0].upper()}{words[1:]}."
     if row.reason:
-        yield f"{row.reason[0].upper()}{row.reason[1:]}." + (" It is sent all the same." if row.is_set else "")
+        sent = (
+            " It is not sent; choosing it anew tries it again."
+            if row.reason == REFUSED
+            else " It is sent all the same."
+        )
+        yield f"{row.reason[0].upper()}{row.reason[1:]}." + (sent if row.is_set else "")
         yield help_text
         return
     yield help_text
