@@ -43,7 +43,7 @@ Commands:
   stepchat demo-server --port N     the demo server alone, for any client
 
 \b
-Exit codes of one-shot mode: 0 answered, 1 failed or cut, 2 wrong usage, 3 no key or key refused, 130 stopped.
+Exit codes of one-shot mode: 0 answered, 1 failed, cut or no answer, 2 wrong usage, 3 no key or key refused, 130 stopped.
 Environment: OPENROUTER_API_KEY, STEPCHAT_BASE_URL, STEPCHAT_MODEL, STEPCHAT_HOME.
 """
 
@@ -135,7 +135,8 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
 
     _refuse_contradictions(options)
     piped = not sys.stdin.isatty()
-    if not (piped or options["one_shot"] or context.obj.verbatim):
+    goes_on = options["latest"] or options["resume"]
+    if not (piped or goes_on or options["one_shot"] or context.obj.verbatim):
         refuse_mistyped(question, COMMANDS)
     request = Request(
         model=options["model"],

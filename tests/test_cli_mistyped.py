@@ -49,3 +49,5 @@ def test_only_a_person_at_a_terminal_is_asked(tmp_path, monkeypatch, capsys):
         assert len(server.requests) == 1
         assert shell("--", "modles").code == 0
         assert shell("-p", "modles").code == 0
+        # A word in a conversation is said to the model.
+        assert shell("-c", "models").code == 0
