@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 async def test_a_newer_query_takes_the_place_of_an_older_one(store: SessionStore) -> None:
     session = await store.create(model="m", server="s", system=None)
     await store.append(session.id, None, UserMessage("apple pear"))
+    await store.search("warm")
+    assert store._search is not None
+    gate = threading.Event()
+    held = asyncio.ensure_future(store._search._worker.run(lambda _: gate.wait(10)))
     first = asyncio.ensure_future(store.search("apple"))
     second = asyncio.ensure_future(store.search("pear"))
     third = asyncio.ensure_future(store.search("apple pear"))
+    await asyncio.sleep(0)  # all three are asked before any is answered
+    gate.set()
+    assert await held
     pages = await asyncio.gather(first, second, third)
     assert pages[:2] == [None, None]
     assert pages[2] is not None

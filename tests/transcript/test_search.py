@@ -185,6 +185,8 @@ def test_what_is_found_while_it_comes_is_what_is_found_then(text, size):
     document.finish_answer(answered(text or "x"))
     viewport.render()
     finder.refresh()
+    while finder.work(1.0):
+        pass
     whole = search(page(asked("x"), answered(text or "x"), height=200), "needle")
     assert finder.search.total == whole.search.total
 

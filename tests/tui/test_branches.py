@@ -49,7 +49,7 @@ async def test_siblings_are_counted_and_walked_and_nothing_jumps(tmp_path, serve
         await wait_until(pilot, lambda: ids(pilot) == first)
         await wait_until(pilot, "‹ 1/2 ›")
         row = next(y for y, line in enumerate(before) if "Thought" in line)
-        assert before[row].startswith(screen_rows(pilot.app)[row])
+        assert screen_rows(pilot.app)[row].startswith("▌ ▸ Thought")
         assert "answer 1 · ←→ 1/2" in screen_rows(pilot.app)[-1]
         await pilot.press("left")  # there is none further on
         await pilot.press("right")
