@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _NAME = 34
+_WITH_TOKENS = 64
+"""Columns from which on a row has room for its tokens, too."""
+WIDTH = 81
+"""Columns with room for all."""
 PLOT_DAYS = 30
 
 
@@ -84,15 +88,18 @@ def periods(rows: Sequence[Spent], today: date, prices: Callable[[str], Prices |
     return [*found, ("all", total(rows, prices))]
 
 
-def report(rows: Sequence[Spent], today: date, prices: Callable[[str], Prices | None]) -> list[Line]:
-    """The whole table: periods, the last 30 days as a plot, then by model, then by day."""
+def report(
+    rows: Sequence[Spent], today: date, prices: Callable[[str], Prices | None], width: int = WIDTH
+) -> list[Line]:
+    """The whole table: periods, the last 30 days as a plot, then by model, then by day; in `width` columns."""
     if not rows:
         return [Line("Nothing was asked yet.", "dim")]
     sums = periods(rows, today, prices)
-    lines = [Line(f"{'':10}" + "".join(f"{name:>12}" for name, _ in sums), "dim")]
-    lines.append(Line(f"{'cost':10}" + "".join(f"{one.price:>12}" for _, one in sums), "head"))
+    column = min(12, (width - 10) // len(sums))
+    lines = [Line(f"{'':10}" + "".join(f"{name:>{column}}" for name, _ in sums), "dim")]
+    lines.append(Line(f"{'cost':10}" + "".join(f"{one.price:>{column}}" for _, one in sums), "head"))
     lines += [
-        Line(f"{name:10}" + "".join(f"{_count(getattr(one, name)):>12}" for _, one in sums))
+        Line(f"{name:10}" + "".join(f"{_count(getattr(one, name)):>{column}}" for _, one in sums))
         for name in ("answers", "prompt", "cached", "completion", "reasoning")
     ]
     by_day = _group(rows, lambda row: row.day, prices)
@@ -102,10 +109,10 @@ def report(rows: Sequence[Spent], today: date, prices: Callable[[str], Prices | 
         lines += [Line(""), Line(f"Cost of each of the last {PLOT_DAYS} days", "head"), Line(f"{plot}▏today")]
     recent = [row for row in rows if row.day >= days[0]]
     models = sorted(_group(recent, lambda row: row.model, prices).items(), key=lambda pair: -pair[1].cost)
-    lines += [Line(""), Line(f"By model, last {PLOT_DAYS} days", "head"), _columns()]
-    lines += [_row(name, one) for name, one in models]
-    lines += [Line(""), Line("By day", "head"), _columns()]
-    lines += [_row(day, by_day[day]) for day in sorted(by_day, reverse=True)[:PLOT_DAYS]]
+    lines += [Line(""), Line(f"By model, last {PLOT_DAYS} days", "head"), _columns(width)]
+    lines += [_row(name, one, width) for name, one in models]
+    lines += [Line(""), Line("By day", "head"), _columns(width)]
+    lines += [_row(day, by_day[day], width) for day in sorted(by_day, reverse=True)[:PLOT_DAYS]]
     if any(one.estimated for _, one in sums):
         lines += [Line(""), Line("~ is estimated from the prices of the catalogue: the server told no cost.", "dim")]
     if unknown := sums[-1][1].unknown:
@@ -132,15 +139,20 @@ def _group(
     return {name: total(found, prices) for name, found in groups.items()}
 
 
-def _columns() -> Line:
-    return Line(f"{'':{_NAME}}{'answers':>9}{'in':>8}{'out':>8}{'thought':>9}{'cost':>13}", "dim")
+def _columns(width: int) -> Line:
+    tokens = f"{'in':>8}{'out':>8}{'thought':>9}" if width >= _WITH_TOKENS else ""
+    return Line(f"{'':{_name_width(width)}}{'answers':>9}{tokens}{'cost':>13}", "dim")
 
 
-def _row(name: str, one: Sum) -> Line:
-    label = shown(name or "?")
-    label = label if len(label) <= _NAME else label[: _NAME - 1] + "…"
-    counts = f"{one.answers:>9}{_count(one.prompt):>8}{_count(one.completion):>8}{_count(one.reasoning):>9}"
-    return Line(f"{label:{_NAME}}{counts}{one.price:>13}")
+def _row(name: str, one: Sum, width: int) -> Line:
+    label, room = shown(name or "?"), _name_width(width)
+    label = label if len(label) <= room else label[: room - 1] + "…"
+    tokens = f"{_count(one.prompt):>8}{_count(one.completion):>8}{_count(one.reasoning):>9}"
+    return Line(f"{label:{room}}{one.answers:>9}{tokens if width >= _WITH_TOKENS else ''}{one.price:>13}")
+
+
+def _name_width(width: int) -> int:
+    return max(1, min(_NAME, width - (47 if width >= _WITH_TOKENS else 22)))
 
 
 def _count(number: int) -> str:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
 from stepchat.money import periods, report, sparkline, total
 from stepchat.servers.models import Prices
 from stepchat.sessions.spending import Spent
@@ -46,6 +48,14 @@ def test_report_tells_periods_models_and_days():
     assert [line.split()[0] for line in models.strip().split("\n")[2:]] == ["local/m", "a/b", "new/x"]
     assert shown.index("2026-11-25") < shown.index("2026-11-20") < shown.index("2026-01-01")
     assert "Nothing was asked yet." in text([])
+
+
+@pytest.mark.parametrize("width", [54, 63, 64, 74, 81])
+def test_no_row_of_a_report_is_wider_than_there_is_room(width):
+    lines = [line.text for line in report(ROWS, TODAY, PRICES.get, width)]
+    tables = [line for line in lines if "estimated" not in line and "answer came" not in line]
+    assert max(map(len, tables)) <= width
+    assert ("thought" in "".join(tables)) == (width >= 64)
 
 
 def test_hostile_names_do_no_harm():

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO
 from stepchat.errors import StepchatError
-from stepchat.money import balance_in_words, report
+from stepchat.money import WIDTH, balance_in_words, report
 from stepchat.servers.accounts import fetch_balance
 from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.report import Report
+from stepchat.tui.dialogs.report import AROUND, Report
 
 if TYPE_CHECKING:
     from stepchat.servers.models import Prices
@@ -28,7 +28,8 @@ async def usage(chat: Chat, _argument: str) -> None:
         model = workspace.catalogue.find(slug)
         return None if model is None else model.prices
 
-    lines = report(rows, date.today(), prices)  # noqa: DTZ011 - the person's own day
+    width = min(WIDTH, chat.app.size.width - AROUND)
+    lines = report(rows, date.today(), prices, width)  # noqa: DTZ011 - the person's own day
     await chat.app.push_screen_wait(Report("What was spent in the demo" if demo else "What was spent", lines))
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from stepchat.money import Line
 
+AROUND = 6
+"""Columns of a narrow screen that are not the lines': margins and the scrollbar."""
 _STYLES = {"head": "$accent", "plain": "", "dim": "$dim"}
 
 
