@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from stepchat.workspace import Workspace
 
 
+_LONGEST_NAME = 40
+"""Cells of the status line for the model."""
 _WAY_OUT = "Alt+A asks for the answer now, Esc stops it; or let it go on."
 
 
@@ -102,7 +104,8 @@ class Conversation:
 
     def facts(self, now: float) -> list[Fact]:
         """What the status line says at the time `now` (monotonic)."""
-        facts = [Fact(self.model.rstrip("/").rpartition("/")[2] or self.model)]
+        name = self.model.rstrip("/").rpartition("/")[2] or self.model
+        facts = [Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")]
         if self.meter is None:
             facts += [
                 effort_fact(self.parameters, self.path, refused=self._effort_refused),

@@ -75,7 +75,7 @@ async def switch_server(chat: Chat, place: Place) -> None:
     chat.refresh_status()
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
-    _tell_switch(chat, before, f"Server: {new.place.profile.title}")
+    _tell_switch(chat, before, f"Server: {_title(new.place)}")
     # A model that the place names is asked, whatever the list says.
     look_around(chat, settle=not place.model)
 
@@ -104,7 +104,7 @@ def arrived_where_held(chat: Chat, new: Connection) -> None:
     chat.refresh_status()
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
-    chat.tell(f"Server: {new.place.profile.title}")
+    chat.tell(f"Server: {_title(new.place)}")
     look_around(chat, settle=not new.place.model)
 
 
@@ -114,6 +114,12 @@ def first_look(chat: Chat) -> None:
     if isinstance(error, ServerNotNamedError):
         _missing(chat, error)
     load(chat.workspace.catalogue, partial(arrived, chat, chat.workspace))
+
+
+def _title(place: Place) -> str:
+    """Its name; its address when it only speaks like the server of that name."""
+    own = place.name == DEMO or place.name != place.profile.name or same_address(place.base_url, place.profile.base_url)
+    return place.profile.title if own else place.base_url
 
 
 def look_around(chat: Chat, *, settle: bool) -> None:

@@ -187,3 +187,14 @@ async def test_no_key_is_looked_for_in_the_loop(tmp_path, server, line):
         await say(pilot, line)
         await wait_until(pilot, lambda: bool(keys.threads))
         assert threading.current_thread() not in keys.threads
+
+
+async def test_what_only_speaks_like_a_known_server_is_told_by_its_address(tmp_path, server, other):
+    async with window(tmp_path, server) as pilot:
+        await say(pilot, f"/server {other.url}")
+        await wait_until(pilot, f"Server: {other.url}")
+        chat = pilot.app.screen
+        chat.tell("")
+        chat.conversation.model = "a/" + "m" * 300
+        chat.refresh_status()
+        await wait_until(pilot, "m" * 39 + "…")
