@@ -153,7 +153,7 @@ class Tokens(ModalScreen[None]):
             counts[token.certainty] += 1
         title = Content.assemble(
             f"{len(self._tokens):,} tokens",
-            (f" · {counts['doubtful']:,} below 80 % · {counts['unsure']:,} below 50 %", "$dim"),
+            (f" · {counts['doubtful']:,} at 50 to 80 % · {counts['unsure']:,} below 50 %", "$dim"),
         )
         with Vertical(classes="dialog wide", id="tokens"):
             yield Static(title, classes="dialog-title", markup=False)
