@@ -74,7 +74,7 @@ def _remove(file: IO[str]) -> None:
 
 
 def _exists(path: Path) -> UsageError:
-    return UsageError(f"{path} exists already.", "Give another name, or overwrite it with --force.")
+    return UsageError(f"{path} exists already.", "--force overwrites it; or give another name.")
 
 
 def _refused(path: Path, error: OSError) -> StoreError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
@@ -77,13 +77,14 @@ def _needed(facts: list[Fact], hints: list[tuple[str, str]]) -> int:
 
 
 def _shortened(text: str, width: int) -> str:
-    """What is said once is rather cut at a word than not said."""
+    """What is said once is rather cut than not said: at a word, unless one word is most of it."""
     if cell_len(text) <= width:
         return text
     words = text.split(" ")
     while len(words) > 1 and cell_len(" ".join(words)) >= width:
         words.pop()
-    return f"{' '.join(words)}…"
+    kept = " ".join(words)
+    return f"{kept}…" if width // 2 < cell_len(kept) < width else f"{set_cell_size(text, width - 1)}…"
 
 
 def _clean_fact(fact: str | Fact) -> Fact:

@@ -158,3 +158,5 @@ async def test_what_is_said_once_is_cut_at_a_word_rather_than_not_said():
         line.say("Copied very many characters to the clipboard.")
         await pilot.pause()
         assert line.render_line(0).text.strip() == "Copied very many…"
+        line.say(f"Model: {'m' * 300}")
+        assert line.render_line(0).text.strip() == f"Model: {'m' * 18}…"
