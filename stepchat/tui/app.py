@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
@@ -35,7 +35,7 @@ class StepchatApp(App[None]):
     CSS_PATH = "app.tcss"
     TITLE = "stepchat"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-roomy")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
         if not os.environ.get("NO_COLOR"):
