@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui import branches, clipboard
+from stepchat.tui import branches, clipboard, room
 from stepchat.tui.comparing import compare, has_siblings
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.inspecting import inspect_message
@@ -59,7 +59,7 @@ async def regenerate(chat: Chat, stored: StoredMessage) -> None:
     if is_busy(chat):
         return
     leave(chat)
-    chat.conversation.ask(None, chat.conversation.path_to_question(stored))
+    room.ask(chat, None, chat.conversation.path_to_question(stored))
 
 
 async def fork(chat: Chat, stored: StoredMessage) -> None:

@@ -40,20 +40,22 @@ def too_much(path: Sequence[StoredMessage], text: str, model: Model | None, limi
     return needed + reserved if needed + reserved > model.context_length else None
 
 
-def ask(chat: Chat, text: str, after: Sequence[StoredMessage] | None = None) -> None:
-    """Ask when it fits; else let the person decide. `after` as in `Conversation.ask`."""
+def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = None) -> None:
+    """Ask when it fits; else let the person decide. `text` and `after` as in `Conversation.ask`."""
     conversation = chat.conversation
     model = chat.workspace.catalogue.find(conversation.model)
     parameters = conversation.parameters
     limit = parameters.get("max_tokens") or parameters.get("max_completion_tokens")
-    before = conversation.path if after is None else after
-    needed = too_much(before, text, model, limit)
+    said = conversation.path if text is not None else conversation.path_to_question()
+    before = said if after is None else after
+    needed = too_much(before, text or "", model, limit)
     if needed is None or model is None or conversation.busy:
         conversation.ask(text, after)
         return
 
     async def decide() -> None:
-        alone = [Row("new", "Ask it in a new session, without what was said before")] if before else []
+        can_be_alone = text is not None and before
+        alone = [Row("new", "Ask it in a new session, without what was said before")] if can_be_alone else []
         rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt")]
         title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
         chosen = await chat.app.push_screen_wait(Pick(title, rows))
@@ -61,7 +63,7 @@ def ask(chat: Chat, text: str, after: Sequence[StoredMessage] | None = None) -> 
             await chat.open(None)
         if chosen in {"new", "send"}:
             chat.conversation.ask(text, after if chosen == "send" else None)
-        else:
+        elif text is not None:
             chat.prompt.prefill(text)
 
     chat.app.run_worker(decide, group="commands")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
+from stepchat.tui import room
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.session_view import read_view, write_view
 from stepchat.tui.dialogs.sessions import SessionScreen
@@ -32,7 +33,7 @@ async def retry(chat: Chat, _argument: str) -> None:
     elif not conversation.path:
         chat.tell("There is nothing to ask again yet.")
     else:
-        conversation.ask(None)
+        room.ask(chat, None)
 
 
 async def new(chat: Chat, _argument: str) -> None:
