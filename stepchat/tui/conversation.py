@@ -22,7 +22,7 @@ from stepchat.tui.status import Fact
 from stepchat.turn import RETRY_SECONDS, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
@@ -371,15 +371,17 @@ class Conversation:
 
     async def _saved(self, stored: StoredMessage) -> None:
         if isinstance(answer := stored.message, AssistantMessage):
-            if self._live_fold is not None:
-                await self.workspace.store.set_folded(stored.id, self._live_fold)
-                stored = replace(stored, folded=self._live_fold)
+            folded = self._live_fold
+            if folded is not None:
+                stored = replace(stored, folded=folded)
             self.path.append(stored)
             self.view.finish_answer(stored)
             if answer.generation_id and not answer.usage.raw:
                 self.on_unpriced()
+            if folded is not None:
+                await self._beside(self.workspace.store.set_folded(stored.id, folded))
             if self.branched:
-                await count_siblings(self)
+                await self._beside(count_siblings(self))
         else:
             self._asked = None
             self._saved_question.set()
@@ -388,5 +390,12 @@ class Conversation:
             self.path.append(stored)
             self.view.add(stored)
             if self.branched:
-                await count_siblings(self)
+                await self._beside(count_siblings(self))
             self.view.begin_answer(model=self.model, as_json=self._as_json)
+
+    async def _beside(self, work: Awaitable[None]) -> None:
+        """Do what the turn does not depend on: that it failed is only told."""
+        try:
+            await work
+        except StoreError as error:
+            self.view.notice(error.message, error.hint, kind="warning")

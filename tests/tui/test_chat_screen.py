@@ -218,3 +218,19 @@ async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
         await wait_until(pilot, "demo:haiku")
         await pilot.press("enter")
         await wait_until(pilot, "Thought")
+
+
+async def test_a_fold_that_cannot_be_kept_does_not_end_the_turn(tmp_path):
+    with DemoServer(speed=200) as server:
+        async with window(tmp_path, server) as pilot:
+            with closing(sqlite3.connect(Paths(tmp_path, tmp_path, tmp_path).database)) as disk:
+                disk.execute(
+                    "CREATE TRIGGER full BEFORE UPDATE OF folded ON message BEGIN SELECT RAISE(ABORT, 'full'); END"
+                )
+            await say(pilot, "demo:haiku")
+            await wait_until(pilot, "Thinking")
+            await pilot.press("ctrl+t")
+            await wait_until(pilot, lambda: not conversation(pilot).busy)
+            assert len(conversation(pilot).path) == 2
+            assert pilot.app.screen.prompt.text == ""
+            assert "Rain on the window" in await wait_until(pilot, "failed: full")
