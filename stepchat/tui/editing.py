@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Static
 
+from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
 from stepchat.tui import message_menu, room
 from stepchat.tui.first_frame import SIGN
@@ -60,8 +61,13 @@ class Editing:
 
         async def ask() -> None:
             store = chat.workspace.store
-            after = await store.path(question.session, question.parent) if question.parent is not None else []
-            room.ask(chat, text, after)
+            with self._unsent.holding(text):
+                try:
+                    after = await store.path(question.session, question.parent) if question.parent is not None else []
+                except StepchatError:
+                    chat.conversation.on_refused(text)
+                    raise
+                room.ask(chat, text, after)
 
         self.leave()
         chat.start(ask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.meter import CHARACTERS_PER_TOKEN, count
@@ -58,12 +59,18 @@ def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = No
         alone = [Row("new", "Ask it in a new session, without what was said before")] if can_be_alone else []
         rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt")]
         title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
-        chosen = await chat.app.push_screen_wait(Pick(title, rows))
-        if chosen == "new":
-            await chat.open(None)
-        if chosen in {"new", "send"}:
-            chat.conversation.ask(text, after if chosen == "send" else None)
-        elif text is not None:
-            chat.prompt.prefill(text)
+        with chat.unsent.holding(text or ""):
+            chosen = await chat.app.push_screen_wait(Pick(title, rows))
+            try:
+                if chosen == "new":
+                    await chat.open(None)
+            except StepchatError:
+                if text is not None:
+                    chat.conversation.on_refused(text)
+                raise
+            if chosen in {"new", "send"}:
+                chat.conversation.ask(text, after if chosen == "send" else None)
+            elif text is not None:
+                chat.conversation.on_refused(text)
 
-    chat.app.run_worker(decide, group="commands")
+    chat.start(decide)

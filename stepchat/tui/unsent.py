@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
@@ -9,7 +10,7 @@ from stepchat.messages import UserMessage
 from stepchat.tui.paste import unmarked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from textual.timer import Timer
 
@@ -30,6 +31,7 @@ class Unsent:
         self._switching = False
         self._aside = ""
         self._laid_aside = self._lent = ""
+        self._held: list[str] = []
         self._kept = ""
         self._place: str | None = None
         """The session that `_kept` is kept with, None for a new one."""
@@ -51,6 +53,17 @@ class Unsent:
         if self._kept and not self._switching and not self._text():
             self._keep_soon()
 
+    @contextmanager
+    def holding(self, text: str) -> Iterator[None]:
+        """Count this among what is not said, until it is decided what becomes of it."""
+        self._held.append(text)
+        self.changed()
+        try:
+            yield
+        finally:
+            self._held.remove(text)
+        self.changed()
+
     def lend(self, text: str) -> None:
         """Put this, which is on disk already, into the prompt; `take_back` brings again what was there."""
         prompt = self._chat.prompt
@@ -68,14 +81,14 @@ class Unsent:
         self._timer = None
         self._chat.prompt.run_worker(self.keep, group="draft")
 
-    async def keep(self) -> None:
+    async def keep(self, *, held: bool = True) -> None:
         """Write what is there, if that is something else than before."""
         if self._switching:
             return
         if self._aside and not self._chat.prompt.text:
             self._chat.prompt.prefill(self._aside)
             self._aside = ""
-        now = (self._session_id(), self._text())
+        now = (self._session_id(), self._text(held=held))
         before = (self._place, self._kept)
         if now == before:
             return
@@ -93,7 +106,8 @@ class Unsent:
         prompt = self._chat.prompt
         await self._chat.conversation.asked()
         self.take_queue()
-        await self.keep()
+        # What is held goes along.
+        await self.keep(held=False)
         self._switching = True
         try:
             prompt.prefill("")
@@ -125,11 +139,12 @@ class Unsent:
         session = self._chat.conversation.session
         return None if session is None else session.id
 
-    def _text(self) -> str:
+    def _text(self, *, held: bool = True) -> str:
         written = self._chat.prompt.marked_text
         if written == self._lent:
             written = ""
-        parts = (*self._chat.conversation.unsaved, self._aside, self._laid_aside, written)
+        kept = self._held if held else ()
+        parts = (*self._chat.conversation.unsaved, *kept, self._aside, self._laid_aside, written)
         return "\n\n".join(filter(None, parts))
 
 

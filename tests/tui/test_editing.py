@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stepchat.demo.server import DemoServer
@@ -137,3 +139,16 @@ async def test_a_question_of_a_branch_that_is_not_shown_any_more(tmp_path, serve
         await idle(pilot, server, 3)
         assert questions(pilot) == ["demo:haiku", "demo:primes"]
         assert [part.stored.message.text for part in pilot.app.screen.view.document.parts][::2] == questions(pilot)
+
+
+async def test_an_edited_question_that_cannot_be_asked_comes_back(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        for text in ("demo:haiku one", "demo:haiku two"):
+            await ask(pilot, text)
+        await pilot.press("alt+q")
+        await wait_until(pilot, "editing question 2")
+        chat.editing.question = replace(chat.editing.question, parent="gone")
+        await pilot.press("!", "enter")
+        await wait_until(pilot, "There is no finished message gone")
+        assert prompt(pilot).text == "demo:haiku two!"

@@ -113,6 +113,31 @@ async def test_a_question_left_before_it_is_on_disk_is_the_draft(tmp_path, serve
         assert pilot.app.screen.prompt.text == "demo:haiku"
 
 
+async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
+        await chat.conversation.use(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, "Back to the prompt")
+        await wait_until(pilot, lambda: chat.unsent._kept == "demo:haiku")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        await pilot.press("enter")
+        await wait_until(pilot, "Back to the prompt")
+        await chat.leave()
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        assert chat.prompt.text == "demo:haiku"
+        await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
+        await chat.conversation.use(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
+        await pilot.press("enter")
+        await wait_until(pilot, "Send it all the same")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: bool(chat.conversation.path))
+        await wait_until(pilot, lambda: chat.unsent._kept == "" == chat.prompt.text)
+
+
 def test_a_draft_that_was_asked_already_is_not_offered_again():
     path = [SimpleNamespace(message=UserMessage("asked", 0.0))]
     assert fresh("asked\n", path) == ""
