@@ -10,7 +10,7 @@ from stepchat.messages import UserMessage
 from stepchat.tui.paste import unmarked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from textual.timer import Timer
 
@@ -54,7 +54,7 @@ class Unsent:
             self._keep_soon()
 
     @contextmanager
-    def holding(self, text: str) -> Iterator[None]:
+    def holding(self, text: str) -> Generator[None]:
         """Count this among what is not said, until it is decided what becomes of it."""
         self._held.append(text)
         self.changed()

@@ -227,10 +227,9 @@ async def test_a_fold_that_cannot_be_kept_does_not_end_the_turn(tmp_path):
                 disk.execute(
                     "CREATE TRIGGER full BEFORE UPDATE OF folded ON message BEGIN SELECT RAISE(ABORT, 'full'); END"
                 )
-            await say(pilot, "demo:haiku")
-            await wait_until(pilot, "Thinking")
-            await pilot.press("ctrl+t")
+            await say(pilot, "demo:slow wait=2 speed=0")
+            conversation(pilot).fold_live(folded=True)
+            await wait_until(pilot, "failed: full")
             await wait_until(pilot, lambda: not conversation(pilot).busy)
             assert len(conversation(pilot).path) == 2
             assert pilot.app.screen.prompt.text == ""
-            assert "Rain on the window" in await wait_until(pilot, "failed: full")
