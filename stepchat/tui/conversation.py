@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat.answer_form import wants_json
 from stepchat.asking import refused_settings
-from stepchat.errors import StepchatError, StoreError
+from stepchat.errors import StepchatError, StoreError, sentence
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameter_values import in_words
 from stepchat.servers.effort import REFUSED, setting, settings_of
 from stepchat.servers.ledger import returned_from_json
 from stepchat.tui.branches import count_siblings
+from stepchat.tui.catching_up import newer_path
 from stepchat.tui.meter import Meter, effort_fact, session_facts
 from stepchat.tui.status import Fact
 from stepchat.turn import RETRY_SECONDS, run_turn
@@ -317,10 +318,8 @@ class Conversation:
 
     async def _catch_up(self, session: Session) -> None:
         """Another window may have gone on with this session: then its turns come first."""
-        stored = await self.workspace.store.path(session.id)
-        ids, ours = [message.id for message in stored], [message.id for message in self.path]
-        if len(ids) > len(ours) and ids[: len(ours)] == ours:
-            self.path = stored
+        if (newer := await newer_path(self.workspace.store, session.id, self.path)) is not None:
+            self.path = newer
             self.view.show(self.path)
             self.view.notice("Another window went on with this session; its turns are above.", kind="info")
 
@@ -359,7 +358,7 @@ class Conversation:
             case MessageSaved():
                 await self._saved(event.stored)
             case Retrying():
-                self.view.set_waiting(f"{event.reason} Trying again in {event.delay:.0f} s")
+                self.view.set_waiting(f"{sentence(event.reason)} Trying again in {event.delay:.0f} s")
             case Silence():
                 self.view.set_waiting("nothing arrives" if event.seconds else "waiting")
             case Notice():
