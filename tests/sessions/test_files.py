@@ -38,7 +38,7 @@ async def test_a_file_is_written_and_private(tmp_path: Path) -> None:
 async def test_a_file_that_exists_is_only_replaced_when_told_so(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text("mine")
-    with pytest.raises(UsageError, match=r"a\.md exists already\. Give another name"):
+    with pytest.raises(UsageError, match=r"a\.md exists already\. --force overwrites it"):
         await write_file(path, _pieces("new"))
     assert path.read_text() == "mine"
     await write_file(path, _pieces("new"), overwrite=True)
