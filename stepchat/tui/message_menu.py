@@ -67,7 +67,11 @@ async def fork(chat: Chat, stored: StoredMessage) -> None:
         return
     leave(chat)
     chat.editing.leave()
+    # A model that was chosen and not asked yet is nowhere but here.
+    chosen = chat.conversation.model
     await chat.conversation.open(await chat.workspace.store.fork(stored.session, stored.id))
+    chat.conversation.model = chosen
+    chat.refresh_status()
     chat.tell("This is a new session with everything up to here.")
 
 

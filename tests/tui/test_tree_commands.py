@@ -49,6 +49,18 @@ async def test_fork_goes_on_in_a_session_of_its_own_with_the_reasoning(tmp_path,
         assert len(await pilot.app.workspace.store.messages(first)) == 2
 
 
+async def test_a_fork_keeps_the_model_that_was_chosen_and_not_asked_yet(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        first = pilot.app.screen.conversation.session.id
+        pilot.app.screen.conversation.model = "z-ai/glm-4.7"
+        await say(pilot, "/fork")
+        await wait_until(pilot, lambda: pilot.app.screen.conversation.session.id != first)
+        await wait_until(pilot, "glm-4.7")
+        await ask(pilot, "demo:haiku")
+        assert server.requests[-1].body["model"] == "z-ai/glm-4.7"
+
+
 async def test_title_and_delete(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/title too early")
