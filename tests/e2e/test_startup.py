@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from stepchat.tui.first_frame import prompt_row_limit
-from tests.e2e.terminal import Screens, Terminal
+from tests.e2e.screens import Screens
+from tests.e2e.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 APP = Path(__file__).parent / "startup_app.py"
