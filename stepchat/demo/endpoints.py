@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 _LIMIT = 10.0
 """USD the demo's key may spend."""
-_PATIENCE = 0.3
+_PATIENCE = 5.0
 """Seconds during which a generation may still be unknown to its first look-up."""
 
 _NOT_USED = ("num_fetches", "num_input_audio_prompt", "num_media_completion", "num_media_prompt", "num_search_results")
