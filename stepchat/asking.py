@@ -48,11 +48,14 @@ async def refused_settings(store: SessionStore, server: str, model: str) -> dict
 
 async def try_again(store: SessionStore, server: str, model: str, settings: Collection[str]) -> None:
     """Send these settings again, because the user named them anew. Raises StoreError."""
-    refused = await refused_settings(store, server, model)
-    if kept := {setting: at for setting, at in refused.items() if setting not in settings}:
-        await store.set_setting(_name(server, model), write_refused(kept))
-    elif refused:
-        await store.set_setting(_name(server, model), write_refused({}))
+    if not await refused_settings(store, server, model):
+        return
+
+    def change(kept: str | None) -> str:
+        refused = read_refused(kept, time())
+        return write_refused({setting: at for setting, at in refused.items() if setting not in settings})
+
+    await store.change_setting(_name(server, model), change)
 
 
 class Server(Protocol):
@@ -204,7 +207,9 @@ class Asking:
         name = _name(self._server.base_url, self._question.model)
         # What cannot be kept will be learnt again.
         with suppress(StoreError):
-            await self._store.set_setting(name, write_refused(self._refused))
+            await self._store.change_setting(
+                name, lambda kept: write_refused(read_refused(kept, time()) | self._refused)
+            )
 
     def _keeper(self, answer: str, request: Composed) -> Callable[[Tape], None]:
         """Keeps what went over the line; the work is the writer's."""

@@ -206,7 +206,7 @@ def _window(start: Start, request: Request, *, folded: bool) -> int:
 async def _workspace(request: Request) -> Workspace:
     from stepchat.config import read_config
     from stepchat.paths import find_paths
-    from stepchat.presets import read_presets
+    from stepchat.presets import presets_to_open, read_presets
     from stepchat.workspace import open_workspace
 
     paths = find_paths(os.environ)
@@ -214,7 +214,8 @@ async def _workspace(request: Request) -> Workspace:
     store = open_store(paths)
     try:
         session = await _session(request, store)
-        presets = await read_presets(store) if request.preset or (session and session.preset) else {}
+        read = read_presets if request.preset else presets_to_open
+        presets = await read(store) if request.preset or (session and session.preset) else {}
         return open_workspace(request, session, store, paths, config, os.environ, presets)
     except BaseException:
         await store.close()

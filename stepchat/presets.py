@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from stepchat import exact_json
-from stepchat.errors import UsageError
-from stepchat.scopes import Scopes, Settings, from_stored, put_all, to_stored
+from stepchat.errors import StoreError, UsageError
+from stepchat.scopes import Scopes, Settings, change_stored, from_stored, put_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from stepchat.config import Config, Table
+    from stepchat.messages import Json
     from stepchat.sessions.records import Session
     from stepchat.sessions.store import SessionStore
+
+T = TypeVar("T")
 
 _SETTING = "presets"
 _NAME = re.compile(r"\w[\w.-]{0,40}")
@@ -37,37 +42,70 @@ def profile_settings(table: Table) -> Settings:
 
 
 async def read_presets(store: SessionStore) -> dict[str, Settings]:
-    """All that were saved, by name."""
-    try:
-        data: Any = exact_json.loads(await store.setting(_SETTING) or "{}")
-    except ValueError:
-        data = {}
-    presets = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-    return {
-        name: from_stored(cast("dict[str, Any]", value)) for name, value in presets.items() if isinstance(value, dict)
-    }
+    """All that were saved, by name. Raises StoreError when they cannot be read."""
+    presets = _raw(await store.setting(_SETTING), store.file)
+    return {name: from_stored(cast("Json", value)) for name, value in presets.items() if isinstance(value, dict)}
 
 
-async def save_preset(store: SessionStore, name: str, settings: Settings) -> None:
-    """Raises UsageError for a name that could not be typed again."""
+async def presets_to_open(store: SessionStore) -> dict[str, Settings]:
+    """The same for opening a session, which does not fail for want of presets."""
+    with suppress(StoreError):
+        return await read_presets(store)
+    return {}
+
+
+async def save_preset(store: SessionStore, name: str, settings: Settings, before: Settings | None = None) -> None:
+    """Keep it; what this version does not know in one of this name stays in it. `before` is what it was changed from,
+    None when it does not matter.
+
+    Raises UsageError for a name that could not be typed again.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a preset.", "One word of letters, digits, dots and dashes.")
-    presets = await read_presets(store)
-    await _write(store, {**presets, name: settings})
+
+    def change(presets: Json) -> Json:
+        kept: Any = presets.get(name, {})
+        if not isinstance(kept, dict):
+            raise _unreadable(f"The preset {name}", "it is not a table", store.file)
+        kept = cast("Json", kept)
+        return {**presets, name: change_stored(kept, from_stored(kept) if before is None else before, settings)}
+
+    await _change(store, change)
 
 
 async def delete_preset(store: SessionStore, name: str) -> None:
     """Raises UsageError."""
-    presets = await read_presets(store)
-    find_preset(presets, name)
-    await _write(store, {kept: settings for kept, settings in presets.items() if kept != name})
+
+    def change(presets: Json) -> Json:
+        find_preset(presets, name)
+        return {kept: value for kept, value in presets.items() if kept != name}
+
+    await _change(store, change)
 
 
-async def _write(store: SessionStore, presets: Mapping[str, Settings]) -> None:
-    await store.set_setting(_SETTING, exact_json.dumps({name: to_stored(value) for name, value in presets.items()}))
+async def _change(store: SessionStore, change: Callable[[Json], Json]) -> None:
+    await store.change_setting(_SETTING, lambda kept: exact_json.dumps(change(_raw(kept, store.file))))
 
 
-def find_preset(presets: Mapping[str, Settings], name: str) -> Settings:
+def _raw(kept: str | None, file: Path) -> Json:
+    """The presets with all that a newer version may have written. Raises StoreError."""
+    try:
+        presets: Any = exact_json.loads(kept or "{}")
+    except ValueError as error:
+        raise _unreadable("The presets", str(error), file) from None
+    if not isinstance(presets, dict):
+        raise _unreadable("The presets", "it is not a table of presets", file)
+    return cast("Json", presets)
+
+
+def _unreadable(what: str, why: str, file: Path) -> StoreError:
+    return StoreError(
+        f"{what} in {file} cannot be read (table setting, row {_SETTING!r}): {why}.",
+        "Nothing was changed. A newer stepchat may read it; or mend or delete that row with sqlite3.",
+    )
+
+
+def find_preset(presets: Mapping[str, T], name: str) -> T:
     """Raises UsageError."""
     if name in presets:
         return presets[name]
@@ -108,7 +146,5 @@ def scopes_for(
         once=once,
         profile_name=profile_name,
         preset_name=preset_name,
-        missing=f"This session uses the {' and the '.join(gone)}, which {'are' if len(gone) > 1 else 'is'} gone."
-        if gone
-        else "",
+        missing=f"This session uses the {' and the '.join(gone)}, which cannot be found." if gone else "",
     )

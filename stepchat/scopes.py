@@ -148,13 +148,8 @@ def value_at(parameters: Json, name: str) -> Any:
     return value
 
 
-def to_stored(settings: Settings) -> Json:
-    """The form on disk and in exports."""
-    return dict(settings)
-
-
 def from_stored(data: Mapping[str, Any]) -> Settings:
-    """Read `to_stored`. What this version does not know, or would refuse, is not sent; on disk it stays."""
+    """Read what `change_stored` made. What this version does not know, or would refuse, is not sent; on disk it stays."""
     found: list[tuple[str, Any]] = []
     for name, value in data.items():
         try:
@@ -162,3 +157,16 @@ def from_stored(data: Mapping[str, Any]) -> Settings:
         except UsageError:
             continue
     return tuple(found)
+
+
+def change_stored(kept: Json, before: Settings, after: Settings) -> Json:
+    """What is on disk, with what this program changed in it. What it does not know stays, and so does what another
+    program changed meanwhile."""
+    stayed = [setting for setting in before if setting in after]
+    alike = next(
+        (place for place, pair in enumerate(zip(stayed, after, strict=False)) if pair[0] != pair[1]), len(stayed)
+    )
+    names = {name for name, _ in after}
+    gone = {name for name, _ in before} - names
+    pairs = tuple((name, value) for name, value in kept.items() if name not in gone)
+    return dict(put_all(pairs, after[alike:]))

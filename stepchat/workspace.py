@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from stepchat.addresses import check_url
 from stepchat.connecting import DEMO, connect, connect_demo, connect_held, find_place, name_server, place_for
 from stepchat.messages import AssistantMessage
-from stepchat.presets import find_profile, read_presets, scopes_for
-from stepchat.scopes import Scopes, from_stored, to_stored
+from stepchat.presets import find_profile, presets_to_open, read_presets, scopes_for
+from stepchat.scopes import Scopes, change_stored, from_stored
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.effort import least
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 async def requests_to_go_on(store: SessionStore, config: Config) -> Callable[[Session, Sequence[Message]], Json]:
     """Makes the body of the request that would go on with messages of a session, just as config.toml and presets say now."""
-    presets = await read_presets(store)
+    presets = await presets_to_open(store)
     return lambda session, said: _request_to_go_on(session, said, config, presets)
 
 
@@ -97,10 +97,10 @@ class Workspace:
 
     async def scopes_of(self, session: Session | None) -> Scopes:
         """What a session that is opened later is asked with; a new one begins as the command line says."""
-        presets = await read_presets(self.store)
+        asked = self.request
+        presets = await (read_presets if session is None and asked.preset else presets_to_open)(self.store)
         if session is not None:
             return scopes_for(self.config, presets, session)
-        asked = self.request
         return scopes_for(self.config, presets, profile=asked.profile, preset=asked.preset, settings=asked.settings)
 
     async def begin(self, session: Session | None, model: str, scopes: Scopes) -> Session:
@@ -114,12 +114,23 @@ class Workspace:
 
     async def keep(self, session: Session, scopes: Scopes) -> Session:
         """The session with its own parameters on disk."""
-        kept = (from_stored(session.parameters), session.profile, session.preset)
-        if kept != (scopes.session, scopes.profile_name, scopes.preset_name):
-            parameters = to_stored(scopes.session)
-            await self.store.set_parameters(session.id, parameters, scopes.profile_name, scopes.preset_name)
-            session = replace(session, parameters=parameters, profile=scopes.profile_name, preset=scopes.preset_name)
-        return session
+        before = from_stored(session.parameters)
+        profile = None if scopes.profile_name == session.profile else scopes.profile_name
+        preset = None if scopes.preset_name == session.preset else scopes.preset_name
+        if before == scopes.session and profile is None and preset is None:
+            return session
+
+        def change(kept: Json) -> Json:
+            return change_stored(kept, before, scopes.session)
+
+        await self.store.change_parameters(session.id, change, profile, preset)
+        # What another window changed in it meanwhile shows when the session is opened again.
+        return replace(
+            session,
+            parameters=change(session.parameters),
+            profile=scopes.profile_name,
+            preset=scopes.preset_name,
+        )
 
     def question(
         self,

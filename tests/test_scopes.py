@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stepchat import exact_json
 from stepchat.errors import UsageError
-from stepchat.scopes import SCOPES, Decided, Scopes, from_stored, put, put_all, to_request, to_stored
+from stepchat.scopes import SCOPES, Decided, Scopes, change_stored, from_stored, put, put_all, to_request
 
 NAMES = st.sampled_from(["temperature", "seed", "reasoning", "reasoning.exclude", "reasoning.new", "provider.sort"])
 VALUES = {
@@ -86,7 +86,24 @@ def test_without_and_with(scopes, scope, name):
 @given(LAYERS)
 def test_stored_and_read_back(pairs):
     settings = put_all((), pairs)
-    assert from_stored(exact_json.loads(exact_json.dumps(to_stored(settings)))) == settings
+    assert from_stored(exact_json.loads(exact_json.dumps(change_stored({}, (), settings)))) == settings
+
+
+@given(LAYERS, LAYERS)
+def test_a_change_on_disk_comes_to_what_it_should_be(pairs, more):
+    before, after = put_all((), pairs), put_all((), more)
+    kept = {"heat": 1} | change_stored({}, (), before)
+    changed = change_stored(kept, before, after)
+    assert from_stored(changed) == after
+    assert changed["heat"] == 1
+
+
+def test_a_change_on_disk_is_only_what_was_changed():
+    before = (("seed", 1), ("top_k", 2), ("min_p", 0.5))
+    # Elsewhere meanwhile: top_k is another, min_p is gone, top_a is new.
+    kept = {"seed": 1, "heat": 1, "top_k": 7, "top_a": 1}
+    after = (("top_k", 2), ("min_p", 0.5), ("seed", 3))
+    assert change_stored(kept, before, after) == {"heat": 1, "top_k": 7, "top_a": 1, "seed": 3}
 
 
 def test_what_is_not_known_or_wrong_is_not_taken_from_the_disk():

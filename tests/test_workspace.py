@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,14 @@ from stepchat.addresses import check_url
 from stepchat.config import Config, Table
 from stepchat.connecting import DEMO, key_places
 from stepchat.draft import fold
-from stepchat.errors import ConfigError, UsageError
+from stepchat.errors import ConfigError, StoreError, UsageError
 from stepchat.events import MessageSaved
 from stepchat.messages import UserMessage
 from stepchat.paths import Paths
-from stepchat.presets import delete_preset, read_presets, save_preset
+from stepchat.presets import read_presets, save_preset
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, profile_for
+from stepchat.sessions.database import connect
 from stepchat.sessions.export import export_json
 from stepchat.sessions.store import Session, SessionStore
 from stepchat.turn import run_turn
@@ -290,7 +291,7 @@ async def test_a_session_remembers_how_it_is_asked(opened, store):
     # What is gone from the config says nothing.
     gone = opened(session=session).scopes
     assert gone.request() == {"top_k": 9}
-    assert gone.missing == "This session uses the profile code and the preset dry, which are gone."
+    assert gone.missing == "This session uses the profile code and the preset dry, which cannot be found."
     # A fork goes on with the same, and so does a copy on another machine.
     await store.append(session.id, None, UserMessage("Hi"))
     stored = await store.path(session.id)
@@ -302,27 +303,51 @@ async def test_a_session_remembers_how_it_is_asked(opened, store):
 
 async def test_parameters_that_this_version_does_not_know_stay_on_disk(opened, store):
     session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
-    await store.set_parameters(session.id, {"new_one": 1, "seed": 5})
+    await store.change_parameters(session.id, lambda _: {"new_one": 1, "seed": 5})
     session = await store.session(session.id)
     place = opened(session=session, **KEY)
     assert place.scopes.request() == {"seed": 5}
-    await place.begin(session, "a/b", place.scopes)
+    session = await place.begin(session, "a/b", place.scopes)
     assert (await store.session(session.id)).parameters == {"new_one": 1, "seed": 5}
+    session = await place.keep(session, place.scopes.with_setting("session", "top_k", 9))
+    assert session == await store.session(session.id)
+    assert session.parameters == {"new_one": 1, "seed": 5, "top_k": 9}
+    session = await place.keep(session, place.scopes.without("session", "seed"))
+    assert (await store.session(session.id)).parameters == {"new_one": 1}
 
 
-async def test_presets_are_saved_found_and_deleted(store):
-    await save_preset(store, "dry", (("temperature", 0.5), ("top_k", None)))
-    await save_preset(store, "wet", ())
-    assert await read_presets(store) == {"dry": (("temperature", 0.5), ("top_k", None)), "wet": ()}
-    await delete_preset(store, "dry")
-    assert await read_presets(store) == {"wet": ()}
-    for wrong in ("", "two words", "-x", "a=b"):
-        with pytest.raises(UsageError, match="is no name for a preset"):
-            await save_preset(store, wrong, ())
-    with pytest.raises(UsageError, match="There is no preset 'dry'"):
-        await delete_preset(store, "dry")
+async def test_a_session_opens_without_the_presets(opened, store):
     await store.set_setting("presets", "[broken")
-    assert await read_presets(store) == {}
+    session = replace(await store.create(model="a/b", server=OPENROUTER_URL, system=None), preset="dry")
+    assert (await opened(session=session, **KEY).scopes_of(session)).missing.endswith("dry, which cannot be found.")
+    # A preset that is asked for is another thing.
+    with pytest.raises(StoreError, match=r"presets in .* cannot be read"):
+        await replace(opened(), request=Request(preset="dry")).scopes_of(None)
+
+
+async def test_two_windows_change_one_session(opened, store):
+    session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
+    place = opened(session=session, **KEY)
+    await save_preset(store, "dry", ())
+    await place.keep(session, replace(place.scopes, preset_name="dry"))
+    here = await place.keep(session, place.scopes.with_setting("session", "seed", 5))
+    await place.keep(session, place.scopes.with_setting("session", "top_k", 9))
+    kept = await store.session(session.id)
+    assert (kept.parameters, kept.preset) == ({"seed": 5, "top_k": 9}, "dry")
+    # What this one does not know of it does not take back.
+    await place.keep(here, place.scopes.with_setting("session", "seed", 6))
+    assert (await store.session(session.id)).parameters == {"top_k": 9, "seed": 6}
+
+
+async def test_parameters_that_cannot_be_read_are_not_written_over(opened, store):
+    session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
+    place = opened(session=session, **KEY)
+    with closing(connect(store.file)) as connection:
+        for damaged in ("{oh", "[1]"):
+            connection.execute("UPDATE session SET parameters = ?", (damaged,))
+            with pytest.raises(StoreError, match=f"parameters of the session {session.id} cannot be read.*left as"):
+                await place.keep(session, place.scopes.with_setting("session", "seed", 5))
+            assert connection.execute("SELECT parameters FROM session").fetchone() == (damaged,)
 
 
 @pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (float("inf"), 10**15)])

@@ -289,7 +289,9 @@ def _object(stored: str, name: str) -> Json:
         value = exact_json.loads(stored)
     except ValueError as error:
         raise StoreError(f"{name} cannot be read: {error}.", "They were left as they are.") from error
-    return cast("Json", value) if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        raise StoreError(f"{name} cannot be read: it is not a JSON object.", "They were left as they are.")
+    return cast("Json", value)
 
 
 def _text(stored: str, name: str) -> str:

@@ -64,7 +64,7 @@ class Session:
     forked_at: str | None = None
     """The last message of that beginning, in the other session."""
     parameters: Json = field(default_factory=dict[str, Any])
-    """Its own request parameters, as `scopes.to_stored` writes them."""
+    """Its own request parameters, as `scopes.change_stored` writes them."""
     profile: str = ""
     """The profile of config.toml it uses; it may be gone."""
     preset: str = ""

@@ -215,10 +215,14 @@ class SessionStore:
         """What the session uses from now on."""
         await self._write(lambda connection: writing.set_model(connection, session_id, model, server))
 
-    async def set_parameters(self, session_id: str, parameters: Json, profile: str = "", preset: str = "") -> None:
-        """What the session asks with from now on, as `scopes.to_stored` writes it, and the names it uses."""
-        kept = dict(parameters)
-        await self._write(lambda connection: writing.set_parameters(connection, session_id, kept, profile, preset))
+    async def change_parameters(
+        self, session_id: str, change: Callable[[Json], Json], profile: str | None = None, preset: str | None = None
+    ) -> None:
+        """What the session asks with from now on, made of what is kept, and the names it uses; None leaves a name.
+
+        `change` runs on another thread, and nobody writes meanwhile.
+        """
+        await self._write(lambda connection: writing.change_parameters(connection, session_id, change, profile, preset))
 
     # Messages
 
@@ -253,10 +257,6 @@ class SessionStore:
         return await self._write(
             lambda connection: writing.finish_answer(connection, message_id, message, self._owner.token(), now)
         )
-
-    async def discard_answer(self, message_id: str) -> None:
-        """Forget an answer of which nothing shall be kept."""
-        await self._write(lambda connection: writing.discard_answer(connection, message_id, self._owner.token()))
 
     async def path(self, session_id: str, leaf: str | None = None) -> list[StoredMessage]:
         """The messages from the root to `leaf`, or to the leaf of the session."""
@@ -363,6 +363,10 @@ class SessionStore:
     async def set_setting(self, name: str, value: str) -> None:
         """Remember a small choice, such as the theme."""
         await self._write(lambda connection: writing.set_setting(connection, name, value))
+
+    async def change_setting(self, name: str, change: Callable[[str | None], str]) -> None:
+        """Remember what `change` makes of what is kept. It runs on another thread, and nobody writes meanwhile."""
+        await self._write(lambda connection: writing.change_setting(connection, name, change))
 
     def _tidy(self, long_ago: float) -> None:
         """In the background, in small steps: remove what was deleted before, and index what waits for it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stepchat import exact_json
 from stepchat.errors import NotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
-from stepchat.sessions import records, search_index, spending, tree
+from stepchat.sessions import reading, records, search_index, spending, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
     NEW_SESSION_DRAFT,
@@ -20,7 +20,7 @@ from stepchat.sessions.titles import clean_title, title_from
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from stepchat.events import Delta
 
@@ -141,12 +141,6 @@ def add_totals(connection: sqlite3.Connection, session_id: str, messages: Iterab
     )
 
 
-def discard_answer(connection: sqlite3.Connection, message_id: str, owner: str) -> None:
-    """Forget an open answer and its parts."""
-    if not connection.execute("DELETE FROM message WHERE id = ? AND owner = ?", (message_id, owner)).rowcount:
-        raise _not_open(message_id)
-
-
 def set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> None:
     """Show another branch."""
     _check_parent(connection, session_id, leaf)
@@ -192,15 +186,20 @@ def set_model(connection: sqlite3.Connection, session_id: str, model: str, serve
     _changed(changed, session_id)
 
 
-def set_parameters(
-    connection: sqlite3.Connection, session_id: str, parameters: Json, profile: str, preset: str
+def change_parameters(
+    connection: sqlite3.Connection,
+    session_id: str,
+    change: Callable[[Json], Json],
+    profile: str | None,
+    preset: str | None,
 ) -> None:
-    """How the next request of this session asks."""
-    changed = connection.execute(
-        "UPDATE session SET parameters = ?, profile = ?, preset = ? WHERE id = ?",
-        (exact_json.stored(parameters), records.encodable(profile), records.encodable(preset), session_id),
-    ).rowcount
-    _changed(changed, session_id)
+    """How the next request of this session asks; None leaves a name as it is."""
+    parameters = change(reading.session(connection, session_id).parameters)
+    names = [None if name is None else records.encodable(name) for name in (profile, preset)]
+    connection.execute(
+        "UPDATE session SET parameters = ?, profile = coalesce(?, profile), preset = coalesce(?, preset) WHERE id = ?",
+        (exact_json.stored(parameters), *names, session_id),
+    )
 
 
 def set_folded(connection: sqlite3.Connection, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
@@ -225,6 +224,11 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
         "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, records.text_to_stored(value)),
     )
+
+
+def change_setting(connection: sqlite3.Connection, name: str, change: Callable[[str | None], str]) -> None:
+    """Remember what becomes of what is kept; one that cannot be read stays as it is."""
+    set_setting(connection, name, change(reading.setting(connection, name)))
 
 
 def _insert(

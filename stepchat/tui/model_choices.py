@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from stepchat.errors import StoreError
+
 if TYPE_CHECKING:
     from stepchat.sessions.store import SessionStore
 
@@ -27,28 +29,43 @@ class Choices:
 
 
 async def read_choices(store: SessionStore) -> Choices:
-    return Choices(await _read(store, FAVOURITES), await _read(store, RECENT))
+    return Choices(_slugs(await store.setting(FAVOURITES)), _slugs(await store.setting(RECENT)))
 
 
 async def toggle_favourite(store: SessionStore, slug: str) -> Choices:
-    """Like it, or no longer."""
-    liked = await _read(store, FAVOURITES)
-    liked = tuple(name for name in liked if name != slug) if slug in liked else (*liked, slug)
-    await store.set_setting(FAVOURITES, json.dumps(liked))
+    """Like it, or no longer. Raises StoreError when what is kept cannot be read: that is not written over."""
+
+    def change(kept: str | None) -> str:
+        liked = _items(kept)
+        if liked is None:
+            raise StoreError(
+                f"The favourite models in {store.file} cannot be read (table setting, row {FAVOURITES!r}).",
+                "Nothing was changed. A newer stepchat may read them; or mend or delete that row with sqlite3.",
+            )
+        return json.dumps([name for name in liked if name != slug] if slug in liked else [*liked, slug])
+
+    await store.change_setting(FAVOURITES, change)
     return await read_choices(store)
 
 
 async def remember_recent(store: SessionStore, slug: str) -> None:
     """It was chosen just now."""
-    recent = await _read(store, RECENT)
-    kept = (slug, *(name for name in recent if name != slug))[:MOST_RECENT]
-    await store.set_setting(RECENT, json.dumps(kept))
+
+    def change(kept: str | None) -> str:
+        return json.dumps([slug, *(name for name in _slugs(kept) if name != slug)][:MOST_RECENT])
+
+    await store.change_setting(RECENT, change)
 
 
-async def _read(store: SessionStore, name: str) -> tuple[str, ...]:
+def _slugs(kept: str | None) -> tuple[str, ...]:
+    """Without what cannot be read: a picker without them is better than none."""
+    return tuple(item for item in _items(kept) or () if isinstance(item, str))
+
+
+def _items(kept: str | None) -> list[Any] | None:
+    """What is kept, None when that is no list."""
     try:
-        value: Any = json.loads(await store.setting(name) or "[]")
+        value: Any = json.loads(kept or "[]")
     except ValueError:
-        return ()
-    items = cast("list[Any]", value) if isinstance(value, list) else []
-    return tuple(item for item in items if isinstance(item, str))
+        return None
+    return cast("list[Any]", value) if isinstance(value, list) else None

@@ -18,6 +18,7 @@ from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.paths import Paths
+from stepchat.presets import save_preset
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -77,6 +78,13 @@ async def _write(store: SessionStore, argument: str) -> None:
         message = await store.append(session, parent, UserMessage(f"{name} {number}"))
         parent = message.id
         _say(message.id)
+
+
+async def _presets(store: SessionStore, name: str) -> None:
+    """Save thirty presets as fast as possible."""
+    sys.stdin.readline()
+    for number in range(30):
+        await save_preset(store, f"{name}{number}", (("seed", number),))
 
 
 async def _hold(store: SessionStore, session: str) -> None:
@@ -157,6 +165,7 @@ _ROLES: MappingProxyType[str, Callable[[SessionStore, str], Coroutine[Any, Any, 
     {
         "stream": _stream,
         "write": _write,
+        "presets": _presets,
         "hold": _hold,
         "limited": _limited,
         "busy": _busy,

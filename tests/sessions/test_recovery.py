@@ -49,17 +49,6 @@ async def test_a_streamed_answer_becomes_one_message(store: SessionStore) -> Non
     connection.close()
 
 
-async def test_a_discarded_answer_leaves_nothing(store: SessionStore) -> None:
-    session, question = await _asked(store)
-    answer = await store.begin_answer(session.id, question.id, _BLANK)
-    await store.add_part(answer, [Delta(text="x")])
-    await store.discard_answer(answer)
-    assert await store.messages(session.id) == [question]
-    connection = connect(store.file)
-    assert connection.execute("SELECT (SELECT count(*) FROM part), (SELECT count(*) FROM message)").fetchone() == (0, 1)
-    connection.close()
-
-
 async def test_a_finished_answer_cannot_be_written_again(store: SessionStore) -> None:
     session, question = await _asked(store)
     answer = await store.begin_answer(session.id, question.id, _BLANK)
@@ -67,7 +56,6 @@ async def test_a_finished_answer_cannot_be_written_again(store: SessionStore) ->
     for attempt in (
         store.add_part(answer, [Delta(text="more")]),
         store.finish_answer(answer, AssistantMessage(text="other")),
-        store.discard_answer(answer),
         store.add_part("nothing", [Delta(text="more")]),
     ):
         with pytest.raises(StoreError, match="nothing was changed"):

@@ -159,7 +159,7 @@ async def test_an_answer_is_found_once_it_is_finished(store: SessionStore) -> No
     await store.finish_answer(answer, AssistantMessage(text="apple"))
     assert len((await _page(store, "apple")).sessions) == 1
     gone = await store.begin_answer(session.id, session.leaf, AssistantMessage(text="pear"))
-    await store.discard_answer(gone)
+    await store.finish_answer(gone, AssistantMessage())
     assert (await _page(store, "pear")).sessions == ()
 
 

@@ -9,6 +9,7 @@ from stepchat import exact_json
 from stepchat.config import Config, Table
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.demo.server import DemoServer
+from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.servers.models import Model, Prices, read_model
 from stepchat.servers.profiles import PROFILES
@@ -87,6 +88,9 @@ async def test_favourites_and_recent_ones_are_kept(tmp_path, server):
     assert (await toggle_favourite(store, STEP)).favourites == ()
     await store.set_setting("favourite models", '{"odd": 1}')
     assert (await read_choices(store)).favourites == ()
+    with pytest.raises(StoreError, match=r"favourite models in .* cannot be read"):
+        await toggle_favourite(store, STEP)
+    assert await store.setting("favourite models") == '{"odd": 1}'
     await place.close()
 
 

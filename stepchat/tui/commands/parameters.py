@@ -36,7 +36,8 @@ async def settings(chat: Chat, argument: str) -> None:
     async def write(changed: Scopes) -> None:
         before = settings_of(conversation.parameters)
         if changed.preset != conversation.scopes.preset and changed.preset_name:
-            await save_preset(chat.workspace.store, changed.preset_name, changed.preset)
+            before = conversation.scopes.preset
+            await save_preset(chat.workspace.store, changed.preset_name, changed.preset, before)
         await conversation.use(changed)
         for setting in settings_of(conversation.parameters):
             if setting not in before:
