@@ -21,6 +21,14 @@ _DUE: Final = (
 )
 _BATCH: Final = 500_000
 """Characters of messages; a write that comes meanwhile waits for so much."""
+_ROW: Final = 100
+"""What a row costs however little is in it."""
+_SENT: Final = (
+    ("SELECT number, size FROM exchange WHERE session = ?", "DELETE FROM exchange WHERE number = ?"),
+    ("SELECT number, 0 FROM sent_line WHERE session = ?", "DELETE FROM sent_line WHERE number = ?"),
+    ("SELECT number, length(data) FROM sent_text WHERE session = ?", "DELETE FROM sent_text WHERE number = ?"),
+)
+"""What went over the line for a session: it goes before its messages, which would take much along at once."""
 
 
 def set_pinned(connection: sqlite3.Connection, session_ids: Iterable[str], *, pinned: bool) -> None:
@@ -62,23 +70,40 @@ def purge_some(connection: sqlite3.Connection, before: float) -> bool:
     # From here on it cannot come back.
     connection.execute("UPDATE session SET deleted = -1, leaf = NULL, messages = 0, turns = 0 WHERE id = ?", row)
     left = _BATCH
-    gone: list[tuple[int]] = []
-    for number, data in connection.execute(
-        # Children before their parents.
-        "SELECT number, data FROM message WHERE session = ? ORDER BY number DESC",
-        row,
-    ):
-        search_index.remove(connection, number, data)
-        gone.append((number,))
-        left -= len(data)
-        if left <= 0:
-            break
-    connection.executemany("DELETE FROM message WHERE number = ?", gone)
+    for rows, removal in _SENT:
+        left = _remove(connection, rows, row, removal, left)
+    left = _remove_messages(connection, row, left)
     if left > 0:
         number, title = connection.execute("SELECT number, title FROM session WHERE id = ?", row).fetchone()
         search_index.retitle(connection, number, title, "")
         connection.execute("DELETE FROM session WHERE id = ?", row)
     return True
+
+
+def _remove(connection: sqlite3.Connection, rows: str, session: tuple[str], removal: str, left: int) -> int:
+    """How much is left of a batch after as many rows as fit into it are gone."""
+    gone: list[tuple[int]] = []
+    for number, size in connection.execute(rows, session) if left > 0 else ():
+        gone.append((number,))
+        left -= size + _ROW
+        if left <= 0:
+            break
+    connection.executemany(removal, gone)
+    return left
+
+
+def _remove_messages(connection: sqlite3.Connection, session: tuple[str], left: int) -> int:
+    gone: list[tuple[int]] = []
+    # Children before their parents.
+    rows = "SELECT number, data FROM message WHERE session = ? ORDER BY number DESC"
+    for number, data in connection.execute(rows, session) if left > 0 else ():
+        search_index.remove(connection, number, data)
+        gone.append((number,))
+        left -= len(data) + _ROW
+        if left <= 0:
+            break
+    connection.executemany("DELETE FROM message WHERE number = ?", gone)
+    return left
 
 
 def _for_each(connection: sqlite3.Connection, statement: str, value: float | None, session_ids: Iterable[str]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,10 +11,14 @@ from stepchat.errors import SessionNotFoundError
 from stepchat.messages import AssistantMessage, Usage, UserMessage
 from stepchat.sessions import organizing, search_index
 from stepchat.sessions.database import connect, transaction
+from stepchat.sessions.exchanges import Exchange, SentLine
 from stepchat.sessions.search import USUAL, Options
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
     from stepchat.paths import Paths
     from stepchat.sessions.records import Session
 
@@ -173,6 +179,37 @@ async def test_a_large_session_is_purged_in_pieces_and_cannot_come_back_half(pat
     assert connection.execute("SELECT count(*) FROM message_index('apple')").fetchone() == (0,)
     connection.close()
     await store.close()
+
+
+async def test_what_was_sent_is_purged_in_pieces_too(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold, clock=lambda: 0.0)
+    gone, kept = await _talk(store, "gone"), await _talk(store, "kept")
+    for session in (gone, kept):
+        for number in range(6):
+            sent = tuple(SentLine({"content": f"{number} {place}"}, verdict={}) for place in range(1500))
+            pieces = ((0.0, random.Random(number).randbytes(200_000)),)
+            exchange = Exchange(session.leaf or "", sent, {}, "u", {}, 0.0, pieces=pieces)
+            store.keep_exchange(session.id, lambda exchange=exchange: exchange, lambda _: None)
+    await store.delete([gone.id])
+    connection = connect(paths.database)
+    tables = ("exchange", "sent_line", "sent_text", "message", "session")
+    sizes = [_sizes(connection, gone.id, tables)]
+    while transaction(connection, lambda connection: organizing.purge_some(connection, 1.0)):
+        sizes.append(_sizes(connection, gone.id, tables))
+    removed = [[before - after for before, after in zip(*pair, strict=True)] for pair in itertools.pairwise(sizes)]
+    assert sizes[-1] == [0, 0, 0, 0, 0]
+    assert sizes[0] == _sizes(connection, kept.id, tables)
+    # Never much at once.
+    assert all(exchanges <= 3 and lines + texts <= 5001 for exchanges, lines, texts, *_ in removed)
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    await store.close()
+
+
+def _sizes(connection: sqlite3.Connection, session: str, tables: Iterable[str]) -> list[int]:
+    column = {"session": "id"}
+    statements = (f"SELECT count(*) FROM {table} WHERE {column.get(table, 'session')} = ?" for table in tables)
+    return [connection.execute(statement, (session,)).fetchone()[0] for statement in statements]
 
 
 async def test_a_session_that_is_being_written_is_not_purged(paths: Paths, store: SessionStore) -> None:
