@@ -219,7 +219,7 @@ class Asking:
                 tape.number = number
 
             make = partial(self._exchange, answer, request, tape)
-            self._store.keep_exchange(self._question.session, make, numbered)
+            self._store.traffic.keep(self._question.session, make, numbered)
 
         return keep
 

@@ -326,7 +326,7 @@ def _ledger(wanted: str, *, as_json: bool) -> Callable[[SessionStore, Output], A
         from stepchat import ledger_report
 
         session = await store.find(wanted)
-        sendings = await store.sendings(session.id)
+        sendings = await store.traffic.sendings(session.id)
         accounts = ledger_report.accounts(await store.path(session.id), sendings)
         if as_json:
             _put_json(output, [ledger_report.as_json(account) for account in accounts])

@@ -55,7 +55,7 @@ async def run_turn(
     beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
     answer_id, late = await _to_the_end(beginning)
     draft = Draft(blank)
-    answer = _Answer(store, answer_id, draft, asking)
+    answer = _Answer(store, answer_id, draft, asking, cost_later=server.profile.accounts)
     failure: StepchatError | None = None
     stop: Stop | None = "cancelled" if cancelled or stopped or late else None
     try:
@@ -166,8 +166,9 @@ def failure_of(error: StepchatError) -> Failure:
 class _Answer:
     """The streaming answer and its way to disk, one write at a time."""
 
-    def __init__(self, store: SessionStore, answer_id: str, draft: Draft, asking: Asking) -> None:
+    def __init__(self, store: SessionStore, answer_id: str, draft: Draft, asking: Asking, *, cost_later: bool) -> None:
         self._store = store
+        self._cost_later = cost_later
         self._asking = asking
         self._id = answer_id
         self._draft = draft
@@ -235,7 +236,7 @@ class _Answer:
             kept = None if failure is None else failure_of(failure)
             self.message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))
         try:
-            return await self._store.finish_answer(self._id, self.message)
+            return await self._store.finish_answer(self._id, self.message, cost_later=self._cost_later)
         except StoreError:
             # The rest may still fit as a part: then the next start finds all of it.
             if self._pending:

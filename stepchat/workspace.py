@@ -202,7 +202,7 @@ def open_workspace(
     known_model = session.model if session is not None else None
     asked = (request.model, known_model, environ.get("STEPCHAT_MODEL"), connection.place.model, config.model)
     model = next((name for name in asked if name), DEFAULT_MODEL)
-    store.keep_events = int(min(config.keep_events, 1e9) * 1_000_000)  # infinity can be written in TOML
+    store.traffic.keep_events = int(min(config.keep_events, 1e9) * 1_000_000)  # infinity can be written in TOML
     return Workspace(
         paths=paths,
         config=config,

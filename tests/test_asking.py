@@ -72,11 +72,13 @@ async def say(store: SessionStore, client: Client, text: str, session: str | Non
 
 async def kept(store: SessionStore, session: str) -> list[Exchange]:
     """Of the newest answer."""
-    return await store.exchanges((await store.path(session))[-1].id)
+    return await store.traffic.exchanges((await store.path(session))[-1].id)
 
 
 async def all_kept(store: SessionStore, session: str) -> list[Exchange]:
-    return [exchange for stored in await answers(store, session) for exchange in await store.exchanges(stored.id)]
+    return [
+        exchange for stored in await answers(store, session) for exchange in await store.traffic.exchanges(stored.id)
+    ]
 
 
 async def answers(store: SessionStore, session: str) -> list[StoredMessage]:
@@ -117,9 +119,9 @@ async def test_the_request_is_on_disk_before_anything_comes(store, client, demo)
     events: list[Any] = []
     turn = asyncio.create_task(happening(store, client, asked, events))
     async with asyncio.timeout(10):
-        while (answer := await store.newest_answer(asked.session)) is None:
+        while (answer := await store.traffic.newest_answer(asked.session)) is None:
             await asyncio.sleep(0.01)
-    found = await store.exchanges(answer)
+    found = await store.traffic.exchanges(answer)
     assert await asyncio.to_thread(demo.wait_until, lambda requests: len(requests) == 1)
     assert exact_json.dumps(found[0].body) == exact_json.dumps(demo.requests[0].body)
     assert found[0].status is None
@@ -161,7 +163,7 @@ async def test_the_ledger_says_what_the_server_received(store, client, demo):
     assert [details and hash_of(details) for details in seen] == [
         received(first.message).hash, None, received(first.message).hash,
     ]  # fmt: skip
-    assert (await store.verdicts(session))[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
+    assert (await store.traffic.verdicts(session))[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
 
 
 async def test_the_newest_request_decides_and_every_sending_counts(store, client):
@@ -171,12 +173,12 @@ async def test_the_newest_request_decides_and_every_sending_counts(store, client
     other = type(asked)(asked.session, "deepseek/deepseek-v3.2", asked.path, asked.text)
     answer_in(await happening(store, client, other))
     first, second, third = await answers(store, session)
-    assert await store.verdicts(session) == {
+    assert await store.traffic.verdicts(session) == {
         first.id: exchanges.Verdict({"way": "left out", "rule": "other model"}, 1),
         second.id: exchanges.Verdict({"way": "left out", "rule": "other model"}, 0),
     }
     await say(store, client, "demo:haiku", session)
-    found = await store.verdicts(session)
+    found = await store.traffic.verdicts(session)
     assert found[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
     assert found[third.id] == exchanges.Verdict({"way": "left out", "rule": "other model"}, 0)
 
@@ -242,7 +244,7 @@ async def test_requests_that_begin_alike_share_what_is_kept(store, client, paths
     session = await say(store, client, "x" * 5000 + " demo")
     for _ in range(5):
         await say(store, client, "And?", session)
-    await store.verdicts(session)
+    await store.traffic.verdicts(session)
     with sqlite3.connect(paths.database) as connection:
         assert connection.execute("SELECT count(*) FROM sent_line").fetchone() == (11,)
         texts = [zlib.decompress(data) for (data,) in connection.execute("SELECT data FROM sent_text")]
@@ -260,7 +262,7 @@ async def test_signed_reasoning_stays_here_when_what_came_before_it_has_changed(
     first, *_ = await answers(store, asked.session)
     sent = [request.body["messages"][1]["reasoning_details"] for request in demo.requests[1:]]
     assert sent == [list(first.message.reasoning_details), []]
-    assert (await store.verdicts(asked.session))[first.id] == exchanges.Verdict(
+    assert (await store.traffic.verdicts(asked.session))[first.id] == exchanges.Verdict(
         {"way": "left out", "rule": "edited before", "left_out": [0]}, 1
     )
 
@@ -277,7 +279,7 @@ async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, cl
     session = await say(store, client, "demo:haiku")
     for _ in range(8):
         await say(store, client, "demo:haiku", session)
-    found = [(await store.exchanges(stored.id))[0] for stored in await answers(store, session)]
+    found = [(await store.traffic.exchanges(stored.id))[0] for stored in await answers(store, session)]
     there = [exchange.pieces is not None for exchange in found]
     assert there == sorted(there)
     assert 0 < sum(there) < 9
@@ -289,12 +291,12 @@ async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, cl
 async def test_a_fork_begins_without_and_a_deleted_session_takes_it_along(store, client, paths):
     session = await say(store, client, "demo:haiku")
     forked = await store.fork(session, (await store.path(session))[-1].id)
-    assert await store.newest_answer(forked.id) is None
-    assert await store.sendings(forked.id) == {}
+    assert await store.traffic.newest_answer(forked.id) is None
+    assert await store.traffic.sendings(forked.id) == {}
     await store.delete([session])
     await store.close()
     later = SessionStore.open(paths, fold=fold, clock=lambda: 1e11)
-    await later.verdicts(session)
+    await later.traffic.verdicts(session)
     await later.close()
     with sqlite3.connect(paths.database) as connection:
         for table in ("exchange", "sent_line", "sent_text"):

@@ -62,6 +62,14 @@ async def test_the_answer_keeps_what_was_asked_for_as_it_was_sent(store):
     assert {name: server.requests[0][name] for name in answer.parameters} == answer.parameters
 
 
+@pytest.mark.parametrize(("url", "asked_for"), [(OPENROUTER_URL, ["gen-1"]), ("http://127.0.0.1:8080/v1", [])])
+async def test_a_cost_is_only_waited_for_where_it_can_be_asked_for(store, url, asked_for):
+    server = FakeServer([Delta(text="Half", generation_id="gen-1"), StreamCutError("cut")], base_url=url)
+    with pytest.raises(StreamCutError):
+        await happening(store, server, await question(store))
+    assert [one.generation for one in await store.spending.unpriced(0)] == asked_for
+
+
 async def test_question_is_on_disk_before_the_request_leaves(store, paths):
     seen: list[Any] = []
 

@@ -91,7 +91,8 @@ class Notebook:
             raise StoreError("The disk is full.", "Free some space.")
         self.kept += [(now, delta) for delta in deltas]
 
-    async def finish_answer(self, message_id, message):
+    async def finish_answer(self, message_id, message, *, cost_later):
+        assert cost_later
         assert not self.writing
         self.ends.append((asyncio.get_running_loop().time(), message))
         if self.full:
@@ -244,10 +245,10 @@ class Refusing:
         self.refused += 1
         raise StoreError("The disk is full.", "Free some space.")
 
-    async def finish_answer(self, message_id, message):
+    async def finish_answer(self, message_id, message, **more):
         if self._finish:
             raise StoreError("The disk is full.", "Free some space.")
-        return await self._store.finish_answer(message_id, message)
+        return await self._store.finish_answer(message_id, message, **more)
 
 
 class Patient:

@@ -353,7 +353,7 @@ async def test_parameters_that_cannot_be_read_are_not_written_over(opened, store
 @pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (float("inf"), 10**15)])
 async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megabytes, kept):
     opened(config=Config(keep_events=megabytes))
-    assert store.keep_events == kept
+    assert store.traffic.keep_events == kept
 
 
 @pytest.mark.parametrize(

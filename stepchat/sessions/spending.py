@@ -88,12 +88,18 @@ _OPEN = ("open_answers", "open_prompt", "open_cached", "open_completion")
 
 
 def note(
-    connection: sqlite3.Connection, message_id: str, server: str, created: float, message: AssistantMessage
+    connection: sqlite3.Connection,
+    message_id: str,
+    server: str,
+    created: float,
+    message: AssistantMessage,
+    *,
+    cost_later: bool,
 ) -> None:
     """An answer is finished. `server` is the session's, which may be another by now than the one that was asked."""
     asked = records.encodable(message.server) if message.server and "://" in server else server
     _add(connection, _of(message, asked, created))
-    if message.generation_id and not message.usage.raw:
+    if cost_later and message.generation_id and not message.usage.raw:
         # Those of the days before will never be known.
         connection.execute("DELETE FROM unpriced WHERE since < ?", (created - DAY,))
         connection.execute(
@@ -140,10 +146,13 @@ def _add(connection: sqlite3.Connection, spent: Spent) -> None:
     )
 
 
-def read(connection: sqlite3.Connection) -> list[Spent]:
-    """All of it, the newest day first."""
+def read(connection: sqlite3.Connection, since: str = "") -> list[Spent]:
+    """All of it, or from that day on; the newest day first."""
     names = ("day", "model", "server", *_COUNTS, "cost", *_OPEN)
-    rows = connection.execute(f"SELECT {', '.join(names)} FROM spending ORDER BY day DESC, model")  # noqa: S608 - the same
+    rows = connection.execute(
+        f"SELECT {', '.join(names)} FROM spending WHERE day >= ? ORDER BY day DESC, model",  # noqa: S608 - the same
+        (since,),
+    )
     return [replace(Spent(*row), cost=Decimal(row[8])) for row in rows]
 
 
@@ -254,6 +263,10 @@ class Spending:
     async def all(self) -> list[Spent]:
         """The newest day first."""
         return await self._read(read)
+
+    async def since(self, day: str) -> list[Spent]:
+        """From that local date on, the newest day first."""
+        return await self._read(lambda connection: read(connection, day))
 
     async def unpriced(self, since: float) -> list[Unpriced]:
         """Answers that ended without usage, the newest first."""

@@ -17,6 +17,7 @@ from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
 from stepchat.sessions.spending import Spending
+from stepchat.sessions.traffic import Traffic
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
-    from stepchat.sessions.exchanges import Exchange, Sending, Verdict
     from stepchat.sessions.imports import Imported
     from stepchat.sessions.live_search import LiveSearch
     from stepchat.sessions.preview import Preview
@@ -50,7 +50,6 @@ class SessionStore:
         keep_events: int,
     ) -> None:
         self.file = path
-        self.keep_events = keep_events
         self.recovered: tuple[str, ...] = recovered.folded
         """Ids of answers that a killed process had left and that are messages now."""
         self.unreadable: tuple[str, ...] = recovered.unreadable
@@ -61,6 +60,7 @@ class SessionStore:
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
         self._search: LiveSearch | None = None
         self.spending = Spending(self._read, self._write)
+        self.traffic = Traffic(self._read, self._writer, keep_events)
         self._tidy(clock() - organizing.KEEP_DELETED)
 
     @classmethod
@@ -251,11 +251,15 @@ class SessionStore:
         kept = tuple(deltas)
         await self._write(lambda connection: writing.add_part(connection, message_id, kept, self._owner.token()))
 
-    async def finish_answer(self, message_id: str, message: AssistantMessage) -> StoredMessage:
-        """The finished message replaces its parts and becomes the leaf."""
+    async def finish_answer(
+        self, message_id: str, message: AssistantMessage, *, cost_later: bool = True
+    ) -> StoredMessage:
+        """The finished message replaces its parts and becomes the leaf. Whether the server tells its cost later on."""
         now = self._clock()
         return await self._write(
-            lambda connection: writing.finish_answer(connection, message_id, message, self._owner.token(), now)
+            lambda connection: writing.finish_answer(
+                connection, message_id, message, self._owner.token(), now, cost_later=cost_later
+            )
         )
 
     async def path(self, session_id: str, leaf: str | None = None) -> list[StoredMessage]:
@@ -312,39 +316,6 @@ class SessionStore:
     async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
         """The reader's choice for the reasoning panel of one answer."""
         await self._write(lambda connection: writing.set_folded(connection, message_id, folded))
-
-    # What went over the line
-
-    def keep_exchange(self, session_id: str, make: Callable[[], Exchange], numbered: Callable[[int], None]) -> None:
-        """Soon, behind the writes that were asked for. It is never waited for, and no harm is done if it fails.
-
-        The thread that writes calls `make` and, with the number of the exchange, `numbered`.
-        """
-        self._writer.post(lambda connection: numbered(exchanges.put(connection, session_id, make(), self.keep_events)))
-
-    async def exchanges(self, message_id: str) -> list[Exchange]:
-        """The requests that were made for an answer, in order."""
-        await self._kept()
-        return await self._read(lambda connection: exchanges.of_answer(connection, message_id))
-
-    async def newest_answer(self, session_id: str) -> str | None:
-        """The id of the answer that the last request of a session was for."""
-        await self._kept()
-        return await self._read(lambda connection: exchanges.newest_answer(connection, session_id))
-
-    async def sendings(self, session_id: str, message_id: str | None = None) -> dict[str, list[Sending]]:
-        """What each request did with the reasoning of each answer, by its id; or of one answer only."""
-        await self._kept()
-        return await self._read(lambda connection: exchanges.sendings(connection, session_id, message_id))
-
-    async def verdicts(self, session_id: str) -> dict[str, Verdict]:
-        """What the requests of a session did with the reasoning of each answer, by its id."""
-        await self._kept()
-        return await self._read(lambda connection: exchanges.verdicts(connection, session_id))
-
-    async def _kept(self) -> None:
-        """Wait for what was asked for."""
-        await self._writer.run(lambda _connection: None)
 
     # Small things
 

@@ -85,10 +85,16 @@ def add_part(connection: sqlite3.Connection, message_id: str, deltas: Sequence[D
 
 
 def finish_answer(
-    connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str, now: float
+    connection: sqlite3.Connection,
+    message_id: str,
+    message: AssistantMessage,
+    owner: str,
+    now: float,
+    *,
+    cost_later: bool = True,
 ) -> StoredMessage:
     """The finished message replaces its parts and becomes the leaf."""
-    stored = close_answer(connection, message_id, message, owner)
+    stored = close_answer(connection, message_id, message, owner, cost_later=cost_later)
     _move_leaf(connection, stored, now)
     return stored
 
@@ -107,7 +113,7 @@ def recover_answer(connection: sqlite3.Connection, message_id: str, message: Ass
 
 
 def close_answer(
-    connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str
+    connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str, *, cost_later: bool = True
 ) -> StoredMessage:
     """Put the message in the place of its parts."""
     row = connection.execute(
@@ -122,7 +128,7 @@ def close_answer(
     search_index.add(connection, number, message)
     add_totals(connection, session_id, [message])
     (server,) = connection.execute("SELECT server FROM session WHERE id = ?", (session_id,)).fetchone()
-    spending.note(connection, message_id, server, created, message)
+    spending.note(connection, message_id, server, created, message, cost_later=cost_later)
     return StoredMessage(message_id, session_id, parent, message, None if folded is None else bool(folded))
 
 

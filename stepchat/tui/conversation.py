@@ -149,7 +149,7 @@ class Conversation:
             return
         # A mark that cannot be read is missing, and nothing else is.
         with suppress(StoreError):
-            found = await self.workspace.store.verdicts(self.session.id)
+            found = await self.workspace.store.traffic.verdicts(self.session.id)
             await self.learn_refused()
             marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
             self.view.set_returned(marks)

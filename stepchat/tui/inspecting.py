@@ -46,7 +46,7 @@ async def _running(chat: Chat) -> list[StoredMessage]:
     conversation, store = chat.conversation, chat.workspace.store
     if not conversation.busy or conversation.session is None:
         return []
-    newest = await store.newest_answer(conversation.session.id)
+    newest = await store.traffic.newest_answer(conversation.session.id)
     if newest is None or newest in {stored.id for stored in conversation.path}:
         return []
     blank = AssistantMessage(model_asked=conversation.model)
@@ -62,13 +62,13 @@ async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
         from stepchat.ledger_report import accounts
 
         found = next((one for one in answers if one.id == answer), None)
-        return None if found is None else accounts([found], await store.sendings(found.session, found.id))[0]
+        return None if found is None else accounts([found], await store.traffic.sendings(found.session, found.id))[0]
 
     def copy(text: str) -> str:
         return clipboard.copy(chat.app, text)
 
     as_curl = partial(_as_curl, chat.workspace.config)
-    await chat.app.push_screen_wait(Inspector(answers, at, store.exchanges, account, as_curl, copy))
+    await chat.app.push_screen_wait(Inspector(answers, at, store.traffic.exchanges, account, as_curl, copy))
 
 
 def _as_curl(config: Config, exchange: Exchange) -> str:

@@ -189,7 +189,7 @@ async def test_what_was_sent_is_purged_in_pieces_too(paths: Paths) -> None:
             sent = tuple(SentLine({"content": f"{number} {place}"}, verdict={}) for place in range(1500))
             pieces = ((0.0, random.Random(number).randbytes(200_000)),)
             exchange = Exchange(session.leaf or "", sent, {}, "u", {}, 0.0, pieces=pieces)
-            store.keep_exchange(session.id, lambda exchange=exchange: exchange, lambda _: None)
+            store.traffic.keep(session.id, lambda exchange=exchange: exchange, lambda _: None)
     await store.delete([gone.id])
     connection = connect(paths.database)
     tables = ("exchange", "sent_line", "sent_text", "message", "session")
