@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stepchat.oneshot import Output
     from stepchat.paths import Paths
     from stepchat.sessions.export import ToApi
+    from stepchat.sessions.incoming import Incoming
     from stepchat.sessions.records import Session
     from stepchat.sessions.store import SessionStore
 
@@ -224,16 +225,18 @@ def export_session(
 
 
 @sessions.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @as_json_option
 def import_sessions(file: Path, *, as_json: bool) -> int:
-    """Add what a file holds: stepchat's JSON, ChatGPT's conversations.json or its zip, or llm's logs.db.
+    """Add what a file holds: stepchat's JSON, ChatGPT's conversations.json or its zip, or llm's logs.db; - is stdin.
 
     Twice adds nothing. A file that is not right is refused, and nothing of it stays.
     """
+    # Before there is a loop, which would hold back Ctrl+C.
+    incoming = _read_stdin() if str(file) == "-" else None
 
     async def work(store: SessionStore, output: Output) -> None:
-        done = await store.import_file(file)
+        done = await (store.import_file(file) if incoming is None else store.import_read(incoming))
         if as_json:
             added = {"sessions": list(done.sessions), "messages": done.messages, "known": done.known}
             _put_json(output, added)
@@ -242,6 +245,12 @@ def import_sessions(file: Path, *, as_json: bool) -> int:
             _put(output, f"{len(done.sessions)} sessions, {done.messages} messages{known}.")
 
     return _with_store(work)
+
+
+def _read_stdin() -> list[Incoming]:
+    from stepchat.sessions.imports import read_stream
+
+    return read_stream(sys.stdin.buffer, "stdin")
 
 
 def open_store(paths: Paths) -> SessionStore:

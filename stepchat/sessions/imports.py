@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from stepchat import exact_json
@@ -15,14 +18,20 @@ from stepchat.sessions import import_chatgpt, import_json, import_llm, records, 
 from stepchat.sessions.incoming import Incoming, NotUsableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
 
     from stepchat.messages import StoredMessage
     from stepchat.sessions.records import Session
 
 _LARGEST: Final = 4_000_000_000
 """Bytes of JSON; an archive can hold more than it seems."""
+
+_TOO_LARGE: Final = "it is larger than 4 GB"
+_DATABASE, _ARCHIVE = b"SQLite format 3\0", b"PK\x03\x04"
+_BY_NAME: Final = (_DATABASE, _ARCHIVE)
+"""How files begin that are read here and there, so that they must have a name."""
+_BEGINNING: Final = 16
+_PIECE: Final = 1 << 20
 
 _KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversations.json or its .zip, or llm's logs.db."
 
@@ -38,19 +47,43 @@ class Imported:
 
 def read_file(path: Path) -> list[Incoming]:
     """Everything in the file, checked. Raises UsageError, which names the place."""
+    with _named(str(path)), path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+        if beginning.startswith(_BY_NAME):
+            return _read_by_name(path, beginning)
+        return list(_read_json(_limited(file, _LARGEST, "", beginning)))
+
+
+def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[Incoming]:
+    """The same of what can be read once only, such as stdin; `limit` is in bytes."""
+    with _named(name):
+        beginning = stream.read(_BEGINNING)
+        if not beginning.startswith(_BY_NAME):
+            return list(_read_json(_limited(stream, limit, "", beginning)))
+        with tempfile.TemporaryDirectory(prefix="stepchat-") as directory:
+            path = Path(directory) / "import"
+            with path.open("xb") as file:
+                file.write(beginning)
+                while piece := stream.read(_PIECE):
+                    file.write(piece)
+                    if file.tell() > limit:
+                        raise NotUsableError("", _TOO_LARGE)
+            return _read_by_name(path, beginning)
+
+
+def _read_by_name(path: Path, beginning: bytes) -> list[Incoming]:
+    return list(import_llm.read(path) if beginning.startswith(_DATABASE) else _read_archive(path))
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """What goes wrong, with the name of the file."""
     try:
-        with path.open("rb") as file:
-            beginning = file.read(16)
-        if beginning.startswith(b"SQLite format 3\0"):
-            return list(import_llm.read(path))
-        if beginning.startswith(b"PK\x03\x04"):
-            return list(_read_archive(path))
-        with path.open("rb") as file:
-            return list(_read_json(_limited(file, _LARGEST, "")))
+        yield
     except (NotUsableError, sqlite3.Error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise UsageError(f"{path} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
+        raise UsageError(f"{name} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
     except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.", "Nothing was imported.") from error
+        raise UsageError(f"Cannot read {name}: {error.strerror or error}.", "Nothing was imported.") from error
 
 
 def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
@@ -76,15 +109,16 @@ def _read_archive(path: Path) -> Iterator[Incoming]:
         left = _LARGEST
         for name in names:
             with archive.open(name) as file:
-                content = _limited(file, left, name)
+                content = _limited(file, left, name, b"")
             left -= len(content)
             yield from _read_json(content, name)
 
 
-def _limited(file: IO[bytes], limit: int, where: str) -> bytes:
-    content = file.read(limit + 1)
+def _limited(file: IO[bytes], limit: int, where: str, beginning: bytes) -> bytes:
+    """The whole, of which the beginning was read already."""
+    content = beginning + file.read(limit + 1 - len(beginning))
     if len(content) > limit:
-        raise NotUsableError(where, "it is larger than 4 GB")
+        raise NotUsableError(where, _TOO_LARGE)
     return content
 
 

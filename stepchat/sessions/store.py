@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
     from stepchat.sessions.imports import Imported
+    from stepchat.sessions.incoming import Incoming
     from stepchat.sessions.live_search import LiveSearch
     from stepchat.sessions.preview import Preview
     from stepchat.sessions.reading import Order
@@ -182,7 +183,12 @@ class SessionStore:
         """Add the sessions of a file: all that is new in it, or nothing. Raises UsageError, which names the place."""
         from stepchat.sessions import imports
 
-        incoming = await asyncio.to_thread(imports.read_file, path)
+        return await self.import_read(await asyncio.to_thread(imports.read_file, path))
+
+    async def import_read(self, incoming: list[Incoming]) -> Imported:
+        """The same of what was read already."""
+        from stepchat.sessions import imports
+
         imported = await self._write(lambda connection: imports.keep(connection, incoming))
         self._index_soon()
         return imported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 import zipfile
@@ -17,6 +18,7 @@ from stepchat.draft import fold
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, Message, UserMessage
 from stepchat.paths import Paths
+from stepchat.sessions import imports
 from stepchat.sessions.database import connect
 from stepchat.sessions.export import Options, export, export_json
 from stepchat.sessions.store import SessionStore
@@ -262,6 +264,33 @@ async def test_a_file_that_is_none_of_ours_is_refused(
     store: SessionStore, tmp_path: Path, content: bytes, said: str
 ) -> None:
     assert said in await _refused(store, tmp_path / "a.json", content)
+
+
+async def test_a_stream_is_read_like_a_file(store: SessionStore, tmp_path: Path) -> None:
+    session = await _tree(store, UserMessage("q"), AssistantMessage(text="a"))
+    text = export_json(session, await store.messages(session.id)).encode()
+    with zipfile.ZipFile(tmp_path / "chatgpt.zip", "w") as archive:
+        archive.writestr("conversations.json", text)
+    for content in (text, (tmp_path / "chatgpt.zip").read_bytes()):
+        (read,) = imports.read_stream(Once(content), "stdin", len(content))
+        assert read.conversation.session == session
+        with pytest.raises(
+            UsageError, match=r"^stdin cannot be imported. it is larger than 4 GB. Nothing was imported"
+        ):
+            imports.read_stream(Once(content), "stdin", len(content) - 1)
+    for wrong, said in ((b"", "line 1, column 1"), (b"PK\x03\x04", "not a zip"), (b"SQLite format 3\0", "not a data")):
+        with pytest.raises(UsageError, match=f"^stdin cannot be imported.*{said}"):
+            imports.read_stream(Once(wrong), "stdin")
+
+
+class Once(io.RawIOBase):
+    """Bytes that can be read once only, as a pipe gives them."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._content.read(size)
 
 
 async def test_other_archives_and_databases_are_refused(store: SessionStore, tmp_path: Path) -> None:
