@@ -156,6 +156,12 @@ def read(connection: sqlite3.Connection, since: str = "") -> list[Spent]:
     return [replace(Spent(*row), cost=Decimal(row[8])) for row in rows]
 
 
+def of_session(connection: sqlite3.Connection, session_id: str) -> Decimal:
+    """What the answers of a session cost that told it."""
+    row = connection.execute("SELECT cost FROM session WHERE id = ?", (session_id,)).fetchone()
+    return Decimal(row[0] or 0) if row is not None else Decimal()
+
+
 def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
     """Those not older than that, the newest first; the others will never be known."""
     rows = connection.execute(
@@ -267,6 +273,10 @@ class Spending:
     async def since(self, day: str) -> list[Spent]:
         """From that local date on, the newest day first."""
         return await self._read(lambda connection: read(connection, day))
+
+    async def of_session(self, session_id: str) -> Decimal:
+        """What servers told of all branches of a session."""
+        return await self._read(lambda connection: of_session(connection, session_id))
 
     async def unpriced(self, since: float) -> list[Unpriced]:
         """Answers that ended without usage, the newest first."""

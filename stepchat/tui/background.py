@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 from stepchat.transcript.clean import clean
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.find_bar import FindBar
-from stepchat.tui.status import Fact
 from stepchat.tui.switching import arrived_where_held, connected, use, where_held
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript_view import TranscriptView
@@ -33,12 +32,6 @@ class Background:
     def sessions(self) -> frozenset[str]:
         """Ids of those that are being answered."""
         return frozenset(self._running)
-
-    def facts(self, now: float) -> list[Fact]:
-        """What the status line says: of the conversation on the screen, and how many others are being answered."""
-        model, *others = self._chat.conversation.facts(now)
-        count = len(self._running)
-        return [model, *([Fact(f"{count} more answering", "state")] if count else []), *others]
 
     async def show(self, session: Session | None) -> None:
         """Put this session on the screen, or an empty one. An answer that is being written goes on unseen."""
@@ -127,6 +120,7 @@ class Background:
         self._chat.view.run_worker(self._tell(session.id), group="background", exit_on_error=False)
 
     async def _tell(self, session_id: str) -> None:
+        self._chat.standing.costs.look()
         session = await self._chat.workspace.store.session(session_id)
         title = clean(session.title, keep_newlines=False)[:40] or "untitled"
         self._chat.tell(f"“{title}” has its answer · Ctrl+O opens it")

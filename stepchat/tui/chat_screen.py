@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -20,10 +19,10 @@ from stepchat.tui.editing import Editing
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.interrupted import offer_to_ask
 from stepchat.tui.look import Look
-from stepchat.tui.meter import hints
 from stepchat.tui.prompt import Prompt, PromptBar
+from stepchat.tui.standing import Standing
 from stepchat.tui.status import StatusLine
-from stepchat.tui.terminal_title import ring_after_long_turn, show_title
+from stepchat.tui.terminal_title import show_title
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript_view import TranscriptView
 from stepchat.tui.unsent import Unsent
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import App, ComposeResult
-    from textual.timer import Timer
 
     from stepchat.messages import StoredMessage
     from stepchat.sessions.store import Session
@@ -74,13 +72,12 @@ class ChatScreen(Screen[None]):
         self._bar = PromptBar(self._completions)
         self._status = StatusLine()
         self.welcome = Welcome(id="welcome", markup=False)
-        self._ticker: Timer | None = None
-        self._in_front = True
         view.document.reasoning_view = opening.reasoning_view
         self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
         self.conversation.on_refused = self._give_back
         self.background = Background(self)
         self.unsent = Unsent(self)
+        self.standing = Standing(self, self._status)
         self.editing = Editing(self, self.unsent)
 
     @property
@@ -208,10 +205,10 @@ class ChatScreen(Screen[None]):
         self.tell(clipboard.copy(self.app, event.text))
 
     def on_app_focus(self) -> None:
-        self._in_front = True
+        self.standing.come_to_front()
 
     def on_app_blur(self) -> None:
-        self._in_front = False
+        self.standing.go_behind()
 
     # What is shown
 
@@ -225,19 +222,7 @@ class ChatScreen(Screen[None]):
         self.unsent.settle()
         if self.conversation.session is not None:
             self.welcome.display = False
-        meter = self.conversation.meter
-        facts = message_menu.facts(self) or self.background.facts(monotonic())
-        self._status.set_facts(facts)
-        self._status.set_hints(message_menu.hints(self) or hints(meter))
-        if meter is not None and self._ticker is None:
-            self._ticker = self.set_interval(0.5, self.refresh_status)
-            show_title(self)
-        elif meter is None and self._ticker is not None:
-            self._ticker.stop()
-            self._ticker = None
-            if not self._in_front:
-                ring_after_long_turn(self.app, self.conversation.path)
-            show_title(self)
+        self.standing.refresh()
 
     async def leave(self) -> None:
         await self.unsent.leave()

@@ -13,13 +13,11 @@ from stepchat.asking import refused_settings
 from stepchat.errors import StepchatError, StoreError, sentence
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.parameter_values import in_words
 from stepchat.servers.effort import REFUSED, setting, settings_of
 from stepchat.servers.ledger import returned_from_json
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.catching_up import newer_path
-from stepchat.tui.meter import Meter, effort_fact, session_facts
-from stepchat.tui.status import Fact
+from stepchat.tui.meter import Meter
 from stepchat.turn import RETRY_SECONDS, run_turn
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from stepchat.workspace import Workspace
 
 
-_LONGEST_NAME = 40
-"""Cells of the status line for the model."""
 _WAY_OUT = "Alt+A asks for the answer now, Esc stops it; or let it go on."
 
 
@@ -103,24 +99,9 @@ class Conversation:
         """What the next question is asked with."""
         return self.scopes.request()
 
-    def facts(self, now: float) -> list[Fact]:
-        """What the status line says at the time `now` (monotonic)."""
-        name = self.model.rstrip("/").rpartition("/")[2] or self.model
-        facts = [Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")]
-        if self.meter is None:
-            facts += [
-                effort_fact(self.parameters, self.path, refused=self._effort_refused),
-                *session_facts(self.path, self.workspace.catalogue.find(self.model)),
-            ]
-        else:
-            facts += self.meter.facts(now)
-        facts += [Fact(f"once {name}={in_words(value)}"[:40], "state") for name, value in self.scopes.once]
-        if self.queued:
-            facts.append(Fact(f"{len(self.queued)} queued", "warning"))
-        return facts
-
     @property
-    def _effort_refused(self) -> bool:
+    def effort_refused(self) -> bool:
+        """Whether the server did not take an effort that is set."""
         model, refused = self._refused
         return model == self.model and any(name in refused for name in settings_of(self.parameters))
 

@@ -67,3 +67,4 @@ async def _fill_in(chat: Chat, message_id: str, usage: dict[str, object]) -> Non
     filled = await chat.workspace.store.spending.set_usage(message_id, usage)
     if filled is not None:
         chat.conversation.fill_in(filled)
+        chat.standing.costs.look()

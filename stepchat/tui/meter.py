@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHARACTERS_PER_TOKEN = 4
 """Only for the running estimate; the server's count replaces it."""
 
+NOTHING = Decimal()
 FULL = 80
 """Percent of the model's window from which the meter warns."""
 SHORTEST = 0.05
@@ -121,18 +122,23 @@ def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: boo
     return Fact(words + (f", {count(thought)} thought" if thought else ""))
 
 
-def session_facts(path: Sequence[StoredMessage], model: Model | None = None) -> list[Fact]:
-    """What the messages on show add up to: room in the model's window, the cost of all, the speed of the last."""
+def session_facts(
+    path: Sequence[StoredMessage], model: Model | None = None, spent: Decimal = NOTHING, today: str = ""
+) -> list[Fact]:
+    """Room in the model's window, what the session cost and, where there is room, the day, the speed of the last answer.
+
+    `spent` is what servers told of all branches, those on show and the others.
+    """
     answers = [stored.message for stored in path if isinstance(stored.message, AssistantMessage)]
     if not answers:
-        return []
+        return [Fact(f"today {today}")] if today else []
     facts: list[Fact] = []
     last = answers[-1]
     used = (last.usage.prompt_tokens or 0) + (last.usage.completion_tokens or 0)
     if used:
         facts.append(context_fact(used, model))
-    if cost := cost_of(answers, model):
-        facts.append(Fact(cost))
+    if cost := cost_of(answers, model, spent):
+        facts.append(Fact(cost, longer=f"{cost} · today {today}" if today not in {"", cost} else ""))
     if (speed := answer_speed(last)) is not None:
         facts.append(Fact(f"{speed:.0f} tok/s"))
     return facts
@@ -147,17 +153,19 @@ def context_fact(used: int, model: Model | None) -> Fact:
     return Fact(words, "warning" if share >= FULL else "plain")
 
 
-def cost_of(answers: Sequence[AssistantMessage], model: Model | None) -> str:
-    """What these cost, with ~ before it when a part is estimated by the model's prices; "" when nothing is known."""
-    total, estimated, known = Decimal(), False, False
+def cost_of(answers: Sequence[AssistantMessage], model: Model | None, spent: Decimal = NOTHING) -> str:
+    """What these cost, with ~ before it when a part is estimated by the model's prices; "" when nothing is known.
+
+    `spent` is the least that was told: of these, and of others beside them.
+    """
+    told, guessed, known = Decimal(), Decimal(), bool(spent)
     for answer in answers:
-        cost = answer.usage.cost
-        if cost is None and model is not None and model.id in {answer.model, answer.model_asked}:
+        if (cost := answer.usage.cost) is not None:
+            told, known = told + cost, True
+        elif model is not None and model.id in {answer.model, answer.model_asked}:
             cost = model.prices.cost_of(answer.usage)
-            estimated = estimated or bool(cost)
-        if cost is not None:
-            total, known = total + cost, True
-    return f"{'~' if estimated else ''}{money(total)}" if known else ""
+            guessed, known = guessed + (cost or 0), known or cost is not None
+    return f"{'~' if guessed else ''}{money(max(told, spent) + guessed)}" if known else ""
 
 
 def answer_speed(answer: AssistantMessage) -> float | None:

@@ -30,6 +30,8 @@ class Fact:
 
     text: str
     kind: FactKind = "plain"
+    longer: str = ""
+    """Said instead of `text` where there is room for it when everything else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ def arrange(facts: Sequence[str | Fact], hints: Sequence[tuple[str, str]], width
             left.pop()
     if not left and not right:
         return ()
+    for place, fact in enumerate(left):
+        longer = [*left[:place], Fact(fact.longer, fact.kind), *left[place + 1 :]]
+        if fact.longer and _needed(longer, right) <= width:
+            left = longer
     spans = [Span(" " * MARGIN)]
     for number, fact in enumerate(left):
         if number:
@@ -88,7 +94,9 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _clean_fact(fact: str | Fact) -> Fact:
-    return Fact(_printable(fact)) if isinstance(fact, str) else Fact(_printable(fact.text), fact.kind)
+    if isinstance(fact, str):
+        return Fact(_printable(fact))
+    return Fact(_printable(fact.text), fact.kind, _printable(fact.longer))
 
 
 def _printable(text: str) -> str:

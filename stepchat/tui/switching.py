@@ -109,7 +109,8 @@ def arrived_where_held(chat: Chat, new: Connection) -> None:
 
 
 def first_look(chat: Chat) -> None:
-    """When the window is there: what its server has, and why it is not asked if nobody has named it."""
+    """When the window is there: what was spent, what its server has, and why it is not asked if nobody has named it."""
+    chat.standing.costs.look()
     error = chat.workspace.key_error
     if isinstance(error, ServerNotNamedError):
         _missing(chat, error)

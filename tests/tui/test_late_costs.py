@@ -43,7 +43,8 @@ async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_co
     app = SimpleNamespace(run_worker=lambda work, **_: works.append(work))
     conversation = SimpleNamespace(fill_in=lambda filled: None)
     place = SimpleNamespace(store=store, client=client)
-    settle_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation), ())
+    standing = SimpleNamespace(costs=SimpleNamespace(look=lambda: None))
+    settle_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation, standing=standing), ())
     await works[0]()
     assert requests == asked
     assert {one.generation for one in await store.spending.unpriced(0)} == left

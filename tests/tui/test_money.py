@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from stepchat.connecting import DEMO
 from stepchat.demo.server import DemoServer
+from stepchat.draft import fold
 from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage
 from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance
 from stepchat.servers.models import Model, Prices
+from stepchat.sessions.spending import day_of
+from stepchat.sessions.store import SessionStore
 from stepchat.transcript.facts import money
 from stepchat.tui import message_menu
+from stepchat.tui.costs import Costs, seconds_to_midnight
 from stepchat.tui.meter import session_facts
 from stepchat.tui.room import too_much, used
+from stepchat.tui.status import Fact
 from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.chat import workspace as open_place
@@ -58,6 +66,79 @@ def test_cost_is_estimated_where_none_was_told():
     assert facts(answer(100, 50, cost=0.5))[1] == ("$0.50", "plain")
     other = stored(AssistantMessage(model="other", usage=Usage({"prompt_tokens": 100})))
     assert facts(other) == [("context 10 %", "plain")]
+
+
+def test_cost_of_the_session_has_its_other_branches_and_that_of_the_day_where_there_is_room():
+    path = [answer(100, 50, cost=0.5), answer(100, 50)]
+    assert session_facts(path, MODEL, Decimal("0.75"))[1] == Fact("~$0.75")
+    assert session_facts(path, MODEL, Decimal("0.2"), "$3.00")[1] == Fact("~$0.50", longer="~$0.50 · today $3.00")
+    assert session_facts(path[:1], MODEL, Decimal("0.5"), "$0.50")[1] == Fact("$0.50")
+    assert session_facts([], MODEL, Decimal(0), "$3.00") == [Fact("today $3.00")]
+
+
+def test_the_day_changes_at_local_midnight():
+    noon = datetime(2026, 3, 1, 12).timestamp()
+    assert seconds_to_midnight(noon) == 12 * 3600 + 1
+    assert day_of(noon + seconds_to_midnight(noon)) == "2026-03-02"
+
+
+async def spend(store, server: str, cost: float) -> None:
+    session = await store.create(model="a/b", server=server, system=None)
+    used = Usage({"prompt_tokens": 1, "completion_tokens": 1, "cost": cost})
+    message_id = await store.begin_answer(session.id, None, AssistantMessage(model="a/b", server=server))
+    await store.finish_answer(message_id, AssistantMessage(model="a/b", server=server, usage=used))
+
+
+async def test_what_was_spent_today_is_read_again_when_it_may_have_changed(tmp_path):
+    now = [datetime(2026, 3, 1, 23, 50).timestamp()]
+    place = await open_place(tmp_path, None)
+    await place.close()
+    store = SessionStore.open(place.paths, fold=fold, clock=lambda: now[0])
+    works, waits = [], []
+    chat = SimpleNamespace(
+        app=SimpleNamespace(run_worker=lambda work, **_: works.append(work)),
+        prompt=SimpleNamespace(set_timer=lambda wait, _: waits.append(wait) or SimpleNamespace(stop=lambda: None)),
+        workspace=SimpleNamespace(store=store, server="https://a/v1", catalogue=place.catalogue),
+        conversation=SimpleNamespace(session=None),
+        refresh_status=lambda: None,
+    )
+    costs = Costs(chat, clock=lambda: now[0])
+    assert costs.today == ""
+
+    async def look() -> str:
+        costs.look()
+        await works.pop()()
+        return costs.today
+
+    assert await look() == ""
+    await spend(store, "https://a/v1", 0.25)
+    await spend(store, "https://b/v1", 0.5)
+    await spend(store, DEMO, 7)
+    assert await look() == "$0.75"
+    assert waits == [601, 601]
+    now[0] += 601
+    assert costs.today == ""
+    await spend(store, "https://a/v1", 0.25)
+    assert await look() == "$0.25"
+    await store.close()
+
+
+async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path, server):
+    place = await open_place(tmp_path, server)
+    await spend(place.store, server.url, 3)
+    await place.close()
+    async with window(tmp_path, server, size=(140, 20)) as pilot:
+        await wait_until(pilot, "effort auto · today $3.00")
+        await ask(pilot, "demo:haiku")
+        await wait_until(pilot, " · today $3.00")
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
+        # Both answers were paid for; each last line tells of one.
+        one = pilot.app.screen.conversation.path[-1].message.usage.cost
+        await wait_until(
+            pilot, lambda: f"{money(pilot.app.screen.standing.costs.session)} · today $3.00" in screen_text(pilot.app)
+        )
+        await wait_until(pilot, lambda: pilot.app.screen.standing.costs.session > one)
 
 
 def test_what_a_conversation_uses():

@@ -55,6 +55,14 @@ def test_at_most_seven_things():
     assert "^P" not in text
 
 
+def test_the_longer_form_has_what_room_is_left_over():
+    facts = ["model", Fact("$0.0021", longer="$0.0021 · today $0.45"), "187 tok/s"]
+    whole = "  model · $0.0021 · today $0.45 · 187 tok/s  ^T reasoning  ^P commands  "
+    assert row(facts, HINTS, len(whole)) == whole
+    assert row(facts, HINTS, len(whole) - 1).split() == whole.replace(" · today $0.45", "").split()
+    assert row(facts[:2], [], 15).split() == ["model"]
+
+
 def test_roles():
     facts = ["plain", Fact("thinking", "state"), Fact("low", "warning"), Fact("lost", "error"), ""]
     roles = {span.text.strip(): span.role for span in arrange(facts, HINTS, 100) if span.text.strip(" ·")}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stepchat.tui.editing import Editing
     from stepchat.tui.look import Look
     from stepchat.tui.prompt import Prompt
+    from stepchat.tui.standing import Standing
     from stepchat.tui.transcript_view import TranscriptView
     from stepchat.tui.unsent import Unsent
     from stepchat.workspace import Workspace
@@ -30,6 +31,7 @@ class Chat(Protocol):
     look: Look
     editing: Editing
     unsent: Unsent
+    standing: Standing
 
     @property
     def app(self) -> App[Any]: ...

@@ -1,0 +1,77 @@
+"""Brings the status line up to date: at every change, and while a turn runs twice a second."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from stepchat.parameter_values import in_words
+from stepchat.tui import message_menu
+from stepchat.tui.costs import Costs
+from stepchat.tui.meter import effort_fact, hints, session_facts
+from stepchat.tui.status import Fact
+from stepchat.tui.terminal_title import ring_after_long_turn, show_title
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from stepchat.tui.commands.row import Chat
+    from stepchat.tui.status import StatusLine
+
+_LONGEST_NAME = 40
+"""Cells of the status line for the model."""
+
+
+class Standing:
+    """How the conversation on the screen stands: what its status line says, and what is due when its turn ends."""
+
+    def __init__(self, chat: Chat, line: StatusLine) -> None:
+        self._chat = chat
+        self._line = line
+        self._ticker: Timer | None = None
+        self._in_front = True
+        self.costs = Costs(chat)
+
+    def refresh(self) -> None:
+        chat, meter = self._chat, self._chat.conversation.meter
+        self._line.set_facts(message_menu.facts(chat) or _facts(chat, monotonic(), self.costs))
+        self._line.set_hints(message_menu.hints(chat) or hints(meter))
+        if meter is not None and self._ticker is None:
+            self._ticker = chat.prompt.set_interval(0.5, chat.refresh_status)
+            show_title(chat)
+        elif meter is None and self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+            if not self._in_front:
+                ring_after_long_turn(chat.app, chat.conversation.path)
+            show_title(chat)
+            self.costs.look()
+
+    def come_to_front(self) -> None:
+        """Other windows may have asked meanwhile, or a day have passed."""
+        self._in_front = True
+        self.costs.look()
+
+    def go_behind(self) -> None:
+        self._in_front = False
+
+
+def _facts(chat: Chat, now: float, costs: Costs) -> list[Fact]:
+    """Of the conversation on the screen, and how many others are being answered. `now` is monotonic."""
+    conversation = chat.conversation
+    name = conversation.model.rstrip("/").rpartition("/")[2] or conversation.model
+    facts = [Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")]
+    if others := len(chat.background.sessions):
+        facts.append(Fact(f"{others} more answering", "state"))
+    if conversation.meter is None:
+        model = conversation.workspace.catalogue.find(conversation.model)
+        facts += [
+            effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_refused),
+            *session_facts(conversation.path, model, costs.session, costs.today),
+        ]
+    else:
+        facts += conversation.meter.facts(now)
+    facts += [Fact(f"once {name}={in_words(value)}"[:40], "state") for name, value in conversation.scopes.once]
+    if conversation.queued:
+        facts.append(Fact(f"{len(conversation.queued)} queued", "warning"))
+    return facts
