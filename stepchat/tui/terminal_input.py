@@ -5,8 +5,9 @@ Textual 8.2 ends a paste at any escape sequence inside it: what follows would be
 
 from __future__ import annotations
 
+import re
 from codecs import getincrementaldecoder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from unicodedata import category
 
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
@@ -26,6 +27,9 @@ MISREAD = (
     ("\x1b[27;5;13~", "\x1b[13;5u"),
 )
 """Keys that Textual 8.2 misreads, and the form of them that it knows."""
+_ALT: Final = re.compile("(?<!\x1b)\x1b([ac-eg-z])")
+"""Alt with a letter, but for Alt+B and Alt+F, which it knows. It would wait whether more comes; and where another key follows at
+once, because it repeats or the line is slow, it would type the letter instead."""
 WAYS_OUT = (b"\x03", b"\x11", b"\x1b[99;5u", b"\x1b[113;5u")
 """Ctrl+C and Ctrl+Q end even a paste whose end got lost: typed alone, when nothing has come for a while."""
 _HELD = len(BRACKETED_PASTE_START) - 1
@@ -99,6 +103,7 @@ class TerminalInput:
     def _parsed(self, text: str) -> Iterable[Message]:
         for sent, known in MISREAD:
             text = text.replace(sent, known)
+        text = _ALT.sub(lambda found: f"\x1b[{ord(found[1])};3u", text)
         # An empty text would end the parser.
         for message in self._parser.feed(text) if text else ():
             yield _typed(message)

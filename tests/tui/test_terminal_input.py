@@ -69,3 +69,10 @@ def test_whatever_is_pasted_no_key_comes_of_it(text, data):
     whole = pasted(text)
     cuts = sorted({0, len(whole), *data.draw(st.lists(st.integers(0, len(whole)), max_size=8))})
     assert said(*(whole[start:end] for start, end in itertools.pairwise(cuts))) == [("paste", clean_text(text))]
+
+
+def test_alt_with_a_letter_is_known_at_once_and_in_a_burst():
+    assert said(b"\x1bk") == [("key", "alt+k")]
+    assert said(b"\x1bk\x1bk\x1b[5~\x1bjx") == [("key", key) for key in ("alt+k", "alt+k", "pageup", "alt+j", "x")]
+    assert said(b"\x1bb\x1bf\x1bb") == [("key", "ctrl+left"), ("key", "ctrl+right"), ("key", "ctrl+left")]
+    assert said(b"\x1bOA\x1b[1;3B\x1b\x1bk")[:2] == [("key", "up"), ("key", "alt+down")]
