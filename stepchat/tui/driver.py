@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from textual import constants
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Paste
 from textual.messages import ExitApp
@@ -53,11 +54,20 @@ class HandoverDriver(LinuxDriver):
         self._first_start = True
         self._keep_screen = False
         self._wake = (-1, -1)
+        self._frame: list[str] = []
+        """What of a synchronised frame there is so far."""
 
     def write(self, data: str) -> None:
+        """A frame goes out in one piece: every piece would wake the thread that writes, and pass through the terminal alone."""
         if self._keep_screen and data == ALTERNATE_SCREEN:
             self._keep_screen = False  # entering it again would clear it
             return
+        if data == SYNC_START or self._frame:
+            self._frame.append(data)
+            if data != SYNC_END:
+                return
+            data = "".join(self._frame)
+            self._frame.clear()
         super().write(painted(data))
 
     def start_application_mode(self) -> None:

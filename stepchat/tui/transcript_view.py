@@ -8,7 +8,6 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
@@ -20,15 +19,15 @@ from stepchat.transcript.finder import Finder
 from stepchat.transcript.marks import Marks
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
-from stepchat.tui.changed_rows import changed_rows
 from stepchat.tui.mouse_selection import MouseSelection
 from stepchat.tui.pace import Pace, writes_waiting
-from stepchat.tui.scrollbar import Scrollbar
+from stepchat.tui.painted_rows import PaintedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from textual import events
+    from textual.geometry import Region
     from textual.strip import Strip
     from textual.timer import Timer
 
@@ -81,8 +80,7 @@ class TranscriptView(Widget):
         self.marks = Marks(self._document)
         self.finder = Finder(self.marks.search, self._viewport)
         self._mouse = MouseSelection(self.marks.selection, self._viewport, self.scroll_lines)
-        self._scrollbar = Scrollbar(self._palette)
-        self._painted: list[Strip] = []
+        self._painted = PaintedRows(self, self._viewport, self.marks, self._palette)
         self._clock = clock
         self._timer: Timer | None = None
         self._warm = False
@@ -102,7 +100,7 @@ class TranscriptView(Widget):
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
-        self._scrollbar = Scrollbar(palette)
+        self._painted.set_palette(palette)
         self._document.reset(palette, self._document.layout.width)
         self._paint()
 
@@ -372,28 +370,9 @@ class TranscriptView(Widget):
         self._paint()
 
     def _paint(self) -> None:
-        """Ask for those rows to be painted that are not what they were."""
-        height = self._viewport.height
-        if not height:
-            return
-        rows = self.marks.add_to(self._viewport, self._viewport.render(), self._palette)
-        new = self._scrollbar.add_to(rows, self._viewport.bar())
-        old, self._painted = self._painted, new
-        if len(old) != height or not old or old[0].cell_length != new[0].cell_length:
-            self.refresh()
-        else:
-            width = self.size.width
-            if changed := [Region(0, first, width, end - first) for first, end in changed_rows(old, new)]:
-                self.refresh(*changed)
+        self._painted.update()
         self._set_pace()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows as they were last made; nothing is styled or laid out here."""
-        rows, blank = self._painted, self._document.layout.pen.blank
-        first, end = crop.column_span
-        found: list[Strip] = []
-        for y in crop.line_range:
-            strip = rows[y] if y < len(rows) else blank
-            whole = first == 0 and end == strip.cell_length
-            found.append(strip if whole else strip.crop_extend(first, end, self._palette.text))
-        return found
+        """The rows as they were last made."""
+        return self._painted.cut(crop)

@@ -20,6 +20,7 @@ from textual.widgets import Input
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.transcript.finder import Finder
+from stepchat.tui.handover import Handover
 from stepchat.tui.transcript_view import TranscriptView
 from tests.benchmarks.texts import mixed, tokens_of
 
@@ -28,7 +29,7 @@ class Bench(App[None]):
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, result: Path, job: dict) -> None:
-        super().__init__()
+        super().__init__(driver_class=Handover(None).driver_class())
         self.result = result
         self.job = job
         self.stalls: list[float] = []
