@@ -1,4 +1,4 @@
-"""How often the transcript paints: what costs is the number of frames, not the text."""
+"""How often the transcript paints: what costs is the number of frames, not the text. A frame is a millisecond or less."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from stepchat.transcript.answer import Answer
     from stepchat.transcript.document import Document
 
-FRAME: Final = 1 / 30
-SLOW_FRAME: Final = 1 / 20
+FRAME: Final = 1 / 60
+SLOW_FRAME: Final = 1 / 30
 """For streams of less than about a hundred tokens a second."""
 SPIN: Final = 0.1
 SECOND: Final = 0.25
