@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript.answer import BODY
 from stepchat.transcript.blocks import Fact, Fence, Item, Table
-from stepchat.transcript.clean import clean, shown
-from stepchat.transcript.inline import spans
-from stepchat.transcript.layout import shown_code
+from stepchat.transcript.clean import clean
+from stepchat.transcript.wording import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from stepchat.transcript.blocks import Block, Path
     from stepchat.transcript.document import Document
-    from stepchat.transcript.spots import Measured, Spots
+    from stepchat.transcript.spots import Spots
 
-_BETWEEN_CELLS: Final = re.compile(r" *│ *")
 _RULES: Final = {"left": ":---", "right": "---:", "center": ":---:"}
 
 
@@ -106,7 +103,7 @@ def _told(spots: Spots, piece: _Piece, fences: set[Fence]) -> str | None:
     """The text of one piece; None if it has none."""
     block = piece.block
     if not piece.whole:
-        return _part(block, spots.measured(block), piece.first, piece.end)
+        return wording(block, spots.measured(block)).part(piece.first, piece.end)
     group = block.group
     match block.kind:
         case "heading":
@@ -119,40 +116,10 @@ def _told(spots: Spots, piece: _Piece, fences: set[Fence]) -> str | None:
             return "---"
         case "row" if isinstance(group, Table) and not block.level:
             return f"{block.text}\n|" + "|".join(f" {_RULES.get(align, '---')} " for align in group.aligns) + "|"
-        case "fact":
-            return visible(block, None)
+        case "fact" if isinstance(group, Fact):
+            return clean("".join(words for words, _ in group.parts), keep_newlines=False)
         case _:
             return block.text
-
-
-def _part(block: Block, measured: Measured, first: int, end: int) -> str:
-    whole = visible(block, measured)
-    if measured.every:
-        return whole[first:end]
-    places = [place for place, character in enumerate(whole) if not character.isspace()]
-    missing = len(places) - measured.total  # the box of a task stands with the marker
-    if missing < 0 or end + missing > len(places):
-        whole, missing = " ".join(measured.texts), 0
-        places = [place for place, character in enumerate(whole) if not character.isspace()]
-    found = whole[places[first + missing] : places[end + missing - 1] + 1]
-    return _BETWEEN_CELLS.sub("\t", found) if block.kind == "row" else found
-
-
-def visible(block: Block, measured: Measured | None) -> str:
-    """The text of a block as it reads, in one line unless it has line breaks of its own."""
-    match block.kind:
-        case "code" | "html":
-            return shown_code(block.text)
-        case "plain":
-            return shown(block.text)
-        case "paragraph" | "heading":
-            labels: Mapping[str, Any] = block.links.labels if block.links else {}
-            found = spans(block.text, labels, keep_breaks=True, growing=block.open)
-            return "".join(span.text for span in found)
-        case "fact" if isinstance(block.group, Fact):
-            return clean("".join(words for words, _ in block.group.parts), keep_newlines=False)
-        case _:
-            return "\n".join(text for text in measured.texts if text) if measured else block.text
 
 
 def _indented(text: str, path: Path, fresh: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from stepchat.transcript import formulas
-from stepchat.transcript.clean import shown
+from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.inline_rules import BARE_LINK, bare_link, formula, without_punctuation
 from stepchat.transcript.mend import mend
 
@@ -58,20 +58,24 @@ class Span(NamedTuple):
     target: str = ""
 
 
-def spans(source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, growing: bool = False) -> list[Span]:
+def spans(
+    source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, growing: bool = False, whole: bool = False
+) -> list[Span]:
     """The text of a paragraph as it is meant to look.
 
-    A single newline is a space unless `keep_breaks`. Of a `growing` text the marks still open are closed at its end.
+    A single newline is a space unless `keep_breaks`. Of a `growing` text the marks still open are closed at its end. With
+    `whole`, emoji that are put together of several characters stay as they are.
     """
     if not _SPECIAL.search(source):
-        return [Span(shown(source, keep_newlines=keep_breaks))] if source else []
+        show = clean if whole else shown
+        return [Span(show(source, keep_newlines=keep_breaks))] if source else []
     if growing:
         source = mend(source)
-    return list(_honest(_read(_parse(source, labels), "\n" if keep_breaks else " ")))
+    return list(_honest(_read(_parse(source, labels), "\n" if keep_breaks else " ", whole=whole)))
 
 
 def next_piece(
-    source: str, start: int, stable: int, labels: Mapping[str, Any], *, keep_breaks: bool = False
+    source: str, start: int, stable: int, labels: Mapping[str, Any], *, keep_breaks: bool = False, whole: bool = False
 ) -> tuple[int, list[Span]] | None:
     """The end of the piece that begins at `start`, and its spans; None while that cannot be told from `source[:stable]`.
 
@@ -83,10 +87,10 @@ def next_piece(
             return None
         piece = source[start:end]
         if not _SPECIAL.search(piece):
-            return end, spans(piece, labels, keep_breaks=keep_breaks)
+            return end, spans(piece, labels, keep_breaks=keep_breaks, whole=whole)
         tokens = _parse(piece, labels)
         if count == MOST_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
-            return end, list(_honest(_read(tokens, "\n" if keep_breaks else " ")))
+            return end, list(_honest(_read(tokens, "\n" if keep_breaks else " ", whole=whole)))
     return None
 
 
@@ -132,26 +136,27 @@ def _parser(*, links: bool = True) -> MarkdownIt:
     return parser
 
 
-def _read(tokens: Sequence[Token], soft_break: str) -> Iterator[Span]:
+def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> Iterator[Span]:
     marks, target = 0, ""
+    show = clean if whole else shown
     outer: list[tuple[int, str]] = []
     for token in tokens:
         match token.type:
             case "html_inline" if _BREAK.fullmatch(token.content):
                 yield Span("\n", marks)
             case "text" | "text_special" | "html_inline" | "bare_link":
-                yield from _text_spans(token.content, marks, target)
+                yield from _text_spans(show(token.content, keep_newlines=False), marks, target)
             case "code_inline":
-                yield Span(shown(token.content), marks | CODE, target)
+                yield Span(show(token.content, keep_newlines=False), marks | CODE, target)
             case "formula":
-                yield Span(shown(token.content, keep_newlines=soft_break == "\n"), marks | EMPHASIS, target)
+                yield Span(show(token.content, keep_newlines=soft_break == "\n"), marks | EMPHASIS, target)
             case "softbreak":
                 yield Span(soft_break, marks)
             case "hardbreak":
                 yield Span("\n", marks)
             case "image":
                 source = _safe_target(token)
-                yield Span(_flat(token.children or ()) or source, marks | LINK, source)
+                yield Span(_flat(token.children or (), whole=whole) or source, marks | LINK, source)
             case kind if token.nesting > 0:
                 outer.append((marks, target))
                 marks |= _MARKS.get(kind.removesuffix("_open"), 0)
@@ -176,14 +181,13 @@ def _honest(found: Iterator[Span]) -> Iterator[Span]:
             yield Span(f" ({goal[1]})", said[-1].marks & ~LINK)
 
 
-def _flat(tokens: Sequence[Token]) -> str:
+def _flat(tokens: Sequence[Token], *, whole: bool) -> str:
     """The text of an image, without marks."""
-    return "".join(span.text for span in _read(tokens, " "))
+    return "".join(span.text for span in _read(tokens, " ", whole=whole))
 
 
 def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
     """Plain text, in which bare addresses are links."""
-    text = shown(text)
     at = 0
     if not marks & LINK and ("://" in text or "www." in text):
         for found in BARE_LINK.finditer(text):

@@ -43,8 +43,10 @@ class Passage(NamedTuple):
 class Reading:
     """The passages of one block, which may grow: what is settled of it is not read again."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, *, whole: bool = False) -> None:
         self._block = block
+        self._whole = whole
+        """Emoji that are put together of several characters stay as they are, tabs of code too."""
         self._labels: Mapping[str, Any] = _labels(block)
         self._settled: list[Span] = []
         self._done = 0
@@ -72,13 +74,14 @@ class Reading:
 
     def _read(self) -> list[Passage]:
         block = self._block
+        show = clean if self._whole else shown
         match block.kind:
             case "code" | "html":
-                return _passages([shown_code(block.text)])
+                return _passages([block.text if self._whole else shown_code(block.text)])
             case "label":
-                return _passages([shown(block.text)])
+                return _passages([show(block.text, keep_newlines=False)])
             case "plain":
-                return _passages([clean(block.text, keep_newlines=False)])
+                return _passages([show(block.text, keep_newlines=False)])
             case "paragraph" | "heading":
                 passage = _passage(0, self._paragraph())
                 return [passage] if passage.text else []
@@ -96,20 +99,23 @@ class Reading:
         self._done = max(self._done, box.end() if box else 0)
         stable = block.stable if block.open else len(text)
         while stable - self._done > PIECE:
-            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True)
+            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True, whole=self._whole)
             if found is None:
                 break
             self._done = found[0]
             self._settled += found[1]
-        return self._settled + spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open)
+        rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, whole=self._whole)
+        return self._settled + rest
 
     def _row(self, table: Table) -> list[Passage]:
         block = self._block
         if len(block.text) > LONGEST_ROW:
-            return _passages([shown(block.text)])
+            return _passages([clean(block.text) if self._whole else shown(block.text)])
         cells = split_row(block.text)[: len(table.aligns)]
         found = [
-            _passage(number, spans(cell, self._labels, growing=block.open)) for number, cell in enumerate(cells) if cell
+            _passage(number, spans(cell, self._labels, growing=block.open, whole=self._whole))
+            for number, cell in enumerate(cells)
+            if cell
         ]
         return [passage for passage in found if passage.text]
 

@@ -11,14 +11,12 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.transcript import row_spots
 from stepchat.transcript.answer import END
 from stepchat.transcript.document import Place
 from stepchat.transcript.findable import Findable, Hit, contents, matches, may_have, plain_links
 from stepchat.transcript.passages import Reading
 from stepchat.transcript.query import Query, places, plain
 from stepchat.transcript.selection import with_style
-from stepchat.transcript.spots import Spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +26,9 @@ if TYPE_CHECKING:
 
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Document, Part
+    from stepchat.transcript.measured import Measured
     from stepchat.transcript.passages import Passage
-    from stepchat.transcript.spots import Spots
+    from stepchat.transcript.spots import Spot, Spots
     from stepchat.transcript.viewport import Viewport
 
 _MOST_BLOCKS: Final = 300
@@ -238,11 +237,11 @@ class Search:
         measured = self._spots.measured(block)
         found = [mark for mark in self._ranges(block) if (mark.cell, mark.number) == (hit.cell, hit.number)]
         row = 0
-        if found and block.kind != "row":
+        if found and measured.cells is None:
             row = max((row for row, before in enumerate(measured.before) if before <= found[0].first), default=0)
         elif found:
-            spots = [Spot(hit.part, hit.section, hit.block, block, row) for row in range(len(measured.texts))]
-            row = next((spot.row for spot in spots if self._columns(spot, found[0])[1]), 0)
+            rows = range(len(measured.texts))
+            row = next((row for row in rows if _columns(measured, row, found[0])), 0)
         return Place(place, block_number, row + block.gap)
 
     def _ranges(self, block: Block) -> list[_Range]:
@@ -286,11 +285,6 @@ class Search:
         first = bisect_right(ranges, before[0], key=lambda found: found.end)
         return ranges[first : bisect_left(ranges, before[1], first, key=lambda found: found.first)]
 
-    def _columns(self, spot: Spot, found: _Range) -> tuple[int, int]:
-        if spot.block.kind == "row":
-            return row_spots.columns(self._spots, spot, found.cell, found.first, found.end)
-        return self._spots.columns(spot, found.first, found.end)
-
     # ---- on the screen
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], hit: Style, current: Style) -> list[Strip]:
@@ -303,11 +297,11 @@ class Search:
             if spot.row < 0 or (spot.block.kind == "fact" and spot.section != END):
                 continue
             marks: list[tuple[int, int, Style]] = []
+            measured = self._spots.measured(spot.block)
             for found in self._ranges_on(spot):
-                left, right = self._columns(spot, found)
-                if left < right:
-                    here = Hit(spot.part, spot.section, spot.place, found.cell, found.number)
-                    marks.append((left, right, current if here == self.current else hit))
+                here = Hit(spot.part, spot.section, spot.place, found.cell, found.number)
+                look = current if here == self.current else hit
+                marks += [(left, right, look) for left, right in _columns(measured, spot.row, found)]
             if marks:
                 marked[y] = self._marked(rows[y], marks)
         return marked
@@ -323,6 +317,13 @@ class Search:
                 new = with_style(new, left, right, style)
             made = self._made[id(strip)] = (strip, marks, new)
         return made[2]
+
+
+def _columns(measured: Measured, row: int, found: _Range) -> list[tuple[int, int]]:
+    """Where on a row of its block a hit is."""
+    starts = measured.cell_starts
+    start = starts[found.cell] if found.cell < len(starts) else measured.total
+    return measured.columns(row, start + found.first, start + found.end)
 
 
 def _count(text: str, *, every: bool) -> int:

@@ -30,7 +30,7 @@ class Selection:
         self._unit: Unit = "character"
         self._anchor: Mark | None = None
         self._head: Mark | None = None
-        self._made: dict[tuple[int, int, int], tuple[Strip, Style, Strip]] = {}
+        self._made: dict[int, tuple[Strip, list[tuple[int, int]], Style, Strip]] = {}
 
     def __bool__(self) -> bool:
         """Whether anything is selected."""
@@ -94,23 +94,27 @@ class Selection:
             here = (shown.entry, spot.section, spot.place)
             if spot.row < 0 or not first[:3] <= here <= end[:3]:
                 continue
-            left, right = self.spots.columns(
-                spot,
+            measured = self.spots.measured(spot.block)
+            columns = measured.columns(
+                spot.row,
                 first.at if here == first[:3] else 0,
-                end.at if here == end[:3] else self.spots.measured(spot.block).total,
+                end.at if here == end[:3] else measured.total,
             )
-            if left < right:
-                marked[y] = self._marked(rows[y], left, right, style)
+            if columns:
+                marked[y] = self._marked(rows[y], columns, style)
         return marked
 
-    def _marked(self, strip: Strip, left: int, right: int, style: Style) -> Strip:
-        key = (id(strip), left, right)
-        made = self._made.get(key)
-        if made is None or made[0] is not strip or made[1] is not style:
+    def _marked(self, strip: Strip, columns: list[tuple[int, int]], style: Style) -> Strip:
+        """The same row with the same part of it selected is the same strip, so that it is not painted anew."""
+        made = self._made.get(id(strip))
+        if made is None or made[0] is not strip or made[1] != columns or made[2] is not style:
             if len(self._made) > _MOST_STRIPS:
                 self._made.clear()
-            made = self._made[key] = (strip, style, with_style(strip, left, right, style))
-        return made[2]
+            new = strip
+            for left, right in columns:
+                new = with_style(new, left, right, style)
+            made = self._made[id(strip)] = (strip, columns, style, new)
+        return made[3]
 
 
 def with_style(strip: Strip, left: int, right: int, style: Style) -> Strip:

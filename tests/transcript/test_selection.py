@@ -4,6 +4,7 @@ import pytest
 from rich.style import Style
 
 from stepchat.events import Delta
+from stepchat.transcript.clean import shown as displayed
 from stepchat.transcript.selection import Selection
 from stepchat.transcript.widths import cells, unspaced
 from tests.transcript.chat import answered, asked, page, shown
@@ -16,7 +17,7 @@ def find(viewport, text, *, last=False):
     """The cell where a text on the screen begins, or its last one."""
     for y, row in enumerate(shown(viewport)):
         if text in row:
-            return row.index(text) + (len(text) - 1 if last else 0), y
+            return cells(row[: row.index(text)]) + (cells(text) - 1 if last else 0), y
     raise AssertionError(f"{text!r} is not shown:\n" + "\n".join(shown(viewport)))
 
 
@@ -93,6 +94,48 @@ def test_rules_between_rows_are_no_text(width):
     selection = select(viewport, "one", "two,")
     assert "╌" not in "".join(marked(viewport, select(viewport, "one", "quite")))
     assert selection.text().startswith("one")
+
+
+TABLE = """\
+| name | what it is |
+| --- | --- |
+| sieve | marks the multiples of each prime in turn |
+| trial division | tries every smaller prime |
+"""
+
+
+@pytest.mark.parametrize("width", [26, 32, 44, 80])
+def test_what_is_selected_in_a_cell_of_a_table_is_of_that_cell(width):
+    viewport = page(answered(TABLE), width=width, height=40)
+    for first, last, text in (
+        ("marks", "turn", "marks the multiples of each prime in turn"),
+        ("ial", "divi", "ial divi"),
+    ):
+        selection = select(viewport, first, last)
+        assert selection.text() == text
+        assert "".join(marked(viewport, selection)).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("width", [26, 32, 44, 80])
+def test_over_cells_of_a_table_they_come_in_the_order_they_were_written_in(width):
+    viewport = page(answered(TABLE), width=width, height=40)
+    assert select(viewport, "eve", "turn").text() == "eve\tmarks the multiples of each prime in turn"
+    over_rows = "turn |\n| trial division | tries every smaller prime |"
+    assert select(viewport, "each", "tries").text() == "each prime in turn\ntrial division\ttries"
+    assert (
+        select(viewport, "sieve", "tries")
+        .text()
+        .startswith("| sieve | marks the multiples of each prime in " + over_rows[:6])
+    )
+
+
+@pytest.mark.parametrize("width", [26, 80])
+def test_a_row_of_a_table_without_room_for_columns_counts_its_characters_as_one_with_columns(width):
+    viewport = page(answered(TABLE), width=80, height=40)
+    selection = select(viewport, "ultiples", "prime in")
+    viewport.document.reset(viewport.document.layout.pen.palette, width)
+    viewport.to_end()
+    assert "".join(marked(viewport, selection)).replace(" ", "") == "ultiplesofeachprimein"
 
 
 def test_a_table_is_copied_as_markdown():
@@ -229,3 +272,52 @@ def test_scripts_whose_marks_take_a_cell_are_copied_as_they_were_written(width):
     selection.extend(viewport, x + cells("किताब") - 1, y)
     assert selection.text() == "किताब"
     assert [unspaced(text) for text in marked(viewport, selection)] == ["किताब"]
+
+
+@pytest.mark.parametrize("width", [16, 17, 19, 24, 80])
+@pytest.mark.parametrize(
+    "word",
+    ["https://example.com/a/rather/long/address?c=d", "Donaudampfschifffahrtsgesellschaft", "漢字漢字漢字漢字漢字漢字"],
+)
+@pytest.mark.parametrize(
+    "source", ["Some words and {}, and more.", "| a | b |\n|---|---|\n| see | {} |", "- x\n  - y {}"]
+)
+def test_a_word_that_is_wrapped_is_one_word(width, word, source):
+    viewport = page(answered(source.format(word)), width=width, height=60)
+    y = next(place for place, row in enumerate(shown(viewport)) if word[:2] in row)
+    for row in (y, y + (word[:2] not in word[3:] and width < 20)):
+        selection = Selection(viewport.document)
+        text = shown(viewport)[row]
+        before = text.partition(word[:2])[0] if row == y else text[: len(text) - len(text.lstrip("│ "))]
+        selection.begin(viewport, cells(before), row, "word")
+        assert selection.text() == word
+
+
+EMOJI = ["👩‍👩‍👧", "👍🏽", "🇨🇭", "❤️", "1️⃣", "e\u0301", "👩🏽‍💻"]
+
+
+@pytest.mark.parametrize("emoji", EMOJI)
+@pytest.mark.parametrize(
+    "source", ["one {} two", "`{}` two", "```\n\tone {} two\n```", "| a |\n|---|\n| one {} two |", "**{}** two"]
+)
+def test_what_is_seen_as_one_character_is_copied_whole(emoji, source):
+    viewport = page(answered(source.format(emoji)))
+    selection = Selection(viewport.document)
+    rows = shown(viewport)
+    y = next(place for place, row in enumerate(rows) if "two" in row)
+    end = cells(rows[y].partition(" two")[0])
+    for x in range(end - 1, end - 1 - cells(displayed(emoji)), -1):
+        selection.begin(viewport, x, y, "character")
+        selection.extend(viewport, end + 1, y)
+        assert selection.text() == f"{emoji} t"
+        assert marked(viewport, selection) == [f"{displayed(emoji)} t"]
+
+
+def test_what_a_person_typed_is_copied_with_its_emoji():
+    viewport = page(asked("My 👩‍👩‍👧 and 🇨🇭!"))
+    assert select(viewport, "y ", "nd").text() == "y 👩‍👩‍👧 and"
+
+
+def test_part_of_a_line_of_code_keeps_its_tabs():
+    viewport = page(answered("```\nif x:\n\ty\t= 1\n```"))
+    assert select(viewport, "y ", "= 1").text() == "y\t= 1"
