@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript.blocks import Tail
-from stepchat.transcript.measured import Measured, measure
+from stepchat.transcript.measured import measure
 from stepchat.transcript.wording import wording
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Document, Part
+    from stepchat.transcript.measured import Measured
     from stepchat.transcript.viewport import Shown, Viewport
+    from stepchat.transcript.wording import Wording
 
 _MOST_BLOCKS: Final = 300
 
@@ -45,6 +47,7 @@ class Spots:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._known: dict[Block, tuple[list[Strip], Measured]] = {}
+        self._worded: tuple[Measured, Wording] | None = None
 
     def of(self, shown: Shown) -> Spot:
         document = self.document
@@ -91,7 +94,7 @@ class Spots:
         measured = self.measured(spot.block)
         at, end = measured.character(spot.row, x)
         if at < end and not spot.block.text.isascii():
-            at, end = wording(spot.block, measured).snapped(at, end)
+            at, end = self._wording(spot.block, measured).snapped(at, end)
         return Mark(spot.part, spot.section, spot.place, at, end)
 
     def word(self, viewport: Viewport, x: int, y: int) -> Mark | None:
@@ -100,8 +103,14 @@ class Spots:
         if mark is None or not 0 <= y < len(viewport.shown) or mark.at == mark.end:
             return mark
         block = self.of(viewport.shown[y]).block
-        found = wording(block, self.measured(block)).word(mark.at)
+        found = self._wording(block, self.measured(block)).word(mark.at)
         return mark._replace(at=found[0], end=found[1]) if found is not None else mark
+
+    def _wording(self, block: Block, measured: Measured) -> Wording:
+        """That of the block under the mouse is kept while the mouse is there."""
+        if self._worded is None or self._worded[0] is not measured:
+            self._worded = (measured, wording(block, measured))
+        return self._worded[1]
 
     def whole(self, viewport: Viewport, x: int, y: int) -> Mark | None:
         """The block at a cell of the screen."""
