@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from stepchat.transcript.blocks import Item
 from stepchat.transcript.clean import shown
 from stepchat.transcript.inline import PIECE, Span, next_piece, spans
+from stepchat.transcript.strips import task_box
 from stepchat.transcript.wrap import Wrapper
 
 if TYPE_CHECKING:
@@ -17,10 +16,8 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from stepchat.transcript.blocks import Block
-    from stepchat.transcript.strips import Edge, Pen
+    from stepchat.transcript.strips import Pen
     from stepchat.transcript.wrap import Line
-
-_TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 
 
 class Flow:
@@ -36,7 +33,8 @@ class Flow:
         self._keep_breaks = True
         self._edge = pen.edge(block, pen.page.column)
         self._wrapper = Wrapper(pen.page.column - self._edge.width)
-        self._done = 0
+        self._start = _start(block)
+        self._done = self._start
         """How much of the text is in the wrapper."""
         self._finished: list[Strip] = []
         self._tail: list[tuple[Line, Strip]] = []
@@ -44,9 +42,10 @@ class Flow:
         self._rows: list[Strip] = []
 
     def fits(self, pen: Pen) -> bool:
-        """Whether this can go on: the width, the palette and the link definitions are still the same."""
+        """Whether this can go on: the width, the palette and the link definitions are still the same, and no box has come."""
         labels = self._block.links.labels if self._block.links else self.labels
-        return self.pen is pen and (labels is self.labels or "[" not in self._block.text)
+        same = labels is self.labels or "[" not in self._block.text
+        return self.pen is pen and same and _start(self._block) == self._start
 
     def rows(self) -> list[Strip]:
         """The rows as they are now. A line that says the same as before is the same strip."""
@@ -72,8 +71,6 @@ class Flow:
     def _commit(self, text: str) -> None:
         """Wrap the pieces whose meaning is settled."""
         block = self._block
-        start = self._start()
-        self._done = max(self._done, start)
         stable = block.stable if block.open else len(text)
         while stable - self._done > PIECE:
             found = self._next_piece(text, stable)
@@ -102,27 +99,8 @@ class Flow:
         left = edge.others if place else edge.first
         return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.page.column)
 
-    def _start(self) -> int:
-        """Where the text begins: behind the box of a task, which takes the place of the bullet."""
-        found = task_box(self._block)
-        if found is None:
-            return 0
-        item = self._block.path[-1]
-        if isinstance(item, Item):
-            self._edge = _with_box(self._edge, item.marker, done=found[1] != " ")
-        return found.end()
 
-
-def task_box(block: Block) -> re.Match[str] | None:
-    """The box of a task at the beginning of a block's text."""
-    if not block.fresh or not block.text.startswith("[") or not (found := _TASK.match(block.text)):
-        return None
-    item = block.path[-1]
-    return found if isinstance(item, Item) and not item.ordered else None
-
-
-def _with_box(edge: Edge, marker: str, *, done: bool) -> Edge:
-    first = edge.first.copy()
-    if first and first[-1][0] == marker + " ":
-        first[-1] = ("☑ " if done else "☐ ", first[-1][1])
-    return edge._replace(first=first)
+def _start(block: Block) -> int:
+    """Where the text begins: behind the box of a task, which stands with the marker."""
+    box = task_box(block)
+    return box.end() if box is not None else 0

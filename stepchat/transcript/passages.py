@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.transcript.blocks import Fact, Table
 from stepchat.transcript.clean import clean, shown
-from stepchat.transcript.flow import task_box
 from stepchat.transcript.inline import PIECE, next_piece, spans
 from stepchat.transcript.layout import shown_code
+from stepchat.transcript.strips import task_box
 from stepchat.transcript.table_rows import LONGEST_ROW
 from stepchat.transcript.tables import split_row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,6 +28,7 @@ _NARROW: Final = 30
 _LEAST_TEXT: Final = 12
 """Nesting stops to indent when so few columns would be left."""
 _MOST_STYLES: Final = 2000
+_TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 
 
 class Edge(NamedTuple):
@@ -46,6 +48,13 @@ class Page:
     margin: int
     column: int
     wide: int
+
+
+def task_box(block: Block) -> re.Match[str] | None:
+    """The box of a task at the beginning of a list item. It takes the place of the bullet; a number stays."""
+    if block.kind != "paragraph" or not block.fresh or not isinstance(block.path[-1], Item):
+        return None
+    return _TASK.match(block.text) if block.text.startswith("[") else None
 
 
 def page(width: int, reading_columns: int = READING_COLUMNS) -> Page:
@@ -116,6 +125,7 @@ class Pen:
         gap: Line = bar.copy() if block.voice == "reasoning" else []
         old = len(block.path) - block.fresh
         base = self.base(block.voice)
+        marked = False
         for depth, node in enumerate(block.path):
             if isinstance(node, Item):
                 size = len(node.marker) + 1
@@ -125,12 +135,22 @@ class Pen:
                 size = 2
                 mark = blank = ("│ ", palette.quote_bar)
             if used + size > width - _LEAST_TEXT:
+                marked = False
                 break
+            marked = isinstance(node, Item) and not node.ordered
             used += size
             first.append(mark if depth >= old else blank)
             others.append(blank)
             if depth < old:
                 gap.append(blank)
+        if found := task_box(block):
+            box: Piece = ("☐ " if found[1] == " " else "☑ ", palette.accent if block.voice == "answer" else base)
+            if marked:
+                first[-1] = box
+            else:
+                first.append(box)
+                others.append(("  ", base))
+                used += 2
         return Edge(first, others, gap, used)
 
     def strip(self, pieces: Iterable[Piece], *, fill: Style | None = None, fill_to: int = 0) -> Strip:

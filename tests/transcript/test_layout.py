@@ -59,6 +59,18 @@ def dump(text):
             """,
         ),
         (
+            "1. [ ] open, with a number that stays, and more than one row of text\n2. [x] done\n\n   more\n3. [ ]\n4. # [x] head\n",
+            """
+            1. ☐ open, with a number that stays, and more than one
+                 row of text
+            2. ☑ done
+
+               more
+            3. [ ]
+            4. [x] head
+            """,
+        ),
+        (
             "> quoted text\n>\n> - item\n> > deeper\n\nafter",
             """
             │ quoted text

@@ -79,6 +79,16 @@ def test_lists_keep_their_markers():
     assert select(viewport, "wo", "dee").text() == "wo\n   - dee"
 
 
+@pytest.mark.parametrize("marker", ["-", "7."])
+@pytest.mark.parametrize("width", [12, 20, 60])
+def test_the_box_of_a_task_is_no_text(width, marker):
+    viewport = page(answered(f"{marker} [x] well done and\n   more of it"), width=width, height=30)
+    selection = select(viewport, "ell", "more o")
+    assert selection.text() == "ell done and\nmore o"
+    assert "".join(marked(viewport, selection)).replace(" ", "") == "elldoneandmoreo"
+    assert select(viewport, "well", "it").text() == "[x] well done and\nmore of it"
+
+
 def test_part_of_a_task_and_part_of_a_table_row():
     viewport = page(answered("- [x] done **well**\n\n| a | b |\n|--|:-:|\n| one | two |\n| three | four |"))
     assert select(viewport, "ne w", "well").text() == "ne well"
