@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript.answer import BODY
 from stepchat.transcript.blocks import Fact, Fence, Item, Table
 from stepchat.transcript.clean import clean
+from stepchat.transcript.starts import html_kind
 from stepchat.transcript.wording import wording
 
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from stepchat.transcript.document import Document
     from stepchat.transcript.spots import Spots
 
+_BEGINS_ANOTHER: Final = re.compile(
+    r"=+[ \t]*$|#{1,6}(?:[ \t]|$)|>|[-+*](?:[ \t]|$)|1[.)][ \t]|```|~~~|\$\$|\\\[|[-|:*_][-|:*_ \t]*$"
+)
+"""A line on which a list, a rule, a table ... could begin."""
+_TICKS: Final = re.compile("^ *(`{3,})")
 _RULES: Final = {"left": ":---", "right": "---:", "center": ":---:"}
 
 
@@ -93,10 +100,10 @@ def _blocks(document: Document, place: int, wanted: set[tuple[int, int]]) -> Ite
 
 
 def _whole_fences(pieces: Sequence[_Piece]) -> set[Fence]:
-    """Code blocks whose label is selected together with code below it: they are copied with their fences."""
+    """Code blocks whose label is selected together with code below it, if any: they are copied with their fences."""
     labels = {piece.block.group for piece in pieces if piece.block.kind == "label" and piece.whole}
     coded = {piece.block.group for piece in pieces if piece.block.kind == "code"}
-    return {fence for fence in labels & coded if isinstance(fence, Fence)}
+    return {fence for fence in labels if isinstance(fence, Fence) and (fence in coded or not fence.lines)}
 
 
 def _told(spots: Spots, piece: _Piece, fences: set[Fence]) -> str | None:
@@ -106,20 +113,40 @@ def _told(spots: Spots, piece: _Piece, fences: set[Fence]) -> str | None:
         return wording(block, spots.measured(block)).part(piece.first, piece.end)
     group = block.group
     match block.kind:
+        case "paragraph":
+            return _paragraph(block.text)
+        case "heading" if "\n" in block.text:
+            return f"{block.text}\n{'===' if block.level == 1 else '---'}"
         case "heading":
             return "#" * max(1, block.level) + " " + block.text
+        case "label" if isinstance(group, Fence) and group in fences:
+            return f"{_mark(group)}{block.text}" + ("" if group.lines else f"\n{_mark(group)}")
         case "label":
-            return f"```{block.text}" if group in fences else block.text or None
+            return block.text or None
         case "code" if isinstance(group, Fence) and group in fences and group.lines[-1] is block:
-            return f"{block.text}\n```"
+            return f"{block.text}\n{_mark(group)}"
         case "rule":
-            return "---"
+            return "***" if block.path else "---"  # `- ---` is no item with a rule, but a rule
         case "row" if isinstance(group, Table) and not block.level:
             return f"{block.text}\n|" + "|".join(f" {_RULES.get(align, '---')} " for align in group.aligns) + "|"
         case "fact" if isinstance(group, Fact):
             return clean("".join(words for words, _ in group.parts), keep_newlines=False)
         case _:
             return block.text
+
+
+def _paragraph(text: str) -> str:
+    """Lines that belong to the paragraph only because they were indented are indented again."""
+    first, *others = text.split("\n")
+    belong = (not _BEGINS_ANOTHER.match(line) and html_kind(line, lone_tag=False) is None for line in others)
+    return "\n".join(
+        [first, *(line if as_it_is else f"    {line}" for line, as_it_is in zip(others, belong, strict=True))]
+    )
+
+
+def _mark(fence: Fence) -> str:
+    """What a code block begins and ends with: longer than any such mark in it."""
+    return "`" * max(3, 1 + max((len(found) for line in fence.lines for found in _TICKS.findall(line.text)), default=0))
 
 
 def _indented(text: str, path: Path, fresh: int) -> str:

@@ -119,15 +119,19 @@ def _stacked(block: Block, table: Table, pen: Pen, room: int) -> list[Line]:
         return [*wrapper.all_lines(), [("─" * room, rule)]]
     lines: list[Line] = [] if block.level == 1 else [[("╌" * room, rule)]]
     for name, cell in zip(names, _cells(block, table), strict=True):
-        if not cell:
+        if not _says_something(cell):
             continue
         wrapper = Wrapper(room)
-        if name:
+        if _says_something(name):
             _add(wrapper, name, pen, strong)
             wrapper.add(": ", rule)
         _add(wrapper, cell, pen, base)
         lines += wrapper.all_lines()
     return lines or [[]]
+
+
+def _says_something(cell: Sequence[Span]) -> bool:
+    return any(span.text.strip() for span in cell)
 
 
 def _cells(block: Block, table: Table) -> list[list[Span]]:
