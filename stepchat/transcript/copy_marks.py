@@ -5,26 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment
-from textual.strip import Strip
 
 from stepchat.transcript.blocks import Fence
+from stepchat.transcript.overlays import Overlays, with_words
 
 if TYPE_CHECKING:
+    from textual.strip import Strip
+
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Document
     from stepchat.transcript.viewport import Viewport
 
 _WORD: Final = "copy"
 _PAD: Final = 2
-_MOST_STRIPS: Final = 200
 
 
 class CopyMarks:
-    """Adds the word to rows. The same row gives the same strip, so that it is not painted anew."""
+    """Adds the word to rows."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._made: dict[int, tuple[Strip, Strip]] = {}
+        self._overlays = Overlays()
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
         """The rows of the screen with the word on those that are labels and have room for it."""
@@ -57,12 +58,5 @@ class CopyMarks:
         return columns if not strip.crop(columns.start - 1, columns.stop).text.strip() else range(0)
 
     def _marked(self, strip: Strip) -> Strip:
-        made = self._made.get(id(strip))
-        if made is None or made[0] is not strip:
-            if len(self._made) > _MOST_STRIPS:
-                self._made.clear()
-            columns = self._columns(strip)
-            word = Segment(_WORD, self._document.layout.pen.palette.code_label)
-            parts = (strip.crop(0, columns.start), strip.crop(columns.stop, strip.cell_length))
-            made = self._made[id(strip)] = (strip, Strip([*parts[0], word, *parts[1]], strip.cell_length))
-        return made[1]
+        word = Segment(_WORD, self._document.layout.pen.palette.code_label)
+        return self._overlays.over(strip, None, lambda: with_words(strip, self._columns(strip), word))

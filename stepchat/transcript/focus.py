@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from stepchat.transcript.document import Place
+from stepchat.transcript.overlays import Overlays, with_words
 from stepchat.transcript.viewport import END_ROWS
 
 if TYPE_CHECKING:
+    from textual.strip import Strip
+
     from stepchat.transcript.document import Document, Part
     from stepchat.transcript.viewport import Viewport
 
 _BAR: Final = "▌"
-_MOST_STRIPS: Final = 500
 
 
 class Focus:
@@ -26,7 +28,7 @@ class Focus:
         self._document = document
         self._part: Part | None = None
         self._last_place = 0
-        self._made: dict[int, tuple[Strip, Style, Strip]] = {}
+        self._overlays = Overlays()
 
     @property
     def place(self) -> int | None:
@@ -103,22 +105,15 @@ class Focus:
         marked = rows.copy()
         for y, shown in enumerate(viewport.shown):
             if shown.entry == place and (shown.block, shown.row) >= (0, gap):
-                marked[y] = self._marked(rows[y], bar)
+                marked[y] = self._overlays.over(rows[y], bar, partial(self._with_bar, rows[y], bar))
         return marked
 
-    def _marked(self, strip: Strip, bar: Style) -> Strip:
-        """The same row is the same strip, so that it is not painted anew."""
-        made = self._made.get(id(strip))
-        if made is None or made[0] is not strip or made[1] is not bar:
-            if len(self._made) > _MOST_STRIPS:
-                self._made.clear()
-            if self._document.layout.pen.page.margin:
-                first = Segment(_BAR, bar)
-            else:  # no room for a bar: the first cell is reversed
-                first = Segment(strip.crop(0, 1).text or " ", bar + Style(reverse=True))
-            new = Strip([first, *strip.crop(1, strip.cell_length)], strip.cell_length)
-            made = self._made[id(strip)] = (strip, bar, new)
-        return made[2]
+    def _with_bar(self, strip: Strip, bar: Style) -> Strip:
+        if self._document.layout.pen.page.margin:
+            first = Segment(_BAR, bar)
+        else:  # no room for a bar: the first cell is reversed
+            first = Segment(strip.crop(0, 1).text or " ", bar + Style(reverse=True))
+        return with_words(strip, range(1), first)
 
 
 def messages(document: Document) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from stepchat.transcript.answer import END
 from stepchat.transcript.document import Place
 from stepchat.transcript.findable import Findable, Hit, contents, matches, may_have, plain_links
+from stepchat.transcript.overlays import Overlays, with_styles
 from stepchat.transcript.passages import Reading
 from stepchat.transcript.query import Query, places, plain
-from stepchat.transcript.selection import with_style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ class Search:
         self._readings: dict[Block, Reading] = {}
         """Of what is on screen."""
         self._ranges_of: dict[Block, tuple[list[Passage], Query, list[_Range]]] = {}
-        self._made: dict[int, tuple[Strip, list[tuple[int, int, Style]], Strip]] = {}
+        self._overlays = Overlays()
         self.total = 0
         self.current: Hit | None = None
 
@@ -84,7 +85,7 @@ class Search:
         """Nothing is looked for, and nothing that was read is kept."""
         self.look_for("")
         self._begun = None
-        for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._made):
+        for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._overlays):
             kept.clear()
 
     @property
@@ -303,20 +304,8 @@ class Search:
                 look = current if here == self.current else hit
                 marks += [(left, right, look) for left, right in _columns(measured, spot.row, found)]
             if marks:
-                marked[y] = self._marked(rows[y], marks)
+                marked[y] = self._overlays.over(rows[y], tuple(marks), partial(with_styles, rows[y], marks))
         return marked
-
-    def _marked(self, strip: Strip, marks: list[tuple[int, int, Style]]) -> Strip:
-        """The same row with the same marks is the same strip, so that it is not painted anew."""
-        made = self._made.get(id(strip))
-        if made is None or made[0] is not strip or made[1] != marks:
-            if len(self._made) > _MOST_BLOCKS:
-                self._made.clear()
-            new = strip
-            for left, right, style in marks:
-                new = with_style(new, left, right, style)
-            made = self._made[id(strip)] = (strip, marks, new)
-        return made[2]
 
 
 def _columns(measured: Measured, row: int, found: _Range) -> list[tuple[int, int]]:

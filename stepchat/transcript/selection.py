@@ -3,22 +3,22 @@ width leave it where it is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-
-from rich.segment import Segment
-from rich.style import Style
-from textual.strip import Strip
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepchat.transcript import excerpt
+from stepchat.transcript.overlays import Overlays, with_styles
 from stepchat.transcript.spots import Spots
 
 if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.strip import Strip
+
     from stepchat.transcript.document import Document
     from stepchat.transcript.spots import Mark
     from stepchat.transcript.viewport import Viewport
 
 Unit: TypeAlias = Literal["character", "word", "block"]
-_MOST_STRIPS: Final = 500
 
 
 class Selection:
@@ -30,7 +30,7 @@ class Selection:
         self._unit: Unit = "character"
         self._anchor: Mark | None = None
         self._head: Mark | None = None
-        self._made: dict[int, tuple[Strip, list[tuple[int, int]], Style, Strip]] = {}
+        self._overlays = Overlays()
 
     def __bool__(self) -> bool:
         """Whether anything is selected."""
@@ -101,23 +101,6 @@ class Selection:
                 end.at if here == end[:3] else measured.total,
             )
             if columns:
-                marked[y] = self._marked(rows[y], columns, style)
+                marks = tuple((left, right, style) for left, right in columns)
+                marked[y] = self._overlays.over(rows[y], marks, partial(with_styles, rows[y], marks))
         return marked
-
-    def _marked(self, strip: Strip, columns: list[tuple[int, int]], style: Style) -> Strip:
-        """The same row with the same part of it selected is the same strip, so that it is not painted anew."""
-        made = self._made.get(id(strip))
-        if made is None or made[0] is not strip or made[1] != columns or made[2] is not style:
-            if len(self._made) > _MOST_STRIPS:
-                self._made.clear()
-            new = strip
-            for left, right in columns:
-                new = with_style(new, left, right, style)
-            made = self._made[id(strip)] = (strip, columns, style, new)
-        return made[3]
-
-
-def with_style(strip: Strip, left: int, right: int, style: Style) -> Strip:
-    """The strip with a style added to its cells from `left` to before `right`."""
-    middle = [Segment(text, (own or Style.null()) + style, control) for text, own, control in strip.crop(left, right)]
-    return Strip([*strip.crop(0, left), *middle, *strip.crop(right, strip.cell_length)], strip.cell_length)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.segment import Segment
-from textual.strip import Strip
 
+from stepchat.transcript.overlays import Overlays, with_words
 from stepchat.transcript.widths import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.style import Style
+    from textual.strip import Strip
 
     from stepchat.transcript.document import Document
     from stepchat.transcript.viewport import Viewport
@@ -22,7 +24,6 @@ _SPARE: Final = 2
 """Blank columns between the mark and what stands on its row."""
 _MOST_ROWS: Final = 6
 """A mark that finds no room on so many rows from the end of its message is left out."""
-_MOST_STRIPS: Final = 200
 
 
 class _Spot(NamedTuple):
@@ -37,7 +38,7 @@ class SiblingMarks:
     def __init__(self, document: Document) -> None:
         self._document = document
         self.known: Mapping[str, tuple[int, int]] = MappingProxyType({})
-        self._made: dict[int, tuple[Strip, str, Strip]] = {}
+        self._overlays = Overlays()
 
     def of(self, place: int) -> tuple[int, int] | None:
         """Which one of how many a part is; None when it is the only one."""
@@ -45,7 +46,7 @@ class SiblingMarks:
         return self.known.get(stored.id) if stored is not None else None
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
-        """The rows of the screen with the marks. The same row with the same mark is the same strip."""
+        """The rows of the screen with the marks."""
         if not self.known:
             return rows
         marked = rows.copy()
@@ -53,7 +54,9 @@ class SiblingMarks:
         for y, shown in enumerate(viewport.shown):
             spot = spots.get(shown.entry)
             if spot is not None and (shown.block, shown.row) == (spot.block, spot.row):
-                marked[y] = self._marked(rows[y], self._words(shown.entry), spot.columns, self._style(shown.entry))
+                words = Segment(self._words(shown.entry), self._style(shown.entry))
+                make = partial(with_words, rows[y], spot.columns, words)
+                marked[y] = self._overlays.over(rows[y], words, make)
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
@@ -95,13 +98,3 @@ class SiblingMarks:
             rows = document.rows(place, block)
             for row in range(len(rows) - 1, -1, -1):
                 yield block, row, rows[row]
-
-    def _marked(self, strip: Strip, words: str, columns: range, style: Style) -> Strip:
-        made = self._made.get(id(strip))
-        if made is None or made[0] is not strip or made[1] != words:
-            if len(self._made) > _MOST_STRIPS:
-                self._made.clear()
-            parts = (strip.crop(0, columns.start), strip.crop(columns.stop, strip.cell_length))
-            new = Strip([*parts[0], Segment(words, style), *parts[1]], strip.cell_length)
-            made = self._made[id(strip)] = (strip, words, new)
-        return made[2]
