@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from stepchat.sessions.store import SessionStore
 
-    Again: TypeAlias = Callable[[], Awaitable[None]]
+    Again: TypeAlias = Callable[[StoredMessage], Awaitable[None]]
 
 T = TypeVar("T")
 
@@ -40,8 +40,8 @@ async def run_turn(
 ) -> AsyncGenerator[TurnEvent]:
     """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised.
 
-    When the disk refuses the whole answer it is tried again after each time that `again` has been awaited; cancelling
-    that tries once more. Without `again` it is not.
+    When the disk refuses the whole answer it is tried again after each time that `again`, which gets that answer, has
+    been awaited; cancelling that tries once more. Without `again` it is not.
     """
     path = list(question.path)
     cancelled = False
@@ -55,7 +55,8 @@ async def run_turn(
     beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
     answer_id, late = await _to_the_end(beginning)
     draft = Draft(blank)
-    answer = _Answer(store, answer_id, draft, asking, cost_later=server.profile.accounts)
+    parent = path[-1].id if path else None
+    answer = _Answer(store, (answer_id, question.session, parent), draft, asking, cost_later=server.profile.accounts)
     failure: StepchatError | None = None
     stop: Stop | None = "cancelled" if cancelled or stopped or late else None
     try:
@@ -107,13 +108,13 @@ async def _finish(
             raise
         except StoreError as error:
             if again is None:
-                raise
+                raise StoreError(f"The answer is not saved. {error.message}", error.hint) from error
             words = f"The answer is not on disk; that is tried again every {RETRY_SECONDS:.0f} s. {error}"
         if not told:
             told = True
             yield Notice(words)
         try:
-            await again()
+            await again(answer.unsaved())
         except asyncio.CancelledError:
             _uncancel()
             again = None
@@ -166,11 +167,19 @@ def failure_of(error: StepchatError) -> Failure:
 class _Answer:
     """The streaming answer and its way to disk, one write at a time."""
 
-    def __init__(self, store: SessionStore, answer_id: str, draft: Draft, asking: Asking, *, cost_later: bool) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        place: tuple[str, str, str | None],
+        draft: Draft,
+        asking: Asking,
+        *,
+        cost_later: bool,
+    ) -> None:
         self._store = store
         self._cost_later = cost_later
         self._asking = asking
-        self._id = answer_id
+        self._id, self._session, self._parent = place
         self._draft = draft
         self._start = monotonic()
         self._pending: list[Delta] = []
@@ -185,6 +194,12 @@ class _Answer:
     def was_refused(self) -> bool:
         """Whether `trouble` has told something."""
         return self._told
+
+    def unsaved(self) -> StoredMessage:
+        """The whole answer that the disk refused, as it would be there."""
+        if self.message is None:
+            raise ValueError("the answer has not ended")
+        return StoredMessage(self._id, self._session, self._parent, self.message)
 
     def add(self, delta: Delta) -> None:
         self._draft.add(delta, monotonic() - self._start)

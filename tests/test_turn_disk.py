@@ -170,7 +170,7 @@ def test_a_disk_that_refuses_the_end_is_tried_again_until_it_takes_it():
     async def turn() -> None:
         server = Steady(20, {10: lambda: setattr(store, "full", True)})
         asyncio.get_running_loop().call_later(5.0, lambda: setattr(store, "full", False))
-        await _into(events, run_turn(store, server, Question("s", MODEL), lambda: asyncio.sleep(RETRY_SECONDS)))
+        await _into(events, run_turn(store, server, Question("s", MODEL), lambda _: asyncio.sleep(RETRY_SECONDS)))
 
     at_once(turn)
     times, messages = zip(*store.ends, strict=True)
@@ -193,7 +193,7 @@ def test_cancelling_tries_once_more_and_then_gives_up():
 
     async def turn() -> None:
         server = Steady(20, {10: lambda: setattr(store, "full", True)})
-        turn = run_turn(store, server, Question("s", MODEL), lambda: asyncio.sleep(RETRY_SECONDS))
+        turn = run_turn(store, server, Question("s", MODEL), lambda _: asyncio.sleep(RETRY_SECONDS))
         running = asyncio.create_task(_into([], turn))
         asyncio.get_running_loop().call_later(1.0, running.cancel)
         with pytest.raises(StoreError, match="disk is full"):

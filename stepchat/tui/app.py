@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from stepchat.workspace import Workspace
 
 
-class StepchatApp(App[None]):
-    """The window."""
+class StepchatApp(App[str]):
+    """The window. It returns what is to be said in the terminal when it is gone."""
 
     CSS_PATH = "app.tcss"
     TITLE = "stepchat"
@@ -80,7 +80,7 @@ class StepchatApp(App[None]):
         if self._chat is None:
             self.exit()
         else:
-            await self._chat.leave()
+            self._chat.action_command("quit")
 
     def action_help_quit(self) -> None:
         """Ctrl+C with nothing to copy or to clear."""
@@ -134,12 +134,12 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
         opening = asyncio.run(prepare(workspace, problems.append, folded=folded))
         app = StepchatApp(workspace, opening, Handover(frame))
         try:
-            app.run()
+            told = app.run()
         finally:
             in_use = app.workspace
     finally:
         asyncio.run(in_use.close())
-    for problem in problems:
+    for problem in (*problems, *filter(None, [told])):
         print(f"stepchat: {problem}", file=sys.stderr)
     if app.return_code:
         print(

@@ -29,6 +29,10 @@ class Background:
         self._running: dict[str, Conversation] = {}
 
     @property
+    def conversations(self) -> list[Conversation]:
+        return list(self._running.values())
+
+    @property
     def sessions(self) -> frozenset[str]:
         """Ids of those that are being answered."""
         return frozenset(self._running)

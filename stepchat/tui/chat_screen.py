@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepchat.errors import StepchatError
-from stepchat.tui import clipboard, message_menu, notices, reading_keys, room
+from stepchat.tui import clipboard, leaving, message_menu, notices, reading_keys, room
 from stepchat.tui.background import Background
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
@@ -225,9 +225,7 @@ class ChatScreen(Screen[None]):
         self.standing.refresh()
 
     async def leave(self) -> None:
-        await self.unsent.leave()
-        await self.background.stop()
-        self.app.exit()
+        await leaving.leave(self)
 
 
 COMMANDS_BY_NAME = {row.name: row for row in COMMANDS}

@@ -66,6 +66,9 @@ class Conversation:
         self._leaving = False
         self._at_once: asyncio.Event | None = None
         """Set it when the disk that refused an answer is to be tried without waiting; None while none is refused."""
+        self.refused: StoredMessage | None = None
+        """The answer that the disk refused when it was tried last."""
+        self._tried = asyncio.Event()
         self._as_json = False
         self._base: list[StoredMessage] = []
         """The messages that the running turn goes on from."""
@@ -182,6 +185,20 @@ class Conversation:
         self._leaving = True
         await self._cancel()
 
+    async def settle(self) -> bool:
+        """End the running turn; False when the disk refuses what it had, which goes on being tried."""
+        if (task := self._task) is None:
+            return True
+        self.refused = None
+        self._tried.clear()
+        (task.cancel if self._at_once is None else self._at_once.set)()
+        tried = asyncio.ensure_future(self._tried.wait())
+        await asyncio.wait([task, tried], return_when=asyncio.FIRST_COMPLETED)
+        tried.cancel()
+        if task.done() and self._task is task:
+            self._end()  # it was cancelled before its first step
+        return self.refused is None
+
     async def stop(self) -> None:
         """End the running turn and wait until what it had is on disk. What the disk refused is only tried at once."""
         if self._at_once is not None:
@@ -234,7 +251,7 @@ class Conversation:
     def _end(self) -> None:
         """What was queued goes out; a question that is not on disk goes back to the prompt through `on_refused`."""
         refused, self._asked = self._asked, None
-        self.meter = self._task = None
+        self.meter = self._task = self.refused = None
         self._saved_question.set()
         if refused is not None:
             self.on_refused("\n\n".join([refused, *self.queued]))
@@ -281,10 +298,11 @@ class Conversation:
                 await self._show(event)
         await self.tell_returned()
 
-    async def _wait_for_disk(self) -> None:
+    async def _wait_for_disk(self, refused: StoredMessage) -> None:
         if self._leaving or not self.view.is_running:
             raise asyncio.CancelledError
-        self._at_once = asyncio.Event()
+        self.refused, self._at_once = refused, asyncio.Event()
+        self._tried.set()
         try:
             async with asyncio.timeout(RETRY_SECONDS):
                 await self._at_once.wait()

@@ -32,9 +32,11 @@ class Unsent:
         self._aside = ""
         self._laid_aside = self._lent = ""
         self._held: list[str] = []
-        self._kept = ""
+        self._kept: str = ""
         self._place: str | None = None
         """The session that `_kept` is kept with, None for a new one."""
+        self.not_kept = ""
+        """What the disk refused when it was tried last."""
 
     def begin(self, draft: str) -> None:
         """`draft` was kept. What was typed ahead comes first: then the draft appears once the prompt is empty."""
@@ -91,6 +93,7 @@ class Unsent:
         now = (self._session_id(), self._text(held=held))
         before = (self._place, self._kept)
         if now == before:
+            self.not_kept = ""
             return
         self._place, self._kept = now
         try:
@@ -98,7 +101,11 @@ class Unsent:
             if before[0] != now[0] and before[1]:
                 # The session has begun, or goes on in another: the text came along.
                 await self._chat.workspace.store.set_draft(before[0], "")
+            self.not_kept = ""
         except StepchatError as error:
+            # It is tried again with the next key.
+            self._place, self._kept = before
+            self.not_kept = now[1]
             self._chat.tell(f"The text in the prompt cannot be saved. {error.message}")
 
     async def switch(self, session: Session | None) -> None:
@@ -121,12 +128,6 @@ class Unsent:
             self._place, self._kept = self._session_id(), draft
         finally:
             self._switching = False
-
-    async def leave(self) -> None:
-        """End the running turn, and keep with the session what was not said."""
-        self.take_queue()
-        await self._chat.conversation.leave()
-        await self.keep()
 
     def take_queue(self) -> None:
         """Put what waits for its turn back into the prompt: nobody wants it sent unseen, or after a stop."""

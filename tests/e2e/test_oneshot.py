@@ -185,7 +185,7 @@ def test_disk_that_gets_full_in_mid_answer(tmp_path, server):
     notices = done.stderr.decode().splitlines()
     assert len(notices) == 2
     assert notices[0].startswith("stepchat: The answer is not being saved: The disk")
-    assert notices[1].startswith("stepchat: The disk")
+    assert notices[1].startswith("stepchat: The answer is not saved. The disk")
     # The question and the session before it are safe.
     assert [message["role"] for message in export(tmp_path, question)][:1] == ["user"]
     assert len(export(tmp_path, "demo:haiku")) == 2

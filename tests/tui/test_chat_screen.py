@@ -195,21 +195,6 @@ async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_s
         assert pilot.app.screen.prompt.text == ""
 
 
-async def test_leaving_does_not_wait_for_a_disk_that_refuses(tmp_path, server):
-    async with window(tmp_path, server) as pilot:
-        with closing(sqlite3.connect(Paths(tmp_path, tmp_path, tmp_path).database)) as disk:
-            disk.execute("CREATE TRIGGER full BEFORE UPDATE OF owner ON message BEGIN SELECT RAISE(ABORT, 'full'); END")
-            await say(pilot, "demo:haiku")
-            await wait_until(pilot, "The answer is not on disk")
-            await pilot.app.screen.leave()
-            disk.execute("DROP TRIGGER full")
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
-        question, answer = conversation(pilot).path
-        # All of it had come through as parts.
-        assert (question.message.text, answer.message.stop) == ("demo:haiku", "stop")
-        assert pilot.app.screen.prompt.text == ""
-
-
 async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
