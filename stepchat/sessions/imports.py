@@ -224,12 +224,13 @@ def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[in
     search_index.add_later(connection, [number for number, _ in new])
     writing.add_totals(connection, session.id, [stored.message for _, stored in new])
     (leaf,) = connection.execute("SELECT leaf FROM session WHERE id = ?", (session.id,)).fetchone()
-    if session.leaf is not None and _goes_on_from(connection, leaf, session.leaf):
+    end = session.leaf
+    if end is not None and (_goes_on_from(connection, leaf, end) or _is_whole(connection, leaf, end)):
         connection.execute(
             "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?",
-            (session.leaf, session.updated, session.id),
+            (end, session.updated, session.id),
         )
-        tree.remember_path(connection, session.id, session.leaf)
+        tree.remember_path(connection, session.id, end)
     elif leaf is not None:
         # What is shown stays, although the newest is another now.
         tree.remember_path(connection, session.id, leaf)
@@ -240,6 +241,19 @@ def _goes_on_from(connection: sqlite3.Connection, leaf: str | None, new_leaf: st
     while at is not None and at != leaf:
         (at,) = connection.execute("SELECT parent FROM message WHERE id = ?", (at,)).fetchone()
     return at == leaf
+
+
+def _is_whole(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
+    """Whether it is a whole answer where the one that is shown was cut, as when the disk had refused it."""
+    row = connection.execute(
+        "SELECT cut.id, cut.data, whole.id, whole.data FROM message AS cut JOIN message AS whole"
+        " ON whole.session = cut.session AND whole.parent IS cut.parent WHERE cut.id = ? AND whole.id = ?",
+        (leaf, new_leaf),
+    ).fetchone()
+    if row is None:
+        return False
+    cut, whole = records.message_from_text(*row[:2]), records.message_from_text(*row[2:])
+    return isinstance(cut, AssistantMessage) and isinstance(whole, AssistantMessage) and cut.stop == "cut" != whole.stop
 
 
 def _time(message: Message) -> float:

@@ -69,7 +69,7 @@ class StepchatApp(App[str]):
 
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""
-        self._handover.prompt_is_ready()
+        self._handover.prompt_is_ready(None if self._chat is None else self._chat.rescue)
         self.run_worker(self._load, name="load")
 
     def copy_to_clipboard(self, text: str) -> None:

@@ -227,5 +227,8 @@ class ChatScreen(Screen[None]):
     async def leave(self) -> None:
         await leaving.leave(self)
 
+    def rescue(self) -> str:
+        return leaving.rescue(self)
+
 
 COMMANDS_BY_NAME = {row.name: row for row in COMMANDS}

@@ -22,7 +22,7 @@ from stepchat.tui.first_frame import ROLES, clean
 from stepchat.tui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.style import Style
     from textual.driver import Driver
@@ -56,8 +56,13 @@ class Handover:
             self._taken = self.frame.hand_over() if self.frame else TypeAhead("", (0, 0), ())
         return self._taken
 
-    def prompt_is_ready(self) -> None:
-        """The prompt shows the text and has the focus: the other keys may come, first those that were kept."""
+    def prompt_is_ready(self, at_signal: Callable[[], str] | None = None) -> None:
+        """The prompt shows the text and has the focus: the other keys may come, first those that were kept.
+
+        `at_signal` is called when a signal ends the program; what it returns is told.
+        """
+        if self.frame is not None:
+            self.frame.at_signal = at_signal
         self._ready.set()
         if self._wake >= 0:
             os.write(self._wake, b"r")

@@ -50,6 +50,12 @@ async def leave(chat: Chat) -> None:
             return
 
 
+def rescue(chat: Chat) -> str:
+    """A signal ends the program: write what the disk refuses elsewhere; what is to be told, "" when nothing is refused."""
+    written = write_rescue(chat, _directories(chat))
+    return f"stepchat: {_where(written)}\n" if written else ""
+
+
 def write_rescue(chat: Chat, directories: Iterable[Path]) -> list[Path]:
     """Files of what the disk refused: each answer with its conversation, and the text of the prompt."""
     places = list(directories)

@@ -164,6 +164,8 @@ class FirstFrame:
         """The terminal's modes as they were before us: what must be there when the program has ended."""
         self.on_screen = False
         """The alternate screen is on and shows the frame, or what Textual made of it."""
+        self.at_signal: Callable[[], str] | None = None
+        """What is still done when a signal ends the program, and says what is to be told."""
         self._given_to_textual = False
         self._look = look
         self._size = size
@@ -231,9 +233,21 @@ class FirstFrame:
             self.restore()
 
     def _on_signal(self, number: int, _stack: object) -> None:
-        self.restore()
-        _signal.signal(number, self._before[number])
-        os.kill(os.getpid(), number)
+        told = ""
+        try:
+            if self.at_signal is not None:
+                told = self.at_signal()
+        finally:
+            self.restore()
+            self._tell(told)
+            _signal.signal(number, self._before[number])
+            os.kill(os.getpid(), number)
+
+    def _tell(self, text: str) -> None:
+        try:  # noqa: SIM105 - contextlib is not loaded yet
+            os.write(STDERR, text.encode("utf-8", "replace"))
+        except OSError:
+            pass  # the terminal is gone
 
     def _on_resize(self, _number: int, _stack: object) -> None:
         self._wake_reader(WAKE_RESIZE)

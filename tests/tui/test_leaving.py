@@ -109,7 +109,9 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
     async with window(tmp_path, server, Request(latest=True)) as pilot:
         store = pilot.app.workspace.store
         assert (await store.import_file(answer)).messages == 1
-        assert refused.message in [one.message for one in await store.messages(refused.session)]
+        assert (await store.path(refused.session))[-1].message == refused.message
+        cut = [one.message.stop for one in await store.messages(refused.session) if one.parent == refused.parent]
+        assert cut == ["cut", "stop"]
 
 
 async def test_quitting_with_the_file_tells_where_it_is(tmp_path, server):
