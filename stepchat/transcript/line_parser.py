@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from stepchat.transcript import starts, verbatim
+from stepchat.transcript import line_state, starts, verbatim
 from stepchat.transcript.blocks import Item, Quote, Table
 from stepchat.transcript.cursor import LONGEST, Cursor
 from stepchat.transcript.nodes import Fenced, Html, Indented, ListRun, Paragraph, Rows
@@ -13,31 +13,14 @@ from stepchat.transcript.references import take_definitions
 from stepchat.transcript.tables import split_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stepchat.transcript.blocks import Block, Links, Voice
-    from stepchat.transcript.nodes import Leaf, Node
+    from stepchat.transcript.line_state import LineState
+    from stepchat.transcript.nodes import Leaf
 
 MAX_NESTING: Final = 60
 """Lists, items and quotes open at once; deeper markers are text."""
 _STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:$\\")
 _NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
-
-
-class State(NamedTuple):
-    """What has to be put back to take back one line."""
-
-    stack: tuple[Node, ...]
-    leaf: Leaf
-    blank: bool
-    runs: int
-    labels: Mapping[str, Mapping[str, object]]
-    size: int
-    last: Block | None
-    last_text: str
-    last_open: bool
-    last_stable: int
-    group_size: int
 
 
 class LineParser:
@@ -59,39 +42,12 @@ class LineParser:
 
     # ---- taking back, endless lines, the end
 
-    def save(self) -> State:
-        last = self.blocks[-1] if self.blocks else None
-        text, is_open, stable = (last.text, last.open, last.stable) if last else ("", False, 0)
-        match self._leaf:
-            case Fenced(fence=fence) | Indented(fence=fence):
-                size = len(fence.lines)
-            case Rows(table=table):
-                size = len(table.rows)
-            case _:
-                size = 0
-        return State(
-            self._out.stack, self._leaf, self._out.blank, self._runs, self._out.links.labels,
-            len(self.blocks), last, text, is_open, stable, size,
-        )  # fmt: skip
+    def save(self) -> LineState:
+        return line_state.saved(self._out, self._leaf, self._runs)
 
-    def restore(self, state: State) -> None:
-        self._out.set_stack(state.stack)
-        self._leaf, self._out.blank, self._runs = state.leaf, state.blank, state.runs
-        self._out.links.labels = state.labels
-        if state.last is None:
-            self.blocks.clear()
-        else:
-            self.blocks[state.size - 1 :] = [state.last]
-            state.last.text, state.last.open, state.last.stable = state.last_text, state.last_open, state.last_stable
-        match state.leaf:
-            case Fenced(fence=fence) | Indented(fence=fence):
-                fence.closed = False
-                del fence.lines[state.group_size :]
-            case Rows(table=table):
-                table.closed = False
-                del table.rows[state.group_size :]
-            case _:
-                pass
+    def restore(self, state: LineState) -> None:
+        line_state.restore(self._out, state)
+        self._leaf, self._runs = state.leaf, state.runs
 
     def settle(self) -> None:
         """The line just read is complete."""
@@ -101,7 +57,7 @@ class LineParser:
         last.open = isinstance(self._leaf, Paragraph)
         last.stable = len(last.text)
 
-    def is_decided(self, before: State, line: str) -> bool:
+    def is_decided(self, before: LineState, line: str) -> bool:
         """Whether the incomplete line just read stays what it is, so that more of it only makes the last block longer."""
         last = self.blocks[-1] if self.blocks else None
         if last is None or self._out.blank:

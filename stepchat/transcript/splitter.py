@@ -15,7 +15,7 @@ from stepchat.transcript.line_parser import LineParser
 
 if TYPE_CHECKING:
     from stepchat.transcript.blocks import Block, Links, Voice
-    from stepchat.transcript.line_parser import State
+    from stepchat.transcript.line_state import LineState
 
 
 class Splitter:
@@ -28,7 +28,7 @@ class Splitter:
         self._endless = False
         """The line so far is longer than it may be, and stands in the blocks already."""
         self._carriage_return = False
-        self._before: State | None = None
+        self._before: LineState | None = None
         """How things stood before the incomplete line was shown."""
         self._decided = False
         """Nothing that follows can change what the incomplete line is."""

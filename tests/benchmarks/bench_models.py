@@ -69,7 +69,14 @@ async def test_usage_of_a_hundred_thousand_answers(tmp_path):
         began = time.perf_counter()
         for number in range(DAYS * MODELS_A_DAY):
             message = AssistantMessage(model=f"maker/model-{number % 20}", usage=usage)
-            spending.note(connection, f"m{number}", "https://openrouter.ai/api/v1", 86_400.0 * (number % DAYS), message)
+            spending.note(
+                connection,
+                f"m{number}",
+                "https://openrouter.ai/api/v1",
+                86_400.0 * (number % DAYS),
+                message,
+                cost_later=False,
+            )
         return time.perf_counter() - began
 
     seconds = await store._write(fill)
