@@ -16,6 +16,7 @@ from stepchat.servers.effort import blamed, read_refused, settings_of, without, 
 from stepchat.servers.failures import names_reasoning
 from stepchat.servers.profiles import bare_slug
 from stepchat.servers.redaction import redacted
+from stepchat.servers.tape import REMOVED
 from stepchat.servers.wire import Composed, Target, compose, only_thought, sent_parameters
 from stepchat.sessions.exchanges import Exchange, SentLine
 
@@ -159,7 +160,7 @@ class Asking:
         request = self._first
         for given_in in count():
             try:
-                async with aclosing(self._server.stream(request.body, self._keeper(answer, request))) as events:
+                async with aclosing(self._server.stream(request.body, self._keeper(answer, request, draft))) as events:
                     async for event in events:
                         if self._to_remember and isinstance(event, Delta) and (event.text or event.reasoning):
                             await self._remember()
@@ -211,19 +212,28 @@ class Asking:
                 name, lambda kept: write_refused(read_refused(kept, time()) | self._refused)
             )
 
-    def _keeper(self, answer: str, request: Composed) -> Callable[[Tape], None]:
+    def _keeper(self, answer: str, request: Composed, draft: Draft) -> Callable[[Tape], None]:
         """Keeps what went over the line; the work is the writer's."""
 
         def keep(tape: Tape) -> None:
             def numbered(number: int) -> None:
                 tape.number = number
 
-            make = partial(self._exchange, answer, request, tape)
+            make = partial(self._exchange, answer, request, tape, had_key=self._had_key(draft))
             self._store.traffic.keep(self._question.session, make, numbered)
 
         return keep
 
-    def _exchange(self, answer: str, request: Composed, tape: Tape) -> Exchange:
+    def _had_key(self, draft: Draft) -> bool:
+        """Whether the server has said the key. In several events it is only seen where their words are put together."""
+        message = draft.message()
+        found = redacted(message, lambda text: self._server.redact(text).replace(REMOVED, ""))
+        return found is not message
+
+    def _exchange(self, answer: str, request: Composed, tape: Tape, *, had_key: bool) -> Exchange:
+        pieces = tape.pieces()
+        # In bytes it is found only where it is in one piece.
+        secret = had_key and not tape.masked
         return Exchange(
             answer=answer,
             lines=tuple(map(self._sent_line, request.lines)),
@@ -233,8 +243,8 @@ class Asking:
             started=tape.started,
             status=tape.status,
             answered=tape.answered,
-            pieces=tape.pieces(),
-            cut=tape.cut,
+            pieces=() if secret else pieces,
+            cut=tape.cut or secret,
             error=tape.error,
             number=tape.number,
         )

@@ -25,6 +25,7 @@ from stepchat.servers.profiles import profile_for
 from stepchat.servers.sse import SseParser
 from stepchat.sessions import exchanges
 from stepchat.sessions.store import SessionStore
+from tests.fakes import sse
 from tests.turns import answer_in, happening, question, until
 
 if TYPE_CHECKING:
@@ -272,6 +273,19 @@ async def test_the_key_is_in_nothing_that_is_kept(store, client, paths):
     (exchange,) = await kept(store, session)
     assert exchange.headers["Authorization"] == "Bearer [key removed]"
     assert KEY not in repr(exchange)
+
+
+@pytest.mark.parametrize(("said", "is_kept"), [((KEY[:9], KEY[9:]), False), (("Rain ", "falls."), True)])
+async def test_events_that_are_the_key_when_put_together_are_not_kept(store, demo, said, is_kept):
+    chunks = [{"choices": [{"delta": {"content": text}}]} for text in said]
+    end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
+    client = Client(demo.url, profile_for(demo.url), Key(KEY, "a test"), transport=sse(*chunks, end))
+    session = await say(store, client, "Say it.")
+    client.close()
+    (exchange,) = await kept(store, session)
+    assert (bool(exchange.pieces), exchange.cut) == (is_kept, not is_kept)
+    assert exchange.status == 200
+    assert (KEY[9:].encode() in b"".join(data for _, data in exchange.pieces)) is False
 
 
 async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, client):

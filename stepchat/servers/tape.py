@@ -34,6 +34,8 @@ class Tape:
         """Under which it is on disk; 0 before."""
         self.cut = False
         self.error = ""
+        self.masked = False
+        """`pieces` has found the key in what came, and taken it out."""
         self._redact = redact
         self._mask = mask
         self._began = monotonic()
@@ -58,7 +60,8 @@ class Tape:
         pieces = tuple(self._pieces)
         whole = b"".join(data for _, data in pieces)
         masked = self._mask(whole)
-        if masked == whole:
+        self.masked = masked != whole
+        if not self.masked:
             return pieces
         ends = accumulate(len(data) for _, data in pieces)
         return tuple((at, masked[end - len(data) : end]) for (at, data), end in zip(pieces, ends, strict=True))
