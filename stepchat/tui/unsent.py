@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ class Unsent:
         self._kept: str = ""
         self._place: str | None = None
         """The session that `_kept` is kept with, None for a new one."""
+        self._writing = asyncio.Lock()
         self.not_kept = ""
         """What the disk refused when it was tried last."""
 
@@ -85,6 +87,11 @@ class Unsent:
 
     async def keep(self, *, held: bool = True) -> None:
         """Write what is there, if that is something else than before."""
+        # One after the other: until a write has ended nobody knows whether it is kept.
+        async with self._writing:
+            await self._keep(held=held)
+
+    async def _keep(self, *, held: bool) -> None:
         if self._switching:
             return
         if self._aside and not self._chat.prompt.text:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -125,6 +126,22 @@ async def test_quitting_with_the_file_tells_where_it_is(tmp_path, server):
     (written,) = tmp_path.glob("stepchat-rescue-*.json")
     assert exact_json.loads(written.read_text())["session"]["title"] == "demo:haiku"
     assert pilot.app.return_value.endswith(f"stepchat sessions import {written}")
+
+
+async def test_a_draft_on_its_way_is_waited_for(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, lambda: len(conversation(pilot).path) == 2 and not conversation(pilot).busy)
+        chat = pilot.app.screen_stack[0]
+        with refusing(tmp_path, "draft"):
+            chat.prompt.prefill("Never said.")
+            first = asyncio.create_task(chat.unsent.keep())
+            await asyncio.sleep(0)
+            await chat.unsent.keep()
+            assert chat.unsent.not_kept == "Never said."
+            await first
+        await chat.unsent.keep()
+        assert chat.unsent.not_kept == ""
 
 
 async def test_quitting_saves_and_asks_nothing_when_the_disk_takes_it(tmp_path):
