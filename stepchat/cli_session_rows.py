@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,12 +12,11 @@ if TYPE_CHECKING:
 
 def line(row: SessionSummary) -> str:
     """For people: its ID, when, how many turns, what it cost, its title."""
-    from stepchat.transcript.facts import money
+    from stepchat.transcript.facts import date, money
 
-    when = datetime.fromtimestamp(row.updated).astimezone().strftime("%Y-%m-%d %H:%M")
     cost = "" if row.cost is None else money(row.cost)
     turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-    return f"{row.id}{'*' if row.pinned else ' '} {when}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
+    return f"{row.id}{'*' if row.pinned else ' '} {date(row.updated):>16}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
 
 
 def summary(row: SessionSummary) -> Json:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast
 from rich.cells import chop_cells
 
 from stepchat import exact_json, ledger_report
+from stepchat.messages import sensible
 from stepchat.servers.ledger import RULES, hash_of, received, returned_from_json
 
 if TYPE_CHECKING:
@@ -306,7 +307,7 @@ def usage_lines(message: AssistantMessage) -> list[Line]:
         ("model", message.model or message.model_asked), ("asked for", message.model_asked),
         ("provider", message.provider), ("generation", message.generation_id),
         ("finish reason", message.finish_reason), ("native", message.native_finish_reason), ("kept as", message.stop),
-        ("started", strftime("%Y-%m-%d %H:%M:%S", localtime(timing.started)) if timing.started else ""),
+        ("started", _moment(timing.started)),
         ("first reasoning", _seconds(timing.first_reasoning)), ("first text", _seconds(timing.first_text)),
         ("ended", _seconds(timing.ended)),
     ]  # fmt: skip
@@ -318,7 +319,13 @@ def usage_lines(message: AssistantMessage) -> list[Line]:
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f} s"
+    time = sensible(value)
+    return "-" if time is None and value is not None else "" if time is None else f"{time:.3f} s"
+
+
+def _moment(value: float) -> str:
+    time = sensible(value)
+    return "-" if time is None else strftime("%Y-%m-%d %H:%M:%S", localtime(time)) if time else ""
 
 
 def ledger_lines(exchange: Exchange, messages: Mapping[str, AssistantMessage], account: Account | None) -> list[Line]:

@@ -89,6 +89,16 @@ def _decimal(value: Any) -> Decimal | None:
         return None
 
 
+LATEST = 1e11
+"""Seconds since 1970 that every calendar of the machine knows."""
+
+
+def sensible(seconds: float | None) -> float | None:
+    """The time, or None for what is none: what is kept came from anywhere, and its numbers are of any size."""
+    # Compared before it is a float: one of 400 digits cannot become one, and NaN compares as false.
+    return float(seconds) if seconds is not None and abs(seconds) <= LATEST else None
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Seconds since the request left; `started` is Unix time."""
@@ -101,16 +111,20 @@ class Timing:
     @property
     def thinking(self) -> float | None:
         """How long the reasoning took."""
-        if self.first_reasoning is None:
-            return None
-        end = self.first_text if self.first_text is not None else self.ended
-        return None if end is None else max(0.0, end - self.first_reasoning)
+        begin, text = sensible(self.first_reasoning), sensible(self.first_text)
+        end = text if text is not None else self.took
+        return None if begin is None or end is None else max(0.0, end - begin)
 
     @property
     def first(self) -> float | None:
         """Time to the first token of either kind."""
-        times = [t for t in (self.first_reasoning, self.first_text) if t is not None]
+        times = [t for value in (self.first_reasoning, self.first_text) if (t := sensible(value)) is not None]
         return min(times) if times else None
+
+    @property
+    def took(self) -> float | None:
+        """How long all of it took."""
+        return sensible(self.ended)
 
 
 @dataclass(frozen=True, slots=True)

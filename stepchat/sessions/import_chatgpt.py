@@ -32,6 +32,7 @@ from stepchat.sessions.incoming import (
     a_time,
     an_object,
     is_object,
+    reading,
 )
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, SESSION_ID_LENGTH, Conversation, Session
 from stepchat.sessions.titles import clean_title, title_from
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _REFERENCE: Final = re.compile("\ue200[^\ue200\ue201]*\ue201")
 """Marks of citations, which mean nothing outside."""
 
+_MILLISECONDS: Final = 1e11
+"""A time as large as this is not in seconds."""
 _NOT_SAID: Final = frozenset({"user_editable_context", "model_editable_context", "reasoning_recap"})
 _STOPS: Final[dict[str, Stop]] = {"max_tokens": "length", "interrupted": "cancelled"}
 
@@ -72,11 +75,15 @@ def is_chatgpt(data: Any) -> bool:
 def read(data: Any, where: str = "") -> Iterator[Incoming]:
     """Raises NotUsableError. `where` is the name of the file in an archive."""
     if is_object(data):
-        yield _conversation(data, where)
+        with reading(where):
+            conversation = _conversation(data, where)
+        yield conversation
         return
     for number, entry in enumerate(a_list(data, where)):
         place = f"{where}[{number}]"
-        yield _conversation(an_object(entry, place), place)
+        with reading(place):
+            conversation = _conversation(an_object(entry, place), place)
+        yield conversation
 
 
 def _conversation(data: Json, place: str) -> Incoming:
@@ -142,7 +149,7 @@ def _read_node(node: _Node, above: _Above, session_id: str, origin: str, said: l
     if node.message is None:
         return above
     content = an_object(node.message.get("content"), f"{node.place}.content")
-    kind = content.get("content_type")
+    kind = a_text_or_nothing(content.get("content_type"), f"{node.place}.content.content_type")
     metadata = node.message.get("metadata")
     hidden = is_object(metadata) and metadata.get("is_visually_hidden_from_conversation") is True
     if kind in _NOT_SAID or hidden:
@@ -252,4 +259,13 @@ def _arguments(text: str) -> str:
 
 
 def _time(value: Any, place: str) -> float:
-    return 0.0 if value is None else a_time(value, place)
+    if value is None:
+        return 0.0
+    # Some files have milliseconds.
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and _MILLISECONDS <= value <= _MILLISECONDS * 1000
+    ):
+        value = float(value) / 1000
+    return a_time(value, place)

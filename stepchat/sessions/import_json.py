@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from stepchat import messages
-from stepchat.messages import Json, StoredMessage
+from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, ToolMessage, UserMessage
 from stepchat.sessions import records
 from stepchat.sessions.export import FORMAT, FORMAT_OF_MANY, VERSION
 from stepchat.sessions.incoming import (
@@ -19,6 +19,7 @@ from stepchat.sessions.incoming import (
     a_time,
     an_object,
     is_object,
+    reading,
 )
 from stepchat.sessions.records import Conversation, Session
 from stepchat.sessions.titles import clean_title
@@ -41,10 +42,14 @@ def read(data: Json) -> Iterator[Incoming]:
         raise NotUsableError("version", f"{version!r} is not known; update stepchat to read this file")
     match data["format"]:
         case name if name == FORMAT:
-            yield _session(data, "")
+            with reading("session"):
+                session = _session(data, "")
+            yield session
         case name if name == FORMAT_OF_MANY:
             for number, entry in enumerate(a_list(data.get("sessions"), "sessions")):
-                yield _session(an_object(entry, f"sessions[{number}]"), f"sessions[{number}].")
+                with reading(f"sessions[{number}]"):
+                    session = _session(an_object(entry, f"sessions[{number}]"), f"sessions[{number}].")
+                yield session
         case name:
             raise NotUsableError("format", f"{name!r} is not known")
 
@@ -98,6 +103,7 @@ def _message(entry: Any, session_id: str, place: str) -> StoredMessage:
         raise
     except ValueError as error:
         raise NotUsableError(f"{place}.message", str(error)) from error
+    _check_times(message, f"{place}.message")
     return StoredMessage(
         _id(data.get("id"), f"{place}.id"),
         session_id,
@@ -105,6 +111,18 @@ def _message(entry: Any, session_id: str, place: str) -> StoredMessage:
         message,
         None if folded is None else a(bool, folded, f"{place}.folded"),
     )
+
+
+def _check_times(message: Message, place: str) -> None:
+    match message:
+        case UserMessage():
+            a_time(message.time, f"{place}.time")
+        case AssistantMessage():
+            for name in ("started", "first_reasoning", "first_text", "ended"):
+                if (value := getattr(message.timing, name)) is not None:
+                    a_time(value, f"{place}.timing.{name}")
+        case ToolMessage():
+            pass
 
 
 def _id_or_nothing(value: Any, place: str) -> str | None:

@@ -42,8 +42,10 @@ def read(connection: sqlite3.Connection, old: Mapping[str, Incoming]) -> Iterato
     for turn in rows(connection, "turns", f"{columns} input_tokens output_tokens", "ORDER BY id"):
         turns.setdefault(str(turn["thread_id"]), []).append(turn)
     threads = list(rows(connection, "threads", "id name tip_message_hash datetime_utc", "ORDER BY id"))
-    for thread in threads:
-        origin = text(thread["id"], "threads.id")
+    for number, thread in enumerate(threads):
+        origin = text(thread["id"], f"threads[{number}].id")
+        if not origin:
+            raise NotUsableError(f"threads[{number}].id", "nothing instead of a text")
         before = old[origin].conversation if origin in old else None
         yield origin, _thread(connection, thread, turns.get(origin, []), before, f"threads[{origin}]")
 

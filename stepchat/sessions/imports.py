@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import tempfile
 import zipfile
 from contextlib import contextmanager
@@ -13,11 +12,12 @@ from typing import IO, TYPE_CHECKING, Final
 
 from stepchat import exact_json
 from stepchat.errors import StoreError, UsageError
-from stepchat.messages import AssistantMessage, Message, UserMessage
+from stepchat.messages import AssistantMessage, Message, UserMessage, sensible
 from stepchat.sessions import import_chatgpt, import_json, import_llm, records, search_index, tree, writing
-from stepchat.sessions.incoming import Incoming, NotUsableError
+from stepchat.sessions.incoming import Incoming, NotUsableError, reading
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Generator, Iterator
 
     from stepchat.messages import StoredMessage
@@ -79,8 +79,9 @@ def _read_by_name(path: Path, beginning: bytes) -> list[Incoming]:
 def _named(name: str) -> Generator[None]:
     """What goes wrong, with the name of the file."""
     try:
-        yield
-    except (NotUsableError, sqlite3.Error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        with reading(""):
+            yield
+    except NotUsableError as error:
         raise UsageError(f"{name} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
     except OSError as error:
         raise UsageError(f"Cannot read {name}: {error.strerror or error}.", "Nothing was imported.") from error
@@ -108,7 +109,7 @@ def _read_archive(path: Path) -> Iterator[Incoming]:
             raise NotUsableError("", "There is no conversations.json in it")
         left = _LARGEST
         for name in names:
-            with archive.open(name) as file:
+            with reading(name), archive.open(name) as file:
                 content = _limited(file, left, name, b"")
             left -= len(content)
             yield from _read_json(content, name)
@@ -259,8 +260,8 @@ def _is_whole(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -
 def _time(message: Message) -> float:
     match message:
         case UserMessage():
-            return float(message.time)
+            return sensible(message.time) or 0.0
         case AssistantMessage():
-            return float(message.timing.started)
+            return sensible(message.timing.started) or 0.0
         case _:
             return 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -111,8 +112,8 @@ def foot(message: AssistantMessage, *, gap: int = 1) -> Block | None:
     if timing.first is not None:
         first = f"{timing.first:.1f} s to first"
         said = usage.completion_tokens
-        if said and timing.ended is not None and timing.ended - timing.first > 0.05:
-            speed = f"{said / (timing.ended - timing.first):,.0f} tok/s"
+        if said and timing.took is not None and timing.took - timing.first > 0.05:
+            speed = f"{said / (timing.took - timing.first):,.0f} tok/s"
     known = [
         (fact, need)
         for fact, need in (
@@ -186,6 +187,14 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def date(time: float) -> str:
+    """A Unix time in the zone of this machine; "-" for what is none."""
+    try:
+        return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError, OSError):
+        return "-"
 
 
 def money(cost: Decimal) -> str:

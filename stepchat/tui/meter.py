@@ -170,7 +170,7 @@ def cost_of(answers: Sequence[AssistantMessage], model: Model | None, spent: Dec
 
 def answer_speed(answer: AssistantMessage) -> float | None:
     """Tokens a second from the first token to the end."""
-    tokens, first, ended = answer.usage.completion_tokens, answer.timing.first, answer.timing.ended
+    tokens, first, ended = answer.usage.completion_tokens, answer.timing.first, answer.timing.took
     if not tokens or first is None or ended is None or ended - first < SHORTEST:
         return None
     return tokens / (ended - first)

@@ -42,6 +42,6 @@ def show_title(chat: Chat) -> None:
 def ring_after_long_turn(app: App[Any], path: Sequence[StoredMessage]) -> None:
     """Ring if the last turn took so long that nobody waited for it."""
     last = path[-1].message if path else None
-    took = last.timing.ended or 0 if isinstance(last, AssistantMessage) else 0
+    took = last.timing.took or 0 if isinstance(last, AssistantMessage) else 0
     if took >= BELL_AFTER:
         app.bell()

@@ -85,3 +85,50 @@ answers = st.builds(
     prefix=texts,
 )
 any_message = st.one_of(users, tools, answers)
+
+CHATGPT: Json = {
+    "title": "t", "create_time": 1.5, "update_time": 2.5, "conversation_id": "c", "current_node": "a",
+    "mapping": {
+        "r": {"id": "r", "parent": None, "children": ["u"], "message": None},
+        "u": {"id": "u", "parent": "r", "children": ["h"], "message": {
+            "author": {"role": "user"}, "create_time": 1.5, "content": {"content_type": "text", "parts": ["q"]}}},
+        "h": {"id": "h", "parent": "u", "children": ["a"], "message": {
+            "author": {"role": "assistant"}, "create_time": 1.5,
+            "content": {"content_type": "thoughts", "thoughts": [{"summary": "s", "content": "c"}]}}},
+        "a": {"id": "a", "parent": "h", "children": [], "message": {
+            "author": {"role": "assistant"}, "create_time": 2.5, "recipient": "all", "metadata": {"model_slug": "m"},
+            "content": {"content_type": "text", "parts": ["a"]}}},
+    },
+}  # fmt: skip
+"""A small conversation as ChatGPT exports it."""
+
+LLM_LOG = """
+CREATE TABLE threads (id TEXT PRIMARY KEY, name TEXT, tip_message_hash TEXT, forked_from TEXT, datetime_utc TEXT);
+CREATE TABLE turns (id TEXT PRIMARY KEY, thread_id TEXT, parent_message_hash TEXT, tip_message_hash TEXT, model TEXT,
+    resolved_model TEXT, input_tokens INTEGER, output_tokens INTEGER, duration_ms INTEGER, datetime_utc TEXT);
+CREATE TABLE messages (hash TEXT PRIMARY KEY, parent_hash TEXT, role TEXT);
+CREATE TABLE parts (id INTEGER PRIMARY KEY, message_hash TEXT, position INTEGER, type TEXT, tool_name TEXT, text TEXT,
+    payload TEXT);
+CREATE TABLE IF NOT EXISTS fragments (id INTEGER PRIMARY KEY, hash TEXT, content TEXT);
+INSERT OR IGNORE INTO fragments VALUES (1, 'x', 'A long text');
+INSERT INTO threads VALUES ('02t', 'A thread', 'h6', NULL, '2026-01-01 00:00:00+00:00');
+INSERT INTO turns VALUES
+    ('02a', '02t', 'h2', 'h3', 'fake', NULL, 11, 22, 2000, '2026-01-01T00:00:01'),
+    ('02b', '02t', 'h2', 'h3b', 'fake', 'fake-2', NULL, NULL, NULL, '2026-01-01T00:00:02'),
+    ('02c', '02t', 'h5', 'h6', 'fake', NULL, NULL, NULL, NULL, '2026-01-01T00:00:03');
+INSERT INTO messages VALUES ('h1', NULL, 'system'), ('h2', 'h1', 'user'), ('h3', 'h2', 'assistant'),
+    ('h3b', 'h2', 'assistant'), ('h4', 'h3', 'tool'), ('h5', 'h4', 'user'), ('h6', 'h5', 'assistant');
+INSERT INTO parts (message_hash, position, type, text, payload) VALUES
+    ('h1', 0, 'text', 'Be brief', NULL),
+    ('h2', 0, 'text', NULL, '{"text_ref": [{"fragment": 1}, {"literal": "\\nWhat is it?"}]}'),
+    ('h3', 0, 'reasoning', 'Let me see.', '{"provider_metadata": {}}'),
+    ('h3', 1, 'tool_call', NULL, '{"name": "look", "arguments": {"n": 1}, "tool_call_id": "c1"}'),
+    ('h3b', 0, 'text', 'Another try', NULL),
+    ('h4', 0, 'tool_result', NULL, '{"name": "look", "output": "seen", "tool_call_id": "c1"}'),
+    ('h4', 1, 'tool_result', NULL, '{"name": "look", "output": "seen twice", "tool_call_id": "c2", "exception": "E"}'),
+    ('h5', 0, 'attachment', NULL, '{"attachment": {"id": "z"}}'),
+    ('h5', 1, 'text', 'So?', NULL),
+    ('h6', 0, 'text', 'A ', NULL),
+    ('h6', 1, 'text', 'book.', NULL);
+"""
+"""A log as llm 0.36 makes it, less the columns that are not read."""

@@ -10,6 +10,7 @@ import pytest
 
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, Timing, ToolCall, ToolMessage, Usage, UserMessage
+from tests.sessions.samples import LLM_LOG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,35 +45,6 @@ ALTER TABLE responses ADD COLUMN resolved_model TEXT;
 ALTER TABLE tool_results ADD COLUMN exception TEXT;
 UPDATE responses SET reasoning = 'Hm.', resolved_model = 'gpt-2025' WHERE id = '01r2';
 UPDATE tool_results SET exception = 'ValueError';
-"""
-_NEW = """
-CREATE TABLE threads (id TEXT PRIMARY KEY, name TEXT, tip_message_hash TEXT, forked_from TEXT, datetime_utc TEXT);
-CREATE TABLE turns (id TEXT PRIMARY KEY, thread_id TEXT, parent_message_hash TEXT, tip_message_hash TEXT, model TEXT,
-    resolved_model TEXT, input_tokens INTEGER, output_tokens INTEGER, duration_ms INTEGER, datetime_utc TEXT);
-CREATE TABLE messages (hash TEXT PRIMARY KEY, parent_hash TEXT, role TEXT);
-CREATE TABLE parts (id INTEGER PRIMARY KEY, message_hash TEXT, position INTEGER, type TEXT, tool_name TEXT, text TEXT,
-    payload TEXT);
-CREATE TABLE IF NOT EXISTS fragments (id INTEGER PRIMARY KEY, hash TEXT, content TEXT);
-INSERT OR IGNORE INTO fragments VALUES (1, 'x', 'A long text');
-INSERT INTO threads VALUES ('02t', 'A thread', 'h6', NULL, '2026-01-01 00:00:00+00:00');
-INSERT INTO turns VALUES
-    ('02a', '02t', 'h2', 'h3', 'fake', NULL, 11, 22, 2000, '2026-01-01T00:00:01'),
-    ('02b', '02t', 'h2', 'h3b', 'fake', 'fake-2', NULL, NULL, NULL, '2026-01-01T00:00:02'),
-    ('02c', '02t', 'h5', 'h6', 'fake', NULL, NULL, NULL, NULL, '2026-01-01T00:00:03');
-INSERT INTO messages VALUES ('h1', NULL, 'system'), ('h2', 'h1', 'user'), ('h3', 'h2', 'assistant'),
-    ('h3b', 'h2', 'assistant'), ('h4', 'h3', 'tool'), ('h5', 'h4', 'user'), ('h6', 'h5', 'assistant');
-INSERT INTO parts (message_hash, position, type, text, payload) VALUES
-    ('h1', 0, 'text', 'Be brief', NULL),
-    ('h2', 0, 'text', NULL, '{"text_ref": [{"fragment": 1}, {"literal": "\\nWhat is it?"}]}'),
-    ('h3', 0, 'reasoning', 'Let me see.', '{"provider_metadata": {}}'),
-    ('h3', 1, 'tool_call', NULL, '{"name": "look", "arguments": {"n": 1}, "tool_call_id": "c1"}'),
-    ('h3b', 0, 'text', 'Another try', NULL),
-    ('h4', 0, 'tool_result', NULL, '{"name": "look", "output": "seen", "tool_call_id": "c1"}'),
-    ('h4', 1, 'tool_result', NULL, '{"name": "look", "output": "seen twice", "tool_call_id": "c2", "exception": "E"}'),
-    ('h5', 0, 'attachment', NULL, '{"attachment": {"id": "z"}}'),
-    ('h5', 1, 'text', 'So?', NULL),
-    ('h6', 0, 'text', 'A ', NULL),
-    ('h6', 1, 'text', 'book.', NULL);
 """
 
 
@@ -119,7 +91,7 @@ async def test_later_columns_are_read(store: SessionStore, tmp_path: Path) -> No
 
 
 async def test_threads_with_their_branches(store: SessionStore, tmp_path: Path) -> None:
-    imported = await store.import_file(_database(tmp_path / "logs.db", _NEW))
+    imported = await store.import_file(_database(tmp_path / "logs.db", LLM_LOG))
     (session_id,) = imported.sessions
     session = await store.session(session_id)
     assert (session.title, session.system) == ("A thread", "Be brief")
@@ -157,7 +129,7 @@ async def test_an_old_conversation_that_went_on_in_a_thread_is_one_session(store
         ('k2', 0, 'text', 'Yes.', NULL), ('k3', 0, 'text', 'More?', NULL), ('k4', 0, 'text', 'No.', NULL);
     UPDATE threads SET tip_message_hash = 'k4' WHERE id = '01r3';
     """
-    both = _database(tmp_path / "both.db", _OLD, _NEW, went_on)
+    both = _database(tmp_path / "both.db", _OLD, LLM_LOG, went_on)
     imported = await store.import_file(both)
     assert (len(imported.sessions), imported.known) == (1, 2)
     session = await store.find("A long text\nAlone")
@@ -183,13 +155,13 @@ async def test_a_wrong_place_is_named_and_nothing_comes_in(
     store: SessionStore, tmp_path: Path, change: str, said: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        await store.import_file(_database(tmp_path / "logs.db", _OLD, _NEW, change))
+        await store.import_file(_database(tmp_path / "logs.db", _OLD, LLM_LOG, change))
     assert said in caught.value.message
     assert await store.session_ids() == []
 
 
 async def test_the_log_is_left_as_it_is(store: SessionStore, tmp_path: Path) -> None:
-    path = _database(tmp_path / "a ? # %20.db", _OLD, _NEW)
+    path = _database(tmp_path / "a ? # %20.db", _OLD, LLM_LOG)
     before = path.read_bytes()
     await store.import_file(path)
     assert path.read_bytes() == before

@@ -57,7 +57,7 @@ def _said(message: AssistantMessage) -> int | None:
 
 
 def _speed(message: AssistantMessage) -> str:
-    tokens, first, ended = message.usage.completion_tokens, message.timing.first, message.timing.ended
+    tokens, first, ended = message.usage.completion_tokens, message.timing.first, message.timing.took
     if not tokens or first is None or ended is None or ended - first < 0.05:
         return ""
     return f"{tokens / (ended - first):,.0f} tok/s"
@@ -69,7 +69,7 @@ _FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
     ("ended", lambda message: message.stop),
     ("first token", lambda message: _seconds(message.timing.first)),
     ("thinking", lambda message: _seconds(message.timing.thinking)),
-    ("duration", lambda message: _seconds(message.timing.ended)),
+    ("duration", lambda message: _seconds(message.timing.took)),
     ("thought", lambda message: _tokens(message.usage.reasoning_tokens)),
     ("said", lambda message: _tokens(_said(message))),
     ("speed", _speed),

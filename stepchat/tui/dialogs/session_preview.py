@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
 from stepchat.transcript.clean import clean
+from stepchat.transcript.facts import date
 from stepchat.transcript.widths import spaced, spaced_ranges
 from stepchat.tui.dialogs.session_rows import SPEAKERS
 
@@ -44,7 +44,7 @@ def preview_of(entry: Entry, preview: Preview, height: int) -> Content:
 def _header(row: SessionSummary) -> list[Content]:
     """All of the title, and what the columns do not say."""
     facts = [
-        "begun " + datetime.fromtimestamp(row.created).astimezone().strftime("%Y-%m-%d %H:%M"),
+        "begun " + date(row.created),
         row.model,
         "pinned" if row.pinned else "",
         "archived" if row.archived else "",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, sensible
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import short_model
 
@@ -122,8 +122,8 @@ def _guide(depth: int, *, begins: bool) -> str:
 def _time(stored: StoredMessage) -> float:
     match stored.message:
         case UserMessage(time=time):
-            return time
+            return sensible(time) or 0.0
         case AssistantMessage(timing=timing):
-            return timing.started
+            return sensible(timing.started) or 0.0
         case ToolMessage():
             return 0.0
