@@ -79,9 +79,19 @@ def last_message(connection: sqlite3.Connection, session_id: str) -> StoredMessa
 
 def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: Listed) -> list[SessionSummary]:
     """Sorted; those without messages are left out."""
-    pinned = "pinned DESC, " if which.pinned_first else ""
+    if not which.pinned_first:
+        return _sorted(connection, "TRUE", limit, offset, which)
+    # One after the other, because sorting by both would have no index to follow; there are few that are pinned.
+    pinned = _sorted(connection, "pinned <> 0", -1, 0, which)
+    shown = pinned[offset : offset + limit]
+    return shown + _sorted(connection, "pinned = 0", limit - len(shown), max(0, offset - len(pinned)), which)
+
+
+def _sorted(
+    connection: sqlite3.Connection, condition: str, limit: int, offset: int, which: Listed
+) -> list[SessionSummary]:
     rows = connection.execute(
-        f"{_SUMMARY} AND {_WHICH} ORDER BY {pinned}{ORDERS[which.order]}, number DESC LIMIT ?3 OFFSET ?4",
+        f"{_SUMMARY} AND {condition} AND {_WHICH} ORDER BY {ORDERS[which.order]}, number DESC LIMIT ?3 OFFSET ?4",
         (which.deleted, which.archived, limit, offset),
     )
     return [_summary(row) for row in rows]

@@ -60,6 +60,17 @@ async def test_pinned_sessions_can_come_first(store: SessionStore) -> None:
     assert await _listed(store, pinned_first=True) == ["three", "two", "one"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 9])
+@pytest.mark.parametrize("order", ["updated", "title", "turns"])
+async def test_pages_with_pinned_ones_first_make_the_whole_list(store: SessionStore, size: int, order: str) -> None:
+    ids = [(await _talk(store, name)).id for name in "gfedcba"]
+    await store.set_pinned([ids[2], ids[3], ids[6]], pinned=True)
+    pages = [await _listed(store, limit=size, offset=at, pinned_first=True, order=order) for at in range(0, 9, size)]
+    whole = await _listed(store, pinned_first=True, order=order)
+    assert [title for page in pages for title in page] == whole
+    assert (sorted(whole[:3]), sorted(whole[3:])) == (["a", "d", "e"], ["b", "c", "f", "g"])
+
+
 async def test_archived_sessions_are_out_of_the_way_and_still_found(store: SessionStore) -> None:
     one, two = await _talk(store, "apple one"), await _talk(store, "apple two")
     await store.set_archived([one.id], archived=True)

@@ -8,8 +8,9 @@ from stepchat.draft import fold
 from stepchat.messages import AssistantMessage, Timing, Usage, UserMessage
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
+from stepchat.tui.dialogs.key_line import key_lines
 from stepchat.tui.dialogs.session_rows import age
-from stepchat.tui.dialogs.session_view import View, keys, read_view, write_view
+from stepchat.tui.dialogs.session_view import KEYS, View, read_view, write_view
 from stepchat.tui.dialogs.sessions import SessionScreen
 from tests.tui.chat import say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
@@ -77,6 +78,18 @@ async def test_columns_preview_and_opening(tmp_path, ids):
         # The next time it begins where it was left.
         again = await opened(pilot)
         await wait_until(pilot, lambda: again._rows.current is not None and again._rows.current.id == ids[1])
+
+
+async def test_its_first_frame_has_the_list(tmp_path, ids):
+    async with window(tmp_path, None) as pilot:
+        store = pilot.app.workspace.store
+        screen = SessionScreen(store, View(at=ids[1]))
+        await screen.read()
+        # Nothing is read any more before it is painted.
+        await store.close()
+        pilot.app.push_screen(screen)
+        shown = await wait_until(pilot, "Rain on glass")
+        assert ("Prime numbers" in shown, screen._rows.current.id) == (True, ids[1])
 
 
 async def test_typing_searches_and_a_key_looks_into_the_thoughts(tmp_path, ids):
@@ -217,7 +230,7 @@ def test_what_is_remembered_of_the_list():
 @pytest.mark.parametrize("mode", ["current", "archived", "deleted", "rename"])
 @pytest.mark.parametrize("width", [56, 90, 180])
 def test_keys_are_shown_whole(mode, width):
-    lines = keys(mode, width).plain.split("\n")
+    lines = [line.plain for line in key_lines(KEYS[mode], width, 2)]
     assert len(lines) <= 2
     assert all(len(line) <= width for line in lines)
 

@@ -49,6 +49,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     current = chat.conversation.session
     busy = {current.id} if current is not None and chat.conversation.busy else set[str]()
     screen = SessionScreen(store, view, chat.background.sessions | busy)
+    await screen.read()
     found = await chat.app.push_screen_wait(screen)
     if screen.view != view:
         await store.set_setting(SESSION_VIEW, write_view(screen.view))

@@ -256,7 +256,7 @@ class Inspector(ModalScreen[None]):
                 text = exact_json.dumps(exchange.body)
             case _:
                 text = self._read_events(exchange).text
-        self._keys.update(self._copy(text) if text else "There is nothing to copy.")
+        self._keys.say(self._copy(text) if text else "There is nothing to copy.")
         self.set_timer(3, partial(self._keys.set_keys, _KEYS))
 
     def on_input_changed(self) -> None:

@@ -6,38 +6,47 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.widgets import Static
+from textual.widget import Widget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual import events
+    from textual.geometry import Size
 
 Keys: TypeAlias = "Sequence[tuple[str, str]]"
 """Key and word, the most important first, and last the one that closes the dialog."""
 _BETWEEN = "  "
 
 
-class KeyLine(Static):
-    """Shows the keys that fit in as many lines as it is high."""
+class KeyLine(Widget):
+    """Shows the keys that fit in at most so many lines. It is right in the first frame, whatever the width is."""
 
     def __init__(self, keys: Keys, *, lines: int = 1) -> None:
-        super().__init__(classes="dialog-keys", markup=False)
+        super().__init__(classes="dialog-keys")
         self._keys = keys
+        self._said = ""
         self._lines = lines
         if lines > 1:
             self.styles.height = "auto"
 
     def set_keys(self, keys: Keys) -> None:
         """Other keys from now on."""
-        self._keys = keys
-        self._fill()
+        self._keys, self._said = keys, ""
+        self.refresh(layout=self._lines > 1)
 
-    def on_resize(self, _event: events.Resize) -> None:
-        self._fill()
+    def say(self, words: str) -> None:
+        """One line in place of the keys, until others are set."""
+        self._said = words
+        self.refresh(layout=self._lines > 1)
 
-    def _fill(self) -> None:
-        self.update(Content("\n").join(key_lines(self._keys, self.size.width, self._lines)))
+    def _in(self, width: int) -> list[Content]:
+        return [Content(self._said)] if self._said or not self._keys else key_lines(self._keys, width, self._lines)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        return len(self._in(width))
+
+    def render(self) -> Content:
+        return Content("\n").join(self._in(self.size.width))
 
 
 def key_lines(keys: Keys, width: int, most: int = 1) -> list[Content]:

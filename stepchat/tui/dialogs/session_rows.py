@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.style import Style
     from textual import events
+    from textual.geometry import Region
 
     from stepchat.sessions.records import SessionSummary
     from stepchat.sessions.search import Hit
@@ -114,7 +115,7 @@ class SessionRows(Widget):
 
     def move_to(self, index: int) -> None:
         self.cursor = clamp(index, 0, max(0, len(self.entries) - 1))
-        self._top = clamp(self._top, max(0, self.cursor - self.page + 1), self.cursor)
+        self._keep_in_sight()
         self.refresh()
         self.post_message(self.Moved())
         if self.cursor > len(self.entries) - _NEAR_THE_END:
@@ -138,8 +139,16 @@ class SessionRows(Widget):
     def _head(self) -> int:
         return 1 if self.size.height > 8 else 0
 
-    def on_resize(self) -> None:
-        self._top = clamp(self._top, max(0, self.cursor - self.page + 1), self.cursor)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # How high it is, is known here first: the first frame comes before any event says so.
+        self._keep_in_sight()
+        return super().render_lines(crop)
+
+    def _keep_in_sight(self) -> None:
+        """With some rows around it, where there are any."""
+        around = min(3, (self.page - 1) // 2)
+        top = clamp(self._top, self.cursor - self.page + 1 + around, self.cursor - around)
+        self._top = clamp(top, 0, max(0, len(self.entries) - self.page))
 
     # Mouse
 

@@ -6,15 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
-from textual.content import Content
-
 from stepchat.sessions import reading
-from stepchat.tui.dialogs.key_line import key_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stepchat.sessions.reading import Order
+    from stepchat.tui.dialogs.key_line import Keys
 
 Shown: TypeAlias = Literal["current", "archived", "deleted"]
 Mode: TypeAlias = Shown | Literal["rename"]
@@ -35,8 +31,7 @@ PLACEHOLDERS: Final = {
     False: "Type to search titles, questions and answers",
     True: "Type to search titles, questions, answers and thoughts",
 }
-_KEY_ROWS: Final = 2
-_KEYS: Final[dict[Mode, Sequence[tuple[str, str]]]] = {
+KEYS: Final[dict[Mode, Keys]] = {
     "current": (
         ("Enter", "open"), ("Tab", "mark"), ("^R", "rename"), ("^P", "pin"), ("^D", "delete"), ("^Z", "undo"),
         ("^A", "archive"), ("^S", "sort"), ("^T", "thoughts"), ("^L", "archived"), ("Esc", "close"),
@@ -75,8 +70,3 @@ def read_view(stored: str | None) -> View:
 
 def write_view(view: View) -> str:
     return json.dumps(asdict(view))
-
-
-def keys(mode: Mode, width: int) -> Content:
-    """What the keys do now, in lines of this width."""
-    return Content("\n").join(key_lines(_KEYS[mode], width, _KEY_ROWS))

@@ -15,10 +15,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.errors import StepchatError
+from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.session_changes import Changes
 from stepchat.tui.dialogs.session_preview import preview_of
 from stepchat.tui.dialogs.session_rows import Entry, SessionRows
-from stepchat.tui.dialogs.session_view import EMPTY, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Mode, Shown, View, keys
+from stepchat.tui.dialogs.session_view import EMPTY, KEYS, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Shown, View
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -34,6 +35,7 @@ FOUND_PAGE: Final = 40
 """Found sessions are read with their hits, which costs more."""
 _LOOK_AFTER: Final = 0.04
 """Seconds that the cursor rests before the preview is read."""
+_ROOMY: Final = 100
 _WIDE: Final = 120
 _LOW: Final = 22
 
@@ -44,6 +46,7 @@ _PROBABLY: Final = 500
 class SessionScreen(ModalScreen[str | None]):
     """Returns the id of the session to open, None for none. `view` is how it was left, afterwards too."""
 
+    HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012 - Textual declares it so; _fit sets its own
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", show=False, priority=True),
         *(
@@ -87,16 +90,18 @@ class SessionScreen(ModalScreen[str | None]):
         self._heading = Static(classes="dialog-title", markup=False)
         self._look = Static(markup=False, id="session-look")
         self._pane = Container(self._look, id="session-pane")
-        self._keys = Static(classes="dialog-keys", id="session-keys", markup=False)
-        self._mode: Mode = "current"
+        self._keys = KeyLine(KEYS["current"], lines=2)
         self._renaming: SessionSummary | None = None
         self._shown: Shown = "current"
+        self._first: Sequence[Entry] = ()
         self._more = False
         self._total = 0
         self._said = ""
         self._changes = Changes(store)
 
     def compose(self) -> ComposeResult:
+        # While nothing is in it yet: a class that is set later styles everything once more.
+        self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog", id="session-screen"):
             yield self._heading
             yield self._filter
@@ -104,25 +109,26 @@ class SessionScreen(ModalScreen[str | None]):
                 yield self._rows
                 yield self._pane
             yield self._keys
-        self._title.display = False
+
+    async def read(self) -> None:
+        """The first rows, before it is shown, so that they are in its first frame. Raises StoreError."""
+        at = self.view.at
+        self._first = await self._some(0, PAGE) or ()
+        if at and self._more and all(entry.summary.id != at for entry in self._first):
+            self._first = await self._some(0, _PROBABLY) or ()
 
     def on_mount(self) -> None:
-        self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
-        self._rows.mount(self._title)
         self._filter.focus()
-        self._load(at=self.view.at)
+        self._fill(self._first, self.view.at, 0)
+        self._begin(self._number)
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size)
 
     def _fit(self, size: Size) -> None:
+        self.set_class(size.width < _ROOMY, "-narrow")
         self.set_class(size.width >= _WIDE, "-wide")
         self.set_class(size.height < _LOW, "-low")
-        self.call_after_refresh(self._show_keys, self._mode)
-
-    def _show_keys(self, mode: Mode) -> None:
-        self._mode = mode
-        self._keys.update(keys(mode, self._keys.container_size.width))
 
     # Reading
 
@@ -132,17 +138,24 @@ class SessionScreen(ModalScreen[str | None]):
 
     def _load(self, *, at: str = "", index: int = 0) -> None:
         """The list anew, with the cursor on this session, else on this row."""
-        self.run_worker(partial(self._read, at, index), group="list", exclusive=True)
+        self._begin(partial(self._read, at, index), exclusive=True)
+
+    def _begin(self, reading: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
+        """Read beside everything else; what fails is said."""
+
+        async def run() -> None:
+            try:
+                await reading()
+            except StepchatError as error:
+                self._say(error.message)
+
+        self.run_worker(run, group="list", exclusive=exclusive)
 
     async def _read(self, at: str, index: int) -> None:
-        try:
-            entries = await self._some(0, max(PAGE, index + 1, _PROBABLY if at else 0))
-            if entries is not None:
-                self._fill(entries, at, index)
-                self._total = await self._count()
-                self._head()
-        except StepchatError as error:
-            self._say(error.message)
+        entries = await self._some(0, max(PAGE, index + 1, _PROBABLY if at else 0))
+        if entries is not None:
+            self._fill(entries, at, index)
+            await self._number()
 
     def _fill(self, entries: Sequence[Entry], at: str, index: int) -> None:
         there = next((row for row, entry in enumerate(entries) if entry.summary.id == at), index)
@@ -154,7 +167,7 @@ class SessionScreen(ModalScreen[str | None]):
     def on_session_rows_more_wanted(self) -> None:
         if self._more:
             self._more = False
-            self.run_worker(self._read_on, group="list")
+            self._begin(self._read_on)
 
     async def _read_on(self) -> None:
         entries = await self._some(len(self._rows.entries), PAGE)
@@ -182,9 +195,11 @@ class SessionScreen(ModalScreen[str | None]):
         self._more = page.more
         return [Entry(found.summary, found.hits) for found in page.sessions]
 
-    async def _count(self) -> int:
+    async def _number(self) -> None:
+        """How many there are; raises StoreError."""
         archived = None if self._shown == "deleted" else self._shown == "archived"
-        return await self._store.count_sessions(archived=archived, deleted=self._shown == "deleted")
+        self._total = await self._store.count_sessions(archived=archived, deleted=self._shown == "deleted")
+        self._head()
 
     async def on_session_rows_moved(self) -> None:
         self._head()
@@ -193,13 +208,14 @@ class SessionScreen(ModalScreen[str | None]):
     async def _look_at(self) -> None:
         entry = self._rows.entries[self._rows.cursor] if self._rows.entries else None
         if entry is None or not self._look.is_on_screen:
-            self._look.update("")
+            self._look.update("", layout=False)
             return
         await asyncio.sleep(_LOOK_AFTER)
         try:
-            self._look.update(preview_of(entry, await self._store.preview(entry.summary.id), self._pane.size.height))
+            shown = preview_of(entry, await self._store.preview(entry.summary.id), self._pane.size.height)
         except StepchatError as error:
-            self._look.update(Content.styled(error.message, "$error"))
+            shown = Content.styled(error.message, "$error")
+        self._look.update(shown, layout=False)
 
     # What is said
 
@@ -210,7 +226,7 @@ class SessionScreen(ModalScreen[str | None]):
     def _head(self) -> None:
         """The first line: what happened just now, or what is listed."""
         if self._said:
-            self._heading.update(self._said)
+            self._heading.update(self._said, layout=False)
             return
         number = (
             f"{len(self._rows.entries)}{'+' if self._more else ''} found"
@@ -226,7 +242,7 @@ class SessionScreen(ModalScreen[str | None]):
             "thoughts too" if self.view.thoughts else "",
             "" if self._typed or self.view.order == "updated" else f"by {self.view.order}",
         ]
-        self._heading.update(" · ".join(fact for fact in facts if fact))
+        self._heading.update(" · ".join(fact for fact in facts if fact), layout=False)
 
     def _nothing(self) -> str:
         if self._typed:
@@ -279,7 +295,7 @@ class SessionScreen(ModalScreen[str | None]):
             case "first":
                 rows.move_to(0)
             case "last":
-                self.run_worker(self._to_the_end, group="list")
+                self._begin(self._to_the_end)
             case "page" | "-page":
                 rows.move_to(rows.cursor + (rows.page if by == "page" else -rows.page))
             case _:
@@ -316,7 +332,7 @@ class SessionScreen(ModalScreen[str | None]):
     def action_list(self) -> None:
         self._shown = SHOWN[(SHOWN.index(self._shown) + 1) % len(SHOWN)]
         self._rows.marked.clear()
-        self._show_keys(self._shown)
+        self._keys.set_keys(KEYS[self._shown])
         self._list_anew()
 
     def _list_anew(self) -> None:
@@ -371,12 +387,14 @@ class SessionScreen(ModalScreen[str | None]):
         self._title.styles.width = width
         self._title.value = row.title
         self._title.cursor_position = len(row.title)
+        if not self._title.is_attached:
+            self._rows.mount(self._title)
         self._title.display = True
         self._title.focus()
-        self._show_keys("rename")
+        self._keys.set_keys(KEYS["rename"])
 
     def _end_renaming(self) -> None:
         self._renaming = None
         self._title.display = False
         self._filter.focus()
-        self._show_keys(self._shown)
+        self._keys.set_keys(KEYS[self._shown])
