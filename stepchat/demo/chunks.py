@@ -168,7 +168,10 @@ class StreamWriter:
             last.append(self._event(self._chunk([choice(delta, step.reason, step.native)])))
         if step.usage != "none":
             choices = [choice({"role": "assistant", "content": ""})] if step.usage == "choice" else []
-            last.append(self._event(self._chunk(choices) | {"usage": answer.usage()}))
+            usage = answer.usage()
+            if step.usage == "tokens":
+                usage = {name: value for name, value in usage.items() if "cost" not in name}
+            last.append(self._event(self._chunk(choices) | {"usage": usage}))
         if step.done:
             last.append(f"data: [DONE]{self._end}".encode())
         body = b"".join(last)

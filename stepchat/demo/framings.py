@@ -88,6 +88,12 @@ def usage_empty(ask: Ask) -> Iterator[Step]:
     yield Finish(usage="empty")
 
 
+def usage_tokens(ask: Ask) -> Iterator[Step]:
+    yield from thinking(ask, _THOUGHT)
+    yield Say(_ANSWER)
+    yield Finish(usage="tokens")
+
+
 def usage_preview(ask: Ask) -> Iterator[Step]:
     yield Chunk({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}})
     yield from _short(ask)

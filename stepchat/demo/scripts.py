@@ -121,6 +121,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("separators", "U+2028, U+2029 and U+0085 inside the JSON", framings.separators),
     Scenario("usage_each", "running totals of usage on every chunk", framings.usage_each),
     Scenario("usage_empty", "the usage chunk has an empty list of choices", framings.usage_empty),
+    Scenario("usage_tokens", "usage tells tokens and no cost, as most servers do", framings.usage_tokens),
     Scenario("usage_preview", "a preview of the usage comes first", framings.usage_preview),
 )
 

@@ -86,7 +86,7 @@ class Finish:
 
     reason: str | None = "stop"
     native: str | None = "stop"
-    usage: Literal["choice", "empty", "none"] = "choice"
+    usage: Literal["choice", "empty", "tokens", "none"] = "choice"
     done: bool = True
 
 

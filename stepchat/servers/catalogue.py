@@ -22,9 +22,10 @@ from stepchat.servers.profiles import bare_slug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
-    from stepchat.messages import Json
+    from stepchat.messages import AssistantMessage, Json
 
 __all__ = ["ALL_EFFORTS", "Catalogue", "Model", "Prices", "Reasoning", "file_name"]
 
@@ -76,6 +77,11 @@ class Catalogue:
             own = self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
             return Model(slug, prices=own) if own else None
         return found
+
+    def estimate(self, answer: AssistantMessage) -> Decimal | None:
+        """What an answer of which no cost was told may have cost by its tokens; None when that is not known. Never blocks."""
+        model = self.find(answer.model) or self.find(answer.model_asked)
+        return None if model is None or answer.usage.cost is not None else model.prices.cost_of(answer.usage)
 
     def search(self, typed: str, first: Sequence[str] = ()) -> list[Model]:
         """The models that have all the words, the best first; with nothing typed all of them. `first` go before others."""

@@ -10,10 +10,14 @@ from stepchat.transcript.entry import Edit
 from stepchat.transcript.growing import Growing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from decimal import Decimal
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json
+
+    Estimate: TypeAlias = Callable[[AssistantMessage], Decimal | None]
+    """What an answer may have cost of which no cost was told."""
 
 ReasoningView: TypeAlias = Literal["tail", "full", "hidden"]
 Panel: TypeAlias = Literal["folded", "tail", "open"]
@@ -37,6 +41,7 @@ class Answer:
         self.waiting_for = ""
         self.returned = ""
         """What later requests did with the reasoning, in words."""
+        self.estimate: Estimate = no_estimate
         self._view: ReasoningView = view
         self._tail_rows = tail_rows
         self._began: float | None = None
@@ -156,7 +161,7 @@ class Answer:
     def blocks(self, section: int) -> Iterable[Block | None]:
         """Its reasoning, text or end. What is not on the page of a finished answer is read anew, with None in between."""
         if section == END:
-            return self._ending(self.message) if self.message is not None else []
+            return self._ending(self.message, self.estimate(self.message)) if self.message is not None else []
         channel, on_page = (self.reasoning, self._body_shown) if section == BODY else (self.text, self._text_shown)
         if on_page is not None:
             return channel.blocks
@@ -225,18 +230,19 @@ class Answer:
 
     def _edit_end(self, found: list[Edit], now: float, frame: int) -> None:
         seconds = now - self._began if self._began is not None else 0.0
+        guess = self.estimate(self.message) if self.message is not None else None
         if self.message is not None:
-            key: object = self.message
+            key: object = (self.message, guess)
         else:
             key = (self.waiting_for, int(seconds), frame) if self.waits else None
-        if key is not self._end and key != self._end:
+        if key != self._end:
             self._end = key
-            end = self._ending(self.message) if self.message is not None else []
+            end = self._ending(self.message, guess) if self.message is not None else []
             if self.waits:
                 end = [facts.waiting(self.waiting_for, seconds, frame)]
             found.append(Edit(END, 0, end))
 
-    def _ending(self, message: AssistantMessage) -> list[Block]:
+    def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
         blocks = [facts.tool_call(call.name, call.arguments) for call in message.tool_calls]
         mark = facts.mark(message)
         if self.reasoning and not self.answers and not mark:
@@ -244,9 +250,13 @@ class Answer:
         blocks += mark
         # A failure before anything came has nothing to account for.
         began = message.complete or message.text or message.reasoning
-        if began and (foot := facts.foot(message, gap=0 if mark else 1)):
+        if began and (foot := facts.foot(message, gap=0 if mark else 1, estimate=guess)):
             blocks.append(foot)
         return blocks
+
+
+def no_estimate(_message: AssistantMessage) -> None:
+    """While no prices are known."""
 
 
 def _first_panel(view: ReasoningView) -> Panel:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stepchat.answer_form import wants_json
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.transcript import facts
-from stepchat.transcript.answer import BODY, SECTIONS, Answer
+from stepchat.transcript.answer import BODY, SECTIONS, Answer, no_estimate
 from stepchat.transcript.entry import Edit, Entry, Heights
 from stepchat.transcript.layout import Layout
 from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
-    from stepchat.transcript.answer import ReasoningView
+    from stepchat.transcript.answer import Estimate, ReasoningView
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.palette import Palette
 
@@ -68,6 +68,7 @@ class Document:
         """The top after another width, and how far in its block it really was."""
         self._passing = self._refusing = False
         self._returned: Mapping[str, str] = {}
+        self._estimate: Estimate = no_estimate
 
     # ---- messages
 
@@ -118,25 +119,29 @@ class Document:
                 answer = Answer(self.reasoning_view, as_json=wants_json(message.parameters))
                 answer.load(message, stored.folded)
                 answer.returned = self._returned.get(stored.id, "")
+                answer.estimate = self._estimate
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
                 self._append(Part(Entry(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
 
-    def set_returned(self, words: Mapping[str, str]) -> None:
-        """What later requests did with the reasoning of each message, by its id."""
-        self._returned = words
+    def learn(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
+        """What became known of answers: what later requests did with their reasoning, by id, and what they may have cost."""
+        self._returned = self._returned if returned is None else returned
+        self._estimate = self._estimate if estimate is None else estimate
+        if self.live is not None:
+            self.live.estimate = self._estimate
         for place, part in enumerate(self.parts):
             if part.answer is None or part.stored is None:
                 continue
-            returned = words.get(part.stored.id, "")
-            if returned != part.answer.returned:
-                part.answer.returned = returned
-                if part.entry.is_built:
-                    self._apply(place, part.answer.edits(0.0))
+            part.answer.returned = self._returned.get(part.stored.id, "")
+            part.answer.estimate = self._estimate
+            if part.entry.is_built and (edits := part.answer.edits(0.0)):
+                self._apply(place, edits)
 
     def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
         """Wait for an answer; what is fed from now on belongs to it."""
         self._drop_notice()
         answer = Answer(self.reasoning_view, as_json=as_json)
+        answer.estimate = self._estimate
         answer.waiting_for = waiting_for
         answer.begin(now)
         self.live = answer

@@ -105,10 +105,14 @@ def mark(message: AssistantMessage) -> list[Block]:
     return [line(found, wraps=True)]
 
 
-def foot(message: AssistantMessage, *, gap: int = 1) -> Block | None:
-    """Model, provider, tokens, times, cost: each only if it is known."""
+def foot(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = None) -> Block | None:
+    """Model, provider, tokens, times, cost: each only if it is known. `estimate` is of a cost that was not told."""
     usage, timing = message.usage, message.timing
-    first = speed = ""
+    first = speed = cost = ""
+    if usage.cost is not None:
+        cost = money(usage.cost)
+    elif estimate:
+        cost = f"~{money(estimate)}"
     if timing.first is not None:
         first = f"{timing.first:.1f} s to first"
         said = usage.completion_tokens
@@ -122,7 +126,7 @@ def foot(message: AssistantMessage, *, gap: int = 1) -> Block | None:
             (_tokens_said(message), 4),
             (first, 0),
             (speed, 1),
-            ("" if usage.cost is None else money(usage.cost), 3),
+            (cost, 3),
         )
         if fact
     ]

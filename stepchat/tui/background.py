@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from stepchat.transcript.clean import clean
 from stepchat.tui.conversation import Conversation
+from stepchat.tui.costs import estimate_costs
 from stepchat.tui.find_bar import FindBar
 from stepchat.tui.switching import arrived_where_held, connected, use, where_held
 from stepchat.tui.themes import palette
@@ -98,6 +99,7 @@ class Background:
                 here, client=there.client, catalogue=there.catalogue, server=there.server, key_error=there.key_error
             ),
         )
+        view.learn()
         if not hidden:
             await front.view.remove()
 
@@ -107,6 +109,7 @@ class Background:
         _alike(view, chat)
         await cast("Container", front.view.parent).mount(view, before=front.view)
         another = Conversation(chat.workspace, view, chat.refresh_status)
+        estimate_costs(another)
         another.model = front.model
         another.on_refused = front.on_refused
         another.on_unpriced = front.on_unpriced

@@ -15,6 +15,7 @@ from stepchat.tui import clipboard, leaving, message_menu, notices, reading_keys
 from stepchat.tui.background import Background
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
+from stepchat.tui.costs import estimate_costs
 from stepchat.tui.editing import Editing
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.interrupted import offer_to_ask
@@ -74,6 +75,7 @@ class ChatScreen(Screen[None]):
         self.welcome = Welcome(id="welcome", markup=False)
         view.document.reasoning_view = opening.reasoning_view
         self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
+        estimate_costs(self.conversation)
         self.conversation.on_refused = self._give_back
         self.background = Background(self)
         self.unsent = Unsent(self)
@@ -199,7 +201,7 @@ class ChatScreen(Screen[None]):
         if event.message_id is None:
             self.conversation.fold_live(event.folded)
         else:
-            await self.workspace.store.set_folded(event.message_id, event.folded)
+            self.start(partial(self.workspace.store.set_folded, event.message_id, event.folded))
 
     def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
         self.tell(clipboard.copy(self.app, event.text))

@@ -111,11 +111,12 @@ class Conversation:
     async def open(self, session: Session | None) -> None:
         """Show a session, or an empty one."""
         await self.stop()
-        self.session = session
-        self.path = await self.workspace.store.path(session.id) if session else []
+        # All that can fail comes first: a session that cannot be read leaves this one as it is.
+        path = await self.workspace.store.path(session.id) if session else []
+        scopes = await self.workspace.scopes_of(session)
+        self.session, self.path, self.scopes = session, path, scopes
         if session is not None and session.model:
             self.model = session.model
-        self.scopes = await self.workspace.scopes_of(session)
         self.view.show(self.path)
         await count_siblings(self)
         self.tell_missing()
@@ -136,7 +137,7 @@ class Conversation:
             found = await self.workspace.store.traffic.verdicts(self.session.id)
             await self.learn_refused()
             marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
-            self.view.set_returned(marks)
+            self.view.learn(marks)
 
     async def learn_refused(self) -> None:
         """What the server did not take lately, for those who say what is sent."""

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from textual.timer import Timer
 
+    from stepchat.messages import AssistantMessage
     from stepchat.servers.models import Prices
     from stepchat.sessions.spending import Spent
     from stepchat.tui.commands.row import Chat
+    from stepchat.tui.conversation import Conversation
 
 
 class Costs:
@@ -72,6 +74,15 @@ class Costs:
         demo = workspace.server == DEMO
         spent = total((row for row in self._rows if row.day == self._day and (row.server == DEMO) == demo), prices)
         return spent.price if spent.cost else ""
+
+
+def estimate_costs(conversation: Conversation) -> None:
+    """Have its transcript say what an answer may have cost, by the prices of the server that is asked now."""
+
+    def estimate(answer: AssistantMessage) -> Decimal | None:
+        return conversation.workspace.catalogue.estimate(answer)
+
+    conversation.view.document.learn(estimate=estimate)
 
 
 def seconds_to_midnight(now: float) -> float:

@@ -9,6 +9,7 @@ from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
 from stepchat.repetition import Repetition
 from stepchat.servers.effort import effort_of
+from stepchat.transcript.answer import no_estimate
 from stepchat.transcript.facts import money
 from stepchat.tui.status import Fact
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
     from stepchat.servers.models import Model
+    from stepchat.transcript.answer import Estimate
 
 CHARACTERS_PER_TOKEN = 4
 """Only for the running estimate; the server's count replaces it."""
@@ -123,11 +125,15 @@ def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: boo
 
 
 def session_facts(
-    path: Sequence[StoredMessage], model: Model | None = None, spent: Decimal = NOTHING, today: str = ""
+    path: Sequence[StoredMessage],
+    model: Model | None = None,
+    estimate: Estimate = no_estimate,
+    spent: Decimal = NOTHING,
+    today: str = "",
 ) -> list[Fact]:
     """Room in the model's window, what the session cost and, where there is room, the day, the speed of the last answer.
 
-    `spent` is what servers told of all branches, those on show and the others.
+    `estimate` is for answers whose cost was not told; `spent` was told of all branches, those on show and the others.
     """
     answers = [stored.message for stored in path if isinstance(stored.message, AssistantMessage)]
     if not answers:
@@ -137,7 +143,7 @@ def session_facts(
     used = (last.usage.prompt_tokens or 0) + (last.usage.completion_tokens or 0)
     if used:
         facts.append(context_fact(used, model))
-    if cost := cost_of(answers, model, spent):
+    if cost := cost_of(answers, estimate, spent):
         facts.append(Fact(cost, longer=f"{cost} · today {today}" if today not in {"", cost} else ""))
     if (speed := answer_speed(last)) is not None:
         facts.append(Fact(f"{speed:.0f} tok/s"))
@@ -153,8 +159,8 @@ def context_fact(used: int, model: Model | None) -> Fact:
     return Fact(words, "warning" if share >= FULL else "plain")
 
 
-def cost_of(answers: Sequence[AssistantMessage], model: Model | None, spent: Decimal = NOTHING) -> str:
-    """What these cost, with ~ before it when a part is estimated by the model's prices; "" when nothing is known.
+def cost_of(answers: Sequence[AssistantMessage], estimate: Estimate, spent: Decimal = NOTHING) -> str:
+    """What these cost, with ~ before it when a part is estimated by prices; "" when nothing is known.
 
     `spent` is the least that was told: of these, and of others beside them.
     """
@@ -162,9 +168,8 @@ def cost_of(answers: Sequence[AssistantMessage], model: Model | None, spent: Dec
     for answer in answers:
         if (cost := answer.usage.cost) is not None:
             told, known = told + cost, True
-        elif model is not None and model.id in {answer.model, answer.model_asked}:
-            cost = model.prices.cost_of(answer.usage)
-            guessed, known = guessed + (cost or 0), known or cost is not None
+        elif (cost := estimate(answer)) is not None:
+            guessed, known = guessed + cost, True
     return f"{'~' if guessed else ''}{money(max(told, spent) + guessed)}" if known else ""
 
 

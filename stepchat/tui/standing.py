@@ -64,10 +64,12 @@ def _facts(chat: Chat, now: float, costs: Costs) -> list[Fact]:
     if others := len(chat.background.sessions):
         facts.append(Fact(f"{others} more answering", "state"))
     if conversation.meter is None:
-        model = conversation.workspace.catalogue.find(conversation.model)
+        catalogue = conversation.workspace.catalogue
         facts += [
             effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_refused),
-            *session_facts(conversation.path, model, costs.session, costs.today),
+            *session_facts(
+                conversation.path, catalogue.find(conversation.model), catalogue.estimate, costs.session, costs.today
+            ),
         ]
     else:
         facts += conversation.meter.facts(now)

@@ -168,6 +168,7 @@ def arrived(chat: Chat, workspace: Workspace) -> None:
         return
     if chat.conversation.model == DEFAULT_MODEL:
         settle_model(chat)
+    chat.view.learn()
     chat.refresh_status()
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
+    from stepchat.transcript.answer import Estimate
     from stepchat.transcript.facts import NoticeKind
     from stepchat.transcript.palette import Palette
 
@@ -177,8 +178,8 @@ class TranscriptView(Widget):
         self._document.notice(text, hint, kind)
         self._paint()
 
-    def set_returned(self, words: Mapping[str, str]) -> None:
-        self._document.set_returned(words)
+    def learn(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
+        self._document.learn(returned, estimate)
         self._paint()
 
     # ---- marks

@@ -52,6 +52,13 @@ def test_foot_of_an_answer_of_which_nothing_is_known():
     assert shown(facts.foot(AssistantMessage(text="x", model_asked="a/b"))) == "b"
 
 
+def test_foot_estimates_only_what_was_not_told():
+    assert shown(facts.foot(answered("x").message, estimate=Decimal(9))).endswith(" · $0.00045")
+    message = AssistantMessage(text="x", model="m")
+    assert shown(facts.foot(message, estimate=Decimal("0.0123"))) == "m · ~$0.012"
+    assert shown(facts.foot(message, estimate=Decimal(0))) == "m"
+
+
 def test_foot_without_reasoning():
     message = AssistantMessage(
         text="x", model="m", usage=Usage({"completion_tokens": 5}), timing=Timing(0, None, 0.2, 0.2)

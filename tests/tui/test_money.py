@@ -50,14 +50,18 @@ def answer(prompt: int, completion: int, **usage) -> StoredMessage:
 
 
 def facts(*path: StoredMessage, model: Model | None = MODEL) -> list[tuple[str, str]]:
-    return [(fact.text, fact.kind) for fact in session_facts(path, model)]
+    return [(fact.text, fact.kind) for fact in session_facts(path, model, guess)]
+
+
+def guess(answer: AssistantMessage) -> Decimal | None:
+    return MODEL.prices.cost_of(answer.usage) if answer.model == "m" else None
 
 
 def test_context_meter_warns_when_little_is_left():
     assert facts(answer(300, 120, cost=0))[0] == ("context 42 %", "plain")
     assert facts(answer(700, 100, cost=0))[0] == ("context 80 %", "warning")
     assert facts(answer(1, 1, cost=0))[0] == ("context <1 %", "plain")
-    assert facts(answer(700, 100), model=None) == [("800 tokens", "plain")]
+    assert facts(answer(700, 100, cost=0), model=None)[0] == ("800 tokens", "plain")
 
 
 def test_cost_is_estimated_where_none_was_told():
@@ -70,10 +74,12 @@ def test_cost_is_estimated_where_none_was_told():
 
 def test_cost_of_the_session_has_its_other_branches_and_that_of_the_day_where_there_is_room():
     path = [answer(100, 50, cost=0.5), answer(100, 50)]
-    assert session_facts(path, MODEL, Decimal("0.75"))[1] == Fact("~$0.75")
-    assert session_facts(path, MODEL, Decimal("0.2"), "$3.00")[1] == Fact("~$0.50", longer="~$0.50 · today $3.00")
-    assert session_facts(path[:1], MODEL, Decimal("0.5"), "$0.50")[1] == Fact("$0.50")
-    assert session_facts([], MODEL, Decimal(0), "$3.00") == [Fact("today $3.00")]
+    assert session_facts(path, MODEL, guess, Decimal("0.75"))[1] == Fact("~$0.75")
+    assert session_facts(path, MODEL, guess, Decimal("0.2"), "$3.00")[1] == Fact(
+        "~$0.50", longer="~$0.50 · today $3.00"
+    )
+    assert session_facts(path[:1], MODEL, guess, Decimal("0.5"), "$0.50")[1] == Fact("$0.50")
+    assert session_facts([], MODEL, guess, Decimal(0), "$3.00") == [Fact("today $3.00")]
 
 
 def test_the_day_changes_at_local_midnight():
@@ -219,6 +225,24 @@ async def test_cost_of_a_stopped_answer_comes_later(tmp_path, server):
         await wait_until(pilot, lambda: screen_text(pilot.app).count(money(answer.usage.cost)) == 2)
         assert (await chat.workspace.store.path(chat.conversation.session.id))[-1].message == answer
         assert await chat.workspace.store.spending.unpriced(0) == []
+
+
+async def test_a_cost_that_was_not_told_is_estimated_below_the_answer_too(tmp_path, server):
+    place = await open_place(tmp_path, server)
+    session = await place.store.create(model=place.model, server=server.url, system=None)
+    question = await place.store.append(session.id, None, UserMessage("?"))
+    used = Usage({"prompt_tokens": 100_000, "completion_tokens": 0})
+    answer = AssistantMessage(text="So.", model=place.model, usage=used, server=server.url)
+    await place.store.append(session.id, question.id, answer)
+    await place.close()
+    async with window(tmp_path, server, Request(latest=True)) as pilot:
+        # The prices come after the answer is on the screen.
+        await wait_until(pilot, lambda: screen_text(pilot.app).count("~$0.0090") == 2)
+        await ask(pilot, "demo:usage_tokens")
+        stored = pilot.app.screen.conversation.path[-1].message
+        assert stored.usage.completion_tokens
+        assert stored.usage.cost is None
+        assert f" · ~{money(pilot.app.screen.workspace.catalogue.estimate(stored))}" in screen_text(pilot.app)
 
 
 async def test_usage_and_balance(tmp_path, server):
