@@ -110,4 +110,4 @@ def test_a_profile_that_is_gone_is_told(shell):
     config.write_text("")
     ran = shell("--continue", "demo:haiku")
     assert (ran.code, "seed" in shell.asked()) == (0, False)
-    assert "stepchat: This session uses the profile code, which is gone.\n" in ran.err
+    assert "stepchat: This session uses the profile code, which cannot be found.\n" in ran.err
