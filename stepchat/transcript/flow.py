@@ -32,7 +32,7 @@ class Flow:
         # A line the model ended is ended here, too: poems, addresses and lists of facts are written so.
         self._keep_breaks = True
         self._edge = pen.edge(block, pen.page.column)
-        self._wrapper = Wrapper(pen.page.column - self._edge.width)
+        self._wrapper = Wrapper(pen.page.column - self._edge.width, keeps_indents=block.voice == "user")
         self._start = _start(block)
         self._done = self._start
         """How much of the text is in the wrapper."""

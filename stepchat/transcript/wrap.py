@@ -27,14 +27,17 @@ _WORD: Final = re.compile(rf" +|[{_WIDE}]|[^ {_WIDE}]+")
 class Wrapper:
     """Takes pieces one after the other. `lines` are finished; `open_line` may still take more."""
 
-    __slots__ = ("_break", "lines", "open_line", "width", "x")
+    __slots__ = ("_break", "_indents", "_keeps_indents", "lines", "open_line", "width", "x")
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, keeps_indents: bool = False) -> None:
         self.width = max(1, width)
         self.lines: list[Line] = []
         self.open_line: Line = []
         self.x = 0
         """Cells used on the open line."""
+        self._keeps_indents = keeps_indents
+        self._indents = keeps_indents
+        """Whether spaces at the beginning of the open line belong to the text: it was not broken here."""
         self._break: tuple[int, int] | None = None
         """The last place on the open line where it may break: number of the piece, and of the character in it."""
 
@@ -42,6 +45,7 @@ class Wrapper:
         """A wrapper that goes on from here without touching this one; it has only the lines that come now."""
         other = Wrapper(self.width)
         other.open_line, other.x, other._break = self.open_line.copy(), self.x, self._break
+        other._keeps_indents, other._indents = self._keeps_indents, self._indents
         return other
 
     def all_lines(self) -> list[Line]:
@@ -54,6 +58,7 @@ class Wrapper:
             self._add_words(first, style)
             for part in others:
                 self.new_line()
+                self._indents = self._keeps_indents
                 self._add_words(part, style)
         else:
             self._add_words(text, style)
@@ -63,10 +68,10 @@ class Wrapper:
             text, style = self.open_line[-1]
             self.open_line[-1] = (text.rstrip(" "), style)
         self.lines.append(self.open_line)
-        self.open_line, self.x, self._break = [], 0, None
+        self.open_line, self.x, self._break, self._indents = [], 0, None, False
 
     def _add_words(self, text: str, style: Style) -> None:
-        if not self.x:
+        if not self.x and not self._indents:
             text = text.lstrip(" ")
         if not text:
             return
@@ -151,7 +156,7 @@ class Wrapper:
         for word in _WORD.findall(text):
             size = cells(word)
             blank = word[0] == " "
-            if blank and not self.x + used:
+            if blank and not self._indents and not self.x + used:
                 continue
             if not blank and _breaks_between(before, word[0]):
                 self._break = (len(self.open_line), len(ready))

@@ -72,6 +72,17 @@ def test_going_on_leaves_the_wrapper_as_it_was():
     assert wrapper.lines == []
 
 
+def test_indents_that_belong_to_the_text_stay():
+    text = "def f(x):\n    if x:\n        return 1\n\n   河川 here"
+    whole, pieces = Wrapper(20, keeps_indents=True), Wrapper(20, keeps_indents=True)
+    whole.add(text, PLAIN)
+    for character in text:
+        pieces.add(character, PLAIN)
+    for wrapper in (whole, pieces):
+        lines = ["".join(text for text, _ in line) for line in wrapper.all_lines()]
+        assert lines == text.split("\n")
+
+
 def test_code_is_cut_anywhere():
     rows = chop([("abcdef", PLAIN), ("ghi中文", BOLD)], 4)
     assert ["".join(text for text, _ in row) for row in rows] == ["abcd", "efgh", "i中", "文"]
