@@ -182,11 +182,12 @@ def _tell_balance(place: Place, key: Key) -> None:
     from stepchat.money import balance_in_words
     from stepchat.servers.accounts import fetch_balance
     from stepchat.servers.client import Client
+    from stepchat.transcript.clean import clean
 
     client = Client(place.base_url, place.profile, key)
     try:
         print(balance_in_words(fetch_balance(client)))
     except StepchatError as error:
-        print(f"It is kept, but: {error}", file=sys.stderr)
+        print(clean(f"It is kept, but: {error}"), file=sys.stderr)
     finally:
         client.close()

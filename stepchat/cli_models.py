@@ -41,7 +41,9 @@ def models(words: tuple[str, ...], *, fresh: bool, as_json: bool, server: str | 
             trouble = catalogue.trouble or StepchatError("The server gives no list of models.")
             if fresh or not catalogue.models:
                 raise trouble
-            print(f"stepchat: The list is an old one. {trouble}", file=sys.stderr)
+            from stepchat.transcript.clean import clean
+
+            print(clean(f"stepchat: The list is an old one. {trouble}"), file=sys.stderr)
     found = catalogue.search(" ".join(words))
     if as_json:
         _put_json([_model_json(model) for model in found])

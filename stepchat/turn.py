@@ -243,10 +243,11 @@ class _Answer:
 
     async def finish(self, stop: Stop | None, failure: StepchatError | None) -> StoredMessage:
         """Replace the parts by the whole message."""
-        if self._write is not None:
+        self._stop_timer()
+        while self._write is not None and not self._write.done():
             # Its error was told, or will show again in the write below.
             await asyncio.gather(self._write, return_exceptions=True)
-        self._stop_timer()
+            self._stop_timer()
         if self.message is None:
             kept = None if failure is None else failure_of(failure)
             self.message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))

@@ -180,11 +180,13 @@ def on_key(chat: Chat, event: events.Key) -> bool:
 
 
 def _letter(chat: Chat, event: events.Key, stored: StoredMessage | None) -> bool:
-    key = "c" if event.key == "ctrl+c" else event.character
+    # Textual names the letter of Alt+letter, too; that is a command and no letter.
+    is_letter = event.is_printable and not event.key.startswith("alt+")
+    key = "c" if event.key == "ctrl+c" else event.character if is_letter else None
     action = next((row for row in actions(chat, stored) if row.key == key), None) if stored is not None else None
     if action is not None and stored is not None:
         chat.start(partial(action.run, chat, stored))
-    elif event.is_printable and event.character:
+    elif is_letter and event.character:
         # The first letter of what is to be said is no reason to lose it.
         leave(chat)
         chat.prompt.insert(event.character)

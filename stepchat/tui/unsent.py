@@ -124,9 +124,11 @@ class Unsent:
         await self.keep(held=False)
         self._switching = True
         try:
-            prompt.prefill("")
-            self._aside = ""
+            # The text goes only when the other session is there: one that cannot be read changes nothing.
+            left = prompt.marked_text
             await self._chat.background.show(session)
+            self._aside = ""
+            prompt.prefill(prompt.marked_text.removeprefix(left))
             conversation = self._chat.conversation
             draft = fresh(await self._chat.workspace.store.draft(self._session_id()), conversation.path)
             prompt.set_history(conversation.prompts)

@@ -70,6 +70,16 @@ async def test_a_long_tool_result_is_opened_by_key_and_by_click_and_that_is_reme
         assert (await keeping.path(session.id))[-1].folded is True
 
 
+async def test_alt_with_a_letter_is_a_command_also_on_a_message(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        session = pilot.app.screen.conversation.session.id
+        await pilot.press("alt+up", "alt+k", "alt+j")
+        assert pilot.app.screen.prompt.text == ""
+        assert pilot.app.screen.conversation.session.id == session
+        assert len(await pilot.app.screen.workspace.store.sessions()) == 1
+
+
 async def test_typing_is_never_swallowed(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
