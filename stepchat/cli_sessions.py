@@ -106,7 +106,7 @@ def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> in
     """Give a session another title; an empty one ('') brings back the automatic one."""
 
     async def work(store: SessionStore, output: Output) -> None:
-        found = await store.find(session)
+        found = await store.named(session)
         kept = await store.set_title(found.id, " ".join(title))
         if as_json:
             _put_json(output, {"id": found.id, "title": kept})
@@ -131,7 +131,7 @@ def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> i
                 if one.deleted is None:
                     output.say(f"{one.id} is not deleted; it is there.")
         else:
-            found = [await store.find(wanted) for wanted in session]
+            found = [await store.named(wanted) for wanted in session]
             await store.delete([one.id for one in found])
         if as_json:
             _put_json(output, [one.id for one in found])
@@ -270,7 +270,7 @@ def _marking(
     as_json: bool,
 ) -> Callable[[SessionStore, Output], Awaitable[None]]:
     async def work(store: SessionStore, output: Output) -> None:
-        found = [await store.find(text) for text in wanted]
+        found = [await store.named(text) for text in wanted]
         await mark(store, [one.id for one in found])
         if as_json:
             _put_json(output, [{"id": one.id, "title": one.title, name: value} for one in found])

@@ -84,12 +84,11 @@ def checked_key(value: str, source: str) -> Key:
 def _from_keyring(name: str) -> str | None:
     try:
         import keyring  # pyright: ignore[reportMissingImports] - an extra, slow to import
-        from keyring.errors import KeyringError  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
     except ImportError:
         return None
     try:
         value = keyring.get_password("stepchat", name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    except KeyringError:  # pyright: ignore[reportUnknownVariableType]
+    except Exception:  # noqa: BLE001 - backends raise whatever they like; a key that cannot be read is none
         return None
     return value.strip() if isinstance(value, str) and value.strip() else None
 

@@ -211,3 +211,17 @@ def test_bad_files_are_refused_and_nothing_stays(shell, tmp_path):
 def test_one_session_or_all(shell):
     assert shell("sessions", "export").code == 2
     assert shell("sessions", "export", "x", "--all").code == 2
+
+
+def test_what_changes_a_session_is_never_told_by_what_was_said_in_it(shell):
+    shell("demo:haiku", "--demo")
+    shell("sessions", "rename", "demo:haiku", "Taxes")
+    shell("Write about taxes and other things", "--demo")
+    listed = {one["title"]: one["id"] for one in json.loads(shell("sessions", "list", "--json").out)}
+    assert json.loads(shell("sessions", "delete", "taxes", "--json").out) == [listed["Taxes"]]
+    shell("sessions", "delete", "--undo", listed["Taxes"])
+    code, _, err = shell("sessions", "delete", "tax")
+    assert code != 0
+    assert listed["Taxes"] in err
+    assert shell("sessions", "archive", "Rain on the window").code != 0
+    assert len(json.loads(shell("sessions", "list", "--json").out)) == 2

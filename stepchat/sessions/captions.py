@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stepchat.sessions.records import Conversation
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """What a terminal obeys, what turns text around, and what no file can hold. Tabs and newlines stay."""
 
 _ENDS: Final = {

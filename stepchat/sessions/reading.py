@@ -14,6 +14,7 @@ from stepchat.sessions.records import NEW_SESSION_DRAFT, Conversation, Session, 
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from typing import Any
 
     from stepchat.messages import Json, StoredMessage
@@ -110,13 +111,18 @@ def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = 
 
 
 def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) -> Session:
-    """By the beginning of its id (four characters at least), else the newest with the text in its title or messages."""
+    """By the beginning of its id (four characters at least), else the newest of this very title, else the newest with the
+    text in its title or messages.
+    """
     text = wanted.strip()
     if not text:
         raise no_session(wanted, deleted=deleted)
     if found := _by_prefix(connection, text.lower(), deleted=deleted):
         return found
     needle = text.casefold()
+    titles = _titled(connection, needle, deleted=deleted)
+    if exact := next((id_ for id_, title in titles if title.casefold() == needle), None):
+        return session(connection, exact)
     titled = _newest_titled(connection, needle, deleted=deleted)
     after = titled.updated if titled else float("-inf")
     if found := _newest_saying(connection, text, needle, after, deleted=deleted):
@@ -124,6 +130,27 @@ def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) 
     if titled is None:
         raise no_session(wanted, deleted=deleted)
     return titled
+
+
+def named(connection: sqlite3.Connection, wanted: str) -> Session:
+    """The one session that is meant, for what changes it: by the beginning of its id or by its title, never by what was
+    said in it. Raises SessionNotFoundError, and StoreError when it may be several.
+    """
+    text = wanted.strip()
+    if text and (found := _by_prefix(connection, text.lower(), deleted=False)):
+        return found
+    needle = text.casefold()
+    titled = list(_titled(connection, needle, deleted=False)) if text else []
+    meant = [one for one in titled if one[1].casefold() == needle] or titled
+    if not meant:
+        raise no_session(wanted)
+    if len(meant) > 1:
+        names = ", ".join(f"{id_} ({title})" for id_, title in meant[:_CANDIDATES])
+        more = " and more" if len(meant) > _CANDIDATES else ""
+        raise StoreError(
+            f"{wanted!r} is in the titles of several sessions: {names}{more}.", "Give the beginning of an id."
+        )
+    return session(connection, meant[0][0])
 
 
 def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) -> Session | None:
@@ -142,6 +169,12 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) ->
 
 
 def _newest_titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> Session | None:
+    newest = next(_titled(connection, needle, deleted=deleted), None)
+    return None if newest is None else session(connection, newest[0])
+
+
+def _titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> Iterator[tuple[str, str]]:
+    """Id and title of those with the text in their title, newest first."""
     for session_id, title in connection.execute(
         # What is being removed for good has -1.
         "SELECT id, title FROM session WHERE CASE WHEN ? THEN deleted >= 0 ELSE deleted IS NULL END"
@@ -149,8 +182,7 @@ def _newest_titled(connection: sqlite3.Connection, needle: str, *, deleted: bool
         (deleted,),
     ):
         if needle in title.casefold():
-            return session(connection, session_id)
-    return None
+            yield session_id, title
 
 
 def _newest_saying(

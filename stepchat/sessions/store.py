@@ -153,12 +153,19 @@ class SessionStore:
         return await self._read(reading.session_ids)
 
     async def find(self, text: str, *, deleted: bool = False) -> Session:
-        """By the beginning of its id, else the newest whose title, questions or answers contain the text. With `deleted`
-        it is one that was deleted and can come back.
+        """By the beginning of its id, else the newest of this title, else the newest whose title, questions or answers
+        contain the text. With `deleted` it is one that was deleted and can come back.
 
         Raises SessionNotFoundError, and StoreError when several ids begin so.
         """
         return await self._read(lambda connection: reading.find(connection, text, deleted=deleted))
+
+    async def named(self, text: str) -> Session:
+        """The one that is meant, for what changes it: by the beginning of its id or by its title.
+
+        Raises SessionNotFoundError, and StoreError when it may be several.
+        """
+        return await self._read(lambda connection: reading.named(connection, text))
 
     async def search(self, typed: str, options: Options | None = None) -> Page | None:
         """Sessions in which all words are found, those with the newest hit first.
