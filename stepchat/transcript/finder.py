@@ -169,6 +169,8 @@ class Finder:
             self._origin = (self._top(), viewport.follow)
         self.search.current = hit
         viewport.bring(self.search.place_of(hit))
+        # Who looks at a hit does not want the page to run on under it.
+        viewport.follow = False
         self._leave_here()
 
     def _open(self, hit: Hit) -> None:

@@ -71,7 +71,10 @@ async def test_bar_stays_over_the_last_row_at_every_size(tmp_path):
         for size in ((60, 16), (20, 8), (120, 40)):
             await pilot.resize_terminal(*size)
             await wait_until(
-                pilot, lambda height=size[1]: screen_rows(pilot.app)[height - 4].strip().startswith("Find:")
+                pilot,
+                lambda height=size[1]: (
+                    "".join(screen_rows(pilot.app)[height - 4 : height - 3]).strip().startswith("Find:")
+                ),
             )
 
 
@@ -85,5 +88,20 @@ async def test_finds_what_is_being_written(tmp_path):
             await wait_until(pilot, lambda: search.total > 3)
             first = search.total
             await wait_until(pilot, lambda: search.total > first)
+            await pilot.press("escape", "escape")
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+
+
+async def test_the_page_stays_at_the_hit_while_text_comes(tmp_path):
+    with DemoServer(speed=60) as server:
+        async with window(tmp_path, server) as pilot:
+            await say(pilot, "demo:long tokens=2000 reasoning=5")
+            await wait_until(pilot, "answering")
+            await pilot.press("ctrl+f", "a")
+            view = pilot.app.screen.view
+            await wait_until(pilot, lambda: view.finder.search.current is not None)
+            found = view.finder.search.total
+            await wait_until(pilot, lambda: view.finder.search.total > found + 20)
+            assert not view.follow
             await pilot.press("escape", "escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
