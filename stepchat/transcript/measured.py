@@ -97,7 +97,7 @@ class Measured:
     def _index(self, stretch: Stretch, at: int) -> int:
         """Where in the stretch the character with this number begins; its end if it stands further on."""
         text, left = stretch.text, at - stretch.before
-        if self.every or left <= 0:
+        if self.every or left < 0:
             return min(max(0, left), len(text))
         for place, character in enumerate(text):
             if not character.isspace():

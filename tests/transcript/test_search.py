@@ -38,6 +38,11 @@ def test_looks_in_questions_answers_reasoning_and_tools():
     assert marked(viewport, finder) == (["needle", "Needle", "needle"], "needle")
 
 
+def test_the_indentation_before_a_hit_is_not_marked():
+    viewport = page(asked("for x in y:\n    needle"), height=40)
+    assert marked(viewport, search(viewport, "needle")) == (["needle"], "needle")
+
+
 @pytest.mark.parametrize(
     ("text", "query", "current"),
     [
