@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from stepchat.transcript.blocks import Item, Quote
@@ -38,12 +38,28 @@ class Fenced:
     indent: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Blanks:
+    """Blank lines that belong to the code if more of it comes; the newest, and those before it."""
+
+    text: str
+    before: Blanks | None
+
+    def texts(self) -> list[str]:
+        found: list[str] = []
+        blanks: Blanks | None = self
+        while blanks is not None:
+            found.append(blanks.text)
+            blanks = blanks.before
+        return found[::-1]
+
+
 @dataclass(frozen=True, slots=True)
 class Indented:
     """`blanks`: blank lines that belong to the code if more of it follows."""
 
     fence: Fence
-    blanks: tuple[str, ...] = ()
+    blanks: Blanks | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

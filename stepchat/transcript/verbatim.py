@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.transcript import starts
 from stepchat.transcript.blocks import Fence
-from stepchat.transcript.nodes import Fenced, Indented
+from stepchat.transcript.nodes import Blanks, Fenced, Indented
 
 if TYPE_CHECKING:
     from stepchat.transcript.cursor import Cursor
@@ -47,8 +47,8 @@ def indented_line(out: Outline, leaf: Indented, cursor: Cursor) -> Indented | No
     cursor.skip_columns(4)
     if cursor.blank:
         out.blank = True
-        return Indented(leaf.fence, (*leaf.blanks, cursor.rest()))
-    for text in (*leaf.blanks, cursor.rest()):
+        return Indented(leaf.fence, Blanks(cursor.rest(), leaf.blanks))
+    for text in [*(leaf.blanks.texts() if leaf.blanks else ()), cursor.rest()]:
         _add_code(out, leaf.fence, text, gap=0)
     return Indented(leaf.fence)
 
