@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from stepchat.transcript.clean import clean
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.find_bar import FindBar
+from stepchat.tui.opened import Opened, read
 from stepchat.tui.switching import arrived_where_held, connected, use, where_held
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript_view import TranscriptView
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from stepchat.servers.client import Client
     from stepchat.sessions.store import Session
     from stepchat.tui.commands.row import Chat
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A session on its way to the screen; without more it is there already, and being answered."""
+
+    session: Session | None
+    opened: Opened | None = None
+    there: Connection | None = None
+    """The way to where it was held, when that is another server."""
 
 
 class Background:
@@ -38,25 +49,30 @@ class Background:
         """Ids of those that are being answered."""
         return frozenset(self._running)
 
-    async def show(self, session: Session | None) -> None:
-        """Put this session on the screen, or an empty one. An answer that is being written goes on unseen."""
-        chat = self._chat
-        there = None
-        if session is not None and session.id not in self._running:
-            # Before anything changes: it may be that there is no way.
-            there = await where_held(chat, session)
-        front = chat.conversation
-        if front.busy and front.session is not None and session is not None and front.session.id == session.id:
-            return
-        for bar in front.view.screen.query(FindBar):
-            bar.action_close()
-        if session is not None and session.id in self._running:
-            await self._bring_back(self._running.pop(session.id), front)
-        else:
-            await self._open(session, front, there)
-        chat.refresh_status()
+    async def read(self, session: Session | None) -> Arriving:
+        """All of it that can fail, before anything changes; an empty one without session. Raises StepchatError."""
+        if session is not None and (session.id in self._running or _is_answering(self._chat.conversation, session)):
+            return Arriving(session)
+        there = await where_held(self._chat, session) if session is not None else None
+        return Arriving(session, await read(self._chat.workspace, session), there)
 
-    async def _open(self, session: Session | None, front: Conversation, there: Connection | None) -> None:
+    async def show(self, arriving: Arriving) -> None:
+        """Put this session on the screen. An answer that is being written goes on unseen."""
+        session, front = arriving.session, self._chat.conversation
+        if session is not None and _is_answering(front, session):
+            return
+        if session is not None and session.id in self._running:
+            _close_find(front)
+            await self._bring_back(self._running.pop(session.id), front)
+        elif arriving.opened is None:
+            # Its answer has ended since.
+            await self.show(await self.read(session))
+        else:
+            _close_find(front)
+            await self._open(arriving.opened, front, arriving.there)
+        self._chat.refresh_status()
+
+    async def _open(self, opened: Opened, front: Conversation, there: Connection | None) -> None:
         chat = self._chat
         if self._hide(front):
             chat.conversation = await self._another(front)
@@ -65,7 +81,7 @@ class Background:
         if there is not None:
             # First, so that no question can go to the server of the session before.
             use(chat, connected(chat.workspace, there, chat.workspace.close_demo))
-        await chat.conversation.open(session)
+        await chat.conversation.show(opened)
         if there is not None:
             arrived_where_held(chat, there)
 
@@ -141,6 +157,15 @@ class Background:
         self._running.clear()
         for conversation in ended:
             self.release(conversation.workspace.client)
+
+
+def _close_find(conversation: Conversation) -> None:
+    for bar in conversation.view.screen.query(FindBar):
+        bar.action_close()
+
+
+def _is_answering(conversation: Conversation, session: Session) -> bool:
+    return conversation.busy and conversation.session is not None and conversation.session.id == session.id
 
 
 def _alike(view: TranscriptView, chat: Chat) -> None:

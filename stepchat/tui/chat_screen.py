@@ -164,9 +164,8 @@ class ChatScreen(Screen[None]):
     def _completions(self, line: str) -> Sequence[Completion]:
         return complete(line, self)
 
-    async def open(self, session: Session | None) -> None:
-        self.editing.leave()
-        await self.unsent.switch(session)
+    async def open(self, session: Session | None, *, along: bool = False) -> None:
+        await self.unsent.switch(session, along=along)
         offer_to_ask(self.view, self.conversation)
         show_title(self)
 

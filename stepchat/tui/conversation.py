@@ -9,24 +9,24 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stepchat.answer_form import wants_json
-from stepchat.asking import refused_settings
 from stepchat.errors import StepchatError, StoreError, sentence
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.servers.effort import REFUSED, setting, settings_of
 from stepchat.servers.ledger import returned_from_json
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.catching_up import newer_path
 from stepchat.tui.meter import Meter
+from stepchat.tui.refusals import Refusals
 from stepchat.turn import RETRY_SECONDS, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
     from stepchat.scopes import Scopes
     from stepchat.sessions.store import Session
+    from stepchat.tui.opened import Opened
     from stepchat.tui.transcript_view import TranscriptView
     from stepchat.workspace import Workspace
 
@@ -51,8 +51,7 @@ class Conversation:
         self.scopes = workspace.scopes
         """Who decides the parameters of the next question."""
         self.path: list[StoredMessage] = list(path)
-        self._refused: tuple[str, Mapping[str, float]] = ("", {})
-        """For which model, and what."""
+        self._refusals = Refusals()
         self.meter: Meter | None = None
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []
@@ -105,20 +104,15 @@ class Conversation:
     @property
     def effort_refused(self) -> bool:
         """Whether the server did not take an effort that is set."""
-        model, refused = self._refused
-        return model == self.model and any(name in refused for name in settings_of(self.parameters))
+        return self._refusals.any_of(self.model, self.parameters)
 
-    async def open(self, session: Session | None) -> None:
-        """Show a session, or an empty one."""
-        await self.stop()
-        # All that can fail comes first: a session that cannot be read leaves this one as it is.
-        path = await self.workspace.store.path(session.id) if session else []
-        scopes = await self.workspace.scopes_of(session)
-        self.session, self.path, self.scopes = session, path, scopes
-        if session is not None and session.model:
-            self.model = session.model
+    async def show(self, opened: Opened) -> None:
+        """Show a session, or an empty one, in the place of the one before. Nothing of it can fail."""
+        self.session, self.path, self.scopes = opened.session, opened.path, opened.scopes
+        if opened.session is not None and opened.session.model:
+            self.model = opened.session.model
         self.view.show(self.path)
-        await count_siblings(self)
+        self.view.set_siblings(opened.siblings)
         self.tell_missing()
         self.changed()
         await self.tell_returned()
@@ -141,13 +135,11 @@ class Conversation:
 
     async def learn_refused(self) -> None:
         """What the server did not take lately, for those who say what is sent."""
-        server = self.workspace.client.base_url
-        self._refused = (self.model, await refused_settings(self.workspace.store, server, self.model))
+        await self._refusals.learn(self.workspace, self.model)
 
     def why_refused(self, name: str, value: Any) -> str:
         """Why a setting does not leave, "" when it does."""
-        model, refused = self._refused
-        return REFUSED if model == self.model and setting(name, value) in refused else ""
+        return self._refusals.why(self.model, name, value)
 
     def fill_in(self, filled: StoredMessage) -> None:
         """More is known of an answer on show, such as its cost."""

@@ -66,10 +66,9 @@ async def fork(chat: Chat, stored: StoredMessage) -> None:
     if is_busy(chat):
         return
     leave(chat)
-    chat.editing.leave()
     # A model that was chosen and not asked yet is nowhere but here.
     chosen = chat.conversation.model
-    await chat.conversation.open(await chat.workspace.store.fork(stored.session, stored.id))
+    await chat.open(await chat.workspace.store.fork(stored.session, stored.id), along=True)
     chat.conversation.model = chosen
     chat.refresh_status()
     chat.tell("This is a new session with everything up to here.")

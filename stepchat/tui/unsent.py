@@ -37,6 +37,7 @@ class Unsent:
         self._place: str | None = None
         """The session that `_kept` is kept with, None for a new one."""
         self._writing = asyncio.Lock()
+        self._opening = asyncio.Lock()
         self.not_kept = ""
         """What the disk refused when it was tried last."""
 
@@ -115,28 +116,49 @@ class Unsent:
             self.not_kept = now[1]
             self._chat.tell(f"The text in the prompt cannot be saved. {error.message}")
 
-    async def switch(self, session: Session | None) -> None:
-        """Open another session, or an empty one. The text stays with the session that is left."""
-        prompt = self._chat.prompt
-        await self._chat.conversation.asked()
-        self.take_queue()
-        # What is held goes along.
+    async def switch(self, session: Session | None, *, along: bool = False) -> None:
+        """Open another session, or an empty one. The text stays with the session that is left, or goes `along`.
+
+        Raises StepchatError when it cannot be opened; then nothing has changed.
+        """
+        chat = self._chat
+        async with self._opening:
+            there = None if session is None else session.id
+            arriving = await chat.background.read(session)
+            draft = await chat.workspace.store.draft(there)
+            chat.editing.leave()
+            await chat.conversation.asked()
+            self.take_queue()
+            if there == self._session_id():
+                along, draft = True, ""
+            await self._keep_all()
+            # What the disk has refused goes along in any case: it is nowhere else.
+            left = "" if along or self.not_kept else chat.prompt.marked_text
+            self._switching = True
+            try:
+                await chat.background.show(arriving)
+                self._show(draft, left)
+                if not along:
+                    self._place, self._kept = self._session_id(), draft
+            finally:
+                self._switching = False
+            self.changed()
+
+    async def _keep_all(self) -> None:
+        """Write until nothing is missing of what is there, or the disk refuses it. What is held goes along."""
         await self.keep(held=False)
-        self._switching = True
-        try:
-            # The text goes only when the other session is there: one that cannot be read changes nothing.
-            left = prompt.marked_text
-            await self._chat.background.show(session)
+        while self._text(held=False) != self._kept and not self.not_kept:
+            await self.keep(held=False)
+
+    def _show(self, draft: str, left: str) -> None:
+        """The draft of the session that is there now, in the place of the text that was left."""
+        prompt, conversation = self._chat.prompt, self._chat.conversation
+        if left:
             self._aside = ""
-            prompt.prefill(prompt.marked_text.removeprefix(left))
-            conversation = self._chat.conversation
-            draft = fresh(await self._chat.workspace.store.draft(self._session_id()), conversation.path)
-            prompt.set_history(conversation.prompts)
-            # What was typed meanwhile is meant for this session.
-            prompt.prefill("\n\n".join(filter(None, [draft, prompt.marked_text])))
-            self._place, self._kept = self._session_id(), draft
-        finally:
-            self._switching = False
+        prompt.set_history(conversation.prompts)
+        # What was typed meanwhile is meant for this session.
+        typed = prompt.marked_text.removeprefix(left)
+        prompt.prefill("\n\n".join(filter(None, [fresh(draft, conversation.path), typed])))
 
     def take_queue(self) -> None:
         """Put what waits for its turn back into the prompt: nobody wants it sent unseen, or after a stop."""

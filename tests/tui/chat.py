@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepchat.config import Config
 from stepchat.draft import fold
@@ -33,10 +33,13 @@ async def workspace(
     request: Request | None = None,
     *,
     config: Config | None = None,
+    wrapped: Callable[[SessionStore], Any] | None = None,
     **environ: str,
 ) -> Workspace:
     paths = Paths(home, home, home)
     store = SessionStore.open(paths, fold=fold)
+    if wrapped is not None:
+        store = wrapped(store)
     request = request or Request()
     session = await store.latest() if request.latest else None
     # Without a server: an address at which nobody answers, so that no test asks a real one.
@@ -54,10 +57,11 @@ async def window(
     size: tuple[int, int] = (100, 30),
     config: Config | None = None,
     theme: str = "dark",
+    wrapped: Callable[[SessionStore], Any] | None = None,
     **environ: str,
 ) -> AsyncIterator[Pilot[None]]:
-    """The running app. Its store is closed at the end."""
-    place = await workspace(home, server, request, config=config, **environ)
+    """The running app. Its store is closed at the end; `wrapped` makes what the app gets of it."""
+    place = await workspace(home, server, request, config=config, wrapped=wrapped, **environ)
     opening = await prepare(place, lambda _: None)
     opening = replace(opening, theme=choose_theme(theme, home / "themes", lambda _: None))
     app = StepchatApp(place, opening, Handover(None))

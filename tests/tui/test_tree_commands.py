@@ -61,6 +61,27 @@ async def test_a_fork_keeps_the_model_that_was_chosen_and_not_asked_yet(tmp_path
         assert server.requests[-1].body["model"] == "z-ai/glm-4.7"
 
 
+async def test_a_fork_at_a_question_takes_the_prompt_along_and_offers_to_ask(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:primes")
+        first = chat.conversation.session.id
+        chat.prompt.prefill("half a question")
+        await chat.unsent.keep()
+        await pilot.press("alt+up", "up", "up", "up", "k")
+        await wait_until(pilot, "This question has no answer yet")
+        assert texts(pilot) == ["demo:haiku"]
+        assert chat.prompt.text == "half a question"
+        await chat.unsent.keep()
+        assert [await store.draft(key) for key in (first, chat.conversation.session.id)] == ["", "half a question"]
+        # What can be brought back with Up is of this session alone.
+        chat.prompt.prefill("")
+        await pilot.press("up")
+        assert chat.prompt.text == "demo:haiku"
+
+
 async def test_title_and_delete(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/title too early")

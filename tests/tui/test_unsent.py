@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from stepchat.demo.server import DemoServer
+from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.paths import Paths
 from stepchat.tui.unsent import fresh
 from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.refusing import RefusingStore
 
 
 @pytest.fixture
@@ -71,6 +73,81 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
         chat.conversation.changed = lambda: chat.prompt.prefill("typed")
         await chat.open(first)
         assert chat.prompt.text == "draft\n\ntyped"
+
+
+@pytest.mark.parametrize("refused", ["path", "sibling_places", "draft"])
+@pytest.mark.parametrize(("question", "busy"), [("demo:haiku", False), ("demo:silent at=3 wait=60", True)])
+async def test_a_session_that_cannot_be_opened_changes_nothing(tmp_path, server, question, busy, refused):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        other = chat.conversation.session
+        await chat.open(None)
+        await store.set_draft(other.id, "its own")
+        await say(pilot, question)
+        at = 1 if busy else 2
+        await wait_until(pilot, lambda: len(chat.conversation.path) == at and chat.conversation.busy == busy)
+        session, view, first = chat.conversation.session, chat.view, chat.conversation.path[0]
+        chat.prompt.prefill("half a question")
+        store.refused = {refused}
+        with pytest.raises(StoreError):
+            await chat.open(other)
+        store.refused = set()
+        await chat.unsent.keep()
+        assert chat.prompt.text == "half a question"
+        assert (chat.conversation.session.id, chat.conversation.path[0], chat.view) == (session.id, first, view)
+        assert chat.view.display
+        assert [await store.draft(one.id) for one in (session, other)] == ["half a question", "its own"]
+        await chat.open(other)
+        assert chat.prompt.text == "its own"
+
+
+async def test_an_edit_outlives_a_session_that_cannot_be_opened(tmp_path, server):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        await ask(pilot, "demo:haiku")
+        chat.editing.begin(chat.conversation.path[0])
+        chat.prompt.prefill("demo:haiku in other words")
+        chat.workspace.store.refused = {"draft"}
+        with pytest.raises(StoreError):
+            await chat.open(None)
+        assert (chat.prompt.text, chat.editing.question) == ("demo:haiku in other words", chat.conversation.path[0])
+
+
+async def test_text_that_the_disk_refuses_goes_along(tmp_path, server):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        first = chat.conversation.session
+        await store.set_draft(None, "its own")
+        chat.prompt.prefill("nowhere else")
+        store.refused = {"set_draft"}
+        await chat.open(None)
+        assert chat.prompt.text == "its own\n\nnowhere else"
+        store.refused = set()
+        await chat.unsent.keep()
+        assert (await store.draft(None), await store.draft(first.id)) == ("its own\n\nnowhere else", "")
+
+
+async def test_two_sessions_opened_at_once_keep_their_texts(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        sessions = []
+        for number in range(2):
+            await ask(pilot, "demo:haiku")
+            sessions.append(chat.conversation.session)
+            await chat.open(None)
+            await store.set_draft(sessions[number].id, f"draft {number}")
+        chat.prompt.prefill("new")
+        await asyncio.gather(*(chat.open(session) for session in sessions))
+        assert chat.conversation.session.id == sessions[1].id
+        assert chat.prompt.text == "draft 1"
+        await chat.unsent.keep()
+        drafts = [await store.draft(key) for key in (None, sessions[0].id, sessions[1].id)]
+        assert drafts == ["new", "draft 0", "draft 1"]
 
 
 @contextmanager

@@ -49,8 +49,8 @@ class Chat(Protocol):
         """Save what runs and end the program."""
         ...
 
-    async def open(self, session: Session | None) -> None:
-        """Show another session, or an empty one; the prompt's text stays with the one that is left."""
+    async def open(self, session: Session | None, *, along: bool = False) -> None:
+        """Show another session, or an empty one; the prompt's text stays with the one that is left, or goes `along`."""
         ...
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:

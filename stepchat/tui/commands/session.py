@@ -51,12 +51,12 @@ async def sessions(chat: Chat, argument: str) -> None:
     screen = SessionScreen(store, view, chat.background.sessions | busy)
     await screen.read()
     found = await chat.app.push_screen_wait(screen)
-    if screen.view != view:
-        await store.set_setting(SESSION_VIEW, write_view(screen.view))
     if found is not None:
         await chat.open(await store.session(found))
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await chat.open(None)
+    if screen.view != view:
+        await store.set_setting(SESSION_VIEW, write_view(screen.view))
 
 
 async def system(chat: Chat, argument: str) -> None:
