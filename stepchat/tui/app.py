@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 from functools import partial
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from stepchat.transcript.widths import unspaced
-from stepchat.tui.branches import count_siblings
+from stepchat.tui import work
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
 from stepchat.tui.handover import Handover
-from stepchat.tui.late_costs import settle_costs
-from stepchat.tui.switching import first_look
+from stepchat.tui.loading import load
 from stepchat.tui.themes import choose_theme, textual_theme
 from stepchat.tui.unsent import fresh
 
@@ -70,7 +68,8 @@ class StepchatApp(App[str]):
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""
         self._handover.prompt_is_ready(None if self._chat is None else self._chat.rescue)
-        self.run_worker(self._load, name="load")
+        if self._chat is not None:
+            work.start(self, partial(load, self._chat), group="load")
 
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(unspaced(text))
@@ -86,28 +85,6 @@ class StepchatApp(App[str]):
         """Ctrl+C with nothing to copy or to clear."""
         if self._chat is not None:
             self._chat.tell("Esc stops the answer." if self._chat.conversation.busy else "Ctrl+Q quits.")
-
-    async def _load(self) -> None:
-        chat = self._chat
-        if chat is None:
-            return
-        if self.workspace.choose:
-            chat.action_command("sessions")
-        elif chat.conversation.session is None and not chat.prompt.text:
-            await chat.welcome.greet(self.workspace)
-            if self.workspace.key_error is not None and not await self.workspace.store.sessions(limit=1):
-                chat.action_command("login")
-        await chat.conversation.tell_returned()
-        await count_siblings(chat.conversation)
-        # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
-        gc.collect()
-        gc.freeze()
-        gc.enable()
-        await asyncio.to_thread(self.workspace.client.prepare)
-        chat.look.remember()
-        first_look(chat)
-        chat.conversation.on_unpriced = partial(settle_costs, chat)
-        settle_costs(chat)
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:

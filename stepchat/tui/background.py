@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from stepchat.transcript.clean import clean
+from stepchat.tui import work
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.find_bar import FindBar
@@ -140,7 +142,7 @@ class Background:
         self.release(conversation.workspace.client)
         conversation.view.remove()
         self._chat.refresh_status()
-        self._chat.view.run_worker(self._tell(session.id), group="background", exit_on_error=False)
+        work.start(self._chat.view, partial(self._tell, session.id), group="background")
 
     async def _tell(self, session_id: str) -> None:
         self._chat.standing.costs.look()

@@ -10,8 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
-from stepchat.errors import StepchatError
-from stepchat.tui import clipboard, leaving, message_menu, notices, reading_keys, room
+from stepchat.tui import clipboard, leaving, message_menu, notices, reading_keys, room, work
 from stepchat.tui.background import Background
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import App, ComposeResult
 
+    from stepchat.errors import StepchatError
     from stepchat.messages import StoredMessage
     from stepchat.sessions.store import Session
     from stepchat.transcript.answer import ReasoningView
@@ -148,18 +148,18 @@ class ChatScreen(Screen[None]):
     def _run(self, command: Command, argument: str, line: str = "") -> None:
         self.start(partial(command.run, self, argument), line)
 
-    def start(self, work: Callable[[], Awaitable[None]], line: str = "") -> None:
+    def start(self, do: Callable[[], Awaitable[None]], line: str = "") -> None:
         async def run() -> None:
             if line:
                 self.view.notice("")
-            try:
-                await work()
-            except StepchatError as error:
-                notices.refuse(self, error.message, error.hint)
-                if not self.prompt.text:
-                    self.prompt.prefill(line)
+            await do()
 
-        self.run_worker(run, group="commands")
+        def failed(error: StepchatError) -> None:
+            notices.refuse(self, error.message, error.hint)
+            if not self.prompt.text:
+                self.prompt.prefill(line)
+
+        work.start(self, run, failed, group="commands")
 
     def _completions(self, line: str) -> Sequence[Completion]:
         return complete(line, self)
@@ -196,7 +196,7 @@ class ChatScreen(Screen[None]):
         if self.prompt.text:
             self.welcome.display = False
 
-    async def on_transcript_view_reasoning_folded(self, event: TranscriptView.ReasoningFolded) -> None:
+    def on_transcript_view_reasoning_folded(self, event: TranscriptView.ReasoningFolded) -> None:
         if event.message_id is None:
             self.conversation.fold_live(event.folded)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from stepchat.errors import StepchatError, StoreError, sentence
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.servers.ledger import returned_from_json
+from stepchat.tui import work
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.catching_up import newer_path
 from stepchat.tui.meter import Meter
@@ -370,9 +372,9 @@ class Conversation:
             if answer.generation_id and not answer.usage.raw:
                 self.on_unpriced()
             if folded is not None:
-                await self._beside(self.workspace.store.set_folded(stored.id, folded))
+                await self.beside(partial(self.workspace.store.set_folded, stored.id, folded))
             if self.branched:
-                await self._beside(count_siblings(self))
+                await self.beside(partial(count_siblings, self))
         else:
             self._asked = None
             self._saved_question.set()
@@ -381,12 +383,13 @@ class Conversation:
             self.path.append(stored)
             self.view.add(stored)
             if self.branched:
-                await self._beside(count_siblings(self))
+                await self.beside(partial(count_siblings, self))
             self.view.begin_answer(model=self.model, as_json=self._as_json)
 
-    async def _beside(self, work: Awaitable[None]) -> None:
-        """Do what the turn does not depend on: that it failed is only told."""
-        try:
-            await work
-        except StoreError as error:
+    async def beside(self, do: Callable[[], Awaitable[None]]) -> None:
+        """Do what nothing else depends on: that it failed is only told."""
+
+        def tell(error: StepchatError) -> None:
             self.view.notice(error.message, error.hint, kind="warning")
+
+        await work.attempt(do, tell)

@@ -12,6 +12,7 @@ from stepchat.connecting import DEMO
 from stepchat.errors import StoreError
 from stepchat.money import total
 from stepchat.sessions.spending import day_of
+from stepchat.tui import work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ class Costs:
 
     def look(self) -> None:
         """Read them now, beside everything else."""
-        self._chat.app.run_worker(self._read, group="spent", exclusive=True, exit_on_error=False)
+        work.start(self._chat.app, self._read, group="spent", exclusive=True)
 
     async def _read(self) -> None:
         chat, day = self._chat, day_of(self._clock())

@@ -7,10 +7,11 @@ from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
-from stepchat.errors import ApiKeyError, ServerError, StoreError, UnreachableError
+from stepchat.errors import ServerError, UnreachableError
 from stepchat.servers.accounts import fetch_usage
 from stepchat.servers.profiles import same_server
 from stepchat.sessions.spending import DAY
+from stepchat.tui import work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,21 +28,18 @@ LONG_ENOUGH = 3600.0
 def settle_costs(chat: Chat, pauses: Sequence[float] = PAUSES) -> None:
     """Begin; an earlier beginning is given up for this one."""
     if chat.workspace.client.profile.accounts:
-        chat.app.run_worker(partial(_settle, chat, pauses), group="costs", exclusive=True)
+        work.start(chat.app, partial(_settle, chat, pauses), group="costs", exclusive=True)
 
 
 async def _settle(chat: Chat, pauses: Sequence[float]) -> None:
+    """Until an error says that nothing can be known now: then at the next start."""
     for pause in (0.0, *pauses):
         waiting = await _unpriced(chat)
         if not waiting:
             return
         await asyncio.sleep(pause)
         for one in waiting:
-            try:
-                await _ask(chat, one)
-            except (UnreachableError, ApiKeyError, StoreError):
-                # Nothing can be known now: at the next start.
-                return
+            await _ask(chat, one)
 
 
 async def _ask(chat: Chat, one: Unpriced) -> None:

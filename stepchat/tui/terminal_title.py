@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
+from stepchat.tui import work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def show_title(chat: Chat) -> None:
         title = "" if session is None else (await chat.workspace.store.session(session.id)).title
         set_title(chat.app, title, busy=chat.conversation.busy)
 
-    chat.prompt.run_worker(show, group="title", exclusive=True, exit_on_error=False)
+    work.start(chat.prompt, show, group="title", exclusive=True)
 
 
 def ring_after_long_turn(app: App[Any], path: Sequence[StoredMessage]) -> None:

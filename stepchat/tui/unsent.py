@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
+from stepchat.tui import work
 from stepchat.tui.paste import unmarked
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Unsent:
     def _keep_soon(self) -> None:
         # Not in the screen's own task: keys are not to wait for the disk.
         self._timer = None
-        self._chat.prompt.run_worker(self.keep, group="draft")
+        work.start(self._chat.prompt, self.keep, group="draft")
 
     async def keep(self, *, held: bool = True) -> None:
         """Write what is there, if that is something else than before."""

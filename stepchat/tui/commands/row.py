@@ -53,7 +53,7 @@ class Chat(Protocol):
         """Show another session, or an empty one; the prompt's text stays with the one that is left, or goes `along`."""
         ...
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+    def start(self, do: Callable[[], Awaitable[None]]) -> None:
         """Do this beside everything else; an error becomes a notice."""
         ...
 

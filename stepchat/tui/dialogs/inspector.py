@@ -13,12 +13,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat import exact_json, inspection
-from stepchat.errors import StoreError
 from stepchat.inspection import EventLines, Events, Line
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import shown
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.widths import spaced
+from stepchat.tui import work
 from stepchat.tui.dialogs.inspector_rows import InspectorRows
 from stepchat.tui.dialogs.key_line import KeyLine
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from stepchat.errors import StepchatError
     from stepchat.ledger_report import Account
     from stepchat.messages import StoredMessage
     from stepchat.sessions.exchanges import Exchange
@@ -128,20 +129,19 @@ class Inspector(ModalScreen[None]):
         return self._exchanges[self._try] if self._exchanges else None
 
     def _read(self) -> None:
-        self.run_worker(partial(self._read_now, self._answer.id), group="read", exclusive=True)
+        work.start(self, partial(self._read_now, self._answer.id), self._refuse, group="read", exclusive=True)
 
     async def _read_now(self, answer: str) -> None:
-        try:
-            self._exchanges = await self._load(answer)
-            self._try = max(0, len(self._exchanges) - 1)
-            await self._begin()
-            self._account = await self._read_account(answer)
-        except StoreError as error:
-            self._failure = str(error)
-            await self._begin()
-            return
+        self._exchanges = await self._load(answer)
+        self._try = max(0, len(self._exchanges) - 1)
+        await self._begin()
+        self._account = await self._read_account(answer)
         if self._section == "Ledger":
             self._show()
+
+    def _refuse(self, error: StepchatError) -> None:
+        self._failure = str(error)
+        self._show()
 
     async def _begin(self) -> None:
         exchange = self._exchange
@@ -234,7 +234,7 @@ class Inspector(ModalScreen[None]):
     def action_try(self) -> None:
         if len(self._exchanges) > 1:
             self._try = (self._try + 1) % len(self._exchanges)
-            self.run_worker(self._begin, group="try", exclusive=True)
+            work.start(self, self._begin, group="try", exclusive=True)
 
     def action_move(self, by: int) -> None:
         self._rows.move(by)
@@ -262,7 +262,7 @@ class Inspector(ModalScreen[None]):
     def on_input_changed(self) -> None:
         found = self._events
         if self._section == "Events" and found is not None and len(found) > _MANY:
-            self.run_worker(partial(self._filter_soon, found), group="filter", exclusive=True)
+            work.start(self, partial(self._filter_soon, found), group="filter", exclusive=True)
         else:
             self._show()
 

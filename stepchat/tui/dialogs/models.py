@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from stepchat import fuzzy
-from stepchat.errors import StepchatError
+from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.model_rows import detail, heading, provider_lines, row
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from stepchat.errors import StepchatError
     from stepchat.servers.catalogue import Catalogue
     from stepchat.servers.providers import Provider
     from stepchat.tui.model_choices import Choices
@@ -104,10 +105,13 @@ class PickModel(ModalScreen[str | None]):
         self._say("Asking the server for its list …")
         self._refresh(self._show_again)
 
-    async def action_favourite(self) -> None:
+    def action_favourite(self) -> None:
         if slug := self._highlighted():
-            self._choices = await self._toggle(slug)
-            self._show_again()
+            work.start(self, partial(self._toggle_now, slug), partial(self._refuse, slug), group="favourite")
+
+    async def _toggle_now(self, slug: str) -> None:
+        self._choices = await self._toggle(slug)
+        self._show_again()
 
     def action_providers(self) -> None:
         pane, choices = self.query_one("#detail"), self.query_one(OptionList)
@@ -117,13 +121,18 @@ class PickModel(ModalScreen[str | None]):
             pane.display = True
             self.call_after_refresh(choices.scroll_to_highlight)
             self._say("Asking who serves it …")
-            self.run_worker(partial(self._ask_providers, slug), group="providers", exclusive=True)
+            work.start(
+                self, partial(self._ask_providers, slug), partial(self._refuse, slug), group="detail", exclusive=True
+            )
 
     async def _ask_providers(self, slug: str) -> None:
-        try:
-            shown = provider_lines(await self._providers(slug), self.query_one("#detail").size.width)
-        except StepchatError as error:
-            shown = Content.styled(str(error), "$warning")
+        self._tell(slug, provider_lines(await self._providers(slug), self.query_one("#detail").size.width))
+
+    def _refuse(self, slug: str, error: StepchatError) -> None:
+        self._tell(slug, Content.styled(str(error), "$warning"))
+
+    def _tell(self, slug: str, shown: Content) -> None:
+        """Of a model, if it is still the one at the cursor."""
         if slug == self._highlighted():
             self.query_one("#detail", Static).update(shown)
 

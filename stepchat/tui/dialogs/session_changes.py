@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,6 +23,7 @@ class Changes:
         self._store = store
         self._done: list[tuple[str, Callable[[], Awaitable[object]]]] = []
         """What was done, and how it is undone."""
+        self._undoing = asyncio.Lock()
 
     async def delete(self, rows: Sequence[SessionSummary]) -> str:
         return await self._change(rows, "deleted", self._store.delete, self._store.undelete)
@@ -51,11 +53,14 @@ class Changes:
 
     async def undo(self) -> str:
         """The last change that is not undone yet."""
-        if not self._done:
-            return "There is nothing to undo."
-        done, back = self._done.pop()
-        await back()
-        return f"Undone: {done}"
+        async with self._undoing:
+            if not self._done:
+                return "There is nothing to undo."
+            done, back = change = self._done[-1]
+            await back()
+            # Only now: what was refused can be tried again.
+            self._done.remove(change)
+            return f"Undone: {done}"
 
     async def _change(self, rows: Sequence[SessionSummary], what: str, work: Work, back: Work) -> str:
         """All of them, or none."""

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.errors import StepchatError
+from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.session_changes import Changes
 from stepchat.tui.dialogs.session_preview import preview_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
 
+    from stepchat.errors import StepchatError
     from stepchat.sessions.store import SessionStore, SessionSummary
 
 PAGE: Final = 100
@@ -142,14 +143,7 @@ class SessionScreen(ModalScreen[str | None]):
 
     def _begin(self, reading: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
         """Read beside everything else; what fails is said."""
-
-        async def run() -> None:
-            try:
-                await reading()
-            except StepchatError as error:
-                self._say(error.message)
-
-        self.run_worker(run, group="list", exclusive=exclusive)
+        work.start(self, reading, self._refuse, group="list", exclusive=exclusive)
 
     async def _read(self, at: str, index: int) -> None:
         entries = await self._some(0, max(PAGE, index + 1, _PROBABLY if at else 0))
@@ -201,9 +195,9 @@ class SessionScreen(ModalScreen[str | None]):
         self._total = await self._store.count_sessions(archived=archived, deleted=self._shown == "deleted")
         self._head()
 
-    async def on_session_rows_moved(self) -> None:
+    def on_session_rows_moved(self) -> None:
         self._head()
-        self.run_worker(self._look_at, group="look", exclusive=True)
+        work.start(self, self._look_at, self._cannot_look, group="look", exclusive=True)
 
     async def _look_at(self) -> None:
         entry = self._rows.entries[self._rows.cursor] if self._rows.entries else None
@@ -211,17 +205,20 @@ class SessionScreen(ModalScreen[str | None]):
             self._look.update("", layout=False)
             return
         await asyncio.sleep(_LOOK_AFTER)
-        try:
-            shown = preview_of(entry, await self._store.preview(entry.summary.id), self._pane.size.height)
-        except StepchatError as error:
-            shown = Content.styled(error.message, "$error")
-        self._look.update(shown, layout=False)
+        found = await self._store.preview(entry.summary.id)
+        self._look.update(preview_of(entry, found, self._pane.size.height), layout=False)
+
+    def _cannot_look(self, error: StepchatError) -> None:
+        self._look.update(Content.styled(error.message, "$error"), layout=False)
 
     # What is said
 
     def _say(self, words: str) -> None:
         self._said = words
         self._head()
+
+    def _refuse(self, error: StepchatError) -> None:
+        self._say(error.message)
 
     def _head(self) -> None:
         """The first line: what happened just now, or what is listed."""
@@ -262,7 +259,7 @@ class SessionScreen(ModalScreen[str | None]):
             row, title = self._renaming, event.value
             self._end_renaming()
             if row is not None and title != row.title:
-                self._start(self._changes.rename(row, title))
+                self._start(partial(self._changes.rename, row, title))
         else:
             self.on_session_rows_opened()
 
@@ -346,34 +343,34 @@ class SessionScreen(ModalScreen[str | None]):
         row = self._rows.current
         return list(self._rows.marked.values()) or ([row] if row else [])
 
-    def _start(self, change: Awaitable[str]) -> None:
+    def _start(self, change: Callable[[], Awaitable[str]]) -> None:
         """Do it, say what was done, and show the list as it is then."""
 
+        async def say() -> None:
+            self._said = await change()
+
         async def run() -> None:
-            try:
-                self._said = await change
-            except StepchatError as error:
-                self._said = error.message
+            await work.attempt(say, self._refuse)
             self._rows.marked.clear()
             row = self._rows.current
             # The cursor stays on its session or, when that has left the list, in its place.
             self._load(at=row.id if row else "", index=self._rows.cursor)
 
-        self.run_worker(run, group="change")
+        work.start(self, run, group="change")
 
     def action_change(self, how: Literal["pin", "archive", "delete", "undo"]) -> None:
         rows, changes = self._chosen(), self._changes
         match how:
             case "undo":
-                self._start(changes.undo())
+                self._start(changes.undo)
             case _ if not rows:
                 return
             case "pin":
-                self._start(changes.pin(rows))
+                self._start(partial(changes.pin, rows))
             case "archive":
-                self._start(changes.archive(rows))
+                self._start(partial(changes.archive, rows))
             case "delete":
-                self._start(changes.bring_back(rows) if self._shown == "deleted" else changes.delete(rows))
+                self._start(partial(changes.bring_back if self._shown == "deleted" else changes.delete, rows))
 
     # A new title, written in the row itself
 

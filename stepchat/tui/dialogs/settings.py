@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.binding import Binding, BindingType
@@ -12,10 +13,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from stepchat.errors import StepchatError, UsageError
+from stepchat.errors import UsageError
 from stepchat.parameter_values import in_words, parse_text
 from stepchat.servers.effort import REFUSED
 from stepchat.transcript.clean import clean
+from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.setting_rows import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from stepchat.errors import StepchatError
     from stepchat.messages import Json
     from stepchat.parameters import Parameter
     from stepchat.scopes import Scope, Scopes
@@ -167,7 +170,7 @@ class Settings(ModalScreen[None]):
         if event.input is self._filter:
             self._change()
         else:
-            self.run_worker(self._take_typed, group="settings")
+            work.start(self, self._take_typed, self._refuse, group="settings")
 
     def on_option_list_option_selected(self) -> None:
         self._change()
@@ -213,7 +216,7 @@ class Settings(ModalScreen[None]):
         if parameter.kind == "bool":
             self._start(lambda: self._toggled(parameter.name))
         elif parameter.choices:
-            self.run_worker(self._choose(row), group="settings")
+            work.start(self, partial(self._choose, row), self._refuse, group="settings")
         else:
             self._edit(row)
 
@@ -281,20 +284,18 @@ class Settings(ModalScreen[None]):
         if self._editing is None:
             return
         parameter, text = self._editing.parameter, self._value.value
-        if await self._set(lambda: self._with_text(parameter, text)):
-            self._stop_editing()
+        await self._set(lambda: self._with_text(parameter, text))
+        self._stop_editing()
 
     def _start(self, change: Callable[[], Scopes]) -> None:
-        self.run_worker(self._set(change), group="settings")
+        work.start(self, partial(self._set, change), self._refuse, group="settings")
 
-    async def _set(self, change: Callable[[], Scopes]) -> bool:
+    async def _set(self, change: Callable[[], Scopes]) -> None:
         async with self._writing:
-            try:
-                changed = change()
-                await self._write(changed)
-            except StepchatError as error:
-                self._tell(str(error))
-                return False
+            changed = change()
+            await self._write(changed)
             self._scopes = changed
             self._fill()
-            return True
+
+    def _refuse(self, error: StepchatError) -> None:
+        self._tell(str(error))

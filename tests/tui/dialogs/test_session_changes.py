@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from stepchat.draft import fold
+from stepchat.errors import StoreError
+from stepchat.messages import UserMessage
+from stepchat.paths import Paths
+from stepchat.sessions.store import SessionStore
+from stepchat.tui.dialogs.session_changes import Changes
+from tests.tui.refusing import RefusingStore
+
+
+async def test_what_could_not_be_undone_can_be_tried_again_and_only_once(tmp_path):
+    store = RefusingStore(SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold))
+    session = await store.create(model="a/b", server="demo", system=None)
+    await store.append(session.id, None, UserMessage("hello", 1.0))
+    changes = Changes(store)
+    await changes.pin(await store.sessions())
+    await changes.delete(await store.sessions())
+    store.refused = {"undelete"}
+    with pytest.raises(StoreError):
+        await changes.undo()
+    assert await store.sessions() == []
+    store.refused = set()
+    # At once: one takes back the deletion, the other what was before it.
+    said = await asyncio.gather(changes.undo(), changes.undo(), changes.undo())
+    assert said == ["Undone: “hello” deleted", "Undone: “hello” pinned", "There is nothing to undo."]
+    assert [row.pinned for row in await store.sessions()] == [False]
+    await store.close()

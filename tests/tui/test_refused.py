@@ -1,0 +1,161 @@
+"""A full disk or a damaged database: whatever the store refuses, the window stays."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.draft import fold
+from stepchat.messages import UserMessage
+from stepchat.paths import Paths
+from stepchat.sessions.store import SessionStore
+from stepchat.tui import message_menu
+from stepchat.workspace import Request
+from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.refusing import RefusingStore, methods
+
+NEVER = {"children", "finish_index", "import_read", "named", "session_ids", "close", "spending.forget_unpriced"}
+"""What the window does not call, or not before an hour has passed, or not before it has gone."""
+
+HALF = "demo:silent at=3 wait=60"
+"""An answer that begins and does not go on."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What is typed, and what the store is asked for by it. Steps that begin with / or demo: are sent."""
+
+    steps: tuple[str, ...]
+    methods: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    """The same, while nothing is refused yet."""
+
+
+WALKS = (
+    Walk(
+        ("ctrl+n", "demo:haiku"), ("create", "append", "begin_answer", "finish_answer", "traffic.verdicts", "session")
+    ),
+    Walk(("demo:haiku",), ("spending.since", "spending.of_session")),
+    Walk((HALF, "/inspect"), ("add_part", "traffic.newest_answer")),
+    Walk((HALF, "escape"), ("spending.unpriced", "spending.set_usage")),
+    Walk(("/sessions haiku",), ("find", "path", "draft")),
+    Walk(("ctrl+o", "h", "ctrl+end", "escape"), ("sessions", "count_sessions", "preview", "search", "setting")),
+    Walk(("ctrl+o", "ctrl+p"), ("set_pinned",)),
+    Walk(("ctrl+o", "ctrl+a", "ctrl+z"), ("set_archived",)),
+    Walk(("ctrl+o", "ctrl+d", "ctrl+z"), ("delete", "undelete")),
+    Walk(("h",), ("set_draft",)),
+    Walk(("ctrl+o", "ctrl+r", "x", "enter", "ctrl+s", "escape"), ("set_title", "set_setting")),
+    Walk(("/set temperature=0.5", "/set temperature="), ("change_parameters",)),
+    Walk(("ctrl+l", "ctrl+f", "escape"), ("change_setting",)),
+    Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_places"), ("ctrl+r",)),
+    Walk(("ctrl+t",), ("set_folded",)),
+    Walk(("/inspect", "tab"), ("traffic.exchanges", "traffic.sendings")),
+    Walk(("/undo", "/redo", "f5"), ("undo", "redo", "messages")),
+    Walk(("/fork",), ("fork",)),
+    Walk(("/usage",), ("spending.all",)),
+    Walk(("/model a/b", "demo:haiku", "/model c/d"), ("set_model",)),
+    Walk(("/export",), ("conversation",)),
+    Walk(("/import nowhere.json",), ("import_file",)),
+)
+AT_THE_START = (
+    *((Request(), method) for method in ("sessions", "latest", "last_message", "spending.unpriced")),
+    *((Request(latest=True), method) for method in ("sibling_places", "traffic.verdicts")),
+)
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+async def settled(pilot, store):
+    """Wait until the store has nothing to do, and is given nothing more."""
+    before = -1
+    while before != len(store.called) or store.running:
+        before = len(store.called)
+        await asyncio.sleep(0.002)
+
+
+async def walk(pilot, store, steps):
+    for step in steps:
+        if step.startswith(("/", "demo:")):
+            await say(pilot, step)
+        else:
+            await pilot.press(step)
+        await settled(pilot, store)
+
+
+async def back(pilot, chat):
+    """To the prompt, which is empty then."""
+    assert pilot.app.is_running
+    while pilot.app.screen is not chat:
+        deep = len(pilot.app.screen_stack)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda deep=deep: len(pilot.app.screen_stack) < deep)
+    message_menu.leave(chat)
+    await chat.conversation.stop()
+    await wait_until(pilot, lambda: not chat.conversation.busy)
+    chat.prompt.prefill("")
+
+
+@pytest.mark.parametrize("row", WALKS, ids=lambda row: row.methods[0])
+async def test_the_window_stays(tmp_path, server, row):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        await walk(pilot, store, row.before)
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        for method in row.methods:
+            store.called.clear()
+            store.refused = {method}
+            await walk(pilot, store, row.steps)
+            await wait_until(pilot, lambda wanted=method: wanted in store.called)
+            store.refused = set()
+            await back(pilot, chat)
+        # A fault has ended it by now, and then this raises it.
+        await ask(pilot, "demo:haiku and all is well")
+        assert chat.conversation.prompts[-1] == "demo:haiku and all is well"
+
+
+@pytest.mark.parametrize(("asked", "method"), AT_THE_START)
+async def test_the_window_begins(tmp_path, server, asked, method):
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    session = await store.create(model="stepfun/step-3.5-flash", server="demo", system=None)
+    await store.append(session.id, None, UserMessage("demo:haiku", 1.0))
+    await store.close()
+
+    def refusing(store):
+        found = RefusingStore(store)
+        found.refused = {method}
+        return found
+
+    async with window(tmp_path, server, asked, wrapped=refusing) as pilot:
+        chat = pilot.app.screen
+        await wait_until(pilot, lambda: method in chat.workspace.store.called)
+        # The connection is made ready in the end.
+        await wait_until(pilot, lambda: chat.workspace.client._http is not None)
+        await ask(pilot, "demo:haiku and all is well")
+        assert chat.conversation.prompts[-1] == "demo:haiku and all is well"
+
+
+def test_every_method_of_the_store_is_met():
+    met = [method for row in WALKS for method in row.methods]
+    assert sorted({*met, *(method for _, method in AT_THE_START), *NEVER}) == sorted(methods())
+
+
+def test_whatever_may_fail_is_begun_in_one_place():
+    for path in Path("stepchat/tui").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = node.name if isinstance(node, ast.AsyncFunctionDef) else ""
+            # An error in a handler ends the program, and keys wait for it.
+            assert not named.startswith(("on_", "action_")) or named == "action_quit", (path, named)
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run_worker":
+                in_thread = any(keyword.arg == "thread" for keyword in node.keywords)
+                assert in_thread or path.name == "work.py", path
