@@ -92,6 +92,10 @@ class Scopes:
         """Let the weaker scopes decide again."""
         return self._with(scope, tuple(pair for pair in self.layer(scope) if not _within(pair[0], name)))
 
+    def after_question(self, asked: Settings) -> Scopes:
+        """Without what was set for that question alone; what was set for the next one meanwhile stays."""
+        return replace(self, once=tuple(pair for pair in self.once if pair not in asked))
+
     def _with(self, scope: Scope, settings: Settings) -> Scopes:
         match scope:
             case "config":

@@ -17,6 +17,7 @@ from stepchat.servers.ledger import returned_from_json
 from stepchat.tui import work
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.catching_up import newer_path
+from stepchat.tui.faults import show_fault
 from stepchat.tui.meter import Meter
 from stepchat.tui.refusals import Refusals
 from stepchat.turn import RETRY_SECONDS, run_turn
@@ -213,11 +214,6 @@ class Conversation:
         """Wait until the question of the running turn is on disk, or the turn has ended without."""
         await self._saved_question.wait()
 
-    async def finished(self) -> None:
-        """Wait until nothing runs any more."""
-        while self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
-
     def fold_live(self, folded: bool) -> None:  # noqa: FBT001 - the one thing it says
         """The reader's choice for an answer that has no stored form yet."""
         self._live_fold = folded
@@ -236,6 +232,10 @@ class Conversation:
                 self.view.abandon_answer()
                 self._go_back(before)
                 self.view.notice(error.message, error.hint)
+        except Exception as fault:  # noqa: BLE001 - nobody awaits the task, so that it would be seen nowhere
+            self.view.abandon_answer()
+            self._go_back(before)
+            await show_fault(self, fault)
         finally:
             self._end()
 
@@ -270,7 +270,7 @@ class Conversation:
     async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
-        session = await self._session()
+        session = self.session = await self.workspace.begin(self.session, self.model, self.scopes)
         self.branched = self.branched or text is None or after is not None
         if after is None:
             await self._catch_up(session)
@@ -279,16 +279,18 @@ class Conversation:
         self.meter = Meter(monotonic())
         question = self.workspace.question(session, list(after), text, self.model, self.scopes)
         self._as_json = wants_json(question.parameters)
-        self.scopes = replace(self.scopes, once=())
         if text is None:
             self._show_branch(after)
             if not self.view.follow:
                 self.view.scroll_to_end()
             self.view.begin_answer(model=self.model, as_json=self._as_json)
         self.changed()
-        store, client = self.workspace.store, self.workspace.client
+        store, client, once = self.workspace.store, self.workspace.client, self.scopes.once
         async with aclosing(run_turn(store, client, question, self._wait_for_disk)) as events:
             async for event in events:
+                if once:
+                    # Not before: a question that the disk refuses is asked anew, with the same.
+                    self.scopes, once = self.scopes.after_question(once), ()
                 self.meter.add(event, monotonic())
                 await self._show(event)
         await self.tell_returned()
@@ -305,10 +307,6 @@ class Conversation:
             pass
         finally:
             self._at_once = None
-
-    async def _session(self) -> Session:
-        self.session = await self.workspace.begin(self.session, self.model, self.scopes)
-        return self.session
 
     async def _catch_up(self, session: Session) -> None:
         """Another window may have gone on with this session: then its turns come first."""

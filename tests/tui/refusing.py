@@ -26,6 +26,7 @@ class RefusingStore:
         self._prefix = prefix
         self._whole = whole or self
         self.refused: set[str] = set()
+        self.error: Exception = StoreError(REFUSED, "Free some space.")
         self.called: list[str] = []
         self.running = 0
 
@@ -41,7 +42,7 @@ class RefusingStore:
         async def call(*arguments: Any, **named: Any) -> Any:
             whole.called.append(full)
             if full in whole.refused:
-                raise StoreError(REFUSED, "Free some space.")
+                raise whole.error
             whole.running += 1
             try:
                 return await found(*arguments, **named)

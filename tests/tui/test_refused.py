@@ -14,7 +14,7 @@ from stepchat.draft import fold
 from stepchat.messages import UserMessage
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
-from stepchat.tui import message_menu
+from stepchat.tui import message_menu, work
 from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.refusing import RefusingStore, methods
@@ -151,7 +151,7 @@ def test_every_method_of_the_store_is_met():
 
 
 def test_whatever_may_fail_is_begun_in_one_place():
-    for path in Path("stepchat/tui").rglob("*.py"):
+    for path in Path(work.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             named = node.name if isinstance(node, ast.AsyncFunctionDef) else ""
             # An error in a handler ends the program, and keys wait for it.

@@ -11,6 +11,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.paths import Paths
+from stepchat.scopes import Scopes
 from stepchat.tui.unsent import fresh
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.refusing import RefusingStore
@@ -148,6 +149,36 @@ async def test_two_sessions_opened_at_once_keep_their_texts(tmp_path, server):
         await chat.unsent.keep()
         drafts = [await store.draft(key) for key in (None, sessions[0].id, sessions[1].id)]
         assert drafts == ["new", "draft 0", "draft 1"]
+
+
+async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, server):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store, conversation = chat.workspace.store, chat.conversation
+        await conversation.use(conversation.scopes.with_setting("once", "temperature", 0.7))
+        store.refused = {"append"}
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        assert conversation.scopes.once == (("temperature", 0.7),)
+        store.refused = {"begin_answer"}
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(conversation.path) == 1 and not conversation.busy)
+        assert conversation.scopes.once == ()
+        # Asked again it is for the answer.
+        await conversation.use(conversation.scopes.with_setting("once", "temperature", 0.8))
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: store.called.count("begin_answer") == 2 and not conversation.busy)
+        assert conversation.scopes.once == (("temperature", 0.8),)
+        store.refused = set()
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: len(conversation.path) == 2 and not conversation.busy)
+        await ask(pilot, "demo:haiku")
+        assert [request.body.get("temperature") for request in server.requests] == [0.8, None]
+
+
+def test_only_what_was_asked_with_is_no_longer_set():
+    scopes = Scopes(once=(("temperature", 0.7), ("top_p", 0.5)))
+    assert scopes.after_question((("temperature", 0.7),)).once == (("top_p", 0.5),)
 
 
 @contextmanager
