@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 from stepchat.demo.server import DemoServer
 from tests.transcript.chat import answered, asked
 from tests.tui.chat import ask, say, wait_until, window
@@ -78,30 +80,31 @@ async def test_bar_stays_over_the_last_row_at_every_size(tmp_path):
             )
 
 
-async def test_finds_what_is_being_written(tmp_path):
+@asynccontextmanager
+async def searching_what_comes(tmp_path):
+    """The view, while an answer comes and the find bar looks for the letter a."""
     with DemoServer(speed=60) as server:
         async with window(tmp_path, server) as pilot:
             await say(pilot, "demo:long tokens=2000 reasoning=5")
             await wait_until(pilot, "answering")
             await pilot.press("ctrl+f", "a")
-            search = pilot.app.screen.view.finder.search
-            await wait_until(pilot, lambda: search.total > 3)
-            first = search.total
-            await wait_until(pilot, lambda: search.total > first)
+            yield pilot, pilot.app.screen.view
             await pilot.press("escape", "escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+
+
+async def test_finds_what_is_being_written(tmp_path):
+    async with searching_what_comes(tmp_path) as (pilot, view):
+        search = view.finder.search
+        await wait_until(pilot, lambda: search.total > 3)
+        first = search.total
+        await wait_until(pilot, lambda: search.total > first)
 
 
 async def test_the_page_stays_at_the_hit_while_text_comes(tmp_path):
-    with DemoServer(speed=60) as server:
-        async with window(tmp_path, server) as pilot:
-            await say(pilot, "demo:long tokens=2000 reasoning=5")
-            await wait_until(pilot, "answering")
-            await pilot.press("ctrl+f", "a")
-            view = pilot.app.screen.view
-            await wait_until(pilot, lambda: view.finder.search.current is not None)
-            found = view.finder.search.total
-            await wait_until(pilot, lambda: view.finder.search.total > found + 20)
-            assert not view.follow
-            await pilot.press("escape", "escape")
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+    async with searching_what_comes(tmp_path) as (pilot, view):
+        search = view.finder.search
+        await wait_until(pilot, lambda: search.current is not None)
+        found = search.total
+        await wait_until(pilot, lambda: search.total > found + 20)
+        assert not view.follow
