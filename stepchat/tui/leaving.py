@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import time
@@ -41,7 +42,7 @@ async def leave(chat: Chat) -> None:
             await _end(chat)
             return
         if choice == "file":
-            written = write_rescue(chat, _directories(chat))
+            written = write_rescue(chat, rescue_directories(chat.workspace.paths.state))
             if len(written) == len(refused) + bool(text):
                 await _end(chat, _where(written))
                 return
@@ -52,7 +53,7 @@ async def leave(chat: Chat) -> None:
 
 def rescue(chat: Chat) -> str:
     """A signal ends the program: write what the disk refuses elsewhere; what is to be told, "" when nothing is refused."""
-    written = write_rescue(chat, _directories(chat))
+    written = write_rescue(chat, rescue_directories(chat.workspace.paths.state))
     return f"stepchat: {_where(written)}\n" if written else ""
 
 
@@ -74,8 +75,15 @@ def _conversations(chat: Chat) -> list[Conversation]:
     return [chat.conversation, *chat.background.conversations]
 
 
-def _directories(chat: Chat) -> list[Path]:
-    return [chat.workspace.paths.state, Path.home(), Path(tempfile.gettempdir())]
+def rescue_directories(state: Path) -> list[Path]:
+    """Where a file may still find space, the best first."""
+    found = [state]
+    # Not everybody has a home, and where every disk is full Python finds no directory for temporary files.
+    with suppress(RuntimeError):
+        found.append(Path.home())
+    with suppress(OSError):
+        found.append(Path(tempfile.gettempdir()))
+    return found
 
 
 def _exported(conversation: Conversation) -> str:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -153,3 +155,14 @@ async def test_quitting_saves_and_asks_nothing_when_the_disk_takes_it(tmp_path):
             await wait_until(pilot, lambda: not pilot.app.is_running)
         async with window(tmp_path, server, Request(latest=True)) as pilot:
             assert conversation(pilot).path[-1].message.stop == "cancelled"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_where_every_disk_is_full_the_first_place_is_still_tried(tmp_path):
+    script = (
+        "import resource, sys; from pathlib import Path; from stepchat.tui.leaving import rescue_directories\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "print(rescue_directories(Path(sys.argv[1]))[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}\n"), done.stderr
