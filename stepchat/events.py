@@ -86,4 +86,9 @@ class Notice:
     text: str
 
 
-TurnEvent: TypeAlias = Delta | MessageSaved | ToolStarted | ToolFinished | Retrying | Silence | Notice
+@dataclass(frozen=True, slots=True)
+class AskedBeside:
+    """Another process asks, or asked meanwhile, after the same message: its question stands beside this turn's."""
+
+
+TurnEvent: TypeAlias = Delta | MessageSaved | AskedBeside | ToolStarted | ToolFinished | Retrying | Silence | Notice

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from stepchat import exact_json
 from stepchat.errors import ApiKeyError, ConfigError, ServerError, StepchatError, UsageError, sentence
-from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.repetition import Repetition
 from stepchat.servers.support import not_taken
@@ -157,7 +157,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
         workspace.scopes.checked()
         workspace = await asyncio.to_thread(with_model_there, workspace)
         session = await workspace.begin(workspace.session, workspace.model, workspace.scopes)
-        path = await workspace.store.path(session.id)
+        path = await workspace.store.others.path(session.id)
         if output.json:
             output.line({"type": "session", "session": session.id})
         if not workspace.catalogue.models:
@@ -261,6 +261,8 @@ def _event(event: TurnEvent, output: Output) -> None:
             output.silence(event.seconds, event.limit)
         case Notice():
             output.say(event.text)
+        case AskedBeside():
+            output.say("Another stepchat asks in this session, too; each question is a branch of its own.")
         case _:
             pass
 
@@ -283,6 +285,8 @@ def _event_json(event: TurnEvent) -> Json:
             return {"type": "silence", "seconds": event.seconds, "limit": event.limit}
         case Notice():
             return {"type": "notice", "text": event.text}
+        case AskedBeside():
+            return {"type": "asked_beside"}
         case _:
             return {"type": type(event).__name__}
 

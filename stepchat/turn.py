@@ -15,8 +15,9 @@ from stepchat.answer_form import wants_json, what_is_wrong
 from stepchat.asking import Asking, Question, Server
 from stepchat.draft import Draft
 from stepchat.errors import KeyRefusedError, NotOpenError, ServerError, StepchatError, StoreError, StreamCutError
-from stepchat.events import Delta, MessageSaved, Notice, TurnEvent
+from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Message, Stop, StoredMessage, Timing, UserMessage
+from stepchat.sessions.records import MESSAGE_ID_LENGTH, new_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
@@ -43,23 +44,22 @@ async def run_turn(
     When the disk refuses the whole answer it is tried again after each time that `again`, which gets that answer, has
     been awaited; cancelling that tries once more. Without `again` it is not.
     """
-    path = list(question.path)
-    cancelled = False
-    if question.text is not None:
-        appending = store.append(question.session, question.parent, UserMessage(question.text, time()))
-        asked, cancelled = await _to_the_end(appending)
-        path.append(asked)
-        yield MessageSaved(asked)
+    asked = _asked(question)
+    path = [*question.path, *([] if asked is None else [asked])]
+    parent = path[-1].id if path else None
     asking, stopped = await _to_the_end(Asking.begin(store, server, question, path))
     blank = _blank(question, server, asking)
-    beginning = store.begin_answer(question.session, path[-1].id if path else None, blank)
-    answer_id, late = await _to_the_end(beginning)
+    answer_id, late = await _to_the_end(store.begin_answer(question.session, parent, blank, asked=asked))
     draft = Draft(blank)
-    parent = path[-1].id if path else None
     answer = _Answer(store, (answer_id, question.session, parent), draft, asking, cost_later=server.profile.accounts)
     failure: StepchatError | None = None
-    stop: Stop | None = "cancelled" if cancelled or stopped or late else None
+    stop: Stop | None = "cancelled" if stopped or late else None
+    beside = False
     try:
+        if asked is not None:
+            yield MessageSaved(asked)
+            if beside := await _is_beside(store, asked):
+                yield AskedBeside()
         if stop is None:
             async with aclosing(asking.events(answer_id, draft)) as events:
                 async for event in events:
@@ -82,6 +82,26 @@ async def run_turn(
     async with aclosing(_finish(answer, stop, failure, again)) as events:
         async for event in events:
             yield event
+            if isinstance(event, MessageSaved) and asked is not None and not beside:
+                beside, _ = await _to_the_end(_is_beside(store, asked))
+                if beside:
+                    yield AskedBeside()
+
+
+def _asked(question: Question) -> StoredMessage | None:
+    """The question as it will be on disk; None when it is there already."""
+    if question.text is None:
+        return None
+    message = UserMessage(question.text, time())
+    return StoredMessage(new_id(MESSAGE_ID_LENGTH), question.session, question.parent, message)
+
+
+async def _is_beside(store: SessionStore, asked: StoredMessage) -> bool:
+    """Whether another process has asked in the same place. What cannot be read is no reason to end a turn."""
+    try:
+        return await store.others.asked_beside(asked)
+    except StoreError:
+        return False
 
 
 def _blank(question: Question, server: Server, asking: Asking) -> AssistantMessage:

@@ -77,7 +77,7 @@ class Notebook:
         self.writing = False
         self.ends: list[tuple[float, AssistantMessage]] = []
 
-    async def begin_answer(self, session, parent, blank):
+    async def begin_answer(self, session, parent, blank, *, asked):
         return "a"
 
     async def add_part(self, message_id, deltas):

@@ -39,20 +39,25 @@ class Ownership:
     """The lock that says that this process lives. It is taken when the first answer begins."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._token: str | None = None
         self._lock: BaseFileLock | None = None
+
+    @property
+    def held(self) -> str | None:
+        """The token, once there is one."""
+        return self._token
 
     def token(self) -> str:
         """What marks the answers of this process; takes the lock. Raises StoreError."""
         if self._token is None:
-            private_directory(self._directory)
-            _remove_stale(self._directory)
+            private_directory(self.directory)
+            _remove_stale(self.directory)
             token = records.new_id(records.MESSAGE_ID_LENGTH)
-            self._lock = _take(_lock_file(self._directory, token))
+            self._lock = _take(_lock_file(self.directory, token))
             if self._lock is None:
                 raise StoreError(
-                    f"Cannot lock a file in {self._directory}.",
+                    f"Cannot lock a file in {self.directory}.",
                     "Set STEPCHAT_HOME to a directory on a local disk.",
                 )
             self._token = token
@@ -62,7 +67,7 @@ class Ownership:
         """Answers that are still open may be recovered from now on."""
         if self._lock is not None and self._token is not None:
             self._lock.release()
-            _remove(_lock_file(self._directory, self._token))
+            _remove(_lock_file(self.directory, self._token))
             self._lock = self._token = None
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from stepchat.paths import Paths, private_directory
 from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, search_index, tree, writing
+from stepchat.sessions.others import Others
 from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
@@ -49,6 +51,7 @@ class SessionStore:
         recovered: Recovered,
         clock: Callable[[], float],
         keep_events: int,
+        fold: Fold,
     ) -> None:
         self.file = path
         self.recovered: tuple[str, ...] = recovered.folded
@@ -62,6 +65,7 @@ class SessionStore:
         self._search: LiveSearch | None = None
         self.spending = Spending(self._read, self._write)
         self.traffic = Traffic(self._read, self._writer, keep_events)
+        self.others = Others(self._read, self._writer, owner, partial(recover, directory=owner.directory, fold=fold))
         self._tidy(clock() - organizing.KEEP_DELETED)
 
     @classmethod
@@ -97,7 +101,7 @@ class SessionStore:
                 raise
         except sqlite3.Error as error:
             raise database.explain(error, path) from error
-        return cls(connection, path, Ownership(running), recovered, clock, keep_events)
+        return cls(connection, path, Ownership(running), recovered, clock, keep_events, fold)
 
     # Sessions
 
@@ -244,18 +248,26 @@ class SessionStore:
         now = self._clock()
         return await self._write(lambda connection: writing.append(connection, session_id, parent, message, now))
 
-    async def begin_answer(self, session_id: str, parent: str | None, blank: AssistantMessage) -> str:
-        """The id of an answer that will stream. `blank` holds what is known before: model asked, server, start."""
+    async def begin_answer(
+        self, session_id: str, parent: str | None, blank: AssistantMessage, *, asked: StoredMessage | None = None
+    ) -> str:
+        """The id of an answer that will stream. `blank` holds what is known before: model asked, server, start.
+
+        Its question `asked`, when that is new, is kept in the same moment: nobody finds it without somebody who answers.
+        """
         now = self._clock()
 
-        def begin(connection: sqlite3.Connection) -> str:
-            owner = self._owner.token()
-            return database.transaction(
-                connection,
-                lambda connection: writing.begin_answer(connection, session_id, parent, blank, owner, now),
-            )
+        def begin(connection: sqlite3.Connection, owner: str) -> str:
+            if asked is not None:
+                writing.keep(connection, asked, now)
+            return writing.begin_answer(connection, session_id, parent, blank, owner, now)
 
-        return await self._writer.run(begin)
+        def with_lock(connection: sqlite3.Connection) -> str:
+            # Taken before the transaction: nobody else may see an answer whose owner has no lock yet.
+            owner = self._owner.token()
+            return database.transaction(connection, lambda connection: begin(connection, owner))
+
+        return await self._writer.run(with_lock)
 
     async def add_part(self, message_id: str, deltas: Sequence[Delta]) -> None:
         """Keep what arrived. Costs the same however long the answer is."""
@@ -293,9 +305,9 @@ class SessionStore:
         """This message and the others in its place, oldest first."""
         return await self._read(lambda connection: tree.siblings(connection, message_id))
 
-    async def sibling_places(self, session_id: str) -> dict[str, tuple[int, int]]:
-        """Of the messages shown that have siblings: the number of each, and how many there are with it."""
-        return await self._read(lambda connection: tree.places(connection, session_id))
+    async def sibling_places(self, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
+        """Of the messages on the way to `leaf` that have siblings: the number of each, and how many there are with it."""
+        return await self._read(lambda connection: tree.places(connection, session_id, leaf))
 
     async def deepest_leaf(self, message_id: str) -> str:
         """The end of the branch that was shown last below this message."""
@@ -305,13 +317,9 @@ class SessionStore:
         """The message that ends the conversation shown."""
         await self._write(lambda connection: writing.set_leaf(connection, session_id, leaf))
 
-    async def undo(self, session_id: str) -> bool:
-        """Move the leaf before the last question. False when there is none."""
-        return await self._write(lambda connection: tree.undo(connection, session_id))
-
-    async def redo(self, session_id: str) -> bool:
-        """Move the leaf to the end of the exchange that follows and was shown last. False when there is none."""
-        return await self._write(lambda connection: tree.redo(connection, session_id))
+    async def exchange_after(self, session_id: str, leaf: str | None) -> str | None:
+        """The end of the exchange that follows `leaf`, or begins the session, and was shown last; None when there is none."""
+        return await self._read(lambda connection: tree.exchange_after(connection, session_id, leaf))
 
     async def fork(self, session_id: str, message_id: str) -> Session:
         """A new session that begins with a copy of the messages to this one."""

@@ -1,4 +1,4 @@
-"""Walking the tree of a session: siblings, the branch shown last, undo and redo.
+"""Walking the tree of a session: siblings, the branch shown last, the exchange that follows.
 
 Where a message has several children, the one shown last is the newest, unless the table `shown` says otherwise. What
 changes something runs inside a transaction.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.errors import StoreError
-from stepchat.sessions import reading, records
+from stepchat.sessions import records
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,11 +28,11 @@ def siblings(connection: sqlite3.Connection, message_id: str) -> list[StoredMess
     return _below(connection, *_place(connection, message_id))
 
 
-def places(connection: sqlite3.Connection, session_id: str) -> dict[str, tuple[int, int]]:
-    """Of the messages of the branch shown that are not the only ones in their place: which of how many they are."""
+def places(connection: sqlite3.Connection, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
+    """Of the messages of the branch to `leaf` that are not the only ones in their place: which of how many they are."""
     rows = connection.execute(
         "WITH RECURSIVE line (number, id, parent) AS ("
-        "  SELECT number, id, parent FROM message WHERE id = (SELECT leaf FROM session WHERE id = ?1)"
+        "  SELECT number, id, parent FROM message WHERE id = ?2 AND session = ?1"
         "  UNION ALL"
         "  SELECT above.number, above.id, above.parent FROM line JOIN message AS above ON above.id = line.parent"
         "  WHERE above.number < line.number)"
@@ -44,7 +44,7 @@ def places(connection: sqlite3.Connection, session_id: str) -> dict[str, tuple[i
         " SELECT line.id, SUM(other.number <= line.number), COUNT(*) FROM line"
         "  JOIN message AS other ON other.parent IS NULL AND other.session = ?1 AND other.owner IS NULL"
         "  WHERE line.parent IS NULL GROUP BY line.id",
-        (session_id,),
+        (session_id, leaf),
     )
     return {message_id: (number, count) for message_id, number, count in rows if count > 1}
 
@@ -72,7 +72,7 @@ def shown_child(connection: sqlite3.Connection, session_id: str, parent: str | N
 
 
 def remember_shown(connection: sqlite3.Connection, session_id: str, parent: str | None, child: str) -> None:
-    """`child` is what `redo` and `deepest_leaf` go to from `parent`."""
+    """`child` is what `exchange_after` and `deepest_leaf` go to from `parent`."""
     if _newest_child(connection, session_id, parent) == child:
         connection.execute("DELETE FROM shown WHERE session = ? AND parent = ?", (session_id, parent or ""))
     else:
@@ -100,33 +100,14 @@ def remember_path(connection: sqlite3.Connection, session_id: str, leaf: str) ->
         remember_shown(connection, session_id, parent, child)
 
 
-def undo(connection: sqlite3.Connection, session_id: str) -> bool:
-    """Show the session without its last question and what followed. False when there is none. Raises StoreError."""
-    at = reading.session(connection, session_id).leaf
-    while at is not None:
-        role, parent = connection.execute("SELECT role, parent FROM message WHERE id = ?", (at,)).fetchone()
-        if role == "user":
-            _set_leaf(connection, session_id, parent)
-            return True
-        at = parent
-    return False
-
-
-def redo(connection: sqlite3.Connection, session_id: str) -> bool:
-    """Show the question and answers that followed and were shown last. False when there are none. Raises StoreError."""
-    end = shown_child(connection, session_id, reading.session(connection, session_id).leaf)
-    if end is None:
-        return False
-    while (child := shown_child(connection, session_id, end)) is not None:
+def exchange_after(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> str | None:
+    """The end of the question and answers that follow `leaf` and were shown last. None when there are none."""
+    end = shown_child(connection, session_id, leaf)
+    while end is not None and (child := shown_child(connection, session_id, end)) is not None:
         if connection.execute("SELECT role FROM message WHERE id = ?", (child,)).fetchone() == ("user",):
             break
         end = child
-    _set_leaf(connection, session_id, end)
-    return True
-
-
-def _set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> None:
-    connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (leaf, session_id))
+    return end
 
 
 def _place(connection: sqlite3.Connection, message_id: str) -> tuple[str, str | None]:

@@ -55,23 +55,29 @@ def append(
     connection: sqlite3.Connection, session_id: str, parent: str | None, message: Message, now: float
 ) -> StoredMessage:
     """A finished message below `parent`; it becomes the leaf."""
-    message_id, number = _insert(connection, session_id, parent, message, owner=None, now=now)
-    search_index.add(connection, number, message)
-    if isinstance(message, UserMessage):
-        _name_after(connection, session_id, message.text)
-    add_totals(connection, session_id, [message])
-    stored = StoredMessage(message_id, session_id, parent, message)
-    _move_leaf(connection, stored, now)
+    stored = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, message)
+    keep(connection, stored, now)
     return stored
+
+
+def keep(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
+    """The same for a message that has its id and its place already."""
+    number = _insert(connection, stored, owner=None, now=now)
+    search_index.add(connection, number, stored.message)
+    if isinstance(stored.message, UserMessage):
+        _name_after(connection, stored.session, stored.message.text)
+    add_totals(connection, stored.session, [stored.message])
+    _move_leaf(connection, stored, now)
 
 
 def begin_answer(
     connection: sqlite3.Connection, session_id: str, parent: str | None, blank: AssistantMessage, owner: str, now: float
 ) -> str:
     """The id of an answer that `owner` is about to write; it is not part of the tree yet."""
-    message_id, _ = _insert(connection, session_id, parent, blank, owner=owner, now=now)
+    answer = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, blank)
+    _insert(connection, answer, owner=owner, now=now)
     connection.execute("UPDATE session SET updated = max(updated, ?) WHERE id = ?", (now, session_id))
-    return message_id
+    return answer.id
 
 
 def add_part(connection: sqlite3.Connection, message_id: str, deltas: Sequence[Delta], owner: str) -> None:
@@ -237,28 +243,20 @@ def change_setting(connection: sqlite3.Connection, name: str, change: Callable[[
     set_setting(connection, name, change(reading.setting(connection, name)))
 
 
-def _insert(
-    connection: sqlite3.Connection,
-    session_id: str,
-    parent: str | None,
-    message: Message,
-    *,
-    owner: str | None,
-    now: float,
-) -> tuple[str, int]:
-    """Its id and its number."""
+def _insert(connection: sqlite3.Connection, stored: StoredMessage, *, owner: str | None, now: float) -> int:
+    """Its number."""
     # Who goes on with a session that was deleted elsewhere wants it to be there.
     revived = connection.execute(
-        "UPDATE session SET deleted = NULL WHERE id = ? AND (deleted IS NULL OR deleted >= 0)", (session_id,)
+        "UPDATE session SET deleted = NULL WHERE id = ? AND (deleted IS NULL OR deleted >= 0)", (stored.session,)
     )
-    _changed(revived.rowcount, session_id)
-    _check_parent(connection, session_id, parent)
-    message_id = records.new_id(MESSAGE_ID_LENGTH)
+    _changed(revived.rowcount, stored.session)
+    _check_parent(connection, stored.session, stored.parent)
+    data = records.message_to_text(stored.message)
     added = connection.execute(
         "INSERT INTO message (id, session, parent, role, created, owner, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (message_id, session_id, parent, role_of(message), now, owner, records.message_to_text(message)),
+        (stored.id, stored.session, stored.parent, role_of(stored.message), now, owner, data),
     )
-    return message_id, added.lastrowid or 0
+    return added.lastrowid or 0
 
 
 def role_of(message: Message) -> str:

@@ -10,18 +10,14 @@ if TYPE_CHECKING:
 
 
 async def show_leaf(conversation: Conversation, leaf: str | None, focus_on: str | None = None) -> None:
-    """Show the branch that ends here, without moving on the screen what both have."""
-    if conversation.session is not None:
-        await conversation.workspace.store.set_leaf(conversation.session.id, leaf)
-        await show_again(conversation, focus_on)
-
-
-async def show_again(conversation: Conversation, focus_on: str | None = None) -> None:
-    """Show the branch that the store says is shown. The message with the id `focus_on` is in focus then."""
-    if conversation.session is None:
+    """Show the branch that ends here, without moving on the screen what both have, and `focus_on`, an id, in focus."""
+    session, store = conversation.session, conversation.workspace.store
+    if session is None:
         return
+    await store.set_leaf(session.id, leaf)
     conversation.branched = True
-    path = conversation.path = await conversation.workspace.store.path(conversation.session.id)
+    # Not what the session shows: that may be another window's by now.
+    path = conversation.path = [] if leaf is None else await store.path(session.id, leaf)
     places = [place for place, stored in enumerate(path) if stored.id == focus_on]
     conversation.view.show_branch(path, focus_on=places[0] if places else None)
     await count_siblings(conversation)
@@ -40,5 +36,5 @@ async def walk(conversation: Conversation, stored: StoredMessage, by: int) -> No
 
 async def count_siblings(conversation: Conversation) -> None:
     """Bring the marks of messages that have siblings up to date, with one question for all of them."""
-    session, store = conversation.session, conversation.workspace.store
-    conversation.view.set_siblings(await store.sibling_places(session.id) if session is not None else {})
+    path, store = conversation.path, conversation.workspace.store
+    conversation.view.set_siblings(await store.sibling_places(path[-1].session, path[-1].id) if path else {})

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat.answer_form import wants_json
 from stepchat.errors import StepchatError, StoreError, sentence
-from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.servers.ledger import returned_from_json
 from stepchat.tui import work
 from stepchat.tui.branches import count_siblings
-from stepchat.tui.catching_up import newer_path
+from stepchat.tui.catching_up import catch_up, tell_beside
 from stepchat.tui.faults import show_fault
 from stepchat.tui.meter import Meter
 from stepchat.tui.refusals import Refusals
@@ -273,7 +273,7 @@ class Conversation:
         session = self.session = await self.workspace.begin(self.session, self.model, self.scopes)
         self.branched = self.branched or text is None or after is not None
         if after is None:
-            await self._catch_up(session)
+            await catch_up(self)
             after = self.path if text is not None else self.path_to_question()
         self._base = list(after)
         self.meter = Meter(monotonic())
@@ -292,7 +292,12 @@ class Conversation:
                     # Not before: a question that the disk refuses is asked anew, with the same.
                     self.scopes, once = self.scopes.after_question(once), ()
                 self.meter.add(event, monotonic())
-                await self._show(event)
+                try:
+                    await self._show(event)
+                except asyncio.CancelledError:
+                    # The turn ends it: it knows what is on disk.
+                    if (task := asyncio.current_task()) is not None:
+                        task.cancel()
         await self.tell_returned()
 
     async def _wait_for_disk(self, refused: StoredMessage) -> None:
@@ -307,13 +312,6 @@ class Conversation:
             pass
         finally:
             self._at_once = None
-
-    async def _catch_up(self, session: Session) -> None:
-        """Another window may have gone on with this session: then its turns come first."""
-        if (newer := await newer_path(self.workspace.store, session.id, self.path)) is not None:
-            self.path = newer
-            self.view.show(self.path)
-            self.view.notice("Another window went on with this session; its turns are above.", kind="info")
 
     def path_to(self, message_id: str | None) -> list[StoredMessage]:
         """The beginning of what is shown, to this message; from None it is empty."""
@@ -355,6 +353,8 @@ class Conversation:
                 self.view.set_waiting("nothing arrives" if event.seconds else "waiting")
             case Notice():
                 self.view.notice(event.text, kind="warning")
+            case AskedBeside():
+                await self.beside(partial(tell_beside, self))
             case _:
                 pass
         if not isinstance(event, Delta):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.errors import StepchatError
-from stepchat.tui.branches import show_again
+from stepchat.tui.branches import show_leaf
 
 if TYPE_CHECKING:
     from stepchat.tui.conversation import Conversation
@@ -18,7 +18,9 @@ _NEXT: Final = "What had arrived is saved; Ctrl+R asks again. Please report it w
 async def show_fault(conversation: Conversation, fault: Exception) -> None:
     """Go on with what is on disk, and say what happened, for a report."""
     with suppress(StepchatError):
-        await show_again(conversation)
+        if conversation.path:
+            # Below what this window shows: the session's own end may be another window's.
+            await show_leaf(conversation, await conversation.workspace.store.deepest_leaf(conversation.path[-1].id))
     conversation.view.notice(f"That was a fault in stepchat: {in_words(fault)}", _NEXT)
 
 

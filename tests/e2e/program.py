@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from stepchat.draft import fold
+from stepchat.messages import AssistantMessage
+from stepchat.sessions import records
 from tests.e2e.terminal import environment
 
 if TYPE_CHECKING:
@@ -53,6 +58,22 @@ def export(home: Path, session: str) -> list[dict[str, Any]]:
     done = stepchat(home, None, "sessions", "export", session, "--json")
     assert done.returncode == 0, done.stderr
     return [row["message"] for row in json.loads(done.stdout)["messages"]]
+
+
+def look(home: Path, query: str) -> list[Any]:
+    """What is on disk just now; nothing while there is no database yet."""
+    path = home / "stepchat" / "sessions.db"
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+def on_disk(home: Path) -> AssistantMessage:
+    """The parts of the answer that streams."""
+    rows = look(home, "SELECT data FROM part ORDER BY number")
+    return fold(AssistantMessage(), [delta for (data,) in rows for delta in records.deltas_from_text(data)])
 
 
 class Running:

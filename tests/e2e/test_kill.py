@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
-from contextlib import closing
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.draft import fold
-from stepchat.messages import AssistantMessage
-from stepchat.sessions import records
-from tests.e2e.program import Running, export, stepchat
+from tests.e2e.program import Running, export, look, on_disk, stepchat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,22 +20,6 @@ QUESTION = "demo:long tokens=6000 reasoning=250 speed=700"
 def server() -> Iterator[DemoServer]:
     with DemoServer(speed=0) as running:
         yield running
-
-
-def look(home: Path, query: str) -> list[Any]:
-    """What is on disk just now; nothing while there is no database yet."""
-    path = home / "stepchat" / "sessions.db"
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return connection.execute(query).fetchall()
-    except sqlite3.OperationalError:
-        return []
-
-
-def on_disk(home: Path) -> AssistantMessage:
-    """The parts of the answer that streams."""
-    rows = look(home, "SELECT data FROM part ORDER BY number")
-    return fold(AssistantMessage(), [delta for (data,) in rows for delta in records.deltas_from_text(data)])
 
 
 @cache

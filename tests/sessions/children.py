@@ -133,7 +133,7 @@ async def _busy(store: SessionStore, seed: str) -> None:
             case 4 if at:
                 sessions.append((await store.fork(session, at)).id)
             case 5:
-                await (store.undo if rng.random() < 0.5 else store.redo)(session)
+                await store.set_leaf(session, at if rng.random() < 0.5 else await store.exchange_after(session, at))
             case 6:
                 await store.set_title(session, rng.choice(["", "word1 title", "word2 title"]))
             case 7:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.draft import fold
-from stepchat.errors import SessionNotFoundError, StoreError
+from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.store import SessionStore
@@ -27,6 +27,28 @@ async def _say(store: SessionStore, session: str, parent: str | None, text: str)
 
 async def _shown(store: SessionStore, session: str) -> str:
     return " ".join(stored.message.text for stored in await store.path(session))
+
+
+async def _undo(store: SessionStore, session: str) -> bool:
+    """As the window does."""
+    path = await store.path(session)
+    while path and not isinstance(path[-1].message, UserMessage):
+        path.pop()
+    if path:
+        await store.set_leaf(session, path[-1].parent)
+    return bool(path)
+
+
+async def _redo(store: SessionStore, session: str) -> bool:
+    end = await store.exchange_after(session, (await store.session(session)).leaf)
+    if end is not None:
+        await store.set_leaf(session, end)
+    return end is not None
+
+
+async def _places(store: SessionStore, session: str) -> dict[str, tuple[int, int]]:
+    leaf = (await store.session(session)).leaf
+    return {} if leaf is None else await store.sibling_places(session, leaf)
 
 
 def _ids(found: list[StoredMessage]) -> list[str]:
@@ -60,24 +82,24 @@ async def test_children_and_siblings_are_in_the_order_of_creation(store: Session
 
 async def test_places_among_siblings_are_told_for_the_branch_that_is_shown(store: SessionStore) -> None:
     session = await _new(store)
-    assert await store.sibling_places(session) == {}
+    assert await _places(store, session) == {}
     q1 = await _say(store, session, None, "q1")
     a1 = await _say(store, session, q1, "a1")
     q2 = await _say(store, session, a1, "q2")
     await _say(store, await _new(store), None, "q1 of another")
-    assert await store.sibling_places(session) == {}
+    assert await _places(store, session) == {}
     a1b = await _say(store, session, q1, "a1b")
-    assert await store.sibling_places(session) == {a1b: (2, 2)}
+    assert await _places(store, session) == {a1b: (2, 2)}
     await store.set_leaf(session, q2)
     q1b = await _say(store, session, None, "q1b")
     await store.set_leaf(session, q2)
-    assert await store.sibling_places(session) == {q1: (1, 2), a1: (1, 2)}
+    assert await _places(store, session) == {q1: (1, 2), a1: (1, 2)}
     await store.set_leaf(session, q1b)
-    assert await store.sibling_places(session) == {q1b: (2, 2)}
+    assert await _places(store, session) == {q1b: (2, 2)}
     # An answer that is being written is not one of them yet.
     await store.begin_answer(session, q1, AssistantMessage())
     await store.set_leaf(session, a1)
-    assert (await store.sibling_places(session))[a1] == (1, 2)
+    assert (await _places(store, session))[a1] == (1, 2)
 
 
 async def test_a_branch_is_found_again_where_it_was_left(store: SessionStore) -> None:
@@ -104,19 +126,19 @@ async def test_a_branch_is_found_again_where_it_was_left(store: SessionStore) ->
 
 async def test_undo_and_redo_walk_by_exchanges(store: SessionStore) -> None:
     session = await _new(store)
-    assert not await store.undo(session)
-    assert not await store.redo(session)
+    assert not await _undo(store, session)
+    assert not await _redo(store, session)
     parent = None
     for text in ("q1", "a1", "q2", "a2"):
         parent = await _say(store, session, parent, text)
     call = await store.append(session, parent, ToolMessage("c", "clock", "12:00"))
     await _say(store, session, call.id, "a2-after")
     shown = [await _shown(store, session)]
-    while await store.undo(session):
+    while await _undo(store, session):
         shown.append(await _shown(store, session))
     assert shown == ["q1 a1 q2 a2 12:00 a2-after", "q1 a1", ""]
     again = []
-    while await store.redo(session):
+    while await _redo(store, session):
         again.append(await _shown(store, session))
     assert again == shown[-2::-1]
 
@@ -131,19 +153,17 @@ async def test_redo_goes_where_undo_came_from(store: SessionStore) -> None:
     await _say(store, session, a1, "q3")
     await store.set_leaf(session, a2)
     for _ in range(2):
-        assert await store.undo(session)
+        assert await _undo(store, session)
     assert await _shown(store, session) == ""
     for _ in range(2):
-        assert await store.redo(session)
+        assert await _redo(store, session)
     assert await _shown(store, session) == "q1 a1 q2 a2"
     # A new question takes the place of what was undone, which is still there.
-    await store.undo(session)
+    await _undo(store, session)
     q4 = await _say(store, session, a1, "q4")
-    assert not await store.redo(session)
+    assert not await _redo(store, session)
     assert [stored.message.text for stored in await store.siblings(q4)] == ["q2", "q3", "q4"]
-    for unknown in (store.undo("x0gone"), store.redo("x0gone")):
-        with pytest.raises(SessionNotFoundError):
-            await unknown
+    assert await store.exchange_after("x0gone", None) is None
 
 
 async def test_what_is_shown_is_remembered_whatever_happened_before(store: SessionStore) -> None:
@@ -174,7 +194,7 @@ async def test_what_is_shown_is_remembered_whatever_happened_before(store: Sessi
             expected = last[expected]
         assert await store.deepest_leaf(message) == expected
     await store.set_leaf(session, None)
-    await store.redo(session)
+    await _redo(store, session)
     assert (await store.path(session))[0].id == last[None]
 
 
@@ -190,9 +210,9 @@ async def test_a_recovered_answer_does_not_change_what_is_shown(paths: Paths) ->
     assert len(store.recovered) == 1
     assert len(await store.children(q1)) == 2
     assert await store.deepest_leaf(q1) == q2
-    await store.undo(session)
-    await store.undo(session)
-    await store.redo(session)
+    await _undo(store, session)
+    await _undo(store, session)
+    await _redo(store, session)
     assert await _shown(store, session) == "q1 a1"
     await store.close()
 

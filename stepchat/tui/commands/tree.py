@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
-from stepchat.tui.branches import show_again
+from stepchat.tui.branches import show_leaf
 from stepchat.tui.commands.row import Command
 from stepchat.tui.terminal_title import show_title
 
@@ -31,9 +31,9 @@ async def title(chat: Chat, argument: str) -> None:
 
 
 async def undo(chat: Chat, _argument: str) -> None:
-    session = _session(chat)
-    if await chat.workspace.store.undo(session.id):
-        await show_again(chat.conversation)
+    _session(chat)
+    if last := chat.conversation.path_to_question():
+        await show_leaf(chat.conversation, last[-1].parent)
         chat.tell("The last exchange is put aside; Alt+Y brings it back.")
     else:
         chat.tell("There is nothing to undo.")
@@ -41,8 +41,11 @@ async def undo(chat: Chat, _argument: str) -> None:
 
 async def redo(chat: Chat, _argument: str) -> None:
     session = _session(chat)
-    if await chat.workspace.store.redo(session.id):
-        await show_again(chat.conversation)
+    path = chat.conversation.path
+    end = await chat.workspace.store.exchange_after(session.id, path[-1].id if path else None)
+    if end is not None:
+        await show_leaf(chat.conversation, end)
+        chat.tell("")
         chat.view.scroll_to_end()
     else:
         chat.tell("There is nothing to redo.")
