@@ -47,9 +47,14 @@ async def run_turn(
     asked = _asked(question)
     path = [*question.path, *([] if asked is None else [asked])]
     parent = path[-1].id if path else None
-    asking, stopped = await _to_the_end(Asking.begin(store, server, question, path))
-    blank = _blank(question, server, asking)
-    answer_id, late = await _to_the_end(store.begin_answer(question.session, parent, blank, asked=asked))
+    try:
+        asking, stopped = await _to_the_end(Asking.begin(store, server, question, path))
+        blank = _blank(question, server, asking)
+        answer_id, late = await _to_the_end(store.begin_answer(question.session, parent, blank, asked=asked))
+    except Exception:
+        if asked is not None and await _kept_alone(store, asked):
+            yield MessageSaved(asked)
+        raise
     draft = Draft(blank)
     answer = _Answer(store, (answer_id, question.session, parent), draft, asking, cost_later=server.profile.accounts)
     failure: StepchatError | None = None
@@ -58,15 +63,11 @@ async def run_turn(
     try:
         if asked is not None:
             yield MessageSaved(asked)
-            if beside := await _is_beside(store, asked):
-                yield AskedBeside()
+        if beside := await _is_beside(store, asked):
+            yield AskedBeside()
         if stop is None:
-            async with aclosing(asking.events(answer_id, draft)) as events:
+            async with aclosing(_arriving(asking, answer, draft)) as events:
                 async for event in events:
-                    if isinstance(event, Delta):
-                        answer.add(event)
-                        if notice := answer.trouble():
-                            yield notice
                     yield event
     except asyncio.CancelledError:
         # Esc: the task was cancelled. The partial is kept and the turn ends like any other.
@@ -82,10 +83,18 @@ async def run_turn(
     async with aclosing(_finish(answer, stop, failure, again)) as events:
         async for event in events:
             yield event
-            if isinstance(event, MessageSaved) and asked is not None and not beside:
-                beside, _ = await _to_the_end(_is_beside(store, asked))
-                if beside:
-                    yield AskedBeside()
+            if isinstance(event, MessageSaved) and not beside and (await _to_the_end(_is_beside(store, asked)))[0]:
+                yield AskedBeside()
+
+
+async def _arriving(asking: Asking, answer: _Answer, draft: Draft) -> AsyncGenerator[TurnEvent]:
+    async with aclosing(asking.events(answer.id, draft)) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                answer.add(event)
+                if notice := answer.trouble():
+                    yield notice
+            yield event
 
 
 def _asked(question: Question) -> StoredMessage | None:
@@ -96,8 +105,19 @@ def _asked(question: Question) -> StoredMessage | None:
     return StoredMessage(new_id(MESSAGE_ID_LENGTH), question.session, question.parent, message)
 
 
-async def _is_beside(store: SessionStore, asked: StoredMessage) -> bool:
+async def _kept_alone(store: SessionStore, asked: StoredMessage) -> bool:
+    """Keep a question that cannot be answered. False when the disk refuses that, too: then it was never asked."""
+    try:
+        await _to_the_end(store.keep(asked))
+    except StoreError:
+        return False
+    return True
+
+
+async def _is_beside(store: SessionStore, asked: StoredMessage | None) -> bool:
     """Whether another process has asked in the same place. What cannot be read is no reason to end a turn."""
+    if asked is None:
+        return False
     try:
         return await store.others.asked_beside(asked)
     except StoreError:
@@ -199,7 +219,7 @@ class _Answer:
         self._store = store
         self._cost_later = cost_later
         self._asking = asking
-        self._id, self._session, self._parent = place
+        self.id, self._session, self._parent = place
         self._draft = draft
         self._start = monotonic()
         self._pending: list[Delta] = []
@@ -219,7 +239,7 @@ class _Answer:
         """The whole answer that the disk refused, as it would be there."""
         if self.message is None:
             raise ValueError("the answer has not ended")
-        return StoredMessage(self._id, self._session, self._parent, self.message)
+        return StoredMessage(self.id, self._session, self._parent, self.message)
 
     def add(self, delta: Delta) -> None:
         self._draft.add(delta, monotonic() - self._start)
@@ -244,7 +264,7 @@ class _Answer:
         batch, self._pending = self._pending, []
         wait = FLUSH_SECONDS
         try:
-            await self._store.add_part(self._id, batch)
+            await self._store.add_part(self.id, batch)
         except StoreError as error:
             # Tried again together with what follows, so that there is never a hole in what is on disk.
             self._pending[:0] = batch
@@ -272,7 +292,7 @@ class _Answer:
             kept = None if failure is None else failure_of(failure)
             self.message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))
         try:
-            return await self._store.finish_answer(self._id, self.message, cost_later=self._cost_later)
+            return await self._store.finish_answer(self.id, self.message, cost_later=self._cost_later)
         except StoreError:
             # The rest may still fit as a part: then the next start finds all of it.
             if self._pending:

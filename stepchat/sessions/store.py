@@ -248,6 +248,11 @@ class SessionStore:
         now = self._clock()
         return await self._write(lambda connection: writing.append(connection, session_id, parent, message, now))
 
+    async def keep(self, stored: StoredMessage) -> None:
+        """The same for a message that has its id and its place already."""
+        now = self._clock()
+        await self._write(lambda connection: writing.keep(connection, stored, now))
+
     async def begin_answer(
         self, session_id: str, parent: str | None, blank: AssistantMessage, *, asked: StoredMessage | None = None
     ) -> str:

@@ -156,15 +156,18 @@ def test_started_without_streams(tmp_path, server):
 # A full disk
 
 
+SHARED_MEMORY = 32 * 1024
+"""The smallest file without which the database cannot be opened; the first write of a session is larger."""
+
+
 def full_after(size: int):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def test_disk_that_is_full_before_the_question(tmp_path, server):
     stepchat(tmp_path, server.url, "demo:haiku")
-    home = tmp_path / "stepchat"
     before = export(tmp_path, "demo")
-    done = stepchat(tmp_path, server.url, "more", preexec_fn=full_after((home / "sessions.db").stat().st_size // 2))
+    done = stepchat(tmp_path, server.url, "more", preexec_fn=full_after(SHARED_MEMORY))
     assert (done.returncode, done.stdout) == (1, b"")
     words = done.stderr.decode()
     assert words.startswith("stepchat: The disk")

@@ -7,6 +7,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from stepchat.errors import StoreError
+from stepchat.sessions.others import Others
 from stepchat.sessions.spending import Spending
 from stepchat.sessions.store import SessionStore
 from stepchat.sessions.traffic import Traffic
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REFUSED = "The disk refuses."
-PARTS = {"spending": Spending, "traffic": Traffic}
+PARTS = {"spending": Spending, "traffic": Traffic, "others": Others}
 
 
 class RefusingStore:

@@ -18,13 +18,14 @@ def server():
 
 
 @pytest.mark.parametrize(
-    ("refused", "saved"), [("create", 0), ("append", 0), ("begin_answer", 1), ("finish_answer", 1)]
+    ("refused", "saved"),
+    [({"create"}, 0), ({"begin_answer", "keep"}, 0), ({"begin_answer"}, 1), ({"finish_answer"}, 1)],
 )
 async def test_a_fault_before_the_answer_is_there(tmp_path, server, refused, saved):
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
         chat = pilot.app.screen
         store = chat.workspace.store
-        store.refused, store.error = {refused}, KeyError("wrong")
+        store.refused, store.error = refused, KeyError("wrong")
         await say(pilot, "demo:haiku")
         await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong' (refusing.py:")
         await wait_until(pilot, lambda: not chat.conversation.busy)
