@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from stepchat.config import Config, read_config, read_strictly
 from stepchat.connecting import Connection, connect, usual_place
 from stepchat.errors import StepchatError
+from stepchat.keys import KEYRING
 from stepchat.money import balance_in_words
 from stepchat.servers.accounts import fetch_balance
 from stepchat.servers.probing import probe
@@ -128,7 +129,10 @@ def _server(connection: Connection) -> Iterator[Check]:
 def _key(connection: Connection) -> Check:
     place, title = connection.place, connection.place.profile.title
     if connection.key is not None:
-        return Check("key", "good", f"{title}: {connection.key.source}")
+        words = f"{title}: {connection.key.source}"
+        if (trouble := connection.trouble) is not None:
+            return Check("key", "odd", f"{words}; {KEYRING}, which goes before it, {trouble.words}", trouble.hint)
+        return Check("key", "good", words)
     if place.key_variables and place.name not in {row.name for row in PROFILES}:
         variable = place.key_variables[0]
         mend = f"If it wants one: export {variable}=..., or stepchat login --key --server {place.name}"
@@ -172,8 +176,21 @@ def _store(paths: Paths) -> Iterator[Check]:
     if not has_full_text():
         yield Check("search", "odd", "This SQLite has no FTS5: search reads every message.", "Use another Python.")
     for place in {paths.data: None, paths.config: None, paths.state: None}:
-        yield from _directory(place)
-    for file in (path, *(paths.config / "keys").glob("*")):
+        yield from _looked_at(place, _directory)
+    yield from _looked_at(paths.config / "keys", _keys)
+    yield from _looked_at(path, _private)
+
+
+def _looked_at(place: Path, look: Callable[[Path], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from look(place)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        yield Check("directory", "broken", f"{place}: {reason}", "Mend it, or set STEPCHAT_HOME elsewhere.")
+
+
+def _keys(place: Path) -> Iterator[Check]:
+    for file in place.glob("*"):
         yield from _private(file)
 
 

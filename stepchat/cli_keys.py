@@ -113,7 +113,7 @@ def _is_kept(place: Place, paths: Paths) -> bool:
     from stepchat.keys import find_key
 
     try:
-        return find_key(place.key_name, (), {}, paths) is not None
+        return find_key(place.key_name, (), {}, paths).key is not None
     except ConfigError:
         return True
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from decimal import Decimal
 
-    from stepchat.connecting import Connection
+    from stepchat.connecting import Connection, Place
     from stepchat.messages import Json
     from stepchat.money import Sum
     from stepchat.servers.models import Model, Prices
+    from stepchat.servers.probing import Reach
     from stepchat.sessions.spending import Spent
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
@@ -110,37 +111,45 @@ def servers(*, no_probe: bool, as_json: bool) -> int:
 
     from stepchat.config import read_config
     from stepchat.connecting import connect, places
+    from stepchat.errors import StepchatError, sentence
     from stepchat.paths import find_paths
     from stepchat.servers.probing import Reach, probe
 
     paths = find_paths(os.environ)
     config = read_config(paths.config_file)
-    connections = [connect(place, paths, config, os.environ) for place in places(config)]
 
-    def ask(connection: Connection) -> Reach | None:
-        return None if no_probe else probe(connection.client)
+    def ask(place: Place) -> tuple[str | None, Reach, str]:
+        """Where its key is, whether it is there, and what to do about that."""
+        try:
+            connection = connect(place, paths, config, os.environ)
+        except StepchatError as error:
+            # Of its key: the others are told all the same.
+            return None, Reach(None, sentence(error.message)), error.hint
+        reach = Reach(None, "") if no_probe else probe(connection.client)
+        hint = place.profile.start_hint if reach.reachable is False else ""
+        return None if connection.key is None else connection.key.source, reach, hint
 
-    with ThreadPoolExecutor(len(connections)) as pool:
-        reaches = list(pool.map(ask, connections))
-    rows = [
-        {
-            "name": connection.place.name,
-            "base_url": connection.place.base_url,
-            "kind": connection.place.profile.name,
-            "key": None if connection.key is None else connection.key.source,
-            "reachable": None if reach is None else reach.reachable,
-            "says": "" if reach is None else reach.words,
-        }
-        for connection, reach in zip(connections, reaches, strict=True)
-    ]
+    known = places(config)
+    with ThreadPoolExecutor(len(known)) as pool:
+        found = list(pool.map(ask, known))
     if as_json:
-        _put_json(rows)
+        _put_json([_server_json(place, key, reach) for place, (key, reach, _) in zip(known, found, strict=True)])
         return 0
-    for row, connection in zip(rows, connections, strict=True):
-        hint = connection.place.profile.start_hint
-        hint = f". {hint}" if row["reachable"] is False and hint else ""
-        _put(f"{row['name']:12}  {row['base_url']:34}  {row['says']}{hint}".rstrip())
+    for place, (_, reach, hint) in zip(known, found, strict=True):
+        words = f"{sentence(reach.words)} {hint}" if hint else reach.words
+        _put(f"{place.name:12}  {place.base_url:34}  {words}".rstrip())
     return 0
+
+
+def _server_json(place: Place, key: str | None, reach: Reach) -> Json:
+    return {
+        "name": place.name,
+        "base_url": place.base_url,
+        "kind": place.profile.name,
+        "key": key,
+        "reachable": reach.reachable,
+        "says": reach.words,
+    }
 
 
 @click.command(context_settings=HELP)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stepchat.config import Config, Table
     from stepchat.errors import StepchatError
+    from stepchat.keyrings import KeyringTrouble
     from stepchat.keys import Key
     from stepchat.paths import Paths
 
@@ -54,6 +55,8 @@ class Connection:
     key: Key | None
     key_error: StepchatError | None
     """Why it is not asked."""
+    trouble: KeyringTrouble | None = None
+    """Why the keyring could not be asked for the key."""
 
 
 def places(config: Config) -> list[Place]:
@@ -147,12 +150,12 @@ def key_places(base_url: str, profile: Profile) -> tuple[str, tuple[str, ...]]:
 
 def connect(place: Place, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
     """The client for a place. A missing key is only noted. Raises ConfigError for one that cannot be used."""
-    key = find_key(place.key_name, place.key_variables, environ, paths)
-    error = None
+    found = find_key(place.key_name, place.key_variables, environ, paths)
+    key, error = found.key, None
     needs_key = place.profile.key_variable and place.profile.name != "custom"
     if key is None and needs_key:
-        error = missing_key(place.profile.title, place.key_variables[0], place.key_name, paths)
-    return _connection(place, place.base_url, key, error, paths, config)
+        error = missing_key(place.profile.title, place.key_variables[0], place.key_name, paths, found.trouble)
+    return replace(_connection(place, place.base_url, key, error, paths, config), trouble=found.trouble)
 
 
 def connect_held(server: str, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
@@ -196,7 +199,7 @@ def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
     variable = "STEPCHAT_DEMO_KEY"
     place = Place(DEMO, base_url, replace(profile, title="the demo"), DEMO, (variable,))
     return _connection(
-        place, DEMO, find_key(DEMO, (variable,), {variable: "sk-of-the-demo-server"}, paths), None, paths, config
+        place, DEMO, find_key(DEMO, (variable,), {variable: "sk-of-the-demo-server"}, paths).key, None, paths, config
     )
 
 

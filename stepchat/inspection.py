@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 Role: TypeAlias = Literal["text", "dim", "title", "state", "warning", "error"]
 
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_END: Final = re.compile(rb"(?>\r\n|\n|\r){2,}")
+"""The end of a line and the empty lines after it. Atomic, because half of a CRLF is no end of a line."""
+_FIELD: Final = re.compile(rb"(?:\xef\xbb\xbf)?+\s*+[^{\[<]")
+"""How a stream of events begins. What begins as JSON or a page is one thing, whatever empty lines are in it."""
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _FIRST_REASONING: Final = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
 _FIRST_TEXT: Final = re.compile(rb'"content"\s*:\s*"[^"]')
@@ -137,7 +140,8 @@ class Events:
         self.cut = exchange.cut
         self._ended = exchange.status is not None or bool(exchange.error)
         self.dropped = exchange.pieces is None
-        ends = [match.end() for match in _END.finditer(self._whole)]
+        found = _END.finditer(self._whole) if _FIELD.match(self._whole) else ()
+        ends = [match.end() for match in found if match.start()]
         if not ends or ends[-1] < len(self._whole):
             ends.append(len(self._whole))
         starts = [0, *ends[:-1]]

@@ -5,17 +5,23 @@ The key lives in a `Key`, which neither prints nor formats it; `Key.redact` take
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepchat.errors import ConfigError, KeyMissingError, StoreError
+from stepchat.keyrings import SERVICE, Keyring, KeyringTrouble, installed
 from stepchat.paths import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
+    from stepchat.keyrings import Backend
     from stepchat.paths import Paths
+
+KEYRING = "the system keyring"
 
 SHORTEST_SECRET = 8
 """Characters; what is shorter is no secret but a word for servers that want none."""
@@ -35,6 +41,10 @@ class Key:
         """The Authorization header's value."""
         return f"Bearer {self._value}"
 
+    def revealed(self) -> str:
+        """The secret itself, for the place where it is kept."""
+        return self._value
+
     def redact(self, text: str) -> str:
         """The text without the key. One of fewer than 8 characters stays: it is a word such as `none` or `x`, which servers
         that need no key are given, and taking it out of everything would damage what they say.
@@ -47,16 +57,38 @@ class Key:
         return data.replace(value, b"*" * len(value)) if len(value) >= SHORTEST_SECRET else data
 
 
-def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], paths: Paths) -> Key | None:
-    """The key named `name`, or None; the first variable that is set wins. Raises ConfigError for what cannot be a key."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of looking for a key. `trouble` says why the keyring could not be asked."""
+
+    key: Key | None
+    trouble: KeyringTrouble | None = None
+
+
+def find_key(
+    name: str,
+    variables: Sequence[str],
+    environ: Mapping[str, str],
+    paths: Paths,
+    backend: Callable[[], Backend | None] = installed,
+) -> Found:
+    """The key named `name`; the first variable that is set wins. Raises ConfigError for what cannot be a key."""
     for variable in variables:
         if value := environ.get(variable, "").strip():
-            return checked_key(value, f"the environment ({variable})")
-    if value := _from_keyring(name):
-        return checked_key(value, "the system keyring")
-    path = paths.config / "keys" / name
+            return Found(checked_key(value, f"the environment ({variable})"))
+    trouble = None
+    try:
+        if value := _from_keyring(name, backend):
+            return Found(checked_key(value, KEYRING))
+    except KeyringTrouble as error:
+        trouble = error if error.there else None
+    return Found(_from_file(paths.config / "keys" / name), trouble)
+
+
+def _from_file(path: Path) -> Key | None:
     try:
         value = path.read_text(encoding="utf-8").strip()
+        shared = os.name == "posix" and path.stat().st_mode & 0o077
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -66,7 +98,7 @@ def find_key(name: str, variables: Sequence[str], environ: Mapping[str, str], pa
         ) from None
     if not value:
         return None
-    if os.name == "posix" and path.stat().st_mode & 0o077:
+    if shared:
         raise ConfigError(f"The key file {path} can be read by other users.", f"Run: chmod 600 {path}")
     return checked_key(value, f"the file {path}")
 
@@ -81,72 +113,89 @@ def checked_key(value: str, source: str) -> Key:
     return Key(value, source)
 
 
-def _from_keyring(name: str) -> str | None:
-    try:
-        import keyring  # pyright: ignore[reportMissingImports] - an extra, slow to import
-    except ImportError:
-        return None
-    try:
-        value = keyring.get_password("stepchat", name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    except Exception:  # noqa: BLE001 - backends raise whatever they like; a key that cannot be read is none
-        return None
-    return value.strip() if isinstance(value, str) and value.strip() else None
+def _from_keyring(name: str, backend: Callable[[], Backend | None]) -> str:
+    """Raises KeyringTrouble."""
+    there = backend()
+    return "" if there is None else Keyring(there).get(name)
 
 
-def save_key(key: Key, name: str, paths: Paths) -> str:
-    """Keep it in the keyring when that works, else in a private file; says where, in words. Raises StoreError."""
-    if _to_keyring(name, key.bearer().removeprefix("Bearer ")):
-        # What is kept once is not to lie around elsewhere, where it would grow old.
-        (paths.config / "keys" / name).unlink(missing_ok=True)
-        return "the system keyring"
+def save_key(key: Key, name: str, paths: Paths, backend: Callable[[], Backend | None] = installed) -> str:
+    """Keep it in the keyring when that works, else in a private file; says where, and why there. Raises StoreError."""
     path = paths.config / "keys" / name
-    if not write_private(path, f"{key.bearer().removeprefix('Bearer ')}\n".encode()):
+    there, why = backend(), ""
+    if there is not None:
+        keyring = Keyring(there)
+        try:
+            keyring.put(name, key.revealed())
+        except KeyringTrouble as trouble:
+            _refuse_older(keyring, name, trouble)
+            why = f", because {KEYRING} {trouble.words}"
+        else:
+            return KEYRING + _without_file(path)
+    if not write_private(path, f"{key.revealed()}\n".encode()):
         raise StoreError(f"Cannot write the key file {path}.", "Look at the space and the permissions there.")
-    return f"the file {path}"
+    return f"the file {path}{why}"
 
 
-def forget_key(name: str, paths: Paths) -> list[str]:
-    """Remove it from the keyring and the file; says where it was. Raises StoreError."""
+def _refuse_older(keyring: Keyring, name: str, trouble: KeyringTrouble) -> None:
+    """It takes no new key. One that it holds would go before the file, and the new one would never be used."""
+    with contextlib.suppress(KeyringTrouble):
+        if keyring.get(name):
+            raise StoreError(
+                f"An older key is in {KEYRING}, which {trouble.words}, and that one would be used.",
+                f"Remove it first: keyring del {SERVICE} {name}",
+            )
+
+
+def _without_file(path: Path) -> str:
+    """What is kept once is not to lie around elsewhere, where it would grow old; what is to be said about it."""
+    try:
+        path.unlink(missing_ok=True)
+    except NotADirectoryError:
+        pass
+    except OSError as error:
+        return f"; an older one stays in {path}, which cannot be removed: {error.strerror or error}"
+    return ""
+
+
+def forget_key(name: str, paths: Paths, backend: Callable[[], Backend | None] = installed) -> list[str]:
+    """Remove it from the keyring and the file; says where it was. Raises StoreError when one may be left."""
     found: list[str] = []
-    if _from_keyring(name) and _out_of_keyring(name):
-        found.append("the system keyring")
     path = paths.config / "keys" / name
+    left: list[tuple[str, str]] = []
     try:
         path.unlink()
         found.append(f"the file {path}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
-        raise StoreError(f"Cannot remove {path}: {error.strerror}.", "Remove it yourself.") from error
+        left.append((f"the file {path} cannot be removed: {error.strerror or error}", "Remove it yourself."))
+    there = backend()
+    if there is not None:
+        keyring = Keyring(there)
+        try:
+            if keyring.get(name):
+                keyring.remove(name)
+                found.insert(0, KEYRING)
+        except KeyringTrouble as trouble:
+            if trouble.there:
+                hint = f"{trouble.hint} Then: stepchat logout, or keyring del {SERVICE} {name}"
+                left.append((f"one may still be in {KEYRING}, which {trouble.words}", hint))
+    if left:
+        gone = f"The key is gone from {' and '.join(found)}, but " if found else "The key is not removed: "
+        raise StoreError(f"{gone}{'; '.join(what for what, _ in left)}.", " ".join(hint for _, hint in left))
     return found
 
 
-def _to_keyring(name: str, value: str) -> bool:
-    try:
-        import keyring  # pyright: ignore[reportMissingImports] - an extra, slow to import
-
-        keyring.set_password("stepchat", name, value)  # pyright: ignore[reportUnknownMemberType]
-    except Exception:  # noqa: BLE001 - backends raise whatever they like; the file is the other way
-        return False
-    # Some backends keep nothing.
-    return _from_keyring(name) == value
-
-
-def _out_of_keyring(name: str) -> bool:
-    try:
-        import keyring  # pyright: ignore[reportMissingImports] - the same
-
-        keyring.delete_password("stepchat", name)  # pyright: ignore[reportUnknownMemberType]
-    except Exception:  # noqa: BLE001 - the same
-        return False
-    return True
-
-
-def missing_key(title: str, variable: str, name: str, paths: Paths) -> KeyMissingError:
-    """The error that tells the ways to give a key."""
+def missing_key(
+    title: str, variable: str, name: str, paths: Paths, trouble: KeyringTrouble | None = None
+) -> KeyMissingError:
+    """The error that tells the ways to give a key, and what was in the way."""
+    blocked = "" if trouble is None else f": {KEYRING} {trouble.words}"
+    first = "" if trouble is None else f"{trouble.hint} Or another way. "
     return KeyMissingError(
-        f"No API key for {title}.",
-        f"Get one with: stepchat login. Or give it in the environment (export {variable}=...), in the system keyring "
-        f"(keyring set stepchat {name}), or in the private file {paths.config / 'keys' / name} (chmod 600). "
+        f"No API key for {title}{blocked}.",
+        f"{first}Get one with: stepchat login. Or give it in the environment (export {variable}=...), in the system keyring "
+        f"(keyring set {SERVICE} {name}), or in the private file {paths.config / 'keys' / name} (chmod 600). "
         "To look around without a key: stepchat --demo",
     )

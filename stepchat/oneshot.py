@@ -15,6 +15,7 @@ from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, 
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.repetition import Repetition
 from stepchat.servers.support import not_taken
+from stepchat.threads import in_daemon
 from stepchat.transcript.clean import clean
 from stepchat.turn import failure_of, run_turn
 
@@ -155,7 +156,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
         if workspace.key_error is not None:
             raise workspace.key_error
         workspace.scopes.checked()
-        workspace = await asyncio.to_thread(with_model_there, workspace)
+        workspace = await in_daemon(with_model_there, workspace)
         session = await workspace.begin(workspace.session, workspace.model, workspace.scopes)
         path = await workspace.store.others.path(session.id)
         if output.json:

@@ -60,6 +60,17 @@ def test_servers(shell):
     assert shell("servers", "--no-probe").out.splitlines()[0] == f"box           {shell.server.url}"
 
 
+def test_a_bad_key_is_told_of_its_own_server_alone(shell):
+    shell.set(DEEPSEEK_API_KEY="with blanks in it")
+    ran = shell("servers", "--no-probe")
+    assert (ran.code, ran.err) == (0, "")
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("deepseek")]
+    assert "(DEEPSEEK_API_KEY) holds characters that no key has. Copy it again" in line
+    rows = {row["name"]: row for row in json.loads(shell("servers", "--no-probe", "--json").out)}
+    assert (rows["deepseek"]["key"], rows["deepseek"]["reachable"]) == (None, None)
+    assert rows["openrouter"]["says"] == ""
+
+
 def test_a_server_by_its_name(shell):
     (shell.home / "config.toml").write_text(f'[servers.box]\nbase_url = "{shell.server.url}"\nmodel = "z-ai/glm-4.7"\n')
     shell.set(STEPCHAT_BASE_URL=None)

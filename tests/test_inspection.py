@@ -21,6 +21,7 @@ from stepchat.inspection import (
 from stepchat.ledger_report import accounts
 from stepchat.messages import StoredMessage
 from stepchat.servers.ledger import received
+from stepchat.servers.sse import SseParser
 from stepchat.sessions.exchanges import Exchange, SentLine
 from tests.fakes import event, stream_of
 from tests.servers.streams import chunk
@@ -108,6 +109,24 @@ def test_every_kind_of_line_end(end):
     events = Events(exchange((0.1, data)))
     assert [events.line(number).text.split()[3] for number in range(len(events))] == ["text", "text", "done"]
     assert '"a"' in "".join(line.text for line in events.detail(0))
+
+
+@given(st.lists(st.sampled_from([b'data: {"a":1}', b"\n", b"\r", b"\r\n"]), max_size=12))
+def test_events_are_those_that_the_parser_finds(parts):
+    whole = b"".join(parts)
+    parser = SseParser()
+    found = Events(exchange((0.5, whole)))
+    assert b"".join(map(found.raw, range(len(found)))) == whole
+    # Two of these in one event, and more than one on a line, are no JSON; the parser keeps such events until the end.
+    parsed = parser.feed(whole + b"\n\n")
+    assert len([number for number in range(len(found)) if b"data:" in found.raw(number)]) == len(parsed)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{\n\n"error": {\r\n\r\n"message": "x"}}', b"\n\n<html>\n\n<p>", b"\xef\xbb\xbf[\n\n1]"]
+)
+def test_what_is_no_stream_is_in_one_piece(body):
+    assert len(Events(exchange((0.5, body)))) == 1
 
 
 def test_what_is_no_stream_is_shown_as_it_is():

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from types import ModuleType
+import threading
 
 import pytest
 
 from stepchat.errors import ConfigError, StoreError
-from stepchat.keys import Key, find_key, forget_key, missing_key, save_key
+from stepchat.keyrings import Keyring, KeyringTrouble
+from stepchat.keys import Found, Key, find_key, forget_key, missing_key, save_key
 from stepchat.paths import Paths
 
 SECRET = "sk-or-v1-0123456789"
@@ -18,19 +18,51 @@ def paths(tmp_path):
     return Paths(tmp_path, tmp_path, tmp_path)
 
 
-@pytest.fixture(autouse=True)
-def keyring(monkeypatch):
-    """An empty keyring in place of the one of this machine; what a test puts in by name is found."""
-    errors = ModuleType("keyring.errors")
-    errors.KeyringError = type("KeyringError", (Exception,), {})
-    module = ModuleType("keyring")
-    module.errors, module.entries = errors, {}
-    module.get_password = lambda service, name: module.entries.get((service, name))
-    module.set_password = lambda service, name, value: module.entries.update({(service, name): value})
-    module.delete_password = lambda service, name: module.entries.pop((service, name))
-    monkeypatch.setitem(sys.modules, "keyring", module)
-    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
-    return module
+class Fake:
+    """A keyring's backend. What `faults` says of an action, it raises."""
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], str] = {}
+        self.faults: dict[str, Exception] = {}
+        self.keeps = True
+
+    def get_password(self, service: str, name: str) -> str | None:
+        self._fail("get")
+        return self.entries.get((service, name))
+
+    def set_password(self, service: str, name: str, value: str) -> None:
+        self._fail("set")
+        if self.keeps:
+            self.entries[service, name] = value
+
+    def delete_password(self, service: str, name: str) -> None:
+        self._fail("delete")
+        del self.entries[service, name]
+
+    def _fail(self, action: str) -> None:
+        if action in self.faults:
+            raise self.faults[action]
+
+    def __call__(self) -> Fake:
+        """As the argument `backend`."""
+        return self
+
+
+class KeyringError(Exception):
+    """These three are named as the package names its own."""
+
+
+class KeyringLocked(KeyringError):
+    pass
+
+
+class NoKeyringError(KeyringError, RuntimeError):
+    pass
+
+
+@pytest.fixture
+def keyring():
+    return Fake()
 
 
 @pytest.fixture
@@ -44,8 +76,8 @@ def keep(paths):
     return keep
 
 
-def find(paths: Paths, **environ: str) -> Key | None:
-    return find_key("openrouter", ("OPENROUTER_API_KEY",), environ, paths)
+def find(paths: Paths, backend=lambda: None, **environ: str) -> Key | None:
+    return find_key("openrouter", ("OPENROUTER_API_KEY",), environ, paths, backend).key
 
 
 def test_no_key_anywhere(paths):
@@ -53,7 +85,7 @@ def test_no_key_anywhere(paths):
     assert find(paths, OPENROUTER_API_KEY="") is None
     assert find(paths, OPENROUTER_API_KEY="  \n") is None
     assert find(paths, OTHER_KEY=SECRET) is None
-    assert find_key("local", (), {"None": SECRET}, paths) is None
+    assert find_key("local", (), {"None": SECRET}, paths, lambda: None).key is None
 
 
 def test_key_from_the_environment(paths):
@@ -81,24 +113,48 @@ def test_environment_comes_before_the_file(paths, keep):
 def test_key_from_the_keyring_comes_before_the_file(paths, keep, keyring):
     keep("sk-file")
     keyring.entries["stepchat", "openrouter"] = f"{SECRET}\n"
-    key = find(paths)
+    key = find(paths, keyring)
     assert key is not None
     assert (key.bearer(), key.source) == (f"Bearer {SECRET}", "the system keyring")
     keyring.entries["stepchat", "openrouter"] = "odd one"
     with pytest.raises(ConfigError, match="from the system keyring holds characters"):
-        find(paths)
+        find(paths, keyring)
 
 
-def test_a_locked_keyring_is_no_keyring(paths, keep, keyring):
+FAULTS = {
+    "is locked": (KeyringLocked(SECRET), "Unlock it and try again."),
+    "does not work (OSError)": (OSError(SECRET), "See: keyring diagnose"),
+    "does not work (KeyringError)": (KeyringError(SECRET), "See: keyring diagnose"),
+}
+
+
+@pytest.mark.parametrize("words", FAULTS)
+def test_a_keyring_that_fails_is_told_when_there_is_no_other_key(paths, keep, keyring, words):
+    keyring.faults["get"], hint = FAULTS[words]
+    found = find_key("openrouter", (), {}, paths, keyring)
+    assert found.key is None
+    error = missing_key("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths, found.trouble)
+    assert error.message == f"No API key for OpenRouter: the system keyring {words}."
+    assert error.hint.startswith(f"{hint} Or another way. Get one with: stepchat login.")
+    assert SECRET not in str(error)
     keep(SECRET)
+    assert find(paths, keyring).source.startswith("the file")
 
-    def locked(service, name):
-        raise keyring.errors.KeyringError
 
-    keyring.get_password = locked
-    key = find(paths)
-    assert key is not None
-    assert key.source.startswith("the file")
+def test_no_keyring_at_all_is_no_fault(paths, keyring):
+    keyring.faults["get"] = NoKeyringError()
+    assert find_key("openrouter", (), {}, paths, keyring) == Found(None)
+
+
+def test_a_keyring_that_never_answers_does_not_hold_up_the_program():
+    answered = threading.Event()
+    fake = Fake()
+    fake.get_password = lambda *_: answered.wait(30)
+    with pytest.raises(KeyringTrouble) as raised:
+        Keyring(fake, patience=0.01).get("openrouter")
+    answered.set()
+    assert raised.value.words == "did not answer for 0.01 seconds"
+    assert "unlock it" in raised.value.hint
 
 
 def test_an_empty_file_is_no_key(paths, keep):
@@ -197,38 +253,78 @@ def test_the_ways_to_give_a_key(paths):
 
 def test_keys_of_servers_have_files_of_their_own(paths, keep):
     keep(SECRET)
-    assert find_key("deepseek", ("DEEPSEEK_API_KEY",), {}, paths) is None
+    assert find_key("deepseek", ("DEEPSEEK_API_KEY",), {}, paths, lambda: None).key is None
 
 
 def test_a_key_is_kept_in_the_keyring(paths, keyring, keep):
     keep("sk-an-old-one")
-    assert save_key(Key(SECRET, "test"), "openrouter", paths) == "the system keyring"
+    assert save_key(Key(SECRET, "test"), "openrouter", paths, keyring) == "the system keyring"
     assert keyring.entries == {("stepchat", "openrouter"): SECRET}
     assert not (paths.config / "keys" / "openrouter").exists()
-    assert find(paths).source == "the system keyring"
-    assert forget_key("openrouter", paths) == ["the system keyring"]
-    assert find(paths) is None
+    assert find(paths, keyring).source == "the system keyring"
+    assert forget_key("openrouter", paths, keyring) == ["the system keyring"]
+    assert find(paths, keyring) is None
 
 
-def refuse(*_):
-    raise RuntimeError("no backend")
+WHY = {
+    "": None,
+    ", because the system keyring is not there": NoKeyringError(),
+    ", because the system keyring is locked": KeyringLocked(),
+    ", because the system keyring does not keep what it is given": "keeps nothing",
+}
 
 
-@pytest.mark.parametrize("broken", [refuse, lambda *_: None], ids=["raises", "keeps nothing"])
-def test_without_a_keyring_that_works_it_is_a_private_file(paths, keyring, broken):
-    keyring.set_password = broken
+@pytest.mark.parametrize("why", WHY)
+def test_without_a_keyring_that_works_it_is_a_private_file(paths, keyring, why):
+    fault = WHY[why]
+    keyring.keeps = fault != "keeps nothing"
+    if isinstance(fault, Exception):
+        keyring.faults = dict.fromkeys(("get", "set", "delete"), fault)
+    backend = keyring if fault else lambda: None
     path = paths.config / "keys" / "openrouter"
-    assert save_key(Key(SECRET, "test"), "openrouter", paths) == f"the file {path}"
+    assert save_key(Key(SECRET, "test"), "openrouter", paths, backend) == f"the file {path}{why}"
     assert path.read_text() == f"{SECRET}\n"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert find(paths).bearer() == f"Bearer {SECRET}"
-    assert forget_key("openrouter", paths) == [f"the file {path}"]
-    assert forget_key("openrouter", paths) == []
+    assert find(paths, backend).bearer() == f"Bearer {SECRET}"
+    if isinstance(fault, KeyringLocked):
+        with pytest.raises(StoreError, match=r"is gone from the file .*, but one may still be in the system keyring"):
+            forget_key("openrouter", paths, backend)
+    else:
+        assert forget_key("openrouter", paths, backend) == [f"the file {path}"]
+        assert forget_key("openrouter", paths, backend) == []
+    assert not path.exists()
 
 
-def test_a_file_that_cannot_be_written_is_told(paths, keyring):
-    keyring.set_password = refuse
+def test_a_key_that_the_keyring_does_not_let_go_of_is_not_said_to_be_gone(paths, keyring):
+    keyring.entries["stepchat", "openrouter"] = SECRET
+    keyring.faults["delete"] = KeyringError(SECRET)
+    with pytest.raises(StoreError) as raised:
+        forget_key("openrouter", paths, keyring)
+    assert raised.value.message.startswith("The key is not removed: one may still be in the system keyring, which")
+    assert "keyring del stepchat openrouter" in raised.value.hint
+    assert SECRET not in str(raised.value)
+
+
+def test_an_older_key_in_a_keyring_that_takes_no_new_one_is_not_hidden(paths, keyring):
+    keyring.entries["stepchat", "openrouter"] = "sk-an-old-one"
+    keyring.faults["set"] = KeyringLocked()
+    with pytest.raises(StoreError, match="An older key is in the system keyring") as raised:
+        save_key(Key(SECRET, "test"), "openrouter", paths, keyring)
+    assert raised.value.hint == "Remove it first: keyring del stepchat openrouter"
+
+
+def test_a_file_that_cannot_be_removed_is_told(paths, keyring):
+    path = paths.config / "keys" / "openrouter"
+    path.mkdir(parents=True)
+    assert save_key(Key(SECRET, "test"), "openrouter", paths, keyring).startswith(
+        f"the system keyring; an older one stays in {path}, which cannot be removed: "
+    )
+    with pytest.raises(StoreError, match=r"is gone from the system keyring, but the file .* cannot be removed"):
+        forget_key("openrouter", paths, keyring)
+
+
+def test_a_file_that_cannot_be_written_is_told(paths):
     (paths.config / "keys").write_text("in the way")
     with pytest.raises(StoreError) as raised:
-        save_key(Key(SECRET, "test"), "openrouter", paths)
+        save_key(Key(SECRET, "test"), "openrouter", paths, lambda: None)
     assert SECRET not in str(raised.value)

@@ -32,7 +32,8 @@ _OWNERS = {
 class Reach:
     """What came of asking a server for its models."""
 
-    reachable: bool
+    reachable: bool | None
+    """None when it was not asked."""
     words: str
     """In a few words, for a list."""
 

@@ -23,17 +23,20 @@ class Health:
 
 def examine(path: Path) -> Health | None:
     """None when there is no database yet. Reads all of it: some seconds for a gigabyte."""
-    if not path.exists():
-        return None
-    size = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists())
+    size = 0
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+        if not path.exists():
+            return None
+        size = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists())
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
             trouble = "" if found == ["ok"] else "; ".join(map(str, found))
             sessions = connection.execute("SELECT count(*) FROM session").fetchone()[0]
             messages = connection.execute("SELECT count(*) FROM message").fetchone()[0]
     except sqlite3.Error as error:
         return Health(str(error), size)
+    except OSError as error:
+        return Health(error.strerror or str(error))
     return Health(trouble, size, sessions, messages)
 
 

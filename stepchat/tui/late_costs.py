@@ -11,6 +11,7 @@ from stepchat.errors import ServerError, UnreachableError
 from stepchat.servers.accounts import fetch_usage
 from stepchat.servers.profiles import same_server
 from stepchat.sessions.spending import DAY
+from stepchat.threads import in_daemon
 from stepchat.tui import work
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ async def _settle(chat: Chat, pauses: Sequence[float]) -> None:
 async def _ask(chat: Chat, one: Unpriced) -> None:
     """Raises UnreachableError, ApiKeyError and StoreError; whatever else a server says is of this one answer alone."""
     try:
-        usage = await asyncio.to_thread(fetch_usage, chat.workspace.client, one.generation)
+        usage = await in_daemon(fetch_usage, chat.workspace.client, one.generation)
     except UnreachableError:
         raise
     except ServerError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from stepchat.messages import AssistantMessage
 from stepchat.servers.probing import kind_of
 from stepchat.servers.profiles import DEFAULT_MODEL, same_address
 from stepchat.servers.wire import Target, same_source
+from stepchat.threads import in_daemon
 from stepchat.transcript.facts import short_model
 from stepchat.tui.catalogue_loading import load
 from stepchat.tui.model_choices import remember_recent
@@ -53,7 +53,7 @@ async def where_held(chat: Chat, session: Session) -> Connection | None:
     named = here.request.base_url or here.request.server or here.environ.get("STEPCHAT_BASE_URL")
     if named or held in {"", DEMO} or here.server == DEMO or same_address(held, here.server):
         return None
-    return await asyncio.to_thread(connect_held, held, here.paths, here.config, here.environ)
+    return await in_daemon(connect_held, held, here.paths, here.config, here.environ)
 
 
 async def switch_server(chat: Chat, place: Place) -> None:
@@ -66,7 +66,7 @@ async def switch_server(chat: Chat, place: Place) -> None:
         base_url, close_demo = _demo(chat.workspace)
         new = connect_demo(base_url, chat.workspace.paths, chat.workspace.config)
     else:
-        new = await asyncio.to_thread(_connect, place, chat.workspace)
+        new = await in_daemon(_connect, place, chat.workspace)
         # Another may have come to the screen meanwhile, or a question to this one.
         _check_idle(chat.conversation if chat.conversation is conversation else None)
     use(chat, connected(chat.workspace, new, close_demo))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepchat.draft import fold
@@ -8,6 +9,8 @@ from stepchat.sessions.health import Health, examine
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
+    import pytest
+
     from stepchat.paths import Paths
 
 
@@ -35,3 +38,12 @@ async def test_a_broken_database(paths: Paths) -> None:
     assert paths.database.read_bytes() == content
     paths.database.write_bytes(b"no database at all, but long enough to be looked at as one")
     assert examine(paths.database) == Health("file is not a database", 58)
+
+
+async def test_a_path_that_is_not_absolute_or_cannot_be_looked_at(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await SessionStore.open(paths, fold=fold).close()
+    monkeypatch.chdir(paths.data)
+    assert examine(Path(paths.database.name)) == examine(paths.database)
+    assert examine(tmp_path / ("x" * 300)).trouble == "File name too long"

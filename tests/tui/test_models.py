@@ -201,12 +201,17 @@ async def test_a_session_goes_on_where_it_was_held_unless_a_server_was_named(tmp
 
 async def test_the_server_list_tells_who_is_there(tmp_path, server):
     config = Config(
-        servers=(Table("box", {"base_url": server.url}), Table("gone", {"base_url": "http://127.0.0.1:9/v1"}))
+        servers=(
+            Table("box", {"base_url": server.url}),
+            Table("gone", {"base_url": "http://127.0.0.1:9/v1"}),
+            Table("odd", {"base_url": "http://127.0.0.1:8/v1", "key_variable": "ODD_KEY"}),
+        )
     )
-    async with window(tmp_path, server, config=config, size=(120, 30)) as pilot:
+    async with window(tmp_path, server, config=config, size=(120, 30), ODD_KEY="with blanks") as pilot:
         await say(pilot, "/server")
         await wait_until(pilot, f"{server.url:28}  {len(MODELS)} models")
         await wait_until(pilot, f"{'http://127.0.0.1:9/v1':28}  not reachable")
+        await wait_until(pilot, f"{'http://127.0.0.1:8/v1':28}  The API key from the environment (ODD_KEY)")
         await pilot.press("escape")
 
 

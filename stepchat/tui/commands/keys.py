@@ -11,6 +11,7 @@ from stepchat.errors import ApiKeyError, ServerNotNamedError
 from stepchat.keys import checked_key, save_key
 from stepchat.money import Line
 from stepchat.servers.client import Client
+from stepchat.threads import in_daemon
 from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
@@ -67,7 +68,7 @@ def _place(chat: Chat) -> Place:
 async def _keep(chat: Chat, place: Place, key: Key | None) -> None:
     if key is None:
         return
-    where = await asyncio.to_thread(save_key, key, place.key_name, chat.workspace.paths)
+    where = await in_daemon(save_key, key, place.key_name, chat.workspace.paths)
     notices.say(chat, f"The key for {place.profile.title} is kept in {where}.")
     await switch_server(chat, place)
 
@@ -76,9 +77,22 @@ async def _by_browser(chat: Chat, place: Place) -> Key | None:
     from stepchat.servers.signing_in import PATIENCE, Callback, exchange, new_challenge, open_browser, page
 
     _check_login(place)
-    challenge, callback, stop = new_challenge(), Callback(), Event()
+    challenge, stop = new_challenge(), Event()
+    try:
+        callback = Callback()
+    except OSError as error:
+        raise ApiKeyError(
+            f"Nothing can be waited for on this machine: {error.strerror or error}.", "Log in elsewhere: paste a code."
+        ) from None
+
+    def wait() -> str | None:
+        try:
+            return callback.wait(PATIENCE, stop.is_set)
+        finally:
+            callback.close()
+
+    waiting = asyncio.ensure_future(in_daemon(wait))
     address = page(place.base_url, challenge, callback.url)
-    waiting = asyncio.create_task(asyncio.to_thread(callback.wait, PATIENCE, stop.is_set))
     screen = Report("Waiting for the browser", _address_lines("If nothing opens, go to:", address))
     waiting.add_done_callback(lambda _: screen.dismiss(None) if screen.is_attached else None)
     open_browser(address)
@@ -87,11 +101,10 @@ async def _by_browser(chat: Chat, place: Place) -> Key | None:
     finally:
         stop.set()
     code = await waiting
-    callback.close()
     if code is None:
         chat.tell("No key was made.")
         return None
-    return await asyncio.to_thread(exchange, Client(place.base_url, place.profile, None), code, challenge)
+    return await in_daemon(exchange, Client(place.base_url, place.profile, None), code, challenge)
 
 
 async def _by_code(chat: Chat, place: Place) -> Key | None:
@@ -103,7 +116,7 @@ async def _by_code(chat: Chat, place: Place) -> Key | None:
     code = await chat.app.push_screen_wait(Secret("The code", words))
     if code is None:
         return None
-    return await asyncio.to_thread(exchange, Client(place.base_url, place.profile, None), code, challenge)
+    return await in_daemon(exchange, Client(place.base_url, place.profile, None), code, challenge)
 
 
 async def _by_hand(chat: Chat, place: Place) -> Key | None:

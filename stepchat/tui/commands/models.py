@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO, connect, find_place, places
+from stepchat.errors import StepchatError
 from stepchat.servers.probing import Reach, probe
 from stepchat.servers.providers import fetch_providers
+from stepchat.threads import in_daemon
 from stepchat.tui.catalogue_loading import load
 from stepchat.tui.commands import keys, money
 from stepchat.tui.commands.row import Command
@@ -40,10 +42,10 @@ async def _pick_model(chat: Chat) -> str | None:
     workspace = chat.workspace
     store, client, catalogue = workspace.store, workspace.client, workspace.catalogue
     if not catalogue.models:
-        await asyncio.to_thread(catalogue.read)
+        await in_daemon(catalogue.read)
 
     async def providers(slug: str) -> Sequence[Provider]:
-        return await asyncio.to_thread(fetch_providers, client.look_up, slug)
+        return await in_daemon(fetch_providers, client.look_up, slug)
 
     def refresh(changed: Callable[[], None]) -> None:
         load(catalogue, changed, fresh=True, failed=lambda _: changed())
@@ -89,14 +91,18 @@ async def _probe(chat: Chat, known: Sequence[Place], pick: Pick) -> None:
     async def ask(place: Place) -> None:
         workspace = chat.workspace
         # All of it in a thread: a keyring may take its time.
-        reaches[place.name] = await asyncio.to_thread(_reach, place, workspace)
+        reaches[place.name] = await in_daemon(_reach, place, workspace)
         pick.set_rows([_server_row(chat, other, reaches.get(other.name)) for other in known])
 
     await asyncio.gather(*(ask(place) for place in known if place.base_url), return_exceptions=True)
 
 
 def _reach(place: Place, workspace: Workspace) -> Reach:
-    client = connect(place, workspace.paths, workspace.config, workspace.environ).client
+    try:
+        client = connect(place, workspace.paths, workspace.config, workspace.environ).client
+    except StepchatError as error:
+        # Of its key: the others are asked all the same.
+        return Reach(None, error.message)
     try:
         return probe(client)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from stepchat.connecting import DEMO
 from stepchat.errors import StepchatError
 from stepchat.money import WIDTH, balance_in_words, report
 from stepchat.servers.accounts import fetch_balance
+from stepchat.threads import in_daemon
 from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.report import AROUND, Report
@@ -38,7 +38,7 @@ async def balance(chat: Chat, _argument: str) -> None:
     if not client.profile.accounts:
         raise StepchatError(f"{client.profile.title} tells no balance.", "/usage shows what was spent.")
     chat.tell("Asking for the balance …")
-    found = await asyncio.to_thread(fetch_balance, client)
+    found = await in_daemon(fetch_balance, client)
     notices.say(chat, balance_in_words(found))
 
 
