@@ -22,15 +22,35 @@ def main() -> None:
     sys.exit(code)
 
 
-_FLAGS = ("--continue", "-c", "--demo", "--no-reasoning")
-_WITH_VALUE = ("--model", "-m", "--base-url", "--system", "--server", "--set", "--once", "--preset", "--profile")
+# Written down by name alone: the table of parameters takes longer to import than the frame to paint. Tests compare them.
+_SWITCHES = (
+    "reasoning-enabled reasoning-exclude include-reasoning logprobs parallel-tool-calls provider-allow-fallbacks "
+    "provider-require-parameters provider-zdr debug-echo-upstream-body"
+)
+_PARAMETERS = (
+    "reasoning reasoning-effort reasoning-max-tokens reasoning-summary reasoning-context reasoning-mode "
+    "reasoning_effort max-tokens max-completion-tokens stop verbosity temperature top-p top-k min-p top-a "
+    "frequency-penalty presence-penalty repetition-penalty seed logit-bias top-logprobs response-format prediction "
+    "tools tool-choice models provider provider-order provider-only provider-ignore provider-data-collection "
+    "provider-quantizations provider-sort provider-max-price plugins service-tier user metadata prompt-cache-key "
+    "cache-control chat-template-kwargs"
+)
+_FLAGS = frozenset(
+    ["--continue", "-c", "--demo", "--no-reasoning"]
+    + [f"--{no}{name}" for name in _SWITCHES.split() for no in ("", "no-")]
+)
+_WITH_VALUE = frozenset(
+    ["--model", "-m", "--base-url", "--system", "--server", "--set", "--once", "--preset", "--profile"]
+    + [f"--{name}" for name in _PARAMETERS.split()]
+)
 
 
 def _opens_window(arguments: list[str]) -> bool:
     """Whether these arguments mean the window; False when in doubt, which only costs the early frame."""
     rest = iter(arguments)
     for argument in rest:
-        if argument in _FLAGS or argument.startswith(tuple(f"{name}=" for name in (*_WITH_VALUE, "--resume"))):
+        name, equals, _ = argument.partition("=")
+        if argument in _FLAGS or (equals and name.startswith("--") and name in {*_WITH_VALUE, "--resume"}):
             continue
         if argument in _WITH_VALUE:
             next(rest, None)

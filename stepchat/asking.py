@@ -37,7 +37,8 @@ _GIVE_INS: Final = 4
 
 def _name(server: str, model: str) -> str:
     """Under which name the store remembers what a server did not take for a model."""
-    return f"refused by {server} for {bare_slug(model)}"
+    # Half a character, which a command line can hold, is no text for the database.
+    return f"refused by {server} for {bare_slug(model)}".encode("utf-8", "replace").decode()
 
 
 async def refused_settings(store: SessionStore, server: str, model: str) -> dict[str, float]:

@@ -115,9 +115,9 @@ def _server(connection: Connection) -> Iterator[Check]:
     words = f"{place.name} at {place.base_url}: {reach.words}"
     if not reach.reachable:
         yield Check("server", "broken", words, place.profile.start_hint or "Check the address and the network.")
-    elif "refuses" in reach.words:
+    elif reach.wants_key and client.has_key:
         yield Check("server", "broken", words, "Get another key: stepchat login")
-    elif "wants a key" in reach.words:
+    elif reach.wants_key:
         yield Check("server", "broken", words, f"Keep one: stepchat login --key --server {place.name}")
     else:
         yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")

@@ -43,7 +43,8 @@ Commands:
   stepchat demo-server --port N     the demo server alone, for any client
 
 \b
-Exit codes of one-shot mode: 0 answered, 1 failed, cut or no answer, 2 wrong usage, 3 no key or key refused, 130 stopped.
+Exit codes of one-shot mode: 0 answered, 1 failed, cut or no answer, 2 wrong usage, 3 no key or key refused, 4 not in the
+form that response_format asked for, 130 stopped.
 Environment: OPENROUTER_API_KEY, STEPCHAT_BASE_URL, STEPCHAT_MODEL, STEPCHAT_HOME.
 """
 

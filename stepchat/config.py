@@ -37,9 +37,12 @@ SETTINGS: tuple[Setting, ...] = (
         "reasoning_view", "tail", "While it thinks, show the last lines, everything, or only the header.",
         ("tail", "full", "hidden"),
     ),
-    Setting("silence_timeout", 300, "Give up when nothing arrived for so many seconds.", low=1),
-    Setting("silence_hint", 20, "Say that nothing arrives after so many seconds.", low=1),
-    Setting("keep_events", 200, "Megabytes on disk for what came over the line; the oldest goes first.", low=0),
+    Setting("silence_timeout", 300, "Give up when nothing arrived for so many seconds.", low=1, high=86_400),
+    Setting("silence_hint", 20, "Say that nothing arrives after so many seconds.", low=1, high=86_400),
+    Setting(
+        "keep_events", 200, "Megabytes on disk for what came over the line; the oldest goes first.",
+        low=0, high=1_000_000,
+    ),
     Setting("send_referer", True, "Tell OpenRouter which program asks (HTTP-Referer)."),
     Setting("send_title", True, "Tell OpenRouter the program's name (X-Title)."),
 )  # fmt: skip
@@ -174,6 +177,9 @@ def _check_places(path: Path, text: str, config: Config) -> None:
     for place, values in places:
         where = f"in [{'.'.join(place)}] is wrong" if place else "is wrong"
         server, base_url = values.get("server", ""), values.get("base_url", "")
+        if place and server and base_url:
+            what = f"{where}: its server is {server!r}, and one of the two would be forgotten"
+            raise _error(path, text, (*place, "base_url"), what, "Keep server or base_url.")
         if server and server not in known and "://" not in server:
             what = f"{where}: there is no server {server!r}"
             raise _error(path, text, (*place, "server"), what, f"Known ones: {', '.join(known)}.")

@@ -84,6 +84,8 @@ class Notice:
     """One line worth telling that is not an error."""
 
     text: str
+    about_form: bool = False
+    """It says where the answer is not what response_format asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ Stop: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "can
 """Why an answer ended: the first four as the server meant it to, the others not."""
 
 _LIMIT = 1e15
+_PLACES = 40
+_SMALLEST = Decimal("1e-12")
 """No count and no cost is so large; also keeps infinities out."""
 
 COMPLETE: frozenset[str] = frozenset({"stop", "length", "tool_calls", "content_filter"})
@@ -69,24 +71,31 @@ class Usage:
     @property
     def cost(self) -> Decimal | None:
         """USD charged; with the user's own provider key the upstream's price is added (WIRE.md section 0, 10)."""
-        cost = _decimal(self.raw.get("cost"))
+        cost = dollars(self.raw.get("cost"))
         if self.raw.get("is_byok") is True:
             details = self.raw.get("cost_details")
             upstream = (
-                _decimal(cast("Json", details).get("upstream_inference_cost")) if isinstance(details, dict) else None
+                dollars(cast("Json", details).get("upstream_inference_cost")) if isinstance(details, dict) else None
             )
             if upstream is not None:
                 return (cost or Decimal()) + upstream
         return cost
 
 
-def _decimal(value: Any) -> Decimal | None:
+def dollars(value: Any) -> Decimal | None:
+    """A number that a server sent as an amount of money: exact, but for what is far below any price. None for no number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LIMIT:
         return None
     try:
-        return Decimal(value.literal if isinstance(value, Number) else str(value))
+        amount = Decimal(value.literal if isinstance(value, Number) else str(value))
     except InvalidOperation:  # an exponent of many digits
         return None
+    return rounded(amount)
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """As it is, unless it has more places than any price: an exponent of a few characters may stand for millions of zeros."""
+    return amount if amount.as_tuple().exponent >= -_PLACES else amount.quantize(_SMALLEST)  # pyright: ignore[reportOperatorIssue] - a number for what is finite
 
 
 LATEST = 1e11

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
     from stepchat.workspace import Workspace
 
-ANSWERED, FAILED, USAGE, NO_KEY, STOPPED = 0, 1, 2, 3, 130
+ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
 _CUT = frozenset({"length", "content_filter"})
 """Ends that the server meant, but that leave the reader with a part of an answer."""
 
@@ -183,6 +183,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
 async def _show(workspace: Workspace, question: Any, output: Output) -> int:
     last: StoredMessage | None = None
     failure: StepchatError | None = None
+    misses = ""
     repetition = Repetition()
     try:
         async with aclosing(run_turn(workspace.store, workspace.client, question)) as events:
@@ -192,6 +193,8 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
                     output.say("The thinking goes round in circles; Ctrl+C stops it, what came is kept.")
                 if isinstance(event, MessageSaved):
                     last = event.stored
+                if isinstance(event, Notice) and event.about_form:
+                    misses = event.text
     except StepchatError as error:
         failure = error
     answer = last.message if last is not None and isinstance(last.message, AssistantMessage) else None
@@ -202,12 +205,14 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
     if words := _nearest(workspace, question.model, failure):
         output.say(words)
     if output.json:
-        output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure))
+        output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure, misses))
     if failure is not None:
         return exit_code(failure)
     if answer is None or not answer.complete:
         return STOPPED
-    return FAILED if lacking else ANSWERED
+    if lacking:
+        return FAILED
+    return WRONG_FORM if misses else ANSWERED
 
 
 def _lacking(answer: AssistantMessage, *, as_json: bool) -> str:
@@ -319,7 +324,7 @@ def _delta_json(delta: Delta) -> Json:
     return line
 
 
-def _result(session: str | None, answer: AssistantMessage, failure: StepchatError | None) -> Json:
+def _result(session: str | None, answer: AssistantMessage, failure: StepchatError | None, misses: str = "") -> Json:
     details = answer.reasoning_details
     error: Json | None = None
     if failure is not None:
@@ -340,6 +345,7 @@ def _result(session: str | None, answer: AssistantMessage, failure: StepchatErro
             "provider": answer.provider or None,
             "error": error,
             "complete": answer.complete and answer.stop not in _CUT and failure is None,
+            "wrong_form": misses or None,
         },
     }
 

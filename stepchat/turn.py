@@ -164,7 +164,7 @@ async def _finish(
     if failure is not None:
         raise failure
     if wrong := await _wrong_form(stored.message):
-        yield Notice(wrong)
+        yield Notice(wrong, about_form=True)
 
 
 async def _wrong_form(answer: Message) -> str:

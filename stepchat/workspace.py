@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -161,11 +162,12 @@ class Workspace:
         return question
 
     async def close(self) -> None:
-        """Let go of the database, the connection and the demo."""
-        self.client.close()
-        if self.close_demo is not None:
-            self.close_demo()
-        await self.store.close()
+        """Let go of the database, the connection and the demo; what is wrong with one of them keeps none of the others."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
+            if self.close_demo is not None:
+                stack.callback(self.close_demo)
+            stack.callback(self.client.close)
 
 
 def with_model_there(workspace: Workspace) -> Workspace:
@@ -202,7 +204,7 @@ def open_workspace(
     known_model = session.model if session is not None else None
     asked = (request.model, known_model, environ.get("STEPCHAT_MODEL"), connection.place.model, config.model)
     model = next((name for name in asked if name), DEFAULT_MODEL)
-    store.traffic.keep_events = int(min(config.keep_events, 1e9) * 1_000_000)  # infinity can be written in TOML
+    store.traffic.keep_events = int(config.keep_events * 1_000_000)
     return Workspace(
         paths=paths,
         config=config,

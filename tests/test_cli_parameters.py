@@ -91,6 +91,11 @@ def test_a_schema_that_is_none_is_refused(shell):
     assert "the schema is wrong at $.type" in shell.refuse(2, "--response-format", f"@{schema}", "How many?")
 
 
+def test_a_model_whose_name_is_no_text_is_asked_all_the_same(shell):
+    ran = shell("--model", "half\udcff", "--reasoning-effort", "high", "Hi")
+    assert (ran.code, "is not a valid model ID" in ran.err) == (1, True)
+
+
 def test_what_the_model_does_not_take_is_said_and_sent(shell):
     models = {"data": [{"id": "demo/haiku", "supported_parameters": ["temperature"]}]}
     shell("demo:haiku")

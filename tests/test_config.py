@@ -129,9 +129,9 @@ WRONG = {
     "system": ["false"],
     "theme": ["1"],
     "reasoning_view": ["'all'", "''", "1"],
-    "silence_timeout": ["0", "0.9", "-1", "'5'", "true", "nan", "[]"],
-    "silence_hint": ["0", "-inf", "false", "nan"],
-    "keep_events": ["-1", "'all'", "nan", "true"],
+    "silence_timeout": ["inf", "0", "0.9", "-1", "'5'", "true", "nan", "[]"],
+    "silence_hint": ["inf", "0", "-inf", "false", "nan"],
+    "keep_events": ["inf", "-1", "'all'", "nan", "true"],
     "send_referer": ["1", "0", "'yes'"],
     "send_title": ["1", "'no'"],
 }
@@ -209,6 +209,10 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         (
             "[profiles.x.parameters]\nseed = 1\ntop_k = -1",
             "line 3: top_k in [profiles.x.parameters]: top_k must be a whole number, at least 0, not -1.",
+        ),
+        (
+            "[profiles.x]\nserver = 'ollama'\nbase_url = 'http://x'",
+            "line 3: base_url in [profiles.x] is wrong: its server is 'ollama', and one of the two would be forgotten.",
         ),
         ("model = 'a'\nserver = 'nope'", "line 2: server is wrong: there is no server 'nope'."),
         ("server = 'ftp://x'", "line 1: server is wrong: 'ftp://x' is not a server's address."),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stepchat.__main__ import _opens_window
 from stepchat.cli import COMMANDS, chat
+from stepchat.cli_parameters import all_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +29,17 @@ def means_the_window(arguments: list[str]) -> bool | None:
 
 
 VALUES = {"--set": "top_k=1"}
+FLAGS = all_flags()
 ONE_SHOT = {"one_shot", "as_json"}
 
 
 def spellings() -> Iterator[tuple[list[str], bool]]:
     """Every option in every form, and whether the window opens with it."""
     context = chat.make_context("stepchat", [], resilient_parsing=True)
-    for option in chat.get_params(context):
+    for option in [*chat.get_params(context), *FLAGS]:
         if not isinstance(option, click.Option):
             continue
-        for name in option.opts:
+        for name in (*option.opts, *option.secondary_opts):
             # Help and version, which are no values, end the program.
             window = option.expose_value and option.name not in ONE_SHOT
             value = VALUES.get(name, "x")
@@ -52,12 +54,14 @@ def spellings() -> Iterator[tuple[list[str], bool]]:
 
 
 SPELLINGS = list(spellings())
+ONE_KIND = {kind: [option for option in FLAGS if option.is_flag is kind] for kind in (False, True)}
 
 
 def test_every_option_is_spelled_here():
-    names = {name for option in chat.params if isinstance(option, click.Option) for name in option.opts}
+    options = [*(option for option in chat.params if isinstance(option, click.Option)), *FLAGS]
+    names = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     assert names == {arguments[0].partition("=")[0] for arguments, _ in SPELLINGS} - {"-h", "--help"}
-    assert {"-c", "-m", "-p", "--resume", "--set"} <= names
+    assert {"-c", "-m", "-p", "--resume", "--set", "--temperature", "--no-logprobs"} <= names
 
 
 @pytest.mark.parametrize(("arguments", "window"), SPELLINGS, ids=str)
@@ -67,7 +71,14 @@ def test_main_knows_every_option(arguments, window):
 
 
 def test_main_knows_every_pair_of_options():
-    for (first, one), (second, other) in permutations(SPELLINGS, 2):
+    # Parameters are alike: one of each kind stands for the others.
+    alike = {
+        name
+        for option in [*ONE_KIND[False][1:], *ONE_KIND[True][1:]]
+        for name in (*option.opts, *option.secondary_opts)
+    }
+    some = [pair for pair in SPELLINGS if pair[0][0].partition("=")[0] not in alike]
+    for (first, one), (second, other) in permutations(some, 2):
         if first == ["--resume"]:
             # Whether the next word is its value is in doubt.
             continue

@@ -199,6 +199,22 @@ def test_odd_types_in_usage_are_unknown(odd):
 HUGE = ["1e400", "-1e400", "1e999999999999999999999", "1" * 5000]
 
 
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ("5.5e-06", "0.0000055"),
+        ("0.00012345600000000001", "0.00012345600000000001"),
+        ("1e-99999999", "0.000000000000"),
+        ("0e-99999999", "0.000000000000"),
+        (f"12.{'3' * 5000}", "12.333333333333"),
+    ],
+    ids=lambda text: text[:25],
+)
+def test_a_cost_has_as_many_places_as_a_price_can_have(told, cost):
+    got = usage(f'{{"cost":{told}}}')
+    assert f"{got.cost:f}" == cost
+
+
 @pytest.mark.parametrize("huge", HUGE, ids=lambda text: text[:25])
 def test_huge_numbers_in_usage_do_no_harm(huge):
     got = usage(f'{{"prompt_tokens":{huge},"cost":{huge},"completion_tokens":3}}')

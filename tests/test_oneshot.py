@@ -25,7 +25,7 @@ from stepchat.errors import (
 )
 from stepchat.events import Delta, Notice, Retrying, Silence, ToolCallFragment
 from stepchat.messages import AssistantMessage
-from stepchat.oneshot import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, Output, ask, exit_code
+from stepchat.oneshot import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, WRONG_FORM, Output, ask, exit_code
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
 from stepchat.workspace import Workspace
@@ -42,7 +42,7 @@ END = Delta(finish_reason="stop", native_finish_reason="stop")
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202eb\x00\x08 [bold]x[/bold] \ufeff"
 RESULT_KEYS = [
     "role", "content", "reasoning", "reasoning_details", "tool_calls", "finish_reason", "native_finish_reason",
-    "usage", "model", "provider", "error", "complete",
+    "usage", "model", "provider", "error", "complete", "wrong_form",
 ]  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def test_exit_codes(run, error, code):
 
 
 def test_the_codes_are_those_of_the_manual():
-    assert (ANSWERED, FAILED, USAGE, NO_KEY, STOPPED) == (0, 1, 2, 3, 130)
+    assert (ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED) == (0, 1, 2, 3, 4, 130)
 
 
 def test_partial_text_is_printed_and_kept(run, paths):
@@ -344,6 +344,7 @@ def test_json_has_a_line_for_everything_and_ends_with_the_result(run, paths):
         "provider": "StepFun",
         "error": None,
         "complete": True,
+        "wrong_form": None,
     }
     assert kept(paths)[1].text == result["message"]["content"]
 

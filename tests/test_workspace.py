@@ -350,7 +350,7 @@ async def test_parameters_that_cannot_be_read_are_not_written_over(opened, store
             assert connection.execute("SELECT parameters FROM session").fetchone() == (damaged,)
 
 
-@pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (float("inf"), 10**15)])
+@pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (1e6, 10**12)])
 async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megabytes, kept):
     opened(config=Config(keep_events=megabytes))
     assert store.traffic.keep_events == kept

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.errors import ServerError
-from stepchat.exact_json import Number
+from stepchat.messages import dollars
 from stepchat.servers.failures import status_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from stepchat.messages import Json
     from stepchat.servers.client import Client
 
@@ -39,13 +40,13 @@ def fetch_balance(client: Client, *, seconds: float = 10.0) -> Balance:
     data = cast("Json", found)
     return Balance(
         label=_text(data.get("label")),
-        limit=_decimal(data.get("limit")),
-        remaining=_decimal(data.get("limit_remaining")),
+        limit=dollars(data.get("limit")),
+        remaining=dollars(data.get("limit_remaining")),
         resets=_text(data.get("limit_reset")),
-        used=_decimal(data.get("usage")),
-        today=_decimal(data.get("usage_daily")),
-        this_week=_decimal(data.get("usage_weekly")),
-        this_month=_decimal(data.get("usage_monthly")),
+        used=dollars(data.get("usage")),
+        today=dollars(data.get("usage_daily")),
+        this_week=dollars(data.get("usage_weekly")),
+        this_month=dollars(data.get("usage_monthly")),
         free_tier=data.get("is_free_tier") is True,
         expires=_text(data.get("expires_at")),
     )
@@ -85,13 +86,6 @@ def _known(values: Json) -> Json:
 
 def _number(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _decimal(value: Any) -> Decimal | None:
-    number = _number(value)
-    if number is None or not abs(number) < 1e12:
-        return None
-    return Decimal(number.literal if isinstance(number, Number) else str(number))
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
+from stepchat.exact_json import Number
+from stepchat.messages import rounded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -210,10 +213,10 @@ def _price(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        price = Decimal(str(value))
+        price = Decimal(value.literal if isinstance(value, Number) else str(value))
     except InvalidOperation:
         return None
-    return price if price.is_finite() and 0 <= price < 1_000_000 else None
+    return rounded(price) if price.is_finite() and 0 <= price < 1_000_000 else None
 
 
 def _map(value: Any) -> Json:

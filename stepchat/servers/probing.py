@@ -36,6 +36,8 @@ class Reach:
     """None when it was not asked."""
     words: str
     """In a few words, for a list."""
+    wants_key: bool = False
+    """It answers, but not without another key than the one it was sent, if any."""
 
 
 def probe(client: Client, seconds: float = PATIENCE) -> Reach:
@@ -45,7 +47,8 @@ def probe(client: Client, seconds: float = PATIENCE) -> Reach:
     except UnreachableError:
         return Reach(False, "not reachable")
     except ApiKeyError:
-        return Reach(True, "there, but it refuses the key" if client.has_key else "there, but it wants a key")
+        words = "there, but it refuses the key" if client.has_key else "there, but it wants a key"
+        return Reach(True, words, wants_key=True)
     except ServerError as error:
         # It speaks, so it is there; not every server has a list.
         return Reach(True, "there" if error.code == 404 else f"there, but answers {error.code or 'oddly'}")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.errors import KeyRefusedError, ServerError
+from stepchat.exact_json import loads
 from stepchat.messages import Usage
 from stepchat.servers.accounts import Balance, fetch_balance, fetch_usage
 from stepchat.servers.client import Client
@@ -30,6 +32,14 @@ def test_balance_of_the_demo(to_demo):
 def test_balance_without_a_limit():
     data = {"label": "x", "limit": None, "limit_remaining": None, "usage": 1.5, "is_free_tier": True, "expires_at": 5}
     assert fetch_balance(Answers({"data": data})) == Balance("x", used=Decimal("1.5"), free_tier=True)
+
+
+def test_amounts_that_are_none_are_not_told():
+    odd = {"limit": "1e-99999999999999999999", "limit_remaining": "1e-99999999", "usage": "1e400", "usage_daily": '"5"'}
+    balance = fetch_balance(
+        Answers(loads(f'{{"data":{{{",".join(f"{json.dumps(k)}:{v}" for k, v in odd.items())}}}}}'))
+    )
+    assert (balance.limit, balance.remaining, balance.used, balance.today) == (None, 0, None, None)
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": [1]}])

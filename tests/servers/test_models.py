@@ -87,6 +87,11 @@ def test_odd_fields_do_no_harm(entry, inner):
         assert model.prices.cost(10, 10) is None or model.prices.cost(10, 10) >= 0
 
 
+def test_a_price_of_many_places_is_written_in_a_few():
+    prices = read_model({"id": "x", "pricing": {"prompt": "1e-99999999", "completion": "0.00000009"}}).prices
+    assert (f"{prices.prompt:f}", f"{prices.completion:f}") == ("0.000000000000", "0.00000009")
+
+
 def test_prices_that_vary_are_not_known():
     assert read_model({"id": "openrouter/auto", "pricing": {"prompt": "-1", "completion": "-1"}}).prices == Prices()
     free = read_model({"id": "x", "pricing": {"prompt": "0", "completion": "0"}}).prices

@@ -1,0 +1,65 @@
+"""The exit codes of README's table, with the demo server."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.oneshot import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, WRONG_FORM
+from tests.shell import Shell
+
+README = Path(__file__).parents[1] / "README.md"
+SCHEMA = '{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"}},"required":["count"]}'
+FORM = f"response_format={SCHEMA}"
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0, key="sk-or-test") as server:
+        yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+def test_the_codes_are_those_of_the_manual():
+    table = README.read_text("utf-8").partition("| exit code |")[2].partition("\n\n")[0]
+    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
+    assert codes == [ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED]
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (ANSWERED, ["demo:haiku"]),
+        (ANSWERED, ["demo:tools", "--json"]),
+        (ANSWERED, ["How many?", "--set", FORM]),
+        (FAILED, ["demo:tools"]),
+        (FAILED, ["demo:length"]),
+        (FAILED, ["demo:content_filter"]),
+        (FAILED, ["demo:refusal"]),
+        (FAILED, ["demo:error1"]),
+        (FAILED, ["demo:error6"]),
+        (FAILED, ["demo:cut"]),
+        (FAILED, ["demo:http400"]),
+        # Half an answer is not told to be in the wrong form.
+        (FAILED, ["demo:length", "--set", "response_format=json_object"]),
+        (WRONG_FORM, ["demo:form wrong=json", "--set", FORM]),
+        (WRONG_FORM, ["demo:form wrong=value", "--set", FORM]),
+        (WRONG_FORM, ["demo:form wrong=value", "--set", FORM, "--json"]),
+        (USAGE, ["demo:haiku", "--temperature", "9"]),
+        (NO_KEY, ["demo:http401"]),
+    ],
+    ids=str,
+)
+def test_exit_codes(shell, code, arguments):
+    ran = shell(*arguments)
+    assert ran.code == code, ran.err
+    assert (len(shell.server.requests) == 0) == (code == USAGE)
+
+
+def test_the_result_says_where_the_form_is_wrong(shell):
+    found = json.loads(shell("--json", "--set", FORM, "demo:form wrong=value").out.splitlines()[-1])["message"]
+    assert found["complete"] is True
+    assert found["wrong_form"].startswith("The answer does not fit the schema: at $.count ")
