@@ -26,7 +26,7 @@ def shell(tmp_path, monkeypatch, capsys):
 def test_the_codes_are_those_of_the_manual():
     table = README.read_text("utf-8").partition("| exit code |")[2].partition("\n\n")[0]
     codes = [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
-    assert codes == [ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED]
+    assert codes == [ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED] == [0, 1, 2, 3, 4, 130]
 
 
 @pytest.mark.parametrize(

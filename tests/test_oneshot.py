@@ -25,7 +25,7 @@ from stepchat.errors import (
 )
 from stepchat.events import Delta, Notice, Retrying, Silence, ToolCallFragment
 from stepchat.messages import AssistantMessage
-from stepchat.oneshot import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, WRONG_FORM, Output, ask, exit_code
+from stepchat.oneshot import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, Output, ask, exit_code
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
 from stepchat.workspace import Workspace
@@ -215,10 +215,6 @@ def test_an_end_that_is_no_whole_answer_is_told(run, script, words):
 def test_exit_codes(run, error, code):
     assert exit_code(error) == code
     assert run(Delta(text="Half"), error) == (code, "Half", "stepchat: x\n")
-
-
-def test_the_codes_are_those_of_the_manual():
-    assert (ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED) == (0, 1, 2, 3, 4, 130)
 
 
 def test_partial_text_is_printed_and_kept(run, paths):
