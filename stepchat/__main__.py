@@ -36,7 +36,7 @@ _PARAMETERS = (
     "cache-control chat-template-kwargs"
 )
 _FLAGS = frozenset(
-    ["--continue", "-c", "--demo", "--no-reasoning"]
+    ["--continue", "-c", "--demo", "--no-reasoning", "--anyway"]
     + [f"--{no}{name}" for name in _SWITCHES.split() for no in ("", "no-")]
 )
 _WITH_VALUE = frozenset(

@@ -126,6 +126,7 @@ def _restore(start: Start) -> None:
     "--print", "-p", "one_shot", is_flag=True, help="One-shot: take the question from stdin or the arguments."
 )
 @click.option("--json", "as_json", is_flag=True, help="One-shot: a JSON object a line, as things happen.")
+@click.option("--anyway", is_flag=True, help="One-shot: ask even if it seems too large for the model's window.")
 @click.option("--no-reasoning", is_flag=True, help="One-shot: no reasoning on stderr. In the window: keep it folded.")
 @click.version_option(__version__, prog_name="stepchat")
 @click.pass_context
@@ -185,7 +186,7 @@ def _one_shot(request: Request, words: str, options: dict[str, Any], *, piped: b
         raise UsageError("There is no question.", 'Give one: stepchat "question", or pipe it in.')
     if request.resume == "":
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
-    return ask(_workspace(request), text, output)
+    return ask(_workspace(request), text, output, anyway=options["anyway"])
 
 
 def _window(start: Start, request: Request, *, folded: bool) -> int:

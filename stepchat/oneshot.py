@@ -14,13 +14,14 @@ from stepchat.errors import ApiKeyError, ConfigError, ServerError, StepchatError
 from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.repetition import Repetition
+from stepchat.servers.room import too_much
 from stepchat.servers.support import not_taken
 from stepchat.threads import in_daemon
 from stepchat.transcript.clean import clean
 from stepchat.turn import failure_of, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json
@@ -109,9 +110,12 @@ class Output:
                 raise OutputError("" if gone else error.strerror or str(error)) from None
 
 
-def ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
-    """Ask one question; returns the exit code. Never raises StepchatError."""
-    return guarded(lambda: asyncio.run(_ask(opening, text, output)), output)
+def ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool = False) -> int:
+    """Ask one question; returns the exit code. Never raises StepchatError.
+
+    One that cannot fit into the model's window is refused, but with `anyway`.
+    """
+    return guarded(lambda: asyncio.run(_ask(opening, text, output, anyway=anyway)), output)
 
 
 def guarded(work: Callable[[], int], output: Output) -> int:
@@ -148,7 +152,7 @@ def exit_code(error: StepchatError) -> int:
             return FAILED
 
 
-async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
+async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool) -> int:
     from stepchat.workspace import with_model_there
 
     workspace = await opening
@@ -157,12 +161,15 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
             raise workspace.key_error
         workspace.scopes.checked()
         workspace = await in_daemon(with_model_there, workspace)
-        session = await workspace.begin(workspace.session, workspace.model, workspace.scopes)
-        path = await workspace.store.others.path(session.id)
-        if output.json:
-            output.line({"type": "session", "session": session.id})
+        known = workspace.session
+        path = [] if known is None else await workspace.store.others.path(known.id)
         if not workspace.catalogue.models:
             workspace.catalogue.read(workspace.model)
+        if not anyway:
+            _check_room(workspace, path, text)
+        session = await workspace.begin(known, workspace.model, workspace.scopes)
+        if output.json:
+            output.line({"type": "session", "session": session.id})
         question = workspace.question(session, path, text)
         if workspace.scopes.missing:
             output.say(workspace.scopes.missing)
@@ -178,6 +185,18 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output) -> int:
         return STOPPED  # by a signal that came before the turn began
     finally:
         await workspace.close()
+
+
+def _check_room(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
+    """Raises UsageError before anything is kept or sent."""
+    model = workspace.catalogue.find(workspace.model)
+    system = workspace.system if workspace.session is None else workspace.session.system
+    needed = too_much(path, text, model, workspace.scopes.request(), system)
+    if needed is not None and model is not None:
+        raise UsageError(
+            f"This needs about {needed:,} tokens, and {model.id} takes {model.context_length:,}. Nothing was sent.",
+            "Ask for less, or in a new session, or a model with more room; --anyway sends it all the same.",
+        )
 
 
 async def _show(workspace: Workspace, question: Any, output: Output) -> int:

@@ -59,6 +59,19 @@ def test_exit_codes(shell, code, arguments):
     assert (len(shell.server.requests) == 0) == (code == USAGE)
 
 
+def test_what_cannot_fit_is_refused_before_it_is_kept(shell):
+    assert shell("models").code == 0  # so that the model's window is known
+    shell.pipe(b"word " * 250_000)
+    told = shell.refuse(USAGE, "Review this.")
+    assert "This needs about 312,503 tokens, and stepfun/step-3.5-flash takes 262,144. Nothing was sent." in told
+    assert json.loads(shell("sessions", "list", "--json").out) == []
+    shell.pipe(b"")
+    assert shell("demo:haiku").code == ANSWERED
+    assert "takes 262,144" in shell.refuse(USAGE, "--continue", "And?", "--max-tokens", "262144")
+    shell.pipe(b"word " * 250_000)
+    assert shell("--anyway", "demo:haiku").code == ANSWERED
+
+
 def test_the_result_says_where_the_form_is_wrong(shell):
     found = json.loads(shell("--json", "--set", FORM, "demo:form wrong=value").out.splitlines()[-1])["message"]
     assert found["complete"] is True

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from stepchat.transcript.clean import clean
-from stepchat.tui import work
+from stepchat.tui import room, work
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.find_bar import FindBar
@@ -130,6 +130,7 @@ class Background:
         estimate_costs(another)
         another.model = front.model
         another.on_refused = front.on_refused
+        another.on_next = partial(room.ask_next, chat, another)
         another.on_unpriced = front.on_unpriced
         return another
 

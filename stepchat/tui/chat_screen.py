@@ -77,6 +77,7 @@ class ChatScreen(Screen[None]):
         self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
         estimate_costs(self.conversation)
         self.conversation.on_refused = self._give_back
+        self.conversation.on_next = partial(room.ask_next, self, self.conversation)
         self.background = Background(self)
         self.unsent = Unsent(self)
         self.standing = Standing(self, self._status)

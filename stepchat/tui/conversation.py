@@ -254,7 +254,7 @@ class Conversation:
         elif self.queued and self._went_well():
             text = "\n\n".join(self.queued)
             self.queued.clear()
-            self.ask(text)
+            self.on_next(text)
         self.changed()
 
     def _went_well(self) -> bool:
@@ -263,6 +263,9 @@ class Conversation:
 
     def on_refused(self, text: str) -> None:
         """Replaced by the owner: gets text that is not on disk."""
+
+    def on_next(self, text: str) -> None:
+        """Replaced by the owner: asks what waited for its turn."""
 
     def on_unpriced(self) -> None:
         """Replaced by the owner: an answer ended without usage, so that its cost is to be asked for."""

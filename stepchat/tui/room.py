@@ -1,13 +1,13 @@
-"""Whether a question still fits into the model's window, and what to do when it cannot."""
+"""Every question goes through here: it is asked when it fits into the model's window, else the person decides."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
-from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.servers.room import too_much
 from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.meter import CHARACTERS_PER_TOKEN, count
+from stepchat.tui.meter import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,62 +15,58 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.servers.models import Model
     from stepchat.tui.commands.row import Chat
+    from stepchat.tui.conversation import Conversation
 
 
-def used(path: Sequence[StoredMessage]) -> int:
-    """Tokens of the conversation: what the last answer told, and an estimate of what came after it."""
-    tokens = 0
-    for stored in reversed(path):
-        match stored.message:
-            case AssistantMessage() as answer:
-                told = (answer.usage.prompt_tokens or 0) + (answer.usage.completion_tokens or 0)
-                if told:
-                    return tokens + told
-                tokens += (len(answer.text) + len(answer.reasoning)) // CHARACTERS_PER_TOKEN
-            case UserMessage() | ToolMessage() as message:
-                tokens += len(message.text) // CHARACTERS_PER_TOKEN
-    return tokens
+def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = None, *, is_typed: bool = True) -> None:
+    """Ask when it fits; else let the person decide. `text` and `after` as in `Conversation.ask`.
 
-
-def too_much(path: Sequence[StoredMessage], text: str, model: Model | None, limit: object) -> int | None:
-    """How many tokens the question needs when that is more than the model takes. `limit` is max_tokens, if it is set."""
-    if model is None or not model.context_length:
-        return None
-    needed = used(path) + len(text) // CHARACTERS_PER_TOKEN
-    reserved = limit if isinstance(limit, int) and not isinstance(limit, bool) else 0
-    return needed + reserved if needed + reserved > model.context_length else None
-
-
-def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = None) -> None:
-    """Ask when it fits; else let the person decide. `text` and `after` as in `Conversation.ask`."""
+    Text that was typed can be asked alone, too, and goes back to the prompt.
+    """
     conversation = chat.conversation
-    model = chat.workspace.catalogue.find(conversation.model)
-    parameters = conversation.parameters
-    limit = parameters.get("max_tokens") or parameters.get("max_completion_tokens")
+    model = conversation.workspace.catalogue.find(conversation.model)
     said = conversation.path if text is not None else conversation.path_to_question()
     before = said if after is None else after
-    needed = too_much(before, text or "", model, limit)
+    needed = _needed(conversation, before, text or "", model)
     if needed is None or model is None or conversation.busy:
         conversation.ask(text, after)
         return
 
+    typed = text if is_typed else None
+
     async def decide() -> None:
-        can_be_alone = text is not None and before
+        can_be_alone = typed is not None and before
         alone = [Row("new", "Ask it in a new session, without what was said before")] if can_be_alone else []
         rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt")]
         title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
-        with chat.unsent.holding(text or ""):
+        with chat.unsent.holding(typed or ""):
             chosen = await chat.app.push_screen_wait(Pick(title, rows))
             try:
                 if chosen == "new":
                     await chat.open(None)
             except StepchatError:
-                if text is not None:
-                    chat.conversation.on_refused(text)
+                if typed is not None:
+                    chat.conversation.on_refused(typed)
                 raise
             if chosen in {"new", "send"}:
                 chat.conversation.ask(text, after if chosen == "send" else None)
-            elif text is not None:
-                chat.conversation.on_refused(text)
+            elif typed is not None:
+                chat.conversation.on_refused(typed)
 
     chat.start(decide)
+
+
+def ask_next(chat: Chat, conversation: Conversation, text: str) -> None:
+    """The same for what waited until an answer ended. Of one that is not on the screen nobody can decide."""
+    if conversation is chat.conversation:
+        ask(chat, text)
+    elif _needed(conversation, conversation.path, text, conversation.workspace.catalogue.find(conversation.model)):
+        conversation.on_refused(text)
+    else:
+        conversation.ask(text)
+
+
+def _needed(conversation: Conversation, path: Sequence[StoredMessage], text: str, model: Model | None) -> int | None:
+    session = conversation.session
+    system = conversation.workspace.system if session is None else session.system
+    return too_much(path, text, model, conversation.parameters, system)

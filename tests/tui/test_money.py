@@ -15,13 +15,13 @@ from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessag
 from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance
 from stepchat.servers.models import Model, Prices
+from stepchat.servers.room import too_much, used
 from stepchat.sessions.spending import day_of
 from stepchat.sessions.store import SessionStore
 from stepchat.transcript.facts import money
 from stepchat.tui import message_menu
 from stepchat.tui.costs import Costs, seconds_to_midnight
 from stepchat.tui.meter import session_facts
-from stepchat.tui.room import too_much, used
 from stepchat.tui.status import Fact
 from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
@@ -158,11 +158,19 @@ def test_what_a_conversation_uses():
 
 def test_what_cannot_fit():
     path = [answer(700, 100)]
-    assert too_much(path, "x" * 400, MODEL, None) is None
-    assert too_much(path, "x" * 804, MODEL, None) == 1001
-    assert too_much(path, "", MODEL, 201) == 1001
-    assert too_much(path, "x" * 9999, Model("m"), None) is None
-    assert too_much(path, "x" * 9999, None, None) is None
+    assert too_much(path, "x" * 400, MODEL, {}) is None
+    assert too_much(path, "x" * 804, MODEL, {}) == 1001
+    for name in ("max_tokens", "max_completion_tokens"):
+        assert too_much(path, "", MODEL, {name: 201}) == 1001
+    assert too_much(path, "x" * 9999, Model("m"), {}) is None
+    assert too_much(path, "x" * 9999, None, {}) is None
+    # What stands before all messages is in what an answer told.
+    assert too_much(path, "x" * 400, MODEL, {"tools": [{"name": "y" * 4000}]}, "z" * 9999) is None
+    assert too_much([], "x" * 400, MODEL, {}, "z" * 4000) == 1100
+    assert too_much([], "x" * 400, MODEL, {"tools": [{"name": "y" * 3990}]}) > 1000
+    # A letter of three bytes is more of a token than one of one.
+    assert too_much([], "思" * 1000, MODEL, {}) is None
+    assert too_much([], "思" * 1400, MODEL, {}) == 1050
 
 
 def test_balance_balance_in_words():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from stepchat.tui.commands.parameters import set_parameter
+from stepchat.tui.commands.parameters import put
 from stepchat.tui.commands.row import Command
 from stepchat.tui.inspecting import inspect_newest
 
@@ -20,7 +20,7 @@ async def inspect(chat: Chat, _argument: str) -> None:
 async def debug(chat: Chat, _argument: str) -> None:
     given = chat.conversation.parameters.get("debug")
     is_on = isinstance(given, dict) and cast("Json", given).get("echo_upstream_body") is True
-    await set_parameter(chat, f"debug.echo_upstream_body={'' if is_on else 'true'}")
+    await put(chat, "session", [("debug.echo_upstream_body", None if is_on else True)])
     if not chat.workspace.client.profile.sessions:
         chat.tell("Only OpenRouter can tell what the provider was given.")
     elif is_on:

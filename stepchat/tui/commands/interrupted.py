@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage
 from stepchat.servers.wire import only_thought
+from stepchat.tui import room
 from stepchat.tui.commands.row import Command
 from stepchat.tui.interrupted import GO_ON, cut_off
 
@@ -26,14 +27,14 @@ async def go_on(chat: Chat, _argument: str) -> None:
         else:
             await chat.open(session)
     elif not isinstance(last, AssistantMessage):
-        conversation.ask(None)
+        room.ask(chat, None)
     elif last.complete and last.stop != "length":
         chat.tell("The last answer is whole.")
     elif last.stop == "length" and only_thought(last):
         # The same thinking would meet the same limit: the answer from what there is.
-        conversation.ask(None, conversation.path)
+        room.ask(chat, None, conversation.path)
     else:
-        conversation.ask(GO_ON if last.text else None)
+        room.ask(chat, GO_ON if last.text else None, is_typed=False)
 
 
 COMMANDS: tuple[Command, ...] = (Command("continue", "Go on where the answer was cut", go_on, "alt+g"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepchat.asking import try_again
 from stepchat.connecting import find_place
@@ -86,14 +86,23 @@ async def _set(chat: Chat, argument: str, scope: Scope) -> None:
         chat.tell(f"{stands}; it must be {allowed(parameter)}.")
         return
     value = parse_text(name, text)
-    await chat.conversation.use(scopes.with_setting(scope, name, value))
-    await _try_again(chat, name)
+    await put(chat, scope, [(name, value)])
     when = " for the next question" if scope == "once" else ""
     if value is None:
         chat.tell(f"{name} is not sent{when}.")
     else:
         reason = why_not(find_parameter(name), chat.workspace.catalogue.find(chat.conversation.model), value)
         chat.tell(f"{name} = {in_words(value)}{when}{f', but {reason}' if reason else ''}")
+
+
+async def put(chat: Chat, scope: Scope, settings: Sequence[tuple[str, Any]]) -> None:
+    """Ask with these values from now on; None sends nothing."""
+    scopes = chat.conversation.scopes
+    for name, value in settings:
+        scopes = scopes.with_setting(scope, name, value)
+    await chat.conversation.use(scopes)
+    for name, _ in settings:
+        await _try_again(chat, name)
 
 
 async def _try_again(chat: Chat, name: str) -> None:

@@ -8,14 +8,17 @@ from stepchat.asking import refused_settings
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.effort import AUTO, REFUSED, Level, effort_of, levels, next_level, settings_of
+from stepchat.servers.room import LIMITS, used
 from stepchat.servers.wire import only_thought
-from stepchat.tui.commands.parameters import set_once, set_parameter
+from stepchat.tui import room
+from stepchat.tui.commands.parameters import put
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stepchat.servers.models import Model
     from stepchat.tui.commands.row import Chat
 
 
@@ -43,12 +46,12 @@ async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
         # What was refused before is tried again when it is asked for by name.
         if level.reason not in {"", REFUSED}:
             raise UsageError(f"Effort {wanted} is not sent: {level.reason}.", "/effort shows what there is.")
-    given = chat.conversation.parameters
     # What was asked for otherwise would contradict it.
-    for name in settings_of(given):
-        if name.startswith(("reasoning.max_tokens=", "reasoning.enabled=", "reasoning_effort=")):
-            await set_parameter(chat, f"{name.partition('=')[0]}=")
-    await set_parameter(chat, f"reasoning.effort={'' if wanted == AUTO else wanted}")
+    given = [setting.partition("=")[0] for setting in settings_of(chat.conversation.parameters)]
+    others = [
+        (name, None) for name in given if name in {"reasoning.max_tokens", "reasoning.enabled", "reasoning_effort"}
+    ]
+    await put(chat, "session", [*others, ("reasoning.effort", None if wanted == AUTO else wanted)])
     chat.tell("Effort auto: the model decides how hard it thinks." if wanted == AUTO else f"Effort {wanted}.")
     chat.refresh_status()
 
@@ -87,7 +90,7 @@ async def answer_now(chat: Chat, _argument: str) -> None:
     conversation = chat.conversation
     if conversation.meter is None:
         if conversation.path and only_thought(conversation.path[-1].message):
-            conversation.ask(None, conversation.path)
+            room.ask(chat, None, conversation.path)
         else:
             chat.tell("Nothing is being thought about.")
     elif conversation.meter.phase != "thinking":
@@ -97,7 +100,7 @@ async def answer_now(chat: Chat, _argument: str) -> None:
         await conversation.stop()
         if conversation.path and only_thought(conversation.path[-1].message):
             _fold(chat, conversation.path[-1].id)
-            conversation.ask(None, conversation.path)
+            room.ask(chat, None, conversation.path)
 
 
 def _fold(chat: Chat, message_id: str) -> None:
@@ -117,31 +120,33 @@ async def more(chat: Chat, _argument: str) -> None:
         chat.tell("The last answer did not meet a limit on its length.")
     else:
         name, limit = _larger(chat, last)
-        await set_once(chat, f"{name}={limit}")
-        conversation.ask(None)
+        await put(chat, "once", [(name, limit)])
+        room.ask(chat, None)
         chat.tell(f"Asked again with {name} = {limit:,}, this once.")
 
 
 def _larger(chat: Chat, last: AssistantMessage) -> tuple[str, int]:
     """The limit to ask with: twice the one that was met, or all that the model can give."""
-    parameters = chat.conversation.parameters
-    model = chat.workspace.catalogue.find(chat.conversation.model)
-    most = (model.max_completion_tokens or model.context_length) if model is not None else None
-    for name in ("max_tokens", "max_completion_tokens"):
-        limit = last.parameters.get(name) or parameters.get(name)
+    conversation = chat.conversation
+    model = chat.workspace.catalogue.find(conversation.model)
+    most = None if model is None else _most(model, used(conversation.path_to_question()))
+    for name in LIMITS:
+        limit = last.parameters.get(name) or conversation.parameters.get(name)
         if isinstance(limit, int) and (most is None or limit < most):
             return name, min(2 * limit, most or 2 * limit)
-    used = last.usage.completion_tokens or 0
-    if (
-        most is None
-        or most <= used
-        or any(last.parameters.get(name) for name in ("max_tokens", "max_completion_tokens"))
-    ):
+    said = last.usage.completion_tokens or 0
+    if most is None or most <= said or any(last.parameters.get(name) for name in LIMITS):
         raise UsageError(
             "The limit was the model's own, so there is no larger one.",
             "Alt+G goes on from there; a shorter question or another model may help, too.",
         )
     return "max_tokens", most
+
+
+def _most(model: Model, said: int) -> int | None:
+    """How long an answer can be, within the model's window; None when that is not known."""
+    room = None if model.context_length is None else model.context_length - said
+    return min((limit for limit in (model.max_completion_tokens, room) if limit is not None), default=None)
 
 
 COMMANDS: tuple[Command, ...] = (

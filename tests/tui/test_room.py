@@ -1,0 +1,132 @@
+"""Every way to ask meets the choice before a request that cannot fit."""
+
+from __future__ import annotations
+
+import re
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.servers.catalogue import Catalogue
+from stepchat.tui import room
+from stepchat.tui.conversation import Conversation
+from stepchat.tui.switching import use
+from tests.tui.chat import ask, say, wait_until, window
+from tests.tui.screen import screen_text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from textual.pilot import Pilot
+
+HUGE = "word " * 4000
+CHOICE = "Send it all the same"
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+@asynccontextmanager
+async def small_window(home: Path, server: DemoServer) -> AsyncIterator[Pilot[None]]:
+    """The window with a model that takes 3000 tokens."""
+    async with window(home, server) as pilot:
+        chat = pilot.app.screen
+        entry = {"id": chat.conversation.model, "context_length": 3000}
+        catalogue = Catalogue(fetch=lambda *_: {"data": [entry]})
+        assert catalogue.refresh()
+        await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
+        use(chat, replace(chat.workspace, catalogue=catalogue))
+        yield pilot
+
+
+async def refuse(pilot: Pilot[None], server: DemoServer, asked: int) -> str:
+    """The choice is there; after Esc nothing was sent. Returns the screen with it."""
+    chat = pilot.app.screen_stack[0]
+    shown = await wait_until(pilot, CHOICE)
+    await pilot.press("escape")
+    await wait_until(pilot, lambda: pilot.app.screen is chat)
+    assert not chat.conversation.busy
+    assert len(server.requests) == asked
+    return shown
+
+
+async def test_what_waited_for_its_turn(tmp_path, server):
+    async with small_window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        # As if it was sent while the answer came.
+        chat.conversation.queued.append(HUGE)
+        await say(pilot, "demo:haiku")
+        await refuse(pilot, server, asked=1)
+        assert chat.prompt.unfolded_text == HUGE.strip()
+        assert chat.conversation.queued == []
+        another = Conversation(chat.workspace, chat.view, lambda: None)
+        back: list[str] = []
+        another.on_refused = back.append
+        room.ask_next(chat, another, HUGE)
+        assert back == [HUGE]
+
+
+async def test_a_question_in_other_words(tmp_path, server):
+    async with small_window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await ask(pilot, "demo:haiku")
+        chat.editing.begin(chat.conversation.path[0])
+        await say(pilot, HUGE)
+        # What stood before the edited question is nothing, so it could not be asked alone any better.
+        assert "in a new session" not in await refuse(pilot, server, asked=1)
+        assert chat.prompt.unfolded_text == HUGE.strip()
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"),
+    [
+        (None, "alt+g"),
+        (AssistantMessage(text="Half", stop="cut"), "alt+g"),
+        (AssistantMessage(reasoning="Hm.", stop="length"), "alt+g"),
+        (AssistantMessage(reasoning="Hm.", stop="cancelled"), "alt+a"),
+        (AssistantMessage(text="So.", stop="stop"), "ctrl+r"),
+        (AssistantMessage(text="So.", stop="stop"), "enter"),
+    ],
+)
+async def test_a_session_that_has_grown_too_long(tmp_path, server, answer, keys):
+    async with small_window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        session = await store.create(model=chat.conversation.model, server=server.url, system=None)
+        question = await store.append(session.id, None, UserMessage(HUGE))
+        if answer is not None:
+            await store.append(session.id, question.id, answer)
+        await chat.open(await store.session(session.id))
+        if keys == "enter":
+            chat.prompt.prefill("And?")
+        await pilot.press(keys)
+        shown = await refuse(pilot, server, asked=0)
+        assert ("in a new session" in shown) == (keys == "enter")
+        assert chat.prompt.text == ("And?" if keys == "enter" else "")
+
+
+async def test_more_takes_no_more_than_there_is_room_for(tmp_path, server):
+    async with small_window(tmp_path, server) as pilot:
+        await say(pilot, "/once max_tokens=1600")
+        await ask(pilot, "demo:length")
+        await pilot.press("alt+m")
+        await wait_until(pilot, "Asked again with max_tokens = 2,")
+        await wait_until(pilot, lambda: len(server.requests) == 2)
+        assert 1600 < server.requests[1].body["max_tokens"] < 3000
+        assert CHOICE not in screen_text(pilot.app)
+
+
+def test_there_is_no_way_around():
+    tui = Path(room.__file__).parent
+    asks = [
+        file.name for file in tui.rglob("*.py") if re.search(r"(conversation|another|self)\.ask\(", file.read_text())
+    ]
+    assert asks == ["room.py"]
