@@ -102,31 +102,20 @@ class Finder:
 
     def snippet(self, text: str) -> Snippet:
         """The place with most of the terms, with something around it; the beginning when there is none."""
-        folding = Folding(text)
-        matches = sorted(
-            (
-                _Match(term, *folding.span(start, end))
-                for term in range(len(self._patterns))
-                for start, end in islice(self._places(term, folding.text), _MATCHES_AT_MOST)
-            ),
-            key=lambda match: match.start,
-        )
-        start = max(0, _best_place(matches) - _BEFORE)
-        if start:
-            # Begin with a word, unless it is a very long one.
-            start = _after_space(text, start, start + _BEFORE // 2)
-        end = min(len(text), start + _SNIPPET)
-        return _cut(text, start, end, matches)
+        return _around(text, self._matches(text))
 
     def whole(self, text: str) -> Snippet:
         """All of a short text, such as a title."""
+        return _cut(text, 0, len(text), self._matches(text))
+
+    def _matches(self, text: str) -> list[_Match]:
         folding = Folding(text)
-        matches = [
+        matches = (
             _Match(term, *folding.span(start, end))
             for term in range(len(self._patterns))
             for start, end in islice(self._places(term, folding.text), _MATCHES_AT_MOST)
-        ]
-        return _cut(text, 0, len(text), sorted(matches, key=lambda match: match.start))
+        )
+        return sorted(matches, key=lambda match: match.start)
 
     def _places(self, term: int, folded: str) -> Iterator[tuple[int, int]]:
         first, pattern = self._first[term], self._patterns[term]
@@ -137,6 +126,40 @@ class Finder:
                 yield found.span()
                 at = found.end()
             at = folded.find(first, at + 1)
+
+
+class Signs:
+    """Looks for signs that are in no word, such as `->`, just as they stand. They are one term."""
+
+    def __init__(self, signs: str) -> None:
+        self._signs = signs
+
+    def terms_in(self, text: str) -> frozenset[int]:
+        return frozenset({0} if self._signs in text else ())
+
+    def snippet(self, text: str) -> Snippet:
+        return _around(text, self._matches(text))
+
+    def whole(self, text: str) -> Snippet:
+        return _cut(text, 0, len(text), self._matches(text))
+
+    def _matches(self, text: str) -> list[_Match]:
+        found = re.finditer(re.escape(self._signs), text)
+        return [_Match(0, *match.span()) for match in islice(found, _MATCHES_AT_MOST)]
+
+
+def signs_in(typed: str) -> str:
+    """What to look for where `parse` finds no word; "" when nothing was typed. Quotes around it are left out."""
+    signs = typed[:_READ_AT_MOST].strip()
+    return signs.strip('"').strip() or signs
+
+
+def _around(text: str, matches: list[_Match]) -> Snippet:
+    start = max(0, _best_place(matches) - _BEFORE)
+    if start:
+        # Begin with a word, unless it is a very long one.
+        start = _after_space(text, start, start + _BEFORE // 2)
+    return _cut(text, start, min(len(text), start + _SNIPPET), matches)
 
 
 def _best_place(matches: list[_Match]) -> int:

@@ -198,8 +198,11 @@ def _newest_saying(
         (after, like_pattern(text), like_pattern(text, ascii_only=True), deleted),
     )
     for session_id, message_id, data in rows:
-        message = records.message_from_text(message_id, data)
-        if needle in message.text.casefold():
+        try:
+            said = records.message_from_text(message_id, data).text
+        except StoreError:
+            continue  # a damaged message hides no other
+        if needle in said.casefold():
             return session(connection, session_id)
     return None
 

@@ -1,6 +1,7 @@
 """Full-text search over sessions: newest first, never ranked, so that the first results come at once.
 
-With FTS5 (search_index.py) a page costs the same however much is stored. Without it every message is read.
+With FTS5 (search_index.py) a page costs the same however much is stored. Without it, and for signs that are in no word,
+messages are read until the page is full.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from stepchat.errors import StoreError
 from stepchat.sessions import reading, records, search_index
-from stepchat.sessions.query import Finder, Snippet, Term, expression, parse
+from stepchat.sessions.query import Finder, Signs, Snippet, Term, expression, parse, signs_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,6 +43,8 @@ class Options:
 
 
 USUAL: Final = Options()
+
+_Finder: TypeAlias = Finder | Signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,13 @@ def search(
     connection: sqlite3.Connection, typed: str, options: Options, stopped: Callable[[], bool] = lambda: False
 ) -> Page:
     """One page. It ends early, with what it has, once `stopped` says so; `Connection.interrupt` raises instead."""
-    terms = parse(typed)
-    if not terms:
+    terms, signs = parse(typed), signs_in(typed)
+    if not signs:
         return Page()
-    finder = Finder(terms)
-    indexed = search_index.is_kept(connection) and search_index.has_fts5(connection)
+    finder: _Finder = Finder(terms) if terms else Signs(signs)
+    # The index knows words only.
+    indexed = bool(terms) and search_index.is_kept(connection) and search_index.has_fts5(connection)
+    terms = terms or (Term((signs,)),)
     titles, places = (_titles, _messages) if indexed else (_titles_slowly, _messages_slowly)
     wanted = options.offset + options.limit + 1
     both = heapq.merge(
@@ -143,7 +148,7 @@ def _group(connection: sqlite3.Connection, session_id: str, options: Options) ->
     return _Group(summary)
 
 
-def _titles(connection: sqlite3.Connection, terms: tuple[Term, ...], _: Finder, wanted: int) -> Iterator[_Place]:
+def _titles(connection: sqlite3.Connection, terms: tuple[Term, ...], _: _Finder, wanted: int) -> Iterator[_Place]:
     rows = connection.execute(
         "SELECT updated, id FROM title_index CROSS JOIN session ON number = title_index.rowid"
         " WHERE title_index MATCH ? ORDER BY updated DESC, number DESC LIMIT ?",
@@ -153,7 +158,7 @@ def _titles(connection: sqlite3.Connection, terms: tuple[Term, ...], _: Finder, 
 
 
 def _messages(
-    connection: sqlite3.Connection, terms: tuple[Term, ...], _: Finder, fields: frozenset[Field]
+    connection: sqlite3.Connection, terms: tuple[Term, ...], _: _Finder, fields: frozenset[Field]
 ) -> Iterator[_Place]:
     columns = [column for column in search_index.COLUMNS if column in fields]
     rows = connection.execute(
@@ -164,7 +169,9 @@ def _messages(
     return (_Place(*row) for row in rows)
 
 
-def _titles_slowly(connection: sqlite3.Connection, terms: tuple[Term, ...], finder: Finder, _: int) -> Iterator[_Place]:
+def _titles_slowly(
+    connection: sqlite3.Connection, terms: tuple[Term, ...], finder: _Finder, _: int
+) -> Iterator[_Place]:
     for updated, session_id, title in connection.execute(
         "SELECT updated, id, title FROM session ORDER BY updated DESC, number DESC"
     ):
@@ -173,7 +180,7 @@ def _titles_slowly(connection: sqlite3.Connection, terms: tuple[Term, ...], find
 
 
 def _messages_slowly(
-    connection: sqlite3.Connection, terms: tuple[Term, ...], finder: Finder, fields: frozenset[Field]
+    connection: sqlite3.Connection, terms: tuple[Term, ...], finder: _Finder, fields: frozenset[Field]
 ) -> Iterator[_Place]:
     # LIKE finds too much (keys, names of models), so each hit is read; accents it does not fold.
     longest = max((word for term in terms for word in term.words), key=len)
@@ -188,13 +195,13 @@ def _messages_slowly(
             yield _Place(*place)
 
 
-def _found(connection: sqlite3.Connection, group: _Group, finder: Finder, options: Options) -> FoundSession:
+def _found(connection: sqlite3.Connection, group: _Group, finder: _Finder, options: Options) -> FoundSession:
     hits = (_hit(connection, group.summary, place, finder, options.fields) for place in group.places)
     return FoundSession(group.summary, tuple(hits))
 
 
 def _hit(
-    connection: sqlite3.Connection, summary: SessionSummary, place: _Place, finder: Finder, fields: frozenset[Field]
+    connection: sqlite3.Connection, summary: SessionSummary, place: _Place, finder: _Finder, fields: frozenset[Field]
 ) -> Hit:
     if not place.message:
         return Hit(summary.id, None, "title", finder.whole(summary.title))

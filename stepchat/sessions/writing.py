@@ -173,7 +173,10 @@ def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> st
         (session_id,),
     )
     for message_id, data in questions:
-        question = records.message_from_text(message_id, data)
+        try:
+            question = records.message_from_text(message_id, data)
+        except StoreError:
+            continue  # the next one that can be read gives the name
         if isinstance(question, UserMessage) and (automatic := _name_after(connection, session_id, question.text)):
             return automatic
     return ""

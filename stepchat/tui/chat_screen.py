@@ -20,6 +20,7 @@ from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.interrupted import offer_to_ask
 from stepchat.tui.look import Look
 from stepchat.tui.prompt import Prompt, PromptBar
+from stepchat.tui.sent_line import unknown_command
 from stepchat.tui.standing import Standing
 from stepchat.tui.status import StatusLine
 from stepchat.tui.terminal_title import show_title
@@ -120,16 +121,15 @@ class ChatScreen(Screen[None]):
 
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         self.welcome.display = False
-        if event.text.startswith("/") and "\n" not in event.text:
-            found = find(event.text)
-            if found is not None:
-                self._run(*found, line=event.text)
-                return
-            name = event.text.split()[0]
-            if "/" not in name[1:]:
-                self.prompt.prefill(event.text)
-                notices.refuse(self, f"There is no command {name}.", "F1 shows all of them.")
-                return
+        if (found := find(event.text)) is not None:
+            self._run(*found, line=event.text)
+            return
+        if name := unknown_command(event.text, COMMANDS_BY_NAME):
+            self.prompt.put_back(event.text)
+            notices.refuse(
+                self, f"There is no command {name}.", "F1 shows all of them. To say it, put a space before it."
+            )
+            return
         if self.workspace.key_error is not None:
             self._give_back(event.text)
             self.action_command("login")
@@ -158,7 +158,7 @@ class ChatScreen(Screen[None]):
         def failed(error: StepchatError) -> None:
             notices.refuse(self, error.message, error.hint)
             if not self.prompt.text:
-                self.prompt.prefill(line)
+                self.prompt.put_back(line)
 
         work.start(self, run, failed, group="commands")
 

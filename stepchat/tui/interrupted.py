@@ -26,4 +26,8 @@ async def cut_off(store: SessionStore) -> Session | None:
 def offer_to_ask(view: TranscriptView, conversation: Conversation) -> None:
     """A question whose answer left nothing can be asked again."""
     if conversation.unanswered and not conversation.busy:
-        view.notice("This question has no answer yet.", "Ctrl+R asks it again; or just write on.", kind="info")
+        view.notice(
+            "This question has no answer yet.",
+            "Ctrl+R asks it, Alt+Q puts it into the prompt; or just write on.",
+            kind="info",
+        )

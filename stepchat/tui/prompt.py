@@ -69,6 +69,7 @@ class Prompt(TextArea):
         self._chosen: int | None = None
         self._closed_at: str | None = None
         self._narrower = 0
+        self._refused = ""
         super().__init__(placeholder=Content(PLACEHOLDER), highlight_cursor_line=False, id="prompt")
         self.cursor_blink = False
         self.match_cursor_bracket = False
@@ -98,6 +99,11 @@ class Prompt(TextArea):
             clean = self._pastes.fold_known(clean)
         before = clean if cursor is None else clean_text(text[: max(0, cursor)])
         self._show(clean, (before.count("\n"), len(before) - before.rfind("\n") - 1))
+
+    def put_back(self, line: str) -> None:
+        """A command that was refused: it can be mended, and another one begun with `/` takes its place."""
+        self.prefill(line)
+        self._refused = self.text
 
     def paste(self, text: str) -> None:
         """Insert pasted text at the cursor, cleaned and perhaps folded. Never sends."""
@@ -139,6 +145,8 @@ class Prompt(TextArea):
                 self._close_offers()
             case "ctrl+c" if self.text and self.selection.is_empty:
                 self._set_aside()
+            case "slash" if self.text and self.text == self._refused:
+                self._show("/")
             case key if key.startswith("alt+"):
                 # A binding of the screen may want it; its letter is nothing to write.
                 event.prevent_default()

@@ -110,6 +110,16 @@ async def test_a_damaged_message_is_named_and_the_rest_still_opens(store: Sessio
         await store.path(broken.id)
     assert len(await store.path(whole.id)) == 2
     assert len(await store.sessions()) == 2
+    # It keeps nobody from finding the others, nor from an automatic title.
+    assert await store.find("ell.") == whole
+    asked = (await store.path(whole.id))[0]
+    connection = connect(store.file)
+    connection.execute("UPDATE message SET data = '{' WHERE id = ?", (asked.id,))
+    connection.close()
+    await store.append(whole.id, None, UserMessage("Readable"))
+    await store.set_title(whole.id, "Mine")
+    await store.set_title(whole.id, "")
+    assert (await store.session(whole.id)).title == "Readable"
 
 
 async def test_a_circle_in_a_damaged_tree_ends(store: SessionStore) -> None:

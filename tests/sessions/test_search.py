@@ -172,6 +172,29 @@ async def test_a_damaged_message_does_not_stop_a_search(store: SessionStore) -> 
     assert whole.id in [found.summary.id for found in page.sessions]
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("->", "a [->] b"),
+        ('"->"', "a [->] b"),
+        ("??", "what[??]"),
+        ('"', 'say ["]hi["]'),
+        ("\\", "c:[\\]"),
+        ("…", "and so on[…]"),
+        ("雨", "大[雨]だ"),
+        ("x", "take [x] here"),
+    ],
+)
+async def test_signs_and_single_letters_are_found(store: SessionStore, typed: str, shown: str) -> None:
+    plain = shown.replace("[", "").replace("]", "")
+    await _talk(store, "no", "nothing of it", reasoning=plain)
+    found = await _talk(store, plain)
+    assert [(one.summary.id, _shown(one)[-1]) for one in (await _page(store, typed)).sessions] == [
+        (found.id, ("prompt", shown))
+    ]
+    assert len((await _page(store, typed, Options(fields=ALL_FIELDS))).sessions) == 2
+
+
 async def test_nothing_typed_finds_nothing(store: SessionStore) -> None:
     await _talk(store, "q")
     assert await _page(store, " ") == Page()

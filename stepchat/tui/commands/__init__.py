@@ -39,11 +39,11 @@ COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)
 
 
 def find(line: str) -> tuple[Command, str] | None:
-    """The command of a line like `/model stepfun/step-3.5-flash`, and its argument."""
-    name, _, argument = line.removeprefix("/").partition(" ")
+    """The command of a line like `/model stepfun/step-3.5-flash`, and its argument, which may have several lines."""
+    name, *argument = line.split(maxsplit=1) or [""]
     for command in COMMANDS:
-        if command.name == name:
-            return command, argument.strip()
+        if name == f"/{command.name}" and line.startswith("/"):
+            return command, argument[0].strip() if argument else ""
     return None
 
 

@@ -14,24 +14,29 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
 
 
-def _session(chat: Chat) -> Session:
+def _begun(chat: Chat) -> Session:
     session = chat.conversation.session
     if session is None:
         raise StepchatError("This session has not begun yet.", "Ask something first.")
+    return session
+
+
+def _at_rest(chat: Chat) -> Session:
+    session = _begun(chat)
     if chat.conversation.busy:
         raise StepchatError("It is still answering.", "Esc stops it.")
     return session
 
 
 async def title(chat: Chat, argument: str) -> None:
-    session = _session(chat)
+    session = _begun(chat)
     kept = await chat.workspace.store.set_title(session.id, argument)
     show_title(chat)
     chat.tell(f"Title: {kept}" if argument else f"The title follows the first question again: {kept}")
 
 
 async def undo(chat: Chat, _argument: str) -> None:
-    _session(chat)
+    _at_rest(chat)
     if last := chat.conversation.path_to_question():
         await show_leaf(chat.conversation, last[-1].parent)
         chat.tell("The last exchange is put aside; Alt+Y brings it back.")
@@ -40,7 +45,7 @@ async def undo(chat: Chat, _argument: str) -> None:
 
 
 async def redo(chat: Chat, _argument: str) -> None:
-    session = _session(chat)
+    session = _at_rest(chat)
     path = chat.conversation.path
     end = await chat.workspace.store.exchange_after(session.id, path[-1].id if path else None)
     if end is not None:
@@ -52,7 +57,7 @@ async def redo(chat: Chat, _argument: str) -> None:
 
 
 async def delete(chat: Chat, _argument: str) -> None:
-    session = _session(chat)
+    session = _at_rest(chat)
     await chat.workspace.store.delete([session.id])
     await chat.open(None)
     chat.view.notice(
