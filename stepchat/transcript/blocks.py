@@ -64,6 +64,8 @@ class Table:
     """A table: its rows are blocks of their own. `aligns` has one of '', 'left', 'center', 'right' a column."""
 
     aligns: tuple[str, ...]
+    delimiter: str = ""
+    """The line below its head, as it was written."""
     rows: list[Block] = field(default_factory=list["Block"])
     closed: bool = False
     measured: int = 0

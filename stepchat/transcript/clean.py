@@ -41,6 +41,11 @@ def clean(text: str, *, keep_newlines: bool = True) -> str:
     return _HARMFUL.sub(_kept if keep_newlines else _flat, text)
 
 
+def copied(text: str) -> str:
+    """Clean text for the clipboard, where tabs stay: what is pasted into a shell is not to do what a model wrote."""
+    return "\t".join(map(clean, text.split("\t")))
+
+
 def shown(text: str, *, keep_newlines: bool = False) -> str:
     """Clean text whose width all terminals agree on, for rows.
 

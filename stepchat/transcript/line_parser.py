@@ -309,7 +309,7 @@ class LineParser:
         if not isinstance(self._leaf, Paragraph):
             return False
         aligns = None if self._leaf.indented else starts.delimiter_row(line)
-        if aligns and self._head_table(aligns):
+        if aligns and self._head_table(Table(aligns, line.strip())):
             return True
         level = starts.setext_level(line)
         if level is None:
@@ -321,13 +321,12 @@ class LineParser:
             self._begin_paragraph(line, 0)
         return True
 
-    def _head_table(self, aligns: tuple[str, ...]) -> bool:
+    def _head_table(self, table: Table) -> bool:
         last = self.blocks[-1]
         above, _, head = last.text.rpartition("\n")
-        if "|" not in head or len(split_row(head)) != len(aligns):
+        if "|" not in head or len(split_row(head)) != len(table.aligns):
             return False
         self._leaf = None
-        table = Table(aligns)
         if above:
             self._out.replace("paragraph", above).open = True
             self._close_paragraph()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepchat.transcript import excerpt
+from stepchat.transcript.blocks import Fact
 from stepchat.transcript.overlays import Overlays, with_styles
 from stepchat.transcript.spots import Spots
 
@@ -76,9 +77,9 @@ class Selection:
         return (excerpt.End(*first), excerpt.End(*end)) if first < end else None
 
     def text(self) -> str:
-        """What is selected, as it was written."""
+        """What is selected, as it was written. Who takes a word wants nothing but the word."""
         ends = self.ends()
-        return excerpt.text(self.spots, *ends) if ends else ""
+        return excerpt.text(self.spots, *ends, as_it_reads=self._unit == "word") if ends else ""
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], style: Style) -> list[Strip]:
         """The rows of the screen with what is selected of them in this style added to theirs."""
@@ -86,6 +87,7 @@ class Selection:
         if ends is None:
             return rows
         first, end = ends
+        only_words = excerpt.holds_words(self.spots, first, end)
         marked = rows.copy()
         for y, shown in enumerate(viewport.shown):
             if not first.place <= shown.entry <= end.place:
@@ -93,6 +95,8 @@ class Selection:
             spot = self.spots.of(shown)
             here = (shown.entry, spot.section, spot.place)
             if spot.row < 0 or not first[:3] <= here <= end[:3]:
+                continue
+            if only_words and isinstance(spot.block.group, Fact):  # not copied then
                 continue
             measured = self.spots.measured(spot.block)
             columns = measured.columns(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.transcript.answer import TEXT
 from stepchat.transcript.blocks import Fence
 from stepchat.transcript.facts import short_model
 from stepchat.transcript.inline import spans
@@ -15,44 +17,54 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stepchat.messages import Message
-    from stepchat.transcript.answer import Answer
     from stepchat.transcript.blocks import Block
     from stepchat.transcript.document import Document
+
+_MAY_LINK: Final = re.compile("://|@|www[.]", re.IGNORECASE)
+_MOST_LINKS: Final = 500
 
 
 def answer(document: Document) -> str:
     """The newest answer, also while it comes."""
-    found = _newest(document)
+    place = _newest_place(document)
+    found = document.parts[place].answer if place is not None else None
     return found.text.source if found else ""
 
 
 def code(document: Document) -> str:
     """The last code block of the newest answer."""
-    for place in range(len(document.parts) - 1, -1, -1):
-        found = document.parts[place].answer
-        if found is not None:
-            document.open(place)
-            groups = [block.group for block in found.text.blocks]
-            return next((group.source for group in reversed(groups) if isinstance(group, Fence)), "")
-    return ""
+    newest = _newest_place(document)
+    found = codes(document, newest) if newest is not None else []
+    return found[-1].source if found else ""
 
 
-def links(document: Document) -> list[tuple[str, str]]:
-    """Text and address of every link of the newest answer, each address once."""
-    for place in range(len(document.parts) - 1, -1, -1):
-        found = document.parts[place].answer
-        if found is not None:
-            document.open(place)
-            return list(
-                {target: (text, target) for block in found.text.blocks for text, target in _links(block)}.values()
-            )
-    return []
+def codes(document: Document, place: int) -> list[Fence]:
+    """The code blocks of one message, in their order."""
+    answer = document.parts[place].answer
+    if answer is None:
+        return []
+    document.open(place)
+    return list(dict.fromkeys(block.group for block in answer.text.blocks if isinstance(block.group, Fence)))
+
+
+def links(document: Document, place: int | None = None) -> list[tuple[str, str]]:
+    """Text and address of the links of one message, or of all with the newest first; each address once."""
+    found: dict[str, str] = {}
+    places = range(len(document.parts) - 1, -1, -1) if place is None else [place]
+    for answer in (document.parts[at].answer for at in places):
+        # Most answers have none, which is seen without reading their Markdown.
+        if answer is None or not _MAY_LINK.search(answer.text.source) or len(found) > _MOST_LINKS:
+            continue
+        for block in answer.blocks(TEXT):
+            for text, target in _links(block) if block is not None else ():
+                found.setdefault(target, text)
+    return [(text, target) for target, text in found.items()]
 
 
 def _links(block: Block) -> Iterator[tuple[str, str]]:
-    if block.kind not in ("paragraph", "heading", "row"):
-        return
     labels: Mapping[str, Any] = block.links.labels if block.links else {}
+    if block.kind not in ("paragraph", "heading", "row") or not (labels or _MAY_LINK.search(block.text)):
+        return
     for cell in split_row(block.text) if block.kind == "row" else [block.text]:
         for target, found in groupby(spans(cell, labels), key=lambda span: span.target):
             if target:
@@ -75,8 +87,8 @@ def everything(document: Document) -> str:
     return "\n\n".join(told) + "\n" if told else ""
 
 
-def _newest(document: Document) -> Answer | None:
-    return next((part.answer for part in reversed(document.parts) if part.answer is not None), None)
+def _newest_place(document: Document) -> int | None:
+    return next((at for at in range(len(document.parts) - 1, -1, -1) if document.parts[at].answer is not None), None)
 
 
 def _told(message: Message) -> str:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 from unicodedata import category
 
-from stepchat.transcript.clean import clean, shown
+from stepchat.transcript.clean import copied, shown
 from stepchat.transcript.cursor import LONGEST
 from stepchat.transcript.layout import shown_code
 from stepchat.transcript.passages import Reading
@@ -41,7 +41,7 @@ class Wording:
         if not 0 <= first < end <= len(self.starts):
             return ""
         found = self.text[self.starts[first] : self.ends[end - 1]]
-        return "\t".join(map(clean, found.split("\t")))
+        return copied(found)
 
     def snapped(self, first: int, end: int) -> tuple[int, int]:
         """The same with the rest of what is seen as one."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from stepchat.transcript.clean import copied
 from stepchat.transcript.widths import unspaced
 from stepchat.tui import work
 from stepchat.tui.chat_screen import ChatScreen, Opening
@@ -72,7 +73,7 @@ class StepchatApp(App[str]):
             work.start(self, partial(load, self._chat), group="load")
 
     def copy_to_clipboard(self, text: str) -> None:
-        super().copy_to_clipboard(unspaced(text))
+        super().copy_to_clipboard(copied(unspaced(text)))
 
     async def action_quit(self) -> None:
         """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""

@@ -1,5 +1,5 @@
 """Copying: to the terminal (OSC 52, also over SSH), to tmux, which by itself passes nothing of that on, and to this machine's
-clipboard if a tool for that is installed.
+clipboard if a tool for that is installed. Nothing that a shell or a terminal would obey is handed on.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+from stepchat.transcript.clean import copied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +30,7 @@ _PATIENCE: Final = 5.0
 
 def copy(app: App[Any], text: str) -> str:
     """Put a text on the clipboard. Returns at once, with a sentence about it; that a tool fails is not told."""
-    # Lone surrogates cannot leave the program as UTF-8.
-    text = text.encode("utf-8", "replace").decode()
+    text = copied(text)
     app.copy_to_clipboard(text)
     if not app.is_headless:
         app.run_worker(partial(hand_to_tool, text, os.environ), thread=True, group="clipboard", exit_on_error=False)

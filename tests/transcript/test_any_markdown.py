@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
+from stepchat.transcript import excerpt
+from stepchat.transcript.answer import TEXT as TEXT_SECTION
+from stepchat.transcript.blocks import Block, Fence, Table
 from stepchat.transcript.clean import shown as displayed
 from stepchat.transcript.finder import Finder
 from stepchat.transcript.query import plain
@@ -17,6 +20,7 @@ from stepchat.transcript.selection import Selection
 from stepchat.transcript.spots import Spots
 from stepchat.transcript.wording import wording
 from tests.transcript.chat import answered, page, stream, words
+from tests.transcript.forms import split
 
 INLINE = [
     *(
@@ -192,3 +196,37 @@ def test_what_is_copied_whole_reads_as_it_did(text, width):
     copied = selection.text()
     again = page(answered(copied), width=width, height=4000)
     assert [row.text for row in rows_of(again)] == [row.text for row in rows_of(viewport)]
+
+
+@given(DOCUMENTS, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_no_selection_leaves_a_fence_open_and_whole_blocks_read_as_they_did(text, one, other, begin, stop):
+    assume(not any(harm in text for harm in ("]:", "-\t", "\u2028", "\r")))
+    viewport = page(answered(f"begin\n\n{text}\n\nend"), width=80)
+    spots = Spots(viewport.document)
+    entry = viewport.document.open(0)
+    start = entry.section_start(TEXT_SECTION)
+    blocks = entry.blocks[start : start + entry.section_size(TEXT_SECTION)]
+    first, last = sorted(round(place * (len(blocks) - 1)) for place in (one, other))
+    chosen = blocks[first : last + 1]
+    assume(spots.measured(chosen[-1]).total)  # the mouse finds nothing in a rule, and ends above it
+
+    def copied(begin: float, stop: float) -> str:
+        ends = (round(begin * spots.measured(chosen[0]).total), round(stop * spots.measured(chosen[-1]).total))
+        section = (0, TEXT_SECTION)
+        return excerpt.text(spots, excerpt.End(*section, first, ends[0]), excerpt.End(*section, last, ends[1]))
+
+    groups = [block.group for block in chosen]
+    if isinstance(groups[0], Fence) and all(group is groups[0] for group in groups) and chosen[0].kind == "code":
+        assert copied(0, 1) == "\n".join(block.text for block in chosen)
+        return
+    for found in (copied(0, 1), copied(begin, stop)):
+        assert all(block.group.closed for block in split(found).blocks if isinstance(block.group, Fence))
+    assume([block.kind for block in chosen] != ["label"])
+    begins_in_table = isinstance(groups[0], Table) and chosen[0].level
+    if not begins_in_table and chosen[0].kind not in ("code", "html") and chosen != blocks:
+        assert _read(split(copied(0, 1)).blocks) == _read(chosen)
+
+
+def _read(blocks: list[Block]) -> list[tuple[str, str]]:
+    return [(block.kind, block.text) for block in blocks]

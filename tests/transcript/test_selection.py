@@ -54,6 +54,44 @@ def test_code_is_copied_exactly_and_with_its_fences_only_if_they_are_selected():
     assert select(viewport, "Look", "Done.").text() == f"Look:\n\n```python\n{source}\n```\n\nDone."
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        ("ook", "def f", "ook:\n\n```python\ndef f\n```"),
+        ("python", "def f", "```python\ndef f\n```"),
+        ("pass", "Done.", "```python\npass\n```\n\nDone."),
+        ("Look:", "python", "Look:\n\n```python\n```"),
+        ("python", "python", "python"),
+        ("def f", "pass", "def f():\n    pass"),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "- ", "> "])
+def test_code_beside_anything_else_stands_in_a_fence_that_is_closed(first, last, text, mark):
+    source = "Look:\n\n```python\ndef f():\n    pass\n```\n\nDone."
+    rest = mark.replace("-", " ")
+    viewport = page(answered("\n".join((rest if at else mark) + line for at, line in enumerate(source.split("\n")))))
+    copied = select(viewport, first, last).text()
+    if mark == "> ":  # whole lines of a quote stay quoted
+        copied = "\n".join(line[2:] if line[:1] == ">" else line for line in copied.split("\n"))
+    if first == "Look:" and mark == "- ":  # begins with the item, so all of it is in it
+        text = f"- {text}".replace("\n", "\n  ").replace("\n  \n", "\n\n")
+    assert copied == text
+
+
+def test_an_answer_that_is_selected_whole_is_copied_letter_for_letter():
+    source = "Title\n=====\n\n*  one\n*  two\n\n~~~py title=x\n1\n~~~\n\n[more]\n\n[more]: https://a.example 'said'\n"
+    viewport = page(asked("Q"), answered(source, "*  a\n*  b", folded=False), asked("R"), height=40)
+    assert select(viewport, "Title", "more").text() == source.strip("\n")
+    assert select(viewport, "Q", "R").text() == "\n\n".join(["Q", "*  a\n*  b", source.strip("\n"), "R"])
+
+
+def test_the_programs_own_lines_are_marked_only_when_they_are_copied():
+    viewport = page(asked("First?"), answered("Yes.", "hm"), asked("Second?"), height=30)
+    both = select(viewport, "First", "Second?")
+    assert [text.strip() for text in marked(viewport, both)] == ["First?", "Yes.", "Second?"]
+    assert marked(viewport, select(viewport, "Thought for", "Thought for")) == ["Thought for"]
+
+
 @pytest.mark.parametrize("indent", ["", "        ", "\t"])
 def test_a_long_line_of_code_goes_on_below_its_own_indentation_and_is_copied_as_one(indent):
     line = f"{indent}total=sum(values.weighted(weights,strict=True).filtered(lambda:other),start=Z)"
@@ -76,7 +114,10 @@ def test_lists_keep_their_markers():
     source = "1. one\n2. two\n   - deep\n   - [x] done\n3. three"
     viewport = page(answered(source))
     assert select(viewport, "one", "three").text() == source
-    assert select(viewport, "wo", "dee").text() == "wo\n   - dee"
+    assert select(viewport, "wo", "dee").text() == "wo\n- dee"
+    assert select(viewport, "deep", "done").text() == "- deep\n- [x] done"
+    assert select(viewport, "done", "done").text() == "- [x] done"
+    assert select(viewport, "one", "ne", "word").text() == "one"
 
 
 @pytest.mark.parametrize("marker", ["-", "7."])
@@ -86,7 +127,7 @@ def test_the_box_of_a_task_is_no_text(width, marker):
     selection = select(viewport, "ell", "more o")
     assert selection.text() == "ell done and\nmore o"
     assert "".join(marked(viewport, selection)).replace(" ", "") == "elldoneandmoreo"
-    assert select(viewport, "well", "it").text() == "[x] well done and\nmore of it"
+    assert select(viewport, "well", "it").text() == f"{marker} [x] well done and\n   more of it"
 
 
 def test_part_of_a_task_and_part_of_a_table_row():
@@ -150,7 +191,8 @@ def test_a_row_of_a_table_without_room_for_columns_counts_its_characters_as_one_
 
 def test_a_table_is_copied_as_markdown():
     viewport = page(answered("Top.\n\n| a | b |\n|--|:-:|\n| one | two |\n\nEnd."))
-    assert select(viewport, "Top", "End.").text() == "Top.\n\n| a | b |\n| --- | :---: |\n| one | two |\n\nEnd."
+    assert select(viewport, "Top", "End.").text() == "Top.\n\n| a | b |\n|--|:-:|\n| one | two |\n\nEnd."
+    assert select(viewport, "op.", "two").text() == "op.\n\n| a | b |\n|--|:-:|\n| one | two |"
 
 
 def test_over_messages_without_the_programs_own_lines():

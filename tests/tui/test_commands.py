@@ -166,12 +166,17 @@ async def test_copy_puts_source_text_on_the_clipboard(tmp_path):
             await wait_until(pilot, lambda: "demo:primes" in pilot.app.clipboard and answer.text in pilot.app.clipboard)
 
 
-async def test_links_are_listed_and_the_chosen_one_is_copied(tmp_path):
+async def test_links_of_all_answers_are_listed_and_the_chosen_one_is_copied(tmp_path):
     async with window(tmp_path, None) as pilot:
-        pilot.app.screen.view.show([answered("[one](https://one.example/a) and [two](https://two.example/b)")])
+        old = answered("[one](https://one.example/a) and [two](https://two.example/b)")
+        pilot.app.screen.view.show([old, answered("[new](https://new.example/c)")])
         await pilot.press("alt+l")
-        await wait_until(pilot, "https://two.example/b")
+        listed = await wait_until(pilot, "https://two.example/b")
+        assert "Links of this chat" in listed
+        assert listed.index("new.example") < listed.index("one.example")
         await pilot.press(*"two", "enter")
+        await wait_until(pilot, "Copy the address")
+        await pilot.press("enter")
         await wait_until(pilot, lambda: pilot.app.clipboard == "https://two.example/b")
 
 

@@ -8,10 +8,10 @@ from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage
 from stepchat.transcript import sources
 from stepchat.transcript.tokens import read_tokens
-from stepchat.tui import clipboard
+from stepchat.tui import clipboard, message_menu
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.links import pick_link
 from stepchat.tui.find_bar import FindBar
+from stepchat.tui.links import choose
 from stepchat.tui.mouse_reporting import report_mouse
 
 if TYPE_CHECKING:
@@ -85,21 +85,19 @@ async def end(chat: Chat, _argument: str) -> None:
 async def copy(chat: Chat, argument: str) -> None:
     if argument and argument not in dict(_PARTS):
         raise StepchatError(f"There is no part {argument!r} to copy.", f"Parts: {', '.join(dict(_PARTS))}.")
+    document = chat.view.document
     match argument or "answer":
         case "selection":
-            text = chat.view.marks.selection.text()
+            text, nothing = chat.view.marks.selection.text(), "Nothing is selected; drag with the mouse."
         case "code":
-            text = sources.code(chat.view.document)
+            text, nothing = sources.code(document), "The last answer has no code."
         case "reasoning":
-            text = sources.reasoning(chat.view.document)
+            text, nothing = sources.reasoning(document), "There is no reasoning to copy."
         case "all":
-            text = sources.everything(chat.view.document)
+            text, nothing = sources.everything(document), "There is nothing to copy yet."
         case _:
-            text = sources.answer(chat.view.document)
-    if not text:
-        chat.tell("There is nothing to copy yet.")
-        return
-    chat.tell(clipboard.copy(chat.app, text))
+            text, nothing = sources.answer(document), "There is no answer to copy yet."
+    chat.tell(clipboard.copy(chat.app, text) if text else nothing)
 
 
 async def find(chat: Chat, argument: str) -> None:
@@ -111,9 +109,10 @@ async def find(chat: Chat, argument: str) -> None:
 
 
 async def links(chat: Chat, _argument: str) -> None:
-    chosen = await chat.app.push_screen_wait(pick_link(sources.links(chat.view.document)))
-    if chosen is not None:
-        chat.tell(clipboard.copy(chat.app, chosen))
+    place = chat.view.marks.focus.place
+    part = chat.view.marks.focus.part
+    name = message_menu.name(chat, part.stored) if part is not None and part.stored is not None else ""
+    await choose(chat, place if name else None, name or "this chat")
 
 
 async def tokens(chat: Chat, _argument: str) -> None:
@@ -157,7 +156,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("top", "Go to the beginning", top, "ctrl+home"),
     Command("end", "Go to the end and follow it", end, "ctrl+end"),
     Command("find", "Find words in the conversation", find, "ctrl+f", "[WORDS]"),
-    Command("links", "List the links of the last answer, and copy one", links, "alt+l"),
+    Command("links", "List the links of the message in focus, or of all; copy or open one", links, "alt+l"),
     Command("tokens", "Look at how likely each token of the answer was", tokens),
     Command("mouse", "Leave the mouse to the terminal, or take it back", mouse, "f2"),
     Command("copy", "Copy the last answer", copy, "alt+c", "[answer|code|reasoning|selection|all]", _parts),

@@ -1,4 +1,4 @@
-"""The links of an answer with their whole addresses. None is opened: the one chosen is copied."""
+"""Links with their whole addresses, and what can be done with one. Nothing opens by itself."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def pick_link(links: Sequence[tuple[str, str]]) -> Pick:
+def pick_link(links: Sequence[tuple[str, str]], title: str) -> Pick:
     """Returns the address of the chosen one."""
     return Pick(
-        "Links of the last answer · Enter copies the address",
+        title,
         [Row(address, address, aside="" if text in address else text) for text, address in links],
-        nothing="No link has these words." if links else "The last answer has no links.",
+        nothing="No link has these words." if links else "There are no links.",
     )
+
+
+def ask_about(address: str, *, desktop: bool) -> Pick:
+    """Returns "copy" or "open"."""
+    rows = [
+        Row("copy", "Copy the address"),
+        Row("open", "Open it in the browser", aside="" if desktop else "there is no desktop here", disabled=not desktop),
+    ]
+    return Pick(address, rows)
