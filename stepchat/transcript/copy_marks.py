@@ -1,4 +1,4 @@
-"""The word `copy` at the right end of a code block's label, and the block that a click on it means."""
+"""The word `copy` at the right end of a code block's label, and the block that a click on the label means."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class CopyMarks:
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> Fence | None:
-        """The code block whose word is on this cell of the screen."""
+        """The code block whose label is on this row of the screen, from the text's left edge on."""
         if not 0 <= y < len(viewport.shown):
             return None
         shown = viewport.shown[y]
         block = self._block(shown.entry, shown.block)
         if block.kind != "label" or shown.row != block.gap or not isinstance(block.group, Fence):
             return None
-        return block.group if x in self._columns(shown.strip) else None
+        return block.group if x >= self._document.layout.pen.page.margin else None
 
     def _block(self, entry: int, block: int) -> Block:
         return self._document.parts[entry].entry.blocks[block]

@@ -86,15 +86,26 @@ class Focus:
         edge = self._document.layout.pen.page.margin + (2 if block.voice == "user" else 0)
         foot = block.kind == "fact" and shown.block == len(part.entry.blocks) - 1 and part.answer is not None
         known = part.stored is not None or part.answer is not None
-        return shown.entry if known and shown.row >= block.gap and (x < edge or foot) else None
+        # The blank rows between its blocks belong to it, those above it do not.
+        within = shown.block > 0 or shown.row >= block.gap
+        return shown.entry if known and within and (x < edge or (foot and shown.row >= block.gap)) else None
 
     def step(self, viewport: Viewport, by: int) -> bool:
-        """To the next message, or the one before; at first to one on the screen. False if there is none further on."""
-        place = neighbour(viewport, self.place, by)
+        """To the next message, or the one before; from none that is in sight to one on the screen. False if there is no other."""
+        place = self.place
+        if place is not None and all(shown.entry != place for shown in viewport.shown):
+            place = None
+        place = neighbour(viewport, place, by)
         if place is None:
             return False
         self.choose(viewport, place)
         return True
+
+    def end(self, viewport: Viewport, *, last: bool) -> None:
+        """To the first message, or the last one."""
+        known = messages(self._document)
+        if known:
+            self.choose(viewport, known[-1 if last else 0])
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], bar: Style) -> list[Strip]:
         """The rows of the screen with a bar at the left of those of the message."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from rich.style import Style
 
@@ -11,6 +11,7 @@ from stepchat.transcript.focus import Focus
 from stepchat.transcript.search import Search
 from stepchat.transcript.selection import Selection
 from stepchat.transcript.sibling_marks import SiblingMarks
+from stepchat.transcript.unread import Unread
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 _FOCUS: Final = Style(bold=True)
 
 
+class Clicked(NamedTuple):
+    """What was clicked on: the end that is wanted, a header, a message with the sibling that is wanted, code, a link."""
+
+    what: Literal["end", "header", "message", "code", "link"]
+    place: int = 0
+    by: int = 0
+    text: str = ""
+
+
 class Marks:
     """The marks of one document."""
 
@@ -31,6 +41,7 @@ class Marks:
         self.focus = Focus(document)
         self.selection = Selection(document)
         self.search = Search(self.selection.spots)
+        self.unread = Unread(document)
         self._focus: tuple[Palette | None, Style] = (None, _FOCUS)
 
     def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
@@ -40,10 +51,27 @@ class Marks:
         rows = self.siblings.add_to(viewport, self.copy.add_to(viewport, rows))
         rows = self.focus.mark_rows(viewport, rows, self._focus[1])
         rows = self.search.mark_rows(viewport, rows, palette.hit, palette.current_hit)
-        return self.selection.mark_rows(viewport, rows, palette.selection)
+        rows = self.selection.mark_rows(viewport, rows, palette.selection)
+        return self.unread.add_to(viewport, rows, palette)
 
-    def message_at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
-        """The message that a click here is for, and how many siblings further on it wants to go."""
-        found = self.siblings.at(viewport, x, y)
-        place = self.focus.at(viewport, x, y) if found is None else None
-        return (place, 0) if place is not None else found
+    def clicked(self, viewport: Viewport, x: int, y: int) -> Clicked | None:
+        """What a click on this cell of the screen is for."""
+        if self.unread.at(viewport, x, y):
+            return Clicked("end")
+        if (header := viewport.header_at(y)) is not None:
+            return Clicked("header", header)
+        if (found := self.siblings.at(viewport, x, y)) is not None:
+            return Clicked("message", *found)
+        if (place := self.focus.at(viewport, x, y)) is not None:
+            return Clicked("message", place)
+        if (fence := self.copy.at(viewport, x, y)) is not None:
+            return Clicked("code", text=fence.source)
+        if target := _link_at(viewport, x, y):
+            return Clicked("link", text=target)
+        return None
+
+
+def _link_at(viewport: Viewport, x: int, y: int) -> str:
+    strip = viewport.shown[y].strip if 0 <= y < len(viewport.shown) else None
+    styles = [segment.style for segment in strip.crop(x, x + 1)] if strip is not None else []
+    return next((style.link for style in styles if style is not None and style.link), "")

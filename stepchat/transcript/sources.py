@@ -53,7 +53,7 @@ def links(document: Document, place: int | None = None) -> list[tuple[str, str]]
     places = range(len(document.parts) - 1, -1, -1) if place is None else [place]
     for answer in (document.parts[at].answer for at in places):
         # Most answers have none, which is seen without reading their Markdown.
-        if answer is None or not _MAY_LINK.search(answer.text.source) or len(found) > _MOST_LINKS:
+        if answer is None or not may_link(answer.text.source) or len(found) > _MOST_LINKS:
             continue
         for block in answer.blocks(TEXT):
             for text, target in _links(block) if block is not None else ():
@@ -61,9 +61,14 @@ def links(document: Document, place: int | None = None) -> list[tuple[str, str]]
     return [(text, target) for target, text in found.items()]
 
 
+def may_link(source: str) -> bool:
+    """False only if there is no link in a Markdown text."""
+    return _MAY_LINK.search(source) is not None
+
+
 def _links(block: Block) -> Iterator[tuple[str, str]]:
     labels: Mapping[str, Any] = block.links.labels if block.links else {}
-    if block.kind not in ("paragraph", "heading", "row") or not (labels or _MAY_LINK.search(block.text)):
+    if block.kind not in ("paragraph", "heading", "row") or not (labels or may_link(block.text)):
         return
     for cell in split_row(block.text) if block.kind == "row" else [block.text]:
         for target, found in groupby(spans(cell, labels), key=lambda span: span.target):

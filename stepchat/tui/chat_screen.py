@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
-from stepchat.tui import clipboard, leaving, message_menu, notices, reading_keys, room, work
+from stepchat.tui import clipboard, leaving, links, message_menu, notices, reading_keys, room, work
 from stepchat.tui.background import Background
 from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
@@ -205,6 +205,9 @@ class ChatScreen(Screen[None]):
 
     def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
         self.tell(clipboard.copy(self.app, event.text))
+
+    def on_transcript_view_link_chosen(self, event: TranscriptView.LinkChosen) -> None:
+        self.start(partial(links.ask, self, event.address))
 
     def on_app_focus(self) -> None:
         self.standing.come_to_front()

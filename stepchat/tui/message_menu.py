@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui import branches, clipboard, room
+from stepchat.transcript import sources
+from stepchat.transcript.clean import shown
+from stepchat.tui import branches, clipboard, links, room
 from stepchat.tui.comparing import compare, has_siblings
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.inspecting import inspect_message
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from textual import events
 
     from stepchat.messages import StoredMessage
+    from stepchat.transcript.blocks import Fence
     from stepchat.tui.commands.row import Chat
 
 
@@ -42,6 +45,32 @@ def is_busy(chat: Chat) -> bool:
 
 async def copy(chat: Chat, stored: StoredMessage) -> None:
     chat.tell(clipboard.copy(chat.app, _text(stored)))
+
+
+async def copy_code(chat: Chat, _stored: StoredMessage) -> None:
+    """Its code block; of several the one that is chosen."""
+    found = _codes(chat)
+    if len(found) > 1:
+        rows = [_code_row(number, fence) for number, fence in enumerate(found)]
+        chosen = await chat.app.push_screen_wait(Pick("Which code block?", rows))
+        found = [found[int(chosen)]] if chosen is not None else []
+    if found:
+        chat.tell(clipboard.copy(chat.app, found[0].source))
+
+
+def _code_row(number: int, fence: Fence) -> Row:
+    lines = len(fence.lines)
+    first = next((line.text.strip() for line in fence.lines if line.text.strip()), "")
+    facts = f"{fence.language or 'code'} · {lines:,} line{'' if lines == 1 else 's'}"
+    return Row(str(number), shown(first)[:60], (str(number + 1),), facts)
+
+
+async def copy_reasoning(chat: Chat, stored: StoredMessage) -> None:
+    chat.tell(clipboard.copy(chat.app, _reasoning(stored)))
+
+
+async def show_links(chat: Chat, stored: StoredMessage) -> None:
+    await links.choose(chat, chat.view.marks.focus.place, name(chat, stored))
 
 
 async def fold(chat: Chat, stored: StoredMessage) -> None:
@@ -82,6 +111,27 @@ def _has_text(_chat: Chat, stored: StoredMessage) -> bool:
     return bool(_text(stored))
 
 
+def _codes(chat: Chat) -> list[Fence]:
+    place = chat.view.marks.focus.place
+    return sources.codes(chat.view.document, place) if place is not None else []
+
+
+def _has_code(chat: Chat, _stored: StoredMessage) -> bool:
+    return bool(_codes(chat))
+
+
+def _reasoning(stored: StoredMessage) -> str:
+    return stored.message.reasoning if isinstance(stored.message, AssistantMessage) else ""
+
+
+def _has_reasoning(_chat: Chat, stored: StoredMessage) -> bool:
+    return bool(_reasoning(stored))
+
+
+def _may_have_links(_chat: Chat, stored: StoredMessage) -> bool:
+    return isinstance(stored.message, AssistantMessage) and sources.may_link(stored.message.text)
+
+
 def _can_be_folded(chat: Chat, stored: StoredMessage) -> bool:
     parts = chat.view.document.parts
     return any(part.stored is stored and part.foldable is not None for part in parts)
@@ -102,6 +152,9 @@ def _text(stored: StoredMessage) -> str:
 
 ACTIONS: tuple[MessageAction, ...] = (
     MessageAction("c", "copy", "Copy it as it was written", _has_text, copy),
+    MessageAction("b", "code", "Copy its code block, or one of them; 1 to 9 copy at once", _has_code, copy_code),
+    MessageAction("t", "thoughts", "Copy its reasoning", _has_reasoning, copy_reasoning),
+    MessageAction("l", "links", "List its links, to copy or open one", _may_have_links, show_links),
     MessageAction("f", "fold", "Fold or open its reasoning, or a tool's long result", _can_be_folded, fold),
     MessageAction("e", "edit", "Ask it in other words; what is there stays beside it", _is_question, edit),
     MessageAction("r", "regenerate", "Ask again; what is there stays beside it", _can_be_asked, regenerate),
@@ -125,6 +178,12 @@ def focus(chat: Chat, by: int) -> None:
         take_keys(chat)
     elif by > 0:
         leave(chat)
+
+
+def focus_end(chat: Chat, *, last: bool) -> None:
+    """To the first message, or the last one."""
+    chat.view.focus_end(last=last)
+    take_keys(chat)
 
 
 def take_keys(chat: Chat) -> None:
@@ -167,6 +226,8 @@ def on_key(chat: Chat, event: events.Key) -> bool:
             focus(chat, -1)
         case "down":
             focus(chat, 1)
+        case "home" | "end":
+            focus_end(chat, last=event.key == "end")
         case "left":
             chat.start(partial(walk, chat, -1))
         case "right":
@@ -185,10 +246,11 @@ def _letter(chat: Chat, event: events.Key, stored: StoredMessage | None) -> bool
     action = next((row for row in actions(chat, stored) if row.key == key), None) if stored is not None else None
     if action is not None and stored is not None:
         chat.start(partial(action.run, chat, stored))
-    elif is_letter and event.character:
-        # The first letter of what is to be said is no reason to lose it.
-        leave(chat)
-        chat.prompt.insert(event.character)
+    elif key is not None and key in "123456789" and len(found := _codes(chat)) >= int(key):
+        chat.tell(clipboard.copy(chat.app, found[int(key) - 1].source))
+    elif is_letter:
+        # It is not put into the prompt: of a sentence half of the letters would mean something else here.
+        chat.tell(f"{event.character} does nothing here. Enter shows what can be done, Esc goes back to the prompt.")
     else:
         return False
     return True
@@ -223,8 +285,8 @@ def hints(chat: Chat) -> list[tuple[str, str]]:
     if part is None:
         return chat.editing.hints()
     if part.stored is None:
-        return []
-    return [(action.key, action.word) for action in actions(chat, part.stored)]
+        return [("Esc", "prompt")]
+    return [("Enter", "menu"), ("Esc", "prompt"), *((row.key, row.word) for row in actions(chat, part.stored))]
 
 
 def name(chat: Chat, stored: StoredMessage) -> str:

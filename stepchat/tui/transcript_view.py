@@ -66,6 +66,13 @@ class TranscriptView(Widget):
             super().__init__()
             self.text = text
 
+    class LinkChosen(Message):
+        """A click on a link with this address."""
+
+        def __init__(self, address: str) -> None:
+            super().__init__()
+            self.address = address
+
     class MessageChosen(Message):
         """A click has put a message in focus; on its mark of siblings it wants the one `by` further on."""
 
@@ -124,6 +131,7 @@ class TranscriptView(Widget):
     def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None) -> None:
         """Show another branch of the conversation; nothing moves that is in both. `focus_on` counts messages."""
         self._viewport.exchange(messages)
+        self.marks.unread.forget()
         if focus_on is not None:
             self.marks.focus.take(self._viewport, focus_on)
         self._paint()
@@ -198,6 +206,11 @@ class TranscriptView(Widget):
         moved = self.marks.focus.step(self._viewport, by)
         self._paint()
         return moved
+
+    def focus_end(self, *, last: bool) -> None:
+        """Put the first message in focus, or the last one."""
+        self.marks.focus.end(self._viewport, last=last)
+        self._paint()
 
     def clear_focus(self) -> None:
         self.marks.focus.clear(self._viewport)
@@ -307,21 +320,25 @@ class TranscriptView(Widget):
         self._paint()
 
     def on_click(self, event: events.Click) -> None:
-        if self.marks.selection:
+        if self.marks.selection or event.x >= self.size.width - 1:
             return
-        fence = self.marks.copy.at(self._viewport, event.x, event.y)
-        if fence is not None:
-            event.stop()
-            self.post_message(self.CopyWanted(fence.source))
-        place = self._viewport.header_at(event.y)
-        if place is not None and event.x < self.size.width - 1:
-            event.stop()
-            self.toggle_panel(place)
-        elif (chosen := self.marks.message_at(self._viewport, event.x, event.y)) is not None:
-            event.stop()
-            self.marks.focus.take(self._viewport, chosen[0])
-            self._paint()
-            self.post_message(self.MessageChosen(chosen[1]))
+        clicked = self.marks.clicked(self._viewport, event.x, event.y)
+        if clicked is None:
+            return
+        event.stop()
+        match clicked.what:
+            case "end":
+                self.scroll_to_end()
+            case "header":
+                self.toggle_panel(clicked.place)
+            case "code":
+                self.post_message(self.CopyWanted(clicked.text))
+            case "link":
+                self.post_message(self.LinkChosen(clicked.text))
+            case "message":
+                self.marks.focus.take(self._viewport, clicked.place)
+                self._paint()
+                self.post_message(self.MessageChosen(clicked.by))
 
     # ---- frames
 

@@ -14,7 +14,8 @@ def test_every_code_block_has_the_word_and_it_means_that_block():
     found = [(row.index("copy"), y) for y, row in enumerate(rows) if "copy" in row]
     assert [marks.at(viewport, x, y).source for x, y in found] == ["one", "two\nthree"]
     assert [marks.at(viewport, x + 3, y) is not None for x, y in found] == [True, True]
-    assert [marks.at(viewport, x - 1, y) for x, y in found] == [None, None]
+    assert [marks.at(viewport, 4, y).source for _, y in found] == ["one", "two\nthree"]  # on the label, too
+    assert [marks.at(viewport, 1, y) for _, y in found] == [None, None]
     assert [marks.at(viewport, x, y + 1) for x, y in found] == [None, None]
     assert all(row.endswith("copy") for row in rows if "python" in row)
 
@@ -26,7 +27,10 @@ def test_the_same_row_is_the_same_strip():
     assert all(new is old for new, old in zip(marks.add_to(viewport, viewport.render()), first, strict=True))
 
 
-def test_no_word_where_there_is_no_room():
+def test_no_word_where_there_is_no_room_but_the_label_means_the_block():
     viewport = page(answered("```averylongname\nx\n```"), width=16)
     marks = CopyMarks(viewport.document)
-    assert not any("copy" in row for row in lines(marks.add_to(viewport, viewport.render())))
+    rows = lines(marks.add_to(viewport, viewport.render()))
+    assert not any("copy" in row for row in rows)
+    label = next(y for y, row in enumerate(rows) if "avery" in row)
+    assert marks.at(viewport, 3, label).source == "x"

@@ -128,6 +128,7 @@ def test_edge_and_foot_line_are_the_handles():
     assert [chosen.at(viewport, x, foot) for x in (0, 20)] == [1, 1]
     assert [chosen.at(viewport, x, text) for x in (1, 2)] == [1, None]
     assert chosen.at(viewport, 0, question - 1) is None
+    assert [chosen.at(viewport, x, foot - 1) for x in (0, 20)] == [1, None]  # a blank row within the message
     assert chosen.at(viewport, 0, 99) is None
 
 

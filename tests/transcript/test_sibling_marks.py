@@ -36,9 +36,9 @@ def test_a_click_on_an_arrow_goes_that_way():
     marks, shown = rows(viewport, {"a": (2, 3)})
     y = next(y for y, row in enumerate(shown) if "2/3" in row)
     left, right = shown[y].index("‹"), shown[y].index("›")
-    assert [marks.message_at(viewport, x, y) for x in (left, right)] == [(1, -1), (1, 1)]
+    assert [marks.clicked(viewport, x, y)[:3] for x in (left, right)] == [("message", 1, -1), ("message", 1, 1)]
     assert marks.siblings.at(viewport, left - 1, y) is None
-    assert marks.message_at(viewport, left - 1, y) == (1, 0)  # only focus: the rest of the foot line
+    assert marks.clicked(viewport, left - 1, y)[:3] == ("message", 1, 0)  # only focus: the rest of the foot line
     assert marks.siblings.at(viewport, left, y - 1) is None
 
 

@@ -8,6 +8,7 @@ from stepchat.messages import ToolMessage, UserMessage
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
 from stepchat.workspace import Request
+from tests.transcript.chat import answered, asked
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
 
@@ -32,7 +33,7 @@ async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
         assert chosen(pilot) == chat.conversation.path[3].message.text
         status = screen_rows(pilot.app)[-1]
         assert "answer 2" in status
-        assert "c copy  f fold  r regenerate  i inspect  k fork" in status
+        assert "Enter menu  Esc prompt  c copy  b code  t thoughts  f fold" in status
         await pilot.press("up")
         assert chosen(pilot) == "demo:primes"
         assert "f fold" not in screen_rows(pilot.app)[-1]
@@ -46,7 +47,57 @@ async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
         await pilot.press("escape")
         assert chosen(pilot) is None
         assert chat.focused is chat.prompt
-        assert "k fork" not in screen_rows(pilot.app)[-1]
+        assert "Esc prompt" not in screen_rows(pilot.app)[-1]
+
+
+CODE = "Two ways:\n\n```python\nfor n in range(9):\n    print(n)\n```\n\nor\n\n```sh\nseq 8\n```\n\nSee [a](https://a.example/x)."
+
+
+async def test_code_thoughts_and_links_of_the_message_in_focus(tmp_path):
+    async with window(tmp_path, None, size=(60, 24)) as pilot:
+        chat = pilot.app.screen
+        chat.view.show(
+            [asked("Q1"), answered(CODE, "First a thought."), asked("Q2"), answered("Said [b](https://b.example).")]
+        )
+        await pilot.press("alt+up", "up", "up")
+        assert chosen(pilot) == CODE
+        status = screen_rows(pilot.app)[-1]
+        assert "Enter menu  Esc prompt  c copy  b code" in status
+        await pilot.press("b")
+        listed = await wait_until(pilot, "Which code block?")
+        assert "for n in range(9):" in listed
+        assert "python · 2 lines" in listed
+        await pilot.press("down", "enter")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "seq 8")
+        await pilot.press("1")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "for n in range(9):\n    print(n)")
+        await pilot.press("t")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "First a thought.")
+        for key in ("l", "alt+l"):
+            await pilot.press(key)
+            listed = await wait_until(pilot, "https://a.example/x")
+            assert "b.example" not in listed
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: "Links of" not in screen_text(pilot.app))
+        assert chosen(pilot) == CODE
+
+
+async def test_home_and_end_go_to_the_first_message_and_the_last(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        chat = pilot.app.screen
+        turns = [message for number in range(30) for message in (asked(f"Question {number}"), answered("Yes."))]
+        chat.view.show(turns)
+        await pilot.press("alt+up", "home")
+        assert chosen(pilot) == "Question 0"
+        await pilot.press("up")
+        assert chosen(pilot) == "Question 0"
+        await wait_until(pilot, "▌ ▌ Question 0")
+        await pilot.press("end")
+        assert chat.view.marks.focus.place == 59
+        await pilot.press("pageup", "pageup", "up")  # from what is in sight on
+        assert 40 < chat.view.marks.focus.place < 56
+        await pilot.press("end", "down")
+        assert chat.prompt.has_focus
 
 
 async def test_a_long_tool_result_is_opened_by_key_and_by_click_and_that_is_remembered(tmp_path, server):
@@ -80,16 +131,20 @@ async def test_alt_with_a_letter_is_a_command_also_on_a_message(tmp_path, server
         assert len(await pilot.app.screen.workspace.store.sessions()) == 1
 
 
-async def test_typing_is_never_swallowed(tmp_path, server):
+async def test_a_letter_that_means_nothing_says_so_and_goes_nowhere(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        await pilot.press("alt+up", "W", "h", "y", "question_mark")
-        assert pilot.app.screen.prompt.text == "Why?"
-        assert chosen(pilot) is None
+        await pilot.press("alt+up", "W")
+        await wait_until(pilot, "W does nothing here. Enter shows what can be done")
+        assert chosen(pilot)
+        await pilot.press("9")
+        await wait_until(pilot, "9 does nothing here.")
+        await pilot.press("escape", "W", "h", "y")
+        assert pilot.app.screen.prompt.text == "Why"
         await pilot.press("alt+down")
         assert chosen(pilot) == "demo:haiku"
         await pilot.press("down", "down", "!")
-        assert pilot.app.screen.prompt.text == "Why?!"
+        assert pilot.app.screen.prompt.text == "Why!"
 
 
 async def test_enter_opens_the_menu(tmp_path, server):
@@ -98,7 +153,7 @@ async def test_enter_opens_the_menu(tmp_path, server):
         await pilot.press("alt+up", "enter")
         await wait_until(pilot, "Go on in a new session from here")
         assert "Answer 1" in screen_text(pilot.app)
-        await pilot.press("down", "enter")
+        await pilot.press("down", "down", "enter")
         await wait_until(pilot, "▾ Thought")
         assert chosen(pilot)
 

@@ -116,6 +116,23 @@ async def test_click_on_copy_copies_the_code(tmp_path):
         await wait_until(pilot, lambda: pilot.app.clipboard == "last")
 
 
+async def test_a_click_on_a_link_shows_where_it_leads_and_opens_nothing(tmp_path):
+    async with chat_window(tmp_path, None) as pilot:
+        screen = pilot.app.screen
+        screen.view.show([answered("Read [the docs](https://docs.example/a/b?c=d) first.")])
+        await wait_until(pilot, "the docs")
+        await pilot.click(screen.view, offset=place(pilot, "docs"))
+        shown = await wait_until(pilot, "https://docs.example/a/b?c=d")
+        assert "Open it in the browser" in shown
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "Open it" not in "\n".join(screen_rows(pilot.app)))
+        await pilot.click(screen.view, offset=place(pilot, "first"))
+        await pilot.click(screen.view, offset=place(pilot, "docs"))
+        await wait_until(pilot, "Copy the address")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "https://docs.example/a/b?c=d")
+
+
 def test_a_release_ends_the_scrolling():
     class Timer:
         stopped = False

@@ -178,7 +178,11 @@ async def test_new_text_moves_nothing_when_scrolled_up():
         await feed(pilot, words("\n\nmore" * 40))
         view.finish_answer(answered(LONG + "\n\nmore" * 40))
         await pilot.pause()
-        assert texts(pilot) == before
+        assert texts(pilot)[:-1] == before[:-1]
+        assert texts(pilot)[-1].endswith("↓ new text · Ctrl+End")
+        await pilot.click(view, offset=(texts(pilot)[-1].index("↓"), view.size.height - 1))
+        assert view.follow
+        assert "↓" not in "".join(texts(pilot))
 
 
 async def test_own_question_is_always_brought_into_sight():

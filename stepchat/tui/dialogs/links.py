@@ -23,6 +23,8 @@ def ask_about(address: str, *, desktop: bool) -> Pick:
     """Returns "copy" or "open"."""
     rows = [
         Row("copy", "Copy the address"),
-        Row("open", "Open it in the browser", aside="" if desktop else "there is no desktop here", disabled=not desktop),
+        Row(
+            "open", "Open it in the browser", aside="" if desktop else "there is no desktop here", disabled=not desktop
+        ),
     ]
     return Pick(address, rows)
