@@ -135,7 +135,7 @@ def _passage(cell: int, found: Iterable[Span]) -> Passage:
     for target, group in groupby(found, key=lambda span: span.target):
         text = "".join(span.text for span in group)
         texts.append(text)
-        if target and target != text:
+        if target != text and target and text.strip():  # of no words nothing could be marked
             links.append(Link(at, at + len(text), target))
         at += len(text)
     return Passage(cell, "".join(texts), tuple(links))

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment
-from rich.style import Style
 
 from stepchat.transcript.overlays import Overlays, with_words
 from stepchat.transcript.widths import cells
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _WORDS: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
 _SHARE: Final = 2
 """Of the row no more is covered than a part of this size."""
-_LOOK: Final = Style(reverse=True)
 
 
 class Unread:
@@ -48,7 +46,7 @@ class Unread:
         page = self._document.layout.pen.page
         words = next((words for words in _WORDS if cells(words) <= page.wide // _SHARE), _WORDS[-1])
         self._shown = range(page.margin + page.wide - cells(words), page.margin + page.wide)
-        mark = Segment(words, palette.accent + _LOOK)
+        mark = Segment(words, palette.user_bar)
         make = partial(with_words, rows[-1], self._shown, mark)
         return [*rows[:-1], self._overlays.over(rows[-1], mark, make)]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.style import Style
 
@@ -159,6 +159,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 
 @settings(max_examples=150, deadline=None)
+@example("", "[ ](http://needle.org)", "needle", 20)
 @given(TEXTS, TEXTS, st.sampled_from(["needle", "e", "le ne", "b", "素", "न्दी"]), st.sampled_from([20, 41, 90]))
 def test_every_hit_that_is_counted_is_marked(text, thought, query, width):
     viewport = page(asked("needle"), answered(text or "x", thought, folded=False), width=width, height=400)
