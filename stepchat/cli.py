@@ -19,7 +19,8 @@ from stepchat.cli_keys import login, logout, refuse_two_servers
 from stepchat.cli_mistyped import refuse_mistyped
 from stepchat.cli_models import models, servers, usage
 from stepchat.cli_parameters import WithParameters, named_settings, parameters
-from stepchat.cli_sessions import open_store, sessions
+from stepchat.cli_sessions import sessions
+from stepchat.cli_store import open_store
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
 
 if TYPE_CHECKING:
@@ -85,13 +86,23 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
 
         report(error, Output(sys.stdout, sys.stderr))
         return exit_code(error)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Only what is written has no name.
+        from stepchat.oneshot import Output, refuse_output
+
+        return refuse_output(error, Output(sys.stdout, sys.stderr))
     finally:
         _restore(start)
 
 
 def _open_missing_streams() -> None:
-    """Who started us may have closed some (`<&-`): empty ones take their place, or files would get their numbers."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    """Who started us may have closed some (`<&-`): others take their place, or files would get their numbers.
+
+    What is written to a stdout that is closed is lost, so writing there fails.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
 

@@ -182,7 +182,7 @@ def usage(*, as_json: bool) -> int:
 
 
 async def _spent() -> Sequence[Spent]:
-    from stepchat.cli_sessions import open_store
+    from stepchat.cli_store import open_store
     from stepchat.paths import find_paths
 
     store = open_store(find_paths(os.environ))

@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 
 _INT_DIGITS = 4000
 """Python reads and writes integers of at most 4300 digits."""
-_DEPTH = 200
+DEPTH = 200
 """Deeper than any protocol, and shallow enough to be written from any place in the program."""
 
 
@@ -41,20 +41,24 @@ def _integer(literal: str) -> int | Number:
 _decoder = json.JSONDecoder(parse_float=Number, parse_int=_integer, parse_constant=_no_constant)
 
 
-def loads(text: str) -> Any:
-    """Parse. Raises ValueError, also when it is nested more than 200 deep."""
+def loads(text: str, *, any_depth: bool = False) -> Any:
+    """Parse. Raises ValueError, also when it is nested more than 200 deep.
+
+    With `any_depth` it may be as deep as Python reads, and what is kept of it must be checked with `is_deep`.
+    """
     try:
         value = _decoder.decode(text)
     except RecursionError:
         raise ValueError("JSON is nested too deeply") from None
-    if text.count("[") + text.count("{") > _DEPTH and _is_deep(value):
+    if not any_depth and text.count("[") + text.count("{") > DEPTH and is_deep(value):
         raise ValueError("JSON is nested too deeply")
     return value
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether it is nested too deeply to be written."""
     level: list[Any] = [value]
-    for _ in range(_DEPTH + 1):
+    for _ in range(DEPTH + 1):
         level = [
             inner
             for outer in level

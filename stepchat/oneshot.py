@@ -31,6 +31,8 @@ ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
 _CUT = frozenset({"length", "content_filter"})
 """Ends that the server meant, but that leave the reader with a part of an answer."""
 
+_CLOSED = "it is closed"
+
 
 class OutputError(Exception):
     """stdout cannot be written. The words are empty when its reader has merely gone away."""
@@ -106,8 +108,12 @@ class Output:
             _divert(stream)
             # Without stderr the answer can still be given.
             if stream is self.out:
-                gone = isinstance(error, BrokenPipeError)
-                raise OutputError("" if gone else error.strerror or str(error)) from None
+                raise OutputError(_why_not(error)) from None
+
+
+def _why_not(error: OSError) -> str:
+    # A stream that was closed before the program began has a stand-in that cannot be written.
+    return "" if isinstance(error, BrokenPipeError) else error.strerror or _CLOSED
 
 
 def ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool = False) -> int:
@@ -127,11 +133,22 @@ def guarded(work: Callable[[], int], output: Output) -> int:
             report(error, output)
             return exit_code(error)
     except OutputError as error:
-        if str(error):
-            output.say(f"Cannot write to stdout: {error}. Free some space, or send it elsewhere.")
-        return FAILED
+        return _tell_lost(str(error), output)
     except KeyboardInterrupt:
         return STOPPED
+
+
+def refuse_output(error: OSError, output: Output) -> int:
+    """The exit code when something else than `output` could not write to stdout."""
+    _divert(output.out)
+    return _tell_lost(_why_not(error), output)
+
+
+def _tell_lost(why: str, output: Output) -> int:
+    if why:
+        hint = "Leave it open, or name a file" if why == _CLOSED else "Free some space, or send it elsewhere"
+        output.say(f"Cannot write to stdout: {why}. {hint}.")
+    return FAILED
 
 
 def report(error: StepchatError, output: Output) -> None:

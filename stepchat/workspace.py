@@ -7,7 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stepchat.addresses import check_url
-from stepchat.connecting import DEMO, connect, connect_demo, connect_held, find_place, name_server, place_for
+from stepchat.connecting import (
+    DEMO,
+    connect,
+    connect_demo,
+    connect_held,
+    find_place,
+    is_demo,
+    name_server,
+    place_for,
+    usual_place,
+)
 from stepchat.messages import AssistantMessage
 from stepchat.presets import find_profile, presets_to_open, read_presets, scopes_for
 from stepchat.scopes import Scopes, change_stored, from_stored
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stepchat.config import Config
-    from stepchat.connecting import Connection
+    from stepchat.connecting import Connection, Place
     from stepchat.errors import StepchatError
     from stepchat.messages import Json, Message, StoredMessage
     from stepchat.paths import Paths
@@ -30,22 +40,36 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import Session, SessionStore
 
 
-async def requests_to_go_on(store: SessionStore, config: Config) -> Callable[[Session, Sequence[Message]], Json]:
+async def requests_to_go_on(
+    store: SessionStore, config: Config, environ: Mapping[str, str]
+) -> Callable[[Session, Sequence[Message]], Json]:
     """Makes the body of the request that would go on with messages of a session, just as config.toml and presets say now."""
     presets = await presets_to_open(store)
-    return lambda session, said: _request_to_go_on(session, said, config, presets)
+
+    def request(session: Session, said: Sequence[Message]) -> Json:
+        place = _place_to_go_on(session, said, config, environ)
+        target = Target(place.profile, place.base_url, _first_model(session.model, environ, place, config))
+        parameters = scopes_for(config, presets, session).checked()
+        return request_body(said, target, system=session.system, parameters=parameters)
+
+    return request
 
 
-def _request_to_go_on(
-    session: Session, said: Sequence[Message], config: Config, presets: Mapping[str, Settings]
-) -> Json:
-    answered = (message.server for message in reversed(said) if isinstance(message, AssistantMessage))
+def _place_to_go_on(session: Session, said: Sequence[Message], config: Config, environ: Mapping[str, str]) -> Place:
+    """Where a session goes on. One that came from another program goes where a new one would."""
+    if "://" in session.server:
+        return place_for(session.server, config)
+    if not session.server and not is_demo(config, environ, None, None):
+        return usual_place(config, environ, None, None)
     # The demo's address is another each time, so a session does not remember it.
-    url = session.server if "://" in session.server else next(answered, OPENROUTER_URL)
-    place = place_for(url, config)
-    parameters = scopes_for(config, presets, session).checked()
-    target = Target(place.profile, place.base_url, session.model)
-    return request_body(said, target, system=session.system, parameters=parameters)
+    answered = [message.server for message in said if isinstance(message, AssistantMessage) and message.server]
+    return place_for(answered[-1] if answered else OPENROUTER_URL, config)
+
+
+def _first_model(model: str | None, environ: Mapping[str, str], place: Place, config: Config) -> str:
+    """The model that was named nearest to the session."""
+    named = (model, environ.get("STEPCHAT_MODEL"), place.model, config.model)
+    return next((name for name in named if name), DEFAULT_MODEL).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +225,7 @@ def open_workspace(
         scopes.checked()
     request = _with_profile(request, config)
     connection, close_demo = _choose(request, session, paths, config, environ)
-    known_model = session.model if session is not None else None
-    asked = (request.model, known_model, environ.get("STEPCHAT_MODEL"), connection.place.model, config.model)
-    model = next((name for name in asked if name), DEFAULT_MODEL)
+    model = request.model or (session.model if session is not None else None)
     store.traffic.keep_events = int(config.keep_events * 1_000_000)
     return Workspace(
         paths=paths,
@@ -211,7 +233,7 @@ def open_workspace(
         store=store,
         client=connection.client,
         server=connection.server,
-        model=model.strip(),
+        model=_first_model(model, environ, connection.place, config),
         system=request.system if request.system is not None else (config.system or None),
         scopes=scopes,
         request=request,

@@ -27,6 +27,8 @@ MAY_IMPORT = {
     "click": (
         "stepchat.cli",
         "stepchat.cli_sessions",
+        "stepchat.cli_exports",
+        "stepchat.cli_store",
         "stepchat.cli_parameters",
         "stepchat.cli_completion",
         "stepchat.cli_models",

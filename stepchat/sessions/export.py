@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stepchat import exact_json, messages
-from stepchat.errors import UsageError
+from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage
 
 if TYPE_CHECKING:
@@ -65,25 +65,36 @@ async def export(
     options: Options,
     *,
     leaf: str | None = None,
+    leave_out: Callable[[str, StepchatError], None] | None = None,
 ) -> AsyncGenerator[str]:
     """The text of a file, in pieces, one session after the other. Every piece can be encoded.
 
     Without ids it is all sessions, archived ones too, the newest first. `leaf` takes the one branch to that message.
-    Raises UsageError for an unknown format, SessionNotFoundError and StoreError.
+    Raises UsageError for an unknown format, SessionNotFoundError and StoreError. A session that cannot be written goes to
+    `leave_out` with its error, and the others are written all the same.
     """
     if name not in FORMATS:
         raise UsageError(f"There is no export format {name!r}.", f"There are: {', '.join(FORMATS)}.")
     form = FORMATS[name]
     chosen = await store.session_ids() if session_ids is None else session_ids
     framed = form.always or session_ids is None or len(chosen) != 1
-    for number, session_id in enumerate(chosen):
-        conversation = await store.conversation(session_id, leaf, whole_tree=form.whole_tree)
+    begun = False
+    for session_id in chosen:
+        try:
+            conversation = await store.conversation(session_id, leaf, whole_tree=form.whole_tree)
+            text = form.one(conversation if options.with_reasoning else without_reasoning(conversation), options)
+        except StepchatError as error:
+            if leave_out is None:
+                raise
+            leave_out(session_id, error)
+            continue
         if framed:
             title = conversation.session.title if len(chosen) == 1 else ""
-            yield form.between if number else form.head(title or "Sessions")
-        yield form.one(conversation if options.with_reasoning else without_reasoning(conversation), options)
+            yield form.between if begun else form.head(title or "Sessions")
+        yield text
+        begun = True
     if framed:
-        yield form.tail if chosen else form.head("Sessions") + form.tail
+        yield form.tail if begun else form.head("Sessions") + form.tail
 
 
 def without_reasoning(conversation: Conversation) -> Conversation:
@@ -91,7 +102,7 @@ def without_reasoning(conversation: Conversation) -> Conversation:
     return replace(
         conversation,
         messages=tuple(
-            replace(stored, message=_without_reasoning(stored.message))
+            replace(stored, message=unreasoned(stored.message))
             if isinstance(stored.message, AssistantMessage)
             else stored
             for stored in conversation.messages
@@ -99,7 +110,8 @@ def without_reasoning(conversation: Conversation) -> Conversation:
     )
 
 
-def _without_reasoning(message: AssistantMessage) -> AssistantMessage:
+def unreasoned(message: AssistantMessage) -> AssistantMessage:
+    """The answer without what it was thought with."""
     # Some servers tell the probabilities of the thoughts, too.
     told = "".join(str(entry.get("token", "")) for entry in message.logprobs)
     return replace(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -15,62 +17,122 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
 
-async def write_file(path: Path, pieces: AsyncIterable[str], *, overwrite: bool = False) -> None:
-    """Write UTF-8. An existing file is only replaced when `overwrite` says so.
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """A file that is being written. Without a name nothing of it is left when the program is killed."""
+
+    file: IO[str]
+    name: Path | None
+
+
+async def write_file(path: Path, pieces: AsyncIterable[str], *, overwrite: bool = False, nameless: bool = True) -> None:
+    """Write UTF-8. An existing file is only replaced when `overwrite` says so. Without `nameless` it is written as on a
+    system where every file has a name from the beginning.
 
     Raises UsageError for a file that exists or a directory that does not, StoreError when the disk refuses, and whatever
     `pieces` raises; then nothing is left behind.
     """
     try:
-        file = await asyncio.to_thread(_begin, path, overwrite)
+        begun = await asyncio.to_thread(_begin, path, overwrite, nameless)
     except FileNotFoundError as error:
         raise UsageError(f"There is no directory {path.parent}.", "Make it, or give another place.") from error
     except OSError as error:
         raise _refused(path, error) from error
     try:
         async for piece in pieces:
-            await asyncio.to_thread(file.write, piece)
-        await asyncio.to_thread(_finish, file, path, overwrite)
+            await asyncio.to_thread(begun.file.write, piece)
+        await asyncio.to_thread(_finish, begun, path, overwrite)
     except OSError as error:
         raise _refused(path, error) from error
     finally:
-        _remove(file)
+        with contextlib.suppress(OSError):
+            begun.file.close()
+        _remove(begun.name)
 
 
-def _begin(path: Path, overwrite: bool) -> IO[str]:  # noqa: FBT001 - called by to_thread
+def _begin(path: Path, overwrite: bool, nameless: bool) -> _Unfinished:  # noqa: FBT001 - called by to_thread
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
     if path.is_dir():
         raise UsageError(f"{path} is a directory.", "Give the name of a file in it.")
-    # Beside the file, so that renaming it is one step; mkstemp gives 0600.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
-    os.close(handle)
-    return Path(name).open("w", encoding="utf-8", newline="\n")
+    handle, name = _nameless(path.parent) if nameless else None, None
+    if handle is None:
+        # Beside the file, so that renaming it is one step; mkstemp gives 0600.
+        handle, made = tempfile.mkstemp(dir=path.parent, prefix=_beside(path))
+        name = Path(made)
+    return _Unfinished(os.fdopen(handle, "w", encoding="utf-8", newline="\n"), name)
 
 
-def _finish(file: IO[str], path: Path, overwrite: bool) -> None:  # noqa: FBT001 - called by to_thread
-    file.flush()
-    os.fsync(file.fileno())
+def _nameless(directory: Path) -> int | None:
+    """A file in this directory that has no name yet: Linux can do that, on most file systems."""
+    if not hasattr(os, "O_TMPFILE"):
+        return None
+    try:
+        handle = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    if not _in_proc(handle).exists():
+        os.close(handle)
+        return None
+    # Whatever the umask of the one who called.
+    os.fchmod(handle, 0o600)
+    return handle
+
+
+def _in_proc(handle: int) -> Path:
+    return Path(f"/proc/self/fd/{handle}")
+
+
+def _beside(path: Path) -> str:
+    return f".{path.name[:50]}."
+
+
+def _finish(begun: _Unfinished, path: Path, overwrite: bool) -> None:  # noqa: FBT001 - called by to_thread
+    begun.file.flush()
+    handle = begun.file.fileno()
+    os.fsync(handle)
+    if begun.name is not None:
+        _rename(begun.name, path, overwrite=overwrite)
+        return
+    if not overwrite or not os.path.lexists(path):
+        with contextlib.suppress(FileExistsError):
+            _give_name(handle, path)
+            return
+        if not overwrite:
+            raise _exists(path)
+    beside = path.with_name(f"{_beside(path)}{secrets.token_hex(4)}")
+    _give_name(handle, beside)
+    try:
+        beside.replace(path)
+    finally:
+        _remove(beside)
+
+
+def _give_name(handle: int, path: Path) -> None:
+    # Only with a directory, which an absolute path makes needless, Python follows the link in /proc to the file itself.
+    os.link(_in_proc(handle), path, src_dir_fd=handle, follow_symlinks=True)
+
+
+def _rename(name: Path, path: Path, *, overwrite: bool) -> None:
     if overwrite:
-        Path(file.name).replace(path)
+        name.replace(path)
         return
     try:
         # Unlike renaming, it fails when somebody made the file meanwhile.
-        os.link(file.name, path)
+        os.link(name, path)
     except FileExistsError:
         raise _exists(path) from None
     except OSError:
         # A file system without links.
         if os.path.lexists(path):
             raise _exists(path) from None
-        Path(file.name).rename(path)
+        name.rename(path)
 
 
-def _remove(file: IO[str]) -> None:
-    with contextlib.suppress(OSError):
-        file.close()
-    with contextlib.suppress(OSError):
-        Path(file.name).unlink()
+def _remove(name: Path | None) -> None:
+    if name is not None:
+        with contextlib.suppress(OSError):
+            name.unlink()
 
 
 def _exists(path: Path) -> UsageError:

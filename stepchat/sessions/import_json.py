@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from stepchat import messages
-from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, ToolMessage, UserMessage
+from stepchat import exact_json, messages
+from stepchat.messages import LATEST, AssistantMessage, Json, Message, StoredMessage, ToolMessage, UserMessage
 from stepchat.sessions import records
 from stepchat.sessions.export import FORMAT, FORMAT_OF_MANY, VERSION
 from stepchat.sessions.incoming import (
@@ -77,8 +77,8 @@ def _header(data: Json, place: str) -> Session:
     return Session(
         id=_id(data.get("id"), f"{place}.id"),
         title=clean_title(a_text(data.get("title"), f"{place}.title")),
-        created=a_time(data.get("created"), f"{place}.created"),
-        updated=a_time(data.get("updated"), f"{place}.updated"),
+        created=_date(data.get("created"), f"{place}.created"),
+        updated=_date(data.get("updated"), f"{place}.updated"),
         leaf=None if leaf is None else _id(leaf, f"{place}.leaf"),
         model=records.encodable(a_text(data.get("model"), f"{place}.model")),
         server=records.encodable(a_text(data.get("server"), f"{place}.server")),
@@ -88,7 +88,7 @@ def _header(data: Json, place: str) -> Session:
         archived=a(bool, data.get("archived"), f"{place}.archived"),
         forked_from=_id_or_nothing(data.get("forked_from"), f"{place}.forked_from"),
         forked_at=_id_or_nothing(data.get("forked_at"), f"{place}.forked_at"),
-        parameters=an_object(data.get("parameters", {}), f"{place}.parameters"),
+        parameters=_shallow(an_object(data.get("parameters", {}), f"{place}.parameters"), f"{place}.parameters"),
         profile=records.encodable(a_text(data.get("profile", ""), f"{place}.profile")),
         preset=records.encodable(a_text(data.get("preset", ""), f"{place}.preset")),
     )
@@ -98,7 +98,8 @@ def _message(entry: Any, session_id: str, place: str) -> StoredMessage:
     data = an_object(entry, place)
     folded = data.get("folded")
     try:
-        message = messages.from_json(an_object(data.get("message"), f"{place}.message"))
+        kept = _shallow(an_object(data.get("message"), f"{place}.message"), f"{place}.message")
+        message = messages.from_json(kept)
     except NotUsableError:
         raise
     except ValueError as error:
@@ -113,16 +114,30 @@ def _message(entry: Any, session_id: str, place: str) -> StoredMessage:
     )
 
 
+def _shallow(value: Json, place: str) -> Json:
+    if exact_json.is_deep(value):
+        raise NotUsableError(place, f"it is nested more than {exact_json.DEPTH} deep")
+    return value
+
+
 def _check_times(message: Message, place: str) -> None:
     match message:
         case UserMessage():
-            a_time(message.time, f"{place}.time")
+            _date(message.time, f"{place}.time")
         case AssistantMessage():
-            for name in ("started", "first_reasoning", "first_text", "ended"):
+            _date(message.timing.started, f"{place}.timing.started")
+            for name in ("first_reasoning", "first_text", "ended"):
                 if (value := getattr(message.timing, name)) is not None:
                     a_time(value, f"{place}.timing.{name}")
         case ToolMessage():
             pass
+
+
+def _date(value: Any, place: str) -> float:
+    """A time as it was exported: an earlier version kept milliseconds where ChatGPT's file had them."""
+    if isinstance(value, int | float) and LATEST < value <= LATEST * 1000:
+        return float(value)
+    return a_time(value, place)
 
 
 def _id_or_nothing(value: Any, place: str) -> str | None:

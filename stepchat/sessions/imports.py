@@ -6,7 +6,7 @@ import json
 import tempfile
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -14,13 +14,14 @@ from stepchat import exact_json
 from stepchat.errors import StoreError, UsageError
 from stepchat.messages import AssistantMessage, Message, UserMessage, sensible
 from stepchat.sessions import import_chatgpt, import_json, import_llm, records, search_index, tree, writing
+from stepchat.sessions.export import unreasoned
 from stepchat.sessions.incoming import Incoming, NotUsableError, reading
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Generator, Iterator
 
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Json, StoredMessage
     from stepchat.sessions.records import Session
 
 _LARGEST: Final = 4_000_000_000
@@ -38,11 +39,30 @@ _KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversation
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import added. `known` is how many sessions of the file were there before; of those only new messages count."""
+    """What an import added. `known` is how many sessions of the file were there before; of those only new messages count.
+
+    `completed` is how many messages had been here without their reasoning.
+    """
 
     sessions: tuple[str, ...] = ()
     messages: int = 0
     known: int = 0
+    completed: int = 0
+
+    def as_json(self) -> Json:
+        """For programs."""
+        return {**asdict(self), "sessions": list(self.sessions)}
+
+    def words(self) -> str:
+        """For people."""
+        said = f"{_counted(len(self.sessions), 'session')}, {_counted(self.messages, 'message')}"
+        if self.completed:
+            said += f"; {_counted(self.completed, 'message')} got the reasoning that was missing"
+        return said + (f"; {self.known} {'was' if self.known == 1 else 'were'} here before" if self.known else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def read_file(path: Path) -> list[Incoming]:
@@ -89,7 +109,7 @@ def _named(name: str) -> Generator[None]:
 
 def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
     try:
-        data = exact_json.loads(content.decode("utf-8-sig"))
+        data = exact_json.loads(content.decode("utf-8-sig"), any_depth=True)
     except json.JSONDecodeError as error:
         raise NotUsableError(where, f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except ValueError as error:
@@ -136,11 +156,12 @@ def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
     count = sum(len(entry.conversation.messages) for entry in incoming)
     number = 1 if lowest is None else lowest - count
     added: list[str] = []
-    total = known = 0
+    total = known = completed = 0
     for entry in sorted(incoming, key=lambda entry: entry.conversation.session.updated):
         session = entry.conversation.session
         if _is_known(connection, session):
             known += 1
+            completed += sum(_complete(connection, stored) for stored in entry.conversation.messages)
             new = _insert(connection, entry, None)
         else:
             _insert_session(connection, session)
@@ -149,7 +170,7 @@ def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
             added.append(session.id)
         _finish(connection, session, new)
         total += len(new)
-    return Imported(tuple(added), total, known)
+    return Imported(tuple(added), total, known, completed)
 
 
 def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
@@ -217,6 +238,24 @@ def _insert(connection: sqlite3.Connection, entry: Incoming, number: int | None)
         )
         new.append((added.lastrowid or 0, stored))
     return new
+
+
+def _complete(connection: sqlite3.Connection, stored: StoredMessage) -> bool:
+    """Give the answer its reasoning, when it is here from an export without and all else is the same."""
+    message = stored.message
+    if not isinstance(message, AssistantMessage) or (short := unreasoned(message)) == message:
+        return False
+    row = connection.execute(
+        "SELECT number, data FROM message WHERE id = ? AND session = ? AND data = ? AND owner IS NULL",
+        (stored.id, stored.session, records.message_to_text(short)),
+    ).fetchone()
+    if row is None:
+        return False
+    # The index computes what to take out from what is stored, so this comes first.
+    search_index.remove(connection, *row)
+    connection.execute("UPDATE message SET data = ? WHERE number = ?", (records.message_to_text(message), row[0]))
+    search_index.add_later(connection, [row[0]])
+    return True
 
 
 def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[int, StoredMessage]]) -> None:

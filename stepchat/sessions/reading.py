@@ -37,7 +37,7 @@ ORDERS: Final[dict[Order, str]] = {
     "turns": "turns DESC",
     "cost": "CAST(cost AS REAL) DESC",
 }
-_ID_PREFIX: Final = re.compile(r"[0-9a-z]{4,}")
+_ID_PREFIX: Final = re.compile(f"[0-9a-z]{{{records.SHORTEST_PREFIX},}}")
 _CANDIDATES: Final = 8
 _LIKE_LIMIT: Final = 1000
 

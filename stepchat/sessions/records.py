@@ -20,6 +20,8 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 SESSION_ID_LENGTH: Final = 12
 MESSAGE_ID_LENGTH: Final = 16
+SHORTEST_PREFIX: Final = 4
+"""Of an id, as with git."""
 
 NEW_SESSION_DRAFT: Final = "draft of a new session"
 """Where the prompt's text is kept, among the settings, while there is no session yet."""
@@ -100,9 +102,12 @@ class Conversation:
 def no_session(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
     """The error for a session that is not there, or not among the deleted ones."""
     if deleted:
-        hint = "`stepchat sessions list --deleted` shows those that can be brought back."
-        return SessionNotFoundError(f"There is no deleted session {wanted!r}.", hint)
-    return SessionNotFoundError(f"There is no session {wanted!r}.", "`stepchat sessions list` shows all of them.")
+        what, hint = "deleted session", "`stepchat sessions list --deleted` shows those that can be brought back."
+    else:
+        what, hint = "session", "`stepchat sessions list` shows all of them."
+    if len(wanted.strip()) < SHORTEST_PREFIX:
+        hint = f"The beginning of an ID has {SHORTEST_PREFIX} characters at least. {hint}"
+    return SessionNotFoundError(f"There is no {what} {wanted!r}.", hint)
 
 
 def text_to_stored(text: str) -> str:

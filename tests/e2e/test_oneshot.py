@@ -149,8 +149,21 @@ def test_reader_that_was_never_there(tmp_path, server):
 def test_started_without_streams(tmp_path, server):
     command = f"exec {shlex.join([*STEPCHAT, 'demo:haiku'])} <&- >&- 2>&-"
     done = subprocess.run(["/bin/sh", "-c", command], env=variables(tmp_path, server.url), cwd=ROOT, check=False)
-    assert done.returncode == 0
-    assert export(tmp_path, "demo")[1]["content"].startswith("Rain")
+    # The answer had nowhere to go; no file of the store took the place of a stream.
+    assert done.returncode == 1
+    assert [message["role"] for message in export(tmp_path, "demo")] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["themes"], ["sessions", "list", "--json"]])
+@pytest.mark.parametrize(("where", "why"), [(">&-", "it is closed"), (">/dev/full", "No space left on device")])
+def test_what_cannot_be_written_is_an_error(tmp_path, arguments, where, why):
+    command = f"{shlex.join([*STEPCHAT, *arguments])} {where}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=variables(tmp_path, ""), capture_output=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"stepchat: Cannot write to stdout: {why}.")
+    assert done.stderr.count(b"\n") == 1
 
 
 # A full disk

@@ -127,8 +127,13 @@ async def test_any_row(tmp_path: Path, database: bytes) -> None:
             await _ends_well(path)
 
 
-@pytest.mark.parametrize("value", [_HUGE, 10**400, 1e308, 1700000000100])
-@pytest.mark.parametrize("name", ["started", "first_reasoning", "first_text", "ended"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("started", "ended") for value in (_HUGE, 10**400, 1e308)),
+        *((name, 1700000000100) for name in ("first_reasoning", "first_text", "ended")),
+    ],
+)
 async def test_a_number_that_is_no_time_is_refused(
     store: SessionStore, tmp_path: Path, name: str, value: float
 ) -> None:
@@ -151,3 +156,44 @@ async def test_milliseconds_of_chatgpt_are_understood(store: SessionStore, tmp_p
     (tmp_path / "a.json").write_text(json.dumps(chat))
     (session_id,) = (await store.import_file(tmp_path / "a.json")).sessions
     assert (await store.session(session_id)).created == 1700000000.1
+
+
+async def test_milliseconds_that_an_earlier_version_kept_go_round(store: SessionStore, tmp_path: Path) -> None:
+    data = _ours()
+    data["session"] |= {"created": 1700000000100.0, "updated": 1700000000200.0}
+    data["messages"][0]["message"]["time"] = 1700000000100
+    data["messages"][1]["message"]["timing"]["started"] = 1700000000200.0
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    await store.import_file(tmp_path / "a.json")
+    text = export_json(await store.session("s1"), await store.messages("s1"))
+    assert json.loads(text) == data
+    (tmp_path / "b.json").write_text(text)
+    other = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    await other.import_file(tmp_path / "b.json")
+    assert export_json(await other.session("s1"), await other.messages("s1")) == text
+    await other.close()
+
+
+async def test_as_deep_as_a_server_may_answer_goes_round_and_what_is_deeper_is_named(
+    store: SessionStore, tmp_path: Path
+) -> None:
+    def nested(levels: int) -> str:
+        data = _ours()
+        deep: Any = "x"
+        for _ in range(levels - 2):
+            deep = [deep]
+        data["messages"][1]["message"]["reasoning_details"] = [{"data": deep}]
+        return json.dumps({"format": "stepchat-sessions", "version": 1, "sessions": [data]})
+
+    (tmp_path / "a.json").write_text(nested(199))
+    await store.import_file(tmp_path / "a.json")
+    pieces = [piece async for piece in export(store, "json", None, Options())]
+    (tmp_path / "b.json").write_text("".join(pieces))
+    assert (await store.import_file(tmp_path / "b.json")).known == 1
+    for text, said in (
+        (nested(201), r"sessions\[0\]\.messages\[1\]\.message: it is nested more than 200 deep"),
+        ("[" * 9999, "nested too deeply"),
+    ):
+        (tmp_path / "c.json").write_text(text)
+        with pytest.raises(UsageError, match=said):
+            await store.import_file(tmp_path / "c.json")

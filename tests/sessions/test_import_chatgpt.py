@@ -127,16 +127,122 @@ async def test_reasoning_without_an_answer_is_kept(store: SessionStore, tmp_path
         _node("t1", "u1", "assistant", {"content_type": "thoughts", "thoughts": [{"summary": "Hm", "content": ""}]}),
     )
     imported = await _import(store, tmp_path / "a.json", chat)
-    assert [stored.message for stored in await store.path(imported.sessions[0])][1:] == [
-        AssistantMessage(reasoning="Hm", stop="cut")
+    cut = AssistantMessage(reasoning="Hm", stop="cut", timing=Timing(1700000000.5))
+    assert [stored.message for stored in await store.path(imported.sessions[0])][1:] == [cut]
+    # Also where another question came instead, and without its being there twice.
+    chat["mapping"]["u2"] = _node("u2", "t1", "user", "q again")
+    imported = await _import(store, tmp_path / "a.json", chat | {"current_node": "u2"})
+    assert imported.messages == 1
+    (session,) = await store.sessions()
+    assert [stored.message for stored in await store.path(session.id)][1:] == [
+        cut,
+        UserMessage("q again", 1700000000.5),
     ]
 
 
 async def test_an_export_without_conversations_and_an_empty_one(store: SessionStore, tmp_path: Path) -> None:
     assert (await _import(store, tmp_path / "a.json", [])).sessions == ()
-    imported = await _import(store, tmp_path / "b.json", [_conversation()])
-    assert len(imported.sessions) == 1
-    assert await store.sessions() == []
+    for empty in (_conversation(), _conversation(mapping={}), _conversation(mapping=None), None):
+        assert (await _import(store, tmp_path / "b.json", [empty, _conversation()])).sessions == ()
+    assert await store.session_ids() == []
+
+
+async def test_siblings_stand_as_their_parent_says(store: SessionStore, tmp_path: Path) -> None:
+    chat = _conversation(
+        _node("a3", "u", "assistant", "third"),
+        _node("a2", "u", "assistant", "second"),
+        _node("a1", "u", "assistant", "first"),
+        _node("u", "root", "user", "q"),
+        current_node="a2",
+    )
+    chat["mapping"]["u"]["children"] = ["a1", "a2", "gone"]
+    (session_id,) = (await _import(store, tmp_path / "a.json", chat)).sessions
+    shown = (await store.path(session_id))[-1]
+    assert shown.message.text == "second"
+    assert [stored.message.text for stored in await store.siblings(shown.id)] == ["first", "second", "third"]
+
+
+async def test_what_the_user_told_for_every_conversation_is_the_system_prompt(
+    store: SessionStore, tmp_path: Path
+) -> None:
+    context = {"content_type": "user_editable_context", "user_profile": "about me", "user_instructions": "be brief"}
+    typed = {"about_user_message": "I am Bo.", "about_model_message": "Be brief."}
+    hidden = {"is_visually_hidden_from_conversation": True}
+    for metadata, told in (
+        (hidden, "about me\n\nbe brief"),
+        ({"user_context_message_data": typed}, "I am Bo.\n\nBe brief."),
+    ):
+        chat = _conversation(
+            _node("s0", "root", "system", "Not for people", metadata=hidden),
+            _node("s1", "s0", "system", "You are a cook."),
+            _node("d1", "s1", "developer", "Use grams."),
+            _node("ctx", "d1", "user", context, metadata=metadata),
+            _node("u", "ctx", "user", "q"),
+            _node("d2", "u", "developer", "Use grams."),
+            conversation_id=told,
+        )  # fmt: skip
+        (session_id,) = (await _import(store, tmp_path / "a.json", chat)).sessions
+        assert (await store.session(session_id)).system == f"You are a cook.\n\nUse grams.\n\n{told}"
+        assert [stored.message.text for stored in await store.path(session_id)] == ["q"]
+
+
+async def test_odd_nodes_do_not_keep_the_others_out(store: SessionStore, tmp_path: Path) -> None:
+    chat = _conversation(
+        _node("u", "root", "user", "q", id=None, metadata=None),
+        _node("none", "u", "assistant", None, author=None),
+        _node("bare", "none", "assistant", {"content_type": "text", "parts": "One part"}),
+        _node("robot", "bare", "robot", "Beep"),
+        _node("voice", "damaged", "user", {"content_type": "multimodal_text", "parts": [
+            {"content_type": "audio_transcription", "text": "Spoken"}, {"content_type": "audio_asset_pointer"}]}),
+        _node("sound", "voice", "user", {"content_type": "multimodal_text", "parts": [
+            None, {"content_type": "audio_asset_pointer"}, {"content_type": "new"}]}),
+    )  # fmt: skip
+    chat["mapping"]["damaged"] = None
+    chat["mapping"]["robot"]["children"] = ["damaged"]
+    (session_id,) = (await _import(store, tmp_path / "a.json", [None, chat])).sessions
+    assert [stored.message.text for stored in await store.path(session_id)] == [
+        "q",
+        "One part",
+        "Beep",
+        "Spoken",
+        "[a recording that is not in the export]\n\n[not in the export]",
+    ]
+
+
+async def test_no_time_is_made_up(store: SessionStore, tmp_path: Path) -> None:
+    said = [_node("a", "u", "assistant", "a", create_time=None), _node("v", "a", "user", "v", create_time=1700000020)]
+    for first, times, begun in (
+        (None, {"create_time": "2023-11-14T22:13:20Z"}, 1700000000.0),
+        (0, {"create_time": None}, 1700000020.0),
+        (1700000010000, {"create_time": None, "update_time": None}, 1700000010.0),
+    ):
+        chat = _conversation(_node("u", "root", "user", "u", create_time=first), *said, conversation_id=begun, **times)
+        chat["conversation_id"] = str(begun)
+        (session_id,) = (await _import(store, tmp_path / "a.json", chat)).sessions
+        session = await store.session(session_id)
+        assert (session.created, session.updated) == (begun, max(begun, chat["update_time"] or 1700000020.0))
+        question, answer, last = (stored.message for stored in await store.path(session_id))
+        assert (question, answer, last) == (
+            UserMessage("u", begun),
+            AssistantMessage(text="a", timing=Timing(begun)),
+            UserMessage("v", 1700000020),
+        )
+
+
+async def test_how_long_it_thought_and_what_is_shown_of_it(store: SessionStore, tmp_path: Path) -> None:
+    recap = {"content_type": "reasoning_recap", "content": "Thought for 12s"}
+    chat = _conversation(
+        _node("u", "root", "user", "q"),
+        _node("r", "u", "assistant", recap, metadata={"finished_duration_sec": 12}),
+        _node("a", "r", "assistant", "a"),
+        _node("t", "u", "assistant", {"content_type": "thoughts", "thoughts": ["Hm."], "source_analysis_msg_id": "x"}),
+        _node("r2", "t", "assistant", recap, metadata={"finished_duration_sec": 12}),
+        _node("b", "r2", "assistant", "b"),
+    )
+    (session_id,) = (await _import(store, tmp_path / "a.json", chat)).sessions
+    answers = [stored.message for stored in (await store.messages(session_id))[1:]]
+    assert [getattr(answer, "reasoning", None) for answer in answers] == ["Thought for 12s", "Hm."]
+    assert all(isinstance(answer, AssistantMessage) and answer.timing.thinking == 12 for answer in answers)
 
 
 def _circle() -> dict[str, Any]:
@@ -150,9 +256,9 @@ def _circle() -> dict[str, Any]:
         (_conversation(mapping={"n": 5}), "[1].mapping['n']: a number instead of an object"),
         (_conversation(_node("n", "root", "user", 5)), "[1].mapping['n'].message.content: a number instead of an object"),
         (_conversation(_node("n", "root", "user", "x", author=None)), "[1].mapping['n'].message.author: nothing"),
-        (_conversation(_node("n", "root", "robot", "x")), "[1].mapping['n'].message.author.role: 'robot' is not known"),
+        (_conversation(_node("n", "root", "user", "x", author={"role": 1})), "[1].mapping['n'].message.author.role: a number instead"),
         (_conversation(_node("n", "root", "user", "x", create_time="today")), "message.create_time: a text instead of a time"),
-        (_conversation(_node("n", "root", "user", {"content_type": "text", "parts": "x"})), "content.parts: a text instead of a list"),
+        (_conversation(_node("n", "root", "user", {"content_type": "text", "parts": 5})), "content.parts: a number instead of a list"),
         (_conversation(title=5), "[1].title: a number instead of a text"),
         (_circle(), "[1].mapping: its nodes lead in a circle"),
         (7, "[1]: a number instead of an object"),

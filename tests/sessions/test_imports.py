@@ -21,6 +21,8 @@ from stepchat.paths import Paths
 from stepchat.sessions import imports
 from stepchat.sessions.database import connect
 from stepchat.sessions.export import Options, export, export_json
+from stepchat.sessions.search import ALL_FIELDS
+from stepchat.sessions.search import Options as SearchOptions
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
@@ -157,6 +159,42 @@ async def test_a_session_that_went_on_elsewhere_brings_what_is_new(store: Sessio
     assert (await store.session(session.id)).leaf == mine.id
     assert len(await store.messages(session.id)) == 4
     assert await store.deepest_leaf((await store.messages(session.id))[0].id) == mine.id
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+async def test_reasoning_that_was_left_out_comes_later(store: SessionStore, tmp_path: Path, indexed: bool) -> None:
+    answer = AssistantMessage(text="a", reasoning="deeply", reasoning_details=({"text": "deeply"},))
+    session = await _tree(store, UserMessage("q"), answer)
+    short = "".join([piece async for piece in export(store, "json", [session.id], Options(with_reasoning=False))])
+    (tmp_path / "short.json").write_text(short)
+    (tmp_path / "whole.json").write_text(await _exported(store, session.id))
+    other = _other(tmp_path)
+    assert (await other.import_file(tmp_path / "short.json")).messages == 2
+    if indexed:
+        await other.finish_index()
+    for name, completed in (("whole", 1), ("whole", 0), ("short", 0)):
+        imported = await other.import_file(tmp_path / f"{name}.json")
+        assert (imported.messages, imported.known, imported.completed) == (0, 1, completed)
+    assert await _exported(other, session.id) == await _exported(store, session.id)
+    await other.finish_index()
+    for word, field in (("deeply", "reasoning"), ("a", "answer")):
+        page = await other.search(f"{word} ", SearchOptions(fields=ALL_FIELDS))
+        assert page is not None
+        assert [hit.field for found in page.sessions for hit in found.hits] == [field]
+    await other.close()
+
+
+async def test_an_answer_that_differs_in_more_than_reasoning_stays(store: SessionStore, tmp_path: Path) -> None:
+    session = await _tree(store, UserMessage("q"), AssistantMessage(text="a", reasoning="deeply"))
+    data = exact_json.loads(await _exported(store, session.id))
+    data["messages"][1]["message"] |= {"content": "b", "reasoning": ""}
+    (tmp_path / "b.json").write_text(exact_json.dumps(data))
+    (tmp_path / "whole.json").write_text(await _exported(store, session.id))
+    other = _other(tmp_path)
+    await other.import_file(tmp_path / "b.json")
+    assert (await other.import_file(tmp_path / "whole.json")).completed == 0
+    assert [row.message.text for row in await other.messages(session.id)] == ["q", "b"]
+    await other.close()
 
 
 async def test_a_deleted_session_comes_back(store: SessionStore, tmp_path: Path) -> None:

@@ -52,9 +52,9 @@ async def test_import_adds_once_and_refuses_by_place(tmp_path, server):
         await wait_until(pilot, file.exists)
     async with window(target, server) as pilot:
         await say(pilot, f"/import {file}")
-        await wait_until(pilot, "1 sessions, 2 messages")
+        await wait_until(pilot, "1 session, 2 messages")
         await say(pilot, f"/import {file}")
-        await wait_until(pilot, "0 sessions, 0 messages; 1 were here before")
+        await wait_until(pilot, "0 sessions, 0 messages; 1 was here before")
         file.write_text('{"format": "stepchat-session", "version": 1, "session": 3}')
         await say(pilot, f"/import {file}")
         await wait_until(pilot, "a number instead of an object")

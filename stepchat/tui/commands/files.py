@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,9 @@ from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.messages import Json, Message
     from stepchat.sessions.store import Session
     from stepchat.tui.commands.row import Chat
 
@@ -41,8 +45,14 @@ async def export(chat: Chat, argument: str) -> None:
     if form is None:
         suffixes = ", ".join(row.suffix for row in FORMATS.values())
         raise UsageError(f"{path} has no ending that names a form.", f"There are: {suffixes}.")
-    to_api = await requests_to_go_on(store, chat.workspace.config)
-    form_options = Options(with_reasoning=_WITHOUT not in options, to_api=to_api)
+    to_api = await requests_to_go_on(store, chat.workspace.config, chat.workspace.environ)
+
+    def next_request(kept: Session, said: Sequence[Message]) -> Json:
+        # What came from another program goes on with what the window asks.
+        model, server = kept.model or chat.conversation.model, kept.server or chat.workspace.server
+        return to_api(replace(kept, model=model, server=server), said)
+
+    form_options = Options(with_reasoning=_WITHOUT not in options, to_api=next_request)
     # What is on the screen is what is written, also while a newer branch exists in another window.
     leaf = None if form == "json" else chat.conversation.path[-1].id
     pieces = pieces_of(store, form, [session.id], form_options, leaf=leaf)
@@ -76,8 +86,7 @@ async def import_(chat: Chat, argument: str) -> None:
     if not argument:
         raise UsageError("There is no file named.", "Name one: /import PATH")
     done = await chat.workspace.store.import_file(_path(argument))
-    known = f"; {done.known} were here before" if done.known else ""
-    notices.say(chat, f"{len(done.sessions)} sessions, {done.messages} messages{known}.", "Ctrl+O shows them.")
+    notices.say(chat, f"{done.words()}.", "Ctrl+O shows them.")
 
 
 async def pin(chat: Chat, _argument: str) -> None:
