@@ -22,37 +22,22 @@ def main() -> None:
     sys.exit(code)
 
 
-# Written down by name alone: the table of parameters takes longer to import than the frame to paint. Tests compare them.
-_SWITCHES = (
-    "reasoning-enabled reasoning-exclude include-reasoning logprobs parallel-tool-calls provider-allow-fallbacks "
-    "provider-require-parameters provider-zdr debug-echo-upstream-body"
-)
-_PARAMETERS = (
-    "reasoning reasoning-effort reasoning-max-tokens reasoning-summary reasoning-context reasoning-mode "
-    "reasoning_effort max-tokens max-completion-tokens stop verbosity temperature top-p top-k min-p top-a "
-    "frequency-penalty presence-penalty repetition-penalty seed logit-bias top-logprobs response-format prediction "
-    "tools tool-choice models provider provider-order provider-only provider-ignore provider-data-collection "
-    "provider-quantizations provider-sort provider-max-price plugins service-tier user metadata prompt-cache-key "
-    "cache-control chat-template-kwargs"
-)
-_FLAGS = frozenset(
-    ["--continue", "-c", "--demo", "--no-reasoning", "--anyway"]
-    + [f"--{no}{name}" for name in _SWITCHES.split() for no in ("", "no-")]
-)
-_WITH_VALUE = frozenset(
-    ["--model", "-m", "--base-url", "--system", "--server", "--set", "--once", "--preset", "--profile"]
-    + [f"--{name}" for name in _PARAMETERS.split()]
-)
+_SWITCHES = ("--continue", "-c", "--demo", "--no-reasoning", "--anyway")
+_OPTIONS = ("--model", "-m", "--base-url", "--system", "--server", "--set", "--once", "--preset", "--profile")
 
 
 def _opens_window(arguments: list[str]) -> bool:
     """Whether these arguments mean the window; False when in doubt, which only costs the early frame."""
+    switches, options = _SWITCHES, _OPTIONS
     rest = iter(arguments)
     for argument in rest:
         name, equals, _ = argument.partition("=")
-        if argument in _FLAGS or (equals and name.startswith("--") and name in {*_WITH_VALUE, "--resume"}):
+        if name.startswith("--") and name not in (*switches, *options, "--resume") and switches is _SWITCHES:
+            of_parameters = _parameter_flags()
+            switches, options = switches + of_parameters[0], options + of_parameters[1]
+        if argument in switches or (equals and name.startswith("--") and name in (*options, "--resume")):
             continue
-        if argument in _WITH_VALUE:
+        if argument in options:
             next(rest, None)
         elif argument == "--resume":
             following = next(rest, None)
@@ -61,6 +46,15 @@ def _opens_window(arguments: list[str]) -> bool:
         else:
             return False
     return True
+
+
+def _parameter_flags() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those without a value, and those with one. Their table takes longer to import than the frame to paint."""
+    from stepchat.parameters import PARAMETERS
+
+    switches = [row.flag for row in PARAMETERS if row.kind == "bool"]
+    switches += [f"--no-{flag[2:]}" for flag in switches]
+    return tuple(switches), tuple(row.flag for row in PARAMETERS if row.kind != "bool")
 
 
 if __name__ == "__main__":
