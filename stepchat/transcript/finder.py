@@ -41,6 +41,14 @@ class Finder:
         self._left: tuple[Place, bool] | None = None
         """Where the page was left last; if it is elsewhere, the reader has moved it."""
         self._seeks = False
+        self.only_typed = False
+        """The current hit is where typing has gone; the reader has not taken it."""
+        self.passed = 0
+        """How many hits in folds typing has passed on its way to the current one."""
+        self._began: tuple[_Spot | None, bool] | None = None
+        """What was at the top, and whether the end was followed, when the search began."""
+        self._way_back: tuple[tuple[_Spot | None, bool], Place] | None = None
+        """The same after a search that has moved the page, and where that was left."""
         self._opened: dict[Part, tuple[_Panel, bool]] = {}
         """How the folds were that were opened."""
         self._kept: Part | None = None
@@ -53,12 +61,15 @@ class Finder:
         self._notice_moves()
         if self._from is None:
             self._from = self._top()
+        if self._began is None:
+            self._began, self._way_back = (self._top(), self._viewport.follow), None
         parts = self._document.parts
         first = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
         self.search.look_for(typed, first)
         self._seeks = not self.search.is_done
+        self.only_typed, self.passed = True, 0
         if not self._seeks:
-            self._return()
+            self._return_to_origin()
         self.work(_AT_ONCE)
         self._leave_here()
 
@@ -76,10 +87,11 @@ class Finder:
                 break
         if self.search.is_done and self._seeks:
             if self._from is not None and self._from.part in self._document.parts:
-                self._go_first(self.search.hits_in(self._from.part))
+                own = self.search.hits_in(self._from.part)
+                self._go_first(own[: len(own) - len(self._after(self._from.part))])
             if self._seeks:
                 self._seeks = False
-                self._return()
+                self._return_to_origin()
                 self._leave_here()
         return not self.search.is_done
 
@@ -91,7 +103,8 @@ class Finder:
         hit = hit or self._first(by)
         if hit is None:
             return
-        self._seeks = False
+        self._seeks = self.only_typed = False
+        self.passed = 0
         self._open(hit)
         self._go(hit)
         place = search.place_of(hit)
@@ -120,11 +133,32 @@ class Finder:
         for place, part in enumerate(self._document.parts):
             if part in self._opened and part is not self._kept:
                 self._fold(place, *self._opened[part])
-        self._return()
+        began, went = self._began, self._kept is not None
+        self._return_to_origin()
         self._opened.clear()
-        self._from = self._origin = self._left = self._kept = None
+        self._from = self._left = self._kept = self._began = None
         self.search.forget()
+        if began is not None and went and began != (self._top(), self._viewport.follow):
+            top = self._document.top
+            self._way_back = (began, Place(top.entry, top.block, top.row))
         return kept
+
+    # ---- the way back
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether the page is still where a search has left it, and was elsewhere before."""
+        return self._way_back is not None and self._way_back[1] == self._document.top and not self._viewport.follow
+
+    def go_back(self) -> None:
+        """To where the search began."""
+        if self._way_back is not None:
+            self._return(self._way_back[0])
+        self._way_back = None
+
+    def stay(self) -> None:
+        """The reader has gone on to something else."""
+        self._way_back = None
 
     # ---- where it goes
 
@@ -158,10 +192,11 @@ class Finder:
 
     def _go_first(self, hits: list[Hit]) -> None:
         """To the first that can be seen without opening anything."""
-        hit = next((hit for hit in hits if not hit.is_folded), None)
-        if hit is not None:
+        at = next((at for at, hit in enumerate(hits) if not hit.is_folded), None)
+        self.passed += len(hits) if at is None else at
+        if at is not None:
             self._seeks = False
-            self._go(hit)
+            self._go(hits[at])
 
     def _go(self, hit: Hit) -> None:
         viewport = self._viewport
@@ -218,9 +253,14 @@ class Finder:
         if follow != viewport.follow or (not follow and place != self._document.top):
             self._origin = self._left = self._from = None
 
-    def _return(self) -> None:
+    def _return_to_origin(self) -> None:
         """The page as it was before typing moved it."""
-        origin, self._origin, self._left = self._origin, None, None
+        origin, self._origin = self._origin, None
+        self._return(origin)
+
+    def _return(self, origin: tuple[_Spot | None, bool] | None) -> None:
+        """The page as it was then."""
+        self._left = None
         if origin is None:
             return
         spot, follow = origin

@@ -137,8 +137,8 @@ class ChatScreen(Screen[None]):
         if not self.editing.take(event.text):
             room.ask(self, event.text)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
-        return reading_keys.applies(self, action)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return reading_keys.applies(self, action, parameters)
 
     def action_reading(self, what: str) -> None:
         reading_keys.act(self, what)
@@ -194,6 +194,7 @@ class ChatScreen(Screen[None]):
 
     def on_text_area_changed(self) -> None:
         self.unsent.changed()
+        self.view.finder.stay()
         if self.prompt.text:
             self.welcome.display = False
 

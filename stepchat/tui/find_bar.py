@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from stepchat.tui.transcript_view import TranscriptView
 
-_KEYS: Final = "↑↓ hits · Esc closes"
+_KEYS: Final = "↑↓ hits · Enter stays · Esc back"
+_KEYS_THEN: Final = "↑↓ Enter hits · Esc closes"
+"""When the reader has taken a hit."""
 _WIDE: Final = 60
 _NARROW: Final = 30
 _AGAIN: Final = 0.5
@@ -42,7 +44,7 @@ class FindBar(Horizontal):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,f3,enter", "step(1)", "Next hit", show=False),
+        Binding("down,f3", "step(1)", "Next hit", show=False),
         Binding("up,shift+f3,shift+enter", "step(-1)", "Previous hit", show=False),
         Binding("escape", "close", "Close", show=False),
     ]
@@ -74,7 +76,8 @@ class FindBar(Horizontal):
         self.styles.offset = (0, max(0, region.bottom - 1))
         keys = self.query_one("#find-keys", Static)
         keys.display = region.width >= _NARROW
-        keys.update(_KEYS if region.width >= _WIDE else _KEYS[:2])
+        words = _KEYS if self._view.finder.only_typed or not self._words else _KEYS_THEN
+        keys.update(words if region.width >= _WIDE else words[:2])
 
     def begin(self, words: str) -> None:
         """Take the focus; with words, go to the first hit of those."""
@@ -92,11 +95,13 @@ class FindBar(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_step(1)
+        finder = self._view.finder
+        self.action_step(0 if finder.only_typed and finder.search.current is not None else 1)
 
     def action_step(self, by: int) -> None:
         self._view.find(lambda finder: finder.step(by))
         self._count()
+        self._place()
 
     def action_close(self) -> None:
         for place in self._view.find(lambda finder: finder.leave()):
@@ -108,6 +113,7 @@ class FindBar(Horizontal):
         self._words = words
         self._view.find(lambda finder: finder.look_for(words))
         self._go_on()
+        self._place()
 
     def _go_on(self) -> None:
         """Show how far it is; go on looking when keys had their turn."""
@@ -132,8 +138,11 @@ class FindBar(Horizontal):
 
     def _count(self) -> None:
         search = self._view.finder.search
+        passed = self._view.finder.passed
         if search.number:
             shown = f"{search.number}/{search.total}"
+            # Typing opens nothing; who looks for what is in a fold has to know that it is there.
+            shown += f" · {passed:,} folded before" if passed and self.size.width >= _WIDE else ""
         elif not search.is_done:
             shown = f"{search.total}…"
         elif search.total:

@@ -1,14 +1,18 @@
-"""Keys that mean something else while there is something selected in the transcript; otherwise they go on as usual."""
+"""Keys that mean something else while something is selected in the transcript, or right after a search; else they go on."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from textual.binding import Binding
 
+from stepchat.transcript.finder import Finder
 from stepchat.tui import clipboard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stepchat.tui.commands.row import Chat
 
 BINDINGS: Final = (
@@ -17,14 +21,29 @@ BINDINGS: Final = (
 )
 
 
-def applies(chat: Chat, action: str) -> bool:
+def applies(chat: Chat, action: str, parameters: tuple[object, ...]) -> bool:
     """Whether an action of the screen can be done now. All but those of `BINDINGS` always can."""
-    return action != "reading" or bool(chat.view.marks.selection)
+    return action != "reading" or _means(chat, str(parameters[0])) is not None
 
 
 def act(chat: Chat, what: str) -> None:
-    match what:
-        case "copy":
-            chat.tell(clipboard.copy(chat.app, chat.view.marks.selection.text()))
-        case _:
-            chat.view.clear_selection()
+    if (do := _means(chat, what)) is not None:
+        do()
+
+
+def _means(chat: Chat, what: str) -> Callable[[], None] | None:
+    view = chat.view
+    if view.marks.selection:
+        return partial(_copy, chat) if what == "copy" else view.clear_selection
+    if what == "clear" and view.finder.can_go_back and chat.prompt.has_focus:
+        return partial(_go_back, chat)
+    return None
+
+
+def _copy(chat: Chat) -> None:
+    chat.tell(clipboard.copy(chat.app, chat.view.marks.selection.text()))
+
+
+def _go_back(chat: Chat) -> None:
+    chat.tell("")
+    chat.view.find(Finder.go_back)

@@ -63,6 +63,8 @@ def _facts(chat: Chat, now: float, costs: Costs) -> list[Fact]:
     facts = [Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")]
     if others := len(chat.background.sessions):
         facts.append(Fact(f"{others} more answering", "state"))
+    if chat.view.mouse_is_free:
+        facts.append(Fact("mouse free, F2 ends it", "state"))
     if conversation.meter is None:
         catalogue = conversation.workspace.catalogue
         facts += [

@@ -55,9 +55,10 @@ def test_a_hit_that_is_on_screen_moves_nothing():
 def test_typing_opens_no_fold_the_next_hit_does():
     viewport = page(asked(), answered("Short needle.", THOUGHT, folded=True))
     finder = search(viewport, "needle")
-    assert (finder.search.number, finder.search.total) == (2, 2)
+    assert (finder.search.number, finder.search.total, finder.passed) == (2, 2, 1)
     assert viewport.document.parts[1].answer.panel == "folded"
     finder.step(-1)
+    assert finder.passed == 0
     assert finder.search.number == 1
     assert viewport.document.parts[1].answer.panel == "open"
     assert marked(viewport, finder)[1] == "needle"
@@ -81,7 +82,7 @@ def test_with_hits_in_folds_only_the_page_stays_until_the_next_hit():
     viewport = page(asked(), answered(LONG, THOUGHT, folded=True))
     before = shown(viewport)
     finder = search(viewport, "needle")
-    assert (finder.search.number, finder.search.total, shown(viewport)) == (0, 1, before)
+    assert (finder.search.number, finder.search.total, finder.passed, shown(viewport)) == (0, 1, 1, before)
     finder.step(1)
     assert marked(viewport, finder)[1] == "needle"
 
@@ -112,6 +113,43 @@ def test_a_hit_that_was_gone_to_is_where_one_stays():
     finder.step(-1)
     finder.step(-1)
     there = shown(viewport)
+    finder.leave()
+    assert shown(viewport) == there
+
+
+def test_after_a_search_there_is_a_way_back_until_the_page_moves():
+    viewport = page(asked(), answered(LONG, THOUGHT, folded=True), asked("last"))
+    viewport.scroll(-10)
+    before = shown(viewport)
+    finder = search(viewport, "needle")
+    assert not finder.can_go_back
+    finder.step(1)
+    assert shown(viewport) != before
+    finder.leave()
+    assert finder.can_go_back
+    finder.go_back()
+    assert shown(viewport) == before
+    assert not finder.can_go_back
+    for gone in (lambda: viewport.scroll(3), viewport.to_end, finder.stay, lambda: finder.look_for("p")):
+        viewport.to_end()
+        viewport.render()
+        finder.look_for("paragraph 3 with")
+        finder.step(0)
+        finder.leave()
+        assert finder.can_go_back
+        gone()
+        assert not finder.can_go_back
+        finder.leave()
+
+
+def test_what_is_only_typed_is_taken_by_a_step():
+    viewport = page(asked(), answered(LONG), asked("last"))
+    finder = search(viewport, "paragraph 3 with")
+    assert finder.only_typed
+    there, number = shown(viewport), finder.search.number
+    finder.step(0)
+    assert not finder.only_typed
+    assert (shown(viewport), finder.search.number) == (there, number)
     finder.leave()
     assert shown(viewport) == there
 

@@ -186,6 +186,7 @@ async def test_mouse_is_left_to_the_terminal_and_taken_back(tmp_path):
         pilot.app._driver.write = written.append
         await pilot.press("f2")
         await wait_until(pilot, lambda: "\x1b[?1003l" in "".join(written))
+        assert pilot.app.screen.view.mouse_is_free
         assert "\x1b[?1003h" not in "".join(written)
         await pilot.press("f2")
         await wait_until(pilot, lambda: "\x1b[?1003h" in "".join(written))

@@ -47,6 +47,27 @@ async def test_command_with_words(tmp_path):
         assert "Paragraph 3 with" in screen_text(pilot.app)
 
 
+async def test_enter_takes_the_hit_and_escape_twice_goes_back(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        screen = pilot.app.screen
+        screen.view.show([asked(), answered(LONG)])
+        await wait_until(pilot, "Paragraph 59")
+        await pilot.press("ctrl+f", *"words")
+        await wait_until(pilot, "Enter stays · Esc back")
+        number = screen.view.finder.search.number
+        await pilot.press("enter")
+        await wait_until(pilot, "Enter hits · Esc closes")
+        assert screen.view.finder.search.number == number
+        await pilot.press(*["enter"] * 20)
+        await wait_until(pilot, "Paragraph 10 with")
+        await pilot.press("escape")
+        shown = await wait_until(pilot, "Esc again goes back to where you were.")
+        assert "Paragraph 10 with" in shown
+        await pilot.press("escape")
+        await wait_until(pilot, "Paragraph 59")
+        assert screen.view.follow
+
+
 async def test_a_fold_that_a_hit_opened_is_remembered(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:

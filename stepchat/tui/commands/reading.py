@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
@@ -66,6 +67,14 @@ async def page_down(chat: Chat, _argument: str) -> None:
     chat.view.scroll_page(1)
 
 
+async def half_up(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_page(-0.5)
+
+
+async def half_down(chat: Chat, _argument: str) -> None:
+    chat.view.scroll_page(0.5)
+
+
 async def row_up(chat: Chat, _argument: str) -> None:
     chat.view.scroll_lines(-1)
 
@@ -103,9 +112,15 @@ async def copy(chat: Chat, argument: str) -> None:
 async def find(chat: Chat, argument: str) -> None:
     bar = chat.view.screen.query(FindBar).first() if chat.view.screen.query(FindBar) else None
     if bar is None:
-        bar = FindBar(chat.view, chat.prompt.focus)
+        bar = FindBar(chat.view, partial(_found, chat))
         await chat.view.screen.mount(bar)
     bar.begin(argument)
+
+
+def _found(chat: Chat) -> None:
+    chat.prompt.focus()
+    if chat.view.finder.can_go_back:
+        chat.tell("Esc again goes back to where you were.")
 
 
 async def links(chat: Chat, _argument: str) -> None:
@@ -136,6 +151,7 @@ async def mouse(chat: Chat, _argument: str) -> None:
     free = chat.view.mouse_is_free = not chat.view.mouse_is_free
     report_mouse(chat.app, on=not free)
     chat.tell("The mouse is the terminal's; F2 takes it back." if free else "The mouse is back.")
+    chat.refresh_status()
 
 
 def _views(_chat: Chat) -> Sequence[tuple[str, str]]:
@@ -151,6 +167,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("reasoning-all", "Fold or open all reasoning", reasoning_all, "alt+t"),
     Command("page-up", "Scroll a page up", page_up, "pageup"),
     Command("page-down", "Scroll a page down", page_down, "pagedown"),
+    Command("half-up", "Scroll half a page up", half_up, "alt+u"),
+    Command("half-down", "Scroll half a page down", half_down, "alt+d"),
     Command("row-up", "Scroll a row up", row_up, "alt+k"),
     Command("row-down", "Scroll a row down", row_down, "alt+j"),
     Command("top", "Go to the beginning", top, "ctrl+home"),
