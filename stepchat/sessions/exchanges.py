@@ -16,7 +16,7 @@ from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from stepchat.messages import Json
 
@@ -54,7 +54,7 @@ class Exchange:
     status: int | None = None
     answered: Json | None = None
     """The headers that came."""
-    pieces: tuple[tuple[float, bytes], ...] | None = ()
+    pieces: Collection[tuple[float, bytes]] | None = ()
     """What was read, with seconds since the start; None when it was dropped to save space."""
     cut: bool = False
     """More came than is kept."""
@@ -296,11 +296,13 @@ def verdicts(connection: sqlite3.Connection, session: str) -> dict[str, Verdict]
     return {message: Verdict(exact_json.loads(kept), sent) for message, (_, kept, sent) in found.items()}
 
 
-def pack(pieces: Iterable[tuple[float, bytes]]) -> bytes:
-    """Times and lengths, then the bytes; all compressed."""
-    kept = tuple(pieces)
-    head = b"".join(_PIECE.pack(seconds, len(data)) for seconds, data in kept)
-    return _pack(struct.pack("<I", len(kept)) + head + b"".join(data for _, data in kept))
+def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:
+    """Times and lengths, then the bytes; all compressed. It goes through them twice rather than to hold them all at once."""
+    packer = zlib.compressobj(_LEVEL)
+    head = b"".join(_PIECE.pack(seconds, len(data)) for seconds, data in pieces)
+    packed = [packer.compress(struct.pack("<I", len(pieces)) + head)]
+    packed += filter(None, (packer.compress(data) for _, data in pieces))
+    return b"".join([*packed, packer.flush()])
 
 
 def unpack(events: bytes) -> tuple[tuple[float, bytes], ...]:
