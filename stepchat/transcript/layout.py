@@ -120,7 +120,8 @@ class Layout:
                 table_rows.columns(block.group, self.pen, block)
                 return block.group.token
             case _:
-                return block.links.labels if block.links and "[" in block.text else None
+                labels = block.links.labels if block.links else None
+                return labels if labels and "[" in block.text else None
 
     def _gap(self, block: Block) -> list[Strip]:
         if not block.gap:

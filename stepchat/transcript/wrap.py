@@ -15,6 +15,8 @@ Line: TypeAlias = "list[Piece]"
 
 _WIDE: Final = "\u2e80-\u303e\u3041-\ua4cf\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
 """Chinese and Japanese: without spaces, so a line may break beside any of these, but see the next two."""
+_COMMON: Final = ("\u4e00", "\u9fff")
+"""The first and the last of those that take two cells and may stand at both ends of a line."""
 _NOT_FIRST: Final = frozenset("、。，．・：；？！）〕］｝〉》」』】〙〗ー々ゝゞ％‰℃,.;:!?)]}%\"'")
 _NOT_LAST: Final = frozenset("（〔［｛〈《「『【〘〖￥＄([{")
 _HANGING: Final = 2
@@ -152,15 +154,16 @@ class Wrapper:
     def _add_wide(self, text: str, style: Style) -> None:
         """Text with characters of other widths, word by word; `ready` is what of it fits the open line so far."""
         before = self._last_character()
-        ready, used = "", 0
+        ready, used, was_common = "", 0, False
         for word in _WORD.findall(text):
-            size = cells(word)
+            is_common = _COMMON[0] <= word <= _COMMON[1]  # nearly all of Chinese: not worth a look at each
+            size = 2 if is_common else cells(word)
             blank = word[0] == " "
             if blank and not self._indents and not self.x + used:
                 continue
-            if not blank and _breaks_between(before, word[0]):
+            if (is_common and was_common) or (not blank and _breaks_between(before, word[0])):
                 self._break = (len(self.open_line), len(ready))
-            before = word[-1]
+            before, was_common = word[-1], is_common
             if self.x + used + size > self.width:
                 self._put(ready, style, used)
                 ready, used = "", 0
