@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,13 +15,17 @@ Kind: TypeAlias = Literal[
     "rule",
     "label",  # the line above a code block that names its language
     "code",  # one line of a code block
-    "html",  # one line of an HTML block, shown as text
+    "html",  # one line of an HTML block or of a formula, shown as text
     "row",  # one row of a table
     "empty",  # a list item without content
     "plain",  # text without any markup: the reader's own words
     "fact",  # one line made of styled pieces: header, foot, mark, notice
     "tail",  # the last rows of the reasoning
 ]
+
+FORMULA: Final = 2
+FORMULA_MARK: Final = 1
+"""The `level` of lines of formulas: of its own, and of those that begin and end it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +151,7 @@ class Block:
         self.fresh = fresh
         self.gap = gap
         self.level = level
-        """Of a heading, 1 to 6; of a row or code line, its place in the group."""
+        """Of a heading, 1 to 6; of a row or code line, its place in the group; of a formula's line, which it is."""
         self.group: Group = group
         self.links = links
         self.open = False

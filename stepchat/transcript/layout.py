@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.style import Style
 
-from stepchat.transcript import code, inline, table_rows
+from stepchat.transcript import blocks, code, inline, table_rows
 from stepchat.transcript.blocks import Fact, Fence, Links, Table, Tail
 from stepchat.transcript.clean import clean, shown
 from stepchat.transcript.cursor import LONGEST
@@ -30,13 +30,18 @@ MOST_ROWS: Final = 4000
 _CODE_PAD: Final = 2
 _UNNAMED: Final = "code"
 _TAB: Final = 4
+_FORMULA_INDENT: Final = 4
 _HEADINGS: Final = (
     Style(bold=True, underline=True),
     Style(bold=True),
     Style(bold=True, italic=True),
     Style(italic=True),
+    Style(italic=True),
+    Style(),
 )
-"""By level; from the last on all look alike."""
+"""By level."""
+_QUIET_HEADING: Final = 5
+"""From this level on headings are dim."""
 
 
 class _Kept(NamedTuple):
@@ -136,8 +141,9 @@ class Layout:
             case "paragraph":
                 return self._flow(block, self.pen.base(block.voice))
             case "heading":
-                base = palette.heading if block.voice == "answer" else self.pen.base(block.voice)
-                return self._flow(block, base + _HEADINGS[min(block.level, len(_HEADINGS)) - 1])
+                base = palette.heading if block.level < _QUIET_HEADING else palette.dim
+                base = base if block.voice == "answer" else self.pen.base(block.voice)
+                return self._flow(block, base + _HEADINGS[block.level - 1])
             case "plain":
                 return self._flow(block, self.pen.base(block.voice))
             case "code" | "label":
@@ -145,7 +151,7 @@ class Layout:
             case "row":
                 return table_rows.rows(block, self.pen)
             case "html":
-                return self._verbatim(block, self.pen.base(block.voice))
+                return self._verbatim(block)
             case "rule":
                 edge = self.pen.edge(block, self.pen.page.column)
                 line = "─" * (self.pen.page.column - edge.width)
@@ -192,10 +198,21 @@ class Layout:
             return [(shown_code(block.text), palette.code_block)]
         return [(text, palette.syntax.get(name, palette.code_block)) for text, name in line]
 
-    def _verbatim(self, block: Block, base: Style) -> list[Strip]:
-        edge = self.pen.edge(block, self.pen.page.column)
-        lines = chop([(shown_code(block.text), base)], self.pen.page.column - edge.width)
-        return [self.pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+    def _verbatim(self, block: Block) -> list[Strip]:
+        """A line of HTML, or of a formula: that one is set off, and its marks stand back."""
+        pen, column = self.pen, self.pen.page.column
+        edge, indent = pen.edge(block, column), formula_indent(block)
+        base = pen.base(block.voice)
+        match block.level:
+            case blocks.FORMULA:
+                base += pen.palette.emphasis
+            case blocks.FORMULA_MARK:
+                base = pen.palette.dim
+            case _:
+                pass
+        lines = chop([(shown_code(block.text), base)], column - edge.width - indent)
+        blank = (" " * indent, base)
+        return [pen.strip([*(edge.others if place else edge.first), blank, *line]) for place, line in enumerate(lines)]
 
     def _fact(self, block: Block) -> list[Strip]:
         fact = block.group
@@ -231,6 +248,11 @@ def _is_definition(block: Block) -> bool:
     if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LONGEST:
         return False
     return not take_definitions(block.text, Links())
+
+
+def formula_indent(block: Block) -> int:
+    """By how much a line that is taken as it is stands further in."""
+    return _FORMULA_INDENT if block.level == blocks.FORMULA else 0
 
 
 def shown_code(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript import line_state, starts, verbatim
-from stepchat.transcript.blocks import Item, Quote, Table
+from stepchat.transcript.blocks import FORMULA_MARK, Item, Quote, Table
 from stepchat.transcript.cursor import LONGEST, Cursor
 from stepchat.transcript.nodes import Fenced, Html, Indented, ListRun, Paragraph, Rows
 from stepchat.transcript.outline import Outline
@@ -205,7 +205,7 @@ class LineParser:
                 self._leaf = None if starts.ends_html(kind, rest) else Html(kind)
             case "$" | "\\" if cursor.whole and (kind := starts.formula_kind(rest)) is not None:
                 self._close_to(depth)
-                self._out.add("html", rest)
+                self._out.add("html", rest, level=FORMULA_MARK)
                 self._leaf = Html(kind)
             case "-" | "*" | "_" if cursor.whole and starts.is_rule(rest):
                 self._close_to(depth)

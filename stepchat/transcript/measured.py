@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.style import Style
 
 from stepchat.transcript.blocks import Table
-from stepchat.transcript.layout import shown_code
+from stepchat.transcript.layout import formula_indent, shown_code
 from stepchat.transcript.table_rows import LONGEST_ROW, cell_text
 from stepchat.transcript.widths import cells, graphemes, unspaced
 from stepchat.transcript.wrap import chop, hanging
@@ -122,7 +122,7 @@ def measure(
             edge = pen.edge(block, page.wide).width
             start, room = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD
         case "html":
-            edge = pen.edge(block, page.column).width
+            edge = pen.edge(block, page.column).width + formula_indent(block)
             start, room, every = start + edge, page.column - edge, True
         case "row":
             start += pen.edge(block, page.wide).width

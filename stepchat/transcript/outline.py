@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.blocks import Block, Item, Links
 from stepchat.transcript.nodes import ListRun
@@ -10,6 +10,10 @@ from stepchat.transcript.nodes import ListRun
 if TYPE_CHECKING:
     from stepchat.transcript.blocks import Group, Kind, Path, Voice
     from stepchat.transcript.nodes import Node
+
+
+_SET_OFF: Final = frozenset({"label", "code", "row", "html", "rule"})
+"""Blocks that text does not stand close below."""
 
 
 class Outline:
@@ -79,15 +83,20 @@ class Outline:
         return count
 
     def _gap(self, path: Path) -> int:
-        """Blank rows above the next block: in a list as in the source, elsewhere one."""
+        """Blank rows above the next block: in a list as in the source, but one below code and the like, elsewhere one.
+
+        So has an item below one whose last part was set off from what was above it.
+        """
         if not self.blocks:
             return self._first_gap
         if not path:
             return 1
-        before = self.blocks[-1].path
+        last = self.blocks[-1]
+        before = last.path
         shared = self._shared(before)
         within = any(isinstance(node, Item) for node in path[:shared])
         if not within and shared < min(len(path), len(before)):
             mine, theirs = path[shared], before[shared]
             within = isinstance(mine, Item) and isinstance(theirs, Item) and mine.run == theirs.run
-        return int(self.blank) if within else 1
+        set_off = last.kind in _SET_OFF or (last.gap > 0 and not last.fresh and before[shared:] != ())
+        return int(self.blank or set_off) if within else 1

@@ -134,7 +134,11 @@ def ends_html(kind: int, text: str) -> bool:
 
 def html_ends_with_blank(kind: int) -> bool:
     """So do formulas: one that is never closed must not take the rest of the text."""
-    return _HTML_END[kind] is None or kind > _LONE_TAG
+    return _HTML_END[kind] is None or is_formula(kind)
+
+
+def is_formula(kind: int) -> bool:
+    return kind > _LONE_TAG
 
 
 def formula_kind(text: str) -> int | None:

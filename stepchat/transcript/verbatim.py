@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript import starts
-from stepchat.transcript.blocks import Fence
+from stepchat.transcript.blocks import FORMULA, FORMULA_MARK, Fence
 from stepchat.transcript.nodes import Blanks, Fenced, Indented
 
 if TYPE_CHECKING:
     from stepchat.transcript.cursor import Cursor
     from stepchat.transcript.nodes import Html
     from stepchat.transcript.outline import Outline
+
+_MARKS: Final = " \t$\\[]"
+"""What a line is made of that only ends a formula."""
 
 
 def begin_fence(out: Outline, opening: tuple[str, int, str], indent: int) -> Fenced:
@@ -59,8 +62,11 @@ def html_line(out: Outline, leaf: Html, cursor: Cursor) -> tuple[bool, Html | No
     if cursor.blank and starts.html_ends_with_blank(leaf.kind):
         return False, None
     text = cursor.rest()
-    out.add("html", text, gap=0)
-    return True, None if starts.ends_html(leaf.kind, text) else leaf
+    ends, level = starts.ends_html(leaf.kind, text), 0
+    if starts.is_formula(leaf.kind):
+        level = FORMULA_MARK if ends and not text.strip(_MARKS) else FORMULA
+    out.add("html", text, gap=0, level=level)
+    return True, None if ends else leaf
 
 
 def _add_code(out: Outline, fence: Fence, text: str, *, gap: int | None) -> None:

@@ -66,6 +66,7 @@ def dump(text):
             2. ☑ done
 
                more
+
             3. [ ]
             4. [x] head
             """,
@@ -102,6 +103,7 @@ def dump(text):
             1. do
                  code
                  code
+
             2. done
             """,
         ),
@@ -141,8 +143,8 @@ def dump(text):
             so $x_1*y_1$ is
 
             $$
-            a_1
-            - b *c*
+                a_1
+                - b *c*
             $$
 
             and \(n\), for $5 or $6[^1]
