@@ -57,6 +57,12 @@ class Fence:
     """It has no fence, but four blanks before each line."""
     closed: bool = False
     lines: list[Block] = field(default_factory=list["Block"])
+    measured: int = 0
+    """How many lines `widest` speaks of."""
+    widest: int = 0
+    """Terminal cells of its widest line."""
+    room: tuple[object, int] = (None, 0)
+    """Cells within the reading column, and what that was found for."""
 
     @property
     def source(self) -> str:

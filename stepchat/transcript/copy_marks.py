@@ -32,9 +32,9 @@ class CopyMarks:
         marked = rows
         for y, shown in enumerate(viewport.shown):
             block = self._block(shown.entry, shown.block)
-            if block.kind == "label" and shown.row == block.gap and self._columns(rows[y]):
+            if block.kind == "label" and shown.row == block.gap and self._columns(rows[y], block):
                 marked = marked if marked is not rows else rows.copy()
-                marked[y] = self._marked(rows[y])
+                marked[y] = self._marked(rows[y], block)
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> Fence | None:
@@ -50,13 +50,13 @@ class CopyMarks:
     def _block(self, entry: int, block: int) -> Block:
         return self._document.parts[entry].entry.blocks[block]
 
-    def _columns(self, strip: Strip) -> range:
+    def _columns(self, strip: Strip, block: Block) -> range:
         """Where the word stands; empty when there is no room."""
-        page = self._document.layout.pen.page
-        end = page.margin + page.wide - _PAD
+        layout = self._document.layout
+        end = layout.pen.page.margin + layout.surface(block) - _PAD
         columns = range(end - len(_WORD), end)
         return columns if not strip.crop(columns.start - 1, columns.stop).text.strip() else range(0)
 
-    def _marked(self, strip: Strip) -> Strip:
+    def _marked(self, strip: Strip, block: Block) -> Strip:
         word = Segment(_WORD, self._document.layout.pen.palette.code_label)
-        return self._overlays.over(strip, None, lambda: with_words(strip, self._columns(strip), word))
+        return self._overlays.over(strip, None, lambda: with_words(strip, self._columns(strip, block), word))

@@ -50,6 +50,7 @@ class _Kept(NamedTuple):
     text: str
     is_open: bool
     token: object
+    surface: int
     rows: list[Strip]
 
 
@@ -83,8 +84,9 @@ class Layout:
     def rows(self, block: Block) -> list[Strip]:
         """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
         kept = self._kept.get(block)
-        token = self._token(block)
-        if kept and kept.text is block.text and kept.is_open == block.open and kept.token is token:
+        token, surface = self._token(block), self.surface(block)
+        same = kept and kept.text is block.text and kept.is_open == block.open
+        if kept and same and kept.token is token and kept.surface == surface:
             self._kept.move_to_end(block)
             return kept.rows
         match block.group:
@@ -96,7 +98,7 @@ class Layout:
                 rows = self._gap(block) + self._content(block)
         if kept:
             self.kept_rows -= len(kept.rows)
-        self._kept[block] = _Kept(block.text, block.open, token, rows)
+        self._kept[block] = _Kept(block.text, block.open, token, surface, rows)
         self.kept_rows += len(rows)
         while self.kept_rows > MOST_ROWS and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
@@ -115,6 +117,15 @@ class Layout:
                 return len(self.rows(block))
             case _:
                 return block.gap + 1
+
+    def surface(self, block: Block) -> int:
+        """Up to which column of the page a code block is set off: as far as text goes, or a line of it that goes further."""
+        page, fence = self.pen.page, block.group
+        if page.wide == page.column or not isinstance(fence, Fence):
+            return page.wide
+        if fence.room[0] is not self.pen:
+            fence.room = (self.pen, page.column - self.pen.edge(block, page.wide).width - 2 * _CODE_PAD)
+        return page.column if _widest(fence) <= fence.room[1] else page.wide
 
     def _token(self, block: Block) -> object:
         """Whatever the rows depend on besides the text of the block; compared by identity."""
@@ -178,14 +189,14 @@ class Layout:
         room = page.wide - edge.width - 2 * _CODE_PAD
         if block.kind == "label":
             name = [(shown(block.text or _UNNAMED)[:room], pen.palette.code_label)]
-            return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=page.wide)]
+            return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=self.surface(block))]
         hang = hanging(shown_code(block.text), room)
         further = (" " * (_CODE_PAD + hang), pen.palette.code_block)
         return [
             pen.strip(
                 [*(edge.others if place else edge.first), further if place else pad, *line],
                 fill=pen.palette.code_block,
-                fill_to=page.wide,
+                fill_to=self.surface(block),
             )
             for place, line in enumerate(chop(self._colored(block), room, hang))
         ]
@@ -248,6 +259,15 @@ def _is_definition(block: Block) -> bool:
     if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LONGEST:
         return False
     return not take_definitions(block.text, Links())
+
+
+def _widest(fence: Fence) -> int:
+    """Terminal cells of the widest line. The last one may still change, or go, while the block is not closed."""
+    count = len(fence.lines) if fence.closed else len(fence.lines) - 1
+    if fence.measured < count:
+        new = fence.lines[fence.measured : count]
+        fence.measured, fence.widest = count, max(fence.widest, *[cells(shown_code(line.text)) for line in new])
+    return max([fence.widest, *[cells(shown_code(line.text)) for line in fence.lines[max(0, count) :]]])
 
 
 def formula_indent(block: Block) -> int:

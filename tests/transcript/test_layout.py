@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -190,6 +191,21 @@ def test_text_keeps_to_the_reading_column_and_code_does_not():
     assert "    " + "x" * 130 in rows
 
 
+def test_the_surface_of_code_ends_with_the_text_unless_a_line_goes_further():
+    surface = Style(bgcolor="red")
+    layout = Layout(replace(colourless(), code_block=surface, code_label=surface), 160)
+    splitter = Splitter()
+
+    def ends() -> list[int]:
+        rows = [layout.rows(block)[-1] for block in splitter.blocks]
+        return [4 + sum(segment.cell_length for segment in row if segment.style == surface) for row in rows]
+
+    splitter.feed("- a\n\n  ```\n  short\n  " + "x" * 94)
+    assert ends()[1:] == [102, 102, 102]
+    splitter.feed("x")
+    assert ends()[1:] == [158, 158, 158]
+
+
 def test_long_code_lines_are_cut_without_a_mark():
     rows = laid_out("```\n" + "0123456789" * 8 + "\n```\n", width=40).split("\n")
     assert [row.strip() for row in rows[1:]] == [
@@ -358,9 +374,9 @@ def test_user_text_has_its_bar_and_its_surface():
 
 def test_levels_of_headings_are_told_apart():
     layout = Layout(colourless(), 60)
-    blocks = split("# a\n\n## a\n\n### a\n\n#### a\n\n**a**").blocks
+    blocks = split("# a\n\n## a\n\n### a\n\n#### a\n\n##### a\n\n###### a\n\n**a**").blocks
     styles = [str(styles_of(layout.rows(block)[-1], "a")[0]) for block in blocks]
-    assert styles == ["bold underline", "bold", "bold italic", "italic", "bold"]
+    assert styles == ["bold underline", "bold", "bold italic", "italic", "dim italic", "dim", "bold"]
 
 
 def test_definitions_at_the_end_are_not_shown_before_they_vanish():
