@@ -57,7 +57,7 @@ def export_session(
     if (session is None) != every or (every and leaf is not None):
         raise click.UsageError("Give one SESSION, perhaps with --leaf, or --all.")
     if as_json and form not in {None, "json"}:
-        raise click.UsageError(f"--json and --format {form} name two forms. Give one of them.")
+        raise UsageError(f"--json and --format {form} name two forms.", "Give one of them.")
     chosen = "json" if as_json or (target == "-" and form is None) else form or format_of(target)
     if chosen is None:
         endings = ", ".join(row.suffix for row in ROWS.values())
@@ -149,10 +149,10 @@ async def _message_id(store: SessionStore, session_id: str, beginning: str) -> s
         return found[0]
     if found:
         names = ", ".join(found[:_CANDIDATES]) + (" and more" if len(found) > _CANDIDATES else "")
-        raise StoreError(f"{beginning!r} is the beginning of several ids: {names}.", "Give more of it.")
+        raise StoreError(f"{beginning!r} is the beginning of several IDs: {names}.", "Give more of it.")
     raise SessionNotFoundError(
         f"There is no message {beginning!r} in the session {session_id}.",
-        f"`stepchat sessions show {session_id} --json` has the ids of all.",
+        f"`stepchat sessions show {session_id} --json` has the IDs of all.",
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def sessions() -> None:
-    """What is kept. A SESSION is an ID, its beginning, or words of its title or text."""
+    """What is kept. A SESSION is an ID, its beginning (four characters at least), or words of its title or text."""
 
 
 @sessions.command("list")

@@ -135,7 +135,8 @@ def test_bad_files_are_refused_and_nothing_stays(shell, tmp_path):
 
 
 def test_one_session_or_all(shell):
-    assert shell("sessions", "export", "--all", "--json", "--format", "markdown").code == 2
+    refused = shell.refuse(2, "sessions", "export", "--all", "--json", "--format", "markdown")
+    assert "--json and --format markdown name two forms. Give one of them." in refused
     assert shell("sessions", "export", "--all", "--json", "--format", "json").code == 0
     assert shell("sessions", "export").code == 2
     assert shell("sessions", "export", "x", "--all").code == 2

@@ -38,7 +38,10 @@ body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 46rem; background: va
 article + article { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: 2rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; }
 section { margin-top: 2rem; }
-section > h2 { font-size: .85rem; color: var(--dim); margin: 0 0 .4rem; font-weight: 600; }
+section h1 { font-size: 1.35rem; margin: 1.2em 0 .5em; }
+section h2 { font-size: 1.2rem; margin: 1.2em 0 .5em; }
+section h3 { font-size: 1.05rem; margin: 1.2em 0 .5em; }
+section > h2:first-child { font-size: .85rem; color: var(--dim); margin: 0 0 .4rem; font-weight: 600; }
 .facts, .note { color: var(--dim); font-size: .85rem; }
 .plain { white-space: pre-wrap; unicode-bidi: plaintext; }
 .user .plain { background: var(--soft); border-radius: .5rem; padding: .7rem 1rem; }
@@ -48,7 +51,8 @@ a { color: var(--link); }
 pre { background: var(--soft); padding: .8rem 1rem; border-radius: .5rem; overflow-x: auto; white-space: pre; }
 code { font-family: ui-monospace, monospace; font-size: .9em; }
 :not(pre) > code { background: var(--soft); padding: .1em .3em; border-radius: .25rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
+table { border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0; }
+hr { border: 0; border-top: 1px solid var(--line); margin: 1.5rem 0; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; }
 blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--dim); }
 @media print { details { border-left-color: #999; } pre { white-space: pre-wrap; } }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import zipfile
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ _BY_NAME: Final = (_DATABASE, _ARCHIVE)
 """How files begin that are read here and there, so that they must have a name."""
 _BEGINNING: Final = 16
 _PIECE: Final = 1 << 20
+_MARK: Final = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity|[][{}]')
+"""Of JSON what opens and closes, what is none, and, to step over it, text."""
 
 _KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversations.json or its .zip, or llm's logs.db."
 
@@ -109,16 +112,32 @@ def _named(name: str) -> Generator[None]:
 
 def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
     try:
-        data = exact_json.loads(content.decode("utf-8-sig"), any_depth=True)
+        # Where a shell has written it, it may be UTF-16.
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        raise NotUsableError(where, str(error)) from error
+    try:
+        data = exact_json.loads(text, any_depth=True)
     except json.JSONDecodeError as error:
         raise NotUsableError(where, f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except ValueError as error:
-        raise NotUsableError(where, str(error)) from error
+        raise NotUsableError(where, f"{_no_json_at(text)}: {error}") from error
     if import_json.is_ours(data):
         return import_json.read(data)
     if import_chatgpt.is_chatgpt(data):
         return import_chatgpt.read(data, where)
     raise NotUsableError(where, f"This is not a format that stepchat knows. {_KINDS}")
+
+
+def _no_json_at(text: str) -> str:
+    """Where the first thing stands that is refused without its place: NaN and the like, or what is nested too deeply."""
+    depth = at = 0
+    for mark in _MARK.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
+        at = mark.start()
+        if depth > exact_json.DEPTH or mark[0][0] in "NI":
+            break
+    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
 
 
 def _read_archive(path: Path) -> Iterator[Incoming]:

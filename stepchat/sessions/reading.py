@@ -148,7 +148,7 @@ def named(connection: sqlite3.Connection, wanted: str) -> Session:
         names = ", ".join(f"{id_} ({title})" for id_, title in meant[:_CANDIDATES])
         more = " and more" if len(meant) > _CANDIDATES else ""
         raise StoreError(
-            f"{wanted!r} is in the titles of several sessions: {names}{more}.", "Give the beginning of an id."
+            f"{wanted!r} is in the titles of several sessions: {names}{more}.", "Give the beginning of an ID."
         )
     return session(connection, meant[0][0])
 
@@ -164,7 +164,7 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) ->
     if len(rows) > 1:
         names = ", ".join(f"{row[0]} ({row[1] or 'untitled'})" for row in rows[:_CANDIDATES])
         more = " and more" if len(rows) > _CANDIDATES else ""
-        raise StoreError(f"{prefix!r} is the beginning of several ids: {names}{more}.", "Give one more character.")
+        raise StoreError(f"{prefix!r} is the beginning of several IDs: {names}{more}.", "Give one more character.")
     return _session(rows[0]) if rows else None
 
 

@@ -105,7 +105,7 @@ def no_session(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
         what, hint = "deleted session", "`stepchat sessions list --deleted` shows those that can be brought back."
     else:
         what, hint = "session", "`stepchat sessions list` shows all of them."
-    if len(wanted.strip()) < SHORTEST_PREFIX:
+    if 0 < len(wanted.strip()) < SHORTEST_PREFIX:
         hint = f"The beginning of an ID has {SHORTEST_PREFIX} characters at least. {hint}"
     return SessionNotFoundError(f"There is no {what} {wanted!r}.", hint)
 

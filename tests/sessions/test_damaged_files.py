@@ -192,7 +192,8 @@ async def test_as_deep_as_a_server_may_answer_goes_round_and_what_is_deeper_is_n
     assert (await store.import_file(tmp_path / "b.json")).known == 1
     for text, said in (
         (nested(201), r"sessions\[0\]\.messages\[1\]\.message: it is nested more than 200 deep"),
-        ("[" * 9999, "nested too deeply"),
+        ("[" * 9999, "line 1, column 201: JSON is nested too deeply"),
+        ('["\\"[NaN",\n 1, NaN]', "line 2, column 5: NaN is not JSON"),
     ):
         (tmp_path / "c.json").write_text(text)
         with pytest.raises(UsageError, match=said):

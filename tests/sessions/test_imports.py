@@ -304,6 +304,16 @@ async def test_a_file_that_is_none_of_ours_is_refused(
     assert said in await _refused(store, tmp_path / "a.json", content)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+async def test_a_file_that_a_shell_has_encoded_anew(store: SessionStore, encoding: str) -> None:
+    session = await _tree(store, UserMessage("Grüße"))
+    content = export_json(session, await store.messages(session.id)).encode(encoding)
+    (read,) = imports.read_stream(io.BytesIO(content), "stdin")
+    assert read.conversation.messages[0].message.text == "Grüße"
+    with pytest.raises(UsageError, match="can't decode byte"):
+        imports.read_stream(io.BytesIO(content + b"\xff"), "stdin")
+
+
 async def test_a_stream_is_read_like_a_file(store: SessionStore, tmp_path: Path) -> None:
     session = await _tree(store, UserMessage("q"), AssistantMessage(text="a"))
     text = export_json(session, await store.messages(session.id)).encode()
