@@ -134,10 +134,11 @@ def test_not_a_terminal(shell, monkeypatch):
 def test_missing_streams_are_replaced(shell, monkeypatch):
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
-    assert run(["hello"], None) == 0
-    assert shell.question() == "hello"
+    code = run(["hello"], None)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         stream.close()
+    # Asked, but nobody got the answer.
+    assert (code, shell.question()) == (1, "hello")
 
 
 # Options
