@@ -124,7 +124,7 @@ class StatusLine(Widget):
         self._forget: Timer | None = None
 
     def say(self, text: str, seconds: float = 4.0) -> None:
-        """Show this alone for a while, in the place of the facts. The next thing said replaces it, "" ends it."""
+        """Show this for a while in the place of what is plain. The next thing said replaces it, "" ends it."""
         if self._forget is not None:
             self._forget.stop()
         if not text:
@@ -148,16 +148,25 @@ class StatusLine(Widget):
         self._change(self._facts, tuple(hints))
 
     def _change(self, facts: tuple[str | Fact, ...], hints: tuple[tuple[str, str], ...]) -> None:
-        before = arrange(self._facts, self._hints, self.size.width)
+        before = self._spans(self.size.width)
         self._facts, self._hints = facts, hints
-        if not self._said and arrange(facts, hints, self.size.width) != before:
+        if self._spans(self.size.width) != before:
             self.refresh()
+
+    def _spans(self, width: int) -> tuple[Span, ...]:
+        if not self._said:
+            return arrange(self._facts, self._hints, width)
+        # What is going on, and the key that stops it, are worth more than the end of a sentence.
+        going_on = tuple(fact for fact in self._facts if isinstance(fact, Fact) and fact.kind != "plain")
+        hints = self._hints if going_on else ()
+        room = width - 2 * MARGIN
+        less = room - (cell_len(" ".join(hints[0])) + MARGIN if hints else 0)
+        said = [Fact(_shortened(fact.text, less if less > room // 2 else room), fact.kind) for fact in self._said]
+        return arrange((*said, *going_on), hints, width)
 
     def render_line(self, y: int) -> Strip:
         if y:
             return Strip.blank(self.size.width, self.rich_style)
-        width = self.size.width
-        said = [Fact(_shortened(fact.text, width - 2 * MARGIN), fact.kind) for fact in self._said]
-        spans = arrange(said or self._facts, () if said else self._hints, width)
+        spans = self._spans(self.size.width)
         segments = [Segment(span.text, self.get_component_rich_style(f"status-line--{span.role}")) for span in spans]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

@@ -168,3 +168,22 @@ async def test_what_is_said_once_is_cut_at_a_word_rather_than_not_said():
         assert line.render_line(0).text.strip() == "Copied very many…"
         line.say(f"Model: {'m' * 300}")
         assert line.render_line(0).text.strip() == f"Model: {'m' * 18}…"
+
+
+async def test_what_goes_on_and_the_key_that_stops_it_are_seen_beside_what_is_said():
+    app = StatusApp()
+    async with app.run_test(size=(60, 16)) as pilot:
+        app.status.set_facts(["m", Fact("answering 3 s", "state"), "$0.01"])
+        app.status.set_hints([("Esc", "stop"), ("^T", "reasoning")])
+        app.status.say("Copied 13 characters.")
+        await pilot.pause()
+        assert screen_rows(app)[0].split() == ["Copied", "13", "characters.", "·", "answering", "3", "s", "Esc", "stop"]
+        app.status.set_facts(["m", Fact("answering 4 s", "state"), "$0.01"])
+        await pilot.pause()
+        assert "answering 4 s" in screen_rows(app)[0]
+        app.status.say("A sentence that is longer than there is any room for in this line.")
+        await pilot.pause()
+        assert screen_rows(app)[0].endswith("Esc stop")
+        await pilot.resize_terminal(24, 16)
+        await pilot.pause()
+        assert screen_rows(app)[0].strip() == "A sentence that is…"
