@@ -196,6 +196,13 @@ class Document:
         elif self._refusing:
             self._drop_notice()
 
+    def put_away(self) -> bool:
+        """What was said in passing goes. Returns whether there was anything."""
+        there = self._passing and self._notice is not None
+        if there:
+            self._drop_notice()
+        return there
+
     def _add_notice(self, lines: list[Block]) -> None:
         self._drop_notice()
         self._passing = self._refusing = False

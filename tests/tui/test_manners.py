@@ -59,6 +59,17 @@ async def test_a_command_that_was_refused_can_be_mended(tmp_path, server):
         assert pilot.app.screen.prompt.text == "/theme nonsense"
 
 
+async def test_esc_always_does_one_thing_that_is_seen(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await say(pilot, "/set temperature=9")
+        await wait_until(pilot, "must be a number between 0 and 2")
+        await pilot.press("escape")
+        shown = screen_text(pilot.app)
+        assert ("must be a number" in shown, "❯ /set temperature=9" in shown) == (False, True)
+        await pilot.press("escape")
+        await wait_until(pilot, "Nothing runs. Ctrl+C clears the prompt, Ctrl+Q quits.")
+
+
 async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await pilot.press("ctrl+p")

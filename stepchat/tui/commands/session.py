@@ -20,10 +20,12 @@ SESSION_VIEW = "session screen"
 
 
 async def stop(chat: Chat, _argument: str) -> None:
-    """End the answer; what was queued, or is not on disk, goes back to the prompt."""
+    """End the answer; what was queued, or is not on disk, goes back to the prompt. Else what was said in passing goes."""
     if chat.conversation.busy:
         chat.unsent.take_queue()
         await chat.conversation.stop()
+    elif not chat.view.put_away():
+        chat.tell("Nothing runs. Ctrl+C clears the prompt, Ctrl+Q quits.")
 
 
 async def retry(chat: Chat, _argument: str) -> None:
