@@ -73,7 +73,7 @@ async def test_a_key_by_the_browser(tmp_path, server):
     async with keyless(tmp_path, server) as pilot:
         await pilot.press("enter")
         await wait_until(pilot, "Waiting for the browser")
-        browser = threading.Thread(target=browse, args=(pilot.app.screen._lines[-1].text,))
+        browser = threading.Thread(target=browse, args=(pilot.app.screen._lines(80)[-1].text,))
         browser.start()
         await wait_until(pilot, "The key for OpenRouter is kept in the file")
         browser.join()
@@ -88,6 +88,22 @@ async def test_waiting_for_the_browser_can_be_given_up(tmp_path, server):
         await wait_until(pilot, "Waiting for the browser")
         await pilot.press("escape")
         await wait_until(pilot, "No key was made.")
+
+
+async def test_a_code_that_is_not_taken_leaves_the_dialog_open(tmp_path, server):
+    async with keyless(tmp_path, server) as pilot:
+        await pilot.press(*"elsewhere", "enter")
+        await wait_until(pilot, "it is not shown")
+        address = pilot.app.screen._words.split()[-1]
+        with httpx.Client(trust_env=False) as browser:
+            code = browser.get(address).text.partition("<code>")[2].partition("</code>")[0]
+        await pilot.press(*"nonsense", "enter")
+        shown = await wait_until(pilot, "The server does not accept this code.")
+        assert "The code" in shown
+        pilot.app.post_message(Paste(code))
+        await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == code)
+        await pilot.press("enter")
+        await wait_until(pilot, "The key for OpenRouter is kept in the file")
 
 
 async def test_what_cannot_be_a_key_leaves_the_dialog_open(tmp_path, server):

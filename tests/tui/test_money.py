@@ -26,7 +26,7 @@ from stepchat.tui.status import Fact
 from stepchat.workspace import Request
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.chat import workspace as open_place
-from tests.tui.screen import screen_text
+from tests.tui.screen import screen_rows, screen_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -259,6 +259,10 @@ async def test_usage_and_balance(tmp_path, server):
         await say(pilot, "/usage")
         shown = await wait_until(pilot, "By model, last 30 days")
         assert "stepfun/step-3.5-flash" in shown
+        # In a narrower window each line is still one.
+        await pilot.resize_terminal(60, 30)
+        await wait_until(pilot, lambda: any(row.startswith("  cost  ") for row in screen_rows(pilot.app)))
+        await wait_until(pilot, lambda: not any(row.strip() == "all" for row in screen_rows(pilot.app)))
         await pilot.press("escape")
         await say(pilot, "/balance")
         await wait_until(pilot, "left of $10.00")

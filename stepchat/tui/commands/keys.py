@@ -91,20 +91,25 @@ async def _by_browser(chat: Chat, place: Place) -> Key | None:
         finally:
             callback.close()
 
-    waiting = asyncio.ensure_future(in_daemon(wait))
     address = page(place.base_url, challenge, callback.url)
-    screen = Report("Waiting for the browser", _address_lines("If nothing opens, go to:", address))
+    client = Client(place.base_url, place.profile, None)
+
+    async def key() -> Key | None:
+        code = await in_daemon(wait)
+        return None if code is None else await in_daemon(exchange, client, code, challenge)
+
+    waiting = asyncio.ensure_future(key())
+    screen = Report("Waiting for the browser", lambda _: _address_lines("If nothing opens, go to:", address))
     waiting.add_done_callback(lambda _: screen.dismiss(None) if screen.is_attached else None)
     open_browser(address)
     try:
         await chat.app.push_screen_wait(screen)
     finally:
         stop.set()
-    code = await waiting
-    if code is None:
+    made = await waiting
+    if made is None:
         chat.tell("No key was made.")
-        return None
-    return await in_daemon(exchange, Client(place.base_url, place.profile, None), code, challenge)
+    return made
 
 
 async def _by_code(chat: Chat, place: Place) -> Key | None:
@@ -113,17 +118,21 @@ async def _by_code(chat: Chat, place: Place) -> Key | None:
     _check_login(place)
     challenge = new_challenge()
     words = f"Open this address in any browser, and paste the code it shows:\n\n{page(place.base_url, challenge)}\n"
-    code = await chat.app.push_screen_wait(Secret("The code", words))
-    if code is None:
-        return None
-    return await in_daemon(exchange, Client(place.base_url, place.profile, None), code, challenge)
+    client = Client(place.base_url, place.profile, None)
+
+    async def take(code: str) -> Key:
+        return await in_daemon(exchange, client, code, challenge)
+
+    return await chat.app.push_screen_wait(Secret("The code", words, take, meanwhile="Asking for the key …"))
 
 
 async def _by_hand(chat: Chat, place: Place) -> Key | None:
     words = f"It is kept in the system's keyring, else in a file that only you can read.\n{place.base_url}\n"
-    dialog = Secret(f"Key for {place.profile.title}", words, lambda given: checked_key(given, PASTED))
-    given = await chat.app.push_screen_wait(dialog)
-    return None if given is None else checked_key(given, PASTED)
+
+    async def take(given: str) -> Key:
+        return checked_key(given, PASTED)
+
+    return await chat.app.push_screen_wait(Secret(f"Key for {place.profile.title}", words, take))
 
 
 def _check_login(place: Place) -> None:

@@ -12,7 +12,7 @@ from stepchat.servers.accounts import fetch_balance
 from stepchat.threads import in_daemon
 from stepchat.tui import notices
 from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.report import AROUND, Report
+from stepchat.tui.dialogs.report import Report
 
 if TYPE_CHECKING:
     from stepchat.servers.models import Prices
@@ -28,9 +28,12 @@ async def usage(chat: Chat, _argument: str) -> None:
         model = workspace.catalogue.find(slug)
         return None if model is None else model.prices
 
-    width = min(WIDTH, chat.app.size.width - AROUND)
-    lines = report(rows, date.today(), prices, width)  # noqa: DTZ011 - the person's own day
-    await chat.app.push_screen_wait(Report("What was spent in the demo" if demo else "What was spent", lines))
+    today = date.today()  # noqa: DTZ011 - the person's own day
+    screen = Report(
+        "What was spent in the demo" if demo else "What was spent",
+        lambda width: report(rows, today, prices, min(WIDTH, width)),
+    )
+    await chat.app.push_screen_wait(screen)
 
 
 async def balance(chat: Chat, _argument: str) -> None:

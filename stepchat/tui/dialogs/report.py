@@ -13,34 +13,46 @@ from textual.widgets import Static
 from stepchat.tui.dialogs.key_line import KeyLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
+    from textual.geometry import Size
 
     from stepchat.money import Line
 
-AROUND = 6
+_AROUND = 5
 """Columns of a narrow screen that are not the lines': margins and the scrollbar."""
 _STYLES = {"head": "$accent", "plain": "", "dim": "$dim"}
 
 
 class Report(ModalScreen[None]):
-    """Nothing to choose."""
+    """Nothing to choose. `lines` gets the columns there are, anew whenever the window has another width."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Close", show=False)]
 
-    def __init__(self, title: str, lines: Sequence[Line]) -> None:
+    def __init__(self, title: str, lines: Callable[[int], Sequence[Line]]) -> None:
         super().__init__()
         self._heading = title
         self._lines = lines
+        self._text = Static(markup=False)
+        self._scroll = VerticalScroll(self._text, can_focus=True)
 
     def compose(self) -> ComposeResult:
-        text = Content("\n").join(
-            Content.styled(line.text, _STYLES[line.role]) if _STYLES[line.role] else Content(line.text)
-            for line in self._lines
-        )
+        self._fill(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog wide"):
             yield Static(self._heading, classes="dialog-title", markup=False)
-            with VerticalScroll(can_focus=True):
-                yield Static(text, markup=False)
+            yield self._scroll
             yield KeyLine((("↑↓", "scroll"), ("Esc", "close")))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fill(event.size)
+
+    def _fill(self, size: Size) -> None:
+        lines = self._lines(max(1, size.width - _AROUND))
+        self._text.update(
+            Content("\n").join(
+                Content.styled(line.text, _STYLES[line.role]) if _STYLES[line.role] else Content(line.text)
+                for line in lines
+            )
+        )

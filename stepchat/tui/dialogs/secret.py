@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.errors import StepchatError
+from stepchat.transcript.clean import clean
+from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from textual.app import ComposeResult
 
+    from stepchat.errors import StepchatError
+    from stepchat.keys import Key
 
-class Secret(ModalScreen[str | None]):
-    """Returns what was given, None when nothing was. What `check` raises StepchatError for is told, and can be given anew:
-    closed, what is pasted next would be seen.
+
+class Secret(ModalScreen["Key | None"]):
+    """Returns the key that `take` makes of what was given, None when nothing was. It stays until that is done; what `take`
+    raises StepchatError for is told, and can be given anew: closed, what is pasted next would be seen.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
 
-    def __init__(self, title: str, words: str, check: Callable[[str], object] = str) -> None:
+    def __init__(self, title: str, words: str, take: Callable[[str], Awaitable[Key]], *, meanwhile: str = "") -> None:
+        """`meanwhile` is said until `take` is done."""
         super().__init__()
         self._heading = title
         self._words = words
-        self._check = check
-        self._refusal = Static(markup=False, classes="dialog-error")
+        self._take = take
+        self._meanwhile = meanwhile
+        self._field = Input(password=True, placeholder="Paste it here; it is not shown", compact=True)
+        self._told = Static(markup=False, classes="dialog-told")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._heading, classes="dialog-title", markup=False)
-            yield Static(self._words, markup=False)
-            yield Input(password=True, placeholder="Paste it here; it is not shown", compact=True)
-            yield self._refusal
+            yield Static(self._words, markup=False, classes="dialog-words")
+            yield self._field
+            yield self._told
             yield KeyLine((("Enter", "take it"), ("Esc", "close")))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         given = event.value.strip()
-        try:
-            if given:
-                self._check(given)
-        except StepchatError as error:
-            event.input.value = ""
-            self._refusal.update(f"{error.message} {error.hint}")
+        if not given:
+            self.dismiss(None)
             return
-        self.dismiss(given or None)
+        self._told.update(Content.styled(self._meanwhile, "$dim"))
+        work.start(self, partial(self._try, given), self._refuse, group="secret", exclusive=True)
+
+    async def _try(self, given: str) -> None:
+        self.dismiss(await self._take(given))
+
+    def _refuse(self, error: StepchatError) -> None:
+        self._told.update(Content.styled(clean(f"{error.message} {error.hint}".strip()), "$error"))
+        # What is pasted now takes its place; Enter tries the same once more.
+        self._field.select_all()
