@@ -15,6 +15,7 @@ from stepchat.transcript.widths import unspaced
 from stepchat.tui import work
 from stepchat.tui.chat_screen import ChatScreen, Opening
 from stepchat.tui.commands.reading import reasoning_view
+from stepchat.tui.dialogs.row_list import LOW
 from stepchat.tui.handover import Handover
 from stepchat.tui.loading import load
 from stepchat.tui.themes import choose_theme, textual_theme
@@ -35,6 +36,7 @@ class StepchatApp(App[str]):
     TITLE = "stepchat"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
         if not os.environ.get("NO_COLOR"):

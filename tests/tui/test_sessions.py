@@ -77,7 +77,7 @@ async def test_columns_preview_and_opening(tmp_path, ids):
         assert pilot.app.screen.conversation.session.id == ids[1]
         # The next time it begins where it was left.
         again = await opened(pilot)
-        await wait_until(pilot, lambda: again._rows.current is not None and again._rows.current.id == ids[1])
+        await wait_until(pilot, lambda: again.current is not None and again.current.id == ids[1])
 
 
 async def test_its_first_frame_has_the_list(tmp_path, ids):
@@ -89,7 +89,7 @@ async def test_its_first_frame_has_the_list(tmp_path, ids):
         await store.close()
         pilot.app.push_screen(screen)
         shown = await wait_until(pilot, "Rain on glass")
-        assert ("Prime numbers" in shown, screen._rows.current.id) == (True, ids[1])
+        assert ("Prime numbers" in shown, screen.current.id) == (True, ids[1])
 
 
 async def test_typing_searches_and_a_key_looks_into_the_thoughts(tmp_path, ids):
@@ -137,6 +137,12 @@ async def test_marked_ones_are_deleted_together_and_come_back(tmp_path, ids):
         await pilot.press("ctrl+d")
         await listed(pilot, screen, "Sorting by hand")
         await wait_until(pilot, "2 sessions deleted · ^Z undoes it")
+        # What is undone is marked again, with the cursor at its first one.
+        await pilot.press("ctrl+z")
+        await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
+        assert (set(screen._rows.marked), screen.current.id) == ({ids[2], ids[1]}, ids[2])
+        await pilot.press("ctrl+d")
+        await listed(pilot, screen, "Sorting by hand")
         await pilot.press("ctrl+l", "ctrl+l")
         await listed(pilot, screen, "Rain on glass", "Prime numbers")
         await pilot.press("enter")
@@ -149,13 +155,34 @@ async def test_marked_ones_are_deleted_together_and_come_back(tmp_path, ids):
         await wait_until(pilot, "There is nothing to undo.")
 
 
+async def test_the_cursor_stays_beside_what_is_deleted_above_it(tmp_path, ids):
+    async with window(tmp_path, None) as pilot:
+        screen = await opened(pilot)
+        await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
+        await pilot.press("tab", "ctrl+d")
+        await listed(pilot, screen, "Prime numbers", "Sorting by hand")
+        assert screen.current.id == ids[1]
+
+
+async def test_another_size_while_it_is_open(tmp_path, ids):
+    async with window(tmp_path, None, size=(60, 16)) as pilot:
+        screen = await opened(pilot)
+        assert "Said of rain on glass." not in screen_text(pilot.app)
+        await pilot.resize_terminal(120, 40)
+        await wait_until(pilot, "Said of rain on glass.")
+        await pilot.press("ctrl+r")
+        await pilot.resize_terminal(60, 16)
+        await wait_until(pilot, lambda: not screen._pane.is_on_screen)
+        await wait_until(pilot, lambda: screen._title.region.right < 60 - 10)
+
+
 async def test_pinned_first_and_archived_ones_apart(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
         await pilot.press("down", "down", "ctrl+p")
         await listed(pilot, screen, "Sorting by hand", "Rain on glass", "Prime numbers")
-        assert screen._rows.current.id == ids[0]
+        assert screen.current.id == ids[0]
         await pilot.press("ctrl+p")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
         await pilot.press("ctrl+a")
@@ -213,7 +240,7 @@ async def test_only_what_is_in_sight_is_read(tmp_path):
             await pilot.press("pagedown")
         await wait_until(pilot, lambda: len(titles(screen)) == 200)
         await pilot.press("ctrl+end")
-        await wait_until(pilot, lambda: screen._rows.cursor == 249)
+        await wait_until(pilot, lambda: screen._list.cursor == 249)
         assert "Topic 000" in screen_text(pilot.app)
         await pilot.press(*"topic")
         await wait_until(pilot, lambda: len(titles(screen)) == 40)

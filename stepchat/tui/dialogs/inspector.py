@@ -25,7 +25,6 @@ from stepchat.tui.dialogs.key_line import KeyLine
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
 
     from stepchat.errors import StepchatError
@@ -114,8 +113,7 @@ class Inspector(ModalScreen[None]):
         self._filter.focus()
         self._read()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height < 22, "-low")
+    def on_resize(self) -> None:
         self.call_after_refresh(self._show)
 
     # ---- what is looked at

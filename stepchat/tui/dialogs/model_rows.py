@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
 from stepchat.servers.models import ALL_EFFORTS, per_million, short_length
 from stepchat.transcript.clean import shown as plain
+from stepchat.tui.dialogs.columns import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.servers.models import Model
     from stepchat.servers.providers import Provider
+    from stepchat.tui.dialogs.row_list import Piece
 
 _PRICE, _CONTEXT = 7, 6
 WIDE, MIDDLE = 76, 48
@@ -22,14 +24,14 @@ WIDE, MIDDLE = 76, 48
 _ABILITIES = "think tools image"
 
 
-def heading(width: int) -> str:
+def heading(width: int) -> list[Piece]:
     """Above the columns of `row`."""
     facts = f"{'in $/M':>{_PRICE}}{'out':>{_PRICE}}{'context':>{_CONTEXT + 2}}" if width >= MIDDLE else ""
     facts += "  " + " " * len(_ABILITIES) if width >= WIDE else ""
-    return f"{'  model':<{max(0, width - cell_len(facts))}}{facts}"
+    return [(f"{'  model':<{max(0, width - cell_len(facts))}}{facts}", "dim")]
 
 
-def row(model: Model, places: Sequence[int], width: int, *, favourite: bool, current: bool) -> Content:
+def row(model: Model, places: Sequence[int], width: int, *, favourite: bool, current: bool) -> list[Piece]:
     """One line: mark, name with the letters that were found, prices per million, context, abilities."""
     sign = "★" if favourite else "›" if current else " "
     facts = ""
@@ -41,12 +43,20 @@ def row(model: Model, places: Sequence[int], width: int, *, favourite: bool, cur
         abilities = zip(_ABILITIES.split(), (model.thinks, model.calls_tools, model.sees), strict=True)
         facts += "  " + " ".join(word if able else " " * len(word) for word, able in abilities)
     room = max(8, width - cell_len(facts) - 2)
-    name = plain(model.id)
-    shown = Content(set_cell_size(name if cell_len(name) <= room else name[: room - 1] + "…", room))
+    name = _name(fit(plain(model.id), room), places)
+    return [(f"{sign} ", "sign"), *name, (facts, "dim")]
+
+
+def _name(shown: str, places: Sequence[int]) -> list[Piece]:
+    """With the letters that were found; the last one may be the sign of what is cut."""
+    pieces: list[Piece] = []
+    at = 0
     for place in places:
-        if place < min(len(name), room - 1):
-            shown = shown.stylize("$accent", place, place + 1)
-    return Content.assemble((f"{sign} ", "$accent"), shown, (facts, "$dim"))
+        if place < len(shown) and shown[place] != "…":
+            pieces.append((shown[at:place], "text"))
+            pieces.append((shown[place], "found"))
+            at = place + 1
+    return [*pieces, (shown[at:], "text")]
 
 
 def detail(model: Model) -> Content:
@@ -103,7 +113,7 @@ def _provider(provider: Provider, name_width: int, width: int) -> str:
         f"{short_length(provider.context_length):>9}",
         f"  {_plain(provider.quantization)}",
     )
-    return set_cell_size(_plain(provider.name), name_width) + "".join(facts + (more if width >= WIDE else ()))
+    return fit(_plain(provider.name), name_width) + "".join(facts + (more if width >= WIDE else ()))
 
 
 def _plain(text: str) -> str:

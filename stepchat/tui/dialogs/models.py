@@ -9,13 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static
 
 from stepchat import fuzzy
 from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.model_rows import detail, heading, provider_lines, row
+from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     from stepchat.errors import StepchatError
     from stepchat.servers.catalogue import Catalogue
+    from stepchat.servers.models import Model
     from stepchat.servers.providers import Provider
+    from stepchat.tui.dialogs.row_list import Piece, Step
     from stepchat.tui.model_choices import Choices
 
 KEYS = (("Enter", "take it"), ("Tab", "providers"), ("^F", "favourite"), ("F5", "new list"), ("Esc", "close"))
-_SHORT = 22
-"""Rows of the screen below which there is no room for details."""
+_HIGH = 30
+"""Rows from which there is room for all of them."""
 
 
 class PickModel(ModalScreen[str | None]):
@@ -38,10 +40,7 @@ class PickModel(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", show=False),
-        Binding("down", "move('cursor_down')", show=False, priority=True),
-        Binding("up", "move('cursor_up')", show=False, priority=True),
-        Binding("pagedown", "move('page_down')", show=False, priority=True),
-        Binding("pageup", "move('page_up')", show=False, priority=True),
+        *MOVES,
         Binding("tab", "providers", show=False, priority=True),
         Binding("ctrl+f", "favourite", show=False, priority=True),
         Binding("f5", "refresh", show=False, priority=True),
@@ -65,26 +64,28 @@ class PickModel(ModalScreen[str | None]):
         self._toggle = toggle
         self._providers = providers
         self._refresh = refresh
-        self._width = 0
+        self._found: Sequence[Model] = ()
+        self._words: Sequence[str] = ()
+        self._list = RowList(self._line, heading, goes_round=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
             yield Static("Models", classes="dialog-title", markup=False)
             yield Input(placeholder="Type to search", compact=True)
-            yield Static("", id="columns", markup=False)
-            yield OptionList(markup=False, compact=True)
+            yield self._list
             yield Static("", id="detail", markup=False)
             yield KeyLine(KEYS)
 
     def on_mount(self) -> None:
+        self._show()
         if self._catalogue.stale:
             self._refresh(self._show_again)
 
     def on_resize(self, event: events.Resize) -> None:
-        pane = self.query_one("#detail")
-        pane.display = event.size.height >= _SHORT
-        pane.styles.height = 7 if event.size.height >= _SHORT else 3
-        self.call_after_refresh(self._show_again)
+        pane, height = self.query_one("#detail"), event.size.height
+        pane.display = height >= LOW
+        pane.styles.height = 3 if height < LOW else 4 if height < _HIGH else 7
+        self.call_after_refresh(self._describe)
 
     def on_input_changed(self, _event: Input.Changed) -> None:
         self._show()
@@ -92,14 +93,14 @@ class PickModel(ModalScreen[str | None]):
     def on_input_submitted(self) -> None:
         self.dismiss(self._highlighted() or self.query_one(Input).value.strip() or None)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option.id)
+    def on_row_list_opened(self) -> None:
+        self.dismiss(self._highlighted())
 
-    def on_option_list_option_highlighted(self) -> None:
+    def on_row_list_moved(self) -> None:
         self._describe()
 
-    def action_move(self, how: str) -> None:
-        getattr(self.query_one(OptionList), f"action_{how}")()
+    def action_move(self, by: Step) -> None:
+        self._list.step(by)
 
     def action_refresh(self) -> None:
         self._say("Asking the server for its list …")
@@ -114,12 +115,11 @@ class PickModel(ModalScreen[str | None]):
         self._show_again()
 
     def action_providers(self) -> None:
-        pane, choices = self.query_one("#detail"), self.query_one(OptionList)
-        if pane.display and self.size.height < _SHORT:
+        pane = self.query_one("#detail")
+        if pane.display and self.size.height < LOW:
             pane.display = False
         elif slug := self._highlighted():
             pane.display = True
-            self.call_after_refresh(choices.scroll_to_highlight)
             self._say("Asking who serves it …")
             work.start(
                 self, partial(self._ask_providers, slug), partial(self._refuse, slug), group="detail", exclusive=True
@@ -137,9 +137,7 @@ class PickModel(ModalScreen[str | None]):
             self.query_one("#detail", Static).update(shown)
 
     def _highlighted(self) -> str | None:
-        choices = self.query_one(OptionList)
-        at = choices.highlighted
-        return None if at is None else choices.get_option_at_index(at).id
+        return self._found[self._list.cursor].id if self._found else None
 
     def _show_again(self) -> None:
         """The list as it is now, with the same model chosen."""
@@ -147,30 +145,20 @@ class PickModel(ModalScreen[str | None]):
             self._show(self._highlighted())
 
     def _show(self, keep: str | None = None) -> None:
-        choices = self.query_one(OptionList)
         typed = self.query_one(Input).value
-        width = choices.scrollable_content_region.width
-        if not width:
-            return
-        words = fuzzy.words_of(typed)
-        found = self._catalogue.search(typed, self._choices.first)
-        self.query_one("#columns", Static).update(Content.styled(heading(width), "$dim"))
-        choices.clear_options()
-        if not found:
-            choices.add_option(Option(Content.styled(self._nothing(typed), "$dim"), disabled=True))
-            self._describe()
-            return
-        liked = set(self._choices.favourites)
-        options: list[Option] = []
-        for model in found:
-            match = fuzzy.match(words, model.id)
-            places = match.places if match else ()
-            line = row(model, places, width, favourite=model.id in liked, current=model.id == self._current)
-            options.append(Option(line, id=model.id))
-        choices.add_options(options)
-        names = [model.id for model in found]
+        self._words = fuzzy.words_of(typed)
+        self._found = self._catalogue.search(typed, self._choices.first)
+        self._list.nothing = self._nothing(typed)
+        names = [model.id for model in self._found]
         wanted = keep or (self._current if not typed else None)
-        choices.highlighted = names.index(wanted) if wanted in names else 0
+        self._list.show(len(names), names.index(wanted) if wanted in names else 0)
+
+    def _line(self, index: int, _part: int, width: int) -> list[Piece]:
+        model = self._found[index]
+        match = fuzzy.match(self._words, model.id)
+        places = match.places if match else ()
+        favourite = model.id in self._choices.favourites
+        return row(model, places, width, favourite=favourite, current=model.id == self._current)
 
     def _nothing(self, typed: str) -> str:
         if self._catalogue.models:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static
 
 from stepchat.transcript.clean import clean
+from stepchat.transcript.widths import spaced
+from stepchat.tui.dialogs.columns import column, fit, shortened
 from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.tui.dialogs.row_list import MOVES, RowList, rows_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual import events
     from textual.app import ComposeResult
+
+    from stepchat.tui.dialogs.row_list import Piece, Step
+
+_GAP: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,7 @@ class Pick(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", show=False),
-        Binding("down", "move('cursor_down')", show=False, priority=True),
-        Binding("up", "move('cursor_up')", show=False, priority=True),
-        Binding("pagedown", "move('page_down')", show=False, priority=True),
-        Binding("pageup", "move('page_up')", show=False, priority=True),
+        *MOVES,
     ]
 
     def __init__(
@@ -55,73 +58,94 @@ class Pick(ModalScreen[str | None]):
         super().__init__()
         self._heading = title
         self._rows = rows
-        self._nothing = nothing
-        self._measure()
-
-    def _measure(self) -> None:
-        rows = self._rows
-        columns = max((len(row.facts) for row in rows), default=0)
-        self._widths = [
-            max(cell_len(row.facts[at]) for row in rows if len(row.facts) > at) + 2 for at in range(columns)
-        ]
-        self._text_width = max((cell_len(row.text) for row in rows), default=0)
+        self._found: Sequence[Row] = ()
+        self._list = RowList(lambda index, _, width: line_of(self._found[index], self._columns, width), goes_round=True)
+        self._list.nothing = nothing
+        self._list.skip = lambda index: self._found[index].disabled
+        self._columns = columns_of(rows)
 
     def compose(self) -> ComposeResult:
+        self._fit(self.app.size.height)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog"):
-            yield Static(self._heading, classes="dialog-title", markup=False)
+            yield Static(clean(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
             yield Input(placeholder="Type to filter", compact=True)
-            yield OptionList(markup=False, compact=True)
+            yield self._list
             yield KeyLine((("Enter", "take it"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._fill("")
 
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit(event.size.height)
+
+    def _fit(self, height: int) -> None:
+        """As high as all rows need, so that it stays while typing makes them fewer."""
+        self._list.styles.height = min(rows_for(height), max(1, len(self._rows)))
+
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Other rows, as more is known; what was chosen stays chosen."""
         self._rows = rows
-        self._measure()
+        self._columns = columns_of(rows)
         if self.is_attached:
-            choices = self.query_one(OptionList)
-            at = choices.highlighted
-            chosen = None if at is None else choices.get_option_at_index(at).id
-            self._fill(self.query_one(Input).value)
-            places = [place for place, option in enumerate(choices.options) if option.id == chosen]
-            choices.highlighted = places[0] if places else choices.highlighted
+            self._fit(self.app.size.height)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+            self._fill(self.query_one(Input).value, keep=self._chosen)
+
+    @property
+    def _chosen(self) -> Row | None:
+        row = self._found[self._list.cursor] if self._found else None
+        return None if row is None or row.disabled else row
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
     def on_input_submitted(self) -> None:
-        choices = self.query_one(OptionList)
-        if choices.highlighted is not None:
-            self.dismiss(choices.get_option_at_index(choices.highlighted).id)
+        self.on_row_list_opened()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option.id)
+    def on_row_list_opened(self) -> None:
+        if self._chosen is not None:
+            self.dismiss(self._chosen.id)
 
-    def action_move(self, how: str) -> None:
-        getattr(self.query_one(OptionList), f"action_{how}")()
+    def action_move(self, by: Step) -> None:
+        self._list.step(by)
 
-    def _fill(self, wanted: str) -> None:
+    def _fill(self, wanted: str, keep: Row | None = None) -> None:
         words = wanted.casefold().split()
-        self._show([row for row in self._rows if all(word in f"{row.text} {row.aside}".casefold() for word in words)])
+        self._found = [row for row in self._rows if all(word in f"{row.text} {row.aside}".casefold() for word in words)]
+        places = (place for place, row in enumerate(self._found) if keep is not None and row.id == keep.id)
+        self._list.show(len(self._found), next(places, 0))
 
-    def _show(self, found: Sequence[Row]) -> None:
-        choices = self.query_one(OptionList)
-        choices.clear_options()
-        if not found:
-            choices.add_option(Option(Content.styled(self._nothing, "$dim"), disabled=True))
-            return
-        choices.add_options([Option(self._line(row), id=row.id, disabled=row.disabled) for row in found])
-        choices.highlighted = 0
 
-    def _line(self, row: Row) -> Content:
-        facts = "".join(f"{fact:>{width}}" for fact, width in zip(row.facts, self._widths, strict=False))
-        text = clean(row.text, keep_newlines=False)
-        if row.aside:
-            text += " " * max(0, self._text_width - cell_len(text))
-        return Content.assemble(
-            (f"{facts}  " if facts else "", "$dim"),
-            text,
-            (f"  {clean(row.aside, keep_newlines=False)}" if row.aside else "", "$dim"),
-        )
+class Columns(NamedTuple):
+    """How wide each of the facts is, the widest text and the widest aside."""
+
+    facts: Sequence[int]
+    text: int
+    aside: int
+
+
+def columns_of(rows: Sequence[Row]) -> Columns:
+    count = max((len(row.facts) for row in rows), default=0)
+    facts = [max(cell_len(row.facts[at]) for row in rows if len(row.facts) > at) for at in range(count)]
+    text = max((cell_len(_plain(row.text)) for row in rows if row.aside), default=0)
+    return Columns(facts, text, max((cell_len(_plain(row.aside)) for row in rows), default=0))
+
+
+def line_of(row: Row, columns: Columns, width: int) -> list[Piece]:
+    """Facts, text and aside; what there is no room for goes from the end of the text and of the aside."""
+    facts = "".join(f"{' ' * _GAP}{column(fact, size)}" for fact, size in zip(row.facts, columns.facts, strict=False))
+    facts += " " * _GAP if facts else ""
+    rest = max(1, width - cell_len(facts))
+    text, aside = _plain(row.text), _plain(row.aside)
+    if not aside:
+        return [(facts, "dim"), (shortened(text, rest), "dim" if row.disabled else "text")]
+    # The aside gives way first, but not below two fifths.
+    room = max(1, min(columns.text, rest - _GAP - min(columns.aside, rest * 2 // 5)))
+    return [
+        (facts, "dim"),
+        (fit(text, room), "dim" if row.disabled else "text"),
+        (" " * _GAP + shortened(aside, rest - room - _GAP), "dim"),
+    ]
+
+
+def _plain(text: str) -> str:
+    return spaced(clean(text, keep_newlines=False))

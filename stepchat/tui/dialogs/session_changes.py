@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
 Work: TypeAlias = "Callable[[list[str]], Awaitable[object]]"
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to which sessions, in words, and how it is undone."""
+
+    words: str
+    rows: tuple[SessionSummary, ...]
+    back: Callable[[], Awaitable[object]]
+
+
 class Changes:
     """Each method raises StoreError and SessionNotFoundError; then nothing was changed."""
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
-        self._done: list[tuple[str, Callable[[], Awaitable[object]]]] = []
-        """What was done, and how it is undone."""
+        self._done: list[Change] = []
         self._undoing = asyncio.Lock()
 
     async def delete(self, rows: Sequence[SessionSummary]) -> str:
@@ -49,29 +58,29 @@ class Changes:
         before = await self._store.session(row.id)
         kept = await self._store.set_title(row.id, title)
         again = before.title if before.title_edited else ""
-        return self._keep(f"Renamed to {_quoted(kept)}", lambda: self._store.set_title(row.id, again))
+        return self._keep(Change(f"Renamed to {_quoted(kept)}", (row,), lambda: self._store.set_title(row.id, again)))
 
-    async def undo(self) -> str:
-        """The last change that is not undone yet."""
+    async def undo(self) -> Change | None:
+        """The last change that is not undone yet; None when there is none."""
         async with self._undoing:
             if not self._done:
-                return "There is nothing to undo."
-            done, back = change = self._done[-1]
-            await back()
+                return None
+            change = self._done[-1]
+            await change.back()
             # Only now: what was refused can be tried again.
             self._done.remove(change)
-            return f"Undone: {done}"
+            return change
 
     async def _change(self, rows: Sequence[SessionSummary], what: str, work: Work, back: Work) -> str:
         """All of them, or none."""
         ids = [row.id for row in rows]
         await work(ids)
         named = _quoted(rows[0].title) if len(rows) == 1 else f"{len(rows)} sessions"
-        return self._keep(f"{named} {what}", lambda: back(ids))
+        return self._keep(Change(f"{named} {what}", tuple(rows), lambda: back(ids)))
 
-    def _keep(self, done: str, back: Callable[[], Awaitable[object]]) -> str:
-        self._done.append((done, back))
-        return f"{done} · ^Z undoes it"
+    def _keep(self, change: Change) -> str:
+        self._done.append(change)
+        return f"{change.words} · ^Z undoes it"
 
 
 def _quoted(title: str) -> str:

@@ -16,9 +16,11 @@ from textual.widgets import Input, Static
 
 from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
 from stepchat.tui.dialogs.session_changes import Changes
+from stepchat.tui.dialogs.session_listing import PAGE, PROBABLY, Listing
 from stepchat.tui.dialogs.session_preview import preview_of
-from stepchat.tui.dialogs.session_rows import Entry, SessionRows
+from stepchat.tui.dialogs.session_rows import PREFIX, SessionRows
 from stepchat.tui.dialogs.session_view import EMPTY, KEYS, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Shown, View
 
 if TYPE_CHECKING:
@@ -30,37 +32,23 @@ if TYPE_CHECKING:
 
     from stepchat.errors import StepchatError
     from stepchat.sessions.store import SessionStore, SessionSummary
+    from stepchat.tui.dialogs.row_list import Step
+    from stepchat.tui.dialogs.session_rows import Entry
 
-PAGE: Final = 100
-FOUND_PAGE: Final = 40
-"""Found sessions are read with their hits, which costs more."""
 _LOOK_AFTER: Final = 0.04
 """Seconds that the cursor rests before the preview is read."""
 _ROOMY: Final = 100
 _WIDE: Final = 120
-_LOW: Final = 22
-
-_PROBABLY: Final = 500
-"""How far down the session of last time is looked for."""
 
 
 class SessionScreen(ModalScreen[str | None]):
     """Returns the id of the session to open, None for none. `view` is how it was left, afterwards too."""
 
     HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012 - Textual declares it so; _fit sets its own
+    VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - as these
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", show=False, priority=True),
-        *(
-            Binding(key, f"move({by!r})", show=False, priority=True)
-            for key, by in (
-                ("up", "-1"),
-                ("down", "1"),
-                ("pageup", "-page"),
-                ("pagedown", "page"),
-                ("ctrl+home", "first"),
-                ("ctrl+end", "last"),
-            )
-        ),
+        *MOVES,
         Binding("tab", "mark(1)", show=False, priority=True),
         Binding("shift+tab", "mark(-1)", show=False, priority=True),
         *(
@@ -85,7 +73,9 @@ class SessionScreen(ModalScreen[str | None]):
         super().__init__()
         self.view = view
         self._store = store
+        self._listing = Listing(store)
         self._rows = SessionRows(now, answered)
+        self._list = RowList(self._rows.line, self._rows.head, opens_after=2)
         self._filter = Input(placeholder=PLACEHOLDERS[view.thoughts], compact=True)
         self._title = Input(compact=True, select_on_focus=False, id="session-title")
         self._heading = Static(classes="dialog-title", markup=False)
@@ -95,10 +85,11 @@ class SessionScreen(ModalScreen[str | None]):
         self._renaming: SessionSummary | None = None
         self._shown: Shown = "current"
         self._first: Sequence[Entry] = ()
-        self._more = False
         self._total = 0
         self._said = ""
         self._changes = Changes(store)
+        self._undone: Sequence[str] = ()
+        """Sessions that come back with the next list."""
 
     def compose(self) -> ComposeResult:
         # While nothing is in it yet: a class that is set later styles everything once more.
@@ -107,29 +98,30 @@ class SessionScreen(ModalScreen[str | None]):
             yield self._heading
             yield self._filter
             with Container(id="session-body"):
-                yield self._rows
+                yield self._list
                 yield self._pane
             yield self._keys
 
     async def read(self) -> None:
         """The first rows, before it is shown, so that they are in its first frame. Raises StoreError."""
-        at = self.view.at
-        self._first = await self._some(0, PAGE) or ()
-        if at and self._more and all(entry.summary.id != at for entry in self._first):
-            self._first = await self._some(0, _PROBABLY) or ()
+        self._first = await self._listing.first(self.view)
 
     def on_mount(self) -> None:
         self._filter.focus()
-        self._fill(self._first, self.view.at, 0)
+        self._fill(self._first, (self.view.at,), 0)
         self._begin(self._number)
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size)
+        # The pane may have been hidden, or has another height now.
+        self.call_after_refresh(self._look_again)
+        if self._renaming is not None:
+            self.call_after_refresh(self._place_title)
 
     def _fit(self, size: Size) -> None:
         self.set_class(size.width < _ROOMY, "-narrow")
         self.set_class(size.width >= _WIDE, "-wide")
-        self.set_class(size.height < _LOW, "-low")
+        self.set_class(size.height < LOW, "-low")
 
     # Reading
 
@@ -137,70 +129,71 @@ class SessionScreen(ModalScreen[str | None]):
     def _typed(self) -> str:
         return self._filter.value if self._filter.value.strip() else ""
 
-    def _load(self, *, at: str = "", index: int = 0) -> None:
-        """The list anew, with the cursor on this session, else on this row."""
+    def _load(self, *, at: Sequence[str] = (), index: int = 0) -> None:
+        """The list anew, with the cursor on the first of these sessions that is there, else on this row."""
         self._begin(partial(self._read, at, index), exclusive=True)
 
     def _begin(self, reading: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
         """Read beside everything else; what fails is said."""
         work.start(self, reading, self._refuse, group="list", exclusive=exclusive)
 
-    async def _read(self, at: str, index: int) -> None:
-        entries = await self._some(0, max(PAGE, index + 1, _PROBABLY if at else 0))
+    async def _read(self, at: Sequence[str], index: int) -> None:
+        entries = await self._some(0, max(PAGE, index + 1, PROBABLY if any(at) else 0))
         if entries is not None:
             self._fill(entries, at, index)
             await self._number()
 
-    def _fill(self, entries: Sequence[Entry], at: str, index: int) -> None:
-        there = next((row for row, entry in enumerate(entries) if entry.summary.id == at), index)
-        self._rows.nothing = self._nothing()
-        self._rows.order = "updated" if self._typed else self.view.order
-        mixed = self._shown == "current"
-        self._rows.show(entries, searched=bool(self._typed), cursor=there, tell_archived=mixed)
+    def _fill(self, entries: Sequence[Entry], at: Sequence[str], index: int) -> None:
+        rows = self._rows
+        rows.entries = list(entries)
+        rows.order = "updated" if self._typed else self.view.order
+        rows.searched = bool(self._typed)
+        rows.tell_archived = self._shown == "current"
+        if len(self._undone) > 1:
+            rows.marked = {entry.summary.id: entry.summary for entry in entries if entry.summary.id in self._undone}
+        self._undone = ()
+        self._list.nothing = self._nothing()
+        self._list.each = 2 if rows.searched else 1
+        self._list.show(len(entries), rows.place(at, index))
 
-    def on_session_rows_more_wanted(self) -> None:
-        if self._more:
-            self._more = False
+    def on_row_list_more_wanted(self) -> None:
+        if self._listing.more:
+            self._listing.more = False
             self._begin(self._read_on)
 
     async def _read_on(self) -> None:
-        entries = await self._some(len(self._rows.entries), PAGE)
+        self._add(await self._some(len(self._rows.entries), PAGE))
+
+    def _add(self, entries: Sequence[Entry] | None) -> bool:
+        """More below; returns whether there were any."""
         if entries:
-            self._rows.add(entries)
+            self._rows.entries += entries
+            self._list.add(len(entries))
+        return bool(entries)
 
     async def _some(self, offset: int, limit: int) -> Sequence[Entry] | None:
-        """A part of the list; None when a newer search has begun. Raises StoreError."""
-        archived, deleted = (None if self._shown == "deleted" else self._shown == "archived"), self._shown == "deleted"
-        if not self._typed:
-            rows = await self._store.sessions(
-                limit, offset, archived=archived, deleted=deleted, pinned_first=True, order=self.view.order
-            )
-            self._more = len(rows) == limit
-            return [Entry(row) for row in rows]
-        from stepchat.sessions.search import ALL_FIELDS, USUAL_FIELDS, Options
-
-        fields = ALL_FIELDS if self.view.thoughts else USUAL_FIELDS
-        if self._shown == "current":
-            archived = None  # only lists leave archived ones out
-        options = Options(fields, archived, deleted=deleted, limit=min(limit, FOUND_PAGE), offset=offset)
-        page = await self._store.search(self._typed, options)
-        if page is None:
-            return None
-        self._more = page.more
-        return [Entry(found.summary, found.hits) for found in page.sessions]
+        return await self._listing.some(self.view, self._shown, self._typed, offset, limit)
 
     async def _number(self) -> None:
         """How many there are; raises StoreError."""
-        archived = None if self._shown == "deleted" else self._shown == "archived"
-        self._total = await self._store.count_sessions(archived=archived, deleted=self._shown == "deleted")
+        self._total = await self._listing.number(self._shown)
         self._head()
 
-    def on_session_rows_moved(self) -> None:
+    @property
+    def current(self) -> SessionSummary | None:
+        """The session at the cursor."""
+        entries = self._rows.entries
+        return entries[self._list.cursor].summary if self._list.cursor < len(entries) else None
+
+    def on_row_list_moved(self) -> None:
         self._head()
+        self._look_again()
+
+    def _look_again(self) -> None:
         work.start(self, self._look_at, self._cannot_look, group="look", exclusive=True)
 
     async def _look_at(self) -> None:
-        entry = self._rows.entries[self._rows.cursor] if self._rows.entries else None
+        entry = self._rows.entries[self._list.cursor] if self._rows.entries else None
         if entry is None or not self._look.is_on_screen:
             self._look.update("", layout=False)
             return
@@ -226,7 +219,7 @@ class SessionScreen(ModalScreen[str | None]):
             self._heading.update(self._said, layout=False)
             return
         number = (
-            f"{len(self._rows.entries)}{'+' if self._more else ''} found"
+            f"{len(self._rows.entries)}{'+' if self._listing.more else ''} found"
             if self._typed
             else f"{self._total:,}"
             if self._total
@@ -261,10 +254,10 @@ class SessionScreen(ModalScreen[str | None]):
             if row is not None and title != row.title:
                 self._start(partial(self._changes.rename, row, title))
         else:
-            self.on_session_rows_opened()
+            self.on_row_list_opened()
 
-    def on_session_rows_opened(self) -> None:
-        row = self._rows.current
+    def on_row_list_opened(self) -> None:
+        row = self.current
         if row is None:
             return
         self.view = replace(self.view, at=row.id)
@@ -277,7 +270,7 @@ class SessionScreen(ModalScreen[str | None]):
         if self._renaming is not None:
             self._end_renaming()
             return
-        row = self._rows.current
+        row = self.current
         self.view = replace(self.view, at=row.id if row else "")
         self.dismiss(None)
 
@@ -285,34 +278,26 @@ class SessionScreen(ModalScreen[str | None]):
         # While a title is edited the keys are those of a text field.
         return self._renaming is None or action == "leave"
 
-    def action_move(self, by: str) -> None:
-        rows = self._rows
+    def action_move(self, by: Step) -> None:
         self._said = ""
-        match by:
-            case "first":
-                rows.move_to(0)
-            case "last":
-                self._begin(self._to_the_end)
-            case "page" | "-page":
-                rows.move_to(rows.cursor + (rows.page if by == "page" else -rows.page))
-            case _:
-                rows.move_to(rows.cursor + int(by))
+        if by == "last" and self._listing.more:
+            self._begin(self._to_the_end)
+        else:
+            self._list.step(by)
 
     async def _to_the_end(self) -> None:
-        while self._more:
-            entries = await self._some(len(self._rows.entries), PAGE if self._typed else self._total)
-            if not entries:
+        while self._listing.more:
+            if not self._add(await self._some(len(self._rows.entries), PAGE if self._typed else self._total)):
                 break
-            self._rows.add(entries)
-        self._rows.move_to(len(self._rows.entries) - 1)
+        self._list.step("last")
 
     def action_mark(self, by: int) -> None:
-        row = self._rows.current
+        row = self.current
         if row is not None:
             if self._rows.marked.pop(row.id, None) is None:
                 self._rows.marked[row.id] = row
             self._said = ""
-            self._rows.move_to(self._rows.cursor + by)
+            self._list.move_to(self._list.cursor + by)
 
     # What is listed
 
@@ -334,61 +319,73 @@ class SessionScreen(ModalScreen[str | None]):
 
     def _list_anew(self) -> None:
         self._said = ""
-        row = self._rows.current
-        self._load(at=row.id if row else "")
+        row = self.current
+        self._load(at=(row.id,) if row else ())
 
     # Changing
 
     def _chosen(self) -> list[SessionSummary]:
-        row = self._rows.current
+        row = self.current
         return list(self._rows.marked.values()) or ([row] if row else [])
 
-    def _start(self, change: Callable[[], Awaitable[str]]) -> None:
-        """Do it, say what was done, and show the list as it is then."""
+    def _start(self, change: Callable[[], Awaitable[str]], leaving: Sequence[SessionSummary] = ()) -> None:
+        """Do it, say what was done, and show the list as it is then. The cursor stays on its session, or beside it."""
+        row = self.current
+        beside = self._rows.beside(self._list.cursor, {each.id for each in leaving})
 
         async def say() -> None:
             self._said = await change()
+            self._rows.marked.clear()
 
         async def run() -> None:
             await work.attempt(say, self._refuse)
-            self._rows.marked.clear()
-            row = self._rows.current
-            # The cursor stays on its session or, when that has left the list, in its place.
-            self._load(at=row.id if row else "", index=self._rows.cursor)
+            at = (*self._undone, row.id if row else "", beside)
+            self._load(at=at, index=self._list.cursor)
 
         work.start(self, run, group="change")
+
+    async def _undo(self) -> str:
+        """What was changed together is marked again."""
+        change = await self._changes.undo()
+        if change is None:
+            return "There is nothing to undo."
+        self._undone = [row.id for row in change.rows]
+        return f"Undone: {change.words}"
 
     def action_change(self, how: Literal["pin", "archive", "delete", "undo"]) -> None:
         rows, changes = self._chosen(), self._changes
         match how:
             case "undo":
-                self._start(changes.undo)
+                self._start(self._undo)
             case _ if not rows:
                 return
             case "pin":
                 self._start(partial(changes.pin, rows))
             case "archive":
-                self._start(partial(changes.archive, rows))
+                self._start(partial(changes.archive, rows), rows)
             case "delete":
-                self._start(partial(changes.bring_back if self._shown == "deleted" else changes.delete, rows))
+                self._start(partial(changes.bring_back if self._shown == "deleted" else changes.delete, rows), rows)
 
     # A new title, written in the row itself
 
     def action_rename(self) -> None:
-        row = self._rows.current
+        row = self.current
         if row is None:
             return
-        x, y, width = self._rows.place_of_title()
         self._renaming = row
-        self._title.styles.offset = (x, y)
-        self._title.styles.width = width
+        self._place_title()
         self._title.value = row.title
         self._title.cursor_position = len(row.title)
         if not self._title.is_attached:
-            self._rows.mount(self._title)
+            self._list.mount(self._title)
         self._title.display = True
         self._title.focus()
         self._keys.set_keys(KEYS["rename"])
+
+    def _place_title(self) -> None:
+        """Over the title at the cursor."""
+        self._title.styles.offset = (PREFIX, self._list.cursor_line)
+        self._title.styles.width = self._rows.title_width(self._list.line_width)
 
     def _end_renaming(self) -> None:
         self._renaming = None

@@ -34,7 +34,6 @@ from stepchat.tui.dialogs.setting_rows import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from textual import events
     from textual.app import ComposeResult
 
     from stepchat.errors import StepchatError
@@ -104,8 +103,7 @@ class Settings(ModalScreen[None]):
         self._value.display = False
         self._show_heading()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height < 20, "-low")
+    def on_resize(self) -> None:
         self.call_after_refresh(self._arrange)
 
     def _arrange(self) -> None:

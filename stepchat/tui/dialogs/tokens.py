@@ -168,9 +168,6 @@ class Tokens(ModalScreen[None]):
     def on_token_text_moved(self) -> None:
         self._tell()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height < 20, "-low")
-
     def _tell(self) -> None:
         """The alternatives of the token under the cursor."""
         token = self._tokens[self._text.cursor]

@@ -16,8 +16,9 @@ from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import count_of_tokens
 from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
-from stepchat.tui.dialogs.tree_rows import TreeRows
+from stepchat.tui.dialogs.tree_rows import tree_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from stepchat.messages import StoredMessage
+    from stepchat.tui.dialogs.row_list import Step
+    from stepchat.tui.dialogs.tree_lines import TreeLine
 
 _WIDE: Final = 120
-_LOW: Final = 20
 _PREVIEW: Final = 4000
 """Characters of a message that the preview shows at most."""
 
@@ -44,19 +46,10 @@ class Chosen(NamedTuple):
 class TreeScreen(ModalScreen[Chosen | None]):
     """Returns the message to go to or to fork at, None for none."""
 
+    VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - Textual declares it so; _fit sets its own
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", show=False),
-        *(
-            Binding(key, f"move({by!r})", show=False, priority=True)
-            for key, by in (
-                ("up", "-1"),
-                ("down", "1"),
-                ("pageup", "-page"),
-                ("pagedown", "page"),
-                ("ctrl+home", "first"),
-                ("ctrl+end", "last"),
-            )
-        ),
+        *MOVES,
         Binding("left", "sibling(-1)", show=False, priority=True),
         Binding("right", "sibling(1)", show=False, priority=True),
         Binding("ctrl+f", "take('fork')", show=False, priority=True),
@@ -67,12 +60,15 @@ class TreeScreen(ModalScreen[Chosen | None]):
     ) -> None:
         """`leaf` ends the branch that is shown; the cursor begins at the message `at`."""
         super().__init__()
-        self._lines = tree_lines(messages, leaf)
+        self._all = tree_lines(messages, leaf)
+        self._lines: Sequence[TreeLine] = ()
+        """Those that are listed."""
         self._at = at if at is not None else leaf
         ends = leaves(messages)
         count = f"{len(messages):,} message{'' if len(messages) == 1 else 's'}"
         self._heading = f"Tree · {count} · {ends:,} branch{'' if ends == 1 else 'es'}"
-        self._rows = TreeRows(now)
+        self._list = RowList(lambda index, _, width: tree_row(self._lines[index], width, now()), opens_after=2)
+        self._list.nothing = "No message has these words."
         self._look = Static(markup=False, id="tree-look")
 
     def compose(self) -> ComposeResult:
@@ -80,53 +76,72 @@ class TreeScreen(ModalScreen[Chosen | None]):
             yield Static(self._heading, classes="dialog-title", markup=False)
             yield Input(placeholder="Type to filter", compact=True)
             with Container(id="tree-body"):
-                yield self._rows
+                yield self._list
                 yield Container(self._look, id="tree-pane")
             yield KeyLine((("Enter", "go there"), ("←→", "siblings"), ("^F", "fork there"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
-        self._rows.show(self._lines, self._at)
+        self._show("", self._at)
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size)
 
     def _fit(self, size: Size) -> None:
         self.set_class(size.width >= _WIDE, "-wide")
-        self.set_class(size.height < _LOW, "-low")
+        self.set_class(size.height < LOW, "-low")
+
+    def _show(self, typed: str, at: str | None) -> None:
+        """The messages that have these words, with the cursor on this one if it is among them, else on the first."""
+        self._lines = matching(self._all, typed)
+        self._list.show(len(self._lines), self._place_of(at) or 0)
+
+    def _place_of(self, message: str | None) -> int | None:
+        return next((place for place, line in enumerate(self._lines) if line.stored.id == message), None)
+
+    @property
+    def _current(self) -> TreeLine | None:
+        return self._lines[self._list.cursor] if self._lines else None
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        line = self._rows.current
-        at = self._at if line is None else line.stored.id
-        self._rows.show(matching(self._lines, event.value), at)
+        line = self._current
+        self._show(event.value, self._at if line is None else line.stored.id)
 
     def on_input_submitted(self) -> None:
         self.action_take("go")
 
-    def on_tree_rows_opened(self) -> None:
+    def on_row_list_opened(self) -> None:
         self.action_take("go")
 
-    def on_tree_rows_moved(self) -> None:
-        line = self._rows.current
+    def on_row_list_moved(self) -> None:
+        line = self._current
         self._look.update(preview(line.stored) if line is not None else "")
 
-    def action_move(self, by: str) -> None:
-        rows = self._rows
-        steps = {"-page": 1 - rows.page, "page": rows.page - 1, "first": -len(rows.lines), "last": len(rows.lines)}
-        rows.move_to(rows.cursor + (steps[by] if by in steps else int(by)))
+    def action_move(self, by: Step) -> None:
+        self._list.step(by)
 
     def action_sibling(self, by: int) -> None:
         """Unless the cursor in the line that is typed in is to move."""
         field = self.query_one(Input)
         if not field.value:
-            self._rows.move_to_sibling(by)
+            self._go_to_sibling(by)
         elif by < 0:
             field.action_cursor_left()
         else:
             field.action_cursor_right()
 
+    def _go_to_sibling(self, by: int) -> None:
+        """To another message in the same place, if it is in the list."""
+        line = self._current
+        if line is None:
+            return
+        at = line.siblings.index(line.stored.id) + by
+        place = self._place_of(line.siblings[at]) if 0 <= at < len(line.siblings) else None
+        if place is not None:
+            self._list.move_to(place)
+
     def action_take(self, action: Literal["go", "fork"]) -> None:
-        line = self._rows.current
+        line = self._current
         if line is not None:
             self.dismiss(Chosen(action, line.stored.id))
 

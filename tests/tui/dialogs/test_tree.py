@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.dialogs.tree_rows import TreeRows
+from stepchat.tui.dialogs.row_list import RowList
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
 
@@ -20,7 +20,7 @@ def shown(pilot):
 
 def listed(pilot):
     """The rows of the list on the screen."""
-    place = pilot.app.screen.query_one(TreeRows).region
+    place = pilot.app.screen.query_one(RowList).region
     rows = [row[place.x : place.right] for row in screen_rows(pilot.app)[place.y : place.bottom]]
     return [row for row in rows if row.strip()]
 
