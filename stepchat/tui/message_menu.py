@@ -152,13 +152,13 @@ def _text(stored: StoredMessage) -> str:
 
 ACTIONS: tuple[MessageAction, ...] = (
     MessageAction("c", "copy", "Copy it as it was written", _has_text, copy),
+    MessageAction("=", "compare", "Look at it beside another answer in its place", has_siblings, compare),
     MessageAction("b", "code", "Copy its code block, or one of them; 1 to 9 copy at once", _has_code, copy_code),
     MessageAction("t", "thoughts", "Copy its reasoning", _has_reasoning, copy_reasoning),
     MessageAction("l", "links", "List its links, to copy or open one", _may_have_links, show_links),
     MessageAction("f", "fold", "Fold or open its reasoning, or a tool's long result", _can_be_folded, fold),
     MessageAction("e", "edit", "Ask it in other words; what is there stays beside it", _is_question, edit),
     MessageAction("r", "regenerate", "Ask again; what is there stays beside it", _can_be_asked, regenerate),
-    MessageAction("=", "compare", "Look at it beside another answer in its place", has_siblings, compare),
     MessageAction("i", "inspect", "Look at what went over the line", _can_be_asked, inspect_message),
     MessageAction("k", "fork", "Go on in a new session from here", _always, fork),
 )

@@ -18,3 +18,11 @@ def say(chat: Chat, text: str, hint: str = "", *, kind: NoticeKind = "info") -> 
     chat.view.notice(text, hint, kind=kind)
     if not chat.view.follow:
         chat.tell(f"{text} {hint}")
+
+
+def put_away(chat: Chat) -> bool:
+    """What was said in passing goes. Returns whether there was anything."""
+    gone = chat.view.document.put_away()
+    if gone:
+        chat.view.notice("")
+    return gone

@@ -186,12 +186,6 @@ class TranscriptView(Widget):
         self._document.notice(text, hint, kind)
         self._paint()
 
-    def put_away(self) -> bool:
-        """See Document.put_away."""
-        gone = self._document.put_away()
-        self._paint()
-        return gone
-
     def learn(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
         self._document.learn(returned, estimate)
         self._paint()

@@ -77,6 +77,7 @@ async def test_a_key_by_the_browser(tmp_path, server):
         browser.start()
         await wait_until(pilot, "The key for OpenRouter is kept in the file")
         browser.join()
+        await wait_until(pilot, lambda: pilot.app.workspace.key_error is None)
         assert (tmp_path / "keys" / "openrouter").read_text().startswith("sk-or-demo-")
         await ask(pilot, "demo:haiku")
         assert len(server.requests) == 2

@@ -216,7 +216,10 @@ async def test_the_server_list_tells_who_is_there(tmp_path, server):
         await say(pilot, "/server")
         await wait_until(pilot, f"{server.url:28}  {len(MODELS)} models")
         await wait_until(pilot, f"{'http://127.0.0.1:9/v1':28}  not reachable")
-        await wait_until(pilot, f"{'http://127.0.0.1:8/v1':28}  The API key from the environment (ODD_KEY)")
+        # What is cut in the list can be read below it.
+        await wait_until(pilot, f"{'http://127.0.0.1:8/v1':28}  The API key from")
+        await pilot.press(*"odd")
+        await wait_until(pilot, "characters that no key has.")
         await pilot.press("escape")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
-from stepchat.tui import room
+from stepchat.tui import notices, room
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.session_view import read_view, write_view
 from stepchat.tui.dialogs.sessions import SessionScreen
@@ -24,7 +24,7 @@ async def stop(chat: Chat, _argument: str) -> None:
     if chat.conversation.busy:
         chat.unsent.take_queue()
         await chat.conversation.stop()
-    elif not chat.view.put_away():
+    elif not notices.put_away(chat):
         chat.tell("Nothing runs. Ctrl+C clears the prompt, Ctrl+Q quits.")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -15,17 +16,20 @@ from stepchat.transcript.clean import clean
 from stepchat.transcript.widths import spaced
 from stepchat.tui.dialogs.columns import column, fit, shortened
 from stepchat.tui.dialogs.key_line import KeyLine
-from stepchat.tui.dialogs.row_list import MOVES, RowList, rows_for
+from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList, line_width, rows_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.geometry import Size
 
     from stepchat.tui.dialogs.row_list import Piece, Step
 
 _GAP: Final = 2
+_ABOUT: Final = 2
+"""Lines below the list for what is cut in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +65,40 @@ class Pick(ModalScreen[str | None]):
         self._found: Sequence[Row] = ()
         self._list = RowList(lambda index, _, width: line_of(self._found[index], self._columns, width), goes_round=True)
         self._list.nothing = nothing
-        self._list.skip = lambda index: self._found[index].disabled
+        self._about = Static(markup=False, classes="dialog-about")
+        # Where rows are cut the reason why one cannot be chosen is to be read, too.
+        self._list.skip = lambda index: self._found[index].disabled and not self._about.display
         self._columns = columns_of(rows)
 
     def compose(self) -> ComposeResult:
-        self._fit(self.app.size.height)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+        self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog"):
             yield Static(clean(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
             yield Input(placeholder="Type to filter", compact=True)
             yield self._list
+            yield self._about
             yield KeyLine((("Enter", "take it"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._fill("")
 
     def on_resize(self, event: events.Resize) -> None:
-        self._fit(event.size.height)
+        self._fit(event.size)
 
-    def _fit(self, height: int) -> None:
+    def _fit(self, size: Size) -> None:
         """As high as all rows need, so that it stays while typing makes them fewer."""
-        self._list.styles.height = min(rows_for(height), max(1, len(self._rows)))
+        room, width = rows_for(size.height), line_width(size)
+        self._about.display = any(needed(row, self._columns) > width for row in self._rows)
+        if self._about.display:
+            room -= _ABOUT if size.height < LOW else _ABOUT + 1
+        self._list.styles.height = max(1, min(room, len(self._rows)))
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Other rows, as more is known; what was chosen stays chosen."""
         self._rows = rows
         self._columns = columns_of(rows)
         if self.is_attached:
-            self._fit(self.app.size.height)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+            self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
             self._fill(self.query_one(Input).value, keep=self._chosen)
 
     @property
@@ -101,6 +112,12 @@ class Pick(ModalScreen[str | None]):
     def on_input_submitted(self) -> None:
         self.on_row_list_opened()
 
+    def on_row_list_moved(self) -> None:
+        """Where rows are cut, the one at the cursor can be read in full."""
+        row = self._found[self._list.cursor] if self._found else None
+        words = "" if row is None else " · ".join(part for part in (_plain(row.text), _plain(row.aside)) if part)
+        self._about.update(Content.styled(" ".join(words.split()), "$dim"))
+
     def on_row_list_opened(self) -> None:
         if self._chosen is not None:
             self.dismiss(self._chosen.id)
@@ -111,8 +128,9 @@ class Pick(ModalScreen[str | None]):
     def _fill(self, wanted: str, keep: Row | None = None) -> None:
         words = wanted.casefold().split()
         self._found = [row for row in self._rows if all(word in f"{row.text} {row.aside}".casefold() for word in words)]
-        places = (place for place, row in enumerate(self._found) if keep is not None and row.id == keep.id)
-        self._list.show(len(self._found), next(places, 0))
+        kept = (place for place, row in enumerate(self._found) if keep is not None and row.id == keep.id)
+        first = next((place for place, row in enumerate(self._found) if not row.disabled), 0)
+        self._list.show(len(self._found), next(kept, first))
 
 
 class Columns(NamedTuple):
@@ -145,6 +163,13 @@ def line_of(row: Row, columns: Columns, width: int) -> list[Piece]:
         (fit(text, room), "dim" if row.disabled else "text"),
         (" " * _GAP + shortened(aside, rest - room - _GAP), "dim"),
     ]
+
+
+def needed(row: Row, columns: Columns) -> int:
+    """Cells of a row in which nothing is cut."""
+    aside = columns.text + _GAP + cell_len(_plain(row.aside)) if row.aside else cell_len(_plain(row.text))
+    facts = sum(size + _GAP for size in columns.facts[: len(row.facts)])
+    return facts + (_GAP if row.facts else 0) + aside
 
 
 def _plain(text: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from textual import events
-    from textual.geometry import Region
+    from textual.geometry import Region, Size
 
 Role: TypeAlias = Literal["text", "dim", "sign", "strong", "hit", "found", "warning"]
 Piece: TypeAlias = tuple[str, Role]
@@ -231,3 +231,9 @@ class RowList(Widget):
 def rows_for(height: int) -> int:
     """How many rows a list can have between title, line and keys, in a window of this height."""
     return max(1, height - 3 if height < LOW else int((height - 2) * 0.95) - 8)
+
+
+def line_width(size: Size) -> int:
+    """Cells of a line of such a list; app.tcss says how wide a dialog is."""
+    whole = size.width < 100 or size.height < LOW
+    return max(1, (size.width if whole else min(90, size.width * 9 // 10)) - 4 - 2 * _BAR)
