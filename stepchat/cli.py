@@ -249,11 +249,15 @@ async def _session(request: Request, store: SessionStore) -> Session | None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; any free one when 0.")
 @click.option("--speed", type=click.FloatRange(0), help="Tokens per second; 0 is as fast as possible.")
-def demo_server(*, port: int, speed: float | None) -> int:
+@click.option(
+    "--imitate", type=click.Choice(["llama.cpp", "vllm", "sglang", "ollama", "lmstudio"]), help="Not OpenRouter."
+)
+@click.option("--window", default=4096, type=click.IntRange(1), help="Tokens that the models of such a one run with.")
+def demo_server(*, port: int, speed: float | None, imitate: str | None, window: int) -> int:
     """Run the demo server alone: OpenRouter-compatible, on this machine only. Any client can be pointed at it."""
     from stepchat.demo.server import DemoServer
 
-    with DemoServer(port=port, speed=speed) as server:
+    with DemoServer(port=port, speed=speed, imitates=imitate, window=window) as server:
         print(f"{server.url}", flush=True)
         print("Any key will do. Ctrl+C ends it. What it received: GET /demo/requests", file=sys.stderr)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,10 +12,11 @@ from stepchat.addresses import check_url
 from stepchat.errors import ServerNotNamedError, UsageError
 from stepchat.keys import find_key, missing_key
 from stepchat.paths import write_private
-from stepchat.servers.catalogue import Catalogue, Prices, file_name
+from stepchat.servers.catalogue import LOCAL_STALE_SECONDS, STALE_SECONDS, Catalogue, Prices, file_name
 from stepchat.servers.client import Client, Options
 from stepchat.servers.models import MILLION
 from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile, is_local, profile_for, same_address
+from stepchat.servers.windows import with_windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,7 +209,12 @@ def _connection(
     place: Place, server: str, key: Key | None, error: StepchatError | None, paths: Paths, config: Config
 ) -> Connection:
     client = Client(place.base_url, place.profile, key, _options(config, next(iter(place.key_variables), "")))
-    catalogue = Catalogue(paths.models / file_name(server), client.look_up, own_prices(config))
+    # A server of this machine may have been started anew, with other models and another window.
+    fresh_for = STALE_SECONDS if not is_local(place.base_url) or server == DEMO else LOCAL_STALE_SECONDS
+    catalogue = Catalogue(
+        paths.models / file_name(server), client.look_up, own_prices(config),
+        more=partial(with_windows, client), fresh_for=fresh_for,
+    )  # fmt: skip
     return Connection(place, client, catalogue, server, key, error)
 
 

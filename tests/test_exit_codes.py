@@ -72,6 +72,30 @@ def test_what_cannot_fit_is_refused_before_it_is_kept(shell):
     assert shell("--anyway", "demo:haiku").code == ANSWERED
 
 
+@pytest.mark.parametrize("kind", ["llama.cpp", "ollama"])
+def test_the_room_of_a_server_on_this_machine_is_asked_for_when_it_matters(shell, kind):
+    with DemoServer(speed=0, imitates=kind) as local:
+        (shell.home / "config.toml").write_text(f'[servers."{kind}"]\nbase_url = "{local.url}"\nmodel = "demo/talk"\n')
+        assert shell("--server", kind, "demo:haiku").code == ANSWERED
+        assert [request.path for request in local.received] == ["/v1/chat/completions"]
+        shell.pipe(b"word " * 4000)
+        told = shell.refuse(USAGE, "--server", kind, "demo:haiku")
+        assert "about 5,003 tokens, and demo/talk takes 4,096." in told
+        assert ("llama-server -c" if kind == "llama.cpp" else "OLLAMA_CONTEXT_LENGTH") in told
+
+
+def test_what_a_server_has_cut_off_without_a_word_is_told_afterwards(shell):
+    with DemoServer(speed=0, imitates="ollama") as local:
+        (shell.home / "config.toml").write_text(f'[servers.ollama]\nbase_url = "{local.url}"\nmodel = "demo/talk"\n')
+        shell.pipe(b"word " * 4000)
+        ran = shell("--server", "ollama", "demo:haiku")
+        assert ran.code == ANSWERED
+        assert (
+            "window of 4,096 tokens; it could take 131,072. Of about 5,003 that were sent it has read no more."
+            in ran.err
+        )
+
+
 def test_the_result_says_where_the_form_is_wrong(shell):
     found = json.loads(shell("--json", "--set", FORM, "demo:form wrong=value").out.splitlines()[-1])["message"]
     assert found["complete"] is True

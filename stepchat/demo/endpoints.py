@@ -6,13 +6,14 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import parse_qs, urlsplit
 
 from stepchat.demo.answer import plain_number
 from stepchat.demo.catalogue import MODELS, find_model, listing
 from stepchat.demo.chat import RefusedError, answer_chat, error_body, plan
 from stepchat.demo.connection import ClientLeftError
+from stepchat.demo.local_servers import WINDOW, LocalServer, State, answer_of
 from stepchat.demo.providers import endpoints
 from stepchat.demo.signing_in import RefusedCodeError, consent, exchange
 from stepchat.exact_json import dumps, loads, stored
@@ -53,6 +54,14 @@ class Desk:
     record: Record
     speed: float | None
     key: str | None
+    imitates: LocalServer | None = None
+    """In the place of OpenRouter."""
+    window: int = WINDOW
+    """Tokens that the models of such a server run with."""
+
+    @property
+    def prefix(self) -> str:
+        return PREFIX if self.imitates is None else "/v1"
 
 
 Query: TypeAlias = "Mapping[str, list[str]]"
@@ -179,7 +188,7 @@ def answer(connection: Connection, desk: Desk, request: Request) -> bool:
         if path == "/auth":
             consent(connection, desk.record, parse_qs(parts.query))
             desk.record.note(recorded, status=200)
-        elif path == f"{PREFIX}/chat/completions":
+        elif path == f"{desk.prefix}/chat/completions":
             usable = _chat(connection, desk, request, recorded, broken=broken)
         else:
             content = _look_up(desk, request, path, parse_qs(parts.query), body)
@@ -220,6 +229,8 @@ def _chat(connection: Connection, desk: Desk, request: Request, recorded: Record
 
 
 def _look_up(desk: Desk, request: Request, path: str, query: Query, body: Any) -> Json:
+    if desk.imitates is not None:
+        return answer_of(desk.imitates, State(desk.window, _loaded(desk)), request.method, path, body)
     for name, needs_key, get in _GET:
         if path == PREFIX + name:
             _expect(request.method, "GET")
@@ -238,12 +249,20 @@ def _look_up(desk: Desk, request: Request, path: str, query: Query, body: Any) -
     raise RefusedError(404, f"The demo server has nothing at {path or '/'}.")
 
 
+def _loaded(desk: Desk) -> tuple[str, ...]:
+    """The models that were asked."""
+    bodies = [request.body for request in desk.record.requests if request.path.endswith("/chat/completions")]
+    return tuple(str(cast("Json", body).get("model")) for body in bodies if isinstance(body, dict))
+
+
 def _expect(method: str, wanted: str) -> None:
     if method != wanted:
         raise RefusedError(405, f"This address answers {wanted} only.")
 
 
 def _check_key(desk: Desk, request: Request) -> None:
+    if desk.imitates is not None:
+        return
     scheme, _, key = request.header("authorization").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:

@@ -12,6 +12,7 @@ import h11
 from stepchat.demo.chat import error_body
 from stepchat.demo.connection import ClientLeftError, Connection, TooLargeError
 from stepchat.demo.endpoints import PREFIX, Desk, answer, send_json
+from stepchat.demo.local_servers import LOCAL_SERVERS, WINDOW
 from stepchat.demo.record import Record
 from stepchat.errors import UsageError
 
@@ -30,15 +31,25 @@ class DemoServer:
     """Listens from the start of its life until `close`.
 
     `speed` is in tokens per second: None like a real model, 0 as fast as possible. With a `key`, requests must bring
-    exactly this one; without, any that is not empty. Raises UsageError when the port cannot be used.
+    exactly this one; without, any that is not empty. `imitates` is one of LOCAL_SERVERS by its name, whose models run
+    with so many tokens. Raises UsageError when the port cannot be used.
     """
 
-    def __init__(self, *, port: int = 0, speed: float | None = None, key: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        speed: float | None = None,
+        key: str | None = None,
+        imitates: str | None = None,
+        window: int = WINDOW,
+    ) -> None:
         self._listener = _listen(port)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://{HOST}:{self.port}{PREFIX}"
+        kind = next((row for row in LOCAL_SERVERS if row.name == imitates), None)
+        self.url = f"http://{HOST}:{self.port}{PREFIX if kind is None else '/v1'}"
         self._record = Record()
-        self._desk = Desk(self.url, self._record, speed, key)
+        self._desk = Desk(self.url, self._record, speed, key, kind, window)
         self._lock = threading.Lock()
         self._clients: dict[threading.Thread, socket.socket] = {}
         self._closed = threading.Event()
@@ -148,4 +159,4 @@ def _listen(port: int) -> socket.socket:
 
 
 def _questions(requests: list[RecordedRequest]) -> list[RecordedRequest]:
-    return [request for request in requests if request.method != "GET"]
+    return [request for request in requests if request.method != "GET" and request.path != "/api/show"]

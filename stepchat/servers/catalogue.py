@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL_EFFORTS", "Catalogue", "Model", "Prices", "Reasoning", "file_name"]
 
-STALE_SECONDS = 6 * 3600.0
-"""Older lists are fetched anew."""
+STALE_SECONDS, LOCAL_STALE_SECONDS = 6 * 3600.0, 30.0
+"""Older lists are fetched anew; the second is for servers of this machine."""
 _PAGES = 20
 _LARGEST_FILE = 64 * 1024 * 1024
 
@@ -44,12 +44,18 @@ class Catalogue:
         fetch: Callable[[str, Mapping[str, str]], Json] | None = None,
         prices: Mapping[str, Prices] | None = None,
         clock: Callable[[], float] = time.time,
+        more: Callable[[Sequence[Any]], list[Any]] | None = None,
+        fresh_for: float = STALE_SECONDS,
     ) -> None:
-        """`fetch` asks the server's address for JSON; without it nothing is ever known. `prices` are the user's own and go before the server's."""
+        """`fetch` asks the server's address for JSON; without it nothing is ever known. `prices` are the user's own and go
+        before the server's. `more` adds to the entries of the list what the server tells elsewhere.
+        """
         self._file = file
         self._fetch = fetch
         self._own_prices = dict(prices or {})
         self._clock = clock
+        self._more = more
+        self._fresh_for = fresh_for
         self._models: tuple[Model, ...] = ()
         self._by_slug: dict[str, Model] = {}
         self._searched: tuple[tuple[Model, str], ...] = ()
@@ -68,7 +74,7 @@ class Catalogue:
     @property
     def stale(self) -> bool:
         """Whether it should be fetched anew. A clock that was set back makes it so, too."""
-        return self.fetched is None or not 0 <= self._clock() - self.fetched < STALE_SECONDS
+        return self.fetched is None or not 0 <= self._clock() - self.fetched < self._fresh_for
 
     def find(self, slug: str) -> Model | None:
         """The model of this exact name, else of the name without its routing suffix. Never blocks."""
@@ -133,13 +139,19 @@ class Catalogue:
         self._take((_parse(line) for line in lines), float(fetched))
         return True
 
-    def refresh(self) -> bool:
-        """Ask the server and keep what it says. False, with `trouble`, when it cannot; what was known stays."""
-        if self._fetch is None or not self._refreshing.acquire(blocking=False):
+    def refresh(self, *, anew: bool = False) -> bool:
+        """Ask the server and keep what it says. False, with `trouble`, when it cannot; what was known stays.
+
+        While it is being asked already it is not asked again, unless `anew` says that it knows more since.
+        """
+        if self._fetch is None or not self._refreshing.acquire(blocking=anew):
             return False
         try:
             entries = self._ask(self._fetch)
             self._take(entries, self._clock())
+            if self._more is not None:
+                entries = self._more(entries)
+                self._take(entries, self._clock())
             self.trouble = None
         except StepchatError as error:
             self.trouble = error

@@ -122,8 +122,12 @@ class Client:
         *,
         seconds: float = LOOK_UP_SECONDS,
         body: Json | None = None,
+        at_root: bool = False,
     ) -> Json:
-        """What another address of the server answers: to GET, or with a body to POST. Blocks. Raises StepchatError."""
+        """What another address of the server answers: to GET, or with a body to POST. Blocks. Raises StepchatError.
+
+        `at_root` leaves out the /v1 of the base URL, beside which some servers have addresses of their own.
+        """
         import httpx
 
         # On a connection of its own: the one that is kept belongs to the answers.
@@ -132,7 +136,7 @@ class Client:
             with self._connect(timeout, httpx.Limits(max_keepalive_connections=0)) as http:
                 request = http.build_request(
                     "GET" if body is None else "POST",
-                    f"{self.base_url}{path}",
+                    f"{self.base_url.removesuffix('/v1') if at_root else self.base_url}{path}",
                     params=query or None,
                     content=None if body is None else exact_json.dumps(body).encode(),
                     headers=self.headers() | {"Accept": "application/json"},

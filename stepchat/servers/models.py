@@ -83,6 +83,8 @@ class Model:
     description: str = ""
     created: int = 0
     context_length: int | None = None
+    could_take: int | None = None
+    """Tokens, where the server runs it with fewer than that."""
     max_completion_tokens: int | None = None
     input_modalities: tuple[str, ...] = ()
     output_modalities: tuple[str, ...] = ()
@@ -129,10 +131,13 @@ def read_model(entry: Any) -> Model | None:
         return None
     architecture, provider = _map(data.get("architecture")), _map(data.get("top_provider"))
     meta = _map(data.get("meta"))
+    # What it runs with goes before what it could take.
     lengths = (
-        data.get("context_length"), provider.get("context_length"), data.get("max_model_len"), meta.get("n_ctx"),
-        data.get("loaded_context_length"), data.get("max_context_length"), meta.get("n_ctx_train"),
+        data.get("loaded_context_length"), data.get("context_length"), provider.get("context_length"),
+        data.get("max_model_len"), meta.get("n_ctx"), data.get("max_context_length"), meta.get("n_ctx_train"),
     )  # fmt: skip
+    length = next((length for value in lengths if (length := natural(value))), None)
+    most = natural(data.get("max_context_length")) or natural(meta.get("n_ctx_train"))
     inputs = _texts(architecture.get("input_modalities"))
     if not inputs and data.get("type") == "vlm":
         inputs = ("text", "image")
@@ -141,9 +146,10 @@ def read_model(entry: Any) -> Model | None:
         id=identity,
         name=_text(data.get("name")) or _text(data.get("display_name")),
         description=_text(data.get("description"), 20_000),
-        created=_natural(data.get("created")) or 0,
-        context_length=next((length for value in lengths if (length := _natural(value))), None),
-        max_completion_tokens=_natural(provider.get("max_completion_tokens")) or None,
+        created=natural(data.get("created")) or 0,
+        context_length=length,
+        could_take=most if length and most and most > length else None,
+        max_completion_tokens=natural(provider.get("max_completion_tokens")) or None,
         input_modalities=inputs,
         output_modalities=_texts(architecture.get("output_modalities")),
         prices=_prices(_map(data.get("pricing"))),
@@ -197,7 +203,7 @@ def _prices(data: Json) -> Prices:
     overrides: Any = data.get("overrides")
     for override in cast("list[Any]", overrides) if isinstance(overrides, list) else []:
         entry = _map(override)
-        if least := _natural(entry.get("min_prompt_tokens")):
+        if least := natural(entry.get("min_prompt_tokens")):
             steps.append((least, _rates(entry, prices)))
     return replace(prices, steps=tuple(sorted(steps, key=lambda step: step[0])))
 
@@ -232,7 +238,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in items if isinstance(item, str))
 
 
-def _natural(value: Any) -> int | None:
+def natural(value: Any) -> int | None:
+    """A whole number from nought on, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LARGEST:
         return None
     return int(value)

@@ -40,6 +40,10 @@ class Profile:
     """Tells the key's balance and the cost of a generation, and gives keys by PKCE."""
     starts_in_thinking: bool = False
     start_hint: str = ""
+    room_hint: str = ""
+    """How to give its models a larger window."""
+    loads_late: bool = False
+    """Loads a model with its first question; how large its window is shows afterwards."""
 
 
 PROFILES: tuple[Profile, ...] = (
@@ -52,19 +56,27 @@ PROFILES: tuple[Profile, ...] = (
     Profile(
         "llama.cpp", "llama.cpp", "http://127.0.0.1:8080/v1", None,
         start_hint="Start it with: llama-server -m MODEL.gguf --jinja",
+        room_hint="For a larger one: llama-server -c 32768",
     ),
     Profile(
         "vllm", "vLLM", "http://127.0.0.1:8000/v1", None,
         start_hint="Start it with: vllm serve MODEL --reasoning-parser step3p5",
+        room_hint="For a larger one: vllm serve --max-model-len 32768",
     ),
     Profile(
         "sglang", "SGLang", "http://127.0.0.1:30000/v1", None,
         start_hint="Start it with: python -m sglang.launch_server --model-path MODEL --reasoning-parser step3p5",
+        room_hint="For a larger one: --context-length 32768, and --mem-fraction-static for its memory",
     ),
-    Profile("ollama", "Ollama", "http://127.0.0.1:11434/v1", None, start_hint="Start it with: ollama serve"),
+    Profile(
+        "ollama", "Ollama", "http://127.0.0.1:11434/v1", None, start_hint="Start it with: ollama serve",
+        room_hint="What does not fit it cuts off without a word. For a larger one: OLLAMA_CONTEXT_LENGTH=32768 ollama serve",
+        loads_late=True,
+    ),
     Profile(
         "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, reasoning_back="never",
-        start_hint="Start it with: lms server start",
+        start_hint="Start it with: lms server start", loads_late=True,
+        room_hint="For a larger one: lms load MODEL --context-length 32768",
     ),
     Profile("custom", "an OpenAI-compatible server", "", "STEPCHAT_API_KEY"),
 )  # fmt: skip

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 BYTES_PER_TOKEN = 4
 """Of UTF-8: about right for English and for code, and for scripts of which a letter takes two bytes or three."""
 LIMITS = ("max_tokens", "max_completion_tokens")
+SMALL_WINDOW = 16_384
+"""Tokens below which a window is soon full with reasoning."""
 
 
 def tokens_of(text: str) -> int:
@@ -40,6 +42,25 @@ def used(path: Sequence[StoredMessage], before: str = "") -> int:
             case UserMessage() | ToolMessage() as message:
                 tokens += tokens_of(message.text)
     return tokens + tokens_of(before)
+
+
+def estimated(path: Sequence[StoredMessage], text: str = "") -> int:
+    """Tokens of what was said, whatever the server counted: it may have cut it."""
+    said = [stored.message.text for stored in path]
+    return sum(map(tokens_of, said)) + tokens_of(text)
+
+
+def small_window(model: Model | None, sent: int = 0) -> str:
+    """A sentence about a server that gives its model little of the room that it could have; "" when it does not.
+
+    `sent` is how many tokens it was asked to read.
+    """
+    if model is None or not model.could_take or not model.context_length:
+        return ""
+    if model.context_length >= max(SMALL_WINDOW, sent):
+        return ""
+    cut = f" Of about {sent:,} that were sent it has read no more." if sent > model.context_length else ""
+    return f"The server runs {model.id} with a window of {model.context_length:,} tokens; it could take {model.could_take:,}.{cut}"
 
 
 def too_much(

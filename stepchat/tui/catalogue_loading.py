@@ -38,7 +38,7 @@ def load(
             tell(changed)
         if not (catalogue.stale or fresh):
             return
-        if catalogue.refresh():
+        if catalogue.refresh(anew=fresh):
             tell(changed)
         elif failed is not None and catalogue.trouble is not None:
             tell(partial(failed, catalogue.trouble))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
-from stepchat.servers.room import too_much
+from stepchat.servers.room import small_window, too_much
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.meter import count
 
@@ -37,7 +37,9 @@ def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = No
     async def decide() -> None:
         can_be_alone = typed is not None and before
         alone = [Row("new", "Ask it in a new session, without what was said before")] if can_be_alone else []
-        rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt")]
+        more = conversation.workspace.client.profile.room_hint if model.could_take else ""
+        hint = [Row("hint", more, disabled=True)] if more else []
+        rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt"), *hint]
         title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
         with chat.unsent.holding(typed or ""):
             chosen = await chat.app.push_screen_wait(Pick(title, rows))
@@ -64,6 +66,16 @@ def ask_next(chat: Chat, conversation: Conversation, text: str) -> None:
         conversation.on_refused(text)
     else:
         conversation.ask(text)
+
+
+def look_at_window(chat: Chat, *, sent: int = 0) -> None:
+    """Say once of a server and its model that it has little room; `sent` are the tokens of what it was just asked."""
+    conversation, client = chat.conversation, chat.workspace.client
+    told = (client.base_url, conversation.model)
+    model = chat.workspace.catalogue.find(conversation.model)
+    if told not in chat.standing.told and (words := small_window(model, sent)):
+        chat.standing.told.add(told)
+        chat.view.notice(words, client.profile.room_hint, kind="warning")
 
 
 def _needed(conversation: Conversation, path: Sequence[StoredMessage], text: str, model: Model | None) -> int | None:

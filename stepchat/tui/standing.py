@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from stepchat.parameter_values import in_words
-from stepchat.tui import message_menu
+from stepchat.tui import message_menu, switching
 from stepchat.tui.costs import Costs
 from stepchat.tui.meter import effort_fact, hints, session_facts
 from stepchat.tui.status import Fact
@@ -31,6 +31,8 @@ class Standing:
         self._ticker: Timer | None = None
         self._in_front = True
         self.costs = Costs(chat)
+        self.told: set[tuple[str, ...]] = set()
+        """What is said of a server and its model only once."""
 
     def refresh(self) -> None:
         chat, meter = self._chat, self._chat.conversation.meter
@@ -46,6 +48,7 @@ class Standing:
                 ring_after_long_turn(chat.app, chat.conversation.path)
             show_title(chat)
             self.costs.look()
+            switching.look_after_answer(chat)
 
     def come_to_front(self) -> None:
         """Other windows may have asked meanwhile, or a day have passed."""

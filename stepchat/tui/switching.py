@@ -11,11 +11,13 @@ from stepchat.errors import ServerNotNamedError, StepchatError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.probing import kind_of
 from stepchat.servers.profiles import DEFAULT_MODEL, same_address
+from stepchat.servers.room import estimated
 from stepchat.servers.wire import Target, same_source
 from stepchat.threads import in_daemon
 from stepchat.transcript.facts import short_model
 from stepchat.tui.catalogue_loading import load
 from stepchat.tui.model_choices import remember_recent
+from stepchat.tui.room import look_at_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +43,7 @@ async def switch_model(chat: Chat, slug: str) -> None:
         chat.view.notice(
             f"{slug} is not in the server's list of models. It is asked all the same.", hint, kind="warning"
         )
+    look_at_window(chat)
     _tell_switch(chat, before, f"Model: {slug}")
 
 
@@ -135,6 +138,21 @@ def look_around(chat: Chat, *, settle: bool) -> None:
     load(workspace.catalogue, changed, fresh=True, failed=lambda error: _missing(chat, error))
 
 
+def look_after_answer(chat: Chat) -> None:
+    """The answer may have been what loaded its model: only now the server tells how large its window is."""
+    workspace, asked = chat.workspace, (chat.workspace.client.base_url, chat.conversation.model, "asked")
+    if workspace.client.profile.loads_late and asked not in chat.standing.told:
+        chat.standing.told.add(asked)
+        sent = estimated(chat.conversation.path_to_question())
+
+        def changed() -> None:
+            if chat.workspace.client is workspace.client:
+                look_at_window(chat, sent=sent)
+            arrived(chat, workspace)
+
+        load(workspace.catalogue, changed, fresh=True)
+
+
 def use(chat: Chat, workspace: Workspace) -> None:
     """Everything that follows in the conversation on the screen works with this."""
     old = chat.workspace
@@ -168,6 +186,7 @@ def arrived(chat: Chat, workspace: Workspace) -> None:
         return
     if chat.conversation.model == DEFAULT_MODEL:
         settle_model(chat)
+    look_at_window(chat)
     chat.view.learn()
     chat.refresh_status()
 

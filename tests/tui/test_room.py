@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stepchat.connecting import find_place
+from stepchat.demo.local_servers import MODELS
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.servers.catalogue import Catalogue
 from stepchat.tui import room
 from stepchat.tui.conversation import Conversation
-from stepchat.tui.switching import use
+from stepchat.tui.switching import switch_server, use
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
 
@@ -122,6 +124,45 @@ async def test_more_takes_no_more_than_there_is_room_for(tmp_path, server):
         await wait_until(pilot, lambda: len(server.requests) == 2)
         assert 1600 < server.requests[1].body["max_tokens"] < 3000
         assert CHOICE not in screen_text(pilot.app)
+
+
+async def local_window(pilot: Pilot[None], kind: str, url: str) -> None:
+    """Ask a server of this kind from now on; its models are known."""
+    chat = pilot.app.screen
+    place = replace(find_place(kind, chat.workspace.config), base_url=url, model=MODELS[0])
+    await switch_server(chat, place)
+    await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
+
+
+async def test_a_server_of_this_machine_has_the_room_it_was_started_with(tmp_path, server):
+    with DemoServer(speed=0, imitates="llama.cpp") as local:
+        async with window(tmp_path, server) as pilot:
+            await local_window(pilot, "llama.cpp", local.url)
+            shown = await wait_until(pilot, "with a window of 4,096 tokens; it could take 131,072.")
+            assert "llama-server -c 32768" in shown
+            await ask(pilot, "demo:haiku")
+            await wait_until(pilot, "context ")
+            assert "with a window" not in screen_text(pilot.app)
+            await say(pilot, HUGE)
+            shown = await refuse(pilot, local, asked=1)
+            assert "demo/talk takes 4.1k" in shown
+            assert "llama-server -c 32768" in shown
+
+
+async def test_what_was_cut_off_unseen_is_told_when_it_shows(tmp_path, server):
+    with DemoServer(speed=0, imitates="ollama") as local:
+        async with window(tmp_path, server) as pilot:
+            await local_window(pilot, "ollama", local.url)
+            # Nobody knows yet how large its window will be.
+            assert "with a window" not in screen_text(pilot.app)
+            await say(pilot, f"demo:haiku {HUGE}")
+            shown = " ".join((await wait_until(pilot, "OLLAMA_CONTEXT_LENGTH")).split())
+            assert (
+                "runs demo/talk with a window of 4,096 tokens; it could take 131,072. Of about 5,002 that were"
+                in shown
+            )
+            await say(pilot, "And?")
+            await refuse(pilot, local, asked=1)
 
 
 def test_there_is_no_way_around():
