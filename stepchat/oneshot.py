@@ -14,22 +14,20 @@ from stepchat.errors import ApiKeyError, ConfigError, ServerError, StepchatError
 from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
 from stepchat.repetition import Repetition
-from stepchat.servers.room import estimated, small_window, too_much
+from stepchat.servers.room import estimated
 from stepchat.servers.support import not_taken
 from stepchat.threads import in_daemon
 from stepchat.transcript.clean import clean
 from stepchat.turn import failure_of, run_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from stepchat.events import TurnEvent
     from stepchat.messages import Json
     from stepchat.workspace import Workspace
 
 ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
-_WORTH_ASKING = 1500
-"""Tokens of a question from which on it is worth a look how large the window of a server on this machine is."""
 _CUT = frozenset({"length", "content_filter"})
 """Ends that the server meant, but that leave the reader with a part of an answer."""
 
@@ -172,7 +170,7 @@ def exit_code(error: StepchatError) -> int:
 
 
 async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool) -> int:
-    from stepchat.workspace import with_model_there
+    from stepchat.workspace import check_room, cut_unseen, with_model_there
 
     workspace = await opening
     try:
@@ -185,7 +183,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         if not workspace.catalogue.models:
             workspace.catalogue.read(workspace.model)
         if not anyway:
-            await _check_room(workspace, path, text)
+            await check_room(workspace, path, text)
         session = await workspace.begin(known, workspace.model, workspace.scopes)
         if output.json:
             output.line({"type": "session", "session": session.id})
@@ -201,35 +199,12 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
                 loop.add_signal_handler(number, turn.cancel)
         with suppress(asyncio.CancelledError):
             code = await turn
-            await _tell_small_window(workspace, estimated(path, text), output)
+            if words := await cut_unseen(workspace, estimated(path, text)):
+                output.say(words)
             return code
         return STOPPED  # by a signal that came before the turn began
     finally:
         await workspace.close()
-
-
-async def _check_room(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
-    """Raises UsageError before anything is kept or sent."""
-    if not workspace.client.profile.sessions and estimated(path, text) > _WORTH_ASKING and workspace.catalogue.stale:
-        await in_daemon(workspace.catalogue.refresh)
-    model = workspace.catalogue.find(workspace.model)
-    system = workspace.system if workspace.session is None else workspace.session.system
-    needed = too_much(path, text, model, workspace.scopes.request(), system)
-    if needed is not None and model is not None:
-        raise UsageError(
-            f"This needs about {needed:,} tokens, and {model.id} takes {model.context_length:,}. Nothing was sent.",
-            "Ask for less, or in a new session, or a model with more room; --anyway sends it all the same."
-            f" {workspace.client.profile.room_hint if model.could_take else ''}".rstrip(),
-        )
-
-
-async def _tell_small_window(workspace: Workspace, sent: int, output: Output) -> None:
-    """Of a server that loads a model with its first question it shows only now whether it has read all of it."""
-    profile, catalogue = workspace.client.profile, workspace.catalogue
-    if profile.loads_late and sent > _WORTH_ASKING and await in_daemon(catalogue.refresh):
-        model = catalogue.find(workspace.model)
-        if model is not None and sent > (model.context_length or sent) and (words := small_window(model, sent)):
-            output.say(f"{words} {profile.room_hint}.")
 
 
 async def _show(workspace: Workspace, question: Any, output: Output) -> int:

@@ -18,13 +18,16 @@ from stepchat.connecting import (
     place_for,
     usual_place,
 )
+from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.presets import find_profile, presets_to_open, read_presets, scopes_for
 from stepchat.scopes import Scopes, change_stored, from_stored
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.effort import least
 from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL
+from stepchat.servers.room import estimated, small_window, too_much
 from stepchat.servers.wire import Target, request_body
+from stepchat.threads import in_daemon
 from stepchat.turn import Question
 
 if TYPE_CHECKING:
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
     from stepchat.scopes import Settings
     from stepchat.servers.client import Client
     from stepchat.sessions.store import Session, SessionStore
+
+
+_WORTH_ASKING = 1500
+"""Tokens of a question from which on it is worth a look how large the window of a server on this machine is."""
 
 
 async def requests_to_go_on(
@@ -205,6 +212,35 @@ def with_model_there(workspace: Workspace) -> Workspace:
     if len(catalogue.models) != 1 or catalogue.find(DEFAULT_MODEL) is not None:
         return workspace
     return replace(workspace, model=catalogue.models[0].id)
+
+
+async def check_room(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
+    """Raises UsageError for a question that cannot fit into the model's window."""
+    catalogue, profile = workspace.catalogue, workspace.client.profile
+    if not profile.sessions and estimated(path, text) > _WORTH_ASKING and catalogue.stale:
+        await in_daemon(catalogue.refresh)
+    model = catalogue.find(workspace.model)
+    system = workspace.system if workspace.session is None else workspace.session.system
+    needed = too_much(path, text, model, workspace.scopes.request(), system)
+    if needed is not None and model is not None:
+        hint = "Ask for less, or in a new session, or a model with more room; --anyway sends it all the same."
+        raise UsageError(
+            f"This needs about {needed:,} tokens, and {model.id} takes {model.context_length:,}. Nothing was sent.",
+            f"{hint} {profile.room_hint if model.could_take else ''}".rstrip(),
+        )
+
+
+async def cut_unseen(workspace: Workspace, sent: int) -> str:
+    """What a server did not read of what it was just sent, in words. When it loads a model with its first question that
+    shows only now.
+    """
+    catalogue, profile = workspace.catalogue, workspace.client.profile
+    if not profile.loads_late or sent <= _WORTH_ASKING or not await in_daemon(catalogue.refresh):
+        return ""
+    model = catalogue.find(workspace.model)
+    if model is None or not model.context_length or sent <= model.context_length:
+        return ""
+    return f"{words} {profile.room_hint}." if (words := small_window(model, sent)) else ""
 
 
 def open_workspace(

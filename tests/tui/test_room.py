@@ -158,8 +158,7 @@ async def test_what_was_cut_off_unseen_is_told_when_it_shows(tmp_path, server):
             await say(pilot, f"demo:haiku {HUGE}")
             shown = " ".join((await wait_until(pilot, "OLLAMA_CONTEXT_LENGTH")).split())
             assert (
-                "runs demo/talk with a window of 4,096 tokens; it could take 131,072. Of about 5,002 that were"
-                in shown
+                "runs demo/talk with a window of 4,096 tokens; it could take 131,072. Of about 5,002 that were" in shown
             )
             await say(pilot, "And?")
             await refuse(pilot, local, asked=1)
