@@ -14,6 +14,7 @@ from stepchat.connecting import Connection, connect, usual_place
 from stepchat.errors import StepchatError
 from stepchat.keys import KEYRING
 from stepchat.money import balance_in_words
+from stepchat.paths import is_there
 from stepchat.servers.accounts import fetch_balance
 from stepchat.servers.probing import probe
 from stepchat.servers.profiles import PROFILES
@@ -54,7 +55,7 @@ def check_up(
     try:
         config = read_config(paths.config_file)
         read_strictly(paths.config_file, themes)
-        there = paths.config_file.exists()
+        there = is_there(paths.config_file)
         yield Check("settings", "good", f"{paths.config_file}{'' if there else ' (there is none; the defaults apply)'}")
     except StepchatError as error:
         yield Check("settings", "broken", error.message, error.hint)
@@ -166,8 +167,8 @@ def _store(paths: Paths) -> Iterator[Check]:
     if health is None:
         yield Check("sessions", "good", f"{path}: none yet")
     elif health.trouble:
-        mend = "Copy it away, then: stepchat sessions export --all -o rescued.json, move it, and import that."
-        yield Check("sessions", "broken", f"{path}: {health.trouble}", mend)
+        words = health.trouble if str(path) in health.trouble else f"{path}: {health.trouble}"
+        yield Check("sessions", "broken", words, health.hint)
     else:
         sessions = f"{health.sessions} session{'s' * (health.sessions != 1)}"
         messages = f"{health.messages} message{'s' * (health.messages != 1)}"
@@ -195,7 +196,10 @@ def _keys(place: Path) -> Iterator[Check]:
 
 
 def _directory(place: Path) -> Iterator[Check]:
-    there = next((folder for folder in (place, *place.parents) if folder.exists()), place)
+    there = next((folder for folder in (place, *place.parents) if is_there(folder)), place)
+    if not there.is_dir():
+        yield Check("directory", "broken", f"{there} is no directory", "Move it away, or set STEPCHAT_HOME elsewhere.")
+        return
     if not os.access(there, os.W_OK | os.X_OK):
         yield Check("directory", "broken", f"{there} cannot be written to", "Mend it, or set STEPCHAT_HOME elsewhere.")
         return

@@ -42,10 +42,11 @@ class SessionName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
 def _ids(paths: Paths, beginning: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
+    from stepchat.paths import is_there
     from stepchat.sessions import database, reading
     from stepchat.transcript.clean import clean
 
-    if not paths.database.exists():
+    if not is_there(paths.database):
         return []
     with closing(database.connect_for_reading(paths.database)) as connection:
         rows = reading.sessions(connection, -1, 0, reading.Listed(archived=None))

@@ -56,10 +56,10 @@ def config() -> None:
 def config_path(*, as_json: bool) -> int:
     """Where it is looked for."""
     from stepchat import exact_json
-    from stepchat.paths import find_paths
+    from stepchat.paths import find_paths, is_there
 
     path = find_paths(os.environ).config_file
-    click.echo(exact_json.dumps({"path": str(path), "exists": path.exists()}) if as_json else str(path))
+    click.echo(exact_json.dumps({"path": str(path), "exists": is_there(path)}) if as_json else str(path))
     return 0
 
 
@@ -71,7 +71,7 @@ def config_check(*, as_json: bool) -> int:
     from stepchat.config import read_strictly
     from stepchat.connecting import own_prices, places
     from stepchat.errors import StepchatError
-    from stepchat.paths import find_paths
+    from stepchat.paths import find_paths, is_there
 
     paths = find_paths(os.environ)
     path = paths.config_file
@@ -85,11 +85,11 @@ def config_check(*, as_json: bool) -> int:
             raise
         wrong = error
     if as_json:
-        found = {"path": str(path), "exists": path.exists(), "right": wrong is None}
+        found = {"path": str(path), "exists": is_there(path), "right": wrong is None}
         told = {"error": None, "hint": None} if wrong is None else {"error": wrong.message, "hint": wrong.hint}
         click.echo(exact_json.dumps(found | told))
         return 0 if wrong is None else 2
-    click.echo(f"{path} is right." if path.exists() else f"{path} is not there; the defaults apply.")
+    click.echo(f"{path} is right." if is_there(path) else f"{path} is not there; the defaults apply.")
     return 0
 
 

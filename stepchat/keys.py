@@ -89,7 +89,7 @@ def _from_file(path: Path) -> Key | None:
     try:
         value = path.read_text(encoding="utf-8").strip()
         shared = os.name == "posix" and path.stat().st_mode & 0o077
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"

@@ -72,11 +72,19 @@ def private_directory(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"Cannot use the directory {path}: {error.strerror or error}.",
-            "Set STEPCHAT_HOME to a directory you can write to.",
-        ) from error
+        hint = "Set STEPCHAT_HOME to a directory you can write to."
+        if isinstance(error, FileExistsError):
+            raise StoreError(f"Cannot use the directory {path}: it is a file.", f"Move it away. Or: {hint}") from error
+        raise StoreError(f"Cannot use the directory {path}: {error.strerror or error}.", hint) from error
     return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether it exists, as far as this user can see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def write_private(path: Path, content: bytes) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -60,6 +62,40 @@ def test_a_broken_database_is_left_alone(shell):
     (shell.home / "sessions.db").chmod(0o600)
     assert states(shell)["sessions"] == "broken"
     assert (shell.home / "sessions.db").read_bytes() == b"no database at all"
+
+
+def test_a_home_that_is_none_is_told(shell):
+    home = shell.home / "a-file"
+    home.write_text("x")
+    shell.set(STEPCHAT_HOME=str(home))
+    ran = shell("doctor")
+    assert f"!!  directory  {home} is no directory\n" in ran.out
+    assert "the environment (OPENROUTER_API_KEY)" in ran.out
+    assert shell.refuse(1, "sessions", "list").startswith(
+        f"stepchat: Cannot use the directory {home}: it is a file. Move"
+    )
+
+
+def test_another_programs_database_is_not_called_damaged(shell):
+    path = shell.home / "sessions.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE logs (x)")
+    path.chmod(0o600)
+    before = path.read_bytes()
+    said = shell("doctor").out
+    assert f"!!  sessions   {path} is a database of another program\n" in said
+    assert "Move it away, or set STEPCHAT_HOME" in said
+    assert path.read_bytes() == before
+
+
+def test_a_home_that_cannot_be_looked_at_ends_nothing(shell):
+    shell.set(STEPCHAT_HOME=str(shell.home / ("x" * 300)))
+    ran = shell("doctor")
+    assert "File name too long" in ran.out
+    assert shell("config", "path", "--json").code == 0
+    ran = shell("themes")
+    assert ran.out.split()[0] == "ansi"
+    assert "Cannot look into" in ran.err
 
 
 def test_what_others_can_read(shell):

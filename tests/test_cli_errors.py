@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
+import io
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,24 @@ from tests.shell import KEY, Shell
 def shell(tmp_path, monkeypatch, capsys):
     with DemoServer(speed=0) as server:
         yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+class FullDisk(io.StringIO):
+    """A stdout behind which there is no space."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("command", ["doctor", "config show", "themes", "usage", "servers --no-probe", "parameters"])
+def test_no_space_for_what_a_command_says(shell, monkeypatch, command):
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    ran = shell(*command.split())
+    assert ran.code == 1
+    assert ran.err.startswith("stepchat: Cannot write to stdout: No space left on device. Free some space")
+    assert ran.err.count("\n") == 1
 
 
 def test_no_key(shell, tmp_path):

@@ -109,6 +109,12 @@ def _is(error: sqlite3.Error, *codes: int) -> bool:
     return code is not None and code & 0xFF in codes
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file does not hold what was written to it."""
+    # Python's own word for text that is none. What it quotes of that is not to be told.
+    return _is(error, sqlite3.SQLITE_CORRUPT) or "Could not decode to UTF-8" in str(error)
+
+
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """The same error in words."""
     if _is(error, sqlite3.SQLITE_FULL):
@@ -133,6 +139,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if _is(error, sqlite3.SQLITE_NOTADB):
         return StoreError(f"{path} is not a session database.", _LEFT_ALONE)
-    if _is(error, sqlite3.SQLITE_CORRUPT):
-        return StoreError(f"The session database {path} is damaged.", _LEFT_ALONE)
+    if is_damage(error):
+        return StoreError(
+            f"The session database {path} is damaged.", f"{_LEFT_ALONE} `stepchat doctor` says what can be rescued."
+        )
     return StoreError(f"The session database {path} failed: {error}.", f"Try again. {_KEPT}")

@@ -248,7 +248,12 @@ _SAME_AS: Final[Mapping[str, tuple[str, ...]]] = {
 
 def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
     themes: dict[str, Theme] = {}
-    for path in sorted(directory.glob("*.toml")) if directory.is_dir() else ():
+    try:
+        paths = sorted(directory.glob("*.toml")) if directory.is_dir() else []
+    except OSError as error:
+        report(ConfigError(f"Cannot look into {directory}: {error.strerror or error}.", "Mend its permissions."))
+        return {}
+    for path in paths:
         try:
             theme = load_theme(path)
         except ConfigError as error:

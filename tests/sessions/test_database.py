@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,11 @@ def test_two_that_make_a_database_at_once_wait_for_each_other(tmp_path: Path) ->
     assert other.execute("PRAGMA synchronous").fetchone() == (1,)
     holder.close()
     other.close()
+
+
+def test_text_that_is_none_is_damage_and_is_not_told(paths: Paths) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(sqlite3.Error) as raised:
+        connection.execute("SELECT CAST(x'6d7920776f726473ff' AS TEXT)").fetchone()
+    told = str(database.explain(raised.value, paths.database))
+    assert "is damaged" in told
+    assert "my words" not in told

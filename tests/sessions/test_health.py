@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.draft import fold
 from stepchat.messages import UserMessage
-from stepchat.sessions.health import Health, examine
+from stepchat.sessions.health import examine
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ async def test_a_broken_database(paths: Paths) -> None:
     assert examine(paths.database).trouble
     assert paths.database.read_bytes() == content
     paths.database.write_bytes(b"no database at all, but long enough to be looked at as one")
-    assert examine(paths.database) == Health("file is not a database", 58)
+    broken = examine(paths.database)
+    assert (broken.trouble, broken.bytes) == ("file is not a database", 58)
+    assert "Move it away" in broken.hint
 
 
 async def test_a_path_that_is_not_absolute_or_cannot_be_looked_at(
