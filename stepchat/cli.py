@@ -68,7 +68,9 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     try:
         if command is not None:
-            return command.main([*arguments[1:]], f"stepchat {arguments[0]}", standalone_mode=False) or 0
+            code: int = command.main([*arguments[1:]], f"stepchat {arguments[0]}", standalone_mode=False) or 0
+            sys.stdout.flush()
+            return code
         return chat.main([*arguments], "stepchat", standalone_mode=False, obj=start) or 0
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from stepchat.messages import Json, StoredMessage, ToolCall, ToolMessage
+    from stepchat.messages import Json, StoredMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,6 @@ class MessageSaved:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolStarted:
-    call: ToolCall
-
-
-@dataclass(frozen=True, slots=True)
-class ToolFinished:
-    call: ToolCall
-    result: ToolMessage
-
-
-@dataclass(frozen=True, slots=True)
 class Retrying:
     """Nothing was shown yet and the server may recover: the request goes out again after `delay` seconds."""
 
@@ -93,4 +82,4 @@ class AskedBeside:
     """Another process asks, or asked meanwhile, after the same message: its question stands beside this turn's."""
 
 
-TurnEvent: TypeAlias = Delta | MessageSaved | AskedBeside | ToolStarted | ToolFinished | Retrying | Silence | Notice
+TurnEvent: TypeAlias = Delta | MessageSaved | AskedBeside | Retrying | Silence | Notice

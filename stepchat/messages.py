@@ -136,6 +136,10 @@ class Timing:
         return sensible(self.ended)
 
 
+SHORTEST = 0.05
+"""Seconds below which a speed says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why an answer failed, in words without secrets."""
@@ -187,6 +191,14 @@ class AssistantMessage:
     def complete(self) -> bool:
         """True when the stream ended as the server meant it to."""
         return self.stop in COMPLETE
+
+    @property
+    def speed(self) -> float | None:
+        """Tokens a second from the first to the end; None when that is not known."""
+        tokens, first, ended = self.usage.completion_tokens, self.timing.first, self.timing.took
+        if not tokens or first is None or ended is None or ended - first < SHORTEST:
+            return None
+        return tokens / (ended - first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from stepchat.counts import short_count
 from stepchat.transcript.clean import shown
-from stepchat.transcript.facts import money, short_count
+from stepchat.transcript.facts import money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -99,7 +100,7 @@ def report(
     lines = [Line(f"{'':10}" + "".join(f"{name:>{column}}" for name, _ in sums), "dim")]
     lines.append(Line(f"{'cost':10}" + "".join(f"{one.price:>{column}}" for _, one in sums), "head"))
     lines += [
-        Line(f"{name:10}" + "".join(f"{_count(getattr(one, name)):>{column}}" for _, one in sums))
+        Line(f"{name:10}" + "".join(f"{short_count(getattr(one, name)):>{column}}" for _, one in sums))
         for name in ("answers", "prompt", "cached", "completion", "reasoning")
     ]
     by_day = _group(rows, lambda row: row.day, prices)
@@ -147,7 +148,7 @@ def _columns(width: int) -> Line:
 def _row(name: str, one: Sum, width: int) -> Line:
     label, room = shown(name or "?"), _name_width(width)
     label = label if len(label) <= room else label[: room - 1] + "…"
-    tokens = f"{_count(one.prompt):>8}{_count(one.completion):>8}{_count(one.reasoning):>9}"
+    tokens = f"{short_count(one.prompt):>8}{short_count(one.completion):>8}{short_count(one.reasoning):>9}"
     return Line(f"{label:{room}}{one.answers:>9}{tokens if width >= _WITH_TOKENS else ''}{one.price:>13}")
 
 
@@ -155,17 +156,15 @@ def _name_width(width: int) -> int:
     return max(1, min(_NAME, width - (47 if width >= _WITH_TOKENS else 22)))
 
 
-def _count(number: int) -> str:
-    return short_count(number) if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
-
-
 def balance_in_words(balance: Balance) -> str:
     """In one line."""
+    renewed = f", renewed {balance.resets}" if balance.resets else ""
     parts = [
-        f"{money(balance.remaining)} left of {money(balance.limit)}"
+        f"{money(balance.remaining)} left of {money(balance.limit)}{renewed}"
         if balance.remaining is not None and balance.limit is not None
         else "no limit on this key",
         f"{money(balance.today)} today" if balance.today is not None else "",
+        f"{money(balance.this_week)} this week" if balance.this_week is not None else "",
         f"{money(balance.this_month)} this month" if balance.this_month is not None else "",
         f"{money(balance.used)} in all" if balance.used is not None else "",
         "free tier" if balance.free_tier else "",

@@ -320,8 +320,6 @@ def _event_json(event: TurnEvent) -> Json:
             return {"type": "notice", "text": event.text}
         case AskedBeside():
             return {"type": "asked_beside"}
-        case _:
-            return {"type": type(event).__name__}
 
 
 def _delta_json(delta: Delta) -> Json:

@@ -54,7 +54,7 @@ class Group:
     rows: tuple[Parameter, ...]
 
 
-_EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
+EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 _BIAS = (-100, 100)
 
 GROUPS: tuple[Group, ...] = (
@@ -63,7 +63,7 @@ GROUPS: tuple[Group, ...] = (
         Parameter("reasoning.enabled", "bool", "Think or not.", default="the model's own", example="true"),
         Parameter(
             "reasoning.effort", "choice", "How hard to think.",
-            choices=_EFFORTS, default="the model's own", example="high",
+            choices=EFFORTS, default="the model's own", example="high",
         ),
         Parameter("reasoning.max_tokens", "int", "Budget for thinking, in tokens.", 1, example="2000"),
         Parameter(
@@ -84,7 +84,7 @@ GROUPS: tuple[Group, ...] = (
         ),
         Parameter(
             "reasoning_effort", "choice", "The same as reasoning.effort for servers that know only this name.",
-            choices=_EFFORTS, example="high", listed_as="reasoning", spelled="--reasoning_effort",
+            choices=EFFORTS, example="high", listed_as="reasoning", spelled="--reasoning_effort",
         ),
         Parameter(
             "include_reasoning", "bool", "Older name for returning the reasoning.", default="true", example="true"

@@ -17,7 +17,7 @@ from stepchat import exact_json, fuzzy
 from stepchat.errors import ServerError, StepchatError
 from stepchat.paths import write_private
 from stepchat.servers.failures import from_error
-from stepchat.servers.models import ALL_EFFORTS, Model, Prices, Reasoning, read_model
+from stepchat.servers.models import Model, Prices, Reasoning, read_model
 from stepchat.servers.profiles import bare_slug
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from stepchat.messages import AssistantMessage, Json
 
-__all__ = ["ALL_EFFORTS", "Catalogue", "Model", "Prices", "Reasoning", "file_name"]
+__all__ = ["Catalogue", "Model", "Prices", "Reasoning", "file_name"]
 
 STALE_SECONDS, LOCAL_STALE_SECONDS = 6 * 3600.0, 30.0
 """Older lists are fetched anew; the second is for servers of this machine."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from stepchat import exact_json
+from stepchat.parameters import EFFORTS
 from stepchat.servers.failures import about_length, names_another, speaks_of_thinking, status_of, words_of
-from stepchat.servers.models import ALL_EFFORTS
 from stepchat.servers.profiles import MANDATORY_REASONING, bare_slug
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def must_think(model: Model | None, slug: str) -> bool:
 
 def levels(model: Model | None, slug: str, refused: Collection[str] = ()) -> tuple[Level, ...]:
     """All levels from least to most, `none` last. `refused` are settings that the server did not take before."""
-    named = (*reversed([name for name in ALL_EFFORTS if name != "none"]), "none")
+    named = (*reversed([name for name in EFFORTS if name != "none"]), "none")
     return tuple(Level(name, _why_not(name, model, slug, refused)) for name in named)
 
 
@@ -106,7 +106,7 @@ def _least_settings(model: Model | None, slug: str) -> Json:
         return {} if unknown else {"effort": "low"}
     if not model.reasoning.mandatory:
         return {"enabled": False}
-    efforts = [name for name in reversed(ALL_EFFORTS) if name in model.reasoning.supported_efforts and name != "none"]
+    efforts = [name for name in reversed(EFFORTS) if name in model.reasoning.supported_efforts and name != "none"]
     if efforts:
         return {"effort": efforts[0]}
     return {"max_tokens": _LEAST_BUDGET} if model.reasoning.supports_max_tokens else {}

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
+from stepchat.counts import short_count
 from stepchat.exact_json import Number
 from stepchat.messages import rounded
+from stepchat.parameters import EFFORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stepchat.messages import Json, Usage
 
-ALL_EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 _LARGEST = 10**12
 MILLION = Decimal(1_000_000)
 
@@ -30,17 +31,8 @@ class Prices:
     reasoning: Decimal | None = None
     request: Decimal | None = None
     image: Decimal | None = None
-    web_search: Decimal | None = None
     steps: tuple[tuple[int, Prices], ...] = ()
     """Other prices for requests with at least so many prompt tokens, the fewest first."""
-
-    @property
-    def known(self) -> bool:
-        return self.prompt is not None and self.completion is not None
-
-    @property
-    def free(self) -> bool:
-        return self.prompt == 0 and self.completion == 0
 
     def cost(self, prompt: int, completion: int, cached: int = 0) -> Decimal | None:
         """An estimate in USD; reasoning tokens count as completion. None without prices."""
@@ -97,7 +89,6 @@ class Model:
     canonical_slug: str = ""
     owner: str = ""
     expires: str = ""
-    knowledge_cutoff: str = ""
 
     def supports(self, parameter: str) -> bool | None:
         """Whether a request parameter is supported; None when nothing is known."""
@@ -159,7 +150,6 @@ def read_model(entry: Any) -> Model | None:
         canonical_slug=_text(data.get("canonical_slug")),
         owner=_text(data.get("owned_by")),
         expires=_text(data.get("expiration_date")),
-        knowledge_cutoff=_text(data.get("knowledge_cutoff")),
     )
 
 
@@ -170,7 +160,7 @@ def _reasoning(value: Any) -> Reasoning | None:
     mandatory = data.get("mandatory") is True
     listed: Any = data.get("supported_efforts", ())
     # null stands for all of them.
-    efforts = ALL_EFFORTS if listed is None else _texts(listed)
+    efforts = EFFORTS if listed is None else _texts(listed)
     if mandatory:
         efforts = tuple(effort for effort in efforts if effort != "none")
     return Reasoning(
@@ -190,7 +180,6 @@ _PRICE_NAMES: Mapping[str, str] = {
     "internal_reasoning": "reasoning",
     "request": "request",
     "image": "image",
-    "web_search": "web_search",
 }
 
 
@@ -256,11 +245,5 @@ def per_million(price: Decimal | None) -> str:
 
 
 def short_length(tokens: int | None) -> str:
-    """A context length: 8k, 131k, 262k, 1M. Those of 1024s are rounded as their makers do."""
-    if not tokens:
-        return ""
-    if tokens < 1000:
-        return str(tokens)
-    if tokens < 999_500:
-        return f"{tokens / 1000:.0f}k"
-    return f"{tokens / 1_000_000:.1f}".removesuffix(".0") + "M"
+    """A context length: 8.2k, 131k, 262k, 1M; nothing when it is not told."""
+    return short_count(tokens) if tokens else ""

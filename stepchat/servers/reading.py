@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stepchat import exact_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
-from stepchat.events import Delta
+from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
 from stepchat.servers.failures import from_status
 from stepchat.servers.redaction import redacted
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import httpx
-
-    from stepchat.events import Notice
 
 DRAIN_SECONDS = 0.25
 """How long the end of the body is waited for after [DONE], so that the connection can be used again."""
@@ -272,6 +270,9 @@ class Reading:
                 return None
             raise
         self._give(self._reader.close())
+        if skipped := self._reader.bad_chunks:
+            what = "A piece" if skipped == 1 else f"{skipped} pieces"
+            self._deliver(Notice(f"{what} of the answer could not be read; the inspector shows what came."))
         return self._outcome()
 
     def _drain(self, parts: Iterator[bytes]) -> None:

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 _MARK = b"\xef\xbb\xbf"
 _CR = 0x0D
 _LINE_ENDS = b"\r\n"
-_RETRY_DIGITS = 15
-"""A longer reconnection time is nonsense, and `int` refuses thousands of digits."""
 
 
 class SseEvent(NamedTuple):
-    """One event. `event` is "" for an ordinary message. A tuple, because it is made twice as fast as a dataclass."""
+    """One event. `event` is "" for an ordinary message. A tuple, because it is made twice as fast as a dataclass.
+
+    Ids and reconnection times are not kept: an answer that broke off is asked for anew, not gone on with.
+    """
 
     data: str
     event: str = ""
-    id: str = ""
 
 
 class SseTooLarge(ValueError):  # noqa: N818 - it says what the matter is without a suffix
@@ -37,14 +37,7 @@ class SseTooLarge(ValueError):  # noqa: N818 - it says what the matter is withou
 class SseParser:
     """Takes bytes as they are read and gives the events they complete. `limit` bounds one event, in bytes."""
 
-    comments: int
-    """Comment lines seen so far: proof that the server lives."""
-    retry: int | None
-    """The reconnection time the server asked for, in milliseconds."""
-
     def __init__(self, *, limit: int = 64 * 1024 * 1024) -> None:
-        self.comments = 0
-        self.retry = None
         self._limit = limit
         self._at_start = True
         self._after_cr = False
@@ -54,7 +47,6 @@ class SseParser:
         self._size = 0
         """Bytes of the data lines of the unfinished event."""
         self._name = ""
-        self._id = ""
         self._too_large = False
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
@@ -130,9 +122,7 @@ class SseParser:
             if line.startswith(b"data:"):
                 data.append(line[6:] if line.startswith(b"data: ") else line[5:])
                 self._size = length
-            elif line.startswith(b":"):
-                self.comments += 1
-            else:
+            elif not line.startswith(b":"):
                 self._read_field(line, events)
 
     def _read_field(self, line: bytes, events: list[SseEvent]) -> None:
@@ -144,12 +134,8 @@ class SseParser:
                 self._size += len(line)
             case b"event":
                 self._name = _text(value)
-            case b"id" if b"\0" not in value:
-                self._id = _text(value)
-            case b"retry" if value.isdigit() and len(value) <= _RETRY_DIGITS:
-                self.retry = int(value)
             case b"error" if value:
-                events.append(SseEvent(_text(value), "error", self._id))
+                events.append(SseEvent(_text(value), "error"))
             case _:
                 pass
 
@@ -157,7 +143,7 @@ class SseParser:
         if not self._data:
             return
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        events.append(SseEvent(data.decode("utf-8", "replace"), self._name, self._id))
+        events.append(SseEvent(data.decode("utf-8", "replace"), self._name))
         self._data.clear()
         self._size = 0
         self._name = ""

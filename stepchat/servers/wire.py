@@ -103,11 +103,9 @@ def request_body(
     *,
     system: str | None = None,
     parameters: Json | None = None,
-    with_reasoning: bool = True,
 ) -> Json:
-    """The JSON of one streaming request. `with_reasoning=False` leaves out what earlier answers were thought with."""
-    without: Rule | None = None if with_reasoning else "refused"
-    return compose(messages, target, system=system, parameters=parameters, without=without).body
+    """The JSON of one streaming request."""
+    return compose(messages, target, system=system, parameters=parameters).body
 
 
 def compose(
@@ -175,13 +173,8 @@ def _for_others(body: Json) -> Json:
     return body | ({"reasoning": settings} if settings else {})
 
 
-def history(messages: Sequence[Message], target: Target, *, with_reasoning: bool = True) -> list[Json]:
-    """The messages as the server wants them (WIRE.md 3.4-3.7)."""
-    state = _History(target, _Prefix(None, None), None if with_reasoning else "refused")
-    return [line.wire for line in _lines(messages, state) if line.wire is not None]
-
-
 def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
+    """The messages as the server wants them (WIRE.md 3.4-3.7)."""
     lines: list[Line] = []
     called: set[str] = set()
     for place, message in enumerate(messages):

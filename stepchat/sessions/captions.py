@@ -6,8 +6,9 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from stepchat.counts import short_count
 from stepchat.messages import AssistantMessage, Message, ToolMessage, UserMessage
-from stepchat.transcript.facts import duration, money, short_count
+from stepchat.transcript.facts import duration, money
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from stepchat.counts import short_count
 from stepchat.transcript.blocks import Block, Fact
 
 if TYPE_CHECKING:
@@ -115,9 +116,7 @@ def foot(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = 
         cost = f"~{money(estimate)}"
     if timing.first is not None:
         first = f"{timing.first:.1f} s to first"
-        said = usage.completion_tokens
-        if said and timing.took is not None and timing.took - timing.first > 0.05:
-            speed = f"{said / (timing.took - timing.first):,.0f} tok/s"
+        speed = speed_of(message)
     known = [
         (fact, need)
         for fact, need in (
@@ -134,6 +133,10 @@ def foot(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = 
         return None
     parts = [(fact if not place else f" · {fact}", "dim") for place, (fact, _) in enumerate(known)]
     return Block("fact", gap=gap, group=Fact(tuple(parts), needs=tuple(need for _, need in known)))
+
+
+def speed_of(message: AssistantMessage) -> str:
+    return "" if message.speed is None else f"{message.speed:,.0f} tok/s"
 
 
 def _tokens_said(message: AssistantMessage) -> str:
@@ -175,12 +178,6 @@ def estimated_tokens(letters: int) -> str:
 
 def count_of_tokens(count: int) -> str:
     return f"{count:,} token{'' if count == 1 else 's'}"
-
-
-def short_count(count: int) -> str:
-    if count < 1000:
-        return str(count)
-    return f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"
 
 
 def duration(seconds: float) -> str:

@@ -45,12 +45,10 @@ class Palette:
     table_rule: Style
     error: Style
     warning: Style
-    success: Style
     selection: Style
     hit: Style
     """Words that were looked for."""
     current_hit: Style
-    scrollbar: Style
     scrollbar_thumb: Style
     syntax: Mapping[str, Style]
     """By the names of `SYNTAX`, on the background of the code block."""
@@ -80,11 +78,9 @@ def colourless() -> Palette:
         table_rule=dim,
         error=bold,
         warning=bold,
-        success=plain,
         selection=Style(reverse=True),
         hit=Style(reverse=True, dim=True, bold=False, underline=False),
         current_hit=Style(reverse=True, bold=True, underline=True, dim=False, italic=False),
-        scrollbar=dim,
         scrollbar_thumb=plain,
         syntax=MappingProxyType(
             {

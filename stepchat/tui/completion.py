@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from stepchat.tui.columns import printable, shortened
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -63,7 +65,7 @@ class CompletionList(Widget):
             return
         if offers != self._offers:
             self._top = 0
-            self._name_width = max((cell_len(_printable(offer.text)) for offer in offers), default=0)
+            self._name_width = max((cell_len(printable(offer.text)) for offer in offers), default=0)
         self._offers, self._chosen = offers, chosen
         rows = min(MOST_ROWS, len(offers))
         if chosen is not None:
@@ -88,11 +90,11 @@ class CompletionList(Widget):
 
     def _row(self, offer: Completion, width: int, name_style: Style, help_style: Style) -> list[Segment]:
         name_width = max(1, min(self._name_width, WIDEST_NAME, width - 2 * MARGIN))
-        name = set_cell_size(_shorten(_printable(offer.text), name_width), name_width)
+        name = set_cell_size(shortened(printable(offer.text), name_width), name_width)
         segments = [Segment(" " * MARGIN + name + " " * MARGIN, name_style)]
         rest = width - name_width - 3 * MARGIN
         if rest > MARGIN:
-            segments.append(Segment(_shorten(_printable(offer.help), rest), help_style))
+            segments.append(Segment(shortened(printable(offer.help), rest), help_style))
         return segments
 
     def on_click(self, event: events.Click) -> None:
@@ -100,11 +102,3 @@ class CompletionList(Widget):
         index = self._top + event.y
         if index < len(self._offers):
             self.post_message(self.Picked(index))
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
-
-
-def _printable(text: str) -> str:
-    return "".join(char for char in text if char.isprintable()).strip()

@@ -358,8 +358,6 @@ class Conversation:
                 self.view.notice(event.text, kind="warning")
             case AskedBeside():
                 await self.beside(partial(tell_beside, self))
-            case _:
-                pass
         if not isinstance(event, Delta):
             self.changed()
 

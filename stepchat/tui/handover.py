@@ -9,20 +9,20 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
 from textual import constants
 from textual.strip import Strip
 
+from stepchat.paths import write_private
 from stepchat.tui.first_frame import ROLES, clean
 from stepchat.tui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from rich.style import Style
     from textual.driver import Driver
@@ -96,9 +96,7 @@ def write_first_frame(path: Path, model: str, status: Sequence[str], styles: Map
     with contextlib.suppress(OSError):
         if path.is_file() and path.read_bytes() == content:
             return
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, content)
+    write_private(path, content)
 
 
 _SYSTEMS = (
@@ -116,16 +114,3 @@ def sgr(style: Style, system: ColorSystem | None) -> str:
 
 def clean_line(text: str) -> str:
     return "".join(character for character in text[:200] if character.isprintable())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all, for its owner only. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
+from stepchat.counts import short_count
 from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
 from stepchat.repetition import Repetition
@@ -27,8 +28,6 @@ CHARACTERS_PER_TOKEN = 4
 NOTHING = Decimal()
 FULL = 80
 """Percent of the model's window from which the meter warns."""
-SHORTEST = 0.05
-"""Seconds below which a speed says nothing."""
 Phase = Literal["waiting", "thinking", "answering"]
 
 
@@ -88,7 +87,7 @@ class Meter:
         facts = [self._state(now)]
         # While it thinks the header of the reasoning counts them.
         if self.tokens and self.phase == "answering":
-            facts.append(Fact(f"~{count(self.tokens)} tokens"))
+            facts.append(Fact(f"~{short_count(self.tokens)} tokens"))
         if (speed := self.speed(now)) is not None:
             facts.append(Fact(f"~{speed:.0f} tok/s"))
         return facts
@@ -121,7 +120,7 @@ def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: boo
     words = f"effort {effort_of(parameters)}"
     if refused:
         return Fact(f"{words}, refused", "warning")
-    return Fact(words + (f", {count(thought)} thought" if thought else ""))
+    return Fact(words + (f", {short_count(thought)} thought" if thought else ""))
 
 
 def session_facts(
@@ -145,7 +144,7 @@ def session_facts(
         facts.append(context_fact(used, model))
     if cost := cost_of(answers, estimate, spent):
         facts.append(Fact(cost, longer=f"{cost} · today {today}" if today not in {"", cost} else ""))
-    if (speed := answer_speed(last)) is not None:
+    if (speed := last.speed) is not None:
         facts.append(Fact(f"{speed:.0f} tok/s"))
     return facts
 
@@ -153,7 +152,7 @@ def session_facts(
 def context_fact(used: int, model: Model | None) -> Fact:
     """How much of the window is used; a warning when little is left."""
     if model is None or not model.context_length:
-        return Fact(f"{count(used)} tokens")
+        return Fact(f"{short_count(used)} tokens")
     share = 100 * used / model.context_length
     words = f"context {'<1' if share < 1 else f'{share:.0f}'} %"
     return Fact(words, "warning" if share >= FULL else "plain")
@@ -171,22 +170,3 @@ def cost_of(answers: Sequence[AssistantMessage], estimate: Estimate, spent: Deci
         elif (cost := estimate(answer)) is not None:
             guessed, known = guessed + cost, True
     return f"{'~' if guessed else ''}{money(max(told, spent) + guessed)}" if known else ""
-
-
-def answer_speed(answer: AssistantMessage) -> float | None:
-    """Tokens a second from the first token to the end."""
-    tokens, first, ended = answer.usage.completion_tokens, answer.timing.first, answer.timing.took
-    if not tokens or first is None or ended is None or ended - first < SHORTEST:
-        return None
-    return tokens / (ended - first)
-
-
-def count(number: int) -> str:
-    """A number of tokens in at most five characters: 512, 1.2k, 42k, 1.1M."""
-    if number < 1000:
-        return str(number)
-    if number < 9_950:
-        return f"{number / 1000:.1f}k"
-    if number < 999_500:
-        return f"{number / 1000:.0f}k"
-    return f"{number / 1_000_000:.1f}M"

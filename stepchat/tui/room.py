@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.counts import short_count
 from stepchat.errors import StepchatError
 from stepchat.servers.room import small_window, too_much
 from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.meter import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = No
         more = conversation.workspace.client.profile.room_hint if model.could_take else ""
         hint = [Row("hint", more, disabled=True)] if more else []
         rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt"), *hint]
-        title = f"About {count(needed)} tokens, and {model.id} takes {count(model.context_length or 0)}"
+        title = f"About {short_count(needed)} tokens, and {model.id} takes {short_count(model.context_length or 0)}"
         with chat.unsent.holding(typed or ""):
             chosen = await chat.app.push_screen_wait(Pick(title, rows))
             try:

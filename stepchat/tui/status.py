@@ -10,6 +10,8 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from stepchat.tui.columns import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -49,7 +51,7 @@ def arrange(facts: Sequence[str | Fact], hints: Sequence[tuple[str, str]], width
     then facts down to the first one, then the hint that was left, then the fact. Nothing is cut in the middle.
     """
     left = [clean for fact in facts if (clean := _clean_fact(fact)).text]
-    right = [(_printable(key), _printable(word)) for key, word in hints]
+    right = [(printable(key), printable(word)) for key, word in hints]
     while (left or right) and (len(left) + len(right) > MOST_THINGS or _needed(left, right) > width):
         if len(right) > 1:
             right.pop()
@@ -95,13 +97,8 @@ def _shortened(text: str, width: int) -> str:
 
 def _clean_fact(fact: str | Fact) -> Fact:
     if isinstance(fact, str):
-        return Fact(_printable(fact))
-    return Fact(_printable(fact.text), fact.kind, _printable(fact.longer))
-
-
-def _printable(text: str) -> str:
-    """Facts may hold a server's words; nothing that moves the cursor or turns the writing round gets through."""
-    return "".join(char for char in text if char.isprintable()).strip()
+        return Fact(printable(fact))
+    return Fact(printable(fact.text), fact.kind, printable(fact.longer))
 
 
 class StatusLine(Widget):

@@ -136,11 +136,9 @@ def palette(theme: Theme) -> Palette:
         table_rule=quiet(quiet_line),
         error=loud(colors["error"]),
         warning=loud(colors["warning"]),
-        success=_style(colors["success"], background),
         selection=_selection(theme),
         hit=_selection(theme) + _style(text, DEFAULT) if _is_hex(background) and _is_hex(accent) else _HIT,
         current_hit=loud(accent) + _CURRENT if _is_hex(background) and _is_hex(accent) else _CURRENT_HIT,
-        scrollbar=quiet(colors["rule"]),
         scrollbar_thumb=_style(colors["dim"], background),
         syntax=MappingProxyType(
             {key: (quiet if key == "comment" else _style)(theme.code[key], surface) for key in SYNTAX}

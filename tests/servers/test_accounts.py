@@ -9,6 +9,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.errors import KeyRefusedError, ServerError
 from stepchat.exact_json import loads
 from stepchat.messages import Usage
+from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance, fetch_balance, fetch_usage
 from stepchat.servers.client import Client
 from stepchat.servers.profiles import profile_for
@@ -83,3 +84,10 @@ def test_a_server_that_is_not_there_is_an_error():
     with pytest.raises(ServerError):
         fetch_usage(there, "gen-1")
     there.close()
+
+
+def test_a_limit_that_is_renewed_is_told_so():
+    data = {"label": "x", "limit": 10, "limit_remaining": 2.5, "limit_reset": "weekly", "usage_weekly": 7.5}
+    assert balance_in_words(fetch_balance(Answers({"data": data}))) == (
+        "Key x: $2.50 left of $10.00, renewed weekly · $7.50 this week"
+    )

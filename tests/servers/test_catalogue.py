@@ -176,7 +176,7 @@ def test_the_users_prices_go_before_the_servers(tmp_path):
     assert catalogue.find(STEP).prices == own
     assert catalogue.find(f"{STEP}:nitro").prices == own
     assert catalogue.find("my/own").prices == own
-    assert catalogue.find("z-ai/glm-4.7").prices.known
+    assert catalogue.find("z-ai/glm-4.7").prices.prompt
 
 
 def test_search_finds_the_best_first_and_favourites_before_others(tmp_path):

@@ -10,13 +10,13 @@ import pytest
 from stepchat import __version__
 from stepchat.demo.server import DemoServer
 from stepchat.errors import KeyRefusedError, ServerError, StreamCutError, UnreachableError
-from stepchat.events import Delta
+from stepchat.events import Delta, Notice
 from stepchat.keys import Key
 from stepchat.servers.client import APP_TITLE, APP_URL, RETRIES, Client, Options
 from stepchat.servers.profiles import PROFILES
 from tests.fakes import Answers, event, pieces, sse, stream_of, streaming
 from tests.servers.streams import chunk
-from tests.servers.turns import CUT, GOOD, SECRET, URL, ask, client, good, refusal
+from tests.servers.turns import ANSWER, CUT, GOOD, SECRET, URL, ask, client, good, refusal
 
 # The request
 
@@ -92,6 +92,15 @@ async def test_an_event_that_is_too_large_is_an_error_and_keeps_what_came():
     turn = await ask(client(transport=Answers(streaming([stream_of(*GOOD, done=False), *huge]))))
     assert "too large" in turn.error.message
     assert turn.message.text == "a"
+
+
+@pytest.mark.parametrize(("broken", "words"), [(1, "A piece"), (2, "2 pieces")])
+async def test_pieces_that_cannot_be_read_are_told(broken, words):
+    stream = event(chunk({"content": "a"})) + b'data: {"choices": [\n\n' * broken + ANSWER
+    turn = await ask(client(transport=Answers(streaming([stream]))))
+    assert (turn.failure, turn.message.text) == (None, "aa")
+    (notice,) = [event for event in turn.events if isinstance(event, Notice)]
+    assert notice.text == f"{words} of the answer could not be read; the inspector shows what came."
 
 
 async def test_the_generation_id_comes_with_the_headers():

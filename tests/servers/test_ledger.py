@@ -81,13 +81,11 @@ def test_what_is_unchanged_has_the_hash_of_what_came():
 
 def test_the_body_is_that_of_the_request_alone():
     talk = [WHY, answer(OPEN), AND, answer(SIGNED, stop="cut", text=""), UserMessage("So?")]
+    whole = compose(talk, target(), system="Be brief.", parameters={"top_p": 1})
+    assert whole.body == request_body(talk, target(), system="Be brief.", parameters={"top_p": 1})
     for without in (None, "refused"):
         whole = compose(talk, target(), system="Be brief.", parameters={"top_p": 1}, without=without)
-        alone = request_body(
-            talk, target(), system="Be brief.", parameters={"top_p": 1}, with_reasoning=without is None
-        )
-        assert whole.body == alone
-        assert [line.wire for line in whole.lines if line.wire] == alone["messages"]
+        assert [line.wire for line in whole.lines if line.wire] == whole.body["messages"]
     assert [line.place for line in whole.lines] == [None, 0, 1, 2, 3, 4]
 
 

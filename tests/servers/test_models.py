@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.messages import Usage
-from stepchat.servers.models import ALL_EFFORTS, Model, Prices, Reasoning, read_model
+from stepchat.parameters import EFFORTS
+from stepchat.servers.models import Model, Prices, Reasoning, read_model
 
 DEMO = {model.id: read_model(listing("http://x", model)) for model in MODELS}
 STEP = DEMO["stepfun/step-3.5-flash"]
@@ -32,9 +33,9 @@ def test_an_entry_of_openrouter_is_read_whole():
 def test_efforts_are_those_listed_or_all_or_none():
     assert STEP.reasoning.supported_efforts == ()
     assert DEMO["stepfun/step-3.7-flash"].reasoning.supported_efforts == ("high", "medium", "low")
-    assert DEMO["z-ai/glm-4.7"].reasoning.supported_efforts == ALL_EFFORTS
+    assert DEMO["z-ai/glm-4.7"].reasoning.supported_efforts == EFFORTS
     # What must think is never asked not to.
-    assert DEMO["minimax/minimax-m2.1"].reasoning.supported_efforts == ALL_EFFORTS[:-1]
+    assert DEMO["minimax/minimax-m2.1"].reasoning.supported_efforts == EFFORTS[:-1]
     assert read_model({"id": "x", "reasoning": {}}).reasoning == Reasoning()
     assert DEMO["meta-llama/llama-3.3-70b-instruct"].reasoning is None
 
@@ -54,7 +55,7 @@ def test_entries_of_other_servers(entry, context):
     model = read_model(entry)
     assert (model.id, model.context_length) == ("m", context)
     assert model.supports("temperature") is None
-    assert not model.prices.known
+    assert model.prices.prompt is model.prices.completion is None
 
 
 @pytest.mark.parametrize("entry", [None, 5, "m", [], {}, {"id": 5}, {"id": ""}, {"id": None, "name": []}])
@@ -95,7 +96,7 @@ def test_a_price_of_many_places_is_written_in_a_few():
 def test_prices_that_vary_are_not_known():
     assert read_model({"id": "openrouter/auto", "pricing": {"prompt": "-1", "completion": "-1"}}).prices == Prices()
     free = read_model({"id": "x", "pricing": {"prompt": "0", "completion": "0"}}).prices
-    assert (free.known, free.free, free.cost(1000, 1000)) == (True, True, 0)
+    assert (free.prompt, free.completion, free.cost(1000, 1000)) == (0, 0, 0)
 
 
 def test_cost_counts_cached_tokens_and_long_prompts():

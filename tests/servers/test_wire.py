@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stepchat import exact_json
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, from_json, to_json
 from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile
-from stepchat.servers.wire import Target, history, request_body, same_source, sent_parameters
+from stepchat.servers.wire import Target, compose, request_body, same_source, sent_parameters
 from tests.sessions.samples import any_message, texts
 
 STEP, CLAUDE, GEMINI, DEEPSEEK = (
@@ -52,7 +52,7 @@ def plain(server: str, field: str | None = "reasoning_content", **more: Any) -> 
 
 
 def sent(*messages: Message, to: Target | None = None, **more: Any) -> list[dict[str, Any]]:
-    return history([UserMessage("Why?"), *messages], to or target(), **more)[1:]
+    return compose([UserMessage("Why?"), *messages], to or target(), **more).body["messages"][1:]
 
 
 # 3.4: what goes back
@@ -198,9 +198,9 @@ def test_the_list_goes_only_to_the_server_it_came_from():
 
 def test_asking_again_without_the_reasoning():
     talk = [answer(OPEN, tool_calls=(CALL,), stop="tool_calls"), RESULT, answer()]
-    assert not any("reasoning" in key for entry in sent(*talk, with_reasoning=False) for key in entry)
+    assert not any("reasoning" in key for entry in sent(*talk, without="refused") for key in entry)
     deepseek = plain("deepseek")
-    assert sent(deepseek, to=target("step", "deepseek"), with_reasoning=False) == [
+    assert sent(deepseek, to=target("step", "deepseek"), without="refused") == [
         {"role": "assistant", "content": "Yes."}
     ]
 
@@ -348,10 +348,15 @@ def test_elsewhere_reasoning_is_as_the_user_wants_it():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(any_message, max_size=5), st.sampled_from([profile.name for profile in PROFILES]), st.booleans(), texts)
-def test_any_history_makes_a_request_that_is_in_order(messages, server, with_reasoning, model):
+@given(
+    st.lists(any_message, max_size=5),
+    st.sampled_from([profile.name for profile in PROFILES]),
+    st.sampled_from([None, "refused"]),
+    texts,
+)
+def test_any_history_makes_a_request_that_is_in_order(messages, server, without, model):
     there = Target(row(server), "", model)
-    body = request_body(messages, there, with_reasoning=with_reasoning)
+    body = compose(messages, there, without=without).body
     exact_json.dumps(body).encode()
     open_calls: set[str] = set()
     for entry in body["messages"]:
@@ -362,10 +367,7 @@ def test_any_history_makes_a_request_that_is_in_order(messages, server, with_rea
         open_calls = {call["id"] for call in entry.get("tool_calls", ())}
         assert entry["role"] == "user" or entry["content"] or open_calls
         assert not ("reasoning_details" in entry and ("reasoning" in entry or "reasoning_content" in entry))
-    assert (
-        request_body([from_json(to_json(message)) for message in messages], there, with_reasoning=with_reasoning)
-        == body
-    )
+    assert compose([from_json(to_json(message)) for message in messages], there, without=without).body == body
 
 
 @pytest.mark.parametrize("server", ["llama.cpp", "vllm", "ollama", "custom"])

@@ -30,11 +30,6 @@ def test_costs_have_two_digits_that_mean_something(cost, words):
     assert facts.money(Decimal(cost)) == words
 
 
-@pytest.mark.parametrize(("count", "words"), [(7, "7"), (999, "999"), (1204, "1.2k"), (250_000, "250k")])
-def test_short_counts(count, words):
-    assert facts.short_count(count) == words
-
-
 def test_foot_has_each_known_fact_once():
     foot = facts.foot(answered("x", "y").message)
     assert shown(foot) == ("step-3.5-flash · StepFun · 1.2k thought + 310 said · 0.4 s to first · 111 tok/s · $0.00045")

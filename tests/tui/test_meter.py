@@ -7,7 +7,7 @@ import pytest
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
 from stepchat.transcript.facts import money
-from stepchat.tui.meter import CHARACTERS_PER_TOKEN, Meter, answer_speed, count, effort_fact, hints, session_facts
+from stepchat.tui.meter import CHARACTERS_PER_TOKEN, Meter, effort_fact, hints, session_facts
 from stepchat.tui.status import Fact
 
 
@@ -123,19 +123,7 @@ def test_a_free_answer_is_told_as_one():
 )
 def test_no_speed_without_both_ends(tokens, timing):
     usage = Usage({} if tokens is None else {"completion_tokens": tokens})
-    assert answer_speed(AssistantMessage(usage=usage, timing=timing)) is None
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [
-        (0, "0"), (999, "999"), (1000, "1.0k"), (1249, "1.2k"), (9_949, "9.9k"), (9_950, "10k"), (42_400, "42k"),
-        (262_144, "262k"), (999_499, "999k"), (999_500, "1.0M"), (1_100_000, "1.1M"),
-    ],
-)  # fmt: skip
-def test_count(number, shown):
-    assert count(number) == shown
-    assert len(shown) <= 5
+    assert AssistantMessage(usage=usage, timing=timing).speed is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -14,6 +14,7 @@ from textual.widgets import Static
 from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import short_model
+from stepchat.tui.columns import fit
 from stepchat.tui.dialogs.compare_facts import fact_rows
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.transcript_view import TranscriptView
@@ -232,12 +233,8 @@ def table(left: AssistantMessage, right: AssistantMessage, width: int) -> Conten
         Content.assemble(
             ("≠ " if row.differs else "  ", "$accent"),
             (f"{set_cell_size(row.name, _NAME)}", "$dim"),
-            (f"{_fit(row.left, column)}  {_fit(row.right, other)}", "bold" if row.differs else "$dim"),
+            (f"{fit(row.left, column)}  {fit(row.right, other)}", "bold" if row.differs else "$dim"),
         )
         for row in rows
     ]
     return Content("\n").join(lines)
-
-
-def _fit(text: str, width: int) -> str:
-    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.parameter_values import in_words
 from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import duration, money
+from stepchat.transcript.facts import duration, money, speed_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,13 +56,6 @@ def _said(message: AssistantMessage) -> int | None:
     return total if total is None else max(0, total - (thought or 0))
 
 
-def _speed(message: AssistantMessage) -> str:
-    tokens, first, ended = message.usage.completion_tokens, message.timing.first, message.timing.took
-    if not tokens or first is None or ended is None or ended - first < 0.05:
-        return ""
-    return f"{tokens / (ended - first):,.0f} tok/s"
-
-
 _FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
     ("model", lambda message: message.model or message.model_asked),
     ("provider", lambda message: message.provider),
@@ -72,7 +65,7 @@ _FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
     ("duration", lambda message: _seconds(message.timing.took)),
     ("thought", lambda message: _tokens(message.usage.reasoning_tokens)),
     ("said", lambda message: _tokens(_said(message))),
-    ("speed", _speed),
+    ("speed", speed_of),
     ("cost", lambda message: "" if message.usage.cost is None else money(message.usage.cost)),
 )
 """Each with its name, in the order of the table."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.content import Content
 
-from stepchat.servers.models import ALL_EFFORTS, per_million, short_length
+from stepchat.parameters import EFFORTS
+from stepchat.servers.models import per_million, short_length
 from stepchat.transcript.clean import shown as plain
-from stepchat.tui.dialogs.columns import fit
+from stepchat.tui.columns import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ def _reasoning(model: Model) -> str:
     efforts = model.reasoning.supported_efforts
     if not efforts:
         return words
-    return f"{words}, any effort" if len(efforts) >= len(ALL_EFFORTS) - 1 else f"{words}, effort {'/'.join(efforts)}"
+    return f"{words}, any effort" if len(efforts) >= len(EFFORTS) - 1 else f"{words}, effort {'/'.join(efforts)}"
 
 
 def provider_lines(providers: Sequence[Provider], width: int = 100) -> Content:

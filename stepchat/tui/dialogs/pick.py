@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from stepchat.transcript.clean import clean
 from stepchat.transcript.widths import spaced
-from stepchat.tui.dialogs.columns import column, fit, shortened
+from stepchat.tui.columns import column, fit, shortened
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList, line_width, rows_for
 

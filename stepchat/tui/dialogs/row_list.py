@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.tui.dialogs.columns import shortened
+from stepchat.tui.columns import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

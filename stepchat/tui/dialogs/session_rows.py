@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import money, short_model
 from stepchat.transcript.widths import spaced, spaced_ranges
-from stepchat.tui.dialogs.columns import column, fit
+from stepchat.tui.columns import column, fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from stepchat.parameter_values import in_words
 from stepchat.parameters import GROUPS, PARAMETERS, Parameter, allowed
 from stepchat.servers.effort import REFUSED
 from stepchat.transcript.clean import clean
+from stepchat.tui.columns import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,9 +98,9 @@ def line_of(row: SettingRow, width: int) -> Content:
     source = SOURCES[row.decided.scope] if row.decided.scope else ""
     return Content.assemble(
         (f"{row.parameter.name:<{VALUE_AT}}", "$dim" if quiet else "$text"),
-        (f"{_fitted(value, value_width)}{'':{GAP}}", "$accent" if row.is_set and not quiet else "$dim"),
+        (f"{fit(value, value_width)}{'':{GAP}}", "$accent" if row.is_set and not quiet else "$dim"),
         (f"{source:<{SOURCE_WIDTH}}{'':{GAP}}" if aside and aside_width > 0 else source, "$dim"),
-        (_fitted(aside, max(0, aside_width)).rstrip(), "$warning" if quiet and row.is_set else "$dim"),
+        (fit(aside, max(0, aside_width)).rstrip(), "$warning" if quiet and row.is_set else "$dim"),
     )
 
 
@@ -114,12 +114,6 @@ def _value(row: SettingRow) -> str:
     if row.is_set:
         return clean(in_words(row.decided.value), keep_newlines=False)
     return "not sent" if row.decided.scope else "·"
-
-
-def _fitted(text: str, width: int) -> str:
-    if width <= 0:
-        return ""
-    return set_cell_size(text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…", width)
 
 
 def about(row: SettingRow) -> Iterator[str]:

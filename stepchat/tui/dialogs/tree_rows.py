@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from stepchat.messages import UserMessage
 from stepchat.transcript.widths import spaced
-from stepchat.tui.dialogs.columns import column, fit
+from stepchat.tui.columns import column, fit
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
