@@ -85,6 +85,9 @@ def _pieces(spots: Spots, first: End, end: End) -> Iterator[_Piece]:
                     break
                 if here > end[:3]:
                     return
+                if first[:3] < here < end[:3]:  # is whole whatever it measures
+                    yield _Piece(place, section, block, 0, 0, 0)
+                    continue
                 total = spots.measured(block).total
                 begin = first.at if here == first[:3] else 0
                 stop = min(total, end.at) if here == end[:3] else total

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Message
     from stepchat.transcript.blocks import Block
-    from stepchat.transcript.document import Document
+    from stepchat.transcript.document import Document, Part
 
 _MAY_LINK: Final = re.compile("://|@|www[.]", re.IGNORECASE)
-_MOST_LINKS: Final = 500
 
 
 def answer(document: Document) -> str:
@@ -47,18 +46,13 @@ def codes(document: Document, place: int) -> list[Fence]:
     return list(dict.fromkeys(block.group for block in answer.text.blocks if isinstance(block.group, Fence)))
 
 
-def links(document: Document, place: int | None = None) -> list[tuple[str, str]]:
-    """Text and address of the links of one message, or of all with the newest first; each address once."""
-    found: dict[str, str] = {}
-    places = range(len(document.parts) - 1, -1, -1) if place is None else [place]
-    for answer in (document.parts[at].answer for at in places):
-        # Most answers have none, which is seen without reading their Markdown.
-        if answer is None or not may_link(answer.text.source) or len(found) > _MOST_LINKS:
-            continue
+def links(part: Part) -> Iterator[tuple[str, str]]:
+    """Text and address of the links of one message."""
+    answer = part.answer
+    # Most answers have none, which is seen without reading their Markdown.
+    if answer is not None and may_link(answer.text.source):
         for block in answer.blocks(TEXT):
-            for text, target in _links(block) if block is not None else ():
-                found.setdefault(target, text)
-    return [(text, target) for target, text in found.items()]
+            yield from _links(block) if block is not None else ()
 
 
 def may_link(source: str) -> bool:

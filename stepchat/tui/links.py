@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript import sources
 from stepchat.tui import clipboard
 from stepchat.tui.dialogs.links import ask_about, pick_link
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from stepchat.transcript.document import Part
     from stepchat.tui.commands.row import Chat
+
+_SLICE: Final = 0.01
+"""Seconds of looking at a time, so that keys are not kept waiting."""
 
 
 async def choose(chat: Chat, place: int | None, whose: str) -> None:
     """From the links of one message, or of the whole chat."""
-    found = sources.links(chat.view.document, place)
+    parts = chat.view.document.parts
+    found = await _links(list(reversed(parts)) if place is None else [parts[place]])
     if not found:
         chat.tell(f"There are no links in {whose}.")
         return
     address = await chat.app.push_screen_wait(pick_link(found, f"Links of {whose}"))
     if address is not None:
         await ask(chat, address)
+
+
+async def _links(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    """Those of all parts in their order, each address once. Of a long chat it is work for many frames."""
+    found: dict[str, str] = {}
+    end = monotonic() + _SLICE
+    for part in parts:
+        for text, address in sources.links(part):
+            found.setdefault(address, text)
+        if monotonic() > end:
+            await asyncio.sleep(0)
+            end = monotonic() + _SLICE
+    return [(text, address) for address, text in found.items()]
 
 
 async def ask(chat: Chat, address: str) -> None:
