@@ -163,6 +163,8 @@ ACTIONS: tuple[MessageAction, ...] = (
     MessageAction("k", "fork", "Go on in a new session from here", _always, fork),
 )
 """In the order of the menu. What does not apply to a message is left out."""
+_LIVE = (("c", "copy"), ("f", "fold"))
+"""What can be done with an answer that is still being written."""
 
 
 def actions(chat: Chat, stored: StoredMessage) -> list[MessageAction]:
@@ -246,14 +248,30 @@ def _letter(chat: Chat, event: events.Key, stored: StoredMessage | None) -> bool
     action = next((row for row in actions(chat, stored) if row.key == key), None) if stored is not None else None
     if action is not None and stored is not None:
         chat.start(partial(action.run, chat, stored))
+    elif stored is None and key is not None and key in dict(_LIVE):
+        _act_on_live(chat, key)
     elif key is not None and key in "123456789" and len(found := _codes(chat)) >= int(key):
         chat.tell(clipboard.copy(chat.app, found[int(key) - 1].source))
     elif is_letter:
         # It is not put into the prompt: of a sentence half of the letters would mean something else here.
-        chat.tell(f"{event.character} does nothing here. Enter shows what can be done, Esc goes back to the prompt.")
+        chat.tell(f"{event.character} does nothing here: Enter shows what does, Esc goes back.")
     else:
         return False
     return True
+
+
+def _act_on_live(chat: Chat, key: str) -> None:
+    """On the answer that is being written."""
+    place = chat.view.marks.focus.place
+    if place is None:
+        return
+    answer = chat.view.document.parts[place].answer
+    if key == "f":
+        chat.view.toggle_panel(place)
+    elif answer is not None and answer.text:
+        chat.tell(clipboard.copy(chat.app, answer.text.source))
+    else:
+        chat.tell("There is no answer to copy yet.")
 
 
 async def _menu(chat: Chat, stored: StoredMessage) -> None:
@@ -285,7 +303,7 @@ def hints(chat: Chat) -> list[tuple[str, str]]:
     if part is None:
         return chat.editing.hints()
     if part.stored is None:
-        return [("Esc", "prompt")]
+        return [("Esc", "prompt"), *_LIVE]
     return [("Enter", "menu"), ("Esc", "prompt"), *((row.key, row.word) for row in actions(chat, part.stored))]
 
 

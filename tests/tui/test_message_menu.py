@@ -4,6 +4,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.draft import fold
+from stepchat.events import Delta
 from stepchat.messages import ToolMessage, UserMessage
 from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
@@ -82,6 +83,23 @@ async def test_code_thoughts_and_links_of_the_message_in_focus(tmp_path):
         assert chosen(pilot) == CODE
 
 
+async def test_what_has_come_of_an_answer_can_be_copied_and_folded(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        view = pilot.app.screen.view
+        view.show([asked("Q")])
+        view.begin_answer(model="m")
+        await pilot.press("alt+up")
+        await wait_until(pilot, "Esc prompt  c copy  f fold")
+        await pilot.press("c")
+        await wait_until(pilot, "There is no answer to copy yet.")
+        view.feed(Delta(reasoning="A thought."))
+        view.feed(Delta(text="So *far*"))
+        await pilot.press("c")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "So *far*")
+        await pilot.press("f")
+        await wait_until(pilot, "A thought.")
+
+
 async def test_home_and_end_go_to_the_first_message_and_the_last(tmp_path):
     async with window(tmp_path, None) as pilot:
         chat = pilot.app.screen
@@ -135,10 +153,10 @@ async def test_a_letter_that_means_nothing_says_so_and_goes_nowhere(tmp_path, se
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await pilot.press("alt+up", "W")
-        await wait_until(pilot, "W does nothing here. Enter shows what can be done")
+        await wait_until(pilot, "W does nothing here: Enter shows what does, Esc goes back.")
         assert chosen(pilot)
         await pilot.press("9")
-        await wait_until(pilot, "9 does nothing here.")
+        await wait_until(pilot, "9 does nothing here")
         await pilot.press("escape", "W", "h", "y")
         assert pilot.app.screen.prompt.text == "Why"
         await pilot.press("alt+down")
