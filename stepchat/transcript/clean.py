@@ -43,6 +43,8 @@ def clean(text: str, *, keep_newlines: bool = True) -> str:
 
 def copied(text: str) -> str:
     """Clean text for the clipboard, where tabs stay: what is pasted into a shell is not to do what a model wrote."""
+    if "\r" in text:  # ends a line, as it does on the screen
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "\t".join(map(clean, text.split("\t")))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.transcript.clean import clean, shown
+from stepchat.transcript.clean import clean, copied, shown
 
 
 def test_harmless_text_is_returned_as_it_is():
@@ -81,3 +81,16 @@ def test_cleaning_in_pieces_is_cleaning_at_once(text, at):
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text):
     assert clean(clean(text)) == clean(text)
+
+
+@given(st.text())
+def test_what_is_copied_has_no_control_character_but_tab_and_newline(text):
+    text = copied(text)
+    assert not [
+        character for character in text if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n"
+    ]
+    assert copied(text) == text
+
+
+def test_lines_of_every_kind_are_lines_when_copied():
+    assert copied("a\r\nb\rc\td\n") == "a\nb\nc\td\n"
