@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from stepchat.tui.transcript_view import TranscriptView
 
-_KEYS: Final = "↑↓ hits · Enter stays · Esc back"
-_KEYS_THEN: Final = "↑↓ Enter hits · Esc closes"
+_KEYS: Final = ("↑↓ hits · Enter stays · Esc back", "Enter stays · Esc back", "↑↓")
+_KEYS_THEN: Final = ("↑↓ Enter hits · Esc closes", "↑↓ hits · Esc closes", "↑↓")
 """When the reader has taken a hit."""
-_WIDE: Final = 60
+_WIDE: Final = 90
+_USUAL: Final = 60
 _NARROW: Final = 30
 _AGAIN: Final = 0.5
 """Seconds between two looks at what has come."""
@@ -77,7 +78,7 @@ class FindBar(Horizontal):
         keys = self.query_one("#find-keys", Static)
         keys.display = region.width >= _NARROW
         words = _KEYS if self._view.finder.only_typed or not self._words else _KEYS_THEN
-        keys.update(words if region.width >= _WIDE else words[:2])
+        keys.update(words[(region.width < _WIDE) + (region.width < _USUAL)])
 
     def begin(self, words: str) -> None:
         """Take the focus; with words, go to the first hit of those."""
@@ -142,11 +143,11 @@ class FindBar(Horizontal):
         if search.number:
             shown = f"{search.number}/{search.total}"
             # Typing opens nothing; who looks for what is in a fold has to know that it is there.
-            shown += f" · {passed:,} folded before" if passed and self.size.width >= _WIDE else ""
+            shown += f" · {passed:,} folded before" if passed and self.size.width >= _USUAL else ""
         elif not search.is_done:
             shown = f"{search.total}…"
         elif search.total:
-            shown = f"{search.total} folded" + (", Enter opens" if self.size.width >= _WIDE else "")
+            shown = f"{search.total} folded" + (", Enter opens" if self.size.width >= _USUAL else "")
         else:
             shown = "not found" if self._words.strip() else ""
         self.query_one("#find-count", Static).update(shown)
