@@ -33,6 +33,13 @@ class Quote:
     """A block quote. Compared by identity: two quotes in a row are two."""
 
 
+@dataclass(slots=True, eq=False)
+class Numbers:
+    """The numbers of a list, so far: how wide the widest is. All of its items stand as far in."""
+
+    widest: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """A list item. `content` is the column at which its content begins, counted from its container's content."""
@@ -41,11 +48,26 @@ class Item:
     """Which list it belongs to."""
     marker: str
     content: int
-    ordered: bool
+    numbers: Numbers | None = None
+    """None for bullets."""
+
+    @property
+    def ordered(self) -> bool:
+        return self.numbers is not None
+
+    @property
+    def width(self) -> int:
+        """Of the marker, in cells."""
+        return len(self.marker) if self.numbers is None else self.numbers.widest
 
 
 Container: TypeAlias = Quote | Item
 Path: TypeAlias = tuple[Container, ...]
+
+
+def numbers_width(path: Path) -> int:
+    """Cells for the numbers of lists around a block: what of its indentation may still change."""
+    return sum([node.numbers.widest for node in path if isinstance(node, Item) and node.numbers is not None])
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +83,7 @@ class Fence:
     """How many lines `widest` speaks of."""
     widest: int = 0
     """Terminal cells of its widest line."""
-    room: tuple[object, int] = (None, 0)
+    room: tuple[object, int, int] = (None, 0, 0)
     """Cells within the reading column, and what that was found for."""
 
     @property
@@ -86,7 +108,7 @@ class Table:
     """The widest word of each column."""
     shared: tuple[int, ...] | None = None
     """The columns in the present width; None when there is no room for a table."""
-    shared_for: tuple[object, int, str, bool] = (None, 0, "", False)
+    shared_for: tuple[object, int, int, str, bool] = (None, 0, 0, "", False)
     """What `shared` was found for."""
     filled: int = 0
     """The room that the columns had to share, 0 while they have what they want."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepchat.transcript.blocks import numbers_width
 from stepchat.transcript.clean import shown
 from stepchat.transcript.inline import PIECE, Span, next_piece, spans
 from stepchat.transcript.strips import task_box
@@ -32,6 +33,7 @@ class Flow:
         # A line the model ended is ended here, too: poems, addresses and lists of facts are written so.
         self._keep_breaks = True
         self._edge = pen.edge(block, pen.page.column)
+        self._numbers = numbers_width(block.path)
         self._wrapper = Wrapper(pen.page.column - self._edge.width, keeps_indents=block.voice == "user")
         self._start = _start(block)
         self._done = self._start
@@ -45,6 +47,7 @@ class Flow:
         """Whether this can go on: the width, the palette and the link definitions are still the same, and no box has come."""
         labels = self._block.links.labels if self._block.links else self.labels
         same = labels is self.labels or "[" not in self._block.text
+        same = same and numbers_width(self._block.path) == self._numbers
         return self.pen is pen and same and _start(self._block) == self._start
 
     def rows(self) -> list[Strip]:

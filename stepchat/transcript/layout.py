@@ -51,6 +51,7 @@ class _Kept(NamedTuple):
     is_open: bool
     token: object
     surface: int
+    numbers: int
     rows: list[Strip]
 
 
@@ -85,7 +86,8 @@ class Layout:
         """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
         kept = self._kept.get(block)
         token, surface = self._token(block), self.surface(block)
-        same = kept and kept.text is block.text and kept.is_open == block.open
+        numbers = blocks.numbers_width(block.path) if block.path else 0
+        same = kept and kept.text is block.text and kept.is_open == block.open and kept.numbers == numbers
         if kept and same and kept.token is token and kept.surface == surface:
             self._kept.move_to_end(block)
             return kept.rows
@@ -98,7 +100,7 @@ class Layout:
                 rows = self._gap(block) + self._content(block)
         if kept:
             self.kept_rows -= len(kept.rows)
-        self._kept[block] = _Kept(block.text, block.open, token, surface, rows)
+        self._kept[block] = _Kept(block.text, block.open, token, surface, numbers, rows)
         self.kept_rows += len(rows)
         while self.kept_rows > MOST_ROWS and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
@@ -123,9 +125,10 @@ class Layout:
         page, fence = self.pen.page, block.group
         if page.wide == page.column or not isinstance(fence, Fence):
             return page.wide
-        if fence.room[0] is not self.pen:
-            fence.room = (self.pen, page.column - self.pen.edge(block, page.wide).width - 2 * _CODE_PAD)
-        return page.column if _widest(fence) <= fence.room[1] else page.wide
+        numbers = blocks.numbers_width(block.path)
+        if fence.room[0] is not self.pen or fence.room[1] != numbers:
+            fence.room = (self.pen, numbers, page.column - self.pen.edge(block, page.wide).width - 2 * _CODE_PAD)
+        return page.column if _widest(fence) <= fence.room[2] else page.wide
 
     def _token(self, block: Block) -> object:
         """Whatever the rows depend on besides the text of the block; compared by identity."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript import line_state, starts, verbatim
-from stepchat.transcript.blocks import FORMULA_MARK, Item, Quote, Table
+from stepchat.transcript.blocks import FORMULA_MARK, Item, Numbers, Quote, Table
 from stepchat.transcript.cursor import LONGEST, Cursor
 from stepchat.transcript.nodes import Fenced, Html, Indented, ListRun, Paragraph, Rows
 from stepchat.transcript.outline import Outline
@@ -242,15 +242,20 @@ class LineParser:
         self._close_to(depth, keep_lists=True)
         top = self._out.stack[-1] if self._out.stack else None
         outer = self._out.stack
-        run, number = self._runs + 1, marker.number
+        run, number, numbers = self._runs + 1, marker.number, None if marker.number is None else Numbers()
         if isinstance(top, ListRun):
             outer = outer[:-1]
             if top.kind == marker.kind:
-                run, number = top.run, top.next
+                run, number, numbers = top.run, top.next, top.numbers
         self._runs = max(self._runs, run)
-        text = "•" if number is None else f"{number}{marker.kind}"
-        entry = ListRun(run, marker.kind, None if number is None else number + 1)
-        self._out.set_stack((*outer, entry, Item(run, text, marker.content, number is not None)))
+        if number is None or numbers is None:
+            entry, item = ListRun(run, marker.kind, None, None, 0), Item(run, "•", marker.content)
+        else:
+            text = f"{number}{marker.kind}"
+            numbers.widest = max(numbers.widest, len(text))
+            entry = ListRun(run, marker.kind, number + 1, numbers, numbers.widest)
+            item = Item(run, text, marker.content, numbers)
+        self._out.set_stack((*outer, entry, item))
         return True
 
     def _close_to(self, depth: int, *, keep_lists: bool = False) -> None:

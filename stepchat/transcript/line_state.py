@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepchat.transcript.nodes import Fenced, Indented, Rows
+from stepchat.transcript.nodes import Fenced, Indented, ListRun, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,9 @@ def saved(out: Outline, leaf: Leaf, runs: int) -> LineState:
 def restore(out: Outline, state: LineState) -> None:
     """All but the leaf and the count of lists, which are the parser's own."""
     out.set_stack(state.stack)
+    for node in state.stack:
+        if isinstance(node, ListRun) and node.numbers is not None:
+            node.numbers.widest = node.widest
     out.blank, out.links.labels = state.blank, state.labels
     if state.last is None:
         out.blocks.clear()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from stepchat.transcript.blocks import Item, Quote
 
 if TYPE_CHECKING:
-    from stepchat.transcript.blocks import Fence, Table
+    from stepchat.transcript.blocks import Fence, Numbers, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class ListRun:
     run: int
     kind: str
     next: int | None
+    numbers: Numbers | None
+    widest: int
+    """What the numbers' is when this is the newest item."""
 
 
 Node: TypeAlias = ListRun | Quote | Item

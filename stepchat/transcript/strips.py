@@ -128,8 +128,8 @@ class Pen:
         marked = False
         for depth, node in enumerate(block.path):
             if isinstance(node, Item):
-                size = len(node.marker) + 1
-                mark: Piece = (node.marker + " ", palette.accent if block.voice == "answer" else base)
+                size = node.width + 1
+                mark: Piece = (node.marker.rjust(node.width) + " ", palette.accent if block.voice == "answer" else base)
                 blank: Piece = (" " * size, base)
             else:
                 size = 2

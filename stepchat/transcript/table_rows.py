@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from stepchat.transcript.blocks import numbers_width
 from stepchat.transcript.clean import shown
 from stepchat.transcript.inline import spans
 from stepchat.transcript.tables import share_width, split_row
@@ -40,10 +41,11 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     """The width of each column; None when there is no room for columns. `table.token` tells whether rows may change."""
     last = table.rows[-1]
     growing = last.text if last.open else ""
-    known_pen, known_rows, known_growing, was_closed = table.shared_for
+    known_pen, known_numbers, known_rows, known_growing, was_closed = table.shared_for
+    numbers = numbers_width(block.path)
     labels = block.links.labels if block.links else None
     relabelled = labels is not table.labels
-    same = known_pen is pen and not relabelled
+    same = known_pen is pen and known_numbers == numbers and not relabelled
     if same and known_rows == len(table.rows) and known_growing is growing and was_closed == table.closed:
         return table.shared
     if relabelled:
@@ -59,9 +61,9 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
         # It has all the room there is: what is being read stays where it is until the table is complete.
         found = table.shared
     table.filled = room if sum(widths) > room else 0
-    if found != table.shared or known_pen is not pen or relabelled:
+    if found != table.shared or not same:
         table.shared, table.token = found, object()
-    table.shared_for = (pen, len(table.rows), growing, table.closed)
+    table.shared_for = (pen, numbers, len(table.rows), growing, table.closed)
     return table.shared
 
 

@@ -102,7 +102,7 @@ def indented(text: str, mark: str) -> str:
     return "\n".join([mark + first, *(rest + line if line else line for line in others)])
 
 
-MARKS = st.sampled_from(["- ", "* ", "1. ", "12) ", "> ", "- [x] ", "3. [ ] ", "-\t", ">"])
+MARKS = st.sampled_from(["- ", "* ", "1. ", "9. ", "12) ", "> ", "- [x] ", "3. [ ] ", "-\t", ">"])
 NESTED = st.recursive(
     BLOCK, lambda inner: st.builds(indented, st.lists(inner, min_size=1, max_size=3).map("".join), MARKS), max_leaves=6
 )

@@ -191,6 +191,19 @@ def test_text_keeps_to_the_reading_column_and_code_does_not():
     assert "    " + "x" * 130 in rows
 
 
+def test_numbers_of_a_list_end_below_one_another_however_many_there_are():
+    text = "8. eight\n9. nine,\n   - on two lines\n\n     | a |\n     |---|\n     | b |\n10. ten\n\nend\n\n9. nine"
+    layout = Layout(colourless(), 40)
+    splitter = Splitter()
+    splitter.feed(text[:58])
+    before = [row for block in splitter.blocks for row in lines(layout.rows(block))]
+    assert before[1:4] == ["  8. eight", "  9. nine,", "     • on two lines"]
+    splitter.feed(text[58:])
+    now = [row for block in splitter.blocks for row in lines(layout.rows(block))]
+    assert now[1:4] == ["   8. eight", "   9. nine,", "      • on two lines"]
+    assert now[5:] == ["        a", "        ─", "        b", "", "  10. ten", "", "  end", "", "  9. nine"]
+
+
 def test_the_surface_of_code_ends_with_the_text_unless_a_line_goes_further():
     surface = Style(bgcolor="red")
     layout = Layout(replace(colourless(), code_block=surface, code_label=surface), 160)
