@@ -157,7 +157,9 @@ class Block:
     `gap` is the number of blank rows above. `flow` belongs to the layout.
     """
 
-    __slots__ = ("flow", "fresh", "gap", "group", "kind", "level", "links", "open", "path", "stable", "text", "voice")
+    __slots__ = (
+        "_text", "flow", "fresh", "gap", "group", "kind", "level", "links", "open", "path", "stable", "version", "voice",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -173,7 +175,9 @@ class Block:
         links: Links | None = None,
     ) -> None:
         self.kind: Kind = kind
-        self.text = text
+        self._text = text
+        self.version = 0
+        """Another number for every other text."""
         self.voice: Voice = voice
         self.path = path
         self.fresh = fresh
@@ -185,6 +189,22 @@ class Block:
         self.open = False
         self.stable = 0
         self.flow: Any = None
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._text = text
+        self.version += 1
+
+    def grow(self, more: str) -> None:
+        """More text at the end. It costs what is added: Python copies a text that somebody else holds, too, but no other."""
+        text, self._text = self._text, ""
+        text += more
+        self._text = text
+        self.version += 1
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.text!r} path={len(self.path)} fresh={self.fresh} gap={self.gap}>"

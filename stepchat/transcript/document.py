@@ -266,14 +266,14 @@ class Document:
         self._heights.set(place, entry.height(self.layout))
         return entry
 
-    def rows(self, place: int, block: int) -> list[Strip]:
+    def rows(self, place: int, block: int) -> Sequence[Strip]:
         entry = self.open(place)
         rows = self.layout.rows(entry.blocks[block])
         entry.heights.set(block, len(rows))
         self._heights.set(place, entry.heights.total)
         return rows
 
-    def forward(self, place: int, block: int) -> Iterator[tuple[int, int, list[Strip]]]:
+    def forward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
         """Blocks from here on: entry, block, rows."""
         while place < len(self.parts):
             blocks = self.open(place).blocks
@@ -282,7 +282,7 @@ class Document:
                 block += 1
             place, block = place + 1, 0
 
-    def backward(self, place: int, block: int) -> Iterator[tuple[int, int, list[Strip]]]:
+    def backward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
         """Blocks before this one, the nearest first."""
         while True:
             while block > 0:

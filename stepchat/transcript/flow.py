@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat.transcript.blocks import numbers_width
 from stepchat.transcript.clean import shown
+from stepchat.transcript.growing_rows import GrowingRows
 from stepchat.transcript.inline import PIECE, Span, next_piece, spans
 from stepchat.transcript.strips import task_box
 from stepchat.transcript.wrap import Wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.style import Style
     from textual.strip import Strip
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class Flow:
-    """The rows of a paragraph, a heading or plain text, without the blank rows above."""
+    """The rows of a paragraph, a heading or plain text, below the blank rows above it."""
 
-    def __init__(self, pen: Pen, block: Block, base: Style) -> None:
+    def __init__(self, pen: Pen, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
         self.pen = pen
         self.labels: Mapping[str, Any] = block.links.labels if block.links else {}
         self._block = block
@@ -38,10 +39,11 @@ class Flow:
         self._start = _start(block)
         self._done = self._start
         """How much of the text is in the wrapper."""
-        self._finished: list[Strip] = []
+        self._above = len(above)
+        self._finished: list[Strip] = [*above]
         self._tail: list[tuple[Line, Strip]] = []
-        self._made_of: tuple[str, bool] | None = None
-        self._rows: list[Strip] = []
+        self._made_of: tuple[int, bool] | None = None
+        self._rows: Sequence[Strip] = ()
 
     def fits(self, pen: Pen) -> bool:
         """Whether this can go on: the width, the palette and the link definitions are still the same, and no box has come."""
@@ -50,12 +52,13 @@ class Flow:
         same = same and numbers_width(self._block.path) == self._numbers
         return self.pen is pen and same and _start(self._block) == self._start
 
-    def rows(self) -> list[Strip]:
+    def rows(self) -> Sequence[Strip]:
         """The rows as they are now. A line that says the same as before is the same strip."""
         text, is_open = self._block.text, self._block.open
-        if self._made_of is None or self._made_of[0] is not text or self._made_of[1] != is_open:
-            self._made_of = (text, is_open)
-            before, first = self._tail, len(self._finished)
+        made_of = (self._block.version, is_open)
+        if self._made_of != made_of:
+            self._made_of = made_of
+            before, first = self._tail, len(self._finished) - self._above
             self._commit(text)
             wrapper = self._wrapper.continued()
             self._wrap(wrapper, self._spans(text[self._done :], growing=is_open))
@@ -68,7 +71,7 @@ class Flow:
             finished = len(self._wrapper.lines) - first
             self._finished += [strip for _, strip in made[:finished]]
             self._tail = made[finished:]
-            self._rows = self._finished + [strip for _, strip in self._tail]
+            self._rows = GrowingRows(self._finished, len(self._finished), [strip for _, strip in self._tail])
         return self._rows
 
     def _commit(self, text: str) -> None:

@@ -19,6 +19,8 @@ from stepchat.transcript.widths import cells
 from stepchat.transcript.wrap import Wrapper, chop, hanging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.strip import Strip
 
     from stepchat.transcript.blocks import Block
@@ -40,6 +42,7 @@ _HEADINGS: Final = (
     Style(),
 )
 """By level."""
+_FLOWING: Final = frozenset({"paragraph", "heading", "plain"})
 _QUIET_HEADING: Final = 5
 """From this level on headings are dim."""
 
@@ -47,12 +50,12 @@ _QUIET_HEADING: Final = 5
 class _Kept(NamedTuple):
     """Rows, and what they were made from."""
 
-    text: str
+    version: int
     is_open: bool
     token: object
     surface: int
     numbers: int
-    rows: list[Strip]
+    rows: Sequence[Strip]
 
 
 class Layout:
@@ -82,12 +85,12 @@ class Layout:
     def has_work(self) -> bool:
         return self._highlights.has_work
 
-    def rows(self, block: Block) -> list[Strip]:
+    def rows(self, block: Block) -> Sequence[Strip]:
         """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
         kept = self._kept.get(block)
         token, surface = self._token(block), self.surface(block)
         numbers = blocks.numbers_width(block.path) if block.path else 0
-        same = kept and kept.text is block.text and kept.is_open == block.open and kept.numbers == numbers
+        same = kept and kept.version == block.version and kept.is_open == block.open and kept.numbers == numbers
         if kept and same and kept.token is token and kept.surface == surface:
             self._kept.move_to_end(block)
             return kept.rows
@@ -95,12 +98,12 @@ class Layout:
             case Tail():
                 return self._tail_rows(block.group)
             case _ if _is_definition(block):
-                rows = []
+                rows: Sequence[Strip] = []
             case _:
-                rows = self._gap(block) + self._content(block)
+                rows = self._flow(block) if block.kind in _FLOWING else [*self._gap(block), *self._content(block)]
         if kept:
             self.kept_rows -= len(kept.rows)
-        self._kept[block] = _Kept(block.text, block.open, token, surface, numbers, rows)
+        self._kept[block] = _Kept(block.version, block.open, token, surface, numbers, rows)
         self.kept_rows += len(rows)
         while self.kept_rows > MOST_ROWS and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
@@ -152,14 +155,6 @@ class Layout:
     def _content(self, block: Block) -> list[Strip]:
         palette = self.pen.palette
         match block.kind:
-            case "paragraph":
-                return self._flow(block, self.pen.base(block.voice))
-            case "heading":
-                base = palette.heading if block.level < _QUIET_HEADING else palette.dim
-                base = base if block.voice == "answer" else self.pen.base(block.voice)
-                return self._flow(block, base + _HEADINGS[block.level - 1])
-            case "plain":
-                return self._flow(block, self.pen.base(block.voice))
             case "code" | "label":
                 return self._code(block)
             case "row":
@@ -174,16 +169,25 @@ class Layout:
                 return [self.pen.strip(self.pen.edge(block, self.pen.page.column).first)]
             case "fact":
                 return self._fact(block)
-            case "tail":
+            case _:
                 return []
 
-    def _flow(self, block: Block, base: Style) -> list[Strip]:
+    def _flow(self, block: Block) -> Sequence[Strip]:
+        """With the blank rows above."""
         flow: Flow | None = block.flow
         if flow is None or not flow.fits(self.pen):
-            flow = Flow(self.pen, block, base)
+            flow = Flow(self.pen, block, self._flow_style(block), self._gap(block))
         rows = flow.rows()
         block.flow = flow if block.open else None
         return rows
+
+    def _flow_style(self, block: Block) -> Style:
+        base, palette = self.pen.base(block.voice), self.pen.palette
+        if block.kind != "heading":
+            return base
+        if block.voice == "answer":
+            base = palette.heading if block.level < _QUIET_HEADING else palette.dim
+        return base + _HEADINGS[block.level - 1]
 
     def _code(self, block: Block) -> list[Strip]:
         pen, page = self.pen, self.pen.page

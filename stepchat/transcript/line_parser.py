@@ -81,7 +81,7 @@ class LineParser:
             self._begin_paragraph("", 0)
         if self.blocks:
             last = self.blocks[-1]
-            last.text += text
+            last.grow(text)
             last.open = True
             if stable:
                 last.stable = max(0, len(last.text) - (LONGEST if last.kind == "heading" else 0))
@@ -286,7 +286,7 @@ class LineParser:
 
     def _continue_paragraph(self, text: str, indent: int) -> None:
         last = self.blocks[-1]
-        last.text += "\n" + text
+        last.grow("\n" + text)
         self._leaf = Paragraph(indent >= 4)
 
     def _close_paragraph(self) -> Block | None:

@@ -108,7 +108,7 @@ class Measured:
 
 
 def measure(
-    block: Block, layout: Layout, rows: list[Strip], known: tuple[Sequence[Strip], Measured] | None
+    block: Block, layout: Layout, rows: Sequence[Strip], known: tuple[Sequence[Strip], Measured] | None
 ) -> Measured:
     """What is known of rows that are still the same is not read again: a block that grows has many of them."""
     pen, page = layout.pen, layout.pen.page
@@ -151,7 +151,7 @@ def measure(
     return Measured(start, texts, before[:-1], before[-1], every, hang)
 
 
-def _measure_row(block: Block, table: Table, start: int, rows: list[Strip]) -> Measured:
+def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) -> Measured:
     texts = [unspaced(row.crop(start, row.cell_length).text).rstrip() for row in rows]
     numbers = range(len(table.aligns))
     counts = [_count(cell_text(block, table, number)) for number in numbers]
@@ -164,7 +164,9 @@ def _measure_row(block: Block, table: Table, start: int, rows: list[Strip]) -> M
     return Measured(start, texts, [0] * len(rows), sum(counts), every=False, cells=found, cell_starts=starts)
 
 
-def _in_columns(widths: Sequence[int], starts: Sequence[int], left: int, rows: list[Strip]) -> Iterator[list[Stretch]]:
+def _in_columns(
+    widths: Sequence[int], starts: Sequence[int], left: int, rows: Sequence[Strip]
+) -> Iterator[list[Stretch]]:
     seen = list(starts)
     for row in rows:
         found: list[Stretch] = []

@@ -9,6 +9,8 @@ from stepchat.transcript.measured import measure
 from stepchat.transcript.wording import wording
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.strip import Strip
 
     from stepchat.transcript.blocks import Block
@@ -46,7 +48,7 @@ class Spots:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._known: dict[Block, tuple[list[Strip], Measured]] = {}
+        self._known: dict[Block, tuple[Sequence[Strip], Measured]] = {}
         self._worded: tuple[Measured, Wording] | None = None
 
     def of(self, shown: Shown) -> Spot:
