@@ -125,6 +125,16 @@ async def test_the_value_stays_in_its_row_when_the_window_changes(tmp_path):
         assert pilot.app.screen.conversation.parameters == {}
 
 
+@pytest.mark.parametrize(("line", "words"), [("/preset", "No presets yet"), ("/profile", "No profiles: write")])
+async def test_lists_with_nothing_in_them_say_so(tmp_path, line, words):
+    async with window(tmp_path, None) as pilot:
+        await say(pilot, line)
+        await wait_until(pilot, words)
+        await pilot.press("down", "enter")
+        await wait_until(pilot, words)
+        await pilot.press("escape")
+
+
 async def test_presets_belong_to_the_session_that_uses_them(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server, config=CONFIG) as pilot:

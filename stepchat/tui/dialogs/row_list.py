@@ -104,7 +104,7 @@ class RowList(Widget):
     def move_to(self, index: int) -> None:
         """The cursor to this row; when it is to be skipped, further on or, at the end, back."""
         index = clamp(index, 0, max(0, self.count - 1))
-        below, above = range(index, self.count), range(index, -1, -1)
+        below, above = range(index, self.count), range(min(index, self.count - 1), -1, -1)
         ways = chain(below, above) if index >= self.cursor else chain(above, below)
         self.cursor = next((place for place in ways if not self.skip(place)), index)
         self._keep_in_sight()
