@@ -160,18 +160,13 @@ def usage(*, as_json: bool) -> int:
     from datetime import date
 
     from stepchat.connecting import DEMO
-    from stepchat.money import periods, report
+    from stepchat.money import periods, prices_of, report
 
     with _connected(None, None) as connection:
-        catalogue = connection.catalogue
-        catalogue.read()
+        connection.catalogue.read()
+        prices = prices_of(connection.catalogue, connection.server)
     rows = [row for row in asyncio.run(_spent()) if row.server != DEMO]
     today = date.today()  # noqa: DTZ011 - the person's own day
-
-    def prices(slug: str) -> Prices | None:
-        model = catalogue.find(slug)
-        return None if model is None else model.prices
-
     if as_json:
         sums = {name.replace(" ", "_"): _sum_json(one) for name, one in periods(rows, today, prices)}
         _put_json({"periods": sums, "days": [_spent_json(row) for row in rows]})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepchat.counts import short_count
+from stepchat.servers.profiles import same_address
 from stepchat.transcript.clean import shown
 from stepchat.transcript.facts import money
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from stepchat.servers.accounts import Balance
+    from stepchat.servers.catalogue import Catalogue
     from stepchat.servers.models import Prices
     from stepchat.sessions.spending import Spent
 
@@ -25,6 +27,22 @@ _WITH_TOKENS = 64
 WIDTH = 81
 """Columns with room for all."""
 PLOT_DAYS = 30
+
+
+PricesOf: TypeAlias = "Callable[[Spent], Prices | None]"
+"""What the model of a row costs where it was asked."""
+
+
+def prices_of(catalogue: Catalogue, server: str) -> PricesOf:
+    """By the list of that server for what was asked there, and by the user's own prices everywhere: two servers may have
+    models of one name.
+    """
+
+    def of(row: Spent) -> Prices | None:
+        model = catalogue.find(row.model) if same_address(row.server, server) else None
+        return catalogue.own_prices(row.model) if model is None else model.prices
+
+    return of
 
 
 class Line(NamedTuple):
@@ -55,14 +73,15 @@ class Sum:
         return f"{'~' if self.estimated else ''}{money(self.cost)}"
 
 
-def total(rows: Iterable[Spent], prices: Callable[[str], Prices | None]) -> Sum:
+def total(rows: Iterable[Spent], prices: PricesOf) -> Sum:
     """Add up. What came with tokens and no cost is estimated from the prices of its model."""
     result = Sum()
     for row in rows:
         cost, estimated, unknown = row.cost, result.estimated, result.unknown
         if row.open_answers > 0:
-            rates = prices(row.model)
-            guess = rates.cost(row.open_prompt, row.open_completion, row.open_cached) if rates is not None else None
+            rates = prices(row)
+            tokens = (row.open_prompt, row.open_completion, row.open_cached)
+            guess = None if rates is None else rates.cost(*tokens, requests=row.open_answers)
             if guess is None or not row.open_prompt + row.open_completion:
                 unknown += row.open_answers
             else:
@@ -80,7 +99,7 @@ def total(rows: Iterable[Spent], prices: Callable[[str], Prices | None]) -> Sum:
     return result
 
 
-def periods(rows: Sequence[Spent], today: date, prices: Callable[[str], Prices | None]) -> list[tuple[str, Sum]]:
+def periods(rows: Sequence[Spent], today: date, prices: PricesOf) -> list[tuple[str, Sum]]:
     """Today, the last 7 and 30 days (today is one of them), and all."""
     found: list[tuple[str, Sum]] = []
     for name, days in (("today", 1), ("7 days", 7), ("30 days", 30)):
@@ -89,9 +108,7 @@ def periods(rows: Sequence[Spent], today: date, prices: Callable[[str], Prices |
     return [*found, ("all", total(rows, prices))]
 
 
-def report(
-    rows: Sequence[Spent], today: date, prices: Callable[[str], Prices | None], width: int = WIDTH
-) -> list[Line]:
+def report(rows: Sequence[Spent], today: date, prices: PricesOf, width: int = WIDTH) -> list[Line]:
     """The whole table: periods, the last 30 days as a plot, then by model, then by day; in `width` columns."""
     if not rows:
         return [Line("Nothing was asked yet.", "dim")]
@@ -131,9 +148,7 @@ def sparkline(values: Sequence[Decimal]) -> str:
     return "".join(_BARS[0 if value <= 0 else max(1, round(value / most * 8))] for value in values)
 
 
-def _group(
-    rows: Iterable[Spent], key: Callable[[Spent], str], prices: Callable[[str], Prices | None]
-) -> dict[str, Sum]:
+def _group(rows: Iterable[Spent], key: Callable[[Spent], str], prices: PricesOf) -> dict[str, Sum]:
     groups: dict[str, list[Spent]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)

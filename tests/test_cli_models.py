@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
 from stepchat.demo.catalogue import MODELS
 from stepchat.demo.server import DemoServer
+from stepchat.messages import AssistantMessage
 from tests.shell import Shell
 
 
@@ -77,6 +79,30 @@ def test_a_server_by_its_name(shell):
     assert shell("--server", "box", "demo:haiku").code == 0
     assert shell.asked()["model"] == "z-ai/glm-4.7"
     assert "There is no server 'bix'" in shell.refuse(2, "--server", "bix", "hello")
+
+
+def test_what_was_spent_is_what_the_server_took_whatever_becomes_of_the_sessions(shell):
+    for question in ("demo:haiku", "demo:primes", "hello"):
+        assert shell(*(["--continue"] if question == "hello" else []), question).code == 0
+    spent = sum(answer.usage.cost for answer in answers(shell))
+    shell("sessions", "export", "--all", "-o", str(shell.home / "all.json"))
+    for session in json.loads(shell("sessions", "list", "--json").out):
+        assert shell("sessions", "delete", session["id"]).code == 0
+    home = shell.home
+    before = json.loads(shell("usage", "--json").out)["periods"]
+    assert (before["today"]["answers"], before["all"]["answers"]) == (3, 3)
+    assert {Decimal(before[name]["cost"]) for name in ("today", "30_days", "all")} == {spent}
+    assert spent > 0
+    # In another place, where all of it is imported, nothing was spent.
+    shell.set(STEPCHAT_HOME=str(home / "other"))
+    assert shell("sessions", "import", str(home / "all.json")).code == 0
+    assert shell("usage").out == "Nothing was asked yet.\n"
+
+
+def answers(shell) -> list[AssistantMessage]:
+    sessions = json.loads(shell("sessions", "list", "--json").out)
+    stored = [one.message for session in sessions for one in shell.stored(session["id"])]
+    return [message for message in stored if isinstance(message, AssistantMessage)]
 
 
 def test_usage(shell):

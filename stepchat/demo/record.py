@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from stepchat.demo.answer import Answer
     from stepchat.messages import Json
 
+T = TypeVar("T")
+
 KEPT = 1000
-"""Requests and generations remembered; older ones are forgotten."""
+"""Requests, generations and whatever else is remembered; older ones are forgotten."""
 
 _SECRET = {"authorization": "Bearer ***", "proxy-authorization": "***", "cookie": "***", "x-api-key": "***"}
 
@@ -60,9 +62,17 @@ class _Held:
     requests: deque[RecordedRequest] = field(default_factory=lambda: deque[RecordedRequest](maxlen=KEPT))
     generations: dict[str, RecordedGeneration] = field(default_factory=dict[str, RecordedGeneration])
     failures: dict[str, int] = field(default_factory=dict[str, int])
-    sent: set[str] = field(default_factory=set[str])
+    sent: dict[str, None] = field(default_factory=dict[str, None])
     prompts: dict[str, int] = field(default_factory=dict[str, int])
     codes: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+
+
+def _put(kept: dict[str, T], key: str, value: T) -> None:
+    """The newest; the oldest goes when there are too many."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > KEPT:
+        del kept[next(iter(kept))]
 
 
 class Record:
@@ -106,10 +116,7 @@ class Record:
 
     def began(self, generation: RecordedGeneration) -> None:
         with self._changed:
-            generations = self._held.generations
-            generations[generation.id] = generation
-            if len(generations) > KEPT:
-                del generations[next(iter(generations))]
+            _put(self._held.generations, generation.id, generation)
 
     def ended(self, generation: RecordedGeneration, *, cancelled: bool, fingerprint: str | None) -> None:
         """The answer is over; `fingerprint` is that of its reasoning_details when all of it was sent."""
@@ -117,9 +124,9 @@ class Record:
             generation.over = time.monotonic()
             generation.cancelled = cancelled
             if fingerprint is not None:
-                self._held.sent.add(fingerprint)
+                _put(self._held.sent, fingerprint, None)
             if generation.session:
-                self._held.prompts[generation.session] = generation.answer.prompt_tokens
+                _put(self._held.prompts, generation.session, generation.answer.prompt_tokens)
             self._changed.notify_all()
 
     def look_up(self, generation_id: str, patience: float) -> RecordedGeneration | None:
@@ -150,7 +157,7 @@ class Record:
         """One more failure of the same request; a success starts the count again."""
         with self._changed:
             if failed:
-                self._held.failures[key] = self._held.failures.get(key, 0) + 1
+                _put(self._held.failures, key, self._held.failures.get(key, 0) + 1)
             else:
                 self._held.failures.pop(key, None)
 
@@ -158,7 +165,7 @@ class Record:
         """A code that `redeem_code` takes once."""
         code = secrets.token_urlsafe(24)
         with self._changed:
-            self._held.codes[code] = (challenge, method)
+            _put(self._held.codes, code, (challenge, method))
         return code
 
     def redeem_code(self, code: str) -> tuple[str, str] | None:

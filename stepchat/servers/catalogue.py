@@ -79,10 +79,13 @@ class Catalogue:
     def find(self, slug: str) -> Model | None:
         """The model of this exact name, else of the name without its routing suffix. Never blocks."""
         found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
-        if found is None and self._own_prices:
-            own = self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
-            return Model(slug, prices=own) if own else None
+        if found is None and (own := self.own_prices(slug)) is not None:
+            return Model(slug, prices=own)
         return found
+
+    def own_prices(self, slug: str) -> Prices | None:
+        """What the user says that it costs, wherever it is asked."""
+        return self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
 
     def estimate(self, answer: AssistantMessage) -> Decimal | None:
         """What an answer of which no cost was told may have cost by its tokens; None when that is not known. Never blocks."""

@@ -34,17 +34,21 @@ class Prices:
     steps: tuple[tuple[int, Prices], ...] = ()
     """Other prices for requests with at least so many prompt tokens, the fewest first."""
 
-    def cost(self, prompt: int, completion: int, cached: int = 0) -> Decimal | None:
-        """An estimate in USD; reasoning tokens count as completion. None without prices."""
+    def cost(self, prompt: int, completion: int, cached: int = 0, *, requests: int = 1) -> Decimal | None:
+        """An estimate in USD; reasoning tokens count as completion. None without prices.
+
+        The tokens may be those of several requests, which are taken to be alike.
+        """
         rates = self
         for least, other in self.steps:
-            if prompt >= least:
+            if prompt >= least * requests:
                 rates = other
         if rates.prompt is None or rates.completion is None:
             return None
         read = rates.prompt if rates.cache_read is None else rates.cache_read
         cached = min(max(cached, 0), prompt)
-        return (prompt - cached) * rates.prompt + cached * read + completion * rates.completion + (rates.request or 0)
+        fee = (rates.request or 0) * requests
+        return (prompt - cached) * rates.prompt + cached * read + completion * rates.completion + fee
 
     def cost_of(self, usage: Usage) -> Decimal | None:
         """What an answer may have cost, from its counts alone."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO
 from stepchat.errors import StoreError
-from stepchat.money import total
+from stepchat.money import prices_of, total
+from stepchat.servers.profiles import same_server
 from stepchat.sessions.spending import day_of
 from stepchat.tui import work
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from stepchat.messages import AssistantMessage
-    from stepchat.servers.models import Prices
     from stepchat.sessions.spending import Spent
     from stepchat.tui.commands.row import Chat
     from stepchat.tui.conversation import Conversation
@@ -68,22 +69,26 @@ class Costs:
         if self._day != day_of(self._clock()):
             return ""
 
-        def prices(slug: str) -> Prices | None:
-            model = workspace.catalogue.find(slug)
-            return None if model is None else model.prices
-
+        prices = prices_of(workspace.catalogue, workspace.server)
         demo = workspace.server == DEMO
         spent = total((row for row in self._rows if row.day == self._day and (row.server == DEMO) == demo), prices)
         return spent.price if spent.cost else ""
 
 
+def estimate(conversation: Conversation, answer: AssistantMessage) -> Decimal | None:
+    """What an answer of which no cost was told may have cost: by the prices of the server that is asked now, if it came from
+    there, else by the user's own.
+    """
+    workspace = conversation.workspace
+    if not answer.server or same_server(answer.server, workspace.client.base_url):
+        return workspace.catalogue.estimate(answer)
+    own = workspace.catalogue.own_prices(answer.model or answer.model_asked)
+    return None if own is None or answer.usage.cost is not None else own.cost_of(answer.usage)
+
+
 def estimate_costs(conversation: Conversation) -> None:
-    """Have its transcript say what an answer may have cost, by the prices of the server that is asked now."""
-
-    def estimate(answer: AssistantMessage) -> Decimal | None:
-        return conversation.workspace.catalogue.estimate(answer)
-
-    conversation.view.document.learn(estimate=estimate)
+    """Have its transcript say what an answer may have cost."""
+    conversation.view.document.learn(estimate=partial(estimate, conversation))
 
 
 def seconds_to_midnight(now: float) -> float:

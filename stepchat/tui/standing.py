@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from stepchat.parameter_values import in_words
 from stepchat.tui import message_menu, switching
-from stepchat.tui.costs import Costs
+from stepchat.tui.costs import Costs, estimate
 from stepchat.tui.meter import effort_fact, hints, session_facts
 from stepchat.tui.status import Fact
 from stepchat.tui.terminal_title import ring_after_long_turn, show_title
@@ -69,12 +70,10 @@ def _facts(chat: Chat, now: float, costs: Costs) -> list[Fact]:
     if chat.view.mouse_is_free:
         facts.append(Fact("mouse free, F2 ends it", "state"))
     if conversation.meter is None:
-        catalogue = conversation.workspace.catalogue
+        model = conversation.workspace.catalogue.find(conversation.model)
         facts += [
             effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_refused),
-            *session_facts(
-                conversation.path, catalogue.find(conversation.model), catalogue.estimate, costs.session, costs.today
-            ),
+            *session_facts(conversation.path, model, partial(estimate, conversation), costs.session, costs.today),
         ]
     else:
         facts += conversation.meter.facts(now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.connecting import DEMO
 from stepchat.errors import StepchatError
-from stepchat.money import WIDTH, balance_in_words, report
+from stepchat.money import WIDTH, balance_in_words, prices_of, report
 from stepchat.servers.accounts import fetch_balance
 from stepchat.threads import in_daemon
 from stepchat.tui import notices
@@ -15,7 +15,6 @@ from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.report import Report
 
 if TYPE_CHECKING:
-    from stepchat.servers.models import Prices
     from stepchat.tui.commands.row import Chat
 
 
@@ -24,10 +23,7 @@ async def usage(chat: Chat, _argument: str) -> None:
     demo = workspace.server == DEMO
     rows = [row for row in await workspace.store.spending.all() if (row.server == DEMO) == demo]
 
-    def prices(slug: str) -> Prices | None:
-        model = workspace.catalogue.find(slug)
-        return None if model is None else model.prices
-
+    prices = prices_of(workspace.catalogue, workspace.server)
     today = date.today()  # noqa: DTZ011 - the person's own day
     screen = Report(
         "What was spent in the demo" if demo else "What was spent",
