@@ -223,6 +223,10 @@ PARAMETERS: tuple[Parameter, ...] = tuple(row for group in GROUPS for row in gro
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
 
 
+_ALMOST = 0.92
+"""How alike two dotted names are of which one is mistyped."""
+
+
 def find_parameter(name: str) -> Parameter:
     """The row for a name; a dotted name may also reach into a map. Raises UsageError."""
     if name in BY_NAME:
@@ -235,7 +239,15 @@ def find_parameter(name: str) -> Parameter:
 
 
 def entry_of(root: Parameter, name: str) -> Parameter:
-    """The row for something inside a map that has none of its own."""
+    """The row for something inside a map that has none of its own. Raises UsageError when it is almost one that has.
+
+    Servers take more than the table knows, so what is like none of its names is sent as it is.
+    """
+    from difflib import get_close_matches
+
+    inside = [row.name for row in PARAMETERS if row.name.startswith(f"{root.name}.")]
+    if inside and (close := get_close_matches(name.lower(), inside, n=1, cutoff=_ALMOST)):
+        raise UsageError(f"There is no parameter {name!r}.", f"Did you mean {close[0]}?")
     if root.name == "logit_bias":
         return Parameter(name, "float", root.help, *_BIAS, example="-100")
     if root.name == "metadata":

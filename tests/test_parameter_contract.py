@@ -119,6 +119,28 @@ def test_from_the_shell(shell, way):
         seen(shell.server, batch)
 
 
+def test_a_whole_conversation(shell):
+    """Every kind of reasoning, a tool's call, a cut answer and half a character go back in a form that the SDK knows."""
+    kinds = (
+        "details",
+        "encrypted",
+        "signed",
+        "tools",
+        "empty_details",
+        "reasoning_content",
+        "cut",
+        "surrogates",
+        "haiku",
+    )
+    for kind in kinds:
+        shell(*([] if kind == "details" else ["--continue"]), f"demo:{kind}")
+    bodies = [request.body for request in shell.server.requests]
+    assert len(bodies) == len(kinds)
+    assert any("reasoning_details" in message for message in bodies[-1]["messages"])
+    for body in bodies:
+        ChatRequest.model_validate(body)
+
+
 async def keep_preset(home: Path, batch: list[Parameter]) -> None:
     store = SessionStore.open(Paths(home, home, home), fold=fold)
     await save_preset(store, "all", tuple((row.name, value_of(row)) for row in batch))

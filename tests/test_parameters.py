@@ -286,3 +286,23 @@ def test_a_file_for_a_value(tmp_path):
 def test_dotted_names_beyond_the_rows_belong_to_their_map():
     assert find_parameter("provider.max_price.prompt").kind == "any"
     assert find_parameter("reasoning.effort") is BY_NAME["reasoning.effort"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("reasoning.effrt=high", "reasoning.effort"),
+        ("reasoning.Effort=high", "reasoning.effort"),
+        ('reasoning={"enable":true}', "reasoning.enabled"),
+        ("provider.alow_fallbacks=true", "provider.allow_fallbacks"),
+    ],
+)
+def test_a_mistyped_name_inside_a_map_is_none_of_its_own(typed, meant):
+    with pytest.raises(UsageError) as raised:
+        parse_setting(typed)
+    assert raised.value.hint == f"Did you mean {meant}?"
+
+
+@pytest.mark.parametrize("typed", ["provider.preferred_max_latency=3", 'provider={"options":{}}', "reasoning.budget=5"])
+def test_what_a_server_may_know_beyond_the_table_is_sent(typed):
+    assert parse_setting(typed)[1] is not None

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from stepchat.servers.room import too_much, used
 from stepchat.sessions.spending import day_of
 from stepchat.sessions.store import SessionStore
 from stepchat.transcript.facts import money
-from stepchat.tui import message_menu
 from stepchat.tui.costs import Costs, seconds_to_midnight
 from stepchat.tui.meter import session_facts
 from stepchat.tui.status import Fact
@@ -191,31 +189,6 @@ async def test_a_question_that_cannot_fit_is_not_sent_silently(tmp_path, server)
         await pilot.press("escape")
         await wait_until(pilot, lambda: pilot.app.screen is chat and chat.prompt.unfolded_text == huge.strip())
         assert server.requests == []
-
-
-async def test_what_cannot_fit_is_not_asked_again_either(tmp_path, server):
-    place = await open_place(tmp_path, server)
-    session = await place.store.create(model=place.model, server=server.url, system=None)
-    question = await place.store.append(session.id, None, UserMessage("word " * 250_000))
-    await place.store.append(session.id, question.id, AssistantMessage(text="Too long.", stop="error"))
-    await place.close()
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
-        chat = pilot.app.screen
-        await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
-        for again in (
-            partial(pilot.press, "ctrl+r"),
-            partial(message_menu.regenerate, chat, chat.conversation.path[1]),
-        ):
-            await again()
-            shown = await wait_until(pilot, "Send it all the same")
-            assert "in a new session" not in shown
-            await pilot.press("escape")
-            await wait_until(pilot, lambda: pilot.app.screen is chat)
-        assert server.requests == []
-        await pilot.press("ctrl+r")
-        await wait_until(pilot, "Send it all the same")
-        await pilot.press("enter")
-        await wait_until(pilot, lambda: len(server.requests) == 1)
 
 
 async def test_cost_of_a_stopped_answer_comes_later(tmp_path, server):

@@ -95,6 +95,7 @@ async def test_a_question_in_other_words(tmp_path, server):
         (AssistantMessage(reasoning="Hm.", stop="length"), "alt+g"),
         (AssistantMessage(reasoning="Hm.", stop="cancelled"), "alt+a"),
         (AssistantMessage(text="So.", stop="stop"), "ctrl+r"),
+        (AssistantMessage(text="So.", stop="stop"), "alt+up r"),
         (AssistantMessage(text="So.", stop="stop"), "enter"),
     ],
 )
@@ -109,10 +110,15 @@ async def test_a_session_that_has_grown_too_long(tmp_path, server, answer, keys)
         await chat.open(await store.session(session.id))
         if keys == "enter":
             chat.prompt.prefill("And?")
-        await pilot.press(keys)
+        await pilot.press(*keys.split())
         shown = await refuse(pilot, server, asked=0)
         assert ("in a new session" in shown) == (keys == "enter")
         assert chat.prompt.text == ("And?" if keys == "enter" else "")
+        if keys == "ctrl+r":
+            await pilot.press(keys)
+            await wait_until(pilot, CHOICE)
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: len(server.requests) == 1)
 
 
 async def test_more_takes_no_more_than_there_is_room_for(tmp_path, server):
