@@ -8,6 +8,7 @@ import pytest
 from stepchat.demo.server import DemoServer
 from stepchat.tui.commands import COMMANDS, GROUPS, complete, find
 from stepchat.tui.dialogs.help import HelpRow, help_lines, key_name
+from stepchat.tui.message_menu import ACTIONS
 from tests.transcript.chat import answered
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
@@ -82,12 +83,14 @@ async def test_a_refusal_ends_with_the_turn_that_was_its_reason(tmp_path):
             await wait_until(pilot, lambda: "It is still answering." not in screen_text(pilot.app))
 
 
-async def test_help_lists_every_command(tmp_path):
-    async with window(tmp_path, None, size=(100, 150)) as pilot:
+async def test_help_lists_every_command_and_what_can_be_done_with_a_message(tmp_path):
+    async with window(tmp_path, None, size=(100, 170)) as pilot:
         await pilot.press("f1")
         shown = await wait_until(pilot, "Commands and keys")
         assert all(f"/{row.name}" in shown for row in COMMANDS)
         assert all(key_name(row.key) in shown for row in COMMANDS if row.key)
+        assert "On a message in focus" in shown
+        assert all(action.help in shown for action in ACTIONS)
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Commands and keys" not in screen_text(pilot.app))
 
@@ -108,7 +111,7 @@ async def test_the_last_row_of_a_long_dialog_can_be_seen_on_a_small_screen(tmp_p
         await pilot.press("f1")
         await wait_until(pilot, "Commands and keys")
         await pilot.press("end")
-        shown = await wait_until(pilot, "header to fold it")
+        shown = await wait_until(pilot, "it leads")
         assert "Esc close" in shown
         await pilot.press("escape", "ctrl+p")
         await wait_until(pilot, "Type to filter")

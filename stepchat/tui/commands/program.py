@@ -31,15 +31,14 @@ def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
 async def help_(chat: Chat, _argument: str) -> None:
     # The table holds this very function, so it can only be asked for once it is complete.
     from stepchat.tui.commands import GROUPS
+    from stepchat.tui.message_menu import ACTIONS
 
-    await chat.app.push_screen_wait(
-        Help(
-            [
-                (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
-                for title, rows in GROUPS
-            ]
-        )
-    )
+    groups = [
+        (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
+        for title, rows in GROUPS
+    ]
+    focused = ("On a message in focus", [HelpRow("", action.key, action.help) for action in ACTIONS])
+    await chat.app.push_screen_wait(Help([*groups, focused]))
 
 
 async def palette(chat: Chat, _argument: str) -> None:

@@ -36,7 +36,9 @@ WRITING: Final = (
     HelpRow("", "Up, Down", "earlier prompts"),
     HelpRow("", "Ctrl+C", "clear the prompt; Up brings it back"),
     HelpRow("", "Tab", "complete a command"),
-    HelpRow("", "Mouse", "wheel scrolls; drag selects and copies; click a reasoning header to fold it"),
+    HelpRow(
+        "", "Mouse", "wheel scrolls; drag selects and copies; click a header to fold it, a link to see where it leads"
+    ),
 )
 _GAP: Final = 2
 _ARGUMENTS_FROM: Final = 70
