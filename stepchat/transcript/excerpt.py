@@ -1,7 +1,8 @@
 """The text of a selection: whole blocks as they were written, parts of blocks as they read.
 
 A whole answer is copied letter for letter. Other whole blocks are copied as Markdown that reads the same: with their markers,
-and code beside anything else in a fence that is closed. Lines of one code block alone are copied without one.
+code beside anything else in a fence that is closed, parts of a table's rows beside whole ones as rows. Lines of one code block
+alone are copied without a fence.
 """
 
 from __future__ import annotations
@@ -122,11 +123,12 @@ def _markdown(spots: Spots, run: Sequence[_Piece], *, alone: bool) -> str:
     if alone and len(run) == 1 and (run[0].block.kind == "label" or not run[0].whole):
         return _part(spots, run[0])
     outside = set(run[0].block.path) if only_code else _outside(run[0])
+    tables = {piece.block.group for piece in run if piece.whole and isinstance(piece.block.group, Table)}
     parts: list[str] = []
     for number, piece in enumerate(run):
         block, before = piece.block, run[number - 1] if number else None
         after = run[number + 1] if number + 1 < len(run) else None
-        own = _told(spots, piece)
+        own = _row(spots, piece) if block.group in tables and not piece.whole else _told(spots, piece)
         if isinstance(block.group, Fence) and not only_code:
             own = _fenced(
                 own,
@@ -154,6 +156,21 @@ def _outside(first: _Piece) -> set[Container]:
 def _part(spots: Spots, piece: _Piece) -> str:
     """As it reads."""
     return wording(piece.block, spots.measured(piece.block)).part(max(0, piece.first), piece.end)
+
+
+def _row(spots: Spots, piece: _Piece) -> str:
+    """Part of a row that stands beside whole rows of its table: what is not selected of it is empty."""
+    table, measured = piece.block.group, spots.measured(piece.block)
+    if not isinstance(table, Table) or measured.cells is None:
+        return _part(spots, piece)
+    told = wording(piece.block, measured)
+    ends = [*measured.cell_starts[1:], measured.total]
+    cells = [
+        told.part(max(start, piece.first), min(end, piece.end)).strip().replace("|", "\\|")
+        for start, end in zip(measured.cell_starts, ends, strict=True)
+    ]
+    row = f"| {' | '.join(cells)} |"
+    return row if piece.block.level else f"{row}\n{table.delimiter}"
 
 
 def _fenced(own: str, piece: _Piece, *, opens: bool, closes: bool) -> str:

@@ -180,6 +180,17 @@ def test_over_cells_of_a_table_they_come_in_the_order_they_were_written_in(width
     )
 
 
+@pytest.mark.parametrize("width", [26, 44, 80])
+def test_parts_of_rows_beside_whole_ones_are_rows(width):
+    viewport = page(answered(TABLE), width=width, height=40)
+    head = "| name | what it is |\n| --- | --- |\n"
+    row = "| sieve | marks the multiples of each prime in turn |"
+    assert select(viewport, "name", "trial").text() == f"{head}{row}\n| trial |  |"
+    assert select(viewport, "multiples", "prime").text().count("|") == 0
+    if width == 80:
+        assert select(viewport, "what", "tries").text() == f"|  |{head[8:]}{row}\n| trial division | tries |"
+
+
 @pytest.mark.parametrize("width", [26, 80])
 def test_a_row_of_a_table_without_room_for_columns_counts_its_characters_as_one_with_columns(width):
     viewport = page(answered(TABLE), width=80, height=40)
