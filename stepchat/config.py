@@ -1,4 +1,7 @@
-"""Reads config.toml; an error names file, line and key. Never writes it. Adding a setting is adding a row."""
+"""Reads config.toml; an error names file, line and key. Never writes it.
+
+A setting is a row of SETTINGS and a field of Config.
+"""
 
 from __future__ import annotations
 
@@ -208,7 +211,10 @@ def _tables(path: Path, text: str, kind: str, value: Any) -> tuple[Table, ...]:
             raise _error(path, text, (kind, name), "is no name for a server", "Use letters, digits and . _ - only.")
         found: dict[str, Any] = {}
         for key, inner in cast("dict[str, Any]", entries).items():
-            if kind == "profiles" and key == "parameters" and isinstance(inner, dict):
+            if kind == "profiles" and key == "parameters":
+                if not isinstance(inner, dict):
+                    hint = f"For example: [profiles.{name}.parameters]"
+                    raise _error(path, text, (kind, name, key), "must be a table", hint)
                 found[key] = _parameters(path, text, (kind, name, key), cast("dict[str, Any]", inner))
                 continue
             if key not in known:

@@ -3,8 +3,8 @@
 StepchatError
 ├── UsageError            a wrong option, name or value; nothing was sent (exit 2)
 │   └── ServerNotNamedError
-├── ConfigError           a config or theme file; names file, line and key
-├── ApiKeyError             no key, or the server refused it (exit 3)
+├── ConfigError           a config or theme file; names file, line and key (exit 2)
+├── ApiKeyError           no key, or the server refused it (exit 3)
 │   ├── KeyMissingError
 │   └── KeyRefusedError
 ├── StoreError            the session database

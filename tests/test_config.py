@@ -205,7 +205,7 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ("[profiles]\nx = 1", "line 2: x must be a table."),
         ("[profiles.x]\ncolour = 1", "line 2: colour is not a setting there."),
         ("[profiles.x]\nmodel = 1", "line 2: model must be text."),
-        ("[profiles.x]\nparameters = 1", "line 2: parameters is not a setting there."),
+        ("[profiles.x]\nparameters = 1", "line 2: parameters must be a table."),
         (
             "[profiles.x.parameters]\nseed = 1\ntop_k = -1",
             "line 3: top_k in [profiles.x.parameters]: top_k must be a whole number, at least 0, not -1.",
