@@ -21,10 +21,14 @@ def pick_link(links: Sequence[tuple[str, str]], title: str) -> Pick:
 
 def ask_about(address: str, *, desktop: bool) -> Pick:
     """Returns "copy" or "open"."""
-    rows = [
+    return Pick(address, choices(address, desktop=desktop))
+
+
+def choices(address: str, *, desktop: bool) -> list[Row]:
+    """What can be done with an address. A browser is given pages only: other schemes start programs, a path is a file here."""
+    is_page = address.lower().startswith(("http://", "https://"))
+    why_not = "there is no desktop here" if not desktop else "" if is_page else "it is no web address"
+    return [
         Row("copy", "Copy the address"),
-        Row(
-            "open", "Open it in the browser", aside="" if desktop else "there is no desktop here", disabled=not desktop
-        ),
+        Row("open", "Open it in the browser", aside=why_not, disabled=bool(why_not)),
     ]
-    return Pick(address, rows)
