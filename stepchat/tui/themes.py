@@ -42,6 +42,10 @@ DEFAULT: Final = "default"
 _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
 _HEX: Final = re.compile(r"#[0-9a-f]{6}")
+_SELECTED: Final = 0.25
+"""How much of the accent is in the ground of a selection."""
+_CHOSEN: Final = 0.18
+"""How much of the text's colour is in the ground of the row at a cursor."""
 _CURRENT: Final = Style(reverse=True, bold=True, underline=True)
 _HIT: Final = Style(color="black", bgcolor="yellow", dim=False, bold=False)
 """Where the background is the terminal's own: what is reversed there cannot be told from reversed code and links."""
@@ -137,7 +141,7 @@ def palette(theme: Theme) -> Palette:
         error=loud(colors["error"]),
         warning=loud(colors["warning"]),
         selection=_selection(theme),
-        hit=_selection(theme) + _style(text, DEFAULT) if _is_hex(background) and _is_hex(accent) else _HIT,
+        hit=_selection(theme) if _is_hex(background) and _is_hex(accent) else _HIT,
         current_hit=loud(accent) + _CURRENT if _is_hex(background) and _is_hex(accent) else _CURRENT_HIT,
         scrollbar_thumb=_style(colors["dim"], background),
         syntax=MappingProxyType(
@@ -180,7 +184,7 @@ def _own_variables(theme: Theme) -> dict[str, str]:
         "dim": _css(colors["dim"]),
         "rule": _css(colors["rule"]),
         "reasoning": _css(colors["reasoning"]),
-        "chosen-background": _css(_mix(colors["surface"], colors["text"], 0.14)),
+        "chosen-background": _css(_mix(colors["surface"], colors["text"], _CHOSEN)),
         "chosen-style": "none" if _is_hex(colors["surface"]) else "reverse",
         **styles,
     }
@@ -208,8 +212,8 @@ def _textual_variables(theme: Theme) -> dict[str, str]:
 def _cursors(theme: Theme, text: str, background: str) -> dict[str, str]:
     """What marks the place where one is: by colour, or by reversal on the terminal's own background."""
     plain = not _is_hex(theme.colors["background"])
-    chosen = _css(_mix(theme.colors["surface"], theme.colors["text"], 0.14))
-    selected = _css(_mix(theme.colors["background"], theme.colors["accent"], 0.35))
+    chosen = _css(_mix(theme.colors["surface"], theme.colors["text"], _CHOSEN))
+    selected = _css(_mix(theme.colors["background"], theme.colors["accent"], _SELECTED))
     return {
         "block-cursor-background": chosen,
         "block-cursor-text-style": "reverse" if plain else "none",
@@ -269,8 +273,9 @@ def _shipped_themes() -> Path:
 
 
 def _selection(theme: Theme) -> Style:
-    mixed = _mix(theme.colors["background"], theme.colors["accent"], 0.35)
-    return _style(DEFAULT, mixed) if _is_hex(mixed) else Style(reverse=True)
+    mixed = _mix(theme.colors["background"], theme.colors["accent"], _SELECTED)
+    # What is quiet or coloured elsewhere can be read there, too, also with 256 colours.
+    return _style(theme.colors["text"], mixed) + Style(dim=False) if _is_hex(mixed) else Style(reverse=True)
 
 
 def _style(color: str, background: str) -> Style:

@@ -32,10 +32,14 @@ def test_words_find_names_help_groups_and_what_is_set():
     assert rows(typed="nothing of this kind") == []
 
 
+def plain(pieces):
+    return "".join(text for text, _ in pieces)
+
+
 @pytest.mark.parametrize("width", [46, 77, 110])
 def test_a_line_fits_and_says_value_and_scope(width):
     scopes = Scopes(config=(("temperature", 0.7), ("stop", ["a" * 200])), session=(("temperature", None), ("seed", 7)))
-    lines = {row.parameter.name: line_of(row, width).plain for row in rows(scopes)}
+    lines = {row.parameter.name: plain(line_of(row, width)) for row in rows(scopes)}
     assert max(len(line) for line in lines.values()) <= width
     assert lines["seed"].split()[:3] == ["seed", "7", "session"]
     assert lines["temperature"].split()[:4] == ["temperature", "not", "sent", "session"]
@@ -45,19 +49,19 @@ def test_a_line_fits_and_says_value_and_scope(width):
 def test_what_the_model_does_not_take_is_said():
     scopes = Scopes(session=(("seed", 7),))
     (row,) = rows(scopes, lambda *_: "not supported by x", "seed")
-    assert "not supported by x" in line_of(row, 110).plain
+    assert "not supported by x" in plain(line_of(row, 110))
     assert next(about(row)) == "Not supported by x. It is sent all the same."
 
 
 def test_the_default_is_the_models_own_where_it_tells_one():
     ((_, (row,)),) = setting_rows(Scopes(), nothing_against, "temperature", {"temperature": 0.6})
-    assert "unset: 0.6, the model's default" in line_of(row, 110).plain
+    assert "unset: 0.6, the model's default" in plain(line_of(row, 110))
     assert [*about(row)][1] == "Not sent, so it is 0.6, the model's default."
 
 
 def test_values_of_a_hostile_file_are_shown_without_control_characters():
     (row,) = rows(Scopes(session=(("user", "a\x1b[31m\u202eb"),)), typed="user")
-    assert not {"\x1b", "\u202e"} & set(line_of(row, 110).plain + "".join(about(row)))
+    assert not {"\x1b", "\u202e"} & set(plain(line_of(row, 110)) + "".join(about(row)))
 
 
 def filtering(pilot, words):

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.color import Color as RichColor
+from rich.color import ColorSystem
 from textual.app import App
 from textual.color import Color
 from textual.widgets import OptionList, TextArea
@@ -99,6 +101,28 @@ def test_text_can_be_read_on_every_background_we_mix(name):
     variables = textual_theme(shipped(name)).variables
     assert contrast(variables["text"], variables["chosen-background"]) >= 4.5
     assert contrast(variables["text"], variables["input-selection-background"]) >= 4.5
+
+
+def with_256_colours(color: str) -> str:
+    """What a terminal without more shows instead."""
+    return RichColor.parse(color).downgrade(ColorSystem.EIGHT_BIT).get_truecolor().hex
+
+
+@pytest.mark.parametrize("shown", [str, with_256_colours])
+@pytest.mark.parametrize("name", COLOURED)
+def test_every_text_can_be_read_where_the_cursor_is_and_in_a_selection(name, shown):
+    theme = shipped(name)
+    styles, variables = palette(theme), textual_theme(theme).variables
+    chosen, selected = shown(variables["chosen-background"]), shown(variables["input-selection-background"])
+    for ground in (chosen, selected):
+        assert contrast(shown(theme.colors["text"]), ground) >= 4.5
+    # Nothing is quiet in the row at the cursor, nor in a selection.
+    for role in (styles.dim, styles.reasoning, styles.link, *styles.syntax.values()):
+        marked = role + styles.selection
+        assert not marked.dim
+        assert contrast(shown(marked.color.name), shown(marked.bgcolor.name)) >= 4.5
+    assert contrast(selected, shown(theme.colors["background"])) >= 1.3
+    assert contrast(chosen, shown(theme.colors["surface"])) >= 1.2
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.geometry import Region, Size
 
-Role: TypeAlias = Literal["text", "dim", "sign", "strong", "hit", "found", "warning"]
+Role: TypeAlias = Literal["text", "dim", "sign", "strong", "hit", "found", "title", "warning"]
 Piece: TypeAlias = tuple[str, Role]
 """A part of a line, from left to right."""
 

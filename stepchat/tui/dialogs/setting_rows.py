@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from textual.content import Content
-
 from stepchat.parameter_values import in_words
 from stepchat.parameters import GROUPS, PARAMETERS, Parameter, allowed
 from stepchat.servers.effort import REFUSED
 from stepchat.transcript.clean import clean
-from stepchat.tui.columns import fit
+from stepchat.tui.columns import fit, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stepchat.scopes import Decided, Scope, Scopes
+    from stepchat.tui.dialogs.row_list import Piece
 
 NAME_WIDTH: Final = max(len(row.name) for row in PARAMETERS)
 SOURCE_WIDTH: Final = 7
 GAP: Final = 2
+_SHORTEST: Final = 12
+"""Cells below which the beginning of a sentence says nothing."""
 VALUE_AT: Final = NAME_WIDTH + GAP
 SOURCES: Final[dict[Scope, str]] = {
     "config": "config",
@@ -83,25 +84,29 @@ def _has(words: Sequence[str], parameter: Parameter, group: str, decided: Decide
     return all(word in text for word in words)
 
 
-def line_of(row: SettingRow, width: int) -> Content:
+def line_of(row: SettingRow, width: int) -> list[Piece]:
     """Name, value, where it comes from; and, as room allows, what applies otherwise or why the model does not take it."""
     value_width = value_room(width)
-    aside_width = width - VALUE_AT - value_width - GAP - SOURCE_WIDTH - GAP
-    value = _value(row)
-    if row.reason:
-        aside = row.reason
-    elif row.is_set or not row.default:
-        aside = ""
-    else:
-        aside = clean(f"unset: {row.default}", keep_newlines=False)
-    quiet = bool(row.reason)
     source = SOURCES[row.decided.scope] if row.decided.scope else ""
-    return Content.assemble(
-        (f"{row.parameter.name:<{VALUE_AT}}", "$dim" if quiet else "$text"),
-        (f"{fit(value, value_width)}{'':{GAP}}", "$accent" if row.is_set and not quiet else "$dim"),
-        (f"{source:<{SOURCE_WIDTH}}{'':{GAP}}" if aside and aside_width > 0 else source, "$dim"),
-        (fit(aside, max(0, aside_width)).rstrip(), "$warning" if quiet and row.is_set else "$dim"),
-    )
+    quiet = bool(row.reason)
+    pieces: list[Piece] = [
+        (fit(row.parameter.name, VALUE_AT), "dim" if quiet else "text"),
+        (f"{fit(_value(row), value_width)}{'':{GAP}}", "sign" if row.is_set and not quiet else "dim"),
+    ]
+    room = width - VALUE_AT - value_width - GAP
+    if source:
+        # Where nothing decides, there is as much more room for the rest.
+        pieces.append((fit(source, min(room, SOURCE_WIDTH + GAP)), "dim"))
+        room -= SOURCE_WIDTH + GAP
+    if room >= _SHORTEST:
+        pieces.append((shortened(_aside(row), room), "warning" if quiet and row.is_set else "dim"))
+    return pieces
+
+
+def _aside(row: SettingRow) -> str:
+    if row.reason:
+        return row.reason
+    return "" if row.is_set or not row.default else clean(f"unset: {row.default}", keep_newlines=False)
 
 
 def value_room(width: int) -> int:

@@ -10,8 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static
 
 from stepchat.errors import UsageError
 from stepchat.parameter_values import in_words, parse_text
@@ -20,6 +19,7 @@ from stepchat.transcript.clean import clean
 from stepchat.tui import work
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.row_list import MOVES, RowList
 from stepchat.tui.dialogs.setting_rows import (
     MEANINGS,
     VALUE_AT,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
     from stepchat.parameters import Parameter
     from stepchat.scopes import Scope, Scopes
+    from stepchat.tui.dialogs.row_list import Piece, Step
 
 KEYS: Final = (("Enter", "change"), ("Del", "unset"), ("Tab", "scope"), ("Esc", "close"))
 EDIT_KEYS: Final = (("Enter", "take it, or unset it when empty"), ("Esc", "leave it"))
@@ -52,10 +53,7 @@ class Settings(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", show=False, priority=True),
-        Binding("down", "move('cursor_down')", show=False, priority=True),
-        Binding("up", "move('cursor_up')", show=False, priority=True),
-        Binding("pagedown", "move('page_down')", show=False, priority=True),
-        Binding("pageup", "move('page_up')", show=False, priority=True),
+        *MOVES,
         Binding("delete", "unset", show=False, priority=True),
         Binding("tab", "scope", show=False, priority=True),
     ]
@@ -81,11 +79,14 @@ class Settings(ModalScreen[None]):
         self._scope: Scope = "session"
         self._writing = asyncio.Lock()
         """One change after the other, each on top of those before."""
-        self._rows: dict[str, SettingRow] = {}
+        self._rows: list[SettingRow | str] = []
+        """What is listed: parameters below the titles of their groups."""
         self._editing: SettingRow | None = None
         self._heading = Static(classes="dialog-title", markup=False)
         self._filter = Input(typed, placeholder="Type to filter; `set` shows what is set", compact=True)
-        self._list = OptionList(markup=False, compact=True)
+        self._list = RowList(self._line, goes_round=True)
+        self._list.nothing = "No parameter has these words."
+        self._list.skip = lambda index: isinstance(self._rows[index], str)
         self._about = Static(id="setting-about", markup=False)
         self._keys = KeyLine(KEYS)
         self._value = Input(compact=True, select_on_focus=False, id="setting-value")
@@ -102,12 +103,9 @@ class Settings(ModalScreen[None]):
     def on_mount(self) -> None:
         self._value.display = False
         self._show_heading()
+        self._fill()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._arrange)
-
-    def _arrange(self) -> None:
-        self._fill()
         if self._editing is not None:
             # Once the list has its new place.
             self.call_after_refresh(self._place_value)
@@ -122,29 +120,22 @@ class Settings(ModalScreen[None]):
 
     def _fill(self) -> None:
         chosen = self._chosen()
-        # As if there were a scrollbar, so that the columns stay where they are.
-        width = self._list.container_size.width - 1
-        options: list[Option] = []
-        self._rows = {}
-        for title, rows in setting_rows(self._scopes, self._why_not, self._filter.value, self._defaults):
-            options.append(Option(Content.styled(title, "$dim bold"), disabled=True))
-            for row in rows:
-                self._rows[row.parameter.name] = row
-                options.append(Option(line_of(row, width), id=row.parameter.name))
-        if not options:
-            options.append(Option(Content.styled("No parameter has these words.", "$dim"), disabled=True))
-        self._list.clear_options()
-        self._list.add_options(options)
-        names = [option.id for option in options]
-        wanted = names.index(chosen.parameter.name) if chosen and chosen.parameter.name in names else 1
-        self._list.highlighted = wanted if len(options) > 1 else None
-        if wanted == 1:
-            self._list.scroll_home(animate=False)
+        rows: list[SettingRow | str] = []
+        for title, group in setting_rows(self._scopes, self._why_not, self._filter.value, self._defaults):
+            rows += [title, *group]
+        self._rows = rows
+        names = ["" if isinstance(row, str) else row.parameter.name for row in rows]
+        wanted = chosen.parameter.name if chosen is not None else ""
+        self._list.show(len(rows), names.index(wanted) if wanted and wanted in names else 0)
         self._tell()
 
+    def _line(self, index: int, _part: int, width: int) -> list[Piece]:
+        row = self._rows[index]
+        return [(row, "title")] if isinstance(row, str) else line_of(row, width)
+
     def _chosen(self) -> SettingRow | None:
-        at = self._list.highlighted
-        return None if at is None else self._rows.get(self._list.get_option_at_index(at).id or "")
+        row = self._rows[self._list.cursor] if self._list.cursor < len(self._rows) else None
+        return None if isinstance(row, str) else row
 
     def _tell(self, problem: str = "") -> None:
         row = self._editing or self._chosen()
@@ -153,7 +144,7 @@ class Settings(ModalScreen[None]):
         else:
             self._about.update(Content("\n".join(about(row))) if row else "")
 
-    def on_option_list_option_highlighted(self) -> None:
+    def on_row_list_moved(self) -> None:
         self._tell()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -170,12 +161,12 @@ class Settings(ModalScreen[None]):
         else:
             work.start(self, self._take_typed, self._refuse, group="settings")
 
-    def on_option_list_option_selected(self) -> None:
+    def on_row_list_opened(self) -> None:
         self._change()
 
-    def action_move(self, how: str) -> None:
+    def action_move(self, by: Step) -> None:
         if self._editing is None:
-            getattr(self._list, f"action_{how}")()
+            self._list.step(by)
 
     def action_leave(self) -> None:
         if self._editing is None:
@@ -239,11 +230,10 @@ class Settings(ModalScreen[None]):
 
     def _place_value(self) -> None:
         """Over the column of values, in the row under the cursor."""
-        place = self._list.scrollable_content_region
-        y = (self._list.highlighted or 0) - round(self._list.scroll_y)
+        place, width = self._list.region, self._list.line_width
         dialog = self.query_one("#settings").content_region
-        self._value.styles.offset = (place.x - dialog.x + VALUE_AT, place.y - dialog.y + y)
-        self._value.styles.width = max(place.width - VALUE_AT, value_room(place.width))
+        self._value.styles.offset = (place.x - dialog.x + VALUE_AT, place.y - dialog.y + self._list.cursor_line)
+        self._value.styles.width = max(width - VALUE_AT, value_room(width))
 
     def _edit(self, row: SettingRow) -> None:
         self._place_value()
