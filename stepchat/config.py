@@ -40,6 +40,10 @@ SETTINGS: tuple[Setting, ...] = (
         "reasoning_view", "tail", "While it thinks, show the last lines, everything, or only the header.",
         ("tail", "full", "hidden"),
     ),
+    Setting(
+        "notify", "bell", "How to tell that a long answer has ended while the window is not in front.",
+        ("bell", "osc9", "osc777", "off"),
+    ),
     Setting("silence_timeout", 300, "Give up when nothing arrived for so many seconds.", low=1, high=86_400),
     Setting("silence_hint", 20, "Say that nothing arrives after so many seconds.", low=1, high=86_400),
     Setting(
@@ -105,6 +109,7 @@ class Config:
     system: str = ""
     theme: str = ""
     reasoning_view: str = "tail"
+    notify: str = "bell"
     silence_timeout: float = 300
     silence_hint: float = 20
     keep_events: float = 200

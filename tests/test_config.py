@@ -59,6 +59,7 @@ def test_everything_that_can_be_set(write):
     theme = 1'''
     theme = "paper"
     reasoning_view = "hidden"
+    notify = "osc9"
     silence_timeout = 12.5
     silence_hint = 3
     keep_events = 0.5
@@ -78,6 +79,7 @@ def test_everything_that_can_be_set(write):
         system="    Be brief.\n    theme = 1",
         theme="paper",
         reasoning_view="hidden",
+        notify="osc9",
         silence_timeout=12.5,
         silence_hint=3,
         keep_events=0.5,
@@ -129,6 +131,7 @@ WRONG = {
     "system": ["false"],
     "theme": ["1"],
     "reasoning_view": ["'all'", "''", "1"],
+    "notify": ["'loud'", "true", "false"],
     "silence_timeout": ["inf", "0", "0.9", "-1", "'5'", "true", "nan", "[]"],
     "silence_hint": ["inf", "0", "-inf", "false", "nan"],
     "keep_events": ["inf", "-1", "'all'", "nan", "true"],

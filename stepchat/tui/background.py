@@ -143,6 +143,7 @@ class Background:
         self.release(conversation.workspace.client)
         conversation.view.remove()
         self._chat.refresh_status()
+        self._chat.standing.ended(conversation)
         work.start(self._chat.view, partial(self._tell, session.id), group="background")
 
     async def _tell(self, session_id: str) -> None:

@@ -7,16 +7,17 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from stepchat.parameter_values import in_words
-from stepchat.tui import message_menu, switching
+from stepchat.tui import message_menu, switching, work
 from stepchat.tui.costs import Costs, estimate
 from stepchat.tui.meter import effort_fact, hints, session_facts
 from stepchat.tui.status import Fact
-from stepchat.tui.terminal_title import ring_after_long_turn, show_title
+from stepchat.tui.terminal_title import call_back, show_title, was_long
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
     from stepchat.tui.commands.row import Chat
+    from stepchat.tui.conversation import Conversation
     from stepchat.tui.status import StatusLine
 
 _LONGEST_NAME = 40
@@ -45,11 +46,23 @@ class Standing:
         elif meter is None and self._ticker is not None:
             self._ticker.stop()
             self._ticker = None
-            if not self._in_front:
-                ring_after_long_turn(chat.app, chat.conversation.path)
+            self.ended(chat.conversation)
             show_title(chat)
             self.costs.look()
             switching.look_after_answer(chat)
+
+    def ended(self, conversation: Conversation) -> None:
+        """An answer has ended; who is elsewhere and waited long for it is called back."""
+        session = conversation.session
+        if self._in_front or session is None or not was_long(conversation.path):
+            return
+        workspace = conversation.workspace
+
+        async def call() -> None:
+            title = (await workspace.store.session(session.id)).title
+            call_back(self._chat.app, workspace.config.notify, title)
+
+        work.start(self._chat.prompt, call, group="call back")
 
     def come_to_front(self) -> None:
         """Other windows may have asked meanwhile, or a day have passed."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
-from rich.cells import set_cell_size
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -15,8 +14,9 @@ from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import short_model
 from stepchat.tui.columns import fit
-from stepchat.tui.dialogs.compare_facts import fact_rows
+from stepchat.tui.dialogs.compare_facts import fact_rows, in_short
 from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.tui.dialogs.row_list import LOW
 from stepchat.tui.transcript_view import TranscriptView
 
 if TYPE_CHECKING:
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.transcript.palette import Palette
 
-_TWO_FROM: Final = 100
-"""In fewer columns one stands at a time."""
+_BESIDE_FROM: Final = 100
+"""In fewer columns one stands above the other."""
+_AROUND: Final = 5
+"""Columns that are margins and a scrollbar."""
 _LOW: Final = 24
+_LOW_STACKED: Final = 40
 """In fewer rows the table takes the place of the answers."""
 _KEYS: Final = (
     ("Tab", "side"), ("←→", "which"), ("Enter", "go on with it"), ("f", "thoughts"), ("t", "table"), ("c", "copy"),
@@ -84,6 +87,7 @@ class Compare(ModalScreen[str | None]):
         self._low = False
         self._wanted: Shown | None = None
         self._views = (TranscriptView(id="compare-left"), TranscriptView(id="compare-right"))
+        self._title = Static("Compare", classes="dialog-title", markup=False)
         self._heads = (Static(markup=False, classes="compare-head"), Static(markup=False, classes="compare-head"))
         self._rows = Static(markup=False)
         self._table = VerticalScroll(self._rows, id="compare-table", can_focus=False)
@@ -91,8 +95,8 @@ class Compare(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="compare"):
-            yield Static("Compare", classes="dialog-title", markup=False)
-            with Horizontal(id="compare-sides"):
+            yield self._title
+            with Container(id="compare-sides"):
                 for side in (0, 1):
                     with Container(classes="compare-side"):
                         yield self._heads[side]
@@ -112,15 +116,13 @@ class Compare(ModalScreen[str | None]):
     # ---- what is shown
 
     def _fit(self, size: Size) -> None:
-        two = size.width >= _TWO_FROM
-        self._low = size.height < _LOW
+        stacked = size.width < _BESIDE_FROM
+        self.set_class(stacked, "-stacked")
+        self._low = size.height < (_LOW_STACKED if stacked else _LOW)
+        self._title.display = size.height >= LOW
         self._table.display = self._shown != "answers"
         self._table.set_class(self._shown == "both", "-below")
         self.query_one("#compare-sides").display = self._shown != "table"
-        for side in (0, 1):
-            parent = self._views[side].parent
-            if isinstance(parent, Container):
-                parent.display = two or side == self._side
         scroll = "both scroll" if self._together else "one scrolls"
         self._keys.set_keys((*_KEYS, ("s", scroll), ("Esc", "close")))
         self._show_facts()
@@ -133,6 +135,8 @@ class Compare(ModalScreen[str | None]):
     def _show(self, side: int) -> None:
         view = self._views[side]
         view.show([self._siblings[self._sides[side]]])
+        # Nothing of it is new, however far down it goes on.
+        view.marks.unread.forget()
         view.scroll_home()
         self._show_facts()
 
@@ -141,19 +145,24 @@ class Compare(ModalScreen[str | None]):
             self._heads[side].update(self._head(side))
         left, right = (self._siblings[place].message for place in self._sides)
         if isinstance(left, AssistantMessage) and isinstance(right, AssistantMessage):
-            width = max(40, self.app.size.width - 4)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+            width = max(16, self.app.size.width - _AROUND)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
             self._rows.update(table(left, right, width))
 
     def _head(self, side: int) -> Content:
         place = self._sides[side]
         stored = self._siblings[place]
         message = stored.message
-        model = short_model(message.model or message.model_asked) if isinstance(message, AssistantMessage) else ""
-        words = [f"‹ {place + 1}/{len(self._siblings)} ›", clean(model, keep_newlines=False)]
+        words = [f"‹ {place + 1}/{len(self._siblings)} ›"]
+        facts = ""
+        if isinstance(message, AssistantMessage):
+            words.append(clean(short_model(message.model or message.model_asked), keep_newlines=False))
+            facts = in_short(message)
         words += ["shown"] if stored.id == self._active else []
-        text = " · ".join(word for word in words if word)
         chosen = side == self._side
-        return Content.styled(("▌ " if chosen else "  ") + text, "$accent bold" if chosen else "$dim")
+        return Content.assemble(
+            (("▌ " if chosen else "  ") + " · ".join(filter(None, words)), "$accent bold" if chosen else "$dim"),
+            (f"  {facts}" if facts else "", "$dim"),
+        )
 
     # ---- what the person does
 
@@ -226,13 +235,14 @@ class Compare(ModalScreen[str | None]):
 def table(left: AssistantMessage, right: AssistantMessage, width: int) -> Content:
     """The facts of both in columns, with a sign and bright where they differ."""
     rows = fact_rows(left, right)
-    # The right column stands below the right answer.
-    column = max(6, width // 2 - _NAME - 2)
-    other = max(6, width - width // 2 - 2)
+    column = other = max(2, (width - _NAME - 4) // 2)
+    if width > _BESIDE_FROM - _AROUND:
+        # The right column stands below the right answer.
+        column, other = width // 2 - _NAME - 2, width - width // 2 - 2
     lines = [
         Content.assemble(
             ("≠ " if row.differs else "  ", "$accent"),
-            (f"{set_cell_size(row.name, _NAME)}", "$dim"),
+            (f"{fit(row.name, _NAME)}", "$dim"),
             (f"{fit(row.left, column)}  {fit(row.right, other)}", "bold" if row.differs else "$dim"),
         )
         for row in rows

@@ -10,12 +10,23 @@ from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import duration, money, speed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stepchat.messages import AssistantMessage
 
 _LONGEST = 200
 """Of a parameter's value so many characters are shown."""
+
+ENDS: Mapping[str, str] = {
+    "stop": "by itself",
+    "length": "at the limit on its length",
+    "cancelled": "stopped by hand",
+    "cut": "cut off",
+    "content_filter": "by the content filter",
+    "tool_calls": "with calls of tools",
+    "error": "with an error",
+}
+"""How an answer ended, by the word for it on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,12 @@ def fact_rows(left: AssistantMessage, right: AssistantMessage) -> list[FactRow]:
     return sorted((row for row in rows if row.left or row.right), key=lambda row: not row.differs)
 
 
+def in_short(message: AssistantMessage) -> str:
+    """What the line below an answer does not say: how long it took, and how it ended if not by itself."""
+    facts = (_seconds(message.timing.took), "" if message.stop == "stop" else ENDS.get(message.stop, message.stop))
+    return " · ".join(fact for fact in facts if fact)
+
+
 def _parameter(message: AssistantMessage, name: str) -> str:
     return clean(in_words(message.parameters.get(name))[:_LONGEST], keep_newlines=False)
 
@@ -59,7 +76,7 @@ def _said(message: AssistantMessage) -> int | None:
 _FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
     ("model", lambda message: message.model or message.model_asked),
     ("provider", lambda message: message.provider),
-    ("ended", lambda message: message.stop),
+    ("ended", lambda message: ENDS.get(message.stop, message.stop)),
     ("first token", lambda message: _seconds(message.timing.first)),
     ("thinking", lambda message: _seconds(message.timing.thinking)),
     ("duration", lambda message: _seconds(message.timing.took)),

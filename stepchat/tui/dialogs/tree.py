@@ -15,6 +15,7 @@ from stepchat.messages import AssistantMessage
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import count_of_tokens
 from stepchat.transcript.widths import spaced
+from stepchat.tui.dialogs.compare_facts import ENDS
 from stepchat.tui.dialogs.key_line import KeyLine
 from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
@@ -157,7 +158,7 @@ def preview(stored: StoredMessage) -> Content:
     if message.usage.reasoning_tokens:
         facts.append(f"{count_of_tokens(message.usage.reasoning_tokens)} thought")
     if message.stop != "stop":
-        facts.append(message.stop)
+        facts.append(f"ended {ENDS.get(message.stop, message.stop)}")
     head = clean(" · ".join(fact for fact in facts if fact), keep_newlines=False)
     body = text + more if text else spaced(clean(message.reasoning[:_PREVIEW]))
     return Content.assemble((f"{head}\n\n", "$dim"), body)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from stepchat.messages import AssistantMessage, Timing, Usage
+from typing import get_args
+
+from stepchat.messages import AssistantMessage, Stop, Timing, Usage
 from stepchat.tui.dialogs.compare import table
-from stepchat.tui.dialogs.compare_facts import fact_rows
+from stepchat.tui.dialogs.compare_facts import ENDS, fact_rows, in_short
 
 
 def answer(cost, first, **rest):
@@ -22,7 +24,7 @@ def test_what_differs_comes_first_and_what_is_not_known_of_either_is_left_out():
         "seed": ("", "7"),
         "model": ("m/one", "m/one"),
         "provider": ("P", "P"),
-        "ended": ("stop", "stop"),
+        "ended": ("by itself", "by itself"),
         "first token": ("0.50 s", "0.50 s"),
         "thinking": ("2.00 s", "2.00 s"),
         "duration": ("12 s", "12 s"),
@@ -32,7 +34,7 @@ def test_what_differs_comes_first_and_what_is_not_known_of_either_is_left_out():
     }
     assert list(rows)[:4] == ["cost", "temperature", "stop", "seed"]
     bare = fact_rows(AssistantMessage(stop="cut"), AssistantMessage())
-    assert [(row.name, row.left, row.right) for row in bare] == [("ended", "cut", "stop")]
+    assert [(row.name, row.left, row.right) for row in bare] == [("ended", "cut off", "by itself")]
 
 
 def test_hostile_parameters_and_models_stay_in_their_line():
@@ -47,3 +49,9 @@ def test_the_table_marks_what_differs():
     assert lines[0].split() == ["≠", "cost", "$0.0010", "$0.0020"]
     assert lines[0].index("$0.0020") == 52
     assert not any("≠" in line for line in lines[1:])
+
+
+def test_every_way_to_end_has_its_words():
+    assert set(ENDS) == set(get_args(Stop))
+    timing = Timing(1.0, ended=5.0)
+    assert in_short(AssistantMessage(stop="length", timing=timing)) == "5.00 s · at the limit on its length"
