@@ -75,6 +75,7 @@ def _model_json(model: Model) -> Json:
         "description": model.description,
         "created": model.created,
         "context_length": model.context_length,
+        "could_take": model.could_take,
         "max_completion_tokens": model.max_completion_tokens,
         "input_modalities": list(model.input_modalities),
         "output_modalities": list(model.output_modalities),

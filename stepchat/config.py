@@ -62,6 +62,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("profile", "", "What kind of server it is; found by its address when not given.", KINDS),
     Setting("key_variable", "", "The environment variable that holds its key."),
     Setting("model", "", "The model to ask there when none is named."),
+    Setting("context_length", 0, "How many tokens its models take, where it tells nothing or too much.", low=0, high=1e9),
     Setting(
         "reasoning_back", "", "How earlier reasoning goes back: under the name it came by, always, or never.",
         ("as read", "always", "never"),

@@ -43,6 +43,8 @@ class Place:
     key_variables: tuple[str, ...]
     model: str = ""
     """What config.toml says is asked there."""
+    context_length: int = 0
+    """What config.toml says its models take; 0 when it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,14 @@ def _from_table(table: Table) -> Place:
     base_url = check_url(given, f", base_url of [servers.{table.name}],")
     row = row or profile_for(base_url)
     variable = options.pop("key_variable", "")
-    model = options.pop("model", "")
+    model, context_length = options.pop("model", ""), int(options.pop("context_length", 0))
     name, variables = key_places(base_url, row)
     if table.name not in {row.name for row in PROFILES}:
         # A key of its own. With the name of a known kind it would be that one's, which is for its own host alone.
         name = table.name
     title = row.title if table.name == row.name else table.name
     profile = replace(row, title=title, **options)
-    return Place(table.name, base_url, profile, name, (variable,) if variable else variables, model)
+    return Place(table.name, base_url, profile, name, (variable,) if variable else variables, model, context_length)
 
 
 def _from_profile(row: Profile) -> Place:
@@ -213,7 +215,7 @@ def _connection(
     fresh_for = STALE_SECONDS if not is_local(place.base_url) or server == DEMO else LOCAL_STALE_SECONDS
     catalogue = Catalogue(
         paths.models / file_name(server), client.look_up, own_prices(config),
-        more=partial(with_windows, client), fresh_for=fresh_for,
+        more=partial(with_windows, client), fresh_for=fresh_for, context_length=place.context_length,
     )  # fmt: skip
     return Connection(place, client, catalogue, server, key, error)
 

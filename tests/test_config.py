@@ -195,6 +195,7 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ("[servers.'a/b']\nbase_url = 'http://x'", "line 1: a/b is no name for a server."),
         ("[servers.demo]\nbase_url = 'http://x'", "line 1: demo is no name for a server."),
         ("[servers.box]\nbase_url = 'http://x'\nport = 1", "line 3: port is not a setting there."),
+        ("[servers.box]\nbase_url = 'http://x'\ncontext_length = -1", "line 3: context_length must be at least 0."),
         ("[servers.box]\nbase_url = 5", "line 2: base_url must be text."),
         ("[servers.box]\nbase_url = 'http://x'\nprofile = 'gpt'", "line 3: profile must be one of openrouter,"),
         ("[servers.box]\nbase_url = 'http://x'\nreasoning_back = ''", "line 3: reasoning_back must be one of as read,"),

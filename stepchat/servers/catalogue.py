@@ -46,9 +46,11 @@ class Catalogue:
         clock: Callable[[], float] = time.time,
         more: Callable[[Sequence[Any]], list[Any]] | None = None,
         fresh_for: float = STALE_SECONDS,
+        context_length: int = 0,
     ) -> None:
         """`fetch` asks the server's address for JSON; without it nothing is ever known. `prices` are the user's own and go
-        before the server's. `more` adds to the entries of the list what the server tells elsewhere.
+        before the server's, as does their `context_length` of all models. `more` adds to the entries of the list what the
+        server tells elsewhere.
         """
         self._file = file
         self._fetch = fetch
@@ -56,6 +58,7 @@ class Catalogue:
         self._clock = clock
         self._more = more
         self._fresh_for = fresh_for
+        self._own_length = context_length
         self._models: tuple[Model, ...] = ()
         self._by_slug: dict[str, Model] = {}
         self._searched: tuple[tuple[Model, str], ...] = ()
@@ -191,8 +194,10 @@ class Catalogue:
         for entry in entries:
             model = read_model(entry)
             if model is not None and model.id not in models:
-                own = self._own_prices.get(model.id)
-                models[model.id] = replace(model, prices=own) if own else model
+                own: dict[str, Any] = {"prices": prices} if (prices := self._own_prices.get(model.id)) else {}
+                if self._own_length:
+                    own |= {"context_length": self._own_length, "could_take": None}
+                models[model.id] = replace(model, **own)
         by_slug = {model.canonical_slug: model for model in models.values() if model.canonical_slug}
         self._by_slug = by_slug | models
         self._models = tuple(models.values())

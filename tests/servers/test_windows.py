@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.cli import demo_server
+from stepchat.config import Config, Table
+from stepchat.connecting import connect, find_place
 from stepchat.demo.local_servers import LOCAL_SERVERS, MODELS, TRAINED
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UnreachableError
+from stepchat.paths import Paths
 from stepchat.servers.catalogue import Catalogue
 from stepchat.servers.client import Client
 from stepchat.servers.probing import kind_of
@@ -66,6 +69,15 @@ def test_what_it_loads_a_model_with(kind, from_file):
             "/chat/completions", body={"model": SMALL, "messages": [{"role": "user", "content": "demo:haiku"}]}
         )
         assert windows(known(server, row(kind))) == [(4096, TRAINED), (from_file, more)]
+
+
+def test_what_the_user_says_goes_before_all(tmp_path):
+    with DemoServer(imitates="llama.cpp") as server:
+        box = Table("box", {"base_url": server.url, "context_length": 20_000})
+        place = find_place("box", Config(servers=(box,)))
+        connection = connect(place, Paths(tmp_path, tmp_path, tmp_path), Config(), {})
+        assert connection.catalogue.refresh()
+        assert windows(connection.catalogue) == [(20_000, None)] * 2
 
 
 @pytest.mark.parametrize("name", [name for name, _ in ROWS])

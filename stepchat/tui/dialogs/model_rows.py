@@ -63,6 +63,9 @@ def _name(shown: str, places: Sequence[int]) -> list[Piece]:
 def detail(model: Model) -> Content:
     """What the model is, what it allows and takes."""
     facts = [
+        f"runs with {short_length(model.context_length)} of {short_length(model.could_take)}"
+        if model.could_take
+        else "",
         f"up to {short_length(model.max_completion_tokens)} tokens out" if model.max_completion_tokens else "",
         f"takes {', '.join(model.input_modalities)}" if model.input_modalities else "",
         _reasoning(model),
