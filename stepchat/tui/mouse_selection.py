@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stepchat.transcript.selection import Selection, Unit
     from stepchat.transcript.viewport import Viewport
 
-    StartTimer = Callable[[float, Callable[[], None]], Timer]
+    StartTimer = Callable[[float, Callable[[], object]], Timer]
 
 _AGAIN: Final = 0.4
 """Seconds within which a second press at the same place belongs to the first."""
@@ -32,12 +32,15 @@ class MouseSelection:
         self._presses = 0
         self._at: tuple[int, int] = (0, 0)
         self._timer: Timer | None = None
+        self._clicked: Timer | None = None
+        """Runs until it is clear that a click was a single one."""
         self._followed = False
         self.pressed = False
 
     def press(self, x: int, y: int, now: float) -> bool:
         before, *at = self._last
-        again = now - before <= _AGAIN and at == [x, y] and self._viewport.header_at(y) is None
+        again = now - before <= _AGAIN and at == [x, y] and not self._is_button(y)
+        self._forget_click()
         self._presses = self._presses % 3 + 1 if again else 1
         self._last = (now, x, y)
         self.pressed = True
@@ -48,6 +51,24 @@ class MouseSelection:
         had = bool(self._selection)
         self._selection.begin(self._viewport, x, y, units[self._presses - 1])
         return had or self._presses > 1
+
+    def unless_pressed_again(self, do: Callable[[], object], start_timer: StartTimer) -> None:
+        """Do what a click means when it is no part of a double one, whose second half would hit what the first has opened."""
+        self._forget_click()
+        self._clicked = start_timer(_AGAIN, do)
+
+    def _forget_click(self) -> None:
+        if self._clicked is not None:
+            self._clicked.stop()
+            self._clicked = None
+
+    def _is_button(self, y: int) -> bool:
+        """Whether a click on this row does something, so that no words are taken there."""
+        viewport = self._viewport
+        shown = viewport.shown[y] if 0 <= y < len(viewport.shown) else None
+        if shown is None or viewport.header_at(y) is not None:
+            return shown is not None
+        return viewport.document.parts[shown.entry].entry.blocks[shown.block].kind == "label"
 
     def move(self, x: int, y: int, start_timer: StartTimer) -> bool:
         if (x, y) == self._at:

@@ -5,6 +5,7 @@ It owns its scroll offset and its scrollbar and never sets a virtual size, so th
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
@@ -334,7 +335,8 @@ class TranscriptView(Widget):
             case "code":
                 self.post_message(self.CopyWanted(clicked.text))
             case "link":
-                self.post_message(self.LinkChosen(clicked.text))
+                tell = partial(self.post_message, self.LinkChosen(clicked.text))
+                self._mouse.unless_pressed_again(tell, self.set_timer)
             case "message":
                 self.marks.focus.take(self._viewport, clicked.place)
                 self._paint()

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from stepchat.events import Delta
+from stepchat.transcript.selection import Selection
 from stepchat.tui.mouse_selection import MouseSelection
-from tests.transcript.chat import answered, asked
+from tests.transcript.chat import answered, asked, page, shown
 from tests.tui.chat import wait_until
 from tests.tui.chat import window as chat_window
 from tests.tui.screen import screen_cells, screen_rows
@@ -104,6 +105,18 @@ async def test_copy_command_takes_the_selection(tmp_path):
         await wait_until(pilot, lambda: pilot.app.clipboard == "words")
 
 
+async def test_two_clicks_on_the_label_of_code_copy_the_code_as_one_does(tmp_path):
+    async with chat_window(tmp_path, None) as pilot:
+        screen = pilot.app.screen
+        screen.view.show([answered("```python\nx = 1\n```")])
+        await wait_until(pilot, "python")
+        for _ in range(2):
+            pilot.app.copy_to_clipboard("")
+            await pilot.click(screen.view, offset=place(pilot, "python"))
+            await wait_until(pilot, lambda: pilot.app.clipboard == "x = 1")
+        assert not screen.view.marks.selection
+
+
 async def test_click_on_copy_copies_the_code(tmp_path):
     async with chat_window(tmp_path, None) as pilot:
         screen = pilot.app.screen
@@ -133,32 +146,44 @@ async def test_a_click_on_a_link_shows_where_it_leads_and_opens_nothing(tmp_path
         await wait_until(pilot, lambda: pilot.app.clipboard == "https://docs.example/a/b?c=d")
 
 
-def test_a_release_ends_the_scrolling():
-    class Timer:
-        stopped = False
+class Timer:
+    stopped = False
 
-        def stop(self):
-            self.stopped = True
+    def stop(self):
+        self.stopped = True
 
-    from stepchat.transcript.selection import Selection
-    from tests.transcript.chat import page, shown
 
-    viewport = page(answered(LONG))
-    shown(viewport)
+def mouse_over(viewport):
+    """A mouse, and the timers that it starts."""
     timers = []
-    scrolled = []
-    mouse = MouseSelection(Selection(viewport.document), viewport, scrolled.append)
 
-    def start(_seconds, _step):
+    def start(_seconds, _do):
         timers.append(Timer())
         return timers[-1]
 
+    shown(viewport)
+    return MouseSelection(Selection(viewport.document), viewport, lambda _: None), start, timers
+
+
+def test_a_release_ends_the_scrolling():
+    mouse, start, timers = mouse_over(page(answered(LONG)))
     mouse.press(5, 5, 0.0)
     mouse.move(5, 30, start)
     mouse.move(6, 30, start)
     assert len(timers) == 1
     mouse.release()
     assert timers[0].stopped
+
+
+def test_what_a_click_would_do_is_not_done_by_a_double_one():
+    mouse, start, timers = mouse_over(page(answered("Read [the docs](https://docs.example/a).")))
+    mouse.press(12, 1, 0.0)
+    mouse.release()
+    mouse.unless_pressed_again(lambda: None, start)
+    assert not timers[0].stopped
+    mouse.press(12, 1, 0.2)
+    assert timers[0].stopped
+    assert mouse.release()  # the word instead
 
 
 async def test_nothing_moves_under_the_mouse_while_text_comes():
