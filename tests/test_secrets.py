@@ -53,6 +53,17 @@ class Echo(BaseHTTPRequestHandler):
                 chunk = {**facts, "choices": [{"delta": {**delta, "tool_calls": [call]}, "finish_reason": "stop"}]}
                 headers = {"x-generation-id": KEY, "set-cookie": f"key={KEY}"}
                 self._say(200, "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n", **headers)
+            case "pieces":
+                parts = [KEY[at : at + 5] for at in range(0, len(KEY), 5)]
+                deltas = [
+                    {"reasoning": part, "reasoning_details": [{"type": "reasoning.text", "text": part}]}
+                    for part in parts
+                ]
+                deltas += [{"content": part} for part in parts]
+                chunks = [{"choices": [{"delta": delta}]} for delta in deltas]
+                chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+                events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+                self._say(200, "text/event-stream", f"{events}data: [DONE]\n\n")
             case "answer":
                 chunk = {"choices": [{"delta": {"content": "Hello."}, "finish_reason": "stop"}]}
                 self._say(200, "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n")
@@ -130,6 +141,15 @@ def test_key_that_a_good_answer_repeats_is_taken_out_of_it(shell, echo, form):
     kept = shell("sessions", "export", "repeated", "--json")
     assert "Your key Bearer [key removed] is known to me." in ran.out
     everything = "".join([ran.out, ran.err, kept.out, written(shell)])
+    assert KEY[:12] not in everything
+    assert KEY[-12:] not in everything
+
+
+def test_key_that_comes_in_pieces_is_kept_nowhere(shell, echo):
+    shell("--base-url", echo.url, "--json", "pieces")
+    said = [shell("sessions", *command) for command in (["export", "pieces"], ["show", "pieces", "--ledger"])]
+    everything = "".join([*(ran.out + ran.err for ran in said), written(shell)])
+    assert "[key removed]" in everything
     assert KEY[:12] not in everything
     assert KEY[-12:] not in everything
 

@@ -110,8 +110,12 @@ class Client:
                 transport=self._transport, mounts=mounts, timeout=timeout, limits=limits, cookies=cookies
             )
         except Exception as error:
+            # What is no address may hold a password, and what is told of it a part of that.
+            words = (
+                "the address of a proxy is not one" if isinstance(error, httpx.InvalidURL) else str(error).rstrip(".")
+            )
             raise UnreachableError(
-                f"The network settings cannot be used: {error}.",
+                f"The network settings cannot be used: {words}.",
                 "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 

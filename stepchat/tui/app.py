@@ -77,6 +77,13 @@ class StepchatApp(App[str]):
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(copied(unspaced(text)))
 
+    def _fatal_error(self) -> None:
+        """As Textual tells of a fault, but without the values of variables: they hold what was said, and perhaps a key."""
+        from rich.traceback import Traceback
+
+        self.bell()
+        self.panic(Traceback(width=None))
+
     async def action_quit(self) -> None:
         """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""
         if self._chat is None:

@@ -213,13 +213,18 @@ async def test_a_bad_address_is_told(url):
     assert turn.retries == []
 
 
-async def test_settings_of_the_network_that_cannot_be_used(monkeypatch):
-    monkeypatch.setenv("ALL_PROXY", "nonsense://proxy:1")
+@pytest.mark.parametrize(
+    "proxy", ["nonsense://me:secret@proxy:1", "http://me:sec/ret@proxy:1", "http://me:secret@proxy:x"]
+)
+async def test_settings_of_the_network_that_cannot_be_used(monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
     asked = client()
     asked.prepare()
     turn = await ask(asked)
     assert isinstance(turn.error, UnreachableError)
     assert "ALL_PROXY" in turn.error.hint
+    # Not even a part of the password.
+    assert "sec" not in str(turn.error).replace("[secure]", "").replace("SSL_CERT", "")
 
 
 async def test_no_proxy_stands_before_a_server_on_this_machine(monkeypatch, to_demo):

@@ -145,3 +145,17 @@ async def test_a_pasted_key_is_nowhere_but_in_its_file(tmp_path, server):
     everything = "".join([*screens, *(path.read_bytes().decode("latin-1") for path in files)])
     assert KEY[:12] not in everything
     assert KEY[-12:] not in everything
+
+
+async def test_what_is_told_of_a_fault_holds_no_values(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        held = KEY
+        try:
+            pilot.app.no_such_thing(held)
+        except AttributeError:
+            pilot.app._fatal_error()
+        told = "".join(segment.text for part in pilot.app._exit_renderables for segment in part.segments)
+        pilot.app._exit_renderables.clear()
+    assert "no_such_thing" in told
+    assert "AttributeError" in told
+    assert KEY not in told
