@@ -7,6 +7,7 @@ import json
 import sqlite3
 import zipfile
 from contextlib import closing, suppress
+from copy import deepcopy
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -81,7 +82,8 @@ async def test_any_json(tmp_path: Path, data: st.DataObject, ours: bool) -> None
     value = _ours() if ours else json.loads(json.dumps(CHATGPT))
     for _ in range(data.draw(st.integers(1, 3))):
         container, key = data.draw(st.sampled_from(_places(value)))
-        container[key] = data.draw(_ODD)
+        # A copy: put into itself it would have no end.
+        container[key] = deepcopy(data.draw(_ODD))
     path = tmp_path / "a.json"
     path.write_text(json.dumps(value))
     await _ends_well(path)
