@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from stepchat.transcript.clean import clean
 from stepchat.tui.dialogs.key_line import KeyLine
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _AROUND = 5
 """Columns of a narrow screen that are not the lines': margins and the scrollbar."""
-_STYLES = {"head": "$accent", "plain": "", "dim": "$dim"}
+_STYLES = {"head": "$accent", "plain": "$text", "dim": "$dim"}
 
 
 class Report(ModalScreen[None]):
@@ -41,7 +42,7 @@ class Report(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         self._fill(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog wide"):
-            yield Static(self._heading, classes="dialog-title", markup=False)
+            yield Static(clean(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
             yield self._scroll
             yield KeyLine((("↑↓", "scroll"), ("Esc", "close")))
 
@@ -52,7 +53,6 @@ class Report(ModalScreen[None]):
         lines = self._lines(max(1, size.width - _AROUND))
         self._text.update(
             Content("\n").join(
-                Content.styled(line.text, _STYLES[line.role]) if _STYLES[line.role] else Content(line.text)
-                for line in lines
+                Content.styled(clean(line.text, keep_newlines=False), _STYLES[line.role]) for line in lines
             )
         )

@@ -43,8 +43,8 @@ class Secret(ModalScreen["Key | None"]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._heading, classes="dialog-title", markup=False)
-            yield Static(self._words, markup=False, classes="dialog-words")
+            yield Static(clean(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
+            yield Static(clean(self._words), markup=False, classes="dialog-words")
             yield self._field
             yield self._told
             yield KeyLine((("Enter", "take it"), ("Esc", "close")))

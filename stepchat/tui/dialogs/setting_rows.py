@@ -105,7 +105,7 @@ def line_of(row: SettingRow, width: int) -> list[Piece]:
 
 def _aside(row: SettingRow) -> str:
     if row.reason:
-        return row.reason
+        return clean(row.reason, keep_newlines=False)
     return "" if row.is_set or not row.default else clean(f"unset: {row.default}", keep_newlines=False)
 
 
@@ -132,7 +132,8 @@ def about(row: SettingRow) -> Iterator[str]:
             if row.reason == REFUSED
             else " It is sent all the same."
         )
-        yield f"{row.reason[0].upper()}{row.reason[1:]}." + (sent if row.is_set else "")
+        reason = clean(row.reason, keep_newlines=False)
+        yield f"{reason[:1].upper()}{reason[1:]}." + (sent if row.is_set else "")
         yield help_text
         return
     yield help_text
