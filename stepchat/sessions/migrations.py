@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stepchat.errors import StoreError
-from stepchat.sessions import spending
+from stepchat.sessions import interrupted, spending
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
@@ -136,7 +136,13 @@ def _spending(connection: sqlite3.Connection) -> None:
     spending.count_what_is_there(connection)
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_tables, _search, _organizing, _exchanges, _parameters, _spending)
+def _interrupted(connection: sqlite3.Connection) -> None:
+    run_script(connection, interrupted.TABLES)
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted,
+)  # fmt: skip
 """Step n leads to version n + 1."""
 
 

@@ -68,16 +68,6 @@ def latest(connection: sqlite3.Connection) -> Session | None:
     return None if row is None else _session(row)
 
 
-def last_message(connection: sqlite3.Connection, session_id: str) -> StoredMessage | None:
-    """The leaf of the session, without the way to it."""
-    row = connection.execute(
-        "SELECT message.id, session, parent, folded, data FROM session JOIN message ON message.id = session.leaf"
-        " WHERE session.id = ?",
-        (session_id,),
-    ).fetchone()
-    return None if row is None else records.stored_message(row)
-
-
 def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: Listed) -> list[SessionSummary]:
     """Sorted; those without messages are left out."""
     if not which.pinned_first:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stepchat.paths import Paths, private_directory
 from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, search_index, tree, writing
+from stepchat.sessions.interrupted import Interrupted
 from stepchat.sessions.others import Others
 from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
@@ -65,6 +66,7 @@ class SessionStore:
         self._search: LiveSearch | None = None
         self.spending = Spending(self._read, self._write)
         self.traffic = Traffic(self._read, self._writer, keep_events)
+        self.interrupted = Interrupted(self._read, self._write)
         self.others = Others(self._read, self._writer, owner, partial(recover, directory=owner.directory, fold=fold))
         self._tidy(clock() - organizing.KEEP_DELETED)
 
@@ -119,10 +121,6 @@ class SessionStore:
     async def latest(self) -> Session | None:
         """The session that changed last; one without messages does not count."""
         return await self._read(reading.latest)
-
-    async def last_message(self, session_id: str) -> StoredMessage | None:
-        """The one that ends the conversation shown; None while there is none."""
-        return await self._read(lambda connection: reading.last_message(connection, session_id))
 
     async def sessions(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stepchat import exact_json
 from stepchat.errors import NotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
-from stepchat.sessions import reading, records, search_index, spending, tree
+from stepchat.sessions import interrupted, reading, records, search_index, spending, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
     NEW_SESSION_DRAFT,
@@ -110,6 +110,8 @@ def recover_answer(connection: sqlite3.Connection, message_id: str, message: Ass
     row = connection.execute("SELECT session, parent FROM message WHERE id = ?", (message_id,)).fetchone()
     shown = None if row is None else tree.shown_child(connection, *row)
     stored = close_answer(connection, message_id, message, owner)
+    if message.stop == "cut":
+        interrupted.note(connection, message_id)
     moved = connection.execute(
         "UPDATE session SET leaf = ? WHERE id = ? AND leaf IS ?", (message_id, stored.session, stored.parent)
     ).rowcount

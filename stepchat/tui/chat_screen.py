@@ -17,7 +17,7 @@ from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.editing import Editing
 from stepchat.tui.first_frame import prompt_row_limit
-from stepchat.tui.interrupted import offer_to_ask
+from stepchat.tui.interrupted import offer, offer_to_ask
 from stepchat.tui.look import Look
 from stepchat.tui.prompt import Prompt, PromptBar
 from stepchat.tui.sent_line import unknown_command
@@ -113,7 +113,7 @@ class ChatScreen(Screen[None]):
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
         self.unsent.begin(self._opening.draft)
-        offer_to_ask(self.view, self.conversation)
+        offer_to_ask(self)
         self.conversation.tell_missing()
         self.refresh_status()
 
@@ -167,7 +167,8 @@ class ChatScreen(Screen[None]):
 
     async def open(self, session: Session | None, *, along: bool = False) -> None:
         await self.unsent.switch(session, along=along)
-        offer_to_ask(self.view, self.conversation)
+        offer_to_ask(self)
+        await self.conversation.beside(partial(offer, self))
         show_title(self)
 
     def _give_back(self, text: str) -> None:

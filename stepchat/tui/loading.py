@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.tui.branches import count_siblings
+from stepchat.tui.interrupted import offer
 from stepchat.tui.late_costs import settle_costs
 from stepchat.tui.switching import first_look
 
@@ -23,6 +24,7 @@ async def load(chat: ChatScreen) -> None:
         chat.action_command("sessions")
     elif conversation.session is None and not chat.prompt.text:
         await conversation.beside(partial(_greet, chat))
+    await conversation.beside(partial(offer, chat))
     await conversation.tell_returned()
     await conversation.beside(partial(count_siblings, conversation))
     # What is alive now stays; later collections need not look at it (SPEED.md 3.3).

@@ -10,12 +10,13 @@ from textual.widgets import Static
 
 from stepchat.transcript.clean import clean
 from stepchat.tui.dialogs.session_rows import age
-from stepchat.tui.interrupted import cut_off
+from stepchat.tui.interrupted import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.sessions.store import Session, SessionSummary
+    from stepchat.sessions.interrupted import Cut
+    from stepchat.sessions.store import SessionSummary
     from stepchat.workspace import Workspace
 
 RECENT = 3
@@ -32,11 +33,11 @@ class Welcome(Static):
             time(),
             demo=workspace.close_demo is not None,
             no_key="" if missing is None else f"{missing.message} {missing.hint}",
-            cut_off=await cut_off(workspace.store),
+            cuts=await workspace.store.interrupted.all(),
         )
 
     def show(
-        self, recent: Sequence[SessionSummary], now: float, *, demo: bool, no_key: str, cut_off: Session | None = None
+        self, recent: Sequence[SessionSummary], now: float, *, demo: bool, no_key: str, cuts: Sequence[Cut] = ()
     ) -> None:
         """Fill it. `no_key` is what to do about a missing key, "" when there is one."""
         lines = [Content.styled("stepchat", "bold $accent"), Content("Ask anything; the thinking shows as it happens.")]
@@ -44,10 +45,10 @@ class Welcome(Static):
             lines[1] = Content("This is the demo: no key, no network, scripted answers. Try: demo:help")
         if no_key:
             lines.append(Content.styled(no_key, "$warning"))
-        if cut_off is not None:
-            title = clean(cut_off.title, keep_newlines=False)[:50]
-            words = f"The last answer was cut when stepchat ended: “{title}”. "
-            lines += [Content(""), Content.assemble((words, "$warning"), ("Alt+G", "$accent"), (" opens it", "$dim"))]
+        if cuts:
+            keys = [("Alt+G", "$accent"), (" opens it" if len(cuts) == 1 else " opens the first", "$dim")]
+            more = [(", ", "$dim"), ("Alt+I", "$accent"), (" lists them", "$dim")] if len(cuts) > 1 else []
+            lines += [Content(""), Content.assemble((f"{told(cuts)} ", "$warning"), *keys, *more)]
         if recent:
             lines += [Content(""), Content.styled("Recent", "$dim")]
             lines += [

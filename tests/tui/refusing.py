@@ -7,6 +7,7 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from stepchat.errors import StoreError
+from stepchat.sessions.interrupted import Interrupted
 from stepchat.sessions.others import Others
 from stepchat.sessions.spending import Spending
 from stepchat.sessions.store import SessionStore
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REFUSED = "The disk refuses."
-PARTS = {"spending": Spending, "traffic": Traffic, "others": Others}
+PARTS = {"spending": Spending, "traffic": Traffic, "others": Others, "interrupted": Interrupted}
 
 
 class RefusingStore:

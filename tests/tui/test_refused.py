@@ -24,6 +24,7 @@ NEVER = {
     "append",
     "children",
     "finish_index",
+    "latest",
     "import_read",
     "named",
     "session_ids",
@@ -66,6 +67,7 @@ WALKS = (
     Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_places"), ("ctrl+r",)),
     Walk(("ctrl+t",), ("set_folded",)),
     Walk(("/inspect", "tab"), ("traffic.exchanges", "traffic.sendings")),
+    Walk(("alt+i", "escape", "/keep all"), ("interrupted.all", "interrupted.keep")),
     Walk(("/undo", "/redo", "f5"), ("exchange_after", "path", "messages")),
     Walk(("/fork",), ("fork",)),
     Walk(("/usage",), ("spending.all",)),
@@ -74,7 +76,7 @@ WALKS = (
     Walk(("/import nowhere.json",), ("import_file",)),
 )
 AT_THE_START = (
-    *((Request(), method) for method in ("sessions", "latest", "last_message", "spending.unpriced")),
+    *((Request(), method) for method in ("sessions", "interrupted.all", "spending.unpriced")),
     *((Request(latest=True), method) for method in ("sibling_places", "traffic.verdicts")),
 )
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING
 
+from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.wire import only_thought
-from stepchat.tui import room
+from stepchat.tui import notices, room
 from stepchat.tui.commands.row import Command
-from stepchat.tui.interrupted import GO_ON, cut_off
+from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.session_rows import age
+from stepchat.tui.interrupted import GO_ON, name, open_cut, shown_cut, told_others
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stepchat.tui.commands.row import Chat
 
 
@@ -21,11 +27,10 @@ async def go_on(chat: Chat, _argument: str) -> None:
     if conversation.busy:
         chat.tell("It is still answering; Esc stops it.")
     elif last is None:
-        session = await cut_off(chat.workspace.store)
-        if session is None:
-            chat.tell("There is nothing to go on with.")
+        if cuts := await chat.workspace.store.interrupted.all():
+            await open_cut(chat, cuts[0])
         else:
-            await chat.open(session)
+            chat.tell("There is nothing to go on with.")
     elif not isinstance(last, AssistantMessage):
         room.ask(chat, None)
     elif last.complete and last.stop != "length":
@@ -37,4 +42,38 @@ async def go_on(chat: Chat, _argument: str) -> None:
         room.ask(chat, GO_ON if last.text else None, is_typed=False)
 
 
-COMMANDS: tuple[Command, ...] = (Command("continue", "Go on where the answer was cut", go_on, "alt+g"),)
+async def interrupted(chat: Chat, _argument: str) -> None:
+    cuts, now = await chat.workspace.store.interrupted.all(), time()
+    rows = [Row(cut.answer, name(cut), (age(cut.began, now),), f"{cut.arrived:,} characters had come") for cut in cuts]
+    nothing = "No answer was cut, or all were gone on with, asked again or kept."
+    chosen = await chat.app.push_screen_wait(Pick("Answers that were cut when stepchat ended", rows, nothing=nothing))
+    for cut in cuts:
+        if cut.answer == chosen:
+            await open_cut(chat, cut)
+
+
+async def keep(chat: Chat, argument: str) -> None:
+    """The one at the end of what is shown, or all: they are not told of again."""
+    if argument not in {"", "all"}:
+        raise UsageError(f"There is no {argument!r} to keep.", "Either the answer that is shown, or: /keep all")
+    store = chat.workspace.store
+    cuts = await store.interrupted.all()
+    here = shown_cut(chat, cuts)
+    chosen = cuts if argument else [here] if here is not None else []
+    await store.interrupted.keep([cut.answer for cut in chosen])
+    more = told_others([cut for cut in cuts if cut not in chosen], too=True)
+    if chosen:
+        notices.say(chat, "Kept as it is." if len(chosen) == 1 else f"All {len(chosen)} are kept as they are.", more)
+    else:
+        chat.tell(f"No answer to decide about is shown here. {more}".strip())
+
+
+def _keeping(_chat: Chat) -> Sequence[tuple[str, str]]:
+    return [("all", "every answer that was cut")]
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("continue", "Go on where the answer was cut", go_on, "alt+g"),
+    Command("keep", "Leave an answer that was cut as it is, and be told no more", keep, "alt+o", "[all]", _keeping),
+    Command("interrupted", "List the answers that were cut when stepchat ended", interrupted, "alt+i"),
+)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stepchat.tui.standing import Standing
     from stepchat.tui.transcript_view import TranscriptView
     from stepchat.tui.unsent import Unsent
+    from stepchat.tui.welcome import Welcome
     from stepchat.workspace import Workspace
 
 
@@ -31,6 +32,7 @@ class Chat(Protocol):
     look: Look
     editing: Editing
     unsent: Unsent
+    welcome: Welcome
     standing: Standing
 
     @property
