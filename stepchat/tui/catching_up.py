@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from stepchat.messages import UserMessage
+from stepchat.tui import notices, work
 from stepchat.tui.branches import count_siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stepchat.messages import StoredMessage
     from stepchat.sessions.store import SessionStore
+    from stepchat.tui.commands.row import Chat
     from stepchat.tui.conversation import Conversation
+
+_PAUSE: Final = 2.0
+"""Seconds between two looks while somebody types."""
+_WENT_ON: Final = "Another window went on with this session; its turns are above."
 
 
 async def newer_path(store: SessionStore, session_id: str, path: Sequence[StoredMessage]) -> list[StoredMessage] | None:
@@ -43,7 +50,57 @@ async def catch_up(conversation: Conversation) -> None:
         conversation.path = newer
         conversation.view.show(newer)
         if len(newer) > before:
-            conversation.view.notice("Another window went on with this session; its turns are above.", kind="info")
+            conversation.view.notice(_WENT_ON, kind="info")
+
+
+class Lookout:
+    """Looks, when the person comes back to this window, for what another one has added. Nobody looks while it is idle."""
+
+    def __init__(self, chat: Chat, clock: Callable[[], float] = monotonic) -> None:
+        self._chat = chat
+        self._clock = clock
+        self._looked = clock()
+
+    def look(self, *, at_once: bool = False) -> None:
+        """Somebody is here: with a key, or (`at_once`) with the terminal's focus."""
+        now = self._clock()
+        if (at_once or now - self._looked >= _PAUSE) and self._may(self._chat.conversation):
+            self._looked = now
+            # Nobody misses what cannot be read now; a question that is asked says why.
+            work.start(self._chat.view, self._look, group="lookout", exclusive=True)
+
+    def _may(self, conversation: Conversation) -> bool:
+        """Not under an answer that is being written, a dialog, a search, or a question that is being edited."""
+        chat = self._chat
+        return (
+            conversation is chat.conversation
+            and conversation.session is not None
+            and not conversation.busy
+            and chat.app.screen is chat.view.screen
+            and chat.editing.question is None
+            and not conversation.walking.locked()
+            and not chat.view.screen.query("FindBar")
+        )
+
+    async def _look(self) -> None:
+        chat, conversation = self._chat, self._chat.conversation
+        session, path, length = conversation.session, conversation.path, len(conversation.path)
+        if session is None:
+            return
+        newer = await newer_path(conversation.workspace.store, session.id, path)
+        # Meanwhile something else may have been begun here.
+        as_it_was = conversation.path is path and len(path) == length and self._may(conversation)
+        if newer is None or len(newer) <= length or not as_it_was:
+            return
+        follow = conversation.view.follow
+        conversation.path = newer
+        conversation.view.show_branch(newer)
+        if follow:
+            conversation.view.scroll_to_end()
+        conversation.changed()
+        notices.say(chat, _WENT_ON if follow else "Another window went on with this session; Ctrl+End shows it.")
+        await count_siblings(conversation)
+        await conversation.tell_returned()
 
 
 async def tell_beside(conversation: Conversation) -> None:

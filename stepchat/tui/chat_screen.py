@@ -176,6 +176,7 @@ class ChatScreen(Screen[None]):
         self.prompt.prefill("\n\n".join(part for part in (text, self.prompt.text) if part))
 
     def on_key(self, event: events.Key) -> None:
+        self.standing.see_key()
         if self.welcome.display and (event.is_printable or event.key == "enter"):
             self.welcome.display = False
         if message_menu.on_key(self, event) or self.editing.on_key(event):
@@ -196,6 +197,7 @@ class ChatScreen(Screen[None]):
     def on_text_area_changed(self) -> None:
         self.unsent.changed()
         self.view.finder.stay()
+        self.standing.see_key()
         if self.prompt.text:
             self.welcome.display = False
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.parameter_values import in_words
 from stepchat.tui import message_menu, switching, work
+from stepchat.tui.catching_up import Lookout
 from stepchat.tui.costs import Costs, estimate
 from stepchat.tui.meter import effort_fact, hints, session_facts
 from stepchat.tui.status import Fact
@@ -32,6 +33,7 @@ class Standing:
         self._line = line
         self._ticker: Timer | None = None
         self._in_front = True
+        self._lookout = Lookout(chat)
         self.costs = Costs(chat)
         self.told: set[tuple[str, ...]] = set()
         """What is said of a server and its model only once."""
@@ -68,6 +70,11 @@ class Standing:
         """Other windows may have asked meanwhile, or a day have passed."""
         self._in_front = True
         self.costs.look()
+        self._lookout.look(at_once=True)
+
+    def see_key(self) -> None:
+        """Not every terminal tells when it comes to the front."""
+        self._lookout.look()
 
     def go_behind(self) -> None:
         self._in_front = False

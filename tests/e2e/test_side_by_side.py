@@ -102,15 +102,20 @@ def test_a_killed_question_keeps_its_place_for_a_process_that_was_there_all_the_
     session = begun(tmp_path, server)
     with Terminal([*STEPCHAT, "--resume", session], tmp_path, variables(tmp_path, server.url)) as window:
         window.wait_for("^P commands")
+        # Coming to the front it sees what was added meanwhile.
+        assert stepchat(tmp_path, server.url, "--resume", session, "demo:haiku meanwhile").returncode == 0
+        window.type("\x1b[I")
+        window.wait_for("Another window went on with this session; its turns are above.")
+        window.wait_for("haiku meanwhile")
         with Running(tmp_path, server.url, "--resume", session, WAITS.format("killed")) as first:
             first.wait_for(lambda _: bool(on_disk(tmp_path).text))
             first.end(signal.SIGKILL)
         window.type("demo:haiku after it\r")
-        window.wait_for(lambda _: answers_begun(server) == 3)
+        window.wait_for(lambda _: answers_begun(server) == 4)
         window.wait_for("^P commands")
         window.press("ctrl+q")
         window.wait_exit()
-    assert sent(server, "after it") == ["user", "assistant", "user", "assistant", "user"]
+    assert sent(server, "after it") == ["user", "assistant"] * 3 + ["user"]
     kept = tree(tmp_path, session)
     above = kept["demo:haiku after it"]["above"]
     assert above["message"]["stop"] == "cut"
