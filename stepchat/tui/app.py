@@ -74,6 +74,15 @@ class StepchatApp(App[str]):
         if self._chat is not None:
             work.start(self, partial(load, self._chat), group="load")
 
+    def on_app_focus(self) -> None:
+        """Only the app hears of it, no screen does."""
+        if self._chat is not None:
+            self._chat.standing.come_to_front()
+
+    def on_app_blur(self) -> None:
+        if self._chat is not None:
+            self._chat.standing.go_behind()
+
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(copied(unspaced(text)))
 

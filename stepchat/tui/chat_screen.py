@@ -213,12 +213,6 @@ class ChatScreen(Screen[None]):
     def on_transcript_view_link_chosen(self, event: TranscriptView.LinkChosen) -> None:
         self.start(partial(links.ask, self, event.address))
 
-    def on_app_focus(self) -> None:
-        self.standing.come_to_front()
-
-    def on_app_blur(self) -> None:
-        self.standing.go_behind()
-
     # What is shown
 
     def tell(self, text: str) -> None:

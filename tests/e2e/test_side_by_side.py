@@ -101,6 +101,7 @@ def test_a_question_beside_a_running_one_is_a_branch_and_both_are_told(tmp_path,
 def test_a_killed_question_keeps_its_place_for_a_process_that_was_there_all_the_time(tmp_path, server):
     session = begun(tmp_path, server)
     with Terminal([*STEPCHAT, "--resume", session], tmp_path, variables(tmp_path, server.url)) as window:
+        window.wait_for("demo:haiku begins")
         window.wait_for("^P commands")
         # Coming to the front it sees what was added meanwhile.
         assert stepchat(tmp_path, server.url, "--resume", session, "demo:haiku meanwhile").returncode == 0

@@ -26,8 +26,8 @@ async def go_on(chat, text):
     await store.close()
 
 
-def come_back(chat):
-    chat.post_message(events.AppFocus())
+def come_back(pilot):
+    pilot.app.post_message(events.AppFocus())
 
 
 def rows(pilot):
@@ -48,7 +48,7 @@ async def test_what_another_window_added_is_seen_with_the_focus_and_with_a_key(t
         await ask(pilot, "demo:haiku")
         await go_on(chat, "apples")
         chat.prompt.prefill("half a question")
-        come_back(chat)
+        come_back(pilot)
         await wait_until(pilot, "Another window went on with this session; its turns are above.")
         assert "About apples" in screen_text(pilot.app)
         assert chat.prompt.text == "half a question"
@@ -77,12 +77,12 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
             before = len(chat.conversation.path)
             await pilot.press(begin)
             await pilot.pause()
-            come_back(chat)
+            come_back(pilot)
             await looked(pilot)
             assert len(chat.conversation.path) == before
             await pilot.press(end)
             await wait_until(pilot, lambda: pilot.app.screen is chat and not chat.query("FindBar"))
-            come_back(chat)
+            come_back(pilot)
             await wait_until(pilot, lambda before=before: len(chat.conversation.path) == before + 2)
             await wait_until(pilot, "Another window went on with this session; Ctrl+End shows it.")
             assert rows(pilot) == top
@@ -97,13 +97,13 @@ async def test_an_answer_that_comes_and_another_branch_stay(tmp_path, server):
         store = SessionStore.open(chat.workspace.paths, fold=fold)
         await store.append(chat.conversation.session.id, chat.conversation.path[1].id, UserMessage("beside"))
         await store.close()
-        come_back(chat)
+        come_back(pilot)
         await looked(pilot)
         assert chat.conversation.busy
         assert "beside" not in screen_text(pilot.app)
         await pilot.press("escape")
         await wait_until(pilot, lambda: not chat.conversation.busy)
         ours = [stored.id for stored in chat.conversation.path]
-        come_back(chat)
+        come_back(pilot)
         await looked(pilot)
         assert [stored.id for stored in chat.conversation.path] == ours
