@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
+    from stepchat.tui.commands.row import Chat
     from stepchat.tui.transcript_view import TranscriptView
 
 _KEYS: Final = ("↑↓ hits · Enter stays · Esc back", "Enter stays · Esc back", "↑↓")
@@ -29,6 +31,22 @@ _AGAIN: Final = 0.5
 _SLICE: Final = 0.008
 _PAUSE: Final = 0.004
 """Seconds of looking at a time, and between, so that keys are never kept waiting."""
+
+
+async def open_find(chat: Chat, words: str) -> FindBar:
+    """The bar, new or there already; with words at the first hit of those."""
+    bars = chat.view.screen.query(FindBar)
+    bar = bars.first() if bars else FindBar(chat.view, partial(_found, chat))
+    if not bars:
+        await chat.view.screen.mount(bar)
+    bar.begin(words)
+    return bar
+
+
+def _found(chat: Chat) -> None:
+    chat.prompt.focus()
+    if chat.view.finder.can_go_back:
+        chat.tell("Esc again goes back to where you were.")
 
 
 class FindBar(Horizontal):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.tui.branches import count_siblings
 from stepchat.tui.interrupted import offer
+from stepchat.tui.jumping import go_to_words
 from stepchat.tui.late_costs import settle_costs
 from stepchat.tui.switching import first_look
 
@@ -25,6 +26,8 @@ async def load(chat: ChatScreen) -> None:
     elif conversation.session is None and not chat.prompt.text:
         await conversation.beside(partial(_greet, chat))
     await conversation.beside(partial(offer, chat))
+    if words := chat.workspace.request.resume:
+        await conversation.beside(partial(go_to_words, chat, words))
     await conversation.tell_returned()
     await conversation.beside(partial(count_siblings, conversation))
     # What is alive now stays; later collections need not look at it (SPEED.md 3.3).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
@@ -11,7 +10,7 @@ from stepchat.transcript import sources
 from stepchat.transcript.tokens import read_tokens
 from stepchat.tui import clipboard, message_menu
 from stepchat.tui.commands.row import Command
-from stepchat.tui.find_bar import FindBar
+from stepchat.tui.find_bar import open_find
 from stepchat.tui.links import choose
 from stepchat.tui.mouse_reporting import report_mouse
 
@@ -110,17 +109,7 @@ async def copy(chat: Chat, argument: str) -> None:
 
 
 async def find(chat: Chat, argument: str) -> None:
-    bar = chat.view.screen.query(FindBar).first() if chat.view.screen.query(FindBar) else None
-    if bar is None:
-        bar = FindBar(chat.view, partial(_found, chat))
-        await chat.view.screen.mount(bar)
-    bar.begin(argument)
-
-
-def _found(chat: Chat) -> None:
-    chat.prompt.focus()
-    if chat.view.finder.can_go_back:
-        chat.tell("Esc again goes back to where you were.")
+    await open_find(chat, argument)
 
 
 async def links(chat: Chat, _argument: str) -> None:

@@ -10,6 +10,7 @@ from stepchat.tui import notices, room
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.session_view import read_view, write_view
 from stepchat.tui.dialogs.sessions import SessionScreen
+from stepchat.tui.jumping import go_to_hit, go_to_words
 
 if TYPE_CHECKING:
     from stepchat.tui.commands.row import Chat
@@ -46,6 +47,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     store = chat.workspace.store
     if argument:
         await chat.open(await store.find(argument))
+        await go_to_words(chat, argument)
         return
     view = read_view(await store.setting(SESSION_VIEW))
     current = chat.conversation.session
@@ -55,6 +57,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     found = await chat.app.push_screen_wait(screen)
     if found is not None:
         await chat.open(await store.session(found))
+        await go_to_hit(chat, screen.typed, screen.opened.hits if screen.opened is not None else ())
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await chat.open(None)
     if screen.view != view:

@@ -84,6 +84,7 @@ class SessionScreen(ModalScreen[str | None]):
         self._keys = KeyLine(KEYS["current"], lines=2)
         self._renaming: SessionSummary | None = None
         self._shown: Shown = "current"
+        self.opened: Entry | None = None
         self._first: Sequence[Entry] = ()
         self._total = 0
         self._said = ""
@@ -126,7 +127,7 @@ class SessionScreen(ModalScreen[str | None]):
     # Reading
 
     @property
-    def _typed(self) -> str:
+    def typed(self) -> str:
         return self._filter.value if self._filter.value.strip() else ""
 
     def _load(self, *, at: Sequence[str] = (), index: int = 0) -> None:
@@ -146,8 +147,8 @@ class SessionScreen(ModalScreen[str | None]):
     def _fill(self, entries: Sequence[Entry], at: Sequence[str], index: int) -> None:
         rows = self._rows
         rows.entries = list(entries)
-        rows.order = "updated" if self._typed else self.view.order
-        rows.searched = bool(self._typed)
+        rows.order = "updated" if self.typed else self.view.order
+        rows.searched = bool(self.typed)
         rows.tell_archived = self._shown == "current"
         if len(self._undone) > 1:
             rows.marked = {entry.summary.id: entry.summary for entry in entries if entry.summary.id in self._undone}
@@ -172,7 +173,7 @@ class SessionScreen(ModalScreen[str | None]):
         return bool(entries)
 
     async def _some(self, offset: int, limit: int) -> Sequence[Entry] | None:
-        return await self._listing.some(self.view, self._shown, self._typed, offset, limit)
+        return await self._listing.some(self.view, self._shown, self.typed, offset, limit)
 
     async def _number(self) -> None:
         """How many there are; raises StoreError."""
@@ -220,7 +221,7 @@ class SessionScreen(ModalScreen[str | None]):
             return
         number = (
             f"{len(self._rows.entries)}{'+' if self._listing.more else ''} found"
-            if self._typed
+            if self.typed
             else f"{self._total:,}"
             if self._total
             else ""
@@ -230,12 +231,12 @@ class SessionScreen(ModalScreen[str | None]):
             number,
             f"{len(self._rows.marked)} marked" if self._rows.marked else "",
             "thoughts too" if self.view.thoughts else "",
-            "" if self._typed or self.view.order == "updated" else f"by {self.view.order}",
+            "" if self.typed or self.view.order == "updated" else f"by {self.view.order}",
         ]
         self._heading.update(" · ".join(fact for fact in facts if fact), layout=False)
 
     def _nothing(self) -> str:
-        if self._typed:
+        if self.typed:
             more = "" if self.view.thoughts else " ^T looks into the thoughts, too."
             return f"Nothing has these words.{more}"
         return EMPTY[self._shown]
@@ -264,6 +265,7 @@ class SessionScreen(ModalScreen[str | None]):
         if self._shown == "deleted":
             self.action_change("delete")
             return
+        self.opened = self._rows.entries[self._list.cursor]
         self.dismiss(row.id)
 
     def action_leave(self) -> None:
@@ -287,7 +289,7 @@ class SessionScreen(ModalScreen[str | None]):
 
     async def _to_the_end(self) -> None:
         while self._listing.more:
-            if not self._add(await self._some(len(self._rows.entries), PAGE if self._typed else self._total)):
+            if not self._add(await self._some(len(self._rows.entries), PAGE if self.typed else self._total)):
                 break
         self._list.step("last")
 
