@@ -60,6 +60,8 @@ class Lookout:
         self._chat = chat
         self._clock = clock
         self._looked = clock()
+        self._told = ""
+        """The session of which was told that it is gone."""
 
     def look(self, *, at_once: bool = False) -> None:
         """Somebody is here: with a key, or (`at_once`) with the terminal's focus."""
@@ -87,7 +89,14 @@ class Lookout:
         session, path, length = conversation.session, conversation.path, len(conversation.path)
         if session is None:
             return
-        newer = await newer_path(conversation.workspace.store, session.id, path)
+        store = conversation.workspace.store
+        newer = await newer_path(store, session.id, path)
+        deleted = (await store.session(session.id)).deleted is not None
+        if deleted and self._told != session.id and self._may(conversation):
+            notices.say(
+                chat, "Another window deleted this session.", "What is asked here brings it back; Ctrl+N leaves it."
+            )
+        self._told = session.id if deleted else ""
         # Meanwhile something else may have been begun here.
         as_it_was = conversation.path is path and len(path) == length and self._may(conversation)
         if newer is None or len(newer) <= length or not as_it_was:

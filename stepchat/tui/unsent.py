@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from stepchat.errors import StepchatError
+from stepchat.errors import SessionNotFoundError, StepchatError
 from stepchat.messages import UserMessage
 from stepchat.tui import work
 from stepchat.tui.paste import unmarked
@@ -109,7 +109,8 @@ class Unsent:
             await self._chat.workspace.store.set_draft(*now)
             if before[0] != now[0] and before[1]:
                 # The session has begun, or goes on in another: the text came along.
-                await self._chat.workspace.store.set_draft(before[0], "")
+                with suppress(SessionNotFoundError):  # another window may have deleted it for good
+                    await self._chat.workspace.store.set_draft(before[0], "")
             self.not_kept = ""
         except StepchatError as error:
             # It is tried again with the next key.
@@ -133,8 +134,8 @@ class Unsent:
             if there == self._session_id():
                 along, draft = True, ""
             await self._keep_all()
-            # What the disk has refused goes along in any case: it is nowhere else.
-            left = "" if along or self.not_kept else chat.prompt.marked_text
+            # What the disk has refused, or forgotten, goes along in any case: it is nowhere else.
+            left = "" if along or self.not_kept or await self._is_gone() else chat.prompt.marked_text
             self._switching = True
             try:
                 await chat.background.show(arriving)
@@ -144,6 +145,17 @@ class Unsent:
             finally:
                 self._switching = False
             self.changed()
+
+    async def _is_gone(self) -> bool:
+        """Whether the session that the text is kept with was deleted for good meanwhile."""
+        try:
+            if self._place is not None:
+                await self._chat.workspace.store.session(self._place)
+        except SessionNotFoundError:
+            return True
+        except StepchatError:
+            return False
+        return False
 
     async def _keep_all(self) -> None:
         """Write until nothing is missing of what is there, or the disk refuses it. What is held goes along."""

@@ -6,6 +6,7 @@ from textual import events
 from stepchat.demo.server import DemoServer
 from stepchat.draft import fold
 from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.sessions.database import connect
 from stepchat.sessions.store import SessionStore
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_text
@@ -107,3 +108,43 @@ async def test_an_answer_that_comes_and_another_branch_stay(tmp_path, server):
         come_back(pilot)
         await looked(pilot)
         assert [stored.id for stored in chat.conversation.path] == ours
+
+
+async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await ask(pilot, "demo:haiku")
+        session = chat.conversation.session.id
+        chat.prompt.prefill("demo:haiku again")
+        await chat.unsent.keep()
+        store = SessionStore.open(chat.workspace.paths, fold=fold)
+        await store.set_pinned([session], pinned=True)
+        await store.set_title(session, "Mine")
+        before = await store.session(session)
+        await store.delete([session])
+        come_back(pilot)
+        await wait_until(pilot, "Another window deleted this session.")
+        # Undone, it is as it was.
+        await store.undelete([session])
+        assert await store.session(session) == before
+        assert [row.id for row in await store.sessions(pinned_first=True)] == [session]
+        await store.delete([session])
+        connection = connect(store.file)
+        connection.execute("UPDATE session SET deleted = 1")
+        connection.close()
+        await store.close()
+        # The next start removes it for good.
+        other = SessionStore.open(chat.workspace.paths, fold=fold)
+        while await other.count_sessions(deleted=True):
+            await pilot.pause(0.01)
+        await other.close()
+        await pilot.press("enter")
+        await wait_until(pilot, f"There is no session '{session}'.")
+        assert chat.prompt.text == "demo:haiku again"
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: chat.conversation.session is None)
+        await chat.unsent.keep()
+        assert chat.unsent.not_kept == ""
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not chat.conversation.busy)
+        assert chat.conversation.prompts == ["demo:haiku again"]
