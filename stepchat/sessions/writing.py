@@ -106,16 +106,22 @@ def finish_answer(
 
 
 def recover_answer(connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str) -> None:
-    """The same for an answer whose owner died; the leaf only follows when the session did not go on elsewhere."""
+    """The same for an answer whose owner died; the leaf only follows from its question, or from an earlier answer to that,
+    and not when the session went on elsewhere.
+    """
     row = connection.execute("SELECT session, parent FROM message WHERE id = ?", (message_id,)).fetchone()
     shown = None if row is None else tree.shown_child(connection, *row)
     stored = close_answer(connection, message_id, message, owner)
     if message.stop == "cut":
         interrupted.note(connection, message_id)
     moved = connection.execute(
-        "UPDATE session SET leaf = ? WHERE id = ? AND leaf IS ?", (message_id, stored.session, stored.parent)
+        "UPDATE session SET leaf = ?1 WHERE id = ?2 AND (leaf IS ?3 OR leaf IN (SELECT earlier.id FROM message AS earlier"
+        " JOIN message AS this ON this.id = ?1 WHERE earlier.parent = ?3 AND earlier.number < this.number))",
+        (message_id, stored.session, stored.parent),
     ).rowcount
-    if not moved and shown is not None:
+    if moved:
+        tree.remember_shown(connection, stored.session, stored.parent, message_id)
+    elif shown is not None:
         # What was shown last still is, although it may no longer be the newest.
         tree.remember_shown(connection, stored.session, stored.parent, shown)
 

@@ -66,6 +66,8 @@ async def test_an_attempt_decides_and_one_that_is_killed_is_told_in_its_place(pa
     await store.close()
     store = SessionStore.open(paths, fold=fold)
     assert await _undecided(store) == [again]
+    # It is what was on the screen.
+    assert (await store.path(session.id))[-1].id == again
     assert answer in {stored.id for stored in await store.messages(session.id)}
     await store.close()
 

@@ -17,7 +17,7 @@ from stepchat.draft import fold
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.paths import Paths
 from stepchat.servers.profiles import profile_for
-from stepchat.servers.wire import Target, history
+from stepchat.servers.wire import Target, request_body
 from stepchat.sessions.export import export_json
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
@@ -71,7 +71,7 @@ def _is_valid(path: list[StoredMessage]) -> None:
     """What is sent next is nothing that a server refuses."""
     profile = profile_for("https://openrouter.ai/api/v1")
     target = Target(profile, "https://openrouter.ai/api/v1", "step")
-    sent = history([stored.message for stored in path], target)
+    sent = request_body([stored.message for stored in path], target)["messages"]
     assert len(sent) >= len([stored for stored in path if stored.message.text])
     for entry, stored in zip(sent, (stored for stored in path if stored.message.text), strict=True):
         assert entry["content"] == stored.message.text
