@@ -147,7 +147,6 @@ async def test_a_server_of_this_machine_has_the_room_it_was_started_with(tmp_pat
             shown = await wait_until(pilot, "with a window of 4,096 tokens; it could take 131,072.")
             assert "llama-server -c 32768" in shown
             await ask(pilot, "demo:haiku")
-            await wait_until(pilot, "context ")
             assert "with a window" not in screen_text(pilot.app)
             await say(pilot, HUGE)
             shown = await refuse(pilot, local, asked=1)
