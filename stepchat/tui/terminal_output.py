@@ -15,8 +15,10 @@ from stepchat.transcript.clean import HARMFUL, HARMFUL_FAR
 from stepchat.transcript.widths import BEGINS, EXTRA_CELL, UNSURE, UNSURE_FAR, beside, unspaced
 
 _HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
+_JOINED: Final = re.compile("(?:[^\u200d]\ufe0f?\u200d)+[^\u200d]\ufe0f?")
+"""Emoji that are one where they are joined, and three beside each other in a terminal that does not join them."""
 _UNSURE: Final = re.compile(f"[{EXTRA_CELL}{UNSURE}{UNSURE_FAR}]")
-_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}{BEGINS}\x80-\x9f\U00011000-\U000e0fff]")
+_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\u200d{BEGINS}\x80-\x9f\U00011000-\U000e0fff]")
 """Finds all of these (EXTRA_CELL is a harmful one) and more, but is much faster."""
 _TOKEN: Final = re.compile(
     r"\x1b\[(?:(?P<row>\d+);(?P<column>\d+)H|[0-?]*[ -/]*[@-~])"
@@ -34,7 +36,7 @@ def painted(data: str) -> str:
     if data.isascii() or not _PERHAPS.search(data):
         return data
     data = _HARMFUL.sub(_harmless, data)
-    return _anchored(data) if _UNSURE.search(data) or beside(data) else data
+    return _anchored(data) if "\u200d" in data or _UNSURE.search(data) or beside(data) else data
 
 
 def _harmless(match: re.Match[str]) -> str:
@@ -62,12 +64,26 @@ def _anchored(data: str) -> str:
             if _UNSURE.search(text):
                 parts += _anchored_words(text, column)
                 shift = 0
+            elif "\u200d" in text and not beside(text):
+                parts += _behind_joined(text, column)
+                shift = 0
             elif shift or beside(text):
                 shift = _caught_up(text, column, shift, parts)
             else:
                 parts.append(text)
             column += cell_len(text)
     return "".join(parts)
+
+
+def _behind_joined(text: str, column: int) -> list[str]:
+    """What follows stands where the joined one ends, over what is beside it in a terminal that does not join."""
+    parts: list[str] = []
+    at = 0
+    for found in _JOINED.finditer(text):
+        column += cell_len(text[at : found.end()])
+        parts += [text[at : found.end()], f"\x1b[{column}G"]
+        at = found.end()
+    return [*parts, text[at:]]
 
 
 def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:

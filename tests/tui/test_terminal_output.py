@@ -78,3 +78,8 @@ def test_rows_end_where_we_think(pieces):
     screen = pyte.Screen(200, 1)
     pyte.Stream(screen).feed(after)
     assert screen.cursor.x == int(ends[-2]) - 1 + cell_len(text)
+
+
+def test_what_stands_right_of_joined_emoji_cannot_shift():
+    joined = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+    assert painted(f"\x1b[5;3H{joined}  8 d") == f"\x1b[5;3H{joined}\x1b[5G  8 d"
