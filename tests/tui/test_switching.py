@@ -10,6 +10,7 @@ import pytest
 from stepchat.config import Config, Table
 from stepchat.demo.server import DemoServer
 from stepchat.errors import StepchatError
+from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui.commands.parameters import profile
 from stepchat.tui.switching import switch_server
@@ -36,13 +37,17 @@ def texts(server):
     return [message["content"] for request in server.requests for message in request.body["messages"]]
 
 
-async def held(tmp_path, server, address, *messages):
-    """A session that is on disk since another day."""
+async def held(tmp_path, server, address, *messages, cut=""):
+    """A session that is on disk since another day; `cut` is what had come of an answer when a kill ended it."""
     place = await open_place(tmp_path, server)
     session = await place.store.create(model="a/b", server=address, system=None)
     parent = None
     for message in messages:
         parent = (await place.store.append(session.id, parent, message)).id
+    if cut:
+        answer = await place.store.begin_answer(session.id, parent, AssistantMessage(server=address))
+        await place.store.add_part(answer, [Delta(text=cut)])
+    # Closing gives up the lock, as a kill does.
     await place.close()
     return session
 
@@ -84,10 +89,11 @@ async def test_what_was_held_elsewhere_goes_there_while_another_session_is_answe
 
 async def test_a_cut_session_goes_on_where_it_was_held(tmp_path, server, other):
     elsewhere = other.url.replace("/api/v1", "/v1")
-    await held(tmp_path, server, elsewhere, UserMessage("private"), AssistantMessage(text="Ye", stop="cut"))
+    session = await held(tmp_path, server, elsewhere, UserMessage("private"), cut="Ye")
     async with window(tmp_path, server, config=config(server, elsewhere), STEPCHAT_BASE_URL="") as pilot:
+        await wait_until(pilot, "Alt+G opens it")
         await pilot.press("alt+g")
-        await wait_until(pilot, "private")
+        await wait_until(pilot, lambda: getattr(pilot.app.screen.conversation.session, "id", "") == session.id)
         await ask(pilot, "demo:haiku")
         assert texts(other) == ["private", "Ye", "demo:haiku"]
         assert texts(server) == []
