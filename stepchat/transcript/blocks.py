@@ -196,8 +196,9 @@ class Block:
 
     @text.setter
     def text(self, text: str) -> None:
-        self._text = text
-        self.version += 1
+        if text is not self._text:  # what a line in pieces leaves as it was is not laid out anew for each of them
+            self._text = text
+            self.version += 1
 
     def grow(self, more: str) -> None:
         """More text at the end. It costs what is added: Python copies a text that somebody else holds, too, but no other."""

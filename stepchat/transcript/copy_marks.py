@@ -55,7 +55,8 @@ class CopyMarks:
         layout = self._document.layout
         end = layout.pen.page.margin + layout.surface(block) - _PAD
         columns = range(end - len(_WORD), end)
-        return columns if not strip.crop(columns.start - 1, columns.stop).text.strip() else range(0)
+        has_room = columns.start > 0 and not strip.crop(columns.start - 1, columns.stop).text.strip()
+        return columns if has_room else range(0)
 
     def _marked(self, strip: Strip, block: Block) -> Strip:
         word = Segment(_WORD, self._document.layout.pen.palette.code_label)

@@ -195,7 +195,7 @@ def _told(spots: Spots, piece: _Piece) -> str:
         case "paragraph":
             return _paragraph(block.text)
         case "heading" if "\n" in block.text:
-            return f"{block.text}\n{'===' if block.level == 1 else '---'}"
+            return f"{_paragraph(block.text)}\n{'===' if block.level == 1 else '---'}"
         case "heading":
             return "#" * max(1, block.level) + " " + block.text
         case "rule":

@@ -41,10 +41,10 @@ class Unread:
         if viewport.follow or (amount != self._seen and viewport.at_end):
             self._seen = amount
         self._shown = None
-        if amount <= self._seen or len(viewport.shown) < len(rows) or not rows:
-            return rows
         page = self._document.layout.pen.page
-        words = next((words for words in _WORDS if cells(words) <= page.wide // _SHARE), _WORDS[-1])
+        words = next((words for words in _WORDS if cells(words) <= page.wide // _SHARE), "")
+        if amount <= self._seen or len(viewport.shown) < len(rows) or not rows or not words:
+            return rows
         self._shown = range(page.margin + page.wide - cells(words), page.margin + page.wide)
         mark = Segment(words, palette.user_bar)
         make = partial(with_words, rows[-1], self._shown, mark)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from stepchat.transcript.clean import clean
-from stepchat.tui import room, work
+from stepchat.tui import message_menu, room, work
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.find_bar import FindBar
@@ -64,15 +64,22 @@ class Background:
         if session is not None and _is_answering(front, session):
             return
         if session is not None and session.id in self._running:
-            _close_find(front)
+            self._leave_page()
             await self._bring_back(self._running.pop(session.id), front)
         elif arriving.opened is None:
             # Its answer has ended since.
             await self.show(await self.read(session))
         else:
-            _close_find(front)
+            self._leave_page()
             await self._open(arriving.opened, front, arriving.there)
         self._chat.refresh_status()
+        self._chat.standing.costs.look()
+
+    def _leave_page(self) -> None:
+        """No search and no message in focus goes along; keys go to the prompt."""
+        for bar in self._chat.view.screen.query(FindBar):
+            bar.action_close()
+        message_menu.leave(self._chat)
 
     async def _open(self, opened: Opened, front: Conversation, there: Connection | None) -> None:
         chat = self._chat
@@ -161,11 +168,6 @@ class Background:
         self._running.clear()
         for conversation in ended:
             self.release(conversation.workspace.client)
-
-
-def _close_find(conversation: Conversation) -> None:
-    for bar in conversation.view.screen.query(FindBar):
-        bar.action_close()
 
 
 def _is_answering(conversation: Conversation, session: Session) -> bool:

@@ -150,7 +150,7 @@ class Conversation:
             self.path = [filled if stored.id == filled.id else stored for stored in self.path]
             if not self.busy:
                 follow = self.view.follow
-                self.view.show_branch(self.path)
+                self.view.show_branch(self.path, new=False)
                 if follow:
                     self.view.scroll_to_end()
             self.changed()

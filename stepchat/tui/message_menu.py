@@ -219,8 +219,11 @@ def on_key(chat: Chat, event: events.Key) -> bool:
     part = chat.view.marks.focus.part
     if not chat.view.has_focus:
         return False
-    if part is None:  # it has gone, with another session or branch
+    if part is None:  # it has gone, with another branch
         leave(chat)
+        if letter := _letter_of(event):
+            chat.prompt.insert(letter)
+        return bool(letter)
     match event.key:
         case "escape":
             leave(chat)
@@ -234,30 +237,34 @@ def on_key(chat: Chat, event: events.Key) -> bool:
             chat.start(partial(walk, chat, -1))
         case "right":
             chat.start(partial(walk, chat, 1))
-        case "enter" if part is not None and part.stored is not None:
+        case "enter" if part.stored is not None:
             chat.start(partial(_menu, chat, part.stored))
         case _:
-            return _letter(chat, event, part.stored if part is not None else None)
+            return _letter(chat, event, part.stored)
     return True
 
 
 def _letter(chat: Chat, event: events.Key, stored: StoredMessage | None) -> bool:
-    # Textual names the letter of Alt+letter, too; that is a command and no letter.
-    is_letter = event.is_printable and not event.key.startswith("alt+")
-    key = "c" if event.key == "ctrl+c" else event.character if is_letter else None
+    letter = _letter_of(event)
+    key = "c" if event.key == "ctrl+c" else letter
     action = next((row for row in actions(chat, stored) if row.key == key), None) if stored is not None else None
     if action is not None and stored is not None:
         chat.start(partial(action.run, chat, stored))
-    elif stored is None and key is not None and key in dict(_LIVE):
+    elif stored is None and key in dict(_LIVE):
         _act_on_live(chat, key)
-    elif key is not None and key in "123456789" and len(found := _codes(chat)) >= int(key):
+    elif key and key in "123456789" and len(found := _codes(chat)) >= int(key):
         chat.tell(clipboard.copy(chat.app, found[int(key) - 1].source))
-    elif is_letter:
+    elif letter:
         # It is not put into the prompt: of a sentence half of the letters would mean something else here.
-        chat.tell(f"{event.character} does nothing here: Enter shows what does, Esc goes back.")
+        chat.tell(f"{letter} does nothing here: Enter shows what does, Esc goes back.")
     else:
         return False
     return True
+
+
+def _letter_of(event: events.Key) -> str:
+    """Textual names the letter of Alt+letter, too; that is a command and no letter."""
+    return event.character or "" if event.is_printable and not event.key.startswith("alt+") else ""
 
 
 def _act_on_live(chat: Chat, key: str) -> None:

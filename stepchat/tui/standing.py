@@ -32,6 +32,8 @@ class Standing:
         self._chat = chat
         self._line = line
         self._ticker: Timer | None = None
+        self._answering: Conversation | None = None
+        """Whose turn it ticks for."""
         self._in_front = True
         self._lookout = Lookout(chat)
         self.costs = Costs(chat)
@@ -39,16 +41,19 @@ class Standing:
         """What is said of a server and its model only once."""
 
     def refresh(self) -> None:
-        chat, meter = self._chat, self._chat.conversation.meter
+        chat, conversation, meter = self._chat, self._chat.conversation, self._chat.conversation.meter
         self._line.set_facts(message_menu.facts(chat) or _facts(chat, monotonic(), self.costs))
         self._line.set_hints(message_menu.hints(chat) or hints(meter))
+        before, self._answering = self._answering, conversation if meter is not None else None
         if meter is not None and self._ticker is None:
             self._ticker = chat.prompt.set_interval(0.5, chat.refresh_status)
             show_title(chat)
         elif meter is None and self._ticker is not None:
             self._ticker.stop()
             self._ticker = None
-            self.ended(chat.conversation)
+            if before is not conversation:  # that one goes on unseen, behind this one
+                return
+            self.ended(conversation)
             show_title(chat)
             self.costs.look()
             switching.look_after_answer(chat)

@@ -129,10 +129,11 @@ class TranscriptView(Widget):
         self._viewport.to_end()
         self._paint()
 
-    def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None) -> None:
-        """Show another branch of the conversation; nothing moves that is in both. `focus_on` counts messages."""
+    def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None, new: bool = True) -> None:
+        """Show another branch, or more of what is known; nothing moves that is in both. `focus_on` counts messages."""
         self._viewport.exchange(messages)
-        self.marks.unread.forget()
+        if new:
+            self.marks.unread.forget()
         if focus_on is not None:
             self.marks.focus.take(self._viewport, focus_on)
         self._paint()

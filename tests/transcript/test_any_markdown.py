@@ -199,6 +199,7 @@ def test_what_is_copied_whole_reads_as_it_did(text, width):
 
 
 @given(DOCUMENTS, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+@example("word\n12) > word\n    > word\nword\n===\n", 0.5, 1, 0, 1)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_no_selection_leaves_a_fence_open_and_whole_blocks_read_as_they_did(text, one, other, begin, stop):
     assume(not any(harm in text for harm in ("]:", "-\t", "\u2028", "\r")))

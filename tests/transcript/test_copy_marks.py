@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from stepchat.transcript.copy_marks import CopyMarks
-from tests.transcript.chat import answered, page
+from stepchat.transcript.marks import Marks
+from stepchat.transcript.palette import colourless
+from stepchat.transcript.widths import cells
+from tests.transcript.chat import answered, asked, page
 from tests.transcript.forms import lines
 
 CODE = "Look:\n\n```python\none\n```\n\n- item\n\n  ```\n  two\n  three\n  ```\n"
@@ -34,3 +39,14 @@ def test_no_word_where_there_is_no_room_but_the_label_means_the_block():
     assert not any("copy" in row for row in rows)
     label = next(y for y, row in enumerate(rows) if "avery" in row)
     assert marks.at(viewport, 3, label).source == "x"
+
+
+@pytest.mark.parametrize("width", range(1, 12))
+def test_where_there_is_no_room_no_row_is_wider_than_the_page(width):
+    viewport = page(answered("```\n1\n```\n\n- ```py\n  2\n  ```"), answered("end"), width=width, height=5)
+    viewport.to_start()
+    marks = Marks(viewport.document)
+    marks.unread.forget()
+    viewport.document.add(asked())
+    for row in marks.add_to(viewport, viewport.render(), colourless()):
+        assert cells(row.text) == row.cell_length == width

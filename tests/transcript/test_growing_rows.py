@@ -30,3 +30,13 @@ def test_a_block_that_grows_keeps_its_rows():
     splitter.feed("more " * 100)
     assert list(seen) == before
     assert [row for row, old in zip(layout.rows(block), before, strict=False) if row is old] == before[:-1]
+
+
+@pytest.mark.parametrize("line", ["# A heading", "<div>html", "- ", "$$\nx = 1", "1. one"])
+def test_a_line_in_pieces_leaves_the_rows_of_what_is_above_it(line):
+    splitter = split("word " * 300 + "\n\n", finish=False)
+    layout = Layout(colourless(), 40)
+    seen = layout.rows(splitter.blocks[0])
+    for letter in line:
+        splitter.feed(letter)
+        assert layout.rows(splitter.blocks[0]) is seen

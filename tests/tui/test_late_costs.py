@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from time import time
 from types import SimpleNamespace
 
@@ -7,12 +8,15 @@ import httpx
 import pytest
 
 from stepchat.draft import fold
-from stepchat.messages import AssistantMessage
+from stepchat.messages import AssistantMessage, Usage
 from stepchat.paths import Paths
 from stepchat.servers.client import Client
 from stepchat.servers.profiles import OPENROUTER_URL, PROFILES
 from stepchat.sessions.store import SessionStore
 from stepchat.tui.late_costs import settle_costs
+from tests.transcript.chat import answered
+from tests.tui.chat import wait_until, window
+from tests.tui.screen import screen_text
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,18 @@ async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_co
     assert requests == asked
     assert {one.generation for one in await store.spending.unpriced(0)} == left
     await store.close()
+
+
+async def test_a_cost_that_comes_later_does_not_count_as_a_look_at_the_answer(tmp_path):
+    async with window(tmp_path, None, size=(60, 14)) as pilot:
+        conversation = pilot.app.screen.conversation
+        old, new = answered("line\n\n" * 40), replace(answered("More."), id="new")
+        conversation.path = [old]
+        conversation.view.show(conversation.path)
+        conversation.view.scroll_lines(-20)
+        conversation.path.append(new)
+        conversation.view.add(new)
+        await wait_until(pilot, "↓ new text")
+        conversation.fill_in(replace(new, message=replace(new.message, usage=Usage({"cost": 0.5}))))
+        await pilot.pause()
+        assert "↓ new text" in screen_text(pilot.app)

@@ -226,3 +226,16 @@ async def test_regenerating_an_earlier_answer_makes_a_branch_there(tmp_path, ser
         stored = await pilot.app.workspace.store.messages(first[0].session)
         assert [message.id for message in stored][:4] == [message.id for message in first]
         assert len(stored) == 5
+
+
+@pytest.mark.parametrize("key", ["ctrl+n", "alt+z"])
+async def test_no_letter_is_lost_when_the_message_in_focus_has_gone(tmp_path, server, key):
+    """With another session the prompt has the keys at once, with another branch from the next letter on."""
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        chat = pilot.app.screen
+        await pilot.press("alt+up", key)
+        await wait_until(pilot, lambda: not chat.conversation.path)
+        assert chat.prompt.has_focus or key == "alt+z"
+        await pilot.press(*"Call")
+        assert chat.prompt.text == "Call"

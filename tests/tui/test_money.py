@@ -143,6 +143,12 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
             pilot, lambda: f"{money(pilot.app.screen.standing.costs.session)} · today $3.00" in screen_text(pilot.app)
         )
         await wait_until(pilot, lambda: pilot.app.screen.standing.costs.session > one)
+        first = pilot.app.screen.conversation.session
+        await pilot.app.screen.open(None)
+        await ask(pilot, "demo:haiku")
+        await wait_until(pilot, lambda: 0 < pilot.app.screen.standing.costs.session <= one)
+        await pilot.app.screen.open(first)
+        await wait_until(pilot, lambda: pilot.app.screen.standing.costs.session > one)
 
 
 def test_what_a_conversation_uses():

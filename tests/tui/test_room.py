@@ -169,6 +169,23 @@ async def test_what_was_cut_off_unseen_is_told_when_it_shows(tmp_path, server):
             await refuse(pilot, local, asked=1)
 
 
+async def test_that_one_leaves_an_answer_to_itself_is_not_its_end(tmp_path, server):
+    """The model is still being loaded: who looked at its window now would not look again."""
+    with DemoServer(speed=0, imitates="ollama") as local:
+        async with window(tmp_path, server) as pilot:
+            chat = pilot.app.screen
+            await local_window(pilot, "ollama", local.url)
+            told = (chat.workspace.client.base_url, chat.conversation.model, "asked")
+            await say(pilot, "demo:long tokens=9000 speed=60")
+            await wait_until(pilot, lambda: chat.conversation.meter is not None)
+            await wait_until(pilot, "Esc stop")
+            await chat.open(None)
+            await wait_until(pilot, "1 more answering")
+            assert told not in chat.standing.told
+            await ask(pilot, "demo:haiku")
+            await wait_until(pilot, lambda: told in chat.standing.told)
+
+
 def test_there_is_no_way_around():
     tui = Path(room.__file__).parent
     asks = [
