@@ -139,7 +139,7 @@ def _restore(start: Start) -> None:
     "--print", "-p", "one_shot", is_flag=True, help="One-shot: take the question from stdin or the arguments."
 )
 @click.option("--json", "as_json", is_flag=True, help="One-shot: a JSON object a line, as things happen.")
-@click.option("--anyway", is_flag=True, help="One-shot: ask even if it seems too large for the model's window.")
+@click.option("--anyway", is_flag=True, help="One-shot: ask even if it is too large for the model's window.")
 @click.option("--no-reasoning", is_flag=True, help="One-shot: no reasoning on stderr. In the window: keep it folded.")
 @click.version_option(__version__, prog_name="stepchat")
 @click.pass_context

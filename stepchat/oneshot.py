@@ -199,7 +199,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
                 loop.add_signal_handler(number, turn.cancel)
         with suppress(asyncio.CancelledError):
             code = await turn
-            if words := await cut_unseen(workspace, estimated(path, text)):
+            if code != STOPPED and (words := await cut_unseen(workspace, estimated(path, text))):
                 output.say(words)
             return code
         return STOPPED  # by a signal that came before the turn began
@@ -264,7 +264,8 @@ def _nearest(workspace: Workspace, model: str, failure: StepchatError | None) ->
     if not isinstance(failure, ServerError) or status_of(failure.code) not in {400, 404}:
         return ""
     catalogue = workspace.catalogue
-    if catalogue.find(model) is not None or not catalogue.read() or catalogue.find(model) is not None:
+    known = catalogue.models and catalogue.find(model) is not None
+    if known or not catalogue.read() or catalogue.find(model) is not None:
         return ""
     near = catalogue.nearest(model)
     return f"{model} is not in the server's list of models. " + (

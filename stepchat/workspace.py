@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import Session, SessionStore
 
 
+_PATIENCE = 3.0
+"""Seconds for that look."""
 _WORTH_ASKING = 1500
 """Tokens of a question from which on it is worth a look how large the window of a server on this machine is."""
 
@@ -215,13 +218,13 @@ def with_model_there(workspace: Workspace) -> Workspace:
 
 
 async def check_room(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
-    """Raises UsageError for a question that cannot fit into the model's window."""
+    """Raises UsageError for a question that cannot fit into the model's window. One that might is sent: the server knows."""
     catalogue, profile = workspace.catalogue, workspace.client.profile
     if not profile.sessions and estimated(path, text) > _WORTH_ASKING and catalogue.stale:
-        await in_daemon(catalogue.refresh)
+        await _look_again(catalogue)
     model = catalogue.find(workspace.model)
     system = workspace.system if workspace.session is None else workspace.session.system
-    needed = too_much(path, text, model, workspace.scopes.request(), system)
+    needed = too_much(path, text, model, profile, workspace.scopes.request(), system, surely=True)
     if needed is not None and model is not None:
         hint = "Ask for less, or in a new session, or a model with more room; --anyway sends it all the same."
         raise UsageError(
@@ -230,12 +233,19 @@ async def check_room(workspace: Workspace, path: Sequence[StoredMessage], text: 
         )
 
 
+async def _look_again(catalogue: Catalogue) -> bool:
+    """Ask for the list of models anew, but not for long: the answer matters more."""
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(in_daemon(catalogue.refresh), _PATIENCE)
+    return False
+
+
 async def cut_unseen(workspace: Workspace, sent: int) -> str:
     """What a server did not read of what it was just sent, in words. When it loads a model with its first question that
     shows only now.
     """
     catalogue, profile = workspace.catalogue, workspace.client.profile
-    if not profile.loads_late or sent <= _WORTH_ASKING or not await in_daemon(catalogue.refresh):
+    if not profile.loads_late or sent <= _WORTH_ASKING or not await _look_again(catalogue):
         return ""
     model = catalogue.find(workspace.model)
     if model is None or not model.context_length or sent <= model.context_length:

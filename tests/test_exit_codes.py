@@ -61,14 +61,17 @@ def test_exit_codes(shell, code, arguments):
 
 def test_what_cannot_fit_is_refused_before_it_is_kept(shell):
     assert shell("models").code == 0  # so that the model's window is known
-    shell.pipe(b"word " * 250_000)
+    shell.pipe(b"word " * 400_000)
     told = shell.refuse(USAGE, "Review this.")
-    assert "This needs about 312,503 tokens, and stepfun/step-3.5-flash takes 262,144. Nothing was sent." in told
+    assert "This needs about 500,003 tokens, and stepfun/step-3.5-flash takes 262,144. Nothing was sent." in told
     assert json.loads(shell("sessions", "list", "--json").out) == []
     shell.pipe(b"")
     assert shell("demo:haiku").code == ANSWERED
     assert "takes 262,144" in shell.refuse(USAGE, "--continue", "And?", "--max-tokens", "262144")
-    shell.pipe(b"word " * 250_000)
+    # It might fit, and the server knows.
+    shell.pipe(b"word " * 300_000)
+    assert shell("demo:haiku").code == ANSWERED
+    shell.pipe(b"word " * 400_000)
     assert shell("--anyway", "demo:haiku").code == ANSWERED
 
 
@@ -78,9 +81,9 @@ def test_the_room_of_a_server_on_this_machine_is_asked_for_when_it_matters(shell
         (shell.home / "config.toml").write_text(f'[servers."{kind}"]\nbase_url = "{local.url}"\nmodel = "demo/talk"\n')
         assert shell("--server", kind, "demo:haiku").code == ANSWERED
         assert [request.path for request in local.received] == ["/v1/chat/completions"]
-        shell.pipe(b"word " * 4000)
+        shell.pipe(b"word " * 8000)
         told = shell.refuse(USAGE, "--server", kind, "demo:haiku")
-        assert "about 5,003 tokens, and demo/talk takes 4,096." in told
+        assert "about 10,003 tokens, and demo/talk takes 4,096." in told
         assert ("llama-server -c" if kind == "llama.cpp" else "OLLAMA_CONTEXT_LENGTH") in told
 
 

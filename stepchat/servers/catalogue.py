@@ -82,8 +82,11 @@ class Catalogue:
     def find(self, slug: str) -> Model | None:
         """The model of this exact name, else of the name without its routing suffix. Never blocks."""
         found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
-        if found is None and (own := self.own_prices(slug)) is not None:
-            return Model(slug, prices=own)
+        own = self.own_prices(slug)
+        # A name that a list lacks may be mistyped.
+        length = self._own_length if not self._models else 0
+        if found is None and (own is not None or length):
+            return Model(slug, context_length=length or None, prices=own or Prices())
         return found
 
     def own_prices(self, slug: str) -> Prices | None:

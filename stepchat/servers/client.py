@@ -22,6 +22,7 @@ from stepchat.servers.tape import REMOVED, Tape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
+    from ssl import SSLContext
 
     import httpx
 
@@ -73,6 +74,8 @@ class Client:
         self._transport = transport
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._http: httpx.Client | None = None
+        self._trust: SSLContext | None = None
+        """Whom TLS trusts: slow to read, so it is read once."""
         self._line = Line()
         self._lock = Lock()
 
@@ -106,9 +109,12 @@ class Client:
         # No proxy stands between this machine and itself.
         mounts = {"all://": None, "http://": None, "https://": None} if is_local(self.base_url) else None
         try:
+            if self._trust is None and self._transport is None:
+                self._trust = httpx.create_ssl_context()
             return httpx.Client(
-                transport=self._transport, mounts=mounts, timeout=timeout, limits=limits, cookies=cookies
-            )
+                verify=self._trust or True, transport=self._transport, mounts=mounts, timeout=timeout, limits=limits,
+                cookies=cookies,
+            )  # fmt: skip
         except Exception as error:
             # What is no address may hold a password, and what is told of it a part of that.
             words = (

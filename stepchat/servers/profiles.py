@@ -44,12 +44,17 @@ class Profile:
     """How to give its models a larger window."""
     loads_late: bool = False
     """Loads a model with its first question; how large its window is shows afterwards."""
+    counts_limit: bool = False
+    """Refuses a request when the longest answer it asks for does not fit behind it. Others just end the answer there."""
+    cuts: bool = False
+    """Cuts off what does not fit into the window without a word."""
 
 
 PROFILES: tuple[Profile, ...] = (
     Profile(
         "openrouter", "OpenRouter", OPENROUTER_URL, "OPENROUTER_API_KEY",
         usage_option=False, trim_reasoning=False, sessions=True, attribution=True, accounts=True,
+        counts_limit=True,
     ),
     Profile("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY"),
     Profile("deepseek", "DeepSeek", "https://api.deepseek.com", "DEEPSEEK_API_KEY", reasoning_back="always"),
@@ -61,17 +66,18 @@ PROFILES: tuple[Profile, ...] = (
     Profile(
         "vllm", "vLLM", "http://127.0.0.1:8000/v1", None,
         start_hint="Start it with: vllm serve MODEL --reasoning-parser step3p5",
-        room_hint="For a larger one: vllm serve --max-model-len 32768",
+        room_hint="For a larger one: vllm serve --max-model-len 32768", counts_limit=True,
     ),
     Profile(
         "sglang", "SGLang", "http://127.0.0.1:30000/v1", None,
         start_hint="Start it with: python -m sglang.launch_server --model-path MODEL --reasoning-parser step3p5",
         room_hint="For a larger one: --context-length 32768, and --mem-fraction-static for its memory",
+        counts_limit=True,
     ),
     Profile(
         "ollama", "Ollama", "http://127.0.0.1:11434/v1", None, start_hint="Start it with: ollama serve",
         room_hint="What does not fit it cuts off without a word. For a larger one: OLLAMA_CONTEXT_LENGTH=32768 ollama serve",
-        loads_late=True,
+        loads_late=True, cuts=True,
     ),
     Profile(
         "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, reasoning_back="never",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from stepchat.errors import StepchatError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from stepchat.servers.client import Client
 
 PATIENCE = 2.0
-"""Seconds for each question."""
+"""Seconds for each question, and from which on no more models are asked about one by one."""
 _MOST = 100
 """Models that are asked about one by one."""
 
@@ -65,7 +66,7 @@ def _ollama(ask: Ask, names: Sequence[str]) -> Mapping[str, Window]:
 
     def look(name: str) -> Window:
         told = ask("/api/show", {"model": name})
-        given = re.search(r"^num_ctx\s+(\d+)", str(told.get("parameters") or ""), re.MULTILINE)
+        given = re.search(r"^num_ctx\s+(\d{1,12})\s*$", str(told.get("parameters") or ""), re.MULTILINE)
         lengths = [value for key, value in _map(told.get("model_info")).items() if key.endswith(".context_length")]
         # One that is not loaded yet gets what the server was started with, which it does not tell.
         return Window(
@@ -73,7 +74,8 @@ def _ollama(ask: Ask, names: Sequence[str]) -> Mapping[str, Window]:
             next((length for value in lengths if (length := natural(value))), None),
         )
 
-    return _each(names, look)
+    # Those that run first: one of them is asked.
+    return _each(sorted(names, key=lambda name: name not in running), look)
 
 
 def _lm_studio(ask: Ask, names: Sequence[str]) -> Mapping[str, Window]:
@@ -123,8 +125,12 @@ def _merged(entry: Any, found: Mapping[str, Window]) -> Any:
 
 
 def _each(names: Sequence[str], look: Callable[[str], Window]) -> Mapping[str, Window]:
+    """Of as many as there is time for."""
     found: dict[str, Window] = {}
+    end = monotonic() + PATIENCE
     for name in names:
+        if monotonic() > end:
+            break
         with suppress(StepchatError):
             found[name] = look(name)
     return found

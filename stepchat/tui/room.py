@@ -81,4 +81,4 @@ def look_at_window(chat: Chat, *, sent: int = 0) -> None:
 def _needed(conversation: Conversation, path: Sequence[StoredMessage], text: str, model: Model | None) -> int | None:
     session = conversation.session
     system = conversation.workspace.system if session is None else session.system
-    return too_much(path, text, model, conversation.parameters, system)
+    return too_much(path, text, model, conversation.workspace.client.profile, conversation.parameters, system)

@@ -76,8 +76,11 @@ def test_what_the_user_says_goes_before_all(tmp_path):
         box = Table("box", {"base_url": server.url, "context_length": 20_000})
         place = find_place("box", Config(servers=(box,)))
         connection = connect(place, Paths(tmp_path, tmp_path, tmp_path), Config(), {})
+        # Also where there is no list.
+        assert connection.catalogue.find("any/name").context_length == 20_000
         assert connection.catalogue.refresh()
         assert windows(connection.catalogue) == [(20_000, None)] * 2
+        assert connection.catalogue.find("any/name") is None
 
 
 @pytest.mark.parametrize("name", [name for name, _ in ROWS])
@@ -101,3 +104,18 @@ def test_openrouter_is_not_asked_for_more():
     with DemoServer() as server:
         assert known(server, profile_for(server.url)).find("stepfun/step-3.5-flash").context_length == 262_144
         assert [request.path for request in server.received] == ["/api/v1/models"]
+
+
+def test_the_model_that_runs_is_looked_at_first():
+    bodies: list[str] = []
+
+    def ask(path: str, body: dict[str, str] | None = None, /, **_: str) -> dict[str, object]:
+        if body is None:
+            return {"models": [{"name": "b", "context_length": 4096}]}
+        bodies.append(body["model"])
+        return {"parameters": f"num_ctx   {'9' * 5000}"}
+
+    # There may be no time for all of them.
+    found = dict(ROWS)["ollama"](ask, ["a", "b", "c"])
+    assert bodies == ["b", "a", "c"]
+    assert found["b"].tokens == 4096

@@ -14,7 +14,6 @@ from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessag
 from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance
 from stepchat.servers.models import Model, Prices
-from stepchat.servers.room import too_much, used
 from stepchat.sessions.spending import day_of
 from stepchat.sessions.store import SessionStore
 from stepchat.transcript.facts import money
@@ -149,32 +148,6 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
         await wait_until(pilot, lambda: 0 < pilot.app.screen.standing.costs.session <= one)
         await pilot.app.screen.open(first)
         await wait_until(pilot, lambda: pilot.app.screen.standing.costs.session > one)
-
-
-def test_what_a_conversation_uses():
-    assert used([]) == 0
-    path = [stored(UserMessage("x" * 400)), answer(100, 60), stored(UserMessage("y" * 40))]
-    assert used(path[:1]) == 100
-    assert used(path) == 170
-    half = stored(AssistantMessage(text="x" * 40, reasoning="y" * 40))
-    assert used([*path, half]) == 190
-
-
-def test_what_cannot_fit():
-    path = [answer(700, 100)]
-    assert too_much(path, "x" * 400, MODEL, {}) is None
-    assert too_much(path, "x" * 804, MODEL, {}) == 1001
-    for name in ("max_tokens", "max_completion_tokens"):
-        assert too_much(path, "", MODEL, {name: 201}) == 1001
-    assert too_much(path, "x" * 9999, Model("m"), {}) is None
-    assert too_much(path, "x" * 9999, None, {}) is None
-    # What stands before all messages is in what an answer told.
-    assert too_much(path, "x" * 400, MODEL, {"tools": [{"name": "y" * 4000}]}, "z" * 9999) is None
-    assert too_much([], "x" * 400, MODEL, {}, "z" * 4000) == 1100
-    assert too_much([], "x" * 400, MODEL, {"tools": [{"name": "y" * 3990}]}) > 1000
-    # A letter of three bytes is more of a token than one of one.
-    assert too_much([], "思" * 1000, MODEL, {}) is None
-    assert too_much([], "思" * 1400, MODEL, {}) == 1050
 
 
 def test_balance_balance_in_words():
