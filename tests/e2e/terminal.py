@@ -273,7 +273,8 @@ class Terminal:
             raise AssertionError(f"still running after {timeout} s\n{self.describe()}") from None
         # What it wrote last may still be on its way through the kernel: what we write now comes after it.
         os.write(self._slave, END)
-        self.wait_for(lambda terminal: terminal.output().endswith(END))
+        # Behind it there may be our own late answer to a question, which the terminal echoes by now.
+        self.wait_for(lambda terminal: END in terminal.output())
         return code
 
     def process_wait(self, seconds: float) -> None:

@@ -86,7 +86,8 @@ async def test_a_refusal_ends_with_the_turn_that_was_its_reason(tmp_path):
 async def test_help_lists_every_command_and_what_can_be_done_with_a_message(tmp_path):
     async with window(tmp_path, None, size=(100, 170)) as pilot:
         await pilot.press("f1")
-        shown = await wait_until(pilot, "Commands and keys")
+        await wait_until(pilot, "Commands and keys")
+        shown = await wait_until(pilot, ACTIONS[-1].help)
         assert all(f"/{row.name}" in shown for row in COMMANDS)
         assert all(key_name(row.key) in shown for row in COMMANDS if row.key)
         assert "On a message in focus" in shown
