@@ -59,6 +59,7 @@ _LENGTH = re.compile(
     r"|max(?:imum)? (?:output |completion )?tokens|too many tokens|token limit|(?:prompt|input|payload) (?:is )?too l"
 )
 _LENGTH_TYPES = frozenset({"context_length_exceeded", "max_tokens_exceeded", "token_limit_exceeded", "string_too_long"})
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _ANOTHER = re.compile(
     r"response_format|json_schema|json_object|structured[ _]output|tool_choice|\btools?\b|temperature|top_[kp]\b"
     r"|logprobs|prediction|assistant prefill"
@@ -87,7 +88,8 @@ def from_error(error: Any, *, status: int | None = None, retry_after: float | No
     message = _words(body, metadata)
     if number == 401:
         return KeyRefusedError(
-            f"The server refused the API key: {message}", "Check the key, or make a new one on the server's website."
+            f"The server refused the API key: {message}",
+            "Check the key; /login (in the shell: stepchat login) takes another one.",
         )
     retryable = number in RETRYABLE
     if isinstance(wanted := availability.get("retryable"), bool):
@@ -151,6 +153,11 @@ def speaks_of_thinking(words: str) -> bool:
 def names_another(words: str) -> bool:
     """Whether they name a parameter that has nothing to do with reasoning, but may not go with it."""
     return bool(_ANOTHER.search(words))
+
+
+def in_words(error: Exception) -> str:
+    """What a library says, without the number that the operating system has for it."""
+    return _ERROR_NUMBER.sub("", str(error)).rstrip(".") or type(error).__name__
 
 
 def _code(body: Json, metadata: Json) -> int | str | None:

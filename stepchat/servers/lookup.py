@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import exact_json
 from stepchat.errors import ServerError, UnreachableError
-from stepchat.servers.failures import from_status
+from stepchat.servers.failures import from_status, in_words
 from stepchat.servers.redaction import redacted
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def look_up(request: httpx.Request, http: httpx.Client, redact: Callable[[str], 
     except httpx.TimeoutException as error:
         raise UnreachableError(f"No answer from {url} in time.", "Check the address and the network.") from error
     except (httpx.InvalidURL, httpx.TransportError, httpx.DecodingError) as error:
-        words = redact(str(error).rstrip(".") or type(error).__name__)
+        words = redact(in_words(error))
         raise UnreachableError(
             f"Cannot reach {url}: {words}.", "Check the address, the network and whether the server runs."
         ) from error

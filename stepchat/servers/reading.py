@@ -17,7 +17,7 @@ from stepchat import exact_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
-from stepchat.servers.failures import from_status
+from stepchat.servers.failures import from_status, in_words
 from stepchat.servers.redaction import redacted
 from stepchat.servers.sse import SseParser, SseTooLarge
 from stepchat.servers.tape import Tape
@@ -172,16 +172,16 @@ class Reading:
             ) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise UnreachableError(
-                f"{self._url!r} is not a server's address: {_words(error)}.",
+                f"{self._url!r} is not a server's address: {in_words(error)}.",
                 "Give one like https://host/v1 with --base-url.",
             ) from error
         except (httpx.ConnectError, httpx.ProxyError) as error:
             raise UnreachableError(
-                f"Cannot reach {self._url}: {_words(error)}.",
+                f"Cannot reach {self._url}: {in_words(error)}.",
                 "Check the address, the network and whether the server runs.",
             ) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise StreamCutError(f"The connection broke: {_words(error)}.", _CUT_HINT, retryable=True) from error
+            raise StreamCutError(f"The connection broke: {in_words(error)}.", _CUT_HINT, retryable=True) from error
 
     def _once(self) -> StepchatError | None:
         extensions = {"trace": self._trace}
@@ -318,7 +318,3 @@ def _kind(content_type: str, first: bytes) -> Literal["json", "page", "stream"]:
             return "page"
         case _:
             return "json" if "json" in content_type and "stream" not in content_type else "stream"
-
-
-def _words(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__

@@ -58,6 +58,9 @@ class Imported:
 
     def words(self) -> str:
         """For people."""
+        if self.known and not (self.sessions or self.messages or self.completed):
+            here = "the session of this file was" if self.known == 1 else f"all {self.known} sessions of this file were"
+            return f"Nothing new: {here} here before"
         said = f"{_counted(len(self.sessions), 'session')}, {_counted(self.messages, 'message')}"
         if self.completed:
             said += f"; {_counted(self.completed, 'message')} got the reasoning that was missing"
@@ -119,7 +122,10 @@ def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
     try:
         data = exact_json.loads(text, any_depth=True)
     except json.JSONDecodeError as error:
-        raise NotUsableError(where, f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+        place = f"line {error.lineno}, column {error.colno}"
+        if not text[: error.pos].strip():
+            raise NotUsableError(where, f"{place}: This is not JSON. {_KINDS}") from error
+        raise NotUsableError(where, f"{place}: {error.msg}") from error
     except ValueError as error:
         raise NotUsableError(where, f"{_no_json_at(text)}: {error}") from error
     if import_json.is_ours(data):

@@ -84,6 +84,11 @@ def clean_title(title: str) -> str:
     return _fit(_clean(_ESCAPE_SEQUENCE.sub("", title[:_READ_AT_MOST])), EDITED_CELLS)
 
 
+def without_markdown(text: str) -> str:
+    """A text to be shown in one line, without the marks of Markdown."""
+    return "\n".join(line if is_code else _without_markdown(line) for line, is_code in _lines(text))
+
+
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
     in_code = False
     for line in text.splitlines():

@@ -201,6 +201,7 @@ async def test_a_local_server_that_does_not_run_tells_how_to_start_it():
     answers = Answers(httpx.ConnectError("[Errno 111] Connection refused"))
     turn = await ask(client("http://localhost:8080/v1", answers))
     assert "llama-server" in turn.error.hint
+    assert turn.error.message.endswith(": Connection refused.")
 
 
 @pytest.mark.parametrize(

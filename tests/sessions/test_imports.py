@@ -286,7 +286,7 @@ async def test_the_same_id_twice_and_a_stolen_message_are_refused(store: Session
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "line 1, column 1: Expecting value."),
+        (b"# A chat\n", "line 1, column 1: This is not JSON. It can be an export of stepchat"),
         (b'{"format":\n  nonsense}', "line 2, column 3: Expecting value."),
         (b"\xff\xfe\x00", "codec can't decode"),
         (b"[" * 100_000, "nested too deeply"),

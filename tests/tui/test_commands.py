@@ -107,6 +107,14 @@ def test_help_fits_every_width():
         assert all(f"/{row.name}" in "\n".join(lines) for row in COMMANDS)
 
 
+async def test_help_leaves_room_for_its_scrollbar(tmp_path):
+    async with window(tmp_path, None, size=(60, 16)) as pilot:
+        await pilot.press("f1")
+        shown = await wait_until(pilot, "Stop the answer; what")
+        rest = shown.splitlines()[[("Stop the answer" in line) for line in shown.splitlines()].index(True) + 1]
+        assert rest.startswith(" " * 20)
+
+
 async def test_the_last_row_of_a_long_dialog_can_be_seen_on_a_small_screen(tmp_path):
     async with window(tmp_path, None, size=(60, 16)) as pilot:
         await pilot.press("f1")

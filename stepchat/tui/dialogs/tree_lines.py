@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, sensible
+from stepchat.sessions.titles import without_markdown
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import short_model
 
@@ -62,7 +63,7 @@ def first_words(stored: StoredMessage) -> str:
     if isinstance(message, AssistantMessage) and not text:
         calls = ", ".join(call.name for call in message.tool_calls)
         text = message.refusal or (f"→ {calls}" if calls else "") or f"({message.stop}) {message.reasoning[:_LONGEST]}"
-    return " ".join(clean(text[:_LONGEST], keep_newlines=False).split())
+    return " ".join(clean(without_markdown(text[:_LONGEST]), keep_newlines=False).split())
 
 
 def tree_lines(messages: Sequence[StoredMessage], leaf: str | None) -> list[TreeLine]:

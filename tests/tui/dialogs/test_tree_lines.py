@@ -81,6 +81,11 @@ def test_messages_without_words_and_hostile_ones():
     assert [line.when for line in lines] == [5.0, 9.0, 9.0, 9.0]  # a tool's result has the time of what asked for it
 
 
+def test_the_marks_of_markdown_are_not_shown():
+    lines = tree_lines([asked("q", None, "## Of `x`\n\n```python\na ** b\n```"), answered("a", "q", "**1,229**")], "a")
+    assert [line.words for line in lines] == ["Of x a ** b", "1,229"]
+
+
 def test_all_words_must_be_there_in_any_case():
     assert [line.stored.id for line in matching(tree_lines(TREE, "q3"), "MANY how")] == ["q1"]
     assert len(matching(tree_lines(TREE, "q3"), " ")) == 8
