@@ -12,7 +12,7 @@ from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.find_bar import FindBar
 from stepchat.tui.opened import Opened, read
-from stepchat.tui.switching import arrived_where_held, connected, use, where_held
+from stepchat.tui.switching import arrived_where_held, connected, take_system, use, where_held
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript_view import TranscriptView
 
@@ -76,7 +76,8 @@ class Background:
         self._chat.standing.costs.look()
 
     def _leave_page(self) -> None:
-        """No search and no message in focus goes along; keys go to the prompt."""
+        """No search, no message in focus and nothing that was told goes along; keys go to the prompt."""
+        self._chat.tell("")
         for bar in self._chat.view.screen.query(FindBar):
             bar.action_close()
         message_menu.leave(self._chat)
@@ -90,6 +91,9 @@ class Background:
         if there is not None:
             # First, so that no question can go to the server of the session before.
             use(chat, connected(chat.workspace, there, chat.workspace.close_demo))
+        if front.scopes.profile_name != chat.workspace.scopes.profile_name:
+            # A profile that was taken in the window stays with its session.
+            take_system(chat, None, before=front.scopes.profile_name)
         await chat.conversation.show(opened)
         if there is not None:
             arrived_where_held(chat, there)

@@ -160,6 +160,17 @@ def use(chat: Chat, workspace: Workspace) -> None:
     chat.background.release(old.client)
 
 
+def take_system(chat: Chat, system: str | None, *, before: str) -> None:
+    """For new sessions: that of a profile, or the usual one in the place of that of the profile `before`."""
+    here = chat.workspace
+    given = [table.values.get("system") for table in here.config.profiles if table.name == before]
+    if system is None and here.system is not None and here.system in given:
+        usual = here.request.system
+        system = usual if usual is not None and usual != here.system else here.config.system
+    if system is not None:
+        use(chat, replace(here, system=system or None))
+
+
 def _demo(workspace: Workspace) -> tuple[str, Callable[[], None]]:
     from stepchat.demo.server import DemoServer
 

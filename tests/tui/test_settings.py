@@ -196,3 +196,20 @@ async def test_a_profile_brings_server_model_and_parameters(tmp_path):
             await say(pilot, "/profile off")
             await ask(pilot, "Hi")
             assert "temperature" not in other.requests[-1].body
+
+
+@pytest.mark.parametrize("line", ["/profile fast", "/profile off", "/new"])
+async def test_the_system_prompt_of_a_profile_goes_with_it(tmp_path, line):
+    profiles = (Table("code", {"system": "Be brief."}), Table("fast", {"parameters": (("top_p", 0.5),)}))
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, config=Config(system="Be kind.", profiles=profiles)) as pilot:
+            chat = pilot.app.screen
+            await say(pilot, "/profile code")
+            await wait_until(pilot, lambda: chat.workspace.system == "Be brief.")
+            await say(pilot, line)
+            await wait_until(pilot, lambda: chat.workspace.system == "Be kind.")
+            await say(pilot, "/system Be loud.")
+            await say(pilot, "/profile off")
+            await wait_until(pilot, "No profile.")
+            await ask(pilot, "Hi")
+            assert server.requests[-1].body["messages"][0]["content"] == "Be loud."

@@ -18,7 +18,7 @@ from stepchat.servers.support import why_not
 from stepchat.tui.commands.row import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.settings import Settings
-from stepchat.tui.switching import switch_model, switch_server, use
+from stepchat.tui.switching import switch_model, switch_server, take_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,6 +196,7 @@ async def profile(chat: Chat, argument: str) -> None:
         argument = picked
     if argument == "off":
         await chat.conversation.use(replace(scopes, profile=(), profile_name="", missing=""))
+        take_system(chat, None, before=scopes.profile_name)
         chat.tell("No profile.")
         return
     table = find_profile(chat.workspace.config, argument)
@@ -210,9 +211,10 @@ async def profile(chat: Chat, argument: str) -> None:
             await switch_server(chat, replace(place, model=model or place.model))
     if model and model != chat.conversation.model:
         await switch_model(chat, model)
-    if (system := table.values.get("system")) is not None and chat.conversation.session is None:
-        use(chat, replace(chat.workspace, system=system or None))
     await chat.conversation.use(changed)
+    # That of a session that has begun stays.
+    system = table.values.get("system") if chat.conversation.session is None else None
+    take_system(chat, system, before=scopes.profile_name)
     chat.tell(f"Profile {argument}: {chat.conversation.model}, {_words(changed.profile)}")
 
 
