@@ -25,11 +25,12 @@ def token_logprobs(token: str, alternatives: int) -> Json:
     dice = crc32(token.encode("utf-8", "replace"))
     chance = 0.985 - (dice % 97) / 5000 if dice % 7 else 0.25 + (dice % 61) / 100
     rest = 1 - chance
+    words = [word for word in _OTHERS if word != token]
     others: list[tuple[str, float]] = []
     for place in range(alternatives - 1):
         share = rest * (0.9 if dice % 21 == 0 else 0.55)
         rest -= share
-        others.append((_OTHERS[(dice + place) % len(_OTHERS)], share))
+        others.append((words[(dice + place) % len(words)], share))
     ranked = sorted([(token, chance), *others], key=lambda pair: -pair[1]) if alternatives else []
     return {**_entry(token, chance), "top_logprobs": [_entry(word, share) for word, share in ranked]}
 

@@ -245,8 +245,8 @@ class Answer:
     def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
         blocks = [facts.tool_call(call.name, call.arguments) for call in message.tool_calls]
         mark = facts.mark(message)
-        if self.reasoning and not self.answers and not mark:
-            mark = [facts.no_answer()]
+        if message.complete and not self.answers and not mark:
+            mark = [facts.no_answer(message)]
         blocks += mark
         # A failure before anything came has nothing to account for.
         began = message.complete or message.text or message.reasoning

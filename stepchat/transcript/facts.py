@@ -89,8 +89,13 @@ def _rescue(message: AssistantMessage) -> str:
     )
 
 
-def no_answer() -> Block:
-    return line(("No answer came after the thinking.", "warning"), wraps=True)
+def no_answer(message: AssistantMessage) -> Block:
+    """Of one that ended as if it were whole."""
+    if message.reasoning:
+        words = "No answer came after the thinking. Alt+G asks for it from these thoughts, Ctrl+R asks again."
+    else:
+        words = "No answer came. Ctrl+R asks again."
+    return line((words, "warning"), wraps=True)
 
 
 def mark(message: AssistantMessage) -> list[Block]:

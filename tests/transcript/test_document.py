@@ -203,8 +203,9 @@ def test_encrypted_reasoning_while_it_comes():
 
 def test_reasoning_without_an_answer_says_so():
     rows = everything(page(answered("", "I think.")))
-    assert "  No answer came after the thinking." in rows
+    assert "  No answer came after the thinking. Alt+G asks for it" in rows
     assert "  │ I think." in rows
+    assert "  No answer came. Ctrl+R asks again." in everything(page(answered("", "")))
 
 
 def test_failed_answer_says_why_and_what_to_do():

@@ -141,3 +141,22 @@ async def test_opening_a_session_without_an_answer_offers_to_ask(tmp_path, serve
         # Kept as it is: one writes on.
         await ask(pilot, "demo:primes")
         assert server.requests[0].body["messages"][0]["content"] == QUESTION
+
+
+async def test_thoughts_without_an_answer_are_gone_on_from_and_an_empty_answer_is_asked_again(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:empty")
+        await wait_until(pilot, "No answer came. Ctrl+R asks again.")
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
+        assert [message["content"] for message in server.requests[1].body["messages"]] == ["demo:empty"]
+        await wait_until(pilot, "‹ 2/2 ›")
+        chat = pilot.app.screen
+        store, question = chat.workspace.store, chat.conversation.path[0]
+        await store.append(question.session, question.id, AssistantMessage(reasoning="Deep wool", stop="stop"))
+        await chat.open(None)
+        await chat.open(await store.session(question.session))
+        await wait_until(pilot, "Alt+G asks for it from these thoughts")
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: len(server.requests) == 3)
+        assert "<thoughts>" in server.requests[2].body["messages"][-1]["content"]

@@ -33,11 +33,11 @@ async def go_on(chat: Chat, _argument: str) -> None:
             chat.tell("There is nothing to go on with.")
     elif not isinstance(last, AssistantMessage):
         room.ask(chat, None)
-    elif last.complete and last.stop != "length":
-        chat.tell("The last answer is whole.")
-    elif last.stop == "length" and only_thought(last):
-        # The same thinking would meet the same limit: the answer from what there is.
+    elif last.complete and only_thought(last):
+        # The same thinking might end in the same place: the answer from what there is.
         room.ask(chat, None, conversation.path)
+    elif last.complete and last.stop != "length" and (last.text or last.tool_calls or last.refusal):
+        chat.tell("The last answer is whole.")
     else:
         room.ask(chat, GO_ON if last.text else None, is_typed=False)
 
