@@ -54,7 +54,9 @@ class TreeLine:
     @property
     def model(self) -> str:
         message = self.stored.message
-        return short_model(message.model or message.model_asked) if isinstance(message, AssistantMessage) else ""
+        if not isinstance(message, AssistantMessage):
+            return ""
+        return clean(short_model(message.model or message.model_asked), keep_newlines=False)
 
 
 def first_words(stored: StoredMessage) -> str:

@@ -121,14 +121,15 @@ DIALOGS = (pick, pick_model, tree, compare, inspector, settings, sessions, repor
 async def test_nothing_breaks_them_and_nothing_raw_is_painted(tmp_path):
     async with window(tmp_path, None, size=SIZES[0]) as pilot:
         chat = pilot.app.screen
-        for dialog, names in product(DIALOGS, ((), NAMES)):
+        for number, (dialog, names) in enumerate(product(DIALOGS, ((), NAMES))):
             made = dialog(chat, names)
             screen = await made if isawaitable(made) else made
             pilot.app.push_screen(screen)
-            for size in SIZES:
-                await pilot.resize_terminal(*size)
-                await pilot.press(*KEYS)
-                assert not CONTROL.search("".join(screen_rows(pilot.app))), dialog
+            await pilot.press(*KEYS)
+            assert not CONTROL.search("".join(screen_rows(pilot.app))), dialog
+            # Each is resized while it is open; every second one from wide to narrow.
+            await pilot.resize_terminal(*SIZES[1 - number % 2])
+            assert not CONTROL.search("".join(screen_rows(pilot.app))), dialog
             assert pilot.app.screen is screen
             await pilot.press("escape")
             if pilot.app.screen is screen:  # the first one clears what was typed
