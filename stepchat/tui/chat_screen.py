@@ -16,6 +16,7 @@ from stepchat.tui.commands import COMMANDS, complete, find
 from stepchat.tui.conversation import Conversation
 from stepchat.tui.costs import estimate_costs
 from stepchat.tui.editing import Editing
+from stepchat.tui.find_bar import write_on
 from stepchat.tui.first_frame import prompt_row_limit
 from stepchat.tui.interrupted import offer, offer_to_ask
 from stepchat.tui.look import Look
@@ -196,7 +197,7 @@ class ChatScreen(Screen[None]):
 
     def on_text_area_changed(self) -> None:
         self.unsent.changed()
-        self.view.finder.stay()
+        write_on(self)
         self.standing.see_key()
         if self.prompt.text:
             self.welcome.display = False

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _KEYS: Final = ("↑↓ hits · Enter stays · Esc back", "Enter stays · Esc back", "↑↓")
 _KEYS_THEN: Final = ("↑↓ Enter hits · Esc closes", "↑↓ hits · Esc closes", "↑↓")
 """When the reader has taken a hit."""
+_KEYS_BESIDE: Final = ("Ctrl+F more hits · Esc closes", "Ctrl+F · Esc closes", "^F")
+"""While the keys are the prompt's."""
 _WIDE: Final = 90
 _USUAL: Final = 60
 _NARROW: Final = 30
@@ -33,14 +35,29 @@ _PAUSE: Final = 0.004
 """Seconds of looking at a time, and between, so that keys are never kept waiting."""
 
 
-async def open_find(chat: Chat, words: str) -> FindBar:
-    """The bar, new or there already; with words at the first hit of those."""
+async def open_find(chat: Chat, words: str, *, beside: bool = False) -> FindBar:
+    """The bar, new or there already; with words at the first hit of those. `beside` leaves the keys to the prompt."""
     bars = chat.view.screen.query(FindBar)
     bar = bars.first() if bars else FindBar(chat.view, partial(_found, chat))
     if not bars:
         await chat.view.screen.mount(bar)
-    bar.begin(words)
+    bar.begin(words, beside=beside)
+    bar.draft = chat.prompt.text
     return bar
+
+
+def bar_beside(chat: Chat) -> FindBar | None:
+    """The bar that came by itself, while nobody has used it."""
+    return next((bar for bar in chat.view.screen.query(FindBar) if bar.is_beside), None)
+
+
+def write_on(chat: Chat) -> None:
+    """The reader writes: the page stays, and what came by itself goes."""
+    bar = bar_beside(chat)
+    if bar is not None and chat.prompt.text not in {"", bar.draft}:
+        bar.action_close()
+        chat.tell("")
+    chat.view.finder.stay()
 
 
 def _found(chat: Chat) -> None:
@@ -72,6 +89,9 @@ class FindBar(Horizontal):
         super().__init__()
         self._view = view
         self._when_closed = closed
+        self.is_beside = False
+        self.draft = ""
+        """What stood in the prompt when it came."""
         self._words = ""
         self._pause: Timer | None = None
 
@@ -95,17 +115,25 @@ class FindBar(Horizontal):
         self.styles.offset = (0, max(0, region.bottom - 1))
         keys = self.query_one("#find-keys", Static)
         keys.display = region.width >= _NARROW
-        words = _KEYS if self._view.finder.only_typed or not self._words else _KEYS_THEN
+        words = (
+            _KEYS_BESIDE if self.is_beside else _KEYS if self._view.finder.only_typed or not self._words else _KEYS_THEN
+        )
         keys.update(words[(region.width < _WIDE) + (region.width < _USUAL)])
 
-    def begin(self, words: str) -> None:
-        """Take the focus; with words, go to the first hit of those."""
+    def begin(self, words: str, *, beside: bool = False) -> None:
+        """Take the focus, or stay beside it; with words, go to the first hit of those."""
+        self.is_beside = beside
         field = self.query_one(Input)
-        field.focus()
+        if not beside:
+            field.focus()
         if words:
             self._look_for(words)
             self.action_step(0)
             field.value = words
+
+    def on_descendant_focus(self) -> None:
+        self.is_beside = False
+        self._place()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

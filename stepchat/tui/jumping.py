@@ -28,7 +28,7 @@ async def go_to_hit(chat: Chat, typed: str, hits: Sequence[Hit]) -> None:
     found = sorted({hit.snippet.text[start:end] for start, end in hit.snippet.ranges}, key=len, reverse=True)
     part = await _shown(chat, hit.message)
     if part is not None and (words := _words_in(chat, part, [typed.strip().strip('"'), *found])):
-        bar = await open_find(chat, words)
+        bar = await open_find(chat, words, beside=True)
         chat.view.find(partial(_point, part=part, in_thoughts=hit.field == "reasoning"))
         bar.action_step(0)
 

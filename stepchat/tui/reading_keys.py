@@ -9,6 +9,7 @@ from textual.binding import Binding
 
 from stepchat.transcript.finder import Finder
 from stepchat.tui import clipboard
+from stepchat.tui.find_bar import bar_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +36,10 @@ def _means(chat: Chat, what: str) -> Callable[[], None] | None:
     view = chat.view
     if view.marks.selection:
         return partial(_copy, chat) if what == "copy" else view.clear_selection
-    if what == "clear" and view.finder.can_go_back and chat.prompt.has_focus:
-        return partial(_go_back, chat)
+    if what == "clear" and chat.prompt.has_focus:
+        if (bar := bar_beside(chat)) is not None:
+            return bar.action_close
+        return partial(_go_back, chat) if view.finder.can_go_back else None
     return None
 
 

@@ -58,6 +58,23 @@ async def test_a_session_opens_at_what_was_found(tmp_path, server):
         assert "An ocelot" in screen_text(pilot.app)
 
 
+async def test_what_is_typed_where_a_hit_is_goes_to_the_prompt_until_the_find_bar_is_used(tmp_path, server):
+    await talked(tmp_path)
+    async with window(tmp_path, server) as pilot:
+        await search(pilot, *"ocelot whisk")
+        await wait_until(pilot, "1/1  Ctrl+F more hits")
+        await pilot.press(*"and")
+        await wait_until(pilot, lambda: not pilot.app.screen.query("FindBar"))
+        assert pilot.app.screen.prompt.text == "and"
+        assert "An ocelot" in screen_text(pilot.app)
+        await pilot.press("ctrl+c")
+        await search(pilot, *"ocelot whisk")
+        await wait_until(pilot, "1/1")
+        await pilot.press("ctrl+f", *"paragraph")
+        await wait_until(pilot, "Find: paragraph")
+        assert pilot.app.screen.prompt.text == ""
+
+
 async def test_a_hit_in_a_thought_is_opened(tmp_path, server):
     await talked(tmp_path)
     async with window(tmp_path, server) as pilot:
