@@ -158,7 +158,9 @@ def connect(place: Place, paths: Paths, config: Config, environ: Mapping[str, st
     key, error = found.key, None
     needs_key = place.profile.key_variable and place.profile.name != "custom"
     if key is None and needs_key:
-        error = missing_key(place.profile.title, place.key_variables[0], place.key_name, paths, found.trouble)
+        login = "login" if place.profile.accounts else f"login --key --server {place.name}"
+        title, variable = place.profile.title, place.key_variables[0]
+        error = missing_key(title, variable, place.key_name, paths, found.trouble, login=login)
     return replace(_connection(place, place.base_url, key, error, paths, config), trouble=found.trouble)
 
 

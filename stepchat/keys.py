@@ -188,14 +188,14 @@ def forget_key(name: str, paths: Paths, backend: Callable[[], Backend | None] = 
 
 
 def missing_key(
-    title: str, variable: str, name: str, paths: Paths, trouble: KeyringTrouble | None = None
+    title: str, variable: str, name: str, paths: Paths, trouble: KeyringTrouble | None = None, *, login: str = "login"
 ) -> KeyMissingError:
-    """The error that tells the ways to give a key, and what was in the way."""
+    """The error that tells the ways to give a key, and what was in the way. `login` is the command that takes one."""
     blocked = "" if trouble is None else f": {KEYRING} {trouble.words}"
     first = "" if trouble is None else f"{trouble.hint} Or another way. "
     return KeyMissingError(
         f"No API key for {title}{blocked}.",
-        f"{first}Get one with: stepchat login. Or give it in the environment (export {variable}=...), in the system keyring "
+        f"{first}Get one with: stepchat {login}. Or give it in the environment (export {variable}=...), in the system keyring "
         f"(keyring set {SERVICE} {name}), or in the private file {paths.config / 'keys' / name} (chmod 600). "
         "To look around without a key: stepchat --demo",
     )

@@ -66,7 +66,13 @@ def test_connecting_finds_the_key_and_notes_a_missing_one(tmp_path):
     there = connect(place_for(OPENROUTER_URL, Config()), paths, Config(), {"OPENROUTER_API_KEY": "sk-1"})
     assert (there.key_error, there.server) == (None, OPENROUTER_URL)
     assert "sk-1" not in repr(there)
-    assert connect(place_for(OPENROUTER_URL, Config()), paths, Config(), {}).key_error is not None
+    missing = connect(place_for(OPENROUTER_URL, Config()), paths, Config(), {}).key_error
+    assert missing is not None
+    assert "with: stepchat login. Or" in missing.hint
+    # Only OpenRouter gives keys in the browser.
+    missing = connect(find_place("deepseek", Config()), paths, Config(), {}).key_error
+    assert missing is not None
+    assert "with: stepchat login --key --server deepseek. Or" in missing.hint
     local = connect(find_place("ollama", Config()), paths, Config(), {})
     assert (local.key, local.key_error) == (None, None)
 
