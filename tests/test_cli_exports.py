@@ -181,6 +181,8 @@ def test_a_session_that_cannot_be_exported_is_named_and_the_others_are_written(s
     for form in FORMATS:
         code, out, err = shell("sessions", "export", "--all", "--format", form)
         assert (code, bad in err, "primes" in out) == (1, True, True)
+    with closing(sqlite3.connect(shell.home / "sessions.db")) as store, store:
+        store.execute("UPDATE message SET data = x'7bff' WHERE session = ?", (bad,))  # which is no text
     rows = json.loads(shell("sessions", "export", "--all").out)["sessions"]
     assert [row["session"]["id"] for row in rows] == [good]
     # Alone it is refused.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from stepchat import exact_json
@@ -288,7 +287,7 @@ def _summary(row: tuple[Any, ...]) -> SessionSummary:
         updated=updated,
         messages=messages,
         turns=turns,
-        cost=None if cost is None else Decimal(cost),
+        cost=records.sum_from_text(cost),
         model=model,
         pinned=bool(pinned),
         archived=bool(archived),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from stepchat import exact_json, messages
@@ -13,7 +14,6 @@ from stepchat.messages import Json, Message, StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Digits and letters that are not mistaken for each other."""
@@ -125,6 +125,15 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def sum_from_text(stored: Any) -> Decimal | None:
+    """A sum of USD as it is kept; None when there is none, or when the disk damaged it: nothing else is to fail by that."""
+    try:
+        found = Decimal(str(stored))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
 def message_to_text(message: Message) -> str:
     """The form in the column message.data."""
     return exact_json.stored(messages.to_json(message))
@@ -134,7 +143,7 @@ def message_from_text(message_id: str, text: str) -> Message:
     """Read `message_to_text`. Raises StoreError."""
     try:
         return messages.from_json(exact_json.loads(text))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError, because what is damaged need not be text
         raise StoreError(
             f"The stored message {message_id} cannot be read: {error}.",
             "It was left as it is; other sessions still open.",

@@ -138,7 +138,7 @@ def _add(connection: sqlite3.Connection, spent: Spent) -> None:
     row = connection.execute("SELECT cost FROM spending WHERE day = ? AND model = ? AND server = ?", key).fetchone()
     if row is None:
         connection.execute("INSERT INTO spending (day, model, server) VALUES (?, ?, ?)", key)
-    cost = Decimal(row[0] if row else 0) + spent.cost
+    cost = (records.sum_from_text(row[0]) or 0 if row else 0) + spent.cost
     sums = ", ".join(f"{name} = {name} + ?" for name in (*_COUNTS, *_OPEN))
     connection.execute(
         f"UPDATE spending SET cost = ?, {sums} WHERE day = ? AND model = ? AND server = ?",  # noqa: S608 - our own names
@@ -153,13 +153,13 @@ def read(connection: sqlite3.Connection, since: str = "") -> list[Spent]:
         f"SELECT {', '.join(names)} FROM spending WHERE day >= ? ORDER BY day DESC, model",  # noqa: S608 - the same
         (since,),
     )
-    return [replace(Spent(*row), cost=Decimal(row[8])) for row in rows]
+    return [replace(Spent(*row), cost=records.sum_from_text(row[8]) or Decimal()) for row in rows]
 
 
 def of_session(connection: sqlite3.Connection, session_id: str) -> Decimal:
     """What the answers of a session cost that told it."""
     row = connection.execute("SELECT cost FROM session WHERE id = ?", (session_id,)).fetchone()
-    return Decimal(row[0] or 0) if row is not None else Decimal()
+    return (records.sum_from_text(row[0]) if row is not None else None) or Decimal()
 
 
 def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
@@ -191,7 +191,7 @@ def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> S
     # The answer was counted when it ended, then with no cost.
     _add(connection, replace(spent, answers=0, open_answers=spent.open_answers - 1))
     if spent.cost:
-        total = str(Decimal(cost or 0) + spent.cost)
+        total = str((records.sum_from_text(cost) or 0) + spent.cost)
         connection.execute("UPDATE session SET cost = ? WHERE id = ?", (total, stored.session))
     return replace(stored, message=filled)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from stepchat import exact_json
@@ -155,7 +154,7 @@ def add_totals(connection: sqlite3.Connection, session_id: str, messages: Iterab
         turns += isinstance(message, UserMessage)
         spent = message.usage.cost if isinstance(message, AssistantMessage) else None
         if spent is not None and spent >= 0:
-            cost = str(Decimal(cost or 0) + spent)
+            cost = str((records.sum_from_text(cost) or 0) + spent)
     connection.execute(
         "UPDATE session SET messages = ?, turns = ?, cost = ? WHERE id = ?", (count, turns, cost, session_id)
     )

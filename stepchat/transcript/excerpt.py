@@ -180,6 +180,8 @@ def _fenced(own: str, piece: _Piece, *, opens: bool, closes: bool) -> str:
         return own
     if fence.indented:
         return f"    {own}" if own else own
+    if not (opens or closes):  # most lines: all of the block is looked through for its mark
+        return own
     mark = _mark(fence)
     if block.kind == "label":
         return f"{mark}{block.text}" + (f"\n{mark}" if closes else "")

@@ -14,15 +14,23 @@ async def show_leaf(conversation: Conversation, leaf: str | None, focus_on: str 
     session, store = conversation.session, conversation.workspace.store
     if session is None:
         return
+    before = _standing(conversation)
     await store.set_leaf(session.id, leaf)
-    conversation.branched = True
     # Not what the session shows: that may be another window's by now.
-    path = conversation.path = [] if leaf is None else await store.path(session.id, leaf)
+    path = [] if leaf is None else await store.path(session.id, leaf)
+    if _standing(conversation) != before:
+        return  # another session was opened meanwhile, or something asked
+    conversation.branched, conversation.path = True, path
     places = [place for place, stored in enumerate(path) if stored.id == focus_on]
     conversation.view.show_branch(path, focus_on=places[0] if places else None)
     await count_siblings(conversation)
     await conversation.tell_returned()
     conversation.changed()
+
+
+def _standing(conversation: Conversation) -> tuple[str | None, bool]:
+    """Its session, and whether a turn runs in it."""
+    return None if conversation.session is None else conversation.session.id, conversation.busy
 
 
 async def walk(conversation: Conversation, stored: StoredMessage, by: int) -> None:

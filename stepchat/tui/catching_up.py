@@ -92,18 +92,19 @@ class Lookout:
         store = conversation.workspace.store
         newer = await newer_path(store, session.id, path)
         deleted = (await store.session(session.id)).deleted is not None
-        if deleted and self._told != session.id and self._may(conversation):
+        # Meanwhile something else may have been begun here.
+        if conversation.path is not path or len(path) != length or not self._may(conversation):
+            return
+        if deleted and self._told != session.id:
             notices.say(
                 chat, "Another window deleted this session.", "What is asked here brings it back; Ctrl+N leaves it."
             )
         self._told = session.id if deleted else ""
-        # Meanwhile something else may have been begun here.
-        as_it_was = conversation.path is path and len(path) == length and self._may(conversation)
-        if newer is None or len(newer) <= length or not as_it_was:
+        if newer is None or len(newer) <= length:
             return
         follow = conversation.view.follow
         conversation.path = newer
-        conversation.view.show_branch(newer)
+        conversation.view.show_branch(newer, new=False)
         if follow:
             conversation.view.scroll_to_end()
         conversation.changed()

@@ -67,7 +67,11 @@ class Editing:
                 except StepchatError:
                     chat.conversation.on_refused(text)
                     raise
-                room.ask(chat, text, after)
+                session = chat.conversation.session
+                if session is not None and session.id == question.session:
+                    room.ask(chat, text, after)
+                else:  # another was opened meanwhile
+                    chat.conversation.on_refused(text)
 
         self.leave()
         chat.start(ask)

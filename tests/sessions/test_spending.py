@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -163,4 +164,21 @@ async def test_what_cannot_be_counted_does_not_keep_the_store_shut(paths: Paths)
     spent = {row.model: row.cost for row in await store.spending.all()}
     assert (spent.pop("a/b"), spent.pop("5")) == (Decimal("0.00015"), 0)
     assert list(spent.values()) == [1]
+    await store.close()
+
+
+async def test_a_damaged_sum_keeps_no_answer_from_the_disk_and_no_session_from_the_list(paths: Paths) -> None:
+    store = SessionStore.open(paths, fold=fold)
+    session = (await store.create(model="a/b", server=HERE, system=None)).id
+    await answered(store, session, usage=Usage(USAGE))
+    await store.close()
+    with closing(sqlite3.connect(paths.database)) as connection:
+        connection.execute("UPDATE session SET cost = '0.0:015'")
+        connection.execute("UPDATE spending SET cost = '0.0:015'").connection.commit()
+    store = SessionStore.open(paths, fold=fold)
+    assert [(row.id, row.cost) for row in await store.sessions()] == [(session, None)]
+    await answered(store, session, usage=Usage(USAGE))
+    assert await store.spending.of_session(session) == Decimal("0.00015")
+    assert sum(row.cost for row in await store.spending.all()) == Decimal("0.00015")
+    assert [row.messages for row in await store.sessions()] == [2]
     await store.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from stepchat.demo.server import DemoServer
@@ -172,3 +174,64 @@ async def test_undo_and_redo_leave_the_prompt_and_remember_the_branch(tmp_path, 
         await wait_until(pilot, "There is nothing to redo.")
         assert ids(pilot) == before
         assert pilot.app.screen.prompt.text == "begun"
+
+
+class Waiting:
+    """A store that gives the first path that is wanted only when it may."""
+
+    def __init__(self, store):
+        self._store = store
+        self.may = asyncio.Event()
+        self.may.set()
+        self.waiting = False
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def path(self, *arguments):
+        found = await self._store.path(*arguments)
+        if not self.may.is_set() and not self.waiting:
+            self.waiting = True
+            await self.may.wait()
+        return found
+
+
+@pytest.mark.parametrize("meanwhile", ["ctrl+n", "question"])
+async def test_a_branch_that_comes_late_is_not_put_in_the_place_of_something_else(tmp_path, server, meanwhile):
+    async with window(tmp_path, server, wrapped=Waiting) as pilot:
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:primes")
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        store.may.clear()
+        await pilot.press("alt+z")
+        await wait_until(pilot, lambda: store.waiting)
+        if meanwhile == "ctrl+n":
+            await pilot.press("ctrl+n")
+            await wait_until(pilot, lambda: chat.conversation.session is None)
+        else:
+            await say(pilot, "demo:long tokens=9000 speed=60")
+            await wait_until(pilot, lambda: chat.view.live and len(chat.conversation.path) == 5)
+        before = [stored.id for stored in chat.conversation.path]
+        store.may.set()
+        await wait_until(pilot, "The last exchange is put aside")
+        assert [stored.id for stored in chat.conversation.path] == before
+        assert chat.view.live == (meanwhile == "question")
+
+
+async def test_a_question_in_other_words_is_not_asked_in_another_session(tmp_path, server):
+    async with window(tmp_path, server, wrapped=Waiting) as pilot:
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:primes")
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await pilot.press("alt+q", "!")
+        store.may.clear()
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: store.waiting)
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: chat.conversation.session is None)
+        store.may.set()
+        await wait_until(pilot, lambda: chat.prompt.text == "demo:primes!")
+        assert chat.conversation.session is None
+        assert not chat.conversation.busy

@@ -85,7 +85,8 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
             await wait_until(pilot, lambda: pilot.app.screen is chat and not chat.query("FindBar"))
             come_back(pilot)
             await wait_until(pilot, lambda before=before: len(chat.conversation.path) == before + 2)
-            await wait_until(pilot, "Another window went on with this session; Ctrl+End shows it.")
+            shown = await wait_until(pilot, "Another window went on with this session; Ctrl+End shows it.")
+            assert "↓ new text" in shown
             assert rows(pilot) == top
 
 
