@@ -85,7 +85,7 @@ def clean_title(title: str) -> str:
 
 
 def without_markdown(text: str) -> str:
-    """A text to be shown in one line, without the marks of Markdown."""
+    """A text without the marks of Markdown, for a look at it."""
     return "\n".join(line if is_code else _without_markdown(line) for line, is_code in _lines(text))
 
 

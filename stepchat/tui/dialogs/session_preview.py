@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
+from stepchat.sessions.titles import without_markdown
 from stepchat.transcript.clean import clean
 from stepchat.transcript.facts import date
 from stepchat.transcript.widths import spaced, spaced_ranges
@@ -65,7 +66,8 @@ def _hit(hit: Hit) -> Content:
 
 
 def _said(said: Said, most: int, *, from_end: bool = False) -> list[Content]:
-    lines = [line for line in spaced(clean(said.text)).splitlines() if line.strip()]
+    text = without_markdown(said.text) if said.speaker == "assistant" else said.text
+    lines = [line for line in spaced(clean(text)).splitlines() if line.strip()]
     if len(lines) > most:
         lines = (
             [f"… {lines[-most]}", *lines[len(lines) - most + 1 :]]
