@@ -167,7 +167,7 @@ class RowList(Widget):
         index = self._top + y // self.each
         if y >= 0 and index < self.count:
             self.move_to(index)
-            if event.chain >= self._opens_after:
+            if self.cursor == index and event.chain >= self._opens_after:
                 self.post_message(self.Opened())
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
