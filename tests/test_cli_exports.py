@@ -187,3 +187,13 @@ def test_a_session_that_cannot_be_exported_is_named_and_the_others_are_written(s
     assert [row["session"]["id"] for row in rows] == [good]
     # Alone it is refused.
     shell.refuse(1, "sessions", "export", bad)
+
+
+def test_a_session_whose_time_is_damaged_is_listed_and_exported(shell):
+    shell("--demo", "demo:haiku")
+    with closing(sqlite3.connect(shell.home / "sessions.db")) as store, store:
+        store.execute("UPDATE session SET created = 'x:1', updated = 'x:2'")
+    assert shell("sessions", "list").code == 0
+    for form in FORMATS:
+        code, out, err = shell("sessions", "export", "--all", "--format", form)
+        assert (code, err, "demo:haiku" in out) == (0, "", True), form

@@ -283,8 +283,8 @@ def _summary(row: tuple[Any, ...]) -> SessionSummary:
     return SessionSummary(
         id=session_id,
         title=title,
-        created=created,
-        updated=updated,
+        created=_time(created),
+        updated=_time(updated),
         messages=messages,
         turns=turns,
         cost=records.sum_from_text(cost),
@@ -300,8 +300,8 @@ def _session(row: tuple[Any, ...]) -> Session:
     return Session(
         id=session_id,
         title=title,
-        created=created,
-        updated=updated,
+        created=_time(created),
+        updated=_time(updated),
         leaf=leaf,
         model=model,
         server=server,
@@ -316,6 +316,11 @@ def _session(row: tuple[Any, ...]) -> Session:
         profile=profile,
         preset=preset,
     )
+
+
+def _time(stored: Any) -> float:
+    """0 for one that the disk damaged: nothing else is to fail by that."""
+    return stored if isinstance(stored, int | float) else 0.0
 
 
 def _object(stored: str, name: str) -> Json:
