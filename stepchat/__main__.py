@@ -19,7 +19,28 @@ def main() -> None:
     except KeyboardInterrupt:
         # Ctrl+C while something was being imported.
         code = 130
+    except Exception as error:
+        if frame is not None:
+            frame.restore()
+        if not (reason := _shortage(error)):
+            raise
+        print("stepchat:", reason, file=sys.stderr)
+        code = 1
     sys.exit(code)
+
+
+def _shortage(error: BaseException) -> str:
+    try:
+        from stepchat.errors import shortage
+    except Exception:  # noqa: BLE001 - it cannot even be imported
+        return "Out of memory or open files."
+    if reason := shortage(error):
+        # A coroutine that could not be run is no news then.
+        sys.warnoptions.append("ignore")
+        if warnings := sys.modules.get("warnings"):
+            warnings.simplefilter("ignore")
+        sys.unraisablehook = lambda _: None
+    return reason
 
 
 _SWITCHES = ("--continue", "-c", "--demo", "--no-reasoning", "--anyway")

@@ -21,7 +21,7 @@ from stepchat.cli_models import models, servers, usage
 from stepchat.cli_parameters import WithParameters, named_settings, parameters
 from stepchat.cli_sessions import sessions
 from stepchat.cli_store import open_store
-from stepchat.errors import SessionNotFoundError, StepchatError, UsageError
+from stepchat.errors import SessionNotFoundError, StepchatError, UsageError, shortage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,12 +84,14 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
         return error.exit_code
     except StepchatError as error:
         _restore(start)
+        if shortage(error):
+            raise
         from stepchat.oneshot import Output, exit_code, report
 
         report(error, Output(sys.stdout, sys.stderr))
         return exit_code(error)
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is not None or shortage(error):
             raise
         # Only what is written has no name.
         from stepchat.oneshot import Output, refuse_output

@@ -27,6 +27,21 @@ def sentence(text: str) -> str:
     return f"{text}." if text.rstrip("\"'`)]}»”’")[-1:].isalnum() else text
 
 
+def shortage(error: BaseException | None) -> str:
+    """What the system has run out of, if that is why this was raised; "" otherwise. Imports nothing: memory may be short."""
+    while error is not None:
+        match error:
+            case MemoryError() | OSError(errno=12):
+                return "Out of memory."
+            case OSError(errno=23 | 24):
+                return "Too many open files. Raise the limit, for example with: ulimit -n 256"
+            case RuntimeError() if "start new thread" in str(error):
+                return "Cannot start a thread: too many processes or too little memory."
+            case _:
+                error = error.__cause__ or error.__context__
+    return ""
+
+
 class StepchatError(Exception):
     """One clear sentence, and one with the next step (which may be empty)."""
 

@@ -113,7 +113,7 @@ def report(rows: Sequence[Spent], today: date, prices: PricesOf, width: int = WI
     if not rows:
         return [Line("Nothing was asked yet.", "dim")]
     sums = periods(rows, today, prices)
-    column = min(12, (width - 10) // len(sums))
+    column = max(1, min(12, (width - 10) // len(sums)))
     lines = [Line(f"{'':10}" + "".join(f"{name:>{column}}" for name, _ in sums), "dim")]
     lines.append(Line(f"{'cost':10}" + "".join(f"{one.price:>{column}}" for _, one in sums), "head"))
     lines += [

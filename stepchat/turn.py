@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 __all__ = ["Question", "Server", "run_turn"]
 
+CRASHED = "crashed"
+"""The message of a cancellation (`Task.cancel`) by which the answer counts as interrupted, not as stopped by the user."""
 FLUSH_SECONDS = 0.2
 """How long a delta may wait for the next write; the promise is 250 ms."""
 RETRY_SECONDS = 2.0
@@ -69,10 +71,10 @@ async def run_turn(
             async with aclosing(_arriving(asking, answer, draft)) as events:
                 async for event in events:
                     yield event
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
         # Esc: the task was cancelled. The partial is kept and the turn ends like any other.
         _uncancel()
-        stop = "cancelled"
+        stop = "cut" if CRASHED in cancelled.args else "cancelled"
     except StepchatError as error:
         failure = error
         stop = "cut" if isinstance(error, StreamCutError) else "error"

@@ -14,7 +14,7 @@ from stepchat.demo.connection import ClientLeftError, Connection, TooLargeError
 from stepchat.demo.endpoints import PREFIX, Desk, answer, send_json
 from stepchat.demo.local_servers import LOCAL_SERVERS, WINDOW
 from stepchat.demo.record import Record
-from stepchat.errors import UsageError
+from stepchat.errors import UsageError, shortage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,8 +110,10 @@ class DemoServer:
         while True:
             try:
                 sock, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if not shortage(error) or self._closed.wait(0.05):
+                    return
+                continue
             thread = threading.Thread(target=self._serve, args=(sock,), name="demo-client", daemon=True)
             with self._lock:
                 if self._closed.is_set():
@@ -119,11 +121,21 @@ class DemoServer:
                     return
                 self._clients[thread] = sock
                 # Started under the lock, so that `close` never meets a thread it cannot join.
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # no more threads: this client is turned away
+                    del self._clients[thread]
+                    sock.close()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock)
+        except OSError:  # it has left, or no more files can be opened
+            with self._lock:
+                self._clients.pop(threading.current_thread(), None)
+            sock.close()
+            return
         try:
             with suppress(ClientLeftError, h11.LocalProtocolError):
                 self._talk(connection)

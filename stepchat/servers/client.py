@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat import __version__, exact_json
-from stepchat.errors import KeyRefusedError, ServerError, SilenceError, StepchatError, UnreachableError
+from stepchat.errors import KeyRefusedError, ServerError, SilenceError, StepchatError, UnreachableError, shortage
 from stepchat.events import Delta, Notice, Retrying, Silence
 from stepchat.servers.failures import status_of
 from stepchat.servers.lookup import look_up
@@ -116,6 +116,8 @@ class Client:
                 cookies=cookies,
             )  # fmt: skip
         except Exception as error:
+            if shortage(error):
+                raise
             # What is no address may hold a password, and what is told of it a part of that.
             words = (
                 "the address of a proxy is not one" if isinstance(error, httpx.InvalidURL) else str(error).rstrip(".")

@@ -6,10 +6,14 @@ import asyncio
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import App
+from textual.screen import ModalScreen
+from textual.worker import WorkerFailed
 
+from stepchat.crash_report import summary, write_crash_report
 from stepchat.transcript.clean import copied
 from stepchat.transcript.widths import unspaced
 from stepchat.tui import work
@@ -24,9 +28,18 @@ from stepchat.tui.unsent import fresh
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual.dom import DOMNode
+    from textual.message import Message
+    from textual.widget import Widget
+
     from stepchat.errors import ConfigError
     from stepchat.tui.startup import FirstFrame
     from stepchat.workspace import Workspace
+
+
+FAULT_LIMIT: Final = 3
+"""How often the same exception may come within FAULT_SECONDS before stepchat gives up."""
+FAULT_SECONDS: Final = 30.0
 
 
 class StepchatApp(App[str]):
@@ -48,6 +61,9 @@ class StepchatApp(App[str]):
         self._handover = handover
         theme = opening.theme
         self._chat: ChatScreen | None = None
+        self._is_ready = False
+        self.faults: list[tuple[float, str]] = []
+        """When an exception reached no handler lately, and which."""
         # Before the stylesheet is read: it uses the theme's variables.
         self.register_theme(textual_theme(theme))
         self.theme = theme.name
@@ -70,6 +86,7 @@ class StepchatApp(App[str]):
 
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""
+        self._is_ready = True
         self._handover.prompt_is_ready(None if self._chat is None else self._chat.rescue)
         if self._chat is not None:
             work.start(self, partial(load, self._chat), group="load")
@@ -86,10 +103,63 @@ class StepchatApp(App[str]):
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(copied(unspaced(text)))
 
+    # Faults in stepchat itself
+
+    def _register(self, parent: DOMNode, *widgets: Widget, **options: Any) -> list[Widget]:
+        for widget in widgets:
+            self._guard(widget)
+        return super()._register(parent, *widgets, **options)  # pyright: ignore[reportUnknownMemberType]
+
+    def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        self._guard(widget)
+        super()._start_widget(parent, widget)
+
+    def _guard(self, widget: Widget) -> None:
+        """An exception in a handler would end the widget's message loop; here it ends that one message."""
+        dispatch = widget._dispatch_message  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+        async def guarded(message: Message) -> None:
+            try:
+                await dispatch(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the window stays
+                self._handle_exception(error)
+
+        if getattr(dispatch, "__name__", "") != guarded.__name__:
+            widget._dispatch_message = guarded  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the window stays
+            self._handle_exception(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Report it and go on; give up when the same comes again and again, or before there is a window."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
+        now, same = monotonic(), summary(error)
+        self.faults = [(at, which) for at, which in self.faults if now - at < FAULT_SECONDS] + [(now, same)]
+        count = sum(which == same for _, which in self.faults)
+        if self._exit or not self._is_ready or count > FAULT_LIMIT or len(self.faults) > 3 * FAULT_LIMIT:
+            super()._handle_exception(error)
+            return
+        report = "" if count > 1 else self._write_report(error)
+        if count > 1 and isinstance(self.screen, ModalScreen):
+            self.screen.dismiss()  # it may be what cannot be painted
+        if self._chat is not None and count == 1:
+            hint = f"Everything received is saved. Report: {report}" if report else "Everything received is saved."
+            self._chat.view.notice(f"An internal error occurred; stepchat continues: {same}", hint)
+
+    def _write_report(self, error: Exception) -> str:
+        path = write_crash_report(self.workspace.paths.state, error, self.workspace.client.redact)
+        return "" if path is None else str(path)
+
     def _fatal_error(self) -> None:
-        """As Textual tells of a fault, but without the values of variables: they hold what was said, and perhaps a key."""
+        """As Textual shows an exception, but without the values of variables: they hold the conversation, perhaps a key."""
         from rich.traceback import Traceback
 
+        if self._chat is not None:
+            self._chat.interrupt()
         self.bell()
         self.panic(Traceback(width=None))
 

@@ -231,6 +231,11 @@ class ChatScreen(Screen[None]):
     async def leave(self) -> None:
         await leaving.leave(self)
 
+    def interrupt(self) -> None:
+        """stepchat crashes: what arrived of every running answer is saved as interrupted."""
+        for conversation in (self.conversation, *self.background.conversations):
+            conversation.interrupt()
+
     def rescue(self) -> str:
         return leaving.rescue(self)
 

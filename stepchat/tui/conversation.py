@@ -20,7 +20,7 @@ from stepchat.tui.catching_up import catch_up, tell_beside
 from stepchat.tui.faults import show_fault
 from stepchat.tui.meter import Meter
 from stepchat.tui.refusals import Refusals
-from stepchat.turn import RETRY_SECONDS, run_turn
+from stepchat.turn import CRASHED, RETRY_SECONDS, run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -181,6 +181,12 @@ class Conversation:
         self._leaving = True
         await self._cancel()
 
+    def interrupt(self) -> None:
+        """stepchat crashes: what arrived of the answer is saved as interrupted."""
+        self._leaving = True
+        if self._task is not None:
+            self._task.cancel(CRASHED)
+
     async def settle(self) -> bool:
         """End the running turn; False when the disk refuses what it had, which goes on being tried."""
         if (task := self._task) is None:
@@ -297,10 +303,10 @@ class Conversation:
                 self.meter.add(event, monotonic())
                 try:
                     await self._show(event)
-                except asyncio.CancelledError:
+                except asyncio.CancelledError as cancelled:
                     # The turn ends it: it knows what is on disk.
                     if (task := asyncio.current_task()) is not None:
-                        task.cancel()
+                        task.cancel(*cancelled.args)
         await self.tell_returned()
 
     async def _wait_for_disk(self, refused: StoredMessage) -> None:

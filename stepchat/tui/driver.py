@@ -14,13 +14,12 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from textual import constants
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Paste
 from textual.messages import ExitApp
 
-from stepchat.tui.terminal_input import TerminalInput
+from stepchat.tui.terminal_input import ESCAPE_SECONDS, TerminalInput
 from stepchat.tui.terminal_output import painted
 
 if TYPE_CHECKING:
@@ -32,12 +31,12 @@ if TYPE_CHECKING:
     from stepchat.tui.handover import Handover
 
 ALTERNATE_SCREEN = "\x1b[?1049h"
+TEXTUALS_KEYBOARD_FLAGS, KEYBOARD_FLAGS = "\x1b[>25u", "\x1b[>29u"
+"""Of the kitty keyboard protocol. Ours ask for alternate keys (4), too, so that Ctrl+C works in another alphabet."""
 BURST = 0.1
 """Seconds between two keys within which the first may not have been dealt with."""
 SETTLE_LIMIT = 0.25
 """Seconds that a busy app can hold up a key."""
-# Textual's parser knows a lone Escape only by the time that passes after it.
-ESCAPE_DELAY = constants.ESCAPE_DELAY + 0.01
 
 
 class HandoverDriver(LinuxDriver):
@@ -62,6 +61,8 @@ class HandoverDriver(LinuxDriver):
         if self._keep_screen and data == ALTERNATE_SCREEN:
             self._keep_screen = False  # entering it again would clear it
             return
+        if data == TEXTUALS_KEYBOARD_FLAGS:
+            data = KEYBOARD_FLAGS
         if data == SYNC_START or self._frame:
             self._frame.append(data)
             if data != SYNC_END:
@@ -127,14 +128,14 @@ def kept_messages(pending: Sequence[bytes], keyboard: TerminalInput) -> Iterable
     """The keys that were kept; the last one stays in the keyboard when it is not complete."""
     for index, part in enumerate(pending):
         if index:
-            threading.Event().wait(ESCAPE_DELAY)
+            threading.Event().wait(ESCAPE_SECONDS)
             yield from keyboard.tick()
-        yield from keyboard.feed(part)
+        yield from keyboard.feed(part, typed=True)
 
 
 def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterable[Message]:
     """The keys that come, until "x" is written to `wake` or the terminal is gone, which ends the app."""
-    timeout: float | None = ESCAPE_DELAY
+    timeout: float | None = ESCAPE_SECONDS
     while True:
         ready = select.select([terminal, wake], [], [], timeout)[0]
         if wake in ready:
@@ -149,10 +150,10 @@ def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterab
                 yield ExitApp()
                 return
             yield from keyboard.feed(data)
-            timeout = ESCAPE_DELAY
+            timeout = keyboard.wait
         else:
             yield from keyboard.tick()
-            timeout = None
+            timeout = keyboard.wait
 
 
 def deliver(messages: Iterable[Message], process: Callable[[Message], None], settle: Callable[[], None]) -> None:

@@ -288,6 +288,8 @@ class Prompt(TextArea):
     def _out_of(self, location: Location, side: int) -> Location:
         """The location itself, or the edge (0 left, 1 right) of the placeholder it is in."""
         row, column = location
+        if row >= self.document.line_count:
+            return location  # TextArea deletes up to the line behind the last one
         for span in self._pastes.spans(self.document.get_line(row)):
             if span[0] < column < span[1]:
                 return row, span[side]

@@ -58,9 +58,13 @@ async def window(
     config: Config | None = None,
     theme: str = "dark",
     wrapped: Callable[[SessionStore], Any] | None = None,
+    faults: bool = False,
     **environ: str,
 ) -> AsyncIterator[Pilot[None]]:
-    """The running app. Its store is closed at the end; `wrapped` makes what the app gets of it."""
+    """The running app. Its store is closed at the end; `wrapped` makes what the app gets of it.
+
+    An exception that reached no handler, which the window survives, fails the test unless it may have `faults`.
+    """
     place = await workspace(home, server, request, config=config, wrapped=wrapped, **environ)
     opening = await prepare(place, lambda _: None)
     opening = replace(opening, theme=choose_theme(theme, home / "themes", lambda _: None))
@@ -69,6 +73,7 @@ async def window(
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             yield pilot
+        assert faults or not app.faults
     finally:
         await app.workspace.close()
 

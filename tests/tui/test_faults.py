@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stepchat.crash_report import summary
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage
-from stepchat.tui.faults import in_words
 from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.refusing import RefusingStore
 
@@ -78,4 +78,4 @@ async def test_a_fault_after_the_answer_was_saved_shows_it(tmp_path, server):
 
 
 def test_a_fault_without_words_and_place():
-    assert in_words(ValueError()) == "ValueError"
+    assert summary(ValueError()) == "ValueError"

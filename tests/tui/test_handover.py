@@ -97,6 +97,18 @@ def test_stopping_and_being_told_that_the_prompt_is_ready(pipes):
     assert list(coming) == []
 
 
+def test_the_keyboard_flags_of_textual_are_those_that_are_replaced():
+    from inspect import getsource
+
+    from textual.drivers import linux_driver
+
+    from stepchat.tui.driver import TEXTUALS_KEYBOARD_FLAGS
+
+    names = ("KITTY_DISAMBIGUATE_ESCAPE_CODES", "KITTY_REPORT_ALL_KEYS", "KITTY_REPORT_ASSOCIATED_TEXT")
+    assert f"\x1b[>{sum(getattr(linux_driver, name) for name in names)}u" == TEXTUALS_KEYBOARD_FLAGS
+    assert 'write(f"\\x1b[>{KITTY_PROTOCOL_FLAG}u")' in getsource(linux_driver)
+
+
 def test_an_ordinary_start_has_nothing_typed():
     ahead = Handover(None).type_ahead()
     assert (ahead.text, ahead.cursor, ahead.pending) == ("", (0, 0), ())

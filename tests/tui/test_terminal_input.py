@@ -76,3 +76,134 @@ def test_alt_with_a_letter_is_known_at_once_and_in_a_burst():
     assert said(b"\x1bk\x1bk\x1b[5~\x1bjx") == [("key", key) for key in ("alt+k", "alt+k", "pageup", "alt+j", "x")]
     assert said(b"\x1bb\x1bf\x1bb") == [("key", "ctrl+left"), ("key", "ctrl+right"), ("key", "ctrl+left")]
     assert said(b"\x1bOA\x1b[1;3B\x1b\x1bk")[:2] == [("key", "up"), ("key", "alt+down")]
+
+
+class Clock:
+    """Seconds that pass only when told."""
+
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def pressed(*parts: bytes | float) -> list[tuple[str, str]]:
+    """The same for reads with pauses between them; the last one is followed by a long pause."""
+    clock = Clock()
+    terminal = TerminalInput(now=clock)
+    messages = []
+    for part in (*parts, 1.0):
+        if isinstance(part, bytes):
+            messages += terminal.feed(part)
+            continue
+        end = clock.seconds + part
+        while (wait := terminal.wait) is not None and clock.seconds + wait <= end:
+            clock.seconds += wait
+            messages += terminal.tick()
+        clock.seconds = end
+    return [
+        ("paste", m.text) if isinstance(m, Paste) else ("key", m.key) for m in messages if isinstance(m, (Key, Paste))
+    ]
+
+
+KITTY = {
+    b"\x1b[1089::99;5u": ["ctrl+c"],
+    b"\x1b[97:65;2;65u": ["A"],
+    b"\x1b[97;1:1;97u": ["a"],
+    b"\x1b[97;1:3u": [],
+    b"\x1b[1;1:1D": ["left"],
+    b"\x1b[99999999;5u": [],
+    b"\x1b[97;;99999999u": ["a"],
+    b"\x1b[55296;5u": [],
+    b"\x1b[0u": [],
+    b"\x1b[:::;;;u": [],
+    b"\x1b[107;6u": ["ctrl+shift+k"],
+    b"\x1b[27;5;100~": ["ctrl+d"],
+    b"\x1b[" + b"9" * 4000 + b";5u": [],
+    # A layout of another alphabet: the key's own letter where it is told, else its place.
+    b"\x1b[1081;5u": ["ctrl+q"],
+    b"\x1b[1089;5u": ["ctrl+c"],
+    b"\x1b[1076;5u": ["ctrl+l"],
+    b"\x1b[964;5u": ["ctrl+t"],
+    b"\x1b[1512;3u": ["alt+r"],
+    # A Latin layout keeps its letters, wherever they lie.
+    b"\x1b[99::106;5u": ["ctrl+c"],
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5000])
+@pytest.mark.parametrize("data", KITTY, ids=repr)
+def test_keys_of_the_kitty_protocol(data, size):
+    assert pressed(*(data[at : at + size] for at in range(0, len(data), size))) == [("key", key) for key in KITTY[data]]
+
+
+REPLIES = [
+    b"\x1b]11;rgb:1414/1919/1f1f\x1b\\",
+    b"\x1b]11;rgb:1414/1919/1f1f\x07",
+    b"\x1b[?62;22;52c",
+    b"\x1b[>1;4000;0c",
+    b"\x1bP>|iTerm2 3.5\x1b\\",
+    b"\x1bP1$r0m\x1b\\",
+    b"\x1b[?0u",
+    b"\x1b[4;600;800t",
+    b"\x1b[?997;1n",
+    b"\x1b[<32;NaN;NaNM",
+    b"\x1b[<0;99999999;1M",
+    b"\x1b[M !!",
+    b"\x1b_Gi=31;OK\x1b\\",
+    b"\x1b]52;c;aGVsbG8=\x07",
+    b"\x1b[48;0;0;0;0t",
+    b"\x1b[48;9999999;1;1;1t",
+]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+@pytest.mark.parametrize("reply", REPLIES, ids=repr)
+def test_a_reply_that_nobody_asked_for_is_never_typed_wherever_it_is_cut(reply, pause):
+    for cut in range(2, len(reply)):
+        found = pressed(b"a", 1.0, reply[:cut], pause, reply[cut:] + b"b")
+        # The first two characters alone may be a key with Alt, which types nothing and stops nothing.
+        assert [key for key in found if not key[1].startswith("alt+")] == [("key", "a"), ("key", "b")], cut
+
+
+def test_a_sequence_cut_behind_its_escape_is_not_typed():
+    assert pressed(b"\x1b", 0.02, b"[A") == [("key", "up")]
+    assert pressed(b"\x1b", 0.3, b"[?62;22;52cx") == [("key", "escape"), ("key", "x")]
+    assert pressed(b"\x1b", 0.3, b"]11;rgb:0/0/0\x07x") == [("key", "escape"), ("key", "x")]
+    assert pressed(b"\x1b", 0.3, b"[") == [("key", "escape"), ("key", "left_square_bracket")]
+
+
+def test_two_presses_of_escape_in_one_read_are_two():
+    assert pressed(b"\x1b\x1b") == [("key", "escape")] * 2
+    assert pressed(b"\x1b\x11") == [("key", "escape"), ("key", "ctrl+q")]
+    assert pressed(b"\x1b\x1b\x1b[A") == [("key", "escape")] * 2 + [("key", "up")]
+
+
+def test_alt_with_what_begins_a_sequence():
+    for data, key in (
+        (b"\x1b[", "alt+left_square_bracket"),
+        (b"\x1bO", "alt+shift+o"),
+        (b"\x1b]", "alt+right_square_bracket"),
+    ):
+        assert pressed(data) == [("key", key)]
+    assert pressed(b"\x1b1\x1b=") == [("key", "alt+1"), ("key", "alt+equals_sign")]
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 100])
+def test_lines_that_come_at_once_are_a_paste_that_sends_nothing(size):
+    data = b"AAA\rBBB\r\rCCC\r"
+    found = pressed(*(data[at : at + size] for at in range(0, len(data), size)))
+    assert ("key", "enter") not in found
+    assert "".join(text for _, text in found) == "AAA\nBBB\n\nCCC\n"
+
+
+def test_what_is_typed_and_sent_is_no_paste():
+    for parts in ([b"hello\r"], [b"hello", b"\r"], [*(bytes([c]) for c in b"hello"), b"\r"], [b"hello", 0.2, b"\r"]):
+        assert pressed(*parts) == [("key", key) for key in "hello"] + [("key", "enter")]
+    assert pressed(b"a\r", 0.02, b"b\r") == [("key", key) for key in ("a", "enter", "b", "enter")]
+    assert pressed(b"a\r\x1b[A") == [("key", key) for key in ("a", "enter", "up")]
+
+
+@given(st.lists(st.binary(max_size=12) | st.sampled_from([*REPLIES, *KITTY, b"\x1b[", b"\x1b", b"\xff"]), max_size=12))
+def test_whatever_comes_the_keyboard_goes_on(parts):
+    assert pressed(*parts, b"\x1b\\\x07\x1b[201~", 1.0, b"q")[-1:] == [("key", "q")]
