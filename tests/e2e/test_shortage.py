@@ -20,7 +20,7 @@ def starved(home, limit: int, amount: int) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(limit, (amount, amount)),  # noqa: PLW1509 - there are no threads here
+        preexec_fn=lambda: resource.setrlimit(limit, (amount, amount)),
     )
 
 
