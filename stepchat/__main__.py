@@ -9,11 +9,11 @@ def main() -> None:
     if sys.platform != "win32" and _opens_window(sys.argv[1:]):
         import os
 
-        from stepchat.tui.startup import paint_first_frame
+        from stepchat.first_frame.frame import paint_first_frame
 
         frame = paint_first_frame(sys.argv[1:], os.environ)
     try:
-        from stepchat.cli import run
+        from stepchat.cli.main import run
 
         code = run(sys.argv[1:], frame)
     except KeyboardInterrupt:
@@ -71,7 +71,7 @@ def _opens_window(arguments: list[str]) -> bool:
 
 def _parameter_flags() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Those without a value, and those with one. Their table takes longer to import than the frame to paint."""
-    from stepchat.parameters import PARAMETERS
+    from stepchat.parameters.table import PARAMETERS
 
     switches = [row.flag for row in PARAMETERS if row.kind == "bool"]
     switches += [f"--no-{flag[2:]}" for flag in switches]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
 
-from stepchat.exact_json import Number
+from stepchat.lossless_json import Number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from stepchat import exact_json
+from stepchat import lossless_json
+from stepchat.catalogue.backends import OPENROUTER_URL, profile_for
 from stepchat.events import Delta, Notice, Retrying, Silence
-from stepchat.servers.profiles import OPENROUTER_URL, profile_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ class FakeServer:
 
     async def stream(self, body: Json, keep: Any = None) -> AsyncGenerator[Delta | Retrying | Silence | Notice]:
         # As JSON, so that what the test sees is what would have left, and is not changed later.
-        self.requests.append(exact_json.loads(exact_json.dumps(body)))
+        self.requests.append(lossless_json.loads(lossless_json.dumps(body)))
         assert len(self.requests) <= len(self._scripts), "one request too many"
         ended = False
         self.playing = True
@@ -67,7 +67,7 @@ def event(chunk: Any) -> bytes:
     """One server-sent event: bytes as they are, text as its data, anything else as JSON."""
     if isinstance(chunk, bytes):
         return chunk
-    return f"data: {chunk if isinstance(chunk, str) else exact_json.dumps(chunk)}\n\n".encode()
+    return f"data: {chunk if isinstance(chunk, str) else lossless_json.dumps(chunk)}\n\n".encode()
 
 
 def stream_of(*chunks: Any, done: bool = True) -> bytes:

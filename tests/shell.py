@@ -16,9 +16,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepchat.cli import run
-from stepchat.draft import fold
-from stepchat.paths import Paths
+from stepchat.chat.accumulator import fold
+from stepchat.cli.main import run
+from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:

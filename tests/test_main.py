@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat.__main__ import _opens_window
-from stepchat.cli import COMMANDS, chat
-from stepchat.cli_parameters import all_flags
+from stepchat.cli.main import COMMANDS, chat
+from stepchat.cli.parameters import all_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

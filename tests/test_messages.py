@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat import exact_json
-from stepchat.exact_json import Number
+from stepchat import lossless_json
+from stepchat.lossless_json import Number
 from stepchat.messages import (
     COMPLETE,
     AssistantMessage,
@@ -59,19 +59,19 @@ MESSAGES = ANSWERS | st.builds(UserMessage, TEXT, TIMES) | st.builds(ToolMessage
 @given(MESSAGES)
 def test_written_and_read_back(message):
     assert from_json(to_json(message)) == message
-    text = exact_json.stored(to_json(message))
-    again = from_json(exact_json.loads(text))
+    text = lossless_json.stored(to_json(message))
+    again = from_json(lossless_json.loads(text))
     assert again == message
-    assert exact_json.stored(to_json(again)) == text
+    assert lossless_json.stored(to_json(again)) == text
 
 
 @pytest.mark.parametrize("details", [None, (), ({},), ({"type": "reasoning.text", "n": Number("1.50")},)])
 def test_no_list_and_an_empty_list_stay_different(details):
-    text = exact_json.stored(to_json(AssistantMessage(reasoning_details=details)))
-    again = from_json(exact_json.loads(text))
+    text = lossless_json.stored(to_json(AssistantMessage(reasoning_details=details)))
+    again = from_json(lossless_json.loads(text))
     assert isinstance(again, AssistantMessage)
     assert again.reasoning_details == details
-    assert exact_json.dumps(again.reasoning_details) == exact_json.dumps(details)
+    assert lossless_json.dumps(again.reasoning_details) == lossless_json.dumps(details)
 
 
 STORED_USER = to_json(UserMessage("hi", 1.0))
@@ -148,7 +148,7 @@ def test_tool_call_goes_back_as_it_came():
 
 
 def usage(text: str) -> Usage:
-    return Usage(exact_json.loads(text))
+    return Usage(lossless_json.loads(text))
 
 
 def test_usage_of_an_ordinary_answer():

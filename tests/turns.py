@@ -7,19 +7,19 @@ import sqlite3
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
-from stepchat.draft import fold
+from stepchat.catalogue.backends import OPENROUTER_URL
+from stepchat.chat.accumulator import fold
+from stepchat.chat.turn import Question, run_turn
 from stepchat.events import Delta, MessageSaved
 from stepchat.messages import AssistantMessage
-from stepchat.servers.profiles import OPENROUTER_URL
 from stepchat.sessions import records
-from stepchat.turn import Question, run_turn
 from tests.fakes import FakeServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stepchat.config.paths import Paths
     from stepchat.events import TurnEvent
-    from stepchat.paths import Paths
     from stepchat.sessions.store import SessionStore
 
 MODEL = "stepfun/step-3.5-flash"

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.demo.catalogue import price
-from stepchat.exact_json import Number, dumps
+from stepchat.lossless_json import Number, dumps
 
 if TYPE_CHECKING:
     from decimal import Decimal

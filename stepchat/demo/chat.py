@@ -15,9 +15,9 @@ from stepchat.demo.connection import ClientLeftError
 from stepchat.demo.logprobs import wanted
 from stepchat.demo.play import LEAD, SPEED, Player
 from stepchat.demo.record import RecordedGeneration
-from stepchat.demo.scripts import choose
+from stepchat.demo.scenarios.table import choose
 from stepchat.demo.steps import Ask, Drop, Event, Framing, Reply, Returned, message_text
-from stepchat.exact_json import dumps, stored
+from stepchat.lossless_json import dumps, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat.demo.logprobs import token_logprobs
 from stepchat.demo.steps import Chunk, Delta, Drop, Event, Finish, Framing, Raw, Reply, Say, Think, Wait, split_tokens
-from stepchat.exact_json import stored
+from stepchat.lossless_json import stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from stepchat.demo.catalogue import MODELS, find_model, listing
 from stepchat.demo.chat import RefusedError, answer_chat, error_body, plan
 from stepchat.demo.connection import ClientLeftError
 from stepchat.demo.local_servers import WINDOW, LocalServer, State, answer_of
+from stepchat.demo.login import RefusedCodeError, consent, exchange
 from stepchat.demo.providers import endpoints
-from stepchat.demo.signing_in import RefusedCodeError, consent, exchange
-from stepchat.exact_json import dumps, loads, stored
+from stepchat.lossless_json import dumps, loads, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

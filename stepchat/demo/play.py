@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.demo.chunks import COMMENT, StreamWriter, completion
 from stepchat.demo.steps import Drop, Wait
-from stepchat.exact_json import stored
+from stepchat.lossless_json import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.errors import ServerError
 from stepchat.messages import dollars
-from stepchat.servers.failures import status_of
+from stepchat.servers.errors import status_of
 
 if TYPE_CHECKING:
     from decimal import Decimal

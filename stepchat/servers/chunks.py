@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError
 from stepchat.events import Delta, ToolCallFragment
-from stepchat.servers.failures import from_error
+from stepchat.reasoning.think_tags import ThinkTagSplitter
+from stepchat.servers.errors import from_error
 from stepchat.servers.sse import SseEvent
-from stepchat.servers.think_tags import ThinkTagSplitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +89,7 @@ class ChunkReader:
 
     def _parse(self, event: SseEvent) -> Json | None:
         try:
-            value = exact_json.loads(event.data)
+            value = lossless_json.loads(event.data)
         except ValueError:
             if event.event == "error":
                 self.fail(event.data)
@@ -120,7 +120,7 @@ class ChunkReader:
 
     def fail(self, error: Any) -> None:
         """Take an error of any shape as the end of the stream."""
-        self.failure = from_error(exact_json.loads(self._redact(exact_json.dumps(error))))
+        self.failure = from_error(lossless_json.loads(self._redact(lossless_json.dumps(error))))
 
     def _choice(self, choice: Json, out: _Gathered) -> None:
         # Only one of them: a chunk that brings both says the same twice.
@@ -287,7 +287,7 @@ def _fragment(call: Json) -> ToolCallFragment:
     function = cast("Json", raw) if isinstance(raw, dict) else {}
     arguments = function.get("arguments")
     if isinstance(arguments, dict | list):
-        arguments = exact_json.dumps(arguments)
+        arguments = lossless_json.dumps(arguments)
     index, identity, name = call.get("index"), call.get("id"), function.get("name")
     return ToolCallFragment(
         index=index if isinstance(index, int) else None,
@@ -299,7 +299,7 @@ def _fragment(call: Json) -> ToolCallFragment:
 
 def read_body(body: Json, reader: ChunkReader) -> Delta | None:
     """A 200 with one JSON object although a stream was asked for: an answer or an error (WIRE.md 6, end)."""
-    delta = reader.read([SseEvent(exact_json.dumps(body))])
+    delta = reader.read([SseEvent(lossless_json.dumps(body))])
     if isinstance(body.get("choices"), list):
         reader.done = reader.failure is None
     elif reader.failure is None:

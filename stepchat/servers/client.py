@@ -11,14 +11,14 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from stepchat import __version__, exact_json
+from stepchat import __version__, lossless_json
+from stepchat.catalogue.backends import Profile, is_local
 from stepchat.errors import KeyRefusedError, ServerError, SilenceError, StepchatError, UnreachableError, shortage
 from stepchat.events import Delta, Notice, Retrying, Silence
-from stepchat.servers.failures import status_of
-from stepchat.servers.lookup import look_up
-from stepchat.servers.profiles import Profile, is_local
-from stepchat.servers.reading import Line, Reading
-from stepchat.servers.tape import REMOVED, Tape
+from stepchat.servers.api import look_up
+from stepchat.servers.errors import status_of
+from stepchat.servers.recording import REMOVED, Tape
+from stepchat.servers.stream import Line, Reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from stepchat.keys import Key
+    from stepchat.config.api_keys import Key
     from stepchat.messages import Json
 
 ServerEvent: TypeAlias = Delta | Retrying | Silence | Notice
@@ -150,7 +150,7 @@ class Client:
                     "GET" if body is None else "POST",
                     f"{self.base_url.removesuffix('/v1') if at_root else self.base_url}{path}",
                     params=query or None,
-                    content=None if body is None else exact_json.dumps(body).encode(),
+                    content=None if body is None else lossless_json.dumps(body).encode(),
                     headers=self.headers() | {"Accept": "application/json"},
                 )
                 return look_up(request, http, self.redact, seconds)
@@ -191,7 +191,7 @@ class Client:
 
         `keep` is given what goes over the line, for every try twice: when it leaves, and when it is over.
         """
-        content = exact_json.dumps(body).encode()
+        content = lossless_json.dumps(body).encode()
         for attempt in range(RETRIES + 1):
             shown = False
             mask = bytes if self._key is None else self._key.mask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat.servers.models import Prices, read_model
-from stepchat.servers.profiles import bare_slug
+from stepchat.catalogue.backends import bare_slug
+from stepchat.catalogue.models import Prices, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepchat import exact_json
+from stepchat import lossless_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +165,7 @@ def _is_whole(data: str) -> bool:
     if data == "[DONE]":
         return True
     try:
-        exact_json.loads(data)
+        lossless_json.loads(data)
     except ValueError:
         return False
     return True

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat import exact_json
+from stepchat import lossless_json
+from stepchat.catalogue.backends import MANDATORY_REASONING, Profile, bare_slug, same_server
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
-from stepchat.servers.ledger import Line, Returned
-from stepchat.servers.profiles import MANDATORY_REASONING, Profile, bare_slug, same_server
+from stepchat.reasoning.ledger import Line, Returned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.servers.ledger import Rule
+    from stepchat.reasoning.ledger import Rule
 
 _SIGNED_FORMATS = ("anthropic-claude-v1", "google-gemini-v1")
 _SIGNING_MAKERS = ("anthropic/", "google/")
@@ -69,12 +69,12 @@ class _Prefix:
 
         self._hash = hashlib.sha256()
         self._take("system", system or "")
-        self._take("tools", exact_json.dumps(tools) if tools else "")
+        self._take("tools", lossless_json.dumps(tools) if tools else "")
 
     def add(self, entry: Json) -> None:
         for name in ("role", "content", "tool_calls", "tool_call_id"):
             value: Any = entry.get(name)
-            self._take(name, value if isinstance(value, str) else exact_json.dumps(value) if value else "")
+            self._take(name, value if isinstance(value, str) else lossless_json.dumps(value) if value else "")
 
     def _take(self, name: str, text: str) -> None:
         data = text.encode("utf-8", "surrogatepass")

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, event
         "cut": exchange.cut,
         "error": exchange.error,
     }
-    packed = _pack(exact_json.dumps(about).encode())
+    packed = _pack(lossless_json.dumps(about).encode())
     number = exchange.number
     if number:
         connection.execute(
@@ -127,8 +127,8 @@ def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, event
 
 def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[SentLine]) -> int | None:
     """The number of the last line."""
-    texts = [None if line.wire is None else exact_json.dumps(line.wire).encode() for line in lines]
-    verdicts = [None if line.verdict is None else exact_json.dumps(line.verdict) for line in lines]
+    texts = [None if line.wire is None else lossless_json.dumps(line.wire).encode() for line in lines]
+    verdicts = [None if line.verdict is None else lossless_json.dumps(line.verdict) for line in lines]
     digests: list[bytes] = []
     digest = b""
     for line, text, verdict in zip(lines, texts, verdicts, strict=True):
@@ -232,7 +232,7 @@ def sendings(connection: sqlite3.Connection, session: str, message: str | None =
 def _exchange(
     message: str, number: int, started: float, about: bytes, events: bytes | None, lines: tuple[SentLine, ...]
 ) -> Exchange:
-    data: Json = exact_json.loads(zlib.decompress(about).decode())
+    data: Json = lossless_json.loads(zlib.decompress(about).decode())
     return Exchange(
         answer=message,
         lines=lines,
@@ -265,9 +265,9 @@ def _lines(connection: sqlite3.Connection, last: int | None) -> tuple[SentLine, 
 
 def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentLine:
     return SentLine(
-        None if data is None else exact_json.loads(zlib.decompress(data).decode()),
+        None if data is None else lossless_json.loads(zlib.decompress(data).decode()),
         message,
-        None if verdict is None else exact_json.loads(verdict),
+        None if verdict is None else lossless_json.loads(verdict),
     )
 
 
@@ -293,7 +293,7 @@ def verdicts(connection: sqlite3.Connection, session: str) -> dict[str, Verdict]
             at, kept, sent = found.get(message, (-1, None, 0))
             sent += count if '"left out"' not in verdict else 0
             found[message] = (last, verdict, sent) if last > at else (at, kept, sent)
-    return {message: Verdict(exact_json.loads(kept), sent) for message, (_, kept, sent) in found.items()}
+    return {message: Verdict(lossless_json.loads(kept), sent) for message, (_, kept, sent) in found.items()}
 
 
 def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:

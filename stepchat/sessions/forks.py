@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.sessions import reading, records, search_index, writing
+from stepchat.sessions import reading, records, writing
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, SESSION_ID_LENGTH, Session
+from stepchat.sessions.search import index as search_index
 
 if TYPE_CHECKING:
     import sqlite3

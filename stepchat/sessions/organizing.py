@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepchat.sessions import search_index
 from stepchat.sessions.database import transaction
 from stepchat.sessions.records import no_session
+from stepchat.sessions.search import index as search_index
 
 if TYPE_CHECKING:
     import sqlite3

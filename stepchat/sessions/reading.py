@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.errors import StoreError
 from stepchat.sessions import records
 from stepchat.sessions.records import NEW_SESSION_DRAFT, Conversation, Session, SessionSummary, no_session
@@ -206,7 +206,7 @@ def like_pattern(text: str, *, ascii_only: bool = False) -> str:
             # LIKE knows the case of ASCII letters only.
             pattern += "%"
         else:
-            pattern += exact_json.dumps(char, ascii_only=ascii_only)[1:-1]
+            pattern += lossless_json.dumps(char, ascii_only=ascii_only)[1:-1]
     return f"%{pattern}%"
 
 
@@ -325,7 +325,7 @@ def _time(stored: Any) -> float:
 
 def _object(stored: str, name: str) -> Json:
     try:
-        value = exact_json.loads(stored)
+        value = lossless_json.loads(stored)
     except ValueError as error:
         raise StoreError(f"{name} cannot be read: {error}.", "They were left as they are.") from error
     if not isinstance(value, dict):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat import exact_json, messages
+from stepchat import lossless_json, messages
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.events import Delta, ToolCallFragment
 from stepchat.messages import Json, Message, StoredMessage
@@ -112,12 +112,12 @@ def no_session(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
 
 def text_to_stored(text: str) -> str:
     """A JSON string: SQLite refuses lone surrogates, JSON can escape them."""
-    return exact_json.stored(text)
+    return lossless_json.stored(text)
 
 
 def text_from_stored(stored: str) -> str:
     """Read `text_to_stored`. Raises ValueError."""
-    return str(exact_json.loads(stored))
+    return str(lossless_json.loads(stored))
 
 
 def encodable(text: str) -> str:
@@ -136,13 +136,13 @@ def sum_from_text(stored: Any) -> Decimal | None:
 
 def message_to_text(message: Message) -> str:
     """The form in the column message.data."""
-    return exact_json.stored(messages.to_json(message))
+    return lossless_json.stored(messages.to_json(message))
 
 
 def message_from_text(message_id: str, text: str) -> Message:
     """Read `message_to_text`. Raises StoreError."""
     try:
-        return messages.from_json(exact_json.loads(text))
+        return messages.from_json(lossless_json.loads(text))
     except (ValueError, TypeError) as error:  # TypeError, because what is damaged need not be text
         raise StoreError(
             f"The stored message {message_id} cannot be read: {error}.",
@@ -159,13 +159,13 @@ def stored_message(row: tuple[str, str, str | None, int | None, str]) -> StoredM
 
 def deltas_to_text(deltas: Sequence[Delta]) -> str:
     """A JSON list of objects with the fields that are not empty."""
-    return exact_json.stored([_delta_to_json(delta) for delta in deltas])
+    return lossless_json.stored([_delta_to_json(delta) for delta in deltas])
 
 
 def deltas_from_text(text: str) -> list[Delta]:
     """Read `deltas_to_text`. Raises ValueError."""
     try:
-        return [_delta_from_json(data) for data in exact_json.loads(text)]
+        return [_delta_from_json(data) for data in lossless_json.loads(text)]
     except (TypeError, AttributeError) as error:
         raise ValueError(f"not a stored part: {error}") from error
 

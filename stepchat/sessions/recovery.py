@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from stepchat.config.paths import private_directory
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage
-from stepchat.paths import private_directory
 from stepchat.sessions import records, writing
 from stepchat.sessions.database import transaction
 

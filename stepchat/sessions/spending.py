@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.messages import AssistantMessage, Usage
 from stepchat.sessions import records
 
@@ -232,7 +232,7 @@ def count_what_is_there(connection: sqlite3.Connection) -> None:
         if generation:
             seen.add(generation)
         try:
-            raw: Any = exact_json.loads(usage) if usage else None
+            raw: Any = lossless_json.loads(usage) if usage else None
             used = Usage(cast("Json", raw) if isinstance(raw, dict) else {})
             spent = _of(AssistantMessage(model=model, model_asked=asked, usage=used), server, created)
         except (ValueError, TypeError, ArithmeticError, OSError):

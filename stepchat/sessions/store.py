@@ -12,13 +12,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from stepchat.paths import Paths, private_directory
-from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, search_index, tree, writing
+from stepchat.config.paths import Paths, private_directory
+from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, tree, writing
 from stepchat.sessions.interrupted import Interrupted
-from stepchat.sessions.others import Others
+from stepchat.sessions.other_processes import Others
 from stepchat.sessions.reading import Listed
 from stepchat.sessions.records import Conversation, Session, SessionSummary
 from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
+from stepchat.sessions.search import index as search_index
 from stepchat.sessions.spending import Spending
 from stepchat.sessions.traffic import Traffic
 from stepchat.sessions.worker import Worker
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
-    from stepchat.sessions.imports import Imported
-    from stepchat.sessions.incoming import Incoming
-    from stepchat.sessions.live_search import LiveSearch
+    from stepchat.sessions.importing.importer import Imported
+    from stepchat.sessions.importing.values import Incoming
     from stepchat.sessions.preview import Preview
     from stepchat.sessions.reading import Order
-    from stepchat.sessions.search import Options, Page
+    from stepchat.sessions.search.live_search import LiveSearch
+    from stepchat.sessions.search.search import Options, Page
 
 T = TypeVar("T")
 
@@ -176,8 +177,8 @@ class SessionStore:
         word may be the beginning of one, until a space follows it. Text in double quotes is a phrase.
         """
         # Only here, because starting is not to wait for it.
-        from stepchat.sessions.live_search import LiveSearch
-        from stepchat.sessions.search import USUAL
+        from stepchat.sessions.search.live_search import LiveSearch
+        from stepchat.sessions.search.search import USUAL
 
         if self._search is None:
             self._search = LiveSearch(self.file)
@@ -190,15 +191,15 @@ class SessionStore:
 
     async def import_file(self, path: Path) -> Imported:
         """Add the sessions of a file: all that is new in it, or nothing. Raises UsageError, which names the place."""
-        from stepchat.sessions import imports
+        from stepchat.sessions.importing import importer
 
-        return await self.import_read(await asyncio.to_thread(imports.read_file, path))
+        return await self.import_read(await asyncio.to_thread(importer.read_file, path))
 
     async def import_read(self, incoming: list[Incoming]) -> Imported:
         """The same of what was read already."""
-        from stepchat.sessions import imports
+        from stepchat.sessions.importing import importer
 
-        imported = await self._write(lambda connection: imports.keep(connection, incoming))
+        imported = await self._write(lambda connection: importer.keep(connection, incoming))
         self._index_soon()
         return imported
 

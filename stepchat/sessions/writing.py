@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.errors import NotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
-from stepchat.sessions import interrupted, reading, records, search_index, spending, tree
+from stepchat.sessions import interrupted, reading, records, spending, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
     NEW_SESSION_DRAFT,
@@ -15,6 +15,7 @@ from stepchat.sessions.records import (
     Session,
     no_session,
 )
+from stepchat.sessions.search import index as search_index
 from stepchat.sessions.titles import clean_title, title_from
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def change_parameters(
     names = [None if name is None else records.encodable(name) for name in (profile, preset)]
     connection.execute(
         "UPDATE session SET parameters = ?, profile = coalesce(?, profile), preset = coalesce(?, preset) WHERE id = ?",
-        (exact_json.stored(parameters), *names, session_id),
+        (lossless_json.stored(parameters), *names, session_id),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from stepchat.transcript import facts
-from stepchat.transcript.blocks import Block, Tail
+from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
-from stepchat.transcript.growing import Growing
+from stepchat.transcript.markdown.blocks import Block, Tail
+from stepchat.transcript.markdown.streaming_text import Growing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -171,7 +171,7 @@ class Answer:
         return channel.blocks
 
     def _edit_header(self, found: list[Edit], now: float) -> None:
-        mark = facts.CLOSED if self.panel == "folded" else facts.OPENED
+        mark = labels.CLOSED if self.panel == "folded" else labels.OPENED
         message = self.message
         if self.reasoning and message is not None:
             key: object = ("done", mark, self.returned)
@@ -190,13 +190,13 @@ class Answer:
         message = self.message
         if not self.reasoning:
             if message is None:
-                return [facts.hidden("Reasoning, hidden by the provider", [])]
-            return [facts.hidden("Reasoned, hidden by the provider", [facts.measured_tokens(message), self.returned])]
+                return [labels.hidden("Reasoning, hidden by the provider", [])]
+            return [labels.hidden("Reasoned, hidden by the provider", [labels.measured_tokens(message), self.returned])]
         if message is not None:
-            return [facts.thought(mark, message.timing.thinking, facts.tokens_of(message), self.returned)]
+            return [labels.thought(mark, message.timing.thinking, labels.tokens_of(message), self.returned)]
         if self.thinks:
-            return [facts.thinking(mark, self._thinking_time(now), self.reasoning.length)]
-        return [facts.thought(mark, self._thinking_time(now), facts.estimated_tokens(self.reasoning.length))]
+            return [labels.thinking(mark, self._thinking_time(now), self.reasoning.length)]
+        return [labels.thought(mark, self._thinking_time(now), labels.estimated_tokens(self.reasoning.length))]
 
     def _thinking_time(self, now: float) -> float:
         end = now if self._reasoning_ended is None else self._reasoning_ended
@@ -239,18 +239,18 @@ class Answer:
             self._end = key
             end = self._ending(self.message, guess) if self.message is not None else []
             if self.waits:
-                end = [facts.waiting(self.waiting_for, seconds, frame)]
+                end = [labels.waiting(self.waiting_for, seconds, frame)]
             found.append(Edit(END, 0, end))
 
     def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
-        blocks = [facts.tool_call(call.name, call.arguments) for call in message.tool_calls]
-        mark = facts.mark(message)
+        blocks = [labels.tool_call(call.name, call.arguments) for call in message.tool_calls]
+        mark = labels.mark(message)
         if message.complete and not self.answers and not mark:
-            mark = [facts.no_answer(message)]
+            mark = [labels.no_answer(message)]
         blocks += mark
         # A failure before anything came has nothing to account for.
         began = message.complete or message.text or message.reasoning
-        if began and (foot := facts.foot(message, gap=0 if mark else 1, estimate=guess)):
+        if began and (foot := labels.foot(message, gap=0 if mark else 1, estimate=guess)):
             blocks.append(foot)
         return blocks
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.answer_form import wants_json
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
-from stepchat.transcript import facts
+from stepchat.parameters.schema import wants_json
+from stepchat.transcript import labels
 from stepchat.transcript.answer import BODY, SECTIONS, Answer, no_estimate
 from stepchat.transcript.entry import Edit, Entry, Heights
-from stepchat.transcript.layout import Layout
+from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
     from stepchat.transcript.answer import Estimate, ReasoningView
-    from stepchat.transcript.blocks import Block
+    from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.palette import Palette
 
 _NOT_WHOLE = frozenset({"cut", "error", "length"})
@@ -176,7 +176,7 @@ class Document:
         """Below an answer that is not whole: what was kept, and what to do."""
         message = stored.message
         if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
-            self._add_notice(facts.again(message))
+            self._add_notice(labels.again(message))
 
     def abandon_answer(self) -> None:
         place = self.live_place
@@ -186,12 +186,12 @@ class Document:
         if place is not None:
             self._remove(place)
 
-    def notice(self, text: str, hint: str, kind: facts.NoticeKind) -> None:
+    def notice(self, text: str, hint: str, kind: labels.NoticeKind) -> None:
         """A line at the end, until something is added; information and what refuses a command go with the end of an answer,
         too. Without text, what refused a command goes.
         """
         if text:
-            self._add_notice(facts.notice(text, hint, kind))
+            self._add_notice(labels.notice(text, hint, kind))
             self._passing, self._refusing = kind in {"info", "refused"}, kind == "refused"
         elif self._refusing:
             self._drop_notice()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stepchat.transcript.blocks import Block
-    from stepchat.transcript.layout import Layout
+    from stepchat.transcript.layout.layout import Layout
+    from stepchat.transcript.markdown.blocks import Block
 
 
 class Edit(NamedTuple):

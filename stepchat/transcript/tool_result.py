@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from stepchat.transcript import facts
-from stepchat.transcript.blocks import Block
+from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
+from stepchat.transcript.markdown.blocks import Block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.messages import ToolMessage
-    from stepchat.transcript.blocks import Voice
+    from stepchat.transcript.markdown.blocks import Voice
 
 SHOWN_LINES: Final = 6
 """So many lines are shown while it is folded."""
@@ -40,7 +40,7 @@ class ToolResult:
         lines = self.lines()
         shown = lines[:SHOWN_LINES] if self.panel == "folded" else lines
         more = len(lines) - len(shown)
-        end = [facts.line((f"… {more:,} more lines", "dim"), gap=0)] if more else []
+        end = [labels.line((f"… {more:,} more lines", "dim"), gap=0)] if more else []
         return [Edit(TOOL_HEAD, 0, [self._head()]), Edit(TOOL_BODY, 0, shown), Edit(TOOL_END, 0, end)]
 
     def lines(self) -> list[Block]:
@@ -49,8 +49,8 @@ class ToolResult:
 
     def _head(self) -> Block:
         name = self._message.name or "tool"
-        mark = (facts.CLOSED if self.panel == "folded" else facts.OPENED) + " " if self.has_panel else ""
-        return facts.line((f"{mark}← {name}", "error" if self._message.is_error else "dim"))
+        mark = (labels.CLOSED if self.panel == "folded" else labels.OPENED) + " " if self.has_panel else ""
+        return labels.line((f"{mark}← {name}", "error" if self._message.is_error else "dim"))
 
 
 def user_lines(text: str, gap: int) -> list[Block]:

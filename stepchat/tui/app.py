@@ -13,17 +13,17 @@ from textual.app import App
 from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
-from stepchat.crash_report import summary, write_crash_report
-from stepchat.transcript.clean import copied
-from stepchat.transcript.widths import unspaced
-from stepchat.tui import work
-from stepchat.tui.chat_screen import ChatScreen, Opening
-from stepchat.tui.commands.reading import reasoning_view
-from stepchat.tui.dialogs.row_list import LOW
-from stepchat.tui.handover import Handover
-from stepchat.tui.loading import load
+from stepchat.chat.crash_report import summary, write_crash_report
+from stepchat.chat.drafts import fresh
+from stepchat.text.sanitize import copied
+from stepchat.text.widths import unspaced
+from stepchat.tui import workers
+from stepchat.tui.after_first_paint import load
+from stepchat.tui.chat.screen import ChatScreen, Opening
+from stepchat.tui.commands.view import reasoning_view
+from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.terminal.handover import Handover
 from stepchat.tui.themes import choose_theme, textual_theme
-from stepchat.tui.unsent import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from textual.message import Message
     from textual.widget import Widget
 
+    from stepchat.chat.workspace import Workspace
     from stepchat.errors import ConfigError
-    from stepchat.tui.startup import FirstFrame
-    from stepchat.workspace import Workspace
+    from stepchat.first_frame.frame import FirstFrame
 
 
 FAULT_LIMIT: Final = 3
@@ -89,7 +89,7 @@ class StepchatApp(App[str]):
         self._is_ready = True
         self._handover.prompt_is_ready(None if self._chat is None else self._chat.rescue)
         if self._chat is not None:
-            work.start(self, partial(load, self._chat), group="load")
+            workers.start(self, partial(load, self._chat), group="load")
 
     def on_app_focus(self) -> None:
         """Only the app hears of it, no screen does."""

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from stepchat.draft import Draft
+from stepchat.chat.accumulator import Draft
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage
 

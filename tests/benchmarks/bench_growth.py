@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, Timing, UserMessage
-from stepchat.paths import Paths
 from stepchat.sessions.reading import ORDERS
 from stepchat.sessions.store import SessionStore
 

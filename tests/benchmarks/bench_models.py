@@ -9,12 +9,12 @@ from statistics import median
 
 import pytest
 
-from stepchat import exact_json
+from stepchat import lossless_json
+from stepchat.catalogue.catalogue import Catalogue
+from stepchat.chat.spending import report
+from stepchat.config.paths import Paths
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.messages import AssistantMessage, Usage
-from stepchat.money import report
-from stepchat.paths import Paths
-from stepchat.servers.catalogue import Catalogue
 from stepchat.sessions import spending
 from stepchat.sessions.store import SessionStore
 from stepchat.tui.dialogs.model_rows import row
@@ -30,7 +30,7 @@ def write_list(path, count: int) -> None:
     for number in range(count):
         name = f"{FAMILIES[number % 10]}/{FAMILIES[number // 10 % 10]}-{number % 7}.{number % 5}-flash-{number}"
         entry = rows[number % len(rows)] | {"id": name, "canonical_slug": name, "description": "Words. " * 80}
-        lines.append(exact_json.stored(entry))
+        lines.append(lossless_json.stored(entry))
     path.write_text("\n".join(lines))
 
 

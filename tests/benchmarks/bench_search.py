@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat import exact_json
-from stepchat.draft import fold
-from stepchat.paths import Paths
+from stepchat import lossless_json
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.sessions.reading import ORDERS
-from stepchat.sessions.search import ALL_FIELDS, Options
+from stepchat.sessions.search.search import ALL_FIELDS, Options
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def fill(path: Path, vocabulary: list[str]) -> None:
             asked, text = number % 2 == 1, next(source)
             user = {"role": "user", "content": text[: len(text) // 8], "time": 0.0}
             message = user if asked else answer(text)
-            data = exact_json.stored(message)
+            data = lossless_json.stored(message)
             left -= len(data)
             connection.execute(
                 "INSERT INTO message (id, session, role, created, data) VALUES (?, ?, ?, ?, ?)",

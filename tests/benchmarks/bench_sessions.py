@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
-from stepchat.paths import Paths
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
 from tests.e2e.terminal import Terminal
 

@@ -35,12 +35,12 @@ Minimal().run()
 """
 FRAME = "sk, or / for"  # its A is in the cursor, so in other colours
 FRAME_ONLY = (
-    "import sys, os; from stepchat.tui.startup import paint_first_frame; paint_first_frame(sys.argv, os.environ)"
+    "import sys, os; from stepchat.first_frame.frame import paint_first_frame; paint_first_frame(sys.argv, os.environ)"
 )
 SCRIPT = """#!{python}
 import sys
 import os
-from stepchat.tui.startup import paint_first_frame
+from stepchat.first_frame.frame import paint_first_frame
 if __name__ == '__main__':
     sys.argv[0] = sys.argv[0].removesuffix('.exe')
     paint_first_frame(sys.argv, os.environ)

@@ -14,9 +14,9 @@ import time
 import pytest
 
 from stepchat.events import Delta
-from stepchat.transcript import layout
 from stepchat.transcript.document import Document
-from stepchat.transcript.marks import Marks
+from stepchat.transcript.layout import layout
+from stepchat.transcript.overlays.overlays import Marks
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
 from tests.benchmarks.texts import CASES, tokens_of

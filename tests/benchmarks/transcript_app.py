@@ -19,9 +19,9 @@ from textual.widgets import Input
 
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
-from stepchat.transcript.finder import Finder
-from stepchat.tui.handover import Handover
-from stepchat.tui.transcript_view import TranscriptView
+from stepchat.transcript.find.navigator import Finder
+from stepchat.tui.terminal.handover import Handover
+from stepchat.tui.transcript.view import TranscriptView
 from tests.benchmarks.texts import mixed, tokens_of
 
 

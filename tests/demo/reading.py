@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stepchat import exact_json
+from stepchat import lossless_json
 
 if TYPE_CHECKING:
     import httpx
@@ -29,7 +29,7 @@ class Reading:
         parsed = []
         for event in self.events:
             try:
-                value = exact_json.loads(event)
+                value = lossless_json.loads(event)
             except ValueError:
                 continue
             if isinstance(value, dict):
@@ -104,7 +104,7 @@ def whole(client: httpx.Client, question: str, *earlier: dict[str, Any], **more:
     """The completion of a request that does not stream."""
     response = client.post(CHAT, json=body_of(question, *earlier, **more) | {"stream": False})
     assert response.status_code == 200, response.text
-    return exact_json.loads(response.text)
+    return lossless_json.loads(response.text)
 
 
 def as_message(completion: dict[str, Any]) -> dict[str, Any]:

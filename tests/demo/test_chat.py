@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from tests.demo.reading import CHAT, as_message, ask, body_of, whole
 
 USER = {"role": "user", "content": "hello"}
@@ -221,7 +221,7 @@ def test_streamed_reasoning_is_recognised_too(client):
 
 def test_exact_numbers_matter_for_the_comparison(client):
     message = as_message(whole(client, "demo:details"))
-    sent = exact_json.dumps(body_of("demo:roundtrip", USER, message))
+    sent = lossless_json.dumps(body_of("demo:roundtrip", USER, message))
     assert "1.10" in sent
     same = client.post(CHAT, content=sent).text
     other = client.post(CHAT, content=sent.replace("1.10", "1.1")).text
@@ -232,7 +232,7 @@ def test_exact_numbers_matter_for_the_comparison(client):
 @pytest.mark.parametrize("name", ["details", "surrogates", "signed", "summary", "encrypted", "blocks", "long", "tools"])
 def test_every_form_is_recognised_when_it_comes_back(client, name):
     message = as_message(whole(client, f"demo:{name}"))
-    sent = exact_json.dumps(body_of("demo:roundtrip", USER, message, stream=False))
+    sent = lossless_json.dumps(body_of("demo:roundtrip", USER, message, stream=False))
     answer = client.post(CHAT, content=sent).json()["choices"][0]["message"]["content"]
     assert "exactly as I sent it" in answer
 

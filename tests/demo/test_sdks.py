@@ -11,7 +11,7 @@ import pytest
 from openrouter import components, errors
 
 from stepchat.demo.catalogue import MODELS
-from stepchat.demo.scripts import SCENARIOS
+from stepchat.demo.scenarios.table import SCENARIOS
 from tests.demo.conftest import KEY, plain_client
 
 STEP = "stepfun/step-3.5-flash"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat.demo.catalogue import MODELS
-from stepchat.demo.long_answers import KINDS, passages
+from stepchat.demo.scenarios.long_answers import KINDS, passages
 from stepchat.demo.steps import Ask, Returned, message_text, split_tokens
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.messages import AssistantMessage
 from stepchat.sessions import records
 from tests.e2e.terminal import environment

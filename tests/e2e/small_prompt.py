@@ -1,4 +1,4 @@
-"""stepchat's main screen as small as it can be: the layout of first_frame.py in real widgets."""
+"""stepchat's main screen as small as it can be: the layout of first_frame/picture.py in real widgets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static, TextArea
 
-from stepchat.tui.first_frame import MARGIN, PLACEHOLDER, SIGN, prompt_row_limit, prompt_width
+from stepchat.first_frame.picture import MARGIN, PLACEHOLDER, SIGN, prompt_row_limit, prompt_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.widget import Widget
 
-    from stepchat.tui.type_ahead import TypeAhead
+    from stepchat.first_frame.type_ahead import TypeAhead
 
 GROUND, TEXT, DIM, LINE, ACCENT = "#0f1113", "#d8dadd", "#868d96", "#2c3136", "#76bccb"
 CSS = f"""

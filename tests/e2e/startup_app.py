@@ -10,7 +10,7 @@ WHAT: `app` or `app-gate` run it; `import-error`, `exit`, `exit-message`, `hang`
 import os
 import sys
 
-from stepchat.tui.startup import paint_first_frame
+from stepchat.first_frame.frame import paint_first_frame
 
 FRAME = paint_first_frame(sys.argv[2:], os.environ)
 MODULES = sorted(sys.modules)
@@ -40,10 +40,10 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widgets import Static
 
-from stepchat.paths import find_paths
-from stepchat.tui.first_frame import read_look, status_line
-from stepchat.tui.handover import Handover, write_first_frame
-from stepchat.tui.startup import asked_model
+from stepchat.config.paths import find_paths
+from stepchat.first_frame.frame import asked_model
+from stepchat.first_frame.picture import read_look, status_line
+from stepchat.tui.terminal.handover import Handover, write_first_frame
 from tests.e2e.small_prompt import CSS, Prompt, main_screen, styles
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.sessions import records
-from stepchat.tui.paste import unmarked
+from stepchat.tui.composer.paste import unmarked
 from tests.e2e.program import variables
 from tests.e2e.terminal import Terminal
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stepchat.tui.first_frame import prompt_row_limit
+from stepchat.first_frame.picture import prompt_row_limit
 from tests.e2e.screens import Screens
 from tests.e2e.terminal import Terminal
 
@@ -256,13 +256,23 @@ def test_no_heavy_module_is_there_at_the_first_frame(tmp_path):
         "contextlib",
         "unicodedata",
     }
-    heavy |= {"textual", "rich", "asyncio", "httpx", "pydantic", "mcp", "keyring", "platformdirs", "stepchat.paths"}
+    heavy |= {
+        "textual",
+        "rich",
+        "asyncio",
+        "httpx",
+        "pydantic",
+        "mcp",
+        "keyring",
+        "platformdirs",
+        "stepchat.config.paths",
+    }
     # A coverage run or a .pth file of the environment may load some before the program begins.
     script = "import sys; print(*sys.modules)"
     with Terminal([sys.executable, "-c", script], tmp_path, cols=4000) as bare:
         bare.wait_exit()
         given = set(bare.screen().split())
-    assert "stepchat.tui.startup" in modules
+    assert "stepchat.first_frame.frame" in modules
     assert modules & heavy <= given
 
 

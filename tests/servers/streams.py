@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepchat import exact_json
-from stepchat.draft import Draft
+from stepchat import lossless_json
+from stepchat.chat.accumulator import Draft
 from stepchat.messages import AssistantMessage, to_json
 from stepchat.servers.chunks import ChunkReader
 from stepchat.servers.sse import SseParser
@@ -44,7 +44,7 @@ class Read:
     @property
     def outcome(self) -> tuple[Any, ...]:
         """Everything that must not depend on the cuts."""
-        message = exact_json.dumps(to_json(self.message))
+        message = lossless_json.dumps(to_json(self.message))
         return message, str(self.failure), self.reader.complete, self.reader.done, self.reader.bad_chunks
 
 

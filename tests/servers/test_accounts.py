@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from stepchat.catalogue.backends import profile_for
+from stepchat.chat.spending import balance_in_words
 from stepchat.demo.server import DemoServer
 from stepchat.errors import KeyRefusedError, ServerError
-from stepchat.exact_json import loads
+from stepchat.lossless_json import loads
 from stepchat.messages import Usage
-from stepchat.money import balance_in_words
 from stepchat.servers.accounts import Balance, fetch_balance, fetch_usage
 from stepchat.servers.client import Client
-from stepchat.servers.profiles import profile_for
 from tests.servers.turns import SECRET, client
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.errors import KeyRefusedError, ServerError
 from stepchat.events import Delta
 from stepchat.servers.chunks import ChunkReader, read_body
@@ -73,7 +73,7 @@ def test_tool_calls_arrive_as_fragments():
 
 
 def test_arguments_may_be_an_object():
-    call = {"id": "a", "function": {"name": "f", "arguments": exact_json.loads('{"x":1.10}')}}
+    call = {"id": "a", "function": {"name": "f", "arguments": lossless_json.loads('{"x":1.10}')}}
     assert say(chunk({"tool_calls": [call]})).message.tool_calls[0].arguments == '{"x":1.10}'
 
 
@@ -107,9 +107,9 @@ def test_row_6_a_failure_that_looks_like_a_stop(native):
 
 
 def test_row_23_the_last_usage_counts_and_is_never_added_up():
-    usages = [{"prompt_tokens": 1}, {"prompt_tokens": 2, "cost": exact_json.Number("0.10")}, None, {}]
+    usages = [{"prompt_tokens": 1}, {"prompt_tokens": 2, "cost": lossless_json.Number("0.10")}, None, {}]
     read = say(*(chunk({"content": "a"}, usage=usage) for usage in usages))
-    assert exact_json.dumps(read.message.usage.raw) == '{"prompt_tokens":2,"cost":0.10}'
+    assert lossless_json.dumps(read.message.usage.raw) == '{"prompt_tokens":2,"cost":0.10}'
 
 
 # 2.7: errors in mid-stream
@@ -197,7 +197,7 @@ def test_row_8_the_last_event_may_lack_its_empty_line(end):
     body = (
         stream_of(chunk({"content": "a"}), done=False)
         + b"data: "
-        + exact_json.dumps(chunk({"content": "b"}, "stop")).encode()
+        + lossless_json.dumps(chunk({"content": "b"}, "stop")).encode()
     )
     assert Read([body + end.encode()]).message.text == "ab"
     assert Read([stream_of(done=False) + b"data: [DONE]" + end.encode()]).reader.done

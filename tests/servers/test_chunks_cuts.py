@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stepchat import exact_json
-from stepchat.demo.scripts import SCENARIOS
+from stepchat import lossless_json
+from stepchat.demo.scenarios.table import SCENARIOS
 from stepchat.demo.server import DemoServer
 from tests.demo.conftest import KEY, plain_client
 from tests.demo.reading import CHAT, body_of
@@ -137,7 +137,7 @@ OTHER = re.compile(r"http\d|html502|raw_error|unavailable|json|drop|reset|help$"
 def test_any_cut_of_what_the_demo_says_gives_the_same_message(demo, name):
     example = next(row.example for row in SCENARIOS if row.name == name)
     request: dict[str, Any] = body_of(f"demo:{name} {example}")
-    with demo.stream("POST", CHAT, content=exact_json.dumps(request)) as response:
+    with demo.stream("POST", CHAT, content=lossless_json.dumps(request)) as response:
         stream = response.read()
     whole = Read([stream]).outcome
     # Every byte of a short one; of a long one, cuts that wander through the events.

@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from stepchat import __version__
+from stepchat.catalogue.backends import PROFILES
+from stepchat.config.api_keys import Key
 from stepchat.demo.server import DemoServer
 from stepchat.errors import KeyRefusedError, ServerError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
-from stepchat.keys import Key
 from stepchat.servers.client import APP_TITLE, APP_URL, RETRIES, Client, Options
-from stepchat.servers.profiles import PROFILES
 from tests.fakes import Answers, event, pieces, sse, stream_of, streaming
 from tests.servers.streams import chunk
 from tests.servers.turns import ANSWER, CUT, GOOD, SECRET, URL, ask, client, good, refusal

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from stepchat.servers.client import _Inbox
-from stepchat.servers.reading import Line, Reading
+from stepchat.servers.stream import Line, Reading
 from tests.fakes import Answers, stream_of, streaming
 from tests.servers.raw_server import HEAD, PATIENCE, Caller, RawServer
 from tests.servers.turns import (

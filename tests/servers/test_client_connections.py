@@ -18,7 +18,7 @@ from tests.servers.streams import chunk
 from tests.servers.turns import ANSWER, answer_all, ask, client
 
 if TYPE_CHECKING:
-    from stepchat.servers.tape import Tape
+    from stepchat.servers.recording import Tape
 
 
 async def test_turns_share_one_connection():

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.demo.server import DemoServer
 from stepchat.servers.curl import curl
 
@@ -20,7 +20,7 @@ def test_the_command_sends_the_same_request_whatever_is_in_it(size):
     hostile = "'; echo owned; '\n$(id) `id` \\ \" ! \u2028 \ud800 END\nEND\n" + "x" * size
     body = {"messages": [{"role": "user", "content": hostile}], "stream": False}
     with DemoServer(speed=0) as server:
-        command = curl(f"{server.url}/chat/completions", HEADERS, exact_json.dumps(body), "A_KEY")
+        command = curl(f"{server.url}/chat/completions", HEADERS, lossless_json.dumps(body), "A_KEY")
         assert "[key removed]" not in command
         ran = subprocess.run(
             ["sh", "-s"], input=command.replace("curl ", "curl -sS ", 1).encode(), capture_output=True, check=True,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat import exact_json
+from stepchat import lossless_json
+from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES, Profile
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, from_json, to_json
-from stepchat.servers.profiles import OPENROUTER_URL, PROFILES, Profile
 from stepchat.servers.wire import Target, compose, request_body, same_source, sent_parameters
 from tests.sessions.samples import any_message, texts
 
@@ -68,10 +68,14 @@ def test_rule_1_the_parts_of_an_answer():
 
 
 def test_rule_2_every_earlier_list_goes_back_whole_and_in_order():
-    odd = {"type": "reasoning.sketch", "n": exact_json.loads("[1.10, 1E-7, -0, 12345678901234567890]"), "\ud800": None}
+    odd = {
+        "type": "reasoning.sketch",
+        "n": lossless_json.loads("[1.10, 1E-7, -0, 12345678901234567890]"),
+        "\ud800": None,
+    }
     first, second = answer(SUMMARY, odd, OPEN, SEALED), answer({**OPEN, "index": 7}, OPEN)
     got = sent(first, UserMessage("And?"), second)
-    assert exact_json.dumps([entry.get("reasoning_details") for entry in got]) == exact_json.dumps(
+    assert lossless_json.dumps([entry.get("reasoning_details") for entry in got]) == lossless_json.dumps(
         [[SUMMARY, odd, OPEN, SEALED], None, [{**OPEN, "index": 7}, OPEN]]
     )
 
@@ -92,7 +96,7 @@ def test_rule_4_words_without_a_list_go_back_to_open_models_only():
 def test_row_13_a_list_with_parallel_calls_is_sent_once():
     calls = (CALL, replace(CALL, id="call_2"))
     got = sent(answer(SEALED, tool_calls=calls, stop="tool_calls"), RESULT, replace(RESULT, call_id="call_2"))
-    assert exact_json.dumps(got).count("AAAA") == 1
+    assert lossless_json.dumps(got).count("AAAA") == 1
     assert [entry["role"] for entry in got] == ["assistant", "tool", "tool"]
 
 
@@ -153,9 +157,9 @@ def test_calls_without_arguments_are_json_all_the_same():
 
 def test_the_messages_are_not_changed():
     message = answer(OPEN, {**SEALED, "data": ""}, SIGNED)
-    before = exact_json.dumps(to_json(message))
+    before = lossless_json.dumps(to_json(message))
     sent(message)
-    assert exact_json.dumps(to_json(message)) == before
+    assert lossless_json.dumps(to_json(message)) == before
 
 
 # 3.6: another model, another server
@@ -357,7 +361,7 @@ def test_elsewhere_reasoning_is_as_the_user_wants_it():
 def test_any_history_makes_a_request_that_is_in_order(messages, server, without, model):
     there = Target(row(server), "", model)
     body = compose(messages, there, without=without).body
-    exact_json.dumps(body).encode()
+    lossless_json.dumps(body).encode()
     open_calls: set[str] = set()
     for entry in body["messages"]:
         if entry["role"] == "tool":

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat import exact_json
-from stepchat.draft import Draft, fold
+from stepchat import lossless_json
+from stepchat.catalogue.backends import DEFAULT_MODEL, OPENROUTER_URL, PROFILES
+from stepchat.chat.accumulator import Draft, fold
+from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, Message, UserMessage, from_json, to_json
-from stepchat.paths import Paths
 from stepchat.servers.chunks import ChunkReader
-from stepchat.servers.profiles import DEFAULT_MODEL, OPENROUTER_URL, PROFILES
 from stepchat.servers.sse import SseParser
 from stepchat.servers.wire import Target, request_body
 from stepchat.sessions.store import SessionStore
@@ -66,7 +66,7 @@ def drafted(deltas: list[Delta]) -> AssistantMessage:
 
 
 def request(messages: list[Message]) -> str:
-    return exact_json.dumps(request_body(messages, TARGET))
+    return lossless_json.dumps(request_body(messages, TARGET))
 
 
 @settings(max_examples=60, deadline=None)
@@ -74,22 +74,22 @@ def request(messages: list[Message]) -> str:
 def test_rule_9_what_came_in_one_piece_goes_back_as_it_came(whole):
     message = drafted(read([chunk({"content": "a", "reasoning_details": [entry]}) for entry in whole]))
     unmerged = [entry for entry in whole if entry["type"] not in ("reasoning.text", "reasoning.summary")]
-    body = request_body([from_json(exact_json.loads(exact_json.stored(to_json(message))))], TARGET)
+    body = request_body([from_json(lossless_json.loads(lossless_json.stored(to_json(message))))], TARGET)
     back = body["messages"][0].get("reasoning_details", [])
     kept = [entry for entry in back if entry["type"] not in ("reasoning.text", "reasoning.summary")]
-    assert exact_json.dumps(kept) == exact_json.dumps(unmerged)
+    assert lossless_json.dumps(kept) == lossless_json.dumps(unmerged)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(answers, max_size=3))
 def test_nothing_changes_on_the_way_through_json(talk):
     messages = [drafted(read(said)) for said in talk]
-    again = [from_json(exact_json.loads(exact_json.stored(to_json(message)))) for message in messages]
+    again = [from_json(lossless_json.loads(lossless_json.stored(to_json(message)))) for message in messages]
     assert again == messages
     assert request(list(again)) == request(list(messages))
     for message, entry in zip(messages, request_body(messages, TARGET)["messages"], strict=True):
         if message.reasoning_details is not None:
-            assert exact_json.dumps(entry["reasoning_details"]) == exact_json.dumps(message.reasoning_details)
+            assert lossless_json.dumps(entry["reasoning_details"]) == lossless_json.dumps(message.reasoning_details)
 
 
 async def store_and_reopen(home: Path, talk: list[list[Delta]]) -> list[Message]:
@@ -122,8 +122,8 @@ def test_row_31_nothing_changes_on_the_way_through_the_store(tmp_path_factory: p
     stored = asyncio.run(store_and_reopen(tmp_path_factory.mktemp("home"), streams))
     expected = [message for deltas in streams for message in (UserMessage("Why?"), drafted(deltas))]
     assert request(stored) == request(expected)
-    assert [exact_json.dumps(to_json(message)) for message in stored] == [
-        exact_json.dumps(to_json(message)) for message in expected
+    assert [lossless_json.dumps(to_json(message)) for message in stored] == [
+        lossless_json.dumps(to_json(message)) for message in expected
     ]
 
 
@@ -149,6 +149,6 @@ def test_after_a_kill_the_words_are_those_that_were_stored(tmp_path_factory: pyt
     assert isinstance(recovered, AssistantMessage)
     whole = drafted(deltas)
     assert (recovered.text, recovered.reasoning, recovered.stop) == (whole.text, whole.reasoning, "cut")
-    assert exact_json.dumps(recovered.reasoning_details or ()) == exact_json.dumps(whole.reasoning_details or ())
+    assert lossless_json.dumps(recovered.reasoning_details or ()) == lossless_json.dumps(whole.reasoning_details or ())
     # Half an answer goes back without half a thought.
     assert request_body([recovered], TARGET)["messages"] == [{"role": "assistant", "content": whole.text}]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from stepchat.draft import Draft
+from stepchat.catalogue.backends import DEFAULT_MODEL, profile_for
+from stepchat.chat.accumulator import Draft
+from stepchat.config.api_keys import Key
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, Retrying
-from stepchat.keys import Key
 from stepchat.messages import AssistantMessage
 from stepchat.servers.client import Client, Options
-from stepchat.servers.profiles import DEFAULT_MODEL, profile_for
 from tests.fakes import stream_of, streaming
 from tests.servers.raw_server import PATIENCE
 from tests.servers.streams import chunk

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
+from stepchat.chat.presets import save_preset
+from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.paths import Paths
-from stepchat.presets import save_preset
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
-from stepchat.paths import Paths
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepchat import cli_session_rows
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
+from stepchat.cli import session_rows
+from stepchat.config.paths import Paths
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, UserMessage
-from stepchat.paths import Paths
-from stepchat.sessions.export import FORMATS, Options, export, export_json
+from stepchat.sessions.export.formats import FORMATS, Options, export, export_json
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
-from stepchat.transcript import facts
+from stepchat.transcript import labels
 from tests.sessions.samples import CHATGPT, LLM_LOG
 
 _HUGE = int("9" * 400)
@@ -68,10 +68,10 @@ async def _import_and_show(store: SessionStore, path: Path) -> None:
     with suppress(StepchatError):
         await store.import_file(path)
     for row in await store.sessions(-1, archived=None):
-        cli_session_rows.line(row)
+        session_rows.line(row)
         for stored in await store.messages(row.id):
             if isinstance(stored.message, AssistantMessage):
-                facts.foot(stored.message)
+                labels.foot(stored.message)
         for form in set(FORMATS) - {"jsonl"}:
             assert [piece async for piece in export(store, form, [row.id], Options())]
 
@@ -150,7 +150,7 @@ async def test_a_number_that_is_no_time_is_refused(
 def test_a_number_that_is_no_time_can_be_shown(value: float) -> None:
     message = AssistantMessage(model="m", reasoning="r", timing=Timing(value, value, value, value))
     assert (message.timing.first, message.timing.thinking, message.timing.took) == (None, None, None)
-    assert facts.foot(message) is not None
+    assert labels.foot(message) is not None
 
 
 async def test_milliseconds_of_chatgpt_are_understood(store: SessionStore, tmp_path: Path) -> None:

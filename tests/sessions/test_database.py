@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.paths import Paths
 from stepchat.sessions import database
 from stepchat.sessions.store import SessionStore
 from tests.sessions.children import ROOT, run_child
@@ -121,15 +121,15 @@ def test_a_directory_in_the_place_of_the_file_is_named(paths: Paths) -> None:
 _AS_SOMEBODY_ELSE = """
 import os, sys
 from pathlib import Path
-import stepchat.draft, stepchat.sessions.store as store
+import stepchat.chat.accumulator, stepchat.sessions.store as store
 from stepchat.errors import StoreError
-from stepchat.paths import Paths
+from stepchat.config.paths import Paths
 home = Path(sys.argv[1])
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 try:
-    store.SessionStore.open(Paths(home, home, home), fold=stepchat.draft.fold)
+    store.SessionStore.open(Paths(home, home, home), fold=stepchat.chat.accumulator.fold)
 except StoreError as error:
     print(error)
 """

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.messages import AssistantMessage, Usage, UserMessage, to_json
 from stepchat.sessions.database import connect
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 async def test_a_fork_is_a_lossless_copy_that_goes_its_own_way(store: SessionStore) -> None:
     source = await store.create(model="m", server="s", system="Be \ud800 brief.")
     question = await store.append(source.id, None, UserMessage("apple \udc00", 1.5))
-    details = (exact_json.loads('{"type":"new","n":1.10,"x":[]}'),)
+    details = (lossless_json.loads('{"type":"new","n":1.10,"x":[]}'),)
     answer = await store.append(
         source.id,
         question.id,
-        AssistantMessage(text="pear", reasoning_details=details, usage=Usage(exact_json.loads('{"cost":0.10}'))),
+        AssistantMessage(text="pear", reasoning_details=details, usage=Usage(lossless_json.loads('{"cost":0.10}'))),
     )
     await store.set_folded(answer.id, True)
     await store.append(source.id, answer.id, UserMessage("not in the fork"))
@@ -43,7 +43,7 @@ async def test_a_fork_is_a_lossless_copy_that_goes_its_own_way(store: SessionSto
     assert (first.parent, second.parent, second.folded) == (None, first.id, True)
     assert {first.id, second.id}.isdisjoint({question.id, answer.id})
     for copy, original in ((first, question), (second, answer)):
-        assert exact_json.stored(to_json(copy.message)) == exact_json.stored(to_json(original.message))
+        assert lossless_json.stored(to_json(copy.message)) == lossless_json.stored(to_json(original.message))
     row = next(row for row in await store.sessions() if row.id == forked.id)
     assert (row.messages, row.turns, str(row.cost)) == (2, 1, "0.10")
     # It lives on when the other is gone.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.messages import UserMessage
 from stepchat.sessions.health import examine
 from stepchat.sessions.store import SessionStore
@@ -11,7 +11,7 @@ from stepchat.sessions.store import SessionStore
 if TYPE_CHECKING:
     import pytest
 
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
 
 
 async def test_a_whole_database(paths: Paths) -> None:

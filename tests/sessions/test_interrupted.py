@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.store import SessionStore
 from tests.sessions.children import start_child
 
 if TYPE_CHECKING:
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
     from stepchat.sessions.records import Session
 
 

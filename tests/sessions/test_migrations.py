@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions.database import connect
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
 
 
 @pytest.fixture

@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.errors import SessionNotFoundError
 from stepchat.messages import AssistantMessage, Usage, UserMessage
-from stepchat.sessions import organizing, search_index
+from stepchat.sessions import organizing
 from stepchat.sessions.database import connect, transaction
 from stepchat.sessions.exchanges import Exchange, SentLine
-from stepchat.sessions.search import USUAL, Options
+from stepchat.sessions.search import index as search_index
+from stepchat.sessions.search.search import USUAL, Options
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
     from stepchat.sessions.records import Session
 
 _DAY = 86400.0

@@ -13,12 +13,12 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.catalogue.backends import profile_for
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
-from stepchat.paths import Paths
-from stepchat.servers.profiles import profile_for
 from stepchat.servers.wire import Target, request_body
-from stepchat.sessions.export import export_json
+from stepchat.sessions.export.formats import export_json
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
 from tests.sessions.children import start_child

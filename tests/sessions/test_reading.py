@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
     from stepchat.sessions.records import Session
 
 

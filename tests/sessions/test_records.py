@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat import exact_json
+from stepchat import lossless_json
 from stepchat.errors import StoreError
 from stepchat.events import Delta, ToolCallFragment
 from stepchat.sessions import records
@@ -33,7 +33,7 @@ def test_an_empty_list_of_details_is_not_no_list() -> None:
 
 
 def test_numbers_in_a_part_keep_their_spelling() -> None:
-    detail = exact_json.loads(
+    detail = lossless_json.loads(
         '{"budget": 1.10, "big": 123456789012345678901234567890, "far": 1e400, "\\ud800": "\\udfff"}'
     )
     text = records.deltas_to_text([Delta(details=(detail,))])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
@@ -18,7 +18,7 @@ from tests.sessions import samples
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
     from stepchat.sessions.records import Session
 
 _BLANK = AssistantMessage(model_asked="step", server="s", timing=Timing(5.0))

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat import exact_json
-from stepchat.draft import fold
+from stepchat import lossless_json
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import private_directory
 from stepchat.messages import AssistantMessage, Usage, UserMessage
-from stepchat.paths import private_directory
 from stepchat.sessions import database
 from stepchat.sessions.migrations import STEPS, migrate
 from stepchat.sessions.spending import Unpriced, day_of
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
 
 HERE = "https://openrouter.ai/api/v1"
 LOCAL = "http://127.0.0.1:8080/v1"
 NOON = 1_800_000_000.0
-USAGE = exact_json.loads(
+USAGE = lossless_json.loads(
     '{"prompt_tokens": 1000, "completion_tokens": 200, "cost": 0.00015, "prompt_tokens_details": {"cached_tokens": 10},'
     ' "completion_tokens_details": {"reasoning_tokens": 150}}'
 )
@@ -136,7 +136,7 @@ def before_the_table(paths: Paths) -> sqlite3.Connection:
 def put(old: sqlite3.Connection, name: str, data: object, created: float = NOON) -> None:
     old.execute(
         "INSERT INTO message (id, session, role, created, data) VALUES (?, 's', 'assistant', ?, ?)",
-        (name, created, exact_json.stored(data)),
+        (name, created, lossless_json.stored(data)),
     )
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from stepchat import exact_json
-from stepchat.draft import fold
+from stepchat import lossless_json
+from stepchat.chat.accumulator import fold
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
 from stepchat.sessions.records import Session
@@ -15,7 +15,7 @@ from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
 if TYPE_CHECKING:
-    from stepchat.paths import Paths
+    from stepchat.config.paths import Paths
 
 
 async def _session(store: SessionStore, *questions: str) -> Session:
@@ -50,7 +50,7 @@ async def test_any_message_survives_the_disk(store: SessionStore, message: Messa
     stored = await store.append(session.id, None, message)
     (back,) = await store.path(session.id)
     assert back == stored
-    assert exact_json.dumps(_wire(back.message)) == exact_json.dumps(_wire(message))
+    assert lossless_json.dumps(_wire(back.message)) == lossless_json.dumps(_wire(message))
 
 
 def _wire(message: Message) -> object:
@@ -59,15 +59,15 @@ def _wire(message: Message) -> object:
 
 async def test_details_come_back_byte_for_byte(store: SessionStore) -> None:
     text = r'[{"type":"new.kind","z":1.10,"a":1E400,"big":123456789012345678901234567890,"\ud83d":"\udc00 é"},{}]'
-    details = tuple(exact_json.loads(text))
+    details = tuple(lossless_json.loads(text))
     session = await store.create(model="m", server="s", system=None)
     await store.append(session.id, None, AssistantMessage(reasoning_details=details))
     (back,) = await store.path(session.id)
     assert isinstance(back.message, AssistantMessage)
     assert back.message.reasoning_details is not None
-    assert exact_json.dumps(back.message.reasoning_details) == exact_json.dumps(exact_json.loads(text))
+    assert lossless_json.dumps(back.message.reasoning_details) == lossless_json.dumps(lossless_json.loads(text))
     for spelling in ("1.10", "1E400", "123456789012345678901234567890"):
-        assert spelling in exact_json.dumps(back.message.reasoning_details)
+        assert spelling in lossless_json.dumps(back.message.reasoning_details)
 
 
 async def test_an_empty_list_of_details_is_not_no_list(store: SessionStore) -> None:
@@ -162,7 +162,7 @@ async def test_a_summary_counts_the_whole_tree(store: SessionStore) -> None:
         '{"cost": -5}',
         "{}",
     ):
-        await store.append(session.id, root.id, AssistantMessage(usage=Usage(exact_json.loads(usage))))
+        await store.append(session.id, root.id, AssistantMessage(usage=Usage(lossless_json.loads(usage))))
     (row,) = await store.sessions()
     assert (row.id, row.title, row.messages, row.turns, row.model) == (session.id, "q", 8, 1, "step")
     # As decimal numbers: 0.1 + 0.2 is 0.3.

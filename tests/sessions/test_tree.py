@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
+    from stepchat.config.paths import Paths
     from stepchat.messages import Message, StoredMessage
-    from stepchat.paths import Paths
 
 
 async def _new(store: SessionStore) -> str:

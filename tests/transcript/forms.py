@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepchat.transcript.blocks import Quote
-from stepchat.transcript.layout import Layout
+from stepchat.transcript.layout.layout import Layout
+from stepchat.transcript.markdown.blocks import Quote
+from stepchat.transcript.markdown.incremental import Splitter
 from stepchat.transcript.palette import colourless
-from stepchat.transcript.splitter import Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.strip import Strip
 
-    from stepchat.transcript.blocks import Block
+    from stepchat.transcript.markdown.blocks import Block
 
 
 def split(*pieces: str, finish: bool = True) -> Splitter:

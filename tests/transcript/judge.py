@@ -7,9 +7,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import unescapeAll
 
-from stepchat.transcript.blocks import Quote
-from stepchat.transcript.splitter import Splitter
-from stepchat.transcript.tables import split_row
+from stepchat.transcript.layout.tables import split_row
+from stepchat.transcript.markdown.blocks import Quote
+from stepchat.transcript.markdown.incremental import Splitter
 
 
 def ours(text: str) -> list[tuple[Any, ...]]:

@@ -7,13 +7,13 @@ import pytest
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("stepchat.transcript.splitter", ["textual", "rich", "markdown_it", "pygments"]),
-        ("stepchat.transcript.clean", ["textual", "rich", "markdown_it", "pygments"]),
+        ("stepchat.transcript.markdown.incremental", ["textual", "rich", "markdown_it", "pygments"]),
+        ("stepchat.text.sanitize", ["textual", "rich", "markdown_it", "pygments"]),
         (
             "stepchat.transcript.viewport",
             ["textual.app", "textual.widget", "markdown_it", "pygments"],
         ),
-        ("stepchat.tui.transcript_view", ["markdown_it", "pygments.lexers", "httpx"]),
+        ("stepchat.tui.transcript.view", ["markdown_it", "pygments.lexers", "httpx"]),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(module, unwanted):

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from stepchat.demo.server import DemoServer
-from tests.tui.chat import say, wait_until, window
+from tests.tui.window import say, wait_until, window
 
 SIZE = (100, 42)
 QUESTION = "How many primes are there below 10,000, and how would you count them?"

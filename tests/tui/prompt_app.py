@@ -10,8 +10,8 @@ from textual.app import App
 from textual.widgets import Input, Static
 
 import stepchat.tui
-from stepchat.tui.completion import Completion
-from stepchat.tui.prompt import Prompt, PromptBar
+from stepchat.tui.composer.completion import Completion
+from stepchat.tui.composer.prompt import Prompt, PromptBar
 from stepchat.tui.themes import find_themes, textual_theme
 
 if TYPE_CHECKING:

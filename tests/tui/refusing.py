@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat.errors import StoreError
 from stepchat.sessions.interrupted import Interrupted
-from stepchat.sessions.others import Others
+from stepchat.sessions.other_processes import Others
 from stepchat.sessions.spending import Spending
 from stepchat.sessions.store import SessionStore
 from stepchat.sessions.traffic import Traffic

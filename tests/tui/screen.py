@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.transcript.widths import unspaced
+from stepchat.text.widths import unspaced
 
 if TYPE_CHECKING:
     from rich.style import Style

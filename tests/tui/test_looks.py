@@ -16,9 +16,9 @@ import pytest
 
 from stepchat.messages import Failure, ToolCall
 from tests.transcript.chat import answered, asked, tool
-from tests.tui.chat import window
 from tests.tui.picture import bare
 from tests.tui.screen import screen_cells, screen_rows
+from tests.tui.window import window
 
 LOOKS = Path(__file__).with_name("looks")
 THEMES = ("dark", "light", "high-contrast", "ansi", "mono")

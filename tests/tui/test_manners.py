@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from stepchat.chat.workspace import Request
 from stepchat.demo.server import DemoServer
-from stepchat.workspace import Request
-from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
+from tests.tui.window import ask, say, wait_until, window
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 from textual.events import Key, MouseDown, MouseEvent, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp, Resize
 from textual.geometry import Size
 
-from stepchat.crash_report import summary
+from stepchat.chat.crash_report import summary
 from stepchat.demo.server import DemoServer
-from stepchat.tui.driver import deliver, kept_messages, let_settle
-from stepchat.tui.prompt import Prompt
-from stepchat.tui.terminal_input import TerminalInput
-from tests.tui.chat import ask, say, wait_until, window
+from stepchat.tui.composer.prompt import Prompt
+from stepchat.tui.terminal.driver import deliver, kept_messages, let_settle
+from stepchat.tui.terminal.input import TerminalInput
+from tests.tui.window import ask, say, wait_until, window
 
 TEXTS = ["", "one line", "first\nsecond", "\n", "one\n"]
 PROMPT_KEYS = sorted(

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from stepchat.chat.accumulator import fold
+from stepchat.chat.workspace import Request
+from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
-from stepchat.draft import fold
 from stepchat.messages import UserMessage
-from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
-from stepchat.tui import message_menu, work
-from stepchat.workspace import Request
-from tests.tui.chat import ask, say, wait_until, window
+from stepchat.tui import workers
+from stepchat.tui.commands import message_menu
 from tests.tui.refusing import RefusingStore, methods
+from tests.tui.window import ask, say, wait_until, window
 
 NEVER = {
     "keep",
@@ -31,7 +32,7 @@ NEVER = {
     "close",
     "spending.forget_unpriced",
 }
-"""What the window does not call, or not before an hour has passed, or not before it has gone; `keep` is in test_faults.py."""
+"""What the window does not call, or not before an hour has passed, or not before it has gone; `keep` is in test_internal_errors.py."""
 
 HALF = "demo:silent at=3 wait=60"
 """An answer that begins and does not go on."""
@@ -164,11 +165,11 @@ def test_every_method_of_the_store_is_met():
 
 
 def test_whatever_may_fail_is_begun_in_one_place():
-    for path in Path(work.__file__).parent.rglob("*.py"):
+    for path in Path(workers.__file__).parents[1].rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             named = node.name if isinstance(node, ast.AsyncFunctionDef) else ""
             # An error in a handler ends the program, and keys wait for it.
             assert not named.startswith(("on_", "action_")) or named == "action_quit", (path, named)
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run_worker":
                 in_thread = any(keyword.arg == "thread" for keyword in node.keywords)
-                assert in_thread or path.name == "work.py", path
+                assert in_thread or path.name == "workers.py", path

@@ -12,8 +12,8 @@ from textual.widgets import OptionList, TextArea
 import stepchat.tui
 from stepchat.errors import ConfigError
 from stepchat.transcript.palette import SYNTAX, colourless
-from stepchat.tui.prompt import PromptBar
-from stepchat.tui.status import StatusLine
+from stepchat.tui.chat.status_bar import StatusLine
+from stepchat.tui.composer.prompt import PromptBar
 from stepchat.tui.themes import COLORS, Theme, choose_theme, find_themes, load_theme, palette, textual_theme
 from tests.tui.screen import screen_cells
 

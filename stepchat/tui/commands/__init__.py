@@ -5,34 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.tui.commands import (
+    app,
+    conversation,
     files,
     inspect,
     interrupted,
     message,
-    models,
+    model,
     parameters,
-    program,
-    reading,
+    reasoning,
     session,
-    thinking,
-    tree,
+    view,
 )
-from stepchat.tui.completion import Completion
+from stepchat.tui.composer.completion import Completion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.tui.commands.row import Chat, Command
+    from stepchat.tui.commands.command import Chat, Command
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
-    ("Conversation", (*session.COMMANDS, *interrupted.COMMANDS)),
-    ("Thinking", (*thinking.COMMANDS, *inspect.COMMANDS)),
-    ("Models", models.COMMANDS),
-    ("Session", (*tree.COMMANDS, *files.COMMANDS)),
+    ("Conversation", (*conversation.COMMANDS, *interrupted.COMMANDS)),
+    ("Thinking", (*reasoning.COMMANDS, *inspect.COMMANDS)),
+    ("Models", model.COMMANDS),
+    ("Session", (*session.COMMANDS, *files.COMMANDS)),
     ("Parameters", parameters.COMMANDS),
     ("Messages", message.COMMANDS),
-    ("Reading", reading.COMMANDS),
-    ("Program", program.COMMANDS),
+    ("Reading", view.COMMANDS),
+    ("Program", app.COMMANDS),
 )
 """In the order of the help screen."""
 COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)

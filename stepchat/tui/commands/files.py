@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.errors import StepchatError, UsageError
-from stepchat.tui import notices
-from stepchat.tui.commands.row import Command
+from stepchat.tui.chat import notices
+from stepchat.tui.commands.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.messages import Json, Message
     from stepchat.sessions.store import Session
-    from stepchat.tui.commands.row import Chat
+    from stepchat.tui.commands.command import Chat
 
 _WITHOUT: Final = "--no-reasoning"
 _FORCE: Final = "--force"
@@ -33,10 +33,10 @@ def _begun(chat: Chat) -> Session:
 
 async def export(chat: Chat, argument: str) -> None:
     """The form follows the name; without one a Markdown file named after the session comes into this directory."""
-    from stepchat.sessions.export import FORMATS, Options, format_of
-    from stepchat.sessions.export import export as pieces_of
-    from stepchat.sessions.files import write_file
-    from stepchat.workspace import requests_to_go_on
+    from stepchat.chat.workspace import requests_to_go_on
+    from stepchat.sessions.export.files import write_file
+    from stepchat.sessions.export.formats import FORMATS, Options, format_of
+    from stepchat.sessions.export.formats import export as pieces_of
 
     session, store = _begun(chat), chat.workspace.store
     options, words = _split(argument)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from stepchat.tui.commands.command import Command
+from stepchat.tui.commands.inspector import inspect_newest
 from stepchat.tui.commands.parameters import put
-from stepchat.tui.commands.row import Command
-from stepchat.tui.inspecting import inspect_newest
 
 if TYPE_CHECKING:
     from stepchat.messages import Json
-    from stepchat.tui.commands.row import Chat
+    from stepchat.tui.commands.command import Chat
 
 
 async def inspect(chat: Chat, _argument: str) -> None:

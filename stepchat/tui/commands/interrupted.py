@@ -5,19 +5,19 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING
 
+from stepchat.chat.interrupted import GO_ON, name, open_cut, shown_cut, told_others
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.wire import only_thought
-from stepchat.tui import notices, room
-from stepchat.tui.commands.row import Command
+from stepchat.tui.chat import context_window, notices
+from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.session_rows import age
-from stepchat.tui.interrupted import GO_ON, name, open_cut, shown_cut, told_others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.tui.commands.row import Chat
+    from stepchat.tui.commands.command import Chat
 
 
 async def go_on(chat: Chat, _argument: str) -> None:
@@ -32,14 +32,14 @@ async def go_on(chat: Chat, _argument: str) -> None:
         else:
             chat.tell("There is nothing to go on with.")
     elif not isinstance(last, AssistantMessage):
-        room.ask(chat, None)
+        context_window.ask(chat, None)
     elif last.complete and only_thought(last):
         # The same thinking might end in the same place: the answer from what there is.
-        room.ask(chat, None, conversation.path)
+        context_window.ask(chat, None, conversation.path)
     elif last.complete and last.stop != "length" and (last.text or last.tool_calls or last.refusal):
         chat.tell("The last answer is whole.")
     else:
-        room.ask(chat, GO_ON if last.text else None, is_typed=False)
+        context_window.ask(chat, GO_ON if last.text else None, is_typed=False)
 
 
 async def interrupted(chat: Chat, _argument: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepchat.chat.branches import show_leaf
 from stepchat.errors import StepchatError
 from stepchat.messages import UserMessage
-from stepchat.tui import comparing, message_menu
-from stepchat.tui.branches import show_leaf
-from stepchat.tui.commands.row import Command
-from stepchat.tui.comparing import has_siblings
+from stepchat.tui.commands import compare as comparing
+from stepchat.tui.commands import message_menu
+from stepchat.tui.commands.command import Command
+from stepchat.tui.commands.compare import has_siblings
 
 if TYPE_CHECKING:
-    from stepchat.tui.commands.row import Chat
+    from stepchat.tui.commands.command import Chat
 
 
 async def focus_up(chat: Chat, _argument: str) -> None:

@@ -6,26 +6,26 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stepchat.asking import try_again
-from stepchat.connecting import find_place
+from stepchat.catalogue.capabilities import why_not
+from stepchat.chat.connection import find_place
+from stepchat.chat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
+from stepchat.chat.request import try_again
+from stepchat.chat.switching import switch_model, switch_server, take_system
 from stepchat.errors import StepchatError, UsageError
-from stepchat.parameter_values import in_words, parse_text
-from stepchat.parameters import PARAMETERS, allowed, find_parameter
-from stepchat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
-from stepchat.scopes import put_all
-from stepchat.servers.effort import settings_of
-from stepchat.servers.support import why_not
-from stepchat.tui.commands.row import Command
+from stepchat.parameters.scopes import put_all
+from stepchat.parameters.table import PARAMETERS, allowed, find_parameter
+from stepchat.parameters.values import in_words, parse_text
+from stepchat.reasoning.effort import settings_of
+from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.settings import Settings
-from stepchat.tui.switching import switch_model, switch_server, take_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.scopes import Scope, Scopes
-    from stepchat.scopes import Settings as Pairs
-    from stepchat.tui.commands.row import Chat
+    from stepchat.parameters.scopes import Scope, Scopes
+    from stepchat.parameters.scopes import Settings as Pairs
+    from stepchat.tui.commands.command import Chat
 
 _SETTING = re.compile(r"\s*([^\s=]+)(\s*=|\s+|$)\s*(.*)", re.DOTALL)
 

@@ -1,85 +1,74 @@
-"""Commands about the conversation: stop, ask again, new, open, model."""
+"""Commands about the session as a whole: its title, its branches, forking, deleting."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stepchat.chat.branches import show_leaf
 from stepchat.errors import StepchatError
-from stepchat.tui import notices, room
-from stepchat.tui.commands.row import Command
-from stepchat.tui.dialogs.session_view import read_view, write_view
-from stepchat.tui.dialogs.sessions import SessionScreen
-from stepchat.tui.jumping import go_to_hit, go_to_words
+from stepchat.tui.commands.command import Command
+from stepchat.tui.terminal.title import show_title
 
 if TYPE_CHECKING:
-    from stepchat.tui.commands.row import Chat
+    from stepchat.sessions.store import Session
+    from stepchat.tui.commands.command import Chat
 
 
-SESSION_VIEW = "session screen"
-"""The setting that remembers how the session screen was left."""
+def _begun(chat: Chat) -> Session:
+    session = chat.conversation.session
+    if session is None:
+        raise StepchatError("This session has not begun yet.", "Ask something first.")
+    return session
 
 
-async def stop(chat: Chat, _argument: str) -> None:
-    """End the answer; what was queued, or is not on disk, goes back to the prompt. Else what was said in passing goes."""
+def _at_rest(chat: Chat) -> Session:
+    session = _begun(chat)
     if chat.conversation.busy:
-        chat.unsent.take_queue()
-        await chat.conversation.stop()
-    elif not notices.put_away(chat):
-        chat.tell("Nothing runs. Ctrl+C clears the prompt, Ctrl+Q quits.")
+        raise StepchatError("It is still answering.", "Esc stops it.")
+    return session
 
 
-async def retry(chat: Chat, _argument: str) -> None:
-    conversation = chat.conversation
-    if conversation.busy:
-        chat.tell("It is still answering; Esc stops it.")
-    elif not conversation.path:
-        chat.tell("There is nothing to ask again yet.")
+async def title(chat: Chat, argument: str) -> None:
+    session = _begun(chat)
+    kept = await chat.workspace.store.set_title(session.id, argument)
+    show_title(chat)
+    chat.tell(f"Title: {kept}" if argument else f"The title follows the first question again: {kept}")
+
+
+async def undo(chat: Chat, _argument: str) -> None:
+    _at_rest(chat)
+    if last := chat.conversation.path_to_question():
+        await show_leaf(chat.conversation, last[-1].parent)
+        chat.tell("The last exchange is put aside; Alt+Y brings it back.")
     else:
-        room.ask(chat, None)
+        chat.tell("There is nothing to undo.")
 
 
-async def new(chat: Chat, _argument: str) -> None:
+async def redo(chat: Chat, _argument: str) -> None:
+    session = _at_rest(chat)
+    path = chat.conversation.path
+    end = await chat.workspace.store.exchange_after(session.id, path[-1].id if path else None)
+    if end is not None:
+        await show_leaf(chat.conversation, end)
+        chat.tell("")
+        chat.view.scroll_to_end()
+    else:
+        chat.tell("There is nothing to redo.")
+
+
+async def delete(chat: Chat, _argument: str) -> None:
+    session = _at_rest(chat)
+    await chat.workspace.store.delete([session.id])
     await chat.open(None)
-
-
-async def sessions(chat: Chat, argument: str) -> None:
-    store = chat.workspace.store
-    if argument:
-        await chat.open(await store.find(argument))
-        await go_to_words(chat, argument)
-        return
-    view = read_view(await store.setting(SESSION_VIEW))
-    current = chat.conversation.session
-    busy = {current.id} if current is not None and chat.conversation.busy else set[str]()
-    screen = SessionScreen(store, view, chat.background.sessions | busy)
-    await screen.read()
-    found = await chat.app.push_screen_wait(screen)
-    if found is not None:
-        await chat.open(await store.session(found))
-        await go_to_hit(chat, screen.typed, screen.opened.hits if screen.opened is not None else ())
-    elif current is not None and (await store.session(current.id)).deleted is not None:
-        await chat.open(None)
-    if screen.view != view:
-        await store.set_setting(SESSION_VIEW, write_view(screen.view))
-
-
-async def system(chat: Chat, argument: str) -> None:
-    conversation = chat.conversation
-    if conversation.session is not None:
-        if argument:
-            raise StepchatError("The system prompt belongs to the whole session.", "Start a new one first: /new")
-        chat.tell(f"System prompt: {conversation.session.system or 'none'}")
-        return
-    chat.workspace = replace(chat.workspace, system=argument or None)
-    conversation.workspace = chat.workspace
-    chat.tell("System prompt set for the new session." if argument else "No system prompt.")
+    chat.view.notice(
+        "The session was deleted.", f"For 30 days this brings it back: stepchat sessions delete --undo {session.id}",
+        kind="info",
+    )  # fmt: skip
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("stop", "Stop the answer; what arrived is kept", stop, "escape"),
-    Command("retry", "Ask the last question again", retry, "ctrl+r"),
-    Command("new", "Start a new session", new, "ctrl+n"),
-    Command("sessions", "Open another session", sessions, "ctrl+o", "[ID or text]"),
-    Command("system", "Set the system prompt of a new session", system, None, "TEXT"),
+    Command("undo", "Put the last exchange aside", undo, "alt+z"),
+    Command("redo", "Bring it back", redo, "alt+y"),
+    Command("title", "Name the session", title, None, "[TEXT]"),
+    Command("delete", "Delete the session", delete),
 )

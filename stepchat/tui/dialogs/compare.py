@@ -11,13 +11,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage
-from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import short_model
-from stepchat.tui.columns import fit
+from stepchat.text.columns import fit
+from stepchat.text.sanitize import clean
+from stepchat.transcript.labels import short_model
 from stepchat.tui.dialogs.compare_facts import fact_rows, in_short
-from stepchat.tui.dialogs.key_line import KeyLine
-from stepchat.tui.dialogs.row_list import LOW
-from stepchat.tui.transcript_view import TranscriptView
+from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

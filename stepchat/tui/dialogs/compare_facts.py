@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.parameter_values import in_words
-from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import duration, money, speed_of
+from stepchat.parameters.values import in_words
+from stepchat.text.sanitize import clean
+from stepchat.transcript.labels import duration, money, speed_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.tui.dialogs.key_hints import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,15 +12,16 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat import exact_json, inspection
-from stepchat.inspection import EventLines, Events, Line
+from stepchat import lossless_json
+from stepchat.chat import inspection
+from stepchat.chat.inspection import EventLines, Events, Line
 from stepchat.messages import AssistantMessage
-from stepchat.transcript.clean import shown
-from stepchat.transcript.facts import short_model
-from stepchat.transcript.widths import spaced
-from stepchat.tui import work
+from stepchat.text.sanitize import shown
+from stepchat.text.widths import spaced
+from stepchat.transcript.labels import short_model
+from stepchat.tui import workers
 from stepchat.tui.dialogs.inspector_rows import InspectorRows
-from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.tui.dialogs.key_hints import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from stepchat.errors import StepchatError
-    from stepchat.ledger_report import Account
     from stepchat.messages import StoredMessage
+    from stepchat.reasoning.ledger_report import Account
     from stepchat.sessions.exchanges import Exchange
 
 Section: TypeAlias = Literal["Request", "Events", "Usage", "Ledger", "Upstream"]
@@ -127,7 +128,7 @@ class Inspector(ModalScreen[None]):
         return self._exchanges[self._try] if self._exchanges else None
 
     def _read(self) -> None:
-        work.start(self, partial(self._read_now, self._answer.id), self._refuse, group="read", exclusive=True)
+        workers.start(self, partial(self._read_now, self._answer.id), self._refuse, group="read", exclusive=True)
 
     async def _read_now(self, answer: str) -> None:
         self._exchanges = await self._load(answer)
@@ -232,7 +233,7 @@ class Inspector(ModalScreen[None]):
     def action_try(self) -> None:
         if len(self._exchanges) > 1:
             self._try = (self._try + 1) % len(self._exchanges)
-            work.start(self, self._begin, group="try", exclusive=True)
+            workers.start(self, self._begin, group="try", exclusive=True)
 
     def action_move(self, by: int) -> None:
         self._rows.move(by)
@@ -251,7 +252,7 @@ class Inspector(ModalScreen[None]):
             case "curl":
                 text = self._curl(exchange)
             case "request":
-                text = exact_json.dumps(exchange.body)
+                text = lossless_json.dumps(exchange.body)
             case _:
                 text = self._read_events(exchange).text
         self._keys.say(self._copy(text) if text else "There is nothing to copy.")
@@ -260,7 +261,7 @@ class Inspector(ModalScreen[None]):
     def on_input_changed(self) -> None:
         found = self._events
         if self._section == "Events" and found is not None and len(found) > _MANY:
-            work.start(self, partial(self._filter_soon, found), group="filter", exclusive=True)
+            workers.start(self, partial(self._filter_soon, found), group="filter", exclusive=True)
         else:
             self._show()
 

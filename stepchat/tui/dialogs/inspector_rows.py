@@ -9,16 +9,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.inspection import Line
-from stepchat.transcript.clean import shown
-from stepchat.transcript.widths import spaced, unspaced
+from stepchat.chat.inspection import Line
+from stepchat.text.sanitize import shown
+from stepchat.text.widths import spaced, unspaced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
 
-    from stepchat.inspection import Lines
+    from stepchat.chat.inspection import Lines
 
 _WHEEL_ROWS = 3
 

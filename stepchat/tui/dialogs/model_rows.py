@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.content import Content
 
-from stepchat.parameters import EFFORTS
-from stepchat.servers.models import per_million, short_length
-from stepchat.transcript.clean import shown as plain
-from stepchat.tui.columns import fit
+from stepchat.catalogue.models import per_million, short_length
+from stepchat.parameters.table import EFFORTS
+from stepchat.text.columns import fit
+from stepchat.text.sanitize import shown as plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.servers.models import Model
+    from stepchat.catalogue.models import Model
     from stepchat.servers.providers import Provider
-    from stepchat.tui.dialogs.row_list import Piece
+    from stepchat.tui.dialogs.list_view import Piece
 
 _PRICE, _CONTEXT = 7, 6
 WIDE, MIDDLE = 76, 48

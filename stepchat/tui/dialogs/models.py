@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat import fuzzy
-from stepchat.tui import work
-from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.text import fuzzy
+from stepchat.tui import workers
+from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList
 from stepchat.tui.dialogs.model_rows import detail, heading, provider_lines, row
-from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+    from stepchat.catalogue.catalogue import Catalogue
+    from stepchat.catalogue.models import Model
+    from stepchat.chat.favourites import Choices
     from stepchat.errors import StepchatError
-    from stepchat.servers.catalogue import Catalogue
-    from stepchat.servers.models import Model
     from stepchat.servers.providers import Provider
-    from stepchat.tui.dialogs.row_list import Piece, Step
-    from stepchat.tui.model_choices import Choices
+    from stepchat.tui.dialogs.list_view import Piece, Step
 
 KEYS = (("Enter", "take it"), ("Tab", "providers"), ("^F", "favourite"), ("F5", "new list"), ("Esc", "close"))
 _HIGH = 30
@@ -108,7 +108,7 @@ class PickModel(ModalScreen[str | None]):
 
     def action_favourite(self) -> None:
         if slug := self._highlighted():
-            work.start(self, partial(self._toggle_now, slug), partial(self._refuse, slug), group="favourite")
+            workers.start(self, partial(self._toggle_now, slug), partial(self._refuse, slug), group="favourite")
 
     async def _toggle_now(self, slug: str) -> None:
         self._choices = await self._toggle(slug)
@@ -121,7 +121,7 @@ class PickModel(ModalScreen[str | None]):
         elif slug := self._highlighted():
             pane.display = True
             self._say("Asking who serves it …")
-            work.start(
+            workers.start(
                 self, partial(self._ask_providers, slug), partial(self._refuse, slug), group="detail", exclusive=True
             )
 

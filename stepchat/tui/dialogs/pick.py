@@ -12,11 +12,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.transcript.clean import clean
-from stepchat.transcript.widths import spaced
-from stepchat.tui.columns import column, fit, shortened
-from stepchat.tui.dialogs.key_line import KeyLine
-from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList, line_width, rows_for
+from stepchat.text.columns import column, fit, shortened
+from stepchat.text.sanitize import clean
+from stepchat.text.widths import spaced
+from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList, line_width, rows_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
 
-    from stepchat.tui.dialogs.row_list import Piece, Step
+    from stepchat.tui.dialogs.list_view import Piece, Step
 
 _GAP: Final = 2
 _ABOUT: Final = 2

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from stepchat.transcript.clean import clean
-from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.text.sanitize import clean
+from stepchat.tui.dialogs.key_hints import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
 
-    from stepchat.money import Line
+    from stepchat.chat.spending import Line
 
 _AROUND = 5
 """Columns of a narrow screen that are not the lines': margins and the scrollbar."""

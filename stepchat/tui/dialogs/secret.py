@@ -11,17 +11,17 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.transcript.clean import clean
-from stepchat.tui import work
-from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.text.sanitize import clean
+from stepchat.tui import workers
+from stepchat.tui.dialogs.key_hints import KeyLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from textual.app import ComposeResult
 
+    from stepchat.config.api_keys import Key
     from stepchat.errors import StepchatError
-    from stepchat.keys import Key
 
 
 class Secret(ModalScreen["Key | None"]):
@@ -55,7 +55,7 @@ class Secret(ModalScreen["Key | None"]):
             self.dismiss(None)
             return
         self._told.update(Content.styled(self._meanwhile, "$dim"))
-        work.start(self, partial(self._try, given), self._refuse, group="secret", exclusive=True)
+        workers.start(self, partial(self._try, given), self._refuse, group="secret", exclusive=True)
 
     async def _try(self, given: str) -> None:
         self.dismiss(await self._take(given))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from stepchat.transcript.clean import clean
+from stepchat.text.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

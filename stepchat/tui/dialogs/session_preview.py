@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from stepchat.sessions.titles import without_markdown
-from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import date
-from stepchat.transcript.widths import spaced, spaced_ranges
+from stepchat.text.sanitize import clean
+from stepchat.text.widths import spaced, spaced_ranges
+from stepchat.transcript.labels import date
 from stepchat.tui.dialogs.session_rows import SPEAKERS
 
 if TYPE_CHECKING:
     from stepchat.sessions.preview import Preview, Said
     from stepchat.sessions.records import SessionSummary
-    from stepchat.sessions.search import Hit
+    from stepchat.sessions.search.search import Hit
     from stepchat.tui.dialogs.session_rows import Entry
 
 _SHORT: Final = {"user": 2, "assistant": 3, "tool": 1}

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
 
-from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import money, short_model
-from stepchat.transcript.widths import spaced, spaced_ranges
-from stepchat.tui.columns import column, fit
+from stepchat.text.columns import column, fit
+from stepchat.text.sanitize import clean
+from stepchat.text.widths import spaced, spaced_ranges
+from stepchat.transcript.labels import money, short_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from stepchat.sessions.records import SessionSummary
-    from stepchat.sessions.search import Hit
-    from stepchat.tui.dialogs.row_list import Piece, Role
+    from stepchat.sessions.search.search import Hit
+    from stepchat.tui.dialogs.list_view import Piece, Role
 
 PREFIX: Final = 2
 """Cells for the signs of a marked one, and of a pinned one or one that is being answered."""

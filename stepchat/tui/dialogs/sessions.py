@@ -14,14 +14,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.tui import work
-from stepchat.tui.dialogs.key_line import KeyLine
-from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
+from stepchat.tui import workers
+from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList
 from stepchat.tui.dialogs.session_changes import Changes
-from stepchat.tui.dialogs.session_listing import PAGE, PROBABLY, Listing
+from stepchat.tui.dialogs.session_list import PAGE, PROBABLY, Listing
+from stepchat.tui.dialogs.session_options import EMPTY, KEYS, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Shown, View
 from stepchat.tui.dialogs.session_preview import preview_of
 from stepchat.tui.dialogs.session_rows import PREFIX, SessionRows
-from stepchat.tui.dialogs.session_view import EMPTY, KEYS, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Shown, View
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from stepchat.errors import StepchatError
     from stepchat.sessions.store import SessionStore, SessionSummary
-    from stepchat.tui.dialogs.row_list import Step
+    from stepchat.tui.dialogs.list_view import Step
     from stepchat.tui.dialogs.session_rows import Entry
 
 _LOOK_AFTER: Final = 0.04
@@ -136,7 +136,7 @@ class SessionScreen(ModalScreen[str | None]):
 
     def _begin(self, reading: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
         """Read beside everything else; what fails is said."""
-        work.start(self, reading, self._refuse, group="list", exclusive=exclusive)
+        workers.start(self, reading, self._refuse, group="list", exclusive=exclusive)
 
     async def _read(self, at: Sequence[str], index: int) -> None:
         entries = await self._some(0, max(PAGE, index + 1, PROBABLY if any(at) else 0))
@@ -191,7 +191,7 @@ class SessionScreen(ModalScreen[str | None]):
         self._look_again()
 
     def _look_again(self) -> None:
-        work.start(self, self._look_at, self._cannot_look, group="look", exclusive=True)
+        workers.start(self, self._look_at, self._cannot_look, group="look", exclusive=True)
 
     async def _look_at(self) -> None:
         entry = self._rows.entries[self._list.cursor] if self._rows.entries else None
@@ -340,11 +340,11 @@ class SessionScreen(ModalScreen[str | None]):
             self._rows.marked.clear()
 
         async def run() -> None:
-            await work.attempt(say, self._refuse)
+            await workers.attempt(say, self._refuse)
             at = (*self._undone, row.id if row else "", beside)
             self._load(at=at, index=self._list.cursor)
 
-        work.start(self, run, group="change")
+        workers.start(self, run, group="change")
 
     async def _undo(self) -> str:
         """What was changed together is marked again."""

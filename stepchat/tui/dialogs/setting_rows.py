@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.parameter_values import in_words
-from stepchat.parameters import GROUPS, PARAMETERS, Parameter, allowed
-from stepchat.servers.effort import REFUSED
-from stepchat.transcript.clean import clean
-from stepchat.tui.columns import fit, shortened
+from stepchat.parameters.table import GROUPS, PARAMETERS, Parameter, allowed
+from stepchat.parameters.values import in_words
+from stepchat.reasoning.effort import REFUSED
+from stepchat.text.columns import fit, shortened
+from stepchat.text.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stepchat.scopes import Decided, Scope, Scopes
-    from stepchat.tui.dialogs.row_list import Piece
+    from stepchat.parameters.scopes import Decided, Scope, Scopes
+    from stepchat.tui.dialogs.list_view import Piece
 
 NAME_WIDTH: Final = max(len(row.name) for row in PARAMETERS)
 SOURCE_WIDTH: Final = 7

@@ -13,13 +13,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.errors import UsageError
-from stepchat.parameter_values import in_words, parse_text
-from stepchat.servers.effort import REFUSED
-from stepchat.transcript.clean import clean
-from stepchat.tui import work
-from stepchat.tui.dialogs.key_line import KeyLine
+from stepchat.parameters.values import in_words, parse_text
+from stepchat.reasoning.effort import REFUSED
+from stepchat.text.sanitize import clean
+from stepchat.tui import workers
+from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.list_view import MOVES, RowList
 from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.dialogs.row_list import MOVES, RowList
 from stepchat.tui.dialogs.setting_rows import (
     MEANINGS,
     VALUE_AT,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from stepchat.errors import StepchatError
     from stepchat.messages import Json
-    from stepchat.parameters import Parameter
-    from stepchat.scopes import Scope, Scopes
-    from stepchat.tui.dialogs.row_list import Piece, Step
+    from stepchat.parameters.scopes import Scope, Scopes
+    from stepchat.parameters.table import Parameter
+    from stepchat.tui.dialogs.list_view import Piece, Step
 
 KEYS: Final = (("Enter", "change"), ("Del", "unset"), ("Tab", "scope"), ("Esc", "close"))
 EDIT_KEYS: Final = (("Enter", "take it, or unset it when empty"), ("Esc", "leave it"))
@@ -159,7 +159,7 @@ class Settings(ModalScreen[None]):
         if event.input is self._filter:
             self._change()
         else:
-            work.start(self, self._take_typed, self._refuse, group="settings")
+            workers.start(self, self._take_typed, self._refuse, group="settings")
 
     def on_row_list_opened(self) -> None:
         self._change()
@@ -205,7 +205,7 @@ class Settings(ModalScreen[None]):
         if parameter.kind == "bool":
             self._start(lambda: self._toggled(parameter.name))
         elif parameter.choices:
-            work.start(self, partial(self._choose, row), self._refuse, group="settings")
+            workers.start(self, partial(self._choose, row), self._refuse, group="settings")
         else:
             self._edit(row)
 
@@ -276,7 +276,7 @@ class Settings(ModalScreen[None]):
         self._stop_editing()
 
     def _start(self, change: Callable[[], Scopes]) -> None:
-        work.start(self, partial(self._set, change), self._refuse, group="settings")
+        workers.start(self, partial(self._set, change), self._refuse, group="settings")
 
     async def _set(self, change: Callable[[], Scopes]) -> None:
         async with self._writing:

@@ -12,12 +12,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.messages import AssistantMessage
-from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import count_of_tokens
-from stepchat.transcript.widths import spaced
+from stepchat.text.sanitize import clean
+from stepchat.text.widths import spaced
+from stepchat.transcript.labels import count_of_tokens
 from stepchat.tui.dialogs.compare_facts import ENDS
-from stepchat.tui.dialogs.key_line import KeyLine
-from stepchat.tui.dialogs.row_list import LOW, MOVES, RowList
+from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
 from stepchat.tui.dialogs.tree_rows import tree_row
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from stepchat.messages import StoredMessage
-    from stepchat.tui.dialogs.row_list import Step
+    from stepchat.tui.dialogs.list_view import Step
     from stepchat.tui.dialogs.tree_lines import TreeLine
 
 _WIDE: Final = 120

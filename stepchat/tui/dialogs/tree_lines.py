@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, sensible
 from stepchat.sessions.titles import without_markdown
-from stepchat.transcript.clean import clean
-from stepchat.transcript.facts import short_model
+from stepchat.text.sanitize import clean
+from stepchat.transcript.labels import short_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 
 from stepchat.messages import UserMessage
-from stepchat.transcript.widths import spaced
-from stepchat.tui.columns import column, fit
+from stepchat.text.columns import column, fit
+from stepchat.text.widths import spaced
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
-    from stepchat.tui.dialogs.row_list import Piece
+    from stepchat.tui.dialogs.list_view import Piece
     from stepchat.tui.dialogs.tree_lines import TreeLine
 
 _SHOWN: Final = "▌"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stepchat.demo.server import DemoServer
-from tests.tui.chat import ask, say, wait_until, window
 from tests.tui.screen import screen_rows, screen_text
+from tests.tui.window import ask, say, wait_until, window
 
 
 @pytest.fixture

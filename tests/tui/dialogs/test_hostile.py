@@ -7,26 +7,26 @@ from inspect import isawaitable
 from itertools import product
 from types import SimpleNamespace
 
+from stepchat.catalogue.models import Model
+from stepchat.chat.favourites import Choices
+from stepchat.chat.spending import Line
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
-from stepchat.money import Line
-from stepchat.scopes import Scopes
-from stepchat.servers.models import Model
-from stepchat.transcript.tokens import Token
+from stepchat.parameters.scopes import Scopes
+from stepchat.transcript.logprobs import Token
 from stepchat.tui.dialogs.compare import Compare
 from stepchat.tui.dialogs.inspector import Inspector
+from stepchat.tui.dialogs.logprobs import Tokens
 from stepchat.tui.dialogs.models import PickModel
 from stepchat.tui.dialogs.pick import Pick, Row
 from stepchat.tui.dialogs.report import Report
 from stepchat.tui.dialogs.secret import Secret
-from stepchat.tui.dialogs.session_view import View
+from stepchat.tui.dialogs.session_options import View
 from stepchat.tui.dialogs.sessions import SessionScreen
 from stepchat.tui.dialogs.settings import Settings
-from stepchat.tui.dialogs.tokens import Tokens
 from stepchat.tui.dialogs.tree import TreeScreen
-from stepchat.tui.model_choices import Choices
 from stepchat.tui.themes import palette
-from tests.tui.chat import window
 from tests.tui.screen import screen_rows
+from tests.tui.window import window
 
 NAMES = (
     "\x1b[31mred\x1b]0;title\x07\x00\x9b2J",

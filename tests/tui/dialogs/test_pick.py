@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from stepchat.tui.dialogs.list_view import RowList
 from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.dialogs.row_list import RowList
-from tests.tui.chat import wait_until, window
+from tests.tui.window import wait_until, window
 
 ROWS = [Row("a", "first"), Row("b", "second", aside="not here", disabled=True), Row("c", "third")]
 

@@ -15,8 +15,8 @@ from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, Us
 from stepchat.tui.dialogs.compare import Compare
 from stepchat.tui.dialogs.tree import TreeScreen
 from stepchat.tui.themes import palette
-from tests.tui.chat import window
 from tests.tui.screen import screen_rows
+from tests.tui.window import window
 
 PICTURES = Path(__file__).with_name("pictures")
 SIZES = ((110, 32), (60, 16))

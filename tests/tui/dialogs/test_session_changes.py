@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from stepchat.draft import fold
+from stepchat.chat.accumulator import fold
+from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
-from stepchat.paths import Paths
 from stepchat.sessions.store import SessionStore
 from stepchat.tui.dialogs.session_changes import Changes
 from tests.tui.refusing import RefusingStore

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.dialogs.row_list import RowList
-from tests.tui.chat import ask, say, wait_until, window
+from stepchat.tui.dialogs.list_view import RowList
 from tests.tui.screen import screen_rows, screen_text
+from tests.tui.window import ask, say, wait_until, window
 
 
 @pytest.fixture

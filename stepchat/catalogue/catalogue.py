@@ -1,0 +1,229 @@
+"""The models of one server: kept on disk, found while offline, fetched anew when old.
+
+The file holds one entry a line as the server gave it, so that one model can be read without parsing hundreds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from stepchat import lossless_json
+from stepchat.catalogue.backends import bare_slug
+from stepchat.catalogue.models import Model, Prices, Reasoning, read_model
+from stepchat.config.paths import write_private
+from stepchat.errors import ServerError, StepchatError
+from stepchat.servers.errors import from_error
+from stepchat.text import fuzzy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from decimal import Decimal
+    from pathlib import Path
+
+    from stepchat.messages import AssistantMessage, Json
+
+__all__ = ["Catalogue", "Model", "Prices", "Reasoning", "file_name"]
+
+STALE_SECONDS, LOCAL_STALE_SECONDS = 6 * 3600.0, 30.0
+"""Older lists are fetched anew; the second is for servers of this machine."""
+_PAGES = 20
+_LARGEST_FILE = 64 * 1024 * 1024
+
+
+class Catalogue:
+    """What is known of a server's models. Nothing until `read` or `refresh` was called, each of them in a thread."""
+
+    def __init__(
+        self,
+        file: Path | None = None,
+        fetch: Callable[[str, Mapping[str, str]], Json] | None = None,
+        prices: Mapping[str, Prices] | None = None,
+        clock: Callable[[], float] = time.time,
+        more: Callable[[Sequence[Any]], list[Any]] | None = None,
+        fresh_for: float = STALE_SECONDS,
+        context_length: int = 0,
+    ) -> None:
+        """`fetch` asks the server's address for JSON; without it nothing is ever known. `prices` are the user's own and go
+        before the server's, as does their `context_length` of all models. `more` adds to the entries of the list what the
+        server tells elsewhere.
+        """
+        self._file = file
+        self._fetch = fetch
+        self._own_prices = dict(prices or {})
+        self._clock = clock
+        self._more = more
+        self._fresh_for = fresh_for
+        self._own_length = context_length
+        self._models: tuple[Model, ...] = ()
+        self._by_slug: dict[str, Model] = {}
+        self._searched: tuple[tuple[Model, str], ...] = ()
+        """The same with the text that is looked through."""
+        self._refreshing = Lock()
+        self.fetched: float | None = None
+        """When the server was asked; None when nothing is known of it."""
+        self.trouble: StepchatError | None = None
+        """Why the last `refresh` failed."""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All of them, in the server's order."""
+        return self._models
+
+    @property
+    def stale(self) -> bool:
+        """Whether it should be fetched anew. A clock that was set back makes it so, too."""
+        return self.fetched is None or not 0 <= self._clock() - self.fetched < self._fresh_for
+
+    def find(self, slug: str) -> Model | None:
+        """The model of this exact name, else of the name without its routing suffix. Never blocks."""
+        found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
+        own = self.own_prices(slug)
+        # A name that a list lacks may be mistyped.
+        length = self._own_length if not self._models else 0
+        if found is None and (own is not None or length):
+            return Model(slug, context_length=length or None, prices=own or Prices())
+        return found
+
+    def own_prices(self, slug: str) -> Prices | None:
+        """What the user says that it costs, wherever it is asked."""
+        return self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
+
+    def estimate(self, answer: AssistantMessage) -> Decimal | None:
+        """What an answer of which no cost was told may have cost by its tokens; None when that is not known. Never blocks."""
+        model = self.find(answer.model) or self.find(answer.model_asked)
+        return None if model is None or answer.usage.cost is not None else model.prices.cost_of(answer.usage)
+
+    def search(self, typed: str, first: Sequence[str] = ()) -> list[Model]:
+        """The models that have all the words, the best first; with nothing typed all of them. `first` go before others."""
+        rank = {slug: place for place, slug in enumerate(first)}
+        words = fuzzy.words_of(typed)
+        if not words:
+            return sorted(self._models, key=lambda model: (rank.get(model.id, len(rank)), -model.created))
+        found: list[tuple[float, Model]] = []
+        # One tuple, since a thread may bring a new list at any time.
+        for model, text in self._searched:
+            match = fuzzy.match(words, text)
+            if match is not None:
+                found.append((match.score + (5 if model.id in rank else 0), model))
+        found.sort(key=lambda pair: (-pair[0], -pair[1].created))
+        return [model for _, model in found]
+
+    def nearest(self, slug: str, most: int = 3) -> list[str]:
+        """Names like one that is not there."""
+        import difflib
+
+        names = list(self._by_slug)
+        tails = {name.rpartition("/")[2]: name for name in names}
+        wanted = slug.strip().lower()
+        close = difflib.get_close_matches(wanted, names, most, 0.6)
+        close += [tails[tail] for tail in difflib.get_close_matches(wanted.rpartition("/")[2], list(tails), most, 0.6)]
+        close += [model.id for model in self.search(wanted.replace("/", " "))[:most]]
+        return list(dict.fromkeys(close))[:most]
+
+    # In a thread
+
+    def read(self, only: str | None = None) -> bool:
+        """Take what is on disk, or only what is there about one model. False when there is nothing usable."""
+        if self._file is None:
+            return False
+        try:
+            with self._file.open("rb") as file:
+                lines = file.read(_LARGEST_FILE).split(b"\n")
+        except OSError:
+            return False
+        header = _parse(lines[0])
+        if not isinstance(header, dict):
+            return False
+        fetched: Any = cast("Json", header).get("fetched")
+        if not isinstance(fetched, int | float) or isinstance(fetched, bool):
+            return False
+        if only is not None:
+            marks = [json.dumps(slug).encode() for slug in {only, bare_slug(only)}]
+            lines = [line for line in lines if any(mark in line for mark in marks)]
+        self._take((_parse(line) for line in lines), float(fetched))
+        return True
+
+    def refresh(self, *, anew: bool = False) -> bool:
+        """Ask the server and keep what it says. False, with `trouble`, when it cannot; what was known stays.
+
+        While it is being asked already it is not asked again, unless `anew` says that it knows more since.
+        """
+        if self._fetch is None or not self._refreshing.acquire(blocking=anew):
+            return False
+        try:
+            entries = self._ask(self._fetch)
+            self._take(entries, self._clock())
+            if self._more is not None:
+                entries = self._more(entries)
+                self._take(entries, self._clock())
+            self.trouble = None
+        except StepchatError as error:
+            self.trouble = error
+            return False
+        finally:
+            self._refreshing.release()
+        self._write(entries)
+        return True
+
+    def _ask(self, fetch: Callable[[str, Mapping[str, str]], Json]) -> list[Any]:
+        """Raises StepchatError, also for an answer that is no list: what was known is worth more."""
+        entries: list[Any] = []
+        query: Mapping[str, str] = {}
+        for _ in range(_PAGES):
+            page = fetch("/models", query)
+            if page.get("error"):
+                raise from_error(page["error"])
+            found: Any = page.get("data", page.get("models"))
+            if not isinstance(found, list):
+                raise ServerError("The server answered with no list of models.", "Check the base URL, or try again.")
+            entries += cast("list[Any]", found)
+            links: Any = page.get("links")
+            following: Any = cast("Json", links).get("next") if isinstance(links, dict) else None
+            # Of the address only the query: nobody sends us, and the key, to another place.
+            query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
+            if not query or not found:
+                break
+        if all(read_model(entry) is None for entry in entries) and (self._models or self.read()):
+            raise ServerError("The server's list of models is empty; the one before is kept.", "Try again later.")
+        return entries
+
+    def _take(self, entries: Iterable[Any], fetched: float) -> None:
+        models: dict[str, Model] = {}
+        for entry in entries:
+            model = read_model(entry)
+            if model is not None and model.id not in models:
+                own: dict[str, Any] = {"prices": prices} if (prices := self._own_prices.get(model.id)) else {}
+                if self._own_length:
+                    own |= {"context_length": self._own_length, "could_take": None}
+                models[model.id] = replace(model, **own)
+        by_slug = {model.canonical_slug: model for model in models.values() if model.canonical_slug}
+        self._by_slug = by_slug | models
+        self._models = tuple(models.values())
+        self._searched = tuple((model, f"{model.id} {model.name}") for model in self._models)
+        self.fetched = fetched
+
+    def _write(self, entries: Iterable[Any]) -> None:
+        if self._file is None:
+            return
+        lines = [json.dumps({"fetched": self.fetched}), *(lossless_json.stored(entry) for entry in entries)]
+        # Only a copy: a full disk is no reason to stop.
+        write_private(self._file, "\n".join(lines).encode("utf-8", "replace"))
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return lossless_json.loads(line.decode("utf-8", "replace")) if line.strip() else None
+    except ValueError:
+        return None
+
+
+def file_name(server: str) -> str:
+    """The cache's name for a base URL, or for the demo."""
+    name = re.sub(r"[^a-z0-9.]+", "-", server.lower().partition("://")[2] or server).strip("-.")[:100]
+    return f"{name or 'server'}.jsonl"

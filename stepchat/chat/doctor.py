@@ -1,0 +1,215 @@
+"""What `stepchat doctor` looks at. Each check says what it found and, when something is wrong, how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from stepchat.catalogue.backends import PROFILES
+from stepchat.chat.connection import Connection, connect, usual_place
+from stepchat.chat.spending import balance_in_words
+from stepchat.config.api_keys import KEYRING
+from stepchat.config.file import Config, read_config, read_strictly
+from stepchat.config.paths import is_there
+from stepchat.errors import StepchatError
+from stepchat.servers.accounts import fetch_balance
+from stepchat.servers.probe import probe
+from stepchat.sessions.health import examine, has_full_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from stepchat.config.paths import Paths
+
+State: TypeAlias = Literal["good", "odd", "broken"]
+LEAST_SPACE = 50 * 1024 * 1024
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at, what was found, and what to do about it."""
+
+    name: str
+    state: State
+    words: str
+    mend: str = ""
+
+
+def check_up(
+    paths: Paths,
+    environ: Mapping[str, str],
+    themes: Collection[str],
+    base_url: str | None = None,
+    server: str | None = None,
+) -> Iterator[Check]:
+    """One after the other, each as soon as it is known. `themes` are the names there are. Never raises."""
+    yield _versions()
+    yield from _terminal(environ)
+    config = Config()
+    try:
+        config = read_config(paths.config_file)
+        read_strictly(paths.config_file, themes)
+        there = is_there(paths.config_file)
+        yield Check("settings", "good", f"{paths.config_file}{'' if there else ' (there is none; the defaults apply)'}")
+    except StepchatError as error:
+        yield Check("settings", "broken", error.message, error.hint)
+    try:
+        connection = connect(usual_place(config, environ, base_url, server), paths, config, environ)
+    except StepchatError as error:
+        yield Check("key", "broken", error.message, error.hint)
+    else:
+        try:
+            yield from _server(connection)
+        finally:
+            connection.client.close()
+    yield from _store(paths)
+
+
+def _versions() -> Check:
+    import sqlite3
+    from importlib.metadata import PackageNotFoundError, version
+
+    from stepchat import __version__
+
+    found = [f"stepchat {__version__}", f"Python {sys.version.split()[0]}", f"SQLite {sqlite3.sqlite_version}"]
+    for name in ("textual", "httpx", "keyring"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return Check("versions", "good", ", ".join(found))
+
+
+def _terminal(environ: Mapping[str, str]) -> Iterator[Check]:
+    term = environ.get("TERM", "")
+    if not sys.stdout.isatty():
+        yield Check("terminal", "good", "stdout is no terminal now, so there is nothing to look at")
+        return
+    size = shutil.get_terminal_size()
+    depth = "true colour" if environ.get("COLORTERM") in {"truecolor", "24bit"} else "256 colours or fewer"
+    around = [name for name, variable in (("tmux", "TMUX"), ("SSH", "SSH_CONNECTION")) if environ.get(variable)]
+    words = ", ".join([f"{term or 'no TERM'}", f"{size.columns}x{size.lines}", depth, *around])
+    if term in {"", "dumb", "unknown"}:
+        yield Check("terminal", "broken", words, "The window needs a terminal; set TERM, or ask in one-shot mode.")
+    elif sys.stdout.encoding.lower().replace("-", "") != "utf8":
+        yield Check("terminal", "odd", f"{words}, {sys.stdout.encoding}", "Use a UTF-8 locale: export LANG=C.UTF-8")
+    elif size.columns < 60 or size.lines < 16:
+        yield Check("terminal", "odd", words, "Make it 60x16 at least.")
+    else:
+        yield Check("terminal", "good", words)
+
+
+def _server(connection: Connection) -> Iterator[Check]:
+    place, client = connection.place, connection.client
+    if connection.key_error is not None:
+        yield Check("key", "broken", connection.key_error.message, connection.key_error.hint)
+    else:
+        yield _key(connection)
+    began = time.monotonic()
+    reach = probe(client, PATIENCE)
+    words = f"{place.name} at {place.base_url}: {reach.words}"
+    if not reach.reachable:
+        yield Check("server", "broken", words, place.profile.start_hint or "Check the address and the network.")
+    elif reach.wants_key and client.has_key:
+        yield Check("server", "broken", words, "Get another key: stepchat login")
+    elif reach.wants_key:
+        yield Check("server", "broken", words, f"Keep one: stepchat login --key --server {place.name}")
+    else:
+        yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
+    if reach.reachable and place.profile.accounts and connection.key is not None:
+        yield _attempt("balance", lambda: balance_in_words(fetch_balance(client, seconds=PATIENCE)))
+    yield _catalogue(connection)
+
+
+def _key(connection: Connection) -> Check:
+    place, title = connection.place, connection.place.profile.title
+    if connection.key is not None:
+        words = f"{title}: {connection.key.source}"
+        if (trouble := connection.trouble) is not None:
+            return Check("key", "odd", f"{words}; {KEYRING}, which goes before it, {trouble.words}", trouble.hint)
+        return Check("key", "good", words)
+    if place.key_variables and place.name not in {row.name for row in PROFILES}:
+        variable = place.key_variables[0]
+        mend = f"If it wants one: export {variable}=..., or stepchat login --key --server {place.name}"
+        return Check("key", "odd", f"{title}: none; {variable} is not set", mend)
+    return Check("key", "good", f"{title}: none is needed")
+
+
+def _attempt(name: str, work: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "good", work())
+    except StepchatError as error:
+        return Check(name, "broken", error.message, error.hint)
+
+
+def _catalogue(connection: Connection) -> Check:
+    catalogue = connection.catalogue
+    if not catalogue.read() or catalogue.fetched is None:
+        return Check("models", "good", "no list on disk yet; it is fetched at the next start")
+    hours = max(0.0, time.time() - catalogue.fetched) / 3600
+    number, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
+    age = f"{number:.0f} {unit}{'s' * (round(number) != 1)}"
+    state: State = "good" if hours < 7 * 24 else "odd"
+    mend = "" if state == "good" else "Fetch it anew: stepchat models --fresh"
+    count = len(catalogue.models)
+    return Check("models", state, f"{count} model{'s' * (count != 1)}, {age} old", mend)
+
+
+def _store(paths: Paths) -> Iterator[Check]:
+    path = paths.database
+    health = examine(path)
+    if health is None:
+        yield Check("sessions", "good", f"{path}: none yet")
+    elif health.trouble:
+        words = health.trouble if str(path) in health.trouble else f"{path}: {health.trouble}"
+        yield Check("sessions", "broken", words, health.hint)
+    else:
+        sessions = f"{health.sessions} session{'s' * (health.sessions != 1)}"
+        messages = f"{health.messages} message{'s' * (health.messages != 1)}"
+        count = f"{sessions}, {messages}, {health.bytes / 1e6:.1f} MB"
+        yield Check("sessions", "good", f"{path}: whole, {count}")
+    if not has_full_text():
+        yield Check("search", "odd", "This SQLite has no FTS5: search reads every message.", "Use another Python.")
+    for place in {paths.data: None, paths.config: None, paths.state: None}:
+        yield from _looked_at(place, _directory)
+    yield from _looked_at(paths.config / "keys", _keys)
+    yield from _looked_at(path, _private)
+
+
+def _looked_at(place: Path, look: Callable[[Path], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from look(place)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        yield Check("directory", "broken", f"{place}: {reason}", "Mend it, or set STEPCHAT_HOME elsewhere.")
+
+
+def _keys(place: Path) -> Iterator[Check]:
+    for file in place.glob("*"):
+        yield from _private(file)
+
+
+def _directory(place: Path) -> Iterator[Check]:
+    there = next((folder for folder in (place, *place.parents) if is_there(folder)), place)
+    if not there.is_dir():
+        yield Check("directory", "broken", f"{there} is no directory", "Move it away, or set STEPCHAT_HOME elsewhere.")
+        return
+    if not os.access(there, os.W_OK | os.X_OK):
+        yield Check("directory", "broken", f"{there} cannot be written to", "Mend it, or set STEPCHAT_HOME elsewhere.")
+        return
+    free = shutil.disk_usage(there).free
+    if free < LEAST_SPACE:
+        yield Check("directory", "broken", f"{there}: {free / 1e6:.0f} MB are free", "Free some space.")
+    if place.exists() and os.name == "posix" and place.stat().st_mode & 0o077:
+        yield Check("directory", "odd", f"{place} can be entered by other users", f"chmod 700 {place}")
+
+
+def _private(file: Path) -> Iterator[Check]:
+    if file.exists() and os.name == "posix" and file.stat().st_mode & 0o077:
+        yield Check("file", "broken", f"{file} can be read by other users", f"chmod 600 {file}")

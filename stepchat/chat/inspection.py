@@ -1,0 +1,371 @@
+"""What the inspector says about an exchange, in lines. The text in them is as it came: whoever draws it cleans it."""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import accumulate
+from time import localtime, strftime
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast
+
+from rich.cells import chop_cells
+
+from stepchat import lossless_json
+from stepchat.messages import sensible
+from stepchat.reasoning import ledger_report
+from stepchat.reasoning.ledger import RULES, hash_of, received, returned_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from stepchat.messages import AssistantMessage, Json
+    from stepchat.reasoning.ledger_report import Account
+    from stepchat.sessions.exchanges import Exchange
+
+Role: TypeAlias = Literal["text", "dim", "title", "state", "warning", "error"]
+
+_END: Final = re.compile(rb"(?>\r\n|\n|\r){2,}")
+"""The end of a line and the empty lines after it. Atomic, because half of a CRLF is no end of a line."""
+_FIELD: Final = re.compile(rb"(?:\xef\xbb\xbf)?+\s*+[^{\[<]")
+"""How a stream of events begins. What begins as JSON or a page is one thing, whatever empty lines are in it."""
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_FIRST_REASONING: Final = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
+_FIRST_TEXT: Final = re.compile(rb'"content"\s*:\s*"[^"]')
+_RAGGED: Final = 16
+"""Columns that may stay empty at the end of a row, so that it ends with a word."""
+_NOTEWORTHY: Final = frozenset({"refused", "edited before", "unsigned", "no data", "duplicate"})
+_SUMMARY: Final = 200
+"""Characters of an event that its line may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    role: Role = "text"
+
+
+class Lines(Protocol):
+    """Lines that may be made when they are looked at."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> Line: ...
+
+
+def matching(lines: Iterable[Line], typed: str) -> list[Line]:
+    """The lines with all words."""
+    words = typed.casefold().split()
+    return [line for line in lines if all(word in line.text.casefold() for word in words)]
+
+
+def wrapped(lines: Iterable[Line], width: int) -> list[Line]:
+    """The same in rows of at most `width` cells; the text is cleaned before, or cells mean nothing."""
+    rows: list[Line] = []
+    for line in lines:
+        if len(line.text) <= width and line.text.isascii():
+            rows.append(line)
+        else:
+            rows += [Line(part, line.role) for part in _parts(line.text, width)]
+    return rows
+
+
+def _parts(text: str, width: int) -> list[str]:
+    """Broken behind a space where one is near the end of the row; what goes on is indented like the first row."""
+    if not text.isascii():
+        return chop_cells(text, width) or [text]
+    indent = " " * min(len(text) - len(text.lstrip(" ")), width // 2)
+    parts: list[str] = []
+    at, room, lead = 0, width, ""
+    while len(text) - at > room:
+        end = text.rfind(" ", at + room - min(_RAGGED, room // 2), at + room) + 1 or at + room
+        parts.append(lead + text[at:end])
+        at, room, lead = end, width - len(indent), indent
+    return [*parts, lead + text[at:]]
+
+
+# ---- the request
+
+
+def request_lines(exchange: Exchange) -> list[Line]:
+    """What was sent, and the head of what came."""
+    lines = [Line(f"POST {exchange.url}", "title")]
+    lines += [Line(f"{name}: {value}", "dim") for name, value in exchange.headers.items()]
+    lines += [Line(""), *(Line(text) for text in json_lines(exchange.body))]
+    lines.append(Line(""))
+    if exchange.status is not None:
+        lines.append(Line(f"Answered {exchange.status}", "title" if exchange.status < 400 else "error"))
+        lines += [Line(f"{name}: {value}", "dim") for name, value in (exchange.answered or {}).items()]
+    if exchange.error:
+        lines.append(Line(exchange.error, "error"))
+    return lines
+
+
+def json_lines(value: Any) -> list[str]:
+    """A JSON value over several lines, numbers and keys as they are."""
+    lines: list[str] = []
+    _write(value, "", "", "", lines)
+    return lines
+
+
+def _write(value: Any, indent: str, head: str, tail: str, lines: list[str]) -> None:
+    match value:
+        case dict() if value:
+            entries = [
+                (f"{lossless_json.dumps(key, ascii_only=False)}: ", item) for key, item in cast("Json", value).items()
+            ]
+            brackets = "{}"
+        case list() | tuple() if value:
+            entries = [("", item) for item in cast("list[Any]", value)]
+            brackets = "[]"
+        case _:
+            lines.append(f"{indent}{head}{lossless_json.dumps(value, ascii_only=False)}{tail}")
+            return
+    lines.append(f"{indent}{head}{brackets[0]}")
+    for number, (name, item) in enumerate(entries, 1):
+        _write(item, f"{indent}  ", name, "," if number < len(entries) else "", lines)
+    lines.append(f"{indent}{brackets[1]}{tail}")
+
+
+# ---- what came
+
+
+class Events:
+    """The events of an exchange: cut once, put into words only when they are looked at. Long ones are made in a thread."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        pieces = exchange.pieces or ()
+        self._whole = b"".join(data for _, data in pieces)
+        self._times = [seconds for seconds, _ in pieces]
+        self._ends = list(accumulate(len(data) for _, data in pieces))
+        self.cut = exchange.cut
+        self._ended = exchange.status is not None or bool(exchange.error)
+        self.dropped = exchange.pieces is None
+        found = _END.finditer(self._whole) if _FIELD.match(self._whole) else ()
+        ends = [match.end() for match in found if match.start()]
+        if not ends or ends[-1] < len(self._whole):
+            ends.append(len(self._whole))
+        starts = [0, *ends[:-1]]
+        self._spans = [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+        self._lowered = self._whole.lower()
+        self._head = self._first_lines()
+        self._last: tuple[str, Sequence[int]] = ("", range(len(self._spans)))
+        """What was sought last, and found."""
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self._whole.decode("utf-8", "replace")
+
+    def raw(self, number: int) -> bytes:
+        start, end = self._spans[number]
+        return self._whole[start:end]
+
+    def seconds(self, number: int) -> float:
+        """When its last byte was read, since the request left."""
+        return self._at(self._spans[number][1] - 1)
+
+    def _at(self, offset: int) -> float:
+        place = bisect_left(self._ends, offset + 1)
+        return self._times[place] if place < len(self._times) else math.nan
+
+    def line(self, number: int) -> Line:
+        kind, words, role = _event(self.raw(number))
+        return Line(f"{number + 1:>6}  {self.seconds(number):>9.3f} s  {kind:<9}  {words[:_SUMMARY]}", role)
+
+    def detail(self, number: int) -> list[Line]:
+        """The event as it came, then its JSON laid out."""
+        raw = self.raw(number).decode("utf-8", "replace")
+        lines = [Line(f"        {text}", "dim") for text in _LINE_END.split(raw) if text]
+        data = _data(self.raw(number))
+        if data is not None:
+            lines += [Line(f"        {text}") for text in json_lines(data)]
+        return lines
+
+    def matching(self, typed: str) -> Sequence[int]:
+        """The numbers of the events with all words. What goes on from the last ones is sought among their events."""
+        typed = typed.lower()
+        before, numbers = self._last
+        if typed == before:
+            return numbers
+        if not typed.startswith(before):
+            numbers = range(len(self))
+        spans, find = self._spans, self._lowered.find
+        for word in (word.encode("utf-8", "replace") for word in typed.split()):
+            numbers = [number for number in numbers if find(word, *spans[number]) >= 0]
+        self._last = (typed, numbers)
+        return numbers
+
+    def head(self) -> list[Line]:
+        """When things came first, and how much came."""
+        return self._head
+
+    def _first_lines(self) -> list[Line]:
+        if self.dropped:
+            return [Line("What came is not kept any more: keep_events in config.toml says how much is.", "warning")]
+        if not self._times:
+            words = "Nothing came." if self._ended else "What comes gets here when the answer is over."
+            return [Line(words, "warning")]
+        moments = [("first byte", self._times[0])]
+        for name, pattern in (("first reasoning", _FIRST_REASONING), ("first text", _FIRST_TEXT)):
+            if found := pattern.search(self._whole):
+                moments.append((name, self._at(found.start())))
+        moments.append(("last byte", self._times[-1]))
+        times = " · ".join(f"{name} {seconds:.3f} s" for name, seconds in moments)
+        reads = "1 read" if len(self._times) == 1 else f"{len(self._times):,} reads"
+        size = f"{len(self):,} events, {len(self._whole):,} bytes in {reads}"
+        more = [Line("More came than is kept.", "warning")] if self.cut else []
+        return [Line(times, "title"), Line(size, "dim"), *more]
+
+    def upstream(self) -> list[Line]:
+        """What the server says it gave to the provider, when it was asked to tell (`debug.echo_upstream_body`)."""
+        for number in range(min(len(self), 20)):
+            data = _data(self.raw(number))
+            debug: Any = cast("Json", data).get("debug") if isinstance(data, dict) else None
+            if isinstance(debug, dict):
+                return [Line(text) for text in json_lines(debug)]
+        return [Line("The server did not tell. /debug asks it to with the next request; only OpenRouter does.", "dim")]
+
+
+class EventLines:
+    """Events that were chosen, each a line, and below an open one its detail."""
+
+    def __init__(self, events: Events, numbers: Sequence[int], opened: Mapping[int, Sequence[Line]]) -> None:
+        self._events = events
+        self._rows: list[int | Line] = [*events.head()]
+        for number in numbers:
+            self._rows.append(number)
+            self._rows += opened.get(number, ())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int, /) -> Line:
+        row = self._rows[place]
+        return self._events.line(row) if isinstance(row, int) else row
+
+    def number(self, place: int) -> int | None:
+        """Which event this line is; None for other lines."""
+        row = self._rows[place] if 0 <= place < len(self._rows) else None
+        return row if isinstance(row, int) else None
+
+
+def _data(raw: bytes) -> Any:
+    text = raw.decode("utf-8", "replace")
+    datas = [line.partition(":")[2] for line in _LINE_END.split(text) if line.startswith("data:")]
+    try:
+        return lossless_json.loads("\n".join(datas) if datas else text)
+    except ValueError:
+        return None
+
+
+def _event(raw: bytes) -> tuple[str, str, Role]:
+    """Kind, words and look of one event."""
+    data = _data(raw)
+    if not isinstance(data, dict):
+        text = " ".join(raw[: _SUMMARY * 4].decode("utf-8", "replace").split())
+        if text.startswith(":"):
+            return "comment", text, "dim"
+        return ("done", "", "dim") if "[DONE]" in text[:16] else ("bytes", text, "warning")
+    chunk = cast("Json", data)
+    if chunk.get("error") is not None:
+        return "error", lossless_json.dumps(chunk["error"], ascii_only=False)[:_SUMMARY], "error"
+    if chunk.get("debug") is not None:
+        return "debug", "what the provider was given", "dim"
+    choices: Any = chunk.get("choices")
+    first: Any = cast("list[Any]", choices)[0] if isinstance(choices, list) and choices else None
+    choice = cast("Json", first) if isinstance(first, dict) else {}
+    delta: Any = choice.get("delta") or choice.get("message")
+    return _delta(cast("Json", delta) if isinstance(delta, dict) else {}, choice, chunk)
+
+
+def _delta(delta: Json, choice: Json, chunk: Json) -> tuple[str, str, Role]:
+    def said(value: Any) -> str:
+        return lossless_json.dumps(value, ascii_only=False)[: _SUMMARY * 2]
+
+    for name in ("reasoning", "reasoning_content"):
+        if delta.get(name):
+            return "reasoning", said(delta[name]), "dim"
+    if delta.get("tool_calls"):
+        return "tool call", said(delta["tool_calls"]), "text"
+    if delta.get("content"):
+        return "text", said(delta["content"]), "text"
+    if delta.get("reasoning_details"):
+        return "details", said(delta["reasoning_details"]), "dim"
+    if choice.get("finish_reason"):
+        return "finish", said(choice["finish_reason"]), "state"
+    if chunk.get("usage"):
+        return "usage", said(chunk["usage"]), "state"
+    return "empty", said(delta), "dim"
+
+
+# ---- usage and ledger
+
+
+def usage_lines(message: AssistantMessage) -> list[Line]:
+    """Who answered, how it ended, what it took."""
+    timing = message.timing
+    facts = [
+        ("model", message.model or message.model_asked), ("asked for", message.model_asked),
+        ("provider", message.provider), ("generation", message.generation_id),
+        ("finish reason", message.finish_reason), ("native", message.native_finish_reason), ("kept as", message.stop),
+        ("started", _moment(timing.started)),
+        ("first reasoning", _seconds(timing.first_reasoning)), ("first text", _seconds(timing.first_text)),
+        ("ended", _seconds(timing.ended)),
+    ]  # fmt: skip
+    lines = [Line(f"{name:<16}{value}") for name, value in facts if value]
+    lines.append(Line(""))
+    if not message.usage.raw:
+        return [*lines, Line("The server told no usage.", "dim")]
+    return [*lines, Line("Usage, as it came", "title"), *(Line(text) for text in json_lines(message.usage.raw))]
+
+
+def _seconds(value: float | None) -> str:
+    time = sensible(value)
+    return "-" if time is None and value is not None else "" if time is None else f"{time:.3f} s"
+
+
+def _moment(value: float) -> str:
+    time = sensible(value)
+    return "-" if time is None else strftime("%Y-%m-%d %H:%M:%S", localtime(time)) if time else ""
+
+
+def ledger_lines(exchange: Exchange, messages: Mapping[str, AssistantMessage], account: Account | None) -> list[Line]:
+    """What this request did with earlier reasoning, and what became of the reasoning that came."""
+    lines = [Line("Earlier reasoning in this request", "title")]
+    number = 0
+    for line in exchange.lines:
+        if line.wire is None or line.wire.get("role") == "assistant":
+            number += 1
+        if line.verdict is not None and line.message is not None:
+            lines += _verdict(number, line.verdict, line.wire, messages.get(line.message))
+    if len(lines) == 1:
+        lines.append(Line("There was none.", "dim"))
+    if account is not None:
+        lines += [Line(""), Line("The reasoning of this answer", "title")]
+        lines += [Line(text) for text in ledger_report.lines(account)]
+        if account.received.hash:
+            lines.append(Line(f"sha256 {account.received.hash}", "dim"))
+    return lines
+
+
+def _verdict(number: int, verdict: Json, wire: Json | None, message: AssistantMessage | None) -> list[Line]:
+    returned = returned_from_json(verdict)
+    role: Role = "warning" if returned.rule in _NOTEWORTHY else "text"
+    lines = [Line(f"answer {number:<4} {returned.words}", role)]
+    if returned.rule is not None:
+        entries = ", ".join(str(entry + 1) for entry in returned.left_out)
+        lines.append(Line(f"            {RULES[returned.rule]}{f' (entry {entries})' if entries else ''}", "dim"))
+    details: Any = (wire or {}).get("reasoning_details")
+    if isinstance(details, list):
+        sent = hash_of(cast("list[Json]", details))
+        lines.append(Line(f"            sent     sha256 {sent[:32]}", "dim"))
+        if message is not None:
+            came = received(message)
+            same = "the same" if came.hash == sent else "not the same"
+            lines.append(Line(f"            on disk  sha256 {came.hash[:32] or '-'}  {same}", "dim"))
+            lines.append(Line(f"            {ledger_report.came_words(came)}", "dim"))
+    return lines

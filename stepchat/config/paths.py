@@ -1,0 +1,108 @@
+"""Every directory we touch. `STEPCHAT_HOME` overrides all of them; `XDG_*` are honoured through platformdirs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things are. Nothing is created by asking."""
+
+    data: Path
+    config: Path
+    state: Path
+
+    @property
+    def database(self) -> Path:
+        return self.data / "sessions.db"
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def user_themes(self) -> Path:
+        return self.config / "themes"
+
+    @property
+    def models(self) -> Path:
+        """What servers said about their models, a file each."""
+        return self.state / "models"
+
+    @property
+    def named_servers(self) -> Path:
+        """The addresses that the user gave outside config.toml, one a line."""
+        return self.state / "named-servers"
+
+    @property
+    def first_frame(self) -> Path:
+        """What the next start paints before anything is imported (first_frame/frame.py)."""
+        return self.state / "first-frame"
+
+
+def find_paths(environ: Mapping[str, str]) -> Paths:
+    """The directories for this user. Raises StoreError."""
+    if home := environ.get("STEPCHAT_HOME"):
+        try:
+            root = Path(home).expanduser()
+        except RuntimeError as error:
+            raise StoreError(
+                f"The directory {home} names a user this system does not know.",
+                "Set STEPCHAT_HOME to a directory you can write to.",
+            ) from error
+        return Paths(root, root, root)
+    import platformdirs
+
+    dirs = platformdirs.PlatformDirs("stepchat", appauthor=False)
+    return Paths(Path(dirs.user_data_dir), Path(dirs.user_config_dir), Path(dirs.user_state_dir))
+
+
+def private_directory(path: Path) -> Path:
+    """Make a directory that only its owner can enter (0700); one that exists is left as it is. Raises StoreError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Set STEPCHAT_HOME to a directory you can write to."
+        if isinstance(error, FileExistsError):
+            raise StoreError(f"Cannot use the directory {path}: it is a file.", f"Move it away. Or: {hint}") from error
+        raise StoreError(f"Cannot use the directory {path}: {error.strerror or error}.", hint) from error
+    return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether it exists, as far as this user can see."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def write_private(path: Path, content: bytes) -> bool:
+    """Replace a file of ours that can be made again, in one step; only its owner can read it. False when it cannot be."""
+    import tempfile
+
+    try:
+        private_directory(path.parent)
+        # mkstemp gives 0600.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+    except (OSError, StoreError):
+        return False
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""The table of parameters in words: for the shell, and for README, which `python -m stepchat.parameters.docs` keeps true."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from shlex import quote
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from stepchat.parameters.table import GROUPS, Parameter, allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.messages import Json
+
+BEGIN = "<!-- parameters: made by `python -m stepchat.parameters.docs README.md` -->"
+END = "<!-- /parameters -->"
+
+
+def as_markdown() -> str:
+    """README's table."""
+    lines = ["| parameter | value | when unset | for example |", "|---|---|---|---|"]
+    for group in GROUPS:
+        lines.append(f"| **{group.title}** | | | |")
+        lines += [
+            f"| `{row.name}` | {row.help} {_sentence(row)} | {row.default or '-'} | `{_cell(example(row))}` |"
+            for row in group.rows
+        ]
+    return "\n".join(lines)
+
+
+def example(row: Parameter) -> str:
+    """The flag as one would type it in a shell."""
+    if row.kind == "bool":
+        return row.flag if row.example == "true" else f"--no-{row.flag[2:]}"
+    return f"{row.flag} {quote(row.example)}"
+
+
+def _sentence(row: Parameter) -> str:
+    words = allowed(row)
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _matching(words: Sequence[str]) -> list[tuple[str, list[Parameter]]]:
+    found = [
+        (group.title, [row for row in group.rows if all(word in f"{row.name} {row.help}".casefold() for word in words)])
+        for group in GROUPS
+    ]
+    return [(title, rows) for title, rows in found if rows]
+
+
+def as_text(words: Sequence[str] = ()) -> str:
+    """For a terminal of 80 columns."""
+    lines: list[str] = []
+    for title, rows in _matching(words):
+        lines += [title, ""]
+        for row in rows:
+            unset = f" When unset: {row.default}." if row.default else ""
+            about = f"{row.help} {_sentence(row)}{unset}"
+            lines += [
+                f"  {row.name}",
+                fill(about, 78, initial_indent="      ", subsequent_indent="      "),
+                f"      {example(row)}",
+            ]
+        lines.append("")
+    return "\n".join(lines) if lines else "No parameter has these words.\n"
+
+
+def as_rows(words: Sequence[str] = ()) -> list[Json]:
+    """For programs."""
+    return [
+        {
+            "name": row.name,
+            "group": title,
+            "kind": row.kind,
+            "help": row.help,
+            "allowed": allowed(row),
+            "default": row.default or None,
+            "flag": row.flag,
+            "example": row.example,
+        }
+        for title, rows in _matching(words)
+        for row in rows
+    ]
+
+
+def with_table(readme: str) -> str:
+    """README with the table as it is now between its marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{as_markdown()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_table(path.read_text("utf-8")), "utf-8")

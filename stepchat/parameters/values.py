@@ -1,0 +1,188 @@
+"""Text and JSON to values of request parameters, checked against their rows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from stepchat import lossless_json
+from stepchat.errors import UsageError
+from stepchat.parameters.schema import check_schema, check_schema_kind
+from stepchat.parameters.table import BY_NAME, Parameter, allowed, entry_of, find_parameter
+
+if TYPE_CHECKING:
+    from stepchat.messages import Json
+
+_FORMS = frozenset({"text", "json_object", "json_schema", "grammar", "python"})
+"""The types of response_format; any other object is a schema of its own (WIRE.md 1.5)."""
+_LARGEST = 1_000_000
+_FROM_FILES = frozenset({"map", "list", "any"})
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`name=value` to a name and a checked value; an empty value is None and unsets. Raises UsageError."""
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals:
+        raise UsageError(f"{text!r} is not NAME=VALUE.", "For example: --set temperature=0.5")
+    return name, parse_text(name, value)
+
+
+def parse_text(name: str, text: str) -> Any:
+    """A value as a person writes it: plain text, JSON, or @FILE. None for an empty one. Raises UsageError."""
+    parameter = find_parameter(name)
+    plain = text.strip()
+    if parameter.kind in {"text", "texts"} and not plain.startswith(("[", '"')):
+        # As it was typed: a space may be what to stop at.
+        plain = text
+    if not plain:
+        return None
+    value = check(parameter, read_value(parameter, plain))
+    check_schema({name: value})
+    return value
+
+
+def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
+    """A value that has a type already, as from a config file; there `@FILE` is sought in its `folder`. Raises UsageError."""
+    parameter = find_parameter(name)
+    if folder is not None and isinstance(value, str) and value.startswith("@") and parameter.kind in _FROM_FILES:
+        value = _from_file(parameter, value[1:], folder)
+    return check(parameter, value)
+
+
+def read_value(parameter: Parameter, text: str) -> Any:
+    """Plain text or JSON to a value, as the parameter's kind suggests. Raises UsageError for a file."""
+    if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
+        return text
+    if parameter.kind in _FROM_FILES and text.startswith("@"):
+        return _from_file(parameter, text[1:])
+    try:
+        return lossless_json.loads(text)
+    except ValueError:
+        return text
+
+
+def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> Any:
+    path = (folder or Path()) / name
+    what = f"{parameter.name} cannot be read from {path}"
+    try:
+        path = (folder or Path()) / Path(name).expanduser()
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror}.", "@FILE names a file with JSON.") from None
+    except RuntimeError:
+        raise UsageError(f"{what}: nobody here is called so.", "@FILE names a file with JSON.") from None
+    except ValueError:
+        raise UsageError(f"{what}: it is not UTF-8.", "@FILE names a file with JSON.") from None
+    if len(text) > _LARGEST:
+        raise UsageError(f"{what}: it is larger than a megabyte.", "@FILE names a file with JSON.")
+    try:
+        value = lossless_json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{what}: it is not JSON ({error}).", "Mend the file.") from None
+    if parameter.name == "response_format" and isinstance(value, dict):
+        return _as_form(cast("Json", value), path.stem)
+    return value
+
+
+def check(parameter: Parameter, value: Any) -> Any:
+    """The value as it is sent. Raises UsageError that names value and range."""
+    try:
+        lossless_json.dumps(value)
+    except (TypeError, ValueError):
+        # TOML knows dates, infinities and nan.
+        raise _wrong(parameter, str(value), "something that JSON can express") from None
+    match parameter.kind:
+        case "int" | "float":
+            return _number(parameter, value)
+        case "texts":
+            return _texts(parameter, value)
+        case "map":
+            return _map(parameter, value)
+        case "any":
+            return _form(parameter, value)
+        case "bool":
+            fits = isinstance(value, bool)
+        case "choice":
+            fits = value in parameter.choices
+        case "text":
+            fits = isinstance(value, str)
+        case "list":
+            return _objects(parameter, value)
+    if not fits:
+        raise _wrong(parameter, value, allowed(parameter))
+    return value
+
+
+def _number(parameter: Parameter, value: Any) -> int | float:
+    fits = isinstance(value, int if parameter.kind == "int" else int | float) and not isinstance(value, bool)
+    if fits and (low := parameter.low) is not None:
+        fits = value > low if parameter.above_low else value >= low
+    if fits and (high := parameter.high) is not None:
+        fits = value <= high
+    if not fits:
+        raise _wrong(parameter, value, allowed(parameter))
+    return value
+
+
+def _texts(parameter: Parameter, value: Any) -> Any:
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    fits = all(isinstance(item, str) and item for item in values)
+    if not fits or (parameter.longest and len(values) > parameter.longest):
+        raise _wrong(parameter, value, allowed(parameter))
+    return values
+
+
+def _objects(parameter: Parameter, value: Any) -> Any:
+    items = cast("list[Any]", value) if isinstance(value, list) else [None]
+    if not all(isinstance(item, dict) for item in items):
+        raise _wrong(parameter, value, allowed(parameter))
+    return items
+
+
+def _map(parameter: Parameter, value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise _wrong(parameter, value, allowed(parameter))
+    entries = cast("Json", value)
+    if parameter.longest and len(entries) > parameter.longest:
+        raise _wrong(parameter, value, allowed(parameter))
+    for key, item in entries.items():
+        name = f"{parameter.name}.{key}"
+        check(BY_NAME.get(name) or entry_of(parameter, name), item)
+    return entries
+
+
+def _form(parameter: Parameter, value: Any) -> Any:
+    if isinstance(value, dict):
+        entries = cast("Json", value)
+        if parameter.name != "response_format":
+            return entries
+        form = _as_form(entries)
+        check_schema_kind({parameter.name: form})
+        return form
+    if parameter.choices and value not in parameter.choices:
+        raise _wrong(parameter, value, allowed(parameter))
+    return {"type": value} if parameter.name == "response_format" else value
+
+
+def _as_form(value: Json, name: str = "answer") -> Json:
+    """A response_format as it is sent; a schema alone is put into one."""
+    if value.get("type") in _FORMS or "json_schema" in value:
+        return value
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "answer"
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": value}}
+
+
+def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:
+    shown = value if isinstance(value, str) else lossless_json.dumps(value)
+    hint = f"For example: {parameter.name}={parameter.example}" if parameter.example else ""
+    return UsageError(f"{parameter.name} must be {wanted}, not {shown!s:.80}.", hint)
+
+
+def in_words(value: Any) -> str:
+    """A value as one would write it after NAME=."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else lossless_json.dumps(value)

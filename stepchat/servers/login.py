@@ -1,0 +1,128 @@
+"""Getting a key with the browser: OAuth PKCE (WIRE.md 5.5), by a callback on this machine or by a code that is pasted."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from stepchat.config.api_keys import Key, checked_key
+from stepchat.errors import ApiKeyError, KeyRefusedError, ServerError
+from stepchat.servers.errors import status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stepchat.servers.client import Client
+
+PATIENCE = 300.0
+"""Seconds a person has for the page; a code lives for 600."""
+
+_DONE = "<!doctype html><meta charset=utf-8><title>stepchat</title><p>Done. You can close this page and go back to stepchat."
+_WRONG = "<!doctype html><meta charset=utf-8><title>stepchat</title><p>This is not what stepchat is waiting for."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Challenge:
+    """A secret that never leaves this program until the code is exchanged, and its digest, which goes first."""
+
+    verifier: str
+    digest: str
+
+
+def new_challenge() -> Challenge:
+    verifier = secrets.token_urlsafe(48)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return Challenge(verifier, digest)
+
+
+def page(base_url: str, challenge: Challenge, callback: str | None = None) -> str:
+    """The page to open. Without a callback it shows a code to paste."""
+    parts = urlsplit(base_url)
+    query = {"code_challenge": challenge.digest, "code_challenge_method": "S256"}
+    if callback is not None:
+        query = {"callback_url": callback, **query}
+    return f"{parts.scheme}://{parts.netloc}/auth?{urlencode(query)}"
+
+
+def exchange(client: Client, code: str, challenge: Challenge) -> Key:
+    """The key for a code. Blocks. Raises StepchatError."""
+    body = {"code": code.strip(), "code_verifier": challenge.verifier, "code_challenge_method": "S256"}
+    try:
+        answer = client.look_up("/auth/keys", body=body)
+    except (ServerError, KeyRefusedError) as error:
+        if isinstance(error, KeyRefusedError) or status_of(error.code) in {400, 403}:
+            raise ApiKeyError(
+                "The server does not accept this code.", "A code works once and for ten minutes: begin again."
+            ) from None
+        raise
+    key: Any = answer.get("key")
+    if not isinstance(key, str) or not key:
+        raise ServerError("The server gave no key.", "Try again, or make a key on its website.")
+    return checked_key(key, "the login")
+
+
+def open_browser(address: str) -> None:
+    """In a process of its own: browsers write to the terminal as they please, and some end only when their page is done."""
+    Thread(target=_browse, args=(address,), name="stepchat-browser", daemon=True).start()
+
+
+def _browse(address: str) -> None:
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, "-m", "webbrowser", address]
+    with suppress(OSError):
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False)
+
+
+class Callback:
+    """Listens on this machine for the browser to come back. Only who knows the random path is heard."""
+
+    def __init__(self, port: int = 0) -> None:
+        """Raises OSError when the port cannot be used."""
+        self._path = f"/{secrets.token_urlsafe(24)}"
+        self._codes: list[str | None] = []
+        path, codes = self._path, self._codes
+
+        class Visit(BaseHTTPRequestHandler):
+            timeout = 10
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                known = secrets.compare_digest(parts.path.encode(), path.encode())
+                if known:
+                    codes.append(parse_qs(parts.query).get("code", [None])[0])
+                words = (_DONE if known and codes[-1] else _WRONG).encode()
+                self.send_response(200 if known else 404)
+                self.send_header("content-type", "text/html; charset=utf-8")
+                self.send_header("content-length", str(len(words)))
+                self.end_headers()
+                self.wfile.write(words)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as in the library
+                """The address holds the code: nothing is logged."""
+
+        self._server = HTTPServer(("127.0.0.1", port), Visit)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self._server.server_port}{self._path}"
+
+    def wait(self, seconds: float = PATIENCE, stop: Callable[[], bool] = lambda: False) -> str | None:
+        """The code, or None when the person refused, or did not come in time, or `stop` says so. Blocks."""
+        end = monotonic() + seconds
+        while not self._codes and not stop() and (left := end - monotonic()) > 0:
+            self._server.timeout = min(left, 0.2)
+            self._server.handle_request()
+        return self._codes[0] if self._codes else None
+
+    def close(self) -> None:
+        self._server.server_close()

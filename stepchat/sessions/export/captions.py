@@ -1,0 +1,95 @@
+"""What an export says around the messages, in words, and text that is safe to keep in a file that people open."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from stepchat.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from stepchat.text.format import short_count
+from stepchat.transcript.labels import duration, money
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from stepchat.sessions.records import Conversation
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""What a terminal obeys, what turns text around, and what no file can hold. Tabs and newlines stay."""
+
+_ENDS: Final = {
+    "length": "Cut: the limit on the length of the answer was reached.",
+    "content_filter": "Cut: the provider's content filter ended the answer.",
+    "cancelled": "Stopped.",
+    "cut": "Cut: the connection ended before the answer did.",
+}
+
+
+def plain(text: str) -> str:
+    """The text without what harms: controls become visible."""
+    return _CONTROL.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(0x2400 + code) if code < 0x20 else "\ufffd"
+
+
+def title(conversation: Conversation) -> str:
+    return plain(conversation.session.title) or "Untitled"
+
+
+def facts(conversation: Conversation, zone: tzinfo | None) -> list[str]:
+    """Model, time, number of messages."""
+    session, count = conversation.session, len(conversation.messages)
+    counted = f"{count} message" + ("" if count == 1 else "s")
+    return [fact for fact in (plain(session.model), when(session.created, zone), counted) if fact]
+
+
+def elsewhere(conversation: Conversation) -> str:
+    """What is missing, or ""."""
+    count = conversation.elsewhere
+    if not count:
+        return ""
+    what = "1 message on another branch is" if count == 1 else f"{count} messages on other branches are"
+    return f"{what} not shown here; an export as JSON holds all of them."
+
+
+def when(time: float, zone: tzinfo | None) -> str:
+    """A Unix time in this zone, or in the zone of the machine; "" for one that is no time."""
+    try:
+        return datetime.fromtimestamp(time, zone).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def speaker(message: Message) -> str:
+    """Who says it."""
+    match message:
+        case UserMessage():
+            return "You"
+        case AssistantMessage():
+            return plain(message.model or message.model_asked) or "Model"
+        case ToolMessage():
+            return f"Tool {plain(message.name)}".strip() + (" (failed)" if message.is_error else "")
+
+
+def thought(message: AssistantMessage) -> str:
+    """The line above the reasoning."""
+    seconds = message.timing.thinking
+    return f"Thought for {duration(seconds)}" if seconds else "Thought"
+
+
+def ending(message: AssistantMessage) -> str:
+    """Why the answer is not whole, or ""."""
+    if message.error is not None and message.error.message:
+        return plain(message.error.message)
+    return "The server ended the answer with an error." if message.stop == "error" else _ENDS.get(message.stop, "")
+
+
+def foot(message: AssistantMessage) -> list[str]:
+    """Tokens and cost, as far as they are known."""
+    tokens, cost = message.usage.completion_tokens, message.usage.cost
+    known = ["" if tokens is None else f"{short_count(tokens)} tokens", "" if cost is None else money(cost)]
+    return [fact for fact in known if fact]

@@ -1,0 +1,211 @@
+"""Sessions as files. JSON is lossless: what it holds can be read back to equal messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from stepchat import lossless_json, messages
+from stepchat.errors import StepchatError, UsageError
+from stepchat.messages import AssistantMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from datetime import tzinfo
+
+    from stepchat.messages import Json, Message, StoredMessage
+    from stepchat.sessions.records import Conversation, Session
+    from stepchat.sessions.store import SessionStore
+
+ToApi: TypeAlias = "Callable[[Session, Sequence[Message]], Json]"
+"""The body of the request that would go on with these messages."""
+
+FORMAT: Final = "stepchat-session"
+FORMAT_OF_MANY: Final = "stepchat-sessions"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`zone` is for times in words; None is the zone of this machine. JSONL needs `to_api`."""
+
+    with_reasoning: bool = True
+    zone: tzinfo | None = None
+    to_api: ToApi | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A row of the table: how one or many conversations become a file."""
+
+    name: str
+    suffix: str
+    whole_tree: bool
+    """Whether a session is written with all its branches, or only with the one it shows."""
+    one: Callable[[Conversation, Options], str]
+    head: Callable[[str], str] = lambda _: ""
+    """The beginning, from a title, when there are many; so with `between` and `tail`."""
+    between: str = ""
+    tail: str = ""
+    always: bool = False
+    """Whether one conversation alone also has a beginning and an end."""
+
+
+def format_of(path: str) -> str | None:
+    """The format that a file's name says, None for none."""
+    suffix = path.rpartition("/")[2].rpartition(".")[2].lower()
+    suffix = {"htm": "html", "markdown": "md"}.get(suffix, suffix)
+    return next((form.name for form in FORMATS.values() if form.suffix == f".{suffix}"), None)
+
+
+async def export(
+    store: SessionStore,
+    name: str,
+    session_ids: Sequence[str] | None,
+    options: Options,
+    *,
+    leaf: str | None = None,
+    leave_out: Callable[[str, StepchatError], None] | None = None,
+) -> AsyncGenerator[str]:
+    """The text of a file, in pieces, one session after the other. Every piece can be encoded.
+
+    Without ids it is all sessions, archived ones too, the newest first. `leaf` takes the one branch to that message.
+    Raises UsageError for an unknown format, SessionNotFoundError and StoreError. A session that cannot be written goes to
+    `leave_out` with its error, and the others are written all the same.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"There is no export format {name!r}.", f"There are: {', '.join(FORMATS)}.")
+    form = FORMATS[name]
+    chosen = await store.session_ids() if session_ids is None else session_ids
+    framed = form.always or session_ids is None or len(chosen) != 1
+    begun = False
+    for session_id in chosen:
+        try:
+            conversation = await store.conversation(session_id, leaf, whole_tree=form.whole_tree)
+            text = form.one(conversation if options.with_reasoning else without_reasoning(conversation), options)
+        except StepchatError as error:
+            if leave_out is None:
+                raise
+            leave_out(session_id, error)
+            continue
+        if framed:
+            title = conversation.session.title if len(chosen) == 1 else ""
+            yield form.between if begun else form.head(title or "Sessions")
+        yield text
+        begun = True
+    if framed:
+        yield form.tail if begun else form.head("Sessions") + form.tail
+
+
+def without_reasoning(conversation: Conversation) -> Conversation:
+    """The same without what the answers were thought with."""
+    return replace(
+        conversation,
+        messages=tuple(
+            replace(stored, message=unreasoned(stored.message))
+            if isinstance(stored.message, AssistantMessage)
+            else stored
+            for stored in conversation.messages
+        ),
+    )
+
+
+def unreasoned(message: AssistantMessage) -> AssistantMessage:
+    """The answer without what it was thought with."""
+    # Some servers tell the probabilities of the thoughts, too.
+    told = "".join(str(entry.get("token", "")) for entry in message.logprobs)
+    return replace(
+        message, reasoning="", reasoning_details=None, logprobs=message.logprobs if told == message.text else ()
+    )
+
+
+def export_json(session: Session, stored: Sequence[StoredMessage]) -> str:
+    """One JSON object: `format`, `version`, `session`, and `messages`, one a line, parents before their children.
+
+    A message has `id`, `parent`, `folded` and `message`, which is the form of `messages.to_json`. Numbers keep their
+    spelling and keys their order, so equal sessions give equal text. It ends with a newline and can always be encoded
+    as UTF-8.
+    """
+    lines = ",\n".join(lossless_json.stored(_message(message)) for message in stored)
+    return (
+        f'{{"format":{lossless_json.stored(FORMAT)},"version":{VERSION},\n'
+        f'"session":{lossless_json.stored(_session(session))},\n'
+        f'"messages":[\n{lines}\n]}}\n'
+    )
+
+
+def _session(session: Session) -> Json:
+    return {
+        "id": session.id,
+        "title": session.title,
+        "title_edited": session.title_edited,
+        "created": session.created,
+        "updated": session.updated,
+        "leaf": session.leaf,
+        "model": session.model,
+        "server": session.server,
+        "system": session.system,
+        "pinned": session.pinned,
+        "archived": session.archived,
+        "forked_from": session.forked_from,
+        "forked_at": session.forked_at,
+        # Left out when empty, as in what was written before there were any.
+        **{name: value for name in _CHOICES if (value := getattr(session, name))},
+    }
+
+
+_CHOICES = ("parameters", "profile", "preset")
+
+
+def _message(stored: StoredMessage) -> Json:
+    return {
+        "id": stored.id,
+        "parent": stored.parent,
+        "folded": stored.folded,
+        "message": messages.to_json(stored.message),
+    }
+
+
+def _json(conversation: Conversation, _: Options) -> str:
+    return export_json(conversation.session, conversation.messages)
+
+
+def _jsonl(conversation: Conversation, options: Options) -> str:
+    if options.to_api is None:
+        raise UsageError("JSONL needs to know how messages are sent.", "Give `to_api`.")
+    said = [stored.message for stored in conversation.messages]
+    return lossless_json.dumps(options.to_api(conversation.session, said)) + "\n"
+
+
+def _markdown(conversation: Conversation, options: Options) -> str:
+    from stepchat.sessions.export.markdown import markdown
+
+    return markdown(conversation, options.zone)
+
+
+def _html(conversation: Conversation, options: Options) -> str:
+    from stepchat.sessions.export.html import html
+
+    return html(conversation, options.zone)
+
+
+def _html_head(title: str) -> str:
+    from stepchat.sessions.export.html import head
+
+    return head(title)
+
+
+def _json_head(_: str) -> str:
+    return f'{{"format":{lossless_json.stored(FORMAT_OF_MANY)},"version":{VERSION},\n"sessions":[\n'
+
+
+FORMATS: Final[dict[str, Format]] = {
+    form.name: form
+    for form in (
+        Format("markdown", ".md", False, _markdown, between="\n"),
+        Format("html", ".html", False, _html, _html_head, tail="</body>\n</html>\n", always=True),
+        Format("json", ".json", True, _json, _json_head, ",\n", "]}\n"),
+        Format("jsonl", ".jsonl", False, _jsonl),
+    )
+}
+"""JSON holds everything; JSONL has one request a line, ready to send; the others are for reading."""

@@ -1,0 +1,144 @@
+"""A conversation as one HTML file: no script, nothing loaded, light or dark as the reader's system is.
+
+Every text is escaped; of Markdown only its own marks become HTML, and links only lead to http, https and mailto.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.sessions.export import captions
+from stepchat.sessions.export.captions import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+    from stepchat.messages import Message
+    from stepchat.sessions.records import Conversation
+
+_SAFE_LINK: Final = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20]+", re.IGNORECASE)
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --dim: #5f6671; --line: #d7dbe0; --soft: #f4f5f7;
+  --link: #0b57d0; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #16181c; --ink: #e3e5e8; --dim: #9aa2ad; --line: #363b43; --soft: #20242a; --link: #8ab4f8; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 46rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
+article + article { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: 2rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; }
+section { margin-top: 2rem; }
+section h1 { font-size: 1.35rem; margin: 1.2em 0 .5em; }
+section h2 { font-size: 1.2rem; margin: 1.2em 0 .5em; }
+section h3 { font-size: 1.05rem; margin: 1.2em 0 .5em; }
+section > h2:first-child { font-size: .85rem; color: var(--dim); margin: 0 0 .4rem; font-weight: 600; }
+.facts, .note { color: var(--dim); font-size: .85rem; }
+.plain { white-space: pre-wrap; unicode-bidi: plaintext; }
+.user .plain { background: var(--soft); border-radius: .5rem; padding: .7rem 1rem; }
+details { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--dim); margin-bottom: 1rem; }
+summary { cursor: pointer; }
+a { color: var(--link); }
+pre { background: var(--soft); padding: .8rem 1rem; border-radius: .5rem; overflow-x: auto; white-space: pre; }
+code { font-family: ui-monospace, monospace; font-size: .9em; }
+:not(pre) > code { background: var(--soft); padding: .1em .3em; border-radius: .25rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0; }
+hr { border: 0; border-top: 1px solid var(--line); margin: 1.5rem 0; }
+th, td { border: 1px solid var(--line); padding: .3rem .6rem; }
+blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--dim); }
+@media print { details { border-left-color: #999; } pre { white-space: pre-wrap; } }
+"""
+
+
+def head(title: str) -> str:
+    """The beginning of the file. A browser is told to load and run nothing, whatever follows."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+    )
+
+
+def html(conversation: Conversation, zone: tzinfo | None = None) -> str:
+    """One conversation, an article for the body."""
+    facts = " · ".join(captions.facts(conversation, zone))
+    parts = [f"<article>\n<header>\n<h1>{_text(captions.title(conversation))}</h1>", _note("facts", facts), "</header>"]
+    if conversation.session.system:
+        parts += _section("system", "System prompt", [_plain(conversation.session.system)])
+    for stored in conversation.messages:
+        kind = type(stored.message).__name__.removesuffix("Message").lower()
+        parts += _section(kind, captions.speaker(stored.message), _message(stored.message))
+    parts += [_note("note", captions.elsewhere(conversation)), "</article>\n"]
+    return "\n".join(part for part in parts if part)
+
+
+def _section(kind: str, name: str, body: Iterator[str] | list[str]) -> list[str]:
+    return [f'<section class="{kind}">\n<h2>{_text(name)}</h2>', *body, "</section>"]
+
+
+def _message(message: Message) -> Iterator[str]:
+    match message:
+        case UserMessage():
+            yield _plain(message.text)
+        case ToolMessage():
+            yield _code(message.text)
+        case AssistantMessage():
+            if message.reasoning:
+                yield f"<details>\n<summary>{_text(captions.thought(message))}</summary>"
+                yield f"{_plain(message.reasoning)}\n</details>"
+            yield _rendered(message.text or message.refusal)
+            for call in message.tool_calls:
+                yield f"<p>Calls {_text(call.name)}:</p>\n{_code(call.arguments)}"
+            yield _note("note", captions.ending(message))
+            yield _note("facts", " · ".join(captions.foot(message)))
+
+
+def _text(text: str) -> str:
+    return escape(plain(text))
+
+
+def _plain(text: str) -> str:
+    return f'<div class="plain">{_text(text)}</div>'
+
+
+def _code(text: str) -> str:
+    return f"<pre><code>{_text(text)}</code></pre>"
+
+
+def _note(kind: str, text: str) -> str:
+    return f'<p class="{kind}">{_text(text)}</p>' if text else ""
+
+
+def _rendered(text: str) -> str:
+    return str(_parser().render(plain(text))).strip() if text else ""
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.validateLink = _is_safe
+    parser.add_render_rule("image", _image)
+    return parser
+
+
+def _is_safe(url: str) -> bool:
+    return _SAFE_LINK.fullmatch(url) is not None
+
+
+def _image(_: Any, tokens: Sequence[Token], number: int, *__: Any) -> str:
+    """A link instead of a picture: opening the file tells nobody that it was read."""
+    token = tokens[number]
+    return f'<a href="{escape(str(token.attrs.get("src", "")))}">{escape(token.content or "image")}</a>'

@@ -1,0 +1,82 @@
+"""A conversation as Markdown. The text of the messages stays as it is, so that answers look as they were meant to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.sessions.export import captions
+from stepchat.sessions.export.captions import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+    from stepchat.messages import Message
+    from stepchat.sessions.records import Conversation
+
+_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_MEANS_SOMETHING: Final = re.compile(r"([\\`*_\[\]<>#&|~])")
+
+
+def markdown(conversation: Conversation, zone: tzinfo | None = None) -> str:
+    """One conversation; it ends with a newline."""
+    facts = " · ".join(_escaped(fact) for fact in captions.facts(conversation, zone))
+    parts = [f"# {_escaped(captions.title(conversation))}", facts]
+    if conversation.session.system:
+        parts += ["## System prompt", _closed(plain(conversation.session.system))]
+    for stored in conversation.messages:
+        parts += [f"## {_escaped(captions.speaker(stored.message))}", *_message(stored.message)]
+    if missing := captions.elsewhere(conversation):
+        parts.append(f"*{missing}*")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _message(message: Message) -> Iterator[str]:
+    match message:
+        case UserMessage():
+            yield _closed(plain(message.text))
+        case ToolMessage():
+            yield _fenced(plain(message.text))
+        case AssistantMessage():
+            if message.reasoning:
+                yield _quoted(f"**{captions.thought(message)}**\n\n{_closed(plain(message.reasoning))}")
+            yield _closed(plain(message.text or message.refusal))
+            for call in message.tool_calls:
+                yield f"Calls {_escaped(plain(call.name))}:"
+                yield _fenced(plain(call.arguments), "json")
+            if ending := captions.ending(message):
+                yield f"*{_escaped(ending)}*"
+            if facts := captions.foot(message):
+                yield f"*{' · '.join(map(_escaped, facts))}*"
+
+
+def _escaped(text: str) -> str:
+    return _MEANS_SOMETHING.sub(r"\\\1", " ".join(text.split()))
+
+
+def _closed(text: str) -> str:
+    """The text with its last code block ended, so that what follows is not part of it."""
+    open_fence = ""
+    for line in text.split("\n"):
+        fence = _FENCE.match(line)
+        if not fence:
+            continue
+        marks, rest = fence.groups()
+        if not open_fence:
+            # A backtick after the fence makes it inline code.
+            open_fence = "" if marks[0] == "`" and "`" in rest else marks
+        elif marks[0] == open_fence[0] and len(marks) >= len(open_fence) and not rest.strip():
+            open_fence = ""
+    return text.strip("\n") + (f"\n{open_fence}" if open_fence else "")
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+
+
+def _fenced(text: str, language: str = "") -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

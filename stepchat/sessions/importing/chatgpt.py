@@ -1,0 +1,254 @@
+"""Sessions from ChatGPT's `conversations.json`, with all branches.
+
+There every node of a tree holds one message, or none. Reasoning ("thoughts") has nodes of its own before the answer;
+calls of tools and their results are nodes, too. Pictures and files are not in it; where they were is said in the text.
+What the user told ChatGPT for every conversation becomes the system prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from stepchat import lossless_json
+from stepchat.messages import (
+    AssistantMessage,
+    Stop,
+    StoredMessage,
+    Timing,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+    sensible,
+)
+from stepchat.sessions import records
+from stepchat.sessions.importing import chatgpt_nodes
+from stepchat.sessions.importing.chatgpt_nodes import Node, moment
+from stepchat.sessions.importing.values import (
+    Incoming,
+    NotUsableError,
+    a_list,
+    a_text,
+    a_text_or_nothing,
+    an_object,
+    is_object,
+    reading,
+)
+from stepchat.sessions.records import MESSAGE_ID_LENGTH, SESSION_ID_LENGTH, Conversation, Session
+from stepchat.sessions.titles import clean_title, title_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepchat.messages import Json, Message
+
+_STOPS: Final[dict[str, Stop]] = {"max_tokens": "length", "interrupted": "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What a node finds above it in the tree."""
+
+    time: float
+    parent: str | None = None
+    call: str = ""
+    reasoning: str = ""
+    recap: str = ""
+    """What ChatGPT shows of thoughts, which need not be in the file."""
+    seconds: float | None = None
+    """How long the thoughts took."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A conversation while it is read."""
+
+    session: str
+    origin: str
+    said: list[StoredMessage] = field(default_factory=list[StoredMessage])
+    known: set[str] = field(default_factory=set[str])
+    system: list[str] = field(default_factory=list[str])
+
+    def add(self, node: str, parent: str | None, message: Message) -> str:
+        """The id of a message, which is there once for a node."""
+        identity = records.derived_id(MESSAGE_ID_LENGTH, "chatgpt", self.origin, node)
+        if identity not in self.known:
+            self.known.add(identity)
+            self.said.append(StoredMessage(identity, self.session, parent, message))
+        return identity
+
+
+def is_chatgpt(data: Any) -> bool:
+    """A list of conversations, or one."""
+    entries = cast("list[Any]", data) if isinstance(data, list) else [data]
+    return data == [] or any(is_object(entry) and "mapping" in entry for entry in entries)
+
+
+def read(data: Any, where: str = "") -> Iterator[Incoming]:
+    """Those in which something is said. Raises NotUsableError. `where` is the name of the file in an archive."""
+    one = is_object(data)
+    entries: list[Any] = [data] if one else a_list(data, where)
+    for number, entry in enumerate(entries):
+        place = where if one else f"{where}[{number}]"
+        if entry is None:
+            continue
+        with reading(place):
+            conversation = _conversation(an_object(entry, place), place)
+        if conversation.conversation.messages:
+            yield conversation
+
+
+def _conversation(data: Json, place: str) -> Incoming:
+    nodes = chatgpt_nodes.read_nodes(data.get("mapping"), f"{place}.mapping")
+    created = moment(data.get("create_time"), f"{place}.create_time")
+    changed = moment(data.get("update_time"), f"{place}.update_time")
+    name = (
+        data.get("conversation_id") or data.get("id") or f"{data.get('title')} {created or 0.0} {next(iter(nodes), '')}"
+    )
+    origin = a_text(name, f"{place}.id")
+    known = [time for node in nodes.values() if (time := chatgpt_nodes.time_of(node))]
+    begun = created or min(known, default=changed or 0.0)
+    read = _Reading(records.derived_id(SESSION_ID_LENGTH, "chatgpt", origin), origin)
+    ends: dict[str, _Above] = {}
+    ordered = list(_parents_first(nodes, place))
+    for node, parent in ordered:
+        ends[node.id] = _read_node(node, parent, _Above(begun) if parent is None else ends[parent], read)
+    parents = {parent for _, parent in ordered}
+    for node, _ in ordered:
+        if ends[node.id].reasoning and node.id not in parents:
+            ends[node.id] = _unanswered(node.id, ends[node.id], read)
+    current = a_text_or_nothing(data.get("current_node"), f"{place}.current_node")
+    leaf = ends[current].parent if current in ends else None
+    question = next((stored.message.text for stored in read.said if isinstance(stored.message, UserMessage)), "")
+    title = clean_title(a_text_or_nothing(data.get("title"), f"{place}.title") or "") or title_from(question)
+    session = Session(
+        id=read.session,
+        title=title,
+        created=begun,
+        updated=max(begun, changed or max(known, default=0.0)),
+        leaf=leaf or (read.said[-1].id if read.said else None),
+        # Going on takes the model and the server that are configured here.
+        model="",
+        server="",
+        system="\n\n".join(read.system) or None,
+        archived=data.get("is_archived") is True,
+    )
+    return Incoming(Conversation(session, tuple(read.said)), place)
+
+
+def _parents_first(nodes: dict[str, Node], place: str) -> Iterator[tuple[Node, str | None]]:
+    """Each with its parent, which is there; children in the order that their parent says."""
+    listed = {child: node.id for node in nodes.values() for child in node.children}
+    below: dict[str | None, list[Node]] = {}
+    for node in nodes.values():
+        # One that is damaged does not know its parent, but is known to it.
+        below.setdefault(node.parent if node.parent in nodes else listed.get(node.id), []).append(node)
+    waiting: list[tuple[Node, str | None]] = [(node, None) for node in reversed(below.get(None, []))]
+    count = 0
+    while waiting:
+        node, parent = waiting.pop()
+        count += 1
+        yield node, parent
+        order = {child: number for number, child in enumerate(node.children)}
+        children = sorted(below.get(node.id, []), key=lambda child: order.get(child.id, len(order)))
+        waiting += [(child, node.id) for child in reversed(children)]
+    if count < len(nodes):
+        raise NotUsableError(f"{place}.mapping", "its nodes lead in a circle")
+
+
+def _read_node(node: Node, parent: str | None, above: _Above, read: _Reading) -> _Above:
+    """Add what the node says. What the nodes below it find."""
+    if node.message is None:
+        return above
+    kind, metadata = chatgpt_nodes.kind_of(node), chatgpt_nodes.metadata_of(node)
+    if kind == "user_editable_context":
+        _add_system(chatgpt_nodes.instructions_of(node), read)
+        return above
+    hidden = metadata.get("is_visually_hidden_from_conversation") is True
+    if kind == "model_editable_context" or hidden:
+        return above
+    if kind in {"thoughts", "reasoning_recap"}:
+        return _thought(node, kind, above, metadata.get("finished_duration_sec"))
+    text = chatgpt_nodes.text_of(node)
+    time = chatgpt_nodes.time_of(node) or above.time
+    message = _message(node, text, time, above, read)
+    if message is None:
+        return above
+    if isinstance(message, UserMessage) and above.reasoning:
+        above = _unanswered(parent or node.id, above, read)
+    called = message.tool_calls[0].id if isinstance(message, AssistantMessage) and message.tool_calls else ""
+    return _Above(time, read.add(node.id, above.parent, message), called)
+
+
+def _thought(node: Node, kind: str, above: _Above, took: Any) -> _Above:
+    if isinstance(took, int | float) and sensible(took):
+        above = replace(above, seconds=float(took))
+    if kind == "reasoning_recap":
+        return replace(above, recap=chatgpt_nodes.text_of(node))
+    parts = (above.reasoning, chatgpt_nodes.thoughts_of(node))
+    return replace(above, reasoning="\n\n".join(part for part in parts if part))
+
+
+def _message(node: Node, text: str, time: float, above: _Above, read: _Reading) -> Message | None:
+    data = node.message or {}
+    if not text and data.get("author") is None:
+        return None
+    match chatgpt_nodes.role_of(node):
+        case "user":
+            return UserMessage(text, time) if text else None
+        case "assistant":
+            return _answer(data, text, time, above, node)
+        case "tool":
+            return ToolMessage(above.call, chatgpt_nodes.name_of(node), text) if text else None
+        case "system" | "developer":
+            _add_system(text, read)
+            return None
+        case role:
+            # Who it is, nobody knows yet; what was said is kept.
+            return ToolMessage(above.call, role, text) if text else None
+
+
+def _add_system(text: str, read: _Reading) -> None:
+    if text.strip() and text not in read.system:
+        read.system.append(text)
+
+
+def _answer(data: Json, text: str, time: float, above: _Above, node: Node) -> AssistantMessage | None:
+    metadata = chatgpt_nodes.metadata_of(node)
+    details: Json = an_object(metadata.get("finish_details") or {}, f"{node.place}.metadata.finish_details")
+    model = metadata.get("model_slug")
+    model = model if isinstance(model, str) else ""
+    to = data.get("recipient")
+    calls: tuple[ToolCall, ...] = ()
+    stop: Stop = "cut" if data.get("status") == "in_progress" else _STOPS.get(str(details.get("type")), "stop")
+    if isinstance(to, str) and to not in {"", "all"}:
+        calls, text, stop = (ToolCall(node.id, to, _arguments(text)),), "", "tool_calls"
+    if not text and not calls:
+        return None
+    return AssistantMessage(
+        text=text,
+        reasoning=above.reasoning or above.recap,
+        tool_calls=calls,
+        stop=stop,
+        model_asked=model,
+        model=model,
+        timing=_timing(time, above.seconds),
+    )
+
+
+def _timing(started: float, seconds: float | None) -> Timing:
+    return Timing(started) if seconds is None else Timing(started, 0.0, seconds)
+
+
+def _unanswered(node: str, above: _Above, read: _Reading) -> _Above:
+    """Reasoning after which no answer came."""
+    message = AssistantMessage(reasoning=above.reasoning, stop="cut", timing=_timing(above.time, above.seconds))
+    return _Above(above.time, read.add(node, above.parent, message))
+
+
+def _arguments(text: str) -> str:
+    try:
+        whole = isinstance(lossless_json.loads(text), dict)
+    except ValueError:
+        whole = False
+    return text if whole else lossless_json.dumps({"input": text})

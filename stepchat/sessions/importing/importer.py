@@ -1,0 +1,333 @@
+"""Sessions from files: our own JSON, ChatGPT's export, the log database of `llm`. All of a file comes in, or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import zipfile
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from stepchat import lossless_json
+from stepchat.errors import StoreError, UsageError
+from stepchat.messages import AssistantMessage, Message, UserMessage, sensible
+from stepchat.sessions import records, tree, writing
+from stepchat.sessions.export.formats import unreasoned
+from stepchat.sessions.importing import chatgpt, llm, stepchat_json
+from stepchat.sessions.importing.values import Incoming, NotUsableError, reading
+from stepchat.sessions.search import index as search_index
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Generator, Iterator
+
+    from stepchat.messages import Json, StoredMessage
+    from stepchat.sessions.records import Session
+
+_LARGEST: Final = 4_000_000_000
+"""Bytes of JSON; an archive can hold more than it seems."""
+
+_TOO_LARGE: Final = "it is larger than 4 GB"
+_DATABASE, _ARCHIVE = b"SQLite format 3\0", b"PK\x03\x04"
+_BY_NAME: Final = (_DATABASE, _ARCHIVE)
+"""How files begin that are read here and there, so that they must have a name."""
+_BEGINNING: Final = 16
+_PIECE: Final = 1 << 20
+_MARK: Final = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity|[][{}]')
+"""Of JSON what opens and closes, what is none, and, to step over it, text."""
+
+_KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversations.json or its .zip, or llm's logs.db."
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import added. `known` is how many sessions of the file were there before; of those only new messages count.
+
+    `completed` is how many messages had been here without their reasoning.
+    """
+
+    sessions: tuple[str, ...] = ()
+    messages: int = 0
+    known: int = 0
+    completed: int = 0
+
+    def as_json(self) -> Json:
+        """For programs."""
+        return {**asdict(self), "sessions": list(self.sessions)}
+
+    def words(self) -> str:
+        """For people."""
+        if self.known and not (self.sessions or self.messages or self.completed):
+            here = "the session of this file was" if self.known == 1 else f"all {self.known} sessions of this file were"
+            return f"Nothing new: {here} here before"
+        said = f"{_counted(len(self.sessions), 'session')}, {_counted(self.messages, 'message')}"
+        if self.completed:
+            said += f"; {_counted(self.completed, 'message')} got the reasoning that was missing"
+        return said + (f"; {self.known} {'was' if self.known == 1 else 'were'} here before" if self.known else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def read_file(path: Path) -> list[Incoming]:
+    """Everything in the file, checked. Raises UsageError, which names the place."""
+    with _named(str(path)), path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+        if beginning.startswith(_BY_NAME):
+            return _read_by_name(path, beginning)
+        return list(_read_json(_limited(file, _LARGEST, "", beginning)))
+
+
+def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[Incoming]:
+    """The same of what can be read once only, such as stdin; `limit` is in bytes."""
+    with _named(name):
+        beginning = stream.read(_BEGINNING)
+        if not beginning.startswith(_BY_NAME):
+            return list(_read_json(_limited(stream, limit, "", beginning)))
+        with tempfile.TemporaryDirectory(prefix="stepchat-") as directory:
+            path = Path(directory) / "import"
+            with path.open("xb") as file:
+                file.write(beginning)
+                while piece := stream.read(_PIECE):
+                    file.write(piece)
+                    if file.tell() > limit:
+                        raise NotUsableError("", _TOO_LARGE)
+            return _read_by_name(path, beginning)
+
+
+def _read_by_name(path: Path, beginning: bytes) -> list[Incoming]:
+    return list(llm.read(path) if beginning.startswith(_DATABASE) else _read_archive(path))
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """What goes wrong, with the name of the file."""
+    try:
+        with reading(""):
+            yield
+    except NotUsableError as error:
+        raise UsageError(f"{name} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
+    except OSError as error:
+        raise UsageError(f"Cannot read {name}: {error.strerror or error}.", "Nothing was imported.") from error
+
+
+def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
+    try:
+        # Where a shell has written it, it may be UTF-16.
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        raise NotUsableError(where, str(error)) from error
+    try:
+        data = lossless_json.loads(text, any_depth=True)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        if not text[: error.pos].strip():
+            raise NotUsableError(where, f"{place}: This is not JSON. {_KINDS}") from error
+        raise NotUsableError(where, f"{place}: {error.msg}") from error
+    except ValueError as error:
+        raise NotUsableError(where, f"{_no_json_at(text)}: {error}") from error
+    if stepchat_json.is_ours(data):
+        return stepchat_json.read(data)
+    if chatgpt.is_chatgpt(data):
+        return chatgpt.read(data, where)
+    raise NotUsableError(where, f"This is not a format that stepchat knows. {_KINDS}")
+
+
+def _no_json_at(text: str) -> str:
+    """Where the first thing stands that is refused without its place: NaN and the like, or what is nested too deeply."""
+    depth = at = 0
+    for mark in _MARK.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
+        at = mark.start()
+        if depth > lossless_json.DEPTH or mark[0][0] in "NI":
+            break
+    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
+
+
+def _read_archive(path: Path) -> Iterator[Incoming]:
+    with zipfile.ZipFile(path) as archive:
+        # Large exports are cut into conversations-000.json and so on.
+        names = sorted(name for name in archive.namelist() if _is_conversations(name.rpartition("/")[2]))
+        if not names:
+            raise NotUsableError("", "There is no conversations.json in it")
+        left = _LARGEST
+        for name in names:
+            with reading(name), archive.open(name) as file:
+                content = _limited(file, left, name, b"")
+            left -= len(content)
+            yield from _read_json(content, name)
+
+
+def _limited(file: IO[bytes], limit: int, where: str, beginning: bytes) -> bytes:
+    """The whole, of which the beginning was read already."""
+    content = beginning + file.read(limit + 1 - len(beginning))
+    if len(content) > limit:
+        raise NotUsableError(where, _TOO_LARGE)
+    return content
+
+
+def _is_conversations(name: str) -> bool:
+    return name.startswith("conversations") and name.endswith(".json")
+
+
+def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
+    """Add what is new, inside a transaction. Raises UsageError and StoreError; then nothing may be committed.
+
+    What comes in is older than what is here: it gets the numbers before all others, by which searches are ordered.
+    """
+    (lowest,) = connection.execute("SELECT min(number) FROM message").fetchone()
+    count = sum(len(entry.conversation.messages) for entry in incoming)
+    number = 1 if lowest is None else lowest - count
+    added: list[str] = []
+    total = known = completed = 0
+    for entry in sorted(incoming, key=lambda entry: entry.conversation.session.updated):
+        session = entry.conversation.session
+        if _is_known(connection, session):
+            known += 1
+            completed += sum(_complete(connection, stored) for stored in entry.conversation.messages)
+            new = _insert(connection, entry, None)
+        else:
+            _insert_session(connection, session)
+            new = _insert(connection, entry, number)
+            number += len(new)
+            added.append(session.id)
+        _finish(connection, session, new)
+        total += len(new)
+    return Imported(tuple(added), total, known, completed)
+
+
+def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
+    row = connection.execute("SELECT deleted FROM session WHERE id = ?", (session.id,)).fetchone()
+    if row is None:
+        return False
+    if row[0] is not None and row[0] < 0:
+        raise StoreError(
+            f"The session {session.id}, deleted long ago, is just being removed.", "Try again in a minute."
+        )
+    # Who imports it wants it to be there.
+    connection.execute("UPDATE session SET deleted = NULL WHERE id = ?", (session.id,))
+    return True
+
+
+def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
+    connection.execute(
+        "INSERT INTO session (id, title_edited, created, updated, model, server, system, pinned, archived,"
+        " forked_from, forked_at, parameters, profile, preset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            session.id,
+            session.title_edited,
+            session.created,
+            session.updated,
+            session.model,
+            session.server,
+            None if session.system is None else records.text_to_stored(session.system),
+            session.pinned,
+            session.archived,
+            session.forked_from,
+            session.forked_at,
+            lossless_json.stored(session.parameters),
+            session.profile,
+            session.preset,
+        ),
+    )
+    writing.retitle(connection, session.id, session.title)
+
+
+def _insert(connection: sqlite3.Connection, entry: Incoming, number: int | None) -> list[tuple[int, StoredMessage]]:
+    """The messages that were not there, with their numbers, which begin with `number` or are the highest."""
+    new: list[tuple[int, StoredMessage]] = []
+    for stored in entry.conversation.messages:
+        row = connection.execute("SELECT session FROM message WHERE id = ?", (stored.id,)).fetchone()
+        if row is not None:
+            if row[0] != stored.session:
+                raise UsageError(
+                    f"{entry.place}: the message {stored.id} is one of another session, {row[0]}.",
+                    "Nothing was imported.",
+                )
+            continue
+        added = connection.execute(
+            "INSERT INTO message (number, id, session, parent, role, created, folded, data)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                None if number is None else number + len(new),
+                stored.id,
+                stored.session,
+                stored.parent,
+                writing.role_of(stored.message),
+                _time(stored.message) or entry.conversation.session.created,
+                stored.folded,
+                records.message_to_text(stored.message),
+            ),
+        )
+        new.append((added.lastrowid or 0, stored))
+    return new
+
+
+def _complete(connection: sqlite3.Connection, stored: StoredMessage) -> bool:
+    """Give the answer its reasoning, when it is here from an export without and all else is the same."""
+    message = stored.message
+    if not isinstance(message, AssistantMessage) or (short := unreasoned(message)) == message:
+        return False
+    row = connection.execute(
+        "SELECT number, data FROM message WHERE id = ? AND session = ? AND data = ? AND owner IS NULL",
+        (stored.id, stored.session, records.message_to_text(short)),
+    ).fetchone()
+    if row is None:
+        return False
+    # The index computes what to take out from what is stored, so this comes first.
+    search_index.remove(connection, *row)
+    connection.execute("UPDATE message SET data = ? WHERE number = ?", (records.message_to_text(message), row[0]))
+    search_index.add_later(connection, [row[0]])
+    return True
+
+
+def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[int, StoredMessage]]) -> None:
+    if not new:
+        return
+    search_index.add_later(connection, [number for number, _ in new])
+    writing.add_totals(connection, session.id, [stored.message for _, stored in new])
+    (leaf,) = connection.execute("SELECT leaf FROM session WHERE id = ?", (session.id,)).fetchone()
+    end = session.leaf
+    if end is not None and (_goes_on_from(connection, leaf, end) or _is_whole(connection, leaf, end)):
+        connection.execute(
+            "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?",
+            (end, session.updated, session.id),
+        )
+        tree.remember_path(connection, session.id, end)
+    elif leaf is not None:
+        # What is shown stays, although the newest is another now.
+        tree.remember_path(connection, session.id, leaf)
+
+
+def _goes_on_from(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
+    at: str | None = new_leaf
+    while at is not None and at != leaf:
+        (at,) = connection.execute("SELECT parent FROM message WHERE id = ?", (at,)).fetchone()
+    return at == leaf
+
+
+def _is_whole(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
+    """Whether it is a whole answer where the one that is shown was cut, as when the disk had refused it."""
+    row = connection.execute(
+        "SELECT cut.id, cut.data, whole.id, whole.data FROM message AS cut JOIN message AS whole"
+        " ON whole.session = cut.session AND whole.parent IS cut.parent WHERE cut.id = ? AND whole.id = ?",
+        (leaf, new_leaf),
+    ).fetchone()
+    if row is None:
+        return False
+    cut, whole = records.message_from_text(*row[:2]), records.message_from_text(*row[2:])
+    return isinstance(cut, AssistantMessage) and isinstance(whole, AssistantMessage) and cut.stop == "cut" != whole.stop
+
+
+def _time(message: Message) -> float:
+    match message:
+        case UserMessage():
+            return sensible(message.time) or 0.0
+        case AssistantMessage():
+            return sensible(message.timing.started) or 0.0
+        case _:
+            return 0.0

@@ -1,0 +1,202 @@
+"""What a person typed into a search field: cleaned into an FTS5 expression, and found again in a text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from stepchat.sessions.search.normalize import BETWEEN, WORD, Folding, fold, is_word_character
+from stepchat.text.sanitize import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_TERM: Final = re.compile(r'"([^"]*)("?)|([^\s"]+)')
+_WORDS_AT_MOST: Final = 32
+_READ_AT_MOST: Final = 2000
+_PREFIX_AT_LEAST: Final = 2
+"""One letter is the beginning of too many words."""
+
+_MATCHES_AT_MOST: Final = 200
+_BEFORE: Final = 40
+_SNIPPET: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words that stand side by side; the last may be the beginning of one."""
+
+    words: tuple[str, ...]
+    unfinished: bool = False
+
+    def expression(self) -> str:
+        # Folded words hold no quotes.
+        return f'"{" ".join(self.words)}"' + ("*" if self.unfinished else "")
+
+    def pattern(self) -> re.Pattern[str]:
+        end = "" if self.unfinished else f"(?![^{BETWEEN}])"
+        return re.compile(f"[{BETWEEN}]+".join(map(re.escape, self.words)) + end)
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """One line out of a text. `ranges` are the matches in it as (start, end), in order and apart from each other."""
+
+    text: str
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
+def parse(typed: str) -> tuple[Term, ...]:
+    """Terms that must all be found: words, and phrases in double quotes. Empty when there is nothing to search for.
+
+    The last word matches as a beginning, until a space or a quote ends it.
+    """
+    terms: list[Term] = []
+    typed = typed[:_READ_AT_MOST]
+    left = _WORDS_AT_MOST
+    for match in _TERM.finditer(typed):
+        phrase, closed, word = match.groups()
+        folded = fold(word or phrase or "")
+        words = WORD.findall(folded)[:left]
+        unfinished = match.end() == len(typed) and not closed and is_word_character(folded[-1:] or " ")
+        if unfinished and words[-1].isascii() and len(words[-1]) < _PREFIX_AT_LEAST:
+            # Until its second letter comes it says nothing, unless there is nothing else.
+            unfinished = False
+            if terms or len(words) > 1:
+                words.pop()
+        if words:
+            terms.append(Term(tuple(words), unfinished))
+        left -= len(words)
+        if not left:
+            break
+    return tuple(terms)
+
+
+def expression(terms: Iterable[Term], columns: Iterable[str]) -> str:
+    """What FTS5 understands. Nothing a person types can make it fail."""
+    return f"{{{' '.join(columns)}}} : ({' AND '.join(term.expression() for term in terms)})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    term: int
+    start: int
+    end: int
+
+
+class Finder:
+    """Looks for the terms of one query in many texts."""
+
+    def __init__(self, terms: tuple[Term, ...]) -> None:
+        self._first = [term.words[0] for term in terms]
+        self._patterns = [term.pattern() for term in terms]
+
+    def terms_in(self, text: str) -> frozenset[int]:
+        """The numbers of the terms that are in the text."""
+        folded = fold(text)
+        return frozenset(
+            term for term in range(len(self._patterns)) if next(self._places(term, folded), None) is not None
+        )
+
+    def snippet(self, text: str) -> Snippet:
+        """The place with most of the terms, with something around it; the beginning when there is none."""
+        return _around(text, self._matches(text))
+
+    def whole(self, text: str) -> Snippet:
+        """All of a short text, such as a title."""
+        return _cut(text, 0, len(text), self._matches(text))
+
+    def _matches(self, text: str) -> list[_Match]:
+        folding = Folding(text)
+        matches = (
+            _Match(term, *folding.span(start, end))
+            for term in range(len(self._patterns))
+            for start, end in islice(self._places(term, folding.text), _MATCHES_AT_MOST)
+        )
+        return sorted(matches, key=lambda match: match.start)
+
+    def _places(self, term: int, folded: str) -> Iterator[tuple[int, int]]:
+        first, pattern = self._first[term], self._patterns[term]
+        at = folded.find(first)
+        while at >= 0:
+            found = pattern.match(folded, at)
+            if found and (at == 0 or not is_word_character(folded[at - 1])):
+                yield found.span()
+                at = found.end()
+            at = folded.find(first, at + 1)
+
+
+class Signs:
+    """Looks for signs that are in no word, such as `->`, just as they stand. They are one term."""
+
+    def __init__(self, signs: str) -> None:
+        self._signs = signs
+
+    def terms_in(self, text: str) -> frozenset[int]:
+        return frozenset({0} if self._signs in text else ())
+
+    def snippet(self, text: str) -> Snippet:
+        return _around(text, self._matches(text))
+
+    def whole(self, text: str) -> Snippet:
+        return _cut(text, 0, len(text), self._matches(text))
+
+    def _matches(self, text: str) -> list[_Match]:
+        found = re.finditer(re.escape(self._signs), text)
+        return [_Match(0, *match.span()) for match in islice(found, _MATCHES_AT_MOST)]
+
+
+def signs_in(typed: str) -> str:
+    """What to look for where `parse` finds no word; "" when nothing was typed. Quotes around it are left out."""
+    signs = typed[:_READ_AT_MOST].strip()
+    return signs.strip('"').strip() or signs
+
+
+def _around(text: str, matches: list[_Match]) -> Snippet:
+    start = max(0, _best_place(matches) - _BEFORE)
+    if start:
+        # Begin with a word, unless it is a very long one.
+        start = _after_space(text, start, start + _BEFORE // 2)
+    return _cut(text, start, min(len(text), start + _SNIPPET), matches)
+
+
+def _best_place(matches: list[_Match]) -> int:
+    best = most = 0
+    for number, first in enumerate(matches):
+        near = {
+            match.term
+            for match in islice(matches, number, number + _SNIPPET)
+            if match.end - first.start < _SNIPPET - _BEFORE
+        }
+        if len(near) > most:
+            best, most = first.start, len(near)
+    return best
+
+
+def _after_space(text: str, start: int, limit: int) -> int:
+    for at in range(start, limit):
+        if text[at - 1].isspace():
+            return at
+    return start
+
+
+def _cut(text: str, start: int, end: int, matches: list[_Match]) -> Snippet:
+    out = "…" if start else ""
+    ranges: list[tuple[int, int]] = []
+    at = start
+    for match in matches:
+        if match.start < at or match.end > end:
+            continue
+        out += _one_line(text[at : match.start])
+        begun = len(out)
+        out += _one_line(text[match.start : match.end])
+        if len(out) > begun:
+            ranges.append((begun, len(out)))
+        at = match.end
+    return Snippet(out + _one_line(text[at:end]) + ("…" if end < len(text) else ""), tuple(ranges))
+
+
+def _one_line(text: str) -> str:
+    return clean(re.sub(r"\s+", " ", text), keep_newlines=False)

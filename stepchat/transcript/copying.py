@@ -1,0 +1,242 @@
+"""The text of a selection: whole blocks as they were written, parts of blocks as they read.
+
+A whole answer is copied letter for letter. Other whole blocks are copied as Markdown that reads the same: with their markers,
+code beside anything else in a fence that is closed, parts of a table's rows beside whole ones as rows. Lines of one code block
+alone are copied without a fence.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stepchat.text.sanitize import clean
+from stepchat.transcript.answer import BODY, TEXT
+from stepchat.transcript.block_text import wording
+from stepchat.transcript.markdown.block_starts import html_kind
+from stepchat.transcript.markdown.blocks import Fact, Fence, Item, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stepchat.transcript.document import Document
+    from stepchat.transcript.hit_testing import Spots
+    from stepchat.transcript.markdown.blocks import Block, Container
+
+_BEGINS_ANOTHER: Final = re.compile(
+    r"=+[ \t]*$|#{1,6}(?:[ \t]|$)|>|[-+*](?:[ \t]|$)|1[.)][ \t]|```|~~~|\$\$|\\\[|[-|:*_][-|:*_ \t]*$"
+)
+"""A line on which a list, a rule, a table ... could begin."""
+_TICKS: Final = re.compile("^ *(`{3,})")
+
+
+class End(NamedTuple):
+    """A place between two characters; `place` is the message's, `block` is counted in its section."""
+
+    place: int
+    section: int
+    block: int
+    at: int
+
+
+class _Piece(NamedTuple):
+    place: int
+    section: int
+    block: Block
+    first: int
+    end: int
+    total: int
+
+    @property
+    def whole(self) -> bool:
+        return self.first <= 0 and self.end >= self.total
+
+
+def text(spots: Spots, first: End, end: End, *, as_it_reads: bool = False) -> str:
+    """Everything between two places; a single block `as_it_reads` also when it is whole."""
+    pieces = list(_pieces(spots, first, end))
+    said = [piece for piece in pieces if not isinstance(piece.block.group, Fact)]
+    pieces = said or pieces
+    if as_it_reads and len(pieces) == 1:
+        return _part(spots, pieces[0])
+    parts: list[str] = []
+    at = 0
+    while at < len(pieces):
+        until = next((n for n in range(at, len(pieces)) if pieces[n][:2] != pieces[at][:2]), len(pieces))
+        run = pieces[at:until]
+        parts.append(_source(spots.document, run) or _markdown(spots, run, alone=len(run) == len(pieces)))
+        at = until
+    return "\n\n".join(parts)
+
+
+def holds_words(spots: Spots, first: End, end: End) -> bool:
+    """Whether there is something between two places besides the program's own lines, which then are left out."""
+    return any(not isinstance(piece.block.group, Fact) for piece in _pieces(spots, first, end))
+
+
+def _pieces(spots: Spots, first: End, end: End) -> Iterator[_Piece]:
+    document = spots.document
+    for place in range(first.place, end.place + 1):
+        for section, blocks in _sections(document, place, {first[:2], end[:2]}):
+            start = first.block if (place, section) == first[:2] else 0
+            for number, block in enumerate(islice(blocks, start, None), start):
+                here = (place, section, number)
+                if here < first[:3]:
+                    break
+                if here > end[:3]:
+                    return
+                if first[:3] < here < end[:3]:  # is whole whatever it measures
+                    yield _Piece(place, section, block, 0, 0, 0)
+                    continue
+                total = spots.measured(block).total
+                begin = first.at if here == first[:3] else 0
+                stop = min(total, end.at) if here == end[:3] else total
+                if begin < stop or (not total and (here != end[:3] or first[:3] == end[:3])):
+                    yield _Piece(place, section, block, begin, stop, total)
+
+
+def _sections(document: Document, place: int, wanted: set[tuple[int, int]]) -> Iterator[tuple[int, Sequence[Block]]]:
+    """Section and blocks. Reasoning that is folded counts only if the selection begins or ends in it."""
+    entry = document.open(place)
+    answer = document.parts[place].answer
+    for section in range(entry.sections):
+        start = entry.section_start(section)
+        blocks: Sequence[Block] = entry.blocks[start : start + entry.section_size(section)]
+        if answer is not None and section == BODY and (blocks or (place, section) in wanted):
+            blocks = answer.reasoning.blocks
+        yield section, blocks
+
+
+def _source(document: Document, run: Sequence[_Piece]) -> str:
+    """What was written, if these are all blocks of an answer, or of its reasoning."""
+    answer, section = document.parts[run[0].place].answer, run[0].section
+    if answer is None or section not in (BODY, TEXT) or not all(piece.whole for piece in run):
+        return ""
+    channel = answer.reasoning if section == BODY else answer.text
+    return channel.source.strip("\n") if len(channel.blocks) == len(run) else ""
+
+
+def _markdown(spots: Spots, run: Sequence[_Piece], *, alone: bool) -> str:
+    """Of one text what is selected. `alone`: nothing else is."""
+    only_code = alone and all(piece.block.kind == "code" and piece.block.group is run[0].block.group for piece in run)
+    if alone and len(run) == 1 and (run[0].block.kind == "label" or not run[0].whole):
+        return _part(spots, run[0])
+    outside = set(run[0].block.path) if only_code else _outside(run[0])
+    tables = {piece.block.group for piece in run if piece.whole and isinstance(piece.block.group, Table)}
+    parts: list[str] = []
+    for number, piece in enumerate(run):
+        block, before = piece.block, run[number - 1] if number else None
+        after = run[number + 1] if number + 1 < len(run) else None
+        own = _row(spots, piece) if block.group in tables and not piece.whole else _told(spots, piece)
+        if isinstance(block.group, Fence) and not only_code:
+            own = _fenced(
+                own,
+                piece,
+                opens=before is None or before.block.group is not block.group,
+                closes=after is None or after.block.group is not block.group,
+            )
+        path = [node for node in block.path if node not in outside]
+        fresh = len([node for node in block.path[len(block.path) - block.fresh :] if node not in outside])
+        if path and (piece.first <= 0 or isinstance(block.group, Fence)):
+            own = _indented(own, path, fresh)
+        if before is not None:
+            parts.append("\n" + _prefix(path[: len(path) - fresh], 0).rstrip() + "\n" if block.gap else "\n")
+        parts.append(own)
+    return "".join(parts)
+
+
+def _outside(first: _Piece) -> set[Container]:
+    """The containers that begin above the selection: list items, and quotes of which only a part of a line is selected."""
+    path = first.block.path
+    began = path[: len(path) - first.block.fresh] if first.whole else path
+    return {node for node in began if isinstance(node, Item) or not first.whole}
+
+
+def _part(spots: Spots, piece: _Piece) -> str:
+    """As it reads."""
+    return wording(piece.block, spots.measured(piece.block)).part(max(0, piece.first), piece.end)
+
+
+def _row(spots: Spots, piece: _Piece) -> str:
+    """Part of a row that stands beside whole rows of its table: what is not selected of it is empty."""
+    table, measured = piece.block.group, spots.measured(piece.block)
+    if not isinstance(table, Table) or measured.cells is None:
+        return _part(spots, piece)
+    told = wording(piece.block, measured)
+    ends = [*measured.cell_starts[1:], measured.total]
+    cells = [
+        told.part(max(start, piece.first), min(end, piece.end)).strip().replace("|", "\\|")
+        for start, end in zip(measured.cell_starts, ends, strict=True)
+    ]
+    row = f"| {' | '.join(cells)} |"
+    return row if piece.block.level else f"{row}\n{table.delimiter}"
+
+
+def _fenced(own: str, piece: _Piece, *, opens: bool, closes: bool) -> str:
+    """A line of a code block that stands beside something else."""
+    block, fence = piece.block, piece.block.group
+    if not isinstance(fence, Fence):
+        return own
+    if fence.indented:
+        return f"    {own}" if own else own
+    if not (opens or closes):  # most lines: all of the block is looked through for its mark
+        return own
+    mark = _mark(fence)
+    if block.kind == "label":
+        return f"{mark}{block.text}" + (f"\n{mark}" if closes else "")
+    return (f"{mark}{fence.language}\n" if opens else "") + own + (f"\n{mark}" if closes else "")
+
+
+def _told(spots: Spots, piece: _Piece) -> str:
+    block = piece.block
+    if not piece.whole:
+        return _part(spots, piece)
+    group = block.group
+    match block.kind:
+        case "paragraph":
+            return _paragraph(block.text)
+        case "heading" if "\n" in block.text:
+            return f"{_paragraph(block.text)}\n{'===' if block.level == 1 else '---'}"
+        case "heading":
+            return "#" * max(1, block.level) + " " + block.text
+        case "rule":
+            return "***" if block.path else "---"  # `- ---` is no item with a rule, but a rule
+        case "row" if isinstance(group, Table) and not block.level:
+            return f"{block.text}\n{group.delimiter}"
+        case "fact" if isinstance(group, Fact):
+            return clean("".join(words for words, _ in group.parts), keep_newlines=False)
+        case _:
+            return block.text
+
+
+def _paragraph(text: str) -> str:
+    """Lines that belong to the paragraph only because they were indented are indented again."""
+    first, *others = text.split("\n")
+    belong = (not _BEGINS_ANOTHER.match(line) and html_kind(line, lone_tag=False) is None for line in others)
+    return "\n".join(
+        [first, *(line if as_it_is else f"    {line}" for line, as_it_is in zip(others, belong, strict=True))]
+    )
+
+
+def _mark(fence: Fence) -> str:
+    """What a code block begins and ends with: longer than any such mark in it."""
+    return "`" * max(3, 1 + max((len(found) for line in fence.lines for found in _TICKS.findall(line.text)), default=0))
+
+
+def _indented(text: str, path: Sequence[Container], fresh: int) -> str:
+    first, *others = text.split("\n")
+    rest = _prefix(path, 0)
+    return "\n".join([_prefix(path, fresh) + first, *(rest + line for line in others)])
+
+
+def _prefix(path: Sequence[Container], fresh: int) -> str:
+    """What stands left of a line in these containers; of the last `fresh` ones it is the first line."""
+    parts: list[str] = []
+    for depth, node in enumerate(path):
+        if isinstance(node, Item):
+            marker = node.marker if node.ordered else "-"
+            parts.append(f"{marker} " if depth >= len(path) - fresh else " " * (len(marker) + 1))
+        else:
+            parts.append("> ")
+    return "".join(parts)

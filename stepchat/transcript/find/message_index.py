@@ -1,0 +1,126 @@
+"""The texts of a whole message in which words are looked for, joined, so that most of the looking is done by `re`."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stepchat.messages import UserMessage
+from stepchat.transcript.answer import BODY, END, TEXT
+from stepchat.transcript.find.query import plain
+from stepchat.transcript.find.text_index import Link
+from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stepchat.transcript.document import Part
+    from stepchat.transcript.find.query import Query
+    from stepchat.transcript.find.text_index import Passage
+    from stepchat.transcript.markdown.blocks import Block
+
+_BETWEEN: Final = "\0"
+"""Never shown, so never found."""
+
+
+class Hit(NamedTuple):
+    """One hit of those in a passage. The block is counted in its section, also where the section is folded."""
+
+    part: Part
+    section: int
+    block: int
+    cell: int
+    number: int
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it is not on the page."""
+        answer, tool = self.part.answer, self.part.tool
+        if tool is not None:
+            return tool.panel == "folded" and self.block >= SHOWN_LINES
+        return answer is not None and self.section == BODY and answer.panel != "open"
+
+
+class Findable:
+    """All passages of one message."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._whole: str | None = None
+        self._starts: list[int] = []
+        self._homes: list[tuple[int, int, int]] = []
+        self._links: list[Link] = []
+        self._end = 0
+
+    def add(self, section: int, block: int, passage: Passage) -> None:
+        """One more, from the block with this number in a section."""
+        text = plain(passage.text)
+        self._starts.append(self._end)
+        self._homes.append((section, block, passage.cell))
+        self._links += plain_links(passage, self._end)
+        self._texts.append(text)
+        self._whole = None
+        self._end += len(text) + 1
+
+    @property
+    def _text(self) -> str:
+        if self._whole is None:
+            self._whole = _BETWEEN.join(self._texts)
+            self._texts = [self._whole]
+        return self._whole
+
+    def count(self, query: Query) -> int:
+        return query.count(self._text) + sum(1 for _ in _in_addresses(query, self._text, self._links))
+
+    def hits(self, query: Query, part: Part) -> list[Hit]:
+        """In the order of the page."""
+        found: list[Hit] = []
+        last, number = -1, 0
+        for first, _ in matches(query, self._text, self._links):
+            place = bisect_right(self._starts, first) - 1
+            number = number + 1 if place == last else 0
+            last = place
+            found.append(Hit(part, *self._homes[place], number))
+        return found
+
+
+def matches(query: Query, text: str, links: Sequence[Link]) -> list[tuple[int, int]]:
+    """Where the hits in a plain text are. One in the address of a link is the text of the link."""
+    found = [match.span() for match in query.find(text)]
+    return sorted([*found, *((link.first, link.end) for link in _in_addresses(query, text, links))]) if links else found
+
+
+def _in_addresses(query: Query, text: str, links: Sequence[Link]) -> Iterator[Link]:
+    for link in links:
+        if query.count(link.target) and not query.count(text[link.first : link.end]):
+            yield link
+
+
+def plain_links(passage: Passage, at: int) -> list[Link]:
+    """The links of a passage by the characters of its plain form, which begins at `at`."""
+    return [
+        Link(at + len(plain(passage.text[:first])), at + len(plain(passage.text[:end])), plain(target))
+        for first, end, target in passage.links
+    ]
+
+
+def contents(part: Part) -> Iterator[tuple[int, Iterable[Block | None]]]:
+    """What was said in a message, by section, folded or not; with its tool calls, and how it ended. None where it takes time."""
+    if part.answer is not None:
+        yield BODY, part.answer.blocks(BODY)
+        yield TEXT, part.answer.blocks(TEXT)
+        yield END, part.answer.blocks(END)
+    elif part.tool is not None:
+        yield TOOL_BODY, part.tool.lines()
+    elif part.stored is not None and isinstance(part.stored.message, UserMessage):
+        yield 0, user_lines(part.stored.message.text, 0)
+
+
+def may_have(query: Query, part: Part) -> bool:
+    """False only if nothing can be found in a message, by its source alone."""
+    answer = part.answer
+    if answer is None or answer.message is None:
+        return True
+    if answer.message.tool_calls or answer.message.stop != "stop" or not answer.answers:
+        return True
+    return query.may_be_in(answer.reasoning.source) or query.may_be_in(answer.text.source)

@@ -1,0 +1,274 @@
+"""How a search goes: from where it looks, which hit it goes to, which folds it opens, and the way back."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from stepchat.transcript.document import Place
+
+if TYPE_CHECKING:
+    from stepchat.transcript.document import Part
+    from stepchat.transcript.find.message_index import Hit
+    from stepchat.transcript.find.search import Search
+    from stepchat.transcript.viewport import Viewport
+
+_Panel: TypeAlias = Literal["folded", "tail", "open"]
+_AT_ONCE = 0.008
+"""Seconds of looking while somebody types."""
+
+
+class _Spot(NamedTuple):
+    """A row of the page that is found again when things around it have changed."""
+
+    part: Part
+    section: int
+    block: int
+    row: int
+
+
+class Finder:
+    """While words are typed it goes to the first hit in sight or further on, and opens nothing; `step` goes to any."""
+
+    def __init__(self, search: Search, viewport: Viewport) -> None:
+        self.search = search
+        self._viewport = viewport
+        self._document = viewport.document
+        self._from: _Spot | None = None
+        """Where hits are looked for first."""
+        self._origin: tuple[_Spot | None, bool] | None = None
+        """What was at the top, and whether the end was followed, before typing moved the page."""
+        self._left: tuple[Place, bool] | None = None
+        """Where the page was left last; if it is elsewhere, the reader has moved it."""
+        self._seeks = False
+        self.only_typed = False
+        """The current hit is where typing has gone; the reader has not taken it."""
+        self.passed = 0
+        """How many hits in folds typing has passed on its way to the current one."""
+        self._began: tuple[_Spot | None, bool] | None = None
+        """What was at the top, and whether the end was followed, when the search began."""
+        self._way_back: tuple[tuple[_Spot | None, bool], Place] | None = None
+        """The same after a search that has moved the page, and where that was left."""
+        self._opened: dict[Part, tuple[_Panel, bool]] = {}
+        """How the folds were that were opened."""
+        self._kept: Part | None = None
+        """The reader has gone to a hit here."""
+
+    # ---- what the reader does
+
+    def look_for(self, typed: str) -> None:
+        """Other words. Without any the page is again where it was."""
+        self._notice_moves()
+        if self._from is None:
+            self._from = self._top()
+        if self._began is None:
+            self._began, self._way_back = (self._top(), self._viewport.follow), None
+        parts = self._document.parts
+        first = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
+        self.search.look_for(typed, first)
+        self._seeks = not self.search.is_done
+        self.only_typed, self.passed = True, 0
+        if not self._seeks:
+            self._return_to_origin()
+        self.work(_AT_ONCE)
+        self._leave_here()
+
+    def work(self, seconds: float) -> bool:
+        """Go on looking for so long. Returns whether there is more to look through."""
+        end = monotonic() + seconds
+        if self.search.has_other_parts:
+            self.search.refresh()
+        while (part := self.search.count_next(end)) is not None:
+            if self._seeks and self._is_here(part):
+                self._go_first(self._after(part))
+            elif self._seeks:
+                self._go_first(self.search.hits_in(part))
+            if monotonic() > end:
+                break
+        if self.search.is_done and self._seeks:
+            if self._from is not None and self._from.part in self._document.parts:
+                own = self.search.hits_in(self._from.part)
+                self._go_first(own[: len(own) - len(self._after(self._from.part))])
+            if self._seeks:
+                self._seeks = False
+                self._return_to_origin()
+                self._leave_here()
+        return not self.search.is_done
+
+    def step(self, by: int) -> None:
+        """To the next hit, or the one before; by 0 to where typing has gone. A fold that it is in opens."""
+        search = self.search
+        search.refresh()
+        hit = search.beside(search.current, by) if search.current is not None and by else search.current
+        hit = hit or self._first(by)
+        if hit is None:
+            return
+        self._seeks = self.only_typed = False
+        self.passed = 0
+        self._open(hit)
+        self._go(hit)
+        place = search.place_of(hit)
+        self._from = _Spot(hit.part, hit.section, hit.block, place.row)
+        self._origin, self._kept = None, hit.part
+
+    def refresh(self) -> bool:
+        """Take in what came since. Returns whether there is more to look through."""
+        self.search.refresh()
+        return self.work(_AT_ONCE)
+
+    def hold(self) -> None:
+        """Keep the hit in sight at another size, unless the reader has gone elsewhere."""
+        hit, top = self.search.current, self._document.top
+        if hit is None or hit.part not in self._document.parts or hit.is_folded or self._left is None:
+            return
+        if (top.entry, top.block) == (self._left[0].entry, self._left[0].block):
+            self._viewport.render()
+            self._viewport.bring(self.search.place_of(hit))
+            self._leave_here()
+
+    def leave(self) -> list[int]:
+        """Back to how it was, but for the hit that the reader went to. Returns the parts that stay open for its sake."""
+        self._notice_moves()
+        kept = [place for place, part in enumerate(self._document.parts) if part is self._kept and part in self._opened]
+        for place, part in enumerate(self._document.parts):
+            if part in self._opened and part is not self._kept:
+                self._fold(place, *self._opened[part])
+        began, went = self._began, self._kept is not None
+        self._return_to_origin()
+        self._opened.clear()
+        self._from = self._left = self._kept = self._began = None
+        self.search.forget()
+        if began is not None and went and began != (self._top(), self._viewport.follow):
+            top = self._document.top
+            self._way_back = (began, Place(top.entry, top.block, top.row))
+        return kept
+
+    # ---- the way back
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether the page is still where a search has left it, and was elsewhere before."""
+        return self._way_back is not None and self._way_back[1] == self._document.top and not self._viewport.follow
+
+    def go_back(self) -> None:
+        """To where the search began."""
+        if self._way_back is not None:
+            self._return(self._way_back[0])
+        self._way_back = None
+
+    def stay(self) -> None:
+        """The reader has gone on to something else."""
+        self._way_back = None
+
+    # ---- where it goes
+
+    def _is_here(self, part: Part) -> bool:
+        return self._from is not None and part is self._from.part
+
+    def _first(self, by: int) -> Hit | None:
+        """The first hit from here on, or the last one before, folded or not."""
+        parts, search = self._document.parts, self.search
+        here = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
+        if here >= len(parts):
+            return None
+        after = self._after(parts[here])
+        before = search.hits_in(parts[here])[: len(search.hits_in(parts[here])) - len(after)]
+        if by >= 0:
+            lists = [after, *map(search.hits_in, [*parts[here + 1 :], *parts[:here]]), before]
+            return next((hits[0] for hits in lists if hits), None)
+        lists = [before, *map(search.hits_in, [*reversed(parts[:here]), *reversed(parts[here + 1 :])]), after]
+        return next((hits[-1] for hits in lists if hits), None)
+
+    def _after(self, part: Part) -> list[Hit]:
+        """The hits of this message that are not above the row to begin from."""
+        hits, start = self.search.hits_in(part), self._from
+        if start is None or start.part is not part:
+            return hits
+        return [hit for hit in hits if self._is_after(hit, start)]
+
+    def _is_after(self, hit: Hit, start: _Spot) -> bool:
+        here, there = (hit.section, hit.block), (start.section, start.block)
+        return here > there or (here == there and (hit.is_folded or self.search.place_of(hit).row >= start.row))
+
+    def _go_first(self, hits: list[Hit]) -> None:
+        """To the first that can be seen without opening anything."""
+        at = next((at for at, hit in enumerate(hits) if not hit.is_folded), None)
+        self.passed += len(hits) if at is None else at
+        if at is not None:
+            self._seeks = False
+            self._go(hits[at])
+
+    def _go(self, hit: Hit) -> None:
+        viewport = self._viewport
+        if self._origin is None:
+            self._origin = (self._top(), viewport.follow)
+        self.search.current = hit
+        viewport.bring(self.search.place_of(hit))
+        # Who looks at a hit does not want the page to run on under it.
+        viewport.follow = False
+        self._leave_here()
+
+    def _open(self, hit: Hit) -> None:
+        if not hit.is_folded:
+            return
+        foldable = hit.part.answer or hit.part.tool
+        if foldable is None:
+            return
+        self._opened.setdefault(hit.part, (foldable.panel, foldable.touched))
+        while foldable.panel != "open":
+            foldable.toggle()
+        self._document.refold(self._document.parts.index(hit.part))
+
+    def _fold(self, place: int, panel: _Panel, touched: bool) -> None:  # noqa: FBT001 - as it was kept
+        """A fold as it was; if the answer has come meanwhile, as it would be then."""
+        part = self._document.parts[place]
+        done = part.answer is None or part.answer.answers
+        if part.answer is not None:
+            part.answer.panel = "folded" if panel == "tail" and done else panel
+            part.answer.touched = touched
+        elif part.tool is not None:
+            part.tool.panel = "open" if panel == "open" else "folded"
+            part.tool.touched = touched
+        self._document.refold(place)
+
+    # ---- where the page was
+
+    def _top(self) -> _Spot | None:
+        top, parts = self._document.top, self._document.parts
+        if top.entry >= len(parts):
+            return None
+        part = parts[top.entry]
+        section, block = self._document.open(top.entry).section_of(top.block)
+        return _Spot(part, section, block, top.row)
+
+    def _leave_here(self) -> None:
+        top = self._document.top
+        self._left = (Place(top.entry, top.block, top.row), self._viewport.follow)
+
+    def _notice_moves(self) -> None:
+        """A reader who has moved the page wants to stay there, and to go on from there."""
+        if self._left is None:
+            return
+        (place, follow), viewport = self._left, self._viewport
+        if follow != viewport.follow or (not follow and place != self._document.top):
+            self._origin = self._left = self._from = None
+
+    def _return_to_origin(self) -> None:
+        """The page as it was before typing moved it."""
+        origin, self._origin = self._origin, None
+        self._return(origin)
+
+    def _return(self, origin: tuple[_Spot | None, bool] | None) -> None:
+        """The page as it was then."""
+        self._left = None
+        if origin is None:
+            return
+        spot, follow = origin
+        if follow:
+            self._viewport.to_end()
+        elif spot is not None and spot.part in self._document.parts:
+            place = self._document.parts.index(spot.part)
+            entry = self._document.open(place)
+            start, size = entry.section_start(spot.section), entry.section_size(spot.section)
+            self._document.top = Place(place, start + min(spot.block, max(0, size - 1)), spot.row)
+            self._viewport.follow = self._viewport.at_end

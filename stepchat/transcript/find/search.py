@@ -1,0 +1,319 @@
+"""Finds words in the conversation: as they read, not as they were written. What is counted is what is marked.
+
+Looking through everything is work for many frames: message by message, each read only if its source may have the words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from functools import partial
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stepchat.transcript.answer import END
+from stepchat.transcript.document import Place
+from stepchat.transcript.find.message_index import Findable, Hit, contents, matches, may_have, plain_links
+from stepchat.transcript.find.query import Query, places, plain
+from stepchat.transcript.find.text_index import Reading
+from stepchat.transcript.overlays.strip_overlay import Overlays, with_styles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.cell_map import Measured
+    from stepchat.transcript.document import Document, Part
+    from stepchat.transcript.find.text_index import Passage
+    from stepchat.transcript.hit_testing import Spot, Spots
+    from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.viewport import Viewport
+
+_MOST_BLOCKS: Final = 300
+_FEW: Final = 20
+
+
+class _Range(NamedTuple):
+    """The characters of a block that are a hit, counted as `Spots` does; in a table's row counted in the cell."""
+
+    cell: int
+    number: int
+    first: int
+    end: int
+
+
+class Search:
+    """The hits of a query, and which of them is the current one."""
+
+    def __init__(self, spots: Spots) -> None:
+        self._spots = spots
+        self._document: Document = spots.document
+        self._query = Query("")
+        self._parts: list[Part] = []
+        self._waiting: deque[Part] = deque()
+        self._counts: dict[Part, int] = {}
+        self._findable: dict[Part, Findable] = {}
+        self._begun: tuple[Part, Findable, Iterator[tuple[int, int, Passage] | None]] | None = None
+        self._hits: dict[Part, list[Hit]] = {}
+        self._live: Part | None = None
+        self._growing: dict[Block, Reading] = {}
+        """Of the live answer."""
+        self._readings: dict[Block, Reading] = {}
+        """Of what is on screen."""
+        self._ranges_of: dict[Block, tuple[list[Passage], Query, list[_Range]]] = {}
+        self._overlays = Overlays()
+        self.total = 0
+        self.current: Hit | None = None
+
+    # ---- what is found
+
+    def look_for(self, typed: str, first: int = 0) -> None:
+        """Forget what was found. `count_next` does the looking, part by part from `first` on and then from the start."""
+        self._query = Query(typed)
+        self._parts = list(self._document.parts)
+        self._waiting = deque() if self._query.empty else deque(self._parts[first:] + self._parts[:first])
+        self._counts.clear()
+        self._hits.clear()
+        self.total = 0
+        self.current = None
+        self._drop_live()
+
+    def forget(self) -> None:
+        """Nothing is looked for, and nothing that was read is kept."""
+        self.look_for("")
+        self._begun = None
+        for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._overlays):
+            kept.clear()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything was looked through."""
+        return not self._waiting
+
+    def count_next(self, until: float) -> Part | None:
+        """Look through one more message; None when all were, or there is no time for it."""
+        while self._waiting:
+            part = self._waiting[0]
+            if part not in self._counts:
+                if self._may_have(part) and not self._read(part, until):
+                    return None
+                self._waiting.popleft()
+                self.count_in(part)
+                return part
+            self._waiting.popleft()
+        return None
+
+    def count_in(self, part: Part) -> int:
+        """How many hits a message has."""
+        if part not in self._counts:
+            found = self._read(part, inf) if not self._query.empty and self._may_have(part) else None
+            self._counts[part] = found.count(self._query) if found else 0
+            self.total += self._counts[part]
+        return self._counts[part]
+
+    def _may_have(self, part: Part) -> bool:
+        return part in self._findable or part is self._live or may_have(self._query, part)
+
+    def hits_in(self, part: Part) -> list[Hit]:
+        if not self.count_in(part):
+            return []
+        if part not in self._hits:
+            if len(self._hits) > 1:
+                self._hits.clear()
+            found = self._read(part, inf)
+            self._hits[part] = found.hits(self._query, part) if found else []
+        return self._hits[part]
+
+    def refresh(self) -> None:
+        """Take in what came since: new messages, and more of the live answer. What is new is looked through later."""
+        self._drop_live()
+        parts = self._document.parts
+        if parts != self._parts:
+            kept = set(parts)
+            self.total -= sum(self._counts.pop(part, 0) for part in self._parts if part not in kept)
+            for part in [part for part in self._findable if part not in kept]:
+                del self._findable[part]
+            self._parts = list(parts)
+        if not self._query.empty:
+            self._waiting = deque(part for part in parts if part not in self._counts)
+        if self.current is not None and (
+            self.current.part not in parts or self.current not in self.hits_in(self.current.part)
+        ):
+            self.current = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether something may have come since."""
+        return self._live is not None or self._live_part() is not None or self.has_other_parts
+
+    @property
+    def has_other_parts(self) -> bool:
+        """Whether messages have come or gone."""
+        return self._parts != self._document.parts
+
+    @property
+    def number(self) -> int:
+        """Which hit is the current one, counted from 1; 0 for none, and while not everything before it was counted."""
+        current, before = self.current, 0
+        for part in self._parts if current is not None else ():
+            if current is not None and part is current.part:
+                return before + self.hits_in(part).index(current) + 1
+            if part not in self._counts:
+                return 0
+            before += self._counts[part]
+        return 0
+
+    def beside(self, hit: Hit, by: int) -> Hit:
+        """The next hit, or the one before; at the end round to the other."""
+        own = self.hits_in(hit.part)
+        place = own.index(hit) + by
+        if 0 <= place < len(own):
+            return own[place]
+        at = self._parts.index(hit.part)
+        order = self._parts[at + 1 :] + self._parts[: at + 1]
+        for part in order if by > 0 else [*reversed(self._parts[:at]), *reversed(self._parts[at:])]:
+            if found := self.hits_in(part):
+                return found[0 if by > 0 else -1]
+        return hit
+
+    def _drop_live(self) -> None:
+        """What was found in the answer that was written last time, or is now, holds no more."""
+        was_live, self._live = self._live, self._live_part()
+        if self._begun is not None and self._begun[0] in (was_live, self._live):
+            self._begun = None
+        for part in {part for part in (was_live, self._live) if part is not None}:
+            self._findable.pop(part, None)
+            self._hits.pop(part, None)
+            self.total -= self._counts.pop(part, 0)
+        if self._live is None:
+            self._growing.clear()
+
+    def _live_part(self) -> Part | None:
+        place = self._document.live_place
+        return self._document.parts[place] if place is not None else None
+
+    def _read(self, part: Part, until: float) -> Findable | None:
+        """All that can be found in a message; None if there is no time to read it to its end, which then waits."""
+        if part in self._findable:
+            return self._findable[part]
+        if self._begun is None or self._begun[0] is not part:
+            self._begun = (part, Findable(), self._passages(part))
+        _, findable, passages = self._begun
+        for passage in passages:
+            if passage is not None:
+                findable.add(*passage)
+            if monotonic() > until:
+                return None
+        self._begun = None
+        self._findable[part] = findable
+        return findable
+
+    def _passages(self, part: Part) -> Iterator[tuple[int, int, Passage] | None]:
+        for section, blocks in contents(part):
+            number = -1
+            for block in blocks:
+                if block is None:
+                    yield None
+                    continue
+                number += 1
+                reading = self._growing.get(block)
+                if reading is None:
+                    reading = Reading(block)
+                    if part is self._live:
+                        self._growing[block] = reading
+                for passage in reading.passages():
+                    yield section, number, passage
+
+    # ---- where a hit is
+
+    def place_of(self, hit: Hit) -> Place:
+        """The row of the page that a hit which is not folded begins on."""
+        place = self._document.parts.index(hit.part)
+        entry = self._document.open(place)
+        block_number = entry.section_start(hit.section) + hit.block
+        block = entry.blocks[block_number]
+        measured = self._spots.measured(block)
+        found = [mark for mark in self._ranges(block) if (mark.cell, mark.number) == (hit.cell, hit.number)]
+        row = 0
+        if found and measured.cells is None:
+            row = max((row for row, before in enumerate(measured.before) if before <= found[0].first), default=0)
+        elif found:
+            rows = range(len(measured.texts))
+            row = next((row for row in rows if _columns(measured, row, found[0])), 0)
+        return Place(place, block_number, row + block.gap)
+
+    def _ranges(self, block: Block) -> list[_Range]:
+        """The hits in what a block shows."""
+        reading = self._growing.get(block) or self._readings.get(block)
+        if reading is None:
+            if len(self._readings) > _MOST_BLOCKS:
+                self._readings.clear()
+            reading = self._readings[block] = Reading(block)
+        passages = reading.passages()
+        known = self._ranges_of.get(block)
+        if known and known[0] is passages and known[1] is self._query:
+            return known[2]
+        if len(self._ranges_of) > _MOST_BLOCKS:
+            self._ranges_of.clear()
+        every = block.kind in ("code", "html")
+        ranges = [found for passage in passages for found in self._ranges_in(passage, every=every)]
+        self._ranges_of[block] = (passages, self._query, ranges)
+        return ranges
+
+    def _ranges_in(self, passage: Passage, *, every: bool) -> Iterator[_Range]:
+        text = passage.text
+        own = None if text.isascii() else places(text)
+        at = count = 0
+        for number, (first, end) in enumerate(matches(self._query, plain(text), plain_links(passage, 0))):
+            if own is not None:
+                first, end = own[first], own[end - 1] + 1
+            count += _count(text[at:first], every=every) if first >= at else -_count(text[first:at], every=every)
+            at = first
+            yield _Range(passage.cell, number, count, count + _count(text[first:end], every=every))
+
+    def _ranges_on(self, spot: Spot) -> list[_Range]:
+        """Those of a block that may be on this row of it."""
+        ranges = self._ranges(spot.block)
+        if spot.block.kind == "row" or len(ranges) < _FEW:
+            return ranges
+        measured = self._spots.measured(spot.block)
+        before = [*measured.before, measured.total][spot.row : spot.row + 2]
+        if len(before) < 2:
+            return []
+        first = bisect_right(ranges, before[0], key=lambda found: found.end)
+        return ranges[first : bisect_left(ranges, before[1], first, key=lambda found: found.first)]
+
+    # ---- on the screen
+
+    def mark_rows(self, viewport: Viewport, rows: list[Strip], hit: Style, current: Style) -> list[Strip]:
+        """The rows of the screen with all hits on them marked."""
+        if self._query.empty:
+            return rows
+        marked = rows.copy()
+        for y, shown in enumerate(viewport.shown):
+            spot = self._spots.of(shown)
+            if spot.row < 0 or (spot.block.kind == "fact" and spot.section != END):
+                continue
+            marks: list[tuple[int, int, Style]] = []
+            measured = self._spots.measured(spot.block)
+            for found in self._ranges_on(spot):
+                here = Hit(spot.part, spot.section, spot.place, found.cell, found.number)
+                look = current if here == self.current else hit
+                marks += [(left, right, look) for left, right in _columns(measured, spot.row, found)]
+            if marks:
+                marked[y] = self._overlays.over(rows[y], tuple(marks), partial(with_styles, rows[y], marks))
+        return marked
+
+
+def _columns(measured: Measured, row: int, found: _Range) -> list[tuple[int, int]]:
+    """Where on a row of its block a hit is."""
+    starts = measured.cell_starts
+    start = starts[found.cell] if found.cell < len(starts) else measured.total
+    return measured.columns(row, start + found.first, start + found.end)
+
+
+def _count(text: str, *, every: bool) -> int:
+    return len(text) if every else len("".join(text.split()))

@@ -1,0 +1,141 @@
+"""What can be found of a block: its text as it reads, the cells of a table's row one by one, and where links lead."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from stepchat.text.sanitize import clean, shown
+from stepchat.transcript.layout.layout import shown_code
+from stepchat.transcript.layout.strips import task_box
+from stepchat.transcript.layout.table_rows import LONGEST_ROW
+from stepchat.transcript.layout.tables import split_row
+from stepchat.transcript.markdown.blocks import Fact, Table
+from stepchat.transcript.markdown.inline import PIECE, next_piece, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.markdown.inline import Span
+
+_NO_LABELS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Link(NamedTuple):
+    """Which characters of a text lead where."""
+
+    first: int
+    end: int
+    target: str
+
+
+class Passage(NamedTuple):
+    """A text in which words are looked for; nothing is found across two of them."""
+
+    cell: int
+    """Of a table's row which one it is."""
+    text: str
+    links: Sequence[Link]
+
+
+class Reading:
+    """The passages of one block, which may grow: what is settled of it is not read again."""
+
+    def __init__(self, block: Block, *, whole: bool = False) -> None:
+        self._block = block
+        self._whole = whole
+        """Emoji that are put together of several characters stay as they are, tabs of code too."""
+        self._labels: Mapping[str, Any] = _labels(block)
+        self._settled: list[Span] = []
+        self._done = 0
+        self._made_of: tuple[str, bool] | None = None
+        self._passages: list[Passage] = []
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the block has not changed since `passages` was asked for."""
+        block, made_of = self._block, self._made_of
+        return made_of is not None and made_of[0] is block.text and made_of[1] == block.open and self._fits
+
+    @property
+    def _fits(self) -> bool:
+        return "[" not in self._block.text or self._labels is _labels(self._block)
+
+    def passages(self) -> list[Passage]:
+        """The same list as last time if nothing has changed."""
+        if not self.is_current:
+            if not self._fits:
+                self._labels, self._settled, self._done = _labels(self._block), [], 0
+            self._made_of = (self._block.text, self._block.open)
+            self._passages = self._read()
+        return self._passages
+
+    def _read(self) -> list[Passage]:
+        block = self._block
+        show = clean if self._whole else shown
+        match block.kind:
+            case "code" | "html":
+                return _passages([block.text if self._whole else shown_code(block.text)])
+            case "label":
+                return _passages([show(block.text, keep_newlines=False)])
+            case "plain":
+                return _passages([show(block.text, keep_newlines=False)])
+            case "paragraph" | "heading":
+                passage = _passage(0, self._paragraph())
+                return [passage] if passage.text else []
+            case "fact" if isinstance(block.group, Fact) and block.group.wraps:
+                return _passages([clean("".join(text for text, _ in block.group.parts), keep_newlines=False)])
+            case "row" if isinstance(block.group, Table):
+                return self._row(block.group)
+            case _:
+                return []
+
+    def _paragraph(self) -> list[Span]:
+        """As `Flow` reads it."""
+        block, text = self._block, self._block.text
+        box = task_box(block)
+        self._done = max(self._done, box.end() if box else 0)
+        stable = block.stable if block.open else len(text)
+        while stable - self._done > PIECE:
+            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True, whole=self._whole)
+            if found is None:
+                break
+            self._done = found[0]
+            self._settled += found[1]
+        rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, whole=self._whole)
+        return self._settled + rest
+
+    def _row(self, table: Table) -> list[Passage]:
+        block = self._block
+        if len(block.text) > LONGEST_ROW:
+            return _passages([clean(block.text) if self._whole else shown(block.text)])
+        cells = split_row(block.text)[: len(table.aligns)]
+        found = [
+            _passage(number, spans(cell, self._labels, growing=block.open, whole=self._whole))
+            for number, cell in enumerate(cells)
+            if cell
+        ]
+        return [passage for passage in found if passage.text]
+
+
+def _labels(block: Block) -> Mapping[str, Any]:
+    return block.links.labels if block.links else _NO_LABELS
+
+
+def _passages(texts: Iterable[str]) -> list[Passage]:
+    return [Passage(0, text, ()) for text in texts if text]
+
+
+def _passage(cell: int, found: Iterable[Span]) -> Passage:
+    texts: list[str] = []
+    links: list[Link] = []
+    at = 0
+    for target, group in groupby(found, key=lambda span: span.target):
+        text = "".join(span.text for span in group)
+        texts.append(text)
+        if target != text and target and text.strip():  # of no words nothing could be marked
+            links.append(Link(at, at + len(text), target))
+        at += len(text)
+    return Passage(cell, "".join(texts), tuple(links))

@@ -1,0 +1,112 @@
+"""Wrapped text of one block. Of a block that still grows, rows that are finished are never made again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stepchat.text.sanitize import shown
+from stepchat.transcript.layout.streaming_rows import GrowingRows
+from stepchat.transcript.layout.strips import task_box
+from stepchat.transcript.layout.wrap import Wrapper
+from stepchat.transcript.markdown.blocks import numbers_width
+from stepchat.transcript.markdown.inline import PIECE, Span, next_piece, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.layout.strips import Pen
+    from stepchat.transcript.layout.wrap import Line
+    from stepchat.transcript.markdown.blocks import Block
+
+
+class Flow:
+    """The rows of a paragraph, a heading or plain text, below the blank rows above it."""
+
+    def __init__(self, pen: Pen, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
+        self.pen = pen
+        self.labels: Mapping[str, Any] = block.links.labels if block.links else {}
+        self._block = block
+        self._base = base
+        self._fill = pen.palette.user if block.voice == "user" else None
+        # A line the model ended is ended here, too: poems, addresses and lists of facts are written so.
+        self._keep_breaks = True
+        self._edge = pen.edge(block, pen.page.column)
+        self._numbers = numbers_width(block.path)
+        self._wrapper = Wrapper(pen.page.column - self._edge.width, keeps_indents=block.voice == "user")
+        self._start = _start(block)
+        self._done = self._start
+        """How much of the text is in the wrapper."""
+        self._above = len(above)
+        self._finished: list[Strip] = [*above]
+        self._tail: list[tuple[Line, Strip]] = []
+        self._made_of: tuple[int, bool] | None = None
+        self._rows: Sequence[Strip] = ()
+
+    def fits(self, pen: Pen) -> bool:
+        """Whether this can go on: the width, the palette and the link definitions are still the same, and no box has come."""
+        labels = self._block.links.labels if self._block.links else self.labels
+        same = labels is self.labels or "[" not in self._block.text
+        same = same and numbers_width(self._block.path) == self._numbers
+        return self.pen is pen and same and _start(self._block) == self._start
+
+    def rows(self) -> Sequence[Strip]:
+        """The rows as they are now. A line that says the same as before is the same strip."""
+        text, is_open = self._block.text, self._block.open
+        made_of = (self._block.version, is_open)
+        if self._made_of != made_of:
+            self._made_of = made_of
+            before, first = self._tail, len(self._finished) - self._above
+            self._commit(text)
+            wrapper = self._wrapper.continued()
+            self._wrap(wrapper, self._spans(text[self._done :], growing=is_open))
+            made = [
+                before[place]
+                if place < len(before) and before[place][0] == line
+                else (line, self._strip(line, first + place))
+                for place, line in enumerate([*self._wrapper.lines[first:], *wrapper.all_lines()])
+            ]
+            finished = len(self._wrapper.lines) - first
+            self._finished += [strip for _, strip in made[:finished]]
+            self._tail = made[finished:]
+            self._rows = GrowingRows(self._finished, len(self._finished), [strip for _, strip in self._tail])
+        return self._rows
+
+    def _commit(self, text: str) -> None:
+        """Wrap the pieces whose meaning is settled."""
+        block = self._block
+        stable = block.stable if block.open else len(text)
+        while stable - self._done > PIECE:
+            found = self._next_piece(text, stable)
+            if found is None:
+                break
+            self._done, piece = found
+            self._wrap(self._wrapper, piece)
+
+    def _next_piece(self, text: str, stable: int) -> tuple[int, list[Span]] | None:
+        if self._block.kind == "plain":
+            end = self._done + PIECE
+            return (end, self._spans(text[self._done : end], growing=False)) if end <= stable else None
+        return next_piece(text, self._done, stable, self.labels, keep_breaks=self._keep_breaks)
+
+    def _spans(self, source: str, *, growing: bool) -> list[Span]:
+        if self._block.kind == "plain":
+            return [Span(shown(source))]
+        return spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
+
+    def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:
+        for span in found:
+            wrapper.add(span.text, self.pen.styled(self._base, span))
+
+    def _strip(self, line: Line, place: int) -> Strip:
+        edge = self._edge
+        left = edge.others if place else edge.first
+        return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.page.column)
+
+
+def _start(block: Block) -> int:
+    """Where the text begins: behind the box of a task, which stands with the marker."""
+    box = task_box(block)
+    return box.end() if box is not None else 0

@@ -1,0 +1,302 @@
+"""Block and width to rows, each a strip of the full width. Rows of closed blocks are kept in a bounded cache."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.style import Style
+
+from stepchat.text.sanitize import clean, shown
+from stepchat.text.widths import cells
+from stepchat.transcript.layout import table_rows
+from stepchat.transcript.layout.flow import Flow
+from stepchat.transcript.layout.strips import Pen, page
+from stepchat.transcript.layout.wrap import Wrapper, chop, hanging
+from stepchat.transcript.markdown import blocks, highlighting, inline
+from stepchat.transcript.markdown.blocks import Fact, Fence, Links, Table, Tail
+from stepchat.transcript.markdown.cursor import LONGEST
+from stepchat.transcript.markdown.highlight_cache import Highlights
+from stepchat.transcript.markdown.references import take_definitions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.strip import Strip
+
+    from stepchat.transcript.layout.wrap import Line
+    from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.palette import Palette
+
+MOST_ROWS: Final = 4000
+"""How many rows are kept: about a hundred screens."""
+_CODE_PAD: Final = 2
+_UNNAMED: Final = "code"
+_TAB: Final = 4
+_FORMULA_INDENT: Final = 4
+_HEADINGS: Final = (
+    Style(bold=True, underline=True),
+    Style(bold=True),
+    Style(bold=True, italic=True),
+    Style(italic=True),
+    Style(italic=True),
+    Style(),
+)
+"""By level."""
+_FLOWING: Final = frozenset({"paragraph", "heading", "plain"})
+_QUIET_HEADING: Final = 5
+"""From this level on headings are dim."""
+
+
+class _Kept(NamedTuple):
+    """Rows, and what they were made from."""
+
+    version: int
+    is_open: bool
+    token: object
+    surface: int
+    numbers: int
+    rows: Sequence[Strip]
+
+
+class Layout:
+    """Lays out blocks for one palette and one width at a time."""
+
+    def __init__(self, palette: Palette, width: int) -> None:
+        self._kept: OrderedDict[Block, _Kept] = OrderedDict()
+        self.kept_rows = 0
+        self._highlights = Highlights(shown_code)
+        self.pen = Pen(palette, page(width))
+
+    @property
+    def width(self) -> int:
+        return self.pen.page.width
+
+    def reset(self, palette: Palette, width: int) -> None:
+        """Another palette or width: nothing that was laid out holds any more."""
+        self.pen = Pen(palette, page(width))
+        self._kept.clear()
+        self.kept_rows = 0
+
+    def work(self, seconds: float) -> bool:
+        """Go on with work that was put off. True when rows may look different now."""
+        return self._highlights.work(seconds)
+
+    @property
+    def has_work(self) -> bool:
+        return self._highlights.has_work
+
+    def rows(self, block: Block) -> Sequence[Strip]:
+        """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
+        kept = self._kept.get(block)
+        token, surface = self._token(block), self.surface(block)
+        numbers = blocks.numbers_width(block.path) if block.path else 0
+        same = kept and kept.version == block.version and kept.is_open == block.open and kept.numbers == numbers
+        if kept and same and kept.token is token and kept.surface == surface:
+            self._kept.move_to_end(block)
+            return kept.rows
+        match block.group:
+            case Tail():
+                return self._tail_rows(block.group)
+            case _ if _is_definition(block):
+                rows: Sequence[Strip] = []
+            case _:
+                rows = self._flow(block) if block.kind in _FLOWING else [*self._gap(block), *self._content(block)]
+        if kept:
+            self.kept_rows -= len(kept.rows)
+        self._kept[block] = _Kept(block.version, block.open, token, surface, numbers, rows)
+        self.kept_rows += len(rows)
+        while self.kept_rows > MOST_ROWS and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self.kept_rows -= len(dropped.rows)
+        return rows
+
+    def estimate(self, block: Block) -> int:
+        """About how many rows the block has."""
+        column = max(8, self.pen.page.column - 2 * len(block.path))
+        match block.kind:
+            case "paragraph" | "heading" | "plain":
+                return block.gap + 1 + len(block.text) // column
+            case "row":
+                return block.gap + (1 if block.level else 2)
+            case "tail":
+                return len(self.rows(block))
+            case _:
+                return block.gap + 1
+
+    def surface(self, block: Block) -> int:
+        """Up to which column of the page a code block is set off: as far as text goes, or a line of it that goes further."""
+        page, fence = self.pen.page, block.group
+        if page.wide == page.column or not isinstance(fence, Fence):
+            return page.wide
+        numbers = blocks.numbers_width(block.path)
+        if fence.room[0] is not self.pen or fence.room[1] != numbers:
+            fence.room = (self.pen, numbers, page.column - self.pen.edge(block, page.wide).width - 2 * _CODE_PAD)
+        return page.column if _widest(fence) <= fence.room[2] else page.wide
+
+    def _token(self, block: Block) -> object:
+        """Whatever the rows depend on besides the text of the block; compared by identity."""
+        match block.group:
+            case Fence():
+                return self._highlights.line(block.group, block.level) if block.kind == "code" else None
+            case Table():
+                table_rows.columns(block.group, self.pen, block)
+                return block.group.token
+            case _:
+                labels = block.links.labels if block.links else None
+                return labels if labels and "[" in block.text else None
+
+    def _gap(self, block: Block) -> list[Strip]:
+        if not block.gap:
+            return []
+        edge = self.pen.edge(block, self.pen.page.column) if block.path or block.voice == "reasoning" else None
+        blank = self.pen.strip(edge.gap) if edge and edge.gap else self.pen.blank
+        return [blank] * block.gap
+
+    def _content(self, block: Block) -> list[Strip]:
+        palette = self.pen.palette
+        match block.kind:
+            case "code" | "label":
+                return self._code(block)
+            case "row":
+                return table_rows.rows(block, self.pen)
+            case "html":
+                return self._verbatim(block)
+            case "rule":
+                edge = self.pen.edge(block, self.pen.page.column)
+                line = "─" * (self.pen.page.column - edge.width)
+                return [self.pen.strip([*edge.first, (line, palette.rule)])]
+            case "empty":
+                return [self.pen.strip(self.pen.edge(block, self.pen.page.column).first)]
+            case "fact":
+                return self._fact(block)
+            case _:
+                return []
+
+    def _flow(self, block: Block) -> Sequence[Strip]:
+        """With the blank rows above."""
+        flow: Flow | None = block.flow
+        if flow is None or not flow.fits(self.pen):
+            flow = Flow(self.pen, block, self._flow_style(block), self._gap(block))
+        rows = flow.rows()
+        block.flow = flow if block.open else None
+        return rows
+
+    def _flow_style(self, block: Block) -> Style:
+        base, palette = self.pen.base(block.voice), self.pen.palette
+        if block.kind != "heading":
+            return base
+        if block.voice == "answer":
+            base = palette.heading if block.level < _QUIET_HEADING else palette.dim
+        return base + _HEADINGS[block.level - 1]
+
+    def _code(self, block: Block) -> list[Strip]:
+        pen, page = self.pen, self.pen.page
+        edge = pen.edge(block, page.wide)
+        pad = (" " * _CODE_PAD, pen.palette.code_block)
+        room = page.wide - edge.width - 2 * _CODE_PAD
+        if block.kind == "label":
+            name = [(shown(block.text or _UNNAMED)[:room], pen.palette.code_label)]
+            return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=self.surface(block))]
+        hang = hanging(shown_code(block.text), room)
+        further = (" " * (_CODE_PAD + hang), pen.palette.code_block)
+        return [
+            pen.strip(
+                [*(edge.others if place else edge.first), further if place else pad, *line],
+                fill=pen.palette.code_block,
+                fill_to=self.surface(block),
+            )
+            for place, line in enumerate(chop(self._colored(block), room, hang))
+        ]
+
+    def _colored(self, block: Block) -> Line:
+        """A line of code in its colours, plain while they are not known."""
+        palette = self.pen.palette
+        line = self._highlights.line(block.group, block.level) if isinstance(block.group, Fence) else None
+        if line is None:
+            return [(shown_code(block.text), palette.code_block)]
+        return [(text, palette.syntax.get(name, palette.code_block)) for text, name in line]
+
+    def _verbatim(self, block: Block) -> list[Strip]:
+        """A line of HTML, or of a formula: that one is set off, and its marks stand back."""
+        pen, column = self.pen, self.pen.page.column
+        edge, indent = pen.edge(block, column), formula_indent(block)
+        base = pen.base(block.voice)
+        match block.level:
+            case blocks.FORMULA:
+                base += pen.palette.emphasis
+            case blocks.FORMULA_MARK:
+                base = pen.palette.dim
+            case _:
+                pass
+        lines = chop([(shown_code(block.text), base)], column - edge.width - indent)
+        blank = (" " * indent, base)
+        return [pen.strip([*(edge.others if place else edge.first), blank, *line]) for place, line in enumerate(lines)]
+
+    def _fact(self, block: Block) -> list[Strip]:
+        fact = block.group
+        if not isinstance(fact, Fact):
+            return []
+        pieces = [(clean(text, keep_newlines=False), self._role(role)) for text, role in fact.parts]
+        if fact.wraps:
+            wrapper = Wrapper(self.pen.page.column)
+            for text, style in pieces:
+                wrapper.add(text, style)
+            return [self.pen.strip(line) for line in wrapper.all_lines()]
+        left = list(range(len(pieces)))
+        while len(left) > 1 and sum(cells(pieces[place][0]) for place in left) > self.pen.page.column:
+            left.remove(min(left, key=lambda place: fact.needs[place] if fact.needs else -place))
+        return [self.pen.strip([pieces[place] for place in left])]
+
+    def _role(self, role: str) -> Style:
+        style: Style = getattr(self.pen.palette, role)
+        return style
+
+    def _tail_rows(self, tail: Tail) -> list[Strip]:
+        """Without the blank rows between blocks: what little room there is belongs to the words."""
+        rows: list[Strip] = []
+        for block in reversed(tail.blocks):
+            rows[:0] = self.rows(block)[block.gap :]
+            if len(rows) >= tail.rows:
+                break
+        return rows[-tail.rows :]
+
+
+def _is_definition(block: Block) -> bool:
+    """A paragraph that so far defines links only: it will not be there when it is finished."""
+    if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LONGEST:
+        return False
+    return not take_definitions(block.text, Links())
+
+
+def _widest(fence: Fence) -> int:
+    """Terminal cells of the widest line. The last one may still change, or go, while the block is not closed."""
+    count = len(fence.lines) if fence.closed else len(fence.lines) - 1
+    if fence.measured < count:
+        new = fence.lines[fence.measured : count]
+        fence.measured, fence.widest = count, max(fence.widest, *[cells(shown_code(line.text)) for line in new])
+    return max([fence.widest, *[cells(shown_code(line.text)) for line in fence.lines[max(0, count) :]]])
+
+
+def formula_indent(block: Block) -> int:
+    """By how much a line that is taken as it is stands further in."""
+    return _FORMULA_INDENT if block.level == blocks.FORMULA else 0
+
+
+def shown_code(text: str) -> str:
+    """A line of code as it is shown: tabs to the next stop, hostile characters visible."""
+    if "\t" in text and len(text) <= LONGEST:
+        if text.isascii():
+            text = text.expandtabs(_TAB)
+        else:
+            first, *parts = text.split("\t")
+            text = first
+            for part in parts:
+                text += " " * (_TAB - cells(text) % _TAB) + part
+    return shown(text)
+
+
+def warm_up() -> None:
+    """Load what the first answer would wait for. Takes its time; meant for a thread."""
+    inline.warm_up()
+    highlighting.warm_up()

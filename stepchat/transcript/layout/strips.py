@@ -1,0 +1,172 @@
+"""Pieces of styled text to strips of the full width: margin, bars, list markers, padding."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from stepchat.text.widths import cells, spaced
+from stepchat.transcript.markdown import inline
+from stepchat.transcript.markdown.blocks import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stepchat.transcript.layout.wrap import Line, Piece
+    from stepchat.transcript.markdown.blocks import Block, Voice
+    from stepchat.transcript.palette import Palette
+
+READING_COLUMNS: Final = 100
+MARGIN: Final = 2
+_NARROW: Final = 30
+"""Below this width there is no margin."""
+_LEAST_TEXT: Final = 12
+"""Nesting stops to indent when so few columns would be left."""
+_MOST_STYLES: Final = 2000
+_TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
+
+
+class Edge(NamedTuple):
+    """What stands left of a block's text: on its first row, on its other rows, and on the blank rows above it."""
+
+    first: Line
+    others: Line
+    gap: Line
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The measures of a width: a reading column for text; code and tables may use the `wide` one."""
+
+    width: int
+    margin: int
+    column: int
+    wide: int
+
+
+def task_box(block: Block) -> re.Match[str] | None:
+    """The box of a task at the beginning of a list item. It takes the place of the bullet; a number stays."""
+    if block.kind != "paragraph" or not block.fresh or not isinstance(block.path[-1], Item):
+        return None
+    return _TASK.match(block.text) if block.text.startswith("[") else None
+
+
+def page(width: int, reading_columns: int = READING_COLUMNS) -> Page:
+    margin = MARGIN if width >= _NARROW else 0
+    wide = max(4, width - 2 * margin)
+    return Page(width, margin, min(reading_columns, wide), wide)
+
+
+class Pen:
+    """Makes strips for one palette and one width."""
+
+    def __init__(self, palette: Palette, measures: Page) -> None:
+        self.palette = palette
+        self.page = measures
+        self.blank = self.strip([])
+        self._styles: dict[tuple[Style, int, str], Style] = {}
+
+    def base(self, voice: Voice) -> Style:
+        match voice:
+            case "answer":
+                return self.palette.text
+            case "reasoning":
+                return self.palette.reasoning
+            case "user":
+                return self.palette.user
+            case "tool":
+                return self.palette.dim
+
+    def styled(self, base: Style, span: inline.Span) -> Style:
+        """The style of a span of inline text."""
+        if not span.marks:
+            return base
+        key = (base, span.marks, span.target)
+        style = self._styles.get(key)
+        if style is None:
+            if len(self._styles) > _MOST_STYLES:
+                self._styles.clear()
+            style = self._styles[key] = self._mix(base, span.marks, span.target)
+        return style
+
+    def _mix(self, style: Style, marks: int, target: str) -> Style:
+        palette = self.palette
+        for mark, added in (
+            (inline.STRONG, palette.strong),
+            (inline.EMPHASIS, palette.emphasis),
+            (inline.STRIKE, palette.strike),
+            (inline.CODE, palette.code),
+            (inline.LINK, palette.link),
+        ):
+            if marks & mark:
+                style += added
+        return style + Style(link=target) if target else style
+
+    def edge(self, block: Block, width: int) -> Edge:
+        """The left edge of a block in a column of this width."""
+        palette = self.palette
+        bar: Line = []
+        match block.voice:
+            case "reasoning":
+                bar = [("│ ", palette.reasoning_bar)]
+            case "user":
+                bar = [("▌ ", palette.user_bar)]
+            case "tool":
+                bar = [("│ ", palette.rule)]
+            case _:
+                pass
+        first, others, used = bar.copy(), bar.copy(), 2 * len(bar)
+        gap: Line = bar.copy() if block.voice == "reasoning" else []
+        old = len(block.path) - block.fresh
+        base = self.base(block.voice)
+        marked = False
+        for depth, node in enumerate(block.path):
+            if isinstance(node, Item):
+                size = node.width + 1
+                mark: Piece = (node.marker.rjust(node.width) + " ", palette.accent if block.voice == "answer" else base)
+                blank: Piece = (" " * size, base)
+            else:
+                size = 2
+                mark = blank = ("│ ", palette.quote_bar)
+            if used + size > width - _LEAST_TEXT:
+                marked = False
+                break
+            marked = isinstance(node, Item) and not node.ordered
+            used += size
+            first.append(mark if depth >= old else blank)
+            others.append(blank)
+            if depth < old:
+                gap.append(blank)
+        if found := task_box(block):
+            box: Piece = ("☐ " if found[1] == " " else "☑ ", palette.accent if block.voice == "answer" else base)
+            if marked:
+                first[-1] = box
+            else:
+                first.append(box)
+                others.append(("  ", base))
+                used += 2
+        return Edge(first, others, gap, used)
+
+    def strip(self, pieces: Iterable[Piece], *, fill: Style | None = None, fill_to: int = 0) -> Strip:
+        """A row: the margin, the pieces, `fill` up to column `fill_to` of the page, and blank to the end."""
+        page = self.page
+        segments = [Segment(" " * page.margin, self.palette.text)] if page.margin else []
+        used = page.margin
+        for text, style in pieces:
+            if text:
+                segments.append(Segment(spaced(text), style))
+                used += cells(text)
+        if fill is not None and used < page.margin + fill_to:
+            segments.append(Segment(" " * (page.margin + fill_to - used), fill))
+            used = page.margin + fill_to
+        if used < page.width:
+            segments.append(Segment(" " * (page.width - used), self.palette.text))
+            used = page.width
+        strip = Strip(segments, used)
+        return strip if used == page.width else strip.crop(0, page.width)

@@ -1,0 +1,358 @@
+"""CommonMark's block phase with GFM tables, one complete line at a time: a stack of containers and one open leaf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stepchat.transcript.layout.tables import split_row
+from stepchat.transcript.markdown import block_starts, parser_snapshot, verbatim
+from stepchat.transcript.markdown.blocks import FORMULA_MARK, Item, Numbers, Quote, Table
+from stepchat.transcript.markdown.containers import Fenced, Html, Indented, ListRun, Paragraph, Rows
+from stepchat.transcript.markdown.cursor import LONGEST, Cursor
+from stepchat.transcript.markdown.outline import Outline
+from stepchat.transcript.markdown.references import take_definitions
+
+if TYPE_CHECKING:
+    from stepchat.transcript.markdown.blocks import Block, Links, Voice
+    from stepchat.transcript.markdown.containers import Leaf
+    from stepchat.transcript.markdown.parser_snapshot import LineState
+
+MAX_NESTING: Final = 60
+"""Lists, items and quotes open at once; deeper markers are text."""
+_STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:$\\")
+_NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
+
+
+class LineParser:
+    """Reads lines into `blocks`. The last block may grow; `links` fills with reference definitions."""
+
+    def __init__(self, voice: Voice, first_gap: int) -> None:
+        self._out = Outline(voice, first_gap)
+        self.blocks: list[Block] = self._out.blocks
+        self._leaf: Leaf = None
+        self._runs = 0
+
+    @property
+    def links(self) -> Links:
+        return self._out.links
+
+    @property
+    def in_fence(self) -> bool:
+        return isinstance(self._leaf, Fenced)
+
+    # ---- taking back, endless lines, the end
+
+    def save(self) -> LineState:
+        return parser_snapshot.saved(self._out, self._leaf, self._runs)
+
+    def restore(self, state: LineState) -> None:
+        parser_snapshot.restore(self._out, state)
+        self._leaf, self._runs = state.leaf, state.runs
+
+    def settle(self) -> None:
+        """The line just read is complete."""
+        if not self.blocks:
+            return
+        last = self.blocks[-1]
+        last.open = isinstance(self._leaf, Paragraph)
+        last.stable = len(last.text)
+
+    def is_decided(self, before: LineState, line: str) -> bool:
+        """Whether the incomplete line just read stays what it is, so that more of it only makes the last block longer."""
+        last = self.blocks[-1] if self.blocks else None
+        if last is None or self._out.blank:
+            return False
+        added = last.text[len(before.last_text) :] if last is before.last else last.text
+        first = added.lstrip()[:1]
+        match last.kind:
+            case "paragraph" | "row":
+                return first not in ("", "<") and not block_starts.undecided(line, in_fence=False)
+            case "code":
+                return first not in ("", "`", "~")
+            case _:
+                return False
+
+    def extend(self, text: str, *, stable: bool) -> None:
+        """More of a line whose nature is settled: it belongs to the last block, whatever it says."""
+        if self._out.blank:
+            if not (text := text.lstrip(" \t")):
+                return
+            self._close_leaf()
+            self._begin_paragraph("", 0)
+        if self.blocks:
+            last = self.blocks[-1]
+            last.grow(text)
+            last.open = True
+            if stable:
+                last.stable = max(0, len(last.text) - (LONGEST if last.kind == "heading" else 0))
+
+    def end_endless(self) -> None:
+        last = self.blocks[-1] if self.blocks else None
+        if last is None:
+            return
+        if last.kind == "heading" and not self._out.blank:
+            last.text = block_starts.heading_content(last.text)
+        if isinstance(self._leaf, Html) and block_starts.ends_html(self._leaf.kind, last.text):
+            self._leaf = None
+
+    def finish(self) -> None:
+        self._close_leaf()
+        self._out.set_stack(())
+
+    # ---- one line
+
+    def line(self, line: str) -> None:
+        """Read a line, or what is known of it: then the last block is left open."""
+        count, before = len(self.blocks), self.blocks[-1] if self.blocks else None
+        self._read(line)
+        if self.blocks and len(self.blocks) >= count and self.blocks[-1] is not before:
+            self.blocks[-1].open = True
+
+    def _read(self, line: str) -> None:
+        leaf = self._leaf
+        if not self._out.stack and line and line[0] not in _NOT_PLAIN:  # most lines: text outside of any container
+            if leaf is None:
+                return self._begin_paragraph(line, 0)
+            if isinstance(leaf, Paragraph):
+                return self._continue_paragraph(line, 0)
+        cursor = Cursor(line)
+        depth = self._match_containers(cursor)
+        if depth == len(self._out.stack):
+            match leaf:
+                case Fenced():
+                    if not verbatim.fenced_line(self._out, leaf, cursor):
+                        self._close_leaf()
+                    return None
+                case Indented() if self._indented_line(leaf, cursor):
+                    return None
+                case Html() if self._html_line(leaf, cursor):
+                    return None
+                case _:
+                    pass
+        return self._begin(cursor, depth)
+
+    def _match_containers(self, cursor: Cursor) -> int:
+        """How many open containers this line continues; the cursor moves behind their marks."""
+        for depth, node in enumerate(self._out.stack):
+            match node:
+                case ListRun():
+                    continue
+                case Quote():
+                    cursor.find()
+                    if cursor.indent >= 4 or cursor.blank or cursor.line[cursor.next] != ">":
+                        return depth
+                    self._enter_quote(cursor)
+                case Item():
+                    cursor.find()
+                    if cursor.blank:
+                        if self._out.last_item_is_empty(node):
+                            return depth
+                        cursor.to_next()
+                    elif cursor.indent >= node.content:
+                        cursor.skip_columns(node.content)
+                    else:
+                        return depth
+        return len(self._out.stack)
+
+    def _begin(self, cursor: Cursor, depth: int) -> None:
+        """The part of a line behind its open containers: new containers, then a leaf or text."""
+        matched = depth == len(self._out.stack)
+        while True:
+            cursor.find()
+            if cursor.blank:
+                return self._blank_line(depth)
+            in_paragraph = isinstance(self._leaf, Paragraph)  # of which this may be a lazy continuation
+            if cursor.indent >= 4:
+                if in_paragraph:
+                    break
+                self._close_to(depth)
+                self._leaf = verbatim.begin_indented(self._out, cursor)
+                return None
+            if cursor.line[cursor.next] not in _STARTERS:
+                break
+            if self._begin_leaf(cursor, depth, matched=matched):
+                return None
+            if len(self._out.stack) >= MAX_NESTING:
+                break
+            if not self._open_container(cursor, depth, interrupts=in_paragraph and matched):
+                break
+            depth, matched = len(self._out.stack), True
+        rest = cursor.line[cursor.next :]
+        match self._leaf:
+            case Paragraph():
+                return self._continue_paragraph(rest, cursor.indent)
+            case Rows(table=table) if matched:
+                return self._add_row(table, rest)
+            case _:
+                self._close_to(depth)
+                return self._begin_paragraph(rest, cursor.indent)
+
+    def _begin_leaf(self, cursor: Cursor, depth: int, *, matched: bool) -> bool:
+        """Try the blocks without children that a line can begin with."""
+        rest = cursor.line[cursor.next :]
+        match rest[0]:
+            case "=" | "-" | "|" | ":" if matched and cursor.whole and self._turn_paragraph(rest):
+                return True
+            case "#" if found := block_starts.heading(rest, whole=cursor.whole):
+                self._close_to(depth)
+                self._out.add("heading", found[1], level=found[0])
+            case "`" | "~" if cursor.whole and (opening := block_starts.fence(rest)):
+                self._close_to(depth)
+                self._leaf = verbatim.begin_fence(self._out, opening, cursor.indent)
+            case "<" if (kind := self._html_kind(rest, cursor, matched=matched)) is not None:
+                self._close_to(depth)
+                self._out.add("html", cursor.rest())
+                self._leaf = None if block_starts.ends_html(kind, rest) else Html(kind)
+            case "$" | "\\" if cursor.whole and (kind := block_starts.formula_kind(rest)) is not None:
+                self._close_to(depth)
+                self._out.add("html", rest, level=FORMULA_MARK)
+                self._leaf = Html(kind)
+            case "-" | "*" | "_" if cursor.whole and block_starts.is_rule(rest):
+                self._close_to(depth)
+                self._out.add("rule")
+            case _:
+                return False
+        return True
+
+    def _html_kind(self, rest: str, cursor: Cursor, *, matched: bool) -> int | None:
+        interrupts = isinstance(self._leaf, Paragraph) or (matched and isinstance(self._leaf, Rows))
+        return block_starts.html_kind(rest, lone_tag=cursor.whole and not interrupts)
+
+    def _blank_line(self, depth: int) -> None:
+        self._close_to(depth, keep_lists=True)
+        self._out.mark_empty_item()
+        self._out.blank = True
+
+    # ---- containers
+
+    def _enter_quote(self, cursor: Cursor) -> None:
+        cursor.to_next()
+        cursor.skip(1)
+        cursor.skip_one_space()
+
+    def _open_container(self, cursor: Cursor, depth: int, *, interrupts: bool) -> bool:
+        if cursor.line[cursor.next] == ">":
+            self._close_to(depth)
+            self._enter_quote(cursor)
+            self._out.set_stack((*self._out.stack, Quote()))
+            return True
+        marker = block_starts.list_marker(cursor, interrupts=interrupts)
+        if marker is None:
+            return False
+        self._close_to(depth, keep_lists=True)
+        top = self._out.stack[-1] if self._out.stack else None
+        outer = self._out.stack
+        run, number, numbers = self._runs + 1, marker.number, None if marker.number is None else Numbers()
+        if isinstance(top, ListRun):
+            outer = outer[:-1]
+            if top.kind == marker.kind:
+                run, number, numbers = top.run, top.next, top.numbers
+        self._runs = max(self._runs, run)
+        if number is None or numbers is None:
+            entry, item = ListRun(run, marker.kind, None, None, 0), Item(run, "•", marker.content)
+        else:
+            text = f"{number}{marker.kind}"
+            numbers.widest = max(numbers.widest, len(text))
+            entry = ListRun(run, marker.kind, number + 1, numbers, numbers.widest)
+            item = Item(run, text, marker.content, numbers)
+        self._out.set_stack((*outer, entry, item))
+        return True
+
+    def _close_to(self, depth: int, *, keep_lists: bool = False) -> None:
+        """Close the leaf and every container deeper than `depth`; also lists, which nothing but items may go into."""
+        self._close_leaf()
+        while not keep_lists and depth and isinstance(self._out.stack[depth - 1], ListRun):
+            depth -= 1
+        if depth < len(self._out.stack):
+            self._out.set_stack(self._out.stack[:depth])
+
+    # ---- leaves
+
+    def _close_leaf(self) -> None:
+        leaf, self._leaf = self._leaf, None
+        match leaf:
+            case Paragraph():
+                self._close_paragraph()
+            case Fenced(fence=fence) | Indented(fence=fence):
+                fence.closed = True
+            case Rows(table=table):
+                table.closed = True
+            case _:
+                pass
+
+    def _begin_paragraph(self, text: str, indent: int) -> None:
+        self._out.add("paragraph", text)
+        self._leaf = Paragraph(indent >= 4)
+
+    def _continue_paragraph(self, text: str, indent: int) -> None:
+        last = self.blocks[-1]
+        last.grow("\n" + text)
+        self._leaf = Paragraph(indent >= 4)
+
+    def _close_paragraph(self) -> Block | None:
+        """The paragraph without link definitions in front, or None when it was nothing else."""
+        last = self.blocks[-1]
+        text = take_definitions(last.text, self._out.links)
+        if text is last.text:
+            last.text = text.rstrip()
+            last.open = False
+            last.stable = len(last.text)
+            return last
+        blank = self._out.blank
+        left = None
+        if text.strip():
+            left = self._out.replace("paragraph", text.strip())
+        elif last.fresh and isinstance(last.path[-1], Item):
+            self._out.replace("empty", "")
+        else:
+            self.blocks.pop()
+        self._out.blank = blank
+        return left
+
+    def _turn_paragraph(self, line: str) -> bool:
+        """A line below a paragraph can make it a heading, or its last line the head of a table."""
+        if not isinstance(self._leaf, Paragraph):
+            return False
+        aligns = None if self._leaf.indented else block_starts.delimiter_row(line)
+        if aligns and self._head_table(Table(aligns, line.strip())):
+            return True
+        level = block_starts.setext_level(line)
+        if level is None:
+            return False
+        self._leaf = None
+        if heading := self._close_paragraph():
+            self._out.replace("heading", heading.text.strip(), level=level)
+        else:
+            self._begin_paragraph(line, 0)
+        return True
+
+    def _head_table(self, table: Table) -> bool:
+        last = self.blocks[-1]
+        above, _, head = last.text.rpartition("\n")
+        if "|" not in head or len(split_row(head)) != len(table.aligns):
+            return False
+        self._leaf = None
+        if above:
+            self._out.replace("paragraph", above).open = True
+            self._close_paragraph()
+            row = self._out.add("row", head, group=table)
+        else:
+            row = self._out.replace("row", head, group=table)
+        table.rows.append(row)
+        self._leaf = Rows(table)
+        return True
+
+    def _add_row(self, table: Table, text: str) -> None:
+        table.rows.append(self._out.add("row", text, gap=0, level=len(table.rows), group=table))
+
+    def _indented_line(self, leaf: Indented, cursor: Cursor) -> bool:
+        left = verbatim.indented_line(self._out, leaf, cursor)
+        if left is None:
+            self._close_leaf()
+        else:
+            self._leaf = left
+        return left is not None
+
+    def _html_line(self, leaf: Html, cursor: Cursor) -> bool:
+        taken, self._leaf = verbatim.html_line(self._out, leaf, cursor)
+        return taken

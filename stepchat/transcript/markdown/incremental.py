@@ -1,0 +1,129 @@
+"""Source text to blocks, incrementally. Closed blocks are final.
+
+The incomplete last line is shown as far as it has come. Once it is decided what it is, more of it only makes its block
+longer; until then it is taken back and read again when more of it arrives. In whatever pieces a text comes, the blocks
+are the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.transcript.markdown import block_starts
+from stepchat.transcript.markdown.block_parser import LineParser
+from stepchat.transcript.markdown.cursor import LONGEST
+
+if TYPE_CHECKING:
+    from stepchat.transcript.markdown.blocks import Block, Links, Voice
+    from stepchat.transcript.markdown.parser_snapshot import LineState
+
+
+class Splitter:
+    """Feed text, read `blocks`."""
+
+    def __init__(self, voice: Voice = "answer", *, first_gap: int = 1) -> None:
+        self._parser = LineParser(voice, first_gap)
+        self.blocks: list[Block] = self._parser.blocks
+        self._line_so_far = ""
+        self._endless = False
+        """The line so far is longer than it may be, and stands in the blocks already."""
+        self._carriage_return = False
+        self._before: LineState | None = None
+        """How things stood before the incomplete line was shown."""
+        self._decided = False
+        """Nothing that follows can change what the incomplete line is."""
+
+    @property
+    def links(self) -> Links:
+        return self._parser.links
+
+    def feed(self, text: str) -> int:
+        """Add text. Returns the place of the first block that may have changed."""
+        text = self._plain_newlines(text)
+        if not text:
+            return len(self.blocks)
+        dirty = self._take_back()
+        if self._endless or self._decided:
+            head, newline, text = text.partition("\n")
+            self._extend(head)
+            if not newline:
+                return dirty
+            self._end_line()
+            self._line_so_far = ""
+        *lines, self._line_so_far = (self._line_so_far + text).split("\n")
+        for line in lines:
+            self._complete(line)
+        self._show_line_so_far()
+        return dirty
+
+    def finish(self) -> int:
+        """The text has ended. Returns the place of the first block that may have changed."""
+        dirty = self._take_back()
+        self._carriage_return = False
+        if self._endless or self._decided:
+            self._end_line()
+        elif self._line_so_far:
+            self._complete(self._line_so_far)
+        self._line_so_far = ""
+        self._parser.finish()
+        return dirty
+
+    def _plain_newlines(self, text: str) -> str:
+        """CR and CRLF become LF; a CR at the end waits for what follows."""
+        if self._carriage_return:
+            text = "\r" + text
+            self._carriage_return = False
+        if "\r" not in text:
+            return text
+        if text.endswith("\r"):
+            self._carriage_return = True
+            text = text[:-1]
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def _complete(self, line: str) -> None:
+        if len(line) <= LONGEST:
+            self._parser.line(line)
+            self._parser.settle()
+        else:
+            self._begin_endless(line)
+            self._end_line()
+
+    def _show_line_so_far(self) -> None:
+        line = self._line_so_far
+        if not line:
+            return
+        if len(line) > LONGEST:
+            self._line_so_far = ""
+            self._begin_endless(line)
+        elif not block_starts.undecided(line, in_fence=self._parser.in_fence):
+            before = self._parser.save()
+            self._parser.line(line)
+            self._decided = self._parser.is_decided(before, line)
+            self._before = None if self._decided else before
+
+    def _extend(self, text: str) -> None:
+        """More of a line that stands in the blocks already."""
+        self._parser.extend(text, stable=self._endless)
+        if self._decided:
+            self._line_so_far += text
+            if len(self._line_so_far) > LONGEST:
+                self._line_so_far, self._decided, self._endless = "", False, True
+                self._parser.extend("", stable=True)
+
+    def _begin_endless(self, line: str) -> None:
+        self._endless = True
+        self._parser.line(line[:LONGEST])
+        self._parser.extend(line[LONGEST:], stable=True)
+
+    def _end_line(self) -> None:
+        if self._endless:
+            self._parser.end_endless()
+        self._decided = self._endless = False
+        self._parser.settle()
+
+    def _take_back(self) -> int:
+        """Undo the incomplete line. Returns the place of the first block that this or any further line may change."""
+        if self._before is not None:
+            self._parser.restore(self._before)
+            self._before = None
+        return max(0, len(self.blocks) - 1)

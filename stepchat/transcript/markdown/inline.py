@@ -1,0 +1,207 @@
+"""Inline Markdown to styled spans, by markdown-it; hostile characters are made visible on the way.
+
+A long paragraph is read in pieces whose ends depend on its text alone, so that its cost does not grow with its length and
+a streamed paragraph looks like a loaded one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
+
+from stepchat.text.sanitize import clean, shown
+from stepchat.transcript.markdown import formulas
+from stepchat.transcript.markdown.autoclose import mend
+from stepchat.transcript.markdown.inline_rules import BARE_LINK, bare_link, formula, without_punctuation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+STRONG: Final = 1
+EMPHASIS: Final = 2
+STRIKE: Final = 4
+CODE: Final = 8
+LINK: Final = 16
+
+PIECE: Final = 512
+"""A piece ends at the first white space so many characters on where nothing is open ..."""
+MOST_PIECES: Final = 8
+"""... or, if something stays open, so many times that far."""
+
+_MANY_BRACKETS: Final = 40
+_PIECE_OF_LINK: Final = 8
+"""With fewer letters than that for each bracket a text is no text with links."""
+
+_SPECIAL: Final = re.compile(r"[\\`*_~\[<&$]|[ ]\n|https?://|www\.")
+_MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?]|&#?\w*$|\\$|https?:/*$|\bw{1,3}$")
+_BOUNDARY: Final = re.compile(r"\s+(?=\S)")
+_SAFE_TARGET: Final = re.compile(r"(?i:https?://|mailto:)[!-~]+")
+
+_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+"""The one tag that means something without the others: models break lines in the cells of tables with it."""
+_ADDRESS: Final = re.compile(r"\s*(?:https?://(?:[^/?#\s]*@)?(?:www\.)?|www\.)([\w.-]+)", re.IGNORECASE)
+
+_MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
+
+
+class Span(NamedTuple):
+    """A run of text with the same marks. "\\n" in it is a line break."""
+
+    text: str
+    marks: int = 0
+    target: str = ""
+
+
+def spans(
+    source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, growing: bool = False, whole: bool = False
+) -> list[Span]:
+    """The text of a paragraph as it is meant to look.
+
+    A single newline is a space unless `keep_breaks`. Of a `growing` text the marks still open are closed at its end. With
+    `whole`, emoji that are put together of several characters stay as they are.
+    """
+    if not _SPECIAL.search(source):
+        show = clean if whole else shown
+        return [Span(show(source, keep_newlines=keep_breaks))] if source else []
+    if growing:
+        source = mend(source)
+    return list(_honest(_read(_parse(source, labels), "\n" if keep_breaks else " ", whole=whole)))
+
+
+def next_piece(
+    source: str, start: int, stable: int, labels: Mapping[str, Any], *, keep_breaks: bool = False, whole: bool = False
+) -> tuple[int, list[Span]] | None:
+    """The end of the piece that begins at `start`, and its spans; None while that cannot be told from `source[:stable]`.
+
+    Text that follows can change nothing in a piece.
+    """
+    for count in range(1, MOST_PIECES + 1):
+        end = _boundary(source, start + count * PIECE, stable)
+        if end is None:
+            return None
+        piece = source[start:end]
+        if not _SPECIAL.search(piece):
+            return end, spans(piece, labels, keep_breaks=keep_breaks, whole=whole)
+        tokens = _parse(piece, labels)
+        if count == MOST_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
+            return end, list(_honest(_read(tokens, "\n" if keep_breaks else " ", whole=whole)))
+    return None
+
+
+def _leaves_open(tokens: Sequence[Token]) -> bool:
+    return any(token.type == "text" and _MAY_OPEN.search(token.content) for token in tokens)
+
+
+def _boundary(source: str, at: int, stable: int) -> int | None:
+    """The end of the first white space after `at`; in text without any, a place between two plain characters."""
+    far = at + PIECE // 2
+    if found := _BOUNDARY.search(source, at, min(stable, far)):
+        return found.end()
+    if stable <= far + 1:
+        return None
+    for place in range(far, min(stable - 1, far + PIECE)):
+        if source[place - 1].isalnum() and source[place].isalnum():
+            return place
+    return far + PIECE if stable > far + PIECE else None
+
+
+def _parse(source: str, labels: Mapping[str, Any]) -> list[Token]:
+    # Each bracket is looked for its partner up to the end: of very many, as in nested lists of numbers, none is a link.
+    brackets = source.count("[")
+    parser = _parser(links=brackets < _MANY_BRACKETS or brackets * _PIECE_OF_LINK < len(source))
+    return parser.inline.parse(source, parser, {"references": dict(labels)}, [])
+
+
+def warm_up() -> None:
+    """Import the parser before it is needed; in a thread, so that the first formatted word does not wait for it."""
+    _parse("*", {})
+
+
+@cache
+def _parser(*, links: bool = True) -> MarkdownIt:
+    """The parser, imported with the first text that needs it."""
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").enable("strikethrough")
+    parser.inline.ruler.after("text", "bare_link", bare_link)
+    parser.inline.ruler.before("escape", "formula", formula)
+    if not links:
+        parser.disable(["link", "image"])
+    return parser
+
+
+def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> Iterator[Span]:
+    marks, target = 0, ""
+    show = clean if whole else shown
+    outer: list[tuple[int, str]] = []
+    for token in tokens:
+        match token.type:
+            case "html_inline" if _BREAK.fullmatch(token.content):
+                yield Span("\n", marks)
+            case "text" | "text_special" | "html_inline" | "bare_link":
+                yield from _text_spans(show(token.content, keep_newlines=False), marks, target)
+            case "code_inline":
+                yield Span(show(token.content, keep_newlines=False), marks | CODE, target)
+            case "formula":
+                yield Span(show(token.content, keep_newlines=soft_break == "\n"), marks | EMPHASIS, target)
+            case "softbreak":
+                yield Span(soft_break, marks)
+            case "hardbreak":
+                yield Span("\n", marks)
+            case "image":
+                source = _safe_target(token)
+                yield Span(_flat(token.children or (), whole=whole) or source, marks | LINK, source)
+            case kind if token.nesting > 0:
+                outer.append((marks, target))
+                marks |= _MARKS.get(kind.removesuffix("_open"), 0)
+                target = _safe_target(token) if kind == "link_open" else target
+            case _ if token.nesting < 0 and outer:
+                marks, target = outer.pop()
+            case _:
+                pass
+
+
+def _honest(found: Iterator[Span]) -> Iterator[Span]:
+    """The spans; a link whose text is the address of another host than the one it leads to is followed by that host."""
+    for target, link in groupby(found, key=lambda span: span.target):
+        if not target:
+            yield from link
+            continue
+        said = list(link)
+        yield from said
+        claimed = _ADDRESS.match("".join(span.text for span in said))
+        goal = _ADDRESS.match(target)
+        if claimed and goal and claimed[1].casefold() != goal[1].casefold():
+            yield Span(f" ({goal[1]})", said[-1].marks & ~LINK)
+
+
+def _flat(tokens: Sequence[Token], *, whole: bool) -> str:
+    """The text of an image, without marks."""
+    return "".join(span.text for span in _read(tokens, " ", whole=whole))
+
+
+def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
+    """Plain text, in which bare addresses are links."""
+    at = 0
+    if not marks & LINK and ("://" in text or "www." in text):
+        for found in BARE_LINK.finditer(text):
+            address = without_punctuation(found[0])
+            if found.start() > at:
+                yield Span(text[at : found.start()], marks)
+            goal = quote(address if address.startswith("http") else f"http://{address}", safe=":/?#[]@!$&'()*+,;=%~")
+            yield Span(address, marks | LINK, goal)
+            at = found.start() + len(address)
+    if at < len(text):
+        yield Span(text[at:], marks, target)
+
+
+def _safe_target(token: Token) -> str:
+    """Where a link goes, if that is an address that a terminal may be told about."""
+    address = str(token.attrs.get("href") or token.attrs.get("src") or "")
+    return address if _SAFE_TARGET.fullmatch(address) else ""

@@ -1,0 +1,77 @@
+"""Everything that is laid over the rows of the screen on their way out: what is kept of a row never holds a mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from rich.style import Style
+
+from stepchat.transcript.find.search import Search
+from stepchat.transcript.overlays.badges import SiblingMarks
+from stepchat.transcript.overlays.copy_badges import CopyMarks
+from stepchat.transcript.overlays.focus import Focus
+from stepchat.transcript.overlays.selection import Selection
+from stepchat.transcript.overlays.unread import Unread
+
+if TYPE_CHECKING:
+    from textual.strip import Strip
+
+    from stepchat.transcript.document import Document
+    from stepchat.transcript.palette import Palette
+    from stepchat.transcript.viewport import Viewport
+
+_FOCUS: Final = Style(bold=True)
+
+
+class Clicked(NamedTuple):
+    """What was clicked on: the end that is wanted, a header, a message with the sibling that is wanted, code, a link."""
+
+    what: Literal["end", "header", "message", "code", "link"]
+    place: int = 0
+    by: int = 0
+    text: str = ""
+
+
+class Marks:
+    """The marks of one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.copy = CopyMarks(document)
+        self.siblings = SiblingMarks(document)
+        self.focus = Focus(document)
+        self.selection = Selection(document)
+        self.search = Search(self.selection.spots)
+        self.unread = Unread(document)
+        self._focus: tuple[Palette | None, Style] = (None, _FOCUS)
+
+    def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
+        """The rows of the screen with all marks. A row that looks as before is the same strip as before."""
+        if self._focus[0] is not palette:
+            self._focus = (palette, palette.accent + _FOCUS)
+        rows = self.siblings.add_to(viewport, self.copy.add_to(viewport, rows))
+        rows = self.focus.mark_rows(viewport, rows, self._focus[1])
+        rows = self.search.mark_rows(viewport, rows, palette.hit, palette.current_hit)
+        rows = self.selection.mark_rows(viewport, rows, palette.selection)
+        return self.unread.add_to(viewport, rows, palette)
+
+    def clicked(self, viewport: Viewport, x: int, y: int) -> Clicked | None:
+        """What a click on this cell of the screen is for."""
+        if self.unread.at(viewport, x, y):
+            return Clicked("end")
+        if (header := viewport.header_at(y)) is not None:
+            return Clicked("header", header)
+        if (found := self.siblings.at(viewport, x, y)) is not None:
+            return Clicked("message", *found)
+        if (place := self.focus.at(viewport, x, y)) is not None:
+            return Clicked("message", place)
+        if (fence := self.copy.at(viewport, x, y)) is not None:
+            return Clicked("code", text=fence.source)
+        if target := _link_at(viewport, x, y):
+            return Clicked("link", text=target)
+        return None
+
+
+def _link_at(viewport: Viewport, x: int, y: int) -> str:
+    strip = viewport.shown[y].strip if 0 <= y < len(viewport.shown) else None
+    styles = [segment.style for segment in strip.crop(x, x + 1)] if strip is not None else []
+    return next((style.link for style in styles if style is not None and style.link), "")

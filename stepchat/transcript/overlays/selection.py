@@ -1,0 +1,110 @@
+"""What the reader has selected with the mouse. It is kept by characters of messages, so that new text, folding and another
+width leave it where it is."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from stepchat.transcript import copying
+from stepchat.transcript.hit_testing import Spots
+from stepchat.transcript.markdown.blocks import Fact
+from stepchat.transcript.overlays.strip_overlay import Overlays, with_styles
+
+if TYPE_CHECKING:
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.document import Document
+    from stepchat.transcript.hit_testing import Mark
+    from stepchat.transcript.viewport import Viewport
+
+Unit: TypeAlias = Literal["character", "word", "block"]
+
+
+class Selection:
+    """From where the button was pressed to where the mouse is or was let go."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.spots = Spots(document)
+        self._unit: Unit = "character"
+        self._anchor: Mark | None = None
+        self._head: Mark | None = None
+        self._overlays = Overlays()
+
+    def __bool__(self) -> bool:
+        """Whether anything is selected."""
+        return self.ends() is not None
+
+    def clear(self) -> None:
+        self._anchor = self._head = None
+
+    def begin(self, viewport: Viewport, x: int, y: int, unit: Unit) -> None:
+        """The button goes down here. A word or a block is selected at once, characters when the mouse moves."""
+        self._unit = unit
+        self._anchor = self._mark(viewport, x, y)
+        self._head = None if unit == "character" else self._anchor
+
+    def extend(self, viewport: Viewport, x: int, y: int) -> None:
+        """The mouse is here now, with the button down."""
+        head = self._mark(viewport, x, y)
+        if self._head is not None or head != self._anchor:
+            self._head = head
+
+    def _mark(self, viewport: Viewport, x: int, y: int) -> Mark | None:
+        match self._unit:
+            case "character":
+                return self.spots.mark(viewport, x, y)
+            case "word":
+                return self.spots.word(viewport, x, y)
+            case "block":
+                return self.spots.whole(viewport, x, y)
+
+    def ends(self) -> tuple[copying.End, copying.End] | None:
+        """The first selected character and the one after the last; None when nothing is selected."""
+        anchor, head = self._anchor, self._head
+        if anchor is None or head is None:
+            return None
+        try:
+            places = [self.document.parts.index(mark.part) for mark in (anchor, head)]
+        except ValueError:  # a notice that has gone, or another session
+            self.clear()
+            return None
+        marks = (anchor, head)
+        first = min((place, mark.section, mark.block, mark.at) for place, mark in zip(places, marks, strict=True))
+        end = max((place, mark.section, mark.block, mark.end) for place, mark in zip(places, marks, strict=True))
+        return (copying.End(*first), copying.End(*end)) if first < end else None
+
+    def text(self) -> str:
+        """What is selected, as it was written. Who takes a word wants nothing but the word."""
+        ends = self.ends()
+        return copying.text(self.spots, *ends, as_it_reads=self._unit == "word") if ends else ""
+
+    def mark_rows(self, viewport: Viewport, rows: list[Strip], style: Style) -> list[Strip]:
+        """The rows of the screen with what is selected of them in this style added to theirs."""
+        ends = self.ends()
+        if ends is None:
+            return rows
+        first, end = ends
+        only_words = copying.holds_words(self.spots, first, end)
+        marked = rows.copy()
+        for y, shown in enumerate(viewport.shown):
+            if not first.place <= shown.entry <= end.place:
+                continue
+            spot = self.spots.of(shown)
+            here = (shown.entry, spot.section, spot.place)
+            if spot.row < 0 or not first[:3] <= here <= end[:3]:
+                continue
+            if only_words and isinstance(spot.block.group, Fact):  # not copied then
+                continue
+            measured = self.spots.measured(spot.block)
+            columns = measured.columns(
+                spot.row,
+                first.at if here == first[:3] else 0,
+                end.at if here == end[:3] else measured.total,
+            )
+            if columns:
+                marks = tuple((left, right, style) for left, right in columns)
+                marked[y] = self._overlays.over(rows[y], marks, partial(with_styles, rows[y], marks))
+        return marked

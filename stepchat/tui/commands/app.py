@@ -1,0 +1,65 @@
+"""Commands about the program itself: theme, help, quit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepchat.tui.commands.command import Command
+from stepchat.tui.dialogs.help import Help, HelpRow, key_name
+from stepchat.tui.dialogs.pick import Pick, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.commands.command import Chat
+
+
+async def theme(chat: Chat, argument: str) -> None:
+    if argument:
+        await chat.look.choose(argument)
+        return
+    names = list(chat.look.names())
+    current = names.index(chat.app.theme) if chat.app.theme in names else -1
+    await chat.look.choose(names[(current + 1) % len(names)])
+    chat.tell(f"Theme: {chat.app.theme}")
+
+
+def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
+    return [(name, "") for name in chat.look.names()]
+
+
+async def help_(chat: Chat, _argument: str) -> None:
+    # The table holds this very function, so it can only be asked for once it is complete.
+    from stepchat.tui.commands import GROUPS
+    from stepchat.tui.commands.message_menu import ACTIONS
+
+    groups = [
+        (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
+        for title, rows in GROUPS
+    ]
+    focused = ("On a message in focus", [HelpRow("", action.key, action.help) for action in ACTIONS])
+    await chat.app.push_screen_wait(Help([*groups, focused]))
+
+
+async def palette(chat: Chat, _argument: str) -> None:
+    from stepchat.tui.commands import COMMANDS as ALL
+
+    rows = [Row(row.name, row.help, aside=f"/{row.name}  {key_name(row.key or '')}") for row in ALL]
+    chosen = await chat.app.push_screen_wait(Pick("Commands", rows, nothing="No command has these words."))
+    for row in ALL:
+        if row.name == chosen and row.argument and not row.argument.startswith("["):
+            chat.prompt.prefill(f"/{row.name} ")
+        elif row.name == chosen:
+            await row.run(chat, "")
+
+
+async def leave(chat: Chat, _argument: str) -> None:
+    await chat.leave()
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("theme", "Choose a theme; without a name the next one", theme, None, "[NAME]", _themes),
+    Command("help", "Show commands and keys", help_, "f1"),
+    Command("commands", "Search the commands", palette, "ctrl+p"),
+    Command("quit", "Save and quit", leave, "ctrl+q"),
+)

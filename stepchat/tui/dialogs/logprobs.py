@@ -1,0 +1,198 @@
+"""The tokens of an answer: uncertain ones are marked, and the one under the cursor shows what else might have been said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widgets import Static
+
+from stepchat.transcript.logprobs import Certainty, Piece, Token, lay_out, visible
+from stepchat.tui.dialogs.key_hints import KeyLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+
+_MARGIN: Final = 1
+_BAR: Final = 20
+_ALTERNATIVES: Final = 6
+
+
+class TokenText(ScrollView):
+    """The text token by token, with a cursor."""
+
+    can_focus = True
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"token-text--{role}" for role in ("sure", "doubtful", "unsure", "cursor")}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", show=False),
+        Binding("right", "move(1)", show=False),
+        Binding("up", "line(-1)", show=False),
+        Binding("down", "line(1)", show=False),
+        Binding("home", "move(-1000000000)", show=False),
+        Binding("end", "move(1000000000)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("n,tab", "uncertain(1)", show=False),
+        Binding("p,shift+tab", "uncertain(-1)", show=False),
+    ]
+
+    class Moved(Message):
+        """The cursor is on another token."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        super().__init__()
+        self.cursor = 0
+        self._tokens = tokens
+        self._lines: list[list[Piece]] = []
+        self._line_of: list[int] = []
+
+    def on_resize(self) -> None:
+        width = max(2, self.scrollable_content_region.width - 2 * _MARGIN)
+        self._lines = lay_out(self._tokens, width)
+        self._line_of = [0] * len(self._tokens)
+        for number in reversed(range(len(self._lines))):
+            for piece in self._lines[number]:
+                self._line_of[piece.token] = number
+        self.virtual_size = Size(width, len(self._lines))
+        self._show_cursor()
+
+    def go_to(self, token: int) -> None:
+        """Put the cursor there."""
+        self.cursor = min(max(token, 0), len(self._tokens) - 1)
+        self._show_cursor()
+        self.post_message(self.Moved())
+
+    def _show_cursor(self) -> None:
+        if self._line_of:
+            self.scroll_to_region(Region(0, self._line_of[self.cursor], 1, 1), animate=False)
+        self.refresh()
+
+    def action_move(self, by: int) -> None:
+        self.go_to(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        self.action_line(by * max(1, self.size.height - 1))
+
+    def action_line(self, by: int) -> None:
+        """To the token above or below."""
+        here = self._line_of[self.cursor]
+        there = min(max(here + by, 0), len(self._lines) - 1)
+        column = self._column_of(self._lines[here])
+        self.go_to(self._at(self._lines[there], column))
+
+    def _column_of(self, line: Sequence[Piece]) -> int:
+        column = 0
+        for piece in line:
+            if piece.token == self.cursor:
+                break
+            column += piece.width
+        return column
+
+    def _at(self, line: Sequence[Piece], column: int) -> int:
+        end = 0
+        for piece in line:
+            end += piece.width
+            if column < end:
+                return piece.token
+        return line[-1].token if line else self.cursor
+
+    def action_uncertain(self, step: int) -> None:
+        """To the next token that was not certain, round at the ends."""
+        count = len(self._tokens)
+        for away in range(1, count + 1):
+            token = (self.cursor + step * away) % count
+            if self._tokens[token].certainty != "sure":
+                self.go_to(token)
+                return
+
+    def on_click(self, event: events.Click) -> None:
+        number = event.y + round(self.scroll_y)
+        if number < len(self._lines):
+            self.go_to(self._at(self._lines[number], max(0, event.x - _MARGIN)))
+
+    def render_line(self, y: int) -> Strip:
+        number = y + round(self.scroll_y)
+        blank = self.rich_style
+        if number >= len(self._lines):
+            return Strip.blank(self.size.width, blank)
+        styles = {role: self.get_component_rich_style(f"token-text--{role}") for role in ("sure", "doubtful", "unsure")}
+        cursor = self.get_component_rich_style("token-text--cursor")
+        segments = [Segment(" " * _MARGIN, blank)]
+        for piece in self._lines[number]:
+            style = cursor if piece.token == self.cursor else styles[self._tokens[piece.token].certainty]
+            segments.append(Segment(piece.text, style))
+        return Strip(segments).adjust_cell_length(self.size.width, blank)
+
+
+class Tokens(ModalScreen[None]):
+    """A look at one answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Close", show=False)]
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        super().__init__()
+        self._tokens = tokens
+        self._text = TokenText(tokens)
+        self._about = Static(id="token-about", markup=False)
+
+    def compose(self) -> ComposeResult:
+        counts: dict[Certainty, int] = {"sure": 0, "doubtful": 0, "unsure": 0}
+        for token in self._tokens:
+            counts[token.certainty] += 1
+        title = Content.assemble(
+            f"{len(self._tokens):,} tokens",
+            (f" · {counts['doubtful']:,} at 50 to 80 % · {counts['unsure']:,} below 50 %", "$dim"),
+        )
+        with Vertical(classes="dialog wide", id="tokens"):
+            yield Static(title, classes="dialog-title", markup=False)
+            yield self._text
+            yield self._about
+            yield KeyLine((("←→↑↓", "move"), ("n", "next uncertain"), ("p", "previous"), ("Esc", "close")))
+
+    def on_mount(self) -> None:
+        self._text.focus()
+        self._tell()
+
+    def on_token_text_moved(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        """The alternatives of the token under the cursor."""
+        token = self._tokens[self._text.cursor]
+        others = token.others or ((token.text, token.chance),)
+        lines = [_bar(text, chance, said=text == token.text) for text, chance in others[:_ALTERNATIVES]]
+        if all(text != token.text for text, _ in others):
+            lines = [*lines[: _ALTERNATIVES - 1], _bar(token.text, token.chance, said=True)]
+        if not token.others:
+            lines.append(Content.styled("No alternatives came; top_logprobs asks for them.", "$dim"))
+        self._about.update(Content("\n").join(lines))
+
+
+def _spaced(text: str) -> str:
+    """A token on its own: its outer spaces must be seen."""
+    inner = text.strip(" ")
+    before, after = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
+    return "␣" * len(text) if text and not inner else f"{'␣' * before}{visible(inner)}{'␣' * after}"[:40]
+
+
+def _bar(text: str, chance: float, *, said: bool) -> Content:
+    filled = round(chance * _BAR)
+    return Content.assemble(
+        (f"{chance:7.2%}  ".replace("%", " %"), "$text" if said else "$dim"),
+        ("━" * filled, "$accent" if said else "$dim"),
+        (" " * (_BAR - filled + 2)),
+        (_spaced(text), "$text bold" if said else "$text"),
+        ("  said" if said else "", "$dim"),
+    )

@@ -1,0 +1,191 @@
+"""Textual's driver, going on where the first frame stopped. Only for POSIX terminals.
+
+It enters the alternate screen only when the frame has not, gives back the terminal's modes from before the frame, and
+reads keys only when the prompt is ready: those that were kept, then those that come. It sleeps until one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import threading
+import time
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key, Paste
+from textual.messages import ExitApp
+
+from stepchat.tui.terminal.input import ESCAPE_SECONDS, TerminalInput
+from stepchat.tui.terminal.output import painted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from textual.app import App
+    from textual.message import Message
+
+    from stepchat.tui.terminal.handover import Handover
+
+ALTERNATE_SCREEN = "\x1b[?1049h"
+TEXTUALS_KEYBOARD_FLAGS, KEYBOARD_FLAGS = "\x1b[>25u", "\x1b[>29u"
+"""Of the kitty keyboard protocol. Ours ask for alternate keys (4), too, so that Ctrl+C works in another alphabet."""
+BURST = 0.1
+"""Seconds between two keys within which the first may not have been dealt with."""
+SETTLE_LIMIT = 0.25
+"""Seconds that a busy app can hold up a key."""
+
+
+class HandoverDriver(LinuxDriver):
+    """Made by `driver_class`, which tells it the handover: Textual makes the instance."""
+
+    handover: Handover
+
+    def __init__(
+        self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)  # pyright: ignore[reportUnknownMemberType]
+        # The frame is on stdout. Textual's stderr may be a file; and a lone surrogate must not end the program.
+        self._file = open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False)  # noqa: SIM115
+        self._first_start = True
+        self._keep_screen = False
+        self._wake = (-1, -1)
+        self._frame: list[str] = []
+        """What of a synchronised frame there is so far."""
+
+    def write(self, data: str) -> None:
+        """A frame goes out in one piece: every piece would wake the thread that writes, and pass through the terminal alone."""
+        if self._keep_screen and data == ALTERNATE_SCREEN:
+            self._keep_screen = False  # entering it again would clear it
+            return
+        if data == TEXTUALS_KEYBOARD_FLAGS:
+            data = KEYBOARD_FLAGS
+        if data == SYNC_START or self._frame:
+            self._frame.append(data)
+            if data != SYNC_END:
+                return
+            data = "".join(self._frame)
+            self._frame.clear()
+        super().write(painted(data))
+
+    def start_application_mode(self) -> None:
+        frame = self.handover.frame
+        self.handover.type_ahead()
+        self._keep_screen = frame is not None and self._first_start and frame.on_screen
+        self._wake = os.pipe()
+        self.handover.listen(self._wake[1])
+        super().start_application_mode()
+        if frame is not None:
+            if self._first_start:
+                self.attrs_before = list(frame.modes)
+            frame.give_to_textual()
+        if not self._first_start:
+            # Continued after a stop: the alternate screen is empty, and Textual would paint only what changes.
+            self._app.call_later(self._app.refresh, layout=True)
+        self._first_start = False
+
+    def disable_input(self) -> None:
+        if self._wake[1] >= 0:
+            os.write(self._wake[1], b"x")
+        super().disable_input()
+
+    def stop_application_mode(self) -> None:
+        super().stop_application_mode()
+        self.handover.listen(-1)
+        for end in self._wake:
+            if end >= 0:
+                os.close(end)
+        self._wake = (-1, -1)
+
+    def close(self) -> None:
+        super().close()
+        if self.handover.frame is not None:
+            self.handover.frame.give_back()
+
+    def run_input_thread(self) -> None:
+        wake = self._wake[0]
+        if not self.handover.wait_for_prompt(wake):
+            return
+        keyboard = TerminalInput(debug=self._debug)
+        kept = self.handover.type_ahead()
+        pending, kept.pending = kept.pending, ()
+        coming = coming_messages(self.fileno, wake, keyboard)
+        deliver(
+            chain(kept_messages(pending, keyboard), coming),
+            self.process_message,
+            lambda: let_settle(self._app, self._loop, self.exit_event),
+        )
+
+
+def driver_class(handover: Handover) -> type[HandoverDriver]:
+    return type("BoundDriver", (HandoverDriver,), {"handover": handover})
+
+
+def kept_messages(pending: Sequence[bytes], keyboard: TerminalInput) -> Iterable[Message]:
+    """The keys that were kept; the last one stays in the keyboard when it is not complete."""
+    for index, part in enumerate(pending):
+        if index:
+            threading.Event().wait(ESCAPE_SECONDS)
+            yield from keyboard.tick()
+        yield from keyboard.feed(part, typed=True)
+
+
+def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterable[Message]:
+    """The keys that come, until "x" is written to `wake` or the terminal is gone, which ends the app."""
+    timeout: float | None = ESCAPE_SECONDS
+    while True:
+        ready = select.select([terminal, wake], [], [], timeout)[0]
+        if wake in ready:
+            if b"x" in os.read(wake, 64):
+                return
+        elif ready:
+            try:
+                data = os.read(terminal, 4096)
+            except OSError:
+                data = b""
+            if not data:
+                yield ExitApp()
+                return
+            yield from keyboard.feed(data)
+            timeout = keyboard.wait
+        else:
+            yield from keyboard.tick()
+            timeout = keyboard.wait
+
+
+def deliver(messages: Iterable[Message], process: Callable[[Message], None], settle: Callable[[], None]) -> None:
+    """Process the messages, and let the app settle between keys that come in a burst, unless both are characters.
+
+    Textual runs a binding in another queue than the characters typed before and behind it, and would mix them up; and
+    what is typed behind the key that opens a dialog is meant for the dialog.
+    """
+    was_plain, last = True, 0.0
+    for message in messages:
+        if isinstance(message, (Key, Paste)):
+            plain = isinstance(message, Key) and message.is_printable
+            if not (plain and was_plain) and time.monotonic() - last < BURST:
+                settle()
+            was_plain, last = plain, time.monotonic()
+        process(message)
+
+
+def let_settle(app: App[object], loop: asyncio.AbstractEventLoop, stopped: threading.Event) -> None:
+    """Wait until the app has no message left to look at, or input is stopped, or it takes too long."""
+    quiet = asyncio.run_coroutine_threadsafe(_quiet(app), loop)
+    end = time.monotonic() + SETTLE_LIMIT
+    while not quiet.done() and not stopped.wait(0.001):
+        if time.monotonic() > end:
+            quiet.cancel()
+            return
+
+
+async def _quiet(app: App[object]) -> None:
+    rounds = 0
+    while rounds < 3:
+        await asyncio.sleep(0)
+        pumps = (app, *app._registry)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        waiting = any(not pump._message_queue.empty() for pump in pumps)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+        rounds = 0 if waiting else rounds + 1

@@ -1,0 +1,116 @@
+"""From the first frame (first_frame/frame.py) to Textual: what was typed ahead, and the file that tells the next start what to paint.
+
+A screen that wants what was typed ahead does two things: it creates its prompt with the text and cursor of
+`Handover.type_ahead()`, and calls `Handover.prompt_is_ready()` once the prompt has the focus. No key is read before that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+from typing import TYPE_CHECKING
+
+from rich.color import ColorSystem
+from textual import constants
+from textual.strip import Strip
+
+from stepchat.config.paths import write_private
+from stepchat.first_frame.picture import ROLES, clean
+from stepchat.first_frame.type_ahead import TypeAhead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from rich.style import Style
+    from textual.driver import Driver
+
+    from stepchat.first_frame.frame import FirstFrame
+
+PATIENCE = 5.0
+"""Seconds after which keys are read though no prompt was ever ready, so that the program can at least be left."""
+
+
+class Handover:
+    """What the first frame leaves to a Textual app; an ordinary start (`frame` None) leaves nothing typed."""
+
+    def __init__(self, frame: FirstFrame | None) -> None:
+        self.frame = frame
+        self._taken: TypeAhead | None = None
+        self._ready = threading.Event()
+        self._wake = -1
+
+    def driver_class(self) -> type[Driver] | None:
+        """For App(driver_class=...); None, Textual's own choice, where there is no POSIX terminal."""
+        if os.name != "posix" or constants.DRIVER is not None:
+            return None
+        from stepchat.tui.terminal.driver import driver_class  # does not import on Windows
+
+        return driver_class(self)
+
+    def type_ahead(self) -> TypeAhead:
+        """What was typed into the first frame, which echoes no more from now on."""
+        if self._taken is None:
+            self._taken = self.frame.hand_over() if self.frame else TypeAhead("", (0, 0), ())
+        return self._taken
+
+    def prompt_is_ready(self, at_signal: Callable[[], str] | None = None) -> None:
+        """The prompt shows the text and has the focus: the other keys may come, first those that were kept.
+
+        `at_signal` is called when a signal ends the program; what it returns is told.
+        """
+        if self.frame is not None:
+            self.frame.at_signal = at_signal
+        self._ready.set()
+        if self._wake >= 0:
+            os.write(self._wake, b"r")
+
+    def wait_for_prompt(self, wake: int) -> bool:
+        """In the driver's input thread: False when input was stopped meanwhile."""
+        while not self._ready.is_set():
+            if not select.select([wake], [], [], PATIENCE)[0]:
+                return True
+            if b"x" in os.read(wake, 64):
+                return False
+        return True
+
+    def listen(self, wake: int) -> None:
+        """Where `prompt_is_ready` shall write; -1 for nowhere."""
+        self._wake = wake
+
+
+def write_first_frame(path: Path, model: str, status: Sequence[str], styles: Mapping[str, Style]) -> None:
+    """Note what the next start shall paint. A file that cannot be written is no reason to say anything.
+
+    `status` is what the status line of a new session says after the model; `styles` has one for each of
+    first_frame.ROLES, with foreground and background.
+    """
+    lines = [f"model {clean_line(model)}", *(f"status {clean(item)}" for item in status)]
+    for depth, system in _SYSTEMS:
+        for role in ROLES:
+            style = styles[role]
+            lines.append(f"{depth} {role} {sgr(style if system else style.without_color, system)}")
+    content = "\n".join(lines).encode() + b"\n"
+    with contextlib.suppress(OSError):
+        if path.is_file() and path.read_bytes() == content:
+            return
+    write_private(path, content)
+
+
+_SYSTEMS = (
+    ("truecolor", ColorSystem.TRUECOLOR),
+    ("256", ColorSystem.EIGHT_BIT),
+    ("16", ColorSystem.STANDARD),
+    ("none", None),
+)
+
+
+def sgr(style: Style, system: ColorSystem | None) -> str:
+    """The parameters Textual would send for this style. Of a copy, for the style remembers them."""
+    return Strip.render_ansi(style.copy(), system or ColorSystem.TRUECOLOR)
+
+
+def clean_line(text: str) -> str:
+    return "".join(character for character in text[:200] if character.isprintable())

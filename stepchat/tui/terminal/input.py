@@ -1,0 +1,326 @@
+"""What the terminal sends, as messages of Textual.
+
+The bytes are cut into tokens here (a character, a key, a reply, a paste), and only those that Textual's parser knows
+are passed on, each complete and valid. A sequence may be cut anywhere by a read; one that nobody asked for, or that makes
+no sense, is dropped whole and never typed. Textual 8.2's own parser raises on subfields and large numbers, types replies
+it does not know, and ends a paste at any escape sequence inside it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from codecs import getincrementaldecoder
+from typing import TYPE_CHECKING, Final
+from unicodedata import category
+
+from textual import constants
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._keyboard_protocol import FUNCTIONAL_KEYS
+from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, FOCUSIN, FOCUSOUT, XTermParser
+from textual.events import Key, Paste
+
+from stepchat.tui.composer.paste import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from textual.message import Message
+
+WAYS_OUT = (b"\x03", b"\x11", b"\x1b[99;5u", b"\x1b[113;5u")
+"""Ctrl+C and Ctrl+Q end even a paste whose end got lost: typed alone, when nothing has come for a while."""
+BURST_SECONDS: Final = 0.05
+"""What follows a paste without brackets this closely belongs to it."""
+ENTER_SECONDS: Final = 0.01
+"""An Enter this close behind a character waits as long: if another character follows, it was a line break of a paste."""
+ESCAPE_SECONDS: Final = constants.ESCAPE_DELAY + 0.01
+"""An ESC that nothing follows for as long was the Escape key."""
+REST_SECONDS: Final = 0.5
+"""The rest of a sequence whose ESC was taken for the Escape key comes within this time."""
+MAX_SEQUENCE: Final = 4096
+"""Characters of a sequence; a longer one has lost its end. Replies are far shorter, but for a clipboard."""
+
+_ESC: Final = "\x1b"
+_STRINGS: Final = "]PX^_"
+"""What follows ESC in OSC, DCS, SOS, PM and APC; they end with BEL or ST."""
+_TEXT: Final = re.compile(r"[\t\n\r]*[^\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*")
+"""Characters and line breaks, as a paste holds them."""
+_BREAKS: Final = re.compile(r"[\t\n\r]+")
+_LINUX_KEY: Final = re.compile(r"\x1b\[\[[A-E]")
+_OLD_MOUSE: Final = re.compile(r"\x1b\[M[^\x1b]{3}", re.DOTALL)
+_MOUSE: Final = re.compile(r"\x1b\[<[-+.:;\w]{0,60}?[Mm]", re.ASCII)
+"""Some terminals write NaN where the mouse is nowhere."""
+_CSI: Final = re.compile(r"\x1b\[(?!<)[0-?]*(?:[ -/]*[@-~]|\$)")
+_SS3: Final = re.compile(r"\x1bO[0-9;]*[@-~]")
+_STRING: Final = re.compile(r"\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)")
+_STRING_BEGUN: Final = re.compile(r"\x1b(?:\][0-9]|P[0-9>!+=]|[_^X][A-Za-z0-9])[^\x07\x1b\x9c]*\x1b?\Z")
+"""A string whose end has not come. A letter typed after Alt+] or Alt+Shift+P looks otherwise."""
+_BEGUN: Final = re.compile(r"\x1b(?:\[(?:\[|M[^\x1b]{0,2}|<[-+.:;\w]{0,60}|[0-?]*[ -/]*)|O[0-9;]*)?\Z", re.DOTALL)
+"""A sequence whose end has not come."""
+_UNDECIDED: Final = re.compile(r"\x1b.?\Z", re.DOTALL)
+"""What may be a key of its own when nothing follows: Escape, Alt+[, Alt+Shift+O."""
+_KITTY: Final = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQS])")
+_SGR_MOUSE: Final = re.compile(r"\x1b\[<\d{1,3};-?\d{1,5};-?\d{1,5}[Mm]")
+_RESIZE: Final = re.compile(r"\x1b\[48;(\d{1,5})(?::\d*)*;(\d{1,5})(?::\d*)*;(\d{1,6})(?::\d*)*;(\d{1,6})(?::\d*)*t")
+_REPORT: Final = re.compile(r"\x1b\[(?:\?\d{1,5};\d\$y|\d{1,5};\d{1,5}R)")
+_ALT, _CTRL, _RELEASE = 2, 4, 3
+_MODIFIER_BITS: Final = 0xFF
+
+_PLACES: Final = dict(
+    zip(
+        "йцукенгшщзфывапролдячсмитьіїєґ" + ";ςερτυθιοπασδφγηξκλζχψωβνμ" + "/'קראטוןםפשדגכעיחלךזסבהנמצ",
+        "qwertyuiopasdfghjklzxcvbnms]'`" + "qwertyuiopasdfghjklzxcvbnm" + "qwertyuiopasdfghjklzxcvbnm",
+        strict=True,
+    )
+)
+"""The Latin letter on the key of a Cyrillic, Greek or Hebrew one, where the terminal does not tell the key itself."""
+
+
+class TerminalInput:
+    """Takes the terminal's bytes, cut anywhere. `now` is a clock in seconds."""
+
+    __slots__ = (
+        "_burst_end",
+        "_decoder",
+        "_enter_held",
+        "_escaped",
+        "_last",
+        "_now",
+        "_parser",
+        "_paste",
+        "_quiet",
+        "_rest",
+    )
+
+    def __init__(self, *, debug: bool = False, now: Callable[[], float] = time.monotonic) -> None:
+        self._parser = XTermParser(debug)
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._now = now
+        self._paste: list[str] | None = None
+        """The parts of a paste that has not ended."""
+        self._rest = ""
+        """The last characters of what came, when they do not make a token yet."""
+        self._quiet = False
+        self._escaped = ("", 0.0)
+        """What was taken for a key, and until when the rest of a sequence that it begins may follow."""
+        self._burst_end = 0.0
+        """Until when what comes belongs to a paste without brackets."""
+        self._last = float("-inf")
+        """When the last characters came."""
+        self._enter_held = False
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until `tick` is to be called when nothing comes, None when it need not be."""
+        if self._enter_held:
+            return ENTER_SECONDS
+        return None if self._quiet else ESCAPE_SECONDS
+
+    def feed(self, data: bytes, *, typed: bool = False) -> Iterator[Message]:
+        """The messages of one read. `typed` says that it is no burst: it was collected over time."""
+        if self._paste is not None and self._quiet and data in WAYS_OUT:
+            yield self._finished("")
+        self._quiet = False
+        text = self._rest + self._decoder.decode(data)
+        self._rest = ""
+        text = self._without_late_rest(text)
+        while text:
+            if self._paste is not None:
+                text = yield from self._pasted(text)
+            elif text[0] == _ESC:
+                yield from self._release_enter()
+                self._last, self._burst_end = float("-inf"), 0.0
+                text = yield from self._sequence(text)
+            elif typed:
+                run = text.partition(_ESC)[0]
+                yield from self._parse(run)
+                text = text[len(run) :]
+            else:
+                text = yield from self._characters(text)
+
+    def tick(self) -> Iterator[Message]:
+        """Nothing has come for a while: an ESC at the end was the Escape key."""
+        if self._enter_held:
+            yield from self._release_enter()
+            return
+        self._quiet = True
+        if self._paste is not None or not _UNDECIDED.match(self._rest):
+            return
+        key, self._rest = self._rest, ""
+        self._escaped = (key, self._now() + REST_SECONDS)
+        yield from self._escape_key(key)
+
+    def _release_enter(self) -> Iterator[Message]:
+        if self._enter_held:
+            self._enter_held = False
+            yield from self._parse("\r")
+
+    def _without_late_rest(self, text: str) -> str:
+        (key, end), self._escaped = self._escaped, ("", 0.0)
+        if self._now() >= end or len(token := _token(key + text)) <= max(2, len(key)):
+            return text
+        return text[len(token) - len(key) :]
+
+    def _sequence(self, text: str) -> Generator[Message, None, str]:
+        """The messages of the sequence that the text begins with; returns what is behind it."""
+        if token := _token(text):
+            rest = text[len(token) :]
+            if token == BRACKETED_PASTE_START:
+                self._paste = []
+            elif known := _known(token):
+                yield from self._parse(known)
+            return rest
+        if len(text) < MAX_SEQUENCE and (_BEGUN.match(text) or _STRING_BEGUN.match(text)):
+            self._rest = text
+            return ""
+        if len(text) == 2 and text[1] in _STRINGS:
+            self._rest = text
+            return ""
+        if text[1] == "[" or _STRING_BEGUN.match(text):
+            # Broken off: by a character that cannot be in it, or by the beginning of another one.
+            used = re.match(r"\x1b\[[0-?]*[ -/]*|\x1b[^\x1b]*", text)
+            return text[used.end() if used else 1 :]
+        # Alt+Ctrl+letter is no key here: it is Escape, and then Ctrl+letter.
+        used = 1 if text[1] < " " and text[1] not in "\t\r\b" else 2
+        yield from self._escape_key(text[:used])
+        return text[used:]
+
+    def _escape_key(self, key: str) -> Iterator[Message]:
+        """Escape, or a key with Alt as terminals send it without a keyboard protocol."""
+        if key == _ESC:
+            yield Key("escape", _ESC)
+            return
+        letter = key[1]
+        if letter == "\r":
+            yield from self._parse("\x1b[13;3u")
+        elif isinstance(ANSI_SEQUENCES_KEYS.get(key), tuple):
+            yield from self._parse(key)
+        elif letter == "\b":
+            yield from self._parse("\x1b\x7f")
+        elif letter.isupper():
+            yield from self._parse(f"\x1b[{ord(letter.lower()[0])};4u")
+        else:
+            yield from self._parse(f"\x1b[{ord(letter)};3u")
+
+    def _characters(self, text: str) -> Generator[Message, None, str]:
+        """What precedes the next sequence. Lines that come at once are a paste, not questions to be sent one by one."""
+        now = self._now()
+        found = _TEXT.match(text)
+        if found is None and text[0] in "\r\n\t" and now < self._burst_end:
+            found = _BREAKS.match(text)
+        if found is None:
+            yield from self._release_enter()
+            if text[0] == "\r" and len(text) == 1 and now - self._last < ENTER_SECONDS:
+                self._enter_held = True
+            else:
+                yield from self._parse(text[0])
+            return text[1:]
+        run = found[0]
+        close, self._last = now - self._last < ENTER_SECONDS, now
+        if self._enter_held or now < self._burst_end or _is_burst(run, after_text=close):
+            self._burst_end = now + BURST_SECONDS
+            held, self._enter_held = "\n" if self._enter_held else "", False
+            yield Paste(clean_text(held + run))
+        elif run.endswith("\r"):
+            yield from self._parse(run[:-1])
+            self._enter_held = True
+        else:
+            yield from self._parse(run)
+        return text[len(run) :]
+
+    def _pasted(self, text: str) -> Generator[Message, None, str]:
+        """The paste, if it ends in the text; returns what comes behind that."""
+        found = text.find(BRACKETED_PASTE_END)
+        if found >= 0:
+            yield self._finished(text[:found])
+            return text[found + len(BRACKETED_PASTE_END) :]
+        # The end may have begun in the last characters.
+        cut = next(
+            (at for at in range(max(0, len(text) - 5), len(text)) if BRACKETED_PASTE_END.startswith(text[at:])), None
+        )
+        if self._paste is not None:
+            self._paste.append(text[:cut])
+        self._rest = "" if cut is None else text[cut:]
+        return ""
+
+    def _finished(self, last: str) -> Paste:
+        parts, self._paste = [*(self._paste or ()), self._rest, last], None
+        self._rest = ""
+        return Paste(clean_text("".join(parts)))
+
+    def _parse(self, text: str) -> Iterator[Message]:
+        for message in self._parser.feed(text):
+            yield _printable(message)
+
+
+def _is_burst(run: str, *, after_text: bool) -> bool:
+    """Whether a line break stands among characters that came at once."""
+    first = re.search(r"[\r\n]", run)
+    if first is None or not (first.start() or after_text):
+        return False
+    return any(character >= " " for character in run[first.end() :])
+
+
+def _token(text: str) -> str:
+    """The complete sequence that the text begins with, "" if there is none."""
+    for pattern in (_LINUX_KEY, _OLD_MOUSE, _MOUSE, _CSI, _SS3, _STRING):
+        if found := pattern.match(text):
+            return "" if text.startswith("\x1b[M") and pattern is _CSI else found[0]
+    return ""
+
+
+def _known(token: str) -> str:
+    """A complete sequence in a form that Textual's parser reads at once, "" for one that it does not."""
+    if (
+        token in ANSI_SEQUENCES_KEYS
+        or token in {FOCUSIN, FOCUSOUT}
+        or _SGR_MOUSE.fullmatch(token)
+        or _REPORT.fullmatch(token)
+    ):
+        return token
+    if size := _RESIZE.fullmatch(token):
+        return token if int(size[1]) and int(size[2]) else ""
+    if key := _KITTY.fullmatch(token):
+        return _known_key(key[1], key[2])
+    return ""
+
+
+def _known_key(fields: str, end: str) -> str:
+    """A key of the kitty protocol or of xterm's modifyOtherKeys with the subfields that Textual does not read.
+
+    `code:shifted:base ; modifiers:event ; text:text...`; see https://sw.kovidgoyal.net/kitty/keyboard-protocol/.
+    """
+    parts = [part.split(":") for part in fields.split(";")]
+    numbers = [[int(number) if 0 < len(number) < 8 else None for number in part] for part in parts]
+    if end == "~" and numbers[0][0] == 27 and len(numbers) == 3:
+        numbers, end = [numbers[2], numbers[1]], "u"
+    codes, modified, text, *_ = [*numbers, [None], [None], [None]]
+    code = codes[0] if parts[0][0] or end == "u" else 1
+    modifiers = modified[0] or 1
+    if code is None or (len(modified) > 1 and modified[1] == _RELEASE):
+        return ""
+    bits = (modifiers - 1) & _MODIFIER_BITS
+    base = codes[2] if len(codes) > 2 else None
+    if end == "u":
+        if bits & (_ALT | _CTRL) and code > 127:
+            code = base or ord(_PLACES.get(chr(code) if _is_character(code) else "", "\0")) or code
+        if not _is_character(code) and f"{code}u" not in FUNCTIONAL_KEYS:
+            return ""
+    if end != "u" and f"{code}{end}" not in FUNCTIONAL_KEYS:
+        return ""
+    typed = [number for number in text if number is not None and _is_character(number) and number >= 32]
+    written = f";{':'.join(map(str, typed))}" if typed else ""
+    return f"\x1b[{code};{bits + 1}{written}{end}" if bits or written or end != "u" else f"\x1b[{code}u"
+
+
+def _is_character(code: int) -> bool:
+    """Not a surrogate, and not one of the protocol's own codes, which lie in a private area."""
+    return 0 < code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF and not 0xE000 <= code <= 0xF8FF
+
+
+def _printable(message: Message) -> Message:
+    """Textual's fields drop what `str.isprintable` refuses: wide spaces, joiners, private characters. Pasted, it stays."""
+    character = message.character if isinstance(message, Key) and not message.key.startswith("alt+") else None
+    if character is None or len(character) > 1 or character.isprintable() or category(character) in {"Cc", "Cs"}:
+        return message
+    return Paste(character)

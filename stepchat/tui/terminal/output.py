@@ -1,0 +1,117 @@
+"""What Textual paints, as it may go to the terminal.
+
+Nothing in it turns the writing round or looks like nothing, wherever it comes from. Behind words of which terminals do not agree
+how wide they are, the cursor is set to the column where we think it is: what stands right of them cannot shift.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rich.cells import cell_len
+
+from stepchat.text.sanitize import HARMFUL, HARMFUL_FAR
+from stepchat.text.widths import BEGINS, EXTRA_CELL, UNSURE, UNSURE_FAR, beside, unspaced
+
+_HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
+_JOINED: Final = re.compile("(?:[^\u200d]\ufe0f?\u200d)+[^\u200d]\ufe0f?")
+"""Emoji that are one where they are joined, and three beside each other in a terminal that does not join them."""
+_UNSURE: Final = re.compile(f"[{EXTRA_CELL}{UNSURE}{UNSURE_FAR}]")
+_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\u200d{BEGINS}\x80-\x9f\U00011000-\U000e0fff]")
+"""Finds all of these (EXTRA_CELL is a harmful one) and more, but is much faster."""
+_TOKEN: Final = re.compile(
+    r"\x1b\[(?:(?P<row>\d+);(?P<column>\d+)H|[0-?]*[ -/]*[@-~])"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^\[\]]|[\x00-\x1f\x7f]"
+    r"|(?P<text>[^\x00-\x1f\x7f]+)"
+)
+_WORDS: Final = re.compile("[^ \u2500-\u257f]+(?: [^ \u2500-\u257f]+)*")
+"""What may be pushed together without harm: up to the line of a table, or to more than one space."""
+
+_BLANKS: Final = re.compile(" +|[^ ]+")
+
+
+def painted(data: str) -> str:
+    """The same for the terminal; almost always the very same."""
+    if data.isascii() or not _PERHAPS.search(data):
+        return data
+    data = _HARMFUL.sub(_harmless, data)
+    return _anchored(data) if "\u200d" in data or _UNSURE.search(data) or beside(data) else data
+
+
+def _harmless(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == EXTRA_CELL:
+        return character
+    return ("", "\ufffd", "\ufffd ")[cell_len(character)]
+
+
+def _anchored(data: str) -> str:
+    parts: list[str] = []
+    column = shift = 0
+    """Where the cursor is, counted from 1, 0 while that is not known; and by how much the terminal may think it is further."""
+    for token in _TOKEN.finditer(data):
+        text = token["text"]
+        if text is None:
+            parts.append(token[0])
+            if token["column"]:
+                column, shift = int(token["column"]), 0
+            elif token[0] < " " and len(token[0]) == 1:
+                column = 0
+        elif not column:
+            parts.append(unspaced(text))
+        else:
+            if _UNSURE.search(text):
+                parts += _anchored_words(text, column)
+                shift = 0
+            elif "\u200d" in text and not beside(text):
+                parts += _behind_joined(text, column)
+                shift = 0
+            elif shift or beside(text):
+                shift = _caught_up(text, column, shift, parts)
+            else:
+                parts.append(text)
+            column += cell_len(text)
+    return "".join(parts)
+
+
+def _behind_joined(text: str, column: int) -> list[str]:
+    """What follows stands where the joined one ends, over what is beside it in a terminal that does not join."""
+    parts: list[str] = []
+    at = 0
+    for found in _JOINED.finditer(text):
+        column += cell_len(text[at : found.end()])
+        parts += [text[at : found.end()], f"\x1b[{column}G"]
+        at = found.end()
+    return [*parts, text[at:]]
+
+
+def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:
+    """Text in which marks beside their letter have no cell of their own: the next blanks that are wide enough make up for it.
+
+    Adds to the parts, and returns by how much what follows may still be shifted.
+    """
+    for found in _BLANKS.finditer(text):
+        column += cell_len(found[0])
+        parts.append(found[0])
+        if found[0][0] != " ":
+            shift += beside(found[0])
+        elif 0 < shift < len(found[0]):
+            parts.append(f"\x1b[{column}G")
+            shift = 0
+    return shift
+
+
+def _anchored_words(text: str, column: int) -> list[str]:
+    """Before such words their cells are made blank, for a terminal that gives them fewer."""
+    parts: list[str] = []
+    at = 0
+    for words in _WORDS.finditer(text):
+        if not _UNSURE.search(words[0]):
+            continue
+        before, size = text[at : words.start()], cell_len(words[0])
+        column += cell_len(before)
+        parts += [before, " " * size, f"\x1b[{column}G", unspaced(words[0]), f"\x1b[{column + size}G"]
+        column += size
+        at = words.end()
+    return [*parts, text[at:]]

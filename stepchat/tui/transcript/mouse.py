@@ -1,0 +1,110 @@
+"""Selecting with the mouse: press, drag, release; twice for words, three times for blocks; at an edge the page scrolls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.timer import Timer
+
+    from stepchat.transcript.overlays.selection import Selection, Unit
+    from stepchat.transcript.viewport import Viewport
+
+    StartTimer = Callable[[float, Callable[[], object]], Timer]
+
+_AGAIN: Final = 0.4
+"""Seconds within which a second press at the same place belongs to the first."""
+_STEP: Final = 0.05
+"""Seconds between two steps of scrolling at an edge."""
+_MOST_ROWS: Final = 5
+
+
+class MouseSelection:
+    """Changes the selection. Its methods return whether something is to be painted."""
+
+    def __init__(self, selection: Selection, viewport: Viewport, scroll: Callable[[int], None]) -> None:
+        self._selection = selection
+        self._viewport = viewport
+        self._scroll = scroll
+        self._last: tuple[float, int, int] = (float("-inf"), 0, 0)
+        self._presses = 0
+        self._at: tuple[int, int] = (0, 0)
+        self._timer: Timer | None = None
+        self._clicked: Timer | None = None
+        """Runs until it is clear that a click was a single one."""
+        self._followed = False
+        self.pressed = False
+
+    def press(self, x: int, y: int, now: float) -> bool:
+        before, *at = self._last
+        again = now - before <= _AGAIN and at == [x, y] and not self._is_button(y)
+        self._forget_click()
+        self._presses = self._presses % 3 + 1 if again else 1
+        self._last = (now, x, y)
+        self.pressed = True
+        # What is under the mouse must not run away from it.
+        self._followed, self._viewport.follow = self._viewport.follow, False
+        self._at = (x, y)
+        units: tuple[Unit, ...] = ("character", "word", "block")
+        had = bool(self._selection)
+        self._selection.begin(self._viewport, x, y, units[self._presses - 1])
+        return had or self._presses > 1
+
+    def unless_pressed_again(self, do: Callable[[], object], start_timer: StartTimer) -> None:
+        """Do what a click means when it is no part of a double one, whose second half would hit what the first has opened."""
+        self._forget_click()
+        self._clicked = start_timer(_AGAIN, do)
+
+    def _forget_click(self) -> None:
+        if self._clicked is not None:
+            self._clicked.stop()
+            self._clicked = None
+
+    def _is_button(self, y: int) -> bool:
+        """Whether a click on this row does something, so that no words are taken there."""
+        viewport = self._viewport
+        shown = viewport.shown[y] if 0 <= y < len(viewport.shown) else None
+        if shown is None or viewport.header_at(y) is not None:
+            return shown is not None
+        return viewport.document.parts[shown.entry].entry.blocks[shown.block].kind == "label"
+
+    def move(self, x: int, y: int, start_timer: StartTimer) -> bool:
+        if (x, y) == self._at:
+            return False
+        self._at = (x, y)
+        self._selection.extend(self._viewport, x, y)
+        if not self._rows_beyond():
+            self._stop_timer()
+        elif self._timer is None:
+            self._timer = start_timer(_STEP, self._step)
+        return True
+
+    def release(self) -> bool:
+        """Whether something is selected now. Then the page stays where it is; else it follows the end if it did."""
+        self.pressed = False
+        self._stop_timer()
+        if not self._selection:
+            self._viewport.follow = self._followed
+        return bool(self._selection)
+
+    def _rows_beyond(self) -> int:
+        """How far the mouse is over an edge. Nothing is above the first row, so being on it counts."""
+        y, height = self._at[1], self._viewport.height
+        if y <= 0:
+            return max(-_MOST_ROWS, y - 1)
+        return min(_MOST_ROWS, y - height + 1) if y >= height else 0
+
+    def _step(self) -> None:
+        if not self.pressed:
+            self._stop_timer()
+            return
+        self._scroll(self._rows_beyond())
+        self._selection.extend(self._viewport, *self._at)
+        self._scroll(0)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None

@@ -1,0 +1,400 @@
+"""The conversation on the screen: one widget over the headless transcript that paints only the rows that changed.
+
+It owns its scroll offset and its scrollbar and never sets a virtual size, so that growing text lays out nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+
+from textual.message import Message
+from textual.widget import Widget
+
+from stepchat.messages import UserMessage
+from stepchat.transcript.document import Document
+from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.labels import short_model
+from stepchat.transcript.layout import layout
+from stepchat.transcript.overlays import focus
+from stepchat.transcript.overlays.overlays import Marks
+from stepchat.transcript.palette import colourless
+from stepchat.transcript.viewport import Viewport
+from stepchat.tui.transcript.frame_rate import Pace, writes_waiting
+from stepchat.tui.transcript.mouse import MouseSelection
+from stepchat.tui.transcript.painting import PaintedRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from textual import events
+    from textual.geometry import Region
+    from textual.strip import Strip
+    from textual.timer import Timer
+
+    from stepchat.events import Delta
+    from stepchat.messages import StoredMessage
+    from stepchat.transcript.answer import Estimate
+    from stepchat.transcript.labels import NoticeKind
+    from stepchat.transcript.palette import Palette
+
+T = TypeVar("T")
+_WORK: Final = 0.004
+_MOST_WAITING_WRITES: Final = 4
+_WHEEL_ROWS: Final = 3
+
+
+class TranscriptView(Widget):
+    """Shows messages and the answer that is being written."""
+
+    DEFAULT_CSS = """
+    TranscriptView { height: 1fr; width: 1fr; overflow: hidden hidden; scrollbar-size: 0 0; }
+    """
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    class ReasoningFolded(Message):
+        """The reader has folded or opened a reasoning panel; `message_id` is None for an answer that is not stored."""
+
+        def __init__(self, message_id: str | None, folded: bool) -> None:  # noqa: FBT001 - the one thing it says
+            super().__init__()
+            self.message_id = message_id
+            self.folded = folded
+
+    class CopyWanted(Message):
+        """The mouse has selected this text, or clicked on what copies it."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class LinkChosen(Message):
+        """A click on a link with this address."""
+
+        def __init__(self, address: str) -> None:
+            super().__init__()
+            self.address = address
+
+    class MessageChosen(Message):
+        """A click has put a message in focus; on its mark of siblings it wants the one `by` further on."""
+
+        def __init__(self, by: int = 0) -> None:
+            super().__init__()
+            self.by = by
+
+    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._palette = colourless()
+        self._document = Document(self._palette, 80)
+        self._viewport = Viewport(self._document, 0)
+        self.marks = Marks(self._document)
+        self.finder = Finder(self.marks.search, self._viewport)
+        self._mouse = MouseSelection(self.marks.selection, self._viewport, self.scroll_lines)
+        self._painted = PaintedRows(self, self._viewport, self.marks, self._palette)
+        self._clock = clock
+        self._timer: Timer | None = None
+        self._warm = False
+        self._interval = 0.0
+        self._pace = Pace()
+        self._frame = 0
+        self._dragging: int | None = None
+        self.mouse_is_free = False
+        """The terminal keeps the mouse to itself."""
+
+    # ---- what is shown
+
+    @property
+    def document(self) -> Document:
+        """The conversation, for reading, and for setting how new reasoning is shown."""
+        return self._document
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self._painted.set_palette(palette)
+        self._document.reset(palette, self._document.layout.width)
+        self._paint()
+
+    @property
+    def live(self) -> bool:
+        """Whether an answer is awaited or being written."""
+        return self._document.live is not None
+
+    @property
+    def follow(self) -> bool:
+        """Whether the end stays in sight when text is added."""
+        return self._viewport.follow
+
+    def show(self, messages: Sequence[StoredMessage]) -> None:
+        """Replace everything, and go to the end."""
+        self._document.show(messages)
+        self._viewport.to_end()
+        self._paint()
+
+    def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None, new: bool = True) -> None:
+        """Show another branch, or more of what is known; nothing moves that is in both. `focus_on` counts messages."""
+        self._viewport.exchange(messages)
+        if new:
+            self.marks.unread.forget()
+        if focus_on is not None:
+            self.marks.focus.take(self._viewport, focus_on)
+        self._paint()
+
+    def add(self, stored: StoredMessage) -> None:
+        """Add a complete message at the end."""
+        self._document.add(stored)
+        if isinstance(stored.message, UserMessage):
+            self._viewport.to_end()
+        self._paint()
+
+    def begin_answer(self, *, model: str, as_json: bool = False) -> None:
+        """Wait for the first token."""
+        if not self._warm:
+            self._warm = True
+            self.run_worker(layout.warm_up, thread=True, group="warm-up", exit_on_error=False)
+        self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}", as_json=as_json)
+        self._tick()
+
+    def set_waiting(self, text: str) -> None:
+        """Words beside the spinner while nothing has arrived."""
+        if self._document.live is not None:
+            self._document.live.waiting_for = text
+            self._tick()
+
+    def feed(self, delta: Delta) -> None:
+        """Add to the live answer. The first token is painted at once, the others at most so many times a second."""
+        live = self._document.live
+        if live is None:
+            return
+        was = (live.waits, live.answers)
+        now = self._clock()
+        self._document.feed(delta, now)
+        self._pace.arrived(len(delta.text) + len(delta.reasoning), now)
+        if was != (live.waits, live.answers) or self._pace.is_due_at_once(live, now):
+            self._tick()
+        elif not self._interval:
+            self._set_pace()
+
+    def finish_answer(self, stored: StoredMessage) -> None:
+        """The live answer is complete. Nothing that is on screen moves."""
+        self._document.finish_answer(stored)
+        self._paint()
+
+    def abandon_answer(self) -> None:
+        """A live answer that was never stored disappears."""
+        self._document.abandon_answer()
+        self._paint()
+
+    def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "error") -> None:
+        """One line with what happened and one with what to do, at the end, until the next message. See Document.notice."""
+        self._document.notice(text, hint, kind)
+        self._paint()
+
+    def learn(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
+        self._document.learn(returned, estimate)
+        self._paint()
+
+    # ---- marks
+
+    def clear_selection(self) -> None:
+        self.marks.selection.clear()
+        self._paint()
+
+    def set_siblings(self, known: Mapping[str, tuple[int, int]]) -> None:
+        """Of messages by id: which one of how many they are."""
+        self.marks.siblings.known = known
+        self._paint()
+
+    def step_focus(self, by: int) -> bool:
+        """Put the next message in focus, or the one before; from none, one on the screen. False if there is no other."""
+        moved = self.marks.focus.step(self._viewport, by)
+        self._paint()
+        return moved
+
+    def focus_end(self, *, last: bool) -> None:
+        """Put the first message in focus, or the last one."""
+        self.marks.focus.end(self._viewport, last=last)
+        self._paint()
+
+    def clear_focus(self) -> None:
+        self.marks.focus.clear(self._viewport)
+        self._paint()
+
+    def go_to_message(self, by: int) -> None:
+        """Bring the beginning of a message to the top: of the next one, or of this one and then of the one before."""
+        focus.go_to(self._viewport, by)
+        self._paint()
+
+    def find(self, act: Callable[[Finder], T]) -> T:
+        """Do something about the search for words, and show it."""
+        found = act(self.finder)
+        self._paint()
+        return found
+
+    # ---- moving
+
+    def scroll_page(self, pages: float) -> None:
+        """Down by so many screens less a row of context, or up if negative."""
+        self.scroll_lines(round(pages * max(1, self.size.height - 1)))
+
+    def scroll_lines(self, lines: int) -> None:
+        self._viewport.scroll(lines)
+        self._paint()
+
+    def scroll_home(self, **_: object) -> None:
+        """To the first message."""
+        self._viewport.to_start()
+        self._paint()
+
+    def scroll_to_end(self) -> None:
+        """To the end, and stay there."""
+        self._viewport.to_end()
+        self._paint()
+
+    # ---- reasoning panels
+
+    def toggle_reasoning(self) -> None:
+        """Fold or open the live reasoning, or the newest that is in sight."""
+        place = self._viewport.panel_in_sight()
+        if place is not None:
+            self.toggle_panel(place)
+
+    def toggle_all_reasoning(self) -> None:
+        """Fold all reasoning if any of it is open, else open all of it."""
+        for place, folded in self._viewport.toggle_all():
+            self.tell_fold(place, folded=folded)
+        self._paint()
+
+    def toggle_panel(self, place: int) -> None:
+        """Fold or open the reasoning of this part, or what a tool gave back."""
+        self.tell_fold(place, folded=self._viewport.toggle(place))
+        self._paint()
+
+    def tell_fold(self, place: int, *, folded: bool) -> None:
+        """Say that the reader wants it so."""
+        stored = self._document.parts[place].stored
+        self.post_message(self.ReasoningFolded(stored.id if stored else None, folded))
+
+    # ---- mouse
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_lines(_WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_lines(-_WHEEL_ROWS)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        first, end = self._viewport.bar()
+        if event.x < self.size.width - 1 or not end:
+            if event.button == 1:
+                event.stop()
+                self.capture_mouse()
+                if self._mouse.press(event.x, event.y, self._clock()):
+                    self._paint()
+            return
+        event.stop()
+        self._dragging = event.y - first if first <= event.y < end else (end - first) // 2
+        self.capture_mouse()
+        self._drag(event.y)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragging is not None:
+            event.stop()
+            self._drag(event.y)
+        elif self._mouse.pressed:
+            event.stop()
+            if self._mouse.move(event.x, event.y, self.set_interval):
+                self._paint()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        if self._dragging is not None:
+            event.stop()
+            self._dragging = None
+            self.release_mouse()
+        elif self._mouse.pressed:
+            event.stop()
+            self.release_mouse()
+            if self._mouse.release():
+                self.post_message(self.CopyWanted(self.marks.selection.text()))
+
+    def _drag(self, y: int) -> None:
+        self._viewport.drag(y - (self._dragging or 0))
+        self._paint()
+
+    def on_click(self, event: events.Click) -> None:
+        if self.marks.selection or event.x >= self.size.width - 1:
+            return
+        clicked = self.marks.clicked(self._viewport, event.x, event.y)
+        if clicked is None:
+            return
+        event.stop()
+        match clicked.what:
+            case "end":
+                self.scroll_to_end()
+            case "header":
+                self.toggle_panel(clicked.place)
+            case "code":
+                self.post_message(self.CopyWanted(clicked.text))
+            case "link":
+                tell = partial(self.post_message, self.LinkChosen(clicked.text))
+                self._mouse.unless_pressed_again(tell, self.set_timer)
+            case "message":
+                self.marks.focus.take(self._viewport, clicked.place)
+                self._paint()
+                self.post_message(self.MessageChosen(clicked.by))
+
+    # ---- frames
+
+    def _tick(self) -> None:
+        """Show what has come."""
+        now = self._clock()
+        if writes_waiting(self) >= _MOST_WAITING_WRITES:
+            self._set_pace()
+            return
+        self._pace.painted(now)
+        self._frame += 1
+        self._viewport.update_live(now, self._frame)
+        if self._document.layout.has_work:
+            self._document.layout.work(_WORK)
+        self._paint()
+        self._set_pace()
+
+    def _on_timer(self) -> None:
+        """A frame if there is something for it, and none was painted just before because something came."""
+        if not self._pace.has_work(self._document):
+            self._set_pace()
+        elif self._pace.is_due(self._clock(), self._interval):
+            self._tick()
+
+    def _set_pace(self) -> None:
+        """One timer as fast as anything on screen changes; none when nothing does."""
+        pace = self._pace.wanted(self._document, self._clock())
+        if pace != self._interval and self.is_mounted:
+            if self._timer is not None:
+                self._timer.stop()
+            self._interval = pace
+            self._timer = self.set_interval(pace, self._on_timer) if pace else None
+
+    # ---- painting
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        if width < 2 or not height:
+            return
+        viewport, document = self._viewport, self._document
+        at_end = viewport.follow
+        viewport.height = height
+        if width - 1 != document.layout.width:
+            document.reset(self._palette, width - 1)
+        if not self.marks.focus.hold(viewport) and at_end:
+            viewport.to_end()
+        self._paint()
+
+    def _paint(self) -> None:
+        self._painted.update()
+        self._set_pace()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows as they were last made."""
+        return self._painted.cut(crop)

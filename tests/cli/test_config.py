@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from stepchat.config.file import SETTINGS
+from stepchat.demo.server import DemoServer
+from tests.shell import KEY, Shell
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    (tmp_path / "home").mkdir(mode=0o700)
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path / "home", server, monkeypatch, capsys)
+
+
+def states(shell: Shell) -> dict[str, str]:
+    return {check["name"]: check["state"] for check in json.loads(shell("doctor", "--json").out)}
+
+
+def test_all_is_well(shell):
+    shell("demo:haiku")
+    ran = shell("doctor")
+    assert ran.code == 0
+    lines = {line.split()[1]: line for line in ran.out.splitlines()}
+    assert set(lines) == {"versions", "terminal", "settings", "key", "server", "balance", "models", "sessions"}
+    assert all(line.startswith("ok  ") for line in lines.values())
+    assert "the environment (OPENROUTER_API_KEY)" in lines["key"]
+    assert "whole, 1 session, 2 messages" in lines["sessions"]
+    assert KEY not in ran.out
+
+
+def test_no_key(shell):
+    shell.set(OPENROUTER_API_KEY=None)
+    ran = shell("doctor")
+    assert ran.code == 1
+    assert "!!  key        No API key for OpenRouter.\n" in ran.out
+    assert "stepchat login" in ran.out
+
+
+def test_no_server(shell):
+    shell.server.close()
+    assert states(shell)["server"] == "broken"
+    ran = shell("doctor", "--server", "ollama")
+    assert ran.code == 1
+    assert "Start it with: ollama serve" in ran.out
+
+
+def test_wrong_settings_do_not_hide_the_rest(shell):
+    (shell.home / "config.toml").write_text("modle = 1\n")
+    found = states(shell)
+    assert (found["settings"], found["server"]) == ("broken", "good")
+    assert "line 1: modle is not a setting." in shell("doctor").out
+
+
+def test_a_broken_database_is_left_alone(shell):
+    (shell.home / "sessions.db").write_bytes(b"no database at all")
+    (shell.home / "sessions.db").chmod(0o600)
+    assert states(shell)["sessions"] == "broken"
+    assert (shell.home / "sessions.db").read_bytes() == b"no database at all"
+
+
+def test_a_home_that_is_none_is_told(shell):
+    home = shell.home / "a-file"
+    home.write_text("x")
+    shell.set(STEPCHAT_HOME=str(home))
+    ran = shell("doctor")
+    assert f"!!  directory  {home} is no directory\n" in ran.out
+    assert "the environment (OPENROUTER_API_KEY)" in ran.out
+    assert shell.refuse(1, "sessions", "list").startswith(
+        f"stepchat: Cannot use the directory {home}: it is a file. Move"
+    )
+
+
+def test_another_programs_database_is_not_called_damaged(shell):
+    path = shell.home / "sessions.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE logs (x)")
+    path.chmod(0o600)
+    before = path.read_bytes()
+    said = shell("doctor").out
+    assert f"!!  sessions   {path} is a database of another program\n" in said
+    assert "Move it away, or set STEPCHAT_HOME" in said
+    assert path.read_bytes() == before
+
+
+def test_a_home_that_cannot_be_looked_at_ends_nothing(shell):
+    shell.set(STEPCHAT_HOME=str(shell.home / ("x" * 300)))
+    ran = shell("doctor")
+    assert "File name too long" in ran.out
+    assert shell("config", "path", "--json").code == 0
+    ran = shell("themes")
+    assert ran.out.split()[0] == "ansi"
+    assert "Cannot look into" in ran.err
+
+
+def test_what_others_can_read(shell):
+    shell("demo:haiku")
+    (shell.home / "sessions.db").chmod(0o644)
+    shell.home.chmod(0o755)
+    found = states(shell)
+    assert (found["file"], found["directory"]) == ("broken", "odd")
+
+
+def test_config(shell):
+    path = shell.home / "config.toml"
+    assert shell("config", "path").out == f"{path}\n"
+    assert "is not there" in shell("config", "check").out
+    path.write_text('model = "a/b"\n[servers.box]\nbase_url = "http://box/v1"\n')
+    assert shell("config", "check").out == f"{path} is right.\n"
+    shown = shell("config", "show").out
+    assert all(f"{setting.name} = " in shown for setting in SETTINGS)
+    assert json.loads(shell("config", "show", "--json").out)["servers"] == {"box": {"base_url": "http://box/v1"}}
+    path.write_text('[servers.box]\nbase_url = "nowhere"\n')
+    assert "[servers.box]" in shell.refuse(2, "config", "check")
+    path.write_text("theme = 1\n")
+    assert "line 1: theme must be text." in shell.refuse(2, "config", "check")
+    path.write_text("theme = 'nope'\n")
+    assert "line 1: theme is wrong: there is no theme 'nope'." in shell.refuse(2, "config", "check")
+    assert states(shell)["settings"] == "broken"
+
+
+def test_config_as_json(shell):
+    path = shell.home / "config.toml"
+    assert json.loads(shell("config", "path", "--json").out) == {"path": str(path), "exists": False}
+    right = {"path": str(path), "exists": False, "right": True, "error": None, "hint": None}
+    assert json.loads(shell("config", "check", "--json").out) == right
+    path.write_text("server = 'nope'\n")
+    ran = shell("config", "check", "--json")
+    assert ran.code == 2
+    assert "line 1: server is wrong" in json.loads(ran.out)["error"]
+
+
+def test_themes(shell):
+    ran = shell("themes")
+    assert {"dark", "light", "mono"} <= set(ran.out.split())
+    assert json.loads(shell("themes", "--json").out) == ran.out.split()
+
+
+def test_a_server_that_wants_a_key_and_gets_none(shell):
+    server = DemoServer(speed=0, key="sk-the-only-one")
+    with server:
+        table = f"[servers.box]\nbase_url = '{server.url}'\nkey_variable = 'BOX_KEY'\nprofile = 'vllm'\n"
+        (shell.home / "config.toml").write_text(table)
+        said = "The server wants an API key, and none was sent: BOX_KEY is not set. export BOX_KEY=..."
+        assert said in shell.refuse(3, "--server", "box", "hello")
+        ran = shell("doctor", "--server", "box")
+    assert "--  key        box: none; BOX_KEY is not set\n" in ran.out
+    assert "export BOX_KEY=..., or stepchat login --key --server box\n" in ran.out

@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+
+import pytest
+
+from stepchat import __version__, lossless_json
+from stepchat.cli.main import COMMANDS, run
+from stepchat.demo.server import DemoServer
+from stepchat.messages import AssistantMessage, from_json
+from tests.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+# Help
+
+
+def test_help_and_version(shell):
+    code, out, err = shell("--help")
+    assert (code, err) == (0, "")
+    for words in ("--continue", "--set NAME=VALUE", "sessions --help", "130 stopped", "OPENROUTER_API_KEY"):
+        assert words in out
+    assert shell("-h") == (0, out, "")
+    assert shell("--version") == (0, f"stepchat, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["sessions", "--help"], ["sessions", "list", "-h"], ["sessions", "export", "-h"], ["demo-server", "-h"]],
+)
+def test_commands_have_help(shell, arguments):
+    code, out, err = shell(*arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: stepchat {arguments[0]}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--nope"], ["--model"], ["sessions", "nope"], ["sessions", "export"], ["demo-server", "--port", "x"]],
+)
+def test_wrong_usage(shell, arguments):
+    code, out, err = shell(*arguments)
+    assert (code, out) == (2, "")
+    assert "Error: " in err
+    assert "--help" in err
+
+
+# The question
+
+
+def test_question_in_words(shell):
+    code, out, err = shell("demo:haiku", "please")
+    assert code == 0
+    assert out == "Rain on the window:\neach drop arrives by itself,\nsoon there is a stream.\n"
+    assert "The user writes" in err
+    assert shell.question() == "demo:haiku please"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "sent"),
+    [
+        ([], b"Why?\n", "Why?"),
+        (["-p"], b"Why?", "Why?"),
+        (["Explain:"], b"\n  line one\nline two  \n\n", "Explain:\n\n  line one\nline two  "),
+        (["Why?"], b"", "Why?"),
+        (["Why?"], b" \n\t\n", "Why?"),
+        ([" "], b"Why?", "Why?"),
+        ([], "déjà \u2028 vu \u0000".encode(), "déjà \u2028 vu \x00"),
+        ([], b"caf\xe9 \xff", "caf\ufffd \ufffd"),
+        ([], b"\r\nwindows\r\n", "\r\nwindows\r"),
+    ],
+)
+def test_question_from_a_pipe(shell, arguments, given, sent):
+    shell.pipe(given)
+    assert shell(*arguments)[0] == 0
+    assert shell.question() == sent
+
+
+def test_a_huge_pipe(shell):
+    text = "all work and no play " * 100_000
+    shell.pipe(text.encode())
+    assert shell("Sum this up:")[0] == 0
+    assert shell.question() == f"Sum this up:\n\n{text}"
+    assert shell.stored(shell.newest()["id"])[0].message.text == shell.question()
+
+
+@pytest.mark.parametrize("arguments", [["-p"], ["--json"], ["  ", "\n"], ["-p", ""], [""]])
+def test_no_question(shell, arguments):
+    code, out, err = shell(*arguments)
+    assert (code, out) == (2, "")
+    assert err == 'stepchat: There is no question. Give one: stepchat "question", or pipe it in.\n'
+    assert shell.server.requests == []
+
+
+@pytest.mark.parametrize("first", sorted(COMMANDS))
+def test_questions_that_begin_like_a_command(shell, first):
+    assert shell("-p", first, "list")[0] == 0
+    assert shell.question() == f"{first} list"
+    assert shell("--", first, "--help")[0] == 0
+    assert shell.question() == f"{first} --help"
+    assert shell("--", "--resume")[0] == 0
+    assert shell.question() == "--resume"
+
+
+def test_bytes_that_are_no_text_in_the_arguments(shell):
+    assert shell("what is \udcff\udcfe?")[0] == 0
+    assert shell.question() == "what is \udcff\udcfe?"
+    assert shell.stored(shell.newest()["id"])[0].message.text == "what is \udcff\udcfe?"
+    code, out, _ = shell("sessions", "list")
+    assert code == 0
+    assert "what is" in out
+    assert shell("--resume", "\udcff\udcfe", "and?")[0] == 0
+    assert len(shell.asked()["messages"]) == 3
+
+
+def test_not_a_terminal(shell, monkeypatch):
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    code, out, err = shell()
+    assert (code, out) == (2, "")
+    assert err == (
+        "stepchat: The window needs a terminal, and stdout is not one. "
+        'Give a question instead: stepchat "question" > file\n'
+    )
+
+
+def test_missing_streams_are_replaced(shell, monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    code = run(["hello"], None)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
+    # Asked, but nobody got the answer.
+    assert (code, shell.question()) == (1, "hello")
+
+
+# Options
+
+
+def test_options_reach_the_request(shell):
+    arguments = ["--model", "demo/haiku", "--system", "Be brief.", "--set", "temperature=0.5", "--set", "top_k=3"]
+    arguments += ["--set", "reasoning.effort=high", "--set", "temperature=0.25", "--set", "top_k=", "--no-reasoning"]
+    code, out, err = shell(*arguments, "hello")
+    assert (code, err) == (0, "")
+    assert out.startswith("Rain")
+    body = shell.asked()
+    assert body["model"] == "demo/haiku"
+    assert body["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]
+    assert (body["temperature"], body["reasoning"]) == (0.25, {"effort": "high"})
+    assert "top_k" not in body
+
+
+def test_base_url_wins_over_the_environment(shell):
+    shell.set(STEPCHAT_BASE_URL="http://127.0.0.1:1/v1")
+    assert shell("--base-url", shell.server.url, "hello")[0] == 0
+
+
+def test_model_of_the_environment(shell):
+    shell.set(STEPCHAT_MODEL="demo/haiku")
+    assert shell("hello")[1].startswith("Rain")
+    assert shell.asked()["model"] == "demo/haiku"
+
+
+def test_config_file(shell, tmp_path):
+    (tmp_path / "config.toml").write_text("model = 'demo/haiku'\n[parameters]\nseed = 7\n")
+    assert shell("hello")[1].startswith("Rain")
+    assert shell.asked()["seed"] == 7
+
+
+def test_demo_needs_no_key_and_no_server(shell):
+    shell.set(OPENROUTER_API_KEY=None)
+    code, out, _ = shell("--demo", "demo:haiku speed=0")
+    assert (code, out[:4]) == (0, "Rain")
+    assert shell.server.requests == []
+
+
+# Going on
+
+
+def test_continue_goes_on_and_sends_the_reasoning_back(shell):
+    first = json.loads(shell("--json", "demo:details")[1].splitlines()[-1])
+    shell("-c", "demo:roundtrip")
+    sent = shell.asked()["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "user"]
+    assert sent[1]["reasoning_details"] == first["message"]["reasoning_details"]
+    assert shell.asked()["session_id"] == first["session"]
+    assert shell("--continue", "demo:roundtrip")[0] == 0
+    assert len(shell.asked()["messages"]) == 5
+
+
+def test_continue_takes_the_newest(shell):
+    for word in ("apples", "zebras", "walnuts"):
+        shell(word)
+    shell("--resume", "zebras", "more")
+    shell("--continue", "still zebras?")
+    texts = [message["content"] for message in shell.asked()["messages"] if message["role"] == "user"]
+    assert texts == ["zebras", "more", "still zebras?"]
+
+
+def test_resume_by_id_beginning_and_words(shell):
+    shell("apples and pears")
+    identity = shell.newest()["id"]
+    shell("something else")
+    for wanted in (identity, identity[:5], "PEARS", "and pe"):
+        assert shell("--resume", wanted, "more")[0] == 0
+        assert shell.asked()["session_id"] == identity
+    assert shell(f"--resume={identity}", "more")[0] == 0
+    assert shell.asked()["session_id"] == identity
+
+
+def test_a_session_keeps_its_model_and_system_prompt(shell):
+    shell("--model", "demo/haiku", "--system", "Be brief.", "hello")
+    assert shell("--continue", "more")[1].startswith("Rain")
+    assert shell.asked()["model"] == "demo/haiku"
+    assert shell.asked()["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_session_keeps_its_server(shell):
+    shell("hello")
+    # Nothing of this conversation may go to another server just because the variable is gone.
+    shell.set(STEPCHAT_BASE_URL=None)
+    assert shell("--continue", "more")[0] == 0
+    assert shell.question() == "more"
+
+
+@pytest.mark.parametrize("arguments", [["--continue"], ["-c"], ["--resume", "abcd"], ["--resume", "no such words"]])
+def test_nothing_to_continue(shell, arguments):
+    code, out, err = shell(*arguments, "more")
+    assert (code, out) == (1, "")
+    assert err.startswith("stepchat: There is no session")
+    assert "stepchat sessions list" in err or "Start one: stepchat" in err
+    assert shell.server.requests == []
+
+
+def test_resume_needs_a_name_in_one_shot_mode(shell):
+    shell.pipe(b"more")
+    code, _, err = shell("--resume")
+    assert code == 2
+    assert err == "stepchat: --resume needs an ID or some words here. See: stepchat sessions list\n"
+
+
+# Sessions
+
+
+def test_list_without_sessions(shell):
+    assert shell("sessions", "list") == (0, "", "stepchat: No sessions yet. Start one: stepchat\n")
+    assert shell("sessions", "list", "--json") == (0, "[]\n", "")
+
+
+def test_list(shell):
+    shell("demo:haiku")
+    shell("-c", "demo:haiku")
+    shell("hello\x1b[31m \u202eevil\nline")
+    _, out, _ = shell("sessions", "list")
+    first, second = out.splitlines()
+    assert "evil" in first
+    assert first.isprintable()
+    assert re.search(r"2 turns +\$0\.000\d+  demo:haiku$", second)
+    rows = json.loads(shell("sessions", "list", "--json")[1])
+    assert list(rows[0]) == [
+        "id",
+        "title",
+        "created",
+        "updated",
+        "messages",
+        "turns",
+        "model",
+        "cost",
+        "pinned",
+        "archived",
+    ]
+    assert [(row["messages"], row["turns"]) for row in rows] == [(2, 1), (4, 2)]
+    assert rows[1]["cost"] > 0
+    assert len(json.loads(shell("sessions", "list", "--json", "--limit", "1")[1])) == 1
+    assert shell("sessions", "list", "--limit", "0")[0] == 2
+
+
+@pytest.mark.parametrize("scenario", ["details", "surrogates", "hostile", "empty_details", "cut at=5", "http402"])
+def test_export_is_lossless(shell, scenario):
+    shell(f"demo:{scenario}")
+    shell("-c", "demo:haiku")
+    code, out, err = shell("sessions", "export", "demo", "--json")
+    assert (code, err) == (0, "")
+    data = lossless_json.loads(out)
+    assert (data["format"], data["version"]) == ("stepchat-session", 1)
+    before = shell.stored(data["session"]["id"])
+    assert [(row["id"], row["parent"]) for row in data["messages"]] == [(one.id, one.parent) for one in before]
+    read = [from_json(row["message"]) for row in data["messages"]]
+    assert read == [one.message for one in before]
+    for one, other in zip(read, before, strict=True):
+        if isinstance(one, AssistantMessage) and isinstance(other.message, AssistantMessage):
+            # Equal is not enough: 1.10 has to stay 1.10.
+            details = (one.reasoning_details, other.message.reasoning_details)
+            assert lossless_json.dumps(details[0]) == lossless_json.dumps(details[1])
+
+
+def test_export_of_a_session_that_is_not_there(shell):
+    code, out, err = shell("sessions", "export", "nothing", "--json")
+    assert (code, out) == (1, "")
+    assert err == "stepchat: There is no session 'nothing'. `stepchat sessions list` shows all of them.\n"
+
+
+class Screen(io.TextIOWrapper):
+    def __init__(self, encoding: str, *, terminal: bool) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def getvalue(self) -> str:
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+@pytest.mark.parametrize(("encoding", "terminal"), [("utf-8", True), ("latin-1", False), ("ascii", True)])
+def test_export_to_a_terminal_is_harmless_and_still_the_same(shell, monkeypatch, encoding, terminal):
+    shell("demo:hostile 日本")
+    plain = shell("sessions", "export", "demo", "--json")[1]
+    screen = Screen(encoding, terminal=terminal)
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert run(["sessions", "export", "demo", "--json"], None) == 0
+    shown = screen.getvalue()
+    assert all(char == "\n" or char.isprintable() for char in shown)
+    assert ("日本" in shown) == (encoding == "utf-8")
+    assert lossless_json.loads(shown) == lossless_json.loads(plain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--server", "ollama", "--base-url", "http://x/v1", "hi"], "--base-url and --server name 2 servers."),
+        (["--demo", "--server", "ollama", "hi"], "--server and --demo name 2 servers."),
+        (["--demo", "--base-url", "http://x/v1", "hi"], "--base-url and --demo name 2 servers."),
+        (["models", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
+        (["doctor", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
+        (["logout", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
+        (["--continue", "--resume", "abcd", "hi"], "--continue and --resume name two sessions."),
+        (["login", "--paste", "--key"], "--paste and --key are two ways to a key."),
+    ],
+)
+def test_options_that_contradict_each_other(shell, arguments, words):
+    assert words in shell.refuse(2, *arguments)
+    assert not shell.server.received
+
+
+def test_the_demo_by_two_names(shell, tmp_path):
+    assert shell("--demo", "--server", "demo", "demo:haiku").code == 0
+    (tmp_path / "config.toml").write_text("server = 'demo'\n")
+    shell.set(STEPCHAT_BASE_URL=None)
+    assert shell("demo:haiku").code == 0
+    assert not shell.server.received

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stepchat.catalogue.models import Model, read_model
+from stepchat.errors import ServerError
+from stepchat.reasoning.effort import (
+    AUTO,
+    REMEMBERED,
+    blamed,
+    effort_of,
+    least,
+    levels,
+    must_think,
+    next_level,
+    read_refused,
+    settings_of,
+    without,
+    write_refused,
+)
+
+STEP = "stepfun/step-3.5-flash"
+
+
+def model(reasoning: Any = None, **more: Any) -> Model:
+    found = read_model({"id": "a/b", "reasoning": reasoning, **more})
+    assert found is not None
+    return found
+
+
+def sendable(*about: Any) -> list[str]:
+    return [level.name for level in levels(*about) if not level.reason]
+
+
+def test_only_what_the_catalogue_lists_can_be_asked_for():
+    listed = model({"mandatory": True, "supported_efforts": ["high", "medium", "low"]})
+    assert sendable(listed, "a/b") == ["low", "medium", "high"]
+    assert sendable(model({"supported_efforts": None}), "a/b")[-1] == "none"
+    assert len(sendable(model({"supported_efforts": None}), "a/b")) == 7
+    assert "none" not in sendable(model({"supported_efforts": None, "mandatory": True}), "a/b")
+    assert sendable(model({"supported_efforts": [], "mandatory": True}), STEP) == []
+    assert sendable(model(supported_parameters=["temperature"]), "a/b") == []
+
+
+def test_each_level_that_cannot_says_why():
+    known = levels(model({"mandatory": True, "supported_efforts": []}), STEP)
+    assert {level.reason for level in known} == {
+        "this model has no levels of effort",
+        "this model cannot do without reasoning",
+    }
+
+
+def test_without_a_catalogue_three_levels_are_offered_and_reasoning_is_never_switched_off_where_it_must_not_be():
+    assert sendable(None, "a/b") == ["low", "medium", "high"]
+    assert sendable(None, STEP) == ["low", "medium", "high"]
+    assert [level.reason for level in levels(None, STEP)][-1] == "this model cannot do without reasoning"
+    assert must_think(None, f"{STEP}:nitro")
+    assert not must_think(model({"mandatory": False}), STEP)
+
+
+def test_what_the_server_refused_is_not_offered_again():
+    assert sendable(None, "a/b", {'reasoning.effort="high"'}) == ["low", "medium"]
+
+
+def test_a_key_goes_round():
+    known = levels(None, "a/b")
+    seen = [AUTO]
+    for _ in range(4):
+        seen.append(next_level(seen[-1], known))
+    assert seen == [AUTO, "low", "medium", "high", AUTO]
+    assert next_level("2000 tokens", known) == "low"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({}, "auto"),
+        ({"reasoning": {"effort": "high"}}, "high"),
+        ({"reasoning_effort": "low"}, "low"),
+        ({"reasoning": {"max_tokens": 2000}}, "2000 tokens"),
+        ({"reasoning": {"enabled": False}}, "none"),
+        ({"reasoning": {"exclude": True}}, "auto"),
+    ],
+)
+def test_what_is_asked_for_in_a_word(parameters, word):
+    assert effort_of(parameters) == word
+
+
+@pytest.mark.parametrize(
+    ("known", "slug", "settings"),
+    [
+        (model({"mandatory": False, "supported_efforts": None}), "a/b", {"enabled": False}),
+        (model({"mandatory": True, "supported_efforts": ["high", "low"]}), "a/b", {"effort": "low"}),
+        (model({"mandatory": True, "supported_efforts": None}), "a/b", {"effort": "minimal"}),
+        (model({"mandatory": True, "supports_max_tokens": True}), "a/b", {"max_tokens": 1024}),
+        (model({"mandatory": True, "supported_efforts": []}), STEP, None),
+        (model(supported_parameters=["temperature"]), "a/b", None),
+        (None, STEP, None),
+        (None, "a/b", {"effort": "low"}),
+    ],
+)
+def test_as_little_thinking_as_the_model_allows(known, slug, settings):
+    given = {"temperature": 1, "reasoning_effort": "high", "reasoning": {"effort": "high", "exclude": False}}
+    wanted = {"exclude": False, **(settings or {})}
+    assert least(given, known, slug) == {"temperature": 1, "reasoning": wanted}
+    assert least({}, known, slug) == ({"reasoning": settings} if settings else {})
+
+
+# What a server does not take
+
+
+def refusal(message: str, code: int = 400) -> ServerError:
+    return ServerError(message, code=code, body={"message": message, "code": code})
+
+
+GIVEN = {"top_p": 1, "reasoning": {"effort": "high", "enabled": False}, "reasoning_effort": "high"}
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (refusal("Reasoning is mandatory for this endpoint and cannot be disabled."), ("reasoning.enabled=false",)),
+        (
+            refusal("reasoning.effort must be one of low"),
+            ('reasoning.effort="high"', 'reasoning_effort="high"'),
+        ),
+        (refusal("Unknown parameter: 'reasoning'.", 422), settings_of(GIVEN)),
+        (refusal("Context length exceeded"), ()),
+        (refusal("qwen/qwen3-thinking is not a valid model ID"), ()),
+        (refusal("effort", 429), ()),
+        (refusal("max_tokens is too small: with reasoning enabled at least 1025 tokens are needed"), ()),
+        (
+            refusal(
+                "This endpoint's maximum context length is 131072 tokens. However, you requested about 140000 tokens"
+                " (130000 of text input, 10000 reasoning output)"
+            ),
+            (),
+        ),
+        (refusal("Unable to apply response_format together with reasoning on this provider"), ()),
+        (refusal("temperature is not supported with reasoning"), ()),
+        (refusal("best-effort routing knows no such provider"), ()),
+        (ServerError("x", code=400, body={"message": "effort", "type": "context_length_exceeded"}), ()),
+        (refusal("reasoning.enabled is not known here"), ("reasoning.enabled=false",)),
+        (refusal("This model does not support reasoning."), settings_of(GIVEN)),
+        (refusal("Something about reasoning went wrong"), ()),
+    ],
+)
+def test_which_settings_a_refusal_is_about(error, named):
+    assert blamed(error, GIVEN) == named
+    assert blamed(error, {"top_p": 1}) == ()
+
+
+def test_a_refused_setting_is_taken_out_and_nothing_else():
+    assert without(GIVEN, {'reasoning.effort="high"'}) == {
+        "top_p": 1, "reasoning": {"enabled": False}, "reasoning_effort": "high",
+    }  # fmt: skip
+    assert without(GIVEN, settings_of(GIVEN)) == {"top_p": 1}
+    assert without(GIVEN, ()) == GIVEN
+    assert without({"reasoning": {"effort": "low"}}, {'reasoning.effort="high"'}) == {"reasoning": {"effort": "low"}}
+    assert GIVEN["reasoning"] == {"effort": "high", "enabled": False}
+
+
+# What is remembered
+
+
+@pytest.mark.parametrize("kept", [None, "", "[]", "{", "5", "null", '["reasoning.effort"]', '{"a": null, "b": "c"}'])
+def test_what_was_remembered_and_cannot_be_read_is_nothing(kept):
+    assert read_refused(kept, 1000.0) == {}
+
+
+def test_what_was_refused_is_remembered_for_a_day():
+    kept = write_refused({'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0})
+    assert read_refused(kept, 5000.0) == {'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0}
+    assert read_refused(kept, 1000.0 + REMEMBERED) == {"reasoning.enabled=false": 5000.0}
+    assert read_refused(kept, 0.0) == {}

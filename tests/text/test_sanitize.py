@@ -1,0 +1,96 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepchat.text.sanitize import clean, copied, shown
+
+
+def test_harmless_text_is_returned_as_it_is():
+    text = "naïve 中文 ☃ 👩‍👩‍👧 e\u0301 `code` \ufffd"
+    assert clean(text) is text
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[31mred", "␛[31mred"),
+        ("\x1b]0;title\x07", "␛]0;title␇"),
+        ("\x9b31m", "\ufffd31m"),
+        ("a\x00b\x7f", "a␀b␡"),
+        ("a\u202eb\u2066c\u200fd", "a\ufffdb\ufffdc\ufffdd"),
+        ("a\u2028b\u2029c\x85d", "a\ufffdb\ufffdc\ufffdd"),
+        ("a\ud800b", "a\ufffdb"),
+        ("a\U000e0041b", "a\ufffdb"),
+        ("soft\u00adhyphen\u200b\ufeff", "softhyphen"),
+        ("a\u3164b\u115fc\u1160d\uffa0e", "a\ufffdb\ufffdc\ufffdd\ufffde"),
+        ("a\u180eb\u034fc", "abc"),
+        ("나\u302e랏\u302f", "나·랏:"),
+        ("a\ufdd0b", "a\ufffdb"),
+        ("a\tb", "a    b"),
+        ("a\r\nb\rc", "a\nbc"),
+        ("a\nb", "a\nb"),
+    ],
+)
+def test_hostile_characters_become_visible_or_go(hostile, shown):
+    assert clean(hostile) == shown
+
+
+def test_newlines_can_be_flattened():
+    assert clean("a\nb\r\nc", keep_newlines=False) == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("👨‍👩‍👧‍👦 👩🏽‍🚀", "👨👩👧👦 👩🚀"),
+        ("🇩🇪 🇫🇷🇮", "DE FRI"),
+        ("1\ufe0f\u20e3 ❤\ufe0f ☑\ufe0e 🏳\ufe0f\u200d🌈", "1\u20e3 ❤ ☑ 🏳🌈"),
+        ("نمی\u200cخواهم e\u0301 a\u200db", "نمی\u200cخواهم e\u0301 ab"),
+        ("a\x1b\nb", "a␛ b"),
+    ],
+)
+def test_emoji_of_several_characters_are_shown_as_their_parts(text, expected):
+    assert shown(text) == expected
+    assert shown(expected) == expected
+
+
+@given(st.text(alphabet=st.characters()))
+def test_nothing_a_terminal_obeys_is_left(text):
+    for character in clean(text).replace("\n", ""):
+        assert unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"}
+        assert unicodedata.bidirectional(character) not in {
+            "LRE",
+            "RLE",
+            "LRO",
+            "RLO",
+            "PDF",
+            "LRI",
+            "RLI",
+            "FSI",
+            "PDI",
+        }
+
+
+@given(st.text(alphabet="ab \t\n\x1b\u202e\u200b"), st.integers(0, 20))
+def test_cleaning_in_pieces_is_cleaning_at_once(text, at):
+    assert clean(text[:at]) + clean(text[at:]) == clean(text)
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing(text):
+    assert clean(clean(text)) == clean(text)
+
+
+@given(st.text())
+def test_what_is_copied_has_no_control_character_but_tab_and_newline(text):
+    text = copied(text)
+    assert not [
+        character for character in text if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n"
+    ]
+    assert copied(text) == text
+
+
+def test_lines_of_every_kind_are_lines_when_copied():
+    assert copied("a\r\nb\rc\td\n") == "a\nb\nc\td\n"

@@ -1,0 +1,81 @@
+"""A fault in a turn ends the turn, and shows what is on disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepchat.chat.crash_report import summary
+from stepchat.demo.server import DemoServer
+from stepchat.messages import AssistantMessage
+from tests.tui.refusing import RefusingStore
+from tests.tui.window import ask, say, wait_until, window
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("refused", "saved"),
+    [({"create"}, 0), ({"begin_answer", "keep"}, 0), ({"begin_answer"}, 1), ({"finish_answer"}, 1)],
+)
+async def test_a_fault_before_the_answer_is_there(tmp_path, server, refused, saved):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        store.refused, store.error = refused, KeyError("wrong")
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong' (refusing.py:")
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        assert (len(chat.conversation.path), chat.view.live) == (saved, False)
+        assert chat.prompt.text == ("" if saved else "demo:haiku")
+        store.refused = set()
+        chat.prompt.prefill("")
+        await ask(pilot, "demo:haiku again")
+
+        assert chat.conversation.prompts[-1] == "demo:haiku again"
+
+
+async def test_a_fault_while_the_answer_comes_shows_what_came(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        fault, changed = [KeyError("wrong")], chat.conversation.changed
+
+        def faulty():
+            meter = chat.conversation.meter
+            if meter is not None and meter.phase == "answering" and fault:
+                raise fault.pop()
+            changed()
+
+        chat.conversation.changed = faulty
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong' (test_internal_errors.py:")
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        answer = chat.conversation.path[-1].message
+        assert isinstance(answer, AssistantMessage)
+        assert answer.reasoning
+        assert (answer.stop, chat.view.live) == ("cancelled", False)
+        assert chat.view.document.parts[1].stored == chat.conversation.path[-1]
+        await ask(pilot, "demo:haiku again")
+        assert len(chat.conversation.path) == 4
+
+
+async def test_a_fault_after_the_answer_was_saved_shows_it(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+
+        def faulty():
+            raise KeyError("wrong")
+
+        chat.conversation.on_unpriced = faulty
+        await say(pilot, "demo:cut")
+        await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong'")
+        await wait_until(pilot, lambda: not chat.conversation.busy)
+        assert [part.stored.id for part in chat.view.document.parts[:2]] == [row.id for row in chat.conversation.path]
+        assert not chat.view.live
+
+
+def test_a_fault_without_words_and_place():
+    assert summary(ValueError()) == "ValueError"

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import pytest
+
+from stepchat.chat.accumulator import fold
+from stepchat.chat.interrupted import GO_ON
+from stepchat.chat.workspace import Request
+from stepchat.config.paths import Paths
+from stepchat.demo.server import DemoServer
+from stepchat.events import Delta
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.sessions.store import SessionStore
+from tests.tui.screen import screen_text
+from tests.tui.window import ask, say, wait_until, window
+
+QUESTION = "demo:haiku and more"
+HALF = (Delta(reasoning="Five"), Delta(text="Rain on the"))
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+async def killed(home, *turns):
+    """Sessions, each a question and what had come of its answer when the program was gone."""
+    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    sessions = []
+    for question, deltas in turns:
+        session = await store.create(model="stepfun/step-3.5-flash", server="x", system=None)
+        asked = await store.append(session.id, None, UserMessage(question))
+        answer = await store.begin_answer(session.id, asked.id, AssistantMessage(model="stepfun/step-3.5-flash"))
+        await store.add_part(answer, deltas)
+        sessions.append(session.id)
+    # Closing gives up the lock, as a kill does.
+    await store.close()
+    return sessions
+
+
+async def unanswered(home):
+    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    session = await store.create(model="stepfun/step-3.5-flash", server="x", system=None)
+    await store.append(session.id, None, UserMessage(QUESTION))
+    await store.close()
+
+
+def shown(pilot):
+    session = pilot.app.screen.conversation.session
+    return None if session is None else session.id
+
+
+async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
+    (session,) = await killed(tmp_path, (QUESTION, HALF))
+    async with window(tmp_path, server) as pilot:
+        await wait_until(pilot, f"An answer was cut when stepchat ended: “{QUESTION}”. Alt+G opens it")
+        await pilot.press("alt+g")
+        await wait_until(pilot, "Alt+G goes on from there, Ctrl+R asks again, Alt+O leaves it as it is.")
+        assert shown(pilot) == session
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
+        sent = [message["content"] for message in server.requests[0].body["messages"]]
+        assert sent == [QUESTION, "Rain on the", GO_ON]
+        await say(pilot, "/continue")
+        await wait_until(pilot, "The last answer is whole.")
+        await say(pilot, "/keep")
+        await wait_until(pilot, "No answer to decide about is shown here.")
+    async with window(tmp_path, server) as pilot:
+        await wait_until(pilot, "Recent")
+        assert "cut when" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize(("come", "kept"), [((), "The question is"), (HALF[:1], "The thoughts are")])
+async def test_where_no_word_of_an_answer_came_the_question_is_asked_again(tmp_path, server, come, kept):
+    await killed(tmp_path, (QUESTION, come))
+    async with window(tmp_path, server, Request(latest=True)) as pilot:
+        await wait_until(pilot, f"{kept} kept: Ctrl+R asks again, Alt+O leaves it as it is.")
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
+        assert [message["content"] for message in server.requests[0].body["messages"]] == [QUESTION]
+        assert await pilot.app.workspace.store.interrupted.all() == []
+
+
+async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_path, server):
+    one, two, three = await killed(tmp_path, ("one", HALF), ("two", ()), ("three", HALF))
+    async with window(tmp_path, server) as pilot:
+        await wait_until(pilot, "3 answers were cut when stepchat ended: “three”, “two” and 1 more.")
+        await pilot.press("alt+i")
+        await wait_until(pilot, "15 characters had come")
+        await pilot.press("down", "enter")
+        await wait_until(pilot, "2 others were cut, too: “three”, “one”. Alt+I shows them.")
+        assert shown(pilot) == two
+        await pilot.press("alt+o")
+        await wait_until(pilot, "Kept as it is.")
+    # Killed again: the others are still told, this one never more.
+    async with window(tmp_path, server, Request(latest=True)) as pilot:
+        await wait_until(pilot, "Another answer was cut, too: “one”. Alt+I shows it.")
+        assert shown(pilot) == three
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
+        await say(pilot, "/keep all")
+        await wait_until(pilot, "Kept as it is.")
+        await say(pilot, "/sessions one")
+        await wait_until(pilot, lambda: shown(pilot) == one)
+        assert "Rain on the" in screen_text(pilot.app)
+        assert "Alt+O" not in screen_text(pilot.app)
+        await pilot.press("alt+i")
+        await wait_until(pilot, "No answer was cut")
+
+
+async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, server):
+    await killed(tmp_path, (QUESTION, HALF))
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    await store.set_draft(None, "half a question")
+    await store.close()
+    async with window(tmp_path, server) as pilot:
+        await wait_until(pilot, f"An answer was cut when stepchat ended: “{QUESTION}”. Alt+I shows it.")
+        assert pilot.app.screen.prompt.text == "half a question"
+
+
+async def test_one_on_another_branch_is_shown_there(tmp_path, server):
+    (session,) = await killed(tmp_path, (QUESTION, HALF))
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    (cut,) = await store.interrupted.all()
+    await store.set_leaf(session, None)
+    await store.close()
+    async with window(tmp_path, server) as pilot:
+        await wait_until(pilot, "Alt+G opens it")
+        await pilot.press("alt+g")
+        await wait_until(pilot, "Alt+O leaves it as it is.")
+        assert pilot.app.screen.conversation.path[-1].id == cut.answer
+
+
+async def test_opening_a_session_without_an_answer_offers_to_ask(tmp_path, server):
+    await unanswered(tmp_path)
+    async with window(tmp_path, server) as pilot:
+        await pilot.press("alt+g")
+        await wait_until(pilot, "There is nothing to go on with.")
+        await say(pilot, "/sessions haiku")
+        await wait_until(pilot, "This question has no answer yet.")
+        # Kept as it is: one writes on.
+        await ask(pilot, "demo:primes")
+        assert server.requests[0].body["messages"][0]["content"] == QUESTION
+
+
+async def test_thoughts_without_an_answer_are_gone_on_from_and_an_empty_answer_is_asked_again(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:empty")
+        await wait_until(pilot, "No answer came. Ctrl+R asks again.")
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
+        assert [message["content"] for message in server.requests[1].body["messages"]] == ["demo:empty"]
+        await wait_until(pilot, "‹ 2/2 ›")
+        chat = pilot.app.screen
+        store, question = chat.workspace.store, chat.conversation.path[0]
+        await store.append(question.session, question.id, AssistantMessage(reasoning="Deep wool", stop="stop"))
+        await chat.open(None)
+        await chat.open(await store.session(question.session))
+        await wait_until(pilot, "Alt+G asks for it from these thoughts")
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: len(server.requests) == 3)
+        assert "<thoughts>" in server.requests[2].body["messages"][-1]["content"]

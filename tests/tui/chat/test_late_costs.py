@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from time import time
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES
+from stepchat.chat.accumulator import fold
+from stepchat.chat.late_costs import settle_costs
+from stepchat.config.paths import Paths
+from stepchat.messages import AssistantMessage, Usage
+from stepchat.servers.client import Client
+from stepchat.sessions.store import SessionStore
+from tests.transcript.chat import answered
+from tests.tui.screen import screen_text
+from tests.tui.window import wait_until, window
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "left"),
+    [
+        (lambda: httpx.Response(400, json={"error": {"message": "Bad id", "code": 400}}), ["new", "old"], {"new"}),
+        (lambda: httpx.Response(500, text="?"), ["new", "old"], {"new"}),
+        (lambda: httpx.Response(401, json={"error": {"message": "No", "code": 401}}), ["new"], {"new", "old"}),
+        (lambda: (_ for _ in ()).throw(httpx.ConnectError("refused")), ["new"], {"new", "old"}),
+    ],
+)
+async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_cost(tmp_path, answer, asked, left):
+    now = [time() - 60]
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold, clock=lambda: now[0])
+    session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
+    for name in ("old", "new"):
+        message_id = await store.begin_answer(session.id, None, AssistantMessage(server=OPENROUTER_URL))
+        await store.finish_answer(message_id, AssistantMessage(server=OPENROUTER_URL, generation_id=name, stop="cut"))
+        now[0] += 5
+    requests = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request.url.params["id"])
+        return answer() if requests[-1] == "new" else httpx.Response(200, json={"data": {"total_cost": 0.25}})
+
+    client = Client(OPENROUTER_URL, PROFILES[0], None, transport=httpx.MockTransport(respond))
+    works = []
+    app = SimpleNamespace(run_worker=lambda work, **_: works.append(work))
+    conversation = SimpleNamespace(fill_in=lambda filled: None)
+    place = SimpleNamespace(store=store, client=client)
+    standing = SimpleNamespace(costs=SimpleNamespace(look=lambda: None))
+    settle_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation, standing=standing), ())
+    await works[0]()
+    assert requests == asked
+    assert {one.generation for one in await store.spending.unpriced(0)} == left
+    await store.close()
+
+
+async def test_a_cost_that_comes_later_does_not_count_as_a_look_at_the_answer(tmp_path):
+    async with window(tmp_path, None, size=(60, 14)) as pilot:
+        conversation = pilot.app.screen.conversation
+        old, new = answered("line\n\n" * 40), replace(answered("More."), id="new")
+        conversation.path = [old]
+        conversation.view.show(conversation.path)
+        conversation.view.scroll_lines(-20)
+        conversation.path.append(new)
+        conversation.view.add(new)
+        await wait_until(pilot, "↓ new text")
+        conversation.fill_in(replace(new, message=replace(new.message, usage=Usage({"cost": 0.5}))))
+        await pilot.pause()
+        assert "↓ new text" in screen_text(pilot.app)

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
+from stepchat.transcript.labels import money
+from stepchat.tui.chat.status_bar import Fact
+from stepchat.tui.chat.turn_status import CHARACTERS_PER_TOKEN, Meter, effort_fact, hints, session_facts
+
+
+def words(meter: Meter, now: float) -> list[str]:
+    return [fact.text for fact in meter.facts(now)]
+
+
+def stored(message: AssistantMessage | UserMessage) -> StoredMessage:
+    return StoredMessage("m", "s", None, message)
+
+
+def test_waits_from_the_start():
+    meter = Meter(100.0)
+    assert meter.facts(100.0) == [Fact("waiting 0 s", "state")]
+    assert words(meter, 103.9) == ["waiting 3 s"]
+
+
+def test_what_is_no_news_changes_nothing():
+    meter = Meter(0)
+    for event in (Delta(), Delta(generation_id="g"), Notice("x"), MessageSaved(stored(UserMessage("x")))):
+        meter.add(event, 1)
+    assert words(meter, 2) == ["waiting 2 s"]
+
+
+def test_thinks_then_answers_each_with_its_own_time():
+    meter = Meter(0)
+    meter.add(Delta(reasoning="a" * 38, provider="StepFun"), 2)
+    meter.add(Delta(reasoning="a" * 38), 4)
+    assert words(meter, 5) == ["thinking 3 s", "~6 tok/s"]
+    meter.add(Delta(text="b" * 38), 6)
+    assert words(meter, 6.5) == ["answering 0 s", "~28 tokens", "~6 tok/s"]
+    assert meter.provider == "StepFun"
+    meter.add(Delta(provider=None, text="b"), 7)
+    assert meter.provider == "StepFun"
+
+
+def test_speed_counts_from_the_first_token_and_not_at_once():
+    meter = Meter(0)
+    assert meter.speed(50) is None
+    meter.add(Delta(text="x" * 380), 10)
+    assert meter.speed(10) is None
+    assert meter.speed(10.4) is None
+    assert meter.speed(12) == pytest.approx(380 / CHARACTERS_PER_TOKEN / 2)
+
+
+def test_counts_down_to_the_next_try_and_then_waits_again():
+    meter = Meter(0)
+    meter.add(Retrying(1, 3, 5.0, "Overloaded."), 10)
+    assert meter.facts(10) == [Fact("trying again in 5 s", "warning")]
+    assert words(meter, 12) == ["trying again in 3 s"]
+    assert meter.facts(15) == [Fact("waiting 15 s", "state")]
+    meter.add(Delta(text="x"), 16)
+    assert words(meter, 16)[0] == "answering 0 s"
+
+
+def test_silence_is_told_until_life_returns():
+    meter = Meter(0)
+    meter.add(Silence(20, 300), 20)
+    assert meter.facts(20) == [Fact("nothing arrives for 20 s, giving up at 300 s", "warning")]
+    meter.add(Silence(21, 300), 21)
+    assert words(meter, 21.5) == ["nothing arrives for 21 s, giving up at 300 s"]
+    meter.add(Silence(0, 300), 22)
+    assert meter.facts(22) == [Fact("waiting 22 s", "state")]
+
+
+@pytest.mark.parametrize("delta", [Delta(reasoning="hm"), Delta(text="so")])
+def test_silence_does_not_change_what_was_going_on(delta):
+    phase = "thinking" if delta.reasoning else "answering"
+    meter = Meter(0)
+    meter.add(delta, 10)
+    meter.add(Silence(20, 300), 30)
+    assert words(meter, 30)[0].startswith("nothing arrives")
+    meter.add(Silence(0, 300), 35)
+    assert words(meter, 36)[0] == f"{phase} 26 s"
+    meter.add(Silence(20, 300), 60)
+    # A token may come before the word that life returned.
+    meter.add(delta, 61)
+    assert words(meter, 62)[0] == f"{phase} 52 s"
+
+
+def test_session_without_an_answer_says_nothing():
+    assert session_facts([]) == []
+    assert session_facts([stored(UserMessage("x"))]) == []
+    assert session_facts([stored(AssistantMessage())]) == []
+
+
+def test_session_adds_the_cost_of_all_and_shows_the_last_request():
+    first = AssistantMessage(usage=Usage({"prompt_tokens": 900, "completion_tokens": 100, "cost": 0.01}))
+    unknown = AssistantMessage()
+    last = AssistantMessage(
+        usage=Usage({"prompt_tokens": 1500, "completion_tokens": 200, "cost": 0.0026}),
+        timing=Timing(0, first_reasoning=1.0, first_text=3.0, ended=5.0),
+    )
+    facts = session_facts([stored(message) for message in (UserMessage("x"), first, unknown, last)])
+    assert facts == [Fact("1.7k tokens"), Fact("$0.013"), Fact("50 tok/s")]
+
+
+def test_a_free_answer_is_told_as_one():
+    assert session_facts([stored(AssistantMessage(usage=Usage({"cost": 0})))]) == [Fact("$0")]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "timing"),
+    [
+        (None, Timing(0, 1.0, None, 5.0)),
+        (0, Timing(0, 1.0, None, 5.0)),
+        (100, Timing(0, None, None, 5.0)),
+        (100, Timing(0, 1.0, None, None)),
+        (100, Timing(0, 1.0, None, 1.0)),
+        (100, Timing(0, 1.0, None, 1.001)),
+        (100, Timing(0, 5.0, None, 1.0)),
+    ],
+)
+def test_no_speed_without_both_ends(tokens, timing):
+    usage = Usage({} if tokens is None else {"completion_tokens": tokens})
+    assert AssistantMessage(usage=usage, timing=timing).speed is None
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"),
+    [
+        ("0", "$0"), ("0.00", "$0"), ("1", "$1.00"), ("12.346", "$12.35"), ("1000", "$1,000.00"), ("0.5", "$0.50"),
+        ("0.05", "$0.050"), ("0.0123", "$0.012"), ("0.00004884", "$0.000049"), ("0.00000009", "<$0.0000001"),
+        ("1e-300", "<$0.0000001"), ("0.0000001", "$0.00000010"), ("-0.02", "-$0.020"),
+    ],
+)  # fmt: skip
+def test_money(cost, shown):
+    assert money(Decimal(cost)) == shown
+
+
+def test_the_keys_worth_knowing_follow_what_is_going_on():
+    meter = Meter(0)
+    assert hints(None)[-1] == ("^P", "commands")
+    assert ("Alt+A", "answer now") not in hints(meter)
+    meter.add(Delta(reasoning="hm"), 1)
+    assert hints(meter)[:2] == (("Esc", "stop"), ("Alt+A", "answer now"))
+    meter.add(Delta(text="So"), 2)
+    assert ("Alt+A", "answer now") not in hints(meter)
+
+
+def test_what_was_asked_for_and_what_was_observed():
+    usage = Usage({"completion_tokens_details": {"reasoning_tokens": 1204}})
+    assert effort_fact({}, []) == Fact("effort auto")
+    assert effort_fact({"reasoning": {"effort": "high"}}, [stored(AssistantMessage())]) == Fact("effort high")
+    path = [stored(AssistantMessage(usage=usage)), stored(UserMessage("x"))]
+    assert effort_fact({"reasoning": {"effort": "high"}}, [], refused=True) == Fact("effort high, refused", "warning")
+    assert effort_fact({"reasoning": {"effort": "high"}}, path) == Fact("effort high, 1.2k thought")

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from stepchat.demo.server import DemoServer
+from stepchat.tui.chat.screen import COMMANDS_BY_NAME
+from stepchat.tui.commands import find
+from stepchat.tui.commands.unknown import unknown_command
+from tests.tui.window import ask, say, wait_until, window
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/tree/compare", "/tree/compare"),
+        ("/sytem Be brief.\nAnd kind.", "/sytem"),
+        ("/etc/hosts looks odd", "/etc/hosts"),
+        ("/tree/compare\nand more", "/tree/compare"),
+        # A log, code, and what is said as it is.
+        ("/usr/bin/env: no such file\nWhy?", ""),
+        ("// a comment", ""),
+        ("/* of C */", ""),
+        ("/ or", ""),
+        (" /tree", ""),
+        ("either/or", ""),
+    ],
+)
+def test_what_looks_like_a_command_is_told_from_a_text(text, name):
+    assert find(text) is None
+    assert unknown_command(text, COMMANDS_BY_NAME) == name
+
+
+def test_the_argument_of_a_command_may_have_several_lines():
+    row, argument = find("/system Be brief.\nAnd kind.")
+    assert (row.name, argument) == ("system", "Be brief.\nAnd kind.")
+
+
+async def test_a_mistaken_command_is_never_sent_and_makes_room_for_the_next(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            chat = pilot.app.screen
+            await say(pilot, "/tree/compare")
+            await wait_until(pilot, "There is no command /tree/compare.")
+            await wait_until(pilot, "To say it, put a space before it.")
+            await say(pilot, "/themee paper")
+            await wait_until(pilot, "There is no command /themee")
+            # It can be mended ...
+            await pilot.press("left", "x")
+            assert chat.prompt.text == "/themee papexr"
+            await say(pilot, "/tree")
+            await wait_until(pilot, "This session has not begun yet.")
+            # ... or another one begun in its place, which can be undone.
+            await pilot.press("slash", "t", "i")
+            assert chat.prompt.text == "/ti"
+            assert not server.requests
+            await ask(pilot, " /tree")
+            assert server.requests[0].body["messages"][0]["content"] == " /tree"
+
+
+async def test_what_only_reads_and_a_title_work_while_an_answer_comes(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            chat = pilot.app.screen
+            await ask(pilot, "demo:haiku")
+            await say(pilot, "demo:silent at=3 wait=60")
+            await wait_until(pilot, "The beginning")
+            for line, seen in (
+                ("/help", "Commands and keys"),
+                ("/tree", "Tree · 3 messages"),
+                ("/usage", "What was spent"),
+                ("/sessions", "Sessions · 1"),
+            ):
+                await say(pilot, line)
+                await wait_until(pilot, seen)
+                await pilot.press("escape")
+                await wait_until(pilot, lambda: pilot.app.screen is chat)
+            await say(pilot, f"/export {tmp_path / 'half.md'}")
+            await wait_until(pilot, "Wrote")
+            assert "silent" in (tmp_path / "half.md").read_text()
+            await say(pilot, "/pin")
+            await wait_until(pilot, "Pinned")
+            await say(pilot, "/title While it comes")
+            await wait_until(pilot, "Title: While it comes")
+            assert chat.conversation.busy
+            await say(pilot, "/undo")
+            await wait_until(pilot, "It is still answering.")

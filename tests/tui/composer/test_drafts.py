@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing, contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from stepchat.chat.drafts import fresh
+from stepchat.config.paths import Paths
+from stepchat.demo.server import DemoServer
+from stepchat.errors import StoreError
+from stepchat.messages import UserMessage
+from stepchat.parameters.scopes import Scopes
+from tests.tui.refusing import RefusingStore
+from tests.tui.window import ask, say, wait_until, window
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+async def test_each_session_keeps_what_was_written_in_it(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        first = chat.conversation.session
+        chat.prompt.prefill("for the first")
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: chat.conversation.session is None and not chat.prompt.text)
+        assert await store.draft(first.id) == "for the first"
+        chat.prompt.prefill("for a new one")
+        await chat.open(first)
+        assert chat.prompt.text == "for the first"
+        assert await store.draft(None) == "for a new one"
+        await pilot.press("ctrl+c")
+        await chat.open(None)
+        assert (chat.prompt.text, await store.draft(first.id)) == ("for a new one", "")
+
+
+async def test_a_draft_is_forgotten_once_its_question_is_on_disk(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        chat.prompt.prefill("demo:silent at=3 wait=60")
+        await wait_until(pilot, lambda: chat.unsent._kept == "demo:silent at=3 wait=60")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: chat.conversation.busy and len(chat.conversation.path) == 1)
+        await wait_until(pilot, lambda: chat.unsent._kept == "")
+        session = chat.conversation.session
+        await store.session(session.id)
+        assert (await store.draft(None), await store.draft(session.id)) == ("", "")
+        # What waits for its turn is a draft, too, and does not go to another session.
+        await say(pilot, "demo:haiku waits")
+        chat.prompt.prefill("and this")
+        await chat.open(None)
+        assert await store.draft(session.id) == "demo:haiku waits\n\nand this"
+        assert (chat.conversation.queued, chat.prompt.text) == ([], "")
+        assert len(server.requests) == 1
+
+
+async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await ask(pilot, "demo:haiku")
+        first = chat.conversation.session
+        chat.prompt.prefill("draft")
+        await chat.open(None)
+        # Called when the session is there and its draft is not.
+        chat.conversation.changed = lambda: chat.prompt.prefill("typed")
+        await chat.open(first)
+        assert chat.prompt.text == "draft\n\ntyped"
+
+
+@pytest.mark.parametrize("refused", ["others.path", "sibling_places", "draft"])
+@pytest.mark.parametrize(("question", "busy"), [("demo:haiku", False), ("demo:silent at=3 wait=60", True)])
+async def test_a_session_that_cannot_be_opened_changes_nothing(tmp_path, server, question, busy, refused):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        other = chat.conversation.session
+        await chat.open(None)
+        await store.set_draft(other.id, "its own")
+        await say(pilot, question)
+        at = 1 if busy else 2
+        await wait_until(pilot, lambda: len(chat.conversation.path) == at and chat.conversation.busy == busy)
+        session, view, first = chat.conversation.session, chat.view, chat.conversation.path[0]
+        chat.prompt.prefill("half a question")
+        store.refused = {refused}
+        with pytest.raises(StoreError):
+            await chat.open(other)
+        store.refused = set()
+        await chat.unsent.keep()
+        assert chat.prompt.text == "half a question"
+        assert (chat.conversation.session.id, chat.conversation.path[0], chat.view) == (session.id, first, view)
+        assert chat.view.display
+        assert [await store.draft(one.id) for one in (session, other)] == ["half a question", "its own"]
+        await chat.open(other)
+        assert chat.prompt.text == "its own"
+
+
+async def test_an_edit_outlives_a_session_that_cannot_be_opened(tmp_path, server):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        await ask(pilot, "demo:haiku")
+        chat.editing.begin(chat.conversation.path[0])
+        chat.prompt.prefill("demo:haiku in other words")
+        chat.workspace.store.refused = {"draft"}
+        with pytest.raises(StoreError):
+            await chat.open(None)
+        assert (chat.prompt.text, chat.editing.question) == ("demo:haiku in other words", chat.conversation.path[0])
+
+
+async def test_text_that_the_disk_refuses_goes_along(tmp_path, server):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        await ask(pilot, "demo:haiku")
+        first = chat.conversation.session
+        await store.set_draft(None, "its own")
+        chat.prompt.prefill("nowhere else")
+        store.refused = {"set_draft"}
+        await chat.open(None)
+        assert chat.prompt.text == "its own\n\nnowhere else"
+        store.refused = set()
+        await chat.unsent.keep()
+        assert (await store.draft(None), await store.draft(first.id)) == ("its own\n\nnowhere else", "")
+
+
+async def test_two_sessions_opened_at_once_keep_their_texts(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        store = chat.workspace.store
+        sessions = []
+        for number in range(2):
+            await ask(pilot, "demo:haiku")
+            sessions.append(chat.conversation.session)
+            await chat.open(None)
+            await store.set_draft(sessions[number].id, f"draft {number}")
+        chat.prompt.prefill("new")
+        await asyncio.gather(*(chat.open(session) for session in sessions))
+        assert chat.conversation.session.id == sessions[1].id
+        assert chat.prompt.text == "draft 1"
+        await chat.unsent.keep()
+        drafts = [await store.draft(key) for key in (None, sessions[0].id, sessions[1].id)]
+        assert drafts == ["new", "draft 0", "draft 1"]
+
+
+async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, server):
+    async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
+        chat = pilot.app.screen
+        store, conversation = chat.workspace.store, chat.conversation
+        await conversation.use(conversation.scopes.with_setting("once", "temperature", 0.7))
+        store.refused = {"begin_answer", "keep"}
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        assert conversation.scopes.once == (("temperature", 0.7),)
+        store.refused = {"begin_answer"}
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(conversation.path) == 1 and not conversation.busy)
+        assert conversation.scopes.once == ()
+        # Asked again it is for the answer.
+        await conversation.use(conversation.scopes.with_setting("once", "temperature", 0.8))
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: store.called.count("begin_answer") == 3 and not conversation.busy)
+        assert conversation.scopes.once == (("temperature", 0.8),)
+        store.refused = set()
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: len(conversation.path) == 2 and not conversation.busy)
+        await ask(pilot, "demo:haiku")
+        assert [request.body.get("temperature") for request in server.requests] == [0.8, None]
+
+
+def test_only_what_was_asked_with_is_no_longer_set():
+    scopes = Scopes(once=(("temperature", 0.7), ("top_p", 0.5)))
+    assert scopes.after_question((("temperature", 0.7),)).once == (("top_p", 0.5),)
+
+
+@contextmanager
+def locked(home):
+    """Another program keeps the database from being written."""
+    with closing(sqlite3.connect(Paths(home, home, home).database, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def test_a_question_stopped_before_it_is_on_disk_comes_back(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        with locked(tmp_path):
+            await say(pilot, "demo:haiku")
+            await say(pilot, "queued")
+            chat.prompt.prefill("begun")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not chat.conversation.busy)
+            assert chat.prompt.text == "demo:haiku\n\nqueued\n\nbegun"
+            # Nor when it is stopped before its first step.
+            chat.prompt.prefill("")
+            chat.conversation.ask("at once")
+            await chat.conversation.stop()
+            assert chat.prompt.text == "at once"
+        assert (chat.conversation.path, chat.conversation.unsaved, server.requests) == ([], [], [])
+
+
+async def test_a_question_left_before_it_is_on_disk_is_the_draft(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        with locked(tmp_path):
+            await say(pilot, "demo:haiku")
+            assert chat.conversation.busy
+            leaving = asyncio.create_task(chat.leave())
+            await wait_until(pilot, lambda: not chat.conversation.busy)
+        await leaving
+    async with window(tmp_path, server) as pilot:
+        assert pilot.app.screen.prompt.text == "demo:haiku"
+
+
+async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
+        await chat.conversation.use(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
+        await say(pilot, "demo:haiku")
+        await wait_until(pilot, "Back to the prompt")
+        await wait_until(pilot, lambda: chat.unsent._kept == "demo:haiku")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        await pilot.press("enter")
+        await wait_until(pilot, "Back to the prompt")
+        await chat.leave()
+    async with window(tmp_path, server) as pilot:
+        chat = pilot.app.screen
+        assert chat.prompt.text == "demo:haiku"
+        await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
+        await chat.conversation.use(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
+        await pilot.press("enter")
+        await wait_until(pilot, "Send it all the same")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: bool(chat.conversation.path))
+        await wait_until(pilot, lambda: chat.unsent._kept == "" == chat.prompt.text)
+
+
+def test_a_draft_that_was_asked_already_is_not_offered_again():
+    path = [SimpleNamespace(message=UserMessage("asked", 0.0))]
+    assert fresh("asked\n", path) == ""
+    assert fresh("asked more", path) == "asked more"
+    assert fresh("asked", []) == "asked"

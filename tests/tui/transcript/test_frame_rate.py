@@ -1,0 +1,78 @@
+from types import SimpleNamespace
+
+from stepchat.events import Delta
+from stepchat.transcript.document import Document
+from stepchat.transcript.palette import colourless
+from stepchat.tui.transcript.frame_rate import FRAME, SECOND, SLOW_FRAME, SPIN, Pace, writes_waiting
+
+
+def live_document(now=0.0):
+    document = Document(colourless(), 60)
+    document.begin_answer(now)
+    return document
+
+
+def feed(document, pace, delta, now):
+    document.feed(delta, now)
+    document.update_live(now, 0)
+    pace.arrived(len(delta.text) + len(delta.reasoning), now)
+
+
+def test_nothing_moves_when_nothing_comes():
+    assert Pace().wanted(Document(colourless(), 60), 5.0) == 0.0
+    assert not Pace().has_work(Document(colourless(), 60))
+
+
+def test_spinner_while_waiting():
+    document = live_document()
+    assert Pace().wanted(document, 1.0) == SPIN
+    assert Pace().has_work(document)
+
+
+def test_fast_streams_get_more_frames_than_slow_ones():
+    document, pace = live_document(), Pace()
+    now = 0.0
+    for _ in range(100):
+        now += 0.033
+        feed(document, pace, Delta(text="x" * 40), now)
+        pace.painted(now)
+    assert pace.wanted(document, now) == FRAME
+    for _ in range(200):
+        now += 0.05
+        feed(document, pace, Delta(text="x"), now)
+        pace.painted(now)
+    assert pace.wanted(document, now) == SLOW_FRAME
+
+
+def test_folded_thinking_needs_only_its_clock():
+    document, pace = live_document(), Pace()
+    document.live.panel = "folded"
+    feed(document, pace, Delta(reasoning="thought"), 1.0)
+    assert pace.wanted(document, 1.0) == SECOND
+    assert not pace.is_due_at_once(document.live, 1.0)
+    document.live.panel = "tail"
+    assert pace.wanted(document, 1.0) == SLOW_FRAME
+
+
+def test_frames_stop_soon_after_the_last_token():
+    document, pace = live_document(), Pace()
+    feed(document, pace, Delta(text="words"), 1.0)
+    pace.painted(1.0)
+    assert pace.wanted(document, 1.2) > 0
+    assert pace.wanted(document, 2.0) == 0.0
+
+
+def test_what_comes_after_a_pause_is_painted_at_once():
+    document, pace = live_document(), Pace()
+    feed(document, pace, Delta(text="words"), 1.0)
+    pace.painted(1.0)
+    assert not pace.is_due_at_once(document.live, 1.01)
+    assert pace.is_due_at_once(document.live, 1.2)
+
+
+def test_waiting_writes_are_counted_if_the_driver_has_a_queue():
+    queue = SimpleNamespace(qsize=lambda: 7)
+    driver = SimpleNamespace(_writer_thread=SimpleNamespace(_queue=queue))
+    assert writes_waiting(SimpleNamespace(app=SimpleNamespace(_driver=driver))) == 7
+    assert writes_waiting(SimpleNamespace(app=SimpleNamespace(_driver=None))) == 0
+    assert writes_waiting(object()) == 0
