@@ -1,0 +1,280 @@
+"""Which key does what: the defaults, the user's `[keys]`, the leader, and how keys are written on screen.
+
+Pure, and without Textual: the manual and `config check` use it as well. A key belongs to a context; the innermost one wins.
+Textual's own keymap knows single keys only, so a sequence (`leader r`) is resolved here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+LEADER: Final = "leader"
+DEFAULT_LEADER: Final = "ctrl+x"
+CHAT: Final = "chat"
+"""The context of the commands: everywhere in the chat, unless the prompt or a focused message binds the key."""
+PROMPT: Final = "prompt"
+MESSAGE: Final = "message"
+INNER: Final = (PROMPT, MESSAGE)
+"""Contexts within the chat."""
+
+
+class KeyRow(NamedTuple):
+    """A thing that keys do: its id within its context, its keys (the first is the one shown), and what it does."""
+
+    id: str
+    context: str
+    keys: tuple[str, ...]
+    help: str
+
+    @property
+    def name(self) -> str:
+        """The id in messages and in Textual: ids of other contexts are qualified, as in `message.copy`."""
+        return self.id if self.context == CHAT else f"{self.context}.{self.id}"
+
+
+class Problem(NamedTuple):
+    """What is wrong with an entry of `[keys]`: its path in config.toml, what it is, and what to do."""
+
+    path: tuple[str, ...]
+    what: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keymap:
+    """The bindings in force. Made by `build_keymap`."""
+
+    rows: tuple[KeyRow, ...]
+    leader: str = DEFAULT_LEADER
+    problems: tuple[Problem, ...] = ()
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """The keys of an id such as `retry` or `message.copy`; none if it is unknown or unbound."""
+        return next((row.keys for row in self.rows if row.name == name), ())
+
+    def label(self, name: str) -> str:
+        """How its first key is written, as in `Ctrl+X r`; "" if it has none."""
+        keys = self.keys(name)
+        return self.written(keys[0]) if keys else ""
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        return tuple(self.written(key) for key in self.keys(name))
+
+    def written(self, key: str) -> str:
+        return key_label(key.replace(LEADER, self.leader) if self.leader else key)
+
+    def fill(self, text: str) -> str:
+        """The text with `{key:retry}` replaced by the key in force, or by the slash command where there is none."""
+        return _PLACEHOLDER.sub(lambda found: self.label(found[1]) or f"/{found[1].rpartition('.')[2]}", text)
+
+    def single_keys(self) -> dict[str, str]:
+        """For `App.set_keymap`: the keys of each name without the sequences, separated by commas."""
+        return {row.name: ",".join(key for key in row.keys if " " not in key) for row in self.rows}
+
+    def following(self, context: str) -> dict[str, KeyRow]:
+        """What may follow the leader in a context: the key and its row, in the order of the table."""
+        return {
+            key.partition(" ")[2]: row
+            for row in self.rows
+            if row.context == context
+            for key in row.keys
+            if key.startswith(f"{LEADER} ")
+        }
+
+
+def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap:
+    """The defaults with the user's `[keys]` over them. What is wrong there is left out and reported in `problems`."""
+    problems: list[Problem] = []
+    leader = _leader(overrides.get(LEADER), problems)
+    changed: dict[str, tuple[str, ...]] = {}
+    paths: dict[str, tuple[str, ...]] = {}
+    names = {row.name for row in rows}
+    contexts = {row.context for row in rows}
+    for path, value in _entries(overrides, contexts):
+        name = ".".join(path)
+        if name not in names:
+            problems.append(Problem(path, f"{name!r} is not a key id", _nearest(name, names)))
+        elif (keys := _keys_of(path, value, leader, problems)) is not None:
+            changed[name], paths[name] = keys, path
+    found = [row._replace(keys=changed.get(row.name, row.keys)) for row in rows]
+    if not leader:
+        found = [row._replace(keys=tuple(key for key in row.keys if LEADER not in key)) for row in found]
+    found = _without_conflicts(found, paths, problems)
+    return Keymap(tuple(found), leader, tuple(problems))
+
+
+def _entries(overrides: Mapping[str, Any], contexts: Iterable[str]) -> Iterable[tuple[tuple[str, ...], Any]]:
+    for name, value in overrides.items():
+        if isinstance(value, dict) and name in contexts:
+            for inner, keys in value.items():  # pyright: ignore[reportUnknownVariableType]
+                yield (name, str(inner)), keys  # pyright: ignore[reportUnknownArgumentType]
+        elif name != LEADER:
+            yield (name,), value
+
+
+def _leader(value: Any, problems: list[Problem]) -> str:
+    """The leader key; "" if there is to be none."""
+    if value is None:
+        return DEFAULT_LEADER
+    if value == "none":
+        return ""
+    key = normalize_key(value) if isinstance(value, str) else None
+    if key is None or " " in key or len(key) == 1:
+        problems.append(
+            Problem((LEADER,), f"{value!r} cannot be the leader", 'For example: leader = "ctrl+x", or "none".')
+        )
+        return DEFAULT_LEADER
+    return key
+
+
+def _keys_of(path: tuple[str, ...], value: Any, leader: str, problems: list[Problem]) -> tuple[str, ...] | None:
+    given = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+    if not all(isinstance(key, str) for key in given):  # pyright: ignore[reportUnknownVariableType]
+        problems.append(
+            Problem(path, 'must be a key, a list of keys, or "none"', 'For example: retry = ["alt+r", "leader r"]')
+        )
+        return None
+    keys: list[str] = []
+    for text in given:  # pyright: ignore[reportUnknownVariableType]
+        written = str(text)  # pyright: ignore[reportUnknownArgumentType]
+        if written == "none":
+            continue
+        key = normalize_key(written)
+        first, _, second = (key or "").partition(" ")
+        if second and first == leader:
+            key = f"{LEADER} {second}"
+        if key is None:
+            problems.append(Problem(path, f"{written!r} is not a key", _nearest(written.lower(), NAMED_KEYS)))
+        elif second and first not in {LEADER, leader}:
+            problems.append(
+                Problem(path, f"{written!r}: only the leader begins a sequence", 'Write "leader r", for example.')
+            )
+        elif second and not leader:
+            problems.append(Problem(path, f"{written!r}: there is no leader", "Set leader in [keys]."))
+        else:
+            keys.append(key)
+    return tuple(dict.fromkeys(keys)) if keys or not given or "none" in given else None
+
+
+def _without_conflicts(
+    rows: list[KeyRow], paths: Mapping[str, tuple[str, ...]], problems: list[Problem]
+) -> list[KeyRow]:
+    """A key has one meaning in a context: the user's own wins over a default, the first over the second."""
+    owners: dict[tuple[str, str], str] = {}
+    for row in sorted(rows, key=lambda row: row.name not in paths):
+        for key in row.keys:
+            other = owners.setdefault((row.context, key), row.name)
+            if other != row.name:
+                path = paths.get(row.name) or paths.get(other)
+                if path is not None:
+                    problems.append(
+                        Problem(path, f"{key_label(key)} is bound to both {other} and {row.name}", f"{other} keeps it.")
+                    )
+    problems += [
+        Problem(paths[row.name], f"{key_label(key)} is {owners[inner, key]} there, which wins", "Choose another key.")
+        for row in rows
+        if row.name in paths and row.context == CHAT
+        for inner in INNER
+        for key in row.keys
+        if (inner, key) in owners
+    ]
+    return [row._replace(keys=tuple(key for key in row.keys if owners[row.context, key] == row.name)) for row in rows]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else "stepchat help keys lists them."
+
+
+# ---- names of keys
+
+_PLACEHOLDER: Final = re.compile(r"\{key:([a-z0-9.-]+)\}")
+_MODIFIERS: Final = ("alt", "ctrl", "shift", "super", "hyper", "meta")
+_ALIASES: Final = {
+    "esc": "escape", "return": "enter", "del": "delete", "ins": "insert", "pgup": "pageup", "pgdn": "pagedown",
+    "pgdown": "pagedown", "page_up": "pageup", "page_down": "pagedown", "control": "ctrl", "option": "alt", "cmd": "super",
+    "bs": "backspace",
+}  # fmt: skip
+NAMED_KEYS: Final = frozenset(
+    {
+        "up",
+        "down",
+        "left",
+        "right",
+        "home",
+        "end",
+        "pageup",
+        "pagedown",
+        "insert",
+        "delete",
+        "backspace",
+        "enter",
+        "tab",
+        "escape",
+        "space",
+        LEADER,
+        *(f"f{number}" for number in range(1, 25)),
+    }  # fmt: skip
+)
+_TEXTUAL_NAMES: Final = {
+    "solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "at", "hyphen_minus": "minus",
+    "plus_sign": "plus", "low_line": "underscore",
+}  # fmt: skip
+"""Where Textual's name of a character is not its Unicode name."""
+_LABELS: Final = {"pageup": "PageUp", "pagedown": "PageDown", "escape": "Esc"}
+
+
+def normalize_key(text: str) -> str | None:
+    """A key as the user may write it (`Ctrl+T`, `alt+?`, `leader r`) in Textual's spelling; None if there is no such key."""
+    parts = text.split(" ") if text.strip() and text != " " else [text]
+    keys = [_normalize(part) for part in parts if part or len(parts) == 1]
+    if not 1 <= len(keys) <= 2 or None in keys:
+        return None
+    return " ".join(key for key in keys if key)
+
+
+def _normalize(text: str) -> str | None:
+    *modifiers, last = re.split(r"\+(?=.)", text) if text else [""]
+    names = {_ALIASES.get(word.lower(), word.lower()) for word in modifiers}
+    if not names <= set(_MODIFIERS) or not last:
+        return None
+    named = _ALIASES.get(last.lower(), last.lower())
+    if len(last) == 1:
+        if names and last.isupper():
+            last = last.lower()
+        key = last if last.isalnum() else "space" if last == " " else character_name(last)
+    elif named in NAMED_KEYS or named in _CHARACTERS:
+        key = named
+    else:
+        return None
+    return "+".join([*sorted(names), key]) if key else None
+
+
+def character_name(character: str) -> str:
+    """Textual's name of a punctuation character; "" if it has none."""
+    name = unicodedata.name(character, "").lower().replace("-", "_").replace(" ", "_")
+    return _TEXTUAL_NAMES.get(name, name)
+
+
+_CHARACTERS: Final = {character_name(chr(code)): chr(code) for code in range(33, 127) if not chr(code).isalnum()}
+"""The punctuation characters by Textual's names of them."""
+
+
+def key_label(key: str) -> str:
+    """A key as it is written on screen: `Ctrl+T`, `Alt+Up`, `Ctrl+X r`, `?`."""
+    return " ".join(_part_label(part) for part in key.split(" "))
+
+
+def _part_label(key: str) -> str:
+    *modifiers, last = key.split("+")
+    last = (
+        _CHARACTERS.get(last) or _LABELS.get(last) or (last if len(last) == 1 and not modifiers else last.capitalize())
+    )
+    return "+".join([*(word.capitalize() for word in modifiers), last])
