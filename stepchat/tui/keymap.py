@@ -221,7 +221,7 @@ NAMED_KEYS: Final = frozenset(
         "space",
         LEADER,
         *(f"f{number}" for number in range(1, 25)),
-    }  # fmt: skip
+    }
 )
 _TEXTUAL_NAMES: Final = {
     "solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "at", "hyphen_minus": "minus",
