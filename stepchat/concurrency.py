@@ -14,7 +14,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_daemon(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_daemon(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """What `work` returns or raises. For what waits for a server or a keyring: quitting does not wait for them."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()

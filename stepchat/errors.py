@@ -2,14 +2,14 @@
 
 StepchatError
 ├── UsageError            a wrong option, name or value; nothing was sent (exit 2)
-│   └── ServerNotNamedError
+│   └── UntrustedServerError
 ├── ConfigError           a config or theme file; names file, line and key (exit 2)
 ├── ApiKeyError           no key, or the server refused it (exit 3)
 │   ├── KeyMissingError
-│   └── KeyRefusedError
+│   └── KeyRejectedError
 ├── StoreError            the session database
 │   ├── SessionNotFoundError
-│   └── NotOpenError
+│   └── AnswerNotOpenError
 └── ServerError           the server or the way to it
     ├── UnreachableError  no connection was made
     ├── StreamCutError    the connection ended before the answer did
@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """What somebody said, with a full stop when more is to follow and it has no end of its own."""
     text = text.rstrip()
     return f"{text}." if text.rstrip("\"'`)]}»”’")[-1:].isalnum() else text
@@ -51,14 +51,14 @@ class StepchatError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{sentence(self.message)} {self.hint}" if self.hint else self.message
+        return f"{as_sentence(self.message)} {self.hint}" if self.hint else self.message
 
 
 class UsageError(StepchatError):
     """The command, a parameter or a value is wrong."""
 
 
-class ServerNotNamedError(UsageError):
+class UntrustedServerError(UsageError):
     """Only a stored session names this server: neither text nor a key goes there before the user has named it."""
 
 
@@ -74,7 +74,7 @@ class KeyMissingError(ApiKeyError):
     """No key was found in any place."""
 
 
-class KeyRefusedError(ApiKeyError):
+class KeyRejectedError(ApiKeyError):
     """The server does not accept the key (HTTP 401)."""
 
 
@@ -86,7 +86,7 @@ class SessionNotFoundError(StoreError):
     """No session has this id or text."""
 
 
-class NotOpenError(StoreError):
+class AnswerNotOpenError(StoreError):
     """An answer is not, or no longer, this program's to write; trying again does not help."""
 
 

@@ -73,13 +73,13 @@ class Notice:
     """One line worth telling that is not an error."""
 
     text: str
-    about_form: bool = False
+    is_schema_mismatch: bool = False
     """It says where the answer is not what response_format asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class AskedBeside:
+class ConcurrentQuestion:
     """Another process asks, or asked meanwhile, after the same message: its question stands beside this turn's."""
 
 
-TurnEvent: TypeAlias = Delta | MessageSaved | AskedBeside | Retrying | Silence | Notice
+TurnEvent: TypeAlias = Delta | MessageSaved | ConcurrentQuestion | Retrying | Silence | Notice

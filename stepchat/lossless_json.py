@@ -79,7 +79,7 @@ def dumps(value: Any, *, ascii_only: bool = True) -> str:
     return "".join(out)
 
 
-def stored(value: Any) -> str:
+def dumps_for_storage(value: Any) -> str:
     """Write for disk: readable UTF-8 where it can be encoded, escapes where it cannot."""
     text = dumps(value, ascii_only=False)
     try:

@@ -90,10 +90,10 @@ def dollars(value: Any) -> Decimal | None:
         amount = Decimal(value.literal if isinstance(value, Number) else str(value))
     except InvalidOperation:  # an exponent of many digits
         return None
-    return rounded(amount)
+    return round_amount(amount)
 
 
-def rounded(amount: Decimal) -> Decimal:
+def round_amount(amount: Decimal) -> Decimal:
     """As it is, unless it has more places than any price: an exponent of a few characters may stand for millions of zeros."""
     return amount if amount.as_tuple().exponent >= -_PLACES else amount.quantize(_SMALLEST)  # pyright: ignore[reportOperatorIssue] - a number for what is finite
 
@@ -102,7 +102,7 @@ LATEST = 1e11
 """Seconds since 1970 that every calendar of the machine knows."""
 
 
-def sensible(seconds: float | None) -> float | None:
+def valid_time(seconds: float | None) -> float | None:
     """The time, or None for what is none: what is kept came from anywhere, and its numbers are of any size."""
     # Compared before it is a float: one of 400 digits cannot become one, and NaN compares as false.
     return float(seconds) if seconds is not None and abs(seconds) <= LATEST else None
@@ -118,22 +118,22 @@ class Timing:
     ended: float | None = None
 
     @property
-    def thinking(self) -> float | None:
+    def reasoning_seconds(self) -> float | None:
         """How long the reasoning took."""
-        begin, text = sensible(self.first_reasoning), sensible(self.first_text)
-        end = text if text is not None else self.took
+        begin, text = valid_time(self.first_reasoning), valid_time(self.first_text)
+        end = text if text is not None else self.total_seconds
         return None if begin is None or end is None else max(0.0, end - begin)
 
     @property
-    def first(self) -> float | None:
+    def first_token_seconds(self) -> float | None:
         """Time to the first token of either kind."""
-        times = [t for value in (self.first_reasoning, self.first_text) if (t := sensible(value)) is not None]
+        times = [t for value in (self.first_reasoning, self.first_text) if (t := valid_time(value)) is not None]
         return min(times) if times else None
 
     @property
-    def took(self) -> float | None:
+    def total_seconds(self) -> float | None:
         """How long all of it took."""
-        return sensible(self.ended)
+        return valid_time(self.ended)
 
 
 SHORTEST = 0.05
@@ -195,7 +195,7 @@ class AssistantMessage:
     @property
     def speed(self) -> float | None:
         """Tokens a second from the first to the end; None when that is not known."""
-        tokens, first, ended = self.usage.completion_tokens, self.timing.first, self.timing.took
+        tokens, first, ended = self.usage.completion_tokens, self.timing.first_token_seconds, self.timing.total_seconds
         if not tokens or first is None or ended is None or ended - first < SHORTEST:
             return None
         return tokens / (ended - first)

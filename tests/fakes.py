@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpx
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import OPENROUTER_URL, profile_for
+from stepchat.catalogue.backends import OPENROUTER_URL, backend_for
 from stepchat.events import Delta, Notice, Retrying, Silence
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class FakeServer:
     def __init__(self, *scripts: Sequence[Step], base_url: str = OPENROUTER_URL, secret: str = "") -> None:
         self.base_url = base_url
         self._secret = secret
-        self.profile = profile_for(base_url)
+        self.backend = backend_for(base_url)
         self.requests: list[Json] = []
         self.playing = False
         self.closed = 0

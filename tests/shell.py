@@ -16,7 +16,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.cli.main import run
 from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
@@ -103,7 +103,7 @@ class Shell:
         """The messages of a session as the next start finds them."""
 
         async def read() -> list[StoredMessage]:
-            store = SessionStore.open(Paths(self.home, self.home, self.home), fold=fold)
+            store = SessionStore.open(Paths(self.home, self.home, self.home), accumulate=accumulate)
             found = await store.messages(session)
             await store.close()
             return found

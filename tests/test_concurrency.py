@@ -5,13 +5,13 @@ import threading
 
 import pytest
 
-from stepchat.concurrency import in_daemon
+from stepchat.concurrency import run_in_daemon
 
 
 async def test_what_comes_back_and_what_is_raised():
-    assert await in_daemon(pow, 2, 3, mod=5) == 3
+    assert await run_in_daemon(pow, 2, 3, mod=5) == 3
     with pytest.raises(ZeroDivisionError):
-        await in_daemon(divmod, 1, 0)
+        await run_in_daemon(divmod, 1, 0)
 
 
 def test_the_end_of_the_loop_does_not_wait():
@@ -23,8 +23,8 @@ def test_the_end_of_the_loop_does_not_wait():
         over.set()
 
     async def leave_early() -> None:
-        waiting = asyncio.ensure_future(in_daemon(work))
-        await in_daemon(begun.wait)
+        waiting = asyncio.ensure_future(run_in_daemon(work))
+        await run_in_daemon(begun.wait)
         waiting.cancel()
 
     asyncio.run(leave_early())

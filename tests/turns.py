@@ -8,7 +8,7 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
 from stepchat.catalogue.backends import OPENROUTER_URL
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.turn import Question, run_turn
 from stepchat.events import Delta, MessageSaved
 from stepchat.messages import AssistantMessage
@@ -69,7 +69,7 @@ def look(paths: Paths, query: str) -> list[Any]:
 def parts(paths: Paths) -> AssistantMessage:
     """The parts on disk, added up as after a kill."""
     rows = look(paths, "SELECT data FROM part ORDER BY number")
-    return fold(AssistantMessage(), [delta for (data,) in rows for delta in records.deltas_from_text(data)])
+    return accumulate(AssistantMessage(), [delta for (data,) in rows for delta in records.deltas_from_text(data)])
 
 
 async def cancelled(store: SessionStore, said: list[Delta], asked: Question) -> tuple[list[TurnEvent], FakeServer]:

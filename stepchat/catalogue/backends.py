@@ -17,7 +17,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Backend:
     """One kind of server.
 
     `reasoning_back` says how earlier reasoning returns when no reasoning_details came: under the name it was read from,
@@ -33,90 +33,90 @@ class Profile:
     """Ask for usage with stream_options; OpenRouter always sends it."""
     trim_reasoning: bool = True
     """Outer white space around thoughts in history made llama.cpp's Step models loop (WIRE.md 4.4)."""
-    sessions: bool = False
+    supports_session_id: bool = False
     """Understands session_id."""
-    attribution: bool = False
-    accounts: bool = False
+    sends_attribution: bool = False
+    has_accounts: bool = False
     """Tells the key's balance and the cost of a generation, and gives keys by PKCE."""
     starts_in_thinking: bool = False
     start_hint: str = ""
-    room_hint: str = ""
+    context_window_hint: str = ""
     """How to give its models a larger window."""
-    loads_late: bool = False
+    loads_on_demand: bool = False
     """Loads a model with its first question; how large its window is shows afterwards."""
-    counts_limit: bool = False
+    counts_max_tokens: bool = False
     """Refuses a request when the longest answer it asks for does not fit behind it. Others just end the answer there."""
-    cuts: bool = False
+    truncates_silently: bool = False
     """Cuts off what does not fit into the window without a word."""
 
 
-PROFILES: tuple[Profile, ...] = (
-    Profile(
+BACKENDS: tuple[Backend, ...] = (
+    Backend(
         "openrouter", "OpenRouter", OPENROUTER_URL, "OPENROUTER_API_KEY",
-        usage_option=False, trim_reasoning=False, sessions=True, attribution=True, accounts=True,
-        counts_limit=True,
+        usage_option=False, trim_reasoning=False, supports_session_id=True, sends_attribution=True, has_accounts=True,
+        counts_max_tokens=True,
     ),
-    Profile("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY"),
-    Profile("deepseek", "DeepSeek", "https://api.deepseek.com", "DEEPSEEK_API_KEY", reasoning_back="always"),
-    Profile(
+    Backend("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY"),
+    Backend("deepseek", "DeepSeek", "https://api.deepseek.com", "DEEPSEEK_API_KEY", reasoning_back="always"),
+    Backend(
         "llama.cpp", "llama.cpp", "http://127.0.0.1:8080/v1", None,
         start_hint="Start it with: llama-server -m MODEL.gguf --jinja",
-        room_hint="For a larger one: llama-server -c 32768",
+        context_window_hint="For a larger one: llama-server -c 32768",
     ),
-    Profile(
+    Backend(
         "vllm", "vLLM", "http://127.0.0.1:8000/v1", None,
         start_hint="Start it with: vllm serve MODEL --reasoning-parser step3p5",
-        room_hint="For a larger one: vllm serve --max-model-len 32768", counts_limit=True,
+        context_window_hint="For a larger one: vllm serve --max-model-len 32768", counts_max_tokens=True,
     ),
-    Profile(
+    Backend(
         "sglang", "SGLang", "http://127.0.0.1:30000/v1", None,
         start_hint="Start it with: python -m sglang.launch_server --model-path MODEL --reasoning-parser step3p5",
-        room_hint="For a larger one: --context-length 32768, and --mem-fraction-static for its memory",
-        counts_limit=True,
+        context_window_hint="For a larger one: --context-length 32768, and --mem-fraction-static for its memory",
+        counts_max_tokens=True,
     ),
-    Profile(
+    Backend(
         "ollama", "Ollama", "http://127.0.0.1:11434/v1", None, start_hint="Start it with: ollama serve",
-        room_hint="What does not fit it cuts off without a word. For a larger one: OLLAMA_CONTEXT_LENGTH=32768 ollama serve",
-        loads_late=True, cuts=True,
+        context_window_hint="What does not fit it cuts off without a word. For a larger one: OLLAMA_CONTEXT_LENGTH=32768 ollama serve",
+        loads_on_demand=True, truncates_silently=True,
     ),
-    Profile(
+    Backend(
         "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, reasoning_back="never",
-        start_hint="Start it with: lms server start", loads_late=True,
-        room_hint="For a larger one: lms load MODEL --context-length 32768",
+        start_hint="Start it with: lms server start", loads_on_demand=True,
+        context_window_hint="For a larger one: lms load MODEL --context-length 32768",
     ),
-    Profile("custom", "an OpenAI-compatible server", "", "STEPCHAT_API_KEY"),
+    Backend("custom", "an OpenAI-compatible server", "", "STEPCHAT_API_KEY"),
 )  # fmt: skip
 
 
-def profile_for(base_url: str) -> Profile:
+def backend_for(base_url: str) -> Backend:
     """The row for a base URL: by OpenRouter's own path, else by host and port, else `custom`. Never raises."""
     place = _place(base_url)
     # The path tells more than the port: OpenRouter's demo, its proxies and its imitations may stand anywhere.
     if place.path.endswith("/api/v1"):
-        return PROFILES[0]
-    for profile in PROFILES:
+        return BACKENDS[0]
+    for profile in BACKENDS:
         known = _place(profile.base_url)
         if known.host and (known.host, known.port) == (place.host, place.port):
             return profile
-    return PROFILES[-1]
+    return BACKENDS[-1]
 
 
-class _Place(NamedTuple):
+class _Address(NamedTuple):
     host: str
     port: int | None
     path: str
 
 
-def _place(base_url: str) -> _Place:
+def _place(base_url: str) -> _Address:
     """Host, port and path, with one name for this machine; an empty host for what is no URL."""
     try:
         url = urlsplit(base_url)
         host, port = url.hostname or "", url.port
     except ValueError:
-        return _Place("", None, "")
+        return _Address("", None, "")
     if host in _THIS_MACHINE:
         host = "localhost"
-    return _Place(host, port or _PORTS.get(url.scheme), url.path.rstrip("/"))
+    return _Address(host, port or _PORTS.get(url.scheme), url.path.rstrip("/"))
 
 
 def is_local(base_url: str) -> bool:
@@ -140,5 +140,5 @@ def same_server(one: str, other: str) -> bool:
     """Whether two base URLs mean the same server; one of its kind on this machine may have come back on another port."""
     here, there = _place(one), _place(other)
     if here.host == there.host == "localhost":
-        return here.path == there.path and profile_for(one).name == profile_for(other).name
+        return here.path == there.path and backend_for(one).name == backend_for(other).name
     return same_address(one, other)

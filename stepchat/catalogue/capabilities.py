@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stepchat.parameters.table import Parameter
 
 
-def why_not(row: Parameter, model: Model | None, value: Any = None) -> str:
+def unsupported_reason(row: Parameter, model: Model | None, value: Any = None) -> str:
     """Why the parameter, or this value of it, would be ignored or refused; "" when it would not, or nothing is told."""
     if model is None or row.capability is None:
         return ""
@@ -25,10 +25,10 @@ def why_not(row: Parameter, model: Model | None, value: Any = None) -> str:
     return "" if reasoning is None else _reasoning(row, reasoning, name, value)
 
 
-def not_taken(parameters: Json, model: Model | None) -> list[str]:
+def unsupported_warnings(parameters: Json, model: Model | None) -> list[str]:
     """A sentence for each parameter of a request that the model would ignore or refuse."""
     values = [(row, value_at(parameters, row.name)) for row in PARAMETERS]
-    reasons = [(row.name, why_not(row, model, value)) for row, value in values if value is not None]
+    reasons = [(row.name, unsupported_reason(row, model, value)) for row, value in values if value is not None]
     return [f"{name}: {reason}; it is sent all the same." for name, reason in reasons if reason]
 
 

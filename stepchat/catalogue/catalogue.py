@@ -67,7 +67,7 @@ class Catalogue:
         self._refreshing = Lock()
         self.fetched: float | None = None
         """When the server was asked; None when nothing is known of it."""
-        self.trouble: StepchatError | None = None
+        self.error: StepchatError | None = None
         """Why the last `refresh` failed."""
 
     @property
@@ -83,18 +83,18 @@ class Catalogue:
     def find(self, slug: str) -> Model | None:
         """The model of this exact name, else of the name without its routing suffix. Never blocks."""
         found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
-        own = self.own_prices(slug)
+        own = self.configured_prices(slug)
         # A name that a list lacks may be mistyped.
         length = self._own_length if not self._models else 0
         if found is None and (own is not None or length):
             return Model(slug, context_length=length or None, prices=own or Prices())
         return found
 
-    def own_prices(self, slug: str) -> Prices | None:
+    def configured_prices(self, slug: str) -> Prices | None:
         """What the user says that it costs, wherever it is asked."""
         return self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
 
-    def estimate(self, answer: AssistantMessage) -> Decimal | None:
+    def estimate_cost(self, answer: AssistantMessage) -> Decimal | None:
         """What an answer of which no cost was told may have cost by its tokens; None when that is not known. Never blocks."""
         model = self.find(answer.model) or self.find(answer.model_asked)
         return None if model is None or answer.usage.cost is not None else model.prices.cost_of(answer.usage)
@@ -114,17 +114,17 @@ class Catalogue:
         found.sort(key=lambda pair: (-pair[0], -pair[1].created))
         return [model for _, model in found]
 
-    def nearest(self, slug: str, most: int = 3) -> list[str]:
+    def nearest(self, slug: str, limit: int = 3) -> list[str]:
         """Names like one that is not there."""
         import difflib
 
         names = list(self._by_slug)
         tails = {name.rpartition("/")[2]: name for name in names}
         wanted = slug.strip().lower()
-        close = difflib.get_close_matches(wanted, names, most, 0.6)
-        close += [tails[tail] for tail in difflib.get_close_matches(wanted.rpartition("/")[2], list(tails), most, 0.6)]
-        close += [model.id for model in self.search(wanted.replace("/", " "))[:most]]
-        return list(dict.fromkeys(close))[:most]
+        close = difflib.get_close_matches(wanted, names, limit, 0.6)
+        close += [tails[tail] for tail in difflib.get_close_matches(wanted.rpartition("/")[2], list(tails), limit, 0.6)]
+        close += [model.id for model in self.search(wanted.replace("/", " "))[:limit]]
+        return list(dict.fromkeys(close))[:limit]
 
     # In a thread
 
@@ -149,12 +149,12 @@ class Catalogue:
         self._take((_parse(line) for line in lines), float(fetched))
         return True
 
-    def refresh(self, *, anew: bool = False) -> bool:
-        """Ask the server and keep what it says. False, with `trouble`, when it cannot; what was known stays.
+    def refresh(self, *, force: bool = False) -> bool:
+        """Ask the server and keep what it says. False, with `error`, when it cannot; what was known stays.
 
-        While it is being asked already it is not asked again, unless `anew` says that it knows more since.
+        While it is being asked already it is not asked again, unless `force` says that it knows more since.
         """
-        if self._fetch is None or not self._refreshing.acquire(blocking=anew):
+        if self._fetch is None or not self._refreshing.acquire(blocking=force):
             return False
         try:
             entries = self._ask(self._fetch)
@@ -162,9 +162,9 @@ class Catalogue:
             if self._more is not None:
                 entries = self._more(entries)
                 self._take(entries, self._clock())
-            self.trouble = None
+            self.error = None
         except StepchatError as error:
-            self.trouble = error
+            self.error = error
             return False
         finally:
             self._refreshing.release()
@@ -200,7 +200,7 @@ class Catalogue:
             if model is not None and model.id not in models:
                 own: dict[str, Any] = {"prices": prices} if (prices := self._own_prices.get(model.id)) else {}
                 if self._own_length:
-                    own |= {"context_length": self._own_length, "could_take": None}
+                    own |= {"context_length": self._own_length, "max_context_length": None}
                 models[model.id] = replace(model, **own)
         by_slug = {model.canonical_slug: model for model in models.values() if model.canonical_slug}
         self._by_slug = by_slug | models
@@ -211,7 +211,7 @@ class Catalogue:
     def _write(self, entries: Iterable[Any]) -> None:
         if self._file is None:
             return
-        lines = [json.dumps({"fetched": self.fetched}), *(lossless_json.stored(entry) for entry in entries)]
+        lines = [json.dumps({"fetched": self.fetched}), *(lossless_json.dumps_for_storage(entry) for entry in entries)]
         # Only a copy: a full disk is no reason to stop.
         write_private(self._file, "\n".join(lines).encode("utf-8", "replace"))
 

@@ -38,10 +38,10 @@ def load(
             tell(changed)
         if not (catalogue.stale or fresh):
             return
-        if catalogue.refresh(anew=fresh):
+        if catalogue.refresh(force=fresh):
             tell(changed)
-        elif failed is not None and catalogue.trouble is not None:
-            tell(partial(failed, catalogue.trouble))
+        elif failed is not None and catalogue.error is not None:
+            tell(partial(failed, catalogue.error))
 
     # A daemon, unlike those of asyncio.to_thread: quitting does not wait for a server that does not answer.
     Thread(target=work, name="stepchat-catalogue", daemon=True).start()

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.lossless_json import Number
-from stepchat.messages import rounded
+from stepchat.messages import round_amount
 from stepchat.parameters.table import EFFORTS
 from stepchat.text.format import short_count
 
@@ -31,7 +31,7 @@ class Prices:
     reasoning: Decimal | None = None
     request: Decimal | None = None
     image: Decimal | None = None
-    steps: tuple[tuple[int, Prices], ...] = ()
+    tiers: tuple[tuple[int, Prices], ...] = ()
     """Other prices for requests with at least so many prompt tokens, the fewest first."""
 
     def cost(self, prompt: int, completion: int, cached: int = 0, *, requests: int = 1) -> Decimal | None:
@@ -40,7 +40,7 @@ class Prices:
         The tokens may be those of several requests, which are taken to be alike.
         """
         rates = self
-        for least, other in self.steps:
+        for least, other in self.tiers:
             if prompt >= least * requests:
                 rates = other
         if rates.prompt is None or rates.completion is None:
@@ -79,7 +79,7 @@ class Model:
     description: str = ""
     created: int = 0
     context_length: int | None = None
-    could_take: int | None = None
+    max_context_length: int | None = None
     """Tokens, where the server runs it with fewer than that."""
     max_completion_tokens: int | None = None
     input_modalities: tuple[str, ...] = ()
@@ -99,22 +99,22 @@ class Model:
         return parameter in self.supported_parameters if self.supported_parameters else None
 
     @property
-    def must_think(self) -> bool | None:
+    def requires_reasoning(self) -> bool | None:
         """Whether requests that switch its reasoning off are refused; None when nothing is told."""
         if self.reasoning is None:
             return False if self.supported_parameters else None
         return self.reasoning.mandatory
 
     @property
-    def thinks(self) -> bool:
+    def supports_reasoning(self) -> bool:
         return self.reasoning is not None or "reasoning" in self.supported_parameters
 
     @property
-    def calls_tools(self) -> bool:
+    def supports_tools(self) -> bool:
         return "tools" in self.supported_parameters
 
     @property
-    def sees(self) -> bool:
+    def supports_images(self) -> bool:
         return "image" in self.input_modalities
 
 
@@ -131,8 +131,8 @@ def read_model(entry: Any) -> Model | None:
         data.get("loaded_context_length"), data.get("context_length"), provider.get("context_length"),
         data.get("max_model_len"), meta.get("n_ctx"), data.get("max_context_length"), meta.get("n_ctx_train"),
     )  # fmt: skip
-    length = next((length for value in lengths if (length := natural(value))), None)
-    most = natural(data.get("max_context_length")) or natural(meta.get("n_ctx_train"))
+    length = next((length for value in lengths if (length := natural_number(value))), None)
+    most = natural_number(data.get("max_context_length")) or natural_number(meta.get("n_ctx_train"))
     inputs = _texts(architecture.get("input_modalities"))
     if not inputs and data.get("type") == "vlm":
         inputs = ("text", "image")
@@ -141,10 +141,10 @@ def read_model(entry: Any) -> Model | None:
         id=identity,
         name=_text(data.get("name")) or _text(data.get("display_name")),
         description=_text(data.get("description"), 20_000),
-        created=natural(data.get("created")) or 0,
+        created=natural_number(data.get("created")) or 0,
         context_length=length,
-        could_take=most if length and most and most > length else None,
-        max_completion_tokens=natural(provider.get("max_completion_tokens")) or None,
+        max_context_length=most if length and most and most > length else None,
+        max_completion_tokens=natural_number(provider.get("max_completion_tokens")) or None,
         input_modalities=inputs,
         output_modalities=_texts(architecture.get("output_modalities")),
         prices=_prices(_map(data.get("pricing"))),
@@ -196,9 +196,9 @@ def _prices(data: Json) -> Prices:
     overrides: Any = data.get("overrides")
     for override in cast("list[Any]", overrides) if isinstance(overrides, list) else []:
         entry = _map(override)
-        if least := natural(entry.get("min_prompt_tokens")):
+        if least := natural_number(entry.get("min_prompt_tokens")):
             steps.append((least, _rates(entry, prices)))
-    return replace(prices, steps=tuple(sorted(steps, key=lambda step: step[0])))
+    return replace(prices, tiers=tuple(sorted(steps, key=lambda step: step[0])))
 
 
 def _rates(data: Json, otherwise: Prices) -> Prices:
@@ -215,7 +215,7 @@ def _price(value: Any) -> Decimal | None:
         price = Decimal(value.literal if isinstance(value, Number) else str(value))
     except InvalidOperation:
         return None
-    return rounded(price) if price.is_finite() and 0 <= price < 1_000_000 else None
+    return round_amount(price) if price.is_finite() and 0 <= price < 1_000_000 else None
 
 
 def _map(value: Any) -> Json:
@@ -231,14 +231,14 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in items if isinstance(item, str))
 
 
-def natural(value: Any) -> int | None:
+def natural_number(value: Any) -> int | None:
     """A whole number from nought on, None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LARGEST:
         return None
     return int(value)
 
 
-def per_million(price: Decimal | None) -> str:
+def format_price_per_million(price: Decimal | None) -> str:
     """A price per token as USD per million tokens, without the sign; "" when it is not known."""
     if price is None:
         return ""
@@ -248,6 +248,6 @@ def per_million(price: Decimal | None) -> str:
     return f"{whole}.{cents:0<2}"
 
 
-def short_length(tokens: int | None) -> str:
+def format_context_length(tokens: int | None) -> str:
     """A context length: 8.2k, 131k, 262k, 1M; nothing when it is not told."""
     return short_count(tokens) if tokens else ""

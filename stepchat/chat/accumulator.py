@@ -177,7 +177,7 @@ def _begins_anew(call: _Call, fragment: ToolCallFragment) -> bool:
     return fragment.name != call.name or bool(fragment.arguments and call.arguments)
 
 
-class Draft:
+class AnswerAccumulator:
     """The answer while it streams. `add` costs the same for the first and for the millionth token."""
 
     def __init__(self, blank: AssistantMessage) -> None:
@@ -281,9 +281,9 @@ def _stop(finish_reason: str | None, *, has_calls: bool) -> Stop:
             return "tool_calls" if has_calls else "stop"
 
 
-def fold(blank: AssistantMessage, deltas: Iterable[Delta]) -> AssistantMessage:
+def accumulate(blank: AssistantMessage, deltas: Iterable[Delta]) -> AssistantMessage:
     """What a turn that was killed had received: whole if the model had said that it was done, else marked as cut."""
-    draft = Draft(blank)
+    draft = AnswerAccumulator(blank)
     for delta in deltas:
         draft.add(delta)
     return draft.message(None if draft.finished else "cut")

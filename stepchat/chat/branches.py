@@ -24,7 +24,7 @@ async def show_leaf(conversation: Conversation, leaf: str | None, focus_on: str 
     places = [place for place, stored in enumerate(path) if stored.id == focus_on]
     conversation.view.show_branch(path, focus_on=places[0] if places else None)
     await count_siblings(conversation)
-    await conversation.tell_returned()
+    await conversation.show_returned_reasoning()
     conversation.changed()
 
 
@@ -33,7 +33,7 @@ def _standing(conversation: Conversation) -> tuple[str | None, bool]:
     return None if conversation.session is None else conversation.session.id, conversation.busy
 
 
-async def walk(conversation: Conversation, stored: StoredMessage, by: int) -> None:
+async def show_sibling(conversation: Conversation, stored: StoredMessage, by: int) -> None:
     """Show the sibling of a message, with what followed it last. At both ends nothing happens."""
     store = conversation.workspace.store
     siblings = await store.siblings(stored.id)
@@ -45,4 +45,4 @@ async def walk(conversation: Conversation, stored: StoredMessage, by: int) -> No
 async def count_siblings(conversation: Conversation) -> None:
     """Bring the marks of messages that have siblings up to date, with one question for all of them."""
     path, store = conversation.path, conversation.workspace.store
-    conversation.view.set_siblings(await store.sibling_places(path[-1].session, path[-1].id) if path else {})
+    conversation.view.set_siblings(await store.sibling_positions(path[-1].session, path[-1].id) if path else {})

@@ -10,17 +10,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stepchat.chat.branches import count_siblings
-from stepchat.chat.internal_errors import show_fault
+from stepchat.chat.internal_errors import show_internal_error
 from stepchat.chat.turn import CRASHED, RETRY_SECONDS, run_turn
-from stepchat.errors import StepchatError, StoreError, sentence
-from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.errors import StepchatError, StoreError, as_sentence
+from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.ledger import returned_from_json
-from stepchat.servers.refusals import Refusals
+from stepchat.servers.refusals import RejectedSettings
 from stepchat.tui import workers
 from stepchat.tui.chat.sync import catch_up, tell_beside
-from stepchat.tui.chat.turn_status import Meter
+from stepchat.tui.chat.turn_status import TurnProgress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -54,8 +54,8 @@ class Conversation:
         self.scopes = workspace.scopes
         """Who decides the parameters of the next question."""
         self.path: list[StoredMessage] = list(path)
-        self._refusals = Refusals()
-        self.meter: Meter | None = None
+        self._refusals = RejectedSettings()
+        self.meter: TurnProgress | None = None
         """The running turn's, None while nothing runs."""
         self.queued: list[str] = []
         self._asked: str | None = None
@@ -66,17 +66,17 @@ class Conversation:
         self._live_fold: bool | None = None
         self._phase = ""
         self._leaving = False
-        self._at_once: asyncio.Event | None = None
+        self._retry_now: asyncio.Event | None = None
         """Set it when the disk that refused an answer is to be tried without waiting; None while none is refused."""
         self.refused: StoredMessage | None = None
         """The answer that the disk refused when it was tried last."""
-        self._tried = asyncio.Event()
+        self._save_attempted = asyncio.Event()
         self._as_json = False
         self._base: list[StoredMessage] = []
         """The messages that the running turn goes on from."""
         self.branched = False
         """What is said next may have siblings."""
-        self.walking = asyncio.Lock()
+        self.branch_lock = asyncio.Lock()
         """Held while another branch is being put on the screen."""
 
     @property
@@ -84,7 +84,7 @@ class Conversation:
         return self._task is not None and not self._task.done()
 
     @property
-    def unanswered(self) -> bool:
+    def has_unanswered_question(self) -> bool:
         """Whether the last thing is a question: what was to answer it left nothing."""
         return bool(self.path) and isinstance(self.path[-1].message, UserMessage)
 
@@ -105,9 +105,9 @@ class Conversation:
         return self.scopes.request()
 
     @property
-    def effort_refused(self) -> bool:
+    def effort_rejected(self) -> bool:
         """Whether the server did not take an effort that is set."""
-        return self._refusals.any_of(self.model, self.parameters)
+        return self._refusals.rejects_effort(self.model, self.parameters)
 
     async def show(self, opened: Opened) -> None:
         """Show a session, or an empty one, in the place of the one before. Nothing of it can fail."""
@@ -116,35 +116,35 @@ class Conversation:
             self.model = opened.session.model
         self.view.show(self.path)
         self.view.set_siblings(opened.siblings)
-        self.tell_missing()
+        self.report_missing_profile()
         self.changed()
-        await self.tell_returned()
+        await self.show_returned_reasoning()
 
-    def tell_missing(self) -> None:
+    def report_missing_profile(self) -> None:
         """A profile or preset that the session uses and that is gone."""
         if self.scopes.missing:
             self.view.notice(self.scopes.missing, "/settings shows what is sent.", kind="warning")
 
-    async def tell_returned(self) -> None:
+    async def show_returned_reasoning(self) -> None:
         """Put beside each reasoning what later requests did with it."""
         if self.session is None:
             return
         # A mark that cannot be read is missing, and nothing else is.
         with suppress(StoreError):
-            found = await self.workspace.store.traffic.verdicts(self.session.id)
-            await self.learn_refused()
-            marks = {id_: returned_from_json(verdict.newest).mark(verdict.sent) for id_, verdict in found.items()}
-            self.view.learn(marks)
+            found = await self.workspace.store.exchanges.reasoning_outcomes(self.session.id)
+            await self.load_rejected_settings()
+            marks = {id_: returned_from_json(verdict.newest).label(verdict.sent) for id_, verdict in found.items()}
+            self.view.update_answers(marks)
 
-    async def learn_refused(self) -> None:
+    async def load_rejected_settings(self) -> None:
         """What the server did not take lately, for those who say what is sent."""
-        await self._refusals.learn(self.workspace, self.model)
+        await self._refusals.load(self.workspace, self.model)
 
-    def why_refused(self, name: str, value: Any) -> str:
+    def rejection_reason(self, name: str, value: Any) -> str:
         """Why a setting does not leave, "" when it does."""
-        return self._refusals.why(self.model, name, value)
+        return self._refusals.reason(self.model, name, value)
 
-    def fill_in(self, filled: StoredMessage) -> None:
+    def update_message(self, filled: StoredMessage) -> None:
         """More is known of an answer on show, such as its cost."""
         if any(stored.id == filled.id for stored in self.path):
             self.path = [filled if stored.id == filled.id else stored for stored in self.path]
@@ -155,10 +155,10 @@ class Conversation:
                     self.view.scroll_to_end()
             self.changed()
 
-    async def use(self, scopes: Scopes) -> None:
+    async def set_scopes(self, scopes: Scopes) -> None:
         """Ask with these parameters from now on."""
         if self.session is not None:
-            self.session = await self.workspace.keep(self.session, scopes)
+            self.session = await self.workspace.save_parameters(self.session, scopes)
         self.scopes = scopes
         self.changed()
 
@@ -176,7 +176,7 @@ class Conversation:
         self._saved_question.clear()
         self._task = asyncio.create_task(self._turn(text, after), name="turn")
 
-    async def leave(self) -> None:
+    async def stop_without_waiting(self) -> None:
         """`stop`, and do not wait for a disk that refuses what the turn had."""
         self._leaving = True
         await self._cancel()
@@ -187,14 +187,14 @@ class Conversation:
         if self._task is not None:
             self._task.cancel(CRASHED)
 
-    async def settle(self) -> bool:
+    async def finish_turn(self) -> bool:
         """End the running turn; False when the disk refuses what it had, which goes on being tried."""
         if (task := self._task) is None:
             return True
         self.refused = None
-        self._tried.clear()
-        (task.cancel if self._at_once is None else self._at_once.set)()
-        tried = asyncio.ensure_future(self._tried.wait())
+        self._save_attempted.clear()
+        (task.cancel if self._retry_now is None else self._retry_now.set)()
+        tried = asyncio.ensure_future(self._save_attempted.wait())
         await asyncio.wait([task, tried], return_when=asyncio.FIRST_COMPLETED)
         tried.cancel()
         if task.done() and self._task is task:
@@ -203,8 +203,8 @@ class Conversation:
 
     async def stop(self) -> None:
         """End the running turn and wait until what it had is on disk. What the disk refused is only tried at once."""
-        if self._at_once is not None:
-            self._at_once.set()
+        if self._retry_now is not None:
+            self._retry_now.set()
         else:
             await self._cancel()
 
@@ -216,7 +216,7 @@ class Conversation:
                 # It was cancelled before its first step.
                 self._end()
 
-    async def asked(self) -> None:
+    async def wait_until_saved(self) -> None:
         """Wait until the question of the running turn is on disk, or the turn has ended without."""
         await self._saved_question.wait()
 
@@ -241,7 +241,7 @@ class Conversation:
         except Exception as fault:  # noqa: BLE001 - nobody awaits the task, so that it would be seen nowhere
             self.view.abandon_answer()
             self._go_back(before)
-            await show_fault(self, fault)
+            await show_internal_error(self, fault)
         finally:
             self._end()
 
@@ -279,14 +279,14 @@ class Conversation:
     async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
-        session = self.session = await self.workspace.begin(self.session, self.model, self.scopes)
+        session = self.session = await self.workspace.ensure_session(self.session, self.model, self.scopes)
         self.branched = self.branched or text is None or after is not None
         if after is None:
             await catch_up(self)
             after = self.path if text is not None else self.path_to_question()
         self._base = list(after)
-        self.meter = Meter(monotonic())
-        question = self.workspace.question(session, list(after), text, self.model, self.scopes)
+        self.meter = TurnProgress(monotonic())
+        question = self.workspace.build_question(session, list(after), text, self.model, self.scopes)
         self._as_json = wants_json(question.parameters)
         if text is None:
             self._show_branch(after)
@@ -299,7 +299,7 @@ class Conversation:
             async for event in events:
                 if once:
                     # Not before: a question that the disk refuses is asked anew, with the same.
-                    self.scopes, once = self.scopes.after_question(once), ()
+                    self.scopes, once = self.scopes.after_turn(once), ()
                 self.meter.add(event, monotonic())
                 try:
                     await self._show(event)
@@ -307,20 +307,20 @@ class Conversation:
                     # The turn ends it: it knows what is on disk.
                     if (task := asyncio.current_task()) is not None:
                         task.cancel(*cancelled.args)
-        await self.tell_returned()
+        await self.show_returned_reasoning()
 
     async def _wait_for_disk(self, refused: StoredMessage) -> None:
         if self._leaving or not self.view.is_running:
             raise asyncio.CancelledError
-        self.refused, self._at_once = refused, asyncio.Event()
-        self._tried.set()
+        self.refused, self._retry_now = refused, asyncio.Event()
+        self._save_attempted.set()
         try:
             async with asyncio.timeout(RETRY_SECONDS):
-                await self._at_once.wait()
+                await self._retry_now.wait()
         except TimeoutError:
             pass
         finally:
-            self._at_once = None
+            self._retry_now = None
 
     def path_to(self, message_id: str | None) -> list[StoredMessage]:
         """The beginning of what is shown, to this message; from None it is empty."""
@@ -357,13 +357,13 @@ class Conversation:
             case MessageSaved():
                 await self._saved(event.stored)
             case Retrying():
-                self.view.set_waiting(f"{sentence(event.reason)} Trying again in {event.delay:.0f} s")
+                self.view.set_waiting(f"{as_sentence(event.reason)} Trying again in {event.delay:.0f} s")
             case Silence():
                 self.view.set_waiting("nothing arrives" if event.seconds else "waiting")
             case Notice():
                 self.view.notice(event.text, kind="warning")
-            case AskedBeside():
-                await self.beside(partial(tell_beside, self))
+            case ConcurrentQuestion():
+                await self.run_optional(partial(tell_beside, self))
         if not isinstance(event, Delta):
             self.changed()
 
@@ -377,9 +377,9 @@ class Conversation:
             if answer.generation_id and not answer.usage.raw:
                 self.on_unpriced()
             if folded is not None:
-                await self.beside(partial(self.workspace.store.set_folded, stored.id, folded))
+                await self.run_optional(partial(self.workspace.store.set_folded, stored.id, folded))
             if self.branched:
-                await self.beside(partial(count_siblings, self))
+                await self.run_optional(partial(count_siblings, self))
         else:
             self._asked = None
             self._saved_question.set()
@@ -388,13 +388,13 @@ class Conversation:
             self.path.append(stored)
             self.view.add(stored)
             if self.branched:
-                await self.beside(partial(count_siblings, self))
+                await self.run_optional(partial(count_siblings, self))
             self.view.begin_answer(model=self.model, as_json=self._as_json)
 
-    async def beside(self, do: Callable[[], Awaitable[None]]) -> None:
+    async def run_optional(self, do: Callable[[], Awaitable[None]]) -> None:
         """Do what nothing else depends on: that it failed is only told."""
 
         def tell(error: StepchatError) -> None:
             self.view.notice(error.message, error.hint, kind="warning")
 
-        await workers.attempt(do, tell)
+        await workers.run_reporting(do, tell)

@@ -9,16 +9,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stepchat.catalogue.backends import PROFILES
-from stepchat.chat.connection import Connection, connect, usual_place
-from stepchat.chat.spending import balance_in_words
+from stepchat.catalogue.backends import BACKENDS
+from stepchat.chat.connection import Connection, connect, default_server
+from stepchat.chat.spending import format_balance
 from stepchat.config.api_keys import KEYRING
-from stepchat.config.file import Config, read_config, read_strictly
-from stepchat.config.paths import is_there
+from stepchat.config.file import Config, read_config, read_strict
+from stepchat.config.paths import path_exists
 from stepchat.errors import StepchatError
 from stepchat.servers.accounts import fetch_balance
 from stepchat.servers.probe import probe
-from stepchat.sessions.health import examine, has_full_text
+from stepchat.sessions.health import check_database, has_full_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stepchat.config.paths import Paths
 
 State: TypeAlias = Literal["good", "odd", "broken"]
-LEAST_SPACE = 50 * 1024 * 1024
+MINIMUM_FREE_SPACE = 50 * 1024 * 1024
 PATIENCE = 5.0
 
 
@@ -41,7 +41,7 @@ class Check:
     mend: str = ""
 
 
-def check_up(
+def run_checks(
     paths: Paths,
     environ: Mapping[str, str],
     themes: Collection[str],
@@ -54,13 +54,13 @@ def check_up(
     config = Config()
     try:
         config = read_config(paths.config_file)
-        read_strictly(paths.config_file, themes)
-        there = is_there(paths.config_file)
+        read_strict(paths.config_file, themes)
+        there = path_exists(paths.config_file)
         yield Check("settings", "good", f"{paths.config_file}{'' if there else ' (there is none; the defaults apply)'}")
     except StepchatError as error:
         yield Check("settings", "broken", error.message, error.hint)
     try:
-        connection = connect(usual_place(config, environ, base_url, server), paths, config, environ)
+        connection = connect(default_server(config, environ, base_url, server), paths, config, environ)
     except StepchatError as error:
         yield Check("key", "broken", error.message, error.hint)
     else:
@@ -106,35 +106,35 @@ def _terminal(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _server(connection: Connection) -> Iterator[Check]:
-    place, client = connection.place, connection.client
+    place, client = connection.config, connection.client
     if connection.key_error is not None:
         yield Check("key", "broken", connection.key_error.message, connection.key_error.hint)
     else:
         yield _key(connection)
     began = time.monotonic()
     reach = probe(client, PATIENCE)
-    words = f"{place.name} at {place.base_url}: {reach.words}"
+    words = f"{place.name} at {place.base_url}: {reach.message}"
     if not reach.reachable:
-        yield Check("server", "broken", words, place.profile.start_hint or "Check the address and the network.")
+        yield Check("server", "broken", words, place.backend.start_hint or "Check the address and the network.")
     elif reach.wants_key and client.has_key:
         yield Check("server", "broken", words, "Get another key: stepchat login")
     elif reach.wants_key:
         yield Check("server", "broken", words, f"Keep one: stepchat login --key --server {place.name}")
     else:
         yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
-    if reach.reachable and place.profile.accounts and connection.key is not None:
-        yield _attempt("balance", lambda: balance_in_words(fetch_balance(client, seconds=PATIENCE)))
+    if reach.reachable and place.backend.has_accounts and connection.key is not None:
+        yield _attempt("balance", lambda: format_balance(fetch_balance(client, seconds=PATIENCE)))
     yield _catalogue(connection)
 
 
 def _key(connection: Connection) -> Check:
-    place, title = connection.place, connection.place.profile.title
+    place, title = connection.config, connection.config.backend.title
     if connection.key is not None:
         words = f"{title}: {connection.key.source}"
-        if (trouble := connection.trouble) is not None:
-            return Check("key", "odd", f"{words}; {KEYRING}, which goes before it, {trouble.words}", trouble.hint)
+        if (trouble := connection.keyring_error) is not None:
+            return Check("key", "odd", f"{words}; {KEYRING}, which goes before it, {trouble.message}", trouble.hint)
         return Check("key", "good", words)
-    if place.key_variables and place.name not in {row.name for row in PROFILES}:
+    if place.key_variables and place.name not in {row.name for row in BACKENDS}:
         variable = place.key_variables[0]
         mend = f"If it wants one: export {variable}=..., or stepchat login --key --server {place.name}"
         return Check("key", "odd", f"{title}: none; {variable} is not set", mend)
@@ -163,11 +163,11 @@ def _catalogue(connection: Connection) -> Check:
 
 def _store(paths: Paths) -> Iterator[Check]:
     path = paths.database
-    health = examine(path)
+    health = check_database(path)
     if health is None:
         yield Check("sessions", "good", f"{path}: none yet")
-    elif health.trouble:
-        words = health.trouble if str(path) in health.trouble else f"{path}: {health.trouble}"
+    elif health.problem:
+        words = health.problem if str(path) in health.problem else f"{path}: {health.problem}"
         yield Check("sessions", "broken", words, health.hint)
     else:
         sessions = f"{health.sessions} session{'s' * (health.sessions != 1)}"
@@ -196,7 +196,7 @@ def _keys(place: Path) -> Iterator[Check]:
 
 
 def _directory(place: Path) -> Iterator[Check]:
-    there = next((folder for folder in (place, *place.parents) if is_there(folder)), place)
+    there = next((folder for folder in (place, *place.parents) if path_exists(folder)), place)
     if not there.is_dir():
         yield Check("directory", "broken", f"{there} is no directory", "Move it away, or set STEPCHAT_HOME elsewhere.")
         return
@@ -204,7 +204,7 @@ def _directory(place: Path) -> Iterator[Check]:
         yield Check("directory", "broken", f"{there} cannot be written to", "Mend it, or set STEPCHAT_HOME elsewhere.")
         return
     free = shutil.disk_usage(there).free
-    if free < LEAST_SPACE:
+    if free < MINIMUM_FREE_SPACE:
         yield Check("directory", "broken", f"{there}: {free / 1e6:.0f} MB are free", "Free some space.")
     if place.exists() and os.name == "posix" and place.stat().st_mode & 0o077:
         yield Check("directory", "odd", f"{place} can be entered by other users", f"chmod 700 {place}")

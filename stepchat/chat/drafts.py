@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stepchat.errors import SessionNotFoundError, StepchatError
 from stepchat.messages import UserMessage
 from stepchat.tui import workers
-from stepchat.tui.composer.paste import unmarked
+from stepchat.tui.composer.paste import strip_paste_marks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -85,7 +85,7 @@ class Unsent:
     def _keep_soon(self) -> None:
         # Not in the screen's own task: keys are not to wait for the disk.
         self._timer = None
-        workers.start(self._chat.prompt, self.keep, group="draft")
+        workers.run_task(self._chat.prompt, self.keep, group="draft")
 
     async def keep(self, *, held: bool = True) -> None:
         """Write what is there, if that is something else than before."""
@@ -129,7 +129,7 @@ class Unsent:
             arriving = await chat.background.read(session)
             draft = await chat.workspace.store.draft(there)
             chat.editing.leave()
-            await chat.conversation.asked()
+            await chat.conversation.wait_until_saved()
             self.take_queue()
             if there == self._session_id():
                 along, draft = True, ""
@@ -196,4 +196,4 @@ class Unsent:
 def fresh(draft: str, path: Sequence[StoredMessage]) -> str:
     """The draft, unless a kill came between the saving of the question and the forgetting of its draft."""
     last = next((row.message for row in reversed(path) if isinstance(row.message, UserMessage)), None)
-    return "" if last is not None and last.text == unmarked(draft).strip() else draft
+    return "" if last is not None and last.text == strip_paste_marks(draft).strip() else draft

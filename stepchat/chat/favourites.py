@@ -16,7 +16,7 @@ MOST_RECENT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ModelChoices:
     """Slugs; the recent ones begin with the newest."""
 
     favourites: tuple[str, ...] = ()
@@ -28,11 +28,11 @@ class Choices:
         return tuple(dict.fromkeys(self.favourites + self.recent))
 
 
-async def read_choices(store: SessionStore) -> Choices:
-    return Choices(_slugs(await store.setting(FAVOURITES)), _slugs(await store.setting(RECENT)))
+async def read_model_choices(store: SessionStore) -> ModelChoices:
+    return ModelChoices(_slugs(await store.setting(FAVOURITES)), _slugs(await store.setting(RECENT)))
 
 
-async def toggle_favourite(store: SessionStore, slug: str) -> Choices:
+async def toggle_favourite(store: SessionStore, slug: str) -> ModelChoices:
     """Like it, or no longer. Raises StoreError when what is kept cannot be read: that is not written over."""
 
     def change(kept: str | None) -> str:
@@ -44,8 +44,8 @@ async def toggle_favourite(store: SessionStore, slug: str) -> Choices:
             )
         return json.dumps([name for name in liked if name != slug] if slug in liked else [*liked, slug])
 
-    await store.change_setting(FAVOURITES, change)
-    return await read_choices(store)
+    await store.update_setting(FAVOURITES, change)
+    return await read_model_choices(store)
 
 
 async def remember_recent(store: SessionStore, slug: str) -> None:
@@ -54,7 +54,7 @@ async def remember_recent(store: SessionStore, slug: str) -> None:
     def change(kept: str | None) -> str:
         return json.dumps([slug, *(name for name in _slugs(kept) if name != slug)][:MOST_RECENT])
 
-    await store.change_setting(RECENT, change)
+    await store.update_setting(RECENT, change)
 
 
 def _slugs(kept: str | None) -> tuple[str, ...]:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast
 from rich.cells import chop_cells
 
 from stepchat import lossless_json
-from stepchat.messages import sensible
+from stepchat.messages import valid_time
 from stepchat.reasoning import ledger_report
-from stepchat.reasoning.ledger import RULES, hash_of, received, returned_from_json
+from stepchat.reasoning.ledger import RULES, hash_of, received_reasoning, returned_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stepchat.messages import AssistantMessage, Json
-    from stepchat.reasoning.ledger_report import Account
+    from stepchat.reasoning.ledger_report import ReasoningAccount
     from stepchat.sessions.exchanges import Exchange
 
 Role: TypeAlias = Literal["text", "dim", "title", "state", "warning", "error"]
@@ -41,32 +41,32 @@ _SUMMARY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class InspectorLine:
     text: str
     role: Role = "text"
 
 
-class Lines(Protocol):
+class InspectorLines(Protocol):
     """Lines that may be made when they are looked at."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, place: int, /) -> Line: ...
+    def __getitem__(self, place: int, /) -> InspectorLine: ...
 
 
-def matching(lines: Iterable[Line], typed: str) -> list[Line]:
+def filter_lines(lines: Iterable[InspectorLine], typed: str) -> list[InspectorLine]:
     """The lines with all words."""
     words = typed.casefold().split()
     return [line for line in lines if all(word in line.text.casefold() for word in words)]
 
 
-def wrapped(lines: Iterable[Line], width: int) -> list[Line]:
+def wrap_lines(lines: Iterable[InspectorLine], width: int) -> list[InspectorLine]:
     """The same in rows of at most `width` cells; the text is cleaned before, or cells mean nothing."""
-    rows: list[Line] = []
+    rows: list[InspectorLine] = []
     for line in lines:
         if len(line.text) <= width and line.text.isascii():
             rows.append(line)
         else:
-            rows += [Line(part, line.role) for part in _parts(line.text, width)]
+            rows += [InspectorLine(part, line.role) for part in _parts(line.text, width)]
     return rows
 
 
@@ -87,17 +87,17 @@ def _parts(text: str, width: int) -> list[str]:
 # ---- the request
 
 
-def request_lines(exchange: Exchange) -> list[Line]:
+def request_lines(exchange: Exchange) -> list[InspectorLine]:
     """What was sent, and the head of what came."""
-    lines = [Line(f"POST {exchange.url}", "title")]
-    lines += [Line(f"{name}: {value}", "dim") for name, value in exchange.headers.items()]
-    lines += [Line(""), *(Line(text) for text in json_lines(exchange.body))]
-    lines.append(Line(""))
+    lines = [InspectorLine(f"POST {exchange.url}", "title")]
+    lines += [InspectorLine(f"{name}: {value}", "dim") for name, value in exchange.headers.items()]
+    lines += [InspectorLine(""), *(InspectorLine(text) for text in json_lines(exchange.body))]
+    lines.append(InspectorLine(""))
     if exchange.status is not None:
-        lines.append(Line(f"Answered {exchange.status}", "title" if exchange.status < 400 else "error"))
-        lines += [Line(f"{name}: {value}", "dim") for name, value in (exchange.answered or {}).items()]
+        lines.append(InspectorLine(f"Answered {exchange.status}", "title" if exchange.status < 400 else "error"))
+        lines += [InspectorLine(f"{name}: {value}", "dim") for name, value in (exchange.answered or {}).items()]
     if exchange.error:
-        lines.append(Line(exchange.error, "error"))
+        lines.append(InspectorLine(exchange.error, "error"))
     return lines
 
 
@@ -172,17 +172,17 @@ class Events:
         place = bisect_left(self._ends, offset + 1)
         return self._times[place] if place < len(self._times) else math.nan
 
-    def line(self, number: int) -> Line:
+    def line(self, number: int) -> InspectorLine:
         kind, words, role = _event(self.raw(number))
-        return Line(f"{number + 1:>6}  {self.seconds(number):>9.3f} s  {kind:<9}  {words[:_SUMMARY]}", role)
+        return InspectorLine(f"{number + 1:>6}  {self.seconds(number):>9.3f} s  {kind:<9}  {words[:_SUMMARY]}", role)
 
-    def detail(self, number: int) -> list[Line]:
+    def detail(self, number: int) -> list[InspectorLine]:
         """The event as it came, then its JSON laid out."""
         raw = self.raw(number).decode("utf-8", "replace")
-        lines = [Line(f"        {text}", "dim") for text in _LINE_END.split(raw) if text]
+        lines = [InspectorLine(f"        {text}", "dim") for text in _LINE_END.split(raw) if text]
         data = _data(self.raw(number))
         if data is not None:
-            lines += [Line(f"        {text}") for text in json_lines(data)]
+            lines += [InspectorLine(f"        {text}") for text in json_lines(data)]
         return lines
 
     def matching(self, typed: str) -> Sequence[int]:
@@ -199,16 +199,18 @@ class Events:
         self._last = (typed, numbers)
         return numbers
 
-    def head(self) -> list[Line]:
+    def summary_lines(self) -> list[InspectorLine]:
         """When things came first, and how much came."""
         return self._head
 
-    def _first_lines(self) -> list[Line]:
+    def _first_lines(self) -> list[InspectorLine]:
         if self.dropped:
-            return [Line("What came is not kept any more: keep_events in config.toml says how much is.", "warning")]
+            return [
+                InspectorLine("What came is not kept any more: keep_events in config.toml says how much is.", "warning")
+            ]
         if not self._times:
             words = "Nothing came." if self._ended else "What comes gets here when the answer is over."
-            return [Line(words, "warning")]
+            return [InspectorLine(words, "warning")]
         moments = [("first byte", self._times[0])]
         for name, pattern in (("first reasoning", _FIRST_REASONING), ("first text", _FIRST_TEXT)):
             if found := pattern.search(self._whole):
@@ -217,25 +219,29 @@ class Events:
         times = " · ".join(f"{name} {seconds:.3f} s" for name, seconds in moments)
         reads = "1 read" if len(self._times) == 1 else f"{len(self._times):,} reads"
         size = f"{len(self):,} events, {len(self._whole):,} bytes in {reads}"
-        more = [Line("More came than is kept.", "warning")] if self.cut else []
-        return [Line(times, "title"), Line(size, "dim"), *more]
+        more = [InspectorLine("More came than is kept.", "warning")] if self.cut else []
+        return [InspectorLine(times, "title"), InspectorLine(size, "dim"), *more]
 
-    def upstream(self) -> list[Line]:
+    def upstream_lines(self) -> list[InspectorLine]:
         """What the server says it gave to the provider, when it was asked to tell (`debug.echo_upstream_body`)."""
         for number in range(min(len(self), 20)):
             data = _data(self.raw(number))
             debug: Any = cast("Json", data).get("debug") if isinstance(data, dict) else None
             if isinstance(debug, dict):
-                return [Line(text) for text in json_lines(debug)]
-        return [Line("The server did not tell. /debug asks it to with the next request; only OpenRouter does.", "dim")]
+                return [InspectorLine(text) for text in json_lines(debug)]
+        return [
+            InspectorLine(
+                "The server did not tell. /debug asks it to with the next request; only OpenRouter does.", "dim"
+            )
+        ]
 
 
 class EventLines:
     """Events that were chosen, each a line, and below an open one its detail."""
 
-    def __init__(self, events: Events, numbers: Sequence[int], opened: Mapping[int, Sequence[Line]]) -> None:
+    def __init__(self, events: Events, numbers: Sequence[int], opened: Mapping[int, Sequence[InspectorLine]]) -> None:
         self._events = events
-        self._rows: list[int | Line] = [*events.head()]
+        self._rows: list[int | InspectorLine] = [*events.summary_lines()]
         for number in numbers:
             self._rows.append(number)
             self._rows += opened.get(number, ())
@@ -243,7 +249,7 @@ class EventLines:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: int, /) -> Line:
+    def __getitem__(self, place: int, /) -> InspectorLine:
         row = self._rows[place]
         return self._events.line(row) if isinstance(row, int) else row
 
@@ -305,7 +311,7 @@ def _delta(delta: Json, choice: Json, chunk: Json) -> tuple[str, str, Role]:
 # ---- usage and ledger
 
 
-def usage_lines(message: AssistantMessage) -> list[Line]:
+def usage_lines(message: AssistantMessage) -> list[InspectorLine]:
     """Who answered, how it ended, what it took."""
     timing = message.timing
     facts = [
@@ -316,26 +322,32 @@ def usage_lines(message: AssistantMessage) -> list[Line]:
         ("first reasoning", _seconds(timing.first_reasoning)), ("first text", _seconds(timing.first_text)),
         ("ended", _seconds(timing.ended)),
     ]  # fmt: skip
-    lines = [Line(f"{name:<16}{value}") for name, value in facts if value]
-    lines.append(Line(""))
+    lines = [InspectorLine(f"{name:<16}{value}") for name, value in facts if value]
+    lines.append(InspectorLine(""))
     if not message.usage.raw:
-        return [*lines, Line("The server told no usage.", "dim")]
-    return [*lines, Line("Usage, as it came", "title"), *(Line(text) for text in json_lines(message.usage.raw))]
+        return [*lines, InspectorLine("The server told no usage.", "dim")]
+    return [
+        *lines,
+        InspectorLine("Usage, as it came", "title"),
+        *(InspectorLine(text) for text in json_lines(message.usage.raw)),
+    ]
 
 
 def _seconds(value: float | None) -> str:
-    time = sensible(value)
+    time = valid_time(value)
     return "-" if time is None and value is not None else "" if time is None else f"{time:.3f} s"
 
 
 def _moment(value: float) -> str:
-    time = sensible(value)
+    time = valid_time(value)
     return "-" if time is None else strftime("%Y-%m-%d %H:%M:%S", localtime(time)) if time else ""
 
 
-def ledger_lines(exchange: Exchange, messages: Mapping[str, AssistantMessage], account: Account | None) -> list[Line]:
+def ledger_lines(
+    exchange: Exchange, messages: Mapping[str, AssistantMessage], account: ReasoningAccount | None
+) -> list[InspectorLine]:
     """What this request did with earlier reasoning, and what became of the reasoning that came."""
-    lines = [Line("Earlier reasoning in this request", "title")]
+    lines = [InspectorLine("Earlier reasoning in this request", "title")]
     number = 0
     for line in exchange.lines:
         if line.wire is None or line.wire.get("role") == "assistant":
@@ -343,29 +355,31 @@ def ledger_lines(exchange: Exchange, messages: Mapping[str, AssistantMessage], a
         if line.verdict is not None and line.message is not None:
             lines += _verdict(number, line.verdict, line.wire, messages.get(line.message))
     if len(lines) == 1:
-        lines.append(Line("There was none.", "dim"))
+        lines.append(InspectorLine("There was none.", "dim"))
     if account is not None:
-        lines += [Line(""), Line("The reasoning of this answer", "title")]
-        lines += [Line(text) for text in ledger_report.lines(account)]
+        lines += [InspectorLine(""), InspectorLine("The reasoning of this answer", "title")]
+        lines += [InspectorLine(text) for text in ledger_report.account_lines(account)]
         if account.received.hash:
-            lines.append(Line(f"sha256 {account.received.hash}", "dim"))
+            lines.append(InspectorLine(f"sha256 {account.received.hash}", "dim"))
     return lines
 
 
-def _verdict(number: int, verdict: Json, wire: Json | None, message: AssistantMessage | None) -> list[Line]:
+def _verdict(number: int, verdict: Json, wire: Json | None, message: AssistantMessage | None) -> list[InspectorLine]:
     returned = returned_from_json(verdict)
     role: Role = "warning" if returned.rule in _NOTEWORTHY else "text"
-    lines = [Line(f"answer {number:<4} {returned.words}", role)]
+    lines = [InspectorLine(f"answer {number:<4} {returned.description}", role)]
     if returned.rule is not None:
         entries = ", ".join(str(entry + 1) for entry in returned.left_out)
-        lines.append(Line(f"            {RULES[returned.rule]}{f' (entry {entries})' if entries else ''}", "dim"))
+        lines.append(
+            InspectorLine(f"            {RULES[returned.rule]}{f' (entry {entries})' if entries else ''}", "dim")
+        )
     details: Any = (wire or {}).get("reasoning_details")
     if isinstance(details, list):
         sent = hash_of(cast("list[Json]", details))
-        lines.append(Line(f"            sent     sha256 {sent[:32]}", "dim"))
+        lines.append(InspectorLine(f"            sent     sha256 {sent[:32]}", "dim"))
         if message is not None:
-            came = received(message)
+            came = received_reasoning(message)
             same = "the same" if came.hash == sent else "not the same"
-            lines.append(Line(f"            on disk  sha256 {came.hash[:32] or '-'}  {same}", "dim"))
-            lines.append(Line(f"            {ledger_report.came_words(came)}", "dim"))
+            lines.append(InspectorLine(f"            on disk  sha256 {came.hash[:32] or '-'}  {same}", "dim"))
+            lines.append(InspectorLine(f"            {ledger_report.describe_received(came)}", "dim"))
     return lines

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NEXT: Final = "What had arrived is saved; Ctrl+R asks again. Please report it with what you did."
 
 
-async def show_fault(conversation: Conversation, fault: Exception) -> None:
+async def show_internal_error(conversation: Conversation, fault: Exception) -> None:
     """Go on with what is on disk, and say what happened, for a report."""
     with suppress(StepchatError):
         if conversation.path:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.chat import branches
 from stepchat.messages import AssistantMessage
-from stepchat.text.sanitize import clean
+from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.messages import Message
-    from stepchat.sessions.interrupted import Cut
+    from stepchat.sessions.interrupted import InterruptedAnswer
     from stepchat.tui.commands.command import Chat
 
 GO_ON: Final = "Go on exactly where your answer stopped."
@@ -20,22 +20,22 @@ _NAMED: Final = 2
 _TITLE: Final = 40
 
 
-def offer_to_ask(chat: Chat) -> None:
+def offer_retry(chat: Chat) -> None:
     """A question whose answer left nothing can be asked again."""
-    if chat.conversation.unanswered and not chat.conversation.busy:
+    if chat.conversation.has_unanswered_question and not chat.conversation.busy:
         chat.view.notice(
             "This question has no answer yet.", "Ctrl+R asks it, Alt+Q puts it into the prompt; or just write on.",
             kind="info",
         )  # fmt: skip
 
 
-async def offer(chat: Chat) -> None:
+async def announce(chat: Chat) -> None:
     """Tell of what was cut, here first. Raises StoreError."""
     cuts = await chat.workspace.store.interrupted.all()
-    conversation, here = chat.conversation, shown_cut(chat, cuts)
+    conversation, here = chat.conversation, shown_interrupted(chat, cuts)
     if conversation.busy or not cuts:
         return
-    others = told_others([cut for cut in cuts if cut is not here], too=here is not None)
+    others = describe_others([cut for cut in cuts if cut is not here], too=here is not None)
     if here is not None:
         chat.view.notice(f"{_kept(conversation.path[-1].message)}, Alt+O leaves it as it is.", others, kind="info")
     elif not chat.welcome.display:
@@ -49,13 +49,13 @@ def _kept(message: Message) -> str:
     return f"{'The thoughts are' if thought else 'The question is'} kept: Ctrl+R asks again"
 
 
-def shown_cut(chat: Chat, cuts: Sequence[Cut]) -> Cut | None:
+def shown_interrupted(chat: Chat, cuts: Sequence[InterruptedAnswer]) -> InterruptedAnswer | None:
     """The one at the end of what is on the screen."""
     path = chat.conversation.path
     return next((cut for cut in cuts if path and cut.answer == path[-1].id), None)
 
 
-def told(cuts: Sequence[Cut], *, too: bool = False) -> str:
+def describe(cuts: Sequence[InterruptedAnswer], *, too: bool = False) -> str:
     """One sentence that names them."""
     names = ", ".join(name(cut) for cut in cuts[:_NAMED])
     more = f" and {len(cuts) - _NAMED} more" if len(cuts) > _NAMED else ""
@@ -66,21 +66,21 @@ def told(cuts: Sequence[Cut], *, too: bool = False) -> str:
     return f"{which}: {names}{more}."
 
 
-def told_others(cuts: Sequence[Cut], *, too: bool) -> str:
+def describe_others(cuts: Sequence[InterruptedAnswer], *, too: bool) -> str:
     """The same, and how to get there; "" when there are none."""
-    return f"{told(cuts, too=too)} Alt+I shows {'it' if len(cuts) == 1 else 'them'}." if cuts else ""
+    return f"{describe(cuts, too=too)} Alt+I shows {'it' if len(cuts) == 1 else 'them'}." if cuts else ""
 
 
-def name(cut: Cut) -> str:
-    title = clean(cut.title, keep_newlines=False) or "untitled"
+def name(cut: InterruptedAnswer) -> str:
+    title = sanitize(cut.title, keep_newlines=False) or "untitled"
     return f"“{title if len(title) <= _TITLE else title[: _TITLE - 1] + '…'}”"
 
 
-async def open_cut(chat: Chat, cut: Cut) -> None:
+async def open_interrupted(chat: Chat, cut: InterruptedAnswer) -> None:
     """Its session, on the branch that it ends. Raises StepchatError."""
     await chat.open(await chat.workspace.store.session(cut.session))
     conversation = chat.conversation
     if not conversation.busy and all(stored.id != cut.answer for stored in conversation.path):
         await branches.show_leaf(conversation, cut.answer)
         chat.view.scroll_to_end()
-        await offer(chat)
+        await announce(chat)

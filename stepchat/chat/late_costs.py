@@ -8,7 +8,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.catalogue.backends import same_server
-from stepchat.concurrency import in_daemon
+from stepchat.concurrency import run_in_daemon
 from stepchat.errors import ServerError, UnreachableError
 from stepchat.servers.accounts import fetch_usage
 from stepchat.sessions.spending import DAY
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.command import Chat
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 30.0)
-MOST = 100
+MAX_ANSWERS = 100
 LONG_ENOUGH = 3600.0
 """Seconds after which a server that knows nothing of an answer never will."""
 
 
-def settle_costs(chat: Chat, pauses: Sequence[float] = PAUSES) -> None:
+def fetch_late_costs(chat: Chat, pauses: Sequence[float] = PAUSES) -> None:
     """Begin; an earlier beginning is given up for this one."""
-    if chat.workspace.client.profile.accounts:
-        workers.start(chat.app, partial(_settle, chat, pauses), group="costs", exclusive=True)
+    if chat.workspace.client.backend.has_accounts:
+        workers.run_task(chat.app, partial(_settle, chat, pauses), group="costs", exclusive=True)
 
 
 async def _settle(chat: Chat, pauses: Sequence[float]) -> None:
@@ -46,7 +46,7 @@ async def _settle(chat: Chat, pauses: Sequence[float]) -> None:
 async def _ask(chat: Chat, one: Unpriced) -> None:
     """Raises UnreachableError, ApiKeyError and StoreError; whatever else a server says is of this one answer alone."""
     try:
-        usage = await in_daemon(fetch_usage, chat.workspace.client, one.generation)
+        usage = await run_in_daemon(fetch_usage, chat.workspace.client, one.generation)
     except UnreachableError:
         raise
     except ServerError:
@@ -59,11 +59,11 @@ async def _ask(chat: Chat, one: Unpriced) -> None:
 
 async def _unpriced(chat: Chat) -> list[Unpriced]:
     found = await chat.workspace.store.spending.unpriced(time() - DAY)
-    return [one for one in found if same_server(one.server, chat.workspace.client.base_url)][:MOST]
+    return [one for one in found if same_server(one.server, chat.workspace.client.base_url)][:MAX_ANSWERS]
 
 
 async def _fill_in(chat: Chat, message_id: str, usage: dict[str, object]) -> None:
     filled = await chat.workspace.store.spending.set_usage(message_id, usage)
     if filled is not None:
-        chat.conversation.fill_in(filled)
-        chat.standing.costs.look()
+        chat.conversation.update_message(filled)
+        chat.standing.costs.refresh()

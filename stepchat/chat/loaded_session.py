@@ -27,6 +27,6 @@ class Opened:
 async def read(workspace: Workspace, session: Session | None) -> Opened:
     """Raises StoreError, and UsageError and ConfigError of what it asks with."""
     store = workspace.store
-    path = await store.others.path(session.id) if session is not None else []
-    siblings = await store.sibling_places(path[-1].session, path[-1].id) if path else {}
-    return Opened(session, path, await workspace.scopes_of(session), siblings)
+    path = await store.other_processes.path(session.id) if session is not None else []
+    siblings = await store.sibling_positions(path[-1].session, path[-1].id) if path else {}
+    return Opened(session, path, await workspace.scopes_for_session(session), siblings)

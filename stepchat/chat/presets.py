@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from stepchat import lossless_json
 from stepchat.errors import StoreError, UsageError
-from stepchat.parameters.scopes import Scopes, Settings, change_stored, from_stored, put_all
+from stepchat.parameters.scopes import Scopes, Settings, from_stored, set_values, update_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ async def read_presets(store: SessionStore) -> dict[str, Settings]:
     return {name: from_stored(cast("Json", value)) for name, value in presets.items() if isinstance(value, dict)}
 
 
-async def presets_to_open(store: SessionStore) -> dict[str, Settings]:
+async def read_presets_or_none(store: SessionStore) -> dict[str, Settings]:
     """The same for opening a session, which does not fail for want of presets."""
     with suppress(StoreError):
         return await read_presets(store)
@@ -68,7 +68,7 @@ async def save_preset(store: SessionStore, name: str, settings: Settings, before
         if not isinstance(kept, dict):
             raise _unreadable(f"The preset {name}", "it is not a table", store.file)
         kept = cast("Json", kept)
-        return {**presets, name: change_stored(kept, from_stored(kept) if before is None else before, settings)}
+        return {**presets, name: update_stored(kept, from_stored(kept) if before is None else before, settings)}
 
     await _change(store, change)
 
@@ -84,7 +84,7 @@ async def delete_preset(store: SessionStore, name: str) -> None:
 
 
 async def _change(store: SessionStore, change: Callable[[Json], Json]) -> None:
-    await store.change_setting(_SETTING, lambda kept: lossless_json.dumps(change(_raw(kept, store.file))))
+    await store.update_setting(_SETTING, lambda kept: lossless_json.dumps(change(_raw(kept, store.file))))
 
 
 def _raw(kept: str | None, file: Path) -> Json:
@@ -113,7 +113,7 @@ def find_preset(presets: Mapping[str, T], name: str) -> T:
     raise UsageError(f"There is no preset {name!r}.", hint)
 
 
-def scopes_for(
+def build_scopes(
     config: Config,
     presets: Mapping[str, Settings],
     session: Session | None = None,
@@ -142,7 +142,7 @@ def scopes_for(
         config=config.parameters,
         profile=profile_settings(table) if table else (),
         preset=presets.get(preset_name, ()),
-        session=put_all(from_stored(session.parameters) if session else (), settings),
+        session=set_values(from_stored(session.parameters) if session else (), settings),
         once=once,
         profile_name=profile_name,
         preset_name=preset_name,

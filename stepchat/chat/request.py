@@ -13,22 +13,28 @@ from stepchat.catalogue.backends import bare_slug
 from stepchat.errors import ServerError, StoreError
 from stepchat.events import Delta, Notice
 from stepchat.messages import AssistantMessage
-from stepchat.reasoning.effort import blamed, read_refused, settings_of, without, write_refused
-from stepchat.servers.errors import names_reasoning
+from stepchat.reasoning.effort import (
+    blamed_settings,
+    read_rejected,
+    reasoning_settings,
+    without_settings,
+    write_rejected,
+)
+from stepchat.servers.errors import is_reasoning_error
 from stepchat.servers.recording import REMOVED
 from stepchat.servers.redaction import redacted
-from stepchat.servers.wire import Composed, Target, compose, only_thought, sent_parameters
-from stepchat.sessions.exchanges import Exchange, SentLine
+from stepchat.servers.wire import ComposedRequest, Target, compose, is_reasoning_only, wire_parameters
+from stepchat.sessions.exchanges import Exchange, SentMessage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 
-    from stepchat.catalogue.backends import Profile
-    from stepchat.chat.accumulator import Draft
+    from stepchat.catalogue.backends import Backend
+    from stepchat.chat.accumulator import AnswerAccumulator
     from stepchat.messages import Json, StoredMessage
-    from stepchat.reasoning.ledger import Line, Rule
+    from stepchat.reasoning.ledger import RequestLine, Rule
     from stepchat.servers.client import ServerEvent
-    from stepchat.servers.recording import Tape
+    from stepchat.servers.recording import ExchangeRecorder
     from stepchat.sessions.store import SessionStore
 
 _GIVE_INS: Final = 4
@@ -41,36 +47,38 @@ def _name(server: str, model: str) -> str:
     return f"refused by {server} for {bare_slug(model)}".encode("utf-8", "replace").decode()
 
 
-async def refused_settings(store: SessionStore, server: str, model: str) -> dict[str, float]:
+async def rejected_settings(store: SessionStore, server: str, model: str) -> dict[str, float]:
     """The settings about reasoning that the server did not take lately, each as `name=JSON`, and when that was."""
     with suppress(StoreError):
-        return read_refused(await store.setting(_name(server, model)), time())
+        return read_rejected(await store.setting(_name(server, model)), time())
     return {}
 
 
-async def try_again(store: SessionStore, server: str, model: str, settings: Collection[str]) -> None:
+async def clear_rejection(store: SessionStore, server: str, model: str, settings: Collection[str]) -> None:
     """Send these settings again, because the user named them anew. Raises StoreError."""
-    if not await refused_settings(store, server, model):
+    if not await rejected_settings(store, server, model):
         return
 
     def change(kept: str | None) -> str:
-        refused = read_refused(kept, time())
-        return write_refused({setting: at for setting, at in refused.items() if setting not in settings})
+        refused = read_rejected(kept, time())
+        return write_rejected({setting: at for setting, at in refused.items() if setting not in settings})
 
-    await store.change_setting(_name(server, model), change)
+    await store.update_setting(_name(server, model), change)
 
 
 class Server(Protocol):
     """What a turn needs of a server: `Client`, or a fake with a script."""
 
     base_url: str
-    profile: Profile
+    backend: Backend
 
     def redact(self, text: str) -> str:
         """Words without the key."""
         ...
 
-    def stream(self, body: Json, keep: Callable[[Tape], None] | None = None) -> AsyncGenerator[ServerEvent]: ...
+    def stream(
+        self, body: Json, keep: Callable[[ExchangeRecorder], None] | None = None
+    ) -> AsyncGenerator[ServerEvent]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +102,10 @@ class Question:
     @property
     def answer_now(self) -> bool:
         """Whether it is about thinking that was stopped: then the answer is wanted from what was thought so far."""
-        return self.text is None and bool(self.path) and only_thought(self.path[-1].message)
+        return self.text is None and bool(self.path) and is_reasoning_only(self.path[-1].message)
 
 
-class Asking:
+class TurnRequest:
     """The request about a path of messages that ends with the question. `begin` makes one."""
 
     def __init__(
@@ -116,7 +124,7 @@ class Asking:
         """What the server did not take, and when; it is not sent."""
         self._to_remember = False
         self._target = Target(
-            server.profile, server.base_url, question.model, question.session, question.mandatory_reasoning
+            server.backend, server.base_url, question.model, question.session, question.mandatory_reasoning
         )
         self._without: Rule | None = None
         self._first = self._compose()
@@ -124,37 +132,37 @@ class Asking:
     @classmethod
     async def begin(
         cls, store: SessionStore, server: Server, question: Question, path: Sequence[StoredMessage]
-    ) -> Asking:
+    ) -> TurnRequest:
         """With what was learnt in earlier turns."""
-        asked = bool(settings_of(question.parameters))
-        refused = await refused_settings(store, server.base_url, question.model) if asked else {}
+        asked = bool(reasoning_settings(question.parameters))
+        refused = await rejected_settings(store, server.base_url, question.model) if asked else {}
         return cls(store, server, question, path, refused)
 
     @property
     def parameters(self) -> Json:
         """As they were sent last, or will be."""
-        return sent_parameters(self._target, without(self._question.parameters, self._refused))
+        return wire_parameters(self._target, without_settings(self._question.parameters, self._refused))
 
     @property
     def prefix(self) -> str:
         """A hash of all that the answer will follow."""
         return self._first.prefix
 
-    def finished(self, answer: AssistantMessage) -> AssistantMessage:
+    def redacted_answer(self, answer: AssistantMessage) -> AssistantMessage:
         """The answer as it is kept: the key may have come in pieces that only together are one."""
         return redacted(replace(answer, parameters=self.parameters), self._server.redact)
 
-    def _compose(self) -> Composed:
+    def _compose(self) -> ComposedRequest:
         return compose(
             [stored.message for stored in self._path],
             self._target,
             system=self._question.system,
-            parameters=without(self._question.parameters, self._refused),
+            parameters=without_settings(self._question.parameters, self._refused),
             without=self._without,
             answer_now=self._question.answer_now,
         )
 
-    async def events(self, answer: str, draft: Draft) -> AsyncGenerator[ServerEvent]:
+    async def events(self, answer: str, draft: AnswerAccumulator) -> AsyncGenerator[ServerEvent]:
         """Send it, and again without what the server refuses: a setting, or earlier reasoning (WIRE.md 3.6)."""
         if told := self._left_out():
             yield told
@@ -167,7 +175,7 @@ class Asking:
                             await self._remember()
                         yield event
             except ServerError as error:
-                told = None if given_in >= _GIVE_INS or not draft.empty else self._give_in(error, request)
+                told = None if given_in >= _GIVE_INS or not draft.empty else self._drop_rejected(error, request)
                 if told is None:
                     raise
                 yield told
@@ -177,13 +185,13 @@ class Asking:
 
     def _left_out(self) -> Notice | None:
         """What was refused in an earlier turn, unless the last answer was asked for just so."""
-        settings = set(settings_of(self._question.parameters)) & set(self._refused)
+        settings = set(reasoning_settings(self._question.parameters)) & set(self._refused)
         answers = (stored.message for stored in reversed(self._path) if isinstance(stored.message, AssistantMessage))
         last = next(answers, None)
         told = (
             last is not None
             and last.model_asked == self._question.model
-            and settings_of(last.parameters) == settings_of(self.parameters)
+            and reasoning_settings(last.parameters) == reasoning_settings(self.parameters)
         )
         if told or not settings:
             return None
@@ -191,13 +199,13 @@ class Asking:
             f"Asked without {_words(settings)}, which the server refused before. /set NAME=VALUE tries it again."
         )
 
-    def _give_in(self, error: ServerError, request: Composed) -> Notice | None:
+    def _drop_rejected(self, error: ServerError, request: ComposedRequest) -> Notice | None:
         """What is left out from now on; None when that would not help."""
-        settings = without(self._question.parameters, self._refused)
-        if self._without is None and names_reasoning(error) and request.returns_reasoning:
+        settings = without_settings(self._question.parameters, self._refused)
+        if self._without is None and is_reasoning_error(error) and request.returns_reasoning:
             self._without = "refused"
             return Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
-        if not (named := blamed(error, settings)):
+        if not (named := blamed_settings(error, settings)):
             return None
         self._refused |= dict.fromkeys(named, time())
         self._to_remember = True
@@ -209,35 +217,37 @@ class Asking:
         name = _name(self._server.base_url, self._question.model)
         # What cannot be kept will be learnt again.
         with suppress(StoreError):
-            await self._store.change_setting(
-                name, lambda kept: write_refused(read_refused(kept, time()) | self._refused)
+            await self._store.update_setting(
+                name, lambda kept: write_rejected(read_rejected(kept, time()) | self._refused)
             )
 
-    def _keeper(self, answer: str, request: Composed, draft: Draft) -> Callable[[Tape], None]:
+    def _keeper(
+        self, answer: str, request: ComposedRequest, draft: AnswerAccumulator
+    ) -> Callable[[ExchangeRecorder], None]:
         """Keeps what went over the line; the work is the writer's."""
 
-        def keep(tape: Tape) -> None:
+        def keep(tape: ExchangeRecorder) -> None:
             def numbered(number: int) -> None:
                 tape.number = number
 
             make = partial(self._exchange, answer, request, tape, had_key=self._had_key(draft))
-            self._store.traffic.keep(self._question.session, make, numbered)
+            self._store.exchanges.keep(self._question.session, make, numbered)
 
         return keep
 
-    def _had_key(self, draft: Draft) -> bool:
+    def _had_key(self, draft: AnswerAccumulator) -> bool:
         """Whether the server has said the key. In several events it is only seen where their words are put together."""
         message = draft.message()
         found = redacted(message, lambda text: self._server.redact(text).replace(REMOVED, ""))
         return found is not message
 
-    def _exchange(self, answer: str, request: Composed, tape: Tape, *, had_key: bool) -> Exchange:
+    def _exchange(self, answer: str, request: ComposedRequest, tape: ExchangeRecorder, *, had_key: bool) -> Exchange:
         pieces = tape.pieces()
         # In bytes it is found only where it is in one piece.
         secret = had_key and not tape.masked
         return Exchange(
             answer=answer,
-            lines=tuple(map(self._sent_line, request.lines)),
+            lines=tuple(map(self._sent_line, request.request_lines)),
             rest={**request.body, "messages": None},
             url=tape.url,
             headers=tape.headers,
@@ -250,9 +260,9 @@ class Asking:
             number=tape.number,
         )
 
-    def _sent_line(self, line: Line) -> SentLine:
-        origin = None if line.place is None else self._path[line.place].id
-        return SentLine(line.wire, origin, None if line.returned is None else line.returned.to_json())
+    def _sent_line(self, line: RequestLine) -> SentMessage:
+        origin = None if line.index is None else self._path[line.index].id
+        return SentMessage(line.wire, origin, None if line.returned is None else line.returned.to_json())
 
 
 def _words(settings: Iterable[str]) -> str:

@@ -10,9 +10,9 @@ from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.config.paths import write_private
-from stepchat.errors import sentence
+from stepchat.errors import as_sentence
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ async def leave(chat: Chat) -> None:
     chat.unsent.take_queue()
     failed = ""
     while True:
-        refused = [one for one in _conversations(chat) if not await one.settle()]
+        refused = [one for one in _conversations(chat) if not await one.finish_turn()]
         await chat.unsent.keep()
         text = chat.unsent.not_kept
         if not refused and not text:
@@ -106,12 +106,12 @@ def _exported(conversation: Conversation) -> str:
 async def _ask(chat: Chat, refused: list[Conversation], text: str, failed: str) -> str | None:
     lost = [_size(one) for one in refused] + (["the prompt's text"] if text else [])
     rows = [
-        Row("again", "Try again", aside="when there is space"),
-        Row("file", "Save it as a file, and quit", aside="the name is told"),
-        Row("lose", "Quit without it", aside="it is lost"),
-        Row("back", "Back", aside="it is tried on"),
+        Choice("again", "Try again", detail="when there is space"),
+        Choice("file", "Save it as a file, and quit", detail="the name is told"),
+        Choice("lose", "Quit without it", detail="it is lost"),
+        Choice("back", "Back", detail="it is tried on"),
     ]
-    pick = Pick(f"{failed}Not saved: {' and '.join(lost)}", rows)
+    pick = Picker(f"{failed}Not saved: {' and '.join(lost)}", rows)
     pick.add_class(_ASKING)
     return await chat.app.push_screen_wait(pick)
 
@@ -126,10 +126,10 @@ def _size(conversation: Conversation) -> str:
 def _where(written: list[Path]) -> str:
     imports = " ".join(str(path) for path in written if path.suffix == ".json")
     added = f"\nAdd it with: stepchat sessions import {imports}" if imports else ""
-    return sentence(f"What could not be saved is in {' and '.join(map(str, written))}") + added
+    return as_sentence(f"What could not be saved is in {' and '.join(map(str, written))}") + added
 
 
 async def _end(chat: Chat, message: str = "") -> None:
-    await chat.conversation.leave()
+    await chat.conversation.stop_without_waiting()
     await chat.background.stop()
     chat.app.exit(message)

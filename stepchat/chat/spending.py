@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepchat.catalogue.backends import same_address
 from stepchat.text.format import short_count
-from stepchat.text.sanitize import shown
+from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript.labels import money
 
 if TYPE_CHECKING:
@@ -29,23 +29,23 @@ WIDTH = 81
 PLOT_DAYS = 30
 
 
-PricesOf: TypeAlias = "Callable[[Spent], Prices | None]"
+PriceLookup: TypeAlias = "Callable[[Spent], Prices | None]"
 """What the model of a row costs where it was asked."""
 
 
-def prices_of(catalogue: Catalogue, server: str) -> PricesOf:
+def price_lookup(catalogue: Catalogue, server: str) -> PriceLookup:
     """By the list of that server for what was asked there, and by the user's own prices everywhere: two servers may have
     models of one name.
     """
 
     def of(row: Spent) -> Prices | None:
         model = catalogue.find(row.model) if same_address(row.server, server) else None
-        return catalogue.own_prices(row.model) if model is None else model.prices
+        return catalogue.configured_prices(row.model) if model is None else model.prices
 
     return of
 
 
-class Line(NamedTuple):
+class ReportLine(NamedTuple):
     """One line of the report, and its rank."""
 
     text: str
@@ -53,7 +53,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Totals:
     """What some days came to. A part of `cost` is estimated when `estimated`; `unknown` answers have no price at all."""
 
     answers: int = 0
@@ -66,16 +66,16 @@ class Sum:
     unknown: int = 0
 
     @property
-    def price(self) -> str:
+    def formatted_cost(self) -> str:
         """In dollars, with ~ before what is estimated; "" when nothing is known."""
         if not self.cost and self.unknown and self.unknown == self.answers:
             return "?"
         return f"{'~' if self.estimated else ''}{money(self.cost)}"
 
 
-def total(rows: Iterable[Spent], prices: PricesOf) -> Sum:
+def total(rows: Iterable[Spent], prices: PriceLookup) -> Totals:
     """Add up. What came with tokens and no cost is estimated from the prices of its model."""
-    result = Sum()
+    result = Totals()
     for row in rows:
         cost, estimated, unknown = row.cost, result.estimated, result.unknown
         if row.open_answers > 0:
@@ -86,7 +86,7 @@ def total(rows: Iterable[Spent], prices: PricesOf) -> Sum:
                 unknown += row.open_answers
             else:
                 cost, estimated = cost + guess, estimated or bool(guess)
-        result = Sum(
+        result = Totals(
             result.answers + row.answers,
             result.prompt + row.prompt,
             result.cached + row.cached,
@@ -99,43 +99,52 @@ def total(rows: Iterable[Spent], prices: PricesOf) -> Sum:
     return result
 
 
-def periods(rows: Sequence[Spent], today: date, prices: PricesOf) -> list[tuple[str, Sum]]:
+def periods(rows: Sequence[Spent], today: date, prices: PriceLookup) -> list[tuple[str, Totals]]:
     """Today, the last 7 and 30 days (today is one of them), and all."""
-    found: list[tuple[str, Sum]] = []
+    found: list[tuple[str, Totals]] = []
     for name, days in (("today", 1), ("7 days", 7), ("30 days", 30)):
         since = (today - timedelta(days=days - 1)).isoformat()
         found.append((name, total((row for row in rows if row.day >= since), prices)))
     return [*found, ("all", total(rows, prices))]
 
 
-def report(rows: Sequence[Spent], today: date, prices: PricesOf, width: int = WIDTH) -> list[Line]:
+def spending_report(rows: Sequence[Spent], today: date, prices: PriceLookup, width: int = WIDTH) -> list[ReportLine]:
     """The whole table: periods, the last 30 days as a plot, then by model, then by day; in `width` columns."""
     if not rows:
-        return [Line("Nothing was asked yet.", "dim")]
+        return [ReportLine("Nothing was asked yet.", "dim")]
     sums = periods(rows, today, prices)
     column = max(1, min(12, (width - 10) // len(sums)))
-    lines = [Line(f"{'':10}" + "".join(f"{name:>{column}}" for name, _ in sums), "dim")]
-    lines.append(Line(f"{'cost':10}" + "".join(f"{one.price:>{column}}" for _, one in sums), "head"))
+    lines = [ReportLine(f"{'':10}" + "".join(f"{name:>{column}}" for name, _ in sums), "dim")]
+    lines.append(ReportLine(f"{'cost':10}" + "".join(f"{one.formatted_cost:>{column}}" for _, one in sums), "head"))
     lines += [
-        Line(f"{name:10}" + "".join(f"{short_count(getattr(one, name)):>{column}}" for _, one in sums))
+        ReportLine(f"{name:10}" + "".join(f"{short_count(getattr(one, name)):>{column}}" for _, one in sums))
         for name in ("answers", "prompt", "cached", "completion", "reasoning")
     ]
     by_day = _group(rows, lambda row: row.day, prices)
     days = [(today - timedelta(days=back)).isoformat() for back in range(PLOT_DAYS - 1, -1, -1)]
     plot = sparkline([by_day[day].cost if day in by_day else Decimal() for day in days])
     if plot.strip():
-        lines += [Line(""), Line(f"Cost of each of the last {PLOT_DAYS} days", "head"), Line(f"{plot}▏today")]
+        lines += [
+            ReportLine(""),
+            ReportLine(f"Cost of each of the last {PLOT_DAYS} days", "head"),
+            ReportLine(f"{plot}▏today"),
+        ]
     recent = [row for row in rows if row.day >= days[0]]
     models = sorted(_group(recent, lambda row: row.model, prices).items(), key=lambda pair: -pair[1].cost)
-    lines += [Line(""), Line(f"By model, last {PLOT_DAYS} days", "head"), _columns(width)]
+    lines += [ReportLine(""), ReportLine(f"By model, last {PLOT_DAYS} days", "head"), _columns(width)]
     lines += [_row(name, one, width) for name, one in models]
-    lines += [Line(""), Line("By day", "head"), _columns(width)]
+    lines += [ReportLine(""), ReportLine("By day", "head"), _columns(width)]
     lines += [_row(day, by_day[day], width) for day in sorted(by_day, reverse=True)[:PLOT_DAYS]]
     if any(one.estimated for _, one in sums):
-        lines += [Line(""), Line("~ is estimated from the prices of the catalogue: the server told no cost.", "dim")]
+        lines += [
+            ReportLine(""),
+            ReportLine("~ is estimated from the prices of the catalogue: the server told no cost.", "dim"),
+        ]
     if unknown := sums[-1][1].unknown:
         lines.append(
-            Line(f"{unknown} answer{'s' if unknown > 1 else ''} came without cost and without a known price.", "dim")
+            ReportLine(
+                f"{unknown} answer{'s' if unknown > 1 else ''} came without cost and without a known price.", "dim"
+            )
         )
     return lines
 
@@ -148,30 +157,32 @@ def sparkline(values: Sequence[Decimal]) -> str:
     return "".join(_BARS[0 if value <= 0 else max(1, round(value / most * 8))] for value in values)
 
 
-def _group(rows: Iterable[Spent], key: Callable[[Spent], str], prices: PricesOf) -> dict[str, Sum]:
+def _group(rows: Iterable[Spent], key: Callable[[Spent], str], prices: PriceLookup) -> dict[str, Totals]:
     groups: dict[str, list[Spent]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return {name: total(found, prices) for name, found in groups.items()}
 
 
-def _columns(width: int) -> Line:
+def _columns(width: int) -> ReportLine:
     tokens = f"{'in':>8}{'out':>8}{'thought':>9}" if width >= _WITH_TOKENS else ""
-    return Line(f"{'':{_name_width(width)}}{'answers':>9}{tokens}{'cost':>13}", "dim")
+    return ReportLine(f"{'':{_name_width(width)}}{'answers':>9}{tokens}{'cost':>13}", "dim")
 
 
-def _row(name: str, one: Sum, width: int) -> Line:
-    label, room = shown(name or "?"), _name_width(width)
+def _row(name: str, one: Totals, width: int) -> ReportLine:
+    label, room = sanitize_for_display(name or "?"), _name_width(width)
     label = label if len(label) <= room else label[: room - 1] + "…"
     tokens = f"{short_count(one.prompt):>8}{short_count(one.completion):>8}{short_count(one.reasoning):>9}"
-    return Line(f"{label:{room}}{one.answers:>9}{tokens if width >= _WITH_TOKENS else ''}{one.price:>13}")
+    return ReportLine(
+        f"{label:{room}}{one.answers:>9}{tokens if width >= _WITH_TOKENS else ''}{one.formatted_cost:>13}"
+    )
 
 
 def _name_width(width: int) -> int:
     return max(1, min(_NAME, width - (47 if width >= _WITH_TOKENS else 22)))
 
 
-def balance_in_words(balance: Balance) -> str:
+def format_balance(balance: Balance) -> str:
     """In one line."""
     renewed = f", renewed {balance.resets}" if balance.resets else ""
     parts = [
@@ -185,4 +196,4 @@ def balance_in_words(balance: Balance) -> str:
         "free tier" if balance.free_tier else "",
         f"expires {balance.expires}" if balance.expires else "",
     ]
-    return shown(f"Key {balance.label}: " + " · ".join(part for part in parts if part))
+    return sanitize_for_display(f"Key {balance.label}: " + " · ".join(part for part in parts if part))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.catalogue.backends import same_server
 from stepchat.chat.connection import DEMO
-from stepchat.chat.spending import prices_of, total
+from stepchat.chat.spending import price_lookup, total
 from stepchat.errors import StoreError
 from stepchat.sessions.spending import day_of
 from stepchat.tui import workers
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.command import Chat
 
 
-class Costs:
+class SpentToday:
     """Read from the store after the first paint, and whenever they may have changed; nothing runs meanwhile."""
 
     def __init__(self, chat: Chat, clock: Callable[[], float] = time) -> None:
@@ -38,9 +38,9 @@ class Costs:
         self._session = ("", Decimal())
         self._midnight: Timer | None = None
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read them now, beside everything else."""
-        workers.start(self._chat.app, self._read, group="spent", exclusive=True)
+        workers.run_task(self._chat.app, self._read, group="spent", exclusive=True)
 
     async def _read(self) -> None:
         chat, day = self._chat, day_of(self._clock())
@@ -53,7 +53,7 @@ class Costs:
             self._day, self._rows = day, rows
         if self._midnight is not None:
             self._midnight.stop()
-        self._midnight = chat.prompt.set_timer(seconds_to_midnight(self._clock()), self.look)
+        self._midnight = chat.prompt.set_timer(seconds_until_midnight(self._clock()), self.refresh)
         chat.refresh_status()
 
     @property
@@ -69,29 +69,29 @@ class Costs:
         if self._day != day_of(self._clock()):
             return ""
 
-        prices = prices_of(workspace.catalogue, workspace.server)
+        prices = price_lookup(workspace.catalogue, workspace.server)
         demo = workspace.server == DEMO
         spent = total((row for row in self._rows if row.day == self._day and (row.server == DEMO) == demo), prices)
-        return spent.price if spent.cost else ""
+        return spent.formatted_cost if spent.cost else ""
 
 
-def estimate(conversation: Conversation, answer: AssistantMessage) -> Decimal | None:
+def estimate_cost(conversation: Conversation, answer: AssistantMessage) -> Decimal | None:
     """What an answer of which no cost was told may have cost: by the prices of the server that is asked now, if it came from
     there, else by the user's own.
     """
     workspace = conversation.workspace
     if not answer.server or same_server(answer.server, workspace.client.base_url):
-        return workspace.catalogue.estimate(answer)
-    own = workspace.catalogue.own_prices(answer.model or answer.model_asked)
+        return workspace.catalogue.estimate_cost(answer)
+    own = workspace.catalogue.configured_prices(answer.model or answer.model_asked)
     return None if own is None or answer.usage.cost is not None else own.cost_of(answer.usage)
 
 
-def estimate_costs(conversation: Conversation) -> None:
+def show_estimated_costs(conversation: Conversation) -> None:
     """Have its transcript say what an answer may have cost."""
-    conversation.view.document.learn(estimate=partial(estimate, conversation))
+    conversation.view.document.update_answers(estimate=partial(estimate_cost, conversation))
 
 
-def seconds_to_midnight(now: float) -> float:
+def seconds_until_midnight(now: float) -> float:
     """Until just after the day has changed here."""
     tomorrow = datetime.fromtimestamp(now).date() + timedelta(days=1)  # noqa: DTZ006 - local is what is meant
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day).timestamp() - now + 1  # noqa: DTZ001 - the same

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from stepchat.catalogue.backends import DEFAULT_MODEL, same_address
 from stepchat.catalogue.loading import load
-from stepchat.chat.connection import DEMO, connect, connect_demo, connect_held, name_server
-from stepchat.chat.context_window import estimated
+from stepchat.chat.connection import DEMO, connect, connect_demo, connect_to_session_server, trust_server
+from stepchat.chat.context_window import estimate_conversation_tokens
 from stepchat.chat.favourites import remember_recent
-from stepchat.concurrency import in_daemon
-from stepchat.errors import ServerNotNamedError, StepchatError
+from stepchat.concurrency import run_in_daemon
+from stepchat.errors import StepchatError, UntrustedServerError
 from stepchat.messages import AssistantMessage
-from stepchat.servers.probe import kind_of
+from stepchat.servers.probe import detect_backend
 from stepchat.servers.wire import Target, same_source
 from stepchat.transcript.labels import short_model
 from stepchat.tui.chat.context_window import look_at_window
@@ -22,7 +22,7 @@ from stepchat.tui.chat.context_window import look_at_window
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stepchat.chat.connection import Connection, Place
+    from stepchat.chat.connection import Connection, ServerConfig
     from stepchat.chat.conversation import Conversation
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import StoredMessage
@@ -47,19 +47,19 @@ async def switch_model(chat: Chat, slug: str) -> None:
     _tell_switch(chat, before, f"Model: {slug}")
 
 
-async def where_held(chat: Chat, session: Session) -> Connection | None:
+async def session_connection(chat: Chat, session: Session) -> Connection | None:
     """The way to where it was held, when that is another server than the one asked now, and none was named at the start.
 
     One of the demo goes on here: nobody wants to be in the demo unawares.
     """
     held, here = session.server, chat.workspace
-    named = here.request.base_url or here.request.server or here.environ.get("STEPCHAT_BASE_URL")
+    named = here.start_options.base_url or here.start_options.server or here.environ.get("STEPCHAT_BASE_URL")
     if named or held in {"", DEMO} or here.server == DEMO or same_address(held, here.server):
         return None
-    return await in_daemon(connect_held, held, here.paths, here.config, here.environ)
+    return await run_in_daemon(connect_to_session_server, held, here.paths, here.config, here.environ)
 
 
-async def switch_server(chat: Chat, place: Place) -> None:
+async def switch_server(chat: Chat, place: ServerConfig) -> None:
     """Ask this server from now on. Raises StepchatError when that cannot be; then nothing has changed."""
     conversation = chat.conversation
     _check_idle(conversation)
@@ -69,18 +69,18 @@ async def switch_server(chat: Chat, place: Place) -> None:
         base_url, close_demo = _demo(chat.workspace)
         new = connect_demo(base_url, chat.workspace.paths, chat.workspace.config)
     else:
-        new = await in_daemon(_connect, place, chat.workspace)
+        new = await run_in_daemon(_connect, place, chat.workspace)
         # Another may have come to the screen meanwhile, or a question to this one.
         _check_idle(chat.conversation if chat.conversation is conversation else None)
-    use(chat, connected(chat.workspace, new, close_demo))
+    set_workspace(chat, with_connection(chat.workspace, new, close_demo))
     if place.model:
         chat.conversation.model = place.model
     chat.refresh_status()
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
-    _tell_switch(chat, before, f"Server: {_title(new.place)}")
+    _tell_switch(chat, before, f"Server: {_title(new.config)}")
     # A model that the place names is asked, whatever the list says.
-    look_around(chat, settle=not place.model)
+    refresh_catalogue(chat, settle=not place.model)
 
 
 def _check_idle(conversation: Conversation | None) -> None:
@@ -88,13 +88,13 @@ def _check_idle(conversation: Conversation | None) -> None:
         raise StepchatError("It is still answering.", "Esc stops it.")
 
 
-def _connect(place: Place, here: Workspace) -> Connection:
+def _connect(place: ServerConfig, here: Workspace) -> Connection:
     """Blocks: a keyring may take its time."""
-    name_server(place.base_url, here.paths, here.config)
+    trust_server(place.base_url, here.paths, here.config)
     return connect(place, here.paths, here.config, here.environ)
 
 
-def connected(workspace: Workspace, new: Connection, close_demo: Callable[[], None] | None) -> Workspace:
+def with_connection(workspace: Workspace, new: Connection, close_demo: Callable[[], None] | None) -> Workspace:
     """The same, but for whom it asks."""
     return replace(
         workspace, client=new.client, catalogue=new.catalogue, server=new.server, key_error=new.key_error,
@@ -102,73 +102,73 @@ def connected(workspace: Workspace, new: Connection, close_demo: Callable[[], No
     )  # fmt: skip
 
 
-def arrived_where_held(chat: Chat, new: Connection) -> None:
+def set_session_server(chat: Chat, new: Connection) -> None:
     """The session on the screen goes on at another server than the one before it."""
     chat.refresh_status()
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
-    chat.tell(f"Server: {_title(new.place)}")
-    look_around(chat, settle=not new.place.model)
+    chat.tell(f"Server: {_title(new.config)}")
+    refresh_catalogue(chat, settle=not new.config.model)
 
 
-def first_look(chat: Chat) -> None:
+def load_catalogue(chat: Chat) -> None:
     """When the window is there: what was spent, what its server has, and why it is not asked if nobody has named it."""
-    chat.standing.costs.look()
+    chat.standing.costs.refresh()
     error = chat.workspace.key_error
-    if isinstance(error, ServerNotNamedError):
+    if isinstance(error, UntrustedServerError):
         _missing(chat, error)
-    load(chat.workspace.catalogue, partial(arrived, chat, chat.workspace))
+    load(chat.workspace.catalogue, partial(on_catalogue_loaded, chat, chat.workspace))
 
 
-def _title(place: Place) -> str:
+def _title(place: ServerConfig) -> str:
     """Its name; its address when it only speaks like the server of that name."""
-    own = place.name == DEMO or place.name != place.profile.name or same_address(place.base_url, place.profile.base_url)
-    return place.profile.title if own else place.base_url
+    own = place.name == DEMO or place.name != place.backend.name or same_address(place.base_url, place.backend.base_url)
+    return place.backend.title if own else place.base_url
 
 
-def look_around(chat: Chat, *, settle: bool) -> None:
+def refresh_catalogue(chat: Chat, *, settle: bool) -> None:
     """Read what models the server has. `settle` takes another model when it does not have the one asked."""
     workspace = chat.workspace
 
     def changed() -> None:
-        arrived(chat, workspace)
+        on_catalogue_loaded(chat, workspace)
         if settle and chat.workspace.client is workspace.client:
-            settle_model(chat)
+            pick_available_model(chat)
 
     load(workspace.catalogue, changed, fresh=True, failed=lambda error: _missing(chat, error))
 
 
-def look_after_answer(chat: Chat) -> None:
+def recheck_window(chat: Chat) -> None:
     """The answer may have been what loaded its model: only now the server tells how large its window is."""
     workspace, asked = chat.workspace, (chat.workspace.client.base_url, chat.conversation.model, "asked")
-    if workspace.client.profile.loads_late and asked not in chat.standing.told:
+    if workspace.client.backend.loads_on_demand and asked not in chat.standing.told:
         chat.standing.told.add(asked)
-        sent = estimated(chat.conversation.path_to_question())
+        sent = estimate_conversation_tokens(chat.conversation.path_to_question())
 
         def changed() -> None:
             if chat.workspace.client is workspace.client:
                 look_at_window(chat, sent=sent)
-            arrived(chat, workspace)
+            on_catalogue_loaded(chat, workspace)
 
         load(workspace.catalogue, changed, fresh=True)
 
 
-def use(chat: Chat, workspace: Workspace) -> None:
+def set_workspace(chat: Chat, workspace: Workspace) -> None:
     """Everything that follows in the conversation on the screen works with this."""
     old = chat.workspace
     chat.workspace = chat.conversation.workspace = workspace
     chat.background.release(old.client)
 
 
-def take_system(chat: Chat, system: str | None, *, before: str) -> None:
+def set_system_prompt(chat: Chat, system: str | None, *, before: str) -> None:
     """For new sessions: that of a profile, or the usual one in the place of that of the profile `before`."""
     here = chat.workspace
     given = [table.values.get("system") for table in here.config.profiles if table.name == before]
     if system is None and here.system is not None and here.system in given:
-        usual = here.request.system
+        usual = here.start_options.system
         system = usual if usual is not None and usual != here.system else here.config.system
     if system is not None:
-        use(chat, replace(here, system=system or None))
+        set_workspace(chat, replace(here, system=system or None))
 
 
 def _demo(workspace: Workspace) -> tuple[str, Callable[[], None]]:
@@ -185,24 +185,24 @@ def _demo(workspace: Workspace) -> tuple[str, Callable[[], None]]:
     return server.url, close
 
 
-def arrived(chat: Chat, workspace: Workspace) -> None:
+def on_catalogue_loaded(chat: Chat, workspace: Workspace) -> None:
     """The list of models is there: the kind of server may show, and whether it has the model.
 
     A model that somebody named is asked, whatever the list says.
     """
-    if workspace.client.profile.name == "custom" and (kind := kind_of(workspace.catalogue.models)):
-        own = workspace.client.profile
-        workspace.client.profile = replace(kind, base_url=own.base_url, key_variable=own.key_variable)
+    if workspace.client.backend.name == "custom" and (kind := detect_backend(workspace.catalogue.models)):
+        own = workspace.client.backend
+        workspace.client.backend = replace(kind, base_url=own.base_url, key_variable=own.key_variable)
     if chat.workspace.client is not workspace.client:
         return
     if chat.conversation.model == DEFAULT_MODEL:
-        settle_model(chat)
+        pick_available_model(chat)
     look_at_window(chat)
-    chat.view.learn()
+    chat.view.update_answers()
     chat.refresh_status()
 
 
-def settle_model(chat: Chat) -> None:
+def pick_available_model(chat: Chat) -> None:
     """A model that the server has: the one asked so far, else the only one there, else the default."""
     catalogue, conversation = chat.workspace.catalogue, chat.conversation
     if not catalogue.models or conversation.busy or catalogue.find(conversation.model) is not None:
@@ -225,10 +225,10 @@ def _missing(chat: Chat, error: StepchatError) -> None:
 
 def _target(chat: Chat) -> Target:
     client = chat.workspace.client
-    return Target(client.profile, client.base_url, chat.conversation.model)
+    return Target(client.backend, client.base_url, chat.conversation.model)
 
 
-def staying_behind(path: Sequence[StoredMessage], before: Target, now: Target) -> list[AssistantMessage]:
+def answers_no_longer_returned(path: Sequence[StoredMessage], before: Target, now: Target) -> list[AssistantMessage]:
     """The answers whose reasoning went back until now and does not any more (WIRE.md 3.6)."""
     answers = [stored.message for stored in path if isinstance(stored.message, AssistantMessage)]
     thought = [answer for answer in answers if answer.reasoning_details or answer.reasoning]
@@ -237,7 +237,7 @@ def staying_behind(path: Sequence[StoredMessage], before: Target, now: Target) -
 
 def _tell_switch(chat: Chat, before: Target, words: str) -> None:
     now = _target(chat)
-    behind = staying_behind(chat.conversation.path, before, now)
+    behind = answers_no_longer_returned(chat.conversation.path, before, now)
     if not behind:
         chat.tell(words)
         return

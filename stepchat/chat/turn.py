@@ -11,12 +11,12 @@ from contextlib import aclosing
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from stepchat.chat.accumulator import Draft
-from stepchat.chat.request import Asking, Question, Server
-from stepchat.errors import KeyRefusedError, NotOpenError, ServerError, StepchatError, StoreError, StreamCutError
-from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, TurnEvent
+from stepchat.chat.accumulator import AnswerAccumulator
+from stepchat.chat.request import Question, Server, TurnRequest
+from stepchat.errors import AnswerNotOpenError, KeyRejectedError, ServerError, StepchatError, StoreError, StreamCutError
+from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Message, Stop, StoredMessage, Timing, UserMessage
-from stepchat.parameters.schema import wants_json, what_is_wrong
+from stepchat.parameters.schema import schema_mismatch, wants_json
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, new_id
 
 if TYPE_CHECKING:
@@ -50,15 +50,17 @@ async def run_turn(
     path = [*question.path, *([] if asked is None else [asked])]
     parent = path[-1].id if path else None
     try:
-        asking, stopped = await _to_the_end(Asking.begin(store, server, question, path))
+        asking, stopped = await _to_the_end(TurnRequest.begin(store, server, question, path))
         blank = _blank(question, server, asking)
         answer_id, late = await _to_the_end(store.begin_answer(question.session, parent, blank, asked=asked))
     except Exception:
         if asked is not None and await _kept_alone(store, asked):
             yield MessageSaved(asked)
         raise
-    draft = Draft(blank)
-    answer = _Answer(store, (answer_id, question.session, parent), draft, asking, cost_later=server.profile.accounts)
+    draft = AnswerAccumulator(blank)
+    answer = _Answer(
+        store, (answer_id, question.session, parent), draft, asking, cost_later=server.backend.has_accounts
+    )
     failure: StepchatError | None = None
     stop: Stop | None = "cancelled" if stopped or late else None
     beside = False
@@ -66,7 +68,7 @@ async def run_turn(
         if asked is not None:
             yield MessageSaved(asked)
         if beside := await _is_beside(store, asked):
-            yield AskedBeside()
+            yield ConcurrentQuestion()
         if stop is None:
             async with aclosing(_arriving(asking, answer, draft)) as events:
                 async for event in events:
@@ -86,15 +88,15 @@ async def run_turn(
         async for event in events:
             yield event
             if isinstance(event, MessageSaved) and not beside and (await _to_the_end(_is_beside(store, asked)))[0]:
-                yield AskedBeside()
+                yield ConcurrentQuestion()
 
 
-async def _arriving(asking: Asking, answer: _Answer, draft: Draft) -> AsyncGenerator[TurnEvent]:
+async def _arriving(asking: TurnRequest, answer: _Answer, draft: AnswerAccumulator) -> AsyncGenerator[TurnEvent]:
     async with aclosing(asking.events(answer.id, draft)) as events:
         async for event in events:
             if isinstance(event, Delta):
                 answer.add(event)
-                if notice := answer.trouble():
+                if notice := answer.save_error():
                     yield notice
             yield event
 
@@ -110,7 +112,7 @@ def _asked(question: Question) -> StoredMessage | None:
 async def _kept_alone(store: SessionStore, asked: StoredMessage) -> bool:
     """Keep a question that cannot be answered. False when the disk refuses that, too: then it was never asked."""
     try:
-        await _to_the_end(store.keep(asked))
+        await _to_the_end(store.insert(asked))
     except StoreError:
         return False
     return True
@@ -121,12 +123,12 @@ async def _is_beside(store: SessionStore, asked: StoredMessage | None) -> bool:
     if asked is None:
         return False
     try:
-        return await store.others.asked_beside(asked)
+        return await store.other_processes.has_concurrent_question(asked)
     except StoreError:
         return False
 
 
-def _blank(question: Question, server: Server, asking: Asking) -> AssistantMessage:
+def _blank(question: Question, server: Server, asking: TurnRequest) -> AssistantMessage:
     """What is known of the answer before it comes."""
     return AssistantMessage(
         model_asked=question.model,
@@ -146,7 +148,7 @@ async def _finish(
         try:
             stored, _ = await _to_the_end(answer.finish(stop, failure))
             break
-        except NotOpenError:
+        except AnswerNotOpenError:
             raise
         except StoreError as error:
             if again is None:
@@ -160,20 +162,20 @@ async def _finish(
         except asyncio.CancelledError:
             _uncancel()
             again = None
-    if told or answer.was_refused:
+    if told or answer.save_failed:
         yield Notice("The answer is on disk now.")
     yield MessageSaved(stored)
     if failure is not None:
         raise failure
     if wrong := await _wrong_form(stored.message):
-        yield Notice(wrong, about_form=True)
+        yield Notice(wrong, is_schema_mismatch=True)
 
 
 async def _wrong_form(answer: Message) -> str:
     """Where the answer is not in the form that was asked for. In a thread: an answer may be long."""
     if not isinstance(answer, AssistantMessage) or answer.stop != "stop" or not wants_json(answer.parameters):
         return ""
-    return await asyncio.to_thread(what_is_wrong, answer.text, answer.parameters)
+    return await asyncio.to_thread(schema_mismatch, answer.text, answer.parameters)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
@@ -199,7 +201,7 @@ def failure_of(error: StepchatError) -> Failure:
     match error:
         case ServerError():
             code = error.code
-        case KeyRefusedError():
+        case KeyRejectedError():
             code = 401
         case _:
             code = None
@@ -213,8 +215,8 @@ class _Answer:
         self,
         store: SessionStore,
         place: tuple[str, str, str | None],
-        draft: Draft,
-        asking: Asking,
+        draft: AnswerAccumulator,
+        asking: TurnRequest,
         *,
         cost_later: bool,
     ) -> None:
@@ -233,8 +235,8 @@ class _Answer:
         """The whole answer, once it has ended."""
 
     @property
-    def was_refused(self) -> bool:
-        """Whether `trouble` has told something."""
+    def save_failed(self) -> bool:
+        """Whether `save_error` has told something."""
         return self._told
 
     def unsaved(self) -> StoredMessage:
@@ -276,7 +278,7 @@ class _Answer:
         if self._pending:
             self._flush_in(wait)
 
-    def trouble(self) -> Notice | None:
+    def save_error(self) -> Notice | None:
         """The first write that failed, once: the answer streams on, only the disk refuses it."""
         if self._refused is None or self._told:
             return None
@@ -292,7 +294,9 @@ class _Answer:
             self._stop_timer()
         if self.message is None:
             kept = None if failure is None else failure_of(failure)
-            self.message = self._asking.finished(self._draft.message(stop, error=kept, ended=monotonic() - self._start))
+            self.message = self._asking.redacted_answer(
+                self._draft.message(stop, error=kept, ended=monotonic() - self._start)
+            )
         try:
             return await self._store.finish_answer(self.id, self.message, cost_later=self._cost_later)
         except StoreError:

@@ -13,28 +13,28 @@ from stepchat.chat.connection import (
     DEMO,
     connect,
     connect_demo,
-    connect_held,
-    find_place,
+    connect_to_session_server,
+    default_server,
+    find_server,
     is_demo,
-    name_server,
-    place_for,
-    usual_place,
+    server_for_url,
+    trust_server,
 )
-from stepchat.chat.context_window import estimated, small_window, too_much
-from stepchat.chat.presets import find_profile, presets_to_open, read_presets, scopes_for
+from stepchat.chat.context_window import estimate_conversation_tokens, small_window_warning, tokens_over_limit
+from stepchat.chat.presets import build_scopes, find_profile, read_presets, read_presets_or_none
 from stepchat.chat.turn import Question
-from stepchat.concurrency import in_daemon
+from stepchat.concurrency import run_in_daemon
 from stepchat.config.addresses import check_url
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
-from stepchat.parameters.scopes import Scopes, change_stored, from_stored
-from stepchat.reasoning.effort import least
+from stepchat.parameters.scopes import Scopes, from_stored, update_stored
+from stepchat.reasoning.effort import with_minimal_effort
 from stepchat.servers.wire import Target, request_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from stepchat.chat.connection import Connection, Place
+    from stepchat.chat.connection import Connection, ServerConfig
     from stepchat.config.file import Config
     from stepchat.config.paths import Paths
     from stepchat.errors import StepchatError
@@ -50,40 +50,42 @@ _WORTH_ASKING = 1500
 """Tokens of a question from which on it is worth a look how large the window of a server on this machine is."""
 
 
-async def requests_to_go_on(
+async def continuation_request_builder(
     store: SessionStore, config: Config, environ: Mapping[str, str]
 ) -> Callable[[Session, Sequence[Message]], Json]:
     """Makes the body of the request that would go on with messages of a session, just as config.toml and presets say now."""
-    presets = await presets_to_open(store)
+    presets = await read_presets_or_none(store)
 
     def request(session: Session, said: Sequence[Message]) -> Json:
         place = _place_to_go_on(session, said, config, environ)
-        target = Target(place.profile, place.base_url, _first_model(session.model, environ, place, config))
-        parameters = scopes_for(config, presets, session).checked()
+        target = Target(place.backend, place.base_url, _first_model(session.model, environ, place, config))
+        parameters = build_scopes(config, presets, session).checked()
         return request_body(said, target, system=session.system, parameters=parameters)
 
     return request
 
 
-def _place_to_go_on(session: Session, said: Sequence[Message], config: Config, environ: Mapping[str, str]) -> Place:
+def _place_to_go_on(
+    session: Session, said: Sequence[Message], config: Config, environ: Mapping[str, str]
+) -> ServerConfig:
     """Where a session goes on. One that came from another program goes where a new one would."""
     if "://" in session.server:
-        return place_for(session.server, config)
+        return server_for_url(session.server, config)
     if not session.server and not is_demo(config, environ, None, None):
-        return usual_place(config, environ, None, None)
+        return default_server(config, environ, None, None)
     # The demo's address is another each time, so a session does not remember it.
     answered = [message.server for message in said if isinstance(message, AssistantMessage) and message.server]
-    return place_for(answered[-1] if answered else OPENROUTER_URL, config)
+    return server_for_url(answered[-1] if answered else OPENROUTER_URL, config)
 
 
-def _first_model(model: str | None, environ: Mapping[str, str], place: Place, config: Config) -> str:
+def _first_model(model: str | None, environ: Mapping[str, str], place: ServerConfig, config: Config) -> str:
     """The model that was named nearest to the session."""
     named = (model, environ.get("STEPCHAT_MODEL"), place.model, config.model)
     return next((name for name in named if name), DEFAULT_MODEL).strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class StartOptions:
     """What the command line asked for. None where nothing was said."""
 
     model: str | None = None
@@ -122,32 +124,32 @@ class Workspace:
     close_demo: Callable[[], None] | None
     scopes: Scopes = field(default_factory=Scopes)
     """What the first question is asked with."""
-    request: Request = field(default_factory=Request)
+    start_options: StartOptions = field(default_factory=StartOptions)
     catalogue: Catalogue = field(default_factory=Catalogue)
     """What the server says about its models; nothing until it was read."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """For the keys of other servers."""
-    choose: bool = False
+    choose_session: bool = False
     """The user wants to choose a session first."""
 
-    async def scopes_of(self, session: Session | None) -> Scopes:
+    async def scopes_for_session(self, session: Session | None) -> Scopes:
         """What a session that is opened later is asked with; a new one begins as the command line says."""
-        asked = self.request
-        presets = await (read_presets if session is None and asked.preset else presets_to_open)(self.store)
+        asked = self.start_options
+        presets = await (read_presets if session is None and asked.preset else read_presets_or_none)(self.store)
         if session is not None:
-            return scopes_for(self.config, presets, session)
-        return scopes_for(self.config, presets, profile=asked.profile, preset=asked.preset, settings=asked.settings)
+            return build_scopes(self.config, presets, session)
+        return build_scopes(self.config, presets, profile=asked.profile, preset=asked.preset, settings=asked.settings)
 
-    async def begin(self, session: Session | None, model: str, scopes: Scopes) -> Session:
+    async def ensure_session(self, session: Session | None, model: str, scopes: Scopes) -> Session:
         """The session as it is on disk before a question; a new one when there was none."""
         if session is None:
             session = await self.store.create(model=model, server=self.server, system=self.system)
         elif (session.model, session.server) != (model, self.server):
             await self.store.set_model(session.id, model, self.server)
             session = replace(session, model=model, server=self.server)
-        return await self.keep(session, scopes)
+        return await self.save_parameters(session, scopes)
 
-    async def keep(self, session: Session, scopes: Scopes) -> Session:
+    async def save_parameters(self, session: Session, scopes: Scopes) -> Session:
         """The session with its own parameters on disk."""
         before = from_stored(session.parameters)
         profile = None if scopes.profile_name == session.profile else scopes.profile_name
@@ -156,9 +158,9 @@ class Workspace:
             return session
 
         def change(kept: Json) -> Json:
-            return change_stored(kept, before, scopes.session)
+            return update_stored(kept, before, scopes.session)
 
-        await self.store.change_parameters(session.id, change, profile, preset)
+        await self.store.update_parameters(session.id, change, profile, preset)
         # What another window changed in it meanwhile shows when the session is opened again.
         return replace(
             session,
@@ -167,7 +169,7 @@ class Workspace:
             preset=scopes.preset_name,
         )
 
-    def question(
+    def build_question(
         self,
         session: Session,
         path: list[StoredMessage],
@@ -189,10 +191,10 @@ class Workspace:
             text=text,
             system=session.system,
             parameters=(scopes or self.scopes).checked(),
-            mandatory_reasoning=None if known is None else known.must_think,
+            mandatory_reasoning=None if known is None else known.requires_reasoning,
         )
         if question.answer_now:
-            return replace(question, parameters=least(question.parameters, known, asked))
+            return replace(question, parameters=with_minimal_effort(question.parameters, known, asked))
         return question
 
     async def close(self) -> None:
@@ -204,10 +206,10 @@ class Workspace:
             stack.callback(self.client.close)
 
 
-def with_model_there(workspace: Workspace) -> Workspace:
+def with_available_model(workspace: Workspace) -> Workspace:
     """When nobody named a model and the server has only one, that one. Blocks: it may ask the server for its list."""
     catalogue = workspace.catalogue
-    if workspace.model != DEFAULT_MODEL or workspace.client.profile.sessions:
+    if workspace.model != DEFAULT_MODEL or workspace.client.backend.supports_session_id:
         return workspace
     catalogue.read()
     if catalogue.stale:
@@ -217,44 +219,44 @@ def with_model_there(workspace: Workspace) -> Workspace:
     return replace(workspace, model=catalogue.models[0].id)
 
 
-async def check_room(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
+async def check_context_window(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
     """Raises UsageError for a question that cannot fit into the model's window. One that might is sent: the server knows."""
-    catalogue, profile = workspace.catalogue, workspace.client.profile
-    if not profile.sessions and estimated(path, text) > _WORTH_ASKING and catalogue.stale:
+    catalogue, profile = workspace.catalogue, workspace.client.backend
+    if not profile.supports_session_id and estimate_conversation_tokens(path, text) > _WORTH_ASKING and catalogue.stale:
         await _look_again(catalogue)
     model = catalogue.find(workspace.model)
     system = workspace.system if workspace.session is None else workspace.session.system
-    needed = too_much(path, text, model, profile, workspace.scopes.request(), system, surely=True)
+    needed = tokens_over_limit(path, text, model, profile, workspace.scopes.request(), system, certain_only=True)
     if needed is not None and model is not None:
         hint = "Ask for less, or in a new session, or a model with more room; --anyway sends it all the same."
         raise UsageError(
             f"This needs about {needed:,} tokens, and {model.id} takes {model.context_length:,}. Nothing was sent.",
-            f"{hint} {profile.room_hint if model.could_take else ''}".rstrip(),
+            f"{hint} {profile.context_window_hint if model.max_context_length else ''}".rstrip(),
         )
 
 
 async def _look_again(catalogue: Catalogue) -> bool:
     """Ask for the list of models anew, but not for long: the answer matters more."""
     with suppress(TimeoutError):
-        return await asyncio.wait_for(in_daemon(catalogue.refresh), _PATIENCE)
+        return await asyncio.wait_for(run_in_daemon(catalogue.refresh), _PATIENCE)
     return False
 
 
-async def cut_unseen(workspace: Workspace, sent: int) -> str:
+async def truncation_notice(workspace: Workspace, sent: int) -> str:
     """What a server did not read of what it was just sent, in words. When it loads a model with its first question that
     shows only now.
     """
-    catalogue, profile = workspace.catalogue, workspace.client.profile
-    if not profile.loads_late or sent <= _WORTH_ASKING or not await _look_again(catalogue):
+    catalogue, profile = workspace.catalogue, workspace.client.backend
+    if not profile.loads_on_demand or sent <= _WORTH_ASKING or not await _look_again(catalogue):
         return ""
     model = catalogue.find(workspace.model)
     if model is None or not model.context_length or sent <= model.context_length:
         return ""
-    return f"{words} {profile.room_hint}." if (words := small_window(model, sent)) else ""
+    return f"{words} {profile.context_window_hint}." if (words := small_window_warning(model, sent)) else ""
 
 
 def open_workspace(
-    request: Request,
+    request: StartOptions,
     session: Session | None,
     store: SessionStore,
     paths: Paths,
@@ -263,7 +265,7 @@ def open_workspace(
     presets: Mapping[str, Settings] | None = None,
 ) -> Workspace:
     """Decide server, model and key. Raises UsageError and ConfigError; a missing key is only noted."""
-    scopes = scopes_for(
+    scopes = build_scopes(
         config, presets or {}, session,
         profile=request.profile, preset=request.preset, settings=request.settings, once=request.once,
     )  # fmt: skip
@@ -272,27 +274,27 @@ def open_workspace(
     request = _with_profile(request, config)
     connection, close_demo = _choose(request, session, paths, config, environ)
     model = request.model or (session.model if session is not None else None)
-    store.traffic.keep_events = int(config.keep_events * 1_000_000)
+    store.exchanges.keep_events = int(config.keep_events * 1_000_000)
     return Workspace(
         paths=paths,
         config=config,
         store=store,
         client=connection.client,
         server=connection.server,
-        model=_first_model(model, environ, connection.place, config),
+        model=_first_model(model, environ, connection.config, config),
         system=request.system if request.system is not None else (config.system or None),
         scopes=scopes,
-        request=request,
+        start_options=request,
         session=session,
         key_error=connection.key_error,
         close_demo=close_demo,
         catalogue=connection.catalogue,
         environ=environ,
-        choose=request.resume == "",
+        choose_session=request.resume == "",
     )
 
 
-def _with_profile(request: Request, config: Config) -> Request:
+def _with_profile(request: StartOptions, config: Config) -> StartOptions:
     """What the profile that was asked for says, where the command line says nothing itself."""
     if not request.profile:
         return request
@@ -308,7 +310,7 @@ def _with_profile(request: Request, config: Config) -> Request:
 
 
 def _choose(
-    request: Request, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
+    request: StartOptions, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
 ) -> tuple[Connection, Callable[[], None] | None]:
     named = request.base_url or request.server or environ.get("STEPCHAT_BASE_URL")
     held = session.server if session is not None and not named else ""
@@ -319,14 +321,16 @@ def _choose(
     if held:
         # The rest of a conversation goes where its beginning went, unless another server is named.
         held = check_url(held, ", where this session was held,")
-        return connect_held(held, paths, config, environ), None
-    place = find_place(wanted, config) if wanted else place_for(_base_url(request, paths, config, environ), config)
+        return connect_to_session_server(held, paths, config, environ), None
+    place = (
+        find_server(wanted, config) if wanted else server_for_url(_base_url(request, paths, config, environ), config)
+    )
     if named:
-        name_server(place.base_url, paths, config)
+        trust_server(place.base_url, paths, config)
     return connect(place, paths, config, environ), None
 
 
-def _base_url(request: Request, paths: Paths, config: Config, environ: Mapping[str, str]) -> str:
+def _base_url(request: StartOptions, paths: Paths, config: Config, environ: Mapping[str, str]) -> str:
     places = (
         (request.base_url, ""),
         (environ.get("STEPCHAT_BASE_URL"), " from STEPCHAT_BASE_URL"),

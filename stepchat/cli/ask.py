@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stepchat import lossless_json
-from stepchat.catalogue.capabilities import not_taken
-from stepchat.chat.context_window import estimated
+from stepchat.catalogue.capabilities import unsupported_warnings
+from stepchat.chat.context_window import estimate_conversation_tokens
 from stepchat.chat.turn import failure_of, run_turn
-from stepchat.concurrency import in_daemon
-from stepchat.errors import ApiKeyError, ConfigError, ServerError, StepchatError, UsageError, sentence
-from stepchat.events import AskedBeside, Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.concurrency import run_in_daemon
+from stepchat.errors import ApiKeyError, ConfigError, ServerError, StepchatError, UsageError, as_sentence
+from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
-from stepchat.reasoning.loops import Repetition
-from stepchat.text.sanitize import clean
+from stepchat.reasoning.loops import RepetitionDetector
+from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,17 +50,17 @@ class Output:
     _in_reasoning: bool = field(default=False)
     _silent: bool = field(default=False)
 
-    def answer(self, text: str) -> None:
+    def write_answer(self, text: str) -> None:
         self._end_reasoning()
-        self._write(self.out, clean(text) if self.out.isatty() else text)
+        self._write(self.out, sanitize(text) if self.out.isatty() else text)
         self._ends_with_newline = text.endswith("\n")
 
-    def think(self, text: str) -> None:
+    def write_reasoning(self, text: str) -> None:
         if not self.reasoning or self.json:
             return
         if self.err.isatty():
             # Dim while it lasts; one style change for the whole of it would bleed into other output.
-            self._write(self.err, f"\x1b[2m{clean(text)}\x1b[22m")
+            self._write(self.err, f"\x1b[2m{sanitize(text)}\x1b[22m")
         else:
             self._write(self.err, text)
         self._in_reasoning = True
@@ -70,23 +70,23 @@ class Output:
             self._in_reasoning = False
             self._write(self.err, "\n\n" if self.err.isatty() else "\n")
 
-    def line(self, value: Json) -> None:
-        self.put(lossless_json.dumps(value) + "\n")
+    def write_json_line(self, value: Json) -> None:
+        self.write(lossless_json.dumps(value) + "\n")
 
-    def put(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """On stdout, as it is."""
         self._write(self.out, text)
 
-    def say(self, text: str) -> None:
+    def print_notice(self, text: str) -> None:
         """A notice, on stderr."""
         self._end_reasoning()
         self.end_line()
-        self._write(self.err, clean(f"stepchat: {text}", keep_newlines=False) + "\n")
+        self._write(self.err, sanitize(f"stepchat: {text}", keep_newlines=False) + "\n")
 
-    def silence(self, seconds: float, limit: float) -> None:
+    def report_silence(self, seconds: float, limit: float) -> None:
         """Say once that nothing arrives; 0 seconds mean that life returned."""
         if seconds and not self._silent:
-            self.say(f"Nothing has arrived for {seconds:.0f} s; giving up at {limit:.0f} s.")
+            self.print_notice(f"Nothing has arrived for {seconds:.0f} s; giving up at {limit:.0f} s.")
         self._silent = bool(seconds)
 
     def end_line(self) -> None:
@@ -121,16 +121,16 @@ def ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: boo
 
     One that cannot fit into the model's window is refused, but with `anyway`.
     """
-    return guarded(lambda: asyncio.run(_ask(opening, text, output, anyway=anyway)), output)
+    return run_guarded(lambda: asyncio.run(_ask(opening, text, output, anyway=anyway)), output)
 
 
-def guarded(work: Callable[[], int], output: Output) -> int:
+def run_guarded(work: Callable[[], int], output: Output) -> int:
     """The exit code of `work`. What goes wrong is told in a sentence."""
     try:
         try:
             return work()
         except StepchatError as error:
-            report(error, output)
+            report_error(error, output)
             return exit_code(error)
     except OutputError as error:
         return _tell_lost(str(error), output)
@@ -138,7 +138,7 @@ def guarded(work: Callable[[], int], output: Output) -> int:
         return STOPPED
 
 
-def refuse_output(error: OSError, output: Output) -> int:
+def output_error_code(error: OSError, output: Output) -> int:
     """The exit code when something else than `output` could not write to stdout."""
     _divert(output.out)
     return _tell_lost(_why_not(error), output)
@@ -147,15 +147,15 @@ def refuse_output(error: OSError, output: Output) -> int:
 def _tell_lost(why: str, output: Output) -> int:
     if why:
         hint = "Leave it open, or name a file" if why == _CLOSED else "Free some space, or send it elsewhere"
-        output.say(f"Cannot write to stdout: {why}. {hint}.")
+        output.print_notice(f"Cannot write to stdout: {why}. {hint}.")
     return FAILED
 
 
-def report(error: StepchatError, output: Output) -> None:
+def report_error(error: StepchatError, output: Output) -> None:
     """Tell of an error that came before any turn."""
-    output.say(str(error))
+    output.print_notice(str(error))
     if output.json:
-        output.line(_result(None, AssistantMessage(stop="error"), error))
+        output.write_json_line(_result(None, AssistantMessage(stop="error"), error))
 
 
 def exit_code(error: StepchatError) -> int:
@@ -170,28 +170,28 @@ def exit_code(error: StepchatError) -> int:
 
 
 async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool) -> int:
-    from stepchat.chat.workspace import check_room, cut_unseen, with_model_there
+    from stepchat.chat.workspace import check_context_window, truncation_notice, with_available_model
 
     workspace = await opening
     try:
         if workspace.key_error is not None:
             raise workspace.key_error
         workspace.scopes.checked()
-        workspace = await in_daemon(with_model_there, workspace)
+        workspace = await run_in_daemon(with_available_model, workspace)
         known = workspace.session
-        path = [] if known is None else await workspace.store.others.path(known.id)
+        path = [] if known is None else await workspace.store.other_processes.path(known.id)
         if not workspace.catalogue.models:
             workspace.catalogue.read(workspace.model)
         if not anyway:
-            await check_room(workspace, path, text)
-        session = await workspace.begin(known, workspace.model, workspace.scopes)
+            await check_context_window(workspace, path, text)
+        session = await workspace.ensure_session(known, workspace.model, workspace.scopes)
         if output.json:
-            output.line({"type": "session", "session": session.id})
-        question = workspace.question(session, path, text)
+            output.write_json_line({"type": "session", "session": session.id})
+        question = workspace.build_question(session, path, text)
         if workspace.scopes.missing:
-            output.say(workspace.scopes.missing)
-        for words in not_taken(question.parameters, workspace.catalogue.find(workspace.model)):
-            output.say(words)
+            output.print_notice(workspace.scopes.missing)
+        for words in unsupported_warnings(question.parameters, workspace.catalogue.find(workspace.model)):
+            output.print_notice(words)
         turn = asyncio.ensure_future(_show(workspace, question, output))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -199,8 +199,10 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
                 loop.add_signal_handler(number, turn.cancel)
         with suppress(asyncio.CancelledError):
             code = await turn
-            if code != STOPPED and (words := await cut_unseen(workspace, estimated(path, text))):
-                output.say(words)
+            if code != STOPPED and (
+                words := await truncation_notice(workspace, estimate_conversation_tokens(path, text))
+            ):
+                output.print_notice(words)
             return code
         return STOPPED  # by a signal that came before the turn began
     finally:
@@ -211,16 +213,16 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
     last: StoredMessage | None = None
     failure: StepchatError | None = None
     misses = ""
-    repetition = Repetition()
+    repetition = RepetitionDetector()
     try:
         async with aclosing(run_turn(workspace.store, workspace.client, question)) as events:
             async for event in events:
                 _event(event, output)
                 if isinstance(event, Delta) and repetition.add(event.reasoning):
-                    output.say("The thinking goes round in circles; Ctrl+C stops it, what came is kept.")
+                    output.print_notice("The thinking goes round in circles; Ctrl+C stops it, what came is kept.")
                 if isinstance(event, MessageSaved):
                     last = event.stored
-                if isinstance(event, Notice) and event.about_form:
+                if isinstance(event, Notice) and event.is_schema_mismatch:
                     misses = event.text
     except StepchatError as error:
         failure = error
@@ -228,11 +230,11 @@ async def _show(workspace: Workspace, question: Any, output: Output) -> int:
     output.end_line()
     lacking = _lacking(answer, as_json=output.json) if answer is not None and answer.complete else ""
     if words := lacking if failure is None else str(failure):
-        output.say(words)
+        output.print_notice(words)
     if words := _nearest(workspace, question.model, failure):
-        output.say(words)
+        output.print_notice(words)
     if output.json:
-        output.line(_result(question.session, answer or AssistantMessage(stop="error"), failure, misses))
+        output.write_json_line(_result(question.session, answer or AssistantMessage(stop="error"), failure, misses))
     if failure is not None:
         return exit_code(failure)
     if answer is None or not answer.complete:
@@ -280,23 +282,23 @@ def _unanswered(names: list[str]) -> str:
 
 def _event(event: TurnEvent, output: Output) -> None:
     if output.json:
-        output.line(_event_json(event))
+        output.write_json_line(_event_json(event))
         return
     match event:
         case Delta():
             if event.reasoning:
-                output.think(event.reasoning)
+                output.write_reasoning(event.reasoning)
             if event.text:
-                output.answer(event.text)
+                output.write_answer(event.text)
         case Retrying():
             when = f"in {event.delay:.0f} s" if round(event.delay) else "now"
-            output.say(f"{sentence(event.reason)} Trying again {when} ({event.attempt} of {event.limit}).")
+            output.print_notice(f"{as_sentence(event.reason)} Trying again {when} ({event.attempt} of {event.limit}).")
         case Silence():
-            output.silence(event.seconds, event.limit)
+            output.report_silence(event.seconds, event.limit)
         case Notice():
-            output.say(event.text)
-        case AskedBeside():
-            output.say("Another stepchat asks in this session, too; each question is a branch of its own.")
+            output.print_notice(event.text)
+        case ConcurrentQuestion():
+            output.print_notice("Another stepchat asks in this session, too; each question is a branch of its own.")
         case _:
             pass
 
@@ -319,7 +321,7 @@ def _event_json(event: TurnEvent) -> Json:
             return {"type": "silence", "seconds": event.seconds, "limit": event.limit}
         case Notice():
             return {"type": "notice", "text": event.text}
-        case AskedBeside():
+        case ConcurrentQuestion():
             return {"type": "asked_beside"}
 
 

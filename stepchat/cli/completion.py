@@ -23,7 +23,7 @@ VARIABLE: Final = "_STEPCHAT_COMPLETE"
 _MOST: Final = 100
 
 
-class SessionName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument] - generic in newer versions only
+class SessionParameter(click.ParamType):  # pyright: ignore[reportMissingTypeArgument] - generic in newer versions only
     """A text that names a session."""
 
     name = "session"
@@ -42,16 +42,16 @@ class SessionName(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
 def _ids(paths: Paths, beginning: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    from stepchat.config.paths import is_there
+    from stepchat.config.paths import path_exists
     from stepchat.sessions import database, reading
-    from stepchat.text.sanitize import clean
+    from stepchat.text.sanitize import sanitize
 
-    if not is_there(paths.database):
+    if not path_exists(paths.database):
         return []
     with closing(database.connect_for_reading(paths.database)) as connection:
-        rows = reading.sessions(connection, -1, 0, reading.Listed(archived=None))
+        rows = reading.sessions(connection, -1, 0, reading.SessionFilter(archived=None))
     found = [row for row in rows if row.id.startswith(beginning)][:_MOST]
-    return [CompletionItem(row.id, help=clean(row.title, keep_newlines=False)) for row in found]
+    return [CompletionItem(row.id, help=sanitize(row.title, keep_newlines=False)) for row in found]
 
 
 def complete(chat: click.Command, commands: Mapping[str, click.Command]) -> None:

@@ -27,20 +27,20 @@ def doctor(*, as_json: bool, server: str | None, base_url: str | None) -> int:
     from dataclasses import asdict
 
     from stepchat import lossless_json
-    from stepchat.chat.doctor import check_up
+    from stepchat.chat.doctor import run_checks
     from stepchat.config.paths import find_paths
-    from stepchat.text.sanitize import shown
+    from stepchat.text.sanitize import sanitize_for_display
 
     refuse_two_servers(base_url, server)
     paths = find_paths(os.environ)
-    checks = check_up(paths, os.environ, _theme_names(paths), base_url, server)
+    checks = run_checks(paths, os.environ, _theme_names(paths), base_url, server)
     found: list[Any] = []
     for check in checks:
         found.append(check)
         if not as_json:
-            click.echo(f"{MARKS[check.state]}  {check.name:10} {shown(check.words)}")
+            click.echo(f"{MARKS[check.state]}  {check.name:10} {sanitize_for_display(check.words)}")
             if check.mend:
-                click.echo(f"{'':15}{shown(check.mend)}")
+                click.echo(f"{'':15}{sanitize_for_display(check.mend)}")
     if as_json:
         click.echo(lossless_json.dumps([asdict(check) for check in found]))
     return int(any(check.state == "broken" for check in found))
@@ -56,10 +56,10 @@ def config() -> None:
 def config_path(*, as_json: bool) -> int:
     """Where it is looked for."""
     from stepchat import lossless_json
-    from stepchat.config.paths import find_paths, is_there
+    from stepchat.config.paths import find_paths, path_exists
 
     path = find_paths(os.environ).config_file
-    click.echo(lossless_json.dumps({"path": str(path), "exists": is_there(path)}) if as_json else str(path))
+    click.echo(lossless_json.dumps({"path": str(path), "exists": path_exists(path)}) if as_json else str(path))
     return 0
 
 
@@ -68,28 +68,28 @@ def config_path(*, as_json: bool) -> int:
 def config_check(*, as_json: bool) -> int:
     """Read it; what is wrong is named with its line, and the exit code is 2."""
     from stepchat import lossless_json
-    from stepchat.chat.connection import own_prices, places
-    from stepchat.config.file import read_strictly
-    from stepchat.config.paths import find_paths, is_there
+    from stepchat.chat.connection import configured_prices, known_servers
+    from stepchat.config.file import read_strict
+    from stepchat.config.paths import find_paths, path_exists
     from stepchat.errors import StepchatError
 
     paths = find_paths(os.environ)
     path = paths.config_file
     wrong: StepchatError | None = None
     try:
-        settings = read_strictly(path, _theme_names(paths))
-        places(settings)
-        own_prices(settings)
+        settings = read_strict(path, _theme_names(paths))
+        known_servers(settings)
+        configured_prices(settings)
     except StepchatError as error:
         if not as_json:
             raise
         wrong = error
     if as_json:
-        found = {"path": str(path), "exists": is_there(path), "right": wrong is None}
+        found = {"path": str(path), "exists": path_exists(path), "right": wrong is None}
         told = {"error": None, "hint": None} if wrong is None else {"error": wrong.message, "hint": wrong.hint}
         click.echo(lossless_json.dumps(found | told))
         return 0 if wrong is None else 2
-    click.echo(f"{path} is right." if is_there(path) else f"{path} is not there; the defaults apply.")
+    click.echo(f"{path} is right." if path_exists(path) else f"{path} is not there; the defaults apply.")
     return 0
 
 
@@ -107,7 +107,7 @@ def config_show(*, as_json: bool) -> int:
     from stepchat import lossless_json
     from stepchat.config.file import SETTINGS, read_config
     from stepchat.config.paths import find_paths
-    from stepchat.text.sanitize import shown
+    from stepchat.text.sanitize import sanitize_for_display
 
     settings = read_config(find_paths(os.environ).config_file)
     values = {row.name: getattr(settings, row.name) for row in SETTINGS}
@@ -124,7 +124,10 @@ def config_show(*, as_json: bool) -> int:
     helps = {row.name: row.help for row in SETTINGS}
     for name, value in values.items():
         if name in helps or value:
-            click.echo(shown(f"{name} = {lossless_json.dumps(value)}").ljust(50) + f"  {helps.get(name, '')}".rstrip())
+            click.echo(
+                sanitize_for_display(f"{name} = {lossless_json.dumps(value)}").ljust(50)
+                + f"  {helps.get(name, '')}".rstrip()
+            )
     return 0
 
 

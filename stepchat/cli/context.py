@@ -20,17 +20,17 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on s
 
 def open_store(paths: Paths) -> SessionStore:
     """The user's store. Raises StoreError."""
-    from stepchat.chat.accumulator import fold
+    from stepchat.chat.accumulator import accumulate
     from stepchat.sessions.store import SessionStore
 
-    return SessionStore.open(paths, fold=fold)
+    return SessionStore.open(paths, accumulate=accumulate)
 
 
 def with_store(use: Callable[[SessionStore, Output], Awaitable[None]]) -> int:
     """The exit code of a command that uses the store. What goes wrong is told in a sentence."""
     import asyncio
 
-    from stepchat.cli.ask import Output, guarded
+    from stepchat.cli.ask import Output, run_guarded
     from stepchat.config.paths import find_paths
 
     output = Output(sys.stdout, sys.stderr)
@@ -43,18 +43,18 @@ def with_store(use: Callable[[SessionStore, Output], Awaitable[None]]) -> int:
             await store.close()
         return 0
 
-    return guarded(lambda: asyncio.run(work()), output)
+    return run_guarded(lambda: asyncio.run(work()), output)
 
 
-def put(output: Output, text: str) -> None:
+def print_line(output: Output, text: str) -> None:
     """A line for people."""
-    from stepchat.text.sanitize import clean
+    from stepchat.text.sanitize import sanitize
 
-    output.put(clean(text, keep_newlines=False) + "\n")
+    output.write(sanitize(text, keep_newlines=False) + "\n")
 
 
-def put_json(output: Output, value: Any) -> None:
+def print_json(output: Output, value: Any) -> None:
     """A line for programs."""
     from stepchat import lossless_json
 
-    output.put(lossless_json.dumps(value) + "\n")
+    output.write(lossless_json.dumps(value) + "\n")

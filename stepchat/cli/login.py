@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from stepchat.chat.connection import Place
+    from stepchat.chat.connection import ServerConfig
     from stepchat.config.api_keys import Key
     from stepchat.config.paths import Paths
     from stepchat.servers.client import Client
@@ -49,10 +49,10 @@ def login(*, paste: bool, by_hand: bool, port: int, timeout: float, server: str 
     try:
         if _is_kept(place, paths) and _is_imitation(place):
             raise UsageError(
-                f"{place.base_url} is on this machine and would take the place of your key for {place.profile.title}.",
+                f"{place.base_url} is on this machine and would take the place of your key for {place.backend.title}.",
                 "Servers on this machine need none of their own.",
             )
-        if by_hand or not place.profile.accounts:
+        if by_hand or not place.backend.has_accounts:
             key = _typed_key(place)
         elif paste:
             key = _pasted_code(place, client)
@@ -61,7 +61,7 @@ def login(*, paste: bool, by_hand: bool, port: int, timeout: float, server: str 
     finally:
         client.close()
     where = save_key(key, place.key_name, paths)
-    print(f"The key for {place.profile.title} is kept in {where}.")
+    print(f"The key for {place.backend.title} is kept in {where}.")
     for variable in place.key_variables:
         if os.environ.get(variable):
             print(f"{variable} is set and goes before it.", file=sys.stderr)
@@ -80,35 +80,35 @@ def logout(*, server: str | None, base_url: str | None) -> int:
     client.close()
     found = forget_key(place.key_name, paths)
     for where in found:
-        print(f"The key for {place.profile.title} is gone from {where}.")
+        print(f"The key for {place.backend.title} is gone from {where}.")
     if not found:
-        print(f"No key for {place.profile.title} was kept.", file=sys.stderr)
+        print(f"No key for {place.backend.title} was kept.", file=sys.stderr)
     for variable in place.key_variables:
         if os.environ.get(variable):
             print(f"{variable} is still set: unset {variable}", file=sys.stderr)
     return 0
 
 
-def _connect(base_url: str | None, server: str | None) -> tuple[Place, Client, Paths]:
-    from stepchat.chat.connection import usual_place
+def _connect(base_url: str | None, server: str | None) -> tuple[ServerConfig, Client, Paths]:
+    from stepchat.chat.connection import default_server
     from stepchat.config.file import read_config
     from stepchat.config.paths import find_paths
     from stepchat.servers.client import Client
 
     refuse_two_servers(base_url, server)
     paths = find_paths(os.environ)
-    place = usual_place(read_config(paths.config_file), os.environ, base_url, server)
+    place = default_server(read_config(paths.config_file), os.environ, base_url, server)
     # Without a key: none is needed, and a wrong one that lies there must not be in the way.
-    return place, Client(place.base_url, place.profile, None), paths
+    return place, Client(place.base_url, place.backend, None), paths
 
 
-def _is_imitation(place: Place) -> bool:
+def _is_imitation(place: ServerConfig) -> bool:
     from stepchat.catalogue.backends import is_local
 
-    return is_local(place.base_url) and not is_local(place.profile.base_url or place.base_url)
+    return is_local(place.base_url) and not is_local(place.backend.base_url or place.base_url)
 
 
-def _is_kept(place: Place, paths: Paths) -> bool:
+def _is_kept(place: ServerConfig, paths: Paths) -> bool:
     from stepchat.config.api_keys import find_key
     from stepchat.errors import ConfigError
 
@@ -118,9 +118,9 @@ def _is_kept(place: Place, paths: Paths) -> bool:
         return True
 
 
-def _by_browser(place: Place, client: Client, port: int, timeout: float) -> Key:
+def _by_browser(place: ServerConfig, client: Client, port: int, timeout: float) -> Key:
     from stepchat.errors import ApiKeyError, UsageError
-    from stepchat.servers.login import Callback, exchange, new_challenge, open_browser, page
+    from stepchat.servers.login import Callback, authorization_url, exchange_code, new_challenge, open_browser
 
     challenge = new_challenge()
     try:
@@ -130,7 +130,7 @@ def _by_browser(place: Place, client: Client, port: int, timeout: float) -> Key:
             f"The port {port} cannot be used: {error.strerror}.", "Choose another, or use --paste."
         ) from None
     try:
-        address = page(place.base_url, challenge, callback.url)
+        address = authorization_url(place.base_url, challenge, callback.url)
         print(f"Opening the browser. If nothing opens, go to:\n\n  {address}\n", file=sys.stderr)
         print("The browser is on another machine? Stop with Ctrl+C and use: stepchat login --paste", file=sys.stderr)
         open_browser(address)
@@ -139,24 +139,24 @@ def _by_browser(place: Place, client: Client, port: int, timeout: float) -> Key:
         callback.close()
     if code is None:
         raise ApiKeyError("The browser did not come back with a code.", "Try again, or use: stepchat login --paste")
-    return exchange(client, code, challenge)
+    return exchange_code(client, code, challenge)
 
 
-def _pasted_code(place: Place, client: Client) -> Key:
-    from stepchat.servers.login import exchange, new_challenge, page
+def _pasted_code(place: ServerConfig, client: Client) -> Key:
+    from stepchat.servers.login import authorization_url, exchange_code, new_challenge
 
     challenge = new_challenge()
     print(
-        f"Open this address in any browser, and paste the code it shows:\n\n  {page(place.base_url, challenge)}\n",
+        f"Open this address in any browser, and paste the code it shows:\n\n  {authorization_url(place.base_url, challenge)}\n",
         file=sys.stderr,
     )
-    return exchange(client, _secret("Code"), challenge)
+    return exchange_code(client, _secret("Code"), challenge)
 
 
-def _typed_key(place: Place) -> Key:
-    from stepchat.config.api_keys import checked_key
+def _typed_key(place: ServerConfig) -> Key:
+    from stepchat.config.api_keys import validate_key
 
-    return checked_key(_secret(f"Key for {place.profile.title}"), "what was typed")
+    return validate_key(_secret(f"Key for {place.backend.title}"), "what was typed")
 
 
 def _secret(prompt: str) -> str:
@@ -174,20 +174,20 @@ def _secret(prompt: str) -> str:
     return text.strip()
 
 
-def _tell_balance(place: Place, key: Key) -> None:
+def _tell_balance(place: ServerConfig, key: Key) -> None:
     """Whether it works, where that can be asked."""
-    if not place.profile.accounts:
+    if not place.backend.has_accounts:
         return
-    from stepchat.chat.spending import balance_in_words
+    from stepchat.chat.spending import format_balance
     from stepchat.errors import StepchatError
     from stepchat.servers.accounts import fetch_balance
     from stepchat.servers.client import Client
-    from stepchat.text.sanitize import clean
+    from stepchat.text.sanitize import sanitize
 
-    client = Client(place.base_url, place.profile, key)
+    client = Client(place.base_url, place.backend, key)
     try:
-        print(balance_in_words(fetch_balance(client)))
+        print(format_balance(fetch_balance(client)))
     except StepchatError as error:
-        print(clean(f"It is kept, but: {error}"), file=sys.stderr)
+        print(sanitize(f"It is kept, but: {error}"), file=sys.stderr)
     finally:
         client.close()

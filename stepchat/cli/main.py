@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepchat import __version__
-from stepchat.cli.completion import VARIABLE, SessionName, complete
+from stepchat.cli.completion import VARIABLE, SessionParameter, complete
 from stepchat.cli.config import config, doctor, themes
 from stepchat.cli.context import open_store
 from stepchat.cli.login import login, logout, refuse_two_servers
 from stepchat.cli.models import models, servers, usage
-from stepchat.cli.parameters import WithParameters, named_settings, parameters
+from stepchat.cli.parameters import ParameterCommand, parameters, settings_from_flags
 from stepchat.cli.sessions import sessions
-from stepchat.cli.suggestions import refuse_mistyped
+from stepchat.cli.suggestions import reject_mistyped
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError, shortage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.chat.workspace import Request, Workspace
+    from stepchat.chat.workspace import StartOptions, Workspace
     from stepchat.first_frame.frame import FirstFrame
     from stepchat.sessions.store import Session, SessionStore
 
@@ -86,17 +86,17 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
         _restore(start)
         if shortage(error):
             raise
-        from stepchat.cli.ask import Output, exit_code, report
+        from stepchat.cli.ask import Output, exit_code, report_error
 
-        report(error, Output(sys.stdout, sys.stderr))
+        report_error(error, Output(sys.stdout, sys.stderr))
         return exit_code(error)
     except OSError as error:
         if error.filename is not None or shortage(error):
             raise
         # Only what is written has no name.
-        from stepchat.cli.ask import Output, refuse_output
+        from stepchat.cli.ask import Output, output_error_code
 
-        return refuse_output(error, Output(sys.stdout, sys.stderr))
+        return output_error_code(error, Output(sys.stdout, sys.stderr))
     finally:
         _restore(start)
 
@@ -117,12 +117,12 @@ def _restore(start: Start) -> None:
         start.frame = None
 
 
-@click.command(cls=WithParameters, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=ParameterCommand, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("question", nargs=-1)
 @click.option("--continue", "-c", "latest", is_flag=True, help="Go on with the newest session.")
 @click.option(
     "--resume",
-    type=SessionName(),
+    type=SessionParameter(),
     is_flag=False,
     flag_value="",
     metavar="[ID or text]",
@@ -147,15 +147,15 @@ def _restore(start: Start) -> None:
 @click.pass_context
 def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Talk with a reasoning model. Without a question a window opens; with one, the answer goes to stdout."""
-    from stepchat.chat.workspace import Request
+    from stepchat.chat.workspace import StartOptions
     from stepchat.parameters.values import parse_setting
 
     _refuse_contradictions(options)
     piped = not sys.stdin.isatty()
     goes_on = options["latest"] or options["resume"]
     if not (piped or goes_on or options["one_shot"] or context.obj.verbatim):
-        refuse_mistyped(question, COMMANDS)
-    request = Request(
+        reject_mistyped(question, COMMANDS)
+    request = StartOptions(
         model=options["model"],
         base_url=options["base_url"],
         server=options["server"],
@@ -163,7 +163,7 @@ def chat(context: click.Context, question: tuple[str, ...], settings: tuple[str,
         demo=options["demo"],
         resume=options["resume"],
         latest=options["latest"],
-        settings=(*map(parse_setting, settings), *named_settings(options)),
+        settings=(*map(parse_setting, settings), *settings_from_flags(options)),
         once=tuple(map(parse_setting, options["once"])),
         preset=options["preset"],
         profile=options["profile"],
@@ -189,7 +189,7 @@ def _refuse_contradictions(options: dict[str, Any]) -> None:
         raise UsageError("--continue and --resume name two sessions.", "Give one of them.")
 
 
-def _one_shot(request: Request, words: str, options: dict[str, Any], *, piped: bool) -> int:
+def _one_shot(request: StartOptions, words: str, options: dict[str, Any], *, piped: bool) -> int:
     from stepchat.cli.ask import Output, ask
 
     text = words
@@ -204,7 +204,7 @@ def _one_shot(request: Request, words: str, options: dict[str, Any], *, piped: b
     return ask(_workspace(request), text, output, anyway=options["anyway"])
 
 
-def _window(start: Start, request: Request, *, folded: bool) -> int:
+def _window(start: Start, request: StartOptions, *, folded: bool) -> int:
     import asyncio
     import gc
 
@@ -220,8 +220,8 @@ def _window(start: Start, request: Request, *, folded: bool) -> int:
     return open_window(workspace, frame, folded=folded)
 
 
-async def _workspace(request: Request) -> Workspace:
-    from stepchat.chat.presets import presets_to_open, read_presets
+async def _workspace(request: StartOptions) -> Workspace:
+    from stepchat.chat.presets import read_presets, read_presets_or_none
     from stepchat.chat.workspace import open_workspace
     from stepchat.config.file import read_config
     from stepchat.config.paths import find_paths
@@ -231,7 +231,7 @@ async def _workspace(request: Request) -> Workspace:
     store = open_store(paths)
     try:
         session = await _session(request, store)
-        read = read_presets if request.preset else presets_to_open
+        read = read_presets if request.preset else read_presets_or_none
         presets = await read(store) if request.preset or (session and session.preset) else {}
         return open_workspace(request, session, store, paths, config, os.environ, presets)
     except BaseException:
@@ -239,7 +239,7 @@ async def _workspace(request: Request) -> Workspace:
         raise
 
 
-async def _session(request: Request, store: SessionStore) -> Session | None:
+async def _session(request: StartOptions, store: SessionStore) -> Session | None:
     if request.resume:
         return await store.find(request.resume)
     if request.latest:

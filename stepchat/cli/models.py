@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from stepchat.catalogue.models import Model, Prices
-    from stepchat.chat.connection import Connection, Place
-    from stepchat.chat.spending import Sum
+    from stepchat.chat.connection import Connection, ServerConfig
+    from stepchat.chat.spending import Totals
     from stepchat.messages import Json
-    from stepchat.servers.probe import Reach
+    from stepchat.servers.probe import ProbeResult
     from stepchat.sessions.spending import Spent
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
@@ -39,12 +39,12 @@ def models(words: tuple[str, ...], *, fresh: bool, as_json: bool, server: str | 
         catalogue = connection.catalogue
         catalogue.read()
         if (fresh or catalogue.stale) and not catalogue.refresh():
-            trouble = catalogue.trouble or StepchatError("The server gives no list of models.")
+            trouble = catalogue.error or StepchatError("The server gives no list of models.")
             if fresh or not catalogue.models:
                 raise trouble
-            from stepchat.text.sanitize import clean
+            from stepchat.text.sanitize import sanitize
 
-            print(clean(f"stepchat: The list is an old one. {trouble}"), file=sys.stderr)
+            print(sanitize(f"stepchat: The list is an old one. {trouble}"), file=sys.stderr)
     found = catalogue.search(" ".join(words))
     if as_json:
         _put_json([_model_json(model) for model in found])
@@ -57,11 +57,11 @@ def models(words: tuple[str, ...], *, fresh: bool, as_json: bool, server: str | 
 
 
 def _model_line(model: Model, width: int) -> str:
-    from stepchat.catalogue.models import per_million, short_length
+    from stepchat.catalogue.models import format_context_length, format_price_per_million
 
-    abilities = (("think", model.thinks), ("tools", model.calls_tools), ("image", model.sees))
-    facts = f"{per_million(model.prices.prompt):>8}{per_million(model.prices.completion):>8}"
-    return f"{model.id:{min(width, 60)}}{facts}{short_length(model.context_length):>8}  " + " ".join(
+    abilities = (("think", model.supports_reasoning), ("tools", model.supports_tools), ("image", model.supports_images))
+    facts = f"{format_price_per_million(model.prices.prompt):>8}{format_price_per_million(model.prices.completion):>8}"
+    return f"{model.id:{min(width, 60)}}{facts}{format_context_length(model.context_length):>8}  " + " ".join(
         word if able else " " * len(word) for word, able in abilities
     )
 
@@ -75,7 +75,7 @@ def _model_json(model: Model) -> Json:
         "description": model.description,
         "created": model.created,
         "context_length": model.context_length,
-        "could_take": model.could_take,
+        "could_take": model.max_context_length,
         "max_completion_tokens": model.max_completion_tokens,
         "input_modalities": list(model.input_modalities),
         "output_modalities": list(model.output_modalities),
@@ -110,46 +110,46 @@ def servers(*, no_probe: bool, as_json: bool) -> int:
     """The servers that --server knows, and which of them are there."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from stepchat.chat.connection import connect, places
+    from stepchat.chat.connection import connect, known_servers
     from stepchat.config.file import read_config
     from stepchat.config.paths import find_paths
-    from stepchat.errors import StepchatError, sentence
-    from stepchat.servers.probe import Reach, probe
+    from stepchat.errors import StepchatError, as_sentence
+    from stepchat.servers.probe import ProbeResult, probe
 
     paths = find_paths(os.environ)
     config = read_config(paths.config_file)
 
-    def ask(place: Place) -> tuple[str | None, Reach, str]:
+    def ask(place: ServerConfig) -> tuple[str | None, ProbeResult, str]:
         """Where its key is, whether it is there, and what to do about that."""
         try:
             connection = connect(place, paths, config, os.environ)
         except StepchatError as error:
             # Of its key: the others are told all the same.
-            return None, Reach(None, sentence(error.message)), error.hint
-        reach = Reach(None, "") if no_probe else probe(connection.client)
-        hint = place.profile.start_hint if reach.reachable is False else ""
+            return None, ProbeResult(None, as_sentence(error.message)), error.hint
+        reach = ProbeResult(None, "") if no_probe else probe(connection.client)
+        hint = place.backend.start_hint if reach.reachable is False else ""
         return None if connection.key is None else connection.key.source, reach, hint
 
-    known = places(config)
+    known = known_servers(config)
     with ThreadPoolExecutor(len(known)) as pool:
         found = list(pool.map(ask, known))
     if as_json:
         _put_json([_server_json(place, key, reach) for place, (key, reach, _) in zip(known, found, strict=True)])
         return 0
     for place, (_, reach, hint) in zip(known, found, strict=True):
-        words = f"{sentence(reach.words)} {hint}" if hint else reach.words
+        words = f"{as_sentence(reach.message)} {hint}" if hint else reach.message
         _put(f"{place.name:12}  {place.base_url:34}  {words}".rstrip())
     return 0
 
 
-def _server_json(place: Place, key: str | None, reach: Reach) -> Json:
+def _server_json(place: ServerConfig, key: str | None, reach: ProbeResult) -> Json:
     return {
         "name": place.name,
         "base_url": place.base_url,
-        "kind": place.profile.name,
+        "kind": place.backend.name,
         "key": key,
         "reachable": reach.reachable,
-        "says": reach.words,
+        "says": reach.message,
     }
 
 
@@ -161,18 +161,18 @@ def usage(*, as_json: bool) -> int:
     from datetime import date
 
     from stepchat.chat.connection import DEMO
-    from stepchat.chat.spending import periods, prices_of, report
+    from stepchat.chat.spending import periods, price_lookup, spending_report
 
     with _connected(None, None) as connection:
         connection.catalogue.read()
-        prices = prices_of(connection.catalogue, connection.server)
+        prices = price_lookup(connection.catalogue, connection.server)
     rows = [row for row in asyncio.run(_spent()) if row.server != DEMO]
     today = date.today()  # noqa: DTZ011 - the person's own day
     if as_json:
         sums = {name.replace(" ", "_"): _sum_json(one) for name, one in periods(rows, today, prices)}
         _put_json({"periods": sums, "days": [_spent_json(row) for row in rows]})
         return 0
-    for line in report(rows, today, prices):
+    for line in spending_report(rows, today, prices):
         _put(line.text.rstrip())
     return 0
 
@@ -188,7 +188,7 @@ async def _spent() -> Sequence[Spent]:
         await store.close()
 
 
-def _sum_json(one: Sum) -> Json:
+def _sum_json(one: Totals) -> Json:
     names = ("answers", "prompt", "cached", "completion", "reasoning", "estimated", "unknown")
     return {name: getattr(one, name) for name in names} | {"cost": f"{one.cost:f}"}
 
@@ -203,7 +203,7 @@ def _spent_json(row: Spent) -> Json:
 
 @contextmanager
 def _connected(base_url: str | None, server: str | None) -> Generator[Connection]:
-    from stepchat.chat.connection import connect, connect_demo, is_demo, usual_place
+    from stepchat.chat.connection import connect, connect_demo, default_server, is_demo
     from stepchat.config.file import read_config
     from stepchat.config.paths import find_paths
 
@@ -216,15 +216,15 @@ def _connected(base_url: str | None, server: str | None) -> Generator[Connection
 
             connection = connect_demo(stack.enter_context(DemoServer()).url, paths, config)
         else:
-            connection = connect(usual_place(config, os.environ, base_url, server), paths, config, os.environ)
+            connection = connect(default_server(config, os.environ, base_url, server), paths, config, os.environ)
         stack.callback(connection.client.close)
         yield connection
 
 
 def _put(text: str) -> None:
-    from stepchat.text.sanitize import shown
+    from stepchat.text.sanitize import sanitize_for_display
 
-    click.echo(shown(text))
+    click.echo(sanitize_for_display(text))
 
 
 def _put_json(value: Any) -> None:

@@ -18,7 +18,7 @@ _FLAGS = "stepchat.flags"
 _OWN_HELP = frozenset({"-h", "--help", "--version"})
 
 
-class WithParameters(click.Command):
+class ParameterCommand(click.Command):
     """A command that also takes the flags. They are made when there is anything to parse, and help leaves them out."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -52,7 +52,7 @@ def _option(row: Parameter, *, hidden: bool = True) -> click.Option:
     )
 
 
-def named_settings(options: Mapping[str, Any]) -> Settings:
+def settings_from_flags(options: Mapping[str, Any]) -> Settings:
     """What the flags said, in the order of the table. Raises UsageError."""
     given = {name: value for name, value in options.items() if name.startswith(_PREFIX) and value not in {None, ()}}
     if not given:
@@ -86,7 +86,7 @@ def parameters(words: tuple[str, ...], *, as_json: bool) -> int:
     with /set or /settings.
     """
     from stepchat import lossless_json
-    from stepchat.cli.ask import Output, guarded
+    from stepchat.cli.ask import Output, run_guarded
     from stepchat.parameters.docs import as_rows, as_text
 
     output = Output(sys.stdout, sys.stderr)
@@ -94,9 +94,9 @@ def parameters(words: tuple[str, ...], *, as_json: bool) -> int:
 
     def work() -> int:
         if as_json:
-            output.put(lossless_json.dumps(list(as_rows(wanted))) + "\n")
+            output.write(lossless_json.dumps(list(as_rows(wanted))) + "\n")
         else:
-            output.put(as_text(wanted))
+            output.write(as_text(wanted))
         return 0
 
-    return guarded(work, output)
+    return run_guarded(work, output)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import SessionSummary
 
 
-def line(row: SessionSummary) -> str:
+def session_line(row: SessionSummary) -> str:
     """For people: its ID, when, how many turns, what it cost, its title."""
     from stepchat.transcript.labels import date, money
 
@@ -19,7 +19,7 @@ def line(row: SessionSummary) -> str:
     return f"{row.id}{'*' if row.pinned else ' '} {date(row.updated):>16}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
 
 
-def summary(row: SessionSummary) -> Json:
+def session_json(row: SessionSummary) -> Json:
     """For programs."""
     return {
         "id": row.id, "title": row.title, "created": row.created, "updated": row.updated,
@@ -29,10 +29,10 @@ def summary(row: SessionSummary) -> Json:
     }  # fmt: skip
 
 
-def found(one: FoundSession) -> Json:
+def search_result_json(one: FoundSession) -> Json:
     """For programs, with what was found in it."""
     hits = [
         {"message": hit.message, "field": hit.field, "text": hit.snippet.text, "ranges": list(hit.snippet.ranges)}
         for hit in one.hits
     ]
-    return {**summary(one.summary), "hits": hits}
+    return {**session_json(one.summary), "hits": hits}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from stepchat.cli import session_rows as rows
-from stepchat.cli.completion import SessionName
-from stepchat.cli.context import as_json_option, put, put_json, with_store
+from stepchat.cli.completion import SessionParameter
+from stepchat.cli.context import as_json_option, print_json, print_line, with_store
 from stepchat.cli.transfer import export_session, exporting, import_sessions
 from stepchat.errors import SessionNotFoundError
 
@@ -38,12 +38,12 @@ def list_sessions(*, as_json: bool, limit: int, every: bool, archived: bool, del
         # Whether one was archived before it was deleted is no matter.
         found = await store.sessions(-1 if every else limit, archived=None if deleted else archived, deleted=deleted)
         if as_json:
-            put_json(output, [rows.summary(row) for row in found])
+            print_json(output, [rows.session_json(row) for row in found])
             return
         if not found:
-            output.say("No such sessions." if archived or deleted else "No sessions yet. Start one: stepchat")
+            output.print_notice("No such sessions." if archived or deleted else "No sessions yet. Start one: stepchat")
         for row in found:
-            put(output, rows.line(row))
+            print_line(output, rows.session_line(row))
 
     return with_store(work)
 
@@ -57,28 +57,28 @@ def search_sessions(words: tuple[str, ...], *, reasoning: bool, limit: int, as_j
     """Sessions with these words in title, prompts or answers, newest first."""
 
     async def work(store: SessionStore, output: Output) -> None:
-        from stepchat.sessions.search.search import ALL_FIELDS, USUAL_FIELDS, Options
+        from stepchat.sessions.search.search import ALL_FIELDS, USUAL_FIELDS, SearchOptions
 
         await store.finish_index()
         fields = ALL_FIELDS if reasoning else USUAL_FIELDS
         # The space says that the last word is whole.
-        page = await store.search(" ".join(words) + " ", Options(fields=fields, limit=limit))
+        page = await store.search(" ".join(words) + " ", SearchOptions(fields=fields, limit=limit))
         found = page.sessions if page is not None else ()
         if as_json:
-            put_json(output, [rows.found(session) for session in found])
+            print_json(output, [rows.search_result_json(session) for session in found])
             return
         if not found:
-            output.say("Nothing has these words.")
+            output.print_notice("Nothing has these words.")
         for session in found:
-            put(output, rows.line(session.summary))
+            print_line(output, rows.session_line(session.summary))
             for hit in session.hits:
-                put(output, f"    {hit.field}: {hit.snippet.text}")
+                print_line(output, f"    {hit.field}: {hit.snippet.text}")
 
     return with_store(work)
 
 
 @sessions.command("show")
-@click.argument("session", type=SessionName())
+@click.argument("session", type=SessionParameter())
 @click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
 @click.option("--ledger", is_flag=True, help="What reasoning came with each answer, and what went back, instead.")
 @as_json_option
@@ -90,25 +90,25 @@ def show_session(session: str, *, no_reasoning: bool, ledger: bool, as_json: boo
 
 
 @sessions.command("rename")
-@click.argument("session", type=SessionName())
+@click.argument("session", type=SessionParameter())
 @click.argument("title", nargs=-1, required=True)
 @as_json_option
 def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> int:
     """Give a session another title; an empty one ('') brings back the automatic one."""
 
     async def work(store: SessionStore, output: Output) -> None:
-        found = await store.named(session)
+        found = await store.find_unique(session)
         kept = await store.set_title(found.id, " ".join(title))
         if as_json:
-            put_json(output, {"id": found.id, "title": kept})
+            print_json(output, {"id": found.id, "title": kept})
         else:
-            put(output, f"{found.id}  {kept}")
+            print_line(output, f"{found.id}  {kept}")
 
     return with_store(work)
 
 
 @sessions.command("delete")
-@click.argument("session", type=SessionName(), nargs=-1, required=True)
+@click.argument("session", type=SessionParameter(), nargs=-1, required=True)
 @click.option("--undo", is_flag=True, help="Bring deleted sessions back.")
 @as_json_option
 def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
@@ -120,17 +120,17 @@ def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> i
             await store.undelete([one.id for one in found if one.deleted is not None])
             for one in found:
                 if one.deleted is None:
-                    output.say(f"{one.id} is not deleted; it is there.")
+                    output.print_notice(f"{one.id} is not deleted; it is there.")
         else:
-            found = [await store.named(wanted) for wanted in session]
+            found = [await store.find_unique(wanted) for wanted in session]
             await store.delete([one.id for one in found])
         if as_json:
-            put_json(output, [one.id for one in found])
+            print_json(output, [one.id for one in found])
             return
         for one in found:
-            put(output, f"{one.id}  {one.title}")
+            print_line(output, f"{one.id}  {one.title}")
         if not undo:
-            output.say(f"Back again: stepchat sessions delete --undo {' '.join(one.id for one in found)}")
+            output.print_notice(f"Back again: stepchat sessions delete --undo {' '.join(one.id for one in found)}")
 
     return with_store(work)
 
@@ -147,7 +147,7 @@ async def _deleted(store: SessionStore, wanted: str) -> Session:
 
 
 @sessions.command("pin")
-@click.argument("session", type=SessionName(), nargs=-1, required=True)
+@click.argument("session", type=SessionParameter(), nargs=-1, required=True)
 @click.option("--undo", is_flag=True, help="Unpin them.")
 @as_json_option
 def pin_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
@@ -160,7 +160,7 @@ def pin_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
 
 
 @sessions.command("archive")
-@click.argument("session", type=SessionName(), nargs=-1, required=True)
+@click.argument("session", type=SessionParameter(), nargs=-1, required=True)
 @click.option("--undo", is_flag=True, help="Take them out of the archive.")
 @as_json_option
 def archive_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
@@ -185,13 +185,13 @@ def _marking(
     as_json: bool,
 ) -> Callable[[SessionStore, Output], Awaitable[None]]:
     async def work(store: SessionStore, output: Output) -> None:
-        found = [await store.named(text) for text in wanted]
+        found = [await store.find_unique(text) for text in wanted]
         await mark(store, [one.id for one in found])
         if as_json:
-            put_json(output, [{"id": one.id, "title": one.title, name: value} for one in found])
+            print_json(output, [{"id": one.id, "title": one.title, name: value} for one in found])
             return
         for one in found:
-            put(output, f"{one.id}  {one.title or 'untitled'}")
+            print_line(output, f"{one.id}  {one.title or 'untitled'}")
 
     return work
 
@@ -201,15 +201,15 @@ def _ledger(wanted: str, *, as_json: bool) -> Callable[[SessionStore, Output], A
         from stepchat.reasoning import ledger_report
 
         session = await store.find(wanted)
-        sendings = await store.traffic.sendings(session.id)
-        accounts = ledger_report.accounts(await store.path(session.id), sendings)
+        sendings = await store.exchanges.reasoning_sent(session.id)
+        accounts = ledger_report.reasoning_accounts(await store.path(session.id), sendings)
         if as_json:
-            put_json(output, [ledger_report.as_json(account) for account in accounts])
+            print_json(output, [ledger_report.account_json(account) for account in accounts])
             return
         for account in accounts:
-            put(output, f"{account.id}  {account.message.model or account.message.model_asked}")
-            for line in ledger_report.lines(account):
-                put(output, f"    {line}")
+            print_line(output, f"{account.id}  {account.message.model or account.message.model_asked}")
+            for line in ledger_report.account_lines(account):
+                print_line(output, f"    {line}")
 
     return work
 

@@ -16,7 +16,7 @@ _OPTIONS = {"help": "--help", "version": "--version"}
 """Commands of other programs."""
 
 
-def refuse_mistyped(words: Sequence[str], commands: Mapping[str, click.Command]) -> None:
+def reject_mistyped(words: Sequence[str], commands: Mapping[str, click.Command]) -> None:
     """Raises UsageError for words that are almost a command, and nothing more."""
     if meant := _meant(words, commands):
         said = " ".join(words)

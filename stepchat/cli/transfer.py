@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepchat.cli.completion import SessionName
-from stepchat.cli.context import as_json_option, put, put_json, with_store
+from stepchat.cli.completion import SessionParameter
+from stepchat.cli.context import as_json_option, print_json, print_line, with_store
 from stepchat.errors import SessionNotFoundError, StepchatError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stepchat.cli.ask import Output
     from stepchat.sessions.export.formats import ToApi
-    from stepchat.sessions.importing.values import Incoming
+    from stepchat.sessions.importing.values import ImportedSession
     from stepchat.sessions.store import SessionStore
 
 FORMATS = ("markdown", "html", "json", "jsonl")
@@ -28,7 +28,7 @@ _CANDIDATES = 8
 
 
 @click.command("export")
-@click.argument("session", type=SessionName(), required=False)
+@click.argument("session", type=SessionParameter(), required=False)
 @click.option("--all", "every", is_flag=True, help="All sessions.")
 @click.option("--leaf", metavar="MESSAGE", help="The branch to this message (its ID or the beginning of it).")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The form; else as the file's name says, or JSON.")
@@ -80,16 +80,16 @@ def import_sessions(file: Path, *, as_json: bool) -> int:
     incoming = _read_stdin() if str(file) == "-" else None
 
     async def work(store: SessionStore, output: Output) -> None:
-        done = await (store.import_file(file) if incoming is None else store.import_read(incoming))
+        done = await (store.import_file(file) if incoming is None else store.import_parsed(incoming))
         if as_json:
-            put_json(output, done.as_json())
+            print_json(output, done.as_json())
         else:
-            put(output, f"{done.words()}.")
+            print_line(output, f"{done.describe()}.")
 
     return with_store(work)
 
 
-def _read_stdin() -> list[Incoming]:
+def _read_stdin() -> list[ImportedSession]:
     from stepchat.sessions.importing.importer import read_stream
 
     return read_stream(sys.stdin.buffer, "stdin")
@@ -108,25 +108,25 @@ def exporting(
 
     async def work(store: SessionStore, output: Output) -> None:
         from stepchat.sessions.export.files import write_file
-        from stepchat.sessions.export.formats import Options, export
+        from stepchat.sessions.export.formats import ExportOptions, export
 
         left_out: list[str] = []
 
         def leave_out(session: str, error: StepchatError) -> None:
             left_out.append(session)
-            output.say(f"{session} is left out. {error}")
+            output.print_notice(f"{session} is left out. {error}")
 
         ids = None if wanted is None else [(await store.find(wanted)).id]
         to_api = await _requests(store) if form == "jsonl" else None
-        options = Options(with_reasoning=with_reasoning, to_api=to_api)
+        options = ExportOptions(with_reasoning=with_reasoning, to_api=to_api)
         end = None if leaf is None or ids is None else await _message_id(store, ids[0], leaf)
         pieces = export(store, form, ids, options, leaf=end, leave_out=leave_out if ids is None else None)
         if file is not None:
             await write_file(file, pieces, overwrite=force)
-            output.say(f"Wrote {file}.")
+            output.print_notice(f"Wrote {file}.")
         else:
             async for piece in pieces:
-                output.put(_fit_for_stdout(piece, escape_as_json=form in {"json", "jsonl"}))
+                output.write(_fit_for_stdout(piece, escape_as_json=form in {"json", "jsonl"}))
         if left_out:
             count = "1 session" if len(left_out) == 1 else f"{len(left_out)} sessions"
             raise StoreError(f"The export is without {count}.", "The rest was written.")
@@ -135,11 +135,11 @@ def exporting(
 
 
 async def _requests(store: SessionStore) -> ToApi:
-    from stepchat.chat.workspace import requests_to_go_on
+    from stepchat.chat.workspace import continuation_request_builder
     from stepchat.config.file import read_config
     from stepchat.config.paths import find_paths
 
-    return await requests_to_go_on(store, read_config(find_paths(os.environ).config_file), os.environ)
+    return await continuation_request_builder(store, read_config(find_paths(os.environ).config_file), os.environ)
 
 
 async def _message_id(store: SessionStore, session_id: str, beginning: str) -> str:
@@ -159,15 +159,15 @@ async def _message_id(store: SessionStore, session_id: str, beginning: str) -> s
 def _fit_for_stdout(text: str, *, escape_as_json: bool) -> str:
     """A pipe gets the text exactly. A terminal, or an encoding that is not UTF-8, gets nothing it obeys or cannot show."""
     from stepchat import lossless_json
-    from stepchat.text.sanitize import clean
+    from stepchat.text.sanitize import sanitize
 
     unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     if not escape_as_json:
-        return clean(text) if sys.stdout.isatty() else text
+        return sanitize(text) if sys.stdout.isatty() else text
     if not sys.stdout.isatty() and unicode:
         return text
     # Still the same JSON.
     return "".join(
-        char if clean(char) == char and (unicode or char.isascii()) else lossless_json.dumps(char)[1:-1]
+        char if sanitize(char) == char and (unicode or char.isascii()) else lossless_json.dumps(char)[1:-1]
         for char in text
     )

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from stepchat.errors import UsageError
 
 
-def check_url(url: str, place: str = "") -> str:
-    """A base URL without its last slash. Raises UsageError, which tells the `place` it came from."""
+def check_url(url: str, source: str = "") -> str:
+    """A base URL without its last slash. Raises UsageError, which tells the `source` it came from."""
     try:
         parts = urlsplit(url.strip())
         parts.port  # noqa: B018 - raises for a port that is no number
@@ -17,7 +17,7 @@ def check_url(url: str, place: str = "") -> str:
     odd = not url.strip().isprintable() or " " in url.strip() or parts.query or parts.fragment
     if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
         raise UsageError(
-            f"{url!r}{place} is not a server's address.",
+            f"{url!r}{source} is not a server's address.",
             "Give one like https://openrouter.ai/api/v1 or http://127.0.0.1:8080/v1.",
         )
     if parts.username or parts.password:

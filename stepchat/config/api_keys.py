@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.config.keyring import SERVICE, Keyring, KeyringTrouble, installed
+from stepchat.config.keyring import SERVICE, Keyring, KeyringUnavailableError, system_keyring
 from stepchat.config.paths import write_private
 from stepchat.errors import ConfigError, KeyMissingError, StoreError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from stepchat.config.keyring import Backend
+    from stepchat.config.keyring import KeyringBackend
     from stepchat.config.paths import Paths
 
 KEYRING = "the system keyring"
@@ -41,7 +41,7 @@ class Key:
         """The Authorization header's value."""
         return f"Bearer {self._value}"
 
-    def revealed(self) -> str:
+    def reveal(self) -> str:
         """The secret itself, for the place where it is kept."""
         return self._value
 
@@ -58,11 +58,11 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What came of looking for a key. `trouble` says why the keyring could not be asked."""
+class KeyLookup:
+    """What came of looking for a key. `keyring_error` says why the keyring could not be asked."""
 
     key: Key | None
-    trouble: KeyringTrouble | None = None
+    keyring_error: KeyringUnavailableError | None = None
 
 
 def find_key(
@@ -70,19 +70,19 @@ def find_key(
     variables: Sequence[str],
     environ: Mapping[str, str],
     paths: Paths,
-    backend: Callable[[], Backend | None] = installed,
-) -> Found:
+    backend: Callable[[], KeyringBackend | None] = system_keyring,
+) -> KeyLookup:
     """The key named `name`; the first variable that is set wins. Raises ConfigError for what cannot be a key."""
     for variable in variables:
         if value := environ.get(variable, "").strip():
-            return Found(checked_key(value, f"the environment ({variable})"))
+            return KeyLookup(validate_key(value, f"the environment ({variable})"))
     trouble = None
     try:
         if value := _from_keyring(name, backend):
-            return Found(checked_key(value, KEYRING))
-    except KeyringTrouble as error:
-        trouble = error if error.there else None
-    return Found(_from_file(paths.config / "keys" / name), trouble)
+            return KeyLookup(validate_key(value, KEYRING))
+    except KeyringUnavailableError as error:
+        trouble = error if error.is_installed else None
+    return KeyLookup(_from_file(paths.config / "keys" / name), trouble)
 
 
 def _from_file(path: Path) -> Key | None:
@@ -100,10 +100,10 @@ def _from_file(path: Path) -> Key | None:
         return None
     if shared:
         raise ConfigError(f"The key file {path} can be read by other users.", f"Run: chmod 600 {path}")
-    return checked_key(value, f"the file {path}")
+    return validate_key(value, f"the file {path}")
 
 
-def checked_key(value: str, source: str) -> Key:
+def validate_key(value: str, source: str) -> Key:
     """Raises ConfigError for what cannot be a key."""
     if not value.isascii() or not value.isprintable() or set(value) & set(" \"'`"):
         raise ConfigError(
@@ -113,36 +113,36 @@ def checked_key(value: str, source: str) -> Key:
     return Key(value, source)
 
 
-def _from_keyring(name: str, backend: Callable[[], Backend | None]) -> str:
-    """Raises KeyringTrouble."""
+def _from_keyring(name: str, backend: Callable[[], KeyringBackend | None]) -> str:
+    """Raises KeyringUnavailableError."""
     there = backend()
     return "" if there is None else Keyring(there).get(name)
 
 
-def save_key(key: Key, name: str, paths: Paths, backend: Callable[[], Backend | None] = installed) -> str:
+def save_key(key: Key, name: str, paths: Paths, backend: Callable[[], KeyringBackend | None] = system_keyring) -> str:
     """Keep it in the keyring when that works, else in a private file; says where, and why there. Raises StoreError."""
     path = paths.config / "keys" / name
     there, why = backend(), ""
     if there is not None:
         keyring = Keyring(there)
         try:
-            keyring.put(name, key.revealed())
-        except KeyringTrouble as trouble:
+            keyring.put(name, key.reveal())
+        except KeyringUnavailableError as trouble:
             _refuse_older(keyring, name, trouble)
-            why = f", because {KEYRING} {trouble.words}"
+            why = f", because {KEYRING} {trouble.message}"
         else:
             return KEYRING + _without_file(path)
-    if not write_private(path, f"{key.revealed()}\n".encode()):
+    if not write_private(path, f"{key.reveal()}\n".encode()):
         raise StoreError(f"Cannot write the key file {path}.", "Look at the space and the permissions there.")
     return f"the file {path}{why}"
 
 
-def _refuse_older(keyring: Keyring, name: str, trouble: KeyringTrouble) -> None:
+def _refuse_older(keyring: Keyring, name: str, trouble: KeyringUnavailableError) -> None:
     """It takes no new key. One that it holds would go before the file, and the new one would never be used."""
-    with contextlib.suppress(KeyringTrouble):
+    with contextlib.suppress(KeyringUnavailableError):
         if keyring.get(name):
             raise StoreError(
-                f"An older key is in {KEYRING}, which {trouble.words}, and that one would be used.",
+                f"An older key is in {KEYRING}, which {trouble.message}, and that one would be used.",
                 f"Remove it first: keyring del {SERVICE} {name}",
             )
 
@@ -158,7 +158,7 @@ def _without_file(path: Path) -> str:
     return ""
 
 
-def forget_key(name: str, paths: Paths, backend: Callable[[], Backend | None] = installed) -> list[str]:
+def forget_key(name: str, paths: Paths, backend: Callable[[], KeyringBackend | None] = system_keyring) -> list[str]:
     """Remove it from the keyring and the file; says where it was. Raises StoreError when one may be left."""
     found: list[str] = []
     path = paths.config / "keys" / name
@@ -177,22 +177,28 @@ def forget_key(name: str, paths: Paths, backend: Callable[[], Backend | None] = 
             if keyring.get(name):
                 keyring.remove(name)
                 found.insert(0, KEYRING)
-        except KeyringTrouble as trouble:
-            if trouble.there:
+        except KeyringUnavailableError as trouble:
+            if trouble.is_installed:
                 hint = f"{trouble.hint} Then: stepchat logout, or keyring del {SERVICE} {name}"
-                left.append((f"one may still be in {KEYRING}, which {trouble.words}", hint))
+                left.append((f"one may still be in {KEYRING}, which {trouble.message}", hint))
     if left:
         gone = f"The key is gone from {' and '.join(found)}, but " if found else "The key is not removed: "
         raise StoreError(f"{gone}{'; '.join(what for what, _ in left)}.", " ".join(hint for _, hint in left))
     return found
 
 
-def missing_key(
-    title: str, variable: str, name: str, paths: Paths, trouble: KeyringTrouble | None = None, *, login: str = "login"
+def missing_key_error(
+    title: str,
+    variable: str,
+    name: str,
+    paths: Paths,
+    keyring_error: KeyringUnavailableError | None = None,
+    *,
+    login: str = "login",
 ) -> KeyMissingError:
     """The error that tells the ways to give a key, and what was in the way. `login` is the command that takes one."""
-    blocked = "" if trouble is None else f": {KEYRING} {trouble.words}"
-    first = "" if trouble is None else f"{trouble.hint} Or another way. "
+    blocked = "" if keyring_error is None else f": {KEYRING} {keyring_error.message}"
+    first = "" if keyring_error is None else f"{keyring_error.hint} Or another way. "
     return KeyMissingError(
         f"No API key for {title}{blocked}.",
         f"{first}Get one with: stepchat {login}. Or give it in the environment (export {variable}=...), in the system keyring "

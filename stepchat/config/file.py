@@ -160,7 +160,7 @@ def read_config(path: Path) -> Config:
     return config
 
 
-def read_strictly(path: Path, themes: Collection[str]) -> Config:
+def read_strict(path: Path, themes: Collection[str]) -> Config:
     """The same, but refused is also what a start can bear: a theme that is not there, a hint that never comes."""
     config = read_config(path)
     if config == Config():

@@ -15,7 +15,7 @@ _LOCKED = frozenset({"KeyringLocked"})
 _NONE = frozenset({"NoKeyringError"})
 
 
-class Backend(Protocol):
+class KeyringBackend(Protocol):
     """The part of the package `keyring` that is used."""
 
     def get_password(self, service_name: str, username: str) -> str | None: ...
@@ -23,17 +23,17 @@ class Backend(Protocol):
     def delete_password(self, service_name: str, username: str) -> None: ...
 
 
-class KeyringTrouble(Exception):  # noqa: N818 - not always an error: `there` tells whether there is one at all
+class KeyringUnavailableError(Exception):
     """What is wrong, as a clause that goes on from "the system keyring"; and what to do about it."""
 
-    def __init__(self, words: str, hint: str, *, there: bool = True) -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, message: str, hint: str, *, is_installed: bool = True) -> None:
+        super().__init__(message)
+        self.message = message
         self.hint = hint
-        self.there = there
+        self.is_installed = is_installed
 
 
-def installed() -> Backend | None:
+def system_keyring() -> KeyringBackend | None:
     """The keyring of this system; None when the package, an extra, is not there."""
     try:
         import keyring  # pyright: ignore[reportMissingImports] - an extra, slow to import
@@ -46,23 +46,25 @@ def installed() -> Backend | None:
 class Keyring:
     """What stepchat keeps in a keyring, under the service of its name."""
 
-    def __init__(self, backend: Backend, patience: float = PATIENCE) -> None:
+    def __init__(self, backend: KeyringBackend, patience: float = PATIENCE) -> None:
         self._backend = backend
         self._patience = patience
 
     def get(self, name: str) -> str:
-        """The secret, "" when there is none. Raises KeyringTrouble."""
+        """The secret, "" when there is none. Raises KeyringUnavailableError."""
         value: Any = self._ask(lambda: self._backend.get_password(SERVICE, name))
         return value.strip() if isinstance(value, str) else ""
 
     def put(self, name: str, secret: str) -> None:
-        """Raises KeyringTrouble, also when it does not keep it: some backends keep nothing."""
+        """Raises KeyringUnavailableError, also when it does not keep it: some backends keep nothing."""
         self._ask(lambda: self._backend.set_password(SERVICE, name, secret))
         if self.get(name) != secret:
-            raise KeyringTrouble("does not keep what it is given", "Choose another backend: keyring --list-backends")
+            raise KeyringUnavailableError(
+                "does not keep what it is given", "Choose another backend: keyring --list-backends"
+            )
 
     def remove(self, name: str) -> None:
-        """Raises KeyringTrouble."""
+        """Raises KeyringUnavailableError."""
         self._ask(lambda: self._backend.delete_password(SERVICE, name))
 
     def _ask(self, work: Callable[[], object]) -> object:
@@ -82,18 +84,20 @@ class Keyring:
         if failure:
             raise _trouble(failure[0])
         if not outcome:
-            raise KeyringTrouble(
+            raise KeyringUnavailableError(
                 f"did not answer for {self._patience:g} seconds", "It may wait for its password: unlock it, or log in."
             )
         return outcome[0]
 
 
-def _trouble(error: Exception) -> KeyringTrouble:
+def _trouble(error: Exception) -> KeyringUnavailableError:
     # By name: the package is an extra.
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & _NONE:
-        return KeyringTrouble("is not there", "Install one, such as GNOME Keyring or KWallet.", there=False)
+        return KeyringUnavailableError(
+            "is not there", "Install one, such as GNOME Keyring or KWallet.", is_installed=False
+        )
     if names & _LOCKED:
-        return KeyringTrouble("is locked", "Unlock it and try again.")
+        return KeyringUnavailableError("is locked", "Unlock it and try again.")
     # Only the kind: what a backend says may hold what it was given.
-    return KeyringTrouble(f"does not work ({type(error).__name__})", "See: keyring diagnose")
+    return KeyringUnavailableError(f"does not work ({type(error).__name__})", "See: keyring diagnose")

@@ -40,7 +40,7 @@ class Paths:
         return self.state / "models"
 
     @property
-    def named_servers(self) -> Path:
+    def trusted_servers(self) -> Path:
         """The addresses that the user gave outside config.toml, one a line."""
         return self.state / "named-servers"
 
@@ -79,7 +79,7 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Whether it exists, as far as this user can see."""
     try:
         return path.exists()

@@ -16,8 +16,8 @@ from stepchat.demo.logprobs import wanted
 from stepchat.demo.play import LEAD, SPEED, Player
 from stepchat.demo.record import RecordedGeneration
 from stepchat.demo.scenarios.table import choose
-from stepchat.demo.steps import Ask, Drop, Event, Framing, Reply, Returned, message_text
-from stepchat.lossless_json import dumps, stored
+from stepchat.demo.steps import Drop, Event, Framing, Reply, Returned, ScenarioRequest, message_text
+from stepchat.lossless_json import dumps, dumps_for_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def error_body(status: int, message: str) -> Json:
 class Plan:
     """A request that will be answered."""
 
-    ask: Ask
+    ask: ScenarioRequest
     script: Script
     counting: str
     """Names this very request among its repetitions."""
@@ -75,7 +75,7 @@ def plan(body: object, record: Record, speed: float | None, headers: dict[str, s
     typed = cast("list[Json]", messages)
     users = [message_text(m.get("content")) for m in typed if m["role"] == "user"]
     question = users[-1] if users else ""
-    ask = Ask(request, model, question, {}, len(users), 0, _returned(typed, record))
+    ask = ScenarioRequest(request, model, question, {}, len(users), 0, _returned(typed, record))
     script, options = choose(ask)
     if script is None:
         raise RefusedError(400, f"{model.id} is not a valid model ID")
@@ -204,11 +204,11 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
     debug: Any = what.ask.body.get("debug")
     if isinstance(debug, dict) and cast("Json", debug).get("echo_upstream_body") is True:
         told = generation.chunk([], debug={"echo_upstream_body": _upstream(what.ask)})
-        steps = itertools.chain([Event(stored(told))], steps)
+        steps = itertools.chain([Event(dumps_for_storage(told))], steps)
     record.count_failure(what.counting, failed=False)
     answer = Answer(model, what.prompt_tokens, what.cached, started=time.monotonic())
     running = RecordedGeneration(generation.id, answer, request, what.ask.stream, what.session)
-    record.began(running)
+    record.generation_started(running)
     record.note(request, status=200, generation_id=generation.id)
     player = Player(connection, what.speed, framing, answer)
     play = player.stream if what.ask.stream and not framing.as_json else player.whole
@@ -223,10 +223,10 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
         details = None if cancelled or answer.finish is None else answer.details
         kept = fingerprint(details) if details else None
         answer.forget_words()
-        record.ended(running, cancelled=cancelled, fingerprint=kept)
+        record.generation_ended(running, cancelled=cancelled, fingerprint=kept)
 
 
-def _upstream(ask: Ask) -> Json:
+def _upstream(ask: ScenarioRequest) -> Json:
     """What a provider would be given: its own name of the model, and earlier reasoning the way its template reads it."""
     messages: list[Json] = []
     for message in ask.messages:
@@ -247,6 +247,6 @@ def _reply(connection: Connection, record: Record, request: RecordedRequest, wha
         case str():
             kind, body = "text/html; charset=utf-8", reply.body
         case _:
-            kind, body = "application/json", stored(reply.body)
+            kind, body = "application/json", dumps_for_storage(reply.body)
     connection.respond(reply.status, [("content-type", kind), *reply.headers], body.encode())
     return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat.demo.logprobs import token_logprobs
 from stepchat.demo.steps import Chunk, Delta, Drop, Event, Finish, Framing, Raw, Reply, Say, Think, Wait, split_tokens
-from stepchat.lossless_json import stored
+from stepchat.lossless_json import dumps_for_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +68,8 @@ class StreamWriter:
         self._end = framing.newline * 2
         # Everything around the one thing that differs from token to token is written once.
         mark = "\x00"
-        whole = stored(generation.chunk([choice({"role": "assistant", "content": mark})], **framing.extra))
-        before, after = whole.split(f'"content":{stored(mark)}')
+        whole = dumps_for_storage(generation.chunk([choice({"role": "assistant", "content": mark})], **framing.extra))
+        before, after = whole.split(f'"content":{dumps_for_storage(mark)}')
         self._before = f"data: {before}"
         self._after = f"{after}{self._end}"
 
@@ -121,7 +121,7 @@ class StreamWriter:
         if step.details != "none":
             kind = step.details
             middle = f',"reasoning_details":[{{"type":"reasoning.{kind}","{kind}":'
-            stop = f',"format":{stored(step.format)},"index":{step.index}}}]{self._after}'
+            stop = f',"format":{dumps_for_storage(step.format)},"index":{step.index}}}]{self._after}'
         answer = self._answer
         for piece in pieces:
             answer.reasoning_tokens += 1
@@ -146,7 +146,7 @@ class StreamWriter:
 
     def _with_logprobs(self, after: str, piece: str) -> str:
         logprobs = {"content": [token_logprobs(piece, self._generation.logprobs or 0)], "refusal": None}
-        return after.replace('"logprobs":null', f'"logprobs":{stored(logprobs)}', 1)
+        return after.replace('"logprobs":null', f'"logprobs":{dumps_for_storage(logprobs)}', 1)
 
     def _delta(self, step: Delta) -> Iterator[Frame]:
         fields = {"role": "assistant", **step.fields}
@@ -186,11 +186,11 @@ class StreamWriter:
     def _with_usage(self, event: str) -> bytes:
         if self._framing.usage_on_each:
             head = event.removesuffix(f"}}{self._end}")
-            event = f'{head},"usage":{stored(self._answer.usage())}}}{self._end}'
+            event = f'{head},"usage":{dumps_for_storage(self._answer.usage())}}}{self._end}'
         return event.encode()
 
     def _event(self, chunk: Json) -> bytes:
-        return f"data: {stored(chunk)}{self._end}".encode()
+        return f"data: {dumps_for_storage(chunk)}{self._end}".encode()
 
     def _within_limit(self, pieces: list[str]) -> list[str]:
         limit = self._generation.limit
@@ -220,4 +220,4 @@ def completion(generation: Generation, answer: Answer) -> Json:
 
 
 def _quote(piece: str) -> str:
-    return encode_basestring(piece) if piece.isprintable() else stored(piece)
+    return encode_basestring(piece) if piece.isprintable() else dumps_for_storage(piece)

@@ -128,7 +128,7 @@ class Connection:
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
 
-    def linger(self, seconds: float) -> None:
+    def drain(self, seconds: float) -> None:
         """Stop sending, and read until the client leaves: closing over unread data would destroy the answer."""
         until = time.monotonic() + seconds
         with suppress(OSError):

@@ -13,10 +13,10 @@ from stepchat.demo.answer import plain_number
 from stepchat.demo.catalogue import MODELS, find_model, listing
 from stepchat.demo.chat import RefusedError, answer_chat, error_body, plan
 from stepchat.demo.connection import ClientLeftError
-from stepchat.demo.local_servers import WINDOW, LocalServer, State, answer_of
+from stepchat.demo.local_servers import WINDOW, LocalServer, State, local_response
 from stepchat.demo.login import RefusedCodeError, consent, exchange
 from stepchat.demo.providers import endpoints
-from stepchat.lossless_json import dumps, loads, stored
+from stepchat.lossless_json import dumps, dumps_for_storage, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,7 +114,7 @@ def _generation(desk: Desk, query: Query) -> Json:
     generation_id = query.get("id", [""])[0]
     if not generation_id:
         raise RefusedError(400, "The query parameter id is required.")
-    found = desk.record.look_up(generation_id, _PATIENCE)
+    found = desk.record.find_generation(generation_id, _PATIENCE)
     if found is None:
         raise RefusedError(404, f"Generation {generation_id} not found")
     return {"data": _generation_data(found)}
@@ -230,7 +230,7 @@ def _chat(connection: Connection, desk: Desk, request: Request, recorded: Record
 
 def _look_up(desk: Desk, request: Request, path: str, query: Query, body: Any) -> Json:
     if desk.imitates is not None:
-        return answer_of(desk.imitates, State(desk.window, _loaded(desk)), request.method, path, body)
+        return local_response(desk.imitates, State(desk.window, _loaded(desk)), request.method, path, body)
     for name, needs_key, get in _GET:
         if path == PREFIX + name:
             _expect(request.method, "GET")
@@ -284,5 +284,5 @@ def _show_record(connection: Connection, desk: Desk, method: str) -> None:
 
 def send_json(connection: Connection, status: int, content: Any) -> None:
     """Send one JSON value; lone surrogates in it survive."""
-    text = stored(content) if status == 200 else dumps(content)
+    text = dumps_for_storage(content) if status == 200 else dumps(content)
     connection.respond(status, [("content-type", "application/json")], text.encode())

@@ -87,7 +87,7 @@ LOCAL_SERVERS: tuple[LocalServer, ...] = (
 )
 
 
-def answer_of(kind: LocalServer, state: State, method: str, path: str, body: Any) -> Json:
+def local_response(kind: LocalServer, state: State, method: str, path: str, body: Any) -> Json:
     """What it says at one of its addresses. Raises RefusedError."""
     if (method, path) == ("GET", "/v1/models"):
         return {"object": "list", "data": [kind.entry(state, name) for name in MODELS]}

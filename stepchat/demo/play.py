@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.demo.chunks import COMMENT, StreamWriter, completion
 from stepchat.demo.steps import Drop, Wait
-from stepchat.lossless_json import stored
+from stepchat.lossless_json import dumps_for_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ class Player:
                     seconds += tokens / self._speed if self._speed else 0.0
         self._answer.first_token = self._clock()
         self._connection.wait(seconds)
-        body = stored(completion(generation, self._answer)).encode()
+        body = dumps_for_storage(completion(generation, self._answer)).encode()
         self._connection.respond(200, [("content-type", "application/json"), *headers], body)
         return True
 

@@ -114,11 +114,11 @@ class Record:
         with self._changed:
             return self._changed.wait_for(lambda: condition(list(self._held.requests)), seconds)
 
-    def began(self, generation: RecordedGeneration) -> None:
+    def generation_started(self, generation: RecordedGeneration) -> None:
         with self._changed:
             _put(self._held.generations, generation.id, generation)
 
-    def ended(self, generation: RecordedGeneration, *, cancelled: bool, fingerprint: str | None) -> None:
+    def generation_ended(self, generation: RecordedGeneration, *, cancelled: bool, fingerprint: str | None) -> None:
         """The answer is over; `fingerprint` is that of its reasoning_details when all of it was sent."""
         with self._changed:
             generation.over = time.monotonic()
@@ -129,7 +129,7 @@ class Record:
                 _put(self._held.prompts, generation.session, generation.answer.prompt_tokens)
             self._changed.notify_all()
 
-    def look_up(self, generation_id: str, patience: float) -> RecordedGeneration | None:
+    def find_generation(self, generation_id: str, patience: float) -> RecordedGeneration | None:
         """A generation that is over. The first look-up within `patience` seconds of the end finds nothing yet."""
         with self._changed:
             found = self._held.generations.get(generation_id)

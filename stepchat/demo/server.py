@@ -152,11 +152,11 @@ class DemoServer:
                     return
         except TooLargeError:
             send_json(connection, 413, error_body(413, "The request body is too large."))
-            connection.linger(_PATIENCE)
+            connection.drain(_PATIENCE)
         except h11.RemoteProtocolError as error:
             if not connection.started:
                 send_json(connection, error.error_status_hint, error_body(error.error_status_hint, f"{error}."))
-                connection.linger(_PATIENCE)
+                connection.drain(_PATIENCE)
 
 
 def _listen(port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""What a demo script may do, one step at a time. A script is a function from an `Ask` to these steps."""
+"""What a demo script may do, one step at a time. A script is a function from an `ScenarioRequest` to these steps."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ScenarioRequest:
     """A request, as a script sees it."""
 
     body: Json
@@ -171,7 +171,7 @@ class Ask:
         return int(self.number(name, default))
 
 
-Script: TypeAlias = Callable[[Ask], Iterator[Step]]
+Script: TypeAlias = Callable[[ScenarioRequest], Iterator[Step]]
 
 
 def message_text(content: object) -> str:
@@ -186,26 +186,31 @@ def message_text(content: object) -> str:
             return ""
 
 
-def is_hurried(ask: Ask) -> bool:
+def is_hurried(ask: ScenarioRequest) -> bool:
     """Whether the question says that it is time to answer, as stepchat's "answer now" does."""
     return "asked to answer now" in ask.question
 
 
-def thinking(ask: Ask, text: str) -> Iterator[Step]:
+def reasoning_steps(ask: ScenarioRequest, text: str) -> Iterator[Step]:
     """Reasoning in the form that the maker of the model uses (WIRE.md 3.1)."""
     if is_hurried(ask):
         text = "They want the answer now."
     match ask.model.thoughts:
         case "signed":
             yield Think(text, format="anthropic-claude-v1")
-            signature = {"type": "reasoning.text", "signature": seal(text), "format": "anthropic-claude-v1", "index": 0}
+            signature = {
+                "type": "reasoning.text",
+                "signature": fake_signature(text),
+                "format": "anthropic-claude-v1",
+                "index": 0,
+            }
             yield Delta({"content": "", "reasoning_details": [signature]}, 0)
         case "summary":
             yield Think(text, details="summary", format="openai-responses-v1")
             blob = {
                 "type": "reasoning.encrypted",
-                "data": seal(text),
-                "id": f"rs_{seal(text)[:24].lower()}",
+                "data": fake_signature(text),
+                "id": f"rs_{fake_signature(text)[:24].lower()}",
                 "format": "openai-responses-v1",
                 "index": 0,
             }
@@ -214,6 +219,6 @@ def thinking(ask: Ask, text: str) -> Iterator[Step]:
             yield Think(text)
 
 
-def seal(text: str) -> str:
+def fake_signature(text: str) -> str:
     """Something that looks like a signature and is the same for the same text."""
     return b64encode(sha512(text.encode("utf-8", "replace")).digest()).decode().replace("/", "0").replace("+", "1")

@@ -15,14 +15,14 @@ import time
 from stepchat.first_frame.picture import (
     MIN_COLUMNS,
     MIN_ROWS,
-    Look,
+    FrameStyle,
     Picture,
     colour_depth,
     draw,
     prompt_width,
-    read_look,
+    read_frame_style,
 )
-from stepchat.first_frame.type_ahead import TypeAhead, Typing
+from stepchat.first_frame.type_ahead import TypeAhead, TypeAheadReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def first_frame_path(environ: "Mapping[str, str]") -> str:
     return f"{home}/{below}/stepchat/first-frame"
 
 
-def asked_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str | None:
+def requested_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str | None:
     """The model named on the command line or in the environment."""
     asked = None
     for index, word in enumerate(argv):
@@ -111,7 +111,7 @@ def asked_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str | No
     return asked or environ.get("STEPCHAT_MODEL") or None
 
 
-def _look(argv: "Sequence[str]", environ: "Mapping[str, str]") -> Look:
+def _look(argv: "Sequence[str]", environ: "Mapping[str, str]") -> FrameStyle:
     content = b""
     try:
         # O_NONBLOCK: whatever has this name, opening it must not hang.
@@ -125,7 +125,7 @@ def _look(argv: "Sequence[str]", environ: "Mapping[str, str]") -> Look:
             content = b""
         finally:
             os.close(file)
-    return read_look(content, colour_depth(environ), asked_model(argv, environ))
+    return read_frame_style(content, colour_depth(environ), requested_model(argv, environ))
 
 
 def write_all(text: str) -> None:
@@ -155,7 +155,7 @@ class FirstFrame:
 
     def __init__(
         self,
-        look: Look,
+        style: FrameStyle,
         size: tuple[int, int],
         modes: "list[int | list[bytes | int]]",
         environ: "Mapping[str, str]",
@@ -167,10 +167,10 @@ class FirstFrame:
         self.at_signal: Callable[[], str] | None = None
         """What is still done when a signal ends the program, and says what is to be told."""
         self._given_to_textual = False
-        self._look = look
+        self._look = style
         self._size = size
         self._environ = environ
-        self._typing = Typing(prompt_width(size[0]))
+        self._typing = TypeAheadReader(prompt_width(size[0]))
         self._picture = Picture([], (0, 0))
         self._wake = (-1, -1)
         self._reading = _thread.allocate_lock()
@@ -198,7 +198,7 @@ class FirstFrame:
         self._stop_reading(HAND_OVER_PATIENCE + 1)
         return self._typing.result(time.monotonic())
 
-    def give_to_textual(self) -> None:
+    def hand_to_textual(self) -> None:
         """Textual's driver is on now: only a signal still makes us restore the terminal."""
         self._given_to_textual = self.on_screen = True
 

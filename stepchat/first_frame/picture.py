@@ -61,7 +61,7 @@ def default_styles(depth: str) -> dict[str, str]:
     return {**on_ground, "cursor": _DARK_CURSOR[depth]}
 
 
-class Look:
+class FrameStyle:
     """What a frame shows besides the typed text: the status items (the model first) and an SGR string for each role."""
 
     __slots__ = ("items", "styles")
@@ -86,7 +86,7 @@ def colour_depth(environ: "Mapping[str, str]") -> str:
     return "256" if kind in ("256color", "kitty") else "16"
 
 
-def read_look(content: bytes, depth: str, model: str | None) -> Look:
+def read_frame_style(content: bytes, depth: str, model: str | None) -> FrameStyle:
     """The look that write_first_frame left. Whatever in it is not as it should be is replaced by the default.
 
     `model` is the one asked for on the command line or in the environment; it wins over the file's.
@@ -104,7 +104,7 @@ def read_look(content: bytes, depth: str, model: str | None) -> Look:
             role, _, sgr = value.partition(" ")
             if role in styles and len(sgr) <= 60 and not sgr.strip("0123456789;"):
                 styles[role] = sgr
-    return Look([short_model_name(model or filed_model), *filter(None, status)], styles)
+    return FrameStyle([short_model_name(model or filed_model), *filter(None, status)], styles)
 
 
 def short_model_name(model: str) -> str:
@@ -232,10 +232,10 @@ class Picture:
         self.cursor = cursor
 
 
-def draw(text: str, cursor: int, look: Look, columns: int, rows: int) -> Picture:
+def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int) -> Picture:
     """The whole screen with this text in the prompt and the cursor at this index in it."""
     lines, (row, column) = _visible_rows(text, cursor, prompt_width(columns), prompt_row_limit(rows))
-    styles = look.styles
+    styles = style.styles
     painted = [_painted([("rule", RULE * columns)], styles)]
     for index, line in enumerate(lines):
         shown = "text"
@@ -249,7 +249,7 @@ def draw(text: str, cursor: int, look: Look, columns: int, rows: int) -> Picture
         before = ("sign", SIGN) if index == 0 else ("text", " " * MARGIN)
         after = columns - MARGIN - sum([width_of(part) for _, part in parts])
         painted.append(_painted([before, *parts, ("text", " " * after)], styles))
-    painted.append(_painted(status_line(look.items, columns), styles))
+    painted.append(_painted(status_line(style.items, columns), styles))
     blank = _painted([("ground", " " * columns)], styles)
     above = rows - len(painted)
     return Picture([blank] * above + painted, (above + 1 + row, MARGIN + width_of(lines[row][:column])))

@@ -69,7 +69,7 @@ class TypeAhead:
         self.pending = pending
 
 
-class Typing:
+class TypeAheadReader:
     """Takes the terminal's bytes one read at a time."""
 
     __slots__ = ("_last", "_pending", "_unread", "cursor", "text", "wrap_width")

@@ -8,7 +8,7 @@ from shlex import quote
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from stepchat.parameters.table import GROUPS, Parameter, allowed
+from stepchat.parameters.table import GROUPS, Parameter, allowed_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def example(row: Parameter) -> str:
 
 
 def _sentence(row: Parameter) -> str:
-    words = allowed(row)
+    words = allowed_text(row)
     return f"{words[0].upper()}{words[1:]}."
 
 
@@ -80,7 +80,7 @@ def as_rows(words: Sequence[str] = ()) -> list[Json]:
             "group": title,
             "kind": row.kind,
             "help": row.help,
-            "allowed": allowed(row),
+            "allowed": allowed_text(row),
             "default": row.default or None,
             "flag": row.flag,
             "example": row.example,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 
-def check_together(parameters: Json) -> None:
+def check_combinations(parameters: Json) -> None:
     """Raises UsageError with one sentence that names both."""
     for rule in _RULES:
         if problem := rule(parameters):

@@ -24,7 +24,7 @@ def _form(parameters: Json) -> Any:
     return cast("Json", value).get("type") if isinstance(value, dict) else None
 
 
-def what_is_wrong(text: str, parameters: Json) -> str:
+def schema_mismatch(text: str, parameters: Json) -> str:
     """One line that says where the answer is not as was asked; "" when it is, or when nothing was asked."""
     if not wants_json(parameters):
         return ""

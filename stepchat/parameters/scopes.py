@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from stepchat.errors import UsageError
-from stepchat.parameters.rules import check_together
+from stepchat.parameters.rules import check_combinations
 from stepchat.parameters.values import parse_value
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class ResolvedSetting:
     """What is sent under a name (None: nothing), and the scope that says so (None: no scope says anything)."""
 
     value: Any = None
@@ -43,7 +43,7 @@ class Scopes:
     missing: str = ""
     """What the session remembers and that is gone, in a sentence."""
 
-    def layer(self, scope: Scope) -> Settings:
+    def settings_of(self, scope: Scope) -> Settings:
         """What one scope says."""
         return {
             "config": self.config,
@@ -55,44 +55,44 @@ class Scopes:
 
     def request(self) -> Json:
         """The parameters of the next request."""
-        return to_request(setting for scope in SCOPES for setting in self.layer(scope))
+        return to_request(setting for scope in SCOPES for setting in self.settings_of(scope))
 
     def checked(self) -> Json:
         """The same. Raises UsageError when some do not go together."""
         parameters = self.request()
-        check_together(parameters)
+        check_combinations(parameters)
         return parameters
 
-    def decided(self, name: str) -> Decided:
+    def resolve(self, name: str) -> ResolvedSetting:
         """The value of one name, and where it comes from."""
         scope: Scope | None = None
         value: Any = None
         settings: Settings = ()
         for candidate in SCOPES:
-            layer = self.layer(candidate)
+            layer = self.settings_of(candidate)
             settings += layer
             before, value = value, value_at(to_request(settings), name) if layer else value
             said = any(_within(set_name, name) for set_name, _ in layer)
             # A map that says nothing about the name matters only when it hides what a weaker scope says.
             if said or ((before, value) != (None, None) and any(_within(name, set_name) for set_name, _ in layer)):
                 scope = candidate
-        return Decided(value, scope)
+        return ResolvedSetting(value, scope)
 
     def with_setting(self, scope: Scope, name: str, value: Any) -> Scopes:
         """The value in this scope; None sends nothing, whatever a weaker scope says. Raises UsageError."""
-        changed = self._with(scope, put(self.layer(scope), name, value))
+        changed = self._with(scope, set_value(self.settings_of(scope), name, value))
         if value is None:
             without = self.without(scope, name)
             # Nothing needs to be said against scopes that say nothing.
-            changed = changed if without.decided(name).value is not None else without
+            changed = changed if without.resolve(name).value is not None else without
         changed.checked()
         return changed
 
     def without(self, scope: Scope, name: str) -> Scopes:
         """Let the weaker scopes decide again."""
-        return self._with(scope, tuple(pair for pair in self.layer(scope) if not _within(pair[0], name)))
+        return self._with(scope, tuple(pair for pair in self.settings_of(scope) if not _within(pair[0], name)))
 
-    def after_question(self, asked: Settings) -> Scopes:
+    def after_turn(self, asked: Settings) -> Scopes:
         """Without what was set for that question alone; what was set for the next one meanwhile stays."""
         return replace(self, once=tuple(pair for pair in self.once if pair not in asked))
 
@@ -110,16 +110,16 @@ class Scopes:
                 return replace(self, once=settings)
 
 
-def put(settings: Iterable[tuple[str, Any]], name: str, value: Any) -> Settings:
+def set_value(settings: Iterable[tuple[str, Any]], name: str, value: Any) -> Settings:
     """The settings with one more; what it replaces is taken out."""
     return (*(pair for pair in settings if not _within(pair[0], name)), (name, value))
 
 
-def put_all(settings: Iterable[tuple[str, Any]], more: Iterable[tuple[str, Any]]) -> Settings:
+def set_values(settings: Iterable[tuple[str, Any]], more: Iterable[tuple[str, Any]]) -> Settings:
     """The settings with all of these, one after the other."""
     together = tuple(settings)
     for name, value in more:
-        together = put(together, name, value)
+        together = set_value(together, name, value)
     return together
 
 
@@ -153,7 +153,7 @@ def value_at(parameters: Json, name: str) -> Any:
 
 
 def from_stored(data: Mapping[str, Any]) -> Settings:
-    """Read what `change_stored` made. What this version does not know, or would refuse, is not sent; on disk it stays."""
+    """Read what `update_stored` made. What this version does not know, or would refuse, is not sent; on disk it stays."""
     found: list[tuple[str, Any]] = []
     for name, value in data.items():
         try:
@@ -163,7 +163,7 @@ def from_stored(data: Mapping[str, Any]) -> Settings:
     return tuple(found)
 
 
-def change_stored(kept: Json, before: Settings, after: Settings) -> Json:
+def update_stored(kept: Json, before: Settings, after: Settings) -> Json:
     """What is on disk, with what this program changed in it. What it does not know stays, and so does what another
     program changed meanwhile."""
     stayed = [setting for setting in before if setting in after]
@@ -173,4 +173,4 @@ def change_stored(kept: Json, before: Settings, after: Settings) -> Json:
     names = {name for name, _ in after}
     gone = {name for name, _ in before} - names
     pairs = tuple((name, value) for name, value in kept.items() if name not in gone)
-    return dict(put_all(pairs, after[alike:]))
+    return dict(set_values(pairs, after[alike:]))

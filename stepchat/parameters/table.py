@@ -23,27 +23,27 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    above_low: bool = False
+    excludes_low: bool = False
     """The lower end itself is not allowed."""
-    longest: int | None = None
+    max_items: int | None = None
     default: str = ""
     """What applies when nothing is sent, in words."""
     example: str = ""
-    listed_as: str = ""
+    capability_name: str = ""
     """Its name in a model's `supported_parameters`, where that is not the first part of its own."""
-    of_router: bool = False
+    handled_by_server: bool = False
     """Read by OpenRouter or the server itself, so no model lists it."""
-    spelled: str = ""
+    flag_name: str = ""
     """The flag, where the usual one belongs to another row."""
 
     @property
     def flag(self) -> str:
-        return self.spelled or "--" + self.name.replace(".", "-").replace("_", "-")
+        return self.flag_name or "--" + self.name.replace(".", "-").replace("_", "-")
 
     @property
     def capability(self) -> str | None:
         """What a model's `supported_parameters` must hold for it; None when that does not matter."""
-        return None if self.of_router else self.listed_as or self.name.partition(".")[0]
+        return None if self.handled_by_server else self.capability_name or self.name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ GROUPS: tuple[Group, ...] = (
         ),
         Parameter(
             "reasoning_effort", "choice", "The same as reasoning.effort for servers that know only this name.",
-            choices=EFFORTS, example="high", listed_as="reasoning", spelled="--reasoning_effort",
+            choices=EFFORTS, example="high", capability_name="reasoning", flag_name="--reasoning_effort",
         ),
         Parameter(
             "include_reasoning", "bool", "Older name for returning the reasoning.", default="true", example="true"
@@ -97,9 +97,9 @@ GROUPS: tuple[Group, ...] = (
         ),
         Parameter(
             "max_completion_tokens", "int", "The newer name of max_tokens; many servers know only the older.",
-            1, default="the model's limit", example="4000", listed_as="max_tokens",
+            1, default="the model's limit", example="4000", capability_name="max_tokens",
         ),
-        Parameter("stop", "texts", "Stop at any of these texts.", longest=4, example='["END","###"]'),
+        Parameter("stop", "texts", "Stop at any of these texts.", max_items=4, example='["END","###"]'),
         Parameter(
             "verbosity", "choice", "How much to say.",
             choices=("low", "medium", "high", "xhigh", "max"), default="medium", example="low",
@@ -109,7 +109,7 @@ GROUPS: tuple[Group, ...] = (
         Parameter("temperature", "float", "Randomness.", 0, 2, default="1.0", example="0.5"),
         Parameter(
             "top_p", "float", "Sample from the likeliest tokens with this total.",
-            0, 1, above_low=True, default="1.0", example="0.9",
+            0, 1, excludes_low=True, default="1.0", example="0.9",
         ),
         Parameter("top_k", "int", "Sample from this many likeliest tokens; 0 is off.", 0, default="0", example="40"),
         Parameter(
@@ -127,7 +127,7 @@ GROUPS: tuple[Group, ...] = (
         ),
         Parameter(
             "repetition_penalty", "float", "Discourage repetition; 1 is neutral.",
-            0, 2, above_low=True, default="1.0", example="1.1",
+            0, 2, excludes_low=True, default="1.0", example="1.1",
         ),
         Parameter("seed", "int", "Ask for the same sampling again.", example="7"),
         Parameter("logit_bias", "map", "Token id to a bias of -100 to 100.", example='{"42":-100}'),
@@ -144,7 +144,7 @@ GROUPS: tuple[Group, ...] = (
         ),
         Parameter(
             "prediction", "map", "What the answer will mostly say, to be quicker.",
-            example='{"type":"content","content":"..."}', of_router=True,
+            example='{"type":"content","content":"..."}', handled_by_server=True,
         ),
         Parameter(
             "tools", "list", "Tools in OpenAI's form, or @FILE.",
@@ -158,63 +158,63 @@ GROUPS: tuple[Group, ...] = (
     )),
     Group("Routing", (
         Parameter(
-            "models", "texts", "Models to fall back to, in order.", example='["a/b","c/d"]', of_router=True
+            "models", "texts", "Models to fall back to, in order.", example='["a/b","c/d"]', handled_by_server=True
         ),
         Parameter(
             "provider", "map", "Everything about the choice of provider in one map.",
-            example='{"sort":"price"}', of_router=True,
+            example='{"sort":"price"}', handled_by_server=True,
         ),
         Parameter(
-            "provider.order", "texts", "Providers to try first, in order.", example='["stepfun"]', of_router=True
+            "provider.order", "texts", "Providers to try first, in order.", example='["stepfun"]', handled_by_server=True
         ),
-        Parameter("provider.only", "texts", "No other providers than these.", example='["stepfun"]', of_router=True),
-        Parameter("provider.ignore", "texts", "Never these providers.", example='["other"]', of_router=True),
+        Parameter("provider.only", "texts", "No other providers than these.", example='["stepfun"]', handled_by_server=True),
+        Parameter("provider.ignore", "texts", "Never these providers.", example='["other"]', handled_by_server=True),
         Parameter(
             "provider.allow_fallbacks", "bool", "Try another provider when the first fails.",
-            default="true", example="false", of_router=True,
+            default="true", example="false", handled_by_server=True,
         ),
         Parameter(
             "provider.require_parameters", "bool", "Only providers that know every parameter sent.",
-            default="false", example="true", of_router=True,
+            default="false", example="true", handled_by_server=True,
         ),
         Parameter(
             "provider.data_collection", "choice", "Whether providers that keep prompts may answer.",
-            choices=("allow", "deny"), default="allow", example="deny", of_router=True,
+            choices=("allow", "deny"), default="allow", example="deny", handled_by_server=True,
         ),
-        Parameter("provider.zdr", "bool", "Only providers that keep no data.", example="true", of_router=True),
+        Parameter("provider.zdr", "bool", "Only providers that keep no data.", example="true", handled_by_server=True),
         Parameter(
-            "provider.quantizations", "texts", "Only models quantized so.", example='["fp8","bf16"]', of_router=True
+            "provider.quantizations", "texts", "Only models quantized so.", example='["fp8","bf16"]', handled_by_server=True
         ),
         Parameter(
             "provider.sort", "any", "Prefer the cheapest, the quickest, or the first to begin.",
-            choices=("price", "throughput", "latency"), default="price-weighted", example="throughput", of_router=True,
+            choices=("price", "throughput", "latency"), default="price-weighted", example="throughput", handled_by_server=True,
         ),
         Parameter(
             "provider.max_price", "map", "Highest price in USD per million tokens.",
-            example='{"prompt":1,"completion":2}', of_router=True,
+            example='{"prompt":1,"completion":2}', handled_by_server=True,
         ),
-        Parameter("plugins", "list", "Plugins of OpenRouter.", example='[{"id":"web"}]', of_router=True),
+        Parameter("plugins", "list", "Plugins of OpenRouter.", example='[{"id":"web"}]', handled_by_server=True),
         Parameter(
             "service_tier", "choice", "How urgent it is, at which price.",
             choices=("auto", "default", "fast", "flex", "priority", "scale", "ultrafast"), example="flex",
-            of_router=True,
+            handled_by_server=True,
         ),
     )),
     Group("Server", (
-        Parameter("user", "text", "A stable name for the end user.", example="me", of_router=True),
-        Parameter("metadata", "map", "Notes for your own records.", longest=16, example='{"project":"x"}', of_router=True),
-        Parameter("prompt_cache_key", "text", "Which requests share a prompt cache.", example="notes", of_router=True),
+        Parameter("user", "text", "A stable name for the end user.", example="me", handled_by_server=True),
+        Parameter("metadata", "map", "Notes for your own records.", max_items=16, example='{"project":"x"}', handled_by_server=True),
+        Parameter("prompt_cache_key", "text", "Which requests share a prompt cache.", example="notes", handled_by_server=True),
         Parameter(
             "cache_control", "map", "Cache the prompt by itself (Anthropic models).",
-            example='{"type":"ephemeral"}', of_router=True,
+            example='{"type":"ephemeral"}', handled_by_server=True,
         ),
         Parameter(
             "chat_template_kwargs", "map", "Switches of the chat template (llama.cpp, vLLM, SGLang).",
-            example='{"enable_thinking":true}', of_router=True,
+            example='{"enable_thinking":true}', handled_by_server=True,
         ),
         Parameter(
             "debug.echo_upstream_body", "bool", "Have OpenRouter tell what it gave the provider, for the inspector.",
-            example="true", of_router=True,
+            example="true", handled_by_server=True,
         ),
     )),
 )  # fmt: skip
@@ -235,10 +235,10 @@ def find_parameter(name: str) -> Parameter:
     root = BY_NAME.get(first)
     if root is None or root.kind != "map" or not rest or not all(rest):
         raise UsageError(f"There is no parameter {name!r}.", _similar(name))
-    return entry_of(root, name)
+    return map_entry(root, name)
 
 
-def entry_of(root: Parameter, name: str) -> Parameter:
+def map_entry(root: Parameter, name: str) -> Parameter:
     """The row for something inside a map that has none of its own. Raises UsageError when it is almost one that has.
 
     Servers take more than the table knows, so what is like none of its names is sent as it is.
@@ -251,8 +251,10 @@ def entry_of(root: Parameter, name: str) -> Parameter:
     if root.name == "logit_bias":
         return Parameter(name, "float", root.help, *_BIAS, example="-100")
     if root.name == "metadata":
-        return Parameter(name, "text", root.help, example="x", of_router=True)
-    return Parameter(name, "any", root.help, listed_as=root.listed_as, of_router=root.of_router)
+        return Parameter(name, "text", root.help, example="x", handled_by_server=True)
+    return Parameter(
+        name, "any", root.help, capability_name=root.capability_name, handled_by_server=root.handled_by_server
+    )
 
 
 def _similar(name: str) -> str:
@@ -262,7 +264,7 @@ def _similar(name: str) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else "`stepchat parameters` lists all of them."
 
 
-def allowed(parameter: Parameter) -> str:
+def allowed_text(parameter: Parameter) -> str:
     """What it may hold, in words that fit behind "must be"."""
     match parameter.kind:
         case "bool":
@@ -272,10 +274,10 @@ def allowed(parameter: Parameter) -> str:
         case "text":
             return "text"
         case "texts":
-            most = f" (at most {parameter.longest})" if parameter.longest else ""
+            most = f" (at most {parameter.max_items})" if parameter.max_items else ""
             return f"text or a JSON list of texts{most}"
         case "map":
-            return f"a JSON object (at most {parameter.longest} entries)" if parameter.longest else "a JSON object"
+            return f"a JSON object (at most {parameter.max_items} entries)" if parameter.max_items else "a JSON object"
         case "list":
             return "a JSON list of objects"
         case "any":
@@ -289,6 +291,6 @@ def _range(parameter: Parameter) -> str:
         return ""
     if parameter.high is None:
         return f", at least {parameter.low:g}"
-    if parameter.above_low:
+    if parameter.excludes_low:
         return f", more than {parameter.low:g} and at most {parameter.high:g}"
     return f" between {parameter.low:g} and {parameter.high:g}"

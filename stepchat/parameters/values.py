@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from stepchat import lossless_json
 from stepchat.errors import UsageError
 from stepchat.parameters.schema import check_schema, check_schema_kind
-from stepchat.parameters.table import BY_NAME, Parameter, allowed, entry_of, find_parameter
+from stepchat.parameters.table import BY_NAME, Parameter, allowed_text, find_parameter, map_entry
 
 if TYPE_CHECKING:
     from stepchat.messages import Json
@@ -38,7 +38,7 @@ def parse_text(name: str, text: str) -> Any:
         plain = text
     if not plain:
         return None
-    value = check(parameter, read_value(parameter, plain))
+    value = check_value(parameter, read_value(parameter, plain))
     check_schema({name: value})
     return value
 
@@ -48,7 +48,7 @@ def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
     parameter = find_parameter(name)
     if folder is not None and isinstance(value, str) and value.startswith("@") and parameter.kind in _FROM_FILES:
         value = _from_file(parameter, value[1:], folder)
-    return check(parameter, value)
+    return check_value(parameter, value)
 
 
 def read_value(parameter: Parameter, text: str) -> Any:
@@ -87,7 +87,7 @@ def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> A
     return value
 
 
-def check(parameter: Parameter, value: Any) -> Any:
+def check_value(parameter: Parameter, value: Any) -> Any:
     """The value as it is sent. Raises UsageError that names value and range."""
     try:
         lossless_json.dumps(value)
@@ -112,45 +112,45 @@ def check(parameter: Parameter, value: Any) -> Any:
         case "list":
             return _objects(parameter, value)
     if not fits:
-        raise _wrong(parameter, value, allowed(parameter))
+        raise _wrong(parameter, value, allowed_text(parameter))
     return value
 
 
 def _number(parameter: Parameter, value: Any) -> int | float:
     fits = isinstance(value, int if parameter.kind == "int" else int | float) and not isinstance(value, bool)
     if fits and (low := parameter.low) is not None:
-        fits = value > low if parameter.above_low else value >= low
+        fits = value > low if parameter.excludes_low else value >= low
     if fits and (high := parameter.high) is not None:
         fits = value <= high
     if not fits:
-        raise _wrong(parameter, value, allowed(parameter))
+        raise _wrong(parameter, value, allowed_text(parameter))
     return value
 
 
 def _texts(parameter: Parameter, value: Any) -> Any:
     values = cast("list[Any]", value) if isinstance(value, list) else [value]
     fits = all(isinstance(item, str) and item for item in values)
-    if not fits or (parameter.longest and len(values) > parameter.longest):
-        raise _wrong(parameter, value, allowed(parameter))
+    if not fits or (parameter.max_items and len(values) > parameter.max_items):
+        raise _wrong(parameter, value, allowed_text(parameter))
     return values
 
 
 def _objects(parameter: Parameter, value: Any) -> Any:
     items = cast("list[Any]", value) if isinstance(value, list) else [None]
     if not all(isinstance(item, dict) for item in items):
-        raise _wrong(parameter, value, allowed(parameter))
+        raise _wrong(parameter, value, allowed_text(parameter))
     return items
 
 
 def _map(parameter: Parameter, value: Any) -> Any:
     if not isinstance(value, dict):
-        raise _wrong(parameter, value, allowed(parameter))
+        raise _wrong(parameter, value, allowed_text(parameter))
     entries = cast("Json", value)
-    if parameter.longest and len(entries) > parameter.longest:
-        raise _wrong(parameter, value, allowed(parameter))
+    if parameter.max_items and len(entries) > parameter.max_items:
+        raise _wrong(parameter, value, allowed_text(parameter))
     for key, item in entries.items():
         name = f"{parameter.name}.{key}"
-        check(BY_NAME.get(name) or entry_of(parameter, name), item)
+        check_value(BY_NAME.get(name) or map_entry(parameter, name), item)
     return entries
 
 
@@ -163,7 +163,7 @@ def _form(parameter: Parameter, value: Any) -> Any:
         check_schema_kind({parameter.name: form})
         return form
     if parameter.choices and value not in parameter.choices:
-        raise _wrong(parameter, value, allowed(parameter))
+        raise _wrong(parameter, value, allowed_text(parameter))
     return {"type": value} if parameter.name == "response_format" else value
 
 
@@ -181,7 +181,7 @@ def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:
     return UsageError(f"{parameter.name} must be {wanted}, not {shown!s:.80}.", hint)
 
 
-def in_words(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as one would write it after NAME=."""
     if value is None:
         return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from stepchat import lossless_json
 from stepchat.catalogue.backends import MANDATORY_REASONING, bare_slug
 from stepchat.parameters.table import EFFORTS
-from stepchat.servers.errors import about_length, names_another, speaks_of_thinking, status_of, words_of
+from stepchat.servers.errors import error_text, is_length_error, mentions_other_parameter, mentions_reasoning, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,7 +29,7 @@ _UNKNOWN: Final = re.compile(
 )
 REMEMBERED: Final = 24 * 3600.0
 """Seconds: endpoints come and go behind a model's name, so what one refused is tried again."""
-REFUSED: Final = "the server refused it before"
+REJECTED_SETTING: Final = "the server refused it before"
 _OFF: Final = ("reasoning.enabled=false", 'reasoning.effort="none"', 'reasoning_effort="none"')
 
 
@@ -41,25 +41,25 @@ class Level:
     reason: str = ""
 
 
-def must_think(model: Model | None, slug: str) -> bool:
+def requires_reasoning(model: Model | None, slug: str) -> bool:
     """Whether the model refuses to be asked without reasoning."""
     if model is not None and model.reasoning is not None:
         return model.reasoning.mandatory
     return bare_slug(slug).startswith(MANDATORY_REASONING)
 
 
-def levels(model: Model | None, slug: str, refused: Collection[str] = ()) -> tuple[Level, ...]:
-    """All levels from least to most, `none` last. `refused` are settings that the server did not take before."""
+def levels(model: Model | None, slug: str, rejected: Collection[str] = ()) -> tuple[Level, ...]:
+    """All levels from least to most, `none` last. `rejected` are settings that the server did not take before."""
     named = (*reversed([name for name in EFFORTS if name != "none"]), "none")
-    return tuple(Level(name, _why_not(name, model, slug, refused)) for name in named)
+    return tuple(Level(name, _why_not(name, model, slug, rejected)) for name in named)
 
 
 def _why_not(name: str, model: Model | None, slug: str, refused: Collection[str]) -> str:
-    if name == "none" and must_think(model, slug):
+    if name == "none" and requires_reasoning(model, slug):
         return "this model cannot do without reasoning"
     if f'reasoning.effort="{name}"' in refused:
-        return REFUSED
-    if model is not None and not model.thinks and model.supports("reasoning") is False:
+        return REJECTED_SETTING
+    if model is not None and not model.supports_reasoning and model.supports("reasoning") is False:
         return "this model does not reason"
     if model is None or model.reasoning is None:
         return "" if name in _GUESSED else "the server does not say whether it knows this"
@@ -88,7 +88,7 @@ def effort_of(parameters: Json) -> str:
     return f"{budget} tokens" if isinstance(budget, int) else AUTO
 
 
-def least(parameters: Json, model: Model | None, slug: str) -> Json:
+def with_minimal_effort(parameters: Json, model: Model | None, slug: str) -> Json:
     """The same parameters, asking for as little thinking as the model allows."""
     given: Any = parameters.get("reasoning")
     settings = dict(cast("Json", given)) if isinstance(given, dict) else {}
@@ -102,7 +102,7 @@ def least(parameters: Json, model: Model | None, slug: str) -> Json:
 def _least_settings(model: Model | None, slug: str) -> Json:
     if model is None or model.reasoning is None:
         # Nothing is known: what every model with levels has, and nothing where reasoning has none.
-        unknown = must_think(model, slug) or (model is not None and model.supports("reasoning") is False)
+        unknown = requires_reasoning(model, slug) or (model is not None and model.supports("reasoning") is False)
         return {} if unknown else {"effort": "low"}
     if not model.reasoning.mandatory:
         return {"enabled": False}
@@ -112,12 +112,12 @@ def _least_settings(model: Model | None, slug: str) -> Json:
     return {"max_tokens": _LEAST_BUDGET} if model.reasoning.supports_max_tokens else {}
 
 
-def setting(name: str, value: Any) -> str:
+def setting_key(name: str, value: Any) -> str:
     """One setting as a server's refusal of it is remembered."""
     return f"{name}={lossless_json.dumps(value)}"
 
 
-def settings_of(parameters: Json) -> tuple[str, ...]:
+def reasoning_settings(parameters: Json) -> tuple[str, ...]:
     """What the parameters say about reasoning, each as `name=JSON`."""
     found: list[str] = []
     for name in _SETTINGS:
@@ -130,9 +130,9 @@ def settings_of(parameters: Json) -> tuple[str, ...]:
     return tuple(found)
 
 
-def without(parameters: Json, refused: Collection[str]) -> Json:
+def without_settings(parameters: Json, rejected: Collection[str]) -> Json:
     """The parameters less those settings."""
-    if not refused:
+    if not rejected:
         return parameters
     kept = dict(parameters)
     for name in _SETTINGS:
@@ -140,27 +140,27 @@ def without(parameters: Json, refused: Collection[str]) -> Json:
         if isinstance(value, dict):
             given = cast("Json", value)
             kept[name] = {
-                key: item for key, item in given.items() if f"{name}.{key}={lossless_json.dumps(item)}" not in refused
+                key: item for key, item in given.items() if f"{name}.{key}={lossless_json.dumps(item)}" not in rejected
             }
             if not kept[name]:
                 del kept[name]
-        elif value is not None and f"{name}={lossless_json.dumps(value)}" in refused:
+        elif value is not None and f"{name}={lossless_json.dumps(value)}" in rejected:
             del kept[name]
     return kept
 
 
-def blamed(error: ServerError, parameters: Json) -> tuple[str, ...]:
+def blamed_settings(error: ServerError, parameters: Json) -> tuple[str, ...]:
     """The settings that a refusal names; none when it is about something else, or when it may be."""
-    given = settings_of(parameters)
-    if status_of(error.code) not in {400, 422} or not given or about_length(error):
+    given = reasoning_settings(parameters)
+    if status_of(error.code) not in {400, 422} or not given or is_length_error(error):
         return ()
-    words = words_of(error)
+    words = error_text(error)
     if re.search(r"mandatory|cannot be disabled", words):
         return tuple(setting for setting in given if setting in _OFF)
     named = tuple(setting for setting in given if _is_named(setting.partition("=")[0], words))
     if named or re.search(r"(?<![-\w])effort", words):
         return named
-    refused = speaks_of_thinking(words) and _UNKNOWN.search(words) and not names_another(words)
+    refused = mentions_reasoning(words) and _UNKNOWN.search(words) and not mentions_other_parameter(words)
     return given if refused else ()
 
 
@@ -174,7 +174,7 @@ def _is_named(name: str, words: str) -> bool:
 # What is remembered
 
 
-def read_refused(kept: str | None, now: float) -> dict[str, float]:
+def read_rejected(kept: str | None, now: float) -> dict[str, float]:
     """The settings that were refused lately, and when. What is old or cannot be read will be learnt again."""
     try:
         found: Any = lossless_json.loads(kept or "{}")
@@ -184,6 +184,6 @@ def read_refused(kept: str | None, now: float) -> dict[str, float]:
     return {name: at for name, at in entries if isinstance(at, int | float) and 0 <= now - at < REMEMBERED}
 
 
-def write_refused(refused: Mapping[str, float]) -> str:
+def write_rejected(refused: Mapping[str, float]) -> str:
     """As it is kept."""
     return lossless_json.dumps(dict(refused))

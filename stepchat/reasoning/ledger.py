@@ -35,7 +35,7 @@ RULES: Mapping[Rule, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedReasoning:
     """The reasoning that came with one answer. `hash` is the SHA-256 of the exact JSON of reasoning_details."""
 
     entries: int
@@ -45,7 +45,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class ReturnedReasoning:
     """What one request did with the reasoning of one earlier answer.
 
     `rule` says why not all of it went back; `left_out` are the numbers of the entries that stayed here.
@@ -56,7 +56,7 @@ class Returned:
     left_out: tuple[int, ...] = ()
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """For a mark: as short as it can be said."""
         match self.way:
             case "left out":
@@ -68,9 +68,9 @@ class Returned:
             case _:
                 return "sent unchanged"
 
-    def mark(self, times: int) -> str:
+    def label(self, times: int) -> str:
         """Beside the reasoning: what the newest request did with it, and how many sent it back."""
-        return self.words if self.way in {"left out", "in part"} else f"sent back {times}×"
+        return self.description if self.way in {"left out", "in part"} else f"sent back {times}×"
 
     def to_json(self) -> Json:
         """The form on disk."""
@@ -82,29 +82,29 @@ class Returned:
         return kept
 
 
-def returned_from_json(data: Json) -> Returned:
+def returned_from_json(data: Json) -> ReturnedReasoning:
     """Read `Returned.to_json`."""
-    return Returned(data["way"], data.get("rule"), tuple(data.get("left_out", ())))
+    return ReturnedReasoning(data["way"], data.get("rule"), tuple(data.get("left_out", ())))
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RequestLine:
     """One message of a request, and where it came from. Without `wire` that message stayed here."""
 
     wire: Json | None
-    place: int | None = None
+    index: int | None = None
     """Which of the messages that were to be sent; None for what the program added."""
-    returned: Returned | None = None
+    returned: ReturnedReasoning | None = None
     """None when there was no reasoning to send."""
 
 
-def received(message: AssistantMessage) -> Received:
+def received_reasoning(message: AssistantMessage) -> ReceivedReasoning:
     """What came, as it is on disk."""
     details = message.reasoning_details or ()
     types = Counter(str(entry.get("type")) for entry in details)
     words = (entry.get(key) for entry in details for key in ("text", "summary", "data"))
     characters = sum(len(word) for word in words if isinstance(word, str))
-    return Received(
+    return ReceivedReasoning(
         len(details),
         tuple(types.items()),
         characters if details else len(message.reasoning),

@@ -7,59 +7,70 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.messages import AssistantMessage
-from stepchat.reasoning.ledger import RULES, Received, Returned, hash_of, received, returned_from_json
+from stepchat.reasoning.ledger import (
+    RULES,
+    ReceivedReasoning,
+    ReturnedReasoning,
+    hash_of,
+    received_reasoning,
+    returned_from_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stepchat.messages import Json, StoredMessage
     from stepchat.reasoning.ledger import Rule
-    from stepchat.sessions.exchanges import Sending, SentLine
+    from stepchat.sessions.exchanges import ReasoningSent, SentMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ReasoningUse:
     """What one request did with the reasoning of one answer; `hash` is of the list that it sent, "" if none was."""
 
     request: int
     answer: str
     """The id of the answer that was asked for."""
     started: float
-    returned: Returned
+    returned: ReturnedReasoning
     hash: str
     unchanged: bool
     """What was sent is what is on disk, compared anew."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ReasoningAccount:
     """One answer."""
 
     id: str
     message: AssistantMessage
-    received: Received
-    uses: tuple[Use, ...]
+    received: ReceivedReasoning
+    uses: tuple[ReasoningUse, ...]
 
 
-def accounts(messages: Iterable[StoredMessage], sendings: Mapping[str, Sequence[Sending]]) -> list[Account]:
+def reasoning_accounts(
+    messages: Iterable[StoredMessage], sendings: Mapping[str, Sequence[ReasoningSent]]
+) -> list[ReasoningAccount]:
     """One for every answer, in the order of the messages."""
-    found: list[Account] = []
+    found: list[ReasoningAccount] = []
     for stored in messages:
         message = stored.message
         if isinstance(message, AssistantMessage):
-            came = received(message)
+            came = received_reasoning(message)
             # Requests share lines, and a long list is hashed once for each.
-            judged: dict[int, tuple[Returned, str, bool]] = {}
-            used: list[Use] = []
+            judged: dict[int, tuple[ReturnedReasoning, str, bool]] = {}
+            used: list[ReasoningUse] = []
             for sending in sendings.get(stored.id, ()):
                 if id(sending.line) not in judged:
                     judged[id(sending.line)] = _judge(sending.line, message, came)
-                used.append(Use(sending.request, sending.answer, sending.started, *judged[id(sending.line)]))
-            found.append(Account(stored.id, message, came, tuple(used)))
+                used.append(ReasoningUse(sending.request, sending.answer, sending.started, *judged[id(sending.line)]))
+            found.append(ReasoningAccount(stored.id, message, came, tuple(used)))
     return found
 
 
-def _judge(line: SentLine, message: AssistantMessage, came: Received) -> tuple[Returned, str, bool]:
+def _judge(
+    line: SentMessage, message: AssistantMessage, came: ReceivedReasoning
+) -> tuple[ReturnedReasoning, str, bool]:
     """What was done, the hash of what was sent, and whether that is what is on disk."""
     wire = line.wire or {}
     details: Any = wire.get("reasoning_details")
@@ -72,7 +83,7 @@ def _judge(line: SentLine, message: AssistantMessage, came: Received) -> tuple[R
     return returned_from_json(line.verdict or {}), hash_sent, unchanged
 
 
-def as_json(account: Account) -> Json:
+def account_json(account: ReasoningAccount) -> Json:
     """For `--json`."""
     came = account.received
     return {
@@ -99,12 +110,12 @@ def as_json(account: Account) -> Json:
     }
 
 
-def lines(account: Account) -> list[str]:
+def account_lines(account: ReasoningAccount) -> list[str]:
     """In words: what came, then what became of it, the same said once."""
-    return [came_words(account.received), *_uses(account.uses)]
+    return [describe_received(account.received), *_uses(account.uses)]
 
 
-def came_words(came: Received) -> str:
+def describe_received(came: ReceivedReasoning) -> str:
     if not came.entries:
         return f"received as text, {_count(came.characters, 'character')}" if came.characters else "received none"
     types = ", ".join(f"{count} {kind}" for kind, count in came.types)
@@ -112,8 +123,10 @@ def came_words(came: Received) -> str:
     return f"received {entries} ({types}), {_count(came.characters, 'character')}, sha256 {came.hash[:16]}"
 
 
-def _uses(uses: Sequence[Use]) -> list[str]:
-    said: list[tuple[str, Rule | None, bool]] = [(use.returned.words, use.returned.rule, use.unchanged) for use in uses]
+def _uses(uses: Sequence[ReasoningUse]) -> list[str]:
+    said: list[tuple[str, Rule | None, bool]] = [
+        (use.returned.description, use.returned.rule, use.unchanged) for use in uses
+    ]
     found: list[str] = []
     for (words, rule, unchanged), count in Counter(said).items():
         proof = ", the same as on disk" if unchanged else ""

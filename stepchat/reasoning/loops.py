@@ -19,7 +19,7 @@ _TIMES: Final = 8
 _LINES: Final = 200
 
 
-class Repetition:
+class RepetitionDetector:
     """Says once that text repeats itself: the same passage over and over, or one long line again and again."""
 
     def __init__(self) -> None:

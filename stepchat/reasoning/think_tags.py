@@ -67,7 +67,7 @@ class ThinkTagSplitter:
         self._starts_in_thinking = starts_in_thinking
         self._spaces: list[str] = []
         self._held = ""
-        self._place = _Place()
+        self._place = _MarkdownPosition()
 
     def feed(self, text: str) -> Split:
         """Read on. The cost is linear however the text is cut."""
@@ -181,7 +181,7 @@ def _safe_end(text: str, *tags: str) -> int:
     return len(text)
 
 
-class _Place:
+class _MarkdownPosition:
     """Where in its Markdown the text stands, so far as it matters for a lone tag. Inline code is looked for line by line."""
 
     def __init__(self) -> None:

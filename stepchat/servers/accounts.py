@@ -33,8 +33,8 @@ class Balance:
 
 
 def fetch_balance(client: Client, *, seconds: float = 10.0) -> Balance:
-    """What GET /key tells. Raises KeyRefusedError for a bad key."""
-    found: Any = client.look_up("/key", seconds=seconds).get("data")
+    """What GET /key tells. Raises KeyRejectedError for a bad key."""
+    found: Any = client.get_json("/key", seconds=seconds).get("data")
     if not isinstance(found, dict):
         raise ServerError("The server tells nothing about the key.", "It may be no OpenRouter.")
     data = cast("Json", found)
@@ -55,7 +55,7 @@ def fetch_balance(client: Client, *, seconds: float = 10.0) -> Balance:
 def fetch_usage(client: Client, generation_id: str, *, seconds: float = 5.0) -> Json | None:
     """What a generation used, in the form of a usage object; None while, or because, the server does not know it."""
     try:
-        found: Any = client.look_up("/generation", {"id": generation_id}, seconds=seconds).get("data")
+        found: Any = client.get_json("/generation", {"id": generation_id}, seconds=seconds).get("data")
     except ServerError as error:
         if status_of(error.code) == 404:
             return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import lossless_json
 from stepchat.errors import ServerError, UnreachableError
-from stepchat.servers.errors import from_status, in_words
+from stepchat.servers.errors import describe_exception, from_status
 from stepchat.servers.redaction import redacted
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json
 
-LARGEST = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 """Bytes of an answer; the largest list of models is a tenth of it."""
 
 
-def look_up(request: httpx.Request, http: httpx.Client, redact: Callable[[str], str], seconds: float) -> Json:
+def get_json(request: httpx.Request, http: httpx.Client, redact: Callable[[str], str], seconds: float) -> Json:
     """The JSON object that answers the request, within so many seconds. Raises StepchatError."""
     import httpx
 
@@ -36,7 +36,7 @@ def look_up(request: httpx.Request, http: httpx.Client, redact: Callable[[str], 
     except httpx.TimeoutException as error:
         raise UnreachableError(f"No answer from {url} in time.", "Check the address and the network.") from error
     except (httpx.InvalidURL, httpx.TransportError, httpx.DecodingError) as error:
-        words = redact(in_words(error))
+        words = redact(describe_exception(error))
         raise UnreachableError(
             f"Cannot reach {url}: {words}.", "Check the address, the network and whether the server runs."
         ) from error
@@ -53,7 +53,7 @@ def _gather(response: httpx.Response, end: float) -> bytes:
     try:
         for part in response.iter_bytes():
             body += part
-            if len(body) > LARGEST or monotonic() > end:
+            if len(body) > MAX_BYTES or monotonic() > end:
                 raise ServerError("The server answered with too much, or too slowly.", "Try again.")
     except httpx.TransportError:
         # Of a refusal the status is what counts.

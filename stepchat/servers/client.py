@@ -12,13 +12,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat import __version__, lossless_json
-from stepchat.catalogue.backends import Profile, is_local
-from stepchat.errors import KeyRefusedError, ServerError, SilenceError, StepchatError, UnreachableError, shortage
+from stepchat.catalogue.backends import Backend, is_local
+from stepchat.errors import KeyRejectedError, ServerError, SilenceError, StepchatError, UnreachableError, shortage
 from stepchat.events import Delta, Notice, Retrying, Silence
-from stepchat.servers.api import look_up
+from stepchat.servers.api import get_json
 from stepchat.servers.errors import status_of
-from stepchat.servers.recording import REMOVED, Tape
-from stepchat.servers.stream import Line, Reading
+from stepchat.servers.recording import REMOVED, ExchangeRecorder
+from stepchat.servers.stream import KeptConnection, StreamReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ServerEvent: TypeAlias = Delta | Retrying | Silence | Notice
 
 CONNECT_TIMEOUT = 10.0
-LOOK_UP_SECONDS = 15.0
+GET_JSON_SECONDS = 15.0
 RETRIES = 3
 LONGEST_WAIT = 60.0
 """A server that asks for more patience than this gets its error shown instead."""
@@ -60,7 +60,7 @@ class Client:
     def __init__(
         self,
         base_url: str,
-        profile: Profile,
+        backend: Backend,
         key: Key | None,
         options: Options | None = None,
         *,
@@ -68,7 +68,7 @@ class Client:
         rng: random.Random | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.profile = profile
+        self.backend = backend
         self._key = key
         self._options = options or Options()
         self._transport = transport
@@ -76,7 +76,7 @@ class Client:
         self._http: httpx.Client | None = None
         self._trust: SSLContext | None = None
         """Whom TLS trusts: slow to read, so it is read once."""
-        self._line = Line()
+        self._line = KeptConnection()
         self._lock = Lock()
 
     def prepare(self) -> None:
@@ -93,7 +93,7 @@ class Client:
 
         with self._lock:
             if self._http is None:
-                # One is kept, so that `Line` knows it, and for a slow reader. More may exist for a while: a cancelled
+                # One is kept, so that `KeptConnection` knows it, and for a slow reader. More may exist for a while: a cancelled
                 # request that is still connecting must not hold up the next.
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=120.0)
                 self._http = self._connect(httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0), limits)
@@ -127,12 +127,12 @@ class Client:
                 "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
             ) from error
 
-    def look_up(
+    def get_json(
         self,
         path: str,
         query: Mapping[str, str] | None = None,
         *,
-        seconds: float = LOOK_UP_SECONDS,
+        seconds: float = GET_JSON_SECONDS,
         body: Json | None = None,
         at_root: bool = False,
     ) -> Json:
@@ -153,7 +153,7 @@ class Client:
                     content=None if body is None else lossless_json.dumps(body).encode(),
                     headers=self.headers() | {"Accept": "application/json"},
                 )
-                return look_up(request, http, self.redact, seconds)
+                return get_json(request, http, self.redact, seconds)
         except StepchatError as error:
             self._explain(error)
             raise
@@ -179,14 +179,16 @@ class Client:
         }
         if self._key is not None:
             headers["Authorization"] = self._key.bearer()
-        if self.profile.attribution:
+        if self.backend.sends_attribution:
             if self._options.send_referer:
                 headers["HTTP-Referer"] = APP_URL
             if self._options.send_title:
                 headers["X-Title"] = headers["X-OpenRouter-Title"] = APP_TITLE
         return headers
 
-    async def stream(self, body: Json, keep: Callable[[Tape], None] | None = None) -> AsyncGenerator[ServerEvent]:
+    async def stream(
+        self, body: Json, keep: Callable[[ExchangeRecorder], None] | None = None
+    ) -> AsyncGenerator[ServerEvent]:
         """Send a request and yield what comes. Raises StepchatError; closing the generator closes the connection.
 
         `keep` is given what goes over the line, for every try twice: when it leaves, and when it is over.
@@ -195,7 +197,7 @@ class Client:
         for attempt in range(RETRIES + 1):
             shown = False
             mask = bytes if self._key is None else self._key.mask
-            tape = Tape(f"{self.base_url}/chat/completions", self._shown_headers(), self.redact, mask)
+            tape = ExchangeRecorder(f"{self.base_url}/chat/completions", self._shown_headers(), self.redact, mask)
             if keep is not None:
                 keep(tape)
             try:
@@ -236,10 +238,10 @@ class Client:
 
     def _explain(self, error: StepchatError) -> None:
         """Better words where more is known here, and none that hold the key."""
-        if isinstance(error, UnreachableError) and is_local(self.base_url) and self.profile.start_hint:
-            error.hint = self.profile.start_hint
+        if isinstance(error, UnreachableError) and is_local(self.base_url) and self.backend.start_hint:
+            error.hint = self.backend.start_hint
         variable = self._options.key_variable
-        if isinstance(error, KeyRefusedError) and self._key is None and variable:
+        if isinstance(error, KeyRejectedError) and self._key is None and variable:
             error.message = f"The server wants an API key, and none was sent: {variable} is not set."
             error.hint = f"export {variable}=..."
         if isinstance(error, ServerError) and error.retry_after is not None and error.retry_after > LONGEST_WAIT:
@@ -256,19 +258,19 @@ class Client:
         """Words without the key."""
         return text if self._key is None else self._key.redact(text)
 
-    async def _attempt(self, content: bytes, tape: Tape) -> AsyncGenerator[ServerEvent]:
+    async def _attempt(self, content: bytes, tape: ExchangeRecorder) -> AsyncGenerator[ServerEvent]:
         http = self._http or await asyncio.to_thread(self._open)
         inbox = _Inbox(asyncio.get_running_loop())
-        reading = Reading(
+        reading = StreamReader(
             http,
             f"{self.base_url}/chat/completions",
             content,
             self.headers(),
             inbox.put,
-            line=self._line,
-            tape=tape,
+            connection=self._line,
+            recorder=tape,
             redact=self.redact,
-            starts_in_thinking=self.profile.starts_in_thinking,
+            starts_in_thinking=self.backend.starts_in_thinking,
         )
         watch = _SilenceWatch(reading, inbox, self._options)
         try:
@@ -318,7 +320,7 @@ class _Inbox:
 class _SilenceWatch:
     """One timer that looks after the silence: it costs nothing per token."""
 
-    def __init__(self, reading: Reading, inbox: _Inbox, options: Options) -> None:
+    def __init__(self, reading: StreamReader, inbox: _Inbox, options: Options) -> None:
         self._reading = reading
         self._inbox = inbox
         self._options = options

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import lossless_json
-from stepchat.errors import KeyRefusedError, ServerError, StepchatError
+from stepchat.errors import KeyRejectedError, ServerError, StepchatError
 
 if TYPE_CHECKING:
     from stepchat.messages import Json
@@ -87,7 +87,7 @@ def from_error(error: Any, *, status: int | None = None, retry_after: float | No
     number = status or status_of(code) or status_of(metadata.get("error_type"))
     message = _words(body, metadata)
     if number == 401:
-        return KeyRefusedError(
+        return KeyRejectedError(
             f"The server refused the API key: {message}",
             "Check the key; /login (in the shell: stepchat login) takes another one.",
         )
@@ -117,22 +117,22 @@ def status_of(code: Any) -> int | None:
     return int(code) if re.fullmatch(r"[1-5][0-9]{2}", code) else _STATUS_OF.get(code)
 
 
-def names_reasoning(error: ServerError) -> bool:
+def is_reasoning_error(error: ServerError) -> bool:
     """Whether a 400 or 404 complains about reasoning that was sent back (WIRE.md 3.6, last rule)."""
-    if status_of(error.code) not in {400, 404} or about_length(error):
+    if status_of(error.code) not in {400, 404} or is_length_error(error):
         return False
-    words = words_of(error)
+    words = error_text(error)
     if _SENT_BACK.search(words):
         return True
-    return speaks_of_thinking(words) and not (_SETTING.search(words) or names_another(words))
+    return mentions_reasoning(words) and not (_SETTING.search(words) or mentions_other_parameter(words))
 
 
-def words_of(error: ServerError) -> str:
+def error_text(error: ServerError) -> str:
     """All that a refusal says, in small letters."""
     return lossless_json.dumps(error.body).lower().replace("\\n", " ")
 
 
-def about_length(error: ServerError) -> bool:
+def is_length_error(error: ServerError) -> bool:
     """Whether a refusal is about how long a request or its answer may be; such words often count the reasoning, too."""
     kinds = (
         error.code,
@@ -141,21 +141,21 @@ def about_length(error: ServerError) -> bool:
         _dict(error.body.get("metadata")).get("error_type"),
     )
     return any(isinstance(kind, str) and kind in _LENGTH_TYPES for kind in kinds) or bool(
-        _LENGTH.search(words_of(error))
+        _LENGTH.search(error_text(error))
     )
 
 
-def speaks_of_thinking(words: str) -> bool:
+def mentions_reasoning(words: str) -> bool:
     """Whether the words of a refusal name the reasoning, other than in a model's name."""
     return bool(_THOUGHTS.search(words))
 
 
-def names_another(words: str) -> bool:
+def mentions_other_parameter(words: str) -> bool:
     """Whether they name a parameter that has nothing to do with reasoning, but may not go with it."""
     return bool(_ANOTHER.search(words))
 
 
-def in_words(error: Exception) -> str:
+def describe_exception(error: Exception) -> str:
     """What a library says, without the number that the operating system has for it."""
     return _ERROR_NUMBER.sub("", str(error)).rstrip(".") or type(error).__name__
 

@@ -15,8 +15,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from stepchat.config.api_keys import Key, checked_key
-from stepchat.errors import ApiKeyError, KeyRefusedError, ServerError
+from stepchat.config.api_keys import Key, validate_key
+from stepchat.errors import ApiKeyError, KeyRejectedError, ServerError
 from stepchat.servers.errors import status_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def new_challenge() -> Challenge:
     return Challenge(verifier, digest)
 
 
-def page(base_url: str, challenge: Challenge, callback: str | None = None) -> str:
+def authorization_url(base_url: str, challenge: Challenge, callback: str | None = None) -> str:
     """The page to open. Without a callback it shows a code to paste."""
     parts = urlsplit(base_url)
     query = {"code_challenge": challenge.digest, "code_challenge_method": "S256"}
@@ -54,13 +54,13 @@ def page(base_url: str, challenge: Challenge, callback: str | None = None) -> st
     return f"{parts.scheme}://{parts.netloc}/auth?{urlencode(query)}"
 
 
-def exchange(client: Client, code: str, challenge: Challenge) -> Key:
+def exchange_code(client: Client, code: str, challenge: Challenge) -> Key:
     """The key for a code. Blocks. Raises StepchatError."""
     body = {"code": code.strip(), "code_verifier": challenge.verifier, "code_challenge_method": "S256"}
     try:
-        answer = client.look_up("/auth/keys", body=body)
-    except (ServerError, KeyRefusedError) as error:
-        if isinstance(error, KeyRefusedError) or status_of(error.code) in {400, 403}:
+        answer = client.get_json("/auth/keys", body=body)
+    except (ServerError, KeyRejectedError) as error:
+        if isinstance(error, KeyRejectedError) or status_of(error.code) in {400, 403}:
             raise ApiKeyError(
                 "The server does not accept this code.", "A code works once and for ten minutes: begin again."
             ) from None
@@ -68,7 +68,7 @@ def exchange(client: Client, code: str, challenge: Challenge) -> Key:
     key: Any = answer.get("key")
     if not isinstance(key, str) or not key:
         raise ServerError("The server gave no key.", "Try again, or make a key on its website.")
-    return checked_key(key, "the login")
+    return validate_key(key, "the login")
 
 
 def open_browser(address: str) -> None:

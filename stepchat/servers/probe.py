@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat.catalogue.backends import PROFILES
+from stepchat.catalogue.backends import BACKENDS
 from stepchat.errors import ApiKeyError, ServerError, StepchatError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stepchat.catalogue.backends import Profile
+    from stepchat.catalogue.backends import Backend
     from stepchat.catalogue.models import Model
     from stepchat.servers.client import Client
 
@@ -29,40 +29,40 @@ _OWNERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ProbeResult:
     """What came of asking a server for its models."""
 
     reachable: bool | None
     """None when it was not asked."""
-    words: str
+    message: str
     """In a few words, for a list."""
     wants_key: bool = False
     """It answers, but not without another key than the one it was sent, if any."""
 
 
-def probe(client: Client, seconds: float = PATIENCE) -> Reach:
+def probe(client: Client, seconds: float = PATIENCE) -> ProbeResult:
     """Never raises."""
     try:
-        answer = client.look_up("/models", seconds=seconds)
+        answer = client.get_json("/models", seconds=seconds)
     except UnreachableError:
-        return Reach(False, "not reachable")
+        return ProbeResult(False, "not reachable")
     except ApiKeyError:
         words = "there, but it refuses the key" if client.has_key else "there, but it wants a key"
-        return Reach(True, words, wants_key=True)
+        return ProbeResult(True, words, wants_key=True)
     except ServerError as error:
         # It speaks, so it is there; not every server has a list.
-        return Reach(True, "there" if error.code == 404 else f"there, but answers {error.code or 'oddly'}")
+        return ProbeResult(True, "there" if error.code == 404 else f"there, but answers {error.code or 'oddly'}")
     except StepchatError as error:
-        return Reach(False, error.message)
+        return ProbeResult(False, error.message)
     found: Any = answer.get("data", answer.get("models"))
     count = len(cast("list[Any]", found)) if isinstance(found, list) else 0
     total: Any = answer.get("total_count")
     count = max(count, total) if isinstance(total, int) else count
-    return Reach(True, f"{count} model{'' if count == 1 else 's'}" if count else "there")
+    return ProbeResult(True, f"{count} model{'' if count == 1 else 's'}" if count else "there")
 
 
-def kind_of(models: Iterable[Model]) -> Profile | None:
+def detect_backend(models: Iterable[Model]) -> Backend | None:
     """The row of a server of which only the address was known."""
     names = {_OWNERS.get(model.owner) for model in models}
     name = names.pop() if len(names) == 1 else None
-    return next((row for row in PROFILES if row.name == name), None)
+    return next((row for row in BACKENDS if row.name == name), None)

@@ -27,9 +27,9 @@ class Provider:
     uptime: float | None = None
 
 
-def fetch_providers(look_up: Callable[[str], Json], slug: str) -> list[Provider]:
+def fetch_providers(get_json: Callable[[str], Json], slug: str) -> list[Provider]:
     """Ask the server; blocks. Raises StepchatError."""
-    data: Any = look_up(f"/models/{bare_slug(slug)}/endpoints").get("data")
+    data: Any = get_json(f"/models/{bare_slug(slug)}/endpoints").get("data")
     found: Any = cast("Json", data).get("endpoints") if isinstance(data, dict) else None
     entries = cast("list[Any]", found) if isinstance(found, list) else []
     return [provider for entry in entries if (provider := _read(entry)) is not None]

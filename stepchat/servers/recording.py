@@ -22,7 +22,7 @@ _QUICK = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pieces:
+class RecordedReads:
     """What was read and when, unpacked while it is gone through: of an answer of ten thousands of pieces there is little."""
 
     times: Sequence[float]
@@ -46,7 +46,7 @@ class Pieces:
             at += size
 
 
-class Tape:
+class ExchangeRecorder:
     """Filled by the thread that reads; a piece is added for every read, and looked at by nobody until the end."""
 
     def __init__(
@@ -78,12 +78,12 @@ class Tape:
         self._recent = bytearray()
         self._size = 0
 
-    def answer(self, status: int, headers: Mapping[str, str]) -> None:
+    def response_started(self, status: int, headers: Mapping[str, str]) -> None:
         """The first line and the headers of what came, less the cookies: they are never sent back, and may be secrets."""
         self.status = status
         self.answered = {name: self._redact(value) for name, value in headers.items() if name.lower() != "set-cookie"}
 
-    def take(self, data: bytes) -> None:
+    def add_read(self, data: bytes) -> None:
         """One read."""
         self._size += len(data)
         if self._size > LONGEST:
@@ -101,7 +101,7 @@ class Tape:
         """What was read, exactly as it came, unless the server repeated the key."""
         with self._lock:
             packed = (*self._packed, zlib.compress(self._recent, _QUICK)) if self._recent else tuple(self._packed)
-            pieces = Pieces(self._times[:], self._sizes[:], packed)
+            pieces = RecordedReads(self._times[:], self._sizes[:], packed)
         self.masked = self._has_key(packed)
         if not self.masked:
             return pieces

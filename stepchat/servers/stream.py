@@ -17,8 +17,8 @@ from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
-from stepchat.servers.errors import from_status, in_words
-from stepchat.servers.recording import Tape
+from stepchat.servers.errors import describe_exception, from_status
+from stepchat.servers.recording import ExchangeRecorder
 from stepchat.servers.redaction import redacted
 from stepchat.servers.sse import SseParser, SseTooLarge
 
@@ -42,7 +42,7 @@ class _CancelledError(Exception):
     """Raised inside httpx, from its trace hook, to end a request that nobody wants any more."""
 
 
-class Line:
+class KeptConnection:
     """The connection that was kept after the last answer: whoever is sent over it again must be able to cut it."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Line:
         self._stream = stream
 
 
-class Reading:
+class StreamReader:
     """A request on its way. `deliver` is called in the thread with deltas and at last with None or the error."""
 
     def __init__(
@@ -68,8 +68,8 @@ class Reading:
         headers: dict[str, str],
         deliver: Callable[[Delta | StepchatError | Notice | None], None],
         *,
-        line: Line | None = None,
-        tape: Tape | None = None,
+        connection: KeptConnection | None = None,
+        recorder: ExchangeRecorder | None = None,
         redact: Callable[[str], str] = str,
         starts_in_thinking: bool = False,
     ) -> None:
@@ -78,8 +78,8 @@ class Reading:
         self._content = content
         self._headers = headers
         self._deliver = deliver
-        self._line = line or Line()
-        self._tape = tape or Tape(url, {})
+        self._line = connection or KeptConnection()
+        self._tape = recorder or ExchangeRecorder(url, {})
         self._redact = redact
         self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
         self._stream: Any = self._line.take()
@@ -172,16 +172,18 @@ class Reading:
             ) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise UnreachableError(
-                f"{self._url!r} is not a server's address: {in_words(error)}.",
+                f"{self._url!r} is not a server's address: {describe_exception(error)}.",
                 "Give one like https://host/v1 with --base-url.",
             ) from error
         except (httpx.ConnectError, httpx.ProxyError) as error:
             raise UnreachableError(
-                f"Cannot reach {self._url}: {in_words(error)}.",
+                f"Cannot reach {self._url}: {describe_exception(error)}.",
                 "Check the address, the network and whether the server runs.",
             ) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise StreamCutError(f"The connection broke: {in_words(error)}.", _CUT_HINT, retryable=True) from error
+            raise StreamCutError(
+                f"The connection broke: {describe_exception(error)}.", _CUT_HINT, retryable=True
+            ) from error
 
     def _once(self) -> StepchatError | None:
         extensions = {"trace": self._trace}
@@ -193,7 +195,7 @@ class Reading:
 
     def _response(self, response: httpx.Response) -> StepchatError | None:
         self.alive_at = monotonic()
-        self._tape.answer(response.status_code, response.headers)
+        self._tape.response_started(response.status_code, response.headers)
         if identity := response.headers.get("x-generation-id"):
             self._give(Delta(generation_id=identity))
         parts = map(self._taped, response.iter_bytes())
@@ -214,7 +216,7 @@ class Reading:
                 return outcome
 
     def _taped(self, data: bytes) -> bytes:
-        self._tape.take(data)
+        self._tape.add_read(data)
         return data
 
     def _refusal(self, response: httpx.Response, parts: Iterable[bytes]) -> StepchatError:

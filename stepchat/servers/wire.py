@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import MANDATORY_REASONING, Profile, bare_slug, same_server
+from stepchat.catalogue.backends import MANDATORY_REASONING, Backend, bare_slug, same_server
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
-from stepchat.reasoning.ledger import Line, Returned
+from stepchat.reasoning.ledger import RequestLine, ReturnedReasoning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ _PLAIN_FIELDS = ("reasoning", "reasoning_content")
 class Target:
     """Where a request goes."""
 
-    profile: Profile
+    backend: Backend
     base_url: str
     model: str
     session_id: str = ""
@@ -39,25 +39,25 @@ class Target:
     """What the catalogue says; None when it says nothing."""
 
     @property
-    def must_think(self) -> bool:
+    def requires_reasoning(self) -> bool:
         """Whether the model refuses requests that switch its reasoning off (WIRE.md 4.5)."""
         if self.mandatory_reasoning is not None:
             return self.mandatory_reasoning
-        return self.profile.sessions and self.model.startswith(MANDATORY_REASONING)
+        return self.backend.supports_session_id and self.model.startswith(MANDATORY_REASONING)
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class ComposedRequest:
     """A request, what it did with each earlier answer's reasoning, and a hash of all that the new answer will follow."""
 
     body: Json
-    lines: tuple[Line, ...]
+    request_lines: tuple[RequestLine, ...]
     prefix: str
 
     @property
     def returns_reasoning(self) -> bool:
         """Whether any earlier reasoning is in it as reasoning, which a server may refuse."""
-        sent = (line.returned for line in self.lines if line.wire is not None)
+        sent = (line.returned for line in self.request_lines if line.wire is not None)
         return any(returned is not None and returned.way != "left out" for returned in sent)
 
 
@@ -116,17 +116,17 @@ def compose(
     parameters: Json | None = None,
     without: Rule | None = None,
     answer_now: bool = False,
-) -> Composed:
+) -> ComposedRequest:
     """One streaming request, and what it does with the reasoning of earlier answers; `without` leaves out all of that.
 
     With `answer_now` the messages end with thinking that was stopped; the answer is asked for from what was thought so far.
     """
-    profile = target.profile
+    profile = target.backend
     prefix = _Prefix(system, (parameters or {}).get("tools"))
     thoughts, question = _stopped_thoughts(messages) if answer_now else ("", -1)
     lines = _lines(messages, _History(target, prefix, without, thoughts, question))
     if system:
-        lines.insert(0, Line({"role": "system", "content": system}))
+        lines.insert(0, RequestLine({"role": "system", "content": system}))
     body: Json = {
         "model": target.model,
         "messages": [line.wire for line in lines if line.wire is not None],
@@ -134,18 +134,18 @@ def compose(
     }
     if profile.usage_option:
         body["stream_options"] = {"include_usage": True}
-    if profile.sessions and target.session_id:
+    if profile.supports_session_id and target.session_id:
         body["session_id"] = target.session_id[:256]
-    body |= sent_parameters(target, parameters or {})
-    return Composed(body, tuple(lines), prefix.digest)
+    body |= wire_parameters(target, parameters or {})
+    return ComposedRequest(body, tuple(lines), prefix.digest)
 
 
-def sent_parameters(target: Target, parameters: Json) -> Json:
+def wire_parameters(target: Target, parameters: Json) -> Json:
     """The parameters as they leave: some models answer 400 to a request that switches their reasoning off (WIRE.md 4.5)."""
     body = dict(parameters)
-    if not target.profile.sessions:
+    if not target.backend.supports_session_id:
         body = _for_others(body)
-    if not target.must_think:
+    if not target.requires_reasoning:
         return body
     given: Any = body.get("reasoning")
     settings: Json = {"enabled": True, **given} if isinstance(given, dict) else {"enabled": True}
@@ -173,18 +173,18 @@ def _for_others(body: Json) -> Json:
     return body | ({"reasoning": settings} if settings else {})
 
 
-def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
+def _lines(messages: Sequence[Message], state: _History) -> list[RequestLine]:
     """The messages as the server wants them (WIRE.md 3.4-3.7)."""
-    lines: list[Line] = []
+    lines: list[RequestLine] = []
     called: set[str] = set()
     for place, message in enumerate(messages):
-        line: Line | None = None
+        line: RequestLine | None = None
         match message:
             case UserMessage():
                 hurry = ANSWER_NOW.format(state.thoughts) if state.thoughts and place == state.question else ""
-                line = Line({"role": "user", "content": message.text + hurry}, place)
+                line = RequestLine({"role": "user", "content": message.text + hurry}, place)
             case AssistantMessage() if state.thoughts and place > state.question:
-                line = Line(None, place, Returned("as text"))
+                line = RequestLine(None, place, ReturnedReasoning("as text"))
             case AssistantMessage():
                 line = _answer_line(message, place, state, _answered(messages, place))
                 called = {call["id"] for call in (line.wire or {}).get("tool_calls", ())}
@@ -192,7 +192,9 @@ def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
                 # One result for each call, and none without a call.
                 if message.call_id in called:
                     called.remove(message.call_id)
-                    line = Line({"role": "tool", "tool_call_id": message.call_id, "content": message.text}, place)
+                    line = RequestLine(
+                        {"role": "tool", "tool_call_id": message.call_id, "content": message.text}, place
+                    )
         if line is not None:
             lines.append(line)
             if line.wire is not None:
@@ -200,7 +202,7 @@ def _lines(messages: Sequence[Message], state: _History) -> list[Line]:
     return lines
 
 
-def only_thought(message: Message) -> bool:
+def is_reasoning_only(message: Message) -> bool:
     """Whether it is an answer that ended while it was being thought about."""
     return isinstance(message, AssistantMessage) and bool(message.reasoning) and not _says(message)
 
@@ -243,19 +245,19 @@ def _answered(messages: Sequence[Message], place: int) -> set[str]:
     return found
 
 
-def _answer_line(message: AssistantMessage, place: int, state: _History, answered: set[str]) -> Line:
+def _answer_line(message: AssistantMessage, place: int, state: _History, answered: set[str]) -> RequestLine:
     # Half a call is never sent, and a call without its result is refused by most servers.
     calls = [_call(call) for call in message.tool_calls if message.complete and call.id in answered]
     text = message.text or message.refusal
     thought = message.reasoning_details is not None or bool(message.reasoning)
     if not text and not calls:
         rule: Rule = "no answer" if message.complete else "stopped"
-        return Line(None, place, Returned("left out", rule) if thought else None)
+        return RequestLine(None, place, ReturnedReasoning("left out", rule) if thought else None)
     fields, returned = _reasoning(message, state)
     entry: Json = {"role": "assistant", "content": text or None, **fields}
     if calls:
         entry["tool_calls"] = calls
-    return Line(entry, place, returned if thought else None)
+    return RequestLine(entry, place, returned if thought else None)
 
 
 def _call(call: ToolCall) -> Json:
@@ -263,11 +265,11 @@ def _call(call: ToolCall) -> Json:
     return (call if call.arguments.strip() else replace(call, arguments="{}")).to_wire()
 
 
-def _reasoning(message: AssistantMessage, state: _History) -> tuple[Json, Returned]:
+def _reasoning(message: AssistantMessage, state: _History) -> tuple[Json, ReturnedReasoning]:
     """The reasoning of one answer as it goes back: the list, or a plain string, never both (WIRE.md 3.4)."""
     if state.without is not None:
-        return {}, Returned("left out", state.without)
-    profile = state.target.profile
+        return {}, ReturnedReasoning("left out", state.without)
+    profile = state.target.backend
     foreign = _foreign(message, state.target)
     text = message.reasoning.strip() if profile.trim_reasoning else message.reasoning
     name = message.reasoning_field if foreign is None and message.reasoning_field in _PLAIN_FIELDS else None
@@ -275,19 +277,25 @@ def _reasoning(message: AssistantMessage, state: _History) -> tuple[Json, Return
     if profile.reasoning_back == "always":
         rule = foreign or stopped
         sent = "" if rule else text
-        return {name or "reasoning_content": sent}, Returned("left out", rule) if rule else Returned("as text")
+        return {name or "reasoning_content": sent}, ReturnedReasoning("left out", rule) if rule else ReturnedReasoning(
+            "as text"
+        )
     if foreign is not None:
-        return {}, Returned("left out", foreign)
+        return {}, ReturnedReasoning("left out", foreign)
     if message.reasoning_details is not None:
         finished = bool(message.reasoning_details) and all(map(_is_finished, message.reasoning_details))
-        return _sendable(message, state) if message.complete or finished else ({}, Returned("left out", "stopped"))
+        return (
+            _sendable(message, state)
+            if message.complete or finished
+            else ({}, ReturnedReasoning("left out", "stopped"))
+        )
     if stopped is not None:
-        return {}, Returned("left out", stopped)
-    if profile.reasoning_back == "never" or not (name or profile.sessions):
-        return {}, Returned("left out", "not taken")
+        return {}, ReturnedReasoning("left out", stopped)
+    if profile.reasoning_back == "never" or not (name or profile.supports_session_id):
+        return {}, ReturnedReasoning("left out", "not taken")
     if _maker(message).startswith(_SIGNING_MAKERS):
-        return {}, Returned("left out", "unsigned")
-    return ({name or "reasoning": text} if text else {}), Returned("as text")
+        return {}, ReturnedReasoning("left out", "unsigned")
+    return ({name or "reasoning": text} if text else {}), ReturnedReasoning("as text")
 
 
 def _maker(message: AssistantMessage) -> str:
@@ -302,7 +310,7 @@ def same_source(message: AssistantMessage, target: Target) -> bool:
 def _foreign(message: AssistantMessage, target: Target) -> Rule | None:
     if message.server and not same_server(message.server, target.base_url):
         return "other server"
-    if not target.profile.sessions:
+    if not target.backend.supports_session_id:
         # No router, so the name that was asked for tells; what answers may call itself otherwise.
         return None if target.model in {message.model_asked, message.model} else "other model"
     wanted, asked = bare_slug(target.model), bare_slug(message.model_asked)
@@ -323,7 +331,7 @@ def _is_finished(entry: Json) -> bool:
             return False
 
 
-def _sendable(message: AssistantMessage, state: _History) -> tuple[Json, Returned]:
+def _sendable(message: AssistantMessage, state: _History) -> tuple[Json, ReturnedReasoning]:
     """The list unedited, less the entries that a server is known to refuse (WIRE.md 3.4, rule 6 and prefix binding)."""
     details = message.reasoning_details or ()
     moved = bool(message.prefix) and message.prefix != state.prefix.digest
@@ -338,8 +346,8 @@ def _sendable(message: AssistantMessage, state: _History) -> tuple[Json, Returne
             left_out.append(number)
             first = first or rule
     if first is None:
-        return {"reasoning_details": sent}, Returned("unchanged")
-    return {"reasoning_details": sent}, Returned("in part" if sent else "left out", first, tuple(left_out))
+        return {"reasoning_details": sent}, ReturnedReasoning("unchanged")
+    return {"reasoning_details": sent}, ReturnedReasoning("in part" if sent else "left out", first, tuple(left_out))
 
 
 def _refused_entry(entry: Json, message: AssistantMessage, seen: set[str], *, moved: bool) -> Rule | None:

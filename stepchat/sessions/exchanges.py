@@ -27,7 +27,7 @@ _LEVEL: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class SentLine:
+class SentMessage:
     """One message of a request; `message` is where it came from, `verdict` what became of its reasoning.
 
     Without `wire` that message stayed here.
@@ -44,7 +44,7 @@ class Exchange:
 
     answer: str
     """The id of the message it was for."""
-    lines: tuple[SentLine, ...]
+    lines: tuple[SentMessage, ...]
     rest: Json
     """The body of the request; its `messages` are in `lines`."""
     url: str
@@ -68,18 +68,18 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class ReasoningSent:
     """What one request did with the reasoning of one answer. Requests that begin alike share the line."""
 
     request: int
     answer: str
     """The id of the answer that was asked for."""
     started: float
-    line: SentLine
+    line: SentMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReasoningOutcome:
     """What the requests of a session did with the reasoning of one answer: the newest, and how many sent it back."""
 
     newest: Json
@@ -125,7 +125,7 @@ def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, event
     return number
 
 
-def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[SentLine]) -> int | None:
+def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[SentMessage]) -> int | None:
     """The number of the last line."""
     texts = [None if line.wire is None else lossless_json.dumps(line.wire).encode() for line in lines]
     verdicts = [None if line.verdict is None else lossless_json.dumps(line.verdict) for line in lines]
@@ -201,11 +201,13 @@ def newest_answer(connection: sqlite3.Connection, session: str) -> str | None:
     return None if row is None else row[0]
 
 
-def sendings(connection: sqlite3.Connection, session: str, message: str | None = None) -> dict[str, list[Sending]]:
+def reasoning_sent(
+    connection: sqlite3.Connection, session: str, message: str | None = None
+) -> dict[str, list[ReasoningSent]]:
     """By the id of each answer what the requests of the session did with its reasoning, in order; or of one answer only."""
     # A line knows the nearest above it that says something, so that no request walks through all that was said.
     nearest: dict[int | None, int | None] = {None: None}
-    kept: dict[int, tuple[int | None, str, SentLine]] = {}
+    kept: dict[int, tuple[int | None, str, SentMessage]] = {}
     # A line's number is larger than that of the line before it.
     for number, before, origin, verdict, data in connection.execute(
         "SELECT sent_line.number, before, message, verdict, sent_text.data FROM sent_line"
@@ -218,19 +220,19 @@ def sendings(connection: sqlite3.Connection, session: str, message: str | None =
         if verdict is not None and origin is not None and message in {None, origin}:
             kept[number] = (above, origin, _line(data, origin, verdict))
             nearest[number] = number
-    found: dict[str, list[Sending]] = {}
+    found: dict[str, list[ReasoningSent]] = {}
     for number, answer, started, line in connection.execute(
         "SELECT number, message, started, line FROM exchange WHERE session = ? ORDER BY number", (session,)
     ):
         at = nearest.get(line)
         while at is not None:
             at, origin, sent = kept[at]
-            found.setdefault(origin, []).append(Sending(number, answer, started, sent))
+            found.setdefault(origin, []).append(ReasoningSent(number, answer, started, sent))
     return found
 
 
 def _exchange(
-    message: str, number: int, started: float, about: bytes, events: bytes | None, lines: tuple[SentLine, ...]
+    message: str, number: int, started: float, about: bytes, events: bytes | None, lines: tuple[SentMessage, ...]
 ) -> Exchange:
     data: Json = lossless_json.loads(zlib.decompress(about).decode())
     return Exchange(
@@ -249,7 +251,7 @@ def _exchange(
     )
 
 
-def _lines(connection: sqlite3.Connection, last: int | None) -> tuple[SentLine, ...]:
+def _lines(connection: sqlite3.Connection, last: int | None) -> tuple[SentMessage, ...]:
     rows = connection.execute(
         "WITH RECURSIVE line (number, before) AS ("
         "  SELECT number, before FROM sent_line WHERE number = ?"
@@ -263,15 +265,15 @@ def _lines(connection: sqlite3.Connection, last: int | None) -> tuple[SentLine, 
     return tuple(_line(*row) for row in rows)
 
 
-def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentLine:
-    return SentLine(
+def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentMessage:
+    return SentMessage(
         None if data is None else lossless_json.loads(zlib.decompress(data).decode()),
         message,
         None if verdict is None else lossless_json.loads(verdict),
     )
 
 
-def verdicts(connection: sqlite3.Connection, session: str) -> dict[str, Verdict]:
+def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str, ReasoningOutcome]:
     """By the id of each answer whose reasoning a later request could send back."""
     requests: dict[int, int] = {}
     newest: dict[int, int] = {}
@@ -293,7 +295,7 @@ def verdicts(connection: sqlite3.Connection, session: str) -> dict[str, Verdict]
             at, kept, sent = found.get(message, (-1, None, 0))
             sent += count if '"left out"' not in verdict else 0
             found[message] = (last, verdict, sent) if last > at else (at, kept, sent)
-    return {message: Verdict(lossless_json.loads(kept), sent) for message, (_, kept, sent) in found.items()}
+    return {message: ReasoningOutcome(lossless_json.loads(kept), sent) for message, (_, kept, sent) in found.items()}
 
 
 def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:

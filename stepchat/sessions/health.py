@@ -22,16 +22,16 @@ _RESCUE = (
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`trouble` is "" when all is well; `hint` is what to do about it."""
+    """`problem` is "" when all is well; `hint` is what to do about it."""
 
-    trouble: str = ""
+    problem: str = ""
     hint: str = ""
     bytes: int = 0
     sessions: int = 0
     messages: int = 0
 
 
-def examine(path: Path) -> Health | None:
+def check_database(path: Path) -> Health | None:
     """None when there is no database yet. Reads all of it: some seconds for a gigabyte."""
     size = 0
     try:

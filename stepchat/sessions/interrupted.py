@@ -39,28 +39,28 @@ ORDER BY message.number DESC
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class InterruptedAnswer:
     """One such answer: its id and its session's, when it began (Unix time), and how many characters had arrived."""
 
     answer: str
     session: str
     title: str
-    began: float
-    arrived: int
+    started: float
+    characters: int
 
 
-class Interrupted:
+class InterruptedAnswers:
     """`read` and `write` run a function on a connection. All raise StoreError."""
 
     def __init__(self, read: Run, write: Run) -> None:
         self._read = read
         self._write = write
 
-    async def all(self) -> list[Cut]:
+    async def all(self) -> list[InterruptedAnswer]:
         """Newest first."""
         return await self._read(_all)
 
-    async def keep(self, answers: Collection[str]) -> None:
+    async def dismiss(self, answers: Collection[str]) -> None:
         """They stay as they are, and are not told of again."""
         chosen = tuple(answers)
         await self._write(lambda connection: _keep(connection, chosen))
@@ -71,15 +71,15 @@ def note(connection: sqlite3.Connection, message_id: str) -> None:
     connection.execute("INSERT OR REPLACE INTO interrupted SELECT ?, max(number) FROM message", (message_id,))
 
 
-def _all(connection: sqlite3.Connection) -> list[Cut]:
-    cuts: list[Cut] = []
+def _all(connection: sqlite3.Connection) -> list[InterruptedAnswer]:
+    cuts: list[InterruptedAnswer] = []
     for answer, session, title, began, data in connection.execute(_UNDECIDED):
         try:
             message = records.message_from_text(answer, data)
         except StoreError:
             continue
         if isinstance(message, AssistantMessage):
-            cuts.append(Cut(answer, session, title, began, len(message.text) + len(message.reasoning)))
+            cuts.append(InterruptedAnswer(answer, session, title, began, len(message.text) + len(message.reasoning)))
     return cuts
 
 

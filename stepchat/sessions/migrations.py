@@ -133,7 +133,7 @@ def _parameters(connection: sqlite3.Connection) -> None:
 
 def _spending(connection: sqlite3.Connection) -> None:
     run_script(connection, spending.TABLES)
-    spending.count_what_is_there(connection)
+    spending.count_existing(connection)
 
 
 def _interrupted(connection: sqlite3.Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.sessions.database import transaction
-from stepchat.sessions.records import no_session
+from stepchat.sessions.records import session_not_found
 from stepchat.sessions.search import index as search_index
 
 if TYPE_CHECKING:
@@ -109,4 +109,4 @@ def _remove_messages(connection: sqlite3.Connection, session: tuple[str], left: 
 def _for_each(connection: sqlite3.Connection, statement: str, value: float | None, session_ids: Iterable[str]) -> None:
     for session_id in session_ids:
         if not connection.execute(statement, (value, session_id)).rowcount:
-            raise no_session(session_id)
+            raise session_not_found(session_id)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.worker import Worker
 
 
-class Others:
+class OtherProcesses:
     """`read` runs a function on a connection, `mine` marks the answers of this process, `recover` folds those of dead ones.
 
     All raise StoreError.
@@ -30,17 +30,17 @@ class Others:
         self._mine = mine
         self._recover = recover
 
-    async def whole_leaf(self, session_id: str, leaf: str | None = None) -> str | None:
+    async def last_complete_message(self, session_id: str, leaf: str | None = None) -> str | None:
         """What a new question follows: `leaf`, or the leaf of the session, without questions that others have answered now."""
         await self._settle(session_id)
         return await self._read(lambda connection: _whole_leaf(connection, session_id, leaf, self._mine.held))
 
     async def path(self, session_id: str) -> list[StoredMessage]:
         """The messages to there."""
-        leaf = await self.whole_leaf(session_id)
+        leaf = await self.last_complete_message(session_id)
         return [] if leaf is None else await self._read(lambda connection: reading.path(connection, session_id, leaf))
 
-    async def asked_beside(self, question: StoredMessage) -> bool:
+    async def has_concurrent_question(self, question: StoredMessage) -> bool:
         """Whether another process is having a question answered, or has asked one since, in the place of this one."""
         return await self._read(lambda connection: _asked_beside(connection, question, self._mine.held))
 

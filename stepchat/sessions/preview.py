@@ -18,7 +18,7 @@ _CHARACTERS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class MessagePreview:
     """One message in short. What is left out is marked."""
 
     speaker: Literal["user", "assistant", "tool"]
@@ -29,8 +29,8 @@ class Said:
 class Preview:
     """`between` messages lie between beginning and end."""
 
-    beginning: tuple[Said, ...] = ()
-    end: tuple[Said, ...] = ()
+    beginning: tuple[MessagePreview, ...] = ()
+    end: tuple[MessagePreview, ...] = ()
     between: int = 0
 
 
@@ -56,7 +56,7 @@ def preview(connection: sqlite3.Connection, session_id: str) -> Preview:
     )
 
 
-def _said(connection: sqlite3.Connection, number: int, *, from_end: bool) -> Said:
+def _said(connection: sqlite3.Connection, number: int, *, from_end: bool) -> MessagePreview:
     message_id, data = connection.execute("SELECT id, data FROM message WHERE number = ?", (number,)).fetchone()
     message = records.message_from_text(message_id, data)
     text = _text(message).strip()
@@ -64,7 +64,7 @@ def _said(connection: sqlite3.Connection, number: int, *, from_end: bool) -> Sai
         # Of an answer the end says more, of a question its beginning.
         at_end = from_end and not isinstance(message, UserMessage)
         text = "…" + text[-_CHARACTERS:] if at_end else text[:_CHARACTERS] + "…"
-    return Said(_speaker(message), text)
+    return MessagePreview(_speaker(message), text)
 
 
 def _text(message: Message) -> str:

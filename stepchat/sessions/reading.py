@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 from stepchat import lossless_json
 from stepchat.errors import StoreError
 from stepchat.sessions import records
-from stepchat.sessions.records import NEW_SESSION_DRAFT, Conversation, Session, SessionSummary, no_session
+from stepchat.sessions.records import NEW_SESSION_DRAFT, Conversation, Session, SessionSummary, session_not_found
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,7 +42,7 @@ _LIKE_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SessionFilter:
     """Which sessions a list shows."""
 
     archived: bool | None = False
@@ -57,7 +57,7 @@ def session(connection: sqlite3.Connection, session_id: str) -> Session:
     """The session with exactly this id."""
     row = connection.execute(f"{_SESSION} WHERE id = ?", (session_id,)).fetchone()
     if row is None:
-        raise no_session(session_id)
+        raise session_not_found(session_id)
     return _session(row)
 
 
@@ -67,7 +67,7 @@ def latest(connection: sqlite3.Connection) -> Session | None:
     return None if row is None else _session(row)
 
 
-def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: Listed) -> list[SessionSummary]:
+def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: SessionFilter) -> list[SessionSummary]:
     """Sorted; those without messages are left out."""
     if not which.pinned_first:
         return _sorted(connection, "TRUE", limit, offset, which)
@@ -78,7 +78,7 @@ def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: Lis
 
 
 def _sorted(
-    connection: sqlite3.Connection, condition: str, limit: int, offset: int, which: Listed
+    connection: sqlite3.Connection, condition: str, limit: int, offset: int, which: SessionFilter
 ) -> list[SessionSummary]:
     rows = connection.execute(
         f"{_SUMMARY} AND {condition} AND {_WHICH} ORDER BY {ORDERS[which.order]}, number DESC LIMIT ?3 OFFSET ?4",
@@ -87,7 +87,7 @@ def _sorted(
     return [_summary(row) for row in rows]
 
 
-def count(connection: sqlite3.Connection, which: Listed) -> int:
+def count(connection: sqlite3.Connection, which: SessionFilter) -> int:
     """How many sessions such a list has."""
     (found,) = connection.execute(f"{_COUNT} AND {_WHICH}", (which.deleted, which.archived)).fetchone()
     return int(found)
@@ -105,7 +105,7 @@ def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) 
     """
     text = wanted.strip()
     if not text:
-        raise no_session(wanted, deleted=deleted)
+        raise session_not_found(wanted, deleted=deleted)
     if found := _by_prefix(connection, text.lower(), deleted=deleted):
         return found
     needle = text.casefold()
@@ -117,11 +117,11 @@ def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) 
     if found := _newest_saying(connection, text, needle, after, deleted=deleted):
         return found
     if titled is None:
-        raise no_session(wanted, deleted=deleted)
+        raise session_not_found(wanted, deleted=deleted)
     return titled
 
 
-def named(connection: sqlite3.Connection, wanted: str) -> Session:
+def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
     """The one session that is meant, for what changes it: by the beginning of its id or by its title, never by what was
     said in it. Raises SessionNotFoundError, and StoreError when it may be several.
     """
@@ -132,7 +132,7 @@ def named(connection: sqlite3.Connection, wanted: str) -> Session:
     titled = list(_titled(connection, needle, deleted=False)) if text else []
     meant = [one for one in titled if one[1].casefold() == needle] or titled
     if not meant:
-        raise no_session(wanted)
+        raise session_not_found(wanted)
     if len(meant) > 1:
         names = ", ".join(f"{id_} ({title})" for id_, title in meant[:_CANDIDATES])
         more = " and more" if len(meant) > _CANDIDATES else ""
@@ -268,7 +268,7 @@ def draft(connection: sqlite3.Connection, session_id: str | None) -> str:
         return setting(connection, NEW_SESSION_DRAFT) or ""
     row = connection.execute("SELECT draft FROM session WHERE id = ?", (session_id,)).fetchone()
     if row is None:
-        raise no_session(session_id)
+        raise session_not_found(session_id)
     return _text(row[0], f"The draft of the session {session_id}")
 
 

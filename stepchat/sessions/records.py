@@ -66,7 +66,7 @@ class Session:
     forked_at: str | None = None
     """The last message of that beginning, in the other session."""
     parameters: Json = field(default_factory=dict[str, Any])
-    """Its own request parameters, as `scopes.change_stored` writes them."""
+    """Its own request parameters, as `scopes.update_stored` writes them."""
     profile: str = ""
     """The profile of config.toml it uses; it may be gone."""
     preset: str = ""
@@ -99,7 +99,7 @@ class Conversation:
     """How many messages on other branches are not in it."""
 
 
-def no_session(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
+def session_not_found(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
     """The error for a session that is not there, or not among the deleted ones."""
     if deleted:
         what, hint = "deleted session", "`stepchat sessions list --deleted` shows those that can be brought back."
@@ -112,7 +112,7 @@ def no_session(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
 
 def text_to_stored(text: str) -> str:
     """A JSON string: SQLite refuses lone surrogates, JSON can escape them."""
-    return lossless_json.stored(text)
+    return lossless_json.dumps_for_storage(text)
 
 
 def text_from_stored(stored: str) -> str:
@@ -136,7 +136,7 @@ def sum_from_text(stored: Any) -> Decimal | None:
 
 def message_to_text(message: Message) -> str:
     """The form in the column message.data."""
-    return lossless_json.stored(messages.to_json(message))
+    return lossless_json.dumps_for_storage(messages.to_json(message))
 
 
 def message_from_text(message_id: str, text: str) -> Message:
@@ -159,7 +159,7 @@ def stored_message(row: tuple[str, str, str | None, int | None, str]) -> StoredM
 
 def deltas_to_text(deltas: Sequence[Delta]) -> str:
     """A JSON list of objects with the fields that are not empty."""
-    return lossless_json.stored([_delta_to_json(delta) for delta in deltas])
+    return lossless_json.dumps_for_storage([_delta_to_json(delta) for delta in deltas])
 
 
 def deltas_from_text(text: str) -> list[Delta]:

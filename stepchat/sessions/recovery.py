@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
 
-Fold: TypeAlias = "Callable[[AssistantMessage, Iterable[Delta]], AssistantMessage]"
+Accumulate: TypeAlias = "Callable[[AssistantMessage, Iterable[Delta]], AssistantMessage]"
 
 _STALE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Ids of answers: `folded` into messages, and `unreadable` ones that were left as they are."""
+    """Ids of answers: `recovered` into messages, and `unreadable` ones that were left as they are."""
 
-    folded: tuple[str, ...] = ()
+    recovered: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
@@ -71,7 +71,7 @@ class Ownership:
             self._lock = self._token = None
 
 
-def recover(connection: sqlite3.Connection, directory: Path, fold: Fold) -> Recovered:
+def recover(connection: sqlite3.Connection, directory: Path, accumulate: Accumulate) -> Recovered:
     """Fold what dead processes left open. On a full or read-only disk it is left for the next start."""
     folded: list[str] = []
     unreadable: list[str] = []
@@ -79,13 +79,13 @@ def recover(connection: sqlite3.Connection, directory: Path, fold: Fold) -> Reco
     for owner in owners:
         with contextlib.suppress(sqlite3.OperationalError), _dead(directory, owner) as dead:
             if dead:
-                done = transaction(connection, lambda connection, owner=owner: _fold_all(connection, owner, fold))
-                folded += done.folded
+                done = transaction(connection, lambda connection, owner=owner: _fold_all(connection, owner, accumulate))
+                folded += done.recovered
                 unreadable += done.unreadable
     return Recovered(tuple(folded), tuple(unreadable))
 
 
-def _fold_all(connection: sqlite3.Connection, owner: str, fold: Fold) -> Recovered:
+def _fold_all(connection: sqlite3.Connection, owner: str, fold: Accumulate) -> Recovered:
     folded: list[str] = []
     unreadable: list[str] = []
     # Asked inside the transaction: another process may have folded them meanwhile.

@@ -212,7 +212,7 @@ def forget_unpriced(connection: sqlite3.Connection, message_id: str) -> None:
     connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
 
 
-def count_what_is_there(connection: sqlite3.Connection) -> None:
+def count_existing(connection: sqlite3.Connection) -> None:
     """Once, when the table is new. Copies of an answer are counted once."""
     # As bytes: an escaped lone surrogate comes out of json_extract as what is no text.
     fields = ", ".join(

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stepchat.config.paths import Paths, private_directory
 from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, tree, writing
-from stepchat.sessions.interrupted import Interrupted
-from stepchat.sessions.other_processes import Others
-from stepchat.sessions.reading import Listed
+from stepchat.sessions.interrupted import InterruptedAnswers
+from stepchat.sessions.other_processes import OtherProcesses
+from stepchat.sessions.reading import SessionFilter
 from stepchat.sessions.records import Conversation, Session, SessionSummary
-from stepchat.sessions.recovery import Fold, Ownership, Recovered, recover
+from stepchat.sessions.recovery import Accumulate, Ownership, Recovered, recover
 from stepchat.sessions.search import index as search_index
 from stepchat.sessions.spending import Spending
-from stepchat.sessions.traffic import Traffic
+from stepchat.sessions.traffic import ExchangeLog
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
-    from stepchat.sessions.importing.importer import Imported
-    from stepchat.sessions.importing.values import Incoming
+    from stepchat.sessions.importing.importer import ImportResult
+    from stepchat.sessions.importing.values import ImportedSession
     from stepchat.sessions.preview import Preview
     from stepchat.sessions.reading import Order
     from stepchat.sessions.search.live_search import LiveSearch
-    from stepchat.sessions.search.search import Options, Page
+    from stepchat.sessions.search.search import SearchOptions, SearchPage
 
 T = TypeVar("T")
 
@@ -53,10 +53,10 @@ class SessionStore:
         recovered: Recovered,
         clock: Callable[[], float],
         keep_events: int,
-        fold: Fold,
+        accumulate: Accumulate,
     ) -> None:
         self.file = path
-        self.recovered: tuple[str, ...] = recovered.folded
+        self.recovered: tuple[str, ...] = recovered.recovered
         """Ids of answers that a killed process had left and that are messages now."""
         self.unreadable: tuple[str, ...] = recovered.unreadable
         """Ids of answers that a killed process had left and that could not be read; they were left as they are."""
@@ -66,9 +66,11 @@ class SessionStore:
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
         self._search: LiveSearch | None = None
         self.spending = Spending(self._read, self._write)
-        self.traffic = Traffic(self._read, self._writer, keep_events)
-        self.interrupted = Interrupted(self._read, self._write)
-        self.others = Others(self._read, self._writer, owner, partial(recover, directory=owner.directory, fold=fold))
+        self.exchanges = ExchangeLog(self._read, self._writer, keep_events)
+        self.interrupted = InterruptedAnswers(self._read, self._write)
+        self.other_processes = OtherProcesses(
+            self._read, self._writer, owner, partial(recover, directory=owner.directory, accumulate=accumulate)
+        )
         self._tidy(clock() - organizing.KEEP_DELETED)
 
     @classmethod
@@ -76,7 +78,7 @@ class SessionStore:
         cls,
         paths: Paths,
         *,
-        fold: Fold,
+        accumulate: Accumulate,
         clock: Callable[[], float] = time.time,
         max_pages: int | None = None,
         full_text: bool = True,
@@ -84,7 +86,7 @@ class SessionStore:
     ) -> SessionStore:
         """Make or open the database, and recover what a killed process left.
 
-        `fold` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
+        `accumulate` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
         Without `full_text`, as with an SQLite that has no FTS5, search reads every message. Of what came over the line
         `keep_events` bytes are kept.
         """
@@ -98,13 +100,13 @@ class SessionStore:
                 database.use_wal(connection)
                 migrations.migrate(connection, path)
                 search_index.prepare(connection, full_text=full_text)
-                recovered = recover(connection, running, fold)
+                recovered = recover(connection, running, accumulate)
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
             raise database.explain(error, path) from error
-        return cls(connection, path, Ownership(running), recovered, clock, keep_events, fold)
+        return cls(connection, path, Ownership(running), recovered, clock, keep_events, accumulate)
 
     # Sessions
 
@@ -137,12 +139,12 @@ class SessionStore:
 
         Archived ones are left out, or (True) shown alone, or (None) shown with the others; so are deleted ones.
         """
-        which = Listed(archived, deleted, pinned_first, order)
+        which = SessionFilter(archived, deleted, pinned_first, order)
         return await self._read(lambda connection: reading.sessions(connection, limit, offset, which))
 
     async def count_sessions(self, *, archived: bool | None = False, deleted: bool = False) -> int:
         """How many `sessions` would give without a limit."""
-        return await self._read(lambda connection: reading.count(connection, Listed(archived, deleted)))
+        return await self._read(lambda connection: reading.count(connection, SessionFilter(archived, deleted)))
 
     async def preview(self, session_id: str) -> Preview:
         """The beginning and the end of what a session shows, each cut to a screenful."""
@@ -163,14 +165,14 @@ class SessionStore:
         """
         return await self._read(lambda connection: reading.find(connection, text, deleted=deleted))
 
-    async def named(self, text: str) -> Session:
+    async def find_unique(self, text: str) -> Session:
         """The one that is meant, for what changes it: by the beginning of its id or by its title.
 
         Raises SessionNotFoundError, and StoreError when it may be several.
         """
-        return await self._read(lambda connection: reading.named(connection, text))
+        return await self._read(lambda connection: reading.find_unique(connection, text))
 
-    async def search(self, typed: str, options: Options | None = None) -> Page | None:
+    async def search(self, typed: str, options: SearchOptions | None = None) -> SearchPage | None:
         """Sessions in which all words are found, those with the newest hit first.
 
         For every key press: a newer call ends this one, which then gives None; cancelling ends it as well. The last
@@ -189,17 +191,17 @@ class SessionStore:
         while await self._write(search_index.add_waiting):
             pass
 
-    async def import_file(self, path: Path) -> Imported:
+    async def import_file(self, path: Path) -> ImportResult:
         """Add the sessions of a file: all that is new in it, or nothing. Raises UsageError, which names the place."""
         from stepchat.sessions.importing import importer
 
-        return await self.import_read(await asyncio.to_thread(importer.read_file, path))
+        return await self.import_parsed(await asyncio.to_thread(importer.read_file, path))
 
-    async def import_read(self, incoming: list[Incoming]) -> Imported:
+    async def import_parsed(self, incoming: list[ImportedSession]) -> ImportResult:
         """The same of what was read already."""
         from stepchat.sessions.importing import importer
 
-        imported = await self._write(lambda connection: importer.keep(connection, incoming))
+        imported = await self._write(lambda connection: importer.insert_sessions(connection, incoming))
         self._index_soon()
         return imported
 
@@ -231,14 +233,14 @@ class SessionStore:
         """What the session uses from now on."""
         await self._write(lambda connection: writing.set_model(connection, session_id, model, server))
 
-    async def change_parameters(
+    async def update_parameters(
         self, session_id: str, change: Callable[[Json], Json], profile: str | None = None, preset: str | None = None
     ) -> None:
         """What the session asks with from now on, made of what is kept, and the names it uses; None leaves a name.
 
         `change` runs on another thread, and nobody writes meanwhile.
         """
-        await self._write(lambda connection: writing.change_parameters(connection, session_id, change, profile, preset))
+        await self._write(lambda connection: writing.update_parameters(connection, session_id, change, profile, preset))
 
     # Messages
 
@@ -247,10 +249,10 @@ class SessionStore:
         now = self._clock()
         return await self._write(lambda connection: writing.append(connection, session_id, parent, message, now))
 
-    async def keep(self, stored: StoredMessage) -> None:
+    async def insert(self, stored: StoredMessage) -> None:
         """The same for a message that has its id and its place already."""
         now = self._clock()
-        await self._write(lambda connection: writing.keep(connection, stored, now))
+        await self._write(lambda connection: writing.insert(connection, stored, now))
 
     async def begin_answer(
         self, session_id: str, parent: str | None, blank: AssistantMessage, *, asked: StoredMessage | None = None
@@ -263,7 +265,7 @@ class SessionStore:
 
         def begin(connection: sqlite3.Connection, owner: str) -> str:
             if asked is not None:
-                writing.keep(connection, asked, now)
+                writing.insert(connection, asked, now)
             return writing.begin_answer(connection, session_id, parent, blank, owner, now)
 
         def with_lock(connection: sqlite3.Connection) -> str:
@@ -309,9 +311,9 @@ class SessionStore:
         """This message and the others in its place, oldest first."""
         return await self._read(lambda connection: tree.siblings(connection, message_id))
 
-    async def sibling_places(self, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
+    async def sibling_positions(self, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
         """Of the messages on the way to `leaf` that have siblings: the number of each, and how many there are with it."""
-        return await self._read(lambda connection: tree.places(connection, session_id, leaf))
+        return await self._read(lambda connection: tree.sibling_positions(connection, session_id, leaf))
 
     async def deepest_leaf(self, message_id: str) -> str:
         """The end of the branch that was shown last below this message."""
@@ -360,9 +362,9 @@ class SessionStore:
         """Remember a small choice, such as the theme."""
         await self._write(lambda connection: writing.set_setting(connection, name, value))
 
-    async def change_setting(self, name: str, change: Callable[[str | None], str]) -> None:
+    async def update_setting(self, name: str, change: Callable[[str | None], str]) -> None:
         """Remember what `change` makes of what is kept. It runs on another thread, and nobody writes meanwhile."""
-        await self._write(lambda connection: writing.change_setting(connection, name, change))
+        await self._write(lambda connection: writing.update_setting(connection, name, change))
 
     def _tidy(self, long_ago: float) -> None:
         """In the background, in small steps: remove what was deleted before, and index what waits for it."""

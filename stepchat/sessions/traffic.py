@@ -9,12 +9,12 @@ from stepchat.sessions import exchanges
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stepchat.sessions.exchanges import Exchange, Sending, Verdict
+    from stepchat.sessions.exchanges import Exchange, ReasoningOutcome, ReasoningSent
     from stepchat.sessions.spending import Run
     from stepchat.sessions.worker import Worker
 
 
-class Traffic:
+class ExchangeLog:
     """`read` runs a function on a connection; all raise StoreError. Of what came `keep_events` bytes are kept."""
 
     def __init__(self, read: Run, writer: Worker, keep_events: int) -> None:
@@ -39,15 +39,15 @@ class Traffic:
         await self._kept()
         return await self._read(lambda connection: exchanges.newest_answer(connection, session_id))
 
-    async def sendings(self, session_id: str, message_id: str | None = None) -> dict[str, list[Sending]]:
+    async def reasoning_sent(self, session_id: str, message_id: str | None = None) -> dict[str, list[ReasoningSent]]:
         """What each request did with the reasoning of each answer, by its id; or of one answer only."""
         await self._kept()
-        return await self._read(lambda connection: exchanges.sendings(connection, session_id, message_id))
+        return await self._read(lambda connection: exchanges.reasoning_sent(connection, session_id, message_id))
 
-    async def verdicts(self, session_id: str) -> dict[str, Verdict]:
+    async def reasoning_outcomes(self, session_id: str) -> dict[str, ReasoningOutcome]:
         """What the requests of a session did with the reasoning of each answer, by its id."""
         await self._kept()
-        return await self._read(lambda connection: exchanges.verdicts(connection, session_id))
+        return await self._read(lambda connection: exchanges.reasoning_outcomes(connection, session_id))
 
     async def _kept(self) -> None:
         """Wait for what was asked for."""

@@ -28,7 +28,7 @@ def siblings(connection: sqlite3.Connection, message_id: str) -> list[StoredMess
     return _below(connection, *_place(connection, message_id))
 
 
-def places(connection: sqlite3.Connection, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
+def sibling_positions(connection: sqlite3.Connection, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
     """Of the messages of the branch to `leaf` that are not the only ones in their place: which of how many they are."""
     rows = connection.execute(
         "WITH RECURSIVE line (number, id, parent) AS ("

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat import lossless_json
-from stepchat.errors import NotOpenError, StoreError
+from stepchat.errors import AnswerNotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
 from stepchat.sessions import interrupted, reading, records, spending, tree
 from stepchat.sessions.records import (
@@ -13,7 +13,7 @@ from stepchat.sessions.records import (
     NEW_SESSION_DRAFT,
     SESSION_ID_LENGTH,
     Session,
-    no_session,
+    session_not_found,
 )
 from stepchat.sessions.search import index as search_index
 from stepchat.sessions.titles import clean_title, title_from
@@ -56,11 +56,11 @@ def append(
 ) -> StoredMessage:
     """A finished message below `parent`; it becomes the leaf."""
     stored = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, message)
-    keep(connection, stored, now)
+    insert(connection, stored, now)
     return stored
 
 
-def keep(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
+def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
     """The same for a message that has its id and its place already."""
     number = _insert(connection, stored, owner=None, now=now)
     search_index.add(connection, number, stored.message)
@@ -194,7 +194,7 @@ def retitle(connection: sqlite3.Connection, session_id: str, title: str) -> None
     """The title, cleaned already."""
     row = connection.execute("SELECT number, title FROM session WHERE id = ?", (session_id,)).fetchone()
     if row is None:
-        raise no_session(session_id)
+        raise session_not_found(session_id)
     number, before = row
     connection.execute("UPDATE session SET title = ? WHERE id = ?", (title, session_id))
     search_index.retitle(connection, number, before, title)
@@ -209,7 +209,7 @@ def set_model(connection: sqlite3.Connection, session_id: str, model: str, serve
     _changed(changed, session_id)
 
 
-def change_parameters(
+def update_parameters(
     connection: sqlite3.Connection,
     session_id: str,
     change: Callable[[Json], Json],
@@ -221,7 +221,7 @@ def change_parameters(
     names = [None if name is None else records.encodable(name) for name in (profile, preset)]
     connection.execute(
         "UPDATE session SET parameters = ?, profile = coalesce(?, profile), preset = coalesce(?, preset) WHERE id = ?",
-        (lossless_json.stored(parameters), *names, session_id),
+        (lossless_json.dumps_for_storage(parameters), *names, session_id),
     )
 
 
@@ -249,7 +249,7 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
-def change_setting(connection: sqlite3.Connection, name: str, change: Callable[[str | None], str]) -> None:
+def update_setting(connection: sqlite3.Connection, name: str, change: Callable[[str | None], str]) -> None:
     """Remember what becomes of what is kept; one that cannot be read stays as it is."""
     set_setting(connection, name, change(reading.setting(connection, name)))
 
@@ -314,8 +314,8 @@ def _move_leaf(connection: sqlite3.Connection, stored: StoredMessage, now: float
 
 def _changed(rows: int, session_id: str) -> None:
     if not rows:
-        raise no_session(session_id)
+        raise session_not_found(session_id)
 
 
-def _not_open(message_id: str) -> NotOpenError:
-    return NotOpenError(f"The answer {message_id} is not being written by this program; nothing was changed.")
+def _not_open(message_id: str) -> AnswerNotOpenError:
+    return AnswerNotOpenError(f"The answer {message_id} is not being written by this program; nothing was changed.")

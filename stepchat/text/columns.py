@@ -5,21 +5,21 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 
 
-def fit(text: str, width: int) -> str:
+def pad(text: str, width: int) -> str:
     """In exactly so many cells; what is cut ends with a mark."""
-    return set_cell_size(shortened(text, width), max(0, width))
+    return set_cell_size(truncate(text, width), max(0, width))
 
 
-def shortened(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """In at most so many cells."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
-def column(text: str, width: int, *, left: bool = False) -> str:
+def align(text: str, width: int, *, left: bool = False) -> str:
     """In exactly so many cells, at the right of them unless `left`."""
-    shown = shortened(text, width)
+    shown = truncate(text, width)
     blank = " " * (width - cell_len(shown))
     return shown + blank if left else blank + shown
 

@@ -34,21 +34,21 @@ _SILENT: Final = frozenset("\r\u00ad\u034f\u180e\u200b\u2060\u2061\u2062\u2063\u
 """Without width and without effect once alone: left out."""
 
 
-def clean(text: str, *, keep_newlines: bool = True) -> str:
+def sanitize(text: str, *, keep_newlines: bool = True) -> str:
     """The text with nothing in it that a terminal obeys; tabs become four spaces. Newlines stay, or become spaces."""
     if (text.isascii() and text.isprintable()) or not _HARMFUL.search(text):
         return text
     return _HARMFUL.sub(_kept if keep_newlines else _flat, text)
 
 
-def copied(text: str) -> str:
+def sanitize_for_clipboard(text: str) -> str:
     """Clean text for the clipboard, where tabs stay: what is pasted into a shell is not to do what a model wrote."""
     if "\r" in text:  # ends a line, as it does on the screen
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "\t".join(map(clean, text.split("\t")))
+    return "\t".join(map(sanitize, text.split("\t")))
 
 
-def shown(text: str, *, keep_newlines: bool = False) -> str:
+def sanitize_for_display(text: str, *, keep_newlines: bool = False) -> str:
     """Clean text whose width all terminals agree on, for rows.
 
     Emoji that are put together of several characters are as wide as each terminal thinks, and a row with one shifts or
@@ -57,7 +57,7 @@ def shown(text: str, *, keep_newlines: bool = False) -> str:
     """
     if not text.isascii() and _MADE_UP.search(text):
         text = _MADE_UP.sub(_part, text)
-    return clean(text, keep_newlines=keep_newlines)
+    return sanitize(text, keep_newlines=keep_newlines)
 
 
 def _kept(match: re.Match[str]) -> str:

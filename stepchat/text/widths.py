@@ -62,10 +62,10 @@ _WIDEST: Final = 2
 def cells(text: str) -> int:
     if text.isascii():
         return len(text)
-    return cell_len(text) + beside(text)
+    return cell_len(text) + undercounted_cells(text)
 
 
-def beside(text: str) -> int:
+def undercounted_cells(text: str) -> int:
     """How many characters there are that take one cell more than rich thinks."""
     return len(_one_more().findall(text)) if _BEGINS.search(text) else 0
 
@@ -88,22 +88,24 @@ def graphemes(text: str) -> list[tuple[int, int, int]]:
     return parts
 
 
-def spaced(text: str) -> str:
+def pad_for_rich(text: str) -> str:
     """For a row: text of which rich thinks that it takes `cells(text)`."""
     if text.isascii() or not _BEGINS.search(text):
         return text
     return _one_more().sub(rf"{EXTRA_CELL}\g<0>", text)
 
 
-def spaced_ranges(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, Sequence[tuple[int, int]]]:
+def pad_ranges_for_rich(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, Sequence[tuple[int, int]]]:
     """The same for a text in which ranges are marked."""
-    if not beside(text):
+    if not undercounted_cells(text):
         return text, ranges
-    return spaced(text), [(start + beside(text[:start]), end + beside(text[:end])) for start, end in ranges]
+    return pad_for_rich(text), [
+        (start + undercounted_cells(text[:start]), end + undercounted_cells(text[:end])) for start, end in ranges
+    ]
 
 
-def unspaced(text: str) -> str:
-    """What was `spaced`."""
+def unpad(text: str) -> str:
+    """What was `pad_for_rich`."""
     return text.replace(EXTRA_CELL, "")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
 from stepchat.transcript.markdown.blocks import Block, Tail
-from stepchat.transcript.markdown.streaming_text import Growing
+from stepchat.transcript.markdown.streaming_text import StreamingText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,12 +31,12 @@ class Answer:
     """State of one answer. Methods return the edits that bring its blocks up to date."""
 
     def __init__(self, view: ReasoningView, *, tail_rows: int = TAIL_ROWS, as_json: bool = False) -> None:
-        self.reasoning = Growing("reasoning", first_gap=0)
+        self.reasoning = StreamingText("reasoning", first_gap=0)
         self._as_json = as_json
-        self.text = Growing("answer", as_json=as_json)
+        self.text = StreamingText("answer", as_json=as_json)
         self.message: AssistantMessage | None = None
         self.panel: Panel = _first_panel(view)
-        self.touched = False
+        self.fold_chosen = False
         """The reader has chosen how the panel is."""
         self.waiting_for = ""
         self.returned = ""
@@ -50,9 +50,9 @@ class Answer:
         self._has_calls = False
         self._encrypted = False
         self._header: object = None
-        self._body_shown: tuple[Panel, Growing] | None = None
+        self._body_shown: tuple[Panel, StreamingText] | None = None
         self._body_count = 0
-        self._text_shown: Growing | None = None
+        self._text_shown: StreamingText | None = None
         self._text_count = 0
         self._end: object = None
 
@@ -68,7 +68,7 @@ class Answer:
         self.message = message
         self._encrypted = _has_encrypted(message.reasoning_details)
         self.panel = self._panel_at_rest(folded)
-        self.touched = folded is not None
+        self.fold_chosen = folded is not None
 
     def add(self, delta: Delta, now: float) -> None:
         if delta.text_was_reasoning:
@@ -86,18 +86,18 @@ class Answer:
 
     def _text_was_reasoning(self) -> None:
         self.reasoning.add(self.text.source)
-        self.text = Growing("answer", as_json=self._as_json)
+        self.text = StreamingText("answer", as_json=self._as_json)
         if self._reasoning_began is None:
             self._reasoning_began = self._reasoning_ended or self._began
         self._reasoning_ended = None
 
     @property
-    def thinks(self) -> bool:
+    def is_reasoning(self) -> bool:
         """Reasoning comes, and no answer yet."""
         return self.message is None and bool(self.reasoning) and self._reasoning_ended is None
 
     @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """Nothing to read has come yet."""
         return self.message is None and not self.reasoning and not self.text and not self._has_calls
 
@@ -106,7 +106,7 @@ class Answer:
         return bool(self.reasoning)
 
     @property
-    def answers(self) -> bool:
+    def has_answer_text(self) -> bool:
         """There is something besides reasoning."""
         if self.message is not None:
             return bool(self.message.text or self.message.tool_calls or self.message.refusal)
@@ -116,12 +116,12 @@ class Answer:
 
     def fold(self) -> None:
         """By itself, because the answer begins."""
-        if not self.touched:
+        if not self.fold_chosen:
             self.panel = "folded"
 
     def toggle(self) -> bool:
         """The reader's choice. Returns whether the panel is folded now."""
-        self.touched = True
+        self.fold_chosen = True
         self.panel = "open" if self.panel == "folded" else "folded"
         return self.panel == "folded"
 
@@ -129,7 +129,7 @@ class Answer:
         """How the panel of a finished answer is: as the reader left it, else folded if there is an answer below it."""
         if folded is not None:
             return "folded" if folded else "open"
-        return "folded" if self.answers else _first_panel(self._view)
+        return "folded" if self.has_answer_text else _first_panel(self._view)
 
     # ---- blocks
 
@@ -144,19 +144,21 @@ class Answer:
 
     def finish(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
         """The answer is complete and stored; blocks that were streamed stay if they say the same."""
-        was_answering = self.answers
+        was_answering = self.has_answer_text
         text = message.text or message.refusal
         if self.text.source != text:
-            self.text = Growing("answer", as_json=self._as_json)
+            self.text = StreamingText("answer", as_json=self._as_json)
             self.text.add(text)
         if self.reasoning.source != message.reasoning:
-            self.reasoning = Growing("reasoning", first_gap=0)
+            self.reasoning = StreamingText("reasoning", first_gap=0)
             self.reasoning.add(message.reasoning)
         self.message = message
         self._encrypted = _has_encrypted(message.reasoning_details)
-        if not self.touched and (folded is not None or not was_answering):  # else it is folded, or somebody reads in it
+        if not self.fold_chosen and (
+            folded is not None or not was_answering
+        ):  # else it is folded, or somebody reads in it
             self.panel = self._panel_at_rest(folded)
-            self.touched = folded is not None
+            self.fold_chosen = folded is not None
 
     def blocks(self, section: int) -> Iterable[Block | None]:
         """Its reasoning, text or end. What is not on the page of a finished answer is read anew, with None in between."""
@@ -166,8 +168,8 @@ class Answer:
         if on_page is not None:
             return channel.blocks
         if self.message is not None:
-            return channel.apart()
-        channel.pull()
+            return channel.fresh_blocks()
+        channel.parse_new()
         return channel.blocks
 
     def _edit_header(self, found: list[Edit], now: float) -> None:
@@ -175,7 +177,7 @@ class Answer:
         message = self.message
         if self.reasoning and message is not None:
             key: object = ("done", mark, self.returned)
-        elif self.thinks:
+        elif self.is_reasoning:
             key = ("thinking", mark, int(self._thinking_time(now)))
         elif self.reasoning:
             key = ("thought", mark, self.reasoning.length)
@@ -190,13 +192,21 @@ class Answer:
         message = self.message
         if not self.reasoning:
             if message is None:
-                return [labels.hidden("Reasoning, hidden by the provider", [])]
-            return [labels.hidden("Reasoned, hidden by the provider", [labels.measured_tokens(message), self.returned])]
+                return [labels.hidden_reasoning_header("Reasoning, hidden by the provider", [])]
+            return [
+                labels.hidden_reasoning_header(
+                    "Reasoned, hidden by the provider", [labels.measured_tokens(message), self.returned]
+                )
+            ]
         if message is not None:
-            return [labels.thought(mark, message.timing.thinking, labels.tokens_of(message), self.returned)]
-        if self.thinks:
-            return [labels.thinking(mark, self._thinking_time(now), self.reasoning.length)]
-        return [labels.thought(mark, self._thinking_time(now), labels.estimated_tokens(self.reasoning.length))]
+            return [
+                labels.reasoning_header(
+                    mark, message.timing.reasoning_seconds, labels.tokens_of(message), self.returned
+                )
+            ]
+        if self.is_reasoning:
+            return [labels.live_reasoning_header(mark, self._thinking_time(now), self.reasoning.length)]
+        return [labels.reasoning_header(mark, self._thinking_time(now), labels.estimated_tokens(self.reasoning.length))]
 
     def _thinking_time(self, now: float) -> float:
         end = now if self._reasoning_ended is None else self._reasoning_ended
@@ -208,7 +218,7 @@ class Answer:
                 self._body_shown = None
                 found.append(Edit(BODY, 0, []))
             return
-        at = self.reasoning.finish() if self.message is not None else self.reasoning.pull()
+        at = self.reasoning.finish() if self.message is not None else self.reasoning.parse_new()
         blocks = self.reasoning.blocks
         shown = (self.panel, self.reasoning)
         if self.panel == "tail":
@@ -221,7 +231,7 @@ class Answer:
         self._body_shown, self._body_count = shown, len(blocks)
 
     def _edit_text(self, found: list[Edit]) -> None:
-        at = self.text.finish() if self.message is not None else self.text.pull()
+        at = self.text.finish() if self.message is not None else self.text.parse_new()
         blocks = self.text.blocks
         at = at if self._text_shown is self.text else 0
         if at < len(blocks) or self._text_count != len(blocks):
@@ -234,23 +244,23 @@ class Answer:
         if self.message is not None:
             key: object = (self.message, guess)
         else:
-            key = (self.waiting_for, int(seconds), frame) if self.waits else None
+            key = (self.waiting_for, int(seconds), frame) if self.is_waiting else None
         if key != self._end:
             self._end = key
             end = self._ending(self.message, guess) if self.message is not None else []
-            if self.waits:
-                end = [labels.waiting(self.waiting_for, seconds, frame)]
+            if self.is_waiting:
+                end = [labels.waiting_line(self.waiting_for, seconds, frame)]
             found.append(Edit(END, 0, end))
 
     def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
         blocks = [labels.tool_call(call.name, call.arguments) for call in message.tool_calls]
-        mark = labels.mark(message)
-        if message.complete and not self.answers and not mark:
+        mark = labels.ending_label(message)
+        if message.complete and not self.has_answer_text and not mark:
             mark = [labels.no_answer(message)]
         blocks += mark
         # A failure before anything came has nothing to account for.
         began = message.complete or message.text or message.reasoning
-        if began and (foot := labels.foot(message, gap=0 if mark else 1, estimate=guess)):
+        if began and (foot := labels.footer(message, gap=0 if mark else 1, estimate=guess)):
             blocks.append(foot)
         return blocks
 

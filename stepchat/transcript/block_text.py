@@ -9,15 +9,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 from unicodedata import category
 
-from stepchat.text.sanitize import copied, shown
-from stepchat.transcript.find.text_index import Reading
+from stepchat.text.sanitize import sanitize_for_clipboard, sanitize_for_display
+from stepchat.transcript.find.text_index import BlockText
 from stepchat.transcript.layout.layout import shown_code
 from stepchat.transcript.markdown.cursor import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepchat.transcript.cell_map import Measured
+    from stepchat.transcript.cell_map import CellMap
     from stepchat.transcript.markdown.blocks import Block
 
 _WORD: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}']|\w+(?:[-./\\'’@~+:]+\w+)*|[^\w\s]+")
@@ -29,21 +29,21 @@ _LETTER_OF_FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class SourceMap:
     """`starts` and `ends` tell of each character that is counted on the screen from where to where it is in the text."""
 
     text: str
     starts: list[int]
     ends: list[int]
 
-    def part(self, first: int, end: int) -> str:
+    def slice(self, first: int, end: int) -> str:
         """What the characters from `first` to before `end` stand for; nothing is cut that is seen as one."""
         if not 0 <= first < end <= len(self.starts):
             return ""
         found = self.text[self.starts[first] : self.ends[end - 1]]
-        return copied(found)
+        return sanitize_for_clipboard(found)
 
-    def snapped(self, first: int, end: int) -> tuple[int, int]:
+    def snap(self, first: int, end: int) -> tuple[int, int]:
         """The same with the rest of what is seen as one."""
         if not 0 <= first < end <= len(self.starts):
             return first, end
@@ -59,32 +59,32 @@ class Wording:
         return None
 
 
-def wording(block: Block, measured: Measured) -> Wording:
+def source_map(block: Block, measured: CellMap) -> SourceMap:
     """The text in one line unless it has line breaks of its own; the cells of a table's row with tabs between them."""
     every = measured.every
-    said = "\t".join(passage.text for passage in Reading(block, whole=True).passages())
+    said = "\t".join(passage.text for passage in BlockText(block, whole=True).runs())
     found = _counted(said, every=every)
     if len(found.starts) == measured.total:
         return found
     # What is not all on the screen, or more than was said.
     rows = range(len(measured.texts))
-    stretches = sorted(chain.from_iterable(map(measured.stretches, rows)), key=lambda stretch: stretch.before)
+    stretches = sorted(chain.from_iterable(map(measured.runs, rows)), key=lambda stretch: stretch.before)
     return _counted(("" if every else " ").join(stretch.text for stretch in stretches), every=every)
 
 
-def _counted(text: str, *, every: bool) -> Wording:
+def _counted(text: str, *, every: bool) -> SourceMap:
     starts: list[int] = []
     ends: list[int] = []
     for first, end in clusters(text):
         if every and text[first] == "\t" and len(text) <= LONGEST:
             count = len(shown_code(text[:end])) - len(shown_code(text[:first]))
         elif every:
-            count = len(shown(text[first:end]))
+            count = len(sanitize_for_display(text[first:end]))
         else:
-            count = len("".join(shown(text[first:end]).split()))
+            count = len("".join(sanitize_for_display(text[first:end]).split()))
         starts += [first] * count
         ends += [end] * count
-    return Wording(text, starts, ends)
+    return SourceMap(text, starts, ends)
 
 
 def clusters(text: str) -> Iterator[tuple[int, int]]:

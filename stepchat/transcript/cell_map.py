@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.style import Style
 
-from stepchat.text.widths import cells, graphemes, unspaced
+from stepchat.text.widths import cells, graphemes, unpad
 from stepchat.transcript.layout.layout import formula_indent, shown_code
 from stepchat.transcript.layout.table_rows import LONGEST_ROW, cell_text
 from stepchat.transcript.layout.wrap import chop, hanging
@@ -34,7 +34,7 @@ _SPACE: Final = re.compile(r"\s+")
 _RULE: Final = re.compile(r"[─┼╌]+")
 
 
-class Stretch(NamedTuple):
+class CellRun(NamedTuple):
     """Text on a row that belongs together: from column `left` on, with so many characters of the block before it."""
 
     left: int
@@ -43,7 +43,7 @@ class Stretch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CellMap:
     """The text on the rows of a block, from column `start` on, and how many characters come before each row."""
 
     start: int
@@ -54,22 +54,22 @@ class Measured:
     """White space counts too."""
     hang: int = 0
     """By how much rows after the first are indented further."""
-    cells: list[list[Stretch]] | None = None
+    cells: list[list[CellRun]] | None = None
     """Of a table's row what stands on each row, cell by cell."""
     cell_starts: Sequence[int] = (0,)
     """How many characters come before each cell."""
 
-    def stretches(self, row: int) -> Sequence[Stretch]:
+    def runs(self, row: int) -> Sequence[CellRun]:
         """What of the text is on a row of the block; nothing where it has no such row, or that is a rule."""
         if not 0 <= row < len(self.texts):
             return ()
         if self.cells is not None:
             return self.cells[row]
-        return (Stretch(self.start + self.hang if row else self.start, self.texts[row], self.before[row]),)
+        return (CellRun(self.start + self.hang if row else self.start, self.texts[row], self.before[row]),)
 
     def character(self, row: int, column: int) -> tuple[int, int]:
         """The number of the character at a column of the page, or of the nearest one before it, and that of the next one."""
-        stretches = self.stretches(row)
+        stretches = self.runs(row)
         if not stretches:
             at = 0 if row <= 0 else self.total
             return at, at
@@ -82,7 +82,7 @@ class Measured:
     def columns(self, row: int, first: int, end: int) -> list[tuple[int, int]]:
         """The columns of a row that show the characters from `first` to before `end`."""
         found: list[tuple[int, int]] = []
-        for stretch in self.stretches(row):
+        for stretch in self.runs(row):
             text, last = stretch.text, end - stretch.before
             left = self._index(stretch, first)
             right = 0 if last <= 0 else self._index(stretch, end - 1) + (last <= self._count(text))
@@ -94,7 +94,7 @@ class Measured:
     def _count(self, text: str) -> int:
         return len(text) if self.every else _count(text)
 
-    def _index(self, stretch: Stretch, at: int) -> int:
+    def _index(self, stretch: CellRun, at: int) -> int:
         """Where in the stretch the character with this number begins; its end if it stands further on."""
         text, left = stretch.text, at - stretch.before
         if self.every or left < 0:
@@ -107,11 +107,11 @@ class Measured:
         return len(text)
 
 
-def measure(
-    block: Block, layout: Layout, rows: Sequence[Strip], known: tuple[Sequence[Strip], Measured] | None
-) -> Measured:
+def build_cell_map(
+    block: Block, layout: Layout, rows: Sequence[Strip], known: tuple[Sequence[Strip], CellMap] | None
+) -> CellMap:
     """What is known of rows that are still the same is not read again: a block that grows has many of them."""
-    pen, page = layout.pen, layout.pen.page
+    pen, page = layout.builder, layout.builder.geometry
     start, room, every, hang = page.margin, page.wide, False, 0
     match block.kind:
         case "code":
@@ -128,7 +128,7 @@ def measure(
             start += pen.edge(block, page.wide).width
             if isinstance(block.group, Table) and len(block.text) <= LONGEST_ROW:
                 return _measure_row(block, block.group, start, rows)
-        case "fact" | "rule" | "empty":
+        case "meta" | "rule" | "empty":
             pass
         case _:
             start += pen.edge(block, page.column).width
@@ -144,15 +144,15 @@ def measure(
             min(len(rows), len(old_rows)),
         )
         right = page.margin + page.wide
-        texts = [*old_texts[:same], *(unspaced(row.crop(start, right).text).rstrip() for row in rows[same:])]
+        texts = [*old_texts[:same], *(unpad(row.crop(start, right).text).rstrip() for row in rows[same:])]
     before = [0]
     for text in texts:
         before.append(before[-1] + (len(text) if every else _count(text)))
-    return Measured(start, texts, before[:-1], before[-1], every, hang)
+    return CellMap(start, texts, before[:-1], before[-1], every, hang)
 
 
-def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) -> Measured:
-    texts = [unspaced(row.crop(start, row.cell_length).text).rstrip() for row in rows]
+def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) -> CellMap:
+    texts = [unpad(row.crop(start, row.cell_length).text).rstrip() for row in rows]
     numbers = range(len(table.aligns))
     counts = [_count(cell_text(block, table, number)) for number in numbers]
     starts = [sum(counts[:number]) for number in numbers]
@@ -161,21 +161,21 @@ def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) 
     else:
         names = [_count(cell_text(table.rows[0], table, number)) for number in numbers]
         found = list(_stacked(_owners(counts, names, is_head=not block.level), starts, start, texts))
-    return Measured(start, texts, [0] * len(rows), sum(counts), every=False, cells=found, cell_starts=starts)
+    return CellMap(start, texts, [0] * len(rows), sum(counts), every=False, cells=found, cell_starts=starts)
 
 
 def _in_columns(
     widths: Sequence[int], starts: Sequence[int], left: int, rows: Sequence[Strip]
-) -> Iterator[list[Stretch]]:
+) -> Iterator[list[CellRun]]:
     seen = list(starts)
     for row in rows:
-        found: list[Stretch] = []
+        found: list[CellRun] = []
         column = left
         for number, width in enumerate(widths):
-            text = unspaced(row.crop(column, column + width).text).rstrip()
+            text = unpad(row.crop(column, column + width).text).rstrip()
             if number == 0 and _RULE.fullmatch(text):
                 break
-            found.append(Stretch(column, text, seen[number]))
+            found.append(CellRun(column, text, seen[number]))
             seen[number] += _count(text)
             column += width + _BETWEEN
         yield found
@@ -193,10 +193,10 @@ def _owners(counts: Sequence[int], names: Sequence[int], *, is_head: bool) -> It
 
 def _stacked(
     owners: Iterator[int | None], starts: Sequence[int], left: int, texts: Sequence[str]
-) -> Iterator[list[Stretch]]:
+) -> Iterator[list[CellRun]]:
     seen = list(starts)
     for text in texts:
-        found: list[Stretch] = []
+        found: list[CellRun] = []
         runs: list[tuple[int | None, int, int]] = []
         for place, character in enumerate("" if _RULE.fullmatch(text) else text):
             if character.isspace():
@@ -208,7 +208,7 @@ def _stacked(
                 runs.append((owner, place, place + 1))
         for owner, first, end in runs:
             if owner is not None:
-                found.append(Stretch(left + cells(text[:first]), text[first:end], seen[owner]))
+                found.append(CellRun(left + cells(text[:first]), text[first:end], seen[owner]))
                 seen[owner] += _count(text[first:end])
         yield found
 

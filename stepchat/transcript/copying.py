@@ -11,17 +11,17 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.text.sanitize import clean
+from stepchat.text.sanitize import sanitize
 from stepchat.transcript.answer import BODY, TEXT
-from stepchat.transcript.block_text import wording
+from stepchat.transcript.block_text import source_map
 from stepchat.transcript.markdown.block_starts import html_kind
-from stepchat.transcript.markdown.blocks import Fact, Fence, Item, Table
+from stepchat.transcript.markdown.blocks import Fence, Item, MetaLine, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from stepchat.transcript.document import Document
-    from stepchat.transcript.hit_testing import Spots
+    from stepchat.transcript.hit_testing import HitTester
     from stepchat.transcript.markdown.blocks import Block, Container
 
 _BEGINS_ANOTHER: Final = re.compile(
@@ -31,10 +31,10 @@ _BEGINS_ANOTHER: Final = re.compile(
 _TICKS: Final = re.compile("^ *(`{3,})")
 
 
-class End(NamedTuple):
-    """A place between two characters; `place` is the message's, `block` is counted in its section."""
+class CopyPosition(NamedTuple):
+    """A place between two characters; `message_index` is the message's, `block` is counted in its section."""
 
-    place: int
+    message_index: int
     section: int
     block: int
     at: int
@@ -53,10 +53,10 @@ class _Piece(NamedTuple):
         return self.first <= 0 and self.end >= self.total
 
 
-def text(spots: Spots, first: End, end: End, *, as_it_reads: bool = False) -> str:
+def text(spots: HitTester, first: CopyPosition, end: CopyPosition, *, as_it_reads: bool = False) -> str:
     """Everything between two places; a single block `as_it_reads` also when it is whole."""
     pieces = list(_pieces(spots, first, end))
-    said = [piece for piece in pieces if not isinstance(piece.block.group, Fact)]
+    said = [piece for piece in pieces if not isinstance(piece.block.group, MetaLine)]
     pieces = said or pieces
     if as_it_reads and len(pieces) == 1:
         return _part(spots, pieces[0])
@@ -70,14 +70,14 @@ def text(spots: Spots, first: End, end: End, *, as_it_reads: bool = False) -> st
     return "\n\n".join(parts)
 
 
-def holds_words(spots: Spots, first: End, end: End) -> bool:
+def has_message_text(spots: HitTester, first: CopyPosition, end: CopyPosition) -> bool:
     """Whether there is something between two places besides the program's own lines, which then are left out."""
-    return any(not isinstance(piece.block.group, Fact) for piece in _pieces(spots, first, end))
+    return any(not isinstance(piece.block.group, MetaLine) for piece in _pieces(spots, first, end))
 
 
-def _pieces(spots: Spots, first: End, end: End) -> Iterator[_Piece]:
+def _pieces(spots: HitTester, first: CopyPosition, end: CopyPosition) -> Iterator[_Piece]:
     document = spots.document
-    for place in range(first.place, end.place + 1):
+    for place in range(first.message_index, end.message_index + 1):
         for section, blocks in _sections(document, place, {first[:2], end[:2]}):
             start = first.block if (place, section) == first[:2] else 0
             for number, block in enumerate(islice(blocks, start, None), start):
@@ -89,7 +89,7 @@ def _pieces(spots: Spots, first: End, end: End) -> Iterator[_Piece]:
                 if first[:3] < here < end[:3]:  # is whole whatever it measures
                     yield _Piece(place, section, block, 0, 0, 0)
                     continue
-                total = spots.measured(block).total
+                total = spots.cell_map(block).total
                 begin = first.at if here == first[:3] else 0
                 stop = min(total, end.at) if here == end[:3] else total
                 if begin < stop or (not total and (here != end[:3] or first[:3] == end[:3])):
@@ -99,7 +99,7 @@ def _pieces(spots: Spots, first: End, end: End) -> Iterator[_Piece]:
 def _sections(document: Document, place: int, wanted: set[tuple[int, int]]) -> Iterator[tuple[int, Sequence[Block]]]:
     """Section and blocks. Reasoning that is folded counts only if the selection begins or ends in it."""
     entry = document.open(place)
-    answer = document.parts[place].answer
+    answer = document.messages[place].answer
     for section in range(entry.sections):
         start = entry.section_start(section)
         blocks: Sequence[Block] = entry.blocks[start : start + entry.section_size(section)]
@@ -110,14 +110,14 @@ def _sections(document: Document, place: int, wanted: set[tuple[int, int]]) -> I
 
 def _source(document: Document, run: Sequence[_Piece]) -> str:
     """What was written, if these are all blocks of an answer, or of its reasoning."""
-    answer, section = document.parts[run[0].place].answer, run[0].section
+    answer, section = document.messages[run[0].place].answer, run[0].section
     if answer is None or section not in (BODY, TEXT) or not all(piece.whole for piece in run):
         return ""
     channel = answer.reasoning if section == BODY else answer.text
     return channel.source.strip("\n") if len(channel.blocks) == len(run) else ""
 
 
-def _markdown(spots: Spots, run: Sequence[_Piece], *, alone: bool) -> str:
+def _markdown(spots: HitTester, run: Sequence[_Piece], *, alone: bool) -> str:
     """Of one text what is selected. `alone`: nothing else is."""
     only_code = alone and all(piece.block.kind == "code" and piece.block.group is run[0].block.group for piece in run)
     if alone and len(run) == 1 and (run[0].block.kind == "label" or not run[0].whole):
@@ -153,20 +153,20 @@ def _outside(first: _Piece) -> set[Container]:
     return {node for node in began if isinstance(node, Item) or not first.whole}
 
 
-def _part(spots: Spots, piece: _Piece) -> str:
+def _part(spots: HitTester, piece: _Piece) -> str:
     """As it reads."""
-    return wording(piece.block, spots.measured(piece.block)).part(max(0, piece.first), piece.end)
+    return source_map(piece.block, spots.cell_map(piece.block)).slice(max(0, piece.first), piece.end)
 
 
-def _row(spots: Spots, piece: _Piece) -> str:
+def _row(spots: HitTester, piece: _Piece) -> str:
     """Part of a row that stands beside whole rows of its table: what is not selected of it is empty."""
-    table, measured = piece.block.group, spots.measured(piece.block)
+    table, measured = piece.block.group, spots.cell_map(piece.block)
     if not isinstance(table, Table) or measured.cells is None:
         return _part(spots, piece)
-    told = wording(piece.block, measured)
+    told = source_map(piece.block, measured)
     ends = [*measured.cell_starts[1:], measured.total]
     cells = [
-        told.part(max(start, piece.first), min(end, piece.end)).strip().replace("|", "\\|")
+        told.slice(max(start, piece.first), min(end, piece.end)).strip().replace("|", "\\|")
         for start, end in zip(measured.cell_starts, ends, strict=True)
     ]
     row = f"| {' | '.join(cells)} |"
@@ -188,7 +188,7 @@ def _fenced(own: str, piece: _Piece, *, opens: bool, closes: bool) -> str:
     return (f"{mark}{fence.language}\n" if opens else "") + own + (f"\n{mark}" if closes else "")
 
 
-def _told(spots: Spots, piece: _Piece) -> str:
+def _told(spots: HitTester, piece: _Piece) -> str:
     block = piece.block
     if not piece.whole:
         return _part(spots, piece)
@@ -204,8 +204,8 @@ def _told(spots: Spots, piece: _Piece) -> str:
             return "***" if block.path else "---"  # `- ---` is no item with a rule, but a rule
         case "row" if isinstance(group, Table) and not block.level:
             return f"{block.text}\n{group.delimiter}"
-        case "fact" if isinstance(group, Fact):
-            return clean("".join(words for words, _ in group.parts), keep_newlines=False)
+        case "meta" if isinstance(group, MetaLine):
+            return sanitize("".join(words for words, _ in group.parts), keep_newlines=False)
         case _:
             return block.text
 

@@ -10,7 +10,7 @@ from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.parameters.schema import wants_json
 from stepchat.transcript import labels
 from stepchat.transcript.answer import BODY, SECTIONS, Answer, no_estimate
-from stepchat.transcript.entry import Edit, Entry, Heights
+from stepchat.transcript.entry import BlockList, Edit, Heights
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
 
@@ -29,19 +29,19 @@ _NOT_WHOLE = frozenset({"cut", "error", "length"})
 
 
 @dataclass(slots=True)
-class Place:
+class RowPosition:
     """A row of the page: the row of a block of an entry. It stays where it is when things above it change."""
 
-    entry: int = 0
+    message: int = 0
     block: int = 0
     row: int = 0
 
 
 @dataclass(slots=True, eq=False)
-class Part:
+class MessageView:
     """One message and its place on the page. A live answer has no stored message yet; a notice never has."""
 
-    entry: Entry
+    blocks: BlockList
     stored: StoredMessage | None = None
     answer: Answer | None = None
     tool: ToolResult | None = None
@@ -58,13 +58,13 @@ class Document:
 
     def __init__(self, palette: Palette, width: int) -> None:
         self.layout = Layout(palette, width)
-        self.parts: list[Part] = []
-        self.top = Place()
+        self.messages: list[MessageView] = []
+        self.top = RowPosition()
         self.reasoning_view: ReasoningView = "tail"
         self.live: Answer | None = None
         self._heights = Heights()
-        self._notice: Part | None = None
-        self._resized: tuple[Place, float] | None = None
+        self._notice: MessageView | None = None
+        self._resized: tuple[RowPosition, float] | None = None
         """The top after another width, and how far in its block it really was."""
         self._passing = self._refusing = False
         self._returned: Mapping[str, str] = {}
@@ -74,30 +74,30 @@ class Document:
 
     def show(self, messages: Sequence[StoredMessage]) -> None:
         """Replace everything."""
-        self.parts.clear()
+        self.messages.clear()
         self._heights = Heights()
         self.live = None
         self._notice = None
-        self.top = Place()
+        self.top = RowPosition()
         for stored in messages:
             self.add(stored)
         if messages:
             self._hint_after(messages[-1])
 
-    def exchange(self, messages: Sequence[StoredMessage]) -> None:
+    def show_branch(self, messages: Sequence[StoredMessage]) -> None:
         """Show another branch. What both have in common stays as it is, and so does `top` unless it is on what goes."""
         self._drop_notice()
         self.live = None
         kept = 0
-        while kept < min(len(self.parts), len(messages)) and _is(self.parts[kept], messages[kept]):
+        while kept < min(len(self.messages), len(messages)) and _is(self.messages[kept], messages[kept]):
             kept += 1
         # An answer of which more is known is laid out anew and stays where it is.
-        at = self.top.entry
-        stays = at < min(len(self.parts), len(messages)) and _has_id(self.parts[at], messages[at])
-        self._heights.splice(kept, len(self.parts) - kept, [])
-        del self.parts[kept:]
+        at = self.top.message
+        stays = at < min(len(self.messages), len(messages)) and _has_id(self.messages[at], messages[at])
+        self._heights.splice(kept, len(self.messages) - kept, [])
+        del self.messages[kept:]
         if at >= kept and not stays:
-            self.top = Place(kept)
+            self.top = RowPosition(kept)
         for stored in messages[kept:]:
             self.add(stored)
         if messages:
@@ -109,32 +109,32 @@ class Document:
         message = stored.message
         match message:
             case UserMessage():
-                blocks = partial(_user_blocks, message.text, gap=2 if self.parts else 1)
-                self._append(Part(Entry(1, blocks, message.text), stored))
+                blocks = partial(_user_blocks, message.text, gap=2 if self.messages else 1)
+                self._append(MessageView(BlockList(1, blocks, message.text), stored))
             case ToolMessage():
                 tool = ToolResult(message, stored.folded)
                 shown = message.text[:400] if tool.panel == "folded" else message.text
-                self._append(Part(Entry(TOOL_SECTIONS, partial(tool.edits, 0.0), shown), stored, tool=tool))
+                self._append(MessageView(BlockList(TOOL_SECTIONS, partial(tool.edits, 0.0), shown), stored, tool=tool))
             case AssistantMessage():
                 answer = Answer(self.reasoning_view, as_json=wants_json(message.parameters))
                 answer.load(message, stored.folded)
                 answer.returned = self._returned.get(stored.id, "")
                 answer.estimate = self._estimate
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
-                self._append(Part(Entry(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
+                self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
 
-    def learn(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
+    def update_answers(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
         """What became known of answers: what later requests did with their reasoning, by id, and what they may have cost."""
         self._returned = self._returned if returned is None else returned
         self._estimate = self._estimate if estimate is None else estimate
         if self.live is not None:
             self.live.estimate = self._estimate
-        for place, part in enumerate(self.parts):
+        for place, part in enumerate(self.messages):
             if part.answer is None or part.stored is None:
                 continue
             part.answer.returned = self._returned.get(part.stored.id, "")
             part.answer.estimate = self._estimate
-            if part.entry.is_built and (edits := part.answer.edits(0.0)):
+            if part.blocks.is_built and (edits := part.answer.edits(0.0)):
                 self._apply(place, edits)
 
     def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
@@ -145,7 +145,7 @@ class Document:
         answer.waiting_for = waiting_for
         answer.begin(now)
         self.live = answer
-        self._append(Part(Entry(SECTIONS, partial(answer.edits, now), ""), None, answer))
+        self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, now), ""), None, answer))
 
     def feed(self, delta: Delta, now: float) -> None:
         if self.live is not None:
@@ -165,7 +165,7 @@ class Document:
             return
         if self._passing:
             self._drop_notice()
-        part, answer = self.parts[place], self.live
+        part, answer = self.messages[place], self.live
         part.stored = stored
         answer.finish(stored.message, stored.folded)
         self.live = None
@@ -176,7 +176,7 @@ class Document:
         """Below an answer that is not whole: what was kept, and what to do."""
         message = stored.message
         if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
-            self._add_notice(labels.again(message))
+            self._add_notice(labels.retry_hint(message))
 
     def abandon_answer(self) -> None:
         place = self.live_place
@@ -196,7 +196,7 @@ class Document:
         elif self._refusing:
             self._drop_notice()
 
-    def put_away(self) -> bool:
+    def dismiss_notice(self) -> bool:
         """What was said in passing goes. Returns whether there was anything."""
         there = self._passing and self._notice is not None
         if there:
@@ -207,12 +207,12 @@ class Document:
         self._drop_notice()
         self._passing = self._refusing = False
         if lines:
-            self._notice = Part(Entry(1, lambda: [Edit(0, 0, lines)], "\n" * (len(lines) - 1)))
+            self._notice = MessageView(BlockList(1, lambda: [Edit(0, 0, lines)], "\n" * (len(lines) - 1)))
             self._append(self._notice)
 
     def toggle(self, place: int) -> bool:
         """Fold or open the reasoning of an entry, or what a tool gave back. Returns whether it is folded now."""
-        foldable = self.parts[place].foldable
+        foldable = self.messages[place].foldable
         if foldable is None:
             return False
         folded = foldable.toggle()
@@ -221,23 +221,23 @@ class Document:
 
     def refold(self, place: int) -> None:
         """Show what can be folded as it is now."""
-        foldable = self.parts[place].foldable
-        if foldable is not None and self.parts[place].entry.is_built:
+        foldable = self.messages[place].foldable
+        if foldable is not None and self.messages[place].blocks.is_built:
             self._apply(place, foldable.edits(0.0))
 
     def panels(self) -> list[tuple[int, bool]]:
         """The parts that have reasoning to show, and whether it is folded."""
         return [
             (place, part.answer.panel == "folded")
-            for place, part in enumerate(self.parts)
+            for place, part in enumerate(self.messages)
             if part.answer is not None and part.answer.has_panel
         ]
 
     @property
     def live_place(self) -> int | None:
         """Which part is the live answer."""
-        for place in range(len(self.parts) - 1, -1, -1):
-            if self.live is not None and self.parts[place].answer is self.live:
+        for place in range(len(self.messages) - 1, -1, -1):
+            if self.live is not None and self.messages[place].answer is self.live:
                 return place
         return None
 
@@ -250,18 +250,18 @@ class Document:
         if self._resized is not None and self._resized[0] == top:
             # Nobody has scrolled since: what was rounded then is not rounded once more.
             share = self._resized[1]
-        elif top.entry < len(self.parts) and top.row:
-            share = top.row / max(1, len(self.rows(top.entry, top.block)))
+        elif top.message < len(self.messages) and top.row:
+            share = top.row / max(1, len(self.rows(top.message, top.block)))
         self.layout.reset(palette, width)
         self._heights = Heights()
-        self._heights.splice(0, 0, [part.entry.height(self.layout) for part in self.parts])
+        self._heights.splice(0, 0, [part.blocks.height(self.layout) for part in self.messages])
         if share:
-            top.row = int(share * len(self.rows(top.entry, top.block)))
+            top.row = int(share * len(self.rows(top.message, top.block)))
         self._resized = (replace(top), share)
 
-    def open(self, place: int) -> Entry:
+    def open(self, place: int) -> BlockList:
         """The entry with its blocks."""
-        entry = self.parts[place].entry
+        entry = self.messages[place].blocks
         entry.open(self.layout)
         self._heights.set(place, entry.height(self.layout))
         return entry
@@ -275,7 +275,7 @@ class Document:
 
     def forward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
         """Blocks from here on: entry, block, rows."""
-        while place < len(self.parts):
+        while place < len(self.messages):
             blocks = self.open(place).blocks
             while block < len(blocks):
                 yield place, block, self.rows(place, block)
@@ -298,25 +298,29 @@ class Document:
         """Rows of everything, as far as they are known."""
         return self._heights.total
 
-    def above(self, place: Place) -> int:
+    def rows_above(self, place: RowPosition) -> int:
         """Rows above a place, as far as they are known."""
-        if place.entry >= len(self.parts):
+        if place.message >= len(self.messages):
             return self._heights.total
-        return self._heights.above(place.entry) + self.open(place.entry).heights.above(place.block) + place.row
+        return (
+            self._heights.rows_above(place.message)
+            + self.open(place.message).heights.rows_above(place.block)
+            + place.row
+        )
 
-    def find(self, row: int) -> Place:
+    def find(self, row: int) -> RowPosition:
         """The place of a row counted from the top of everything."""
-        if not self.parts:
-            return Place()
+        if not self.messages:
+            return RowPosition()
         place = self._heights.find(row)
         entry = self.open(place)
-        row -= self._heights.above(place)
+        row -= self._heights.rows_above(place)
         block = entry.heights.find(row)
-        return Place(place, block, max(0, row - entry.heights.above(block)))
+        return RowPosition(place, block, max(0, row - entry.heights.rows_above(block)))
 
     def in_header(self, place: int, block: int) -> bool:
         """Whether this block is the header of what can be folded."""
-        return block == 0 and self.parts[place].foldable is not None
+        return block == 0 and self.messages[place].foldable is not None
 
     def body(self, place: int) -> range:
         """The blocks of an entry that are reasoning."""
@@ -326,21 +330,21 @@ class Document:
 
     # ---- changes
 
-    def _append(self, part: Part) -> None:
-        self.parts.append(part)
-        self._heights.splice(len(self.parts) - 1, 0, [part.entry.height(self.layout)])
+    def _append(self, part: MessageView) -> None:
+        self.messages.append(part)
+        self._heights.splice(len(self.messages) - 1, 0, [part.blocks.height(self.layout)])
 
     def _remove(self, place: int) -> None:
-        del self.parts[place]
+        del self.messages[place]
         self._heights.splice(place, 1, [])
-        if self.top.entry > place:
-            self.top.entry -= 1
-        elif self.top.entry == place:
-            self.top = Place(max(0, place - 1), 0, 0) if place else Place()
+        if self.top.message > place:
+            self.top.message -= 1
+        elif self.top.message == place:
+            self.top = RowPosition(max(0, place - 1), 0, 0) if place else RowPosition()
 
     def _drop_notice(self) -> None:
         if self._notice is not None:
-            place = self.parts.index(self._notice)
+            place = self.messages.index(self._notice)
             self._notice = None
             self._remove(place)
 
@@ -349,7 +353,7 @@ class Document:
         top = self.top
         for edit in edits:
             splice = entry.apply(edit, self.layout)
-            if top.entry != place:
+            if top.message != place:
                 continue
             if top.block >= splice.at + splice.removed and top.block > splice.at:
                 top.block += splice.added - splice.removed
@@ -358,14 +362,14 @@ class Document:
         self._heights.set(place, entry.heights.total)
 
 
-def _is(part: Part, stored: StoredMessage) -> bool:
+def _is(part: MessageView, stored: StoredMessage) -> bool:
     if not _has_id(part, stored) or part.stored is None:
         return False
     before, now = part.stored.message, stored.message
     return not (isinstance(before, AssistantMessage) and isinstance(now, AssistantMessage)) or before.usage == now.usage
 
 
-def _has_id(part: Part, stored: StoredMessage) -> bool:
+def _has_id(part: MessageView, stored: StoredMessage) -> bool:
     return part.stored is not None and part.stored.id == stored.id
 
 

@@ -62,7 +62,7 @@ class Heights:
         self._total += sum(rows) - sum(self._rows[at : at + removed])
         self._rows[at : at + removed] = rows
 
-    def above(self, place: int) -> int:
+    def rows_above(self, place: int) -> int:
         """Rows of all blocks before this one."""
         if place >= self._summed:
             self._sum += sum(self._rows[self._summed : place])
@@ -81,7 +81,7 @@ class Heights:
         return max(0, len(self._rows) - 1)
 
 
-class Entry:
+class BlockList:
     """Blocks of one message. `build` makes them when they are first looked at; until then the height is a guess."""
 
     def __init__(self, sections: int, build: Callable[[], Sequence[Edit]], text: str) -> None:
@@ -99,9 +99,9 @@ class Entry:
             build, self._build = self._build, None
             for edit in build():
                 self.apply(edit, layout)
-            self._measured_for = layout.pen
-        elif self._measured_for is not layout.pen:
-            self._measured_for = layout.pen
+            self._measured_for = layout.builder
+        elif self._measured_for is not layout.builder:
+            self._measured_for = layout.builder
             self._heights = Heights()
             self._heights.splice(0, 0, [layout.estimate(block) for block in self.blocks])
 
@@ -111,9 +111,9 @@ class Entry:
 
     def height(self, layout: Layout) -> int:
         """Rows of the whole entry, as far as they are known."""
-        if self._build is None and self._measured_for is layout.pen:
+        if self._build is None and self._measured_for is layout.builder:
             return self._heights.total
-        return 2 + self._lines + self._characters // max(8, layout.pen.page.column)
+        return 2 + self._lines + self._characters // max(8, layout.builder.geometry.column)
 
     @property
     def heights(self) -> Heights:

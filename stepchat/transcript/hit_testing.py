@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.transcript.block_text import wording
-from stepchat.transcript.cell_map import measure
+from stepchat.transcript.block_text import source_map
+from stepchat.transcript.cell_map import build_cell_map
 from stepchat.transcript.markdown.blocks import Tail
 
 if TYPE_CHECKING:
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
     from textual.strip import Strip
 
-    from stepchat.transcript.block_text import Wording
-    from stepchat.transcript.cell_map import Measured
-    from stepchat.transcript.document import Document, Part
+    from stepchat.transcript.block_text import SourceMap
+    from stepchat.transcript.cell_map import CellMap
+    from stepchat.transcript.document import Document, MessageView
     from stepchat.transcript.markdown.blocks import Block
-    from stepchat.transcript.viewport import Shown, Viewport
+    from stepchat.transcript.viewport import ScreenRow, Viewport
 
 _MOST_BLOCKS: Final = 300
 
 
-class Mark(NamedTuple):
+class TextPosition(NamedTuple):
     """A character of the conversation: it is the one from `at` to `end`; both are the same where there is none."""
 
-    part: Part
+    message: MessageView
     section: int
     block: int
     """Counted in the section."""
@@ -33,34 +33,34 @@ class Mark(NamedTuple):
     end: int
 
 
-class Spot(NamedTuple):
+class CellHit(NamedTuple):
     """What a row of the screen shows: a row of a block; the blank ones above it are negative."""
 
-    part: Part
+    message: MessageView
     section: int
-    place: int
+    message_index: int
     block: Block
     row: int
 
 
-class Spots:
+class HitTester:
     """Finds places in one document. What was measured is kept for as long as the rows are the same."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._known: dict[Block, tuple[Sequence[Strip], Measured]] = {}
-        self._worded: tuple[Measured, Wording] | None = None
+        self._known: dict[Block, tuple[Sequence[Strip], CellMap]] = {}
+        self._worded: tuple[CellMap, SourceMap] | None = None
 
-    def of(self, shown: Shown) -> Spot:
+    def hit(self, shown: ScreenRow) -> CellHit:
         document = self.document
-        part = document.parts[shown.entry]
-        section, place = part.entry.section_of(shown.block)
-        block = part.entry.blocks[shown.block]
+        part = document.messages[shown.message]
+        section, place = part.blocks.section_of(shown.block)
+        block = part.blocks.blocks[shown.block]
         if isinstance(block.group, Tail):
             return self._in_tail(part, section, block, shown.row)
-        return Spot(part, section, place, block, shown.row - block.gap)
+        return CellHit(part, section, place, block, shown.row - block.gap)
 
-    def _in_tail(self, part: Part, section: int, block: Block, row: int) -> Spot:
+    def _in_tail(self, part: MessageView, section: int, block: Block, row: int) -> CellHit:
         """The rows of the tail belong to blocks that are not shown themselves."""
         layout = self.document.layout
         blocks = block.group.blocks if isinstance(block.group, Tail) else []
@@ -68,11 +68,11 @@ class Spots:
         for place in range(len(blocks) - 1, -1, -1):
             size = len(layout.rows(blocks[place])) - blocks[place].gap
             if left <= size:
-                return Spot(part, section, place, blocks[place], size - left)
+                return CellHit(part, section, place, blocks[place], size - left)
             left -= size
-        return Spot(part, section, 0, block, -1)
+        return CellHit(part, section, 0, block, -1)
 
-    def measured(self, block: Block) -> Measured:
+    def cell_map(self, block: Block) -> CellMap:
         layout = self.document.layout
         rows = layout.rows(block)
         known = self._known.get(block)
@@ -80,43 +80,43 @@ class Spots:
             if len(self._known) > _MOST_BLOCKS:
                 self._known.clear()
             before = (known[0][block.gap :], known[1]) if known is not None else None
-            known = self._known[block] = (rows, measure(block, layout, rows[block.gap :], before))
+            known = self._known[block] = (rows, build_cell_map(block, layout, rows[block.gap :], before))
         return known[1]
 
-    def mark(self, viewport: Viewport, x: int, y: int) -> Mark | None:
+    def position_at(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         """The character at a cell of the screen, or the nearest one before it."""
-        shown = viewport.shown
+        shown = viewport.screen_rows
         if not shown:
             return None
         if y < 0:
             x, y = 0, 0
         elif y >= len(shown):
             x, y = 100_000, len(shown) - 1
-        spot = self.of(shown[y])
-        measured = self.measured(spot.block)
+        spot = self.hit(shown[y])
+        measured = self.cell_map(spot.block)
         at, end = measured.character(spot.row, x)
         if at < end and not spot.block.text.isascii():
-            at, end = self._wording(spot.block, measured).snapped(at, end)
-        return Mark(spot.part, spot.section, spot.place, at, end)
+            at, end = self._wording(spot.block, measured).snap(at, end)
+        return TextPosition(spot.message, spot.section, spot.message_index, at, end)
 
-    def word(self, viewport: Viewport, x: int, y: int) -> Mark | None:
+    def word_at(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         """The word at a cell of the screen, also where it goes on on another row."""
-        mark = self.mark(viewport, x, y)
-        if mark is None or not 0 <= y < len(viewport.shown) or mark.at == mark.end:
+        mark = self.position_at(viewport, x, y)
+        if mark is None or not 0 <= y < len(viewport.screen_rows) or mark.at == mark.end:
             return mark
-        block = self.of(viewport.shown[y]).block
-        found = self._wording(block, self.measured(block)).word(mark.at)
+        block = self.hit(viewport.screen_rows[y]).block
+        found = self._wording(block, self.cell_map(block)).word(mark.at)
         return mark._replace(at=found[0], end=found[1]) if found is not None else mark
 
-    def _wording(self, block: Block, measured: Measured) -> Wording:
+    def _wording(self, block: Block, measured: CellMap) -> SourceMap:
         """That of the block under the mouse is kept while the mouse is there."""
         if self._worded is None or self._worded[0] is not measured:
-            self._worded = (measured, wording(block, measured))
+            self._worded = (measured, source_map(block, measured))
         return self._worded[1]
 
-    def whole(self, viewport: Viewport, x: int, y: int) -> Mark | None:
+    def block_at(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         """The block at a cell of the screen."""
-        mark = self.mark(viewport, x, y)
-        if mark is None or not 0 <= y < len(viewport.shown):
+        mark = self.position_at(viewport, x, y)
+        if mark is None or not 0 <= y < len(viewport.screen_rows):
             return mark
-        return mark._replace(at=0, end=self.measured(self.of(viewport.shown[y]).block).total)
+        return mark._replace(at=0, end=self.cell_map(self.hit(viewport.screen_rows[y]).block).total)

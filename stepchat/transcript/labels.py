@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stepchat.text.format import short_count
-from stepchat.transcript.markdown.blocks import Block, Fact
+from stepchat.transcript.markdown.blocks import Block, MetaLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,31 +32,31 @@ _MARKS: Final = {
 
 def line(*parts: tuple[str, str], gap: int = 1, wraps: bool = False) -> Block:
     """A line of texts, each with its role in the palette."""
-    return Block("fact", gap=gap, group=Fact(parts, wraps))
+    return Block("meta", gap=gap, group=MetaLine(parts, wraps))
 
 
 def spinner(frame: int) -> str:
     return _SPINNER[frame % len(_SPINNER)]
 
 
-def waiting(words: str, seconds: float, frame: int) -> Block:
+def waiting_line(words: str, seconds: float, frame: int) -> Block:
     """Before anything arrived."""
     facts = [words or "waiting", *([duration(seconds)] if seconds >= 1 else [])]
     return line((spinner(frame) + " ", "accent"), (" · ".join(facts), "dim"))
 
 
-def thinking(mark: str, seconds: float, letters: int) -> Block:
+def live_reasoning_header(mark: str, seconds: float, letters: int) -> Block:
     """Above reasoning that still comes."""
     return _header(mark, "Thinking", [duration(seconds), estimated_tokens(letters)] if seconds >= 1 else [])
 
 
-def thought(mark: str, seconds: float | None, tokens: str, returned: str = "") -> Block:
+def reasoning_header(mark: str, seconds: float | None, tokens: str, returned: str = "") -> Block:
     """Above reasoning that is complete; `returned` says what later requests did with it."""
     title = f"Thought for {duration(seconds)}" if seconds and seconds >= 0.05 else "Thought"
     return _header(mark, title, [tokens, returned])
 
 
-def hidden(words: str, facts: Sequence[str]) -> Block:
+def hidden_reasoning_header(words: str, facts: Sequence[str]) -> Block:
     """Instead of reasoning that the provider does not show."""
     return _header("", words, facts)
 
@@ -66,7 +66,7 @@ def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
     return line((f"{mark} {title}" if mark else title, "reasoning"), (rest, "dim"))
 
 
-def again(message: AssistantMessage) -> list[Block]:
+def retry_hint(message: AssistantMessage) -> list[Block]:
     """Below an answer that is not whole: what was kept, what can be done, and by which keys."""
     if message.stop == "length":
         return [line((_rescue(message), "text"), gap=0, wraps=True)]
@@ -98,7 +98,7 @@ def no_answer(message: AssistantMessage) -> Block:
     return line((words, "warning"), wraps=True)
 
 
-def mark(message: AssistantMessage) -> list[Block]:
+def ending_label(message: AssistantMessage) -> list[Block]:
     """How the answer ended, if not as the model meant it to."""
     if message.stop == "error":
         words = message.error.message if message.error else "the server ended the answer with an error"
@@ -111,7 +111,7 @@ def mark(message: AssistantMessage) -> list[Block]:
     return [line(found, wraps=True)]
 
 
-def foot(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = None) -> Block | None:
+def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = None) -> Block | None:
     """Model, provider, tokens, times, cost: each only if it is known. `estimate` is of a cost that was not told."""
     usage, timing = message.usage, message.timing
     first = speed = cost = ""
@@ -119,8 +119,8 @@ def foot(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = 
         cost = money(usage.cost)
     elif estimate:
         cost = f"~{money(estimate)}"
-    if timing.first is not None:
-        first = f"{timing.first:.1f} s to first"
+    if timing.first_token_seconds is not None:
+        first = f"{timing.first_token_seconds:.1f} s to first"
         speed = speed_of(message)
     known = [
         (fact, need)
@@ -137,7 +137,7 @@ def foot(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = 
     if not known:
         return None
     parts = [(fact if not place else f" · {fact}", "dim") for place, (fact, _) in enumerate(known)]
-    return Block("fact", gap=gap, group=Fact(tuple(parts), needs=tuple(need for _, need in known)))
+    return Block("meta", gap=gap, group=MetaLine(tuple(parts), needs=tuple(need for _, need in known)))
 
 
 def speed_of(message: AssistantMessage) -> str:

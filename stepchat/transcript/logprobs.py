@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from rich.cells import cell_len, set_cell_size
 
-from stepchat.text.sanitize import shown
-from stepchat.text.widths import spaced
+from stepchat.text.sanitize import sanitize_for_display
+from stepchat.text.widths import pad_for_rich
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,12 +28,12 @@ class Token:
     """What was said, how likely it was (0 to 1), and what might have been said, the likeliest first."""
 
     text: str
-    chance: float
-    others: tuple[tuple[str, float], ...] = ()
+    probability: float
+    alternatives: tuple[tuple[str, float], ...] = ()
 
     @property
     def certainty(self) -> Certainty:
-        return "sure" if self.chance >= _SURE else "doubtful" if self.chance >= _EVEN else "unsure"
+        return "sure" if self.probability >= _SURE else "doubtful" if self.probability >= _EVEN else "unsure"
 
 
 def read_tokens(logprobs: Sequence[Json]) -> list[Token]:
@@ -108,4 +108,4 @@ def visible(text: str) -> str:
     """A token with signs for what cannot be seen. Nothing that a terminal would obey."""
     for char, sign in _SIGNS.items():
         text = text.replace(char, sign)
-    return spaced(shown(text)) or "∅"
+    return pad_for_rich(sanitize_for_display(text)) or "∅"

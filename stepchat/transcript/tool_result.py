@@ -25,13 +25,13 @@ class ToolResult:
 
     def __init__(self, message: ToolMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
         self.panel: Literal["folded", "open"] = "open" if folded is False else "folded"
-        self.touched = folded is not None
+        self.fold_chosen = folded is not None
         self._message = message
         self.has_panel = message.text.strip("\n").count("\n") >= SHOWN_LINES
 
     def toggle(self) -> bool:
         """The reader's choice. Returns whether it is folded now."""
-        self.touched = True
+        self.fold_chosen = True
         self.panel = "open" if self.panel == "folded" else "folded"
         return self.panel == "folded"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.transcript.document import Place
+from stepchat.transcript.document import RowPosition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +19,11 @@ END_ROWS: Final = 1
 """Blank rows below the end."""
 
 
-class Shown(NamedTuple):
+class ScreenRow(NamedTuple):
     """A row on the screen, and where it comes from."""
 
     strip: Strip
-    entry: int
+    message: int
     block: int
     row: int
 
@@ -36,34 +36,34 @@ class Viewport:
         self.height = height
         self.follow = True
         """The end stays in sight when text is added."""
-        self._left: tuple[int, Place, Place, bool] | None = None
+        self._left: tuple[int, RowPosition, RowPosition, bool] | None = None
         """A panel whose header was brought to the top, where that was, and what was the top and followed before."""
-        self.shown: list[Shown] = []
+        self.screen_rows: list[ScreenRow] = []
         """What `render` returned last; blank rows at the end are left out."""
 
     # ---- rows
 
     def render(self) -> list[Strip]:
         """The rows of the screen. Follows the end first, if that is wanted."""
-        self.shown = self._followed() if self.follow else self._collect(self.height)[: self.height]
-        blank = self.document.layout.pen.blank
-        return [shown.strip for shown in self.shown] + [blank] * (self.height - len(self.shown))
+        self.screen_rows = self._followed() if self.follow else self._collect(self.height)[: self.height]
+        blank = self.document.layout.builder.blank
+        return [shown.strip for shown in self.screen_rows] + [blank] * (self.height - len(self.screen_rows))
 
-    def _collect(self, most: int) -> list[Shown]:
+    def _collect(self, most: int) -> list[ScreenRow]:
         """The rows from the top of the screen on, until there are at least so many."""
         top = self.document.top
-        found: list[Shown] = []
-        for entry, block, rows in self.document.forward(top.entry, top.block):
-            if not found and (entry, block) == (top.entry, top.block):
+        found: list[ScreenRow] = []
+        for entry, block, rows in self.document.forward(top.message, top.block):
+            if not found and (entry, block) == (top.message, top.block):
                 top.row = min(top.row, max(0, len(rows) - 1))
-                found = [Shown(rows[row], entry, block, row) for row in range(top.row, len(rows))]
+                found = [ScreenRow(rows[row], entry, block, row) for row in range(top.row, len(rows))]
             else:
-                found += [Shown(strip, entry, block, row) for row, strip in enumerate(rows)]
+                found += [ScreenRow(strip, entry, block, row) for row, strip in enumerate(rows)]
             if len(found) >= most:
                 break
         return found
 
-    def _followed(self) -> list[Shown]:
+    def _followed(self) -> list[ScreenRow]:
         """Move down as far as needed to see the end; never up, so that nothing jumps when something is folded."""
         most = 2 * self.height + 50
         found = self._collect(most)
@@ -75,13 +75,13 @@ class Viewport:
             return found
         found = found[hidden:]
         if found:
-            self.document.top = Place(found[0].entry, found[0].block, found[0].row)
+            self.document.top = RowPosition(found[0].message, found[0].block, found[0].row)
         return found
 
     def _rows_below(self, most: int) -> tuple[int, bool]:
         """How many rows there are from the top of the screen on; False when there are more than `most`."""
         count = -self.document.top.row
-        for _, _, rows in self.document.forward(self.document.top.entry, self.document.top.block):
+        for _, _, rows in self.document.forward(self.document.top.message, self.document.top.block):
             count += len(rows)
             if count > most:
                 return count, False
@@ -98,15 +98,15 @@ class Viewport:
         self.follow = True
         self._to_end()
 
-    def exchange(self, messages: Sequence[StoredMessage]) -> None:
+    def show_branch(self, messages: Sequence[StoredMessage]) -> None:
         """Show another branch without moving; to its end only when nothing of it would be in sight."""
-        self.document.exchange(messages)
-        if self.document.top.entry >= len(self.document.parts):
+        self.document.show_branch(messages)
+        if self.document.top.message >= len(self.document.messages):
             self.to_end()
         self.follow = self.at_end
 
     def to_start(self) -> None:
-        self.document.top = Place()
+        self.document.top = RowPosition()
         self.follow = self.at_end
 
     def scroll(self, rows: int) -> None:
@@ -126,13 +126,14 @@ class Viewport:
             self._to_end()
         self.follow = self.at_end
 
-    def bring(self, place: Place) -> None:
+    def bring_into_view(self, place: RowPosition) -> None:
         """Have a row in sight: where it is if it is on screen, else in the upper part of it."""
         if any(
-            (shown.entry, shown.block, shown.row) == (place.entry, place.block, place.row) for shown in self.shown[:-1]
+            (shown.message, shown.block, shown.row) == (place.message, place.block, place.row)
+            for shown in self.screen_rows[:-1]
         ):
-            top = self.shown[0]
-            self.document.top = Place(top.entry, top.block, top.row)
+            top = self.screen_rows[0]
+            self.document.top = RowPosition(top.message, top.block, top.row)
         else:
             self.document.top = place
             self._up(self.height // 3)
@@ -144,20 +145,20 @@ class Viewport:
     def drag(self, thumb: int) -> None:
         """Move so that the scrollbar's thumb begins at this row of the screen."""
         total = self.document.height + END_ROWS
-        first, end = self.bar()
+        first, end = self.scrollbar_thumb()
         free = self.height - (end - first)
         if free > 0 and thumb >= free:
             self.to_end()
         elif free > 0:
             self.jump(round(max(0, thumb) * (total - self.height) / free))
 
-    def bar(self) -> tuple[int, int]:
+    def scrollbar_thumb(self) -> tuple[int, int]:
         """First and one past the last row of the scrollbar's thumb; both 0 when everything is in sight."""
         total = self.document.height + END_ROWS
         if total <= self.height or self.height < 1:
             return 0, 0
         size = max(1, self.height * self.height // total)
-        above = self.document.above(self.document.top)
+        above = self.document.rows_above(self.document.top)
         if above == 0:
             first = 0
         elif self.follow:
@@ -168,18 +169,18 @@ class Viewport:
 
     def _to_end(self) -> None:
         document = self.document
-        document.top = Place(len(document.parts), 0, 0)
+        document.top = RowPosition(len(document.messages), 0, 0)
         self._up(self.height - END_ROWS)
 
     def _down(self, rows: int) -> None:
         document = self.document
         rows += document.top.row
-        for entry, block, strips in document.forward(document.top.entry, document.top.block):
+        for entry, block, strips in document.forward(document.top.message, document.top.block):
             if rows < len(strips):
-                document.top = Place(entry, block, rows)
+                document.top = RowPosition(entry, block, rows)
                 return
             rows -= len(strips)
-        document.top = Place(len(document.parts))
+        document.top = RowPosition(len(document.messages))
 
     def _up(self, rows: int) -> None:
         document = self.document
@@ -187,12 +188,12 @@ class Viewport:
         if rows <= 0:
             document.top.row = -rows
             return
-        for entry, block, strips in document.backward(document.top.entry, document.top.block):
+        for entry, block, strips in document.backward(document.top.message, document.top.block):
             if rows <= len(strips):
-                document.top = Place(entry, block, len(strips) - rows)
+                document.top = RowPosition(entry, block, len(strips) - rows)
                 return
             rows -= len(strips)
-        document.top = Place()
+        document.top = RowPosition()
 
     # ---- panels
 
@@ -200,22 +201,24 @@ class Viewport:
         """Show what has come. The panel folds by itself when the answer begins, unless somebody reads in it."""
         document = self.document
         live = document.live
-        if live is not None and live.answers and live.panel != "folded" and not live.touched:
+        if live is not None and live.has_answer_text and live.panel != "folded" and not live.fold_chosen:
             place = document.live_place
             if self.follow or not self._shows_body(place):
                 live.fold()
         document.update_live(now, frame)
 
     def _shows_body(self, place: int | None) -> bool:
-        return any(shown.entry == place and shown.block in self.document.body(shown.entry) for shown in self.shown)
+        return any(
+            shown.message == place and shown.block in self.document.body(shown.message) for shown in self.screen_rows
+        )
 
-    def panel_in_sight(self) -> int | None:
+    def visible_panel(self) -> int | None:
         """The live answer if it has reasoning, else the newest one on screen, else the newest of all."""
         document = self.document
         live = document.live_place
         if live is not None and document.live is not None and document.live.has_panel:
             return live
-        seen = {shown.entry for shown in self.shown}
+        seen = {shown.message for shown in self.screen_rows}
         having = [place for place, _ in document.panels()]
         visible = [place for place in having if place in seen]
         return visible[-1] if visible else having[-1] if having else None
@@ -226,17 +229,17 @@ class Viewport:
         If it came to the top, the next time gives back what was on screen before, unless somebody has scrolled meanwhile.
         """
         document = self.document
-        thinks = document.live is not None and document.live.thinks and self.follow
+        thinks = document.live is not None and document.live.is_reasoning and self.follow
         before, left = (replace(document.top), self.follow), self._left
-        seen = any(shown.entry == place for shown in self.shown)
+        seen = any(shown.message == place for shown in self.screen_rows)
         folded = document.toggle(place)
-        above = (document.top.entry, document.top.block) > (place, 0)
+        above = (document.top.message, document.top.block) > (place, 0)
         self._left = None
         if left is not None and left[:2] == (place, before[0]):
             document.top, self.follow = left[2:]
             return folded
         if not seen or (above and not folded):
-            document.top = Place(place)
+            document.top = RowPosition(place)
             self._left = (place, replace(document.top), *before)
         self.follow = thinks or self.at_end
         return folded
@@ -253,8 +256,8 @@ class Viewport:
 
     def header_at(self, row: int) -> int | None:
         """The entry whose reasoning header is on this row of the screen."""
-        if not 0 <= row < len(self.shown):
+        if not 0 <= row < len(self.screen_rows):
             return None
-        shown = self.shown[row]
-        above = shown.row < self.document.parts[shown.entry].entry.blocks[shown.block].gap
-        return shown.entry if not above and self.document.in_header(shown.entry, shown.block) else None
+        shown = self.screen_rows[row]
+        above = shown.row < self.document.messages[shown.message].blocks.blocks[shown.block].gap
+        return shown.message if not above and self.document.in_header(shown.message, shown.block) else None

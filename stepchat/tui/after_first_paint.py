@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.chat.branches import count_siblings
-from stepchat.chat.interrupted import offer
-from stepchat.chat.late_costs import settle_costs
-from stepchat.chat.switching import first_look
+from stepchat.chat.interrupted import announce
+from stepchat.chat.late_costs import fetch_late_costs
+from stepchat.chat.switching import load_catalogue
 from stepchat.tui.chat.goto import go_to_words
 
 if TYPE_CHECKING:
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 async def load(chat: ChatScreen) -> None:
     """Whatever fails of it, the rest comes."""
     conversation = chat.conversation
-    conversation.on_unpriced = partial(settle_costs, chat)
-    if chat.workspace.choose:
+    conversation.on_unpriced = partial(fetch_late_costs, chat)
+    if chat.workspace.choose_session:
         chat.action_command("sessions")
     elif conversation.session is None and not chat.prompt.text:
-        await conversation.beside(partial(_greet, chat))
-    await conversation.beside(partial(offer, chat))
-    if words := chat.workspace.request.resume:
-        await conversation.beside(partial(go_to_words, chat, words))
-    await conversation.tell_returned()
-    await conversation.beside(partial(count_siblings, conversation))
+        await conversation.run_optional(partial(_greet, chat))
+    await conversation.run_optional(partial(announce, chat))
+    if words := chat.workspace.start_options.resume:
+        await conversation.run_optional(partial(go_to_words, chat, words))
+    await conversation.show_returned_reasoning()
+    await conversation.run_optional(partial(count_siblings, conversation))
     # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
     gc.collect()
     gc.freeze()
     gc.enable()
     await asyncio.to_thread(chat.workspace.client.prepare)
-    chat.look.remember()
-    first_look(chat)
-    settle_costs(chat)
+    chat.theme_controller.remember()
+    load_catalogue(chat)
+    fetch_late_costs(chat)
 
 
 async def _greet(chat: ChatScreen) -> None:

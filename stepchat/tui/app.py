@@ -15,8 +15,8 @@ from textual.worker import WorkerFailed
 
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import fresh
-from stepchat.text.sanitize import copied
-from stepchat.text.widths import unspaced
+from stepchat.text.sanitize import sanitize_for_clipboard
+from stepchat.text.widths import unpad
 from stepchat.tui import workers
 from stepchat.tui.after_first_paint import load
 from stepchat.tui.chat.screen import ChatScreen, Opening
@@ -89,7 +89,7 @@ class StepchatApp(App[str]):
         self._is_ready = True
         self._handover.prompt_is_ready(None if self._chat is None else self._chat.rescue)
         if self._chat is not None:
-            workers.start(self, partial(load, self._chat), group="load")
+            workers.run_task(self, partial(load, self._chat), group="load")
 
     def on_app_focus(self) -> None:
         """Only the app hears of it, no screen does."""
@@ -101,7 +101,7 @@ class StepchatApp(App[str]):
             self._chat.standing.go_behind()
 
     def copy_to_clipboard(self, text: str) -> None:
-        super().copy_to_clipboard(copied(unspaced(text)))
+        super().copy_to_clipboard(sanitize_for_clipboard(unpad(text)))
 
     # Faults in stepchat itself
 
@@ -183,7 +183,7 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
     wanted = "mono" if os.environ.get("NO_COLOR") else config.theme or await store.setting("theme") or ""
     view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
     session = workspace.session
-    path = await store.others.path(session.id) if session else []
+    path = await store.other_processes.path(session.id) if session else []
     return Opening(
         theme=choose_theme(wanted, workspace.paths.user_themes, report),
         reasoning_view="hidden" if folded else reasoning_view(view or ""),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stepchat.tui.transcript.view import TranscriptView
 
 
-class Look:
+class ThemeController:
     """The theme that is on, and how to have another."""
 
     def __init__(self, chat: Chat, theme: Theme) -> None:
@@ -42,19 +42,19 @@ class Look:
             chat.tell("NO_COLOR is set: the theme is kept for the next start with colours.")
             return
         self.theme = theme
-        wear(chat.app, chat.view, self.theme)
+        apply_theme(chat.app, chat.view, self.theme)
         self.remember()
         await chat.workspace.store.set_setting("theme", name)
 
     def remember(self) -> None:
         """For the next start."""
-        remember_look(self._chat.workspace.paths, self.theme, self._chat.workspace.model)
+        write_theme_for_next_start(self._chat.workspace.paths, self.theme, self._chat.workspace.model)
 
     def _report(self, error: ConfigError) -> None:
         self._chat.view.notice(error.message, error.hint, kind="warning")
 
 
-def wear(app: App[Any], view: TranscriptView, theme: Theme) -> None:
+def apply_theme(app: App[Any], view: TranscriptView, theme: Theme) -> None:
     """Show everything in this theme."""
     app.register_theme(textual_theme(theme))
     app.theme = theme.name
@@ -69,7 +69,7 @@ def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], No
     return themes[name]
 
 
-def remember_look(paths: Paths, theme: Theme, model: str) -> None:
+def write_theme_for_next_start(paths: Paths, theme: Theme, model: str) -> None:
     """For the first frame of the next start (first_frame/frame.py)."""
     write_first_frame(paths.first_frame, model, [], _styles(palette(theme)))
 

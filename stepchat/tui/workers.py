@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
 
-def start(
+def run_task(
     node: DOMNode,
     work: Callable[[], Awaitable[object]],
     failed: Callable[[StepchatError], object] | None = None,
@@ -25,10 +25,10 @@ def start(
     exclusive: bool = False,
 ) -> None:
     """Begin; it ends with `node`. Without `failed` nobody misses what does not come."""
-    node.run_worker(partial(attempt, work, failed), group=group, exclusive=exclusive)
+    node.run_worker(partial(run_reporting, work, failed), group=group, exclusive=exclusive)
 
 
-async def attempt(
+async def run_reporting(
     work: Callable[[], Awaitable[object]], failed: Callable[[StepchatError], object] | None = None
 ) -> None:
     """Do it now; the rest goes on when it fails."""

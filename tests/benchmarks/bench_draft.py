@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from stepchat.chat.accumulator import Draft
+from stepchat.chat.accumulator import AnswerAccumulator
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage
 
@@ -26,7 +26,7 @@ def fragments(count: int) -> list[Delta]:
 def seconds(deltas: list[Delta]) -> float:
     best = float("inf")
     for _ in range(5):
-        draft = Draft(AssistantMessage())
+        draft = AnswerAccumulator(AssistantMessage())
         begun = time.perf_counter()
         for delta in deltas:
             draft.add(delta, 0.0)

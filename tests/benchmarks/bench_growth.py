@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, Timing, UserMessage
@@ -80,17 +80,17 @@ async def grow(store: SessionStore, count: int, rng: random.Random) -> list[floa
 
 async def figures(paths: Paths, rng: random.Random, more: int) -> dict[str, float]:
     """Everything a user waits for, in ms, after `more` messages were added."""
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     writes = await grow(store, more, rng)
     await store.close()
 
     async def start() -> None:
-        again = SessionStore.open(paths, fold=fold)
+        again = SessionStore.open(paths, accumulate=accumulate)
         await again.sessions(limit=50)
         await again.close()
 
     found: dict[str, float] = {"start, list, close": await median(start)}
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
 
     async def resume() -> None:
         session = await store.latest()

@@ -11,7 +11,7 @@ import pytest
 
 from stepchat import lossless_json
 from stepchat.catalogue.catalogue import Catalogue
-from stepchat.chat.spending import report
+from stepchat.chat.spending import spending_report
 from stepchat.config.paths import Paths
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.messages import AssistantMessage, Usage
@@ -30,7 +30,7 @@ def write_list(path, count: int) -> None:
     for number in range(count):
         name = f"{FAMILIES[number % 10]}/{FAMILIES[number // 10 % 10]}-{number % 7}.{number % 5}-flash-{number}"
         entry = rows[number % len(rows)] | {"id": name, "canonical_slug": name, "description": "Words. " * 80}
-        lines.append(lossless_json.stored(entry))
+        lines.append(lossless_json.dumps_for_storage(entry))
     path.write_text("\n".join(lines))
 
 
@@ -62,7 +62,7 @@ def lines_of(found) -> None:
 
 
 async def test_usage_of_a_hundred_thousand_answers(tmp_path):
-    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=lambda blank, _: blank)
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=lambda blank, _: blank)
     usage = Usage({"prompt_tokens": 1000, "completion_tokens": 300, "cost": 0.0002})
 
     def fill(connection) -> float:
@@ -85,7 +85,7 @@ async def test_usage_of_a_hundred_thousand_answers(tmp_path):
     read = time.perf_counter()
     from datetime import date
 
-    lines = report(rows, date(1971, 2, 1), lambda _: None)
+    lines = spending_report(rows, date(1971, 2, 1), lambda _: None)
     print(f"\n100,000 answers: {1e6 * seconds / 100_000:.0f} µs to note one, {len(rows)} sums read in", end="")
     print(f" {1000 * (read - began):.0f} ms, {len(lines)} lines made in {1000 * (time.perf_counter() - read):.0f} ms")
     await store.close()

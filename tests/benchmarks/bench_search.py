@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.sessions.reading import ORDERS
-from stepchat.sessions.search.search import ALL_FIELDS, Options
+from stepchat.sessions.search.search import ALL_FIELDS, SearchOptions
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def fill(path: Path, vocabulary: list[str]) -> None:
             asked, text = number % 2 == 1, next(source)
             user = {"role": "user", "content": text[: len(text) // 8], "time": 0.0}
             message = user if asked else answer(text)
-            data = lossless_json.stored(message)
+            data = lossless_json.dumps_for_storage(message)
             left -= len(data)
             connection.execute(
                 "INSERT INTO message (id, session, role, created, data) VALUES (?, ?, ?, ?, ?)",
@@ -101,7 +101,7 @@ def answer(text: str) -> dict[str, object]:
 async def index(paths: Paths) -> None:
     size = paths.database.stat().st_size
     begun, cpu = time.perf_counter(), time.process_time()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     opened = time.perf_counter() - begun
     await store.finish_index()
     took = time.perf_counter() - begun
@@ -113,31 +113,31 @@ async def index(paths: Paths) -> None:
     )
 
 
-def queries(vocabulary: list[str]) -> list[tuple[str, str, Options]]:
-    everywhere = Options(fields=ALL_FIELDS)
+def queries(vocabulary: list[str]) -> list[tuple[str, str, SearchOptions]]:
+    everywhere = SearchOptions(fields=ALL_FIELDS)
     common, second = vocabulary[0], vocabulary[30]
     long = next(word for word in vocabulary[100:] if len(word) > 9)
     broad = [
         Counter(word[:size] for word in vocabulary if len(word) >= size).most_common(1)[0][0] for size in (2, 3, 4, 5)
     ]
-    typing = [(f"typing {long[:size]!r}", long[:size], Options()) for size in range(1, len(long) + 1)]
+    typing = [(f"typing {long[:size]!r}", long[:size], SearchOptions()) for size in range(1, len(long) + 1)]
     return [
-        ("common word", common + " ", Options()),
+        ("common word", common + " ", SearchOptions()),
         ("common word, reasoning too", common + " ", everywhere),
-        ("rare word", "uid777 ", Options()),
-        ("no such word", "nothinglikeit ", Options()),
-        ("two common words", f"{common} {second} ", Options()),
+        ("rare word", "uid777 ", SearchOptions()),
+        ("no such word", "nothinglikeit ", SearchOptions()),
+        ("two common words", f"{common} {second} ", SearchOptions()),
         ("common and rare word", f"{common} uid778 ", everywhere),
-        ("phrase of common words", f'"{common} {vocabulary[1]}"', Options()),
-        ("page 20 of a common word", common + " ", Options(offset=400)),
+        ("phrase of common words", f'"{common} {vocabulary[1]}"', SearchOptions()),
+        ("page 20 of a common word", common + " ", SearchOptions(offset=400)),
         *typing,
-        *((f"broadest beginning {prefix!r}", prefix, Options()) for prefix in broad),
-        *((f"common word, beginning {prefix!r}", f"{common} {prefix}", Options()) for prefix in broad),
+        *((f"broadest beginning {prefix!r}", prefix, SearchOptions()) for prefix in broad),
+        *((f"common word, beginning {prefix!r}", f"{common} {prefix}", SearchOptions()) for prefix in broad),
     ]
 
 
 async def measure(paths: Paths, vocabulary: list[str]) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     missed: list[str] = []
     print(f"{'query':36} {'first':>8} {'median':>8}  sessions")
     for name, typed, options in queries(vocabulary):
@@ -172,7 +172,7 @@ def test_search(tmp_path, capsys):
     with capsys.disabled():
         print(f"\nsearch in {MEGABYTES} MB, {SESSIONS:,} sessions")
         if not paths.database.exists():
-            SessionStore.open(paths, fold=fold).close_now()
+            SessionStore.open(paths, accumulate=accumulate).close_now()
             connection = sqlite3.connect(paths.database)
             connection.execute("DELETE FROM setting WHERE name = 'search index'")
             connection.commit()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
 from tests.e2e.terminal import Terminal
@@ -28,7 +28,7 @@ RUNS = 15
 
 def fill(home: Path, count: int) -> None:
     """Sessions of one exchange, straight into the tables."""
-    SessionStore.open(Paths(home, home, home), fold=fold).close_now()
+    SessionStore.open(Paths(home, home, home), accumulate=accumulate).close_now()
     connection = sqlite3.connect(Paths(home, home, home).database, isolation_level=None)
     connection.execute("BEGIN")
     now = time.time()

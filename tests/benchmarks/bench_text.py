@@ -16,7 +16,7 @@ import pytest
 from stepchat.events import Delta
 from stepchat.transcript.document import Document
 from stepchat.transcript.layout import layout
-from stepchat.transcript.overlays.overlays import Marks
+from stepchat.transcript.overlays.overlays import Overlays
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
 from tests.benchmarks.texts import CASES, tokens_of
@@ -32,8 +32,8 @@ A_FRAME = 350 // 30
 def cost(tokens: list[str], before: int) -> float:
     """Milliseconds of CPU for the tokens after so many."""
     document = Document(colourless(), 119)
-    viewport, marks = Viewport(document, 38), Marks(document)
-    palette = document.layout.pen.palette
+    viewport, marks = Viewport(document, 38), Overlays(document)
+    palette = document.layout.builder.palette
     document.begin_answer(0.0)
 
     def frame(number: int) -> None:
@@ -41,7 +41,7 @@ def cost(tokens: list[str], before: int) -> float:
         if document.layout.has_work:
             document.layout.work(0.004)
         marks.add_to(viewport, viewport.render(), palette)
-        viewport.bar()
+        viewport.scrollbar_thumb()
 
     document.feed(Delta(text="".join(tokens[:before])), 0.0)
     frame(0)

@@ -19,7 +19,7 @@ from textual.widgets import Input
 
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
-from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.tui.terminal.handover import Handover
 from stepchat.tui.transcript.view import TranscriptView
 from tests.benchmarks.texts import mixed, tokens_of
@@ -124,12 +124,12 @@ class Bench(App[None]):
         """Milliseconds of CPU to the first hit on the screen, of the longest slice of the looking, and of all of it."""
         await asyncio.sleep(0.1)
         view, slices, first = self.view, [], 0.0
-        act, begin = partial(Finder.look_for, typed=words), time.process_time()
+        act, begin = partial(FindNavigator.search_for, typed=words), time.process_time()
         while not slices or not view.finder.search.is_done:
             began = time.process_time()
             view.find(act)
             slices.append((time.process_time() - began) * 1e3)
-            act = partial(Finder.work, seconds=0.008)
+            act = partial(FindNavigator.continue_search, seconds=0.008)
             if not first and view.finder.search.current is not None:
                 await asyncio.sleep(0.02)
                 first = (time.process_time() - begin) * 1e3

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES, bare_slug, is_local, profile_for, same_server
+from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL, backend_for, bare_slug, is_local, same_server
 from stepchat.demo.server import DemoServer
 
 
-@pytest.mark.parametrize("profile", [profile for profile in PROFILES if profile.base_url], ids=lambda row: row.name)
+@pytest.mark.parametrize("profile", [profile for profile in BACKENDS if profile.base_url], ids=lambda row: row.name)
 def test_each_row_is_found_by_its_own_address(profile):
-    assert profile_for(profile.base_url) is profile
-    assert profile_for(f"{profile.base_url}/") is profile
+    assert backend_for(profile.base_url) is profile
+    assert backend_for(f"{profile.base_url}/") is profile
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_each_row_is_found_by_its_own_address(profile):
     ],
 )
 def test_servers_are_known_by_path_or_by_host_and_port(url, name):
-    assert profile_for(url).name == name
+    assert backend_for(url).name == name
 
 
 def test_the_demo_counts_as_openrouter():
     server = DemoServer()
-    assert profile_for(server.url).name == "openrouter"
+    assert backend_for(server.url).name == "openrouter"
     server.close()
 
 
@@ -44,7 +44,7 @@ def test_the_demo_counts_as_openrouter():
     "url", ["", "no url", "http://", "http://[::1", "http://h:99999/v1", "http://h:x", "://", "\x00"]
 )
 def test_what_is_no_url_is_custom_and_not_local(url):
-    assert profile_for(url).name == "custom"
+    assert backend_for(url).name == "custom"
     assert not is_local(url)
     assert not same_server(url, OPENROUTER_URL)
 
@@ -52,7 +52,7 @@ def test_what_is_no_url_is_custom_and_not_local(url):
 @settings(max_examples=60, deadline=None)
 @given(st.text(), st.text())
 def test_no_text_breaks_the_reading_of_an_address(one, other):
-    assert profile_for(one) in PROFILES
+    assert backend_for(one) in BACKENDS
     assert same_server(one, one)
     assert same_server(one, other) == same_server(other, one)
 
@@ -81,9 +81,9 @@ def test_a_slug_without_its_suffix():
 
 
 def test_rows_are_well_formed():
-    names = [profile.name for profile in PROFILES]
+    names = [profile.name for profile in BACKENDS]
     assert len(set(names)) == len(names)
     assert names[-1] == "custom"
-    for profile in PROFILES:
+    for profile in BACKENDS:
         assert bool(profile.start_hint) <= is_local(profile.base_url)
-        assert profile.trim_reasoning or profile.sessions
+        assert profile.trim_reasoning or profile.supports_session_id

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.catalogue.capabilities import why_not
+from stepchat.catalogue.capabilities import unsupported_reason
 from stepchat.catalogue.models import Model, Reasoning
 from stepchat.parameters.table import BY_NAME
 
@@ -42,4 +42,4 @@ BUDGET = Model(
     ],
 )
 def test_why_not(model, name, value, words):
-    assert why_not(BY_NAME[name], model, value) == words
+    assert unsupported_reason(BY_NAME[name], model, value) == words

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from stepchat.catalogue.backends import profile_for
+from stepchat.catalogue.backends import backend_for
 from stepchat.catalogue.catalogue import STALE_SECONDS, Catalogue, Prices, file_name
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.errors import UnreachableError
@@ -66,7 +66,7 @@ def test_what_was_fetched_is_there_at_the_next_start_without_a_server(tmp_path):
     assert later.read()
     assert later.stale
     assert not later.refresh()
-    assert later.trouble.message == "off"
+    assert later.error.message == "off"
     assert later.models == first.models
 
 
@@ -131,7 +131,7 @@ def test_what_is_no_list_does_not_take_away_the_one_before(tmp_path, known, answ
     if known == "on disk":
         catalogue = Catalogue(tmp_path / "list.jsonl", Server(answer))
     assert not catalogue.refresh()
-    assert words in catalogue.trouble.message
+    assert words in catalogue.error.message
     again = Catalogue(tmp_path / "list.jsonl")
     assert again.read()
     assert len(again.models) == len(MODELS)
@@ -199,18 +199,18 @@ def test_nearest_names(tmp_path):
 
 
 def test_the_demo_server_is_asked_over_http(tmp_path, demo):
-    client = Client(demo.url, profile_for(demo.url), None)
-    catalogue = Catalogue(tmp_path / "x", client.look_up)
+    client = Client(demo.url, backend_for(demo.url), None)
+    catalogue = Catalogue(tmp_path / "x", client.get_json)
     assert catalogue.refresh()
     assert {model.id for model in MODELS} <= {model.id for model in catalogue.models}
     client.close()
 
 
 def test_a_server_that_is_not_there_is_told_of(tmp_path):
-    client = Client("http://127.0.0.1:9/v1", profile_for("http://127.0.0.1:11434/v1"), None)
-    catalogue = Catalogue(tmp_path / "x", client.look_up)
+    client = Client("http://127.0.0.1:9/v1", backend_for("http://127.0.0.1:11434/v1"), None)
+    catalogue = Catalogue(tmp_path / "x", client.get_json)
     assert not catalogue.refresh()
-    assert catalogue.trouble.hint == "Start it with: ollama serve"
+    assert catalogue.error.hint == "Start it with: ollama serve"
     client.close()
 
 

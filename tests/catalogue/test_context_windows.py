@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.catalogue.backends import PROFILES, profile_for
+from stepchat.catalogue.backends import BACKENDS, backend_for
 from stepchat.catalogue.catalogue import Catalogue
-from stepchat.catalogue.context_windows import ROWS, with_windows
-from stepchat.chat.connection import connect, find_place
+from stepchat.catalogue.context_windows import ROWS, with_context_windows
+from stepchat.chat.connection import connect, find_server
 from stepchat.cli.main import demo_server
 from stepchat.config.file import Config, Table
 from stepchat.config.paths import Paths
@@ -17,33 +17,33 @@ from stepchat.demo.local_servers import LOCAL_SERVERS, MODELS, TRAINED
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UnreachableError
 from stepchat.servers.client import Client
-from stepchat.servers.probe import kind_of
+from stepchat.servers.probe import detect_backend
 
 if TYPE_CHECKING:
-    from stepchat.catalogue.backends import Profile
+    from stepchat.catalogue.backends import Backend
 
 SMALL, LARGE = MODELS
 KINDS = [row.name for row in LOCAL_SERVERS]
 
 
-def row(name: str) -> Profile:
-    return next(profile for profile in PROFILES if profile.name == name)
+def row(name: str) -> Backend:
+    return next(profile for profile in BACKENDS if profile.name == name)
 
 
-def known(server: DemoServer, profile: Profile) -> Catalogue:
+def known(server: DemoServer, profile: Backend) -> Catalogue:
     client = Client(server.url, profile, None)
-    catalogue = Catalogue(fetch=client.look_up, more=lambda entries: with_windows(client, entries))
+    catalogue = Catalogue(fetch=client.get_json, more=lambda entries: with_context_windows(client, entries))
     assert catalogue.refresh()
     return catalogue
 
 
 def windows(catalogue: Catalogue) -> list[tuple[int | None, int | None]]:
-    return [(model.context_length, model.could_take) for model in catalogue.models]
+    return [(model.context_length, model.max_context_length) for model in catalogue.models]
 
 
 def test_every_kind_is_imitated():
     assert {name for name, _ in ROWS} <= set(KINDS)
-    assert set(KINDS) == {profile.name for profile in PROFILES if profile.start_hint}
+    assert set(KINDS) == {profile.name for profile in BACKENDS if profile.start_hint}
     assert list(next(option for option in demo_server.params if option.name == "imitate").type.choices) == KINDS
 
 
@@ -52,10 +52,10 @@ def test_every_kind_is_imitated():
 def test_what_it_was_started_with(kind, is_named):
     with DemoServer(imitates=kind, window=32_768) as server:
         # Of a server at any address the kind shows by what its models say.
-        profile = row(kind) if is_named else profile_for(server.url)
+        profile = row(kind) if is_named else backend_for(server.url)
         assert (profile.name == kind) == is_named
         catalogue = known(server, profile)
-        assert kind_of(catalogue.models).name == kind
+        assert detect_backend(catalogue.models).name == kind
         assert windows(catalogue) == [(32_768, TRAINED if kind == "llama.cpp" else None)] * 2
 
 
@@ -65,7 +65,7 @@ def test_what_it_loads_a_model_with(kind, from_file):
         more = TRAINED if from_file < TRAINED else None
         # Until it is loaded nobody tells; but what its file says holds.
         assert windows(known(server, row(kind))) == [(TRAINED, None), (from_file, more)]
-        Client(server.url, row(kind), None).look_up(
+        Client(server.url, row(kind), None).get_json(
             "/chat/completions", body={"model": SMALL, "messages": [{"role": "user", "content": "demo:haiku"}]}
         )
         assert windows(known(server, row(kind))) == [(4096, TRAINED), (from_file, more)]
@@ -74,7 +74,7 @@ def test_what_it_loads_a_model_with(kind, from_file):
 def test_what_the_user_says_goes_before_all(tmp_path):
     with DemoServer(imitates="llama.cpp") as server:
         box = Table("box", {"base_url": server.url, "context_length": 20_000})
-        place = find_place("box", Config(servers=(box,)))
+        place = find_server("box", Config(servers=(box,)))
         connection = connect(place, Paths(tmp_path, tmp_path, tmp_path), Config(), {})
         # Also where there is no list.
         assert connection.catalogue.find("any/name").context_length == 20_000
@@ -89,20 +89,20 @@ def test_what_the_user_says_goes_before_all(tmp_path):
 )
 def test_what_tells_nothing_does_no_harm(name, told):
     class Odd:
-        profile = row(name)
+        backend = row(name)
 
-        def look_up(self, *_, **__):
+        def get_json(self, *_, **__):
             if isinstance(told, Exception):
                 raise told
             return told
 
     entries = [{"id": "a", "owned_by": "x"}, 5, None]
-    assert with_windows(Odd(), entries) == entries
+    assert with_context_windows(Odd(), entries) == entries
 
 
 def test_openrouter_is_not_asked_for_more():
     with DemoServer() as server:
-        assert known(server, profile_for(server.url)).find("stepfun/step-3.5-flash").context_length == 262_144
+        assert known(server, backend_for(server.url)).find("stepfun/step-3.5-flash").context_length == 262_144
         assert [request.path for request in server.received] == ["/api/v1/models"]
 
 

@@ -24,7 +24,7 @@ def test_an_entry_of_openrouter_is_read_whole():
     assert STEP.prices.cache_read == Decimal("0.00000002")
     assert STEP.prices.request == 0
     assert STEP.reasoning == Reasoning(mandatory=True)
-    assert (STEP.thinks, STEP.calls_tools, STEP.sees) == (True, True, False)
+    assert (STEP.supports_reasoning, STEP.supports_tools, STEP.supports_images) == (True, True, False)
     assert STEP.supports("temperature") is True
     assert STEP.supports("verbosity") is False
     assert STEP.default_parameters == (("temperature", 1.0),)

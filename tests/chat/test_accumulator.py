@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat.chat.accumulator import Draft, ToolCallMerge, fold
+from stepchat.chat.accumulator import AnswerAccumulator, ToolCallMerge, accumulate
 from stepchat.events import Delta, ToolCallFragment
 from stepchat.messages import AssistantMessage, Failure, Timing, ToolCall
 from tests.sessions.samples import deltas
 
 
 def drafted(*deltas: Delta) -> AssistantMessage:
-    draft = Draft(AssistantMessage())
+    draft = AnswerAccumulator(AssistantMessage())
     for delta in deltas:
         draft.add(delta)
     return draft.message()
@@ -155,7 +155,7 @@ def test_row_23_the_newest_usage_counts():
 
 def test_facts_come_from_the_stream_and_the_blank():
     blank = AssistantMessage(model_asked="a/b", server="https://x", timing=Timing(5.0))
-    draft = Draft(blank)
+    draft = AnswerAccumulator(blank)
     draft.add(Delta(generation_id="gen-1", model="a/b", provider="P", reasoning_field="reasoning"), 0.5)
     draft.add(Delta(model="a/b-2026", generation_id="", reasoning_field="reasoning_content"), 1.0)
     message = draft.message("error", error=Failure(500, "no"), ended=2.0)
@@ -173,16 +173,16 @@ def test_facts_come_from_the_stream_and_the_blank():
 
 
 def test_times_are_those_of_the_first_words():
-    draft = Draft(AssistantMessage())
+    draft = AnswerAccumulator(AssistantMessage())
     draft.add(Delta(generation_id="g"), 0.1)
     for at, delta in enumerate([Delta(reasoning="a"), Delta(reasoning="b"), Delta(text="c"), Delta(text="d")], 1):
         draft.add(delta, float(at))
     timing = draft.message(ended=9.0).timing
-    assert (timing.first_reasoning, timing.first_text, timing.ended, timing.thinking) == (1.0, 3.0, 9.0, 2.0)
+    assert (timing.first_reasoning, timing.first_text, timing.ended, timing.reasoning_seconds) == (1.0, 3.0, 9.0, 2.0)
 
 
 def test_times_move_with_text_that_was_reasoning():
-    draft = Draft(AssistantMessage())
+    draft = AnswerAccumulator(AssistantMessage())
     draft.add(Delta(text="thought"), 1.0)
     draft.add(Delta(text_was_reasoning=True), 2.0)
     draft.add(Delta(text="answer"), 3.0)
@@ -201,7 +201,7 @@ def test_times_move_with_text_that_was_reasoning():
     ],
 )
 def test_a_draft_is_empty_until_something_can_be_read(delta):
-    draft = Draft(AssistantMessage())
+    draft = AnswerAccumulator(AssistantMessage())
     draft.add(Delta(generation_id="g", usage={"cost": 1}, details=(), finish_reason="stop", model="m"))
     assert draft.empty
     draft.add(delta)
@@ -212,13 +212,13 @@ def test_a_draft_is_empty_until_something_can_be_read(delta):
 @given(st.lists(deltas, max_size=6))
 def test_folding_after_a_kill_gives_what_the_draft_held(parts):
     blank = AssistantMessage(model_asked="a/b", server="https://x", timing=Timing(5.0))
-    draft = Draft(blank)
+    draft = AnswerAccumulator(blank)
     for delta in parts:
         draft.add(delta)
-    assert fold(blank, iter(parts)) == draft.message(None if draft.finished else "cut")
+    assert accumulate(blank, iter(parts)) == draft.message(None if draft.finished else "cut")
 
 
 @pytest.mark.parametrize(("reason", "stop"), [(None, "cut"), ("error", "cut"), ("stop", "stop"), ("length", "length")])
 def test_an_answer_killed_after_its_finish_reason_is_whole(reason, stop):
-    message = fold(AssistantMessage(), [Delta(text="So."), Delta(finish_reason=reason)])
+    message = accumulate(AssistantMessage(), [Delta(text="So."), Delta(finish_reason=reason)])
     assert (message.stop, message.text) == (stop, "So.")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import DetailsMerge, Draft
+from stepchat.chat.accumulator import AnswerAccumulator, DetailsMerge
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage
 from tests.sessions.samples import json_values, texts
@@ -24,7 +24,7 @@ def merge(*fragments: Any) -> list[Any]:
 
 
 def drafted(*deltas: Delta) -> AssistantMessage:
-    draft = Draft(AssistantMessage())
+    draft = AnswerAccumulator(AssistantMessage())
     for delta in deltas:
         draft.add(delta)
     return draft.message()
@@ -230,7 +230,7 @@ fragment_lists = st.lists(st.one_of(st.none(), st.lists(st.one_of(fragments, fra
 @settings(max_examples=60, deadline=None)
 @given(fragment_lists)
 def test_merging_equals_the_rules_read_naively(lists):
-    draft = Draft(AssistantMessage())
+    draft = AnswerAccumulator(AssistantMessage())
     for entries in lists:
         draft.add(Delta(details=None if entries is None else tuple(entries)))
     merged = draft.message().reasoning_details

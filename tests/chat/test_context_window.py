@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.catalogue.backends import PROFILES
+from stepchat.catalogue.backends import BACKENDS
 from stepchat.catalogue.models import Model
-from stepchat.chat.context_window import fewest_tokens_of, too_much, used
+from stepchat.chat.context_window import minimum_tokens, tokens_over_limit, tokens_used
 from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROWS = {row.name: row for row in PROFILES}
+ROWS = {row.name: row for row in BACKENDS}
 MODEL = Model("some/model", context_length=4096)
 LITTLE = Model("m", context_length=1000)
 
@@ -32,20 +32,20 @@ def answer(**counts: int) -> AssistantMessage:
 
 
 def test_what_a_conversation_uses():
-    assert used([]) == 0
+    assert tokens_used([]) == 0
     said = path(
         UserMessage("x" * 400), answer(prompt_tokens=100, completion_tokens=60, reasoning=0), UserMessage("y" * 40)
     )
-    assert used(said[:1]) == 100
-    assert used(said) == 170
+    assert tokens_used(said[:1]) == 100
+    assert tokens_used(said) == 170
     half = path(AssistantMessage(text="x" * 40, reasoning="y" * 40, stop="cut"))
-    assert used([*said, *half]) == 180
+    assert tokens_used([*said, *half]) == 180
 
 
 def needed(
     text: str, said: Sequence[StoredMessage] = (), model: Model | None = LITTLE, **parameters: object
 ) -> int | None:
-    return too_much(said, text, model, ROWS["openrouter"], parameters)
+    return tokens_over_limit(said, text, model, ROWS["openrouter"], parameters)
 
 
 def test_what_cannot_fit():
@@ -58,8 +58,8 @@ def test_what_cannot_fit():
     assert needed("x" * 9999, said, None) is None
     # What stands before all messages is in what an answer told.
     tools = [{"name": "y" * 4000}]
-    assert too_much(said, "x" * 400, LITTLE, ROWS["openrouter"], {"tools": tools}, "z" * 9999) is None
-    assert too_much([], "x" * 400, LITTLE, ROWS["openrouter"], {}, "z" * 4000) == 1100
+    assert tokens_over_limit(said, "x" * 400, LITTLE, ROWS["openrouter"], {"tools": tools}, "z" * 9999) is None
+    assert tokens_over_limit([], "x" * 400, LITTLE, ROWS["openrouter"], {}, "z" * 4000) == 1100
     assert needed("x" * 400, tools=tools) > 1000
     # A letter of three bytes is more of a token than one of one.
     assert needed("思" * 1000) is None
@@ -70,18 +70,18 @@ def test_what_cannot_fit():
 def test_thoughts_that_filled_the_window_leave_room_for_the_next_question(counts):
     # The server counts them or not; templates leave them out of what the next question finds.
     said = path(UserMessage("Why?"), answer(prompt_tokens=500, completion_tokens=3596, **counts))
-    assert 500 <= used(said) <= 1100
-    assert too_much(said, "And?", MODEL, ROWS["llama.cpp"], {}) is None
-    assert too_much(said, "word " * 4000, MODEL, ROWS["llama.cpp"], {}) == used(said) + 5000
+    assert 500 <= tokens_used(said) <= 1100
+    assert tokens_over_limit(said, "And?", MODEL, ROWS["llama.cpp"], {}) is None
+    assert tokens_over_limit(said, "word " * 4000, MODEL, ROWS["llama.cpp"], {}) == tokens_used(said) + 5000
 
 
 def test_thoughts_of_an_answer_that_was_stopped_are_not_sent():
     said = path(UserMessage("Why?"), AssistantMessage(reasoning="hm " * 40_000, stop="cancelled"))
-    assert too_much(said, "And?", MODEL, ROWS["openrouter"], {}) is None
+    assert tokens_over_limit(said, "And?", MODEL, ROWS["openrouter"], {}) is None
 
 
 def test_the_longest_answer_counts_where_the_server_counts_it():
-    asked = {name: too_much([], "Why?", MODEL, row, {"max_tokens": 4096}) for name, row in ROWS.items()}
+    asked = {name: tokens_over_limit([], "Why?", MODEL, row, {"max_tokens": 4096}) for name, row in ROWS.items()}
     assert {name for name, needed in asked.items() if needed} == {"openrouter", "vllm", "sglang"}
 
 
@@ -98,13 +98,15 @@ def test_the_longest_answer_counts_where_the_server_counts_it():
 )
 def test_nothing_that_fits_is_surely_too_much(text, tokens):
     fits = (text * 1000)[: 1000 * MODEL.context_length // tokens]
-    assert fewest_tokens_of(fits) <= MODEL.context_length
-    assert too_much([], fits, MODEL, ROWS["vllm"], {}, surely=True) is None
-    assert too_much([], fits * 5, MODEL, ROWS["vllm"], {}, surely=True)
+    assert minimum_tokens(fits) <= MODEL.context_length
+    assert tokens_over_limit([], fits, MODEL, ROWS["vllm"], {}, certain_only=True) is None
+    assert tokens_over_limit([], fits * 5, MODEL, ROWS["vllm"], {}, certain_only=True)
 
 
 def test_what_would_be_cut_without_a_word_is_too_much_sooner():
     text = "word " * 4000
-    refused = {name for name, row in ROWS.items() if too_much([], text, MODEL, row, {}, surely=True)}
+    refused = {name for name, row in ROWS.items() if tokens_over_limit([], text, MODEL, row, {}, certain_only=True)}
     assert refused == {"ollama"}
-    assert too_much([], text, replace(MODEL, context_length=None), ROWS["ollama"], {}, surely=True) is None
+    assert (
+        tokens_over_limit([], text, replace(MODEL, context_length=None), ROWS["ollama"], {}, certain_only=True) is None
+    )

@@ -10,19 +10,19 @@ from stepchat import lossless_json
 from stepchat.chat.inspection import (
     EventLines,
     Events,
-    Line,
+    InspectorLine,
+    filter_lines,
     json_lines,
     ledger_lines,
-    matching,
     request_lines,
     usage_lines,
-    wrapped,
+    wrap_lines,
 )
 from stepchat.messages import StoredMessage
-from stepchat.reasoning.ledger import received
-from stepchat.reasoning.ledger_report import accounts
+from stepchat.reasoning.ledger import received_reasoning
+from stepchat.reasoning.ledger_report import reasoning_accounts
 from stepchat.servers.sse import SseParser
-from stepchat.sessions.exchanges import Exchange, SentLine
+from stepchat.sessions.exchanges import Exchange, SentMessage
 from tests.fakes import event, stream_of
 from tests.servers.streams import chunk
 from tests.servers.test_wire import OPEN, SEALED, answer
@@ -32,7 +32,7 @@ from tests.sessions.samples import json_values
 def exchange(*pieces: tuple[float, bytes], **more: Any) -> Exchange:
     fields: dict[str, Any] = {
         "answer": "a2",
-        "lines": (SentLine({"role": "user", "content": "Why?"}, "q1"),),
+        "lines": (SentMessage({"role": "user", "content": "Why?"}, "q1"),),
         "rest": {"model": "a/b", "messages": None, "top_p": 1},
         "url": "https://example.com/v1/chat/completions",
         "headers": {"X-Title": "t"},
@@ -62,17 +62,17 @@ def test_the_request_with_its_head_and_what_it_was_answered():
 
 
 def test_lines_are_filtered_by_words_and_wrapped_by_cells():
-    lines = [Line("One two"), Line("two three"), Line("four")]
-    assert [line.text for line in matching(lines, "TWO")] == ["One two", "two three"]
-    assert [line.text for line in matching(lines, "two one")] == ["One two"]
-    assert [line.text for line in wrapped([Line("abcdef"), Line("")], 4)] == ["abcd", "ef", ""]
-    assert [line.text for line in wrapped([Line("漢字漢字", "dim")], 4)] == ["漢字", "漢字"]
-    assert [line.text for line in wrapped([Line("  one two three")], 11)] == ["  one two ", "  three"]
+    lines = [InspectorLine("One two"), InspectorLine("two three"), InspectorLine("four")]
+    assert [line.text for line in filter_lines(lines, "TWO")] == ["One two", "two three"]
+    assert [line.text for line in filter_lines(lines, "two one")] == ["One two"]
+    assert [line.text for line in wrap_lines([InspectorLine("abcdef"), InspectorLine("")], 4)] == ["abcd", "ef", ""]
+    assert [line.text for line in wrap_lines([InspectorLine("漢字漢字", "dim")], 4)] == ["漢字", "漢字"]
+    assert [line.text for line in wrap_lines([InspectorLine("  one two three")], 11)] == ["  one two ", "  three"]
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200), st.integers(2, 40))
 def test_nothing_is_lost_in_wrapping(text, width):
-    rows = [line.text for line in wrapped([Line(text)], width)]
+    rows = [line.text for line in wrap_lines([InspectorLine(text)], width)]
     assert all(len(row) <= width for row in rows)
     assert "".join(rows).replace(" ", "") == text.replace(" ", "")
 
@@ -96,11 +96,11 @@ def test_each_event_has_the_time_of_its_last_byte():
 
 
 def test_when_things_came_first():
-    times, size = texts(Events(exchange(*PIECES)).head())
+    times, size = texts(Events(exchange(*PIECES)).summary_lines())
     assert times == "first byte 0.250 s · first reasoning 0.500 s · first text 1.000 s · last byte 1.500 s"
     assert size.startswith("7 events, ")
-    assert "kept" in Events(exchange(pieces=None)).head()[0].text
-    assert texts(Events(exchange()).head()) == ["Nothing came."]
+    assert "kept" in Events(exchange(pieces=None)).summary_lines()[0].text
+    assert texts(Events(exchange()).summary_lines()) == ["Nothing came."]
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\n"])
@@ -179,9 +179,11 @@ def test_what_is_typed_on_is_sought_among_what_was_found():
 
 
 def test_what_the_provider_was_given():
-    told = Events(exchange((0.1, event({"choices": [], "debug": {"echo_upstream_body": {"model": "m"}}})))).upstream()
+    told = Events(
+        exchange((0.1, event({"choices": [], "debug": {"echo_upstream_body": {"model": "m"}}})))
+    ).upstream_lines()
     assert '    "model": "m"' in texts(told)
-    assert "did not tell" in texts(Events(exchange(*PIECES)).upstream())[0]
+    assert "did not tell" in texts(Events(exchange(*PIECES)).upstream_lines())[0]
 
 
 def test_a_hundred_thousand_events_are_only_cut_until_they_are_looked_at():
@@ -199,18 +201,20 @@ def test_the_ledger_of_one_request():
     message = answer(OPEN, SEALED)
     sent = {"role": "assistant", "content": "Yes.", "reasoning_details": [OPEN, SEALED]}
     lines = (
-        SentLine(sent, "a1", {"way": "unchanged"}),
-        SentLine({**sent, "reasoning_details": [OPEN]}, "a1", {"way": "in part", "rule": "no data", "left_out": [1]}),
-        SentLine(None, "a3", {"way": "left out", "rule": "stopped"}),
+        SentMessage(sent, "a1", {"way": "unchanged"}),
+        SentMessage(
+            {**sent, "reasoning_details": [OPEN]}, "a1", {"way": "in part", "rule": "no data", "left_out": [1]}
+        ),
+        SentMessage(None, "a3", {"way": "left out", "rule": "stopped"}),
     )
-    (account,) = accounts([StoredMessage("a1", "s", None, message)], {})
+    (account,) = reasoning_accounts([StoredMessage("a1", "s", None, message)], {})
     told = texts(ledger_lines(exchange(lines=lines), {"a1": message}, account))
-    assert f"            on disk  sha256 {received(message).hash[:32]}  the same" in told
-    assert f"            on disk  sha256 {received(message).hash[:32]}  not the same" in told
+    assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  the same" in told
+    assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  not the same" in told
     assert "answer 2    sent in part: no data" in told
     assert "            an encrypted entry without data is refused (entry 2)" in told
     assert "answer 3    left out: stopped" in told
-    assert told[-2:] == ["in no later request yet", f"sha256 {received(message).hash}"]
+    assert told[-2:] == ["in no later request yet", f"sha256 {received_reasoning(message).hash}"]
     assert texts(ledger_lines(exchange(), {}, None))[-1] == "There was none."
 
 

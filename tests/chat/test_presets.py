@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.presets import delete_preset, read_presets, save_preset
 from stepchat.config.paths import Paths
 from stepchat.errors import StoreError, UsageError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SessionStore]:
-    opened = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    opened = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
     yield opened
     await opened.close()
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import profile_for
-from stepchat.chat.accumulator import fold
-from stepchat.chat.request import try_again
+from stepchat.catalogue.backends import backend_for
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.request import clear_rejection
 from stepchat.config.api_keys import Key
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, Notice
-from stepchat.reasoning.ledger import hash_of, received
+from stepchat.reasoning.ledger import hash_of, received_reasoning
 from stepchat.servers.client import Client, Options
 from stepchat.servers.sse import SseParser
 from stepchat.sessions import exchanges
@@ -45,7 +45,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 async def store(paths: Paths) -> AsyncIterator[SessionStore]:
-    opened = SessionStore.open(paths, fold=fold)
+    opened = SessionStore.open(paths, accumulate=accumulate)
     yield opened
     await opened.close()
 
@@ -58,7 +58,7 @@ def demo() -> Iterator[DemoServer]:
 
 @pytest.fixture
 def client(demo: DemoServer) -> Iterator[Client]:
-    made = Client(demo.url, profile_for(demo.url), Key(KEY, "a test"), Options(backoff=0.001))
+    made = Client(demo.url, backend_for(demo.url), Key(KEY, "a test"), Options(backoff=0.001))
     yield made
     made.close()
 
@@ -73,12 +73,12 @@ async def say(store: SessionStore, client: Client, text: str, session: str | Non
 
 async def kept(store: SessionStore, session: str) -> list[Exchange]:
     """Of the newest answer."""
-    return await store.traffic.exchanges((await store.path(session))[-1].id)
+    return await store.exchanges.exchanges((await store.path(session))[-1].id)
 
 
 async def all_kept(store: SessionStore, session: str) -> list[Exchange]:
     return [
-        exchange for stored in await answers(store, session) for exchange in await store.traffic.exchanges(stored.id)
+        exchange for stored in await answers(store, session) for exchange in await store.exchanges.exchanges(stored.id)
     ]
 
 
@@ -120,9 +120,9 @@ async def test_the_request_is_on_disk_before_anything_comes(store, client, demo)
     events: list[Any] = []
     turn = asyncio.create_task(happening(store, client, asked, events))
     async with asyncio.timeout(10):
-        while (answer := await store.traffic.newest_answer(asked.session)) is None:
+        while (answer := await store.exchanges.newest_answer(asked.session)) is None:
             await asyncio.sleep(0.01)
-    found = await store.traffic.exchanges(answer)
+    found = await store.exchanges.exchanges(answer)
     assert await asyncio.to_thread(demo.wait_until, lambda requests: len(requests) == 1)
     assert lossless_json.dumps(found[0].body) == lossless_json.dumps(demo.requests[0].body)
     assert found[0].status is None
@@ -162,9 +162,11 @@ async def test_the_ledger_says_what_the_server_received(store, client, demo):
     seen = [request.body["messages"][1].get("reasoning_details") for request in demo.requests[1:]]
     assert [details for _, details in sent] == seen
     assert [details and hash_of(details) for details in seen] == [
-        received(first.message).hash, None, received(first.message).hash,
+        received_reasoning(first.message).hash, None, received_reasoning(first.message).hash,
     ]  # fmt: skip
-    assert (await store.traffic.verdicts(session))[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
+    assert (await store.exchanges.reasoning_outcomes(session))[first.id] == exchanges.ReasoningOutcome(
+        {"way": "unchanged"}, 2
+    )
 
 
 async def test_the_newest_request_decides_and_every_sending_counts(store, client):
@@ -174,14 +176,14 @@ async def test_the_newest_request_decides_and_every_sending_counts(store, client
     other = type(asked)(asked.session, "deepseek/deepseek-v3.2", asked.path, asked.text)
     answer_in(await happening(store, client, other))
     first, second, third = await answers(store, session)
-    assert await store.traffic.verdicts(session) == {
-        first.id: exchanges.Verdict({"way": "left out", "rule": "other model"}, 1),
-        second.id: exchanges.Verdict({"way": "left out", "rule": "other model"}, 0),
+    assert await store.exchanges.reasoning_outcomes(session) == {
+        first.id: exchanges.ReasoningOutcome({"way": "left out", "rule": "other model"}, 1),
+        second.id: exchanges.ReasoningOutcome({"way": "left out", "rule": "other model"}, 0),
     }
     await say(store, client, "demo:haiku", session)
-    found = await store.traffic.verdicts(session)
-    assert found[first.id] == exchanges.Verdict({"way": "unchanged"}, 2)
-    assert found[third.id] == exchanges.Verdict({"way": "left out", "rule": "other model"}, 0)
+    found = await store.exchanges.reasoning_outcomes(session)
+    assert found[first.id] == exchanges.ReasoningOutcome({"way": "unchanged"}, 2)
+    assert found[third.id] == exchanges.ReasoningOutcome({"way": "left out", "rule": "other model"}, 0)
 
 
 async def test_a_setting_that_the_server_refuses_is_left_out_told_and_remembered(store, client, demo):
@@ -219,7 +221,7 @@ async def test_what_was_refused_before_is_told_once_in_a_session_and_tried_again
         session = asked.session
     words = "Asked without reasoning.effort=high, which the server refused before. /set NAME=VALUE tries it again."
     assert told == [[words], []]
-    await try_again(store, client.base_url, asked.model, ['reasoning.effort="high"'])
+    await clear_rejection(store, client.base_url, asked.model, ['reasoning.effort="high"'])
     await say(store, client, "demo:haiku", session, **more)
     assert demo.requests[-1].body["reasoning"]["effort"] == "high"
 
@@ -245,7 +247,7 @@ async def test_requests_that_begin_alike_share_what_is_kept(store, client, paths
     session = await say(store, client, "x" * 5000 + " demo")
     for _ in range(5):
         await say(store, client, "And?", session)
-    await store.traffic.verdicts(session)
+    await store.exchanges.reasoning_outcomes(session)
     with sqlite3.connect(paths.database) as connection:
         assert connection.execute("SELECT count(*) FROM sent_line").fetchone() == (11,)
         texts = [zlib.decompress(data) for (data,) in connection.execute("SELECT data FROM sent_text")]
@@ -263,7 +265,7 @@ async def test_signed_reasoning_stays_here_when_what_came_before_it_has_changed(
     first, *_ = await answers(store, asked.session)
     sent = [request.body["messages"][1]["reasoning_details"] for request in demo.requests[1:]]
     assert sent == [list(first.message.reasoning_details), []]
-    assert (await store.traffic.verdicts(asked.session))[first.id] == exchanges.Verdict(
+    assert (await store.exchanges.reasoning_outcomes(asked.session))[first.id] == exchanges.ReasoningOutcome(
         {"way": "left out", "rule": "edited before", "left_out": [0]}, 1
     )
 
@@ -279,7 +281,7 @@ async def test_the_key_is_in_nothing_that_is_kept(store, client, paths):
 async def test_events_that_are_the_key_when_put_together_are_not_kept(store, demo, said, is_kept):
     chunks = [{"choices": [{"delta": {"content": text}}]} for text in said]
     end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
-    client = Client(demo.url, profile_for(demo.url), Key(KEY, "a test"), transport=sse(*chunks, end))
+    client = Client(demo.url, backend_for(demo.url), Key(KEY, "a test"), transport=sse(*chunks, end))
     session = await say(store, client, "Say it.")
     client.close()
     (exchange,) = await kept(store, session)
@@ -289,11 +291,11 @@ async def test_events_that_are_the_key_when_put_together_are_not_kept(store, dem
 
 
 async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, client):
-    store = SessionStore.open(paths, fold=fold, keep_events=6000)
+    store = SessionStore.open(paths, accumulate=accumulate, keep_events=6000)
     session = await say(store, client, "demo:haiku")
     for _ in range(8):
         await say(store, client, "demo:haiku", session)
-    found = [(await store.traffic.exchanges(stored.id))[0] for stored in await answers(store, session)]
+    found = [(await store.exchanges.exchanges(stored.id))[0] for stored in await answers(store, session)]
     there = [exchange.pieces is not None for exchange in found]
     assert there == sorted(there)
     assert 0 < sum(there) < 9
@@ -305,12 +307,12 @@ async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, cl
 async def test_a_fork_begins_without_and_a_deleted_session_takes_it_along(store, client, paths):
     session = await say(store, client, "demo:haiku")
     forked = await store.fork(session, (await store.path(session))[-1].id)
-    assert await store.traffic.newest_answer(forked.id) is None
-    assert await store.traffic.sendings(forked.id) == {}
+    assert await store.exchanges.newest_answer(forked.id) is None
+    assert await store.exchanges.reasoning_sent(forked.id) == {}
     await store.delete([session])
     await store.close()
-    later = SessionStore.open(paths, fold=fold, clock=lambda: 1e11)
-    await later.traffic.verdicts(session)
+    later = SessionStore.open(paths, accumulate=accumulate, clock=lambda: 1e11)
+    await later.exchanges.reasoning_outcomes(session)
     await later.close()
     with sqlite3.connect(paths.database) as connection:
         for table in ("exchange", "sent_line", "sent_text"):
@@ -329,7 +331,7 @@ async def test_no_harm_is_done_when_nothing_can_be_kept(store, client, paths):
 
 
 async def test_exports_hold_nothing_of_it(store, client):
-    from stepchat.sessions.export.formats import Options as Form
+    from stepchat.sessions.export.formats import ExportOptions as Form
     from stepchat.sessions.export.formats import export
 
     session = await say(store, client, "demo:haiku")

@@ -7,7 +7,7 @@ import pytest
 
 from stepchat.catalogue.catalogue import Catalogue
 from stepchat.catalogue.models import Prices
-from stepchat.chat.spending import periods, prices_of, report, sparkline, total
+from stepchat.chat.spending import periods, price_lookup, sparkline, spending_report, total
 from stepchat.sessions.spending import Spent
 
 TODAY = date(2026, 11, 25)
@@ -27,28 +27,28 @@ ROWS = [
 
 
 def text(rows=ROWS) -> str:
-    return "\n".join(line.text for line in report(rows, TODAY, prices))
+    return "\n".join(line.text for line in spending_report(rows, TODAY, prices))
 
 
 def test_periods_end_today():
     sums = dict(periods(ROWS, TODAY, prices))
     assert [one.answers for one in sums.values()] == [2, 5, 6, 7]
-    assert [one.price for one in sums.values()] == ["$0.00021", "~$0.0042", "~$0.0042", "~$1.50"]
+    assert [one.formatted_cost for one in sums.values()] == ["$0.00021", "~$0.0042", "~$0.0042", "~$1.50"]
     assert sums["all"].unknown == 1
     # A clock that was set back: what lies ahead counts as today.
     assert dict(periods(ROWS, date(2026, 11, 24), prices))["today"].answers == 2
 
 
 def test_what_has_no_price_is_a_question():
-    assert total(ROWS[2:3], prices).price == "?"
-    assert total([], prices).price == "$0"
+    assert total(ROWS[2:3], prices).formatted_cost == "?"
+    assert total([], prices).formatted_cost == "$0"
     free = Spent("d", "m", "s", 1, 5, 0, 5, 0, Decimal(), 1, 5, 0, 5)
-    assert total([free], lambda _: Prices(prompt=Decimal(), completion=Decimal())).price == "$0"
+    assert total([free], lambda _: Prices(prompt=Decimal(), completion=Decimal())).formatted_cost == "$0"
 
 
 def test_answers_of_one_day_are_as_dear_as_they_were_alone():
     long = (100_000, Prices(prompt=Decimal("0.000006"), completion=Decimal("0.00002")))
-    rates = Prices(prompt=Decimal("0.000003"), completion=Decimal("0.00001"), request=Decimal("0.01"), steps=(long,))
+    rates = Prices(prompt=Decimal("0.000003"), completion=Decimal("0.00001"), request=Decimal("0.01"), tiers=(long,))
     many = Spent("d", "m", "s", 10, 500_000, 0, 1000, 0, Decimal(), 10, 500_000, 0, 1000)
     assert total([many], lambda _: rates).cost == 10 * rates.cost(50_000, 100) == Decimal("1.61")
 
@@ -57,7 +57,7 @@ def test_a_price_is_that_of_the_server_that_was_asked():
     listed = {"data": [{"id": "a/b", "pricing": {"prompt": "0.5", "completion": "0.5"}}, {"id": "c"}]}
     catalogue = Catalogue(fetch=lambda *_: listed, prices={"own": PRICES["local/m"]})
     assert catalogue.refresh()
-    of = prices_of(catalogue, "https://one/v1")
+    of = price_lookup(catalogue, "https://one/v1")
     assert of(Spent("d", "a/b", "https://one/v1/")).prompt == Decimal("0.5")
     assert of(Spent("d", "a/b", "http://localhost:8080/v1")) is None
     assert of(Spent("d", "own:free", "http://localhost:8080/v1")) == PRICES["local/m"]
@@ -76,7 +76,7 @@ def test_report_tells_periods_models_and_days():
 
 @pytest.mark.parametrize("width", [54, 63, 64, 74, 81])
 def test_no_row_of_a_report_is_wider_than_there_is_room(width):
-    lines = [line.text for line in report(ROWS, TODAY, prices, width)]
+    lines = [line.text for line in spending_report(ROWS, TODAY, prices, width)]
     tables = [line for line in lines if "estimated" not in line and "answer came" not in line]
     assert max(map(len, tables)) <= width
     assert ("thought" in "".join(tables)) == (width >= 64)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES
-from stepchat.chat.accumulator import fold
+from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.turn import run_turn
 from stepchat.config.paths import Paths
-from stepchat.errors import KeyRefusedError, ServerError, StreamCutError
+from stepchat.errors import KeyRejectedError, ServerError, StreamCutError
 from stepchat.events import Delta, MessageSaved, Retrying
 from stepchat.messages import AssistantMessage, Failure, UserMessage
 from stepchat.sessions.store import SessionStore
@@ -45,7 +45,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 async def store(paths: Paths) -> AsyncIterator[SessionStore]:
-    opened = SessionStore.open(paths, fold=fold)
+    opened = SessionStore.open(paths, accumulate=accumulate)
     yield opened
     await opened.close()
 
@@ -75,7 +75,7 @@ async def test_question_is_on_disk_before_the_request_leaves(store, paths):
 
     class Looking:
         base_url = OPENROUTER_URL
-        profile = PROFILES[0]
+        backend = BACKENDS[0]
         redact = staticmethod(str)
 
         async def stream(self, body, keep=None):
@@ -172,7 +172,7 @@ async def test_front_end_that_goes_away_leaves_the_partial(store):
         (ServerError("It broke.", "Ask again.", code=502), "error", 502),
         (ServerError("It broke.", "Ask again.", code="server_error"), "error", "server_error"),
         (StreamCutError("It was cut.", "Ask again."), "cut", None),
-        (KeyRefusedError("No.", "Check the key."), "error", 401),
+        (KeyRejectedError("No.", "Check the key."), "error", 401),
     ],
 )
 async def test_failure_is_kept_with_the_partial_and_raised(store, error, stop, code):

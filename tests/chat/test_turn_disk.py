@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES
-from stepchat.chat.accumulator import fold
+from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.turn import RETRY_SECONDS, Question, run_turn
 from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
@@ -41,7 +41,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 async def store(paths: Paths) -> AsyncIterator[SessionStore]:
-    opened = SessionStore.open(paths, fold=fold)
+    opened = SessionStore.open(paths, accumulate=accumulate)
     yield opened
     await opened.close()
 
@@ -105,7 +105,7 @@ class Steady:
     """A delta every 30 ms of the clock, both channels; `at` does something before the nth."""
 
     base_url = OPENROUTER_URL
-    profile = PROFILES[0]
+    backend = BACKENDS[0]
     redact = staticmethod(str)
 
     def __init__(self, count: int, at: dict[int, Callable[[], None]] | None = None) -> None:
@@ -209,7 +209,7 @@ async def test_what_still_fits_of_a_refused_answer_is_there_at_the_next_start(st
     with pytest.raises(StoreError, match="disk is full"):
         await happening(refusing, FakeServer([THINKING, DONE]), asked)
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     last = (await again.path(asked.session))[-1].message
     assert isinstance(last, AssistantMessage)
     assert (last.reasoning, last.text) == ("hm ", " The end.")
@@ -255,7 +255,7 @@ class Patient:
     """Says something, waits until the disk has refused it, and goes on."""
 
     base_url = OPENROUTER_URL
-    profile = PROFILES[0]
+    backend = BACKENDS[0]
     redact = staticmethod(str)
 
     def __init__(self, store: Refusing) -> None:
@@ -285,7 +285,7 @@ async def test_disk_that_refuses_the_end_raises_after_everything_was_shown(store
         await happening(refusing, Patient(refusing), asked, events)
     assert "".join(event.text for event in events if isinstance(event, Delta)) == "On and on. The end."
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     last = (await again.path(asked.session))[-1].message
     assert isinstance(last, AssistantMessage)
     assert last.stop == "cut"
@@ -293,7 +293,7 @@ async def test_disk_that_refuses_the_end_raises_after_everything_was_shown(store
 
 
 async def test_a_truly_full_database_keeps_what_fitted(paths):
-    store = SessionStore.open(paths, fold=fold, max_pages=100)
+    store = SessionStore.open(paths, accumulate=accumulate, max_pages=100)
     asked = await question(store)
     before = len(await happening(store, FakeServer([DONE]), asked))
     assert before == 3

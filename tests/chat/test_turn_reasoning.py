@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.turn import Question
 from stepchat.config.paths import Paths
 from stepchat.errors import ServerError, StreamCutError
@@ -42,7 +42,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 async def store(paths: Paths) -> AsyncIterator[SessionStore]:
-    opened = SessionStore.open(paths, fold=fold)
+    opened = SessionStore.open(paths, accumulate=accumulate)
     yield opened
     await opened.close()
 
@@ -80,7 +80,7 @@ async def test_details_go_back_exactly_also_after_a_restart(store, paths):
     session = await earlier(store, STRANGE, THOUGHT, SEALED)
     await happening(store, FakeServer([DONE]), await question(store, "And?", session))
     await store.close()
-    reopened = SessionStore.open(paths, fold=fold)
+    reopened = SessionStore.open(paths, accumulate=accumulate)
     server = FakeServer([DONE])
     await happening(reopened, server, await question(reopened, "And then?", session))
     sent = [message for message in server.requests[0]["messages"] if message["role"] == "assistant"]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.catalogue.backends import DEFAULT_MODEL, OPENROUTER_URL, profile_for
+from stepchat.catalogue.backends import DEFAULT_MODEL, OPENROUTER_URL, backend_for
 from stepchat.catalogue.catalogue import Catalogue
-from stepchat.chat.accumulator import fold
-from stepchat.chat.connection import DEMO, key_places
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.connection import DEMO, key_name_and_variables
 from stepchat.chat.presets import read_presets, save_preset
 from stepchat.chat.turn import run_turn
-from stepchat.chat.workspace import Request, open_workspace, with_model_there
+from stepchat.chat.workspace import StartOptions, open_workspace, with_available_model
 from stepchat.config.addresses import check_url
 from stepchat.config.file import Config, Table
 from stepchat.config.paths import Paths
@@ -42,7 +42,7 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 async def store(paths: Paths) -> AsyncIterator[SessionStore]:
-    opened = SessionStore.open(paths, fold=fold)
+    opened = SessionStore.open(paths, accumulate=accumulate)
     yield opened
     await opened.close()
 
@@ -50,9 +50,12 @@ async def store(paths: Paths) -> AsyncIterator[SessionStore]:
 @pytest.fixture
 def opened(store, paths):
     def opened(
-        request: Request | None = None, session: Session | None = None, config: Config | None = None, **environ: str
+        request: StartOptions | None = None,
+        session: Session | None = None,
+        config: Config | None = None,
+        **environ: str,
     ) -> Workspace:
-        return open_workspace(request or Request(), session, store, paths, config or Config(), environ)
+        return open_workspace(request or StartOptions(), session, store, paths, config or Config(), environ)
 
     return opened
 
@@ -63,7 +66,7 @@ def test_defaults(opened):
     assert (place.model, place.system, place.scopes.request(), place.session) == (DEFAULT_MODEL, None, {}, None)
     assert place.key_error is None
     assert place.client.headers()["Authorization"] == "Bearer sk-or-test"
-    assert not place.choose
+    assert not place.choose_session
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_defaults(opened):
     ],
 )
 def test_who_decides_the_server(opened, flag, environment, session, config, server):
-    place = opened(Request(base_url=flag), session, Config(base_url=config), STEPCHAT_BASE_URL=environment, **KEY)
+    place = opened(StartOptions(base_url=flag), session, Config(base_url=config), STEPCHAT_BASE_URL=environment, **KEY)
     assert (place.server, place.client.base_url) == (server, server)
 
 
@@ -94,27 +97,27 @@ def test_who_decides_the_server(opened, flag, environment, session, config, serv
     ],
 )
 def test_who_decides_the_model(opened, flag, environment, session, config, model):
-    place = opened(Request(model=flag), session, Config(model=config), STEPCHAT_MODEL=environment, **KEY)
+    place = opened(StartOptions(model=flag), session, Config(model=config), STEPCHAT_MODEL=environment, **KEY)
     assert place.model == model
 
 
 def test_system_prompt_of_a_new_session(opened):
-    assert opened(Request(system="Flag."), config=Config(system="Config.")).system == "Flag."
+    assert opened(StartOptions(system="Flag."), config=Config(system="Config.")).system == "Flag."
     assert opened(config=Config(system="Config.")).system == "Config."
-    assert opened(Request(system=""), config=Config(system="Config.")).system == ""
+    assert opened(StartOptions(system=""), config=Config(system="Config.")).system == ""
 
 
 async def test_a_session_keeps_its_own_system_prompt(opened, store):
-    place = opened(Request(system="New."), HELD)
-    question = place.question(HELD, [], "Why?")
+    place = opened(StartOptions(system="New."), HELD)
+    question = place.build_question(HELD, [], "Why?")
     assert (question.system, question.model, question.session) == ("Held.", "held/model", "s1")
-    assert place.question(HELD, [], None, "other/m").model == "other/m"
+    assert place.build_question(HELD, [], None, "other/m").model == "other/m"
 
 
 def test_settings_of_the_command_line_win_over_the_config(opened):
     config = Config(parameters=(("temperature", 0.5), ("top_k", 5), ("reasoning", {"exclude": True})))
     settings = (("temperature", 1), ("top_k", None), ("reasoning.max_tokens", 9))
-    place = opened(Request(settings=settings), config=config)
+    place = opened(StartOptions(settings=settings), config=config)
     assert place.scopes.request() == {"temperature": 1, "reasoning": {"exclude": True, "max_tokens": 9}}
 
 
@@ -127,14 +130,14 @@ def test_a_missing_key_is_only_noted(opened):
 
 @pytest.mark.parametrize("url", [LOCAL, OTHER, "http://localhost:11434/v1"])
 def test_servers_that_need_no_key(opened, url):
-    place = opened(Request(base_url=url), **KEY)
+    place = opened(StartOptions(base_url=url), **KEY)
     assert place.key_error is None
     # The key of one server never goes to another.
     assert "Authorization" not in place.client.headers()
 
 
 def test_a_server_of_ones_own_may_have_a_key(opened):
-    place = opened(Request(base_url=OTHER), STEPCHAT_API_KEY="sk-mine")
+    place = opened(StartOptions(base_url=OTHER), STEPCHAT_API_KEY="sk-mine")
     assert place.client.headers()["Authorization"] == "Bearer sk-mine"
 
 
@@ -151,14 +154,14 @@ def test_what_the_config_says_about_headers(opened):
 
 
 def test_an_empty_resume_means_choosing(opened):
-    assert opened(Request(resume="")).choose
-    assert not opened(Request(resume="x")).choose
+    assert opened(StartOptions(resume="")).choose_session
+    assert not opened(StartOptions(resume="x")).choose_session
 
 
 async def test_demo_answers_without_key_and_is_remembered_as_one(opened, store):
-    place = opened(Request(demo=True))
+    place = opened(StartOptions(demo=True))
     session = await store.create(model=place.model, server=place.server, system=None)
-    question = place.question(session, [], "demo:haiku speed=0")
+    question = place.build_question(session, [], "demo:haiku speed=0")
     async with aclosing(run_turn(store, place.client, question)) as turn:
         events = [event async for event in turn]
     assert isinstance(events[-1], MessageSaved)
@@ -176,7 +179,7 @@ def test_a_demo_session_goes_on_with_the_demo(opened):
 
 
 def test_a_demo_session_can_go_elsewhere(opened):
-    place = opened(Request(base_url=OTHER), replace(HELD, server=DEMO))
+    place = opened(StartOptions(base_url=OTHER), replace(HELD, server=DEMO))
     assert place.server == OTHER
     assert place.close_demo is None
 
@@ -219,7 +222,7 @@ def test_secrets_do_not_belong_in_an_address():
 
 def test_a_bad_address_tells_where_it_came_from(opened, paths):
     with pytest.raises(UsageError, match=r"^'x' is not"):
-        opened(Request(base_url="x"))
+        opened(StartOptions(base_url="x"))
     with pytest.raises(UsageError, match=r"^'x' from STEPCHAT_BASE_URL is not"):
         opened(STEPCHAT_BASE_URL="x")
     with pytest.raises(UsageError) as raised:
@@ -243,7 +246,7 @@ def test_a_bad_address_tells_where_it_came_from(opened, paths):
     ],
 )
 def test_openrouters_key_goes_to_openrouter_and_this_machine_only(url, name, variables):
-    assert key_places(url, profile_for(url)) == (name, variables)
+    assert key_name_and_variables(url, backend_for(url)) == (name, variables)
 
 
 PROFILE = Table(
@@ -253,41 +256,41 @@ PROFILES = Config(profiles=(PROFILE,), parameters=(("seed", 0), ("min_p", 0.5)))
 
 
 def test_a_profile_gives_model_server_system_and_parameters(opened):
-    place = opened(Request(profile="code", settings=(("top_k", 9),)), config=PROFILES)
+    place = opened(StartOptions(profile="code", settings=(("top_k", 9),)), config=PROFILES)
     assert (place.model, place.server, place.system) == ("a/b", LOCAL, "Code.")
     assert place.scopes.request() == {"seed": 1, "min_p": 0.5, "top_k": 9}
-    assert [place.scopes.decided(name).scope for name in ("min_p", "seed", "top_k")] == ["config", "profile", "session"]
+    assert [place.scopes.resolve(name).scope for name in ("min_p", "seed", "top_k")] == ["config", "profile", "session"]
 
 
 def test_the_command_line_wins_over_the_profile(opened):
-    place = opened(Request(profile="code", model="c/d", base_url=OTHER, system=""), config=PROFILES)
+    place = opened(StartOptions(profile="code", model="c/d", base_url=OTHER, system=""), config=PROFILES)
     assert (place.model, place.server, place.system) == ("c/d", OTHER, "")
 
 
 def test_what_was_named_and_is_not_there(opened):
     with pytest.raises(UsageError, match="There is no profile 'x'"):
-        opened(Request(profile="x"), config=PROFILES)
+        opened(StartOptions(profile="x"), config=PROFILES)
     with pytest.raises(UsageError, match="There is no preset 'x'"):
-        opened(Request(preset="x"))
+        opened(StartOptions(preset="x"))
 
 
 def test_what_does_not_go_together_is_refused_at_once(opened):
     with pytest.raises(UsageError, match="top_logprobs needs logprobs"):
-        opened(Request(settings=(("top_logprobs", 1),)))
+        opened(StartOptions(settings=(("top_logprobs", 1),)))
 
 
 async def test_a_session_remembers_how_it_is_asked(opened, store):
-    place = opened(Request(profile="code", settings=(("top_k", 9),)), config=PROFILES, **KEY)
+    place = opened(StartOptions(profile="code", settings=(("top_k", 9),)), config=PROFILES, **KEY)
     await save_preset(store, "dry", (("temperature", 0.5),))
     scopes = replace(place.scopes, preset_name="dry", preset=(("temperature", 0.5),))
-    session = await place.begin(None, place.model, scopes)
+    session = await place.ensure_session(None, place.model, scopes)
     assert session == await store.session(session.id)
     presets = await read_presets(store)
-    again = open_workspace(Request(), session, store, place.paths, PROFILES, KEY, presets)
+    again = open_workspace(StartOptions(), session, store, place.paths, PROFILES, KEY, presets)
     assert again.scopes == scopes
-    assert await again.scopes_of(session) == scopes
+    assert await again.scopes_for_session(session) == scopes
     # A new one begins as the command line said.
-    assert (await place.scopes_of(None)).request() == {"seed": 1, "min_p": 0.5, "top_k": 9}
+    assert (await place.scopes_for_session(None)).request() == {"seed": 1, "min_p": 0.5, "top_k": 9}
     # What is gone from the config says nothing.
     gone = opened(session=session).scopes
     assert gone.request() == {"top_k": 9}
@@ -303,39 +306,41 @@ async def test_a_session_remembers_how_it_is_asked(opened, store):
 
 async def test_parameters_that_this_version_does_not_know_stay_on_disk(opened, store):
     session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
-    await store.change_parameters(session.id, lambda _: {"new_one": 1, "seed": 5})
+    await store.update_parameters(session.id, lambda _: {"new_one": 1, "seed": 5})
     session = await store.session(session.id)
     place = opened(session=session, **KEY)
     assert place.scopes.request() == {"seed": 5}
-    session = await place.begin(session, "a/b", place.scopes)
+    session = await place.ensure_session(session, "a/b", place.scopes)
     assert (await store.session(session.id)).parameters == {"new_one": 1, "seed": 5}
-    session = await place.keep(session, place.scopes.with_setting("session", "top_k", 9))
+    session = await place.save_parameters(session, place.scopes.with_setting("session", "top_k", 9))
     assert session == await store.session(session.id)
     assert session.parameters == {"new_one": 1, "seed": 5, "top_k": 9}
-    session = await place.keep(session, place.scopes.without("session", "seed"))
+    session = await place.save_parameters(session, place.scopes.without("session", "seed"))
     assert (await store.session(session.id)).parameters == {"new_one": 1}
 
 
 async def test_a_session_opens_without_the_presets(opened, store):
     await store.set_setting("presets", "[broken")
     session = replace(await store.create(model="a/b", server=OPENROUTER_URL, system=None), preset="dry")
-    assert (await opened(session=session, **KEY).scopes_of(session)).missing.endswith("dry, which cannot be found.")
+    assert (await opened(session=session, **KEY).scopes_for_session(session)).missing.endswith(
+        "dry, which cannot be found."
+    )
     # A preset that is asked for is another thing.
     with pytest.raises(StoreError, match=r"presets in .* cannot be read"):
-        await replace(opened(), request=Request(preset="dry")).scopes_of(None)
+        await replace(opened(), start_options=StartOptions(preset="dry")).scopes_for_session(None)
 
 
 async def test_two_windows_change_one_session(opened, store):
     session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
     place = opened(session=session, **KEY)
     await save_preset(store, "dry", ())
-    await place.keep(session, replace(place.scopes, preset_name="dry"))
-    here = await place.keep(session, place.scopes.with_setting("session", "seed", 5))
-    await place.keep(session, place.scopes.with_setting("session", "top_k", 9))
+    await place.save_parameters(session, replace(place.scopes, preset_name="dry"))
+    here = await place.save_parameters(session, place.scopes.with_setting("session", "seed", 5))
+    await place.save_parameters(session, place.scopes.with_setting("session", "top_k", 9))
     kept = await store.session(session.id)
     assert (kept.parameters, kept.preset) == ({"seed": 5, "top_k": 9}, "dry")
     # What this one does not know of it does not take back.
-    await place.keep(here, place.scopes.with_setting("session", "seed", 6))
+    await place.save_parameters(here, place.scopes.with_setting("session", "seed", 6))
     assert (await store.session(session.id)).parameters == {"top_k": 9, "seed": 6}
 
 
@@ -346,14 +351,14 @@ async def test_parameters_that_cannot_be_read_are_not_written_over(opened, store
         for damaged in ("{oh", "[1]"):
             connection.execute("UPDATE session SET parameters = ?", (damaged,))
             with pytest.raises(StoreError, match=f"parameters of the session {session.id} cannot be read.*left as"):
-                await place.keep(session, place.scopes.with_setting("session", "seed", 5))
+                await place.save_parameters(session, place.scopes.with_setting("session", "seed", 5))
             assert connection.execute("SELECT parameters FROM session").fetchone() == (damaged,)
 
 
 @pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (1e6, 10**12)])
 async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megabytes, kept):
     opened(config=Config(keep_events=megabytes))
-    assert store.traffic.keep_events == kept
+    assert store.exchanges.keep_events == kept
 
 
 @pytest.mark.parametrize(
@@ -368,6 +373,6 @@ async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megab
     ],
 )
 def test_the_only_model_of_a_server_is_asked_when_none_was_named(opened, server, model, there, asked):
-    place = opened(Request(base_url=server, model=model), **KEY)
+    place = opened(StartOptions(base_url=server, model=model), **KEY)
     listed = Catalogue(None, lambda *_: {"data": [{"id": name} for name in there]})
-    assert with_model_there(replace(place, catalogue=listed)).model == asked
+    assert with_available_model(replace(place, catalogue=listed)).model == asked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.workspace import Workspace
 from stepchat.cli.ask import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, Output, ask, exit_code
 from stepchat.config.file import Config
@@ -16,7 +16,7 @@ from stepchat.config.paths import Paths
 from stepchat.errors import (
     ConfigError,
     KeyMissingError,
-    KeyRefusedError,
+    KeyRejectedError,
     ServerError,
     SessionNotFoundError,
     SilenceError,
@@ -84,7 +84,7 @@ def paths(tmp_path: Path) -> Paths:
 async def place(paths: Paths, server: Any, **more: Any) -> Workspace:
     server.close = lambda: None
     ready: dict[str, Any] = {
-        "paths": paths, "config": Config(), "store": SessionStore.open(paths, fold=fold), "client": server,
+        "paths": paths, "config": Config(), "store": SessionStore.open(paths, accumulate=accumulate), "client": server,
         "server": "s", "model": MODEL, "system": None, "session": None, "key_error": None,
         "close_demo": None,
     }  # fmt: skip
@@ -105,7 +105,7 @@ def kept(paths: Paths) -> list[Message]:
     """The newest session as the next start finds it."""
 
     async def read() -> list[Message]:
-        store = SessionStore.open(paths, fold=fold)
+        store = SessionStore.open(paths, accumulate=accumulate)
         session = await store.latest()
         path = [] if session is None else await store.path(session.id)
         await store.close()
@@ -203,7 +203,7 @@ def test_an_end_that_is_no_whole_answer_is_told(run, script, words):
         (UsageError("x"), USAGE),
         (ConfigError("x"), USAGE),
         (KeyMissingError("x"), NO_KEY),
-        (KeyRefusedError("x"), NO_KEY),
+        (KeyRejectedError("x"), NO_KEY),
         (StoreError("x"), FAILED),
         (SessionNotFoundError("x"), FAILED),
         (ServerError("x", code=401), FAILED),
@@ -366,7 +366,7 @@ def test_json_is_not_complete_when_something_cut_the_answer(run, reason, complet
         (StreamCutError("Cut."), FAILED, None),
         (ServerError("Broke.", "Ask again.", code="server_error"), FAILED, "server_error"),
         (ServerError("Broke.", code=502), FAILED, 502),
-        (KeyRefusedError("No."), NO_KEY, 401),
+        (KeyRejectedError("No."), NO_KEY, 401),
     ],
 )
 def test_json_with_a_failure(run, error: StepchatError, code, shown):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.cli.main import COMMANDS
-from stepchat.cli.suggestions import refuse_mistyped
+from stepchat.cli.suggestions import reject_mistyped
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UsageError
 from tests.shell import Shell
@@ -24,7 +24,7 @@ from tests.shell import Shell
 )
 def test_what_is_almost_a_command(words, meant):
     with pytest.raises(UsageError) as raised:
-        refuse_mistyped(words, COMMANDS)
+        reject_mistyped(words, COMMANDS)
     assert raised.value.message == f"Did you mean `stepchat {meant}`?"
     assert raised.value.hint == f'To ask it as a question: stepchat -p "{" ".join(words)}"'
 
@@ -37,7 +37,7 @@ def test_what_is_almost_a_command(words, meant):
     ],
 )  # fmt: skip
 def test_questions(words):
-    refuse_mistyped(words, COMMANDS)
+    reject_mistyped(words, COMMANDS)
 
 
 def test_only_a_person_at_a_terminal_is_asked(tmp_path, monkeypatch, capsys):

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from stepchat.config.api_keys import Found, Key, find_key, forget_key, missing_key, save_key
-from stepchat.config.keyring import Keyring, KeyringTrouble
+from stepchat.config.api_keys import Key, KeyLookup, find_key, forget_key, missing_key_error, save_key
+from stepchat.config.keyring import Keyring, KeyringUnavailableError
 from stepchat.config.paths import Paths
 from stepchat.errors import ConfigError, StoreError
 
@@ -133,7 +133,7 @@ def test_a_keyring_that_fails_is_told_when_there_is_no_other_key(paths, keep, ke
     keyring.faults["get"], hint = FAULTS[words]
     found = find_key("openrouter", (), {}, paths, keyring)
     assert found.key is None
-    error = missing_key("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths, found.trouble)
+    error = missing_key_error("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths, found.keyring_error)
     assert error.message == f"No API key for OpenRouter: the system keyring {words}."
     assert error.hint.startswith(f"{hint} Or another way. Get one with: stepchat login.")
     assert SECRET not in str(error)
@@ -143,17 +143,17 @@ def test_a_keyring_that_fails_is_told_when_there_is_no_other_key(paths, keep, ke
 
 def test_no_keyring_at_all_is_no_fault(paths, keyring):
     keyring.faults["get"] = NoKeyringError()
-    assert find_key("openrouter", (), {}, paths, keyring) == Found(None)
+    assert find_key("openrouter", (), {}, paths, keyring) == KeyLookup(None)
 
 
 def test_a_keyring_that_never_answers_does_not_hold_up_the_program():
     answered = threading.Event()
     fake = Fake()
     fake.get_password = lambda *_: answered.wait(30)
-    with pytest.raises(KeyringTrouble) as raised:
+    with pytest.raises(KeyringUnavailableError) as raised:
         Keyring(fake, patience=0.01).get("openrouter")
     answered.set()
-    assert raised.value.words == "did not answer for 0.01 seconds"
+    assert raised.value.message == "did not answer for 0.01 seconds"
     assert "unlock it" in raised.value.hint
 
 
@@ -240,7 +240,7 @@ def test_the_shortest_key_that_is_a_secret():
 
 
 def test_the_ways_to_give_a_key(paths):
-    error = missing_key("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths)
+    error = missing_key_error("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths)
     assert error.message == "No API key for OpenRouter."
     for way in (
         "export OPENROUTER_API_KEY=",

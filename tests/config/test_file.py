@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.catalogue.backends import PROFILES
-from stepchat.config.file import KINDS, SETTINGS, Config, Table, read_config, read_strictly
+from stepchat.catalogue.backends import BACKENDS
+from stepchat.config.file import KINDS, SETTINGS, Config, Table, read_config, read_strict
 from stepchat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_servers_and_prices_are_tables(write):
 
 
 def test_kinds_of_servers_are_those_of_the_table():
-    assert tuple(profile.name for profile in PROFILES) == KINDS
+    assert tuple(profile.name for profile in BACKENDS) == KINDS
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[parameters]\n", "\ufeffmodel = ''\n", "model = ''\r\n"])
@@ -310,7 +310,7 @@ def test_what_a_start_can_bear_is_refused_only_when_it_is_checked(write):
         path = write(text)
         read_config(path)
         with pytest.raises(ConfigError) as raised:
-            read_strictly(path, ["dark"])
+            read_strict(path, ["dark"])
         assert raised.value.message.startswith(f"{path}, {words}")
     # The hint is the usual one here, and nobody asked for it.
-    assert read_strictly(write("silence_timeout = 5\ntheme = 'dark'"), ["dark"]).silence_timeout == 5
+    assert read_strict(write("silence_timeout = 5\ntheme = 'dark'"), ["dark"]).silence_timeout == 5

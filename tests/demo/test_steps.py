@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from stepchat.demo.catalogue import MODELS
 from stepchat.demo.scenarios.long_answers import KINDS, passages
-from stepchat.demo.steps import Ask, Returned, message_text, split_tokens
+from stepchat.demo.steps import Returned, ScenarioRequest, message_text, split_tokens
 
 
-def an_ask(**options: str) -> Ask:
-    return Ask({"messages": []}, MODELS[0], "", options, 1, 0, Returned())
+def an_ask(**options: str) -> ScenarioRequest:
+    return ScenarioRequest({"messages": []}, MODELS[0], "", options, 1, 0, Returned())
 
 
 @given(st.text(st.characters(codec=None)))

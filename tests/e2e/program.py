@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.messages import AssistantMessage
 from stepchat.sessions import records
 from tests.e2e.terminal import environment
@@ -73,7 +73,7 @@ def look(home: Path, query: str) -> list[Any]:
 def on_disk(home: Path) -> AssistantMessage:
     """The parts of the answer that streams."""
     rows = look(home, "SELECT data FROM part ORDER BY number")
-    return fold(AssistantMessage(), [delta for (data,) in rows for delta in records.deltas_from_text(data)])
+    return accumulate(AssistantMessage(), [delta for (data,) in rows for delta in records.deltas_from_text(data)])
 
 
 class Running:

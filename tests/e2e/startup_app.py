@@ -41,8 +41,8 @@ from textual.binding import Binding
 from textual.widgets import Static
 
 from stepchat.config.paths import find_paths
-from stepchat.first_frame.frame import asked_model
-from stepchat.first_frame.picture import read_look, status_line
+from stepchat.first_frame.frame import requested_model
+from stepchat.first_frame.picture import read_frame_style, status_line
 from stepchat.tui.terminal.handover import Handover, write_first_frame
 from tests.e2e.small_prompt import CSS, Prompt, main_screen, styles
 
@@ -65,7 +65,7 @@ class SmallApp(App[None]):
         self.query_one(Prompt).focus()
 
     def on_resize(self) -> None:
-        items = read_look(b"", "none", asked_model(sys.argv[2:], os.environ)).items
+        items = read_frame_style(b"", "none", requested_model(sys.argv[2:], os.environ)).items
         parts = [(text, styles()[role]) for role, text in status_line(items, self.size.width)]
         self.query_one("#status", Static).update(Text.assemble(*parts))
 

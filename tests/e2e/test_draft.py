@@ -11,7 +11,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.sessions import records
-from stepchat.tui.composer.paste import unmarked
+from stepchat.tui.composer.paste import strip_paste_marks
 from tests.e2e.program import variables
 from tests.e2e.terminal import Terminal
 
@@ -69,7 +69,7 @@ def test_a_folded_paste_survives_a_kill_as_its_whole_text(tmp_path, server):
         terminal.type("demo:haiku ")
         terminal.paste(LONG)
         terminal.wait_for("[pasted 60 lines]")
-        terminal.wait_for(lambda _: f"demo:haiku {LONG}" in map(unmarked, drafts(tmp_path)))
+        terminal.wait_for(lambda _: f"demo:haiku {LONG}" in map(strip_paste_marks, drafts(tmp_path)))
         terminal.kill()
         terminal.wait_exit()
     with Terminal([*STEPCHAT], tmp_path, settings) as terminal:

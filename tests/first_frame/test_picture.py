@@ -18,7 +18,7 @@ from textual._wrap import compute_wrap_offsets
 
 import stepchat
 from stepchat.config.paths import find_paths
-from stepchat.first_frame.frame import asked_model, first_frame_path
+from stepchat.first_frame.frame import first_frame_path, requested_model
 from stepchat.first_frame.picture import (
     DEPTHS,
     HINTS,
@@ -30,7 +30,7 @@ from stepchat.first_frame.picture import (
     default_styles,
     draw,
     prompt_row_limit,
-    read_look,
+    read_frame_style,
     short_model_name,
     status_line,
     wrap,
@@ -41,7 +41,7 @@ from stepchat.tui.terminal.handover import sgr, write_first_frame
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 typed_text = st.text(st.sampled_from("ab,_ é漢😀\u0301") | st.sampled_from("  "))
-LOOK = read_look(b"", "truecolor", None)
+LOOK = read_frame_style(b"", "truecolor", None)
 
 
 def plain(row: str) -> str:
@@ -172,7 +172,7 @@ def test_without_colours_the_defaults_send_none():
 
 @given(st.binary(max_size=300), st.sampled_from(DEPTHS), st.none() | st.text(max_size=50))
 def test_a_look_from_garbage_is_harmless(content, depth, model):
-    look = read_look(content, depth, model)
+    look = read_frame_style(content, depth, model)
     assert set(look.styles) == set(ROLES)
     for row in draw("", 0, look, 60, 8).rows:
         assert cell_len(plain(row)) == 60
@@ -189,18 +189,18 @@ def test_a_look_from_garbage_is_harmless(content, depth, model):
     ],
 )
 def test_a_hostile_style_is_not_used(line):
-    assert read_look(line.encode(), "truecolor", None).styles == default_styles("truecolor")
+    assert read_frame_style(line.encode(), "truecolor", None).styles == default_styles("truecolor")
 
 
 def test_model_and_status_from_a_file_are_cleaned():
-    look = read_look("model a/\x1b[31mred\u202e\x07\nstatus \x9b2Jeffort\tauto".encode(), "16", None)
+    look = read_frame_style("model a/\x1b[31mred\u202e\x07\nstatus \x9b2Jeffort\tauto".encode(), "16", None)
     assert look.items == ("[31mred", "2Jeffortauto")
 
 
 def test_the_model_asked_for_wins_over_the_file():
-    assert read_look(b"model a/b\n", "16", None).items == ("b",)
-    assert read_look(b"model a/b\n", "16", "c/d:free").items == ("d:free",)
-    assert read_look(b"", "16", None).items == ("step-3.5-flash",)
+    assert read_frame_style(b"model a/b\n", "16", None).items == ("b",)
+    assert read_frame_style(b"model a/b\n", "16", "c/d:free").items == ("d:free",)
+    assert read_frame_style(b"", "16", None).items == ("step-3.5-flash",)
 
 
 def test_model_names():
@@ -212,12 +212,12 @@ def test_model_names():
 
 
 def test_the_model_asked_for():
-    assert asked_model(["stepchat", "--model", "a"], {}) == "a"
-    assert asked_model(["-m", "a"], {}) == "a"
-    assert asked_model(["--model=b", "--model", "c"], {"STEPCHAT_MODEL": "d"}) == "c"
-    assert asked_model(["--model"], {"STEPCHAT_MODEL": "d"}) == "d"
-    assert asked_model(["--", "--model", "a"], {}) is None
-    assert asked_model(["--model="], {"STEPCHAT_MODEL": ""}) is None
+    assert requested_model(["stepchat", "--model", "a"], {}) == "a"
+    assert requested_model(["-m", "a"], {}) == "a"
+    assert requested_model(["--model=b", "--model", "c"], {"STEPCHAT_MODEL": "d"}) == "c"
+    assert requested_model(["--model"], {"STEPCHAT_MODEL": "d"}) == "d"
+    assert requested_model(["--", "--model", "a"], {}) is None
+    assert requested_model(["--model="], {"STEPCHAT_MODEL": ""}) is None
 
 
 @pytest.mark.parametrize(
@@ -248,13 +248,13 @@ def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "not" / "there" / "first-frame"
     write_first_frame(path, "maker/model-1", ["effort high", "context 0 %"], STYLES)
     content = path.read_bytes()
-    look = read_look(content, "truecolor", None)
+    look = read_frame_style(content, "truecolor", None)
     assert look.items == ("model-1", "effort high", "context 0 %")
     assert look.styles["text"] == "38;2;1;2;3;48;2;240;241;242"
     assert look.styles["sign"] == "1;38;2;1;2;3;48;2;240;241;242"
-    assert read_look(content, "256", None).styles["text"] == "38;5;16;48;5;255"
-    assert read_look(content, "16", None).styles["text"] == "30;107"
-    assert read_look(content, "none", None).styles == {role: "1" if role == "sign" else "" for role in ROLES}
+    assert read_frame_style(content, "256", None).styles["text"] == "38;5;16;48;5;255"
+    assert read_frame_style(content, "16", None).styles["text"] == "30;107"
+    assert read_frame_style(content, "none", None).styles == {role: "1" if role == "sign" else "" for role in ROLES}
 
 
 def test_writing_leaves_the_styles_as_they_were(tmp_path):

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App
 
-from stepchat.first_frame.picture import draw, prompt_width, read_look
-from stepchat.first_frame.type_ahead import ESCAPE_PAUSE, KEYS, MAX_PASTE_CHARACTERS, TypeAhead, Typing
+from stepchat.first_frame.picture import draw, prompt_width, read_frame_style
+from stepchat.first_frame.type_ahead import ESCAPE_PAUSE, KEYS, MAX_PASTE_CHARACTERS, TypeAhead, TypeAheadReader
 from stepchat.tui.terminal.driver import kept_messages
 from stepchat.tui.terminal.input import TerminalInput
 from tests.e2e.small_prompt import CSS, Prompt, main_screen
 
 WIDE = 200
 PASTE = b"\x1b[200~%s\x1b[201~"
-LOOK = read_look(b"", "truecolor", None)
+LOOK = read_frame_style(b"", "truecolor", None)
 
 # Plain keys several times, so that whole words arise; then every key the frame edits with; then what it must keep.
 PLAIN = [letter.encode() for letter in "ab c_ dé漢😀."] * 3
@@ -26,7 +26,7 @@ PASTES = [PASTE % b"two words", PASTE % "l1\r\nlé2\r".encode(), PASTE % b""]
 
 
 def typed(*chunks: bytes, width: int = WIDE, pause: float = 0.0) -> TypeAhead:
-    typing = Typing(width)
+    typing = TypeAheadReader(width)
     now = 100.0
     for chunk in chunks:
         now += pause
@@ -103,7 +103,7 @@ def test_a_byte_that_is_no_utf8_is_kept():
 
 
 def test_escape_is_told_from_a_sequence_by_the_pause_after_it():
-    typing = Typing(WIDE)
+    typing = TypeAheadReader(WIDE)
     typing.feed(b"a\x1b", 1.0)
     typing.feed(b"b\x1b", 1.0 + 2 * ESCAPE_PAUSE)
     typing.feed(b"c", 1.0 + 4 * ESCAPE_PAUSE)
@@ -111,7 +111,7 @@ def test_escape_is_told_from_a_sequence_by_the_pause_after_it():
 
 
 def test_an_escape_long_before_the_end_is_finished():
-    typing = Typing(WIDE)
+    typing = TypeAheadReader(WIDE)
     typing.feed(b"a\x1b", 1.0)
     assert parts(typing.result(1.0 + 2 * ESCAPE_PAUSE)) == ("a", (0, 1), (b"\x1b", b""))
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openrouter.components import ChatRequest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.presets import save_preset
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.cli.ask import WRONG_FORM
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UsageError
-from stepchat.parameters.rules import check_together
+from stepchat.parameters.rules import check_combinations
 from stepchat.parameters.scopes import to_request, value_at
 from stepchat.parameters.table import PARAMETERS, Parameter
 from stepchat.parameters.values import parse_text
@@ -53,7 +53,7 @@ def batches() -> list[list[Parameter]]:
 
 def goes_with(row: Parameter, batch: list[Parameter]) -> bool:
     try:
-        check_together(to_request((other.name, value_of(other)) for other in [*batch, row]))
+        check_combinations(to_request((other.name, value_of(other)) for other in [*batch, row]))
     except UsageError:
         return False
     return True
@@ -144,7 +144,7 @@ def test_a_whole_conversation(shell):
 
 
 async def keep_preset(home: Path, batch: list[Parameter]) -> None:
-    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     await save_preset(store, "all", tuple((row.name, value_of(row)) for row in batch))
     await store.close()
 
@@ -158,7 +158,7 @@ def flag(row: Parameter) -> list[str]:
 async def test_in_the_window(tmp_path):
     with DemoServer(speed=0) as server:
         for number, batch in enumerate(BATCHES):
-            async with window(tmp_path / str(number), server, Request(model=MODEL)) as pilot:
+            async with window(tmp_path / str(number), server, StartOptions(model=MODEL)) as pilot:
                 chat = pilot.app.screen
                 for row in batch[1:]:
                     command, argument = find(f"/set {row.name}={row.example}")

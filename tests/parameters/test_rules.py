@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.errors import UsageError
-from stepchat.parameters.rules import check_together
+from stepchat.parameters.rules import check_combinations
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from stepchat.parameters.rules import check_together
 )
 def test_what_does_not_go_together(parameters, names):
     with pytest.raises(UsageError) as raised:
-        check_together(parameters)
+        check_combinations(parameters)
     assert all(name in raised.value.message for name in names)
     assert raised.value.hint
 
@@ -45,4 +45,4 @@ def test_what_does_not_go_together(parameters, names):
     ],
 )
 def test_what_does(parameters):
-    check_together(parameters)
+    check_combinations(parameters)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stepchat.errors import UsageError
-from stepchat.parameters.schema import check_schema, wants_json, what_is_wrong
+from stepchat.parameters.schema import check_schema, schema_mismatch, wants_json
 from stepchat.parameters.values import parse_setting, parse_value
 
 SCHEMA: dict[str, Any] = {
@@ -25,7 +25,7 @@ OBJECT = {"response_format": {"type": "json_object"}}
 @pytest.mark.parametrize("parameters", [{}, {"response_format": None}, {"response_format": {"type": "text"}}])
 def test_nothing_asked_nothing_wrong(parameters):
     assert not wants_json(parameters)
-    assert what_is_wrong("no JSON", parameters) == ""
+    assert schema_mismatch("no JSON", parameters) == ""
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_nothing_asked_nothing_wrong(parameters):
     ],
 )
 def test_an_object(text, words):
-    assert what_is_wrong(text, OBJECT).startswith(words) if words else what_is_wrong(text, OBJECT) == ""
+    assert schema_mismatch(text, OBJECT).startswith(words) if words else schema_mismatch(text, OBJECT) == ""
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_an_object(text, words):
     ],
 )
 def test_a_schema(text, words):
-    found = what_is_wrong(text, asking(SCHEMA))
+    found = schema_mismatch(text, asking(SCHEMA))
     assert words in found if words else found == ""
 
 
 def test_a_long_wrong_value_is_not_repeated_whole():
-    assert len(what_is_wrong('"' + "x" * 10_000 + '"', asking(SCHEMA))) < 400
+    assert len(schema_mismatch('"' + "x" * 10_000 + '"', asking(SCHEMA))) < 400
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_long_wrong_value_is_not_repeated_whole():
     ],
 )
 def test_a_schema_that_is_none_is_told_and_nothing_is_fetched(schema, words):
-    assert words in what_is_wrong("{}", asking(schema))
+    assert words in schema_mismatch("{}", asking(schema))
 
 
 def test_a_wrong_schema_is_refused_when_it_is_set():
@@ -100,5 +100,5 @@ def test_what_cannot_be_a_schema_is_refused_in_a_config_file(schema):
 
 def test_true_and_false_are_schemas():
     check_schema(asking(True))
-    assert what_is_wrong("{}", asking(True)) == ""
-    assert "does not fit the schema" in what_is_wrong("{}", asking(False))
+    assert schema_mismatch("{}", asking(True)) == ""
+    assert "does not fit the schema" in schema_mismatch("{}", asking(False))

@@ -14,7 +14,7 @@ from stepchat import lossless_json
 from stepchat.errors import UsageError
 from stepchat.parameters.scopes import to_request
 from stepchat.parameters.table import BY_NAME, PARAMETERS, find_parameter
-from stepchat.parameters.values import check, parse_setting, parse_value
+from stepchat.parameters.values import check_value, parse_setting, parse_value
 
 PENALTY = (["-2", "2", "0", "0.5"], ["-2.01", "2.01", "high", "true"])
 UNIT = (["0", "1", "0.05"], ["-0.01", "1.01", "x", "null"])
@@ -245,7 +245,7 @@ def test_any_text_ends_in_a_request_or_a_usage_error(parameter, text):
 )
 def test_any_value_ends_in_a_request_or_a_usage_error(parameter, value):
     with suppress(UsageError):
-        lossless_json.dumps(check(parameter, value))
+        lossless_json.dumps(check_value(parameter, value))
 
 
 def test_flags_and_names_are_all_different():

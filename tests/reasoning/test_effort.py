@@ -9,16 +9,16 @@ from stepchat.errors import ServerError
 from stepchat.reasoning.effort import (
     AUTO,
     REMEMBERED,
-    blamed,
+    blamed_settings,
     effort_of,
-    least,
     levels,
-    must_think,
     next_level,
-    read_refused,
-    settings_of,
-    without,
-    write_refused,
+    read_rejected,
+    reasoning_settings,
+    requires_reasoning,
+    with_minimal_effort,
+    without_settings,
+    write_rejected,
 )
 
 STEP = "stepfun/step-3.5-flash"
@@ -56,8 +56,8 @@ def test_without_a_catalogue_three_levels_are_offered_and_reasoning_is_never_swi
     assert sendable(None, "a/b") == ["low", "medium", "high"]
     assert sendable(None, STEP) == ["low", "medium", "high"]
     assert [level.reason for level in levels(None, STEP)][-1] == "this model cannot do without reasoning"
-    assert must_think(None, f"{STEP}:nitro")
-    assert not must_think(model({"mandatory": False}), STEP)
+    assert requires_reasoning(None, f"{STEP}:nitro")
+    assert not requires_reasoning(model({"mandatory": False}), STEP)
 
 
 def test_what_the_server_refused_is_not_offered_again():
@@ -104,8 +104,8 @@ def test_what_is_asked_for_in_a_word(parameters, word):
 def test_as_little_thinking_as_the_model_allows(known, slug, settings):
     given = {"temperature": 1, "reasoning_effort": "high", "reasoning": {"effort": "high", "exclude": False}}
     wanted = {"exclude": False, **(settings or {})}
-    assert least(given, known, slug) == {"temperature": 1, "reasoning": wanted}
-    assert least({}, known, slug) == ({"reasoning": settings} if settings else {})
+    assert with_minimal_effort(given, known, slug) == {"temperature": 1, "reasoning": wanted}
+    assert with_minimal_effort({}, known, slug) == ({"reasoning": settings} if settings else {})
 
 
 # What a server does not take
@@ -126,7 +126,7 @@ GIVEN = {"top_p": 1, "reasoning": {"effort": "high", "enabled": False}, "reasoni
             refusal("reasoning.effort must be one of low"),
             ('reasoning.effort="high"', 'reasoning_effort="high"'),
         ),
-        (refusal("Unknown parameter: 'reasoning'.", 422), settings_of(GIVEN)),
+        (refusal("Unknown parameter: 'reasoning'.", 422), reasoning_settings(GIVEN)),
         (refusal("Context length exceeded"), ()),
         (refusal("qwen/qwen3-thinking is not a valid model ID"), ()),
         (refusal("effort", 429), ()),
@@ -143,22 +143,24 @@ GIVEN = {"top_p": 1, "reasoning": {"effort": "high", "enabled": False}, "reasoni
         (refusal("best-effort routing knows no such provider"), ()),
         (ServerError("x", code=400, body={"message": "effort", "type": "context_length_exceeded"}), ()),
         (refusal("reasoning.enabled is not known here"), ("reasoning.enabled=false",)),
-        (refusal("This model does not support reasoning."), settings_of(GIVEN)),
+        (refusal("This model does not support reasoning."), reasoning_settings(GIVEN)),
         (refusal("Something about reasoning went wrong"), ()),
     ],
 )
 def test_which_settings_a_refusal_is_about(error, named):
-    assert blamed(error, GIVEN) == named
-    assert blamed(error, {"top_p": 1}) == ()
+    assert blamed_settings(error, GIVEN) == named
+    assert blamed_settings(error, {"top_p": 1}) == ()
 
 
 def test_a_refused_setting_is_taken_out_and_nothing_else():
-    assert without(GIVEN, {'reasoning.effort="high"'}) == {
+    assert without_settings(GIVEN, {'reasoning.effort="high"'}) == {
         "top_p": 1, "reasoning": {"enabled": False}, "reasoning_effort": "high",
     }  # fmt: skip
-    assert without(GIVEN, settings_of(GIVEN)) == {"top_p": 1}
-    assert without(GIVEN, ()) == GIVEN
-    assert without({"reasoning": {"effort": "low"}}, {'reasoning.effort="high"'}) == {"reasoning": {"effort": "low"}}
+    assert without_settings(GIVEN, reasoning_settings(GIVEN)) == {"top_p": 1}
+    assert without_settings(GIVEN, ()) == GIVEN
+    assert without_settings({"reasoning": {"effort": "low"}}, {'reasoning.effort="high"'}) == {
+        "reasoning": {"effort": "low"}
+    }
     assert GIVEN["reasoning"] == {"effort": "high", "enabled": False}
 
 
@@ -167,11 +169,11 @@ def test_a_refused_setting_is_taken_out_and_nothing_else():
 
 @pytest.mark.parametrize("kept", [None, "", "[]", "{", "5", "null", '["reasoning.effort"]', '{"a": null, "b": "c"}'])
 def test_what_was_remembered_and_cannot_be_read_is_nothing(kept):
-    assert read_refused(kept, 1000.0) == {}
+    assert read_rejected(kept, 1000.0) == {}
 
 
 def test_what_was_refused_is_remembered_for_a_day():
-    kept = write_refused({'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0})
-    assert read_refused(kept, 5000.0) == {'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0}
-    assert read_refused(kept, 1000.0 + REMEMBERED) == {"reasoning.enabled=false": 5000.0}
-    assert read_refused(kept, 0.0) == {}
+    kept = write_rejected({'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0})
+    assert read_rejected(kept, 5000.0) == {'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0}
+    assert read_rejected(kept, 1000.0 + REMEMBERED) == {"reasoning.enabled=false": 5000.0}
+    assert read_rejected(kept, 0.0) == {}

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
-from stepchat.reasoning.ledger import RULES, Received, Returned, Rule, hash_of, received
-from stepchat.servers.wire import Composed, Target, compose, request_body
+from stepchat.reasoning.ledger import RULES, ReceivedReasoning, ReturnedReasoning, Rule, hash_of, received_reasoning
+from stepchat.servers.wire import ComposedRequest, Target, compose, request_body
 from tests.servers.test_wire import (
     CLAUDE,
     OPEN,
@@ -25,12 +25,14 @@ from tests.servers.test_wire import (
 WHY, AND = UserMessage("Why?"), UserMessage("And?")
 
 
-def composed(*messages: Message, to: Target | None = None, **more: Any) -> Composed:
+def composed(*messages: Message, to: Target | None = None, **more: Any) -> ComposedRequest:
     return compose([WHY, *messages, AND], to or target(), **more)
 
 
-def ledger(*messages: Message, to: Target | None = None, **more: Any) -> list[Returned | None]:
-    return [line.returned for line in composed(*messages, to=to, **more).lines if line.place not in {None, 0}][:-1]
+def ledger(*messages: Message, to: Target | None = None, **more: Any) -> list[ReturnedReasoning | None]:
+    return [line.returned for line in composed(*messages, to=to, **more).request_lines if line.index not in {None, 0}][
+        :-1
+    ]
 
 
 def test_every_rule_is_put_into_words():
@@ -40,32 +42,37 @@ def test_every_rule_is_put_into_words():
 @pytest.mark.parametrize(
     ("messages", "to", "more", "told"),
     [
-        ([answer(OPEN)], None, {}, Returned("unchanged")),
-        ([answer(SUMMARY, OPEN, SEALED)], None, {}, Returned("unchanged")),
-        ([answer(reasoning="", reasoning_details=())], None, {}, Returned("unchanged")),
-        ([answer()], None, {}, Returned("as text")),
+        ([answer(OPEN)], None, {}, ReturnedReasoning("unchanged")),
+        ([answer(SUMMARY, OPEN, SEALED)], None, {}, ReturnedReasoning("unchanged")),
+        ([answer(reasoning="", reasoning_details=())], None, {}, ReturnedReasoning("unchanged")),
+        ([answer()], None, {}, ReturnedReasoning("as text")),
         ([answer(reasoning="")], None, {}, None),
-        ([answer(OPEN, model=CLAUDE)], None, {}, Returned("left out", "other model")),
-        ([answer(OPEN, server="https://other.example/v1")], None, {}, Returned("left out", "other server")),
-        ([answer(OPEN, stop="cancelled")], None, {}, Returned("left out", "stopped")),
-        ([answer(OPEN, stop="cut", text="")], None, {}, Returned("left out", "stopped")),
-        ([answer(OPEN, stop="length", text="")], None, {}, Returned("left out", "no answer")),
-        ([answer(stop="error")], None, {}, Returned("left out", "stopped")),
-        ([answer(OPEN)], None, {"without": "refused"}, Returned("left out", "refused")),
-        ([answer({**SEALED, "data": ""}, OPEN)], None, {}, Returned("in part", "no data", (0,))),
-        ([answer(SEALED, SEALED)], None, {}, Returned("in part", "duplicate", (1,))),
-        ([answer({**SEALED, "data": None})], None, {}, Returned("left out", "no data", (0,))),
+        ([answer(OPEN, model=CLAUDE)], None, {}, ReturnedReasoning("left out", "other model")),
+        ([answer(OPEN, server="https://other.example/v1")], None, {}, ReturnedReasoning("left out", "other server")),
+        ([answer(OPEN, stop="cancelled")], None, {}, ReturnedReasoning("left out", "stopped")),
+        ([answer(OPEN, stop="cut", text="")], None, {}, ReturnedReasoning("left out", "stopped")),
+        ([answer(OPEN, stop="length", text="")], None, {}, ReturnedReasoning("left out", "no answer")),
+        ([answer(stop="error")], None, {}, ReturnedReasoning("left out", "stopped")),
+        ([answer(OPEN)], None, {"without": "refused"}, ReturnedReasoning("left out", "refused")),
+        ([answer({**SEALED, "data": ""}, OPEN)], None, {}, ReturnedReasoning("in part", "no data", (0,))),
+        ([answer(SEALED, SEALED)], None, {}, ReturnedReasoning("in part", "duplicate", (1,))),
+        ([answer({**SEALED, "data": None})], None, {}, ReturnedReasoning("left out", "no data", (0,))),
         (
             [answer({**SIGNED, "signature": None}, SIGNED, model=CLAUDE)],
             target(CLAUDE),
             {},
-            Returned("in part", "unsigned", (0,)),
+            ReturnedReasoning("in part", "unsigned", (0,)),
         ),
-        ([answer(model=CLAUDE)], target(CLAUDE), {}, Returned("left out", "unsigned")),
-        ([plain("lmstudio", "reasoning")], target("step", "lmstudio"), {}, Returned("left out", "not taken")),
-        ([plain("deepseek")], target("step", "deepseek"), {}, Returned("as text")),
-        ([plain("deepseek", stop="cut")], target("step", "deepseek"), {}, Returned("left out", "stopped")),
-        ([plain("deepseek", model="other")], target("step", "deepseek"), {}, Returned("left out", "other model")),
+        ([answer(model=CLAUDE)], target(CLAUDE), {}, ReturnedReasoning("left out", "unsigned")),
+        ([plain("lmstudio", "reasoning")], target("step", "lmstudio"), {}, ReturnedReasoning("left out", "not taken")),
+        ([plain("deepseek")], target("step", "deepseek"), {}, ReturnedReasoning("as text")),
+        ([plain("deepseek", stop="cut")], target("step", "deepseek"), {}, ReturnedReasoning("left out", "stopped")),
+        (
+            [plain("deepseek", model="other")],
+            target("step", "deepseek"),
+            {},
+            ReturnedReasoning("left out", "other model"),
+        ),
     ],
 )
 def test_each_answer_says_what_became_of_its_reasoning(messages, to, more, told):
@@ -74,9 +81,9 @@ def test_each_answer_says_what_became_of_its_reasoning(messages, to, more, told)
 
 def test_what_is_unchanged_has_the_hash_of_what_came():
     message = answer(SUMMARY, {**OPEN, "odd": 1.5}, SEALED)
-    sent = composed(message).lines[1].wire
+    sent = composed(message).request_lines[1].wire
     assert sent is not None
-    assert hash_of(sent["reasoning_details"]) == received(message).hash
+    assert hash_of(sent["reasoning_details"]) == received_reasoning(message).hash
 
 
 def test_the_body_is_that_of_the_request_alone():
@@ -85,8 +92,8 @@ def test_the_body_is_that_of_the_request_alone():
     assert whole.body == request_body(talk, target(), system="Be brief.", parameters={"top_p": 1})
     for without in (None, "refused"):
         whole = compose(talk, target(), system="Be brief.", parameters={"top_p": 1}, without=without)
-        assert [line.wire for line in whole.lines if line.wire] == whole.body["messages"]
-    assert [line.place for line in whole.lines] == [None, 0, 1, 2, 3, 4]
+        assert [line.wire for line in whole.request_lines if line.wire] == whole.body["messages"]
+    assert [line.index for line in whole.request_lines] == [None, 0, 1, 2, 3, 4]
 
 
 def test_whether_any_reasoning_goes_back():
@@ -100,17 +107,19 @@ def test_whether_any_reasoning_goes_back():
 def test_what_came_is_counted():
     message = answer(SUMMARY, OPEN, {**OPEN, "text": "more"}, SEALED)
     types = (("reasoning.summary", 1), ("reasoning.text", 2), ("reasoning.encrypted", 1))
-    assert received(message) == Received(4, types, 2 + 4 + 4 + 4, hash_of([*message.reasoning_details]))
-    assert received(answer()) == Received(0, (), len(" hm\n"), "")
-    assert received(answer(reasoning_details=())).hash == hash_of([])
+    assert received_reasoning(message) == ReceivedReasoning(
+        4, types, 2 + 4 + 4 + 4, hash_of([*message.reasoning_details])
+    )
+    assert received_reasoning(answer()) == ReceivedReasoning(0, (), len(" hm\n"), "")
+    assert received_reasoning(answer(reasoning_details=())).hash == hash_of([])
 
 
 # Prefix binding
 
 
-def later(first: AssistantMessage, before: Message = WHY, **more: Any) -> Returned | None:
+def later(first: AssistantMessage, before: Message = WHY, **more: Any) -> ReturnedReasoning | None:
     """What a later request says about an answer of Claude's."""
-    return compose([before, first, AND], target(CLAUDE), **more).lines[-2].returned
+    return compose([before, first, AND], target(CLAUDE), **more).request_lines[-2].returned
 
 
 def bound(*details: Any, **more: Any) -> AssistantMessage:
@@ -119,8 +128,8 @@ def bound(*details: Any, **more: Any) -> AssistantMessage:
 
 
 def test_a_signed_entry_goes_back_behind_what_it_was_signed_for():
-    assert later(bound(SIGNED)) == Returned("unchanged")
-    assert later(bound(SIGNED, system="Be brief."), system="Be brief.") == Returned("unchanged")
+    assert later(bound(SIGNED)) == ReturnedReasoning("unchanged")
+    assert later(bound(SIGNED, system="Be brief."), system="Be brief.") == ReturnedReasoning("unchanged")
 
 
 @pytest.mark.parametrize(
@@ -132,29 +141,29 @@ def test_a_signed_entry_goes_back_behind_what_it_was_signed_for():
     ],
 )
 def test_it_stays_here_when_that_was_changed(before, more):
-    assert later(bound(SIGNED), before, **more) == Returned("left out", "edited before", (0,))
-    assert later(bound(SIGNED, SUMMARY), before, **more) == Returned("in part", "edited before", (0,))
+    assert later(bound(SIGNED), before, **more) == ReturnedReasoning("left out", "edited before", (0,))
+    assert later(bound(SIGNED, SUMMARY), before, **more) == ReturnedReasoning("in part", "edited before", (0,))
     sealed = {**SEALED, "format": "google-gemini-v1"}
-    assert later(bound(sealed), before, **more) == Returned("left out", "edited before", (0,))
+    assert later(bound(sealed), before, **more) == ReturnedReasoning("left out", "edited before", (0,))
 
 
 def test_only_signed_formats_are_bound():
     moved = replace(answer(OPEN, SEALED), prefix="other")
-    assert ledger(moved) == [Returned("unchanged")]
+    assert ledger(moved) == [ReturnedReasoning("unchanged")]
 
 
 def test_old_data_has_no_hash_and_goes_back_as_before():
-    assert later(answer(SIGNED, model=CLAUDE), UserMessage("Why not?")) == Returned("unchanged")
+    assert later(answer(SIGNED, model=CLAUDE), UserMessage("Why not?")) == ReturnedReasoning("unchanged")
 
 
 def test_a_change_far_before_counts_and_reasoning_left_out_before_does_not():
     talk: list[Message] = [WHY, answer(SIGNED, model=CLAUDE), AND]
     last = answer(SIGNED, model=CLAUDE, prefix=compose(talk, target(CLAUDE)).prefix)
     other = [WHY, answer(model=CLAUDE), AND]
-    assert compose([*talk, last, AND], target(CLAUDE)).lines[-2].returned == Returned("unchanged")
-    assert compose([*other, last, AND], target(CLAUDE)).lines[-2].returned == Returned("unchanged")
+    assert compose([*talk, last, AND], target(CLAUDE)).request_lines[-2].returned == ReturnedReasoning("unchanged")
+    assert compose([*other, last, AND], target(CLAUDE)).request_lines[-2].returned == ReturnedReasoning("unchanged")
     edited = [WHY, answer(SIGNED, model=CLAUDE, text="No."), AND]
-    assert compose([*edited, last, AND], target(CLAUDE)).lines[-2].returned == Returned(
+    assert compose([*edited, last, AND], target(CLAUDE)).request_lines[-2].returned == ReturnedReasoning(
         "left out", "edited before", (0,)
     )
 
@@ -173,7 +182,7 @@ def test_calls_and_results_belong_to_what_came_before():
 # Answer now
 
 
-def hurried(*messages: Message, **more: Any) -> Composed:
+def hurried(*messages: Message, **more: Any) -> ComposedRequest:
     return compose(messages, target(**more), answer_now=True)
 
 
@@ -185,7 +194,12 @@ def test_stopped_thoughts_go_behind_the_question_and_nowhere_else():
     assert last["role"] == "user"
     assert last["content"].startswith("And?\n\n[You began to think about this and were asked to answer now.")
     assert "<thoughts>\nIt may be 7.\n</thoughts>" in last["content"]
-    assert [line.returned for line in found.lines] == [None, Returned("unchanged"), None, Returned("as text")]
+    assert [line.returned for line in found.request_lines] == [
+        None,
+        ReturnedReasoning("unchanged"),
+        None,
+        ReturnedReasoning("as text"),
+    ]
     # A later request says what the person said, and nothing more.
     later = compose([WHY, answer(OPEN), AND, stopped, answer(OPEN), WHY], target())
     assert [entry["content"] for entry in later.body["messages"] if entry["role"] == "user"] == ["Why?", "And?", "Why?"]

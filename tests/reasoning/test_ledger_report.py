@@ -7,15 +7,15 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.messages import StoredMessage, UserMessage
-from stepchat.reasoning.ledger import Received, received
-from stepchat.reasoning.ledger_report import accounts, as_json, came_words, lines
-from stepchat.sessions.exchanges import Sending, SentLine
+from stepchat.reasoning.ledger import ReceivedReasoning, received_reasoning
+from stepchat.reasoning.ledger_report import account_json, account_lines, describe_received, reasoning_accounts
+from stepchat.sessions.exchanges import ReasoningSent, SentMessage
 from tests.servers.test_wire import OPEN, SEALED, answer
 from tests.shell import Shell
 
 
-def sending(number: int, wire: dict | None, verdict: dict) -> Sending:
-    return Sending(number, "a2", float(number), SentLine(wire, "a1", verdict))
+def sending(number: int, wire: dict | None, verdict: dict) -> ReasoningSent:
+    return ReasoningSent(number, "a2", float(number), SentMessage(wire, "a1", verdict))
 
 
 MESSAGE = answer(OPEN, SEALED)
@@ -25,7 +25,7 @@ WHOLE = {"role": "assistant", "content": "Yes.", "reasoning_details": [OPEN, SEA
 
 def test_what_was_sent_is_compared_with_what_is_on_disk():
     touched = {**WHOLE, "reasoning_details": [{**OPEN, "text": " hm"}, SEALED]}
-    (account,) = accounts(
+    (account,) = reasoning_accounts(
         STORED,
         {
             "a1": [
@@ -37,14 +37,14 @@ def test_what_was_sent_is_compared_with_what_is_on_disk():
         },
     )
     assert [use.unchanged for use in account.uses] == [True, False, False, False]
-    assert account.uses[0].hash == received(MESSAGE).hash != account.uses[1].hash
-    assert lines(account)[1:] == [
+    assert account.uses[0].hash == received_reasoning(MESSAGE).hash != account.uses[1].hash
+    assert account_lines(account)[1:] == [
         "sent unchanged, the same as on disk in 1 request",
         "sent unchanged in 1 request",
         "left out: other model in 1 request (another model thought it, and only that one can read it)",
         "left out: stopped in 1 request (the answer was stopped or cut, and half a thought helps nobody)",
     ]
-    told = as_json(account)
+    told = account_json(account)
     assert told["received"]["types"] == {"reasoning.text": 1, "reasoning.encrypted": 1}
     assert [use.get("rule") for use in told["requests"]] == [None, None, "other model", "stopped"]
 
@@ -52,7 +52,7 @@ def test_what_was_sent_is_compared_with_what_is_on_disk():
 def test_words_that_went_back_as_text_are_compared_too():
     words = replace(MESSAGE, reasoning_details=None)
     sent = {"role": "assistant", "content": "Yes.", "reasoning": " hm\n"}
-    (account,) = accounts(
+    (account,) = reasoning_accounts(
         [replace(STORED[1], message=words)],
         {"a1": [sending(1, sent, {"way": "as text"}), sending(2, {**sent, "reasoning": "hm"}, {"way": "as text"})]},
     )
@@ -62,13 +62,16 @@ def test_words_that_went_back_as_text_are_compared_too():
 @pytest.mark.parametrize(
     ("came", "words"),
     [
-        (Received(0, (), 0, ""), "received none"),
-        (Received(0, (), 1, ""), "received as text, 1 character"),
-        (Received(1, (("x", 1),), 2000, "ab" * 32), f"received 1 entry (1 x), 2,000 characters, sha256 {'ab' * 8}"),
+        (ReceivedReasoning(0, (), 0, ""), "received none"),
+        (ReceivedReasoning(0, (), 1, ""), "received as text, 1 character"),
+        (
+            ReceivedReasoning(1, (("x", 1),), 2000, "ab" * 32),
+            f"received 1 entry (1 x), 2,000 characters, sha256 {'ab' * 8}",
+        ),
     ],
 )
 def test_what_came_in_words(came, words):
-    assert came_words(came) == words
+    assert describe_received(came) == words
 
 
 def test_ledger_on_the_command_line(tmp_path, monkeypatch, capsys):
@@ -102,8 +105,10 @@ def test_a_line_that_many_requests_share_is_judged_once():
     looks: list[int] = []
     for requests in (1, 50):
         wire = Looked(WHOLE)
-        line = SentLine(wire, "a1", {"way": "unchanged"})
-        (account,) = accounts(STORED, {"a1": [Sending(number, "a2", 1.0, line) for number in range(requests)]})
+        line = SentMessage(wire, "a1", {"way": "unchanged"})
+        (account,) = reasoning_accounts(
+            STORED, {"a1": [ReasoningSent(number, "a2", 1.0, line) for number in range(requests)]}
+        )
         assert [use.unchanged for use in account.uses] == [True] * requests
         looks.append(wire.looks)
     assert looks[0] == looks[1]

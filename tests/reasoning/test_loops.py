@@ -5,7 +5,7 @@ import random
 import pytest
 
 from stepchat.demo.scenarios.conversation_texts import __dict__ as texts
-from stepchat.reasoning.loops import Repetition
+from stepchat.reasoning.loops import RepetitionDetector
 
 WORDS = [
     "the",
@@ -38,7 +38,7 @@ def prose(count: int, seed: int = 1) -> str:
 
 def noticed(text: str, size: int = 4) -> list[int]:
     """How many characters had come when it was said."""
-    watch = Repetition()
+    watch = RepetitionDetector()
     return [at + size for at in range(0, len(text), size) if watch.add(text[at : at + size])]
 
 
@@ -71,7 +71,7 @@ def test_ordinary_thoughts_are_left_alone(size):
 
 
 def test_little_is_held_however_much_came():
-    watch = Repetition()
+    watch = RepetitionDetector()
     for seed in range(300):
         watch.add(prose(100, seed) + ("\n" if seed % 2 else ""))
     watch.add("x" * 1_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import Draft
+from stepchat.chat.accumulator import AnswerAccumulator
 from stepchat.messages import AssistantMessage, to_json
 from stepchat.servers.chunks import ChunkReader
 from stepchat.servers.sse import SseParser
@@ -24,7 +24,7 @@ class Read:
     def __init__(self, parts: Iterable[bytes], **options: Any) -> None:
         self.reader = ChunkReader(**options)
         self.deltas: list[Delta] = []
-        self._draft = Draft(AssistantMessage())
+        self._draft = AnswerAccumulator(AssistantMessage())
         parser = SseParser()
         for part in parts:
             self._take(self.reader.read(parser.feed(part)))

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from stepchat.catalogue.backends import profile_for
-from stepchat.chat.spending import balance_in_words
+from stepchat.catalogue.backends import backend_for
+from stepchat.chat.spending import format_balance
 from stepchat.demo.server import DemoServer
-from stepchat.errors import KeyRefusedError, ServerError
+from stepchat.errors import KeyRejectedError, ServerError
 from stepchat.lossless_json import loads
 from stepchat.messages import Usage
 from stepchat.servers.accounts import Balance, fetch_balance, fetch_usage
@@ -20,7 +20,7 @@ class Answers:
     def __init__(self, answer):
         self.answer = answer
 
-    def look_up(self, path, query=None, **_):
+    def get_json(self, path, query=None, **_):
         return self.answer
 
 
@@ -53,7 +53,7 @@ def test_what_tells_nothing_is_refused(answer):
 def test_a_bad_key_is_told():
     with DemoServer(speed=0, key="another") as demo:
         there = client(demo.url)
-        with pytest.raises(KeyRefusedError) as raised:
+        with pytest.raises(KeyRejectedError) as raised:
             fetch_balance(there)
         there.close()
     assert SECRET not in str(raised.value)
@@ -80,7 +80,7 @@ def test_a_generation_nobody_knows(to_demo):
 
 
 def test_a_server_that_is_not_there_is_an_error():
-    there = Client("http://127.0.0.1:9/api/v1", profile_for("http://127.0.0.1:9/api/v1"), None)
+    there = Client("http://127.0.0.1:9/api/v1", backend_for("http://127.0.0.1:9/api/v1"), None)
     with pytest.raises(ServerError):
         fetch_usage(there, "gen-1")
     there.close()
@@ -88,6 +88,6 @@ def test_a_server_that_is_not_there_is_an_error():
 
 def test_a_limit_that_is_renewed_is_told_so():
     data = {"label": "x", "limit": 10, "limit_remaining": 2.5, "limit_reset": "weekly", "usage_weekly": 7.5}
-    assert balance_in_words(fetch_balance(Answers({"data": data}))) == (
+    assert format_balance(fetch_balance(Answers({"data": data}))) == (
         "Key x: $2.50 left of $10.00, renewed weekly · $7.50 this week"
     )

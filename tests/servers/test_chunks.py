@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stepchat import lossless_json
-from stepchat.errors import KeyRefusedError, ServerError
+from stepchat.errors import KeyRejectedError, ServerError
 from stepchat.events import Delta
 from stepchat.servers.chunks import ChunkReader, read_body
 from tests.fakes import stream_of
@@ -155,7 +155,7 @@ def test_null_is_no_error():
 
 
 def test_a_refused_key_in_mid_stream():
-    assert isinstance(say({"error": {"code": 401, "message": "User not found"}}).failure, KeyRefusedError)
+    assert isinstance(say({"error": {"code": 401, "message": "User not found"}}).failure, KeyRejectedError)
 
 
 def test_secrets_are_removed_from_errors_before_they_are_shortened():

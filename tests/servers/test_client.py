@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from stepchat import __version__
-from stepchat.catalogue.backends import PROFILES
+from stepchat.catalogue.backends import BACKENDS
 from stepchat.config.api_keys import Key
 from stepchat.demo.server import DemoServer
-from stepchat.errors import KeyRefusedError, ServerError, StreamCutError, UnreachableError
+from stepchat.errors import KeyRejectedError, ServerError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.client import APP_TITLE, APP_URL, RETRIES, Client, Options
 from tests.fakes import Answers, event, pieces, sse, stream_of, streaming
@@ -182,7 +182,7 @@ async def test_what_was_held_back_is_given_out_when_the_line_dies():
 async def test_a_wrong_key():
     with DemoServer(speed=0, key="another") as server, closing(client(server.url)) as asked:
         turn = await ask(asked)
-        assert isinstance(turn.error, KeyRefusedError)
+        assert isinstance(turn.error, KeyRejectedError)
         assert len(server.requests) == 1
 
 
@@ -303,7 +303,7 @@ async def test_the_key_is_in_no_error_even_if_the_server_echoes_it(echo):
 
 
 def test_a_client_that_never_asked_can_be_closed():
-    opened = Client(URL, PROFILES[0], Key(SECRET, "a test"), Options())
+    opened = Client(URL, BACKENDS[0], Key(SECRET, "a test"), Options())
     opened.close()
     opened.prepare()
     opened.close()

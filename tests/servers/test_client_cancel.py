@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from stepchat.servers.client import _Inbox
-from stepchat.servers.stream import Line, Reading
+from stepchat.servers.stream import KeptConnection, StreamReader
 from tests.fakes import Answers, stream_of, streaming
 from tests.servers.raw_server import HEAD, PATIENCE, Caller, RawServer
 from tests.servers.turns import (
@@ -167,8 +167,8 @@ STAGES = (
 )
 
 
-def reading(http: Any, deliver: Any, url: str = "https://x/v1", **more: Any) -> Reading:
-    return Reading(http, url, b"{}", {}, deliver, **more)
+def reading(http: Any, deliver: Any, url: str = "https://x/v1", **more: Any) -> StreamReader:
+    return StreamReader(http, url, b"{}", {}, deliver, **more)
 
 
 @pytest.mark.parametrize("url", ["https://x/v1", "http://x/v1"])
@@ -205,7 +205,7 @@ def test_a_cancel_before_the_thread_starts_sends_nothing():
 
 
 def test_a_cancel_after_the_end_spares_the_kept_connection():
-    line = Line()
+    line = KeptConnection()
     with RawServer(answer_all) as server, httpx.Client(limits=httpx.Limits(max_keepalive_connections=1)) as http:
         for _ in range(3):
             asked = reading(http, lambda _: None, f"{server.url}/chat/completions", line=line)

@@ -18,7 +18,7 @@ from tests.servers.streams import chunk
 from tests.servers.turns import ANSWER, answer_all, ask, client
 
 if TYPE_CHECKING:
-    from stepchat.servers.recording import Tape
+    from stepchat.servers.recording import ExchangeRecorder
 
 
 async def test_turns_share_one_connection():
@@ -39,7 +39,7 @@ async def test_no_cookie_is_kept_or_sent_back():
             caller.send(ANSWER)
             caller.sock.sendall(END)
 
-    tapes: list[Tape] = []
+    tapes: list[ExchangeRecorder] = []
     with RawServer(talk) as server, closing(client(server.url)) as asked:
         for _ in range(2):
             assert [event async for event in asked.stream({}, tapes.append)]

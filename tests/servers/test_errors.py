@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stepchat import lossless_json
 from stepchat.demo.scenarios.faults import STATUSES
-from stepchat.errors import KeyRefusedError, ServerError, StepchatError
-from stepchat.servers.errors import from_error, from_status, names_reasoning, status_of
+from stepchat.errors import KeyRejectedError, ServerError, StepchatError
+from stepchat.servers.errors import from_error, from_status, is_reasoning_error, status_of
 from tests.sessions.samples import json_values
 
 
@@ -32,7 +32,7 @@ def test_which_statuses_are_worth_another_try(status):
     assert "So it is" in error.message
     assert error.hint
     if status == 401:
-        assert isinstance(error, KeyRefusedError)
+        assert isinstance(error, KeyRejectedError)
         return
     assert isinstance(error, ServerError)
     assert error.code == status
@@ -166,7 +166,7 @@ def test_errors_without_a_status(error, code, retryable):
 
 
 def test_a_bad_key_is_known_by_its_name_too():
-    assert isinstance(from_error({"type": "authentication_error", "message": "invalid x-api-key"}), KeyRefusedError)
+    assert isinstance(from_error({"type": "authentication_error", "message": "invalid x-api-key"}), KeyRejectedError)
 
 
 def test_messages_are_one_short_line():
@@ -184,7 +184,7 @@ def test_no_error_of_any_shape_breaks_the_reading(value, status):
     assert error.hint
     assert isinstance(from_status(status or 500, lossless_json.dumps(value), None), StepchatError)
     if isinstance(error, ServerError):
-        assert names_reasoning(error) in {True, False}
+        assert is_reasoning_error(error) in {True, False}
 
 
 def test_what_a_code_means():
@@ -211,13 +211,13 @@ def test_what_a_code_means():
 )
 @pytest.mark.parametrize("status", [400, 404])
 def test_row_18_a_refusal_that_names_the_reasoning(message, status):
-    assert names_reasoning(refused(status, told(message)))
-    assert names_reasoning(refused(status, told("Provider returned error", metadata={"raw": message})))
+    assert is_reasoning_error(refused(status, told(message)))
+    assert is_reasoning_error(refused(status, told("Provider returned error", metadata={"raw": message})))
 
 
 def test_a_pinned_endpoint_names_the_reasoning():
     body = {"error": {"code": 404, "message": "No endpoint", "metadata": {"pinned_endpoint_slug": "a/b"}}}
-    assert names_reasoning(refused(404, body))
+    assert is_reasoning_error(refused(404, body))
 
 
 @pytest.mark.parametrize(
@@ -235,9 +235,9 @@ def test_a_pinned_endpoint_names_the_reasoning():
     ],
 )
 def test_a_refusal_of_something_else(message):
-    assert not names_reasoning(refused(400, told(message)))
+    assert not is_reasoning_error(refused(400, told(message)))
 
 
 def test_only_a_400_or_404_can_be_about_the_reasoning():
-    assert not names_reasoning(refused(500, told("invalid signature")))
-    assert not names_reasoning(refused(403, told("invalid signature")))
+    assert not is_reasoning_error(refused(500, told("invalid signature")))
+    assert not is_reasoning_error(refused(403, told("invalid signature")))

@@ -6,15 +6,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from stepchat.catalogue.backends import profile_for
+from stepchat.catalogue.backends import backend_for
 from stepchat.errors import ApiKeyError
 from stepchat.servers.client import Client
-from stepchat.servers.login import Callback, Challenge, exchange, new_challenge, page
+from stepchat.servers.login import Callback, Challenge, authorization_url, exchange_code, new_challenge
 
 
 @pytest.fixture
 def client(demo):
-    opened = Client(demo.url, profile_for(demo.url), None)
+    opened = Client(demo.url, backend_for(demo.url), None)
     yield opened
     opened.close()
 
@@ -30,10 +30,12 @@ def browse(address: str) -> httpx.Response:
 
 def test_the_page_of_openrouter():
     challenge = Challenge("secret", "digest")
-    assert page("https://openrouter.ai/api/v1", challenge) == (
+    assert authorization_url("https://openrouter.ai/api/v1", challenge) == (
         "https://openrouter.ai/auth?code_challenge=digest&code_challenge_method=S256"
     )
-    query = parse_qs(urlsplit(page("https://openrouter.ai/api/v1", challenge, "http://localhost:1/x")).query)
+    query = parse_qs(
+        urlsplit(authorization_url("https://openrouter.ai/api/v1", challenge, "http://localhost:1/x")).query
+    )
     assert query["callback_url"] == ["http://localhost:1/x"]
     assert "secret" not in repr(challenge)
 
@@ -48,26 +50,26 @@ def test_each_challenge_is_another():
 def test_the_browser_comes_back_with_a_code_for_a_key(demo, client):
     challenge, callback = new_challenge(), Callback()
     shown = []
-    address = page(demo.url, challenge, callback.url)
+    address = authorization_url(demo.url, challenge, callback.url)
     browser = threading.Thread(target=lambda: shown.append(browse(address)))
     browser.start()
     code = callback.wait(10)
     browser.join()
     callback.close()
     assert "You can close this page" in shown[0].text
-    key = exchange(client, code, challenge)
+    key = exchange_code(client, code, challenge)
     assert key.bearer().startswith("Bearer sk-or-demo-")
     with pytest.raises(ApiKeyError, match="does not accept this code"):
-        exchange(client, code, challenge)
+        exchange_code(client, code, challenge)
 
 
 def test_a_code_that_is_pasted(demo, client):
     challenge = new_challenge()
-    code = browse(page(demo.url, challenge)).text.partition("<code>")[2].partition("</code>")[0]
+    code = browse(authorization_url(demo.url, challenge)).text.partition("<code>")[2].partition("</code>")[0]
     with pytest.raises(ApiKeyError):
-        exchange(client, code, new_challenge())
-    code = browse(page(demo.url, challenge)).text.partition("<code>")[2].partition("</code>")[0]
-    assert exchange(client, f" {code}\n", challenge)
+        exchange_code(client, code, new_challenge())
+    code = browse(authorization_url(demo.url, challenge)).text.partition("<code>")[2].partition("</code>")[0]
+    assert exchange_code(client, f" {code}\n", challenge)
 
 
 def test_who_does_not_know_the_path_is_not_heard():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from stepchat.catalogue.backends import OPENROUTER_URL, profile_for
+from stepchat.catalogue.backends import OPENROUTER_URL, backend_for
 from stepchat.config.api_keys import Key
 from stepchat.servers.client import Client
 from stepchat.servers.probe import probe
@@ -21,5 +21,5 @@ from tests.fakes import Answers
 )
 def test_a_server_that_gives_no_list_is_there_all_the_same(key, status, words):
     answers = Answers(httpx.Response(status, json={"error": {"message": "No."}}))
-    reach = probe(Client(OPENROUTER_URL, profile_for(OPENROUTER_URL), key, transport=answers))
-    assert (reach.reachable, reach.words) == (True, words)
+    reach = probe(Client(OPENROUTER_URL, backend_for(OPENROUTER_URL), key, transport=answers))
+    assert (reach.reachable, reach.message) == (True, words)

@@ -3,16 +3,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat.servers.recording import Tape
+from stepchat.servers.recording import ExchangeRecorder
 from stepchat.sessions.exchanges import pack, unpack
 
 READS = st.lists(st.one_of(st.binary(max_size=8), st.integers(0, 90_000).map(bytes)), max_size=12)
 
 
 def taped(reads, mask=bytes):
-    tape = Tape("http://a.b/c", {}, mask=mask)
+    tape = ExchangeRecorder("http://a.b/c", {}, mask=mask)
     for data in reads:
-        tape.take(data)
+        tape.add_read(data)
     return tape
 
 
@@ -31,7 +31,7 @@ def test_what_was_read_comes_back_read_by_read(reads):
 def test_what_comes_later_is_not_in_pieces_that_were_taken_before():
     tape = taped([b"one", b"two" * 40_000])
     before = tape.pieces()
-    tape.take(b"three")
+    tape.add_read(b"three")
     assert [data for _, data in before] == [b"one", b"two" * 40_000]
     assert [data for _, data in tape.pieces()] == [b"one", b"two" * 40_000, b"three"]
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES, Profile
+from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL, Backend
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, from_json, to_json
-from stepchat.servers.wire import Target, compose, request_body, same_source, sent_parameters
+from stepchat.servers.wire import Target, compose, request_body, same_source, wire_parameters
 from tests.sessions.samples import any_message, texts
 
 STEP, CLAUDE, GEMINI, DEEPSEEK = (
@@ -27,8 +27,8 @@ CALL = ToolCall("call_1", "look", '{"a":1}')
 RESULT = ToolMessage("call_1", "look", "found")
 
 
-def row(name: str) -> Profile:
-    return next(profile for profile in PROFILES if profile.name == name)
+def row(name: str) -> Backend:
+    return next(profile for profile in BACKENDS if profile.name == name)
 
 
 def target(model: str = STEP, server: str = "openrouter") -> Target:
@@ -354,7 +354,7 @@ def test_elsewhere_reasoning_is_as_the_user_wants_it():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(any_message, max_size=5),
-    st.sampled_from([profile.name for profile in PROFILES]),
+    st.sampled_from([profile.name for profile in BACKENDS]),
     st.sampled_from([None, "refused"]),
     texts,
 )
@@ -390,5 +390,5 @@ def test_any_history_makes_a_request_that_is_in_order(messages, server, without,
     ],
 )
 def test_other_servers_get_the_effort_under_the_name_they_know(server, given, sent):
-    assert sent_parameters(target("step", server), given) == sent
-    assert sent_parameters(target("anthropic/claude-sonnet-4.5"), given) == given
+    assert wire_parameters(target("step", server), given) == sent
+    assert wire_parameters(target("anthropic/claude-sonnet-4.5"), given) == given

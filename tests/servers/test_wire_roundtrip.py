@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import DEFAULT_MODEL, OPENROUTER_URL, PROFILES
-from stepchat.chat.accumulator import Draft, fold
+from stepchat.catalogue.backends import BACKENDS, DEFAULT_MODEL, OPENROUTER_URL
+from stepchat.chat.accumulator import AnswerAccumulator, accumulate
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, Message, UserMessage, from_json, to_json
 from stepchat.servers.chunks import ChunkReader
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
 
-TARGET = Target(PROFILES[0], OPENROUTER_URL, DEFAULT_MODEL, "session-1")
+TARGET = Target(BACKENDS[0], OPENROUTER_URL, DEFAULT_MODEL, "session-1")
 BLANK = AssistantMessage(model_asked=DEFAULT_MODEL, server=OPENROUTER_URL)
 
 kinds = st.sampled_from(["reasoning.text", "reasoning.summary", "reasoning.server_tool_call", "reasoning.new"])
@@ -59,7 +59,7 @@ def read(said: list[Any]) -> list[Delta]:
 
 
 def drafted(deltas: list[Delta]) -> AssistantMessage:
-    draft = Draft(BLANK)
+    draft = AnswerAccumulator(BLANK)
     for delta in deltas:
         draft.add(delta)
     return draft.message()
@@ -74,7 +74,7 @@ def request(messages: list[Message]) -> str:
 def test_rule_9_what_came_in_one_piece_goes_back_as_it_came(whole):
     message = drafted(read([chunk({"content": "a", "reasoning_details": [entry]}) for entry in whole]))
     unmerged = [entry for entry in whole if entry["type"] not in ("reasoning.text", "reasoning.summary")]
-    body = request_body([from_json(lossless_json.loads(lossless_json.stored(to_json(message))))], TARGET)
+    body = request_body([from_json(lossless_json.loads(lossless_json.dumps_for_storage(to_json(message))))], TARGET)
     back = body["messages"][0].get("reasoning_details", [])
     kept = [entry for entry in back if entry["type"] not in ("reasoning.text", "reasoning.summary")]
     assert lossless_json.dumps(kept) == lossless_json.dumps(unmerged)
@@ -84,7 +84,7 @@ def test_rule_9_what_came_in_one_piece_goes_back_as_it_came(whole):
 @given(st.lists(answers, max_size=3))
 def test_nothing_changes_on_the_way_through_json(talk):
     messages = [drafted(read(said)) for said in talk]
-    again = [from_json(lossless_json.loads(lossless_json.stored(to_json(message)))) for message in messages]
+    again = [from_json(lossless_json.loads(lossless_json.dumps_for_storage(to_json(message)))) for message in messages]
     assert again == messages
     assert request(list(again)) == request(list(messages))
     for message, entry in zip(messages, request_body(messages, TARGET)["messages"], strict=True):
@@ -95,7 +95,7 @@ def test_nothing_changes_on_the_way_through_json(talk):
 async def store_and_reopen(home: Path, talk: list[list[Delta]]) -> list[Message]:
     """Each answer through its parts to the disk; then what another process finds there."""
     paths = Paths(home, home, home)
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model=DEFAULT_MODEL, server=OPENROUTER_URL, system=None)
     parent = None
     for deltas in talk:
@@ -109,7 +109,7 @@ async def store_and_reopen(home: Path, talk: list[list[Delta]]) -> list[Message]
 
 
 async def found(paths: Paths, session: str) -> list[Message]:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     path = await store.path(session)
     await store.close()
     return [stored.message for stored in path]
@@ -135,7 +135,7 @@ def test_after_a_kill_the_words_are_those_that_were_stored(tmp_path_factory: pyt
 
     async def killed(home: Path) -> Message:
         paths = Paths(home, home, home)
-        store = SessionStore.open(paths, fold=fold)
+        store = SessionStore.open(paths, accumulate=accumulate)
         session = await store.create(model=DEFAULT_MODEL, server=OPENROUTER_URL, system=None)
         asked = await store.append(session.id, None, UserMessage("Why?"))
         answer_id = await store.begin_answer(session.id, asked.id, BLANK)

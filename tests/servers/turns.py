@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from stepchat.catalogue.backends import DEFAULT_MODEL, profile_for
-from stepchat.chat.accumulator import Draft
+from stepchat.catalogue.backends import DEFAULT_MODEL, backend_for
+from stepchat.chat.accumulator import AnswerAccumulator
 from stepchat.config.api_keys import Key
 from stepchat.errors import StepchatError
 from stepchat.events import Delta, Retrying
@@ -48,7 +48,7 @@ def client(url: str = URL, transport: httpx.BaseTransport | None = None, **optio
     more = {name: options.pop(name) for name in ("rng", "key") if name in options}
     key = more.pop("key", Key(SECRET, "a test"))
     chosen = Options(**{"backoff": 0.001, **options})
-    return Client(url, profile_for(url), key, chosen, transport=transport, **more)
+    return Client(url, backend_for(url), key, chosen, transport=transport, **more)
 
 
 def body_of(question: str = "Why?") -> Json:
@@ -61,7 +61,7 @@ class Turn:
     def __init__(self, client: Client, question: str = "Why?") -> None:
         self.events: list[ServerEvent] = []
         self.failure: StepchatError | None = None
-        self.draft = Draft(AssistantMessage())
+        self.draft = AnswerAccumulator(AssistantMessage())
         self._client = client
         self._question = question
         self._changed = asyncio.Condition()

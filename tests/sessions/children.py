@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.presets import save_preset
 from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
@@ -179,7 +179,7 @@ _ROLES: MappingProxyType[str, Callable[[SessionStore, str], Coroutine[Any, Any, 
 async def _main(role: str, home: Path, argument: str) -> None:
     if role == "nothing":
         sys.stdin.readline()
-    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     try:
         await _ROLES[role](store, argument)
     finally:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
 
@@ -21,6 +21,6 @@ def paths(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 async def store(paths: Paths) -> AsyncIterator[SessionStore]:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     yield store
     await store.close()

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.cli import session_rows
 from stepchat.config.paths import Paths
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, UserMessage
-from stepchat.sessions.export.formats import FORMATS, Options, export, export_json
+from stepchat.sessions.export.formats import FORMATS, ExportOptions, export, export_json
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
 from stepchat.transcript import labels
@@ -57,7 +57,7 @@ def _places(data: Any) -> list[tuple[Any, Any]]:
 async def _ends_well(path: Path) -> None:
     """Imported or refused; and all that came in can be shown and written."""
     home = Path(mkdtemp(dir=path.parent))
-    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     try:
         await _import_and_show(store, path)
     finally:
@@ -68,12 +68,12 @@ async def _import_and_show(store: SessionStore, path: Path) -> None:
     with suppress(StepchatError):
         await store.import_file(path)
     for row in await store.sessions(-1, archived=None):
-        session_rows.line(row)
+        session_rows.session_line(row)
         for stored in await store.messages(row.id):
             if isinstance(stored.message, AssistantMessage):
-                labels.foot(stored.message)
+                labels.footer(stored.message)
         for form in set(FORMATS) - {"jsonl"}:
-            assert [piece async for piece in export(store, form, [row.id], Options())]
+            assert [piece async for piece in export(store, form, [row.id], ExportOptions())]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -149,8 +149,12 @@ async def test_a_number_that_is_no_time_is_refused(
 @pytest.mark.parametrize("value", [_HUGE, -_HUGE, float("inf"), 1e308])
 def test_a_number_that_is_no_time_can_be_shown(value: float) -> None:
     message = AssistantMessage(model="m", reasoning="r", timing=Timing(value, value, value, value))
-    assert (message.timing.first, message.timing.thinking, message.timing.took) == (None, None, None)
-    assert labels.foot(message) is not None
+    assert (message.timing.first_token_seconds, message.timing.reasoning_seconds, message.timing.total_seconds) == (
+        None,
+        None,
+        None,
+    )
+    assert labels.footer(message) is not None
 
 
 async def test_milliseconds_of_chatgpt_are_understood(store: SessionStore, tmp_path: Path) -> None:
@@ -170,7 +174,7 @@ async def test_milliseconds_that_an_earlier_version_kept_go_round(store: Session
     text = export_json(await store.session("s1"), await store.messages("s1"))
     assert json.loads(text) == data
     (tmp_path / "b.json").write_text(text)
-    other = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    other = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
     await other.import_file(tmp_path / "b.json")
     assert export_json(await other.session("s1"), await other.messages("s1")) == text
     await other.close()
@@ -189,7 +193,7 @@ async def test_as_deep_as_a_server_may_answer_goes_round_and_what_is_deeper_is_n
 
     (tmp_path / "a.json").write_text(nested(199))
     await store.import_file(tmp_path / "a.json")
-    pieces = [piece async for piece in export(store, "json", None, Options())]
+    pieces = [piece async for piece in export(store, "json", None, ExportOptions())]
     (tmp_path / "b.json").write_text("".join(pieces))
     assert (await store.import_file(tmp_path / "b.json")).known == 1
     for text, said in (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.events import Delta
@@ -31,7 +31,7 @@ def _mode(path: Path) -> int:
 async def test_every_file_is_private_whatever_the_umask(paths: Paths) -> None:
     before = os.umask(0)
     try:
-        store = SessionStore.open(paths, fold=fold)
+        store = SessionStore.open(paths, accumulate=accumulate)
         session = await store.create(model="m", server="s", system=None)
         asked = await store.append(session.id, None, UserMessage("q"))
         await store.begin_answer(session.id, asked.id, AssistantMessage())
@@ -45,7 +45,7 @@ async def test_every_file_is_private_whatever_the_umask(paths: Paths) -> None:
 
 
 async def test_a_full_disk_is_said_and_nothing_is_lost(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, max_pages=60)
+    store = SessionStore.open(paths, accumulate=accumulate, max_pages=60)
     session = await store.create(model="m", server="s", system=None)
     kept = await store.append(session.id, None, UserMessage("kept"))
     answer = await store.begin_answer(session.id, kept.id, AssistantMessage())
@@ -66,7 +66,7 @@ def test_a_disk_that_refuses_to_write_is_said_and_nothing_is_lost(paths: Paths) 
     said = run_child("limited", paths.data)
     assert "disk refused" in said[-1]
     assert "What was saved before is safe." in said[-1]
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     store.close_now()
     connection = sqlite3.connect(paths.database)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -81,13 +81,13 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(paths: Paths, conten
     paths.data.mkdir()
     paths.database.write_bytes(content)
     with pytest.raises(StoreError, match=r"sessions\.db is not a session database\. .*Move it away"):
-        SessionStore.open(paths, fold=fold)
+        SessionStore.open(paths, accumulate=accumulate)
     assert paths.database.read_bytes() == content
     assert [path.name for path in paths.data.iterdir()] == ["sessions.db"]
 
 
 async def test_a_damaged_database_is_named_and_not_overwritten(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="m", server="s", system=None)
     for number in range(50):
         await store.append(session.id, None, UserMessage(f"{number}" * 2000))
@@ -96,7 +96,7 @@ async def test_a_damaged_database_is_named_and_not_overwritten(paths: Paths) -> 
     damaged[4096:] = b"\xff" * (len(damaged) - 4096)
     paths.database.write_bytes(damaged)
     with pytest.raises(StoreError, match=r"sessions\.db is damaged.*Move it away"):
-        broken = SessionStore.open(paths, fold=fold)
+        broken = SessionStore.open(paths, accumulate=accumulate)
         try:
             await broken.messages(session.id)
         finally:
@@ -108,14 +108,14 @@ def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("a file")
     with pytest.raises(StoreError, match=r"home.*STEPCHAT_HOME"):
-        SessionStore.open(Paths(home, home, home), fold=fold)
+        SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     assert home.read_text() == "a file"
 
 
 def test_a_directory_in_the_place_of_the_file_is_named(paths: Paths) -> None:
     paths.database.mkdir(parents=True)
     with pytest.raises(StoreError, match=r"Cannot open the session database .*sessions\.db.*STEPCHAT_HOME"):
-        SessionStore.open(paths, fold=fold)
+        SessionStore.open(paths, accumulate=accumulate)
 
 
 _AS_SOMEBODY_ELSE = """
@@ -142,7 +142,7 @@ def test_a_home_that_cannot_be_written_is_named(existing: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         if existing:
-            SessionStore.open(Paths(home, home, home), fold=fold).close_now()
+            SessionStore.open(Paths(home, home, home), accumulate=accumulate).close_now()
             (home / "sessions.db").chmod(0o444)
         home.chmod(0o555)
         said = subprocess.run(
@@ -154,7 +154,7 @@ def test_a_home_that_cannot_be_written_is_named(existing: bool) -> None:
 
 
 def test_a_read_only_database_is_said(paths: Paths) -> None:
-    SessionStore.open(paths, fold=fold).close_now()
+    SessionStore.open(paths, accumulate=accumulate).close_now()
     connection = database.connect_for_reading(paths.database)
     with pytest.raises(sqlite3.OperationalError) as caught:
         connection.execute("DELETE FROM message")
@@ -165,7 +165,7 @@ def test_a_read_only_database_is_said(paths: Paths) -> None:
 
 
 def test_a_locked_database_is_said(paths: Paths) -> None:
-    SessionStore.open(paths, fold=fold).close_now()
+    SessionStore.open(paths, accumulate=accumulate).close_now()
     holder = database.connect(paths.database)
     holder.execute("BEGIN EXCLUSIVE")
     other = sqlite3.connect(paths.database, timeout=0, isolation_level=None)
@@ -197,7 +197,7 @@ def test_an_unknown_error_still_names_the_file(paths: Paths) -> None:
 
 
 def test_a_transaction_is_all_or_nothing(paths: Paths) -> None:
-    SessionStore.open(paths, fold=fold).close_now()
+    SessionStore.open(paths, accumulate=accumulate).close_now()
     connection = database.connect(paths.database)
 
     def half(connection: sqlite3.Connection) -> None:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from stepchat import lossless_json
 from stepchat.sessions import exchanges
-from stepchat.sessions.exchanges import Exchange, SentLine, Verdict
+from stepchat.sessions.exchanges import Exchange, ReasoningOutcome, SentMessage
 from stepchat.sessions.migrations import migrate
 from tests.sessions.samples import objects
 
 wires = st.sampled_from([{"role": "user", "content": name} for name in "abc"]) | objects
 verdicts = st.sampled_from([None, {"way": "unchanged"}, {"way": "left out", "rule": "stopped"}])
-lines = st.builds(SentLine, st.none() | wires, st.none() | st.sampled_from(["m1", "m2", "m3"]), verdicts)
+lines = st.builds(SentMessage, st.none() | wires, st.none() | st.sampled_from(["m1", "m2", "m3"]), verdicts)
 pieces = st.lists(st.tuples(st.floats(0, 1e6), st.binary(max_size=20)), max_size=4).map(tuple)
 requests = st.lists(st.tuples(st.lists(lines, max_size=5).map(tuple), objects, pieces), max_size=6)
 
@@ -31,7 +31,7 @@ def opened() -> sqlite3.Connection:
     return connection
 
 
-def made(sent: tuple[SentLine, ...], rest: dict[str, Any], came: exchanges.Any, number: int = 0) -> Exchange:
+def made(sent: tuple[SentMessage, ...], rest: dict[str, Any], came: exchanges.Any, number: int = 0) -> Exchange:
     return Exchange("a", sent, {**rest, "messages": None}, "u", {"h": "v"}, 1.0, 200, {}, came, number=number)
 
 
@@ -53,7 +53,7 @@ def test_what_is_read_is_what_was_kept(asked):
 def test_every_sending_is_found_and_requests_share_its_line(asked):
     connection = opened()
     numbers = [exchanges.keep(connection, "s", made(sent, rest, ()), b"", 10**9) for sent, rest, _ in asked]
-    found = exchanges.sendings(connection, "s")
+    found = exchanges.reasoning_sent(connection, "s")
     for message in ("m1", "m2", "m3"):
         expected = [
             (number, line)
@@ -62,7 +62,7 @@ def test_every_sending_is_found_and_requests_share_its_line(asked):
             if line.message == message and line.verdict is not None
         ]
         assert [(sending.request, sending.line) for sending in found.get(message, [])] == expected
-        assert exchanges.sendings(connection, "s", message) == ({message: found[message]} if expected else {})
+        assert exchanges.reasoning_sent(connection, "s", message) == ({message: found[message]} if expected else {})
     lines = {id(sending.line) for of_one in found.values() for sending in of_one}
     (count,) = connection.execute("SELECT count(*) FROM sent_line").fetchone()
     assert len(lines) <= count
@@ -83,15 +83,15 @@ def test_verdicts_are_those_of_the_newest_request_and_every_sending_counts(asked
         for message, line in seen.items():
             newest[message] = line.verdict
             times[message] = times.get(message, 0) + (line.verdict == {"way": "unchanged"})
-    assert exchanges.verdicts(connection, "s") == {
-        message: Verdict(verdict, times[message]) for message, verdict in newest.items()
+    assert exchanges.reasoning_outcomes(connection, "s") == {
+        message: ReasoningOutcome(verdict, times[message]) for message, verdict in newest.items()
     }
     connection.close()
 
 
 def test_what_came_is_added_to_the_request_that_had_left():
     connection = opened()
-    sent = (SentLine({"role": "user", "content": "x"}),)
+    sent = (SentMessage({"role": "user", "content": "x"}),)
     number = exchanges.keep(connection, "s", made(sent, {}, ()), exchanges.pack(()), 10**9)
     came = ((0.5, b"data: x\n\n"),)
     assert exchanges.keep(connection, "s", made(sent, {}, came, number), exchanges.pack(came), 10**9) == number

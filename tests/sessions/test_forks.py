@@ -43,7 +43,9 @@ async def test_a_fork_is_a_lossless_copy_that_goes_its_own_way(store: SessionSto
     assert (first.parent, second.parent, second.folded) == (None, first.id, True)
     assert {first.id, second.id}.isdisjoint({question.id, answer.id})
     for copy, original in ((first, question), (second, answer)):
-        assert lossless_json.stored(to_json(copy.message)) == lossless_json.stored(to_json(original.message))
+        assert lossless_json.dumps_for_storage(to_json(copy.message)) == lossless_json.dumps_for_storage(
+            to_json(original.message)
+        )
     row = next(row for row in await store.sessions() if row.id == forked.id)
     assert (row.messages, row.turns, str(row.cost)) == (2, 1, "0.10")
     # It lives on when the other is gone.

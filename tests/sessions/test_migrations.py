@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions.database import connect
@@ -76,7 +76,7 @@ def test_a_failing_step_changes_nothing(connection: sqlite3.Connection, path: Pa
 
 
 async def test_a_newer_version_is_refused_and_left_alone(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="m", server="s", system=None)
     await store.append(session.id, None, UserMessage("kept"))
     await store.close()
@@ -85,7 +85,7 @@ async def test_a_newer_version_is_refused_and_left_alone(paths: Paths) -> None:
     newer.close()
     before = paths.database.read_bytes()
     with pytest.raises(StoreError, match=r"newer stepchat.*Update stepchat"):
-        SessionStore.open(paths, fold=fold)
+        SessionStore.open(paths, accumulate=accumulate)
     assert paths.database.read_bytes() == before
 
 
@@ -100,7 +100,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(paths: Paths,
     other.close()
     before = paths.database.read_bytes()
     with pytest.raises(StoreError, match="another program"):
-        SessionStore.open(paths, fold=fold)
+        SessionStore.open(paths, accumulate=accumulate)
     assert paths.database.read_bytes() == before
 
 
@@ -120,7 +120,7 @@ async def test_each_older_version_opens_with_all_it_held(paths: Paths) -> None:
         )
         old.execute("UPDATE session SET leaf = 'm0old'")
         old.close()
-        store = SessionStore.open(paths, fold=fold)
+        store = SessionStore.open(paths, accumulate=accumulate)
         assert await store.session("a0old") == Session("a0old", "Old", 1, 2, "m0old", "m", "s", None)
         assert [stored.message for stored in await store.path("a0old")] == [UserMessage("apple")]
         await store.finish_index()

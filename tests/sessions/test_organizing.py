@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import SessionNotFoundError
 from stepchat.messages import AssistantMessage, Usage, UserMessage
 from stepchat.sessions import organizing
 from stepchat.sessions.database import connect, transaction
-from stepchat.sessions.exchanges import Exchange, SentLine
+from stepchat.sessions.exchanges import Exchange, SentMessage
 from stepchat.sessions.search import index as search_index
-from stepchat.sessions.search.search import USUAL, Options
+from stepchat.sessions.search.search import USUAL, SearchOptions
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def _listed(store: SessionStore, **which: Any) -> list[str]:
     return [row.title for row in await store.sessions(**which)]
 
 
-async def _found(store: SessionStore, typed: str, options: Options = USUAL) -> list[str]:
+async def _found(store: SessionStore, typed: str, options: SearchOptions = USUAL) -> list[str]:
     page = await store.search(typed, options)
     assert page is not None
     return [found.summary.title for found in page.sessions]
@@ -79,8 +79,8 @@ async def test_archived_sessions_are_out_of_the_way_and_still_found(store: Sessi
     assert await _listed(store, archived=True) == ["apple one"]
     assert await _listed(store, archived=None) == ["apple two", "apple one"]
     assert await _found(store, "apple") == ["apple two", "apple one"]
-    assert await _found(store, "apple", Options(archived=True)) == ["apple one"]
-    assert await _found(store, "apple", Options(archived=False)) == ["apple two"]
+    assert await _found(store, "apple", SearchOptions(archived=True)) == ["apple one"]
+    assert await _found(store, "apple", SearchOptions(archived=False)) == ["apple two"]
     assert (await store.find("apple one")).id == one.id
     await store.set_archived([one.id, two.id], archived=False)
     assert await _listed(store, archived=True) == []
@@ -125,7 +125,7 @@ async def test_many_at_once_are_all_or_none(store: SessionStore) -> None:
 
 
 async def test_who_goes_on_with_a_deleted_session_brings_it_back(paths: Paths, store: SessionStore) -> None:
-    other = SessionStore.open(paths, fold=fold)
+    other = SessionStore.open(paths, accumulate=accumulate)
     session = await _talk(store, "one")
     await other.delete([session.id])
     await store.append(session.id, session.leaf, UserMessage("more"))
@@ -142,7 +142,7 @@ async def test_who_goes_on_with_a_deleted_session_brings_it_back(paths: Paths, s
 
 async def test_what_was_deleted_long_ago_is_purged(paths: Paths) -> None:
     now = [0.0]
-    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     old, new, kept = [await _talk(store, f"apple {name}") for name in ("old", "new", "kept")]
     await store.set_leaf(old.id, None)
     await store.delete([old.id])
@@ -151,7 +151,7 @@ async def test_what_was_deleted_long_ago_is_purged(paths: Paths) -> None:
     await store.delete([old.id, new.id])
     await store.close()
     now[0] = 30 * _DAY + 1
-    again = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    again = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     # A write comes after what is purged in the background.
     await again.set_setting("a", "b")
     with pytest.raises(SessionNotFoundError):
@@ -171,7 +171,7 @@ async def test_what_was_deleted_long_ago_is_purged(paths: Paths) -> None:
 
 
 async def test_a_large_session_is_purged_in_pieces_and_cannot_come_back_half(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, clock=lambda: 0.0)
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: 0.0)
     session = await store.create(model="m", server="s", system=None)
     parent = None
     for _ in range(4):
@@ -194,14 +194,14 @@ async def test_a_large_session_is_purged_in_pieces_and_cannot_come_back_half(pat
 
 
 async def test_what_was_sent_is_purged_in_pieces_too(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, clock=lambda: 0.0)
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: 0.0)
     gone, kept = await _talk(store, "gone"), await _talk(store, "kept")
     for session in (gone, kept):
         for number in range(6):
-            sent = tuple(SentLine({"content": f"{number} {place}"}, verdict={}) for place in range(1500))
+            sent = tuple(SentMessage({"content": f"{number} {place}"}, verdict={}) for place in range(1500))
             pieces = ((0.0, random.Random(number).randbytes(200_000)),)
             exchange = Exchange(session.leaf or "", sent, {}, "u", {}, 0.0, pieces=pieces)
-            store.traffic.keep(session.id, lambda exchange=exchange: exchange, lambda _: None)
+            store.exchanges.keep(session.id, lambda exchange=exchange: exchange, lambda _: None)
     await store.delete([gone.id])
     connection = connect(paths.database)
     tables = ("exchange", "sent_line", "sent_text", "message", "session")
@@ -278,4 +278,4 @@ async def test_deleted_sessions_are_searched_when_asked_for(store: SessionStore)
     one, _ = await _talk(store, "apple one"), await _talk(store, "apple two")
     await store.delete([one.id])
     assert await _found(store, "apple") == ["apple two"]
-    assert await _found(store, "apple", Options(deleted=True)) == ["apple one"]
+    assert await _found(store, "apple", SearchOptions(deleted=True)) == ["apple one"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, Message, ToolMessage, UserMessage
-from stepchat.sessions.preview import Preview, Said
+from stepchat.sessions.preview import MessagePreview, Preview
 
 if TYPE_CHECKING:
     from stepchat.sessions.store import SessionStore
@@ -20,7 +20,9 @@ async def said(store: SessionStore, *messages: Message) -> str:
 
 async def test_a_short_session_is_shown_once(store: SessionStore) -> None:
     session = await said(store, UserMessage("Hello"), AssistantMessage(text="World"))
-    assert await store.preview(session) == Preview((Said("user", "Hello"), Said("assistant", "World")))
+    assert await store.preview(session) == Preview(
+        (MessagePreview("user", "Hello"), MessagePreview("assistant", "World"))
+    )
     assert await store.preview("s0none") == Preview()
 
 
@@ -29,7 +31,7 @@ async def test_beginning_and_end_of_a_long_one(store: SessionStore) -> None:
     session = await said(store, *many, ToolMessage("1", "clock", "noon"))
     preview = await store.preview(session)
     assert [each.text for each in preview.beginning] == ["question 0", "question 1"]
-    assert preview.end == (Said("user", "question 8"), Said("tool", "noon"))
+    assert preview.end == (MessagePreview("user", "question 8"), MessagePreview("tool", "noon"))
     assert preview.between == 6
 
 

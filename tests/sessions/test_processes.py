@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from stepchat.catalogue.backends import profile_for
-from stepchat.chat.accumulator import fold
+from stepchat.catalogue.backends import backend_for
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.servers.wire import Target, request_body
@@ -69,7 +69,7 @@ def _is_whole(path: Path) -> None:
 
 def _is_valid(path: list[StoredMessage]) -> None:
     """What is sent next is nothing that a server refuses."""
-    profile = profile_for("https://openrouter.ai/api/v1")
+    profile = backend_for("https://openrouter.ai/api/v1")
     target = Target(profile, "https://openrouter.ai/api/v1", "step")
     sent = request_body([stored.message for stored in path], target)["messages"]
     assert len(sent) >= len([stored for stored in path if stored.message.text])
@@ -90,7 +90,7 @@ async def _killed_and_checked(paths: Paths, session: str, rng: random.Random) ->
             pass
         os.kill(child.pid, signal.SIGKILL)
         said += [words for line in _lines(child.stdout) if line.endswith("\n") and (words := line.split())]
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     try:
         tree = {stored.id: stored for stored in await store.messages(session)}
         path = await store.path(session)
@@ -129,7 +129,7 @@ def _finished() -> AssistantMessage:
 
 async def _kill_often(paths: Paths, times: int, seed: int) -> None:
     rng = random.Random(seed)
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="step", server="s", system=None)
     await store.close()
     results = [await _killed_and_checked(paths, session.id, rng) for _ in range(times)]
@@ -153,7 +153,7 @@ async def _busy_and_killed(paths: Paths, rng: random.Random, seed: int) -> None:
             pass
         child.kill()
         said += [line for line in _lines(child.stdout) if line.endswith("\n")]
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     try:
         # The kill may have come while one was deleted.
         ids = [row.id for deleted in (False, True) for row in await store.sessions(limit=-1, deleted=deleted)]
@@ -199,7 +199,7 @@ async def test_a_kill_in_the_middle_of_an_import_leaves_all_of_a_file_or_nothing
             while time.perf_counter() < deadline:
                 pass
             child.kill()
-        store = SessionStore.open(paths, fold=fold)
+        store = SessionStore.open(paths, accumulate=accumulate)
         counts = [row.messages for row in await store.sessions()]
         await store.close()
         assert set(counts) <= {400}
@@ -209,7 +209,7 @@ async def test_a_kill_in_the_middle_of_an_import_leaves_all_of_a_file_or_nothing
 
 
 async def test_a_kill_while_old_sessions_are_purged_and_others_indexed(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, full_text=False, clock=lambda: 1.0)
+    store = SessionStore.open(paths, accumulate=accumulate, full_text=False, clock=lambda: 1.0)
     ids: list[str] = []
     for _ in range(3):
         session = await store.create(model="m", server="s", system=None)
@@ -223,7 +223,7 @@ async def test_a_kill_while_old_sessions_are_purged_and_others_indexed(paths: Pa
         with start_child("purge", paths.data) as child:
             assert _lines(child.stdout).readline() == "opened\n"
             child.kill()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     await again.finish_index()
     connection = sqlite3.connect(paths.database)
     while connection.execute("SELECT count(*) FROM session").fetchone() != (1,):
@@ -238,7 +238,7 @@ async def test_a_kill_while_old_sessions_are_purged_and_others_indexed(paths: Pa
 
 
 async def test_two_processes_write_to_one_session_at_once(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="m", server="s", system=None)
     with ExitStack() as stack:
         children = [stack.enter_context(start_child("write", paths.data, f"{session.id} {name}")) for name in "ab"]
@@ -269,11 +269,11 @@ async def test_many_processes_make_the_database_at_once(paths: Paths) -> None:
 
 
 async def test_the_answer_of_another_living_process_is_left_alone(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="m", server="s", system=None)
     with start_child("hold", paths.data, session.id) as child:
         answer = _lines(child.stdout).readline().strip()
-        second = SessionStore.open(paths, fold=fold)
+        second = SessionStore.open(paths, accumulate=accumulate)
         assert second.recovered == ()
         await second.close()
         _tell(child.stdin)
@@ -285,12 +285,12 @@ async def test_the_answer_of_another_living_process_is_left_alone(paths: Paths) 
 
 
 async def test_the_answer_of_a_killed_process_is_recovered_by_the_next_start_only(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="m", server="s", system=None)
     with start_child("hold", paths.data, session.id) as child:
         answer = _lines(child.stdout).readline().strip()
         child.kill()
-    second = SessionStore.open(paths, fold=fold)
+    second = SessionStore.open(paths, accumulate=accumulate)
     assert second.recovered == (answer,)
     # The store that was open all the time sees it as well.
     assert [stored.message.text for stored in await store.path(session.id)] == ["held", "half"]

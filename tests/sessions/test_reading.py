@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.database import connect
@@ -77,7 +77,7 @@ async def test_only_titles_questions_and_answers_are_searched(store: SessionStor
 
 async def test_the_newest_hit_wins_be_it_title_or_text(paths: Paths) -> None:
     now = [1.0]
-    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     by_text = await _session(store, "q", "about whales")
     assert await store.find("whales") == by_text
     now[0] = 2.0

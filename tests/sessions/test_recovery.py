@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
@@ -71,7 +71,7 @@ async def test_an_answer_is_no_parent_before_it_is_finished(store: SessionStore)
 
 
 async def test_an_open_answer_is_folded_at_the_next_start(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     answer = await store.begin_answer(session.id, question.id, _BLANK)
     detail = {"type": "reasoning.text", "text": "H", "index": 0}
@@ -79,7 +79,7 @@ async def test_an_open_answer_is_folded_at_the_next_start(paths: Paths) -> None:
     await store.add_part(answer, [Delta(reasoning="m", details=({**detail, "text": "m"},)), Delta(text="Be")])
     # Closing gives up the lock, as a kill does.
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     assert again.recovered == (answer,)
     asked, cut = await again.path(session.id)
     assert asked == question
@@ -94,7 +94,7 @@ async def test_an_open_answer_is_folded_at_the_next_start(paths: Paths) -> None:
     )
     assert (await again.sessions())[0].messages == 2
     await again.close()
-    third = SessionStore.open(paths, fold=fold)
+    third = SessionStore.open(paths, accumulate=accumulate)
     assert third.recovered == ()
     assert await third.path(session.id) == [question, cut]
     await third.close()
@@ -102,11 +102,11 @@ async def test_an_open_answer_is_folded_at_the_next_start(paths: Paths) -> None:
 
 
 async def test_an_answer_of_which_nothing_arrived_is_shown_as_cut(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     answer = await store.begin_answer(session.id, question.id, _BLANK)
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     _, cut = await again.path(session.id)
     assert cut.id == answer
     assert isinstance(cut.message, AssistantMessage)
@@ -115,12 +115,12 @@ async def test_an_answer_of_which_nothing_arrived_is_shown_as_cut(paths: Paths) 
 
 
 async def test_a_session_that_went_on_keeps_its_leaf(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     answer = await store.begin_answer(session.id, question.id, _BLANK)
     elsewhere = await store.append(session.id, question.id, AssistantMessage(text="sibling"))
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     assert again.recovered == (answer,)
     assert await again.path(session.id) == [question, elsewhere]
     assert {stored.id for stored in await again.messages(session.id)} == {question.id, answer, elsewhere.id}
@@ -130,7 +130,7 @@ async def test_a_session_that_went_on_keeps_its_leaf(paths: Paths) -> None:
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.lists(samples.deltas, min_size=1, max_size=3), max_size=4))
 async def test_fold_is_given_what_was_stored(paths: Paths, parts: list[list[Delta]]) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     answer = await store.begin_answer(session.id, question.id, _BLANK)
     for part in parts:
@@ -142,16 +142,16 @@ async def test_fold_is_given_what_was_stored(paths: Paths, parts: list[list[Delt
         given_to_fold.extend([blank, *deltas])
         return AssistantMessage(stop="cut")
 
-    again = SessionStore.open(paths, fold=recording_fold)
+    again = SessionStore.open(paths, accumulate=recording_fold)
     await again.close()
     assert given_to_fold == [_BLANK, *(delta for part in parts for delta in part)]
 
 
 async def test_an_answer_of_a_living_owner_is_left_alone(paths: Paths) -> None:
-    living = SessionStore.open(paths, fold=fold)
+    living = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(living)
     answer = await living.begin_answer(session.id, question.id, _BLANK)
-    other = SessionStore.open(paths, fold=fold)
+    other = SessionStore.open(paths, accumulate=accumulate)
     assert other.recovered == ()
     with pytest.raises(StoreError, match="nothing was changed"):
         await other.finish_answer(answer, AssistantMessage(text="stolen"))
@@ -163,7 +163,7 @@ async def test_an_answer_of_a_living_owner_is_left_alone(paths: Paths) -> None:
 
 
 async def test_what_cannot_be_read_is_left_as_it_is(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     broken = await store.begin_answer(session.id, question.id, _BLANK)
     whole = await store.begin_answer(session.id, question.id, _BLANK)
@@ -173,7 +173,7 @@ async def test_what_cannot_be_read_is_left_as_it_is(paths: Paths) -> None:
     connection = connect(paths.database)
     connection.execute("UPDATE part SET data = '{' WHERE message = ?", (broken,))
     before = connection.execute("SELECT * FROM part WHERE message = ?", (broken,)).fetchall()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     assert (again.recovered, again.unreadable) == ((whole,), (broken,))
     assert connection.execute("SELECT * FROM part").fetchall() == before
     connection.close()
@@ -181,7 +181,7 @@ async def test_what_cannot_be_read_is_left_as_it_is(paths: Paths) -> None:
 
 
 async def test_a_full_disk_does_not_keep_the_sessions_from_being_read(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     answer = await store.begin_answer(session.id, question.id, _BLANK)
     await store.add_part(answer, [Delta(text="x" * 200_000)])
@@ -189,11 +189,11 @@ async def test_a_full_disk_does_not_keep_the_sessions_from_being_read(paths: Pat
     connection = connect(paths.database)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.close()
-    full = SessionStore.open(paths, fold=fold, max_pages=pages)
+    full = SessionStore.open(paths, accumulate=accumulate, max_pages=pages)
     assert full.recovered == ()
     assert await full.path(session.id) == [question]
     await full.close()
-    later = SessionStore.open(paths, fold=fold)
+    later = SessionStore.open(paths, accumulate=accumulate)
     assert later.recovered == (answer,)
     assert len(await later.path(session.id)) == 2
     await later.close()
@@ -206,7 +206,7 @@ async def test_lock_files_of_the_dead_are_removed(paths: Paths) -> None:
     os.utime(running / "d0old.lock", (1000, 1000))
     # A young one may be about to be locked.
     (running / "d0young.lock").touch()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session, question = await _asked(store)
     await store.begin_answer(session.id, question.id, _BLANK)
     names = {path.name for path in running.iterdir()}

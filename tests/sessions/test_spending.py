@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import private_directory
 from stepchat.messages import AssistantMessage, Usage, UserMessage
 from stepchat.sessions import database
@@ -36,7 +36,7 @@ async def answered(store: SessionStore, session: str, **fields) -> str:
 
 async def test_answers_are_summed_by_day_model_and_server(paths: Paths) -> None:
     now = [NOON]
-    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     session = (await store.create(model="a/b", server=HERE, system=None)).id
     await answered(store, session, usage=Usage(USAGE))
     await answered(store, session, usage=Usage(USAGE))
@@ -56,7 +56,7 @@ async def test_answers_are_summed_by_day_model_and_server(paths: Paths) -> None:
 
 
 async def test_usage_is_filled_in_later_and_nothing_else_is_touched(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: NOON)
     session = (await store.create(model="a/b", server=HERE, system=None)).id
     await store.append(session, None, UserMessage("Why?"))
     whole = {"text": "Half", "stop": "cancelled", "generation_id": "gen-1", "reasoning_details": ({"type": "x"},)}
@@ -92,7 +92,7 @@ async def test_usage_is_filled_in_later_and_nothing_else_is_touched(paths: Paths
 async def test_a_cost_that_comes_late_counts_where_the_answer_came_from(
     paths: Paths, held: str, asked: str, later: str, noted: str
 ) -> None:
-    store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: NOON)
     session = (await store.create(model="a/b", server=held, system=None)).id
     message_id = await answered(store, session, server=asked, stop="cancelled", generation_id="gen-1")
     await store.set_model(session, "c/d", later)
@@ -104,7 +104,7 @@ async def test_a_cost_that_comes_late_counts_where_the_answer_came_from(
 
 async def test_what_was_not_known_for_a_day_is_forgotten(paths: Paths) -> None:
     now = [NOON]
-    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     session = (await store.create(model="a/b", server=HERE, system=None)).id
     await answered(store, session, generation_id="gen-1")
     now[0] += 86400 * 2
@@ -114,7 +114,7 @@ async def test_what_was_not_known_for_a_day_is_forgotten(paths: Paths) -> None:
 
 
 async def test_what_the_server_does_not_know_is_asked_no_more(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, clock=lambda: NOON)
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: NOON)
     session = (await store.create(model="a/b", server=HERE, system=None)).id
     message_id = await answered(store, session, stop="cut", generation_id="gen-1")
     await store.spending.forget_unpriced(message_id)
@@ -136,7 +136,7 @@ def before_the_table(paths: Paths) -> sqlite3.Connection:
 def put(old: sqlite3.Connection, name: str, data: object, created: float = NOON) -> None:
     old.execute(
         "INSERT INTO message (id, session, role, created, data) VALUES (?, 's', 'assistant', ?, ?)",
-        (name, created, lossless_json.stored(data)),
+        (name, created, lossless_json.dumps_for_storage(data)),
     )
 
 
@@ -146,7 +146,7 @@ async def test_what_was_there_before_the_table_is_counted_once(paths: Paths) -> 
         put(old, f"m{number}", {"model": "", "model_asked": "a/b", "generation_id": generation, "usage": USAGE})
     old.execute("INSERT INTO message (id, session, role, created, data) VALUES ('u', 's', 'user', 1, 'no json')")
     old.close()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     (spent,) = await store.spending.all()
     assert (spent.model, spent.answers, spent.cost) == ("a/b", 3, Decimal("0.00045"))
     await store.close()
@@ -160,7 +160,7 @@ async def test_what_cannot_be_counted_does_not_keep_the_store_shut(paths: Paths)
     put(old, "late", {"model": "a/b", "usage": USAGE}, created=1e300)
     put(old, "good", {"model": "a/b", "usage": USAGE})
     old.close()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     spent = {row.model: row.cost for row in await store.spending.all()}
     assert (spent.pop("a/b"), spent.pop("5")) == (Decimal("0.00015"), 0)
     assert list(spent.values()) == [1]
@@ -168,14 +168,14 @@ async def test_what_cannot_be_counted_does_not_keep_the_store_shut(paths: Paths)
 
 
 async def test_a_damaged_sum_keeps_no_answer_from_the_disk_and_no_session_from_the_list(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = (await store.create(model="a/b", server=HERE, system=None)).id
     await answered(store, session, usage=Usage(USAGE))
     await store.close()
     with closing(sqlite3.connect(paths.database)) as connection:
         connection.execute("UPDATE session SET cost = '0.0:015'")
         connection.execute("UPDATE spending SET cost = '0.0:015'").connection.commit()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     assert [(row.id, row.cost) for row in await store.sessions()] == [(session, None)]
     await answered(store, session, usage=Usage(USAGE))
     assert await store.spending.of_session(session) == Decimal("0.00015")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.messages import AssistantMessage, Message, ToolMessage, Usage, UserMessage
 from stepchat.sessions.records import Session
@@ -27,13 +27,13 @@ async def _session(store: SessionStore, *questions: str) -> Session:
 
 
 async def test_a_conversation_is_there_after_a_restart(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, clock=lambda: 1234.5)
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: 1234.5)
     created = await store.create(model="step", server="https://example.org", system="Be \ud800 brief.")
     question = await store.append(created.id, None, UserMessage("Why?", 1.0))
     answer = await store.append(created.id, question.id, AssistantMessage(text="Because.", reasoning="Hm."))
     tool = await store.append(created.id, answer.id, ToolMessage("c1", "clock", "12:00"))
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     session = await again.session(created.id)
     assert session == Session(
         created.id, "Why?", 1234.5, 1234.5, tool.id, "step", "https://example.org", "Be \ud800 brief."
@@ -128,7 +128,7 @@ async def test_an_unknown_session_is_named_everywhere(store: SessionStore) -> No
 
 async def test_lists_are_newest_first_and_leave_out_the_empty(paths: Paths) -> None:
     now = [1000.0]
-    store = SessionStore.open(paths, fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     assert await store.latest() is None
     assert await store.sessions() == []
     old = await _session(store, "old")
@@ -210,7 +210,7 @@ async def test_the_readers_choice_of_folding_is_kept(store: SessionStore) -> Non
 
 
 async def test_drafts_and_settings_are_remembered(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await _session(store, "q")
     assert await store.draft(None) == ""
     assert await store.draft(session.id) == ""
@@ -220,7 +220,7 @@ async def test_drafts_and_settings_are_remembered(paths: Paths) -> None:
     await store.set_setting("theme", "day")
     await store.set_setting("theme", "night")
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     assert await again.draft(None) == "new \ud800 text"
     assert await again.draft(session.id) == "line 1\nline 2"
     assert await again.setting("theme") == "night"
@@ -228,7 +228,7 @@ async def test_drafts_and_settings_are_remembered(paths: Paths) -> None:
 
 
 async def test_a_closed_store_says_so(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     await store.close()
     await store.close()
     store.close_now()
@@ -238,7 +238,7 @@ async def test_a_closed_store_says_so(paths: Paths) -> None:
 
 
 async def test_nothing_of_a_store_is_left_behind(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await _session(store, "q")
     answer = await store.begin_answer(session.id, session.leaf, AssistantMessage())
     assert len(list((paths.data / "running").iterdir())) == 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.database import connect
@@ -48,7 +48,7 @@ async def _redo(store: SessionStore, session: str) -> bool:
 
 async def _places(store: SessionStore, session: str) -> dict[str, tuple[int, int]]:
     leaf = (await store.session(session)).leaf
-    return {} if leaf is None else await store.sibling_places(session, leaf)
+    return {} if leaf is None else await store.sibling_positions(session, leaf)
 
 
 def _ids(found: list[StoredMessage]) -> list[str]:
@@ -199,14 +199,14 @@ async def test_what_is_shown_is_remembered_whatever_happened_before(store: Sessi
 
 
 async def test_a_recovered_answer_does_not_change_what_is_shown(paths: Paths) -> None:
-    dying = SessionStore.open(paths, fold=fold)
+    dying = SessionStore.open(paths, accumulate=accumulate)
     session = await _new(dying)
     q1 = await _say(dying, session, None, "q1")
     a1 = await _say(dying, session, q1, "a1")
     await dying.begin_answer(session, q1, AssistantMessage())
     q2 = await _say(dying, session, a1, "q2")
     await dying.close()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     assert len(store.recovered) == 1
     assert len(await store.children(q1)) == 2
     assert await store.deepest_leaf(q1) == q2

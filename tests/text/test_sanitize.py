@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.text.sanitize import clean, copied, shown
+from stepchat.text.sanitize import sanitize, sanitize_for_clipboard, sanitize_for_display
 
 
 def test_harmless_text_is_returned_as_it_is():
     text = "naïve 中文 ☃ 👩‍👩‍👧 e\u0301 `code` \ufffd"
-    assert clean(text) is text
+    assert sanitize(text) is text
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_harmless_text_is_returned_as_it_is():
     ],
 )
 def test_hostile_characters_become_visible_or_go(hostile, shown):
-    assert clean(hostile) == shown
+    assert sanitize(hostile) == shown
 
 
 def test_newlines_can_be_flattened():
-    assert clean("a\nb\r\nc", keep_newlines=False) == "a b c"
+    assert sanitize("a\nb\r\nc", keep_newlines=False) == "a b c"
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_newlines_can_be_flattened():
     ],
 )
 def test_emoji_of_several_characters_are_shown_as_their_parts(text, expected):
-    assert shown(text) == expected
-    assert shown(expected) == expected
+    assert sanitize_for_display(text) == expected
+    assert sanitize_for_display(expected) == expected
 
 
 @given(st.text(alphabet=st.characters()))
 def test_nothing_a_terminal_obeys_is_left(text):
-    for character in clean(text).replace("\n", ""):
+    for character in sanitize(text).replace("\n", ""):
         assert unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"}
         assert unicodedata.bidirectional(character) not in {
             "LRE",
@@ -75,22 +75,22 @@ def test_nothing_a_terminal_obeys_is_left(text):
 
 @given(st.text(alphabet="ab \t\n\x1b\u202e\u200b"), st.integers(0, 20))
 def test_cleaning_in_pieces_is_cleaning_at_once(text, at):
-    assert clean(text[:at]) + clean(text[at:]) == clean(text)
+    assert sanitize(text[:at]) + sanitize(text[at:]) == sanitize(text)
 
 
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text):
-    assert clean(clean(text)) == clean(text)
+    assert sanitize(sanitize(text)) == sanitize(text)
 
 
 @given(st.text())
 def test_what_is_copied_has_no_control_character_but_tab_and_newline(text):
-    text = copied(text)
+    text = sanitize_for_clipboard(text)
     assert not [
         character for character in text if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n"
     ]
-    assert copied(text) == text
+    assert sanitize_for_clipboard(text) == text
 
 
 def test_lines_of_every_kind_are_lines_when_copied():
-    assert copied("a\r\nb\rc\td\n") == "a\nb\nc\td\n"
+    assert sanitize_for_clipboard("a\r\nb\rc\td\n") == "a\nb\nc\td\n"

@@ -15,11 +15,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from wcwidth import wcswidth, wcwidth
 
-from stepchat.text.widths import cells, graphemes, spaced, spaced_ranges, unspaced
+from stepchat.text.widths import cells, graphemes, pad_for_rich, pad_ranges_for_rich, unpad
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.layout.wrap import chop
 from stepchat.transcript.palette import colourless
-from stepchat.tui.terminal.output import painted
+from stepchat.tui.terminal.output import sanitize_output
 from tests.transcript.chat import asked, page
 from tests.transcript.forms import split
 
@@ -113,7 +113,7 @@ def test_a_question_has_the_width_that_terminals_think(width):
 
 def written(row):
     """What goes to the terminal for a row."""
-    return painted(f"\x1b[1;1H{row}")
+    return sanitize_output(f"\x1b[1;1H{row}")
 
 
 def columns(row):
@@ -129,7 +129,7 @@ def test_rows_of_melting_scripts_end_where_every_terminal_must_agree(kind, width
     for text in MELTING:
         for row in rows_of(kind.replace("{}", text), width):
             assert cell_len(row) == width
-            assert cells(unspaced(row)) == width
+            assert cells(unpad(row)) == width
             for words in re.findall(r"\x1b\[(\d+)G([^\x1b]*)\x1b\[(\d+)G", written(row)):
                 assert int(words[2]) - int(words[0]) == cells(words[1])
             assert not MARKS.search(re.sub(r"\x1b\[\d+G[^\x1b]*\x1b\[\d+G", "", written(row)))
@@ -143,7 +143,7 @@ def test_the_columns_of_a_table_of_melting_scripts_stand_below_one_another():
 
 @given(st.text(st.sampled_from("aक中िா்ौ🫨 ㉈é\u0301👍"), max_size=30), st.integers(2, 12))
 def test_characters_of_melting_scripts_are_cut_so_that_they_fit(text, width):
-    assert cell_len(spaced(text)) == cells(text) == sum(size for _, _, size in graphemes(text))
+    assert cell_len(pad_for_rich(text)) == cells(text) == sum(size for _, _, size in graphemes(text))
     assert "".join(text[start:end] for start, end, _ in graphemes(text)) == text
     rows = chop([(text, Style.null())], width)
     assert "".join(part for row in rows for part, _ in row) == text
@@ -161,12 +161,12 @@ def test_characters_stand_in_the_columns_where_we_think():
 @given(st.text(st.sampled_from("aक中िா்")), st.lists(st.integers(0, 20), min_size=2, max_size=2).map(sorted))
 def test_marked_ranges_mark_the_same_characters(text, ends):
     first, last = (min(end, len(text)) for end in ends)
-    words, ((start, end),) = spaced_ranges(text, [(first, last)])
-    assert words == spaced(text)
-    assert unspaced(words[start:end]) == text[first:last]
+    words, ((start, end),) = pad_ranges_for_rich(text, [(first, last)])
+    assert words == pad_for_rich(text)
+    assert unpad(words[start:end]) == text[first:last]
 
 
 @given(st.text(st.sampled_from("aक中िா்"), max_size=20), st.integers(0, 20))
 def test_a_row_that_is_cut_is_as_wide_as_was_thought(text, width):
-    part = set_cell_size(spaced(text), width)
-    assert cells(unspaced(part)) == width
+    part = set_cell_size(pad_for_rich(text), width)
+    assert cells(unpad(part)) == width

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.markdown.blocks import Quote
-from stepchat.transcript.markdown.incremental import Splitter
+from stepchat.transcript.markdown.incremental import IncrementalParser
 from stepchat.transcript.palette import colourless
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Block
 
 
-def split(*pieces: str, finish: bool = True) -> Splitter:
-    splitter = Splitter()
+def split(*pieces: str, finish: bool = True) -> IncrementalParser:
+    splitter = IncrementalParser()
     for piece in pieces:
         splitter.feed(piece)
     if finish:
@@ -31,7 +31,7 @@ def form(block: Block) -> tuple[Any, ...]:
     return block.kind, block.text, path, block.fresh, block.gap, block.level, block.open
 
 
-def forms(splitter: Splitter) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
+def forms(splitter: IncrementalParser) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
     return [form(block) for block in splitter.blocks], dict(splitter.links.labels)
 
 

@@ -9,11 +9,11 @@ from markdown_it.common.utils import unescapeAll
 
 from stepchat.transcript.layout.tables import split_row
 from stepchat.transcript.markdown.blocks import Quote
-from stepchat.transcript.markdown.incremental import Splitter
+from stepchat.transcript.markdown.incremental import IncrementalParser
 
 
 def ours(text: str) -> list[tuple[Any, ...]]:
-    splitter = Splitter()
+    splitter = IncrementalParser()
     splitter.feed(text)
     splitter.finish()
     found = []

@@ -296,8 +296,8 @@ def test_another_branch_is_what_showing_it_afresh_is(steps, scrolled):
             replace(answered("word " * size, "A thought."), id=f"a{number}"),
         ]
         top = viewport.document.top
-        before = (top.entry, viewport.document.parts[top.entry].stored.id if viewport.document.parts else "")
-        viewport.exchange(branch)
+        before = (top.message, viewport.document.messages[top.message].stored.id if viewport.document.messages else "")
+        viewport.show_branch(branch)
         if before[0] < len(branch) and branch[before[0]].id == before[1]:
             assert viewport.document.top == top  # what is in both does not move
         afresh = page(*branch, width=50, height=12)
@@ -316,7 +316,7 @@ def test_an_answer_whose_cost_is_told_later_stays_where_it_is(scrolled):
     viewport.scroll(-scrolled)
     seen = shown(viewport)
     after = [before[0], replace(before[1], message=replace(before[1].message, usage=USAGE))]
-    viewport.exchange(after)
+    viewport.show_branch(after)
     assert everything(viewport) == everything(page(*after, width=70, height=12))
     assert viewport.document.height == len(everything(viewport))
     now = shown(viewport)

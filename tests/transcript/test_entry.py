@@ -30,7 +30,7 @@ def test_sums_are_right_whatever_changes(steps):
                 plain[at : at + removed] = rows
             case ("above", place):
                 place = min(place, len(plain))
-                assert heights.above(place) == sum(plain[:place])
+                assert heights.rows_above(place) == sum(plain[:place])
             case _:
                 pass
         assert heights.total == sum(plain)

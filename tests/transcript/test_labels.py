@@ -31,34 +31,34 @@ def test_costs_have_two_digits_that_mean_something(cost, words):
 
 
 def test_foot_has_each_known_fact_once():
-    foot = labels.foot(answered("x", "y").message)
+    foot = labels.footer(answered("x", "y").message)
     assert shown(foot) == ("step-3.5-flash · StepFun · 1.2k thought + 310 said · 0.4 s to first · 111 tok/s · $0.00045")
 
 
 def test_foot_drops_the_least_needed_facts_first():
-    foot = labels.foot(answered("x", "y").message)
+    foot = labels.footer(answered("x", "y").message)
     assert shown(foot, 76) == "step-3.5-flash · StepFun · 1.2k thought + 310 said · $0.00045"
     assert shown(foot, 50) == "step-3.5-flash · 1.2k thought + 310 said"
     assert shown(foot, 30) == "step-3.5-flash"
 
 
 def test_foot_of_an_answer_of_which_nothing_is_known():
-    assert labels.foot(AssistantMessage(text="x")) is None
-    assert shown(labels.foot(AssistantMessage(text="x", model_asked="a/b"))) == "b"
+    assert labels.footer(AssistantMessage(text="x")) is None
+    assert shown(labels.footer(AssistantMessage(text="x", model_asked="a/b"))) == "b"
 
 
 def test_foot_estimates_only_what_was_not_told():
-    assert shown(labels.foot(answered("x").message, estimate=Decimal(9))).endswith(" · $0.00045")
+    assert shown(labels.footer(answered("x").message, estimate=Decimal(9))).endswith(" · $0.00045")
     message = AssistantMessage(text="x", model="m")
-    assert shown(labels.foot(message, estimate=Decimal("0.0123"))) == "m · ~$0.012"
-    assert shown(labels.foot(message, estimate=Decimal(0))) == "m"
+    assert shown(labels.footer(message, estimate=Decimal("0.0123"))) == "m · ~$0.012"
+    assert shown(labels.footer(message, estimate=Decimal(0))) == "m"
 
 
 def test_foot_without_reasoning():
     message = AssistantMessage(
         text="x", model="m", usage=Usage({"completion_tokens": 5}), timing=Timing(0, None, 0.2, 0.2)
     )
-    assert shown(labels.foot(message)) == "m · 5 said · 0.2 s to first"
+    assert shown(labels.footer(message)) == "m · 5 said · 0.2 s to first"
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_foot_without_reasoning():
     ],
 )
 def test_marks(stop, words):
-    assert [shown(block) for block in labels.mark(AssistantMessage(stop=stop))] == [words]
+    assert [shown(block) for block in labels.ending_label(AssistantMessage(stop=stop))] == [words]
 
 
 @pytest.mark.parametrize("stop", ["stop", "tool_calls"])
 def test_answers_that_ended_well_have_no_mark(stop):
-    assert labels.mark(AssistantMessage(stop=stop)) == []
+    assert labels.ending_label(AssistantMessage(stop=stop)) == []
 
 
 def test_notice_is_wrapped_whole():

@@ -16,8 +16,8 @@ def test_what_a_server_sends_is_read():
         "top_logprobs": [{"token": "a", "logprob": math.log(0.1)}, {"token": " Hi", "logprob": math.log(0.5)}, None],
     }
     (token,) = read_tokens([entry])
-    assert (token.text, round(token.chance, 6), token.certainty) == (" Hi", 0.5, "doubtful")
-    assert [text for text, _ in token.others] == [" Hi", "a"]
+    assert (token.text, round(token.probability, 6), token.certainty) == (" Hi", 0.5, "doubtful")
+    assert [text for text, _ in token.alternatives] == [" Hi", "a"]
 
 
 def test_what_is_odd_counts_as_impossible():
@@ -27,8 +27,8 @@ def test_what_is_odd_counts_as_impossible():
         {"token": "a", "logprob": math.nan},
         {"token": "a", "logprob": True},
     ]
-    assert [token.chance for token in read_tokens(odd)] == [0, 0, 0, 0]
-    assert read_tokens([{"token": "a", "logprob": 5}])[0].chance == 1
+    assert [token.probability for token in read_tokens(odd)] == [0, 0, 0, 0]
+    assert read_tokens([{"token": "a", "logprob": 5}])[0].probability == 1
     assert read_tokens([{"token": "a", "logprob": -9999}])[0].certainty == "unsure"
     assert read_tokens([{"token": "a", "logprob": -(10**400)}])[0].certainty == "unsure"
 

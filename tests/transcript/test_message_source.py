@@ -32,7 +32,7 @@ ADDRESSES = [
 
 def test_every_address_and_only_those_a_terminal_may_be_told():
     old = answered("[old](https://old.example), [again](https://bare.example/x)")
-    parts = page(old, asked(), answered(LINKS)).document.parts
+    parts = page(old, asked(), answered(LINKS)).document.messages
     found = list(message_source.links(parts[2]))
     assert list(dict.fromkeys(target for _, target in found)) == ADDRESSES
     assert ("cell", "http://example.org/cell") in found

@@ -34,6 +34,6 @@ def test_its_head_line_opens_and_folds_it():
 
 def test_a_short_result_has_nothing_to_open():
     viewport = page(asked(), result("\n".join(["x"] * SHOWN_LINES)))
-    assert viewport.document.parts[1].foldable is None
+    assert viewport.document.messages[1].foldable is None
     assert "  ← get_time" in everything(viewport)
     assert not viewport.document.toggle(1)

@@ -28,7 +28,7 @@ def test_opens_at_the_end_with_one_blank_row_below():
 def test_short_conversation_begins_at_the_top():
     viewport = page(asked(), height=10)
     assert shown(viewport) == ["", "  ▌ How many primes are there?", *[""] * 8]
-    assert viewport.bar() == (0, 0)
+    assert viewport.scrollbar_thumb() == (0, 0)
 
 
 def test_empty_page():
@@ -50,7 +50,7 @@ def test_scrolling_goes_row_by_row_through_everything():
         seen.append(shown(viewport)[-1])
     assert seen == [*all_rows, ""]
     back = shown(viewport)[::-1]
-    while viewport.document.above(viewport.document.top):
+    while viewport.document.rows_above(viewport.document.top):
         viewport.scroll(-1)
         back.append(shown(viewport)[0])
     assert back[::-1] == [*all_rows, ""]
@@ -150,7 +150,7 @@ def test_panel_that_the_reader_reads_in_does_not_fold():
 def test_panel_that_the_reader_has_touched_does_not_fold():
     viewport = page(asked(), height=40)
     now = stream(viewport, thoughts(THOUGHT))
-    place = viewport.panel_in_sight()
+    place = viewport.visible_panel()
     assert viewport.toggle(place) is True
     assert viewport.toggle(place) is False
     stream(viewport, words("The answer."), begin=now)
@@ -174,7 +174,7 @@ def test_toggling_keeps_the_header_where_it_is():
 def test_opening_at_the_end_keeps_the_header_where_it_is():
     viewport = page(asked(), answered("Short answer.", THOUGHT), height=12)
     row = next(place for place, line in enumerate(shown(viewport)) if "Thought for" in line)
-    viewport.toggle(viewport.panel_in_sight())
+    viewport.toggle(viewport.visible_panel())
     assert shown(viewport)[row].startswith("  ▾ Thought for")
     assert not viewport.follow
 
@@ -182,7 +182,7 @@ def test_opening_at_the_end_keeps_the_header_where_it_is():
 def test_opening_a_panel_whose_header_is_out_of_sight_shows_it():
     viewport = page(asked(), answered(LONG, THOUGHT), height=12)
     assert not any("Thought for" in line for line in shown(viewport))
-    viewport.toggle(viewport.panel_in_sight())
+    viewport.toggle(viewport.visible_panel())
     assert shown(viewport)[1].startswith("  ▾ Thought for")
 
 
@@ -190,7 +190,7 @@ def test_opening_live_thinking_goes_on_following():
     viewport = page(asked(), height=12)
     viewport.document.reasoning_view = "hidden"
     now = stream(viewport, thoughts(THOUGHT))
-    viewport.toggle(viewport.panel_in_sight())
+    viewport.toggle(viewport.visible_panel())
     viewport.render()
     assert viewport.follow
     stream(viewport, thoughts("The newest thought."), begin=now)
@@ -201,11 +201,11 @@ def test_newest_panel_in_sight_is_chosen():
     viewport = conversation(3, height=12)
     viewport.to_start()
     viewport.render()
-    assert viewport.panel_in_sight() == 1
+    assert viewport.visible_panel() == 1
     viewport.to_end()
     viewport.render()
-    assert viewport.panel_in_sight() == 5
-    assert page(asked()).panel_in_sight() is None
+    assert viewport.visible_panel() == 5
+    assert page(asked()).visible_panel() is None
 
 
 def test_resize_keeps_the_text_at_the_top():
@@ -223,20 +223,20 @@ def test_jumping_is_near_where_it_was_meant_to_be():
     for share in (0.0, 0.25, 0.5, 0.9):
         viewport.jump(int(total * share))
         viewport.render()
-        assert abs(viewport.document.above(viewport.document.top) - total * share) < 0.2 * total
+        assert abs(viewport.document.rows_above(viewport.document.top) - total * share) < 0.2 * total
     viewport.jump(10 * total)
     assert viewport.follow
 
 
 def test_thumb_of_the_scrollbar():
     viewport = conversation(10, height=20)
-    assert viewport.bar()[1] == 20
+    assert viewport.scrollbar_thumb()[1] == 20
     viewport.to_start()
-    assert viewport.bar()[0] == 0
+    assert viewport.scrollbar_thumb()[0] == 0
     for thumb in range(20):
         viewport.drag(thumb)
         viewport.render()
-        first, end = viewport.bar()
+        first, end = viewport.scrollbar_thumb()
         assert 0 <= first < end <= 20
         assert abs(first - min(thumb, 20 - (end - first))) <= 2
 
@@ -244,7 +244,7 @@ def test_thumb_of_the_scrollbar():
 def test_long_session_is_read_only_where_it_is_looked_at():
     viewport = conversation(200, height=20)
     viewport.render()
-    built = [part.entry.is_built for part in viewport.document.parts]
+    built = [part.blocks.is_built for part in viewport.document.messages]
     assert sum(built) < 5
 
 

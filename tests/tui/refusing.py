@@ -7,17 +7,22 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from stepchat.errors import StoreError
-from stepchat.sessions.interrupted import Interrupted
-from stepchat.sessions.other_processes import Others
+from stepchat.sessions.interrupted import InterruptedAnswers
+from stepchat.sessions.other_processes import OtherProcesses
 from stepchat.sessions.spending import Spending
 from stepchat.sessions.store import SessionStore
-from stepchat.sessions.traffic import Traffic
+from stepchat.sessions.traffic import ExchangeLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REFUSED = "The disk refuses."
-PARTS = {"spending": Spending, "traffic": Traffic, "others": Others, "interrupted": Interrupted}
+PARTS = {
+    "spending": Spending,
+    "exchanges": ExchangeLog,
+    "other_processes": OtherProcesses,
+    "interrupted": InterruptedAnswers,
+}
 
 
 class RefusingStore:

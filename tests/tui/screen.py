@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.text.widths import unspaced
+from stepchat.text.widths import unpad
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -27,7 +27,7 @@ def _strips(app: App) -> list[Strip]:
 
 def screen_rows(app: App) -> list[str]:
     """Every row of the current screen from top to bottom, without the blanks at the right end."""
-    return [unspaced(strip.text).rstrip() for strip in _strips(app)]
+    return [unpad(strip.text).rstrip() for strip in _strips(app)]
 
 
 def screen_text(app: App) -> str:

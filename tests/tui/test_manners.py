@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_rows, screen_text
 from tests.tui.window import ask, say, wait_until, window
@@ -82,7 +82,7 @@ async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_
 async def test_turns_of_another_window_come_first(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        async with window(tmp_path, server, Request(latest=True)) as other:
+        async with window(tmp_path, server, StartOptions(latest=True)) as other:
             await ask(other, "demo:primes")
         await ask(pilot, "demo:roundtrip")
         texts = [message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "user"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stepchat.chat.accumulator import fold
-from stepchat.chat.workspace import Request
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.messages import UserMessage
@@ -21,18 +21,18 @@ from tests.tui.refusing import RefusingStore, methods
 from tests.tui.window import ask, say, wait_until, window
 
 NEVER = {
-    "keep",
+    "insert",
     "append",
     "children",
     "finish_index",
     "latest",
-    "import_read",
-    "named",
+    "import_parsed",
+    "find_unique",
     "session_ids",
     "close",
     "spending.forget_unpriced",
 }
-"""What the window does not call, or not before an hour has passed, or not before it has gone; `keep` is in test_internal_errors.py."""
+"""What the window does not call, or not before an hour has passed, or not before it has gone; `insert` is in test_internal_errors.py."""
 
 HALF = "demo:silent at=3 wait=60"
 """An answer that begins and does not go on."""
@@ -51,24 +51,31 @@ class Walk:
 WALKS = (
     Walk(
         ("ctrl+n", "demo:haiku"),
-        ("create", "begin_answer", "finish_answer", "traffic.verdicts", "others.whole_leaf", "session"),
+        (
+            "create",
+            "begin_answer",
+            "finish_answer",
+            "exchanges.reasoning_outcomes",
+            "other_processes.last_complete_message",
+            "session",
+        ),
     ),
-    Walk(("demo:haiku",), ("others.asked_beside", "spending.since", "spending.of_session")),
-    Walk((HALF, "/inspect"), ("add_part", "traffic.newest_answer")),
+    Walk(("demo:haiku",), ("other_processes.has_concurrent_question", "spending.since", "spending.of_session")),
+    Walk((HALF, "/inspect"), ("add_part", "exchanges.newest_answer")),
     Walk((HALF, "escape"), ("spending.unpriced", "spending.set_usage")),
-    Walk(("/sessions haiku",), ("find", "others.path", "draft")),
+    Walk(("/sessions haiku",), ("find", "other_processes.path", "draft")),
     Walk(("ctrl+o", "h", "ctrl+end", "escape"), ("sessions", "count_sessions", "preview", "search", "setting")),
     Walk(("ctrl+o", "ctrl+p"), ("set_pinned",)),
     Walk(("ctrl+o", "ctrl+a", "ctrl+z"), ("set_archived",)),
     Walk(("ctrl+o", "ctrl+d", "ctrl+z"), ("delete", "undelete")),
     Walk(("h",), ("set_draft",)),
     Walk(("ctrl+o", "ctrl+r", "x", "enter", "ctrl+s", "escape"), ("set_title", "set_setting")),
-    Walk(("/set temperature=0.5", "/set temperature="), ("change_parameters",)),
-    Walk(("ctrl+l", "ctrl+f", "escape"), ("change_setting",)),
-    Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_places"), ("ctrl+r",)),
+    Walk(("/set temperature=0.5", "/set temperature="), ("update_parameters",)),
+    Walk(("ctrl+l", "ctrl+f", "escape"), ("update_setting",)),
+    Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_positions"), ("ctrl+r",)),
     Walk(("ctrl+t",), ("set_folded",)),
-    Walk(("/inspect", "tab"), ("traffic.exchanges", "traffic.sendings")),
-    Walk(("alt+i", "escape", "/keep all"), ("interrupted.all", "interrupted.keep")),
+    Walk(("/inspect", "tab"), ("exchanges.exchanges", "exchanges.reasoning_sent")),
+    Walk(("alt+i", "escape", "/keep all"), ("interrupted.all", "interrupted.dismiss")),
     Walk(("/undo", "/redo", "f5"), ("exchange_after", "path", "messages")),
     Walk(("/fork",), ("fork",)),
     Walk(("/usage",), ("spending.all",)),
@@ -77,8 +84,8 @@ WALKS = (
     Walk(("/import nowhere.json",), ("import_file",)),
 )
 AT_THE_START = (
-    *((Request(), method) for method in ("sessions", "interrupted.all", "spending.unpriced")),
-    *((Request(latest=True), method) for method in ("sibling_places", "traffic.verdicts")),
+    *((StartOptions(), method) for method in ("sessions", "interrupted.all", "spending.unpriced")),
+    *((StartOptions(latest=True), method) for method in ("sibling_positions", "exchanges.reasoning_outcomes")),
 )
 
 
@@ -140,7 +147,7 @@ async def test_the_window_stays(tmp_path, server, row):
 
 @pytest.mark.parametrize(("asked", "method"), AT_THE_START)
 async def test_the_window_begins(tmp_path, server, asked, method):
-    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
     session = await store.create(model="stepfun/step-3.5-flash", server="demo", system=None)
     await store.append(session.id, None, UserMessage("demo:haiku", 1.0))
     await store.close()

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stepchat.chat.accumulator import fold
-from stepchat.chat.workspace import Request, open_workspace
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.workspace import StartOptions, open_workspace
 from stepchat.config.file import Config
 from stepchat.config.paths import Paths
 from stepchat.sessions.store import SessionStore
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 async def workspace(
     home: Path,
     server: DemoServer | None,
-    request: Request | None = None,
+    request: StartOptions | None = None,
     *,
     config: Config | None = None,
     wrapped: Callable[[SessionStore], Any] | None = None,
     **environ: str,
 ) -> Workspace:
     paths = Paths(home, home, home)
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     if wrapped is not None:
         store = wrapped(store)
-    request = request or Request()
+    request = request or StartOptions()
     session = await store.latest() if request.latest else None
     # Without a server: an address at which nobody answers, so that no test asks a real one.
     url = "http://127.0.0.1:9/api/v1" if server is None else server.url
@@ -52,7 +52,7 @@ async def workspace(
 async def window(
     home: Path,
     server: DemoServer | None,
-    request: Request | None = None,
+    request: StartOptions | None = None,
     *,
     size: tuple[int, int] = (100, 30),
     config: Config | None = None,

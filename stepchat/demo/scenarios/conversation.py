@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.demo.scenarios import conversation_texts as texts
-from stepchat.demo.steps import Finish, Say, thinking
+from stepchat.demo.steps import Finish, Say, reasoning_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepchat.demo.steps import Ask, Step
+    from stepchat.demo.steps import ScenarioRequest, Step
 
 _TOPICS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("prime", "sieve", "python", "code", "function", "program", "count"), "primes"),
@@ -22,7 +22,7 @@ _TOPICS: tuple[tuple[tuple[str, ...], str], ...] = (
 _BY_TURN = ("roundtrip", "primes", "compare", "languages", "haiku")
 
 
-def talk(ask: Ask) -> Iterator[Step]:
+def conversation(ask: ScenarioRequest) -> Iterator[Step]:
     """The topic that the question names; else the welcome first, and the others in turn."""
     asked = f" {ask.question.lower()}"
     named = next((topic for words, topic in _TOPICS if any(word in asked for word in words)), None)
@@ -42,41 +42,41 @@ def talk(ask: Ask) -> Iterator[Step]:
             yield from welcome(ask)
 
 
-def welcome(ask: Ask) -> Iterator[Step]:
+def welcome(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, texts.WELCOME_THOUGHT, texts.WELCOME)
 
 
-def primes(ask: Ask) -> Iterator[Step]:
+def primes(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, texts.PRIMES_THOUGHT, texts.PRIMES)
 
 
-def compare(ask: Ask) -> Iterator[Step]:
+def compare(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, texts.COMPARE_THOUGHT, texts.COMPARE)
 
 
-def languages(ask: Ask) -> Iterator[Step]:
+def languages(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, texts.LANGUAGES_THOUGHT, texts.LANGUAGES)
 
 
-def haiku(ask: Ask) -> Iterator[Step]:
+def haiku(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, texts.HAIKU_THOUGHT, texts.HAIKU)
 
 
-def roundtrip(ask: Ask) -> Iterator[Step]:
-    yield from thinking(ask, _opening(ask) + texts.ROUNDTRIP_THOUGHT)
+def roundtrip(ask: ScenarioRequest) -> Iterator[Step]:
+    yield from reasoning_steps(ask, _opening(ask) + texts.ROUNDTRIP_THOUGHT)
     yield Say(f"{round_trip(ask) or texts.FIRST_TURN}\n\n{texts.ROUNDTRIP}")
     yield Finish()
 
 
-def _answer(ask: Ask, thought: str, text: str) -> Iterator[Step]:
-    yield from thinking(ask, _opening(ask) + thought)
+def _answer(ask: ScenarioRequest, thought: str, text: str) -> Iterator[Step]:
+    yield from reasoning_steps(ask, _opening(ask) + thought)
     yield Say(text)
     if told := round_trip(ask):
         yield Say(f"\n---\n\n{told}\n")
     yield Finish()
 
 
-def _opening(ask: Ask) -> str:
+def _opening(ask: ScenarioRequest) -> str:
     """The reasoning begins with the reader's own words, and with what is known of the earlier turns."""
     words = " ".join(ask.question.split())
     short = words if len(words) <= 160 else f"{words[:160].rstrip()} …"
@@ -92,7 +92,7 @@ def _opening(ask: Ask) -> str:
     return opening
 
 
-def round_trip(ask: Ask) -> str:
+def round_trip(ask: ScenarioRequest) -> str:
     """One paragraph about what this very request brought back; empty on a first turn."""
     back = ask.returned
     if not back.answers:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat.demo.steps import Chunk, Delta, Drop, Event, Finish, Raw, Reply, Say, Think, Wait, split_tokens, thinking
-from stepchat.lossless_json import stored
+from stepchat.demo.steps import (
+    Chunk,
+    Delta,
+    Drop,
+    Event,
+    Finish,
+    Raw,
+    Reply,
+    Say,
+    Think,
+    Wait,
+    reasoning_steps,
+    split_tokens,
+)
+from stepchat.lossless_json import dumps_for_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepchat.demo.steps import Ask, Script, Step
+    from stepchat.demo.steps import ScenarioRequest, Script, Step
     from stepchat.messages import Json
 
 _THOUGHT = "This is the quiet part before something happens, so I think for a moment and then begin to answer. "
@@ -64,9 +77,9 @@ SHAPES: dict[int, str] = {
 }
 
 
-def _answer(ask: Ask, *, finish: bool = True) -> Iterator[Step]:
+def _answer(ask: ScenarioRequest, *, finish: bool = True) -> Iterator[Step]:
     """As many tokens as `at` says, or an ordinary answer to its end."""
-    yield from thinking(ask, _THOUGHT)
+    yield from reasoning_steps(ask, _THOUGHT)
     pieces = split_tokens(_ANSWER)
     if finish:
         yield Say(_ANSWER)
@@ -78,13 +91,13 @@ def _answer(ask: Ask, *, finish: bool = True) -> Iterator[Step]:
         at -= len(pieces)
 
 
-def _failing(ask: Ask) -> bool:
+def _failing(ask: ScenarioRequest) -> bool:
     """Whether this request still has to fail: always, or `times` times."""
     return "times" not in ask.options or ask.failures < ask.count("times", 1)
 
 
 def http(status: int) -> Script:
-    def script(ask: Ask) -> Iterator[Step]:
+    def script(ask: ScenarioRequest) -> Iterator[Step]:
         if not _failing(ask):
             yield from _answer(ask)
             return
@@ -104,7 +117,7 @@ def _error(code: int | str, message: str, metadata: Json | None = None) -> Json:
     return {"error": error if metadata is None else error | {"metadata": metadata}, "user_id": "user_demo"}
 
 
-def html502(ask: Ask) -> Iterator[Step]:
+def html502(ask: ScenarioRequest) -> Iterator[Step]:
     if not _failing(ask):
         yield from _answer(ask)
         return
@@ -115,12 +128,14 @@ def html502(ask: Ask) -> Iterator[Step]:
     )
 
 
-def raw_error(_ask: Ask) -> Iterator[Step]:
-    raw = stored({"error": {"message": "Input should be a valid string: messages.1.content", "type": "invalid"}})
+def raw_error(_ask: ScenarioRequest) -> Iterator[Step]:
+    raw = dumps_for_storage(
+        {"error": {"message": "Input should be a valid string: messages.1.content", "type": "invalid"}}
+    )
     yield Reply(400, _error(400, "Provider returned error", {"provider_name": "StepFun", "raw": raw}))
 
 
-def unavailable(ask: Ask) -> Iterator[Step]:
+def unavailable(ask: ScenarioRequest) -> Iterator[Step]:
     if not _failing(ask):
         yield from _answer(ask)
         return
@@ -140,11 +155,11 @@ def unavailable(ask: Ask) -> Iterator[Step]:
     yield Reply(503, {"error": error})
 
 
-def _brings_details(ask: Ask) -> bool:
+def _brings_details(ask: ScenarioRequest) -> bool:
     return any(message.get("reasoning_details") for message in ask.messages)
 
 
-def pinned(ask: Ask) -> Iterator[Step]:
+def pinned(ask: ScenarioRequest) -> Iterator[Step]:
     if _brings_details(ask):
         message = "The encrypted reasoning in this request can only be replayed to the endpoint that created it."
         yield Reply(404, _error(404, message, {"error_type": "not_found", "pinned_endpoint_slug": "stepfun/fp8"}))
@@ -152,7 +167,7 @@ def pinned(ask: Ask) -> Iterator[Step]:
     yield from _answer(ask)
 
 
-def no_effort(ask: Ask) -> Iterator[Step]:
+def no_effort(ask: ScenarioRequest) -> Iterator[Step]:
     settings: Any = ask.body.get("reasoning")
     effort: Any = cast("Json", settings).get("effort") if isinstance(settings, dict) else None
     if effort is not None:
@@ -162,7 +177,7 @@ def no_effort(ask: Ask) -> Iterator[Step]:
     yield from _answer(ask)
 
 
-def bad_signature(ask: Ask) -> Iterator[Step]:
+def bad_signature(ask: ScenarioRequest) -> Iterator[Step]:
     if _brings_details(ask):
         message = "messages.1.content.0: Invalid `signature` in `thinking` block"
         yield Reply(400, _error(400, message, {"error_type": "invalid_request", "provider_name": "Anthropic"}))
@@ -170,12 +185,12 @@ def bad_signature(ask: Ask) -> Iterator[Step]:
     yield from _answer(ask)
 
 
-def json_error(_ask: Ask) -> Iterator[Step]:
+def json_error(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Reply(200, _error(502, "Provider returned error", {"error_type": "provider_unavailable"}))
 
 
 def error(shape: int) -> Script:
-    def script(ask: Ask) -> Iterator[Step]:
+    def script(ask: ScenarioRequest) -> Iterator[Step]:
         if not ask.stream:
             yield _whole_error(shape, ask)
             return
@@ -185,7 +200,7 @@ def error(shape: int) -> Script:
     return script
 
 
-def _whole_error(shape: int, ask: Ask) -> Reply:
+def _whole_error(shape: int, ask: ScenarioRequest) -> Reply:
     """The same failure for a request that does not stream."""
     body = _error(502, "The provider disconnected.", {"error_type": "provider_unavailable"})
     if shape not in {5, 6}:
@@ -218,10 +233,12 @@ def _broken(shape: int) -> Iterator[Step]:
         case 2:
             yield Chunk({"error": failed, "choices": []})
         case 3:
-            yield Event(stored({"error": {"message": message, "type": "server_error", "code": "server_error"}}))
+            yield Event(
+                dumps_for_storage({"error": {"message": message, "type": "server_error", "code": "server_error"}})
+            )
             yield Event("[DONE]")
         case 4:
-            yield Event(stored({"error": message}))
+            yield Event(dumps_for_storage({"error": message}))
         case 5:
             yield Chunk({"choices": [{**choice, "error": failed}]})
         case 6:
@@ -229,75 +246,75 @@ def _broken(shape: int) -> Iterator[Step]:
             yield Event("[DONE]")
         case 7:
             body = {"type": "error", "error": {"type": "overloaded_error", "message": message}}
-            yield Event(stored(body), name="error")
+            yield Event(dumps_for_storage(body), name="error")
         case _:
             body = {"code": 500, "message": message, "type": "server_error"}
-            yield Raw(f"error: {stored(body)}\n\n".encode())
+            yield Raw(f"error: {dumps_for_storage(body)}\n\n".encode())
 
 
-def network_error(_ask: Ask) -> Iterator[Step]:
+def network_error(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Finish("stop", "network_error")
 
 
-def empty(_ask: Ask) -> Iterator[Step]:
+def empty(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Finish()
 
 
-def nodone(ask: Ask) -> Iterator[Step]:
-    yield from thinking(ask, _THOUGHT)
+def nodone(ask: ScenarioRequest) -> Iterator[Step]:
+    yield from reasoning_steps(ask, _THOUGHT)
     yield Say(_ANSWER)
     yield Finish(usage="none", done=False)
 
 
-def cut(ask: Ask) -> Iterator[Step]:
+def cut(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, finish=False)
 
 
-def drop(ask: Ask) -> Iterator[Step]:
+def drop(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, finish=False)
     yield Drop()
 
 
-def reset(ask: Ask) -> Iterator[Step]:
+def reset(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, finish=False)
     yield Drop(reset=True)
 
 
-def drop_headers(ask: Ask) -> Iterator[Step]:
+def drop_headers(ask: ScenarioRequest) -> Iterator[Step]:
     if not _failing(ask):
         yield from _answer(ask)
         return
     yield Drop()
 
 
-def length(ask: Ask) -> Iterator[Step]:
+def length(ask: ScenarioRequest) -> Iterator[Step]:
     for n in range(ask.count("times", 12)):
         yield Think(f"Step {n + 1}: there is always one more thing to consider before I can begin to answer. ")
     yield Finish("length", "length")
 
 
-def content_filter(ask: Ask) -> Iterator[Step]:
+def content_filter(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _answer(ask, finish=False)
     yield Finish("content_filter", "content_filter")
 
 
-def refusal(ask: Ask) -> Iterator[Step]:
-    yield from thinking(ask, "This is something I must not help with, so I say so kindly and briefly. ")
+def refusal(ask: ScenarioRequest) -> Iterator[Step]:
+    yield from reasoning_steps(ask, "This is something I must not help with, so I say so kindly and briefly. ")
     for piece in split_tokens("I am sorry, but I cannot help with that."):
         yield Delta({"content": None, "refusal": piece})
     yield Finish()
 
 
-def slow(ask: Ask) -> Iterator[Step]:
+def slow(ask: ScenarioRequest) -> Iterator[Step]:
     yield Wait(ask.number("wait", 8.0), comments=True)
     yield from _answer(ask)
 
 
-def silent(ask: Ask) -> Iterator[Step]:
+def silent(ask: ScenarioRequest) -> Iterator[Step]:
     at = ask.count("at", 0)
     pieces = split_tokens(_ANSWER)
     if at:
-        yield from thinking(ask, _THOUGHT)
+        yield from reasoning_steps(ask, _THOUGHT)
         yield Say("".join(pieces[:at]))
     yield Wait(ask.number("wait", 30.0))
     yield Say("".join(pieces[at:]))

@@ -10,7 +10,7 @@ from stepchat.demo.steps import Finish, Say, Think, is_hurried, split_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stepchat.demo.steps import Ask, Script, Step
+    from stepchat.demo.steps import ScenarioRequest, Script, Step
 
 _SOURCE = (
     "the of a river and its mouth where salt meets fresh water silt settles slowly under every tide so that banks "
@@ -118,18 +118,18 @@ def passages(kind: Callable[[int], str], tokens: int) -> Iterator[str]:
         yield "".join(pieces)
 
 
-def long_answer(ask: Ask) -> Iterator[Step]:
+def long_answer(ask: ScenarioRequest) -> Iterator[Step]:
     yield from _play(ask, KINDS.get(ask.options.get("kind", "mixed"), _mixed))
 
 
 def only(kind: str) -> Script:
-    def script(ask: Ask) -> Iterator[Step]:
+    def script(ask: ScenarioRequest) -> Iterator[Step]:
         yield from _play(ask, KINDS[kind])
 
     return script
 
 
-def _play(ask: Ask, kind: Callable[[int], str]) -> Iterator[Step]:
+def _play(ask: ScenarioRequest, kind: Callable[[int], str]) -> Iterator[Step]:
     for passage in passages(_paragraphs, 8 if is_hurried(ask) else ask.count("reasoning", 200)):
         yield Think(passage)
     for passage in passages(kind, ask.count("tokens", 2000)):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.demo.steps import Delta, Finish, Say, Think, seal
+from stepchat.demo.steps import Delta, Finish, Say, Think, fake_signature
 from stepchat.lossless_json import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepchat.demo.steps import Ask, Step
+    from stepchat.demo.steps import ScenarioRequest, Step
     from stepchat.messages import Json
 
 _THOUGHT = (
@@ -22,17 +22,23 @@ _CLAUDE = "anthropic-claude-v1"
 _OPENAI = "openai-responses-v1"
 
 
-def no_reasoning(_ask: Ask) -> Iterator[Step]:
+def no_reasoning(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Say("This answer came without a thought. No reasoning and no `reasoning_details` were sent.\n")
     yield Finish()
 
 
-def details(_ask: Ask) -> Iterator[Step]:
+def details(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Think(_THOUGHT, format=_CLAUDE)
     for piece in ("Weighed ", "two ways, ", "took the shorter."):
         yield _entries({"type": "reasoning.summary", "summary": piece, "format": _OPENAI, "index": 1, "id": None})
     yield _entries({"type": "reasoning.summary", "summary": "", "id": "rs_demo_1", "format": _OPENAI, "index": 1})
-    blob = {"type": "reasoning.encrypted", "data": seal(_THOUGHT), "id": "rs_demo_1", "format": _OPENAI, "index": 1}
+    blob = {
+        "type": "reasoning.encrypted",
+        "data": fake_signature(_THOUGHT),
+        "id": "rs_demo_1",
+        "format": _OPENAI,
+        "index": 1,
+    }
     yield _entries(blob)
     search = {
         "type": "reasoning.server_tool_call",
@@ -47,7 +53,7 @@ def details(_ask: Ask) -> Iterator[Step]:
     yield _entries(search)
     yield Say("This answer carries every type of reasoning entry. ")
     # Signatures come late and alone; a client that stops merging when the answer begins loses them.
-    yield _entries({"type": "reasoning.text", "signature": seal(_CLAUDE), "format": _CLAUDE, "index": 0})
+    yield _entries({"type": "reasoning.text", "signature": fake_signature(_CLAUDE), "format": _CLAUDE, "index": 0})
     sketch: Json = {
         "type": "reasoning.sketch",
         "weight": Number("1.10"),
@@ -63,7 +69,7 @@ def details(_ask: Ask) -> Iterator[Step]:
     yield Finish()
 
 
-def surrogates(_ask: Ask) -> Iterator[Step]:
+def surrogates(_ask: ScenarioRequest) -> Iterator[Step]:
     """Half characters, as JSON can hold them and UTF-8 cannot."""
     yield Think("Half of an emoji: \ud83d. The other half: \ude00.\n")
     yield _entries({"type": "reasoning.half\udc00", "\ud800 key": "\udfff", "index": 1})
@@ -76,9 +82,9 @@ def _entries(*entries: Json) -> Delta:
     return Delta({"content": "", **({"reasoning": words} if words else {}), "reasoning_details": list(entries)})
 
 
-def encrypted(_ask: Ask) -> Iterator[Step]:
+def encrypted(_ask: ScenarioRequest) -> Iterator[Step]:
     for n in (1, 2):
-        data = seal(f"{_THOUGHT}{n}") * 3
+        data = fake_signature(f"{_THOUGHT}{n}") * 3
         yield _entries(
             {"type": "reasoning.encrypted", "data": data, "id": f"rs_demo_{n}", "format": _OPENAI, "index": n - 1}
         )
@@ -86,68 +92,74 @@ def encrypted(_ask: Ask) -> Iterator[Step]:
     yield Finish()
 
 
-def summary(_ask: Ask) -> Iterator[Step]:
+def summary(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Think(_THOUGHT, details="summary", format=_OPENAI)
-    blob = {"type": "reasoning.encrypted", "data": seal(_THOUGHT), "id": "rs_demo_9", "format": _OPENAI, "index": 0}
+    blob = {
+        "type": "reasoning.encrypted",
+        "data": fake_signature(_THOUGHT),
+        "id": "rs_demo_9",
+        "format": _OPENAI,
+        "index": 0,
+    }
     yield _entries(blob)
     yield Say("You saw a summary of the reasoning; the rest is encrypted and goes back as it came.\n")
     yield Finish()
 
 
-def signed(_ask: Ask) -> Iterator[Step]:
+def signed(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Think(_THOUGHT, format=_CLAUDE)
     yield Say("The signature of the reasoning ")
-    yield _entries({"type": "reasoning.text", "signature": seal(_THOUGHT), "format": _CLAUDE, "index": 0})
+    yield _entries({"type": "reasoning.text", "signature": fake_signature(_THOUGHT), "format": _CLAUDE, "index": 0})
     yield Say("came in the middle of this sentence.\n")
     yield Finish()
 
 
-def blocks(_ask: Ask) -> Iterator[Step]:
+def blocks(_ask: ScenarioRequest) -> Iterator[Step]:
     for n in range(3):
         yield Think(f"Block {n}: one step of the way, kept apart from the others. ", index=n)
         yield Say(f"After block {n} comes this sentence. ")
     yield Finish()
 
 
-def empty_details(_ask: Ask) -> Iterator[Step]:
+def empty_details(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Say(
         "Every chunk of this answer says `reasoning_details: []`, which is not the same as saying nothing.\n", True
     )
     yield Finish()
 
 
-def reasoning_content(_ask: Ask) -> Iterator[Step]:
+def reasoning_content(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Think(_THOUGHT, field="reasoning_content", details="none")
     yield Say("The reasoning came under the name `reasoning_content` and should go back under it.\n")
     yield Finish()
 
 
-def plain_reasoning(_ask: Ask) -> Iterator[Step]:
+def plain_reasoning(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Think(_THOUGHT, details="none")
     yield Say("The reasoning came as a plain string.\n")
     yield Finish()
 
 
-def think_tags(_ask: Ask) -> Iterator[Step]:
+def think_tags(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Say(
         f"<think>\n{_THOUGHT}\n</think>\n\nThe thoughts stood between tags. Later ones such as `<think>` are text.\n"
     )
     yield Finish()
 
 
-def lone_close_tag(_ask: Ask) -> Iterator[Step]:
+def lone_close_tag(_ask: ScenarioRequest) -> Iterator[Step]:
     yield Say(f"{_THOUGHT}\n</think>\n\nOnly the closing tag came, so everything before it was reasoning.\n")
     yield Finish()
 
 
-def loop(ask: Ask) -> Iterator[Step]:
+def loop(ask: ScenarioRequest) -> Iterator[Step]:
     for _ in range(ask.count("times", 60)):
         yield Think("Wait, let me check that once more, because the result of the last step may not be right.\n")
     yield Say("It was right all along.\n")
     yield Finish()
 
 
-def hostile(_ask: Ask) -> Iterator[Step]:
+def hostile(_ask: ScenarioRequest) -> Iterator[Step]:
     """Each of these would do something to a terminal or a markup reader that trusts it."""
     attacks = (
         "\x1b[2J\x1b[H\x1b[31mred screen\x1b[0m",

@@ -6,24 +6,24 @@ from json import dumps
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.demo.scenarios.tools import sample
-from stepchat.demo.steps import Finish, Say, thinking
+from stepchat.demo.steps import Finish, Say, reasoning_steps
 from stepchat.parameters.schema import schema_of, wants_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepchat.demo.steps import Ask, Step
+    from stepchat.demo.steps import ScenarioRequest, Step
     from stepchat.messages import Json
 
 
-def asked(ask: Ask) -> bool:
+def is_requested(ask: ScenarioRequest) -> bool:
     """Whether an ordinary question wants JSON."""
     return wants_json(ask.body)
 
 
-def form(ask: Ask) -> Iterator[Step]:
+def structured_output(ask: ScenarioRequest) -> Iterator[Step]:
     """`wrong=value` gives one value that does not fit, `wrong=json` ends in the middle."""
-    yield from thinking(ask, "They want JSON. I shall fill their schema with the first values that fit.")
+    yield from reasoning_steps(ask, "They want JSON. I shall fill their schema with the first values that fit.")
     value = _value(ask)
     if ask.options.get("wrong") == "value" and isinstance(value, dict) and value:
         filled = cast("Json", value)
@@ -33,7 +33,7 @@ def form(ask: Ask) -> Iterator[Step]:
     yield Finish()
 
 
-def _value(ask: Ask) -> Any:
+def _value(ask: ScenarioRequest) -> Any:
     schema = schema_of(ask.body)
     if isinstance(schema, dict):
         return sample(cast("Json", schema))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepchat.demo.scenarios import conversation, faults, framings, long_answers, reasoning, structured_output, tools
-from stepchat.demo.steps import Finish, Say, thinking
+from stepchat.demo.steps import Finish, Say, reasoning_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stepchat.demo.steps import Ask, Script, Step
+    from stepchat.demo.steps import ScenarioRequest, Script, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Scenario:
     example: str = ""
 
 
-def _help(ask: Ask) -> Iterator[Step]:
-    yield from thinking(
+def _help(ask: ScenarioRequest) -> Iterator[Step]:
+    yield from reasoning_steps(
         ask, "They want to know what I can play. I shall list every row of the table, with its one line."
     )
     yield Say(
@@ -40,15 +40,17 @@ def _help(ask: Ask) -> Iterator[Step]:
     yield Finish()
 
 
-def _unknown(ask: Ask) -> Iterator[Step]:
-    yield from thinking(ask, f"There is no script with the name they gave: {ask.options['name']}")
+def _unknown(ask: ScenarioRequest) -> Iterator[Step]:
+    yield from reasoning_steps(ask, f"There is no script with the name they gave: {ask.options['name']}")
     yield Say(f"There is no demo script called `{ask.options['name']}`. Send `demo:help` for the list.")
     yield Finish()
 
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("help", "this list", _help),
-    Scenario("talk", "an ordinary conversation, chosen by words in the question and by its turn", conversation.talk),
+    Scenario(
+        "talk", "an ordinary conversation, chosen by words in the question and by its turn", conversation.conversation
+    ),
     Scenario("welcome", "a first answer that shows every kind of Markdown", conversation.welcome),
     Scenario("roundtrip", "says what reasoning your request brought back", conversation.roundtrip),
     Scenario("primes", "an answer with code and a table", conversation.primes),
@@ -82,7 +84,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("loop", "reasoning that repeats itself", reasoning.loop, "times=10"),
     Scenario("hostile", "escape sequences, control and bidi characters, markup, everywhere", reasoning.hostile),
     Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tools.tools),
-    Scenario("form", "JSON as response_format asks; wrong=value and wrong=json do not fit", structured_output.form),
+    Scenario(
+        "form",
+        "JSON as response_format asks; wrong=value and wrong=json do not fit",
+        structured_output.structured_output,
+    ),
     Scenario("length", "thinks until the limit; finish_reason length and no answer", faults.length),
     Scenario("content_filter", "stopped by a filter in the middle", faults.content_filter),
     Scenario("refusal", "the answer comes as a refusal", faults.refusal),
@@ -126,7 +132,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 
 
-def choose(ask: Ask) -> tuple[Script | None, Mapping[str, str]]:
+def choose(ask: ScenarioRequest) -> tuple[Script | None, Mapping[str, str]]:
     """The script for a request and its options; None when the model names a script that does not exist."""
     rows = {scenario.name: scenario.script for scenario in SCENARIOS}
     question = ask.question.strip()
@@ -138,7 +144,7 @@ def choose(ask: Ask) -> tuple[Script | None, Mapping[str, str]]:
         return rows.get(name), options
     if _must_call(ask):
         return tools.tools, {}
-    return structured_output.form if structured_output.asked(ask) else conversation.talk, {}
+    return structured_output.structured_output if structured_output.is_requested(ask) else conversation.conversation, {}
 
 
 def _parse(words: str) -> tuple[str, dict[str, str]]:
@@ -148,6 +154,6 @@ def _parse(words: str) -> tuple[str, dict[str, str]]:
     return name, {key: value for key, equals, value in pairs if equals}
 
 
-def _must_call(ask: Ask) -> bool:
+def _must_call(ask: ScenarioRequest) -> bool:
     choice = ask.body.get("tool_choice")
     return bool(ask.body.get("tools")) and (choice == "required" or isinstance(choice, dict))

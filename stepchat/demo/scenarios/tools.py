@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat.demo.steps import Delta, Finish, Say, message_text, seal, split_tokens, thinking
+from stepchat.demo.steps import Delta, Finish, Say, fake_signature, message_text, reasoning_steps, split_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepchat.demo.steps import Ask, Step
+    from stepchat.demo.steps import ScenarioRequest, Step
     from stepchat.messages import Json
 
 _INVENTED: tuple[tuple[str, Json], ...] = (
@@ -19,7 +19,7 @@ _INVENTED: tuple[tuple[str, Json], ...] = (
 )
 
 
-def tools(ask: Ask) -> Iterator[Step]:
+def tools(ask: ScenarioRequest) -> Iterator[Step]:
     """Call the first two tools of the request, or two invented ones; with results at hand, answer."""
     results = _results(ask)
     if results:
@@ -27,14 +27,14 @@ def tools(ask: Ask) -> Iterator[Step]:
         return
     calls = _calls(ask)
     names = " and ".join(name for name, _ in calls)
-    yield from thinking(
+    yield from reasoning_steps(
         ask,
         f"The question was: “{ask.question[:200]}”. I do not know this by heart, but {names} will. The calls do not "
         "depend on each other, so I can make them at the same time and wait for all the results.",
     )
     yield Say("Let me look that up.\n")
     for index, (name, arguments) in enumerate(calls):
-        call_id = f"call_{seal(f'{ask.turn}{index}{name}')[:16]}"
+        call_id = f"call_{fake_signature(f'{ask.turn}{index}{name}')[:16]}"
         head = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
         yield Delta({"content": "", "tool_calls": [head]})
         for piece in split_tokens(json.dumps(arguments, ensure_ascii=False)):
@@ -42,7 +42,7 @@ def tools(ask: Ask) -> Iterator[Step]:
     yield Finish("tool_calls", "tool_calls")
 
 
-def _results(ask: Ask) -> list[tuple[str, str]]:
+def _results(ask: ScenarioRequest) -> list[tuple[str, str]]:
     """Name and text of the tool messages after the last question."""
     names: dict[str, str] = {}
     results: list[tuple[str, str]] = []
@@ -62,9 +62,9 @@ def _results(ask: Ask) -> list[tuple[str, str]]:
     return results
 
 
-def _conclude(ask: Ask, results: list[tuple[str, str]]) -> Iterator[Step]:
+def _conclude(ask: ScenarioRequest, results: list[tuple[str, str]]) -> Iterator[Step]:
     back = ask.returned
-    yield from thinking(
+    yield from reasoning_steps(
         ask,
         f"{len(results)} result(s) came back, together with {back.characters:,} characters of my own reasoning from "
         f"{back.with_reasoning} earlier message(s). Now I can put the results into one answer.",
@@ -77,7 +77,7 @@ def _conclude(ask: Ask, results: list[tuple[str, str]]) -> Iterator[Step]:
     yield Finish()
 
 
-def _calls(ask: Ask) -> list[tuple[str, Json]]:
+def _calls(ask: ScenarioRequest) -> list[tuple[str, Json]]:
     offered: Any = ask.body.get("tools")
     functions = [tool["function"] for tool in cast("list[Json]", offered or []) if tool.get("type") == "function"]
     forced = ask.body.get("tool_choice")

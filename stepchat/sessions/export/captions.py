@@ -26,7 +26,7 @@ _ENDS: Final = {
 }
 
 
-def plain(text: str) -> str:
+def without_controls(text: str) -> str:
     """The text without what harms: controls become visible."""
     return _CONTROL.sub(_visible, text.replace("\r\n", "\n"))
 
@@ -37,17 +37,17 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def title(conversation: Conversation) -> str:
-    return plain(conversation.session.title) or "Untitled"
+    return without_controls(conversation.session.title) or "Untitled"
 
 
-def facts(conversation: Conversation, zone: tzinfo | None) -> list[str]:
+def session_line(conversation: Conversation, zone: tzinfo | None) -> list[str]:
     """Model, time, number of messages."""
     session, count = conversation.session, len(conversation.messages)
     counted = f"{count} message" + ("" if count == 1 else "s")
-    return [fact for fact in (plain(session.model), when(session.created, zone), counted) if fact]
+    return [fact for fact in (without_controls(session.model), format_time(session.created, zone), counted) if fact]
 
 
-def elsewhere(conversation: Conversation) -> str:
+def missing_note(conversation: Conversation) -> str:
     """What is missing, or ""."""
     count = conversation.elsewhere
     if not count:
@@ -56,7 +56,7 @@ def elsewhere(conversation: Conversation) -> str:
     return f"{what} not shown here; an export as JSON holds all of them."
 
 
-def when(time: float, zone: tzinfo | None) -> str:
+def format_time(time: float, zone: tzinfo | None) -> str:
     """A Unix time in this zone, or in the zone of the machine; "" for one that is no time."""
     try:
         return datetime.fromtimestamp(time, zone).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z").strip()
@@ -70,25 +70,25 @@ def speaker(message: Message) -> str:
         case UserMessage():
             return "You"
         case AssistantMessage():
-            return plain(message.model or message.model_asked) or "Model"
+            return without_controls(message.model or message.model_asked) or "Model"
         case ToolMessage():
-            return f"Tool {plain(message.name)}".strip() + (" (failed)" if message.is_error else "")
+            return f"Tool {without_controls(message.name)}".strip() + (" (failed)" if message.is_error else "")
 
 
-def thought(message: AssistantMessage) -> str:
+def reasoning_line(message: AssistantMessage) -> str:
     """The line above the reasoning."""
-    seconds = message.timing.thinking
+    seconds = message.timing.reasoning_seconds
     return f"Thought for {duration(seconds)}" if seconds else "Thought"
 
 
 def ending(message: AssistantMessage) -> str:
     """Why the answer is not whole, or ""."""
     if message.error is not None and message.error.message:
-        return plain(message.error.message)
+        return without_controls(message.error.message)
     return "The server ended the answer with an error." if message.stop == "error" else _ENDS.get(message.stop, "")
 
 
-def foot(message: AssistantMessage) -> list[str]:
+def footer(message: AssistantMessage) -> list[str]:
     """Tokens and cost, as far as they are known."""
     tokens, cost = message.usage.completion_tokens, message.usage.cost
     known = ["" if tokens is None else f"{short_count(tokens)} tokens", "" if cost is None else money(cost)]

@@ -26,7 +26,7 @@ VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ExportOptions:
     """`zone` is for times in words; None is the zone of this machine. JSONL needs `to_api`."""
 
     with_reasoning: bool = True
@@ -42,7 +42,7 @@ class Format:
     suffix: str
     whole_tree: bool
     """Whether a session is written with all its branches, or only with the one it shows."""
-    one: Callable[[Conversation, Options], str]
+    one: Callable[[Conversation, ExportOptions], str]
     head: Callable[[str], str] = lambda _: ""
     """The beginning, from a title, when there are many; so with `between` and `tail`."""
     between: str = ""
@@ -62,7 +62,7 @@ async def export(
     store: SessionStore,
     name: str,
     session_ids: Sequence[str] | None,
-    options: Options,
+    options: ExportOptions,
     *,
     leaf: str | None = None,
     leave_out: Callable[[str, StepchatError], None] | None = None,
@@ -102,7 +102,7 @@ def without_reasoning(conversation: Conversation) -> Conversation:
     return replace(
         conversation,
         messages=tuple(
-            replace(stored, message=unreasoned(stored.message))
+            replace(stored, message=without_message_reasoning(stored.message))
             if isinstance(stored.message, AssistantMessage)
             else stored
             for stored in conversation.messages
@@ -110,7 +110,7 @@ def without_reasoning(conversation: Conversation) -> Conversation:
     )
 
 
-def unreasoned(message: AssistantMessage) -> AssistantMessage:
+def without_message_reasoning(message: AssistantMessage) -> AssistantMessage:
     """The answer without what it was thought with."""
     # Some servers tell the probabilities of the thoughts, too.
     told = "".join(str(entry.get("token", "")) for entry in message.logprobs)
@@ -126,10 +126,10 @@ def export_json(session: Session, stored: Sequence[StoredMessage]) -> str:
     spelling and keys their order, so equal sessions give equal text. It ends with a newline and can always be encoded
     as UTF-8.
     """
-    lines = ",\n".join(lossless_json.stored(_message(message)) for message in stored)
+    lines = ",\n".join(lossless_json.dumps_for_storage(_message(message)) for message in stored)
     return (
-        f'{{"format":{lossless_json.stored(FORMAT)},"version":{VERSION},\n'
-        f'"session":{lossless_json.stored(_session(session))},\n'
+        f'{{"format":{lossless_json.dumps_for_storage(FORMAT)},"version":{VERSION},\n'
+        f'"session":{lossless_json.dumps_for_storage(_session(session))},\n'
         f'"messages":[\n{lines}\n]}}\n'
     )
 
@@ -166,24 +166,24 @@ def _message(stored: StoredMessage) -> Json:
     }
 
 
-def _json(conversation: Conversation, _: Options) -> str:
+def _json(conversation: Conversation, _: ExportOptions) -> str:
     return export_json(conversation.session, conversation.messages)
 
 
-def _jsonl(conversation: Conversation, options: Options) -> str:
+def _jsonl(conversation: Conversation, options: ExportOptions) -> str:
     if options.to_api is None:
         raise UsageError("JSONL needs to know how messages are sent.", "Give `to_api`.")
     said = [stored.message for stored in conversation.messages]
     return lossless_json.dumps(options.to_api(conversation.session, said)) + "\n"
 
 
-def _markdown(conversation: Conversation, options: Options) -> str:
+def _markdown(conversation: Conversation, options: ExportOptions) -> str:
     from stepchat.sessions.export.markdown import markdown
 
     return markdown(conversation, options.zone)
 
 
-def _html(conversation: Conversation, options: Options) -> str:
+def _html(conversation: Conversation, options: ExportOptions) -> str:
     from stepchat.sessions.export.html import html
 
     return html(conversation, options.zone)
@@ -196,7 +196,7 @@ def _html_head(title: str) -> str:
 
 
 def _json_head(_: str) -> str:
-    return f'{{"format":{lossless_json.stored(FORMAT_OF_MANY)},"version":{VERSION},\n"sessions":[\n'
+    return f'{{"format":{lossless_json.dumps_for_storage(FORMAT_OF_MANY)},"version":{VERSION},\n"sessions":[\n'
 
 
 FORMATS: Final[dict[str, Format]] = {

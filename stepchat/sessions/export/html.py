@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.export import captions
-from stepchat.sessions.export.captions import plain
+from stepchat.sessions.export.captions import without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,14 +72,14 @@ def head(title: str) -> str:
 
 def html(conversation: Conversation, zone: tzinfo | None = None) -> str:
     """One conversation, an article for the body."""
-    facts = " · ".join(captions.facts(conversation, zone))
+    facts = " · ".join(captions.session_line(conversation, zone))
     parts = [f"<article>\n<header>\n<h1>{_text(captions.title(conversation))}</h1>", _note("facts", facts), "</header>"]
     if conversation.session.system:
         parts += _section("system", "System prompt", [_plain(conversation.session.system)])
     for stored in conversation.messages:
         kind = type(stored.message).__name__.removesuffix("Message").lower()
         parts += _section(kind, captions.speaker(stored.message), _message(stored.message))
-    parts += [_note("note", captions.elsewhere(conversation)), "</article>\n"]
+    parts += [_note("note", captions.missing_note(conversation)), "</article>\n"]
     return "\n".join(part for part in parts if part)
 
 
@@ -95,17 +95,17 @@ def _message(message: Message) -> Iterator[str]:
             yield _code(message.text)
         case AssistantMessage():
             if message.reasoning:
-                yield f"<details>\n<summary>{_text(captions.thought(message))}</summary>"
+                yield f"<details>\n<summary>{_text(captions.reasoning_line(message))}</summary>"
                 yield f"{_plain(message.reasoning)}\n</details>"
             yield _rendered(message.text or message.refusal)
             for call in message.tool_calls:
                 yield f"<p>Calls {_text(call.name)}:</p>\n{_code(call.arguments)}"
             yield _note("note", captions.ending(message))
-            yield _note("facts", " · ".join(captions.foot(message)))
+            yield _note("facts", " · ".join(captions.footer(message)))
 
 
 def _text(text: str) -> str:
-    return escape(plain(text))
+    return escape(without_controls(text))
 
 
 def _plain(text: str) -> str:
@@ -121,7 +121,7 @@ def _note(kind: str, text: str) -> str:
 
 
 def _rendered(text: str) -> str:
-    return str(_parser().render(plain(text))).strip() if text else ""
+    return str(_parser().render(without_controls(text))).strip() if text else ""
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.export import captions
-from stepchat.sessions.export.captions import plain
+from stepchat.sessions.export.captions import without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +22,13 @@ _MEANS_SOMETHING: Final = re.compile(r"([\\`*_\[\]<>#&|~])")
 
 def markdown(conversation: Conversation, zone: tzinfo | None = None) -> str:
     """One conversation; it ends with a newline."""
-    facts = " · ".join(_escaped(fact) for fact in captions.facts(conversation, zone))
+    facts = " · ".join(_escaped(fact) for fact in captions.session_line(conversation, zone))
     parts = [f"# {_escaped(captions.title(conversation))}", facts]
     if conversation.session.system:
-        parts += ["## System prompt", _closed(plain(conversation.session.system))]
+        parts += ["## System prompt", _closed(without_controls(conversation.session.system))]
     for stored in conversation.messages:
         parts += [f"## {_escaped(captions.speaker(stored.message))}", *_message(stored.message)]
-    if missing := captions.elsewhere(conversation):
+    if missing := captions.missing_note(conversation):
         parts.append(f"*{missing}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -36,19 +36,21 @@ def markdown(conversation: Conversation, zone: tzinfo | None = None) -> str:
 def _message(message: Message) -> Iterator[str]:
     match message:
         case UserMessage():
-            yield _closed(plain(message.text))
+            yield _closed(without_controls(message.text))
         case ToolMessage():
-            yield _fenced(plain(message.text))
+            yield _fenced(without_controls(message.text))
         case AssistantMessage():
             if message.reasoning:
-                yield _quoted(f"**{captions.thought(message)}**\n\n{_closed(plain(message.reasoning))}")
-            yield _closed(plain(message.text or message.refusal))
+                yield _quoted(
+                    f"**{captions.reasoning_line(message)}**\n\n{_closed(without_controls(message.reasoning))}"
+                )
+            yield _closed(without_controls(message.text or message.refusal))
             for call in message.tool_calls:
-                yield f"Calls {_escaped(plain(call.name))}:"
-                yield _fenced(plain(call.arguments), "json")
+                yield f"Calls {_escaped(without_controls(call.name))}:"
+                yield _fenced(without_controls(call.arguments), "json")
             if ending := captions.ending(message):
                 yield f"*{_escaped(ending)}*"
-            if facts := captions.foot(message):
+            if facts := captions.footer(message):
                 yield f"*{' · '.join(map(_escaped, facts))}*"
 
 

@@ -19,20 +19,20 @@ from stepchat.messages import (
     ToolCall,
     ToolMessage,
     UserMessage,
-    sensible,
+    valid_time,
 )
 from stepchat.sessions import records
 from stepchat.sessions.importing import chatgpt_nodes
 from stepchat.sessions.importing.chatgpt_nodes import Node, moment
 from stepchat.sessions.importing.values import (
-    Incoming,
-    NotUsableError,
-    a_list,
-    a_text,
-    a_text_or_nothing,
-    an_object,
+    ImportedSession,
+    InvalidImportError,
+    expect_list,
+    expect_object,
+    expect_optional_text,
+    expect_text,
+    invalid_if_it_fails,
     is_object,
-    reading,
 )
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, SESSION_ID_LENGTH, Conversation, Session
 from stepchat.sessions.titles import clean_title, title_from
@@ -84,28 +84,28 @@ def is_chatgpt(data: Any) -> bool:
     return data == [] or any(is_object(entry) and "mapping" in entry for entry in entries)
 
 
-def read(data: Any, where: str = "") -> Iterator[Incoming]:
-    """Those in which something is said. Raises NotUsableError. `where` is the name of the file in an archive."""
+def read(data: Any, where: str = "") -> Iterator[ImportedSession]:
+    """Those in which something is said. Raises InvalidImportError. `where` is the name of the file in an archive."""
     one = is_object(data)
-    entries: list[Any] = [data] if one else a_list(data, where)
+    entries: list[Any] = [data] if one else expect_list(data, where)
     for number, entry in enumerate(entries):
         place = where if one else f"{where}[{number}]"
         if entry is None:
             continue
-        with reading(place):
-            conversation = _conversation(an_object(entry, place), place)
+        with invalid_if_it_fails(place):
+            conversation = _conversation(expect_object(entry, place), place)
         if conversation.conversation.messages:
             yield conversation
 
 
-def _conversation(data: Json, place: str) -> Incoming:
+def _conversation(data: Json, place: str) -> ImportedSession:
     nodes = chatgpt_nodes.read_nodes(data.get("mapping"), f"{place}.mapping")
     created = moment(data.get("create_time"), f"{place}.create_time")
     changed = moment(data.get("update_time"), f"{place}.update_time")
     name = (
         data.get("conversation_id") or data.get("id") or f"{data.get('title')} {created or 0.0} {next(iter(nodes), '')}"
     )
-    origin = a_text(name, f"{place}.id")
+    origin = expect_text(name, f"{place}.id")
     known = [time for node in nodes.values() if (time := chatgpt_nodes.time_of(node))]
     begun = created or min(known, default=changed or 0.0)
     read = _Reading(records.derived_id(SESSION_ID_LENGTH, "chatgpt", origin), origin)
@@ -117,10 +117,10 @@ def _conversation(data: Json, place: str) -> Incoming:
     for node, _ in ordered:
         if ends[node.id].reasoning and node.id not in parents:
             ends[node.id] = _unanswered(node.id, ends[node.id], read)
-    current = a_text_or_nothing(data.get("current_node"), f"{place}.current_node")
+    current = expect_optional_text(data.get("current_node"), f"{place}.current_node")
     leaf = ends[current].parent if current in ends else None
     question = next((stored.message.text for stored in read.said if isinstance(stored.message, UserMessage)), "")
-    title = clean_title(a_text_or_nothing(data.get("title"), f"{place}.title") or "") or title_from(question)
+    title = clean_title(expect_optional_text(data.get("title"), f"{place}.title") or "") or title_from(question)
     session = Session(
         id=read.session,
         title=title,
@@ -133,7 +133,7 @@ def _conversation(data: Json, place: str) -> Incoming:
         system="\n\n".join(read.system) or None,
         archived=data.get("is_archived") is True,
     )
-    return Incoming(Conversation(session, tuple(read.said)), place)
+    return ImportedSession(Conversation(session, tuple(read.said)), place)
 
 
 def _parents_first(nodes: dict[str, Node], place: str) -> Iterator[tuple[Node, str | None]]:
@@ -153,7 +153,7 @@ def _parents_first(nodes: dict[str, Node], place: str) -> Iterator[tuple[Node, s
         children = sorted(below.get(node.id, []), key=lambda child: order.get(child.id, len(order)))
         waiting += [(child, node.id) for child in reversed(children)]
     if count < len(nodes):
-        raise NotUsableError(f"{place}.mapping", "its nodes lead in a circle")
+        raise InvalidImportError(f"{place}.mapping", "its nodes lead in a circle")
 
 
 def _read_node(node: Node, parent: str | None, above: _Above, read: _Reading) -> _Above:
@@ -181,7 +181,7 @@ def _read_node(node: Node, parent: str | None, above: _Above, read: _Reading) ->
 
 
 def _thought(node: Node, kind: str, above: _Above, took: Any) -> _Above:
-    if isinstance(took, int | float) and sensible(took):
+    if isinstance(took, int | float) and valid_time(took):
         above = replace(above, seconds=float(took))
     if kind == "reasoning_recap":
         return replace(above, recap=chatgpt_nodes.text_of(node))
@@ -215,7 +215,7 @@ def _add_system(text: str, read: _Reading) -> None:
 
 def _answer(data: Json, text: str, time: float, above: _Above, node: Node) -> AssistantMessage | None:
     metadata = chatgpt_nodes.metadata_of(node)
-    details: Json = an_object(metadata.get("finish_details") or {}, f"{node.place}.metadata.finish_details")
+    details: Json = expect_object(metadata.get("finish_details") or {}, f"{node.place}.metadata.finish_details")
     model = metadata.get("model_slug")
     model = model if isinstance(model, str) else ""
     to = data.get("recipient")

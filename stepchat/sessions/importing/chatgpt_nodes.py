@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.messages import LATEST
 from stepchat.sessions.importing.values import (
-    NotUsableError,
-    a_list,
-    a_text,
-    a_text_or_nothing,
-    a_time,
-    an_object,
+    InvalidImportError,
+    expect_list,
+    expect_object,
+    expect_optional_text,
+    expect_text,
+    expect_time,
     is_object,
 )
 
@@ -47,19 +47,19 @@ class Node:
 
 
 def read_nodes(data: Any, place: str) -> dict[str, Node]:
-    """By their names. Raises NotUsableError; so do the others."""
-    mapping: Json = {} if data is None else an_object(data, place)
+    """By their names. Raises InvalidImportError; so do the others."""
+    mapping: Json = {} if data is None else expect_object(data, place)
     nodes: dict[str, Node] = {}
     for name, value in mapping.items():
         here = f"{place}[{name!r}]"
-        node: Json = {} if value is None else an_object(value, here)
+        node: Json = {} if value is None else expect_object(value, here)
         message = node.get("message")
-        listed = a_list(node.get("children") or [], f"{here}.children")
+        listed = expect_list(node.get("children") or [], f"{here}.children")
         nodes[name] = Node(
             name,
-            a_text_or_nothing(node.get("parent"), f"{here}.parent"),
+            expect_optional_text(node.get("parent"), f"{here}.parent"),
             tuple(child for child in listed if isinstance(child, str)),
-            None if message is None else an_object(message, f"{here}.message"),
+            None if message is None else expect_object(message, f"{here}.message"),
             f"{here}.message",
         )
     return nodes
@@ -68,26 +68,26 @@ def read_nodes(data: Any, place: str) -> dict[str, Node]:
 def content_of(node: Node) -> Json:
     """An empty one where there is none."""
     content = (node.message or {}).get("content")
-    return {} if content is None else an_object(content, f"{node.place}.content")
+    return {} if content is None else expect_object(content, f"{node.place}.content")
 
 
 def metadata_of(node: Node) -> Json:
-    return an_object((node.message or {}).get("metadata") or {}, f"{node.place}.metadata")
+    return expect_object((node.message or {}).get("metadata") or {}, f"{node.place}.metadata")
 
 
 def kind_of(node: Node) -> str:
-    return a_text_or_nothing(content_of(node).get("content_type"), f"{node.place}.content.content_type") or ""
+    return expect_optional_text(content_of(node).get("content_type"), f"{node.place}.content.content_type") or ""
 
 
 def role_of(node: Node) -> str:
-    author = an_object((node.message or {}).get("author"), f"{node.place}.author")
-    return a_text(author.get("role"), f"{node.place}.author.role")
+    author = expect_object((node.message or {}).get("author"), f"{node.place}.author")
+    return expect_text(author.get("role"), f"{node.place}.author.role")
 
 
 def name_of(node: Node) -> str:
     """Of a tool."""
-    author = an_object((node.message or {}).get("author"), f"{node.place}.author")
-    return a_text_or_nothing(author.get("name"), f"{node.place}.author.name") or ""
+    author = expect_object((node.message or {}).get("author"), f"{node.place}.author")
+    return expect_optional_text(author.get("name"), f"{node.place}.author.name") or ""
 
 
 def time_of(node: Node) -> float | None:
@@ -99,7 +99,7 @@ def text_of(node: Node) -> str:
     content, place = content_of(node), f"{node.place}.content.parts"
     if "parts" in content:
         given = content["parts"]
-        given = [given] if isinstance(given, str) else a_list(given or [], place)
+        given = [given] if isinstance(given, str) else expect_list(given or [], place)
         text = "\n\n".join(part for part in (_part(part, given) for part in given) if part)
     else:
         text = next((value for name in _TEXTS if isinstance(value := content.get(name), str) and value), "")
@@ -129,8 +129,8 @@ def thoughts_of(node: Node) -> str:
     """What the model thought, of a node for that."""
     place = f"{node.place}.content.thoughts"
     parts: list[str] = []
-    for number, value in enumerate(a_list(content_of(node).get("thoughts") or [], place)):
-        thought: Json = {"content": value} if isinstance(value, str) else an_object(value, f"{place}[{number}]")
+    for number, value in enumerate(expect_list(content_of(node).get("thoughts") or [], place)):
+        thought: Json = {"content": value} if isinstance(value, str) else expect_object(value, f"{place}[{number}]")
         parts += [text for name in ("summary", "content") if isinstance(text := thought.get(name), str) and text]
     return "\n\n".join(parts)
 
@@ -156,9 +156,9 @@ def moment(value: Any, place: str) -> float | None:
         try:
             time = datetime.fromisoformat(value)
         except ValueError:
-            raise NotUsableError(place, "a text instead of a time") from None
+            raise InvalidImportError(place, "a text instead of a time") from None
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     # Some files have milliseconds.
     if isinstance(value, int | float) and LATEST < value <= LATEST * 1000:
         value = float(value) / 1000
-    return None if value is None else a_time(value, place) or None
+    return None if value is None else expect_time(value, place) or None

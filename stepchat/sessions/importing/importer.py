@@ -13,11 +13,11 @@ from typing import IO, TYPE_CHECKING, Final
 
 from stepchat import lossless_json
 from stepchat.errors import StoreError, UsageError
-from stepchat.messages import AssistantMessage, Message, UserMessage, sensible
+from stepchat.messages import AssistantMessage, Message, UserMessage, valid_time
 from stepchat.sessions import records, tree, writing
-from stepchat.sessions.export.formats import unreasoned
+from stepchat.sessions.export.formats import without_message_reasoning
 from stepchat.sessions.importing import chatgpt, llm, stepchat_json
-from stepchat.sessions.importing.values import Incoming, NotUsableError, reading
+from stepchat.sessions.importing.values import ImportedSession, InvalidImportError, invalid_if_it_fails
 from stepchat.sessions.search import index as search_index
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversation
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What an import added. `known` is how many sessions of the file were there before; of those only new messages count.
 
     `completed` is how many messages had been here without their reasoning.
@@ -58,7 +58,7 @@ class Imported:
         """For programs."""
         return {**asdict(self), "sessions": list(self.sessions)}
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """For people."""
         if self.known and not (self.sessions or self.messages or self.completed):
             here = "the session of this file was" if self.known == 1 else f"all {self.known} sessions of this file were"
@@ -73,7 +73,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def read_file(path: Path) -> list[Incoming]:
+def read_file(path: Path) -> list[ImportedSession]:
     """Everything in the file, checked. Raises UsageError, which names the place."""
     with _named(str(path)), path.open("rb") as file:
         beginning = file.read(_BEGINNING)
@@ -82,7 +82,7 @@ def read_file(path: Path) -> list[Incoming]:
         return list(_read_json(_limited(file, _LARGEST, "", beginning)))
 
 
-def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[Incoming]:
+def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[ImportedSession]:
     """The same of what can be read once only, such as stdin; `limit` is in bytes."""
     with _named(name):
         beginning = stream.read(_BEGINNING)
@@ -95,11 +95,11 @@ def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[Inc
                 while piece := stream.read(_PIECE):
                     file.write(piece)
                     if file.tell() > limit:
-                        raise NotUsableError("", _TOO_LARGE)
+                        raise InvalidImportError("", _TOO_LARGE)
             return _read_by_name(path, beginning)
 
 
-def _read_by_name(path: Path, beginning: bytes) -> list[Incoming]:
+def _read_by_name(path: Path, beginning: bytes) -> list[ImportedSession]:
     return list(llm.read(path) if beginning.startswith(_DATABASE) else _read_archive(path))
 
 
@@ -107,34 +107,34 @@ def _read_by_name(path: Path, beginning: bytes) -> list[Incoming]:
 def _named(name: str) -> Generator[None]:
     """What goes wrong, with the name of the file."""
     try:
-        with reading(""):
+        with invalid_if_it_fails(""):
             yield
-    except NotUsableError as error:
+    except InvalidImportError as error:
         raise UsageError(f"{name} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
     except OSError as error:
         raise UsageError(f"Cannot read {name}: {error.strerror or error}.", "Nothing was imported.") from error
 
 
-def _read_json(content: bytes, where: str = "") -> Iterator[Incoming]:
+def _read_json(content: bytes, where: str = "") -> Iterator[ImportedSession]:
     try:
         # Where a shell has written it, it may be UTF-16.
         text = content.decode(json.detect_encoding(content))
     except UnicodeDecodeError as error:
-        raise NotUsableError(where, str(error)) from error
+        raise InvalidImportError(where, str(error)) from error
     try:
         data = lossless_json.loads(text, any_depth=True)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         if not text[: error.pos].strip():
-            raise NotUsableError(where, f"{place}: This is not JSON. {_KINDS}") from error
-        raise NotUsableError(where, f"{place}: {error.msg}") from error
+            raise InvalidImportError(where, f"{place}: This is not JSON. {_KINDS}") from error
+        raise InvalidImportError(where, f"{place}: {error.msg}") from error
     except ValueError as error:
-        raise NotUsableError(where, f"{_no_json_at(text)}: {error}") from error
+        raise InvalidImportError(where, f"{_no_json_at(text)}: {error}") from error
     if stepchat_json.is_ours(data):
         return stepchat_json.read(data)
     if chatgpt.is_chatgpt(data):
         return chatgpt.read(data, where)
-    raise NotUsableError(where, f"This is not a format that stepchat knows. {_KINDS}")
+    raise InvalidImportError(where, f"This is not a format that stepchat knows. {_KINDS}")
 
 
 def _no_json_at(text: str) -> str:
@@ -148,15 +148,15 @@ def _no_json_at(text: str) -> str:
     return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
 
 
-def _read_archive(path: Path) -> Iterator[Incoming]:
+def _read_archive(path: Path) -> Iterator[ImportedSession]:
     with zipfile.ZipFile(path) as archive:
         # Large exports are cut into conversations-000.json and so on.
         names = sorted(name for name in archive.namelist() if _is_conversations(name.rpartition("/")[2]))
         if not names:
-            raise NotUsableError("", "There is no conversations.json in it")
+            raise InvalidImportError("", "There is no conversations.json in it")
         left = _LARGEST
         for name in names:
-            with reading(name), archive.open(name) as file:
+            with invalid_if_it_fails(name), archive.open(name) as file:
                 content = _limited(file, left, name, b"")
             left -= len(content)
             yield from _read_json(content, name)
@@ -166,7 +166,7 @@ def _limited(file: IO[bytes], limit: int, where: str, beginning: bytes) -> bytes
     """The whole, of which the beginning was read already."""
     content = beginning + file.read(limit + 1 - len(beginning))
     if len(content) > limit:
-        raise NotUsableError(where, _TOO_LARGE)
+        raise InvalidImportError(where, _TOO_LARGE)
     return content
 
 
@@ -174,7 +174,7 @@ def _is_conversations(name: str) -> bool:
     return name.startswith("conversations") and name.endswith(".json")
 
 
-def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
+def insert_sessions(connection: sqlite3.Connection, incoming: list[ImportedSession]) -> ImportResult:
     """Add what is new, inside a transaction. Raises UsageError and StoreError; then nothing may be committed.
 
     What comes in is older than what is here: it gets the numbers before all others, by which searches are ordered.
@@ -197,7 +197,7 @@ def keep(connection: sqlite3.Connection, incoming: list[Incoming]) -> Imported:
             added.append(session.id)
         _finish(connection, session, new)
         total += len(new)
-    return Imported(tuple(added), total, known, completed)
+    return ImportResult(tuple(added), total, known, completed)
 
 
 def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
@@ -229,7 +229,7 @@ def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
             session.archived,
             session.forked_from,
             session.forked_at,
-            lossless_json.stored(session.parameters),
+            lossless_json.dumps_for_storage(session.parameters),
             session.profile,
             session.preset,
         ),
@@ -237,7 +237,9 @@ def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
     writing.retitle(connection, session.id, session.title)
 
 
-def _insert(connection: sqlite3.Connection, entry: Incoming, number: int | None) -> list[tuple[int, StoredMessage]]:
+def _insert(
+    connection: sqlite3.Connection, entry: ImportedSession, number: int | None
+) -> list[tuple[int, StoredMessage]]:
     """The messages that were not there, with their numbers, which begin with `number` or are the highest."""
     new: list[tuple[int, StoredMessage]] = []
     for stored in entry.conversation.messages:
@@ -270,7 +272,7 @@ def _insert(connection: sqlite3.Connection, entry: Incoming, number: int | None)
 def _complete(connection: sqlite3.Connection, stored: StoredMessage) -> bool:
     """Give the answer its reasoning, when it is here from an export without and all else is the same."""
     message = stored.message
-    if not isinstance(message, AssistantMessage) or (short := unreasoned(message)) == message:
+    if not isinstance(message, AssistantMessage) or (short := without_message_reasoning(message)) == message:
         return False
     row = connection.execute(
         "SELECT number, data FROM message WHERE id = ? AND session = ? AND data = ? AND owner IS NULL",
@@ -326,8 +328,8 @@ def _is_whole(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -
 def _time(message: Message) -> float:
     match message:
         case UserMessage():
-            return sensible(message.time) or 0.0
+            return valid_time(message.time) or 0.0
         case AssistantMessage():
-            return sensible(message.timing.started) or 0.0
+            return valid_time(message.timing.started) or 0.0
         case _:
             return 0.0

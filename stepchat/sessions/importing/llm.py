@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stepchat.messages import AssistantMessage, StoredMessage, ToolCall, ToolMessage, UserMessage
 from stepchat.sessions.importing import llm_tables, llm_threads
 from stepchat.sessions.importing.llm_tables import ATTACHMENT, Row, add, message_id, rows, seconds, text
-from stepchat.sessions.importing.values import Incoming, NotUsableError
+from stepchat.sessions.importing.values import ImportedSession, InvalidImportError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(path: Path) -> Iterator[Incoming]:
-    """Raises NotUsableError and sqlite3.Error."""
+def read(path: Path) -> Iterator[ImportedSession]:
+    """Raises InvalidImportError and sqlite3.Error."""
     with closing(llm_tables.open_log(path)) as connection:
         known = llm_tables.tables(connection)
         old = {"conversations", "responses"} <= known
         new = {"threads", "turns", "messages", "parts"} <= known
         if not old and not new:
-            raise NotUsableError("", "It is a database, but not the log of llm")
+            raise InvalidImportError("", "It is a database, but not the log of llm")
         left = dict(_conversations(connection, known)) if old else {}
         if new:
             for origin, thread in llm_threads.read(connection, left):
@@ -36,7 +36,7 @@ def read(path: Path) -> Iterator[Incoming]:
         yield from left.values()
 
 
-def _conversations(connection: sqlite3.Connection, known: set[str]) -> Iterator[tuple[str, Incoming]]:
+def _conversations(connection: sqlite3.Connection, known: set[str]) -> Iterator[tuple[str, ImportedSession]]:
     names = {
         row["id"]: text(row["name"], f"conversations[{row['id']}].name")
         for row in rows(connection, "conversations", "id name")
@@ -52,7 +52,7 @@ def _conversations(connection: sqlite3.Connection, known: set[str]) -> Iterator[
 
 def _conversation(
     connection: sqlite3.Connection, known: set[str], origin: str, name: str, responses: list[Row]
-) -> Incoming:
+) -> ImportedSession:
     said: list[StoredMessage] = []
     leaf: str | None = None
     system = ""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from stepchat import lossless_json
 from stepchat.messages import Json, Message, StoredMessage, Timing, Usage, UserMessage
 from stepchat.sessions import records
-from stepchat.sessions.importing.values import Incoming, NotUsableError, is_object
+from stepchat.sessions.importing.values import ImportedSession, InvalidImportError, is_object
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, SESSION_ID_LENGTH, Conversation, Session
 from stepchat.sessions.titles import clean_title, title_from
 
@@ -43,22 +43,22 @@ def rows(connection: sqlite3.Connection, table: str, columns: str, condition: st
 
 
 def text(value: Any, place: str) -> str:
-    """A column of text; "" for NULL. Raises NotUsableError."""
+    """A column of text; "" for NULL. Raises InvalidImportError."""
     if value is not None and not isinstance(value, str):
-        raise NotUsableError(place, "not a text")
+        raise InvalidImportError(place, "not a text")
     return value or ""
 
 
 def parsed(value: Any, place: str) -> Json:
-    """A column with a JSON object; an empty one for NULL. Raises NotUsableError."""
+    """A column with a JSON object; an empty one for NULL. Raises InvalidImportError."""
     if not value:
         return {}
     try:
         data = lossless_json.loads(text(value, place))
     except ValueError as error:
-        raise NotUsableError(place, str(error)) from error
+        raise InvalidImportError(place, str(error)) from error
     if not is_object(data):
-        raise NotUsableError(place, "not an object")
+        raise InvalidImportError(place, "not an object")
     return data
 
 
@@ -93,7 +93,7 @@ def session_id(origin: str) -> str:
 
 def incoming(
     origin: str, name: str, system: str, said: list[StoredMessage], leaf: str | None, times: list[float], place: str
-) -> Incoming:
+) -> ImportedSession:
     """A conversation; `times` are of its turns."""
     question = next((stored.message.text for stored in said if isinstance(stored.message, UserMessage)), "")
     known = [time for time in times if time]
@@ -108,7 +108,7 @@ def incoming(
         server="",
         system=system or None,
     )
-    return Incoming(Conversation(session, tuple(said)), place)
+    return ImportedSession(Conversation(session, tuple(said)), place)
 
 
 def add(said: list[StoredMessage], identity: str, origin: str, parent: str | None, message: Message) -> str:

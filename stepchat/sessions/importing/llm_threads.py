@@ -12,7 +12,13 @@ from stepchat import lossless_json
 from stepchat.messages import AssistantMessage, Message, StoredMessage, ToolCall, ToolMessage, UserMessage
 from stepchat.sessions.importing import llm_tables
 from stepchat.sessions.importing.llm_tables import ATTACHMENT, Row, add, message_id, parsed, rows, seconds, text
-from stepchat.sessions.importing.values import Incoming, NotUsableError, a_list, a_text, an_object
+from stepchat.sessions.importing.values import (
+    ImportedSession,
+    InvalidImportError,
+    expect_list,
+    expect_object,
+    expect_text,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,10 +38,10 @@ class _Kept:
     parts: tuple[Json, ...]
 
 
-def read(connection: sqlite3.Connection, old: Mapping[str, Incoming]) -> Iterator[tuple[str, Incoming]]:
+def read(connection: sqlite3.Connection, old: Mapping[str, ImportedSession]) -> Iterator[tuple[str, ImportedSession]]:
     """The ids of the threads, with what they hold. `old` are conversations, by the same ids, that may go on in threads.
 
-    Raises NotUsableError and sqlite3.Error.
+    Raises InvalidImportError and sqlite3.Error.
     """
     turns: dict[str, list[Row]] = {}
     columns = "id thread_id parent_message_hash tip_message_hash model resolved_model duration_ms datetime_utc"
@@ -45,14 +51,14 @@ def read(connection: sqlite3.Connection, old: Mapping[str, Incoming]) -> Iterato
     for number, thread in enumerate(threads):
         origin = text(thread["id"], f"threads[{number}].id")
         if not origin:
-            raise NotUsableError(f"threads[{number}].id", "nothing instead of a text")
+            raise InvalidImportError(f"threads[{number}].id", "nothing instead of a text")
         before = old[origin].conversation if origin in old else None
         yield origin, _thread(connection, thread, turns.get(origin, []), before, f"threads[{origin}]")
 
 
 def _thread(
     connection: sqlite3.Connection, thread: Row, turns: list[Row], before: Conversation | None, place: str
-) -> Incoming:
+) -> ImportedSession:
     origin = thread["id"]
     kept: dict[str, _Kept] = {}
     for tip in [*(turn["tip_message_hash"] for turn in turns), thread["tip_message_hash"]]:
@@ -91,7 +97,7 @@ def _line(connection: sqlite3.Connection, tip: Any, known: dict[str, _Kept], pla
     while at is not None and at not in known:
         row = connection.execute("SELECT parent_hash, role FROM messages WHERE hash = ?", (at,)).fetchone()
         if row is None or at in seen:
-            raise NotUsableError(place, f"the message {at} is missing or below itself")
+            raise InvalidImportError(place, f"the message {at} is missing or below itself")
         seen.add(at)
         line.append(_Kept(at, row[0], text(row[1], place), _parts(connection, at, place)))
         at = row[0]
@@ -106,8 +112,8 @@ def _parts(connection: sqlite3.Connection, message: str, place: str) -> tuple[Js
         if row["text"] is not None:
             part["text"] = text(row["text"], f"{place}.parts[{message}].text")
         elif "text_ref" in part:
-            pieces = a_list(part["text_ref"], f"{place}.parts[{message}].text_ref")
-            part["text"] = "".join(_piece(connection, an_object(piece, place), place) for piece in pieces)
+            pieces = expect_list(part["text_ref"], f"{place}.parts[{message}].text_ref")
+            part["text"] = "".join(_piece(connection, expect_object(piece, place), place) for piece in pieces)
         found.append(part)
     return tuple(found)
 
@@ -115,7 +121,7 @@ def _parts(connection: sqlite3.Connection, message: str, place: str) -> tuple[Js
 def _piece(connection: sqlite3.Connection, piece: Json, place: str) -> str:
     """Long text that several messages hold is kept once."""
     if "literal" in piece:
-        return a_text(piece["literal"], place)
+        return expect_text(piece["literal"], place)
     row = connection.execute("SELECT content FROM fragments WHERE id = ?", (piece.get("fragment"),)).fetchone()
     return text(row[0], place) if row else ""
 
@@ -134,7 +140,7 @@ def _messages(kept: _Kept, turn: Row | None, place: str) -> Iterator[Message]:
         yield ToolMessage(
             _string(part, "tool_call_id"),
             _string(part, "name"),
-            output if isinstance(output, str) else lossless_json.stored(output),
+            output if isinstance(output, str) else lossless_json.dumps_for_storage(output),
             bool(part.get("exception")),
         )
     said = _text_of(kept)
@@ -151,13 +157,15 @@ def _messages(kept: _Kept, turn: Row | None, place: str) -> Iterator[Message]:
             if said and not results:
                 yield ToolMessage("", "", said)
         case role:
-            raise NotUsableError(place, f"the role {role!r} is not known")
+            raise InvalidImportError(place, f"the role {role!r} is not known")
 
 
 def _answer(kept: _Kept, said: str) -> AssistantMessage:
     calls = tuple(
         ToolCall(
-            _string(part, "tool_call_id"), _string(part, "name"), lossless_json.stored(part.get("arguments") or {})
+            _string(part, "tool_call_id"),
+            _string(part, "name"),
+            lossless_json.dumps_for_storage(part.get("arguments") or {}),
         )
         for part in kept.parts
         if part["type"] == "tool_call"

@@ -10,16 +10,16 @@ from stepchat.messages import LATEST, AssistantMessage, Json, Message, StoredMes
 from stepchat.sessions import records
 from stepchat.sessions.export.formats import FORMAT, FORMAT_OF_MANY, VERSION
 from stepchat.sessions.importing.values import (
-    Incoming,
-    NotUsableError,
-    a,
-    a_list,
-    a_text,
-    a_text_or_nothing,
-    a_time,
-    an_object,
+    ImportedSession,
+    InvalidImportError,
+    expect,
+    expect_list,
+    expect_object,
+    expect_optional_text,
+    expect_text,
+    expect_time,
+    invalid_if_it_fails,
     is_object,
-    reading,
 )
 from stepchat.sessions.records import Conversation, Session
 from stepchat.sessions.titles import clean_title
@@ -35,88 +35,90 @@ def is_ours(data: Any) -> TypeGuard[Json]:
     return is_object(data) and isinstance(name := data.get("format"), str) and name.startswith("stepchat")
 
 
-def read(data: Json) -> Iterator[Incoming]:
-    """Raises NotUsableError."""
+def read(data: Json) -> Iterator[ImportedSession]:
+    """Raises InvalidImportError."""
     version: Any = data.get("version")
     if isinstance(version, bool) or version != VERSION:
-        raise NotUsableError("version", f"{version!r} is not known; update stepchat to read this file")
+        raise InvalidImportError("version", f"{version!r} is not known; update stepchat to read this file")
     match data["format"]:
         case name if name == FORMAT:
-            with reading("session"):
+            with invalid_if_it_fails("session"):
                 session = _session(data, "")
             yield session
         case name if name == FORMAT_OF_MANY:
-            for number, entry in enumerate(a_list(data.get("sessions"), "sessions")):
-                with reading(f"sessions[{number}]"):
-                    session = _session(an_object(entry, f"sessions[{number}]"), f"sessions[{number}].")
+            for number, entry in enumerate(expect_list(data.get("sessions"), "sessions")):
+                with invalid_if_it_fails(f"sessions[{number}]"):
+                    session = _session(expect_object(entry, f"sessions[{number}]"), f"sessions[{number}].")
                 yield session
         case name:
-            raise NotUsableError("format", f"{name!r} is not known")
+            raise InvalidImportError("format", f"{name!r} is not known")
 
 
-def _session(data: Json, prefix: str) -> Incoming:
+def _session(data: Json, prefix: str) -> ImportedSession:
     place = f"{prefix}session"
-    session = _header(an_object(data.get("session"), place), place)
+    session = _header(expect_object(data.get("session"), place), place)
     said: list[StoredMessage] = []
     known: set[str] = set()
-    for number, entry in enumerate(a_list(data.get("messages"), f"{prefix}messages")):
+    for number, entry in enumerate(expect_list(data.get("messages"), f"{prefix}messages")):
         stored = _message(entry, session.id, f"{prefix}messages[{number}]")
         if stored.id in known:
-            raise NotUsableError(f"{prefix}messages[{number}].id", f"{stored.id} comes twice")
+            raise InvalidImportError(f"{prefix}messages[{number}].id", f"{stored.id} comes twice")
         if stored.parent is not None and stored.parent not in known:
-            raise NotUsableError(f"{prefix}messages[{number}].parent", f"there is no message {stored.parent} before it")
+            raise InvalidImportError(
+                f"{prefix}messages[{number}].parent", f"there is no message {stored.parent} before it"
+            )
         known.add(stored.id)
         said.append(stored)
     if session.leaf is not None and session.leaf not in known:
-        raise NotUsableError(f"{place}.leaf", f"there is no message {session.leaf}")
-    return Incoming(Conversation(session, tuple(said)), place)
+        raise InvalidImportError(f"{place}.leaf", f"there is no message {session.leaf}")
+    return ImportedSession(Conversation(session, tuple(said)), place)
 
 
 def _header(data: Json, place: str) -> Session:
     leaf = data.get("leaf")
     return Session(
         id=_id(data.get("id"), f"{place}.id"),
-        title=clean_title(a_text(data.get("title"), f"{place}.title")),
+        title=clean_title(expect_text(data.get("title"), f"{place}.title")),
         created=_date(data.get("created"), f"{place}.created"),
         updated=_date(data.get("updated"), f"{place}.updated"),
         leaf=None if leaf is None else _id(leaf, f"{place}.leaf"),
-        model=records.encodable(a_text(data.get("model"), f"{place}.model")),
-        server=records.encodable(a_text(data.get("server"), f"{place}.server")),
-        system=a_text_or_nothing(data.get("system"), f"{place}.system"),
-        title_edited=a(bool, data.get("title_edited"), f"{place}.title_edited"),
-        pinned=a(bool, data.get("pinned"), f"{place}.pinned"),
-        archived=a(bool, data.get("archived"), f"{place}.archived"),
+        model=records.encodable(expect_text(data.get("model"), f"{place}.model")),
+        server=records.encodable(expect_text(data.get("server"), f"{place}.server")),
+        system=expect_optional_text(data.get("system"), f"{place}.system"),
+        title_edited=expect(bool, data.get("title_edited"), f"{place}.title_edited"),
+        pinned=expect(bool, data.get("pinned"), f"{place}.pinned"),
+        archived=expect(bool, data.get("archived"), f"{place}.archived"),
         forked_from=_id_or_nothing(data.get("forked_from"), f"{place}.forked_from"),
         forked_at=_id_or_nothing(data.get("forked_at"), f"{place}.forked_at"),
-        parameters=_shallow(an_object(data.get("parameters", {}), f"{place}.parameters"), f"{place}.parameters"),
-        profile=records.encodable(a_text(data.get("profile", ""), f"{place}.profile")),
-        preset=records.encodable(a_text(data.get("preset", ""), f"{place}.preset")),
+        parameters=_shallow(expect_object(data.get("parameters", {}), f"{place}.parameters"), f"{place}.parameters"),
+        profile=records.encodable(expect_text(data.get("profile", ""), f"{place}.profile")),
+        preset=records.encodable(expect_text(data.get("preset", ""), f"{place}.preset")),
     )
 
 
 def _message(entry: Any, session_id: str, place: str) -> StoredMessage:
-    data = an_object(entry, place)
+    data = expect_object(entry, place)
     folded = data.get("folded")
     try:
-        kept = _shallow(an_object(data.get("message"), f"{place}.message"), f"{place}.message")
+        kept = _shallow(expect_object(data.get("message"), f"{place}.message"), f"{place}.message")
         message = messages.from_json(kept)
-    except NotUsableError:
+    except InvalidImportError:
         raise
     except ValueError as error:
-        raise NotUsableError(f"{place}.message", str(error)) from error
+        raise InvalidImportError(f"{place}.message", str(error)) from error
     _check_times(message, f"{place}.message")
     return StoredMessage(
         _id(data.get("id"), f"{place}.id"),
         session_id,
         _id_or_nothing(data.get("parent"), f"{place}.parent"),
         message,
-        None if folded is None else a(bool, folded, f"{place}.folded"),
+        None if folded is None else expect(bool, folded, f"{place}.folded"),
     )
 
 
 def _shallow(value: Json, place: str) -> Json:
     if lossless_json.is_deep(value):
-        raise NotUsableError(place, f"it is nested more than {lossless_json.DEPTH} deep")
+        raise InvalidImportError(place, f"it is nested more than {lossless_json.DEPTH} deep")
     return value
 
 
@@ -128,7 +130,7 @@ def _check_times(message: Message, place: str) -> None:
             _date(message.timing.started, f"{place}.timing.started")
             for name in ("first_reasoning", "first_text", "ended"):
                 if (value := getattr(message.timing, name)) is not None:
-                    a_time(value, f"{place}.timing.{name}")
+                    expect_time(value, f"{place}.timing.{name}")
         case ToolMessage():
             pass
 
@@ -137,7 +139,7 @@ def _date(value: Any, place: str) -> float:
     """A time as it was exported: an earlier version kept milliseconds where ChatGPT's file had them."""
     if isinstance(value, int | float) and LATEST < value <= LATEST * 1000:
         return float(value)
-    return a_time(value, place)
+    return expect_time(value, place)
 
 
 def _id_or_nothing(value: Any, place: str) -> str | None:
@@ -145,7 +147,7 @@ def _id_or_nothing(value: Any, place: str) -> str | None:
 
 
 def _id(value: Any, place: str) -> str:
-    text = a_text(value, place)
+    text = expect_text(value, place)
     if not _ID.fullmatch(text):
-        raise NotUsableError(place, "not an id")
+        raise InvalidImportError(place, "not an id")
     return text

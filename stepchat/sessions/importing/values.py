@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar, cast
 
-from stepchat.messages import sensible
+from stepchat.messages import valid_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,7 +19,7 @@ T = TypeVar("T")
 _LONGEST_PLACE, _LONGEST_PROBLEM = 300, 600
 
 
-class NotUsableError(ValueError):
+class InvalidImportError(ValueError):
     """What is wrong, and in which place of the file."""
 
     def __init__(self, place: str, problem: str) -> None:
@@ -33,19 +33,19 @@ def _shortened(text: str, limit: int) -> str:
 
 
 @contextmanager
-def reading(place: str) -> Generator[None]:
+def invalid_if_it_fails(place: str) -> Generator[None]:
     """A fault while something foreign is read means that it cannot be used: no file may end the program."""
     try:
         yield
-    except (NotUsableError, OSError):
+    except (InvalidImportError, OSError):
         raise
     except Exception as error:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise NotUsableError(place, f"It cannot be read ({what})") from error
+        raise InvalidImportError(place, f"It cannot be read ({what})") from error
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class ImportedSession:
     """A conversation from a file; `place` is where it was."""
 
     conversation: Conversation
@@ -57,36 +57,36 @@ def is_object(value: Any) -> TypeGuard[Json]:
     return isinstance(value, dict)
 
 
-def an_object(value: Any, place: str) -> Json:
-    """Raises NotUsableError; so do the others."""
-    return cast("Json", a(dict, value, place))
+def expect_object(value: Any, place: str) -> Json:
+    """Raises InvalidImportError; so do the others."""
+    return cast("Json", expect(dict, value, place))
 
 
-def a_list(value: Any, place: str) -> list[Any]:
-    return cast("list[Any]", a(list, value, place))
+def expect_list(value: Any, place: str) -> list[Any]:
+    return cast("list[Any]", expect(list, value, place))
 
 
-def a_text(value: Any, place: str) -> str:
-    return a(str, value, place)
+def expect_text(value: Any, place: str) -> str:
+    return expect(str, value, place)
 
 
-def a_text_or_nothing(value: Any, place: str) -> str | None:
-    return None if value is None else a(str, value, place)
+def expect_optional_text(value: Any, place: str) -> str | None:
+    return None if value is None else expect(str, value, place)
 
 
-def a_time(value: Any, place: str) -> float:
+def expect_time(value: Any, place: str) -> float:
     """Seconds since 1970."""
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise NotUsableError(place, f"{_named(value)} instead of a time")
-    time = sensible(value)
+        raise InvalidImportError(place, f"{_named(value)} instead of a time")
+    time = valid_time(value)
     if time is None:
-        raise NotUsableError(place, "a number that is no time")
+        raise InvalidImportError(place, "a number that is no time")
     return time
 
 
-def a(kind: type[T], value: Any, place: str) -> T:
+def expect(kind: type[T], value: Any, place: str) -> T:
     if not isinstance(value, kind):
-        raise NotUsableError(place, f"{_named(value)} instead of {_NAMES[kind.__name__]}")
+        raise InvalidImportError(place, f"{_named(value)} instead of {_NAMES[kind.__name__]}")
     return value
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from stepchat.sessions import database
-from stepchat.sessions.search.search import Options, Page, search
+from stepchat.sessions.search.search import SearchOptions, SearchPage, search
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class LiveSearch:
         self._worker = Worker("stepchat-search", path, database.connect_for_reading)
         self._asked = 0
 
-    async def search(self, typed: str, options: Options) -> Page | None:
+    async def search(self, typed: str, options: SearchOptions) -> SearchPage | None:
         """None when another query came meanwhile. Cancelling ends the query, too. Raises StoreError."""
         self.stop()
         number = self._asked
@@ -29,7 +29,7 @@ class LiveSearch:
         def stopped() -> bool:
             return number != self._asked
 
-        def work(connection: sqlite3.Connection) -> Page | None:
+        def work(connection: sqlite3.Connection) -> SearchPage | None:
             if stopped():
                 return None
             try:

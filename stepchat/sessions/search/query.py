@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from stepchat.sessions.search.normalize import BETWEEN, WORD, Folding, fold, is_word_character
-from stepchat.text.sanitize import clean
+from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,7 +86,7 @@ class _Match:
     end: int
 
 
-class Finder:
+class TermFinder:
     """Looks for the terms of one query in many texts."""
 
     def __init__(self, terms: tuple[Term, ...]) -> None:
@@ -128,7 +128,7 @@ class Finder:
             at = folded.find(first, at + 1)
 
 
-class Signs:
+class SymbolFinder:
     """Looks for signs that are in no word, such as `->`, just as they stand. They are one term."""
 
     def __init__(self, signs: str) -> None:
@@ -148,7 +148,7 @@ class Signs:
         return [_Match(0, *match.span()) for match in islice(found, _MATCHES_AT_MOST)]
 
 
-def signs_in(typed: str) -> str:
+def symbols_in(typed: str) -> str:
     """What to look for where `parse` finds no word; "" when nothing was typed. Quotes around it are left out."""
     signs = typed[:_READ_AT_MOST].strip()
     return signs.strip('"').strip() or signs
@@ -199,4 +199,4 @@ def _cut(text: str, start: int, end: int, matches: list[_Match]) -> Snippet:
 
 
 def _one_line(text: str) -> str:
-    return clean(re.sub(r"\s+", " ", text), keep_newlines=False)
+    return sanitize(re.sub(r"\s+", " ", text), keep_newlines=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from stepchat.errors import StoreError
 from stepchat.sessions import reading, records
 from stepchat.sessions.search import index as search_index
-from stepchat.sessions.search.query import Finder, Signs, Snippet, Term, expression, parse, signs_in
+from stepchat.sessions.search.query import Snippet, SymbolFinder, Term, TermFinder, expression, parse, symbols_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,7 @@ USUAL_FIELDS: Final[frozenset[Field]] = frozenset({"title", "prompt", "answer"})
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SearchOptions:
     """Where to look, and how much to give."""
 
     fields: frozenset[Field] = USUAL_FIELDS
@@ -43,9 +43,9 @@ class Options:
     """At most so many for each session."""
 
 
-USUAL: Final = Options()
+USUAL: Final = SearchOptions()
 
-_Finder: TypeAlias = Finder | Signs
+_Finder: TypeAlias = TermFinder | SymbolFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class FoundSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """Sessions, those with the newest hit first. `more` says that another page follows."""
 
     sessions: tuple[FoundSession, ...] = ()
@@ -93,13 +93,13 @@ class _Group:
 
 
 def search(
-    connection: sqlite3.Connection, typed: str, options: Options, stopped: Callable[[], bool] = lambda: False
-) -> Page:
+    connection: sqlite3.Connection, typed: str, options: SearchOptions, stopped: Callable[[], bool] = lambda: False
+) -> SearchPage:
     """One page. It ends early, with what it has, once `stopped` says so; `Connection.interrupt` raises instead."""
-    terms, signs = parse(typed), signs_in(typed)
+    terms, signs = parse(typed), symbols_in(typed)
     if not signs:
-        return Page()
-    finder: _Finder = Finder(terms) if terms else Signs(signs)
+        return SearchPage()
+    finder: _Finder = TermFinder(terms) if terms else SymbolFinder(signs)
     # The index knows words only.
     indexed = bool(terms) and search_index.is_kept(connection) and search_index.has_fts5(connection)
     terms = terms or (Term((signs,)),)
@@ -112,7 +112,7 @@ def search(
     )
     groups = _grouped(connection, both, options, wanted, stopped)
     page = groups[options.offset : options.offset + options.limit]
-    return Page(
+    return SearchPage(
         tuple(_found(connection, group, finder, options) for group in page if not stopped()),
         more=len(groups) == wanted,
         complete=not (indexed and search_index.is_waiting(connection)),
@@ -122,7 +122,7 @@ def search(
 def _grouped(
     connection: sqlite3.Connection,
     places: Iterator[_Place],
-    options: Options,
+    options: SearchOptions,
     wanted: int,
     stopped: Callable[[], bool],
 ) -> list[_Group]:
@@ -142,7 +142,7 @@ def _grouped(
     return [group for group in groups.values() if group is not None]
 
 
-def _group(connection: sqlite3.Connection, session_id: str, options: Options) -> _Group | None:
+def _group(connection: sqlite3.Connection, session_id: str, options: SearchOptions) -> _Group | None:
     summary = reading.summary(connection, session_id, deleted=options.deleted)
     if summary is None or (options.archived is not None and summary.archived is not options.archived):
         return None
@@ -196,7 +196,7 @@ def _messages_slowly(
             yield _Place(*place)
 
 
-def _found(connection: sqlite3.Connection, group: _Group, finder: _Finder, options: Options) -> FoundSession:
+def _found(connection: sqlite3.Connection, group: _Group, finder: _Finder, options: SearchOptions) -> FoundSession:
     hits = (_hit(connection, group.summary, place, finder, options.fields) for place in group.places)
     return FoundSession(group.summary, tuple(hits))
 

@@ -14,9 +14,9 @@ from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from stepchat.transcript.document import Part
+    from stepchat.transcript.document import MessageView
     from stepchat.transcript.find.query import Query
-    from stepchat.transcript.find.text_index import Passage
+    from stepchat.transcript.find.text_index import TextRun
     from stepchat.transcript.markdown.blocks import Block
 
 _BETWEEN: Final = "\0"
@@ -26,7 +26,7 @@ _BETWEEN: Final = "\0"
 class Hit(NamedTuple):
     """One hit of those in a passage. The block is counted in its section, also where the section is folded."""
 
-    part: Part
+    message: MessageView
     section: int
     block: int
     cell: int
@@ -35,13 +35,13 @@ class Hit(NamedTuple):
     @property
     def is_folded(self) -> bool:
         """Whether it is not on the page."""
-        answer, tool = self.part.answer, self.part.tool
+        answer, tool = self.message.answer, self.message.tool
         if tool is not None:
             return tool.panel == "folded" and self.block >= SHOWN_LINES
         return answer is not None and self.section == BODY and answer.panel != "open"
 
 
-class Findable:
+class MessageIndex:
     """All passages of one message."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Findable:
         self._links: list[Link] = []
         self._end = 0
 
-    def add(self, section: int, block: int, passage: Passage) -> None:
+    def add(self, section: int, block: int, passage: TextRun) -> None:
         """One more, from the block with this number in a section."""
         text = plain(passage.text)
         self._starts.append(self._end)
@@ -72,7 +72,7 @@ class Findable:
     def count(self, query: Query) -> int:
         return query.count(self._text) + sum(1 for _ in _in_addresses(query, self._text, self._links))
 
-    def hits(self, query: Query, part: Part) -> list[Hit]:
+    def hits(self, query: Query, part: MessageView) -> list[Hit]:
         """In the order of the page."""
         found: list[Hit] = []
         last, number = -1, 0
@@ -96,7 +96,7 @@ def _in_addresses(query: Query, text: str, links: Sequence[Link]) -> Iterator[Li
             yield link
 
 
-def plain_links(passage: Passage, at: int) -> list[Link]:
+def plain_links(passage: TextRun, at: int) -> list[Link]:
     """The links of a passage by the characters of its plain form, which begins at `at`."""
     return [
         Link(at + len(plain(passage.text[:first])), at + len(plain(passage.text[:end])), plain(target))
@@ -104,7 +104,7 @@ def plain_links(passage: Passage, at: int) -> list[Link]:
     ]
 
 
-def contents(part: Part) -> Iterator[tuple[int, Iterable[Block | None]]]:
+def message_texts(part: MessageView) -> Iterator[tuple[int, Iterable[Block | None]]]:
     """What was said in a message, by section, folded or not; with its tool calls, and how it ended. None where it takes time."""
     if part.answer is not None:
         yield BODY, part.answer.blocks(BODY)
@@ -116,11 +116,11 @@ def contents(part: Part) -> Iterator[tuple[int, Iterable[Block | None]]]:
         yield 0, user_lines(part.stored.message.text, 0)
 
 
-def may_have(query: Query, part: Part) -> bool:
+def may_match(query: Query, part: MessageView) -> bool:
     """False only if nothing can be found in a message, by its source alone."""
     answer = part.answer
     if answer is None or answer.message is None:
         return True
-    if answer.message.tool_calls or answer.message.stop != "stop" or not answer.answers:
+    if answer.message.tool_calls or answer.message.stop != "stop" or not answer.has_answer_text:
         return True
     return query.may_be_in(answer.reasoning.source) or query.may_be_in(answer.text.source)

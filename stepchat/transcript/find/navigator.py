@@ -5,10 +5,10 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from stepchat.transcript.document import Place
+from stepchat.transcript.document import RowPosition
 
 if TYPE_CHECKING:
-    from stepchat.transcript.document import Part
+    from stepchat.transcript.document import MessageView
     from stepchat.transcript.find.message_index import Hit
     from stepchat.transcript.find.search import Search
     from stepchat.transcript.viewport import Viewport
@@ -18,62 +18,62 @@ _AT_ONCE = 0.008
 """Seconds of looking while somebody types."""
 
 
-class _Spot(NamedTuple):
+class _SavedRow(NamedTuple):
     """A row of the page that is found again when things around it have changed."""
 
-    part: Part
+    part: MessageView
     section: int
     block: int
     row: int
 
 
-class Finder:
+class FindNavigator:
     """While words are typed it goes to the first hit in sight or further on, and opens nothing; `step` goes to any."""
 
     def __init__(self, search: Search, viewport: Viewport) -> None:
         self.search = search
         self._viewport = viewport
         self._document = viewport.document
-        self._from: _Spot | None = None
+        self._from: _SavedRow | None = None
         """Where hits are looked for first."""
-        self._origin: tuple[_Spot | None, bool] | None = None
+        self._origin: tuple[_SavedRow | None, bool] | None = None
         """What was at the top, and whether the end was followed, before typing moved the page."""
-        self._left: tuple[Place, bool] | None = None
+        self._left: tuple[RowPosition, bool] | None = None
         """Where the page was left last; if it is elsewhere, the reader has moved it."""
         self._seeks = False
         self.only_typed = False
         """The current hit is where typing has gone; the reader has not taken it."""
         self.passed = 0
         """How many hits in folds typing has passed on its way to the current one."""
-        self._began: tuple[_Spot | None, bool] | None = None
+        self._began: tuple[_SavedRow | None, bool] | None = None
         """What was at the top, and whether the end was followed, when the search began."""
-        self._way_back: tuple[tuple[_Spot | None, bool], Place] | None = None
+        self._way_back: tuple[tuple[_SavedRow | None, bool], RowPosition] | None = None
         """The same after a search that has moved the page, and where that was left."""
-        self._opened: dict[Part, tuple[_Panel, bool]] = {}
+        self._opened: dict[MessageView, tuple[_Panel, bool]] = {}
         """How the folds were that were opened."""
-        self._kept: Part | None = None
+        self._kept: MessageView | None = None
         """The reader has gone to a hit here."""
 
     # ---- what the reader does
 
-    def look_for(self, typed: str) -> None:
+    def search_for(self, typed: str) -> None:
         """Other words. Without any the page is again where it was."""
         self._notice_moves()
         if self._from is None:
             self._from = self._top()
         if self._began is None:
             self._began, self._way_back = (self._top(), self._viewport.follow), None
-        parts = self._document.parts
+        parts = self._document.messages
         first = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
-        self.search.look_for(typed, first)
+        self.search.search_for(typed, first)
         self._seeks = not self.search.is_done
         self.only_typed, self.passed = True, 0
         if not self._seeks:
             self._return_to_origin()
-        self.work(_AT_ONCE)
+        self.continue_search(_AT_ONCE)
         self._leave_here()
 
-    def work(self, seconds: float) -> bool:
+    def continue_search(self, seconds: float) -> bool:
         """Go on looking for so long. Returns whether there is more to look through."""
         end = monotonic() + seconds
         if self.search.has_other_parts:
@@ -86,7 +86,7 @@ class Finder:
             if monotonic() > end:
                 break
         if self.search.is_done and self._seeks:
-            if self._from is not None and self._from.part in self._document.parts:
+            if self._from is not None and self._from.part in self._document.messages:
                 own = self.search.hits_in(self._from.part)
                 self._go_first(own[: len(own) - len(self._after(self._from.part))])
             if self._seeks:
@@ -99,7 +99,7 @@ class Finder:
         """To the next hit, or the one before; by 0 to where typing has gone. A fold that it is in opens."""
         search = self.search
         search.refresh()
-        hit = search.beside(search.current, by) if search.current is not None and by else search.current
+        hit = search.neighbour(search.current, by) if search.current is not None and by else search.current
         hit = hit or self._first(by)
         if hit is None:
             return
@@ -107,30 +107,32 @@ class Finder:
         self.passed = 0
         self._open(hit)
         self._go(hit)
-        place = search.place_of(hit)
-        self._from = _Spot(hit.part, hit.section, hit.block, place.row)
-        self._origin, self._kept = None, hit.part
+        place = search.position_of(hit)
+        self._from = _SavedRow(hit.message, hit.section, hit.block, place.row)
+        self._origin, self._kept = None, hit.message
 
     def refresh(self) -> bool:
         """Take in what came since. Returns whether there is more to look through."""
         self.search.refresh()
-        return self.work(_AT_ONCE)
+        return self.continue_search(_AT_ONCE)
 
-    def hold(self) -> None:
+    def keep_hit_visible(self) -> None:
         """Keep the hit in sight at another size, unless the reader has gone elsewhere."""
         hit, top = self.search.current, self._document.top
-        if hit is None or hit.part not in self._document.parts or hit.is_folded or self._left is None:
+        if hit is None or hit.message not in self._document.messages or hit.is_folded or self._left is None:
             return
-        if (top.entry, top.block) == (self._left[0].entry, self._left[0].block):
+        if (top.message, top.block) == (self._left[0].message, self._left[0].block):
             self._viewport.render()
-            self._viewport.bring(self.search.place_of(hit))
+            self._viewport.bring_into_view(self.search.position_of(hit))
             self._leave_here()
 
     def leave(self) -> list[int]:
         """Back to how it was, but for the hit that the reader went to. Returns the parts that stay open for its sake."""
         self._notice_moves()
-        kept = [place for place, part in enumerate(self._document.parts) if part is self._kept and part in self._opened]
-        for place, part in enumerate(self._document.parts):
+        kept = [
+            place for place, part in enumerate(self._document.messages) if part is self._kept and part in self._opened
+        ]
+        for place, part in enumerate(self._document.messages):
             if part in self._opened and part is not self._kept:
                 self._fold(place, *self._opened[part])
         began, went = self._began, self._kept is not None
@@ -140,7 +142,7 @@ class Finder:
         self.search.forget()
         if began is not None and went and began != (self._top(), self._viewport.follow):
             top = self._document.top
-            self._way_back = (began, Place(top.entry, top.block, top.row))
+            self._way_back = (began, RowPosition(top.message, top.block, top.row))
         return kept
 
     # ---- the way back
@@ -156,18 +158,18 @@ class Finder:
             self._return(self._way_back[0])
         self._way_back = None
 
-    def stay(self) -> None:
+    def accept_position(self) -> None:
         """The reader has gone on to something else."""
         self._way_back = None
 
     # ---- where it goes
 
-    def _is_here(self, part: Part) -> bool:
+    def _is_here(self, part: MessageView) -> bool:
         return self._from is not None and part is self._from.part
 
     def _first(self, by: int) -> Hit | None:
         """The first hit from here on, or the last one before, folded or not."""
-        parts, search = self._document.parts, self.search
+        parts, search = self._document.messages, self.search
         here = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
         if here >= len(parts):
             return None
@@ -179,16 +181,16 @@ class Finder:
         lists = [before, *map(search.hits_in, [*reversed(parts[:here]), *reversed(parts[here + 1 :])]), after]
         return next((hits[-1] for hits in lists if hits), None)
 
-    def _after(self, part: Part) -> list[Hit]:
+    def _after(self, part: MessageView) -> list[Hit]:
         """The hits of this message that are not above the row to begin from."""
         hits, start = self.search.hits_in(part), self._from
         if start is None or start.part is not part:
             return hits
         return [hit for hit in hits if self._is_after(hit, start)]
 
-    def _is_after(self, hit: Hit, start: _Spot) -> bool:
+    def _is_after(self, hit: Hit, start: _SavedRow) -> bool:
         here, there = (hit.section, hit.block), (start.section, start.block)
-        return here > there or (here == there and (hit.is_folded or self.search.place_of(hit).row >= start.row))
+        return here > there or (here == there and (hit.is_folded or self.search.position_of(hit).row >= start.row))
 
     def _go_first(self, hits: list[Hit]) -> None:
         """To the first that can be seen without opening anything."""
@@ -203,7 +205,7 @@ class Finder:
         if self._origin is None:
             self._origin = (self._top(), viewport.follow)
         self.search.current = hit
-        viewport.bring(self.search.place_of(hit))
+        viewport.bring_into_view(self.search.position_of(hit))
         # Who looks at a hit does not want the page to run on under it.
         viewport.follow = False
         self._leave_here()
@@ -211,39 +213,39 @@ class Finder:
     def _open(self, hit: Hit) -> None:
         if not hit.is_folded:
             return
-        foldable = hit.part.answer or hit.part.tool
+        foldable = hit.message.answer or hit.message.tool
         if foldable is None:
             return
-        self._opened.setdefault(hit.part, (foldable.panel, foldable.touched))
+        self._opened.setdefault(hit.message, (foldable.panel, foldable.fold_chosen))
         while foldable.panel != "open":
             foldable.toggle()
-        self._document.refold(self._document.parts.index(hit.part))
+        self._document.refold(self._document.messages.index(hit.message))
 
     def _fold(self, place: int, panel: _Panel, touched: bool) -> None:  # noqa: FBT001 - as it was kept
         """A fold as it was; if the answer has come meanwhile, as it would be then."""
-        part = self._document.parts[place]
-        done = part.answer is None or part.answer.answers
+        part = self._document.messages[place]
+        done = part.answer is None or part.answer.has_answer_text
         if part.answer is not None:
             part.answer.panel = "folded" if panel == "tail" and done else panel
-            part.answer.touched = touched
+            part.answer.fold_chosen = touched
         elif part.tool is not None:
             part.tool.panel = "open" if panel == "open" else "folded"
-            part.tool.touched = touched
+            part.tool.fold_chosen = touched
         self._document.refold(place)
 
     # ---- where the page was
 
-    def _top(self) -> _Spot | None:
-        top, parts = self._document.top, self._document.parts
-        if top.entry >= len(parts):
+    def _top(self) -> _SavedRow | None:
+        top, parts = self._document.top, self._document.messages
+        if top.message >= len(parts):
             return None
-        part = parts[top.entry]
-        section, block = self._document.open(top.entry).section_of(top.block)
-        return _Spot(part, section, block, top.row)
+        part = parts[top.message]
+        section, block = self._document.open(top.message).section_of(top.block)
+        return _SavedRow(part, section, block, top.row)
 
     def _leave_here(self) -> None:
         top = self._document.top
-        self._left = (Place(top.entry, top.block, top.row), self._viewport.follow)
+        self._left = (RowPosition(top.message, top.block, top.row), self._viewport.follow)
 
     def _notice_moves(self) -> None:
         """A reader who has moved the page wants to stay there, and to go on from there."""
@@ -258,7 +260,7 @@ class Finder:
         origin, self._origin = self._origin, None
         self._return(origin)
 
-    def _return(self, origin: tuple[_Spot | None, bool] | None) -> None:
+    def _return(self, origin: tuple[_SavedRow | None, bool] | None) -> None:
         """The page as it was then."""
         self._left = None
         if origin is None:
@@ -266,9 +268,9 @@ class Finder:
         spot, follow = origin
         if follow:
             self._viewport.to_end()
-        elif spot is not None and spot.part in self._document.parts:
-            place = self._document.parts.index(spot.part)
+        elif spot is not None and spot.part in self._document.messages:
+            place = self._document.messages.index(spot.part)
             entry = self._document.open(place)
             start, size = entry.section_start(spot.section), entry.section_size(spot.section)
-            self._document.top = Place(place, start + min(spot.block, max(0, size - 1)), spot.row)
+            self._document.top = RowPosition(place, start + min(spot.block, max(0, size - 1)), spot.row)
             self._viewport.follow = self._viewport.at_end

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from stepchat.text.sanitize import shown
+from stepchat.text.sanitize import sanitize_for_display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Query:
     """Words in a row. Upper-case letters and accents in them are taken as they are; without any they do not matter."""
 
     def __init__(self, typed: str) -> None:
-        words = plain(shown(typed)).split()
+        words = plain(sanitize_for_display(typed)).split()
         self._exact = any(character.isupper() for word in words for character in word)
         self._strict = re.compile(r"\s+".join(map(re.escape, words)))
         self._loose = re.compile(r"\s+".join(map(_accented, words)))
@@ -48,7 +48,7 @@ class Query:
         """Whether Markdown may show this; False only if it cannot. Much quicker than to read it."""
         if self._run is None:
             return True
-        bare = source if source.isascii() else plain(shown(source, keep_newlines=True))
+        bare = source if source.isascii() else plain(sanitize_for_display(source, keep_newlines=True))
         for mark in _MARKUP:
             bare = bare.replace(mark, "")
         bare = self._cased(bare)
@@ -70,7 +70,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFD", text)
 
 
-def places(text: str) -> list[int]:
+def source_offsets(text: str) -> list[int]:
     """For every place in the plain form of a text, and its end, the character of the text that it belongs to."""
     if len(plain(text)) == len(text):
         return list(range(len(text) + 1))

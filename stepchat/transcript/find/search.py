@@ -13,11 +13,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript.answer import END
-from stepchat.transcript.document import Place
-from stepchat.transcript.find.message_index import Findable, Hit, contents, matches, may_have, plain_links
-from stepchat.transcript.find.query import Query, places, plain
-from stepchat.transcript.find.text_index import Reading
-from stepchat.transcript.overlays.strip_overlay import Overlays, with_styles
+from stepchat.transcript.document import RowPosition
+from stepchat.transcript.find.message_index import Hit, MessageIndex, matches, may_match, message_texts, plain_links
+from stepchat.transcript.find.query import Query, plain, source_offsets
+from stepchat.transcript.find.text_index import BlockText
+from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_styles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from rich.style import Style
     from textual.strip import Strip
 
-    from stepchat.transcript.cell_map import Measured
-    from stepchat.transcript.document import Document, Part
-    from stepchat.transcript.find.text_index import Passage
-    from stepchat.transcript.hit_testing import Spot, Spots
+    from stepchat.transcript.cell_map import CellMap
+    from stepchat.transcript.document import Document, MessageView
+    from stepchat.transcript.find.text_index import TextRun
+    from stepchat.transcript.hit_testing import CellHit, HitTester
     from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.viewport import Viewport
 
@@ -37,7 +37,7 @@ _FEW: Final = 20
 
 
 class _Range(NamedTuple):
-    """The characters of a block that are a hit, counted as `Spots` does; in a table's row counted in the cell."""
+    """The characters of a block that are a hit, counted as `HitTester` does; in a table's row counted in the cell."""
 
     cell: int
     number: int
@@ -48,32 +48,32 @@ class _Range(NamedTuple):
 class Search:
     """The hits of a query, and which of them is the current one."""
 
-    def __init__(self, spots: Spots) -> None:
+    def __init__(self, spots: HitTester) -> None:
         self._spots = spots
         self._document: Document = spots.document
         self._query = Query("")
-        self._parts: list[Part] = []
-        self._waiting: deque[Part] = deque()
-        self._counts: dict[Part, int] = {}
-        self._findable: dict[Part, Findable] = {}
-        self._begun: tuple[Part, Findable, Iterator[tuple[int, int, Passage] | None]] | None = None
-        self._hits: dict[Part, list[Hit]] = {}
-        self._live: Part | None = None
-        self._growing: dict[Block, Reading] = {}
+        self._parts: list[MessageView] = []
+        self._waiting: deque[MessageView] = deque()
+        self._counts: dict[MessageView, int] = {}
+        self._findable: dict[MessageView, MessageIndex] = {}
+        self._begun: tuple[MessageView, MessageIndex, Iterator[tuple[int, int, TextRun] | None]] | None = None
+        self._hits: dict[MessageView, list[Hit]] = {}
+        self._live: MessageView | None = None
+        self._growing: dict[Block, BlockText] = {}
         """Of the live answer."""
-        self._readings: dict[Block, Reading] = {}
+        self._readings: dict[Block, BlockText] = {}
         """Of what is on screen."""
-        self._ranges_of: dict[Block, tuple[list[Passage], Query, list[_Range]]] = {}
-        self._overlays = Overlays()
+        self._ranges_of: dict[Block, tuple[list[TextRun], Query, list[_Range]]] = {}
+        self._overlays = OverlayCache()
         self.total = 0
         self.current: Hit | None = None
 
     # ---- what is found
 
-    def look_for(self, typed: str, first: int = 0) -> None:
+    def search_for(self, typed: str, first: int = 0) -> None:
         """Forget what was found. `count_next` does the looking, part by part from `first` on and then from the start."""
         self._query = Query(typed)
-        self._parts = list(self._document.parts)
+        self._parts = list(self._document.messages)
         self._waiting = deque() if self._query.empty else deque(self._parts[first:] + self._parts[:first])
         self._counts.clear()
         self._hits.clear()
@@ -83,7 +83,7 @@ class Search:
 
     def forget(self) -> None:
         """Nothing is looked for, and nothing that was read is kept."""
-        self.look_for("")
+        self.search_for("")
         self._begun = None
         for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._overlays):
             kept.clear()
@@ -93,7 +93,7 @@ class Search:
         """Whether everything was looked through."""
         return not self._waiting
 
-    def count_next(self, until: float) -> Part | None:
+    def count_next(self, until: float) -> MessageView | None:
         """Look through one more message; None when all were, or there is no time for it."""
         while self._waiting:
             part = self._waiting[0]
@@ -106,7 +106,7 @@ class Search:
             self._waiting.popleft()
         return None
 
-    def count_in(self, part: Part) -> int:
+    def count_in(self, part: MessageView) -> int:
         """How many hits a message has."""
         if part not in self._counts:
             found = self._read(part, inf) if not self._query.empty and self._may_have(part) else None
@@ -114,10 +114,10 @@ class Search:
             self.total += self._counts[part]
         return self._counts[part]
 
-    def _may_have(self, part: Part) -> bool:
-        return part in self._findable or part is self._live or may_have(self._query, part)
+    def _may_have(self, part: MessageView) -> bool:
+        return part in self._findable or part is self._live or may_match(self._query, part)
 
-    def hits_in(self, part: Part) -> list[Hit]:
+    def hits_in(self, part: MessageView) -> list[Hit]:
         if not self.count_in(part):
             return []
         if part not in self._hits:
@@ -130,7 +130,7 @@ class Search:
     def refresh(self) -> None:
         """Take in what came since: new messages, and more of the live answer. What is new is looked through later."""
         self._drop_live()
-        parts = self._document.parts
+        parts = self._document.messages
         if parts != self._parts:
             kept = set(parts)
             self.total -= sum(self._counts.pop(part, 0) for part in self._parts if part not in kept)
@@ -140,7 +140,7 @@ class Search:
         if not self._query.empty:
             self._waiting = deque(part for part in parts if part not in self._counts)
         if self.current is not None and (
-            self.current.part not in parts or self.current not in self.hits_in(self.current.part)
+            self.current.message not in parts or self.current not in self.hits_in(self.current.message)
         ):
             self.current = None
 
@@ -152,27 +152,27 @@ class Search:
     @property
     def has_other_parts(self) -> bool:
         """Whether messages have come or gone."""
-        return self._parts != self._document.parts
+        return self._parts != self._document.messages
 
     @property
     def number(self) -> int:
         """Which hit is the current one, counted from 1; 0 for none, and while not everything before it was counted."""
         current, before = self.current, 0
         for part in self._parts if current is not None else ():
-            if current is not None and part is current.part:
+            if current is not None and part is current.message:
                 return before + self.hits_in(part).index(current) + 1
             if part not in self._counts:
                 return 0
             before += self._counts[part]
         return 0
 
-    def beside(self, hit: Hit, by: int) -> Hit:
+    def neighbour(self, hit: Hit, by: int) -> Hit:
         """The next hit, or the one before; at the end round to the other."""
-        own = self.hits_in(hit.part)
+        own = self.hits_in(hit.message)
         place = own.index(hit) + by
         if 0 <= place < len(own):
             return own[place]
-        at = self._parts.index(hit.part)
+        at = self._parts.index(hit.message)
         order = self._parts[at + 1 :] + self._parts[: at + 1]
         for part in order if by > 0 else [*reversed(self._parts[:at]), *reversed(self._parts[at:])]:
             if found := self.hits_in(part):
@@ -191,16 +191,16 @@ class Search:
         if self._live is None:
             self._growing.clear()
 
-    def _live_part(self) -> Part | None:
+    def _live_part(self) -> MessageView | None:
         place = self._document.live_place
-        return self._document.parts[place] if place is not None else None
+        return self._document.messages[place] if place is not None else None
 
-    def _read(self, part: Part, until: float) -> Findable | None:
+    def _read(self, part: MessageView, until: float) -> MessageIndex | None:
         """All that can be found in a message; None if there is no time to read it to its end, which then waits."""
         if part in self._findable:
             return self._findable[part]
         if self._begun is None or self._begun[0] is not part:
-            self._begun = (part, Findable(), self._passages(part))
+            self._begun = (part, MessageIndex(), self._passages(part))
         _, findable, passages = self._begun
         for passage in passages:
             if passage is not None:
@@ -211,8 +211,8 @@ class Search:
         self._findable[part] = findable
         return findable
 
-    def _passages(self, part: Part) -> Iterator[tuple[int, int, Passage] | None]:
-        for section, blocks in contents(part):
+    def _passages(self, part: MessageView) -> Iterator[tuple[int, int, TextRun] | None]:
+        for section, blocks in message_texts(part):
             number = -1
             for block in blocks:
                 if block is None:
@@ -221,21 +221,21 @@ class Search:
                 number += 1
                 reading = self._growing.get(block)
                 if reading is None:
-                    reading = Reading(block)
+                    reading = BlockText(block)
                     if part is self._live:
                         self._growing[block] = reading
-                for passage in reading.passages():
+                for passage in reading.runs():
                     yield section, number, passage
 
     # ---- where a hit is
 
-    def place_of(self, hit: Hit) -> Place:
+    def position_of(self, hit: Hit) -> RowPosition:
         """The row of the page that a hit which is not folded begins on."""
-        place = self._document.parts.index(hit.part)
+        place = self._document.messages.index(hit.message)
         entry = self._document.open(place)
         block_number = entry.section_start(hit.section) + hit.block
         block = entry.blocks[block_number]
-        measured = self._spots.measured(block)
+        measured = self._spots.cell_map(block)
         found = [mark for mark in self._ranges(block) if (mark.cell, mark.number) == (hit.cell, hit.number)]
         row = 0
         if found and measured.cells is None:
@@ -243,7 +243,7 @@ class Search:
         elif found:
             rows = range(len(measured.texts))
             row = next((row for row in rows if _columns(measured, row, found[0])), 0)
-        return Place(place, block_number, row + block.gap)
+        return RowPosition(place, block_number, row + block.gap)
 
     def _ranges(self, block: Block) -> list[_Range]:
         """The hits in what a block shows."""
@@ -251,8 +251,8 @@ class Search:
         if reading is None:
             if len(self._readings) > _MOST_BLOCKS:
                 self._readings.clear()
-            reading = self._readings[block] = Reading(block)
-        passages = reading.passages()
+            reading = self._readings[block] = BlockText(block)
+        passages = reading.runs()
         known = self._ranges_of.get(block)
         if known and known[0] is passages and known[1] is self._query:
             return known[2]
@@ -263,9 +263,9 @@ class Search:
         self._ranges_of[block] = (passages, self._query, ranges)
         return ranges
 
-    def _ranges_in(self, passage: Passage, *, every: bool) -> Iterator[_Range]:
+    def _ranges_in(self, passage: TextRun, *, every: bool) -> Iterator[_Range]:
         text = passage.text
-        own = None if text.isascii() else places(text)
+        own = None if text.isascii() else source_offsets(text)
         at = count = 0
         for number, (first, end) in enumerate(matches(self._query, plain(text), plain_links(passage, 0))):
             if own is not None:
@@ -274,12 +274,12 @@ class Search:
             at = first
             yield _Range(passage.cell, number, count, count + _count(text[first:end], every=every))
 
-    def _ranges_on(self, spot: Spot) -> list[_Range]:
+    def _ranges_on(self, spot: CellHit) -> list[_Range]:
         """Those of a block that may be on this row of it."""
         ranges = self._ranges(spot.block)
         if spot.block.kind == "row" or len(ranges) < _FEW:
             return ranges
-        measured = self._spots.measured(spot.block)
+        measured = self._spots.cell_map(spot.block)
         before = [*measured.before, measured.total][spot.row : spot.row + 2]
         if len(before) < 2:
             return []
@@ -293,14 +293,14 @@ class Search:
         if self._query.empty:
             return rows
         marked = rows.copy()
-        for y, shown in enumerate(viewport.shown):
-            spot = self._spots.of(shown)
-            if spot.row < 0 or (spot.block.kind == "fact" and spot.section != END):
+        for y, shown in enumerate(viewport.screen_rows):
+            spot = self._spots.hit(shown)
+            if spot.row < 0 or (spot.block.kind == "meta" and spot.section != END):
                 continue
             marks: list[tuple[int, int, Style]] = []
-            measured = self._spots.measured(spot.block)
+            measured = self._spots.cell_map(spot.block)
             for found in self._ranges_on(spot):
-                here = Hit(spot.part, spot.section, spot.place, found.cell, found.number)
+                here = Hit(spot.message, spot.section, spot.message_index, found.cell, found.number)
                 look = current if here == self.current else hit
                 marks += [(left, right, look) for left, right in _columns(measured, spot.row, found)]
             if marks:
@@ -308,7 +308,7 @@ class Search:
         return marked
 
 
-def _columns(measured: Measured, row: int, found: _Range) -> list[tuple[int, int]]:
+def _columns(measured: CellMap, row: int, found: _Range) -> list[tuple[int, int]]:
     """Where on a row of its block a hit is."""
     starts = measured.cell_starts
     start = starts[found.cell] if found.cell < len(starts) else measured.total

@@ -6,12 +6,12 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stepchat.text.sanitize import clean, shown
+from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.transcript.layout.layout import shown_code
 from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.table_rows import LONGEST_ROW
 from stepchat.transcript.layout.tables import split_row
-from stepchat.transcript.markdown.blocks import Fact, Table
+from stepchat.transcript.markdown.blocks import MetaLine, Table
 from stepchat.transcript.markdown.inline import PIECE, next_piece, spans
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Link(NamedTuple):
     target: str
 
 
-class Passage(NamedTuple):
+class TextRun(NamedTuple):
     """A text in which words are looked for; nothing is found across two of them."""
 
     cell: int
@@ -40,7 +40,7 @@ class Passage(NamedTuple):
     links: Sequence[Link]
 
 
-class Reading:
+class BlockText:
     """The passages of one block, which may grow: what is settled of it is not read again."""
 
     def __init__(self, block: Block, *, whole: bool = False) -> None:
@@ -51,11 +51,11 @@ class Reading:
         self._settled: list[Span] = []
         self._done = 0
         self._made_of: tuple[str, bool] | None = None
-        self._passages: list[Passage] = []
+        self._passages: list[TextRun] = []
 
     @property
     def is_current(self) -> bool:
-        """Whether the block has not changed since `passages` was asked for."""
+        """Whether the block has not changed since `runs` was asked for."""
         block, made_of = self._block, self._made_of
         return made_of is not None and made_of[0] is block.text and made_of[1] == block.open and self._fits
 
@@ -63,7 +63,7 @@ class Reading:
     def _fits(self) -> bool:
         return "[" not in self._block.text or self._labels is _labels(self._block)
 
-    def passages(self) -> list[Passage]:
+    def runs(self) -> list[TextRun]:
         """The same list as last time if nothing has changed."""
         if not self.is_current:
             if not self._fits:
@@ -72,9 +72,9 @@ class Reading:
             self._passages = self._read()
         return self._passages
 
-    def _read(self) -> list[Passage]:
+    def _read(self) -> list[TextRun]:
         block = self._block
-        show = clean if self._whole else shown
+        show = sanitize if self._whole else sanitize_for_display
         match block.kind:
             case "code" | "html":
                 return _passages([block.text if self._whole else shown_code(block.text)])
@@ -85,8 +85,8 @@ class Reading:
             case "paragraph" | "heading":
                 passage = _passage(0, self._paragraph())
                 return [passage] if passage.text else []
-            case "fact" if isinstance(block.group, Fact) and block.group.wraps:
-                return _passages([clean("".join(text for text, _ in block.group.parts), keep_newlines=False)])
+            case "meta" if isinstance(block.group, MetaLine) and block.group.wraps:
+                return _passages([sanitize("".join(text for text, _ in block.group.parts), keep_newlines=False)])
             case "row" if isinstance(block.group, Table):
                 return self._row(block.group)
             case _:
@@ -107,10 +107,10 @@ class Reading:
         rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, whole=self._whole)
         return self._settled + rest
 
-    def _row(self, table: Table) -> list[Passage]:
+    def _row(self, table: Table) -> list[TextRun]:
         block = self._block
         if len(block.text) > LONGEST_ROW:
-            return _passages([clean(block.text) if self._whole else shown(block.text)])
+            return _passages([sanitize(block.text) if self._whole else sanitize_for_display(block.text)])
         cells = split_row(block.text)[: len(table.aligns)]
         found = [
             _passage(number, spans(cell, self._labels, growing=block.open, whole=self._whole))
@@ -124,11 +124,11 @@ def _labels(block: Block) -> Mapping[str, Any]:
     return block.links.labels if block.links else _NO_LABELS
 
 
-def _passages(texts: Iterable[str]) -> list[Passage]:
-    return [Passage(0, text, ()) for text in texts if text]
+def _passages(texts: Iterable[str]) -> list[TextRun]:
+    return [TextRun(0, text, ()) for text in texts if text]
 
 
-def _passage(cell: int, found: Iterable[Span]) -> Passage:
+def _passage(cell: int, found: Iterable[Span]) -> TextRun:
     texts: list[str] = []
     links: list[Link] = []
     at = 0
@@ -138,4 +138,4 @@ def _passage(cell: int, found: Iterable[Span]) -> Passage:
         if target != text and target and text.strip():  # of no words nothing could be marked
             links.append(Link(at, at + len(text), target))
         at += len(text)
-    return Passage(cell, "".join(texts), tuple(links))
+    return TextRun(cell, "".join(texts), tuple(links))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepchat.text.sanitize import shown
-from stepchat.transcript.layout.streaming_rows import GrowingRows
+from stepchat.text.sanitize import sanitize_for_display
+from stepchat.transcript.layout.streaming_rows import StreamingRows
 from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.wrap import Wrapper
 from stepchat.transcript.markdown.blocks import numbers_width
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.style import Style
     from textual.strip import Strip
 
-    from stepchat.transcript.layout.strips import Pen
+    from stepchat.transcript.layout.strips import StripBuilder
     from stepchat.transcript.layout.wrap import Line
     from stepchat.transcript.markdown.blocks import Block
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Flow:
     """The rows of a paragraph, a heading or plain text, below the blank rows above it."""
 
-    def __init__(self, pen: Pen, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
+    def __init__(self, pen: StripBuilder, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
         self.pen = pen
         self.labels: Mapping[str, Any] = block.links.labels if block.links else {}
         self._block = block
@@ -33,9 +33,9 @@ class Flow:
         self._fill = pen.palette.user if block.voice == "user" else None
         # A line the model ended is ended here, too: poems, addresses and lists of facts are written so.
         self._keep_breaks = True
-        self._edge = pen.edge(block, pen.page.column)
+        self._edge = pen.edge(block, pen.geometry.column)
         self._numbers = numbers_width(block.path)
-        self._wrapper = Wrapper(pen.page.column - self._edge.width, keeps_indents=block.voice == "user")
+        self._wrapper = Wrapper(pen.geometry.column - self._edge.width, keeps_indents=block.voice == "user")
         self._start = _start(block)
         self._done = self._start
         """How much of the text is in the wrapper."""
@@ -45,7 +45,7 @@ class Flow:
         self._made_of: tuple[int, bool] | None = None
         self._rows: Sequence[Strip] = ()
 
-    def fits(self, pen: Pen) -> bool:
+    def fits(self, pen: StripBuilder) -> bool:
         """Whether this can go on: the width, the palette and the link definitions are still the same, and no box has come."""
         labels = self._block.links.labels if self._block.links else self.labels
         same = labels is self.labels or "[" not in self._block.text
@@ -71,7 +71,7 @@ class Flow:
             finished = len(self._wrapper.lines) - first
             self._finished += [strip for _, strip in made[:finished]]
             self._tail = made[finished:]
-            self._rows = GrowingRows(self._finished, len(self._finished), [strip for _, strip in self._tail])
+            self._rows = StreamingRows(self._finished, len(self._finished), [strip for _, strip in self._tail])
         return self._rows
 
     def _commit(self, text: str) -> None:
@@ -93,7 +93,7 @@ class Flow:
 
     def _spans(self, source: str, *, growing: bool) -> list[Span]:
         if self._block.kind == "plain":
-            return [Span(shown(source))]
+            return [Span(sanitize_for_display(source))]
         return spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
 
     def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:
@@ -103,7 +103,7 @@ class Flow:
     def _strip(self, line: Line, place: int) -> Strip:
         edge = self._edge
         left = edge.others if place else edge.first
-        return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.page.column)
+        return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.geometry.column)
 
 
 def _start(block: Block) -> int:

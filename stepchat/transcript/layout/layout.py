@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.style import Style
 
-from stepchat.text.sanitize import clean, shown
+from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.text.widths import cells
 from stepchat.transcript.layout import table_rows
 from stepchat.transcript.layout.flow import Flow
-from stepchat.transcript.layout.strips import Pen, page
+from stepchat.transcript.layout.strips import StripBuilder, page_geometry
 from stepchat.transcript.layout.wrap import Wrapper, chop, hanging
 from stepchat.transcript.markdown import blocks, highlighting, inline
-from stepchat.transcript.markdown.blocks import Fact, Fence, Links, Table, Tail
+from stepchat.transcript.markdown.blocks import Fence, Links, MetaLine, Table, Tail
 from stepchat.transcript.markdown.cursor import LONGEST
-from stepchat.transcript.markdown.highlight_cache import Highlights
+from stepchat.transcript.markdown.highlight_cache import HighlightCache
 from stepchat.transcript.markdown.references import take_definitions
 
 if TYPE_CHECKING:
@@ -65,16 +65,16 @@ class Layout:
     def __init__(self, palette: Palette, width: int) -> None:
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
         self.kept_rows = 0
-        self._highlights = Highlights(shown_code)
-        self.pen = Pen(palette, page(width))
+        self._highlights = HighlightCache(shown_code)
+        self.builder = StripBuilder(palette, page_geometry(width))
 
     @property
     def width(self) -> int:
-        return self.pen.page.width
+        return self.builder.geometry.width
 
     def reset(self, palette: Palette, width: int) -> None:
         """Another palette or width: nothing that was laid out holds any more."""
-        self.pen = Pen(palette, page(width))
+        self.builder = StripBuilder(palette, page_geometry(width))
         self._kept.clear()
         self.kept_rows = 0
 
@@ -89,7 +89,7 @@ class Layout:
     def rows(self, block: Block) -> Sequence[Strip]:
         """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
         kept = self._kept.get(block)
-        token, surface = self._token(block), self.surface(block)
+        token, surface = self._token(block), self.code_block_width(block)
         numbers = blocks.numbers_width(block.path) if block.path else 0
         same = kept and kept.version == block.version and kept.is_open == block.open and kept.numbers == numbers
         if kept and same and kept.token is token and kept.surface == surface:
@@ -113,7 +113,7 @@ class Layout:
 
     def estimate(self, block: Block) -> int:
         """About how many rows the block has."""
-        column = max(8, self.pen.page.column - 2 * len(block.path))
+        column = max(8, self.builder.geometry.column - 2 * len(block.path))
         match block.kind:
             case "paragraph" | "heading" | "plain":
                 return block.gap + 1 + len(block.text) // column
@@ -124,14 +124,18 @@ class Layout:
             case _:
                 return block.gap + 1
 
-    def surface(self, block: Block) -> int:
+    def code_block_width(self, block: Block) -> int:
         """Up to which column of the page a code block is set off: as far as text goes, or a line of it that goes further."""
-        page, fence = self.pen.page, block.group
+        page, fence = self.builder.geometry, block.group
         if page.wide == page.column or not isinstance(fence, Fence):
             return page.wide
         numbers = blocks.numbers_width(block.path)
-        if fence.room[0] is not self.pen or fence.room[1] != numbers:
-            fence.room = (self.pen, numbers, page.column - self.pen.edge(block, page.wide).width - 2 * _CODE_PAD)
+        if fence.room[0] is not self.builder or fence.room[1] != numbers:
+            fence.room = (
+                self.builder,
+                numbers,
+                page.column - self.builder.edge(block, page.wide).width - 2 * _CODE_PAD,
+            )
         return page.column if _widest(fence) <= fence.room[2] else page.wide
 
     def _token(self, block: Block) -> object:
@@ -140,7 +144,7 @@ class Layout:
             case Fence():
                 return self._highlights.line(block.group, block.level) if block.kind == "code" else None
             case Table():
-                table_rows.columns(block.group, self.pen, block)
+                table_rows.columns(block.group, self.builder, block)
                 return block.group.token
             case _:
                 labels = block.links.labels if block.links else None
@@ -149,26 +153,28 @@ class Layout:
     def _gap(self, block: Block) -> list[Strip]:
         if not block.gap:
             return []
-        edge = self.pen.edge(block, self.pen.page.column) if block.path or block.voice == "reasoning" else None
-        blank = self.pen.strip(edge.gap) if edge and edge.gap else self.pen.blank
+        edge = (
+            self.builder.edge(block, self.builder.geometry.column) if block.path or block.voice == "reasoning" else None
+        )
+        blank = self.builder.strip(edge.gap) if edge and edge.gap else self.builder.blank
         return [blank] * block.gap
 
     def _content(self, block: Block) -> list[Strip]:
-        palette = self.pen.palette
+        palette = self.builder.palette
         match block.kind:
             case "code" | "label":
                 return self._code(block)
             case "row":
-                return table_rows.rows(block, self.pen)
+                return table_rows.rows(block, self.builder)
             case "html":
                 return self._verbatim(block)
             case "rule":
-                edge = self.pen.edge(block, self.pen.page.column)
-                line = "─" * (self.pen.page.column - edge.width)
-                return [self.pen.strip([*edge.first, (line, palette.rule)])]
+                edge = self.builder.edge(block, self.builder.geometry.column)
+                line = "─" * (self.builder.geometry.column - edge.width)
+                return [self.builder.strip([*edge.first, (line, palette.rule)])]
             case "empty":
-                return [self.pen.strip(self.pen.edge(block, self.pen.page.column).first)]
-            case "fact":
+                return [self.builder.strip(self.builder.edge(block, self.builder.geometry.column).first)]
+            case "meta":
                 return self._fact(block)
             case _:
                 return []
@@ -176,14 +182,14 @@ class Layout:
     def _flow(self, block: Block) -> Sequence[Strip]:
         """With the blank rows above."""
         flow: Flow | None = block.flow
-        if flow is None or not flow.fits(self.pen):
-            flow = Flow(self.pen, block, self._flow_style(block), self._gap(block))
+        if flow is None or not flow.fits(self.builder):
+            flow = Flow(self.builder, block, self._flow_style(block), self._gap(block))
         rows = flow.rows()
         block.flow = flow if block.open else None
         return rows
 
     def _flow_style(self, block: Block) -> Style:
-        base, palette = self.pen.base(block.voice), self.pen.palette
+        base, palette = self.builder.base(block.voice), self.builder.palette
         if block.kind != "heading":
             return base
         if block.voice == "answer":
@@ -191,27 +197,29 @@ class Layout:
         return base + _HEADINGS[block.level - 1]
 
     def _code(self, block: Block) -> list[Strip]:
-        pen, page = self.pen, self.pen.page
+        pen, page = self.builder, self.builder.geometry
         edge = pen.edge(block, page.wide)
         pad = (" " * _CODE_PAD, pen.palette.code_block)
         room = page.wide - edge.width - 2 * _CODE_PAD
         if block.kind == "label":
-            name = [(shown(block.text or _UNNAMED)[:room], pen.palette.code_label)]
-            return [pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=self.surface(block))]
+            name = [(sanitize_for_display(block.text or _UNNAMED)[:room], pen.palette.code_label)]
+            return [
+                pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=self.code_block_width(block))
+            ]
         hang = hanging(shown_code(block.text), room)
         further = (" " * (_CODE_PAD + hang), pen.palette.code_block)
         return [
             pen.strip(
                 [*(edge.others if place else edge.first), further if place else pad, *line],
                 fill=pen.palette.code_block,
-                fill_to=self.surface(block),
+                fill_to=self.code_block_width(block),
             )
             for place, line in enumerate(chop(self._colored(block), room, hang))
         ]
 
     def _colored(self, block: Block) -> Line:
         """A line of code in its colours, plain while they are not known."""
-        palette = self.pen.palette
+        palette = self.builder.palette
         line = self._highlights.line(block.group, block.level) if isinstance(block.group, Fence) else None
         if line is None:
             return [(shown_code(block.text), palette.code_block)]
@@ -219,7 +227,7 @@ class Layout:
 
     def _verbatim(self, block: Block) -> list[Strip]:
         """A line of HTML, or of a formula: that one is set off, and its marks stand back."""
-        pen, column = self.pen, self.pen.page.column
+        pen, column = self.builder, self.builder.geometry.column
         edge, indent = pen.edge(block, column), formula_indent(block)
         base = pen.base(block.voice)
         match block.level:
@@ -235,21 +243,21 @@ class Layout:
 
     def _fact(self, block: Block) -> list[Strip]:
         fact = block.group
-        if not isinstance(fact, Fact):
+        if not isinstance(fact, MetaLine):
             return []
-        pieces = [(clean(text, keep_newlines=False), self._role(role)) for text, role in fact.parts]
+        pieces = [(sanitize(text, keep_newlines=False), self._role(role)) for text, role in fact.parts]
         if fact.wraps:
-            wrapper = Wrapper(self.pen.page.column)
+            wrapper = Wrapper(self.builder.geometry.column)
             for text, style in pieces:
                 wrapper.add(text, style)
-            return [self.pen.strip(line) for line in wrapper.all_lines()]
+            return [self.builder.strip(line) for line in wrapper.all_lines()]
         left = list(range(len(pieces)))
-        while len(left) > 1 and sum(cells(pieces[place][0]) for place in left) > self.pen.page.column:
+        while len(left) > 1 and sum(cells(pieces[place][0]) for place in left) > self.builder.geometry.column:
             left.remove(min(left, key=lambda place: fact.needs[place] if fact.needs else -place))
-        return [self.pen.strip([pieces[place] for place in left])]
+        return [self.builder.strip([pieces[place] for place in left])]
 
     def _role(self, role: str) -> Style:
-        style: Style = getattr(self.pen.palette, role)
+        style: Style = getattr(self.builder.palette, role)
         return style
 
     def _tail_rows(self, tail: Tail) -> list[Strip]:
@@ -293,7 +301,7 @@ def shown_code(text: str) -> str:
             text = first
             for part in parts:
                 text += " " * (_TAB - cells(text) % _TAB) + part
-    return shown(text)
+    return sanitize_for_display(text)
 
 
 def warm_up() -> None:

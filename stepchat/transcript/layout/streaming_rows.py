@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
 
-class GrowingRows(Sequence["Strip"]):
+class StreamingRows(Sequence["Strip"]):
     """The first `count` of `finished`, to which more may be added later, and then the `tail`. It never changes itself."""
 
     __slots__ = ("_count", "_finished", "_tail")

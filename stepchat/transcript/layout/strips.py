@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from stepchat.text.widths import cells, spaced
+from stepchat.text.widths import cells, pad_for_rich
 from stepchat.transcript.markdown import inline
 from stepchat.transcript.markdown.blocks import Item
 
@@ -41,7 +41,7 @@ class Edge(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageGeometry:
     """The measures of a width: a reading column for text; code and tables may use the `wide` one."""
 
     width: int
@@ -57,18 +57,18 @@ def task_box(block: Block) -> re.Match[str] | None:
     return _TASK.match(block.text) if block.text.startswith("[") else None
 
 
-def page(width: int, reading_columns: int = READING_COLUMNS) -> Page:
+def page_geometry(width: int, reading_columns: int = READING_COLUMNS) -> PageGeometry:
     margin = MARGIN if width >= _NARROW else 0
     wide = max(4, width - 2 * margin)
-    return Page(width, margin, min(reading_columns, wide), wide)
+    return PageGeometry(width, margin, min(reading_columns, wide), wide)
 
 
-class Pen:
+class StripBuilder:
     """Makes strips for one palette and one width."""
 
-    def __init__(self, palette: Palette, measures: Page) -> None:
+    def __init__(self, palette: Palette, measures: PageGeometry) -> None:
         self.palette = palette
-        self.page = measures
+        self.geometry = measures
         self.blank = self.strip([])
         self._styles: dict[tuple[Style, int, str], Style] = {}
 
@@ -155,12 +155,12 @@ class Pen:
 
     def strip(self, pieces: Iterable[Piece], *, fill: Style | None = None, fill_to: int = 0) -> Strip:
         """A row: the margin, the pieces, `fill` up to column `fill_to` of the page, and blank to the end."""
-        page = self.page
+        page = self.geometry
         segments = [Segment(" " * page.margin, self.palette.text)] if page.margin else []
         used = page.margin
         for text, style in pieces:
             if text:
-                segments.append(Segment(spaced(text), style))
+                segments.append(Segment(pad_for_rich(text), style))
                 used += cells(text)
         if fill is not None and used < page.margin + fill_to:
             segments.append(Segment(" " * (page.margin + fill_to - used), fill))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.text.sanitize import shown
+from stepchat.text.sanitize import sanitize_for_display
 from stepchat.text.widths import cells
 from stepchat.transcript.layout.tables import share_width, split_row
 from stepchat.transcript.layout.wrap import Wrapper, chop, longest_word
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.style import Style
     from textual.strip import Strip
 
-    from stepchat.transcript.layout.strips import Pen
+    from stepchat.transcript.layout.strips import StripBuilder
     from stepchat.transcript.layout.wrap import Line
     from stepchat.transcript.markdown.blocks import Block, Table
     from stepchat.transcript.markdown.inline import Span
@@ -37,7 +37,7 @@ LONGEST_ROW: Final = 4000
 """A longer row is not taken apart again with every token; it is shown as its source."""
 
 
-def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
+def columns(table: Table, pen: StripBuilder, block: Block) -> tuple[int, ...] | None:
     """The width of each column; None when there is no room for columns. `table.token` tells whether rows may change."""
     last = table.rows[-1]
     growing = last.text if last.open else ""
@@ -54,7 +54,7 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     widths, words = table.widths, table.words
     if growing:
         widths, words = _widened(table, last)
-    room = pen.page.wide - pen.edge(block, pen.page.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
+    room = pen.geometry.wide - pen.edge(block, pen.geometry.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
     least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
     found = share_width(widths, words, room) if room >= least else None
     if same and not table.closed and table.shared is not None and table.filled == room:
@@ -67,15 +67,15 @@ def columns(table: Table, pen: Pen, block: Block) -> tuple[int, ...] | None:
     return table.shared
 
 
-def rows(block: Block, pen: Pen) -> list[Strip]:
+def rows(block: Block, pen: StripBuilder) -> list[Strip]:
     """The rows on the screen of one row of a table; the head has a rule below it."""
     table: Table = block.group  # pyright: ignore[reportAssignmentType]
     widths = columns(table, pen, block)
-    edge = pen.edge(block, pen.page.wide)
+    edge = pen.edge(block, pen.geometry.wide)
     base = pen.base(block.voice)
-    room = pen.page.wide - edge.width
+    room = pen.geometry.wide - edge.width
     if len(block.text) > LONGEST_ROW:
-        lines = chop([(shown(block.text), base)], room)
+        lines = chop([(sanitize_for_display(block.text), base)], room)
     elif widths is None:
         lines = _stacked(block, table, pen, room)
     else:
@@ -83,7 +83,7 @@ def rows(block: Block, pen: Pen) -> list[Strip]:
     return [pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
 
 
-def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: Pen) -> list[Line]:
+def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: StripBuilder) -> list[Line]:
     """A row in columns. Where it or the one above wraps, a light rule parts them, or nobody could tell which is which."""
     base = pen.base(block.voice)
     cell_lines = [
@@ -107,7 +107,7 @@ def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
     return any("\n" in text or cells(text) > width for text, width in zip(texts, widths, strict=True))
 
 
-def _stacked(block: Block, table: Table, pen: Pen, room: int) -> list[Line]:
+def _stacked(block: Block, table: Table, pen: StripBuilder, room: int) -> list[Line]:
     """A row without columns: each cell that says something behind the name of its column, the rows parted by rules."""
     base = pen.base(block.voice)
     strong, rule = base + pen.palette.strong, pen.palette.table_rule
@@ -170,19 +170,24 @@ def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
     return list(map(max, widths, table.widths)), list(map(max, words, table.words))
 
 
-def _wrapped(cell: Sequence[Span], width: int, pen: Pen, base: Style, *, head: bool) -> list[Line]:
+def _wrapped(cell: Sequence[Span], width: int, pen: StripBuilder, base: Style, *, head: bool) -> list[Line]:
     wrapper = Wrapper(width)
     _add(wrapper, cell, pen, base + pen.palette.strong if head else base)
     return wrapper.all_lines()
 
 
-def _add(wrapper: Wrapper, cell: Sequence[Span], pen: Pen, style: Style) -> None:
+def _add(wrapper: Wrapper, cell: Sequence[Span], pen: StripBuilder, style: Style) -> None:
     for span in cell:
         wrapper.add(span.text, pen.styled(style, span))
 
 
 def _joined(
-    columns: Sequence[Sequence[Line]], row: int, widths: Sequence[int], aligns: Sequence[str], pen: Pen, base: Style
+    columns: Sequence[Sequence[Line]],
+    row: int,
+    widths: Sequence[int],
+    aligns: Sequence[str],
+    pen: StripBuilder,
+    base: Style,
 ) -> Line:
     """One row of the screen across all columns."""
     line: Line = []

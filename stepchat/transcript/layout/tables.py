@@ -21,15 +21,15 @@ def split_row(text: str) -> list[str]:
     return [cell.replace("\\|", "|").strip() for cell in cells]
 
 
-def share_width(wanted: Sequence[int], words: Sequence[int], room: int) -> tuple[int, ...]:
-    """Column widths that sum up to at most `room`: what is wanted if it fits, else narrow columns whole and the rest fair.
+def share_width(wanted: Sequence[int], words: Sequence[int], available: int) -> tuple[int, ...]:
+    """Column widths that sum up to at most `available`: what is wanted if it fits, else narrow columns whole and the rest fair.
 
     No column gets less than one cell, so the sum is larger when there are more columns than cells.
     """
-    if sum(wanted) <= room:
+    if sum(wanted) <= available:
         return tuple(max(1, width) for width in wanted)
     widths = [0] * len(wanted)
-    left, columns = room, sorted(range(len(wanted)), key=lambda column: wanted[column])
+    left, columns = available, sorted(range(len(wanted)), key=lambda column: wanted[column])
     for place, column in enumerate(columns):
         fair = left // (len(columns) - place)
         widths[column] = max(1, min(wanted[column], fair))

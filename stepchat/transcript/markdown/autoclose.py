@@ -13,7 +13,7 @@ _RUN: Final = re.compile(
 _LINK_TARGET: Final = re.compile(r"(?<!\\)\]\([^()\s]*$")
 
 
-def mend(source: str) -> str:
+def close_open_markup(source: str) -> str:
     """The text with its open marks closed; an opener with nothing after it yet is left out."""
     source += formulas.closing_of(source)
     opened: list[str] = []

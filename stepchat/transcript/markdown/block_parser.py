@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.layout.tables import split_row
 from stepchat.transcript.markdown import block_starts, parser_snapshot, verbatim
-from stepchat.transcript.markdown.blocks import FORMULA_MARK, Item, Numbers, Quote, Table
-from stepchat.transcript.markdown.containers import Fenced, Html, Indented, ListRun, Paragraph, Rows
+from stepchat.transcript.markdown.blocks import FORMULA_MARK, Item, ListNumbers, Quote, Table
+from stepchat.transcript.markdown.containers import Fenced, Html, Indented, ListRun, Paragraph, TableRows
 from stepchat.transcript.markdown.cursor import LONGEST, Cursor
 from stepchat.transcript.markdown.outline import Outline
 from stepchat.transcript.markdown.references import take_definitions
@@ -15,7 +15,7 @@ from stepchat.transcript.markdown.references import take_definitions
 if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Block, Links, Voice
     from stepchat.transcript.markdown.containers import Leaf
-    from stepchat.transcript.markdown.parser_snapshot import LineState
+    from stepchat.transcript.markdown.parser_snapshot import ParserSnapshot
 
 MAX_NESTING: Final = 60
 """Lists, items and quotes open at once; deeper markers are text."""
@@ -23,7 +23,7 @@ _STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:$\\")
 _NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
 
 
-class LineParser:
+class BlockParser:
     """Reads lines into `blocks`. The last block may grow; `links` fills with reference definitions."""
 
     def __init__(self, voice: Voice, first_gap: int) -> None:
@@ -42,10 +42,10 @@ class LineParser:
 
     # ---- taking back, endless lines, the end
 
-    def save(self) -> LineState:
+    def save(self) -> ParserSnapshot:
         return parser_snapshot.saved(self._out, self._leaf, self._runs)
 
-    def restore(self, state: LineState) -> None:
+    def restore(self, state: ParserSnapshot) -> None:
         parser_snapshot.restore(self._out, state)
         self._leaf, self._runs = state.leaf, state.runs
 
@@ -57,7 +57,7 @@ class LineParser:
         last.open = isinstance(self._leaf, Paragraph)
         last.stable = len(last.text)
 
-    def is_decided(self, before: LineState, line: str) -> bool:
+    def is_decided(self, before: ParserSnapshot, line: str) -> bool:
         """Whether the incomplete line just read stays what it is, so that more of it only makes the last block longer."""
         last = self.blocks[-1] if self.blocks else None
         if last is None or self._out.blank:
@@ -181,7 +181,7 @@ class LineParser:
         match self._leaf:
             case Paragraph():
                 return self._continue_paragraph(rest, cursor.indent)
-            case Rows(table=table) if matched:
+            case TableRows(table=table) if matched:
                 return self._add_row(table, rest)
             case _:
                 self._close_to(depth)
@@ -215,7 +215,7 @@ class LineParser:
         return True
 
     def _html_kind(self, rest: str, cursor: Cursor, *, matched: bool) -> int | None:
-        interrupts = isinstance(self._leaf, Paragraph) or (matched and isinstance(self._leaf, Rows))
+        interrupts = isinstance(self._leaf, Paragraph) or (matched and isinstance(self._leaf, TableRows))
         return block_starts.html_kind(rest, lone_tag=cursor.whole and not interrupts)
 
     def _blank_line(self, depth: int) -> None:
@@ -242,7 +242,7 @@ class LineParser:
         self._close_to(depth, keep_lists=True)
         top = self._out.stack[-1] if self._out.stack else None
         outer = self._out.stack
-        run, number, numbers = self._runs + 1, marker.number, None if marker.number is None else Numbers()
+        run, number, numbers = self._runs + 1, marker.number, None if marker.number is None else ListNumbers()
         if isinstance(top, ListRun):
             outer = outer[:-1]
             if top.kind == marker.kind:
@@ -275,7 +275,7 @@ class LineParser:
                 self._close_paragraph()
             case Fenced(fence=fence) | Indented(fence=fence):
                 fence.closed = True
-            case Rows(table=table):
+            case TableRows(table=table):
                 table.closed = True
             case _:
                 pass
@@ -339,7 +339,7 @@ class LineParser:
         else:
             row = self._out.replace("row", head, group=table)
         table.rows.append(row)
-        self._leaf = Rows(table)
+        self._leaf = TableRows(table)
         return True
 
     def _add_row(self, table: Table, text: str) -> None:

@@ -19,7 +19,7 @@ Kind: TypeAlias = Literal[
     "row",  # one row of a table
     "empty",  # a list item without content
     "plain",  # text without any markup: the reader's own words
-    "fact",  # one line made of styled pieces: header, foot, mark, notice
+    "meta",  # one line made of styled pieces: header, foot, mark, notice
     "tail",  # the last rows of the reasoning
 ]
 
@@ -34,7 +34,7 @@ class Quote:
 
 
 @dataclass(slots=True, eq=False)
-class Numbers:
+class ListNumbers:
     """The numbers of a list, so far: how wide the widest is. All of its items stand as far in."""
 
     widest: int = 0
@@ -48,7 +48,7 @@ class Item:
     """Which list it belongs to."""
     marker: str
     content: int
-    numbers: Numbers | None = None
+    numbers: ListNumbers | None = None
     """None for bullets."""
 
     @property
@@ -119,7 +119,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class MetaLine:
     """A line of the program's own words: texts with the name of their style in the palette.
 
     Parts that do not fit are left out whole, those with the least `needs` first, or from the right if there are none;
@@ -139,7 +139,7 @@ class Tail:
     rows: int
 
 
-Group: TypeAlias = Fence | Table | Fact | Tail | None
+Group: TypeAlias = Fence | Table | MetaLine | Tail | None
 
 
 @dataclass(slots=True, eq=False)

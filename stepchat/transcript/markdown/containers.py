@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from stepchat.transcript.markdown.blocks import Item, Quote
 
 if TYPE_CHECKING:
-    from stepchat.transcript.markdown.blocks import Fence, Numbers, Table
+    from stepchat.transcript.markdown.blocks import Fence, ListNumbers, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ListRun:
     run: int
     kind: str
     next: int | None
-    numbers: Numbers | None
+    numbers: ListNumbers | None
     widest: int
     """What the numbers' is when this is the newest item."""
 
@@ -42,15 +42,15 @@ class Fenced:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blanks:
+class BlankLines:
     """Blank lines that belong to the code if more of it comes; the newest, and those before it."""
 
     text: str
-    before: Blanks | None
+    before: BlankLines | None
 
     def texts(self) -> list[str]:
         found: list[str] = []
-        blanks: Blanks | None = self
+        blanks: BlankLines | None = self
         while blanks is not None:
             found.append(blanks.text)
             blanks = blanks.before
@@ -62,7 +62,7 @@ class Indented:
     """`blanks`: blank lines that belong to the code if more of it follows."""
 
     fence: Fence
-    blanks: Blanks | None = field(default=None, compare=False)
+    blanks: BlankLines | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Html:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableRows:
     table: Table
 
 
-Leaf: TypeAlias = Paragraph | Fenced | Indented | Html | Rows | None
+Leaf: TypeAlias = Paragraph | Fenced | Indented | Html | TableRows | None

@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.markdown import highlighting
-from stepchat.transcript.markdown.streaming_highlighting import GrowingCode
+from stepchat.transcript.markdown.streaming_highlighting import StreamingHighlighter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,13 +21,13 @@ _MOST_BLOCKS: Final = 64
 _NOTHING: Final[list[Colored]] = []
 
 
-class Highlights:
+class HighlightCache:
     """Remembers the coloured lines of recent code blocks. `shown` makes a line fit to be shown."""
 
     def __init__(self, shown: Callable[[str], str]) -> None:
         self._shown = shown
         self._lines: OrderedDict[Fence, list[list[Colored]] | None] = OrderedDict()
-        self._growing: tuple[Fence, GrowingCode] | None = None
+        self._growing: tuple[Fence, StreamingHighlighter] | None = None
         self._jobs: deque[tuple[Fence, list[list[Colored]], Iterator[list[Colored]]]] = deque()
 
     @property
@@ -42,7 +42,7 @@ class Highlights:
         if self._growing is None or self._growing[0] is not fence:
             if fence.closed or not fence.language:
                 return None
-            self._growing = (fence, GrowingCode(fence.language, self._shown))
+            self._growing = (fence, StreamingHighlighter(fence.language, self._shown))
         return self._growing[1].line(fence.lines, number)
 
     def _whole(self, fence: Fence) -> list[list[Colored]] | None:

@@ -10,25 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.transcript.markdown import block_starts
-from stepchat.transcript.markdown.block_parser import LineParser
+from stepchat.transcript.markdown.block_parser import BlockParser
 from stepchat.transcript.markdown.cursor import LONGEST
 
 if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Block, Links, Voice
-    from stepchat.transcript.markdown.parser_snapshot import LineState
+    from stepchat.transcript.markdown.parser_snapshot import ParserSnapshot
 
 
-class Splitter:
+class IncrementalParser:
     """Feed text, read `blocks`."""
 
     def __init__(self, voice: Voice = "answer", *, first_gap: int = 1) -> None:
-        self._parser = LineParser(voice, first_gap)
+        self._parser = BlockParser(voice, first_gap)
         self.blocks: list[Block] = self._parser.blocks
         self._line_so_far = ""
         self._endless = False
         """The line so far is longer than it may be, and stands in the blocks already."""
         self._carriage_return = False
-        self._before: LineState | None = None
+        self._before: ParserSnapshot | None = None
         """How things stood before the incomplete line was shown."""
         self._decided = False
         """Nothing that follows can change what the incomplete line is."""

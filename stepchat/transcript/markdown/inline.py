@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from stepchat.text.sanitize import clean, shown
+from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.transcript.markdown import formulas
-from stepchat.transcript.markdown.autoclose import mend
+from stepchat.transcript.markdown.autoclose import close_open_markup
 from stepchat.transcript.markdown.inline_rules import BARE_LINK, bare_link, formula, without_punctuation
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ def spans(
     `whole`, emoji that are put together of several characters stay as they are.
     """
     if not _SPECIAL.search(source):
-        show = clean if whole else shown
+        show = sanitize if whole else sanitize_for_display
         return [Span(show(source, keep_newlines=keep_breaks))] if source else []
     if growing:
-        source = mend(source)
+        source = close_open_markup(source)
     return list(_honest(_read(_parse(source, labels), "\n" if keep_breaks else " ", whole=whole)))
 
 
@@ -138,7 +138,7 @@ def _parser(*, links: bool = True) -> MarkdownIt:
 
 def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> Iterator[Span]:
     marks, target = 0, ""
-    show = clean if whole else shown
+    show = sanitize if whole else sanitize_for_display
     outer: list[tuple[int, str]] = []
     for token in tokens:
         match token.type:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepchat.transcript.markdown.containers import Fenced, Indented, ListRun, Rows
+from stepchat.transcript.markdown.containers import Fenced, Indented, ListRun, TableRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stepchat.transcript.markdown.outline import Outline
 
 
-class LineState(NamedTuple):
+class ParserSnapshot(NamedTuple):
     """Where the parser was, and how the last block looked: the only one that a line can change."""
 
     stack: tuple[Node, ...]
@@ -30,22 +30,22 @@ class LineState(NamedTuple):
     group_size: int
 
 
-def saved(out: Outline, leaf: Leaf, runs: int) -> LineState:
+def saved(out: Outline, leaf: Leaf, runs: int) -> ParserSnapshot:
     last = out.blocks[-1] if out.blocks else None
     text, is_open, stable = (last.text, last.open, last.stable) if last else ("", False, 0)
     match leaf:
         case Fenced(fence=fence) | Indented(fence=fence):
             size = len(fence.lines)
-        case Rows(table=table):
+        case TableRows(table=table):
             size = len(table.rows)
         case _:
             size = 0
-    return LineState(
+    return ParserSnapshot(
         out.stack, leaf, out.blank, runs, out.links.labels, len(out.blocks), last, text, is_open, stable, size
     )
 
 
-def restore(out: Outline, state: LineState) -> None:
+def restore(out: Outline, state: ParserSnapshot) -> None:
     """All but the leaf and the count of lists, which are the parser's own."""
     out.set_stack(state.stack)
     for node in state.stack:
@@ -61,7 +61,7 @@ def restore(out: Outline, state: LineState) -> None:
         case Fenced(fence=fence) | Indented(fence=fence):
             fence.closed = False
             del fence.lines[state.group_size :]
-        case Rows(table=table):
+        case TableRows(table=table):
             table.closed = False
             del table.rows[state.group_size :]
         case _:

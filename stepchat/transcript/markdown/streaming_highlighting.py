@@ -20,7 +20,7 @@ _MOST_AT_ONCE: Final = 200
 """Lines that may be caught up with in one go, about 8 ms; with more the block stays plain until it is closed."""
 
 
-class GrowingCode:
+class StreamingHighlighter:
     """The coloured lines of one block so far."""
 
     def __init__(self, language: str, shown: Callable[[str], str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepchat.transcript.markdown.incremental import Splitter
+from stepchat.transcript.markdown.incremental import IncrementalParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,15 +18,15 @@ _AT_A_TIME: Final = 16_000
 """Letters, read in about two milliseconds."""
 
 
-class Growing:
-    """`add` costs nothing but a place in a list; `pull` reads what has come since."""
+class StreamingText:
+    """`add` costs nothing but a place in a list; `parse_new` reads what has come since."""
 
     def __init__(self, voice: Voice, *, first_gap: int = 1, as_json: bool = False) -> None:
         """`as_json` shows JSON as a block of code, whatever stands in its texts."""
         self._pieces: list[str] = []
         self._made = (voice, as_json)
         self._read = 0
-        self._splitter = Splitter(voice, first_gap=first_gap)
+        self._splitter = IncrementalParser(voice, first_gap=first_gap)
         self._finished = False
         self._blank = True
         self._as_json = as_json
@@ -50,7 +50,7 @@ class Growing:
             self.length += len(text)
             self._blank = self._blank and text.isspace()
 
-    def pull(self) -> int:
+    def parse_new(self) -> int:
         """Bring the blocks up to date. Returns the place of the first that may have changed."""
         if self._read == len(self._pieces):
             return len(self.blocks)
@@ -70,15 +70,15 @@ class Growing:
         if self._finished:
             return len(self.blocks)
         self._finished = True
-        return min(self.pull(), self._splitter.finish())
+        return min(self.parse_new(), self._splitter.finish())
 
-    def apart(self) -> Iterator[Block | None]:
+    def fresh_blocks(self) -> Iterator[Block | None]:
         """The blocks of the whole text, made anew for whoever asks; None in between, where that takes its time."""
         voice, as_json = self._made
-        other, source = Growing(voice, as_json=as_json), self.source
+        other, source = StreamingText(voice, as_json=as_json), self.source
         for start in range(0, len(source), _AT_A_TIME):
             other.add(source[start : start + _AT_A_TIME])
-            other.pull()
+            other.parse_new()
             yield None
         other.finish()
         yield from other.blocks

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.markdown import block_starts
 from stepchat.transcript.markdown.blocks import FORMULA, FORMULA_MARK, Fence
-from stepchat.transcript.markdown.containers import Blanks, Fenced, Indented
+from stepchat.transcript.markdown.containers import BlankLines, Fenced, Indented
 
 if TYPE_CHECKING:
     from stepchat.transcript.markdown.containers import Html
@@ -50,7 +50,7 @@ def indented_line(out: Outline, leaf: Indented, cursor: Cursor) -> Indented | No
     cursor.skip_columns(4)
     if cursor.blank:
         out.blank = True
-        return Indented(leaf.fence, Blanks(cursor.rest(), leaf.blanks))
+        return Indented(leaf.fence, BlankLines(cursor.rest(), leaf.blanks))
     for text in [*(leaf.blanks.texts() if leaf.blanks else ()), cursor.rest()]:
         _add_code(out, leaf.fence, text, gap=0)
     return Indented(leaf.fence)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.segment import Segment
 
 from stepchat.text.widths import cells
-from stepchat.transcript.overlays.strip_overlay import Overlays, with_words
+from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,23 +26,23 @@ _MOST_ROWS: Final = 6
 """A mark that finds no room on so many rows from the end of its message is left out."""
 
 
-class _Spot(NamedTuple):
+class _BadgePosition(NamedTuple):
     block: int
     row: int
     columns: range
 
 
-class SiblingMarks:
+class SiblingBadges:
     """Adds the marks to rows. `known` says of messages by id which one of how many they are, where there are several."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self.known: Mapping[str, tuple[int, int]] = MappingProxyType({})
-        self._overlays = Overlays()
+        self._overlays = OverlayCache()
 
     def of(self, place: int) -> tuple[int, int] | None:
         """Which one of how many a part is; None when it is the only one."""
-        stored = self._document.parts[place].stored
+        stored = self._document.messages[place].stored
         return self.known.get(stored.id) if stored is not None else None
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
@@ -50,38 +50,40 @@ class SiblingMarks:
         if not self.known:
             return rows
         marked = rows.copy()
-        spots = {place: self._spot(place) for place in {shown.entry for shown in viewport.shown} if self.of(place)}
-        for y, shown in enumerate(viewport.shown):
-            spot = spots.get(shown.entry)
+        spots = {
+            place: self._spot(place) for place in {shown.message for shown in viewport.screen_rows} if self.of(place)
+        }
+        for y, shown in enumerate(viewport.screen_rows):
+            spot = spots.get(shown.message)
             if spot is not None and (shown.block, shown.row) == (spot.block, spot.row):
-                words = Segment(self._words(shown.entry), self._style(shown.entry))
+                words = Segment(self._words(shown.message), self._style(shown.message))
                 make = partial(with_words, rows[y], spot.columns, words)
                 marked[y] = self._overlays.over(rows[y], words, make)
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
         """The message whose mark is on this cell of the screen, and -1 or 1 for the arrow that is nearer."""
-        if not 0 <= y < len(viewport.shown):
+        if not 0 <= y < len(viewport.screen_rows):
             return None
-        shown = viewport.shown[y]
-        spot = self._spot(shown.entry) if self.of(shown.entry) else None
+        shown = viewport.screen_rows[y]
+        spot = self._spot(shown.message) if self.of(shown.message) else None
         if spot is None or (spot.block, spot.row) != (shown.block, shown.row) or x not in spot.columns:
             return None
-        return shown.entry, -1 if x < spot.columns.start + len(spot.columns) // 2 else 1
+        return shown.message, -1 if x < spot.columns.start + len(spot.columns) // 2 else 1
 
     def _words(self, place: int) -> str:
         number, count = self.of(place) or (1, 1)
         return f"‹ {number}/{count} ›"
 
     def _style(self, place: int) -> Style:
-        palette = self._document.layout.pen.palette
-        return palette.user if self._document.parts[place].answer is None else palette.dim
+        palette = self._document.layout.builder.palette
+        return palette.user if self._document.messages[place].answer is None else palette.dim
 
-    def _spot(self, place: int) -> _Spot | None:
+    def _spot(self, place: int) -> _BadgePosition | None:
         """The lowest row of the message that has room."""
-        page = self._document.layout.pen.page
+        page = self._document.layout.builder.geometry
         # A question has a surface, whose edge is left free.
-        end = page.margin + page.column - (self._document.parts[place].answer is None)
+        end = page.margin + page.column - (self._document.messages[place].answer is None)
         columns = range(end - cells(self._words(place)), end)
         if columns.start <= page.margin + _SPARE:
             return None
@@ -89,7 +91,7 @@ class SiblingMarks:
             if count == _MOST_ROWS:
                 return None
             if not strip.crop(columns.start - _SPARE, columns.stop).text.strip():
-                return _Spot(block, row, columns)
+                return _BadgePosition(block, row, columns)
         return None
 
     def _rows_from_end(self, place: int) -> Iterator[tuple[int, int, Strip]]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from rich.segment import Segment
 from rich.style import Style
 
-from stepchat.transcript.document import Place
-from stepchat.transcript.overlays.strip_overlay import Overlays, with_words
+from stepchat.transcript.document import RowPosition
+from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_words
 from stepchat.transcript.viewport import END_ROWS
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from stepchat.transcript.document import Document, Part
+    from stepchat.transcript.document import Document, MessageView
     from stepchat.transcript.viewport import Viewport
 
 _BAR: Final = "▌"
@@ -26,14 +26,14 @@ class Focus:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._part: Part | None = None
+        self._part: MessageView | None = None
         self._last_place = 0
-        self._overlays = Overlays()
+        self._overlays = OverlayCache()
 
     @property
     def place(self) -> int | None:
         """Where it is now; the same message loaded anew is still the one. None when there is none any more."""
-        part, parts = self._part, self._document.parts
+        part, parts = self._part, self._document.messages
         if part is None:
             return None
         if self._last_place < len(parts) and parts[self._last_place] is part:
@@ -47,9 +47,9 @@ class Focus:
         return places[0]
 
     @property
-    def part(self) -> Part | None:
+    def message(self) -> MessageView | None:
         place = self.place
-        return None if place is None else self._document.parts[place]
+        return None if place is None else self._document.messages[place]
 
     def clear(self, viewport: Viewport) -> None:
         self._part = None
@@ -57,19 +57,19 @@ class Focus:
 
     def choose(self, viewport: Viewport, place: int) -> None:
         """Put this message in focus, and in sight."""
-        self._part = self._document.parts[place]
+        self._part = self._document.messages[place]
         self._last_place = place
-        bring(viewport, place)
+        bring_into_view(viewport, place)
 
     def take(self, viewport: Viewport, place: int) -> None:
         """Put this message in focus where it is; it only moves when nothing of it is in sight."""
-        self._part = self._document.parts[place]
+        self._part = self._document.messages[place]
         self._last_place = place
         viewport.render()
-        if all(shown.entry != place for shown in viewport.shown):
-            bring(viewport, place)
+        if all(shown.message != place for shown in viewport.screen_rows):
+            bring_into_view(viewport, place)
 
-    def hold(self, viewport: Viewport) -> bool:
+    def keep_in_view(self, viewport: Viewport) -> bool:
         """Keep the message in sight at another size. False if none is in focus."""
         place = self.place
         if place is not None:
@@ -78,22 +78,22 @@ class Focus:
 
     def at(self, viewport: Viewport, x: int, y: int) -> int | None:
         """The message whose edge or foot line is on this cell of the screen."""
-        if not 0 <= y < len(viewport.shown):
+        if not 0 <= y < len(viewport.screen_rows):
             return None
-        shown = viewport.shown[y]
-        part = self._document.parts[shown.entry]
-        block = part.entry.blocks[shown.block]
-        edge = self._document.layout.pen.page.margin + (2 if block.voice == "user" else 0)
-        foot = block.kind == "fact" and shown.block == len(part.entry.blocks) - 1 and part.answer is not None
+        shown = viewport.screen_rows[y]
+        part = self._document.messages[shown.message]
+        block = part.blocks.blocks[shown.block]
+        edge = self._document.layout.builder.geometry.margin + (2 if block.voice == "user" else 0)
+        foot = block.kind == "meta" and shown.block == len(part.blocks.blocks) - 1 and part.answer is not None
         known = part.stored is not None or part.answer is not None
         # The blank rows between its blocks belong to it, those above it do not.
         within = shown.block > 0 or shown.row >= block.gap
-        return shown.entry if known and within and (x < edge or (foot and shown.row >= block.gap)) else None
+        return shown.message if known and within and (x < edge or (foot and shown.row >= block.gap)) else None
 
     def step(self, viewport: Viewport, by: int) -> bool:
         """To the next message, or the one before; from none that is in sight to one on the screen. False if there is no other."""
         place = self.place
-        if place is not None and all(shown.entry != place for shown in viewport.shown):
+        if place is not None and all(shown.message != place for shown in viewport.screen_rows):
             place = None
         place = neighbour(viewport, place, by)
         if place is None:
@@ -114,13 +114,13 @@ class Focus:
             return rows
         gap = self._document.open(place).blocks[0].gap if self._document.open(place).blocks else 0
         marked = rows.copy()
-        for y, shown in enumerate(viewport.shown):
-            if shown.entry == place and (shown.block, shown.row) >= (0, gap):
+        for y, shown in enumerate(viewport.screen_rows):
+            if shown.message == place and (shown.block, shown.row) >= (0, gap):
                 marked[y] = self._overlays.over(rows[y], bar, partial(self._with_bar, rows[y], bar))
         return marked
 
     def _with_bar(self, strip: Strip, bar: Style) -> Strip:
-        if self._document.layout.pen.page.margin:
+        if self._document.layout.builder.geometry.margin:
             first = Segment(_BAR, bar)
         else:  # no room for a bar: the first cell is reversed
             first = Segment(strip.crop(0, 1).text or " ", bar + Style(reverse=True))
@@ -129,7 +129,7 @@ class Focus:
 
 def messages(document: Document) -> list[int]:
     """The places of the messages; notices are none."""
-    return [place for place, part in enumerate(document.parts) if part.stored is not None or part.answer is not None]
+    return [place for place, part in enumerate(document.messages) if part.stored is not None or part.answer is not None]
 
 
 def neighbour(viewport: Viewport, place: int | None, by: int) -> int | None:
@@ -139,26 +139,26 @@ def neighbour(viewport: Viewport, place: int | None, by: int) -> int | None:
     if place is not None:
         further = [other for other in known if (other < place if by < 0 else other > place)]
         return (further[by] if by < 0 else further[by - 1]) if len(further) >= abs(by) else None
-    seen = {shown.entry for shown in viewport.shown if shown.strip.text.strip()}
+    seen = {shown.message for shown in viewport.screen_rows if shown.strip.text.strip()}
     visible = [other for other in known if other in seen] or known
     return None if not visible else visible[-1] if by < 0 else visible[0]
 
 
-def bring(viewport: Viewport, place: int) -> None:
+def bring_into_view(viewport: Viewport, place: int) -> None:
     """Have a message in sight: whole if it fits, else from its beginning. What is in sight already stays where it is."""
     document, height = viewport.document, viewport.height
-    seen = [y for y, shown in enumerate(viewport.shown) if shown.entry == place]
+    seen = [y for y, shown in enumerate(viewport.screen_rows) if shown.message == place]
     fills = len(seen) == height > 0
     size = 0 if fills else _rows(document, place, height)
-    ends_in_sight = viewport.follow and seen and seen[-1] == len(viewport.shown) - 1
+    ends_in_sight = viewport.follow and seen and seen[-1] == len(viewport.screen_rows) - 1
     if seen and (fills or ends_in_sight or len(seen) == size):
-        top = viewport.shown[0]
-        document.top = Place(top.entry, top.block, top.row)
+        top = viewport.screen_rows[0]
+        document.top = RowPosition(top.message, top.block, top.row)
         viewport.follow = viewport.at_end
     elif seen and seen[0] > 0 and size + END_ROWS < height:
         viewport.scroll(size - len(seen) + END_ROWS)
     else:
-        document.top = Place(place)
+        document.top = RowPosition(place)
         viewport.follow = viewport.at_end
         if viewport.follow:
             viewport.to_end()
@@ -172,13 +172,13 @@ def go_to(viewport: Viewport, by: int) -> None:
     at_beginning = (top.block, top.row) <= (0, 0)
     known = messages(document)
     if by > 0:
-        places = [place for place in known if place > top.entry]
+        places = [place for place in known if place > top.message]
     else:
-        places = [place for place in reversed(known) if place < top.entry + (0 if at_beginning else 1)]
+        places = [place for place in reversed(known) if place < top.message + (0 if at_beginning else 1)]
     if by > 0 and (viewport.follow or not places):
         viewport.to_end()
         return
-    document.top = Place(places[0] if places else 0)
+    document.top = RowPosition(places[0] if places else 0)
     viewport.follow = viewport.at_end
     if viewport.follow:
         viewport.to_end()
@@ -194,5 +194,5 @@ def _rows(document: Document, place: int, most: int) -> int:
     return count
 
 
-def _same(part: Part, other: Part) -> bool:
+def _same(part: MessageView, other: MessageView) -> bool:
     return part.stored is not None and other.stored is not None and part.stored.id == other.stored.id

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from rich.style import Style
 
 from stepchat.transcript.find.search import Search
-from stepchat.transcript.overlays.badges import SiblingMarks
-from stepchat.transcript.overlays.copy_badges import CopyMarks
+from stepchat.transcript.overlays.badges import SiblingBadges
+from stepchat.transcript.overlays.copy_badges import CopyBadges
 from stepchat.transcript.overlays.focus import Focus
 from stepchat.transcript.overlays.selection import Selection
-from stepchat.transcript.overlays.unread import Unread
+from stepchat.transcript.overlays.unread import UnreadBadge
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 _FOCUS: Final = Style(bold=True)
 
 
-class Clicked(NamedTuple):
+class ClickTarget(NamedTuple):
     """What was clicked on: the end that is wanted, a header, a message with the sibling that is wanted, code, a link."""
 
-    what: Literal["end", "header", "message", "code", "link"]
-    place: int = 0
+    kind: Literal["end", "header", "message", "code", "link"]
+    message: int = 0
     by: int = 0
     text: str = ""
 
 
-class Marks:
+class Overlays:
     """The marks of one document."""
 
     def __init__(self, document: Document) -> None:
-        self.copy = CopyMarks(document)
-        self.siblings = SiblingMarks(document)
+        self.copy = CopyBadges(document)
+        self.siblings = SiblingBadges(document)
         self.focus = Focus(document)
         self.selection = Selection(document)
-        self.search = Search(self.selection.spots)
-        self.unread = Unread(document)
+        self.search = Search(self.selection.hit_tester)
+        self.unread = UnreadBadge(document)
         self._focus: tuple[Palette | None, Style] = (None, _FOCUS)
 
     def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
@@ -54,24 +54,24 @@ class Marks:
         rows = self.selection.mark_rows(viewport, rows, palette.selection)
         return self.unread.add_to(viewport, rows, palette)
 
-    def clicked(self, viewport: Viewport, x: int, y: int) -> Clicked | None:
+    def click_target(self, viewport: Viewport, x: int, y: int) -> ClickTarget | None:
         """What a click on this cell of the screen is for."""
         if self.unread.at(viewport, x, y):
-            return Clicked("end")
+            return ClickTarget("end")
         if (header := viewport.header_at(y)) is not None:
-            return Clicked("header", header)
+            return ClickTarget("header", header)
         if (found := self.siblings.at(viewport, x, y)) is not None:
-            return Clicked("message", *found)
+            return ClickTarget("message", *found)
         if (place := self.focus.at(viewport, x, y)) is not None:
-            return Clicked("message", place)
+            return ClickTarget("message", place)
         if (fence := self.copy.at(viewport, x, y)) is not None:
-            return Clicked("code", text=fence.source)
+            return ClickTarget("code", text=fence.source)
         if target := _link_at(viewport, x, y):
-            return Clicked("link", text=target)
+            return ClickTarget("link", text=target)
         return None
 
 
 def _link_at(viewport: Viewport, x: int, y: int) -> str:
-    strip = viewport.shown[y].strip if 0 <= y < len(viewport.shown) else None
+    strip = viewport.screen_rows[y].strip if 0 <= y < len(viewport.screen_rows) else None
     styles = [segment.style for segment in strip.crop(x, x + 1)] if strip is not None else []
     return next((style.link for style in styles if style is not None and style.link), "")

@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepchat.transcript import copying
-from stepchat.transcript.hit_testing import Spots
-from stepchat.transcript.markdown.blocks import Fact
-from stepchat.transcript.overlays.strip_overlay import Overlays, with_styles
+from stepchat.transcript.hit_testing import HitTester
+from stepchat.transcript.markdown.blocks import MetaLine
+from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_styles
 
 if TYPE_CHECKING:
     from rich.style import Style
     from textual.strip import Strip
 
     from stepchat.transcript.document import Document
-    from stepchat.transcript.hit_testing import Mark
+    from stepchat.transcript.hit_testing import TextPosition
     from stepchat.transcript.viewport import Viewport
 
 Unit: TypeAlias = Literal["character", "word", "block"]
@@ -27,11 +27,11 @@ class Selection:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.spots = Spots(document)
+        self.hit_tester = HitTester(document)
         self._unit: Unit = "character"
-        self._anchor: Mark | None = None
-        self._head: Mark | None = None
-        self._overlays = Overlays()
+        self._anchor: TextPosition | None = None
+        self._head: TextPosition | None = None
+        self._overlays = OverlayCache()
 
     def __bool__(self) -> bool:
         """Whether anything is selected."""
@@ -52,34 +52,34 @@ class Selection:
         if self._head is not None or head != self._anchor:
             self._head = head
 
-    def _mark(self, viewport: Viewport, x: int, y: int) -> Mark | None:
+    def _mark(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         match self._unit:
             case "character":
-                return self.spots.mark(viewport, x, y)
+                return self.hit_tester.position_at(viewport, x, y)
             case "word":
-                return self.spots.word(viewport, x, y)
+                return self.hit_tester.word_at(viewport, x, y)
             case "block":
-                return self.spots.whole(viewport, x, y)
+                return self.hit_tester.block_at(viewport, x, y)
 
-    def ends(self) -> tuple[copying.End, copying.End] | None:
+    def ends(self) -> tuple[copying.CopyPosition, copying.CopyPosition] | None:
         """The first selected character and the one after the last; None when nothing is selected."""
         anchor, head = self._anchor, self._head
         if anchor is None or head is None:
             return None
         try:
-            places = [self.document.parts.index(mark.part) for mark in (anchor, head)]
+            places = [self.document.messages.index(mark.message) for mark in (anchor, head)]
         except ValueError:  # a notice that has gone, or another session
             self.clear()
             return None
         marks = (anchor, head)
         first = min((place, mark.section, mark.block, mark.at) for place, mark in zip(places, marks, strict=True))
         end = max((place, mark.section, mark.block, mark.end) for place, mark in zip(places, marks, strict=True))
-        return (copying.End(*first), copying.End(*end)) if first < end else None
+        return (copying.CopyPosition(*first), copying.CopyPosition(*end)) if first < end else None
 
     def text(self) -> str:
         """What is selected, as it was written. Who takes a word wants nothing but the word."""
         ends = self.ends()
-        return copying.text(self.spots, *ends, as_it_reads=self._unit == "word") if ends else ""
+        return copying.text(self.hit_tester, *ends, as_it_reads=self._unit == "word") if ends else ""
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], style: Style) -> list[Strip]:
         """The rows of the screen with what is selected of them in this style added to theirs."""
@@ -87,18 +87,18 @@ class Selection:
         if ends is None:
             return rows
         first, end = ends
-        only_words = copying.holds_words(self.spots, first, end)
+        only_words = copying.has_message_text(self.hit_tester, first, end)
         marked = rows.copy()
-        for y, shown in enumerate(viewport.shown):
-            if not first.place <= shown.entry <= end.place:
+        for y, shown in enumerate(viewport.screen_rows):
+            if not first.message_index <= shown.message <= end.message_index:
                 continue
-            spot = self.spots.of(shown)
-            here = (shown.entry, spot.section, spot.place)
+            spot = self.hit_tester.hit(shown)
+            here = (shown.message, spot.section, spot.message_index)
             if spot.row < 0 or not first[:3] <= here <= end[:3]:
                 continue
-            if only_words and isinstance(spot.block.group, Fact):  # not copied then
+            if only_words and isinstance(spot.block.group, MetaLine):  # not copied then
                 continue
-            measured = self.spots.measured(spot.block)
+            measured = self.hit_tester.cell_map(spot.block)
             columns = measured.columns(
                 spot.row,
                 first.at if here == first[:3] else 0,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MOST: Final = 1000
 
 
-class Overlays:
+class OverlayCache:
     """Remembers what became of which strip."""
 
     def __init__(self, most: int = _MOST) -> None:

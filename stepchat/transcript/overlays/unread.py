@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.segment import Segment
 
 from stepchat.text.widths import cells
-from stepchat.transcript.overlays.strip_overlay import Overlays, with_words
+from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_words
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -22,16 +22,16 @@ _SHARE: Final = 2
 """Of the row no more is covered than a part of this size."""
 
 
-class Unread:
+class UnreadBadge:
     """Adds the mark. It costs one comparison a frame, whatever comes."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self._seen = (0, 0)
-        self._overlays = Overlays(20)
+        self._overlays = OverlayCache(20)
         self._shown: range | None = None
 
-    def forget(self) -> None:
+    def mark_seen(self) -> None:
         """What is there now counts as seen."""
         self._seen = self._amount()
 
@@ -41,9 +41,9 @@ class Unread:
         if viewport.follow or (amount != self._seen and viewport.at_end):
             self._seen = amount
         self._shown = None
-        page = self._document.layout.pen.page
+        page = self._document.layout.builder.geometry
         words = next((words for words in _WORDS if cells(words) <= page.wide // _SHARE), "")
-        if amount <= self._seen or len(viewport.shown) < len(rows) or not rows or not words:
+        if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not words:
             return rows
         self._shown = range(page.margin + page.wide - cells(words), page.margin + page.wide)
         mark = Segment(words, palette.user_bar)
@@ -56,6 +56,6 @@ class Unread:
 
     def _amount(self) -> tuple[int, int]:
         """How much there is: messages, and letters of the newest answer."""
-        parts = self._document.parts
+        parts = self._document.messages
         newest = next((part.answer for part in reversed(parts) if part.answer is not None), None)
         return len(parts), newest.reasoning.length + newest.text.length if newest is not None else 0

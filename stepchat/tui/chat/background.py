@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 from stepchat.chat.conversation import Conversation
 from stepchat.chat.loaded_session import Opened, read
-from stepchat.chat.spent_today import estimate_costs
-from stepchat.chat.switching import arrived_where_held, connected, take_system, use, where_held
-from stepchat.text.sanitize import clean
+from stepchat.chat.spent_today import show_estimated_costs
+from stepchat.chat.switching import (
+    session_connection,
+    set_session_server,
+    set_system_prompt,
+    set_workspace,
+    with_connection,
+)
+from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
 from stepchat.tui.chat import context_window
 from stepchat.tui.chat.find_bar import FindBar
@@ -57,7 +63,7 @@ class Background:
         """All of it that can fail, before anything changes; an empty one without session. Raises StepchatError."""
         if session is not None and (session.id in self._running or _is_answering(self._chat.conversation, session)):
             return Arriving(session)
-        there = await where_held(self._chat, session) if session is not None else None
+        there = await session_connection(self._chat, session) if session is not None else None
         return Arriving(session, await read(self._chat.workspace, session), there)
 
     async def show(self, arriving: Arriving) -> None:
@@ -75,7 +81,7 @@ class Background:
             self._leave_page()
             await self._open(arriving.opened, front, arriving.there)
         self._chat.refresh_status()
-        self._chat.standing.costs.look()
+        self._chat.standing.costs.refresh()
 
     def _leave_page(self) -> None:
         """No search, no message in focus and nothing that was told goes along; keys go to the prompt."""
@@ -92,13 +98,13 @@ class Background:
             await front.stop()
         if there is not None:
             # First, so that no question can go to the server of the session before.
-            use(chat, connected(chat.workspace, there, chat.workspace.close_demo))
+            set_workspace(chat, with_connection(chat.workspace, there, chat.workspace.close_demo))
         if front.scopes.profile_name != chat.workspace.scopes.profile_name:
             # A profile that was taken in the window stays with its session.
-            take_system(chat, None, before=front.scopes.profile_name)
+            set_system_prompt(chat, None, before=front.scopes.profile_name)
         await chat.conversation.show(opened)
         if there is not None:
-            arrived_where_held(chat, there)
+            set_session_server(chat, there)
 
     def release(self, client: Client) -> None:
         """Close it, unless a conversation still needs it."""
@@ -124,13 +130,13 @@ class Background:
         chat.conversation = conversation
         # It has kept the server that it asks.
         here, there = chat.workspace, conversation.workspace
-        use(
+        set_workspace(
             chat,
             replace(
                 here, client=there.client, catalogue=there.catalogue, server=there.server, key_error=there.key_error
             ),
         )
-        view.learn()
+        view.update_answers()
         if not hidden:
             await front.view.remove()
 
@@ -140,7 +146,7 @@ class Background:
         _alike(view, chat)
         await cast("Container", front.view.parent).mount(view, before=front.view)
         another = Conversation(chat.workspace, view, chat.refresh_status)
-        estimate_costs(another)
+        show_estimated_costs(another)
         another.model = front.model
         another.on_refused = front.on_refused
         another.on_next = partial(context_window.ask_next, chat, another)
@@ -157,19 +163,19 @@ class Background:
         conversation.view.remove()
         self._chat.refresh_status()
         self._chat.standing.ended(conversation)
-        workers.start(self._chat.view, partial(self._tell, session.id), group="background")
+        workers.run_task(self._chat.view, partial(self._tell, session.id), group="background")
 
     async def _tell(self, session_id: str) -> None:
-        self._chat.standing.costs.look()
+        self._chat.standing.costs.refresh()
         session = await self._chat.workspace.store.session(session_id)
-        title = clean(session.title, keep_newlines=False)[:40] or "untitled"
+        title = sanitize(session.title, keep_newlines=False)[:40] or "untitled"
         self._chat.tell(f"“{title}” has its answer · Ctrl+O opens it")
 
     async def stop(self) -> None:
         """End all of them; what arrived is kept."""
         for conversation in list(self._running.values()):
             conversation.changed = lambda: None
-            await conversation.leave()
+            await conversation.stop_without_waiting()
         ended = list(self._running.values())
         self._running.clear()
         for conversation in ended:
@@ -182,6 +188,6 @@ def _is_answering(conversation: Conversation, session: Session) -> bool:
 
 def _alike(view: TranscriptView, chat: Chat) -> None:
     """Let it look as the one on the screen does by now."""
-    view.set_palette(palette(chat.look.theme))
+    view.set_palette(palette(chat.theme_controller.theme))
     view.document.reasoning_view = chat.view.document.reasoning_view
     view.mouse_is_free = chat.view.mouse_is_free

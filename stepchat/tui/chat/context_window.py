@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.chat.context_window import small_window, too_much
+from stepchat.chat.context_window import small_window_warning, tokens_over_limit
 from stepchat.errors import StepchatError
 from stepchat.text.format import short_count
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,13 +36,13 @@ def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = No
 
     async def decide() -> None:
         can_be_alone = typed is not None and before
-        alone = [Row("new", "Ask it in a new session, without what was said before")] if can_be_alone else []
-        more = conversation.workspace.client.profile.room_hint if model.could_take else ""
-        hint = [Row("hint", more, disabled=True)] if more else []
-        rows = [*alone, Row("send", "Send it all the same"), Row("back", "Back to the prompt"), *hint]
+        alone = [Choice("new", "Ask it in a new session, without what was said before")] if can_be_alone else []
+        more = conversation.workspace.client.backend.context_window_hint if model.max_context_length else ""
+        hint = [Choice("hint", more, disabled=True)] if more else []
+        rows = [*alone, Choice("send", "Send it all the same"), Choice("back", "Back to the prompt"), *hint]
         title = f"About {short_count(needed)} tokens, and {model.id} takes {short_count(model.context_length or 0)}"
         with chat.unsent.holding(typed or ""):
-            chosen = await chat.app.push_screen_wait(Pick(title, rows))
+            chosen = await chat.app.push_screen_wait(Picker(title, rows))
             try:
                 if chosen == "new":
                     await chat.open(None)
@@ -73,12 +73,12 @@ def look_at_window(chat: Chat, *, sent: int = 0) -> None:
     conversation, client = chat.conversation, chat.workspace.client
     told = (client.base_url, conversation.model)
     model = chat.workspace.catalogue.find(conversation.model)
-    if told not in chat.standing.told and (words := small_window(model, sent)):
+    if told not in chat.standing.told and (words := small_window_warning(model, sent)):
         chat.standing.told.add(told)
-        chat.view.notice(words, client.profile.room_hint, kind="warning")
+        chat.view.notice(words, client.backend.context_window_hint, kind="warning")
 
 
 def _needed(conversation: Conversation, path: Sequence[StoredMessage], text: str, model: Model | None) -> int | None:
     session = conversation.session
     system = conversation.workspace.system if session is None else session.system
-    return too_much(path, text, model, conversation.workspace.client.profile, conversation.parameters, system)
+    return tokens_over_limit(path, text, model, conversation.workspace.client.backend, conversation.parameters, system)

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.find.navigator import FindNavigator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def write_on(chat: Chat) -> None:
     if bar is not None and chat.prompt.text not in {"", bar.draft}:
         bar.action_close()
         chat.tell("")
-    chat.view.finder.stay()
+    chat.view.finder.accept_position()
 
 
 def _found(chat: Chat) -> None:
@@ -107,7 +107,7 @@ class FindBar(Horizontal):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._place)
-        self.call_after_refresh(self._view.find, Finder.hold)
+        self.call_after_refresh(self._view.find, FindNavigator.keep_hit_visible)
 
     def _place(self) -> None:
         """Over the transcript's last row, wherever that is."""
@@ -152,13 +152,13 @@ class FindBar(Horizontal):
 
     def action_close(self) -> None:
         for place in self._view.find(lambda finder: finder.leave()):
-            self._view.tell_fold(place, folded=False)
+            self._view.post_fold(place, folded=False)
         self._when_closed()
         self.remove()
 
     def _look_for(self, words: str) -> None:
         self._words = words
-        self._view.find(lambda finder: finder.look_for(words))
+        self._view.find(lambda finder: finder.search_for(words))
         self._go_on()
         self._place()
 
@@ -172,7 +172,7 @@ class FindBar(Horizontal):
     def _look_further(self) -> None:
         search = self._view.finder.search
         before = search.current
-        self._view.finder.work(_SLICE)
+        self._view.finder.continue_search(_SLICE)
         if search.is_done or search.current != before:
             self._view.find(lambda _: None)
         self._go_on()

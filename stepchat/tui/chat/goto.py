@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.sessions.search.search import Hit
     from stepchat.sessions.store import Session
-    from stepchat.transcript.document import Part
-    from stepchat.transcript.find.navigator import Finder
+    from stepchat.transcript.document import MessageView
+    from stepchat.transcript.find.navigator import FindNavigator
     from stepchat.tui.commands.command import Chat
 
 
@@ -45,7 +45,7 @@ async def go_to_words(chat: Chat, text: str) -> None:
         # Whoever types already is not to type into a search.
         chat.view.find(partial(_look, words=words, part=part))
         for place in chat.view.find(lambda finder: finder.leave()):
-            chat.view.tell_fold(place, folded=False)
+            chat.view.post_fold(place, folded=False)
         chat.tell(f"Here it was said last; /find {words}")
 
 
@@ -57,24 +57,24 @@ async def _elsewhere(chat: Chat, session: Session, needle: str) -> StoredMessage
     return _newest(await chat.workspace.store.messages(session.id), needle)
 
 
-async def _shown(chat: Chat, message_id: str) -> Part | None:
+async def _shown(chat: Chat, message_id: str) -> MessageView | None:
     """On the branch that was shown last with it; not when an answer is being written on another one."""
     conversation = chat.conversation
     if all(stored.id != message_id for stored in conversation.path):
         if conversation.busy:
             return None
         await branches.show_leaf(conversation, await chat.workspace.store.deepest_leaf(message_id))
-    parts = chat.view.document.parts
+    parts = chat.view.document.messages
     return next((part for part in parts if part.stored is not None and part.stored.id == message_id), None)
 
 
-def _words_in(chat: Chat, part: Part, candidates: Sequence[str]) -> str:
+def _words_in(chat: Chat, part: MessageView, candidates: Sequence[str]) -> str:
     """The first that the page shows in this message; a search knows words that are apart, and sources."""
 
-    def look(finder: Finder) -> str:
+    def look(finder: FindNavigator) -> str:
         found = ""
         for words in filter(None, candidates):
-            finder.look_for(words)
+            finder.search_for(words)
             if finder.search.hits_in(part):
                 found = words
                 break
@@ -89,14 +89,14 @@ def _words_in(chat: Chat, part: Part, candidates: Sequence[str]) -> str:
     return words
 
 
-def _point(finder: Finder, part: Part, *, in_thoughts: bool = False) -> None:
+def _point(finder: FindNavigator, part: MessageView, *, in_thoughts: bool = False) -> None:
     """The first hit in this message is the current one."""
     hits = finder.search.hits_in(part)
     wanted = [hit for hit in hits if (part.answer is not None and hit.section == BODY) is in_thoughts] or hits
     finder.search.current = wanted[0] if wanted else None
 
 
-def _look(finder: Finder, words: str, part: Part) -> None:
-    finder.look_for(words)
+def _look(finder: FindNavigator, words: str, part: MessageView) -> None:
+    finder.search_for(words)
     _point(finder, part)
     finder.step(0)

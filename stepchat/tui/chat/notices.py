@@ -22,7 +22,7 @@ def say(chat: Chat, text: str, hint: str = "", *, kind: NoticeKind = "info") -> 
 
 def put_away(chat: Chat) -> bool:
     """What was said in passing goes. Returns whether there was anything."""
-    gone = chat.view.document.put_away()
+    gone = chat.view.document.dismiss_notice()
     if gone:
         chat.view.notice("")
     return gone

@@ -13,8 +13,8 @@ from textual.screen import Screen
 from stepchat.chat import rescue as leaving
 from stepchat.chat.conversation import Conversation
 from stepchat.chat.drafts import Unsent
-from stepchat.chat.interrupted import offer, offer_to_ask
-from stepchat.chat.spent_today import estimate_costs
+from stepchat.chat.interrupted import announce, offer_retry
+from stepchat.chat.spent_today import show_estimated_costs
 from stepchat.first_frame.picture import prompt_row_limit
 from stepchat.tui import workers
 from stepchat.tui.chat import context_window, notices, selection_keys
@@ -29,7 +29,7 @@ from stepchat.tui.composer.editing import Editing
 from stepchat.tui.composer.prompt import Prompt, PromptBar
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.terminal.title import show_title
-from stepchat.tui.theme_controller import Look
+from stepchat.tui.theme_controller import ThemeController
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript.view import TranscriptView
 
@@ -71,7 +71,7 @@ class ChatScreen(Screen[None]):
     def __init__(self, workspace: Workspace, opening: Opening, *, typed: str = "", cursor: int | None = None) -> None:
         super().__init__()
         self.workspace = workspace
-        self.look = Look(self, opening.theme)
+        self.theme_controller = ThemeController(self, opening.theme)
         self._opening = opening
         self._typed = (typed, cursor)
         view = TranscriptView(id="transcript")
@@ -80,7 +80,7 @@ class ChatScreen(Screen[None]):
         self.welcome = Welcome(id="welcome", markup=False)
         view.document.reasoning_view = opening.reasoning_view
         self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
-        estimate_costs(self.conversation)
+        show_estimated_costs(self.conversation)
         self.conversation.on_refused = self._give_back
         self.conversation.on_next = partial(context_window.ask_next, self, self.conversation)
         self.background = Background(self)
@@ -113,12 +113,12 @@ class ChatScreen(Screen[None]):
     def on_mount(self) -> None:
         self.welcome.display = False
         self.prompt.prefill(*self._typed)
-        self.view.set_palette(palette(self.look.theme))
+        self.view.set_palette(palette(self.theme_controller.theme))
         self.view.show(self.conversation.path)
         self.prompt.set_history(self.conversation.prompts)
         self.unsent.begin(self._opening.draft)
-        offer_to_ask(self)
-        self.conversation.tell_missing()
+        offer_retry(self)
+        self.conversation.report_missing_profile()
         self.refresh_status()
 
     # What the person does
@@ -129,7 +129,7 @@ class ChatScreen(Screen[None]):
             self._run(*found, line=event.text)
             return
         if name := unknown_command(event.text, COMMANDS_BY_NAME):
-            self.prompt.put_back(event.text)
+            self.prompt.restore_command(event.text)
             notices.refuse(
                 self, f"There is no command {name}.", "F1 shows all of them. To say it, put a space before it."
             )
@@ -162,17 +162,17 @@ class ChatScreen(Screen[None]):
         def failed(error: StepchatError) -> None:
             notices.refuse(self, error.message, error.hint)
             if not self.prompt.text:
-                self.prompt.put_back(line)
+                self.prompt.restore_command(line)
 
-        workers.start(self, run, failed, group="commands")
+        workers.run_task(self, run, failed, group="commands")
 
     def _completions(self, line: str) -> Sequence[Completion]:
         return complete(line, self)
 
     async def open(self, session: Session | None, *, along: bool = False) -> None:
         await self.unsent.switch(session, along=along)
-        offer_to_ask(self)
-        await self.conversation.beside(partial(offer, self))
+        offer_retry(self)
+        await self.conversation.run_optional(partial(announce, self))
         show_title(self)
 
     def _give_back(self, text: str) -> None:
@@ -191,7 +191,7 @@ class ChatScreen(Screen[None]):
         self.prompt.paste(event.text)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget is self.prompt and self.view.marks.focus.part is not None:
+        if event.widget is self.prompt and self.view.overlays.focus.message is not None:
             message_menu.leave(self)
 
     def on_transcript_view_message_chosen(self, event: TranscriptView.MessageChosen) -> None:

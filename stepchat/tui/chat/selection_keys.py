@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.binding import Binding
 
-from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.tui.chat.find_bar import bar_beside
 from stepchat.tui.terminal import clipboard
 
@@ -34,7 +34,7 @@ def act(chat: Chat, what: str) -> None:
 
 def _means(chat: Chat, what: str) -> Callable[[], None] | None:
     view = chat.view
-    if view.marks.selection:
+    if view.overlays.selection:
         return partial(_copy, chat) if what == "copy" else view.clear_selection
     if what == "clear" and chat.prompt.has_focus:
         if (bar := bar_beside(chat)) is not None:
@@ -44,9 +44,9 @@ def _means(chat: Chat, what: str) -> Callable[[], None] | None:
 
 
 def _copy(chat: Chat) -> None:
-    chat.tell(clipboard.copy(chat.app, chat.view.marks.selection.text()))
+    chat.tell(clipboard.copy(chat.app, chat.view.overlays.selection.text()))
 
 
 def _go_back(chat: Chat) -> None:
     chat.tell("")
-    chat.view.find(Finder.go_back)
+    chat.view.find(FindNavigator.go_back)

@@ -7,14 +7,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from stepchat.chat import switching
-from stepchat.chat.spent_today import Costs, estimate
-from stepchat.parameters.values import in_words
+from stepchat.chat.spent_today import SpentToday, estimate_cost
+from stepchat.parameters.values import format_value
 from stepchat.tui import workers
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.chat.sync import Lookout
 from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
 from stepchat.tui.commands import message_menu
-from stepchat.tui.terminal.title import call_back, show_title, was_long
+from stepchat.tui.terminal.title import notify_answer_ready, show_title, took_long
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -38,7 +38,7 @@ class Standing:
         """Whose turn it ticks for."""
         self._in_front = True
         self._lookout = Lookout(chat)
-        self.costs = Costs(chat)
+        self.costs = SpentToday(chat)
         self.told: set[tuple[str, ...]] = set()
         """What is said of a server and its model only once."""
 
@@ -57,26 +57,26 @@ class Standing:
                 return
             self.ended(conversation)
             show_title(chat)
-            self.costs.look()
-            switching.look_after_answer(chat)
+            self.costs.refresh()
+            switching.recheck_window(chat)
 
     def ended(self, conversation: Conversation) -> None:
         """An answer has ended; who is elsewhere and waited long for it is called back."""
         session = conversation.session
-        if self._in_front or session is None or not was_long(conversation.path):
+        if self._in_front or session is None or not took_long(conversation.path):
             return
         workspace = conversation.workspace
 
         async def call() -> None:
             title = (await workspace.store.session(session.id)).title
-            call_back(self._chat.app, workspace.config.notify, title)
+            notify_answer_ready(self._chat.app, workspace.config.notify, title)
 
-        workers.start(self._chat.prompt, call, group="call back")
+        workers.run_task(self._chat.prompt, call, group="call back")
 
     def come_to_front(self) -> None:
         """Other windows may have asked meanwhile, or a day have passed."""
         self._in_front = True
-        self.costs.look()
+        self.costs.refresh()
         self._lookout.look(at_once=True)
 
     def see_key(self) -> None:
@@ -87,7 +87,7 @@ class Standing:
         self._in_front = False
 
 
-def _facts(chat: Chat, now: float, costs: Costs) -> list[Fact]:
+def _facts(chat: Chat, now: float, costs: SpentToday) -> list[Fact]:
     """Of the conversation on the screen, and how many others are being answered. `now` is monotonic."""
     conversation = chat.conversation
     name = conversation.model.rstrip("/").rpartition("/")[2] or conversation.model
@@ -99,12 +99,12 @@ def _facts(chat: Chat, now: float, costs: Costs) -> list[Fact]:
     if conversation.meter is None:
         model = conversation.workspace.catalogue.find(conversation.model)
         facts += [
-            effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_refused),
-            *session_facts(conversation.path, model, partial(estimate, conversation), costs.session, costs.today),
+            effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_rejected),
+            *session_facts(conversation.path, model, partial(estimate_cost, conversation), costs.session, costs.today),
         ]
     else:
         facts += conversation.meter.facts(now)
-    facts += [Fact(f"once {name}={in_words(value)}"[:40], "state") for name, value in conversation.scopes.once]
+    facts += [Fact(f"once {name}={format_value(value)}"[:40], "state") for name, value in conversation.scopes.once]
     if conversation.queued:
         facts.append(Fact(f"{len(conversation.queued)} queued", "warning"))
     return facts

@@ -29,13 +29,13 @@ async def newer_path(store: SessionStore, session_id: str, path: Sequence[Stored
     """
     ours = [stored.id for stored in path]
     end = ours[-1] if ours else None
-    leaf = await store.others.whole_leaf(session_id)
+    leaf = await store.other_processes.last_complete_message(session_id)
     if leaf is not None and leaf != end:
         newer = await store.path(session_id, leaf)
         if len(newer) > len(ours) and [stored.id for stored in newer[: len(ours)]] == ours:
             return newer
     if path and isinstance(path[-1].message, UserMessage):
-        whole = await store.others.whole_leaf(session_id, end)
+        whole = await store.other_processes.last_complete_message(session_id, end)
         if whole != end:
             return list(path[: ours.index(whole) + 1]) if whole in ours else []
     return None
@@ -70,7 +70,7 @@ class Lookout:
         if (at_once or now - self._looked >= _PAUSE) and self._may(self._chat.conversation):
             self._looked = now
             # Nobody misses what cannot be read now; a question that is asked says why.
-            workers.start(self._chat.view, self._look, group="lookout", exclusive=True)
+            workers.run_task(self._chat.view, self._look, group="lookout", exclusive=True)
 
     def _may(self, conversation: Conversation) -> bool:
         """Not under an answer that is being written, a dialog, a search, or a question that is being edited."""
@@ -81,7 +81,7 @@ class Lookout:
             and not conversation.busy
             and chat.app.screen is chat.view.screen
             and chat.editing.question is None
-            and not conversation.walking.locked()
+            and not conversation.branch_lock.locked()
             and not chat.view.screen.query("FindBar")
         )
 
@@ -111,7 +111,7 @@ class Lookout:
         conversation.changed()
         notices.say(chat, _WENT_ON if follow else "Another window went on with this session; Ctrl+End shows it.")
         await count_siblings(conversation)
-        await conversation.tell_returned()
+        await conversation.show_returned_reasoning()
 
 
 async def tell_beside(conversation: Conversation) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
 from stepchat.reasoning.effort import effort_of
-from stepchat.reasoning.loops import Repetition
+from stepchat.reasoning.loops import RepetitionDetector
 from stepchat.text.format import short_count
 from stepchat.transcript.answer import no_estimate
 from stepchat.transcript.labels import money
@@ -31,14 +31,14 @@ FULL = 80
 Phase = Literal["waiting", "thinking", "answering"]
 
 
-class Meter:
+class TurnProgress:
     """Follows one turn. Adding costs the same for every delta."""
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.phase: Phase = "waiting"
         self.provider = ""
-        self.repetition = Repetition()
+        self.repetition = RepetitionDetector()
         self._since = started
         self._first: float | None = None
         self._characters = 0
@@ -105,7 +105,7 @@ class Meter:
         return f"{max(0, int(seconds))} s"
 
 
-def hints(meter: Meter | None) -> tuple[tuple[str, str], ...]:
+def hints(meter: TurnProgress | None) -> tuple[tuple[str, str], ...]:
     """Which keys are worth knowing now."""
     if meter is None:
         return (("^T", "reasoning"), ("^P", "commands"))

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
-from stepchat.chat.interrupted import told
-from stepchat.text.sanitize import clean
+from stepchat.chat.interrupted import describe
+from stepchat.text.sanitize import sanitize
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.chat.workspace import Workspace
-    from stepchat.sessions.interrupted import Cut
+    from stepchat.sessions.interrupted import InterruptedAnswer
     from stepchat.sessions.store import SessionSummary
 
 RECENT = 3
@@ -37,7 +37,13 @@ class Welcome(Static):
         )
 
     def show(
-        self, recent: Sequence[SessionSummary], now: float, *, demo: bool, no_key: str, cuts: Sequence[Cut] = ()
+        self,
+        recent: Sequence[SessionSummary],
+        now: float,
+        *,
+        demo: bool,
+        no_key: str,
+        cuts: Sequence[InterruptedAnswer] = (),
     ) -> None:
         """Fill it. `no_key` is what to do about a missing key, "" when there is one."""
         lines = [Content.styled("stepchat", "bold $accent"), Content("Ask anything; the thinking shows as it happens.")]
@@ -48,12 +54,13 @@ class Welcome(Static):
         if cuts:
             keys = [("Alt+G", "$accent"), (" opens it" if len(cuts) == 1 else " opens the first", "$dim")]
             more = [(", ", "$dim"), ("Alt+I", "$accent"), (" lists them", "$dim")] if len(cuts) > 1 else []
-            lines += [Content(""), Content.assemble((f"{told(cuts)} ", "$warning"), *keys, *more)]
+            lines += [Content(""), Content.assemble((f"{describe(cuts)} ", "$warning"), *keys, *more)]
         if recent:
             lines += [Content(""), Content.styled("Recent", "$dim")]
             lines += [
                 Content.assemble(
-                    (f"{age(row.updated, now):>7}  ", "$dim"), clean(row.title, keep_newlines=False)[:70] or "untitled"
+                    (f"{age(row.updated, now):>7}  ", "$dim"),
+                    sanitize(row.title, keep_newlines=False)[:70] or "untitled",
                 )
                 for row in recent[:RECENT]
             ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.help import Help, HelpRow, key_name
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.help import HelpRow, HelpScreen, key_name
+from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 async def theme(chat: Chat, argument: str) -> None:
     if argument:
-        await chat.look.choose(argument)
+        await chat.theme_controller.choose(argument)
         return
-    names = list(chat.look.names())
+    names = list(chat.theme_controller.names())
     current = names.index(chat.app.theme) if chat.app.theme in names else -1
-    await chat.look.choose(names[(current + 1) % len(names)])
+    await chat.theme_controller.choose(names[(current + 1) % len(names)])
     chat.tell(f"Theme: {chat.app.theme}")
 
 
 def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
-    return [(name, "") for name in chat.look.names()]
+    return [(name, "") for name in chat.theme_controller.names()]
 
 
 async def help_(chat: Chat, _argument: str) -> None:
@@ -38,14 +38,14 @@ async def help_(chat: Chat, _argument: str) -> None:
         for title, rows in GROUPS
     ]
     focused = ("On a message in focus", [HelpRow("", action.key, action.help) for action in ACTIONS])
-    await chat.app.push_screen_wait(Help([*groups, focused]))
+    await chat.app.push_screen_wait(HelpScreen([*groups, focused]))
 
 
 async def palette(chat: Chat, _argument: str) -> None:
     from stepchat.tui.commands import COMMANDS as ALL
 
-    rows = [Row(row.name, row.help, aside=f"/{row.name}  {key_name(row.key or '')}") for row in ALL]
-    chosen = await chat.app.push_screen_wait(Pick("Commands", rows, nothing="No command has these words."))
+    rows = [Choice(row.name, row.help, detail=f"/{row.name}  {key_name(row.key or '')}") for row in ALL]
+    chosen = await chat.app.push_screen_wait(Picker("Commands", rows, empty_text="No command has these words."))
     for row in ALL:
         if row.name == chosen and row.argument and not row.argument.startswith("["):
             chat.prompt.prefill(f"/{row.name} ")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stepchat.tui.chat.welcome import Welcome
     from stepchat.tui.composer.editing import Editing
     from stepchat.tui.composer.prompt import Prompt
-    from stepchat.tui.theme_controller import Look
+    from stepchat.tui.theme_controller import ThemeController
     from stepchat.tui.transcript.view import TranscriptView
 
 
@@ -29,7 +29,7 @@ class Chat(Protocol):
     workspace: Workspace
     conversation: Conversation
     background: Background
-    look: Look
+    theme_controller: ThemeController
     editing: Editing
     unsent: Unsent
     welcome: Welcome

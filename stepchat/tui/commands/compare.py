@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 def has_siblings(chat: Chat, stored: StoredMessage) -> bool:
     """Whether there is something to compare an answer with."""
-    return isinstance(stored.message, AssistantMessage) and stored.id in chat.view.marks.siblings.known
+    return isinstance(stored.message, AssistantMessage) and stored.id in chat.view.overlays.siblings.known
 
 
 async def compare(chat: Chat, stored: StoredMessage) -> None:
     """With the one made before it, or else after it. The one that is chosen there is shown then."""
     # Its screen is not needed by the first frame.
-    from stepchat.tui.dialogs.compare import Compare
+    from stepchat.tui.dialogs.compare import CompareScreen
 
     store = chat.workspace.store
     siblings = [row for row in await store.siblings(stored.id) if isinstance(row.message, AssistantMessage)]
     place = [row.id for row in siblings].index(stored.id)
     sides = (place - 1, place) if place else (0, 1)
-    screen = Compare(
+    screen = CompareScreen(
         siblings,
         sides,
         stored.id,
-        palette(chat.look.theme),
+        palette(chat.theme_controller.theme),
         lambda text: chat.app.notify(clipboard.copy(chat.app, text)),
     )
     chosen = await chat.app.push_screen_wait(screen)

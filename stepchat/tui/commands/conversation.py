@@ -9,7 +9,7 @@ from stepchat.errors import StepchatError
 from stepchat.tui.chat import context_window, notices
 from stepchat.tui.chat.goto import go_to_hit, go_to_words
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.session_options import read_view, write_view
+from stepchat.tui.dialogs.session_options import read_options, write_options
 from stepchat.tui.dialogs.sessions import SessionScreen
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def sessions(chat: Chat, argument: str) -> None:
         await chat.open(await store.find(argument))
         await go_to_words(chat, argument)
         return
-    view = read_view(await store.setting(SESSION_VIEW))
+    view = read_options(await store.setting(SESSION_VIEW))
     current = chat.conversation.session
     busy = {current.id} if current is not None and chat.conversation.busy else set[str]()
     screen = SessionScreen(store, view, chat.background.sessions | busy)
@@ -61,7 +61,7 @@ async def sessions(chat: Chat, argument: str) -> None:
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await chat.open(None)
     if screen.view != view:
-        await store.set_setting(SESSION_VIEW, write_view(screen.view))
+        await store.set_setting(SESSION_VIEW, write_options(screen.view))
 
 
 async def system(chat: Chat, argument: str) -> None:

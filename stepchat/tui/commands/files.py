@@ -33,9 +33,9 @@ def _begun(chat: Chat) -> Session:
 
 async def export(chat: Chat, argument: str) -> None:
     """The form follows the name; without one a Markdown file named after the session comes into this directory."""
-    from stepchat.chat.workspace import requests_to_go_on
+    from stepchat.chat.workspace import continuation_request_builder
     from stepchat.sessions.export.files import write_file
-    from stepchat.sessions.export.formats import FORMATS, Options, format_of
+    from stepchat.sessions.export.formats import FORMATS, ExportOptions, format_of
     from stepchat.sessions.export.formats import export as pieces_of
 
     session, store = _begun(chat), chat.workspace.store
@@ -45,14 +45,14 @@ async def export(chat: Chat, argument: str) -> None:
     if form is None:
         suffixes = ", ".join(row.suffix for row in FORMATS.values())
         raise UsageError(f"{path} has no ending that names a form.", f"There are: {suffixes}.")
-    to_api = await requests_to_go_on(store, chat.workspace.config, chat.workspace.environ)
+    to_api = await continuation_request_builder(store, chat.workspace.config, chat.workspace.environ)
 
     def next_request(kept: Session, said: Sequence[Message]) -> Json:
         # What came from another program goes on with what the window asks.
         model, server = kept.model or chat.conversation.model, kept.server or chat.workspace.server
         return to_api(replace(kept, model=model, server=server), said)
 
-    form_options = Options(with_reasoning=_WITHOUT not in options, to_api=next_request)
+    form_options = ExportOptions(with_reasoning=_WITHOUT not in options, to_api=next_request)
     # What is on the screen is what is written, also while a newer branch exists in another window.
     leaf = None if form == "json" else chat.conversation.path[-1].id
     pieces = pieces_of(store, form, [session.id], form_options, leaf=leaf)
@@ -86,7 +86,7 @@ async def import_(chat: Chat, argument: str) -> None:
     if not argument:
         raise UsageError("There is no file named.", "Name one: /import PATH")
     done = await chat.workspace.store.import_file(_path(argument))
-    notices.say(chat, f"{done.words()}.", "Ctrl+O shows them.")
+    notices.say(chat, f"{done.describe()}.", "Ctrl+O shows them.")
 
 
 async def pin(chat: Chat, _argument: str) -> None:

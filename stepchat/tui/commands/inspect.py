@@ -21,7 +21,7 @@ async def debug(chat: Chat, _argument: str) -> None:
     given = chat.conversation.parameters.get("debug")
     is_on = isinstance(given, dict) and cast("Json", given).get("echo_upstream_body") is True
     await put(chat, "session", [("debug.echo_upstream_body", None if is_on else True)])
-    if not chat.workspace.client.profile.sessions:
+    if not chat.workspace.client.backend.supports_session_id:
         chat.tell("Only OpenRouter can tell what the provider was given.")
     elif is_on:
         chat.tell("The server is not asked any more what it gives the provider.")

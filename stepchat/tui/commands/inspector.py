@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.chat.connection import place_for
+from stepchat.chat.connection import server_for_url
 from stepchat.messages import AssistantMessage, StoredMessage
 from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
     from stepchat.config.file import Config
-    from stepchat.reasoning.ledger_report import Account
+    from stepchat.reasoning.ledger_report import ReasoningAccount
     from stepchat.sessions.exchanges import Exchange
     from stepchat.tui.commands.command import Chat
 
@@ -46,7 +46,7 @@ async def _running(chat: Chat) -> list[StoredMessage]:
     conversation, store = chat.conversation, chat.workspace.store
     if not conversation.busy or conversation.session is None:
         return []
-    newest = await store.traffic.newest_answer(conversation.session.id)
+    newest = await store.exchanges.newest_answer(conversation.session.id)
     if newest is None or newest in {stored.id for stored in conversation.path}:
         return []
     blank = AssistantMessage(model_asked=conversation.model)
@@ -54,26 +54,30 @@ async def _running(chat: Chat) -> list[StoredMessage]:
 
 
 async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
-    from stepchat.tui.dialogs.inspector import Inspector
+    from stepchat.tui.dialogs.inspector import InspectorScreen
 
     store = chat.workspace.store
 
-    async def account(answer: str) -> Account | None:
-        from stepchat.reasoning.ledger_report import accounts
+    async def account(answer: str) -> ReasoningAccount | None:
+        from stepchat.reasoning.ledger_report import reasoning_accounts
 
         found = next((one for one in answers if one.id == answer), None)
-        return None if found is None else accounts([found], await store.traffic.sendings(found.session, found.id))[0]
+        return (
+            None
+            if found is None
+            else reasoning_accounts([found], await store.exchanges.reasoning_sent(found.session, found.id))[0]
+        )
 
     def copy(text: str) -> str:
         return clipboard.copy(chat.app, text)
 
     as_curl = partial(_as_curl, chat.workspace.config)
-    await chat.app.push_screen_wait(Inspector(answers, at, store.traffic.exchanges, account, as_curl, copy))
+    await chat.app.push_screen_wait(InspectorScreen(answers, at, store.exchanges.exchanges, account, as_curl, copy))
 
 
 def _as_curl(config: Config, exchange: Exchange) -> str:
     from stepchat import lossless_json
     from stepchat.servers.curl import curl
 
-    variables = place_for(exchange.url.removesuffix("/chat/completions"), config).key_variables
+    variables = server_for_url(exchange.url.removesuffix("/chat/completions"), config).key_variables
     return curl(exchange.url, exchange.headers, lossless_json.dumps(exchange.body), variables[0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from time import time
 from typing import TYPE_CHECKING
 
-from stepchat.chat.interrupted import GO_ON, name, open_cut, shown_cut, told_others
+from stepchat.chat.interrupted import GO_ON, describe_others, name, open_interrupted, shown_interrupted
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
-from stepchat.servers.wire import only_thought
+from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.chat import context_window, notices
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ async def go_on(chat: Chat, _argument: str) -> None:
         chat.tell("It is still answering; Esc stops it.")
     elif last is None:
         if cuts := await chat.workspace.store.interrupted.all():
-            await open_cut(chat, cuts[0])
+            await open_interrupted(chat, cuts[0])
         else:
             chat.tell("There is nothing to go on with.")
     elif not isinstance(last, AssistantMessage):
         context_window.ask(chat, None)
-    elif last.complete and only_thought(last):
+    elif last.complete and is_reasoning_only(last):
         # The same thinking might end in the same place: the answer from what there is.
         context_window.ask(chat, None, conversation.path)
     elif last.complete and last.stop != "length" and (last.text or last.tool_calls or last.refusal):
@@ -44,12 +44,17 @@ async def go_on(chat: Chat, _argument: str) -> None:
 
 async def interrupted(chat: Chat, _argument: str) -> None:
     cuts, now = await chat.workspace.store.interrupted.all(), time()
-    rows = [Row(cut.answer, name(cut), (age(cut.began, now),), f"{cut.arrived:,} characters had come") for cut in cuts]
+    rows = [
+        Choice(cut.answer, name(cut), (age(cut.started, now),), f"{cut.characters:,} characters had come")
+        for cut in cuts
+    ]
     nothing = "No answer was cut, or all were gone on with, asked again or kept."
-    chosen = await chat.app.push_screen_wait(Pick("Answers that were cut when stepchat ended", rows, nothing=nothing))
+    chosen = await chat.app.push_screen_wait(
+        Picker("Answers that were cut when stepchat ended", rows, empty_text=nothing)
+    )
     for cut in cuts:
         if cut.answer == chosen:
-            await open_cut(chat, cut)
+            await open_interrupted(chat, cut)
 
 
 async def keep(chat: Chat, argument: str) -> None:
@@ -58,10 +63,10 @@ async def keep(chat: Chat, argument: str) -> None:
         raise UsageError(f"There is no {argument!r} to keep.", "Either the answer that is shown, or: /keep all")
     store = chat.workspace.store
     cuts = await store.interrupted.all()
-    here = shown_cut(chat, cuts)
+    here = shown_interrupted(chat, cuts)
     chosen = cuts if argument else [here] if here is not None else []
-    await store.interrupted.keep([cut.answer for cut in chosen])
-    more = told_others([cut for cut in cuts if cut not in chosen], too=True)
+    await store.interrupted.dismiss([cut.answer for cut in chosen])
+    more = describe_others([cut for cut in cuts if cut not in chosen], too=True)
     if chosen:
         notices.say(chat, "Kept as it is." if len(chosen) == 1 else f"All {len(chosen)} are kept as they are.", more)
     else:

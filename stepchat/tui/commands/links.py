@@ -15,7 +15,7 @@ from stepchat.tui.terminal import clipboard
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stepchat.transcript.document import Part
+    from stepchat.transcript.document import MessageView
     from stepchat.tui.commands.command import Chat
 
 _SLICE: Final = 0.01
@@ -24,7 +24,7 @@ _SLICE: Final = 0.01
 
 async def choose(chat: Chat, place: int | None, whose: str) -> None:
     """From the links of one message, or of the whole chat."""
-    parts = chat.view.document.parts
+    parts = chat.view.document.messages
     found = await _links(list(reversed(parts)) if place is None else [parts[place]])
     if not found:
         chat.tell(f"There are no links in {whose}.")
@@ -34,7 +34,7 @@ async def choose(chat: Chat, place: int | None, whose: str) -> None:
         await ask(chat, address)
 
 
-async def _links(parts: Sequence[Part]) -> list[tuple[str, str]]:
+async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
     """Those of all parts in their order, each address once. Of a long chat it is work for many frames."""
     found: dict[str, str] = {}
     end = monotonic() + _SLICE

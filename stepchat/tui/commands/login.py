@@ -6,18 +6,18 @@ import asyncio
 from threading import Event
 from typing import TYPE_CHECKING
 
-from stepchat.chat.connection import DEMO, Place, find_place, place_for
-from stepchat.chat.spending import Line
+from stepchat.chat.connection import DEMO, ServerConfig, find_server, server_for_url
+from stepchat.chat.spending import ReportLine
 from stepchat.chat.switching import switch_server
-from stepchat.concurrency import in_daemon
-from stepchat.config.api_keys import checked_key, save_key
-from stepchat.errors import ApiKeyError, ServerNotNamedError
+from stepchat.concurrency import run_in_daemon
+from stepchat.config.api_keys import save_key, validate_key
+from stepchat.errors import ApiKeyError, UntrustedServerError
 from stepchat.servers.client import Client
 from stepchat.tui.chat import notices
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.dialogs.report import Report
-from stepchat.tui.dialogs.secret import Secret
+from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.dialogs.report import TextDialog
+from stepchat.tui.dialogs.secret import SecretPrompt
 
 if TYPE_CHECKING:
     from stepchat.config.api_keys import Key
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 PASTED = "what was pasted"
 WAYS = (
-    Row("browser", "Log in with the browser", aside="OpenRouter gives a key"),
-    Row("code", "Log in elsewhere", aside="over SSH: paste a code"),
-    Row("key", "Paste a key"),
-    Row("local", "A server on this machine", aside="Ollama, llama.cpp ..."),
-    Row("demo", "The demo", aside="no key, no network"),
+    Choice("browser", "Log in with the browser", detail="OpenRouter gives a key"),
+    Choice("code", "Log in elsewhere", detail="over SSH: paste a code"),
+    Choice("key", "Paste a key"),
+    Choice("local", "A server on this machine", detail="Ollama, llama.cpp ..."),
+    Choice("demo", "The demo", detail="no key, no network"),
 )
 
 
 async def login(chat: Chat, _argument: str) -> None:
     missing = chat.workspace.key_error
-    if isinstance(missing, ServerNotNamedError):
+    if isinstance(missing, UntrustedServerError):
         raise missing
     title = "A key, or none" if missing is None else f"{missing.message} How to begin?"
-    way = await chat.app.push_screen_wait(Pick(title, WAYS))
+    way = await chat.app.push_screen_wait(Picker(title, WAYS))
     place = _place(chat)
     match way:
         case "browser":
@@ -53,28 +53,28 @@ async def login(chat: Chat, _argument: str) -> None:
 
             await server(chat, "")
         case "demo":
-            await switch_server(chat, find_place(DEMO, chat.workspace.config))
+            await switch_server(chat, find_server(DEMO, chat.workspace.config))
         case _:
             return
 
 
-def _place(chat: Chat) -> Place:
+def _place(chat: Chat) -> ServerConfig:
     """Whose key it is: that of the server asked now, or OpenRouter's when that one needs none."""
-    place = place_for(chat.workspace.client.base_url, chat.workspace.config)
-    needs = place.profile.accounts or chat.workspace.key_error is not None
-    return place if needs and chat.workspace.server != DEMO else find_place("openrouter", chat.workspace.config)
+    place = server_for_url(chat.workspace.client.base_url, chat.workspace.config)
+    needs = place.backend.has_accounts or chat.workspace.key_error is not None
+    return place if needs and chat.workspace.server != DEMO else find_server("openrouter", chat.workspace.config)
 
 
-async def _keep(chat: Chat, place: Place, key: Key | None) -> None:
+async def _keep(chat: Chat, place: ServerConfig, key: Key | None) -> None:
     if key is None:
         return
-    where = await in_daemon(save_key, key, place.key_name, chat.workspace.paths)
-    notices.say(chat, f"The key for {place.profile.title} is kept in {where}.")
+    where = await run_in_daemon(save_key, key, place.key_name, chat.workspace.paths)
+    notices.say(chat, f"The key for {place.backend.title} is kept in {where}.")
     await switch_server(chat, place)
 
 
-async def _by_browser(chat: Chat, place: Place) -> Key | None:
-    from stepchat.servers.login import PATIENCE, Callback, exchange, new_challenge, open_browser, page
+async def _by_browser(chat: Chat, place: ServerConfig) -> Key | None:
+    from stepchat.servers.login import PATIENCE, Callback, authorization_url, exchange_code, new_challenge, open_browser
 
     _check_login(place)
     challenge, stop = new_challenge(), Event()
@@ -91,15 +91,15 @@ async def _by_browser(chat: Chat, place: Place) -> Key | None:
         finally:
             callback.close()
 
-    address = page(place.base_url, challenge, callback.url)
-    client = Client(place.base_url, place.profile, None)
+    address = authorization_url(place.base_url, challenge, callback.url)
+    client = Client(place.base_url, place.backend, None)
 
     async def key() -> Key | None:
-        code = await in_daemon(wait)
-        return None if code is None else await in_daemon(exchange, client, code, challenge)
+        code = await run_in_daemon(wait)
+        return None if code is None else await run_in_daemon(exchange_code, client, code, challenge)
 
     waiting = asyncio.ensure_future(key())
-    screen = Report("Waiting for the browser", lambda _: _address_lines("If nothing opens, go to:", address))
+    screen = TextDialog("Waiting for the browser", lambda _: _address_lines("If nothing opens, go to:", address))
     waiting.add_done_callback(lambda _: screen.dismiss(None) if screen.is_attached else None)
     open_browser(address)
     try:
@@ -112,36 +112,36 @@ async def _by_browser(chat: Chat, place: Place) -> Key | None:
     return made
 
 
-async def _by_code(chat: Chat, place: Place) -> Key | None:
-    from stepchat.servers.login import exchange, new_challenge, page
+async def _by_code(chat: Chat, place: ServerConfig) -> Key | None:
+    from stepchat.servers.login import authorization_url, exchange_code, new_challenge
 
     _check_login(place)
     challenge = new_challenge()
-    words = f"Open this address in any browser, and paste the code it shows:\n\n{page(place.base_url, challenge)}\n"
-    client = Client(place.base_url, place.profile, None)
+    words = f"Open this address in any browser, and paste the code it shows:\n\n{authorization_url(place.base_url, challenge)}\n"
+    client = Client(place.base_url, place.backend, None)
 
     async def take(code: str) -> Key:
-        return await in_daemon(exchange, client, code, challenge)
+        return await run_in_daemon(exchange_code, client, code, challenge)
 
-    return await chat.app.push_screen_wait(Secret("The code", words, take, meanwhile="Asking for the key …"))
+    return await chat.app.push_screen_wait(SecretPrompt("The code", words, take, busy_text="Asking for the key …"))
 
 
-async def _by_hand(chat: Chat, place: Place) -> Key | None:
+async def _by_hand(chat: Chat, place: ServerConfig) -> Key | None:
     words = f"It is kept in the system's keyring, else in a file that only you can read.\n{place.base_url}\n"
 
     async def take(given: str) -> Key:
-        return checked_key(given, PASTED)
+        return validate_key(given, PASTED)
 
-    return await chat.app.push_screen_wait(Secret(f"Key for {place.profile.title}", words, take))
-
-
-def _check_login(place: Place) -> None:
-    if not place.profile.accounts:
-        raise ApiKeyError(f"{place.profile.title} gives no keys this way.", "Make one on its website, and paste it.")
+    return await chat.app.push_screen_wait(SecretPrompt(f"Key for {place.backend.title}", words, take))
 
 
-def _address_lines(words: str, address: str) -> list[Line]:
-    return [Line(words, "dim"), Line(""), Line(address)]
+def _check_login(place: ServerConfig) -> None:
+    if not place.backend.has_accounts:
+        raise ApiKeyError(f"{place.backend.title} gives no keys this way.", "Make one on its website, and paste it.")
+
+
+def _address_lines(words: str, address: str) -> list[ReportLine]:
+    return [ReportLine(words, "dim"), ReportLine(""), ReportLine(address)]
 
 
 COMMANDS: tuple[Command, ...] = (Command("login", "Get or paste a key, or begin without one", login),)

@@ -33,7 +33,7 @@ async def message_down(chat: Chat, _argument: str) -> None:
 
 
 async def edit(chat: Chat, _argument: str) -> None:
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     chosen = part.stored if part is not None else None
     questions = [stored for stored in chat.conversation.path if isinstance(stored.message, UserMessage)]
     if chosen is not None and isinstance(chosen.message, UserMessage):
@@ -45,7 +45,7 @@ async def edit(chat: Chat, _argument: str) -> None:
 
 
 async def fork(chat: Chat, _argument: str) -> None:
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     path = chat.conversation.path
     chosen = part.stored if part is not None and part.stored is not None else path[-1] if path else None
     if chosen is None:
@@ -54,7 +54,7 @@ async def fork(chat: Chat, _argument: str) -> None:
 
 
 async def compare(chat: Chat, _argument: str) -> None:
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     chosen = part.stored if part is not None else None
     answers = [stored for stored in reversed(chat.conversation.path) if has_siblings(chat, stored)]
     stored = chosen if chosen is not None and has_siblings(chat, chosen) else answers[0] if answers else None
@@ -72,7 +72,7 @@ async def tree(chat: Chat, _argument: str) -> None:
     if session is None:
         raise StepchatError("This session has not begun yet.", "Ask something first.")
     messages = await store.messages(session.id)
-    part, path = chat.view.marks.focus.part, chat.conversation.path
+    part, path = chat.view.overlays.focus.message, chat.conversation.path
     at = part.stored.id if part is not None and part.stored is not None else None
     chosen = await chat.app.push_screen_wait(TreeScreen(messages, path[-1].id if path else None, at))
     if chosen is None or message_menu.is_busy(chat):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from stepchat.chat import branches
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.text.sanitize import shown
+from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript import message_source
 from stepchat.tui.chat import context_window
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.commands import links
 from stepchat.tui.commands.compare import compare, has_siblings
 from stepchat.tui.commands.inspector import inspect_message
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
@@ -55,17 +55,17 @@ async def copy_code(chat: Chat, _stored: StoredMessage) -> None:
     found = _codes(chat)
     if len(found) > 1:
         rows = [_code_row(number, fence) for number, fence in enumerate(found)]
-        chosen = await chat.app.push_screen_wait(Pick("Which code block?", rows))
+        chosen = await chat.app.push_screen_wait(Picker("Which code block?", rows))
         found = [found[int(chosen)]] if chosen is not None else []
     if found:
         chat.tell(clipboard.copy(chat.app, found[0].source))
 
 
-def _code_row(number: int, fence: Fence) -> Row:
+def _code_row(number: int, fence: Fence) -> Choice:
     lines = len(fence.lines)
     first = next((line.text.strip() for line in fence.lines if line.text.strip()), "")
     facts = f"{fence.language or 'code'} · {lines:,} line{'' if lines == 1 else 's'}"
-    return Row(str(number), shown(first)[:60], (str(number + 1),), facts)
+    return Choice(str(number), sanitize_for_display(first)[:60], (str(number + 1),), facts)
 
 
 async def copy_reasoning(chat: Chat, stored: StoredMessage) -> None:
@@ -73,12 +73,12 @@ async def copy_reasoning(chat: Chat, stored: StoredMessage) -> None:
 
 
 async def show_links(chat: Chat, stored: StoredMessage) -> None:
-    await links.choose(chat, chat.view.marks.focus.place, name(chat, stored))
+    await links.choose(chat, chat.view.overlays.focus.place, name(chat, stored))
 
 
 async def fold(chat: Chat, stored: StoredMessage) -> None:
-    place = chat.view.marks.focus.place
-    if place is not None and chat.view.document.parts[place].stored is stored:
+    place = chat.view.overlays.focus.place
+    if place is not None and chat.view.document.messages[place].stored is stored:
         chat.view.toggle_panel(place)
 
 
@@ -115,7 +115,7 @@ def _has_text(_chat: Chat, stored: StoredMessage) -> bool:
 
 
 def _codes(chat: Chat) -> list[Fence]:
-    place = chat.view.marks.focus.place
+    place = chat.view.overlays.focus.place
     return message_source.codes(chat.view.document, place) if place is not None else []
 
 
@@ -132,11 +132,11 @@ def _has_reasoning(_chat: Chat, stored: StoredMessage) -> bool:
 
 
 def _may_have_links(_chat: Chat, stored: StoredMessage) -> bool:
-    return isinstance(stored.message, AssistantMessage) and message_source.may_link(stored.message.text)
+    return isinstance(stored.message, AssistantMessage) and message_source.may_have_links(stored.message.text)
 
 
 def _can_be_folded(chat: Chat, stored: StoredMessage) -> bool:
-    parts = chat.view.document.parts
+    parts = chat.view.document.messages
     return any(part.stored is stored and part.foldable is not None for part in parts)
 
 
@@ -201,16 +201,16 @@ def take_keys(chat: Chat) -> None:
 
 async def walk(chat: Chat, by: int) -> None:
     """To a sibling of the message in focus, by 0 nowhere."""
-    async with chat.conversation.walking:
+    async with chat.conversation.branch_lock:
         # Looked at only now: the step before may have changed it.
-        part = chat.view.marks.focus.part
+        part = chat.view.overlays.focus.message
         if by and part is not None and part.stored is not None and not is_busy(chat):
-            await branches.walk(chat.conversation, part.stored, by)
+            await branches.show_sibling(chat.conversation, part.stored, by)
 
 
 def leave(chat: Chat) -> None:
     """Back to the prompt."""
-    if chat.view.marks.focus.part is not None:
+    if chat.view.overlays.focus.message is not None:
         chat.view.clear_focus()
     chat.prompt.focus()
     chat.view.can_focus = False
@@ -219,7 +219,7 @@ def leave(chat: Chat) -> None:
 
 def on_key(chat: Chat, event: events.Key) -> bool:
     """Do what a key means for the message in focus. Returns False for keys that mean what they always do."""
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     if not chat.view.has_focus:
         return False
     if part is None:  # it has gone, with another branch
@@ -272,10 +272,10 @@ def _letter_of(event: events.Key) -> str:
 
 def _act_on_live(chat: Chat, key: str) -> None:
     """On the answer that is being written."""
-    place = chat.view.marks.focus.place
+    place = chat.view.overlays.focus.place
     if place is None:
         return
-    answer = chat.view.document.parts[place].answer
+    answer = chat.view.document.messages[place].answer
     if key == "f":
         chat.view.toggle_panel(place)
     elif answer is not None and answer.text:
@@ -286,8 +286,8 @@ def _act_on_live(chat: Chat, key: str) -> None:
 
 async def _menu(chat: Chat, stored: StoredMessage) -> None:
     rows = {action.key: action for action in actions(chat, stored)}
-    choices = [Row(action.key, action.help, (action.key,), action.word) for action in rows.values()]
-    chosen = await chat.app.push_screen_wait(Pick(name(chat, stored).capitalize(), choices))
+    choices = [Choice(action.key, action.help, (action.key,), action.word) for action in rows.values()]
+    chosen = await chat.app.push_screen_wait(Picker(name(chat, stored).capitalize(), choices))
     if chosen is not None:
         await rows[chosen].run(chat, stored)
 
@@ -297,19 +297,19 @@ async def _menu(chat: Chat, stored: StoredMessage) -> None:
 
 def facts(chat: Chat) -> list[Fact]:
     """What is in focus, or being edited; nothing when no message is."""
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     if part is None:
         return [Fact(words, "warning") for words in chat.editing.facts()]
     if part.stored is None:
         return [Fact("the answer being written", "state")]
-    siblings = chat.view.marks.siblings.known.get(part.stored.id)
+    siblings = chat.view.overlays.siblings.known.get(part.stored.id)
     walk_by = f" · ←→ {siblings[0]}/{siblings[1]}" if siblings else ""
     return [Fact(name(chat, part.stored) + walk_by, "state")]
 
 
 def hints(chat: Chat) -> list[tuple[str, str]]:
     """The short menu."""
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     if part is None:
         return chat.editing.hints()
     if part.stored is None:

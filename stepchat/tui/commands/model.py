@@ -7,22 +7,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.catalogue.loading import load
-from stepchat.chat.connection import DEMO, connect, find_place, places
-from stepchat.chat.favourites import read_choices, toggle_favourite
+from stepchat.chat.connection import DEMO, connect, find_server, known_servers
+from stepchat.chat.favourites import read_model_choices, toggle_favourite
 from stepchat.chat.switching import switch_model, switch_server
-from stepchat.concurrency import in_daemon
+from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError
-from stepchat.servers.probe import Reach, probe
+from stepchat.servers.probe import ProbeResult, probe
 from stepchat.servers.providers import fetch_providers
 from stepchat.tui.commands import login, spending
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.models import PickModel
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.models import ModelPicker
+from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stepchat.chat.connection import Place
+    from stepchat.chat.connection import ServerConfig
     from stepchat.chat.workspace import Workspace
     from stepchat.servers.providers import Provider
     from stepchat.tui.commands.command import Chat
@@ -42,19 +42,19 @@ async def _pick_model(chat: Chat) -> str | None:
     workspace = chat.workspace
     store, client, catalogue = workspace.store, workspace.client, workspace.catalogue
     if not catalogue.models:
-        await in_daemon(catalogue.read)
+        await run_in_daemon(catalogue.read)
 
     async def providers(slug: str) -> Sequence[Provider]:
-        return await in_daemon(fetch_providers, client.look_up, slug)
+        return await run_in_daemon(fetch_providers, client.get_json, slug)
 
     def refresh(changed: Callable[[], None]) -> None:
         load(catalogue, changed, fresh=True, failed=lambda _: changed())
 
     return await chat.app.push_screen_wait(
-        PickModel(
+        ModelPicker(
             catalogue,
             chat.conversation.model,
-            await read_choices(store),
+            await read_model_choices(store),
             toggle=partial(toggle_favourite, store),
             providers=providers,
             refresh=refresh,
@@ -69,11 +69,11 @@ def _model_names(chat: Chat) -> Sequence[tuple[str, str]]:
 async def server(chat: Chat, argument: str) -> None:
     config = chat.workspace.config
     if argument:
-        await switch_server(chat, find_place(argument, config))
+        await switch_server(chat, find_server(argument, config))
         return
-    known = {place.name: place for place in (*places(config), find_place(DEMO, config))}
-    pick = Pick(
-        "Servers", [_server_row(chat, place, None) for place in known.values()], nothing="No server is called so."
+    known = {place.name: place for place in (*known_servers(config), find_server(DEMO, config))}
+    pick = Picker(
+        "Servers", [_server_row(chat, place, None) for place in known.values()], empty_text="No server is called so."
     )
     probing = asyncio.create_task(_probe(chat, list(known.values()), pick))
     try:
@@ -84,42 +84,42 @@ async def server(chat: Chat, argument: str) -> None:
         await switch_server(chat, known[chosen])
 
 
-async def _probe(chat: Chat, known: Sequence[Place], pick: Pick) -> None:
+async def _probe(chat: Chat, known: Sequence[ServerConfig], pick: Picker) -> None:
     """Ask all of them at once, and show what they say as it comes."""
-    reaches: dict[str, Reach] = {}
+    reaches: dict[str, ProbeResult] = {}
 
-    async def ask(place: Place) -> None:
+    async def ask(place: ServerConfig) -> None:
         workspace = chat.workspace
         # All of it in a thread: a keyring may take its time.
-        reaches[place.name] = await in_daemon(_reach, place, workspace)
+        reaches[place.name] = await run_in_daemon(_reach, place, workspace)
         pick.set_rows([_server_row(chat, other, reaches.get(other.name)) for other in known])
 
     await asyncio.gather(*(ask(place) for place in known if place.base_url), return_exceptions=True)
 
 
-def _reach(place: Place, workspace: Workspace) -> Reach:
+def _reach(place: ServerConfig, workspace: Workspace) -> ProbeResult:
     try:
         client = connect(place, workspace.paths, workspace.config, workspace.environ).client
     except StepchatError as error:
         # Of its key: the others are asked all the same.
-        return Reach(None, error.message)
+        return ProbeResult(None, error.message)
     try:
         return probe(client)
     finally:
         client.close()
 
 
-def _server_row(chat: Chat, place: Place, reach: Reach | None) -> Row:
+def _server_row(chat: Chat, place: ServerConfig, reach: ProbeResult | None) -> Choice:
     current = chat.workspace.client.base_url == place.base_url or chat.workspace.server == place.name
     name = f"{place.name}{' ›' if current else ''}"
     if place.name == DEMO:
-        return Row(DEMO, name, aside="no key, no network, scripted answers")
-    words = "…" if reach is None else reach.words
-    return Row(place.name, name, aside=f"{place.base_url:{_ADDRESS}}  {words}")
+        return Choice(DEMO, name, detail="no key, no network, scripted answers")
+    words = "…" if reach is None else reach.message
+    return Choice(place.name, name, detail=f"{place.base_url:{_ADDRESS}}  {words}")
 
 
 def _server_names(chat: Chat) -> Sequence[tuple[str, str]]:
-    return [*((place.name, place.base_url) for place in places(chat.workspace.config)), (DEMO, "")]
+    return [*((place.name, place.base_url) for place in known_servers(chat.workspace.config)), (DEMO, "")]
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -6,19 +6,19 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stepchat.catalogue.capabilities import why_not
-from stepchat.chat.connection import find_place
+from stepchat.catalogue.capabilities import unsupported_reason
+from stepchat.chat.connection import find_server
 from stepchat.chat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
-from stepchat.chat.request import try_again
-from stepchat.chat.switching import switch_model, switch_server, take_system
+from stepchat.chat.request import clear_rejection
+from stepchat.chat.switching import set_system_prompt, switch_model, switch_server
 from stepchat.errors import StepchatError, UsageError
-from stepchat.parameters.scopes import put_all
-from stepchat.parameters.table import PARAMETERS, allowed, find_parameter
-from stepchat.parameters.values import in_words, parse_text
-from stepchat.reasoning.effort import settings_of
+from stepchat.parameters.scopes import set_values
+from stepchat.parameters.table import PARAMETERS, allowed_text, find_parameter
+from stepchat.parameters.values import format_value, parse_text
+from stepchat.reasoning.effort import reasoning_settings
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.dialogs.settings import Settings
+from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.dialogs.settings import SettingsScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,22 +34,22 @@ async def settings(chat: Chat, argument: str) -> None:
     conversation, catalogue = chat.conversation, chat.workspace.catalogue
 
     async def write(changed: Scopes) -> None:
-        before = settings_of(conversation.parameters)
+        before = reasoning_settings(conversation.parameters)
         if changed.preset != conversation.scopes.preset and changed.preset_name:
             before = conversation.scopes.preset
             await save_preset(chat.workspace.store, changed.preset_name, changed.preset, before)
-        await conversation.use(changed)
-        for setting in settings_of(conversation.parameters):
+        await conversation.set_scopes(changed)
+        for setting in reasoning_settings(conversation.parameters):
             if setting not in before:
                 await _try_again(chat, setting.partition("=")[0])
 
-    await conversation.learn_refused()
+    await conversation.load_rejected_settings()
     model = catalogue.find(conversation.model)
     await chat.app.push_screen_wait(
-        Settings(
+        SettingsScreen(
             conversation.scopes,
             lambda parameter, value: (
-                why_not(parameter, model, value) or conversation.why_refused(parameter.name, value)
+                unsupported_reason(parameter, model, value) or conversation.rejection_reason(parameter.name, value)
             ),
             write,
             chat.app.push_screen_wait,
@@ -81,9 +81,11 @@ async def _set(chat: Chat, argument: str, scope: Scope) -> None:
         return
     name, sign, text = found.groups()
     if not text and "=" not in sign:
-        parameter, decided = find_parameter(name), scopes.decided(name)
-        stands = f"{name} = {in_words(decided.value)}, from {decided.scope}" if decided.scope else f"{name} is not sent"
-        chat.tell(f"{stands}; it must be {allowed(parameter)}.")
+        parameter, decided = find_parameter(name), scopes.resolve(name)
+        stands = (
+            f"{name} = {format_value(decided.value)}, from {decided.scope}" if decided.scope else f"{name} is not sent"
+        )
+        chat.tell(f"{stands}; it must be {allowed_text(parameter)}.")
         return
     value = parse_text(name, text)
     await put(chat, scope, [(name, value)])
@@ -91,8 +93,8 @@ async def _set(chat: Chat, argument: str, scope: Scope) -> None:
     if value is None:
         chat.tell(f"{name} is not sent{when}.")
     else:
-        reason = why_not(find_parameter(name), chat.workspace.catalogue.find(chat.conversation.model), value)
-        chat.tell(f"{name} = {in_words(value)}{when}{f', but {reason}' if reason else ''}")
+        reason = unsupported_reason(find_parameter(name), chat.workspace.catalogue.find(chat.conversation.model), value)
+        chat.tell(f"{name} = {format_value(value)}{when}{f', but {reason}' if reason else ''}")
 
 
 async def put(chat: Chat, scope: Scope, settings: Sequence[tuple[str, Any]]) -> None:
@@ -100,7 +102,7 @@ async def put(chat: Chat, scope: Scope, settings: Sequence[tuple[str, Any]]) -> 
     scopes = chat.conversation.scopes
     for name, value in settings:
         scopes = scopes.with_setting(scope, name, value)
-    await chat.conversation.use(scopes)
+    await chat.conversation.set_scopes(scopes)
     for name, _ in settings:
         await _try_again(chat, name)
 
@@ -108,10 +110,10 @@ async def put(chat: Chat, scope: Scope, settings: Sequence[tuple[str, Any]]) -> 
 async def _try_again(chat: Chat, name: str) -> None:
     """What the user names anew is sent, also when the server did not take it before."""
     conversation, workspace = chat.conversation, chat.workspace
-    named = [setting for setting in settings_of(conversation.parameters) if setting.startswith(f"{name}=")]
+    named = [setting for setting in reasoning_settings(conversation.parameters) if setting.startswith(f"{name}=")]
     if named:
-        await try_again(workspace.store, workspace.client.base_url, conversation.model, named)
-        await conversation.learn_refused()
+        await clear_rejection(workspace.store, workspace.client.base_url, conversation.model, named)
+        await conversation.load_rejected_settings()
 
 
 def _offers(chat: Chat, typed: str) -> Sequence[tuple[str, str]]:
@@ -134,10 +136,12 @@ def _values(chat: Chat, name: str, typed: str) -> Sequence[tuple[str, str]]:
     choices = row.choices or (("true", "false") if row.kind == "bool" else ())
     if typed:
         return [(choice, "") for choice in choices if choice.startswith(typed)]
-    decided = chat.conversation.scopes.decided(name)
-    unset = f"unset; it is {in_words(decided.value)}, from {decided.scope}" if decided.value is not None else "not sent"
+    decided = chat.conversation.scopes.resolve(name)
+    unset = (
+        f"unset; it is {format_value(decided.value)}, from {decided.scope}" if decided.value is not None else "not sent"
+    )
     example = [] if choices or not row.example else [(row.example, "for example")]
-    return [("", f"{unset}; {allowed(row)}"), *((choice, "") for choice in choices), *example]
+    return [("", f"{unset}; {allowed_text(row)}"), *((choice, "") for choice in choices), *example]
 
 
 async def preset(chat: Chat, argument: str) -> None:
@@ -146,10 +150,10 @@ async def preset(chat: Chat, argument: str) -> None:
     verb, _, name = argument.partition(" ")
     match verb, name.strip():
         case ("save", name) if name:
-            kept = put_all(scopes.preset, scopes.session)
+            kept = set_values(scopes.preset, scopes.session)
             await save_preset(store, name, kept)
             # What was the session's is the preset's now: the same is sent.
-            await chat.conversation.use(replace(scopes, preset=kept, preset_name=name, session=(), missing=""))
+            await chat.conversation.set_scopes(replace(scopes, preset=kept, preset_name=name, session=(), missing=""))
             chat.tell(f"Preset {name}: {_words(kept)}")
             return
         case ("delete", name) if name:
@@ -161,9 +165,9 @@ async def preset(chat: Chat, argument: str) -> None:
         case ("off", ""):
             chosen = ""
         case ("", ""):
-            rows = [Row(name, name, aside=_words(settings)) for name, settings in presets.items()]
+            rows = [Choice(name, name, detail=_words(settings)) for name, settings in presets.items()]
             picked = await chat.app.push_screen_wait(
-                Pick("Presets", rows, nothing="No presets yet: /preset save NAME keeps what this session has set.")
+                Picker("Presets", rows, empty_text="No presets yet: /preset save NAME keeps what this session has set.")
             )
             if picked is None:
                 return
@@ -173,13 +177,13 @@ async def preset(chat: Chat, argument: str) -> None:
     settings = find_preset(presets, chosen) if chosen else ()
     changed = replace(scopes, preset=settings, preset_name=chosen, missing="")
     changed.checked()
-    await chat.conversation.use(changed)
+    await chat.conversation.set_scopes(changed)
     if chosen or verb == "off":
         chat.tell(f"Preset {chosen}: {_words(settings)}" if chosen else "No preset.")
 
 
 def _words(settings: Pairs) -> str:
-    return ", ".join(f"{name}={in_words(value)}" for name, value in settings) or "nothing set"
+    return ", ".join(f"{name}={format_value(value)}" for name, value in settings) or "nothing set"
 
 
 async def profile(chat: Chat, argument: str) -> None:
@@ -187,16 +191,16 @@ async def profile(chat: Chat, argument: str) -> None:
     scopes = chat.conversation.scopes
     tables = {table.name: table for table in chat.workspace.config.profiles}
     if not argument:
-        rows = [Row(name, name, aside=str(table.values.get("model", ""))) for name, table in tables.items()]
+        rows = [Choice(name, name, detail=str(table.values.get("model", ""))) for name, table in tables.items()]
         picked = await chat.app.push_screen_wait(
-            Pick("Profiles", rows, nothing="No profiles: write a table [profiles.NAME] into config.toml.")
+            Picker("Profiles", rows, empty_text="No profiles: write a table [profiles.NAME] into config.toml.")
         )
         if picked is None:
             return
         argument = picked
     if argument == "off":
-        await chat.conversation.use(replace(scopes, profile=(), profile_name="", missing=""))
-        take_system(chat, None, before=scopes.profile_name)
+        await chat.conversation.set_scopes(replace(scopes, profile=(), profile_name="", missing=""))
+        set_system_prompt(chat, None, before=scopes.profile_name)
         chat.tell("No profile.")
         return
     table = find_profile(chat.workspace.config, argument)
@@ -206,15 +210,15 @@ async def profile(chat: Chat, argument: str) -> None:
         raise StepchatError("It is still answering.", "Esc stops it.")
     model = table.values.get("model") or ""
     if named := table.values.get("server") or table.values.get("base_url"):
-        place = find_place(named, chat.workspace.config)
+        place = find_server(named, chat.workspace.config)
         if place.base_url != chat.workspace.client.base_url:
             await switch_server(chat, replace(place, model=model or place.model))
     if model and model != chat.conversation.model:
         await switch_model(chat, model)
-    await chat.conversation.use(changed)
+    await chat.conversation.set_scopes(changed)
     # That of a session that has begun stays.
     system = table.values.get("system") if chat.conversation.session is None else None
-    take_system(chat, system, before=scopes.profile_name)
+    set_system_prompt(chat, system, before=scopes.profile_name)
     chat.tell(f"Profile {argument}: {chat.conversation.model}, {_words(changed.profile)}")
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepchat.chat.context_window import LIMITS, used
-from stepchat.chat.request import refused_settings
+from stepchat.chat.context_window import LIMITS, tokens_used
+from stepchat.chat.request import rejected_settings
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
-from stepchat.reasoning.effort import AUTO, REFUSED, Level, effort_of, levels, next_level, settings_of
-from stepchat.servers.wire import only_thought
+from stepchat.reasoning.effort import AUTO, REJECTED_SETTING, Level, effort_of, levels, next_level, reasoning_settings
+from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.chat import context_window
 from stepchat.tui.commands.command import Command
 from stepchat.tui.commands.parameters import put
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +44,10 @@ async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
             names = ", ".join([AUTO, *(level.name for level in known)])
             raise UsageError(f"There is no effort {wanted!r}.", f"There are: {names}.")
         # What was refused before is tried again when it is asked for by name.
-        if level.reason not in {"", REFUSED}:
+        if level.reason not in {"", REJECTED_SETTING}:
             raise UsageError(f"Effort {wanted} is not sent: {level.reason}.", "/effort shows what there is.")
     # What was asked for otherwise would contradict it.
-    given = [setting.partition("=")[0] for setting in settings_of(chat.conversation.parameters)]
+    given = [setting.partition("=")[0] for setting in reasoning_settings(chat.conversation.parameters)]
     others = [
         (name, None) for name in given if name in {"reasoning.max_tokens", "reasoning.enabled", "reasoning_effort"}
     ]
@@ -58,26 +58,26 @@ async def _ask_for(chat: Chat, wanted: str, known: Sequence[Level]) -> None:
 
 async def _levels(chat: Chat) -> tuple[Level, ...]:
     workspace, slug = chat.workspace, chat.conversation.model
-    refused = await refused_settings(workspace.store, workspace.client.base_url, slug)
+    refused = await rejected_settings(workspace.store, workspace.client.base_url, slug)
     return levels(workspace.catalogue.find(slug), slug, refused)
 
 
-def _pick(chat: Chat, known: Sequence[Level]) -> Pick:
+def _pick(chat: Chat, known: Sequence[Level]) -> Picker:
     current = effort_of(chat.conversation.parameters)
     model = chat.workspace.catalogue.find(chat.conversation.model)
     default = model.reasoning.default_effort if model is not None and model.reasoning is not None else None
-    rows = [Row(AUTO, AUTO, ("•" if current == AUTO else "",), f"the model's own: {default}" if default else "")]
+    rows = [Choice(AUTO, AUTO, ("•" if current == AUTO else "",), f"the model's own: {default}" if default else "")]
     rows += [
-        Row(
+        Choice(
             level.name,
             level.name,
             ("•" if current == level.name else "",),
             level.reason,
-            level.reason not in {"", REFUSED},
+            level.reason not in {"", REJECTED_SETTING},
         )
         for level in known
     ]
-    return Pick("How hard to think", rows)
+    return Picker("How hard to think", rows)
 
 
 def _efforts(chat: Chat) -> Sequence[tuple[str, str]]:
@@ -89,7 +89,7 @@ def _efforts(chat: Chat) -> Sequence[tuple[str, str]]:
 async def answer_now(chat: Chat, _argument: str) -> None:
     conversation = chat.conversation
     if conversation.meter is None:
-        if conversation.path and only_thought(conversation.path[-1].message):
+        if conversation.path and is_reasoning_only(conversation.path[-1].message):
             context_window.ask(chat, None, conversation.path)
         else:
             chat.tell("Nothing is being thought about.")
@@ -98,14 +98,14 @@ async def answer_now(chat: Chat, _argument: str) -> None:
         chat.tell("It is answering already." if answering else "It has not begun to think yet; Esc stops it.")
     else:
         await conversation.stop()
-        if conversation.path and only_thought(conversation.path[-1].message):
+        if conversation.path and is_reasoning_only(conversation.path[-1].message):
             _fold(chat, conversation.path[-1].id)
             context_window.ask(chat, None, conversation.path)
 
 
 def _fold(chat: Chat, message_id: str) -> None:
     """What was thought makes room for the answer, which follows it as if it were one."""
-    for place, part in enumerate(chat.view.document.parts):
+    for place, part in enumerate(chat.view.document.messages):
         answer = part.answer
         if part.stored is not None and part.stored.id == message_id and answer is not None and answer.panel != "folded":
             chat.view.toggle_panel(place)
@@ -129,7 +129,7 @@ def _larger(chat: Chat, last: AssistantMessage) -> tuple[str, int]:
     """The limit to ask with: twice the one that was met, or all that the model can give."""
     conversation = chat.conversation
     model = chat.workspace.catalogue.find(conversation.model)
-    most = None if model is None else _most(model, used(conversation.path_to_question()))
+    most = None if model is None else _most(model, tokens_used(conversation.path_to_question()))
     for name in LIMITS:
         limit = last.parameters.get(name) or conversation.parameters.get(name)
         if isinstance(limit, int) and (most is None or limit < most):

@@ -6,13 +6,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from stepchat.chat.connection import DEMO
-from stepchat.chat.spending import WIDTH, balance_in_words, prices_of, report
-from stepchat.concurrency import in_daemon
+from stepchat.chat.spending import WIDTH, format_balance, price_lookup, spending_report
+from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError
 from stepchat.servers.accounts import fetch_balance
 from stepchat.tui.chat import notices
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.report import Report
+from stepchat.tui.dialogs.report import TextDialog
 
 if TYPE_CHECKING:
     from stepchat.tui.commands.command import Chat
@@ -23,22 +23,22 @@ async def usage(chat: Chat, _argument: str) -> None:
     demo = workspace.server == DEMO
     rows = [row for row in await workspace.store.spending.all() if (row.server == DEMO) == demo]
 
-    prices = prices_of(workspace.catalogue, workspace.server)
+    prices = price_lookup(workspace.catalogue, workspace.server)
     today = date.today()  # noqa: DTZ011 - the person's own day
-    screen = Report(
+    screen = TextDialog(
         "What was spent in the demo" if demo else "What was spent",
-        lambda width: report(rows, today, prices, min(WIDTH, width)),
+        lambda width: spending_report(rows, today, prices, min(WIDTH, width)),
     )
     await chat.app.push_screen_wait(screen)
 
 
 async def balance(chat: Chat, _argument: str) -> None:
     client = chat.workspace.client
-    if not client.profile.accounts:
-        raise StepchatError(f"{client.profile.title} tells no balance.", "/usage shows what was spent.")
+    if not client.backend.has_accounts:
+        raise StepchatError(f"{client.backend.title} tells no balance.", "/usage shows what was spent.")
     chat.tell("Asking for the balance …")
-    found = await in_daemon(fetch_balance, client)
-    notices.say(chat, balance_in_words(found))
+    found = await run_in_daemon(fetch_balance, client)
+    notices.say(chat, format_balance(found))
 
 
 COMMANDS: tuple[Command, ...] = (

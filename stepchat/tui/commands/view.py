@@ -97,7 +97,7 @@ async def copy(chat: Chat, argument: str) -> None:
     document = chat.view.document
     match argument or "answer":
         case "selection":
-            text, nothing = chat.view.marks.selection.text(), "Nothing is selected; drag with the mouse."
+            text, nothing = chat.view.overlays.selection.text(), "Nothing is selected; drag with the mouse."
         case "code":
             text, nothing = message_source.code(document), "The last answer has no code."
         case "reasoning":
@@ -114,16 +114,16 @@ async def find(chat: Chat, argument: str) -> None:
 
 
 async def links(chat: Chat, _argument: str) -> None:
-    place = chat.view.marks.focus.place
-    part = chat.view.marks.focus.part
+    place = chat.view.overlays.focus.place
+    part = chat.view.overlays.focus.message
     name = message_menu.name(chat, part.stored) if part is not None and part.stored is not None else ""
     await choose(chat, place if name else None, name or "this chat")
 
 
 async def tokens(chat: Chat, _argument: str) -> None:
-    from stepchat.tui.dialogs.logprobs import Tokens
+    from stepchat.tui.dialogs.logprobs import LogprobsScreen
 
-    part = chat.view.marks.focus.part
+    part = chat.view.overlays.focus.message
     chosen = part.stored if part is not None else None
     answers = [chosen] if chosen is not None else list(reversed(chat.conversation.path))
     answer = next((stored.message for stored in answers if isinstance(stored.message, AssistantMessage)), None)
@@ -133,7 +133,7 @@ async def tokens(chat: Chat, _argument: str) -> None:
         raise StepchatError(
             "This answer came without probabilities.", "/set logprobs=true and /set top_logprobs=5 ask for them."
         )
-    await chat.app.push_screen_wait(Tokens(read_tokens(answer.logprobs)))
+    await chat.app.push_screen_wait(LogprobsScreen(read_tokens(answer.logprobs)))
 
 
 async def mouse(chat: Chat, _argument: str) -> None:

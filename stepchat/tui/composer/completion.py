@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.columns import printable, shortened
+from stepchat.text.columns import printable, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,11 +90,11 @@ class CompletionList(Widget):
 
     def _row(self, offer: Completion, width: int, name_style: Style, help_style: Style) -> list[Segment]:
         name_width = max(1, min(self._name_width, WIDEST_NAME, width - 2 * MARGIN))
-        name = set_cell_size(shortened(printable(offer.text), name_width), name_width)
+        name = set_cell_size(truncate(printable(offer.text), name_width), name_width)
         segments = [Segment(" " * MARGIN + name + " " * MARGIN, name_style)]
         rest = width - name_width - 3 * MARGIN
         if rest > MARGIN:
-            segments.append(Segment(shortened(printable(offer.help), rest), help_style))
+            segments.append(Segment(truncate(printable(offer.help), rest), help_style))
         return segments
 
     def on_click(self, event: events.Click) -> None:

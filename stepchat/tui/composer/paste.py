@@ -31,7 +31,7 @@ def clean_text(text: str) -> str:
     return _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
 
 
-def unmarked(text: str) -> str:
+def strip_paste_marks(text: str) -> str:
     """What was kept, as it would be sent."""
     return text.replace(BEGIN, "").replace(END, "")
 

@@ -20,7 +20,7 @@ from textual.widgets.text_area import Selection
 from stepchat.first_frame.picture import PLACEHOLDER, SIGN, prompt_width
 from stepchat.tui.composer.completion import Completion, CompletionList
 from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes, clean_text
-from stepchat.tui.composer.wrap_width import narrower
+from stepchat.tui.composer.wrap_width import wrap_width_correction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +100,7 @@ class Prompt(TextArea):
         before = clean if cursor is None else clean_text(text[: max(0, cursor)])
         self._show(clean, (before.count("\n"), len(before) - before.rfind("\n") - 1))
 
-    def put_back(self, line: str) -> None:
+    def restore_command(self, line: str) -> None:
         """A command that was refused: it can be mended, and another one begun with `/` takes its place."""
         self.prefill(line)
         self._refused = self.text
@@ -123,7 +123,7 @@ class Prompt(TextArea):
         """The text as it would be sent: pastes unfolded, blank lines around it gone."""
         return BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
 
-    def take(self, index: int) -> None:
+    def accept_completion(self, index: int) -> None:
         """Take one of the completions on show."""
         offer = self._offers[index]
         if not offer.text.endswith(_GOES_ON):
@@ -140,7 +140,7 @@ class Prompt(TextArea):
                 self.replace("\n", *sorted(self.selection), maintain_selection_offset=False)
             case "tab":
                 if self._offers:
-                    self.take(self._chosen or 0)
+                    self.accept_completion(self._chosen or 0)
             case "escape" if self._offers:
                 self._close_offers()
             case "ctrl+c" if self.text and self.selection.is_empty:
@@ -191,7 +191,7 @@ class Prompt(TextArea):
         if self._chosen is not None:
             offer = self._offers[self._chosen].text
             if offer.rstrip() != self.text.rstrip():
-                self.take(self._chosen)
+                self.accept_completion(self._chosen)
                 if offer.endswith(_GOES_ON):
                     return
         text = self.unfolded_text
@@ -247,7 +247,7 @@ class Prompt(TextArea):
 
     def update_suggestion(self) -> None:
         """TextArea calls this after every change of the text, also by undo."""
-        if (less := narrower(self.text, self.wrap_width + self._narrower)) != self._narrower:
+        if (less := wrap_width_correction(self.text, self.wrap_width + self._narrower)) != self._narrower:
             self._narrower = less
             self._rewrap_and_refresh_virtual_size()
         line = self.document.get_line(0)
@@ -339,5 +339,5 @@ class PromptBar(Widget):
 
     def on_completion_list_picked(self, event: CompletionList.Picked) -> None:
         event.stop()
-        self.prompt.take(event.index)
+        self.prompt.accept_completion(event.index)
         self.prompt.focus()

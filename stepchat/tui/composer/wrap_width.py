@@ -10,7 +10,7 @@ from stepchat.first_frame.picture import wrap
 from stepchat.text.widths import cells
 
 
-def narrower(text: str, width: int) -> int:
+def wrap_width_correction(text: str, width: int) -> int:
     """By how many columns a text must be narrower for no row of it to be wider than `width` in a terminal."""
     if text.isascii():
         return 0

@@ -11,11 +11,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage
-from stepchat.text.columns import fit
-from stepchat.text.sanitize import clean
+from stepchat.text.columns import pad
+from stepchat.text.sanitize import sanitize
 from stepchat.transcript.labels import short_model
-from stepchat.tui.dialogs.compare_facts import fact_rows, in_short
-from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.compare_facts import fact_rows, short_facts
+from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW
 from stepchat.tui.transcript.view import TranscriptView
 
@@ -43,7 +43,7 @@ _NAME: Final = 14
 Shown: TypeAlias = Literal["both", "answers", "table"]
 
 
-class Compare(ModalScreen[str | None]):
+class CompareScreen(ModalScreen[str | None]):
     """Returns the id of the answer to go on with, None to leave it as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,7 +91,7 @@ class Compare(ModalScreen[str | None]):
         self._heads = (Static(markup=False, classes="compare-head"), Static(markup=False, classes="compare-head"))
         self._rows = Static(markup=False)
         self._table = VerticalScroll(self._rows, id="compare-table", can_focus=False)
-        self._keys = KeyLine((), lines=2)
+        self._keys = KeyHints((), lines=2)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="compare"):
@@ -136,7 +136,7 @@ class Compare(ModalScreen[str | None]):
         view = self._views[side]
         view.show([self._siblings[self._sides[side]]])
         # Nothing of it is new, however far down it goes on.
-        view.marks.unread.forget()
+        view.overlays.unread.mark_seen()
         view.scroll_home()
         self._show_facts()
 
@@ -155,8 +155,8 @@ class Compare(ModalScreen[str | None]):
         words = [f"‹ {place + 1}/{len(self._siblings)} ›"]
         facts = ""
         if isinstance(message, AssistantMessage):
-            words.append(clean(short_model(message.model or message.model_asked), keep_newlines=False))
-            facts = in_short(message)
+            words.append(sanitize(short_model(message.model or message.model_asked), keep_newlines=False))
+            facts = short_facts(message)
         words += ["shown"] if stored.id == self._active else []
         chosen = side == self._side
         return Content.assemble(
@@ -242,8 +242,8 @@ def table(left: AssistantMessage, right: AssistantMessage, width: int) -> Conten
     lines = [
         Content.assemble(
             ("≠ " if row.differs else "  ", "$accent"),
-            (f"{fit(row.name, _NAME)}", "$dim"),
-            (f"{fit(row.left, column)}  {fit(row.right, other)}", "bold" if row.differs else "$dim"),
+            (f"{pad(row.name, _NAME)}", "$dim"),
+            (f"{pad(row.left, column)}  {pad(row.right, other)}", "bold" if row.differs else "$dim"),
         )
         for row in rows
     ]

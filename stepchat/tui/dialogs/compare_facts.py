@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.parameters.values import in_words
-from stepchat.text.sanitize import clean
+from stepchat.parameters.values import format_value
+from stepchat.text.sanitize import sanitize
 from stepchat.transcript.labels import duration, money, speed_of
 
 if TYPE_CHECKING:
@@ -44,20 +44,23 @@ class FactRow:
 
 def fact_rows(left: AssistantMessage, right: AssistantMessage) -> list[FactRow]:
     """The facts that are known of one at least, and the parameters that one was asked with; first those that differ."""
-    rows = [FactRow(name, clean(of(left)), clean(of(right))) for name, of in _FACTS]
+    rows = [FactRow(name, sanitize(of(left)), sanitize(of(right))) for name, of in _FACTS]
     names = [*left.parameters, *(name for name in right.parameters if name not in left.parameters)]
-    rows += [FactRow(clean(name), _parameter(left, name), _parameter(right, name)) for name in names]
+    rows += [FactRow(sanitize(name), _parameter(left, name), _parameter(right, name)) for name in names]
     return sorted((row for row in rows if row.left or row.right), key=lambda row: not row.differs)
 
 
-def in_short(message: AssistantMessage) -> str:
+def short_facts(message: AssistantMessage) -> str:
     """What the line below an answer does not say: how long it took, and how it ended if not by itself."""
-    facts = (_seconds(message.timing.took), "" if message.stop == "stop" else ENDS.get(message.stop, message.stop))
+    facts = (
+        _seconds(message.timing.total_seconds),
+        "" if message.stop == "stop" else ENDS.get(message.stop, message.stop),
+    )
     return " · ".join(fact for fact in facts if fact)
 
 
 def _parameter(message: AssistantMessage, name: str) -> str:
-    return clean(in_words(message.parameters.get(name))[:_LONGEST], keep_newlines=False)
+    return sanitize(format_value(message.parameters.get(name))[:_LONGEST], keep_newlines=False)
 
 
 def _seconds(value: float | None) -> str:
@@ -77,9 +80,9 @@ _FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
     ("model", lambda message: message.model or message.model_asked),
     ("provider", lambda message: message.provider),
     ("ended", lambda message: ENDS.get(message.stop, message.stop)),
-    ("first token", lambda message: _seconds(message.timing.first)),
-    ("thinking", lambda message: _seconds(message.timing.thinking)),
-    ("duration", lambda message: _seconds(message.timing.took)),
+    ("first token", lambda message: _seconds(message.timing.first_token_seconds)),
+    ("thinking", lambda message: _seconds(message.timing.reasoning_seconds)),
+    ("duration", lambda message: _seconds(message.timing.total_seconds)),
     ("thought", lambda message: _tokens(message.usage.reasoning_tokens)),
     ("said", lambda message: _tokens(_said(message))),
     ("speed", speed_of),

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ _ARGUMENTS_FROM: Final = 70
 """Columns that there must be for the arguments to be shown."""
 
 
-class Help(ModalScreen[None]):
+class HelpScreen(ModalScreen[None]):
     """Each group has a title and its rows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "Close", show=False)]
@@ -59,7 +59,7 @@ class Help(ModalScreen[None]):
             yield Static("Commands and keys", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(markup=False)
-            yield KeyLine((("↑↓ PageDown", "scroll"), ("Esc", "close")))
+            yield KeyHints((("↑↓ PageDown", "scroll"), ("Esc", "close")))
 
     def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(self._fill)

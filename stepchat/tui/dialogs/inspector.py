@@ -14,14 +14,14 @@ from textual.widgets import Input, Static
 
 from stepchat import lossless_json
 from stepchat.chat import inspection
-from stepchat.chat.inspection import EventLines, Events, Line
+from stepchat.chat.inspection import EventLines, Events, InspectorLine
 from stepchat.messages import AssistantMessage
-from stepchat.text.sanitize import shown
-from stepchat.text.widths import spaced
+from stepchat.text.sanitize import sanitize_for_display
+from stepchat.text.widths import pad_for_rich
 from stepchat.transcript.labels import short_model
 from stepchat.tui import workers
 from stepchat.tui.dialogs.inspector_rows import InspectorRows
-from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from stepchat.errors import StepchatError
     from stepchat.messages import StoredMessage
-    from stepchat.reasoning.ledger_report import Account
+    from stepchat.reasoning.ledger_report import ReasoningAccount
     from stepchat.sessions.exchanges import Exchange
 
 Section: TypeAlias = Literal["Request", "Events", "Usage", "Ledger", "Upstream"]
 SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
-_NONE: Final = Line(
+_NONE: Final = InspectorLine(
     "Nothing is kept of this answer: it was made before, elsewhere, or in the session it was forked from.", "dim"
 )
 _KEYS: Final = (
@@ -47,7 +47,7 @@ _MANY: Final = 2000
 _PAUSE: Final = 0.1
 
 
-class Inspector(ModalScreen[None]):
+class InspectorScreen(ModalScreen[None]):
     """`load` and `account` read what is kept; `curl` makes a command; `copy` takes a text and says so."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,7 +78,7 @@ class Inspector(ModalScreen[None]):
         answers: Sequence[StoredMessage],
         at: int,
         load: Callable[[str], Awaitable[Sequence[Exchange]]],
-        account: Callable[[str], Awaitable[Account | None]],
+        account: Callable[[str], Awaitable[ReasoningAccount | None]],
         curl: Callable[[Exchange], str],
         copy: Callable[[str], str],
     ) -> None:
@@ -94,13 +94,13 @@ class Inspector(ModalScreen[None]):
         self._failure = ""
         self._section: Section = "Request"
         self._events: Events | None = None
-        self._opened: dict[int, list[Line]] = {}
-        self._account: Account | None = None
+        self._opened: dict[int, list[InspectorLine]] = {}
+        self._account: ReasoningAccount | None = None
         self._rows = InspectorRows()
         self._heading = Static(classes="dialog-title", markup=False)
         self._tabs = Static(id="inspector-tabs", markup=False)
         self._filter = Input(placeholder="Type to filter", compact=True)
-        self._keys = KeyLine(_KEYS, lines=2)
+        self._keys = KeyHints(_KEYS, lines=2)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="inspector"):
@@ -128,7 +128,7 @@ class Inspector(ModalScreen[None]):
         return self._exchanges[self._try] if self._exchanges else None
 
     def _read(self) -> None:
-        workers.start(self, partial(self._read_now, self._answer.id), self._refuse, group="read", exclusive=True)
+        workers.run_task(self, partial(self._read_now, self._answer.id), self._refuse, group="read", exclusive=True)
 
     async def _read_now(self, answer: str) -> None:
         self._exchanges = await self._load(answer)
@@ -165,9 +165,9 @@ class Inspector(ModalScreen[None]):
             first = next((place for place in range(len(lines)) if lines.number(place) is not None), 0)
             self._rows.set_lines(lines, cursor=first if cursor is None else cursor, top=top)
             return
-        found = inspection.matching(self._lines(exchange), self._filter.value)
-        clean = [Line(spaced(shown(line.text)), line.role) for line in found]
-        self._rows.set_lines(inspection.wrapped(clean, self._rows.width))
+        found = inspection.filter_lines(self._lines(exchange), self._filter.value)
+        clean = [InspectorLine(pad_for_rich(sanitize_for_display(line.text)), line.role) for line in found]
+        self._rows.set_lines(inspection.wrap_lines(clean, self._rows.width))
 
     def _title(self) -> str:
         message = self._answer.message
@@ -179,14 +179,17 @@ class Inspector(ModalScreen[None]):
                 parts.append(f"try {self._try + 1} of {len(self._exchanges)}")
             waiting = "failed" if exchange.error else "not answered yet"
             parts.append(waiting if exchange.status is None else f"answered {exchange.status}")
-        return shown(" · ".join(part for part in parts if part))
+        return sanitize_for_display(" · ".join(part for part in parts if part))
 
-    def _lines(self, exchange: Exchange | None) -> list[Line]:
+    def _lines(self, exchange: Exchange | None) -> list[InspectorLine]:
         message = self._answer.message
         if self._section == "Usage" and isinstance(message, AssistantMessage):
             return inspection.usage_lines(message)
         if exchange is None and self._failure:
-            return [Line("What was kept of this answer cannot be read.", "error"), Line(self._failure)]
+            return [
+                InspectorLine("What was kept of this answer cannot be read.", "error"),
+                InspectorLine(self._failure),
+            ]
         if exchange is None:
             return [_NONE]
         match self._section:
@@ -198,7 +201,7 @@ class Inspector(ModalScreen[None]):
                 }
                 return inspection.ledger_lines(exchange, messages, self._account)
             case "Upstream":
-                return self._read_events(exchange).upstream()
+                return self._read_events(exchange).upstream_lines()
             case _:
                 return inspection.request_lines(exchange)
 
@@ -233,7 +236,7 @@ class Inspector(ModalScreen[None]):
     def action_try(self) -> None:
         if len(self._exchanges) > 1:
             self._try = (self._try + 1) % len(self._exchanges)
-            workers.start(self, self._begin, group="try", exclusive=True)
+            workers.run_task(self, self._begin, group="try", exclusive=True)
 
     def action_move(self, by: int) -> None:
         self._rows.move(by)
@@ -255,13 +258,13 @@ class Inspector(ModalScreen[None]):
                 text = lossless_json.dumps(exchange.body)
             case _:
                 text = self._read_events(exchange).text
-        self._keys.say(self._copy(text) if text else "There is nothing to copy.")
+        self._keys.show_message(self._copy(text) if text else "There is nothing to copy.")
         self.set_timer(3, partial(self._keys.set_keys, _KEYS))
 
     def on_input_changed(self) -> None:
         found = self._events
         if self._section == "Events" and found is not None and len(found) > _MANY:
-            workers.start(self, partial(self._filter_soon, found), group="filter", exclusive=True)
+            workers.run_task(self, partial(self._filter_soon, found), group="filter", exclusive=True)
         else:
             self._show()
 
@@ -276,7 +279,7 @@ class Inspector(ModalScreen[None]):
     def on_input_submitted(self) -> None:
         self._open_event()
 
-    def on_inspector_rows_chosen(self) -> None:
+    def on_inspector_screen_rows_chosen(self) -> None:
         self._open_event()
 
     def _open_event(self) -> None:
@@ -290,6 +293,9 @@ class Inspector(ModalScreen[None]):
         if number in self._opened:
             del self._opened[number]
         else:
-            detail = [Line(spaced(shown(line.text)), line.role) for line in self._read_events(exchange).detail(number)]
-            self._opened[number] = inspection.wrapped(detail, self._rows.width)
+            detail = [
+                InspectorLine(pad_for_rich(sanitize_for_display(line.text)), line.role)
+                for line in self._read_events(exchange).detail(number)
+            ]
+            self._opened[number] = inspection.wrap_lines(detail, self._rows.width)
         self._show(cursor=cursor, top=top)

@@ -9,16 +9,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.chat.inspection import Line
-from stepchat.text.sanitize import shown
-from stepchat.text.widths import spaced, unspaced
+from stepchat.chat.inspection import InspectorLine
+from stepchat.text.sanitize import sanitize_for_display
+from stepchat.text.widths import pad_for_rich, unpad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual import events
 
-    from stepchat.chat.inspection import Lines
+    from stepchat.chat.inspection import InspectorLines
 
 _WHEEL_ROWS = 3
 
@@ -43,11 +43,13 @@ class InspectorRows(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: Lines | Sequence[Line] = ()
+        self._lines: InspectorLines | Sequence[InspectorLine] = ()
         self.top = 0
         self.cursor: int | None = None
 
-    def set_lines(self, lines: Lines | Sequence[Line], *, cursor: int | None = None, top: int = 0) -> None:
+    def set_lines(
+        self, lines: InspectorLines | Sequence[InspectorLine], *, cursor: int | None = None, top: int = 0
+    ) -> None:
         """Show these, from `top` on."""
         self._lines = lines
         self.cursor = None if cursor is None else self._within(cursor)
@@ -110,10 +112,10 @@ class InspectorRows(Widget):
     def render_line(self, y: int) -> Strip:
         place, width = self.top + y, self.size.width
         blank = self.get_component_rich_style("inspector-rows--text")
-        line = self._lines[place] if place < len(self._lines) else Line("")
+        line = self._lines[place] if place < len(self._lines) else InspectorLine("")
         role = "chosen" if place == self.cursor else line.role
         style = self.get_component_rich_style(f"inspector-rows--{role}")
-        words = spaced(shown(unspaced(line.text)))
+        words = pad_for_rich(sanitize_for_display(unpad(line.text)))
         text = Strip([Segment(words, style)]).adjust_cell_length(width - 2, style)
         first, end = self._thumb()
         thumb = self.get_component_rich_style("inspector-rows--thumb") if first <= y < end else blank

@@ -18,7 +18,7 @@ Keys: TypeAlias = "Sequence[tuple[str, str]]"
 _BETWEEN = "  "
 
 
-class KeyLine(Widget):
+class KeyHints(Widget):
     """Shows the keys that fit in at most so many lines. It is right in the first frame, whatever the width is."""
 
     def __init__(self, keys: Keys, *, lines: int = 1) -> None:
@@ -34,7 +34,7 @@ class KeyLine(Widget):
         self._keys, self._said = keys, ""
         self.refresh(layout=self._lines > 1)
 
-    def say(self, words: str) -> None:
+    def show_message(self, words: str) -> None:
         """One line in place of the keys, until others are set."""
         self._said = words
         self.refresh(layout=self._lines > 1)

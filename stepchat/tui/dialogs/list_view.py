@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.columns import shortened
+from stepchat.text.columns import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ MOVES: Final = tuple(
         ("ctrl+end", "last"),
     )
 )
-"""The keys of a list below a line that is typed in; `action_move` hands what they say to `RowList.step`."""
+"""The keys of a list below a line that is typed in; `action_move` hands what they say to `VirtualList.step`."""
 LOW: Final = 22
 """Rows of a window below which its dialogs have no space around them."""
 _WHEEL_ROWS: Final = 3
@@ -48,7 +48,7 @@ _BAR: Final = 1
 _THUMB: Final = "▐"
 
 
-class RowList(Widget):
+class VirtualList(Widget):
     """Who holds it gives the lines of a row, the number of rows, and more of them when `MoreWanted` comes."""
 
     ALLOW_SELECT = False
@@ -68,26 +68,26 @@ class RowList(Widget):
         draw: Callable[[int, int, int], Sequence[Piece]],
         head: Callable[[int], Sequence[Piece]] | None = None,
         *,
-        opens_after: int = 1,
-        goes_round: bool = False,
+        clicks_to_open: int = 1,
+        wraps_around: bool = False,
     ) -> None:
         """`draw` gets a row, which of its lines, and the width; a click opens it, or the second one.
 
-        When it `goes_round`, the row above the first one is the last one.
+        When it `wraps_around`, the row above the first one is the last one.
         """
         super().__init__()
         self.count = 0
         self.cursor = 0
-        self.each = 1
+        self.row_height = 1
         """Lines of each row."""
-        self.nothing = ""
+        self.empty_text = ""
         """What is said when nothing is there."""
         self.skip: Callable[[int], bool] = lambda _: False
         """The rows at which the cursor does not stand."""
         self._draw = draw
         self._draw_head = head
-        self._opens_after = opens_after
-        self._round = goes_round
+        self._opens_after = clicks_to_open
+        self._round = wraps_around
         self._top = 0
 
     def show(self, count: int, cursor: int = 0) -> None:
@@ -129,7 +129,7 @@ class RowList(Widget):
     @property
     def page(self) -> int:
         """How many rows are in sight."""
-        return max(1, (self.size.height - self._head) // self.each)
+        return max(1, (self.size.height - self._head) // self.row_height)
 
     @property
     def line_width(self) -> int:
@@ -139,7 +139,7 @@ class RowList(Widget):
     @property
     def cursor_line(self) -> int:
         """Which of the lines in sight is the first one of the row at the cursor."""
-        return self._head + (self.cursor - self._top) * self.each
+        return self._head + (self.cursor - self._top) * self.row_height
 
     @property
     def _head(self) -> int:
@@ -164,7 +164,7 @@ class RowList(Widget):
         if event.x >= self.size.width - _BAR and self.count > self.page:
             self.move_to(round(self.count * max(0, y) / max(1, self.size.height - self._head - 1)))
             return
-        index = self._top + y // self.each
+        index = self._top + y // self.row_height
         if y >= 0 and index < self.count:
             self.move_to(index)
             if self.cursor == index and event.chain >= self._opens_after:
@@ -195,10 +195,10 @@ class RowList(Widget):
         width, ground, head = self.line_width, self._style("text"), self._head
         if y < head and self._draw_head is not None:
             return self._strip(self._draw_head(width), ground, y)
-        at, part = divmod(y - head, self.each)
+        at, part = divmod(y - head, self.row_height)
         index = self._top + at
         if index >= self.count:
-            words = shortened(self.nothing, width) if y == head and not self.count else ""
+            words = truncate(self.empty_text, width) if y == head and not self.count else ""
             return self._strip([(words, "dim")], ground, y)
         chosen = self._style("chosen") if index == self.cursor else None
         return self._strip(self._draw(index, part, width), ground, y, chosen)

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from stepchat.transcript.logprobs import Certainty, Piece, Token, lay_out, visible
-from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.tui.dialogs.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ class TokenText(ScrollView):
         return Strip(segments).adjust_cell_length(self.size.width, blank)
 
 
-class Tokens(ModalScreen[None]):
+class LogprobsScreen(ModalScreen[None]):
     """A look at one answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Close", show=False)]
@@ -159,7 +159,7 @@ class Tokens(ModalScreen[None]):
             yield Static(title, classes="dialog-title", markup=False)
             yield self._text
             yield self._about
-            yield KeyLine((("←→↑↓", "move"), ("n", "next uncertain"), ("p", "previous"), ("Esc", "close")))
+            yield KeyHints((("←→↑↓", "move"), ("n", "next uncertain"), ("p", "previous"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._text.focus()
@@ -171,11 +171,11 @@ class Tokens(ModalScreen[None]):
     def _tell(self) -> None:
         """The alternatives of the token under the cursor."""
         token = self._tokens[self._text.cursor]
-        others = token.others or ((token.text, token.chance),)
+        others = token.alternatives or ((token.text, token.probability),)
         lines = [_bar(text, chance, said=text == token.text) for text, chance in others[:_ALTERNATIVES]]
         if all(text != token.text for text, _ in others):
-            lines = [*lines[: _ALTERNATIVES - 1], _bar(token.text, token.chance, said=True)]
-        if not token.others:
+            lines = [*lines[: _ALTERNATIVES - 1], _bar(token.text, token.probability, said=True)]
+        if not token.alternatives:
             lines.append(Content.styled("No alternatives came; top_logprobs asks for them.", "$dim"))
         self._about.update(Content("\n").join(lines))
 

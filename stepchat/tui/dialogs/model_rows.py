@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.content import Content
 
-from stepchat.catalogue.models import per_million, short_length
+from stepchat.catalogue.models import format_context_length, format_price_per_million
 from stepchat.parameters.table import EFFORTS
-from stepchat.text.columns import fit
-from stepchat.text.sanitize import shown as plain
+from stepchat.text.columns import pad
+from stepchat.text.sanitize import sanitize_for_display as plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,14 +37,16 @@ def row(model: Model, places: Sequence[int], width: int, *, favourite: bool, cur
     sign = "★" if favourite else "›" if current else " "
     facts = ""
     if width >= MIDDLE:
-        prices = (per_million(model.prices.prompt), per_million(model.prices.completion))
+        prices = (format_price_per_million(model.prices.prompt), format_price_per_million(model.prices.completion))
         facts = "".join(f"{price[:_PRICE]:>{_PRICE}}" for price in prices)
-        facts += f"{short_length(model.context_length):>{_CONTEXT + 2}}"
+        facts += f"{format_context_length(model.context_length):>{_CONTEXT + 2}}"
     if width >= WIDE:
-        abilities = zip(_ABILITIES.split(), (model.thinks, model.calls_tools, model.sees), strict=True)
+        abilities = zip(
+            _ABILITIES.split(), (model.supports_reasoning, model.supports_tools, model.supports_images), strict=True
+        )
         facts += "  " + " ".join(word if able else " " * len(word) for word, able in abilities)
     room = max(8, width - cell_len(facts) - 2)
-    name = _name(fit(plain(model.id), room), places)
+    name = _name(pad(plain(model.id), room), places)
     return [(f"{sign} ", "sign"), *name, (facts, "dim")]
 
 
@@ -63,13 +65,15 @@ def _name(shown: str, places: Sequence[int]) -> list[Piece]:
 def detail(model: Model) -> Content:
     """What the model is, what it allows and takes."""
     facts = [
-        f"runs with {short_length(model.context_length)} of {short_length(model.could_take)}"
-        if model.could_take
+        f"runs with {format_context_length(model.context_length)} of {format_context_length(model.max_context_length)}"
+        if model.max_context_length
         else "",
-        f"up to {short_length(model.max_completion_tokens)} tokens out" if model.max_completion_tokens else "",
+        f"up to {format_context_length(model.max_completion_tokens)} tokens out" if model.max_completion_tokens else "",
         f"takes {', '.join(model.input_modalities)}" if model.input_modalities else "",
         _reasoning(model),
-        f"cached {per_million(model.prices.cache_read)} $/M" if model.prices.cache_read is not None else "",
+        f"cached {format_price_per_million(model.prices.cache_read)} $/M"
+        if model.prices.cache_read is not None
+        else "",
         f"gone after {model.expires}" if model.expires else "",
     ]
     lines = [Content.styled(_plain(model.name or model.id), "bold")]
@@ -83,7 +87,7 @@ def detail(model: Model) -> Content:
 
 def _reasoning(model: Model) -> str:
     if model.reasoning is None:
-        return "thinks" if model.thinks else ""
+        return "thinks" if model.supports_reasoning else ""
     words = "always thinks" if model.reasoning.mandatory else "thinks if asked"
     if not model.reasoning.mandatory and model.reasoning.default_enabled:
         words = "thinks unless told not to"
@@ -109,15 +113,15 @@ def _provider(provider: Provider, name_width: int, width: int) -> str:
     facts = (
         f"{'' if speed is None else f'{speed:.0f}':>8}",
         f"{'' if first is None else f'{first:.1f} s':>9}",
-        f"{per_million(provider.prices.prompt):>9}",
-        f"{per_million(provider.prices.completion):>8}",
+        f"{format_price_per_million(provider.prices.prompt):>9}",
+        f"{format_price_per_million(provider.prices.completion):>8}",
     )
     more = (
         f"{'' if uptime is None else f'{uptime:.1f} %':>9}",
-        f"{short_length(provider.context_length):>9}",
+        f"{format_context_length(provider.context_length):>9}",
         f"  {_plain(provider.quantization)}",
     )
-    return fit(_plain(provider.name), name_width) + "".join(facts + (more if width >= WIDE else ()))
+    return pad(_plain(provider.name), name_width) + "".join(facts + (more if width >= WIDE else ()))
 
 
 def _plain(text: str) -> str:

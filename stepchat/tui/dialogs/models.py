@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 
 from stepchat.text import fuzzy
 from stepchat.tui import workers
-from stepchat.tui.dialogs.key_hints import KeyLine
-from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList
+from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.list_view import LOW, MOVES, VirtualList
 from stepchat.tui.dialogs.model_rows import detail, heading, provider_lines, row
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stepchat.catalogue.catalogue import Catalogue
     from stepchat.catalogue.models import Model
-    from stepchat.chat.favourites import Choices
+    from stepchat.chat.favourites import ModelChoices
     from stepchat.errors import StepchatError
     from stepchat.servers.providers import Provider
     from stepchat.tui.dialogs.list_view import Piece, Step
@@ -35,7 +35,7 @@ _HIGH = 30
 """Rows from which there is room for all of them."""
 
 
-class PickModel(ModalScreen[str | None]):
+class ModelPicker(ModalScreen[str | None]):
     """Returns the model's name; also one that was typed and is in no list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,9 +50,9 @@ class PickModel(ModalScreen[str | None]):
         self,
         catalogue: Catalogue,
         current: str,
-        choices: Choices,
+        choices: ModelChoices,
         *,
-        toggle: Callable[[str], Awaitable[Choices]],
+        toggle: Callable[[str], Awaitable[ModelChoices]],
         providers: Callable[[str], Awaitable[Sequence[Provider]]],
         refresh: Callable[[Callable[[], None]], None],
     ) -> None:
@@ -66,7 +66,7 @@ class PickModel(ModalScreen[str | None]):
         self._refresh = refresh
         self._found: Sequence[Model] = ()
         self._words: Sequence[str] = ()
-        self._list = RowList(self._line, heading, goes_round=True)
+        self._list = VirtualList(self._line, heading, wraps_around=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
@@ -74,7 +74,7 @@ class PickModel(ModalScreen[str | None]):
             yield Input(placeholder="Type to search", compact=True)
             yield self._list
             yield Static("", id="detail", markup=False)
-            yield KeyLine(KEYS)
+            yield KeyHints(KEYS)
 
     def on_mount(self) -> None:
         self._show()
@@ -93,10 +93,10 @@ class PickModel(ModalScreen[str | None]):
     def on_input_submitted(self) -> None:
         self.dismiss(self._highlighted() or self.query_one(Input).value.strip() or None)
 
-    def on_row_list_opened(self) -> None:
+    def on_virtual_list_opened(self) -> None:
         self.dismiss(self._highlighted())
 
-    def on_row_list_moved(self) -> None:
+    def on_virtual_list_moved(self) -> None:
         self._describe()
 
     def action_move(self, by: Step) -> None:
@@ -108,7 +108,7 @@ class PickModel(ModalScreen[str | None]):
 
     def action_favourite(self) -> None:
         if slug := self._highlighted():
-            workers.start(self, partial(self._toggle_now, slug), partial(self._refuse, slug), group="favourite")
+            workers.run_task(self, partial(self._toggle_now, slug), partial(self._refuse, slug), group="favourite")
 
     async def _toggle_now(self, slug: str) -> None:
         self._choices = await self._toggle(slug)
@@ -121,7 +121,7 @@ class PickModel(ModalScreen[str | None]):
         elif slug := self._highlighted():
             pane.display = True
             self._say("Asking who serves it …")
-            workers.start(
+            workers.run_task(
                 self, partial(self._ask_providers, slug), partial(self._refuse, slug), group="detail", exclusive=True
             )
 
@@ -148,7 +148,7 @@ class PickModel(ModalScreen[str | None]):
         typed = self.query_one(Input).value
         self._words = fuzzy.words_of(typed)
         self._found = self._catalogue.search(typed, self._choices.first)
-        self._list.nothing = self._nothing(typed)
+        self._list.empty_text = self._nothing(typed)
         names = [model.id for model in self._found]
         wanted = keep or (self._current if not typed else None)
         self._list.show(len(names), names.index(wanted) if wanted in names else 0)
@@ -163,7 +163,7 @@ class PickModel(ModalScreen[str | None]):
     def _nothing(self, typed: str) -> str:
         if self._catalogue.models:
             return f"Nothing fits. Enter takes “{typed.strip()}” as it is."
-        trouble = self._catalogue.trouble
+        trouble = self._catalogue.error
         return f"There is no list of models yet. {trouble or 'The server is being asked.'}"
 
     def _describe(self) -> None:

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from stepchat.text.sanitize import clean
-from stepchat.tui.dialogs.key_hints import KeyLine
+from stepchat.text.sanitize import sanitize
+from stepchat.tui.dialogs.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.geometry import Size
 
-    from stepchat.chat.spending import Line
+    from stepchat.chat.spending import ReportLine
 
 _AROUND = 5
 """Columns of a narrow screen that are not the lines': margins and the scrollbar."""
 _STYLES = {"head": "$accent", "plain": "$text", "dim": "$dim"}
 
 
-class Report(ModalScreen[None]):
+class TextDialog(ModalScreen[None]):
     """Nothing to choose. `lines` gets the columns there are, anew whenever the window has another width."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "Close", show=False)]
 
-    def __init__(self, title: str, lines: Callable[[int], Sequence[Line]]) -> None:
+    def __init__(self, title: str, lines: Callable[[int], Sequence[ReportLine]]) -> None:
         super().__init__()
         self._heading = title
         self._lines = lines
@@ -42,9 +42,9 @@ class Report(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         self._fill(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog wide"):
-            yield Static(clean(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
+            yield Static(sanitize(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
             yield self._scroll
-            yield KeyLine((("↑↓", "scroll"), ("Esc", "close")))
+            yield KeyHints((("↑↓", "scroll"), ("Esc", "close")))
 
     def on_resize(self, event: events.Resize) -> None:
         self._fill(event.size)
@@ -53,6 +53,6 @@ class Report(ModalScreen[None]):
         lines = self._lines(max(1, size.width - _AROUND))
         self._text.update(
             Content("\n").join(
-                Content.styled(clean(line.text, keep_newlines=False), _STYLES[line.role]) for line in lines
+                Content.styled(sanitize(line.text, keep_newlines=False), _STYLES[line.role]) for line in lines
             )
         )

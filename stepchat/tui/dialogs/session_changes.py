@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from stepchat.text.sanitize import clean
+from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +23,7 @@ class Change:
 
     words: str
     rows: tuple[SessionSummary, ...]
-    back: Callable[[], Awaitable[object]]
+    undo: Callable[[], Awaitable[object]]
 
 
 class Changes:
@@ -37,7 +37,7 @@ class Changes:
     async def delete(self, rows: Sequence[SessionSummary]) -> str:
         return await self._change(rows, "deleted", self._store.delete, self._store.undelete)
 
-    async def bring_back(self, rows: Sequence[SessionSummary]) -> str:
+    async def undelete(self, rows: Sequence[SessionSummary]) -> str:
         return await self._change(rows, "brought back", self._store.undelete, self._store.delete)
 
     async def pin(self, rows: Sequence[SessionSummary]) -> str:
@@ -66,7 +66,7 @@ class Changes:
             if not self._done:
                 return None
             change = self._done[-1]
-            await change.back()
+            await change.undo()
             # Only now: what was refused can be tried again.
             self._done.remove(change)
             return change
@@ -84,4 +84,4 @@ class Changes:
 
 
 def _quoted(title: str) -> str:
-    return f"“{clean(title, keep_newlines=False) or 'untitled'}”"
+    return f"“{sanitize(title, keep_newlines=False) or 'untitled'}”"

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from stepchat.sessions.reading import Order
     from stepchat.tui.dialogs.key_hints import Keys
 
-Shown: TypeAlias = Literal["current", "archived", "deleted"]
-Mode: TypeAlias = Shown | Literal["rename"]
-SHOWN: Final[tuple[Shown, ...]] = get_args(Shown)
+Listed: TypeAlias = Literal["current", "archived", "deleted"]
+Mode: TypeAlias = Listed | Literal["rename"]
+LISTED: Final[tuple[Listed, ...]] = get_args(Listed)
 ORDERS: Final[tuple[Order, ...]] = tuple(reading.ORDERS)
 
-NAMES: Final[dict[Shown, str]] = {
+NAMES: Final[dict[Listed, str]] = {
     "current": "Sessions",
     "archived": "Archived sessions",
     "deleted": "Deleted sessions, kept for 30 days",
 }
-EMPTY: Final[dict[Shown, str]] = {
+EMPTY: Final[dict[Listed, str]] = {
     "current": "No sessions yet.",
     "archived": "Nothing is archived.",
     "deleted": "Nothing was deleted.",
@@ -49,7 +49,7 @@ KEYS: Final[dict[Mode, Keys]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SessionListOptions:
     """How the list was left, for the next time."""
 
     order: Order = "updated"
@@ -58,15 +58,17 @@ class View:
     """The session at the cursor."""
 
 
-def read_view(stored: str | None) -> View:
-    """What `write_view` wrote; the usual view for anything else."""
+def read_options(stored: str | None) -> SessionListOptions:
+    """What `write_options` wrote; the usual view for anything else."""
     try:
         data: Any = json.loads(stored or "{}")
         order, thoughts, at = data.get("order"), data.get("thoughts"), data.get("at")
     except (AttributeError, ValueError):
-        return View()
-    return View(order if order in ORDERS else "updated", thoughts is True, at if isinstance(at, str) else "")
+        return SessionListOptions()
+    return SessionListOptions(
+        order if order in ORDERS else "updated", thoughts is True, at if isinstance(at, str) else ""
+    )
 
 
-def write_view(view: View) -> str:
+def write_options(view: SessionListOptions) -> str:
     return json.dumps(asdict(view))

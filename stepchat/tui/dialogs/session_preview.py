@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from stepchat.sessions.titles import without_markdown
-from stepchat.text.sanitize import clean
-from stepchat.text.widths import spaced, spaced_ranges
+from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import pad_for_rich, pad_ranges_for_rich
 from stepchat.transcript.labels import date
 from stepchat.tui.dialogs.session_rows import SPEAKERS
 
 if TYPE_CHECKING:
-    from stepchat.sessions.preview import Preview, Said
+    from stepchat.sessions.preview import MessagePreview, Preview
     from stepchat.sessions.records import SessionSummary
     from stepchat.sessions.search.search import Hit
-    from stepchat.tui.dialogs.session_rows import Entry
+    from stepchat.tui.dialogs.session_rows import ListedSession
 
 _SHORT: Final = {"user": 2, "assistant": 3, "tool": 1}
 _LONG: Final = {"user": 6, "assistant": 10, "tool": 4}
@@ -24,7 +24,7 @@ _LONG: Final = {"user": 6, "assistant": 10, "tool": 4}
 _LOW: Final = 20
 
 
-def preview_of(entry: Entry, preview: Preview, height: int) -> Content:
+def preview_of(entry: ListedSession, preview: Preview, height: int) -> Content:
     """What fits into a pane of so many rows, and perhaps more."""
     row = entry.summary
     most, lines = (_SHORT, list[Content]()) if height < _LOW else (_LONG, _header(row))
@@ -51,23 +51,23 @@ def _header(row: SessionSummary) -> list[Content]:
         "archived" if row.archived else "",
     ]
     return [
-        Content.styled(spaced(clean(row.title, keep_newlines=False)) or "untitled", "bold"),
-        Content.styled(clean(" · ".join(fact for fact in facts if fact), keep_newlines=False), "$dim"),
+        Content.styled(pad_for_rich(sanitize(row.title, keep_newlines=False)) or "untitled", "bold"),
+        Content.styled(sanitize(" · ".join(fact for fact in facts if fact), keep_newlines=False), "$dim"),
         Content(""),
     ]
 
 
 def _hit(hit: Hit) -> Content:
-    words, ranges = spaced_ranges(hit.snippet.text, hit.snippet.ranges)
+    words, ranges = pad_ranges_for_rich(hit.snippet.text, hit.snippet.ranges)
     text = Content(words)
     for start, end in ranges:
         text = text.stylize("$accent bold underline", start, end)
     return Content.assemble((f"{SPEAKERS[hit.field]}: ", "$dim"), text)
 
 
-def _said(said: Said, most: int, *, from_end: bool = False) -> list[Content]:
+def _said(said: MessagePreview, most: int, *, from_end: bool = False) -> list[Content]:
     text = without_markdown(said.text) if said.speaker == "assistant" else said.text
-    lines = [line for line in spaced(clean(text)).splitlines() if line.strip()]
+    lines = [line for line in pad_for_rich(sanitize(text)).splitlines() if line.strip()]
     if len(lines) > most:
         lines = (
             [f"… {lines[-most]}", *lines[len(lines) - most + 1 :]]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
 
-from stepchat.text.columns import column, fit
-from stepchat.text.sanitize import clean
-from stepchat.text.widths import spaced, spaced_ranges
+from stepchat.text.columns import align, pad
+from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import pad_for_rich, pad_ranges_for_rich
 from stepchat.transcript.labels import money, short_model
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SPEAKERS: Final = {"prompt": "you", "answer": "answer", "reasoning": "thought", 
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedSession:
     """A session, and where the words were found in it."""
 
     summary: SessionSummary
@@ -58,21 +58,21 @@ class SessionRows:
     """What is listed, which are marked, and how a row looks."""
 
     def __init__(self, now: Callable[[], float], answered: Collection[str] = ()) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[ListedSession] = []
         self.marked: dict[str, SessionSummary] = {}
         self.order = "updated"
         self.searched = False
         """Each row has room for a hit."""
-        self.tell_archived = False
+        self.mark_archived = False
         self._now = now
         self._answered = answered
 
-    def place(self, wanted: Sequence[str], index: int) -> int:
+    def row_of(self, wanted: Sequence[str], index: int) -> int:
         """The row of the first of these sessions that is there, else this row."""
         places = {entry.summary.id: row for row, entry in enumerate(self.entries)}
         return next((places[identity] for identity in wanted if identity in places), index)
 
-    def beside(self, index: int, leaving: Collection[str]) -> str:
+    def nearest_remaining(self, index: int, leaving: Collection[str]) -> str:
         """The session nearest to a row, rather below it, that is none of these; "" for none."""
         near = [*self.entries[index:], *reversed(self.entries[:index])]
         return next((entry.summary.id for entry in near if entry.summary.id not in leaving), "")
@@ -90,7 +90,7 @@ class SessionRows:
         pieces: list[Piece] = [(title, "sign" if self.order == "title" else "dim")]
         for each in _columns(width):
             text = name(each.name, each.order) if each.order else each.name
-            shown = " " * _GAP + column(text, each.width, left=each.left)
+            shown = " " * _GAP + align(text, each.width, left=each.left)
             pieces.append((shown, "sign" if each.order == self.order else "dim"))
         return pieces
 
@@ -98,23 +98,23 @@ class SessionRows:
         entry = self.entries[index]
         return _hit_line(entry, width) if part else self._row(entry, width)
 
-    def _row(self, entry: Entry, width: int) -> list[Piece]:
+    def _row(self, entry: ListedSession, width: int) -> list[Piece]:
         row = entry.summary
         kind = "…" if row.id in self._answered else "*" if row.pinned else " "
         pieces: list[Piece] = [(("●" if row.id in self.marked else " ") + kind, "sign")]
         title = next((hit.snippet for hit in entry.hits if hit.field == "title"), None)
         room = self.title_width(width)
-        if self.tell_archived and row.archived:
+        if self.mark_archived and row.archived:
             pieces.append((_ARCHIVED[:room], "dim"))
             room = max(1, room - len(_ARCHIVED))
         if title is not None:
             pieces += _marked(title.text, title.ranges, room, "text")
         else:
-            pieces.append((fit(spaced(clean(row.title, keep_newlines=False)) or "untitled", room), "text"))
+            pieces.append((pad(pad_for_rich(sanitize(row.title, keep_newlines=False)) or "untitled", room), "text"))
         now = self._now()
         for each in _columns(width):
-            fact = clean(each.fact(row, now), keep_newlines=False)
-            pieces.append((" " * _GAP + column(fact, each.width, left=each.left), "dim"))
+            fact = sanitize(each.fact(row, now), keep_newlines=False)
+            pieces.append((" " * _GAP + align(fact, each.width, left=each.left), "dim"))
         return pieces
 
 
@@ -122,7 +122,7 @@ def _columns(width: int) -> list[Column]:
     return [each for each in COLUMNS if width >= each.from_width]
 
 
-def _hit_line(entry: Entry, width: int) -> list[Piece]:
+def _hit_line(entry: ListedSession, width: int) -> list[Piece]:
     hit = next((hit for hit in entry.hits if hit.field != "title"), None)
     if hit is None:
         return []
@@ -132,8 +132,8 @@ def _hit_line(entry: Entry, width: int) -> list[Piece]:
 
 def _marked(text: str, ranges: Sequence[tuple[int, int]], width: int, role: Role) -> list[Piece]:
     """The text, in so many cells, with the ranges marked."""
-    text, ranges = _around_first(*spaced_ranges(text, ranges), width)
-    shown = fit(text, width)
+    text, ranges = _around_first(*pad_ranges_for_rich(text, ranges), width)
+    shown = pad(text, width)
     pieces: list[Piece] = []
     at = 0
     for start, end in ranges:

@@ -15,11 +15,20 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.tui import workers
-from stepchat.tui.dialogs.key_hints import KeyLine
-from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList
+from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.list_view import LOW, MOVES, VirtualList
 from stepchat.tui.dialogs.session_changes import Changes
-from stepchat.tui.dialogs.session_list import PAGE, PROBABLY, Listing
-from stepchat.tui.dialogs.session_options import EMPTY, KEYS, NAMES, ORDERS, PLACEHOLDERS, SHOWN, Shown, View
+from stepchat.tui.dialogs.session_list import PAGE, PROBABLY, SessionLoader
+from stepchat.tui.dialogs.session_options import (
+    EMPTY,
+    KEYS,
+    LISTED,
+    NAMES,
+    ORDERS,
+    PLACEHOLDERS,
+    Listed,
+    SessionListOptions,
+)
 from stepchat.tui.dialogs.session_preview import preview_of
 from stepchat.tui.dialogs.session_rows import PREFIX, SessionRows
 
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
     from stepchat.errors import StepchatError
     from stepchat.sessions.store import SessionStore, SessionSummary
     from stepchat.tui.dialogs.list_view import Step
-    from stepchat.tui.dialogs.session_rows import Entry
+    from stepchat.tui.dialogs.session_rows import ListedSession
 
 _LOOK_AFTER: Final = 0.04
 """Seconds that the cursor rests before the preview is read."""
@@ -67,25 +76,29 @@ class SessionScreen(ModalScreen[str | None]):
     ]
 
     def __init__(
-        self, store: SessionStore, view: View, answered: Collection[str] = (), now: Callable[[], float] = time
+        self,
+        store: SessionStore,
+        view: SessionListOptions,
+        answered: Collection[str] = (),
+        now: Callable[[], float] = time,
     ) -> None:
         """`answered` are the sessions of which an answer is being written."""
         super().__init__()
         self.view = view
         self._store = store
-        self._listing = Listing(store)
+        self._listing = SessionLoader(store)
         self._rows = SessionRows(now, answered)
-        self._list = RowList(self._rows.line, self._rows.head, opens_after=2)
+        self._list = VirtualList(self._rows.line, self._rows.head, clicks_to_open=2)
         self._filter = Input(placeholder=PLACEHOLDERS[view.thoughts], compact=True)
         self._title = Input(compact=True, select_on_focus=False, id="session-title")
         self._heading = Static(classes="dialog-title", markup=False)
         self._look = Static(markup=False, id="session-look")
         self._pane = Container(self._look, id="session-pane")
-        self._keys = KeyLine(KEYS["current"], lines=2)
+        self._keys = KeyHints(KEYS["current"], lines=2)
         self._renaming: SessionSummary | None = None
-        self._shown: Shown = "current"
-        self.opened: Entry | None = None
-        self._first: Sequence[Entry] = ()
+        self._shown: Listed = "current"
+        self.opened: ListedSession | None = None
+        self._first: Sequence[ListedSession] = ()
         self._total = 0
         self._said = ""
         self._changes = Changes(store)
@@ -136,7 +149,7 @@ class SessionScreen(ModalScreen[str | None]):
 
     def _begin(self, reading: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
         """Read beside everything else; what fails is said."""
-        workers.start(self, reading, self._refuse, group="list", exclusive=exclusive)
+        workers.run_task(self, reading, self._refuse, group="list", exclusive=exclusive)
 
     async def _read(self, at: Sequence[str], index: int) -> None:
         entries = await self._some(0, max(PAGE, index + 1, PROBABLY if any(at) else 0))
@@ -144,20 +157,20 @@ class SessionScreen(ModalScreen[str | None]):
             self._fill(entries, at, index)
             await self._number()
 
-    def _fill(self, entries: Sequence[Entry], at: Sequence[str], index: int) -> None:
+    def _fill(self, entries: Sequence[ListedSession], at: Sequence[str], index: int) -> None:
         rows = self._rows
         rows.entries = list(entries)
         rows.order = "updated" if self.typed else self.view.order
         rows.searched = bool(self.typed)
-        rows.tell_archived = self._shown == "current"
+        rows.mark_archived = self._shown == "current"
         if len(self._undone) > 1:
             rows.marked = {entry.summary.id: entry.summary for entry in entries if entry.summary.id in self._undone}
         self._undone = ()
-        self._list.nothing = self._nothing()
-        self._list.each = 2 if rows.searched else 1
-        self._list.show(len(entries), rows.place(at, index))
+        self._list.empty_text = self._nothing()
+        self._list.row_height = 2 if rows.searched else 1
+        self._list.show(len(entries), rows.row_of(at, index))
 
-    def on_row_list_more_wanted(self) -> None:
+    def on_virtual_list_more_wanted(self) -> None:
         if self._listing.more:
             self._listing.more = False
             self._begin(self._read_on)
@@ -165,19 +178,19 @@ class SessionScreen(ModalScreen[str | None]):
     async def _read_on(self) -> None:
         self._add(await self._some(len(self._rows.entries), PAGE))
 
-    def _add(self, entries: Sequence[Entry] | None) -> bool:
+    def _add(self, entries: Sequence[ListedSession] | None) -> bool:
         """More below; returns whether there were any."""
         if entries:
             self._rows.entries += entries
             self._list.add(len(entries))
         return bool(entries)
 
-    async def _some(self, offset: int, limit: int) -> Sequence[Entry] | None:
-        return await self._listing.some(self.view, self._shown, self.typed, offset, limit)
+    async def _some(self, offset: int, limit: int) -> Sequence[ListedSession] | None:
+        return await self._listing.page(self.view, self._shown, self.typed, offset, limit)
 
     async def _number(self) -> None:
         """How many there are; raises StoreError."""
-        self._total = await self._listing.number(self._shown)
+        self._total = await self._listing.count(self._shown)
         self._head()
 
     @property
@@ -186,12 +199,12 @@ class SessionScreen(ModalScreen[str | None]):
         entries = self._rows.entries
         return entries[self._list.cursor].summary if self._list.cursor < len(entries) else None
 
-    def on_row_list_moved(self) -> None:
+    def on_virtual_list_moved(self) -> None:
         self._head()
         self._look_again()
 
     def _look_again(self) -> None:
-        workers.start(self, self._look_at, self._cannot_look, group="look", exclusive=True)
+        workers.run_task(self, self._look_at, self._cannot_look, group="look", exclusive=True)
 
     async def _look_at(self) -> None:
         entry = self._rows.entries[self._list.cursor] if self._rows.entries else None
@@ -255,9 +268,9 @@ class SessionScreen(ModalScreen[str | None]):
             if row is not None and title != row.title:
                 self._start(partial(self._changes.rename, row, title))
         else:
-            self.on_row_list_opened()
+            self.on_virtual_list_opened()
 
-    def on_row_list_opened(self) -> None:
+    def on_virtual_list_opened(self) -> None:
         row = self.current
         if row is None:
             return
@@ -314,7 +327,7 @@ class SessionScreen(ModalScreen[str | None]):
         self._list_anew()
 
     def action_list(self) -> None:
-        self._shown = SHOWN[(SHOWN.index(self._shown) + 1) % len(SHOWN)]
+        self._shown = LISTED[(LISTED.index(self._shown) + 1) % len(LISTED)]
         self._rows.marked.clear()
         self._keys.set_keys(KEYS[self._shown])
         self._list_anew()
@@ -333,18 +346,18 @@ class SessionScreen(ModalScreen[str | None]):
     def _start(self, change: Callable[[], Awaitable[str]], leaving: Sequence[SessionSummary] = ()) -> None:
         """Do it, say what was done, and show the list as it is then. The cursor stays on its session, or beside it."""
         row = self.current
-        beside = self._rows.beside(self._list.cursor, {each.id for each in leaving})
+        beside = self._rows.nearest_remaining(self._list.cursor, {each.id for each in leaving})
 
         async def say() -> None:
             self._said = await change()
             self._rows.marked.clear()
 
         async def run() -> None:
-            await workers.attempt(say, self._refuse)
+            await workers.run_reporting(say, self._refuse)
             at = (*self._undone, row.id if row else "", beside)
             self._load(at=at, index=self._list.cursor)
 
-        workers.start(self, run, group="change")
+        workers.run_task(self, run, group="change")
 
     async def _undo(self) -> str:
         """What was changed together is marked again."""
@@ -366,7 +379,7 @@ class SessionScreen(ModalScreen[str | None]):
             case "archive":
                 self._start(partial(changes.archive, rows), rows)
             case "delete":
-                self._start(partial(changes.bring_back if self._shown == "deleted" else changes.delete, rows), rows)
+                self._start(partial(changes.undelete if self._shown == "deleted" else changes.delete, rows), rows)
 
     # A new title, written in the row itself
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.parameters.table import GROUPS, PARAMETERS, Parameter, allowed
-from stepchat.parameters.values import in_words
-from stepchat.reasoning.effort import REFUSED
-from stepchat.text.columns import fit, shortened
-from stepchat.text.sanitize import clean
+from stepchat.parameters.table import GROUPS, PARAMETERS, Parameter, allowed_text
+from stepchat.parameters.values import format_value
+from stepchat.reasoning.effort import REJECTED_SETTING
+from stepchat.text.columns import pad, truncate
+from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from stepchat.parameters.scopes import Decided, Scope, Scopes
+    from stepchat.parameters.scopes import ResolvedSetting, Scope, Scopes
     from stepchat.tui.dialogs.list_view import Piece
 
 NAME_WIDTH: Final = max(len(row.name) for row in PARAMETERS)
@@ -44,7 +44,7 @@ class SettingRow:
     """One parameter as it stands."""
 
     parameter: Parameter
-    decided: Decided
+    decided: ResolvedSetting
     reason: str = ""
     """Why the model does not take it, if so."""
     default: str = ""
@@ -62,7 +62,7 @@ def setting_rows(
     defaults: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, list[SettingRow]]]:
     """The groups with the rows that have all the words that were typed. `defaults` are the model's own."""
-    own = {name: f"{in_words(value)}, the model's default" for name, value in (defaults or {}).items()}
+    own = {name: f"{format_value(value)}, the model's default" for name, value in (defaults or {}).items()}
     words = typed.casefold().split()
     found: list[tuple[str, list[SettingRow]]] = []
     for group in GROUPS:
@@ -71,14 +71,14 @@ def setting_rows(
                 parameter, decided, why_not(parameter, decided.value), own.get(parameter.name, parameter.default)
             )
             for parameter in group.rows
-            if _has(words, parameter, group.title, decided := scopes.decided(parameter.name))
+            if _has(words, parameter, group.title, decided := scopes.resolve(parameter.name))
         ]
         if rows:
             found.append((group.title, rows))
     return found
 
 
-def _has(words: Sequence[str], parameter: Parameter, group: str, decided: Decided) -> bool:
+def _has(words: Sequence[str], parameter: Parameter, group: str, decided: ResolvedSetting) -> bool:
     state = "set" if decided.value is not None else ""
     text = f"{parameter.name} {parameter.help} {group} {decided.scope or ''} {state}".casefold()
     return all(word in text for word in words)
@@ -90,23 +90,23 @@ def line_of(row: SettingRow, width: int) -> list[Piece]:
     source = SOURCES[row.decided.scope] if row.decided.scope else ""
     quiet = bool(row.reason)
     pieces: list[Piece] = [
-        (fit(row.parameter.name, VALUE_AT), "dim" if quiet else "text"),
-        (f"{fit(_value(row), value_width)}{'':{GAP}}", "sign" if row.is_set and not quiet else "dim"),
+        (pad(row.parameter.name, VALUE_AT), "dim" if quiet else "text"),
+        (f"{pad(_value(row), value_width)}{'':{GAP}}", "sign" if row.is_set and not quiet else "dim"),
     ]
     room = width - VALUE_AT - value_width - GAP
     if source:
         # Where nothing decides, there is as much more room for the rest.
-        pieces.append((fit(source, min(room, SOURCE_WIDTH + GAP)), "dim"))
+        pieces.append((pad(source, min(room, SOURCE_WIDTH + GAP)), "dim"))
         room -= SOURCE_WIDTH + GAP
     if room >= _SHORTEST:
-        pieces.append((shortened(_aside(row), room), "warning" if quiet and row.is_set else "dim"))
+        pieces.append((truncate(_aside(row), room), "warning" if quiet and row.is_set else "dim"))
     return pieces
 
 
 def _aside(row: SettingRow) -> str:
     if row.reason:
-        return clean(row.reason, keep_newlines=False)
-    return "" if row.is_set or not row.default else clean(f"unset: {row.default}", keep_newlines=False)
+        return sanitize(row.reason, keep_newlines=False)
+    return "" if row.is_set or not row.default else sanitize(f"unset: {row.default}", keep_newlines=False)
 
 
 def value_room(width: int) -> int:
@@ -117,29 +117,29 @@ def value_room(width: int) -> int:
 
 def _value(row: SettingRow) -> str:
     if row.is_set:
-        return clean(in_words(row.decided.value), keep_newlines=False)
+        return sanitize(format_value(row.decided.value), keep_newlines=False)
     return "not sent" if row.decided.scope else "·"
 
 
-def about(row: SettingRow) -> Iterator[str]:
+def description_lines(row: SettingRow) -> Iterator[str]:
     """What the lines below the list say of the row under the cursor."""
     parameter = row.parameter
-    words = allowed(parameter)
+    words = allowed_text(parameter)
     help_text = f"{parameter.help} {words[0].upper()}{words[1:]}."
     if row.reason:
         sent = (
             " It is not sent; choosing it anew tries it again."
-            if row.reason == REFUSED
+            if row.reason == REJECTED_SETTING
             else " It is sent all the same."
         )
-        reason = clean(row.reason, keep_newlines=False)
+        reason = sanitize(row.reason, keep_newlines=False)
         yield f"{reason[:1].upper()}{reason[1:]}." + (sent if row.is_set else "")
         yield help_text
         return
     yield help_text
     if row.is_set:
-        yield f"Now {clean(in_words(row.decided.value), keep_newlines=False)}, from {row.decided.scope}."
+        yield f"Now {sanitize(format_value(row.decided.value), keep_newlines=False)}, from {row.decided.scope}."
     elif row.decided.scope:
         yield f"Not sent: {row.decided.scope} says so."
     else:
-        yield clean(f"Not sent, so it is {row.default}." if row.default else "Not sent.", keep_newlines=False)
+        yield sanitize(f"Not sent, so it is {row.default}." if row.default else "Not sent.", keep_newlines=False)

@@ -13,19 +13,19 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.errors import UsageError
-from stepchat.parameters.values import in_words, parse_text
-from stepchat.reasoning.effort import REFUSED
-from stepchat.text.sanitize import clean
+from stepchat.parameters.values import format_value, parse_text
+from stepchat.reasoning.effort import REJECTED_SETTING
+from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
-from stepchat.tui.dialogs.key_hints import KeyLine
-from stepchat.tui.dialogs.list_view import MOVES, RowList
-from stepchat.tui.dialogs.pick import Pick, Row
+from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.list_view import MOVES, VirtualList
+from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.dialogs.setting_rows import (
     MEANINGS,
     VALUE_AT,
     WRITABLE,
     SettingRow,
-    about,
+    description_lines,
     line_of,
     setting_rows,
     value_room,
@@ -48,7 +48,7 @@ _OTHER: Final = "another value ..."
 _UNSET: Final = "not sent"
 
 
-class Settings(ModalScreen[None]):
+class SettingsScreen(ModalScreen[None]):
     """Changes go out through `write` at once; it keeps them, and raises what went wrong."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +63,7 @@ class Settings(ModalScreen[None]):
         scopes: Scopes,
         why_not: Callable[[Parameter, Any], str],
         write: Callable[[Scopes], Awaitable[None]],
-        pick: Callable[[Pick], Awaitable[str | None]],
+        pick: Callable[[Picker], Awaitable[str | None]],
         *,
         model: str,
         defaults: Mapping[str, Any] | None = None,
@@ -84,11 +84,11 @@ class Settings(ModalScreen[None]):
         self._editing: SettingRow | None = None
         self._heading = Static(classes="dialog-title", markup=False)
         self._filter = Input(typed, placeholder="Type to filter; `set` shows what is set", compact=True)
-        self._list = RowList(self._line, goes_round=True)
-        self._list.nothing = "No parameter has these words."
+        self._list = VirtualList(self._line, wraps_around=True)
+        self._list.empty_text = "No parameter has these words."
         self._list.skip = lambda index: isinstance(self._rows[index], str)
         self._about = Static(id="setting-about", markup=False)
-        self._keys = KeyLine(KEYS)
+        self._keys = KeyHints(KEYS)
         self._value = Input(compact=True, select_on_focus=False, id="setting-value")
 
     def compose(self) -> ComposeResult:
@@ -115,7 +115,7 @@ class Settings(ModalScreen[None]):
     def _show_heading(self) -> None:
         meaning = MEANINGS[self._scope] + (f" {self._scopes.preset_name}" if self._scope == "preset" else "")
         self._heading.update(
-            Content.assemble("Settings ", (clean(f"{meaning} · {self._model}", keep_newlines=False), "$dim"))
+            Content.assemble("Settings ", (sanitize(f"{meaning} · {self._model}", keep_newlines=False), "$dim"))
         )
 
     def _fill(self) -> None:
@@ -140,11 +140,11 @@ class Settings(ModalScreen[None]):
     def _tell(self, problem: str = "") -> None:
         row = self._editing or self._chosen()
         if problem:
-            self._about.update(Content.styled(clean(problem), "$error"))
+            self._about.update(Content.styled(sanitize(problem), "$error"))
         else:
-            self._about.update(Content("\n".join(about(row))) if row else "")
+            self._about.update(Content("\n".join(description_lines(row))) if row else "")
 
-    def on_row_list_moved(self) -> None:
+    def on_virtual_list_moved(self) -> None:
         self._tell()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -159,9 +159,9 @@ class Settings(ModalScreen[None]):
         if event.input is self._filter:
             self._change()
         else:
-            workers.start(self, self._take_typed, self._refuse, group="settings")
+            workers.run_task(self, self._take_typed, self._refuse, group="settings")
 
-    def on_row_list_opened(self) -> None:
+    def on_virtual_list_opened(self) -> None:
         self._change()
 
     def action_move(self, by: Step) -> None:
@@ -194,7 +194,7 @@ class Settings(ModalScreen[None]):
         return without if without != self._scopes else self._scopes.with_setting(self._scope, name, None)
 
     def _toggled(self, name: str) -> Scopes:
-        following = {None: True, True: False, False: None}[self._scopes.decided(name).value]
+        following = {None: True, True: False, False: None}[self._scopes.resolve(name).value]
         return self._scopes.with_setting(self._scope, name, following)
 
     def _change(self) -> None:
@@ -205,7 +205,7 @@ class Settings(ModalScreen[None]):
         if parameter.kind == "bool":
             self._start(lambda: self._toggled(parameter.name))
         elif parameter.choices:
-            workers.start(self, partial(self._choose, row), self._refuse, group="settings")
+            workers.run_task(self, partial(self._choose, row), self._refuse, group="settings")
         else:
             self._edit(row)
 
@@ -215,13 +215,13 @@ class Settings(ModalScreen[None]):
         now = row.decided.value if row.is_set else _UNSET
         shown: Any = cast("Json", now).get("type") if isinstance(now, dict) else now
         rows = [
-            Row(name, name, ("•" if name == shown else "",), reason, reason not in {"", REFUSED})
+            Choice(name, name, ("•" if name == shown else "",), reason, reason not in {"", REJECTED_SETTING})
             for name in (*parameter.choices, _UNSET)
             for reason in ("" if name == _UNSET else self._why_not(parameter, name),)
         ]
         if parameter.kind == "any":
-            rows.append(Row(_OTHER, _OTHER, ("",), "JSON or @FILE"))
-        chosen = await self._pick(Pick(parameter.name, rows))
+            rows.append(Choice(_OTHER, _OTHER, ("",), "JSON or @FILE"))
+        chosen = await self._pick(Picker(parameter.name, rows))
         if chosen == _OTHER:
             self._edit(row)
         elif chosen is not None:
@@ -238,7 +238,7 @@ class Settings(ModalScreen[None]):
     def _edit(self, row: SettingRow) -> None:
         self._place_value()
         self._editing = row
-        self._value.value = in_words(row.decided.value)
+        self._value.value = format_value(row.decided.value)
         self._value.cursor_position = len(self._value.value)
         self._value.display = True
         self._value.focus()
@@ -276,7 +276,7 @@ class Settings(ModalScreen[None]):
         self._stop_editing()
 
     def _start(self, change: Callable[[], Scopes]) -> None:
-        workers.start(self, partial(self._set, change), self._refuse, group="settings")
+        workers.run_task(self, partial(self._set, change), self._refuse, group="settings")
 
     async def _set(self, change: Callable[[], Scopes]) -> None:
         async with self._writing:

@@ -12,12 +12,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.messages import AssistantMessage
-from stepchat.text.sanitize import clean
-from stepchat.text.widths import spaced
+from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import pad_for_rich
 from stepchat.transcript.labels import count_of_tokens
 from stepchat.tui.dialogs.compare_facts import ENDS
-from stepchat.tui.dialogs.key_hints import KeyLine
-from stepchat.tui.dialogs.list_view import LOW, MOVES, RowList
+from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.list_view import LOW, MOVES, VirtualList
 from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
 from stepchat.tui.dialogs.tree_rows import tree_row
 
@@ -37,14 +37,14 @@ _PREVIEW: Final = 4000
 """Characters of a message that the preview shows at most."""
 
 
-class Chosen(NamedTuple):
+class TreeChoice(NamedTuple):
     """What is to be done with which message."""
 
     action: Literal["go", "fork"]
     message_id: str
 
 
-class TreeScreen(ModalScreen[Chosen | None]):
+class TreeScreen(ModalScreen[TreeChoice | None]):
     """Returns the message to go to or to fork at, None for none."""
 
     VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - Textual declares it so; _fit sets its own
@@ -68,8 +68,8 @@ class TreeScreen(ModalScreen[Chosen | None]):
         ends = leaves(messages)
         count = f"{len(messages):,} message{'' if len(messages) == 1 else 's'}"
         self._heading = f"Tree · {count} · {ends:,} branch{'' if ends == 1 else 'es'}"
-        self._list = RowList(lambda index, _, width: tree_row(self._lines[index], width, now()), opens_after=2)
-        self._list.nothing = "No message has these words."
+        self._list = VirtualList(lambda index, _, width: tree_row(self._lines[index], width, now()), clicks_to_open=2)
+        self._list.empty_text = "No message has these words."
         self._look = Static(markup=False, id="tree-look")
 
     def compose(self) -> ComposeResult:
@@ -79,7 +79,7 @@ class TreeScreen(ModalScreen[Chosen | None]):
             with Container(id="tree-body"):
                 yield self._list
                 yield Container(self._look, id="tree-pane")
-            yield KeyLine((("Enter", "go there"), ("←→", "siblings"), ("^F", "fork there"), ("Esc", "close")))
+            yield KeyHints((("Enter", "go there"), ("←→", "siblings"), ("^F", "fork there"), ("Esc", "close")))
 
     def on_mount(self) -> None:
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
@@ -111,10 +111,10 @@ class TreeScreen(ModalScreen[Chosen | None]):
     def on_input_submitted(self) -> None:
         self.action_take("go")
 
-    def on_row_list_opened(self) -> None:
+    def on_virtual_list_opened(self) -> None:
         self.action_take("go")
 
-    def on_row_list_moved(self) -> None:
+    def on_virtual_list_moved(self) -> None:
         line = self._current
         self._look.update(preview(line.stored) if line is not None else "")
 
@@ -144,13 +144,13 @@ class TreeScreen(ModalScreen[Chosen | None]):
     def action_take(self, action: Literal["go", "fork"]) -> None:
         line = self._current
         if line is not None:
-            self.dismiss(Chosen(action, line.stored.id))
+            self.dismiss(TreeChoice(action, line.stored.id))
 
 
 def preview(stored: StoredMessage) -> Content:
     """How a message begins, with its thoughts' size above it."""
     message = stored.message
-    text = spaced(clean(message.text[:_PREVIEW]))
+    text = pad_for_rich(sanitize(message.text[:_PREVIEW]))
     more = "" if len(message.text) <= _PREVIEW else " …"
     if not isinstance(message, AssistantMessage):
         return Content.styled(text + more, "bold")
@@ -159,6 +159,6 @@ def preview(stored: StoredMessage) -> Content:
         facts.append(f"{count_of_tokens(message.usage.reasoning_tokens)} thought")
     if message.stop != "stop":
         facts.append(f"ended {ENDS.get(message.stop, message.stop)}")
-    head = clean(" · ".join(fact for fact in facts if fact), keep_newlines=False)
-    body = text + more if text else spaced(clean(message.reasoning[:_PREVIEW]))
+    head = sanitize(" · ".join(fact for fact in facts if fact), keep_newlines=False)
+    body = text + more if text else pad_for_rich(sanitize(message.reasoning[:_PREVIEW]))
     return Content.assemble((f"{head}\n\n", "$dim"), body)

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, sensible
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, valid_time
 from stepchat.sessions.titles import without_markdown
-from stepchat.text.sanitize import clean
+from stepchat.text.sanitize import sanitize
 from stepchat.transcript.labels import short_model
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TreeLine:
         message = self.stored.message
         if not isinstance(message, AssistantMessage):
             return ""
-        return clean(short_model(message.model or message.model_asked), keep_newlines=False)
+        return sanitize(short_model(message.model or message.model_asked), keep_newlines=False)
 
 
 def first_words(stored: StoredMessage) -> str:
@@ -65,7 +65,7 @@ def first_words(stored: StoredMessage) -> str:
     if isinstance(message, AssistantMessage) and not text:
         calls = ", ".join(call.name for call in message.tool_calls)
         text = message.refusal or (f"→ {calls}" if calls else "") or f"({message.stop}) {message.reasoning[:_LONGEST]}"
-    return " ".join(clean(without_markdown(text[:_LONGEST]), keep_newlines=False).split())
+    return " ".join(sanitize(without_markdown(text[:_LONGEST]), keep_newlines=False).split())
 
 
 def tree_lines(messages: Sequence[StoredMessage], leaf: str | None) -> list[TreeLine]:
@@ -125,8 +125,8 @@ def _guide(depth: int, *, begins: bool) -> str:
 def _time(stored: StoredMessage) -> float:
     match stored.message:
         case UserMessage(time=time):
-            return sensible(time) or 0.0
+            return valid_time(time) or 0.0
         case AssistantMessage(timing=timing):
-            return sensible(timing.started) or 0.0
+            return valid_time(timing.started) or 0.0
         case ToolMessage():
             return 0.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 
 from stepchat.messages import UserMessage
-from stepchat.text.columns import column, fit
-from stepchat.text.widths import spaced
+from stepchat.text.columns import align, pad
+from stepchat.text.widths import pad_for_rich
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ _WITH_AGE: Final = 30
 def tree_row(line: TreeLine, width: int, now: float) -> list[Piece]:
     """The branch that is shown is bright, with a bar at its left."""
     asks = isinstance(line.stored.message, UserMessage)
-    facts = column(age(line.when, now) if line.when else "", _AGE) if width >= _WITH_AGE else ""
+    facts = align(age(line.when, now) if line.when else "", _AGE) if width >= _WITH_AGE else ""
     if width >= _WITH_MODEL:
-        facts = f"  {fit(line.model, _MODEL)}{facts}"
+        facts = f"  {pad(line.model, _MODEL)}{facts}"
     lead = f"{_SHOWN if line.shown else ' '} "
     mark = f"{line.mark} "
     room = max(1, width - cell_len(lead + line.guide + mark + facts))
@@ -36,6 +36,6 @@ def tree_row(line: TreeLine, width: int, now: float) -> list[Piece]:
         (lead, "sign"),
         (line.guide, "dim"),
         (mark, "strong" if asks and line.shown else "sign" if line.shown else "dim"),
-        (fit(spaced(line.words), room), "text" if line.shown else "dim"),
+        (pad(pad_for_rich(line.words), room), "text" if line.shown else "dim"),
         (facts, "dim"),
     ]

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.text.sanitize import copied
+from stepchat.text.sanitize import sanitize_for_clipboard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _PATIENCE: Final = 5.0
 
 def copy(app: App[Any], text: str) -> str:
     """Put a text on the clipboard. Returns at once, with a sentence about it; that a tool fails is not told."""
-    text = copied(text)
+    text = sanitize_for_clipboard(text)
     app.copy_to_clipboard(text)
     if not app.is_headless:
         app.run_worker(partial(hand_to_tool, text, os.environ), thread=True, group="clipboard", exit_on_error=False)

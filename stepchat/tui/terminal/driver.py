@@ -20,7 +20,7 @@ from textual.events import Key, Paste
 from textual.messages import ExitApp
 
 from stepchat.tui.terminal.input import ESCAPE_SECONDS, TerminalInput
-from stepchat.tui.terminal.output import painted
+from stepchat.tui.terminal.output import sanitize_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +69,7 @@ class HandoverDriver(LinuxDriver):
                 return
             data = "".join(self._frame)
             self._frame.clear()
-        super().write(painted(data))
+        super().write(sanitize_output(data))
 
     def start_application_mode(self) -> None:
         frame = self.handover.frame
@@ -81,7 +81,7 @@ class HandoverDriver(LinuxDriver):
         if frame is not None:
             if self._first_start:
                 self.attrs_before = list(frame.modes)
-            frame.give_to_textual()
+            frame.hand_to_textual()
         if not self._first_start:
             # Continued after a stop: the alternate screen is empty, and Textual would paint only what changes.
             self._app.call_later(self._app.refresh, layout=True)

@@ -12,7 +12,7 @@ from typing import Final
 from rich.cells import cell_len
 
 from stepchat.text.sanitize import HARMFUL, HARMFUL_FAR
-from stepchat.text.widths import BEGINS, EXTRA_CELL, UNSURE, UNSURE_FAR, beside, unspaced
+from stepchat.text.widths import BEGINS, EXTRA_CELL, UNSURE, UNSURE_FAR, undercounted_cells, unpad
 
 _HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
 _JOINED: Final = re.compile("(?:[^\u200d]\ufe0f?\u200d)+[^\u200d]\ufe0f?")
@@ -31,12 +31,12 @@ _WORDS: Final = re.compile("[^ \u2500-\u257f]+(?: [^ \u2500-\u257f]+)*")
 _BLANKS: Final = re.compile(" +|[^ ]+")
 
 
-def painted(data: str) -> str:
+def sanitize_output(data: str) -> str:
     """The same for the terminal; almost always the very same."""
     if data.isascii() or not _PERHAPS.search(data):
         return data
     data = _HARMFUL.sub(_harmless, data)
-    return _anchored(data) if "\u200d" in data or _UNSURE.search(data) or beside(data) else data
+    return _anchored(data) if "\u200d" in data or _UNSURE.search(data) or undercounted_cells(data) else data
 
 
 def _harmless(match: re.Match[str]) -> str:
@@ -59,15 +59,15 @@ def _anchored(data: str) -> str:
             elif token[0] < " " and len(token[0]) == 1:
                 column = 0
         elif not column:
-            parts.append(unspaced(text))
+            parts.append(unpad(text))
         else:
             if _UNSURE.search(text):
                 parts += _anchored_words(text, column)
                 shift = 0
-            elif "\u200d" in text and not beside(text):
+            elif "\u200d" in text and not undercounted_cells(text):
                 parts += _behind_joined(text, column)
                 shift = 0
-            elif shift or beside(text):
+            elif shift or undercounted_cells(text):
                 shift = _caught_up(text, column, shift, parts)
             else:
                 parts.append(text)
@@ -95,7 +95,7 @@ def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:
         column += cell_len(found[0])
         parts.append(found[0])
         if found[0][0] != " ":
-            shift += beside(found[0])
+            shift += undercounted_cells(found[0])
         elif 0 < shift < len(found[0]):
             parts.append(f"\x1b[{column}G")
             shift = 0
@@ -111,7 +111,7 @@ def _anchored_words(text: str, column: int) -> list[str]:
             continue
         before, size = text[at : words.start()], cell_len(words[0])
         column += cell_len(before)
-        parts += [before, " " * size, f"\x1b[{column}G", unspaced(words[0]), f"\x1b[{column + size}G"]
+        parts += [before, " " * size, f"\x1b[{column}G", unpad(words[0]), f"\x1b[{column + size}G"]
         column += size
         at = words.end()
     return [*parts, text[at:]]

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from stepchat.messages import AssistantMessage
-from stepchat.text.sanitize import clean
+from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ NOTIFICATIONS: Mapping[str, str] = {
 
 def set_title(app: App[Any], title: str, *, busy: bool) -> None:
     """Show a session's title, with a mark while an answer is on its way."""
-    text = clean(title, keep_newlines=False)[:LONGEST]
+    text = sanitize(title, keep_newlines=False)[:LONGEST]
     _write(app, f"\x1b]0;{'● ' if busy else ''}{text or 'stepchat'}\x07")
 
 
@@ -41,16 +41,16 @@ def show_title(chat: Chat) -> None:
         title = "" if session is None else (await chat.workspace.store.session(session.id)).title
         set_title(chat.app, title, busy=chat.conversation.busy)
 
-    workers.start(chat.prompt, show, group="title", exclusive=True)
+    workers.run_task(chat.prompt, show, group="title", exclusive=True)
 
 
-def was_long(path: Sequence[StoredMessage]) -> bool:
+def took_long(path: Sequence[StoredMessage]) -> bool:
     """Whether the last turn took so long that nobody waited for it."""
     last = path[-1].message if path else None
-    return isinstance(last, AssistantMessage) and (last.timing.took or 0) >= BELL_AFTER
+    return isinstance(last, AssistantMessage) and (last.timing.total_seconds or 0) >= BELL_AFTER
 
 
-def call_back(app: App[Any], how: str, title: str, environ: Mapping[str, str] = os.environ) -> None:
+def notify_answer_ready(app: App[Any], how: str, title: str, environ: Mapping[str, str] = os.environ) -> None:
     """Tell the reader, who is elsewhere, that this session has its answer; `how` is the setting `notify`."""
     if how == "bell":
         app.bell()
@@ -61,7 +61,7 @@ def call_back(app: App[Any], how: str, title: str, environ: Mapping[str, str] = 
 def notification(how: str, title: str, *, in_tmux: bool = False) -> str:
     """The sequence by which a terminal shows one; tmux hands it on where `allow-passthrough` is on."""
     # A ; would end the field.
-    text = clean(title, keep_newlines=False).replace(";", ",")[:LONGEST].strip() or "untitled"
+    text = sanitize(title, keep_newlines=False).replace(";", ",")[:LONGEST].strip() or "untitled"
     sequence = NOTIFICATIONS[how].format(text=f"“{text}” has its answer")
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\" if in_tmux else sequence
 

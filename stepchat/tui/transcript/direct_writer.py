@@ -60,7 +60,7 @@ def update(
     return "".join(parts)
 
 
-class StraightRows:
+class DirectRowWriter:
     """Knows when the way is free."""
 
     def __init__(self, widget: Widget) -> None:

@@ -22,7 +22,7 @@ _SLOW: Final = 400.0
 """Letters a second."""
 
 
-class Pace:
+class FrameScheduler:
     """Counts what comes and when it was painted. All times are those of one clock, in seconds."""
 
     def __init__(self) -> None:
@@ -55,20 +55,24 @@ class Pace:
     def has_work(self, document: Document) -> bool:
         """Whether there is anything for a frame to show."""
         live = document.live
-        return self._unseen > 0 or document.layout.has_work or (live is not None and (live.waits or live.thinks))
+        return (
+            self._unseen > 0
+            or document.layout.has_work
+            or (live is not None and (live.is_waiting or live.is_reasoning))
+        )
 
-    def wanted(self, document: Document, now: float) -> float:
+    def interval(self, document: Document, now: float) -> float:
         """Seconds between frames; 0 when nothing on screen changes by itself."""
         live = document.live
         if document.layout.has_work:
             return FRAME
         if live is None:
             return 0.0
-        if live.waits:
+        if live.is_waiting:
             return SPIN
         if (self._unseen or now - self._last_arrival < PAUSE) and _grows_in_sight(live):
             return self._frame_time()
-        return SECOND if live.thinks else 0.0
+        return SECOND if live.is_reasoning else 0.0
 
     def _frame_time(self) -> float:
         return SLOW_FRAME if self._speed < _SLOW else FRAME
@@ -76,7 +80,7 @@ class Pace:
 
 def _grows_in_sight(live: Answer) -> bool:
     """Whether what comes now is painted as it comes; folded reasoning is not."""
-    return not (live.thinks and live.panel == "folded")
+    return not (live.is_reasoning and live.panel == "folded")
 
 
 def writes_waiting(widget: object) -> int:

@@ -65,10 +65,10 @@ class MouseSelection:
     def _is_button(self, y: int) -> bool:
         """Whether a click on this row does something, so that no words are taken there."""
         viewport = self._viewport
-        shown = viewport.shown[y] if 0 <= y < len(viewport.shown) else None
+        shown = viewport.screen_rows[y] if 0 <= y < len(viewport.screen_rows) else None
         if shown is None or viewport.header_at(y) is not None:
             return shown is not None
-        return viewport.document.parts[shown.entry].entry.blocks[shown.block].kind == "label"
+        return viewport.document.messages[shown.message].blocks.blocks[shown.block].kind == "label"
 
     def move(self, x: int, y: int, start_timer: StartTimer) -> bool:
         if (x, y) == self._at:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.geometry import Region
 
-from stepchat.tui.transcript.direct_writer import StraightRows
+from stepchat.tui.transcript.direct_writer import DirectRowWriter
 from stepchat.tui.transcript.row_diff import changed_rows
 from stepchat.tui.transcript.scrollbar import Scrollbar
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from textual.strip import Strip
     from textual.widget import Widget
 
-    from stepchat.transcript.overlays.overlays import Marks
+    from stepchat.transcript.overlays.overlays import Overlays
     from stepchat.transcript.palette import Palette
     from stepchat.transcript.viewport import Viewport
 
 
-class PaintedRows:
+class RowPainter:
     """What was made last; nothing is styled or laid out when the terminal or Textual asks for it."""
 
-    def __init__(self, widget: Widget, viewport: Viewport, marks: Marks, palette: Palette) -> None:
+    def __init__(self, widget: Widget, viewport: Viewport, marks: Overlays, palette: Palette) -> None:
         self._widget = widget
         self._viewport = viewport
         self._marks = marks
         self._palette = palette
         self._scrollbar = Scrollbar(palette)
-        self._straight = StraightRows(widget)
+        self._straight = DirectRowWriter(widget)
         self._rows: list[Strip] = []
 
     def set_palette(self, palette: Palette) -> None:
@@ -41,7 +41,7 @@ class PaintedRows:
         if not viewport.height:
             return
         rows = self._marks.add_to(viewport, viewport.render(), self._palette)
-        new = self._scrollbar.add_to(rows, viewport.bar())
+        new = self._scrollbar.add_to(rows, viewport.scrollbar_thumb())
         old, self._rows = self._rows, new
         if len(old) != len(new) or not old or old[0].cell_length != new[0].cell_length:
             self._widget.refresh()
@@ -51,7 +51,7 @@ class PaintedRows:
 
     def cut(self, crop: Region) -> list[Strip]:
         """A part of the rows, for the compositor."""
-        rows, blank = self._rows, self._viewport.document.layout.pen.blank
+        rows, blank = self._rows, self._viewport.document.layout.builder.blank
         first, end = crop.column_span
         found: list[Strip] = []
         for y in crop.line_range:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.segment import Segment
 from textual.strip import Strip
 
-from stepchat.transcript.overlays.strip_overlay import Overlays
+from stepchat.transcript.overlays.strip_overlay import OverlayCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Scrollbar:
     def __init__(self, palette: Palette) -> None:
         self._track = Segment(" ", palette.text)
         self._thumb = Segment("▐", palette.scrollbar_thumb)
-        self._overlays = Overlays(_MOST_STRIPS)
+        self._overlays = OverlayCache(_MOST_STRIPS)
 
     def add_to(self, rows: Sequence[Strip], thumb: tuple[int, int]) -> list[Strip]:
         """The rows with the bar; `thumb` is its first row and the one after its last."""

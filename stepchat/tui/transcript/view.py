@@ -14,16 +14,16 @@ from textual.widget import Widget
 
 from stepchat.messages import UserMessage
 from stepchat.transcript.document import Document
-from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.transcript.labels import short_model
 from stepchat.transcript.layout import layout
 from stepchat.transcript.overlays import focus
-from stepchat.transcript.overlays.overlays import Marks
+from stepchat.transcript.overlays.overlays import Overlays
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
-from stepchat.tui.transcript.frame_rate import Pace, writes_waiting
+from stepchat.tui.transcript.frame_rate import FrameScheduler, writes_waiting
 from stepchat.tui.transcript.mouse import MouseSelection
-from stepchat.tui.transcript.painting import PaintedRows
+from stepchat.tui.transcript.painting import RowPainter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,15 +87,15 @@ class TranscriptView(Widget):
         self._palette = colourless()
         self._document = Document(self._palette, 80)
         self._viewport = Viewport(self._document, 0)
-        self.marks = Marks(self._document)
-        self.finder = Finder(self.marks.search, self._viewport)
-        self._mouse = MouseSelection(self.marks.selection, self._viewport, self.scroll_lines)
-        self._painted = PaintedRows(self, self._viewport, self.marks, self._palette)
+        self.overlays = Overlays(self._document)
+        self.finder = FindNavigator(self.overlays.search, self._viewport)
+        self._mouse = MouseSelection(self.overlays.selection, self._viewport, self.scroll_lines)
+        self._painted = RowPainter(self, self._viewport, self.overlays, self._palette)
         self._clock = clock
         self._timer: Timer | None = None
         self._warm = False
         self._interval = 0.0
-        self._pace = Pace()
+        self._pace = FrameScheduler()
         self._frame = 0
         self._dragging: int | None = None
         self.mouse_is_free = False
@@ -132,11 +132,11 @@ class TranscriptView(Widget):
 
     def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None, new: bool = True) -> None:
         """Show another branch, or more of what is known; nothing moves that is in both. `focus_on` counts messages."""
-        self._viewport.exchange(messages)
+        self._viewport.show_branch(messages)
         if new:
-            self.marks.unread.forget()
+            self.overlays.unread.mark_seen()
         if focus_on is not None:
-            self.marks.focus.take(self._viewport, focus_on)
+            self.overlays.focus.take(self._viewport, focus_on)
         self._paint()
 
     def add(self, stored: StoredMessage) -> None:
@@ -165,11 +165,11 @@ class TranscriptView(Widget):
         live = self._document.live
         if live is None:
             return
-        was = (live.waits, live.answers)
+        was = (live.is_waiting, live.has_answer_text)
         now = self._clock()
         self._document.feed(delta, now)
         self._pace.arrived(len(delta.text) + len(delta.reasoning), now)
-        if was != (live.waits, live.answers) or self._pace.is_due_at_once(live, now):
+        if was != (live.is_waiting, live.has_answer_text) or self._pace.is_due_at_once(live, now):
             self._tick()
         elif not self._interval:
             self._set_pace()
@@ -189,34 +189,34 @@ class TranscriptView(Widget):
         self._document.notice(text, hint, kind)
         self._paint()
 
-    def learn(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
-        self._document.learn(returned, estimate)
+    def update_answers(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
+        self._document.update_answers(returned, estimate)
         self._paint()
 
     # ---- marks
 
     def clear_selection(self) -> None:
-        self.marks.selection.clear()
+        self.overlays.selection.clear()
         self._paint()
 
     def set_siblings(self, known: Mapping[str, tuple[int, int]]) -> None:
         """Of messages by id: which one of how many they are."""
-        self.marks.siblings.known = known
+        self.overlays.siblings.known = known
         self._paint()
 
     def step_focus(self, by: int) -> bool:
         """Put the next message in focus, or the one before; from none, one on the screen. False if there is no other."""
-        moved = self.marks.focus.step(self._viewport, by)
+        moved = self.overlays.focus.step(self._viewport, by)
         self._paint()
         return moved
 
     def focus_end(self, *, last: bool) -> None:
         """Put the first message in focus, or the last one."""
-        self.marks.focus.end(self._viewport, last=last)
+        self.overlays.focus.end(self._viewport, last=last)
         self._paint()
 
     def clear_focus(self) -> None:
-        self.marks.focus.clear(self._viewport)
+        self.overlays.focus.clear(self._viewport)
         self._paint()
 
     def go_to_message(self, by: int) -> None:
@@ -224,7 +224,7 @@ class TranscriptView(Widget):
         focus.go_to(self._viewport, by)
         self._paint()
 
-    def find(self, act: Callable[[Finder], T]) -> T:
+    def find(self, act: Callable[[FindNavigator], T]) -> T:
         """Do something about the search for words, and show it."""
         found = act(self.finder)
         self._paint()
@@ -254,24 +254,24 @@ class TranscriptView(Widget):
 
     def toggle_reasoning(self) -> None:
         """Fold or open the live reasoning, or the newest that is in sight."""
-        place = self._viewport.panel_in_sight()
+        place = self._viewport.visible_panel()
         if place is not None:
             self.toggle_panel(place)
 
     def toggle_all_reasoning(self) -> None:
         """Fold all reasoning if any of it is open, else open all of it."""
         for place, folded in self._viewport.toggle_all():
-            self.tell_fold(place, folded=folded)
+            self.post_fold(place, folded=folded)
         self._paint()
 
     def toggle_panel(self, place: int) -> None:
         """Fold or open the reasoning of this part, or what a tool gave back."""
-        self.tell_fold(place, folded=self._viewport.toggle(place))
+        self.post_fold(place, folded=self._viewport.toggle(place))
         self._paint()
 
-    def tell_fold(self, place: int, *, folded: bool) -> None:
+    def post_fold(self, place: int, *, folded: bool) -> None:
         """Say that the reader wants it so."""
-        stored = self._document.parts[place].stored
+        stored = self._document.messages[place].stored
         self.post_message(self.ReasoningFolded(stored.id if stored else None, folded))
 
     # ---- mouse
@@ -285,7 +285,7 @@ class TranscriptView(Widget):
         self.scroll_lines(-_WHEEL_ROWS)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        first, end = self._viewport.bar()
+        first, end = self._viewport.scrollbar_thumb()
         if event.x < self.size.width - 1 or not end:
             if event.button == 1:
                 event.stop()
@@ -316,31 +316,31 @@ class TranscriptView(Widget):
             event.stop()
             self.release_mouse()
             if self._mouse.release():
-                self.post_message(self.CopyWanted(self.marks.selection.text()))
+                self.post_message(self.CopyWanted(self.overlays.selection.text()))
 
     def _drag(self, y: int) -> None:
         self._viewport.drag(y - (self._dragging or 0))
         self._paint()
 
     def on_click(self, event: events.Click) -> None:
-        if self.marks.selection or event.x >= self.size.width - 1:
+        if self.overlays.selection or event.x >= self.size.width - 1:
             return
-        clicked = self.marks.clicked(self._viewport, event.x, event.y)
+        clicked = self.overlays.click_target(self._viewport, event.x, event.y)
         if clicked is None:
             return
         event.stop()
-        match clicked.what:
+        match clicked.kind:
             case "end":
                 self.scroll_to_end()
             case "header":
-                self.toggle_panel(clicked.place)
+                self.toggle_panel(clicked.message)
             case "code":
                 self.post_message(self.CopyWanted(clicked.text))
             case "link":
                 tell = partial(self.post_message, self.LinkChosen(clicked.text))
                 self._mouse.unless_pressed_again(tell, self.set_timer)
             case "message":
-                self.marks.focus.take(self._viewport, clicked.place)
+                self.overlays.focus.take(self._viewport, clicked.message)
                 self._paint()
                 self.post_message(self.MessageChosen(clicked.by))
 
@@ -369,7 +369,7 @@ class TranscriptView(Widget):
 
     def _set_pace(self) -> None:
         """One timer as fast as anything on screen changes; none when nothing does."""
-        pace = self._pace.wanted(self._document, self._clock())
+        pace = self._pace.interval(self._document, self._clock())
         if pace != self._interval and self.is_mounted:
             if self._timer is not None:
                 self._timer.stop()
@@ -387,7 +387,7 @@ class TranscriptView(Widget):
         viewport.height = height
         if width - 1 != document.layout.width:
             document.reset(self._palette, width - 1)
-        if not self.marks.focus.hold(viewport) and at_end:
+        if not self.overlays.focus.keep_in_view(viewport) and at_end:
             viewport.to_end()
         self._paint()
 

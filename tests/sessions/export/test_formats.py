@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat import lossless_json, messages
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.errors import SessionNotFoundError, UsageError
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
-from stepchat.sessions.export.formats import FORMATS, Options, export, export_json, without_reasoning
+from stepchat.sessions.export.formats import FORMATS, ExportOptions, export, export_json, without_reasoning
 from stepchat.sessions.records import Conversation, Session
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
@@ -71,13 +71,13 @@ def test_an_empty_session_is_valid_too() -> None:
 
 async def test_a_session_from_disk_survives_export(paths: Paths) -> None:
     details = (lossless_json.loads('{"type":"new.kind","n":1.10,"k":[]}'), {"type": "reasoning.text", "text": "\udc00"})
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     session = await store.create(model="step", server="s", system=None)
     question = await store.append(session.id, None, UserMessage("q", 1.0))
     await store.append(session.id, question.id, AssistantMessage(text="a", reasoning_details=details))
     await store.append(session.id, question.id, AssistantMessage(text="b", reasoning_details=()))
     await store.close()
-    again = SessionStore.open(paths, fold=fold)
+    again = SessionStore.open(paths, accumulate=accumulate)
     try:
         session, tree = await again.session(session.id), await again.messages(session.id)
     finally:
@@ -102,7 +102,7 @@ async def _tree(store: SessionStore, title: str) -> tuple[Session, StoredMessage
 
 
 async def _text(store: SessionStore, name: str, ids: list[str] | None, leaf: str | None = None, **options: Any) -> str:
-    return "".join([piece async for piece in export(store, name, ids, Options(zone=UTC, **options), leaf=leaf)])
+    return "".join([piece async for piece in export(store, name, ids, ExportOptions(zone=UTC, **options), leaf=leaf)])
 
 
 async def test_json_holds_the_tree_and_a_branch_only_when_asked(store: SessionStore) -> None:

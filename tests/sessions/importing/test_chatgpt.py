@@ -242,7 +242,7 @@ async def test_how_long_it_thought_and_what_is_shown_of_it(store: SessionStore, 
     (session_id,) = (await _import(store, tmp_path / "a.json", chat)).sessions
     answers = [stored.message for stored in (await store.messages(session_id))[1:]]
     assert [getattr(answer, "reasoning", None) for answer in answers] == ["Thought for 12s", "Hm."]
-    assert all(isinstance(answer, AssistantMessage) and answer.timing.thinking == 12 for answer in answers)
+    assert all(isinstance(answer, AssistantMessage) and answer.timing.reasoning_seconds == 12 for answer in answers)
 
 
 def _circle() -> dict[str, Any]:

@@ -14,15 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, Message, UserMessage
 from stepchat.sessions.database import connect
-from stepchat.sessions.export.formats import Options, export, export_json
+from stepchat.sessions.export.formats import ExportOptions, export, export_json
 from stepchat.sessions.importing import importer
-from stepchat.sessions.search.search import ALL_FIELDS
-from stepchat.sessions.search.search import Options as SearchOptions
+from stepchat.sessions.search.search import ALL_FIELDS, SearchOptions
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
@@ -33,12 +32,12 @@ if TYPE_CHECKING:
 
 
 async def _exported(store: SessionStore, *ids: str, leaf: str | None = None) -> str:
-    return "".join([piece async for piece in export(store, "json", ids or None, Options(zone=UTC), leaf=leaf)])
+    return "".join([piece async for piece in export(store, "json", ids or None, ExportOptions(zone=UTC), leaf=leaf)])
 
 
 def _other(tmp_path: Path, name: str = "other") -> SessionStore:
     home = tmp_path / name
-    return SessionStore.open(Paths(home, home, home), fold=fold)
+    return SessionStore.open(Paths(home, home, home), accumulate=accumulate)
 
 
 async def _tree(store: SessionStore, *said: Message) -> Session:
@@ -165,7 +164,7 @@ async def test_a_session_that_went_on_elsewhere_brings_what_is_new(store: Sessio
 async def test_reasoning_that_was_left_out_comes_later(store: SessionStore, tmp_path: Path, indexed: bool) -> None:
     answer = AssistantMessage(text="a", reasoning="deeply", reasoning_details=({"text": "deeply"},))
     session = await _tree(store, UserMessage("q"), answer)
-    short = "".join([piece async for piece in export(store, "json", [session.id], Options(with_reasoning=False))])
+    short = "".join([piece async for piece in export(store, "json", [session.id], ExportOptions(with_reasoning=False))])
     (tmp_path / "short.json").write_text(short)
     (tmp_path / "whole.json").write_text(await _exported(store, session.id))
     other = _other(tmp_path)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.database import connect, transaction
 from stepchat.sessions.migrations import STEPS, migrate
 from stepchat.sessions.records import message_to_text
 from stepchat.sessions.search import index as search_index
-from stepchat.sessions.search.search import ALL_FIELDS, Options
+from stepchat.sessions.search.search import ALL_FIELDS, SearchOptions
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stepchat.config.paths import Paths
 
-_EVERYWHERE = Options(fields=ALL_FIELDS)
+_EVERYWHERE = SearchOptions(fields=ALL_FIELDS)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_a_database_of_version_1_gets_its_index(paths: Paths) -> None:
         [(f"m{n}", owner, message_to_text(UserMessage(f"word{n}"))) for n, owner in enumerate([None, "dead", None])],
     )
     old.close()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     await store.finish_index()
     assert await _found(store, "old") == ["a0old"]
     assert await _found(store, "word0 ") == ["a0old"]
@@ -131,10 +131,10 @@ async def test_a_database_of_version_1_gets_its_index(paths: Paths) -> None:
 
 
 async def test_the_index_is_built_without_being_waited_for(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold, full_text=False)
+    store = SessionStore.open(paths, accumulate=accumulate, full_text=False)
     ids = [await _talk(store, f"apple {n}", "x" * 600_000) for n in range(4)]
     await store.close()
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     # A write comes between two batches, and is found although older messages are not yet.
     new = await _talk(store, "apple pie")
     assert new in await _found(store, "apple")
@@ -147,7 +147,7 @@ async def test_the_index_is_built_without_being_waited_for(paths: Paths) -> None
 
 
 async def test_a_page_says_that_it_is_not_complete(paths: Paths) -> None:
-    store = SessionStore.open(paths, fold=fold)
+    store = SessionStore.open(paths, accumulate=accumulate)
     await _talk(store, "apple")
     writer = connect(store.file)
     writer.execute("INSERT INTO unindexed SELECT number FROM message")
@@ -159,9 +159,9 @@ async def test_a_page_says_that_it_is_not_complete(paths: Paths) -> None:
 
 
 async def test_a_program_without_fts5_leaves_the_index_behind_and_the_next_one_mends_it(paths: Paths) -> None:
-    with_it = SessionStore.open(paths, fold=fold)
+    with_it = SessionStore.open(paths, accumulate=accumulate)
     first = await _talk(with_it, "apple one")
-    without = SessionStore.open(paths, fold=fold, full_text=False)
+    without = SessionStore.open(paths, accumulate=accumulate, full_text=False)
     second = await _talk(without, "apple two")
     await without.set_title(first, "Pear")
     for store in (with_it, without):
@@ -169,7 +169,7 @@ async def test_a_program_without_fts5_leaves_the_index_behind_and_the_next_one_m
         assert await _found(store, "apple") == [second, first]
         assert await _found(store, "pear") == [first]
         await store.close()
-    mended = SessionStore.open(paths, fold=fold)
+    mended = SessionStore.open(paths, accumulate=accumulate)
     await mended.finish_index()
     assert await _found(mended, "apple") == [second, first]
     assert await _found(mended, "pear") == [first]

@@ -9,7 +9,7 @@ import pytest
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions.search.live_search import LiveSearch
-from stepchat.sessions.search.search import USUAL, Page
+from stepchat.sessions.search.search import USUAL, SearchPage
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,7 +80,7 @@ async def test_a_search_in_the_middle_of_its_statement_makes_room(store: Session
         # Lets the newer one ask, and so interrupt, before the statement goes on.
         await asyncio.sleep(0)
         go.set()
-        assert await newer == Page()
+        assert await newer == SearchPage()
         assert cancelled or await running is None
     await asyncio.to_thread(live.close)
 

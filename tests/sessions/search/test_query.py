@@ -10,7 +10,7 @@ from stepchat.messages import UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.migrations import migrate
 from stepchat.sessions.search import index as search_index
-from stepchat.sessions.search.query import Finder, Snippet, Term, expression, parse
+from stepchat.sessions.search.query import Snippet, Term, TermFinder, expression, parse
 from tests.sessions import samples
 
 
@@ -75,7 +75,7 @@ _alike = st.text('aAbéÉe\u0301ß漢字กิ한🙂 _-"*(:\n\0\ud800', max_siz
 def test_the_index_and_the_eye_find_the_same(texts: list[str], typed: str) -> None:
     connection = _index(*texts)
     terms = parse(typed)
-    finder = Finder(terms)
+    finder = TermFinder(terms)
     by_eye = [n for n, text in enumerate(texts, 1) if terms and len(finder.terms_in(text)) == len(terms)]
     assert _found(connection, typed) == by_eye
     connection.close()
@@ -83,7 +83,7 @@ def test_the_index_and_the_eye_find_the_same(texts: list[str], typed: str) -> No
 
 @given(st.one_of(_alike, samples.texts), st.integers(1, 60), st.one_of(_alike, samples.texts))
 def test_a_snippet_is_one_clean_line_with_ranges_inside(text: str, times: int, typed: str) -> None:
-    finder = Finder(parse(typed))
+    finder = TermFinder(parse(typed))
     for snippet in (finder.snippet(text * times), finder.whole(text)):
         snippet.text.encode()
         assert "\n" not in snippet.text
@@ -115,12 +115,12 @@ def _marked(snippet: Snippet) -> str:
     ],
 )
 def test_what_a_snippet_shows(typed: str, text: str, marked: str) -> None:
-    assert _marked(Finder(parse(typed)).snippet(text)) == marked
+    assert _marked(TermFinder(parse(typed)).snippet(text)) == marked
 
 
 def test_a_snippet_shows_the_place_with_most_words() -> None:
     text = "apple " + "and so on " * 100 + "then apple with pear " + "and so on " * 100
-    marked = _marked(Finder(parse("apple pear")).snippet(text))
+    marked = _marked(TermFinder(parse("apple pear")).snippet(text))
     assert marked.startswith("…")
     assert marked.endswith("…")
     assert "then [apple] with [pear] and" in marked
@@ -129,7 +129,7 @@ def test_a_snippet_shows_the_place_with_most_words() -> None:
 
 def test_a_title_is_shown_whole() -> None:
     title = "word " * 60 + "needle"
-    assert _marked(Finder(parse("needle")).whole(title)) == "word " * 60 + "[needle]"
+    assert _marked(TermFinder(parse("needle")).whole(title)) == "word " * 60 + "[needle]"
 
 
 def test_a_prefix_uses_the_index_of_prefixes(tmp_path) -> None:

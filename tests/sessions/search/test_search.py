@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.database import connect
-from stepchat.sessions.search.search import ALL_FIELDS, USUAL, FoundSession, Options, Page
+from stepchat.sessions.search.search import ALL_FIELDS, USUAL, FoundSession, SearchOptions, SearchPage
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(params=[True, False], ids=["fts5", "without fts5"])
 async def store(paths: Paths, request: pytest.FixtureRequest) -> AsyncIterator[SessionStore]:
     times = iter(range(1000, 100_000))
-    store = SessionStore.open(paths, fold=fold, full_text=request.param, clock=lambda: float(next(times)))
+    store = SessionStore.open(paths, accumulate=accumulate, full_text=request.param, clock=lambda: float(next(times)))
     yield store
     await store.close()
 
@@ -32,7 +32,7 @@ async def _talk(store: SessionStore, question: str, answer: str = "Well.", reaso
     return await store.session(session.id)
 
 
-async def _page(store: SessionStore, typed: str, options: Options = USUAL) -> Page:
+async def _page(store: SessionStore, typed: str, options: SearchOptions = USUAL) -> SearchPage:
     page = await store.search(typed, options)
     assert page is not None
     return page
@@ -80,18 +80,18 @@ async def test_each_field_is_found_when_asked_for(store: SessionStore) -> None:
     said = {"title": "titled", "prompt": "prompted", "answer": "answered", "reasoning": "reasoned", "tool": "tooled"}
     for name in ALL_FIELDS:
         for other, word in said.items():
-            page = await _page(store, word, Options(fields=frozenset({name})))
+            page = await _page(store, word, SearchOptions(fields=frozenset({name})))
             assert [hit.field for found in page.sessions for hit in found.hits] == ([name] if other == name else [])
     usual = [word for word in said.values() if (await _page(store, word)).sessions]
     assert usual == ["titled", "prompted", "answered"]
     for word in ("systemic", "content", "role", "Question zzz"):
-        assert (await _page(store, word, Options(fields=ALL_FIELDS))).sessions == ()
+        assert (await _page(store, word, SearchOptions(fields=ALL_FIELDS))).sessions == ()
 
 
 async def test_all_words_must_be_in_one_message(store: SessionStore) -> None:
     both = await _talk(store, "q", "apple here", "pear there")
     await _talk(store, "apple", "pear")
-    everything = Options(fields=ALL_FIELDS)
+    everything = SearchOptions(fields=ALL_FIELDS)
     page = await _page(store, "pear apple ", everything)
     assert [found.summary.id for found in page.sessions] == [both.id]
     assert (await _page(store, "pear apple ")).sessions == ()
@@ -124,13 +124,13 @@ async def test_all_words_must_be_in_one_message(store: SessionStore) -> None:
 )
 async def test_nothing_that_is_typed_is_an_error(store: SessionStore, typed: str) -> None:
     await _talk(store, "something else")
-    assert (await _page(store, typed, Options(fields=ALL_FIELDS))).sessions == ()
+    assert (await _page(store, typed, SearchOptions(fields=ALL_FIELDS))).sessions == ()
 
 
 async def test_pages_follow_each_other(store: SessionStore) -> None:
     ids = [(await _talk(store, f"apple {n}")).id for n in range(7)][::-1]
     for offset in (0, 3, 6, 9):
-        page = await _page(store, "apple", Options(limit=3, offset=offset))
+        page = await _page(store, "apple", SearchOptions(limit=3, offset=offset))
         assert [found.summary.id for found in page.sessions] == ids[offset : offset + 3]
         assert page.more is (offset + 3 < 7)
 
@@ -139,7 +139,7 @@ async def test_a_session_shows_its_newest_hits_only(store: SessionStore) -> None
     session = await _talk(store, "What?", "apple 0")
     for number in range(1, 6):
         await store.append(session.id, session.leaf, UserMessage(f"apple {number}"))
-    (found,) = (await _page(store, "apple", Options(hits=2))).sessions
+    (found,) = (await _page(store, "apple", SearchOptions(hits=2))).sessions
     assert _shown(found) == [("prompt", "[apple] 5"), ("prompt", "[apple] 4")]
 
 
@@ -192,9 +192,9 @@ async def test_signs_and_single_letters_are_found(store: SessionStore, typed: st
     assert [(one.summary.id, _shown(one)[-1]) for one in (await _page(store, typed)).sessions] == [
         (found.id, ("prompt", shown))
     ]
-    assert len((await _page(store, typed, Options(fields=ALL_FIELDS))).sessions) == 2
+    assert len((await _page(store, typed, SearchOptions(fields=ALL_FIELDS))).sessions) == 2
 
 
 async def test_nothing_typed_finds_nothing(store: SessionStore) -> None:
     await _talk(store, "q")
-    assert await _page(store, " ") == Page()
+    assert await _page(store, " ") == SearchPage()

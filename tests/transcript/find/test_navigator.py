@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stepchat.transcript.document import Place
+from stepchat.transcript.document import RowPosition
 from tests.transcript.chat import answered, asked, page, shown, tool
 from tests.transcript.find.test_search import marked, search
 
@@ -9,12 +9,12 @@ THOUGHT = "\n".join(["thinking"] * 50 + ["the needle"])
 
 
 def top(viewport):
-    return Place(viewport.document.top.entry, viewport.document.top.block, viewport.document.top.row)
+    return RowPosition(viewport.document.top.message, viewport.document.top.block, viewport.document.top.row)
 
 
 def test_goes_to_the_first_hit_from_the_top_of_the_screen_on():
     viewport = page(asked(), answered(LONG), asked("last"))
-    viewport.document.top = Place(1, 30, 0)
+    viewport.document.top = RowPosition(1, 30, 0)
     viewport.follow = False
     first = next(row for row in shown(viewport) if "Paragraph" in row)
     finder = search(viewport, "strong")
@@ -56,14 +56,14 @@ def test_typing_opens_no_fold_the_next_hit_does():
     viewport = page(asked(), answered("Short needle.", THOUGHT, folded=True))
     finder = search(viewport, "needle")
     assert (finder.search.number, finder.search.total, finder.passed) == (2, 2, 1)
-    assert viewport.document.parts[1].answer.panel == "folded"
+    assert viewport.document.messages[1].answer.panel == "folded"
     finder.step(-1)
     assert finder.passed == 0
     assert finder.search.number == 1
-    assert viewport.document.parts[1].answer.panel == "open"
+    assert viewport.document.messages[1].answer.panel == "open"
     assert marked(viewport, finder)[1] == "needle"
     assert finder.leave() == [1]
-    assert viewport.document.parts[1].answer.panel == "open"
+    assert viewport.document.messages[1].answer.panel == "open"
 
 
 def test_folds_that_only_were_passed_close_again():
@@ -71,11 +71,11 @@ def test_folds_that_only_were_passed_close_again():
     viewport.to_start()
     finder = search(viewport, "needle")
     finder.step(-1)
-    assert viewport.document.parts[1].answer.panel == "open"
+    assert viewport.document.messages[1].answer.panel == "open"
     finder.step(1)
     assert finder.leave() == []
-    answer = viewport.document.parts[1].answer
-    assert (answer.panel, answer.touched) == ("folded", True)
+    answer = viewport.document.messages[1].answer
+    assert (answer.panel, answer.fold_chosen) == ("folded", True)
 
 
 def test_with_hits_in_folds_only_the_page_stays_until_the_next_hit():
@@ -101,8 +101,8 @@ def test_words_that_are_not_there_and_no_words_return():
     before = shown(viewport)
     finder = search(viewport, "paragraph 3 with")
     for typed in ("paragraph 3 without", ""):
-        finder.look_for("paragraph 3 with")
-        finder.look_for(typed)
+        finder.search_for("paragraph 3 with")
+        finder.search_for(typed)
         assert shown(viewport) == before
 
 
@@ -130,10 +130,10 @@ def test_after_a_search_there_is_a_way_back_until_the_page_moves():
     finder.go_back()
     assert shown(viewport) == before
     assert not finder.can_go_back
-    for gone in (lambda: viewport.scroll(3), viewport.to_end, finder.stay, lambda: finder.look_for("p")):
+    for gone in (lambda: viewport.scroll(3), viewport.to_end, finder.accept_position, lambda: finder.search_for("p")):
         viewport.to_end()
         viewport.render()
-        finder.look_for("paragraph 3 with")
+        finder.search_for("paragraph 3 with")
         finder.step(0)
         finder.leave()
         assert finder.can_go_back
@@ -157,9 +157,9 @@ def test_what_is_only_typed_is_taken_by_a_step():
 def test_a_reader_who_scrolls_stays_there_and_goes_on_from_there():
     viewport = page(asked(), answered(LONG), asked("last"))
     finder = search(viewport, "paragraph 3 with")
-    viewport.document.top = Place(1, 40, 0)
+    viewport.document.top = RowPosition(1, 40, 0)
     there = shown(viewport)
-    finder.look_for("strong")
+    finder.search_for("strong")
     assert finder.search.current.block > 20
     finder.leave()
     assert shown(viewport) == there
@@ -169,8 +169,8 @@ def test_the_hit_stays_in_sight_at_another_size():
     viewport = page(asked(), answered(LONG), asked("last"))
     finder = search(viewport, "paragraph 9")
     viewport.height = 4
-    viewport.document.reset(viewport.document.layout.pen.palette, 20)
-    finder.hold()
+    viewport.document.reset(viewport.document.layout.builder.palette, 20)
+    finder.keep_hit_visible()
     shown(viewport)
     assert marked(viewport, finder)[1].replace(" ", "") == "Paragraph9"
 
@@ -183,7 +183,7 @@ def test_what_a_tool_gave_back_opens_for_a_hit_and_is_remembered():
     finder.step(1)
     assert marked(viewport, finder)[1] == "needle"
     assert finder.leave() == [1]
-    assert viewport.document.parts[1].tool.panel == "open"
+    assert viewport.document.messages[1].tool.panel == "open"
 
 
 def test_an_empty_page_has_nothing_to_go_to():

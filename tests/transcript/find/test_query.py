@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.transcript.find.query import Query, places, plain
+from stepchat.transcript.find.query import Query, plain, source_offsets
 from stepchat.transcript.markdown.inline import spans
 
 
 def found(typed: str, text: str) -> list[str]:
-    own = places(text)
+    own = source_offsets(text)
     return [text[own[match.start()] : own[match.end() - 1] + 1] for match in Query(typed).find(plain(text))]
 
 

@@ -7,19 +7,19 @@ from rich.style import Style
 
 from stepchat.events import Delta
 from stepchat.messages import Failure, ToolCall
-from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.transcript.find.search import Search
-from stepchat.transcript.hit_testing import Spots
+from stepchat.transcript.hit_testing import HitTester
 from tests.transcript.chat import answered, asked, page, tool
 
 HIT, CURRENT = Style(reverse=True), Style(reverse=True, bold=True, underline=True)
 
 
 def search(viewport, query):
-    finder = Finder(Search(Spots(viewport.document)), viewport)
+    finder = FindNavigator(Search(HitTester(viewport.document)), viewport)
     viewport.render()
-    finder.look_for(query)
-    while finder.work(1.0):
+    finder.search_for(query)
+    while finder.continue_search(1.0):
         pass
     return finder
 
@@ -191,7 +191,7 @@ def test_what_is_found_while_it_comes_is_what_is_found_then(text, size):
     document.finish_answer(answered(text or "x"))
     viewport.render()
     finder.refresh()
-    while finder.work(1.0):
+    while finder.continue_search(1.0):
         pass
     whole = search(page(asked("x"), answered(text or "x"), height=200), "needle")
     assert finder.search.total == whole.search.total
@@ -236,12 +236,12 @@ def test_other_words_while_an_answer_comes_and_when_it_is_there():
     for number in range(2):
         document.feed(Delta(text="needle and pin\n\n"), 1.0)
         viewport.update_live(1.0 + number, 0)
-        finder.look_for("pin" if number else "needle")
+        finder.search_for("pin" if number else "needle")
         assert finder.search.total == number + 1
     document.finish_answer(answered("needle and pin\n\nneedle and pin\n\npin"))
     viewport.render()
-    finder.look_for("pins")
-    finder.look_for("pin")
+    finder.search_for("pins")
+    finder.search_for("pin")
     assert finder.search.total == 3
 
 
@@ -249,8 +249,8 @@ def test_a_conversation_that_is_gone_has_no_hits():
     viewport = page(asked("needle"))
     finder = search(viewport, "needle")
     viewport.document.show([asked("other")])
-    finder.hold()
-    assert not finder.work(1.0)
+    finder.keep_hit_visible()
+    assert not finder.continue_search(1.0)
     assert (finder.search.total, finder.search.number, finder.search.current) == (0, 0, None)
     finder.step(1)
     assert finder.leave() == []

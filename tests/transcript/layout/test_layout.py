@@ -7,8 +7,8 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from stepchat.transcript.layout.layout import MOST_ROWS, Layout
-from stepchat.transcript.markdown.blocks import Block, Fact, Tail
-from stepchat.transcript.markdown.incremental import Splitter
+from stepchat.transcript.markdown.blocks import Block, MetaLine, Tail
+from stepchat.transcript.markdown.incremental import IncrementalParser
 from stepchat.transcript.palette import colourless
 from tests.transcript.forms import laid_out, lines, split
 from tests.transcript.markdown.test_incremental import FRAGMENTS
@@ -223,7 +223,7 @@ def test_rows_have_the_width_and_no_control_character(text, width):
 @settings(max_examples=200, deadline=None)
 def test_streamed_rows_are_those_of_the_whole_text(pieces, width):
     layout = Layout(colourless(), width)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     for piece in pieces:
         splitter.feed(piece)
         for block in splitter.blocks:
@@ -236,7 +236,7 @@ def test_streamed_rows_are_those_of_the_whole_text(pieces, width):
 
 def test_rows_that_do_not_change_stay_the_same_strips():
     layout = Layout(colourless(), 40)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     before = []
     for _ in range(120):
         splitter.feed("some more words ")
@@ -248,7 +248,7 @@ def test_rows_that_do_not_change_stay_the_same_strips():
 
 def test_columns_of_a_growing_table_only_widen():
     layout = Layout(colourless(), 80)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     places = []
     for piece in ("| a | b |\n|---|---|\n", "| lo", "nger | x |\n", "| y | z |\n"):
         splitter.feed(piece)
@@ -258,7 +258,7 @@ def test_columns_of_a_growing_table_only_widen():
 
 def test_a_reference_defined_later_reaches_the_text_above():
     layout = Layout(colourless(), 60)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     splitter.feed("see [the page][p]\n\n")
     assert lines(layout.rows(splitter.blocks[0]))[1] == "  see [the page][p]"
     splitter.feed("[p]: https://a.b\n\n")
@@ -277,7 +277,7 @@ def test_links_carry_their_target():
 def test_code_without_states_is_coloured_when_its_fence_closes():
     palette = colourless()
     layout = Layout(palette, 60)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     splitter.feed("```json\n[true]\n")
     code = splitter.blocks[1]
     assert styles_of(layout.rows(code)[0], "true") == [palette.code_block]
@@ -331,8 +331,8 @@ def test_kept_rows_are_bounded():
 
 def test_facts_that_do_not_fit_are_left_out_whole():
     parts = (("model", "dim"), (" · provider", "dim"), (" · 12 tokens", "dim"))
-    by_need = Block("fact", gap=0, group=Fact(parts, needs=(2, 0, 1)))
-    from_right = Block("fact", gap=0, group=Fact(parts))
+    by_need = Block("meta", gap=0, group=MetaLine(parts, needs=(2, 0, 1)))
+    from_right = Block("meta", gap=0, group=MetaLine(parts))
     layout = Layout(colourless(), 24)
     assert lines(layout.rows(by_need)) == ["model · 12 tokens"]
     assert lines(layout.rows(from_right)) == ["model · provider"]

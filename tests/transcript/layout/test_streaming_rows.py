@@ -4,7 +4,7 @@ import pytest
 from textual.strip import Strip
 
 from stepchat.transcript.layout.layout import Layout
-from stepchat.transcript.layout.streaming_rows import GrowingRows
+from stepchat.transcript.layout.streaming_rows import StreamingRows
 from stepchat.transcript.palette import colourless
 from tests.transcript.forms import split
 
@@ -12,7 +12,7 @@ from tests.transcript.forms import split
 def test_it_is_the_list_of_both_and_stays_so():
     a, b, c, d = (Strip.blank(width) for width in range(1, 5))
     finished = [a, b]
-    rows = GrowingRows(finished, 2, [c])
+    rows = StreamingRows(finished, 2, [c])
     finished.append(d)
     assert len(rows) == 3
     assert list(rows) == [a, b, c]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from stepchat.transcript.layout.layout import Layout
-from stepchat.transcript.markdown.incremental import Splitter
+from stepchat.transcript.markdown.incremental import IncrementalParser
 from stepchat.transcript.palette import colourless
 from tests.transcript.forms import laid_out, split
 
@@ -113,7 +113,7 @@ def test_rows_of_a_table_have_the_width_and_all_bars_stand_below_one_another(row
 
 
 def test_row_that_fits_leaves_all_others_as_they_are():
-    layout, splitter = Layout(colourless(), 80), Splitter()
+    layout, splitter = Layout(colourless(), 80), IncrementalParser()
     splitter.feed("| name | text |\n|---|---|\n| a long name | a long text |\n")
     for number in range(200):
         before = [layout.rows(block) for block in splitter.blocks]
@@ -124,7 +124,7 @@ def test_row_that_fits_leaves_all_others_as_they_are():
 
 
 def test_table_that_becomes_too_wide_while_it_comes_is_laid_out_anew_once():
-    layout, splitter = Layout(colourless(), 24), Splitter()
+    layout, splitter = Layout(colourless(), 24), IncrementalParser()
     splitter.feed("| a | b |\n|---|---|\n| 1 | 2 |\n")
     assert "│" in layout.rows(splitter.blocks[1])[0].text
     splitter.feed("| unbreakable-word | another-long-word |\n")
@@ -135,7 +135,7 @@ def test_table_that_becomes_too_wide_while_it_comes_is_laid_out_anew_once():
 
 def test_link_defined_below_a_table_reaches_into_it():
     for width in (60, 12):
-        layout, splitter = Layout(colourless(), width), Splitter()
+        layout, splitter = Layout(colourless(), width), IncrementalParser()
         splitter.feed("| name | text |\n|---|---|\n| [a long name][x] | b |\n")
         rows = [layout.rows(block) for block in splitter.blocks]
         splitter.feed("\n[x]: https://a.b\n\n")
@@ -155,7 +155,7 @@ def test_a_table_that_has_all_the_room_moves_no_row_while_it_grows_and_is_right_
     )
     more = "| internationalisation | c |\n| d | " + "and other words " * 8 + "|\n"
     layout = Layout(colourless(), 50)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     splitter.feed(head)
     before = [row for block in splitter.blocks for row in layout.rows(block)]
     for letter in more:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from stepchat.text.sanitize import shown as displayed
+from stepchat.text.sanitize import sanitize_for_display as displayed
 from stepchat.transcript import copying
 from stepchat.transcript.answer import TEXT as TEXT_SECTION
-from stepchat.transcript.block_text import wording
-from stepchat.transcript.find.navigator import Finder
+from stepchat.transcript.block_text import source_map
+from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.transcript.find.query import plain
 from stepchat.transcript.find.search import Search
-from stepchat.transcript.hit_testing import Spots
+from stepchat.transcript.hit_testing import HitTester
 from stepchat.transcript.markdown.blocks import Block, Fence, Table
 from stepchat.transcript.overlays.selection import Selection
 from tests.transcript.chat import answered, page, stream, words
@@ -145,11 +145,11 @@ def test_its_rows_are_harmless_and_as_wide_as_the_page(text, end, width):
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_each_character_on_a_row_is_one_of_the_text(text, width):
     viewport = page(answered(text), width=width)
-    spots = Spots(viewport.document)
+    spots = HitTester(viewport.document)
     for block in viewport.document.open(0).blocks:
-        measured = spots.measured(block)
-        found = wording(block, measured)
-        stretches = [stretch for row in range(len(measured.texts)) for stretch in measured.stretches(row)]
+        measured = spots.cell_map(block)
+        found = source_map(block, measured)
+        stretches = [stretch for row in range(len(measured.texts)) for stretch in measured.runs(row)]
         seen = "".join(stretch.text for stretch in sorted(stretches, key=lambda stretch: stretch.before))
         assert len(found.starts) == measured.total
         assert "".join(seen.split()) == "".join(displayed(found.text).split())
@@ -163,11 +163,11 @@ def test_hits_are_what_was_looked_for(text, query, width):
     viewport = page(answered(text), width=width, height=4000)
     viewport.to_start()
     viewport.render()
-    search = Search(Spots(viewport.document))
-    finder = Finder(search, viewport)
-    finder.look_for(query)
+    search = Search(HitTester(viewport.document))
+    finder = FindNavigator(search, viewport)
+    finder.search_for(query)
     while not search.is_done:
-        finder.work(1.0)
+        finder.continue_search(1.0)
     rows = search.mark_rows(viewport, viewport.render(), MARK, MARK)
     marked = "".join(part for row in rows for part, style, _ in row if style and style.reverse)
     assert bool(marked.strip()) == bool(search.total)
@@ -192,7 +192,7 @@ def test_what_is_copied_whole_reads_as_it_did(text, width):
     viewport.render()
     selection = Selection(viewport.document)
     selection.begin(viewport, 0, 0, "character")
-    selection.extend(viewport, width, len(viewport.shown) - 3)
+    selection.extend(viewport, width, len(viewport.screen_rows) - 3)
     copied = selection.text()
     again = page(answered(copied), width=width, height=4000)
     assert [row.text for row in rows_of(again)] == [row.text for row in rows_of(viewport)]
@@ -204,18 +204,20 @@ def test_what_is_copied_whole_reads_as_it_did(text, width):
 def test_no_selection_leaves_a_fence_open_and_whole_blocks_read_as_they_did(text, one, other, begin, stop):
     assume(not any(harm in text for harm in ("]:", "-\t", "\u2028", "\r")))
     viewport = page(answered(f"begin\n\n{text}\n\nend"), width=80)
-    spots = Spots(viewport.document)
+    spots = HitTester(viewport.document)
     entry = viewport.document.open(0)
     start = entry.section_start(TEXT_SECTION)
     blocks = entry.blocks[start : start + entry.section_size(TEXT_SECTION)]
     first, last = sorted(round(place * (len(blocks) - 1)) for place in (one, other))
     chosen = blocks[first : last + 1]
-    assume(spots.measured(chosen[-1]).total)  # the mouse finds nothing in a rule, and ends above it
+    assume(spots.cell_map(chosen[-1]).total)  # the mouse finds nothing in a rule, and ends above it
 
     def copied(begin: float, stop: float) -> str:
-        ends = (round(begin * spots.measured(chosen[0]).total), round(stop * spots.measured(chosen[-1]).total))
+        ends = (round(begin * spots.cell_map(chosen[0]).total), round(stop * spots.cell_map(chosen[-1]).total))
         section = (0, TEXT_SECTION)
-        return copying.text(spots, copying.End(*section, first, ends[0]), copying.End(*section, last, ends[1]))
+        return copying.text(
+            spots, copying.CopyPosition(*section, first, ends[0]), copying.CopyPosition(*section, last, ends[1])
+        )
 
     groups = [block.group for block in chosen]
     if isinstance(groups[0], Fence) and all(group is groups[0] for group in groups) and chosen[0].kind == "code":

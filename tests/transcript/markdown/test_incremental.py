@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat.transcript.markdown.cursor import LONGEST
-from stepchat.transcript.markdown.incremental import Splitter
+from stepchat.transcript.markdown.incremental import IncrementalParser
 from tests.transcript.forms import form, forms, split
 from tests.transcript.judge import judged, ours
 
@@ -83,7 +83,7 @@ def test_fed_letter_by_letter_is_fed_at_once(text):
 @settings(max_examples=300, deadline=None)
 def test_blocks_before_the_dirty_one_stay_the_same_objects(cut):
     _, pieces = cut
-    splitter = Splitter()
+    splitter = IncrementalParser()
     before = []
     for piece in pieces:
         dirty = splitter.feed(piece)
@@ -96,7 +96,7 @@ def test_blocks_before_the_dirty_one_stay_the_same_objects(cut):
 @settings(max_examples=300, deadline=None)
 def test_stable_text_stays(cut):
     _, pieces = cut
-    splitter = Splitter()
+    splitter = IncrementalParser()
     stable = {}
     for piece in pieces:
         splitter.feed(piece)

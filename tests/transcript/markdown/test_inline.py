@@ -3,7 +3,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from stepchat.transcript.markdown.autoclose import mend
+from stepchat.transcript.markdown.autoclose import close_open_markup
 from stepchat.transcript.markdown.inline import CODE, EMPHASIS, LINK, PIECE, STRIKE, STRONG, Span, next_piece, spans
 
 MARKS = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE}
@@ -125,7 +125,7 @@ def test_marks_of_a_growing_text_show_their_effect_at_once(growing, shown):
 @given(st.text(alphabet="ab *_`~[]()\n"))
 @settings(max_examples=500, deadline=None)
 def test_mending_only_takes_off_marks_at_the_end_and_adds_marks(source):
-    mended = mend(source)
+    mended = close_open_markup(source)
     kept = 0
     while kept < min(len(source), len(mended)) and source[kept] == mended[kept]:
         kept += 1

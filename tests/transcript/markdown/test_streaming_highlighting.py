@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from stepchat.transcript.layout.layout import Layout, shown_code
 from stepchat.transcript.markdown.blocks import Block
 from stepchat.transcript.markdown.highlighting import LONGEST_LINE, highlight
-from stepchat.transcript.markdown.incremental import Splitter
-from stepchat.transcript.markdown.streaming_highlighting import GrowingCode
+from stepchat.transcript.markdown.incremental import IncrementalParser
+from stepchat.transcript.markdown.streaming_highlighting import StreamingHighlighter
 from stepchat.transcript.palette import colourless
 from tests.transcript.forms import split
 
@@ -39,7 +39,7 @@ def merged(line):
 @pytest.mark.parametrize("language", SOURCES)
 def test_lines_look_as_they_will_when_the_block_is_closed(language):
     lines = lines_of(SOURCES[language])
-    growing = GrowingCode(language, shown_code)
+    growing = StreamingHighlighter(language, shown_code)
     found = [merged(growing.line(lines, number)) for number in range(len(lines))]
     whole = [merged(line) for line in highlight(language, SOURCES[language])]
     assert found[: len(whole)] == whole
@@ -48,7 +48,7 @@ def test_lines_look_as_they_will_when_the_block_is_closed(language):
 @pytest.mark.parametrize("language", ["json", "yaml", "text", "console", "no-such-language"])
 def test_what_is_no_table_of_states_stays_plain(language):
     lines = lines_of('{"a": 1}\n')
-    assert GrowingCode(language, shown_code).line(lines, 0) is None
+    assert StreamingHighlighter(language, shown_code).line(lines, 0) is None
 
 
 @given(
@@ -58,7 +58,7 @@ def test_what_is_no_table_of_states_stays_plain(language):
 @settings(max_examples=60)
 def test_no_text_is_lost_or_breaks_it(language, texts):
     lines = [Block("code", text) for text in texts]
-    growing = GrowingCode(language, shown_code)
+    growing = StreamingHighlighter(language, shown_code)
     for number, text in enumerate(texts):
         line = growing.line(lines, number)
         assert line is None or "".join(piece for piece, _ in line) == shown_code(text)
@@ -66,14 +66,14 @@ def test_no_text_is_lost_or_breaks_it(language, texts):
 
 def test_it_gives_up_rather_than_hold_up_a_frame():
     lines = lines_of("x = 1\n" * 1000)
-    assert GrowingCode("python", shown_code).line(lines, 900) is None
-    assert GrowingCode("python", shown_code).line([Block("code", "x" * (LONGEST_LINE + 1))], 0) is None
+    assert StreamingHighlighter("python", shown_code).line(lines, 900) is None
+    assert StreamingHighlighter("python", shown_code).line([Block("code", "x" * (LONGEST_LINE + 1))], 0) is None
 
 
 @pytest.mark.parametrize("count", [3, 500])
 def test_nothing_changes_when_the_fence_closes(count):
     layout = Layout(colourless(), 60)
-    splitter = Splitter()
+    splitter = IncrementalParser()
     splitter.feed("```python\n")
     for _ in range(count):
         splitter.feed("def f(): return 'a'\n")

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from stepchat.transcript.overlays.overlays import Marks
+from stepchat.transcript.overlays.overlays import Overlays
 from stepchat.transcript.palette import colourless
 from tests.transcript.chat import answered, asked, page
 from tests.transcript.forms import lines
 
 
 def rows(viewport, known):
-    marks = Marks(viewport.document)
+    marks = Overlays(viewport.document)
     marks.siblings.known = known
     return marks, lines(marks.add_to(viewport, viewport.render(), colourless()))
 
@@ -36,15 +36,15 @@ def test_a_click_on_an_arrow_goes_that_way():
     marks, shown = rows(viewport, {"a": (2, 3)})
     y = next(y for y, row in enumerate(shown) if "2/3" in row)
     left, right = shown[y].index("‹"), shown[y].index("›")
-    assert [marks.clicked(viewport, x, y)[:3] for x in (left, right)] == [("message", 1, -1), ("message", 1, 1)]
+    assert [marks.click_target(viewport, x, y)[:3] for x in (left, right)] == [("message", 1, -1), ("message", 1, 1)]
     assert marks.siblings.at(viewport, left - 1, y) is None
-    assert marks.clicked(viewport, left - 1, y)[:3] == ("message", 1, 0)  # only focus: the rest of the foot line
+    assert marks.click_target(viewport, left - 1, y)[:3] == ("message", 1, 0)  # only focus: the rest of the foot line
     assert marks.siblings.at(viewport, left, y - 1) is None
 
 
 def test_the_same_row_is_the_same_strip_until_the_count_changes():
     viewport = page(asked("Why?"), answered("So."), width=80)
-    marks = Marks(viewport.document)
+    marks = Overlays(viewport.document)
     palette = colourless()
     marks.siblings.known = {"a": (1, 2)}
     first = marks.add_to(viewport, viewport.render(), palette)

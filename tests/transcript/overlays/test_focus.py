@@ -4,7 +4,7 @@ import pytest
 
 from stepchat.transcript.overlays import focus
 from stepchat.transcript.overlays.focus import Focus
-from stepchat.transcript.overlays.overlays import Marks
+from stepchat.transcript.overlays.overlays import Overlays
 from stepchat.transcript.palette import colourless
 from tests.transcript.chat import answered, asked, page, stream, words
 from tests.transcript.forms import lines
@@ -19,8 +19,8 @@ def turns(count, text="An answer."):
 
 
 def marked(viewport, chosen):
-    rows = Marks.add_to
-    marks = Marks(viewport.document)
+    rows = Overlays.add_to
+    marks = Overlays(viewport.document)
     marks.focus = chosen
     return [row for row in lines(rows(marks, viewport, viewport.render(), colourless())) if row.startswith("▌")]
 
@@ -47,7 +47,7 @@ def test_it_walks_over_all_messages_and_stops_at_both_ends():
     seen = []
     while chosen.step(viewport, -1):
         viewport.render()
-        assert any(shown.entry == chosen.place for shown in viewport.shown)
+        assert any(shown.message == chosen.place for shown in viewport.screen_rows)
         seen.append(chosen.place)
     assert seen == [5, 4, 3, 2, 1, 0]
     while chosen.step(viewport, 1):
@@ -98,7 +98,7 @@ def test_it_survives_another_branch_that_has_the_message_and_goes_with_one_that_
     assert chosen.place == 0
     viewport.document.show([])
     assert chosen.place is None
-    assert chosen.part is None
+    assert chosen.message is None
 
 
 def test_notices_are_no_messages():
@@ -109,7 +109,7 @@ def test_notices_are_no_messages():
 
 def test_the_same_row_is_the_same_strip():
     viewport = page(*turns(2))
-    marks = Marks(viewport.document)
+    marks = Overlays(viewport.document)
     palette = colourless()
     marks.focus.choose(viewport, 1)
     first = marks.add_to(viewport, viewport.render(), palette)
@@ -138,10 +138,10 @@ def test_jumping_goes_to_beginnings():
     places = []
     for _ in range(8):
         focus.go_to(viewport, -1)
-        places.append((document.top.entry, document.top.block, document.top.row))
+        places.append((document.top.message, document.top.block, document.top.row))
     assert places == [(7, 0, 0), (6, 0, 0), (5, 0, 0), (4, 0, 0), (3, 0, 0), (2, 0, 0), (1, 0, 0), (0, 0, 0)]
     focus.go_to(viewport, 1)
-    assert document.top.entry == 1
+    assert document.top.message == 1
     for _ in range(8):
         focus.go_to(viewport, 1)
     assert viewport.follow

@@ -4,8 +4,8 @@ import pytest
 from rich.style import Style
 
 from stepchat.events import Delta
-from stepchat.text.sanitize import shown as displayed
-from stepchat.text.widths import cells, unspaced
+from stepchat.text.sanitize import sanitize_for_display as displayed
+from stepchat.text.widths import cells, unpad
 from stepchat.transcript.overlays.selection import Selection
 from tests.transcript.chat import answered, asked, page, shown
 
@@ -195,7 +195,7 @@ def test_parts_of_rows_beside_whole_ones_are_rows(width):
 def test_a_row_of_a_table_without_room_for_columns_counts_its_characters_as_one_with_columns(width):
     viewport = page(answered(TABLE), width=80, height=40)
     selection = select(viewport, "ultiples", "prime in")
-    viewport.document.reset(viewport.document.layout.pen.palette, width)
+    viewport.document.reset(viewport.document.layout.builder.palette, width)
     viewport.to_end()
     assert "".join(marked(viewport, selection)).replace(" ", "") == "ultiplesofeachprimein"
 
@@ -255,7 +255,7 @@ def test_stays_on_its_text_while_more_comes_and_at_every_width():
         viewport.update_live(0.4 + number, number)
         assert "".join(marked(viewport, selection)).replace(" ", "") == "marksthemultiplesofeach"
     for width in (25, 100, 61):
-        document.reset(document.layout.pen.palette, width)
+        document.reset(document.layout.builder.palette, width)
         viewport.to_end()
         assert "".join(marked(viewport, selection)).replace(" ", "") == "marksthemultiplesofeach"
     document.finish_answer(answered(document.live.text.source, "now with reasoning"))
@@ -329,12 +329,12 @@ def test_scripts_whose_marks_take_a_cell_are_copied_as_they_were_written(width):
     viewport = page(answered("**यह** किताब की पहली पंक्ति है और यह दूसरी भी।"), width=width, height=30)
     selection = Selection(viewport.document)
     rows = shown(viewport)
-    y = next(place for place, row in enumerate(rows) if "किताब" in unspaced(row))
-    x = cells(unspaced(rows[y]).partition("किताब")[0])
+    y = next(place for place, row in enumerate(rows) if "किताब" in unpad(row))
+    x = cells(unpad(rows[y]).partition("किताब")[0])
     selection.begin(viewport, x, y, "character")
     selection.extend(viewport, x + cells("किताब") - 1, y)
     assert selection.text() == "किताब"
-    assert [unspaced(text) for text in marked(viewport, selection)] == ["किताब"]
+    assert [unpad(text) for text in marked(viewport, selection)] == ["किताब"]
 
 
 @pytest.mark.parametrize("width", [16, 17, 19, 24, 80])

@@ -2,13 +2,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from stepchat.transcript.overlays.strip_overlay import Overlays, with_styles, with_words
+from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_styles, with_words
 
 ROW = Strip([Segment("one two three", Style(bold=True))], 13)
 
 
 def test_the_same_row_with_the_same_mark_is_the_same_strip():
-    overlays = Overlays()
+    overlays = OverlayCache()
     marked = overlays.over(ROW, "mark", lambda: Strip([*ROW, Segment("!")]))
     assert overlays.over(ROW, "mark", lambda: ROW) is marked
     assert overlays.over(ROW, "other", lambda: ROW) is ROW
@@ -16,7 +16,7 @@ def test_the_same_row_with_the_same_mark_is_the_same_strip():
 
 
 def test_no_more_is_kept_than_was_said():
-    overlays = Overlays(most=2)
+    overlays = OverlayCache(most=2)
     rows = [Strip([Segment(str(number))]) for number in range(9)]
     for row in rows:
         overlays.over(row, None, lambda: ROW)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.events import Delta
-from stepchat.transcript.overlays.overlays import Clicked, Marks
+from stepchat.transcript.overlays.overlays import ClickTarget, Overlays
 from stepchat.transcript.palette import colourless
 from tests.transcript.chat import answered, asked, page
 from tests.transcript.forms import lines
@@ -18,7 +18,7 @@ def coming(width=60):
     viewport.document.begin_answer(0.0)
     viewport.update_live(0.1, 0)
     viewport.render()
-    return viewport, Marks(viewport.document)
+    return viewport, Overlays(viewport.document)
 
 
 def last_row(viewport, marks):
@@ -76,8 +76,8 @@ def test_a_click_on_it_wants_the_end(width):
     row = lines([last_row(viewport, marks)])[0]
     assert len(row) <= width
     x = row.index("↓")
-    assert marks.clicked(viewport, x, 9) == Clicked("end")
-    assert marks.clicked(viewport, x, 8) != Clicked("end")
+    assert marks.click_target(viewport, x, 9) == ClickTarget("end")
+    assert marks.click_target(viewport, x, 8) != ClickTarget("end")
     viewport.to_end()
     last_row(viewport, marks)
-    assert marks.clicked(viewport, x, 9) != Clicked("end")
+    assert marks.click_target(viewport, x, 9) != ClickTarget("end")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_rows, screen_text
 from tests.tui.window import ask, say, wait_until, window
@@ -57,7 +57,7 @@ async def test_siblings_are_counted_and_walked_and_nothing_jumps(tmp_path, serve
         await pilot.press("right")
         await wait_until(pilot, lambda: ids(pilot) == longer)
         await wait_until(pilot, lambda: screen_rows(pilot.app) == before)
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         assert ids(pilot) == longer
         await pilot.press("ctrl+home")
         await wait_until(pilot, "‹ 2/2 ›")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.catalogue.catalogue import Catalogue
-from stepchat.chat.connection import find_place
+from stepchat.chat.connection import find_server
 from stepchat.chat.conversation import Conversation
-from stepchat.chat.switching import switch_server, use
+from stepchat.chat.switching import set_workspace, switch_server
 from stepchat.demo.local_servers import MODELS
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
@@ -45,7 +45,7 @@ async def small_window(home: Path, server: DemoServer) -> AsyncIterator[Pilot[No
         catalogue = Catalogue(fetch=lambda *_: {"data": [entry]})
         assert catalogue.refresh()
         await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
-        use(chat, replace(chat.workspace, catalogue=catalogue))
+        set_workspace(chat, replace(chat.workspace, catalogue=catalogue))
         yield pilot
 
 
@@ -135,7 +135,7 @@ async def test_more_takes_no_more_than_there_is_room_for(tmp_path, server):
 async def local_window(pilot: Pilot[None], kind: str, url: str) -> None:
     """Ask a server of this kind from now on; its models are known."""
     chat = pilot.app.screen
-    place = replace(find_place(kind, chat.workspace.config), base_url=url, model=MODELS[0])
+    place = replace(find_server(kind, chat.workspace.config), base_url=url, model=MODELS[0])
     await switch_server(chat, place)
     await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
 

@@ -77,7 +77,7 @@ async def test_a_fold_that_a_hit_opened_is_remembered(tmp_path):
             said, thought = stored.message.text, stored.message.reasoning
             await pilot.press("ctrl+f", *next(word for word in thought.split() if word.isalpha() and word not in said))
             await wait_until(pilot, "folded")
-            answer = screen.view.document.parts[-1].answer
+            answer = screen.view.document.messages[-1].answer
             assert answer.panel == "folded"
             await pilot.press("up")
             await wait_until(pilot, "1/1")

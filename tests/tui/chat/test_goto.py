@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.chat.accumulator import fold
-from stepchat.chat.workspace import Request
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
@@ -22,7 +22,7 @@ def server():
 
 async def talked(home, *, branch=False):
     """A long session: a word in an answer at the top, another in a thought below; and one on a branch aside."""
-    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     session = await store.create(model="m", server="s", system=None)
     asked = await store.append(session.id, None, UserMessage("Tell me"))
     if branch:
@@ -104,10 +104,10 @@ async def test_words_of_a_command_lead_to_them_on_their_branch(tmp_path, server)
 
 async def test_the_words_of_resume_lead_to_them(tmp_path, server):
     session = await talked(tmp_path)
-    async with window(tmp_path, server, Request(latest=True, resume="ocelot")) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True, resume="ocelot")) as pilot:
         await wait_until(pilot, "An ocelot and its Whiskers.")
         await pilot.press("x")
         assert pilot.app.screen.prompt.text == "x"
-    async with window(tmp_path, server, Request(latest=True, resume=session[:6])) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True, resume=session[:6])) as pilot:
         await wait_until(pilot, "Paragraph 39")
         assert "ocelot" not in screen_text(pilot.app)

@@ -57,7 +57,7 @@ async def test_a_fault_while_the_answer_comes_shows_what_came(tmp_path, server):
         assert isinstance(answer, AssistantMessage)
         assert answer.reasoning
         assert (answer.stop, chat.view.live) == ("cancelled", False)
-        assert chat.view.document.parts[1].stored == chat.conversation.path[-1]
+        assert chat.view.document.messages[1].stored == chat.conversation.path[-1]
         await ask(pilot, "demo:haiku again")
         assert len(chat.conversation.path) == 4
 
@@ -73,7 +73,9 @@ async def test_a_fault_after_the_answer_was_saved_shows_it(tmp_path, server):
         await say(pilot, "demo:cut")
         await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong'")
         await wait_until(pilot, lambda: not chat.conversation.busy)
-        assert [part.stored.id for part in chat.view.document.parts[:2]] == [row.id for row in chat.conversation.path]
+        assert [part.stored.id for part in chat.view.document.messages[:2]] == [
+            row.id for row in chat.conversation.path
+        ]
         assert not chat.view.live
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.interrupted import GO_ON
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.events import Delta
@@ -25,7 +25,7 @@ def server():
 
 async def killed(home, *turns):
     """Sessions, each a question and what had come of its answer when the program was gone."""
-    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     sessions = []
     for question, deltas in turns:
         session = await store.create(model="stepfun/step-3.5-flash", server="x", system=None)
@@ -39,7 +39,7 @@ async def killed(home, *turns):
 
 
 async def unanswered(home):
-    store = SessionStore.open(Paths(home, home, home), fold=fold)
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
     session = await store.create(model="stepfun/step-3.5-flash", server="x", system=None)
     await store.append(session.id, None, UserMessage(QUESTION))
     await store.close()
@@ -73,7 +73,7 @@ async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
 @pytest.mark.parametrize(("come", "kept"), [((), "The question is"), (HALF[:1], "The thoughts are")])
 async def test_where_no_word_of_an_answer_came_the_question_is_asked_again(tmp_path, server, come, kept):
     await killed(tmp_path, (QUESTION, come))
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         await wait_until(pilot, f"{kept} kept: Ctrl+R asks again, Alt+O leaves it as it is.")
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
@@ -93,7 +93,7 @@ async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_
         await pilot.press("alt+o")
         await wait_until(pilot, "Kept as it is.")
     # Killed again: the others are still told, this one never more.
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         await wait_until(pilot, "Another answer was cut, too: “one”. Alt+I shows it.")
         assert shown(pilot) == three
         await pilot.press("ctrl+r")
@@ -110,7 +110,7 @@ async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_
 
 async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, server):
     await killed(tmp_path, (QUESTION, HALF))
-    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
     await store.set_draft(None, "half a question")
     await store.close()
     async with window(tmp_path, server) as pilot:
@@ -120,7 +120,7 @@ async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, serv
 
 async def test_one_on_another_branch_is_shown_there(tmp_path, server):
     (session,) = await killed(tmp_path, (QUESTION, HALF))
-    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
     (cut,) = await store.interrupted.all()
     await store.set_leaf(session, None)
     await store.close()

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from stepchat.catalogue.backends import OPENROUTER_URL, PROFILES
-from stepchat.chat.accumulator import fold
-from stepchat.chat.late_costs import settle_costs
+from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.late_costs import fetch_late_costs
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, Usage
 from stepchat.servers.client import Client
@@ -30,7 +30,7 @@ from tests.tui.window import wait_until, window
 )
 async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_cost(tmp_path, answer, asked, left):
     now = [time() - 60]
-    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate, clock=lambda: now[0])
     session = await store.create(model="a/b", server=OPENROUTER_URL, system=None)
     for name in ("old", "new"):
         message_id = await store.begin_answer(session.id, None, AssistantMessage(server=OPENROUTER_URL))
@@ -42,13 +42,13 @@ async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_co
         requests.append(request.url.params["id"])
         return answer() if requests[-1] == "new" else httpx.Response(200, json={"data": {"total_cost": 0.25}})
 
-    client = Client(OPENROUTER_URL, PROFILES[0], None, transport=httpx.MockTransport(respond))
+    client = Client(OPENROUTER_URL, BACKENDS[0], None, transport=httpx.MockTransport(respond))
     works = []
     app = SimpleNamespace(run_worker=lambda work, **_: works.append(work))
-    conversation = SimpleNamespace(fill_in=lambda filled: None)
+    conversation = SimpleNamespace(update_message=lambda filled: None)
     place = SimpleNamespace(store=store, client=client)
-    standing = SimpleNamespace(costs=SimpleNamespace(look=lambda: None))
-    settle_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation, standing=standing), ())
+    standing = SimpleNamespace(costs=SimpleNamespace(refresh=lambda: None))
+    fetch_late_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation, standing=standing), ())
     await works[0]()
     assert requests == asked
     assert {one.generation for one in await store.spending.unpriced(0)} == left
@@ -65,6 +65,6 @@ async def test_a_cost_that_comes_later_does_not_count_as_a_look_at_the_answer(tm
         conversation.path.append(new)
         conversation.view.add(new)
         await wait_until(pilot, "↓ new text")
-        conversation.fill_in(replace(new, message=replace(new.message, usage=Usage({"cost": 0.5}))))
+        conversation.update_message(replace(new, message=replace(new.message, usage=Usage({"cost": 0.5}))))
         await pilot.pause()
         assert "↓ new text" in screen_text(pilot.app)

@@ -11,11 +11,11 @@ import pytest
 
 from stepchat import lossless_json
 from stepchat.chat import rescue
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.sessions.importing import importer
-from stepchat.tui.dialogs.pick import Pick
+from stepchat.tui.dialogs.pick import Picker
 from tests.tui.window import say, wait_until, window
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ async def test_going_back_and_trying_again(tmp_path, server):
             # The same key again does not take the question for answered.
             await pilot.press("ctrl+q")
             await pilot.press("escape")
-            await wait_until(pilot, lambda: not isinstance(pilot.app.screen, Pick))
+            await wait_until(pilot, lambda: not isinstance(pilot.app.screen, Picker))
             assert conversation(pilot).busy
             await quit_and_read(pilot)
             await choose(pilot, "again")
             await wait_until(pilot, "Save it as a file")
         await choose(pilot, "again")
         await wait_until(pilot, lambda: not pilot.app.is_running)
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         assert conversation(pilot).path[-1].message.stop == "stop"
 
 
@@ -109,7 +109,7 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
     assert [one.message for one in read.conversation.messages][-1] == refused.message
     assert len(read.conversation.messages) == 4
     assert read.conversation.session.title == "demo:haiku"
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         store = pilot.app.workspace.store
         assert (await store.import_file(answer)).messages == 1
         assert (await store.path(refused.session))[-1].message == refused.message
@@ -150,10 +150,10 @@ async def test_quitting_saves_and_asks_nothing_when_the_disk_takes_it(tmp_path):
     with DemoServer(speed=200) as server:
         async with window(tmp_path, server) as pilot:
             await say(pilot, "demo:slow wait=30")
-            await wait_until(pilot, lambda: conversation(pilot).unanswered)
+            await wait_until(pilot, lambda: conversation(pilot).has_unanswered_question)
             await pilot.press("ctrl+q")
             await wait_until(pilot, lambda: not pilot.app.is_running)
-        async with window(tmp_path, server, Request(latest=True)) as pilot:
+        async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
             assert conversation(pilot).path[-1].message.stop == "cancelled"
 
 

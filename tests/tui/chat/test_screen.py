@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage
@@ -62,7 +62,7 @@ async def test_ctrl_t_folds_and_opens_and_the_choice_is_kept(tmp_path, server):
         assert "▾ Thought" in screen_text(pilot.app)
         answer = conversation(pilot).path[-1]
         await wait_until(pilot, lambda: True)
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         await wait_until(pilot, "▾ Thought")
         assert conversation(pilot).path[-1].id == answer.id
 
@@ -115,7 +115,7 @@ async def test_unknown_command_stays_in_the_prompt(tmp_path, server):
 async def test_live_and_resumed_look_the_same(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         live = await ask(pilot, "demo:welcome")
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         first_words = live.splitlines()[-8].strip()
         resumed = await wait_until(pilot, first_words)
         assert resumed.splitlines()[:-1] == live.splitlines()[:-1]
@@ -170,7 +170,7 @@ async def test_quitting_in_mid_answer_keeps_the_partial(tmp_path):
             await wait_until(pilot, "answering")
             await pilot.press("ctrl+q")
             await pilot.pause(0.2)
-        async with window(tmp_path, server, Request(latest=True)) as pilot:
+        async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
             await wait_until(pilot, lambda: len(conversation(pilot).path) == 2)
             answer = conversation(pilot).path[-1].message
             assert (answer.stop, bool(answer.text)) == ("cancelled", True)
@@ -198,7 +198,7 @@ async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_s
 async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-    async with window(tmp_path, server, Request(resume="")) as pilot:
+    async with window(tmp_path, server, StartOptions(resume="")) as pilot:
         await wait_until(pilot, "Enter open")
         await wait_until(pilot, "demo:haiku")
         await pilot.press("enter")

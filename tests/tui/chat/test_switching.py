@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stepchat.chat.switching import switch_server
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.file import Config, Table
 from stepchat.demo.server import DemoServer
 from stepchat.errors import StepchatError
@@ -148,7 +148,7 @@ async def test_a_stranger_that_a_session_names_is_told_of_and_gets_nothing(tmp_p
         tmp_path, server, other.url, UserMessage("private"), AssistantMessage(text="Yes.", stop="stop")
     )
     environ = {"STEPCHAT_BASE_URL": "", "STEPCHAT_API_KEY": "sk-custom"}
-    request = Request(latest=at_start)
+    request = StartOptions(latest=at_start)
     async with window(tmp_path, server, request, config=config(server), size=(140, 30), **environ) as pilot:
         chat = pilot.app.screen
         if not at_start:

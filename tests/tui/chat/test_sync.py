@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.database import connect
@@ -20,7 +20,7 @@ def server():
 
 async def go_on(chat, text):
     """As another window does, with a store of its own."""
-    store = SessionStore.open(chat.workspace.paths, fold=fold)
+    store = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
     session = await store.session(chat.conversation.session.id)
     asked = await store.append(session.id, session.leaf, UserMessage(text))
     await store.append(session.id, asked.id, AssistantMessage(text=f"About {text}", model="m"))
@@ -96,7 +96,7 @@ async def test_an_answer_that_comes_and_another_branch_stay(tmp_path, server):
         await ask(pilot, "demo:haiku")
         await say(pilot, "demo:silent at=3 wait=60")
         await wait_until(pilot, "The beginning")
-        store = SessionStore.open(chat.workspace.paths, fold=fold)
+        store = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
         await store.append(chat.conversation.session.id, chat.conversation.path[1].id, UserMessage("beside"))
         await store.close()
         come_back(pilot)
@@ -118,7 +118,7 @@ async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(
         session = chat.conversation.session.id
         chat.prompt.prefill("demo:haiku again")
         await chat.unsent.keep()
-        store = SessionStore.open(chat.workspace.paths, fold=fold)
+        store = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
         await store.set_pinned([session], pinned=True)
         await store.set_title(session, "Mine")
         before = await store.session(session)
@@ -135,7 +135,7 @@ async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(
         connection.close()
         await store.close()
         # The next start removes it for good.
-        other = SessionStore.open(chat.workspace.paths, fold=fold)
+        other = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
         while await other.count_sessions(deleted=True):
             await pilot.pause(0.01)
         await other.close()

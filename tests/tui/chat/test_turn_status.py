@@ -8,10 +8,10 @@ from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
 from stepchat.transcript.labels import money
 from stepchat.tui.chat.status_bar import Fact
-from stepchat.tui.chat.turn_status import CHARACTERS_PER_TOKEN, Meter, effort_fact, hints, session_facts
+from stepchat.tui.chat.turn_status import CHARACTERS_PER_TOKEN, TurnProgress, effort_fact, hints, session_facts
 
 
-def words(meter: Meter, now: float) -> list[str]:
+def words(meter: TurnProgress, now: float) -> list[str]:
     return [fact.text for fact in meter.facts(now)]
 
 
@@ -20,20 +20,20 @@ def stored(message: AssistantMessage | UserMessage) -> StoredMessage:
 
 
 def test_waits_from_the_start():
-    meter = Meter(100.0)
+    meter = TurnProgress(100.0)
     assert meter.facts(100.0) == [Fact("waiting 0 s", "state")]
     assert words(meter, 103.9) == ["waiting 3 s"]
 
 
 def test_what_is_no_news_changes_nothing():
-    meter = Meter(0)
+    meter = TurnProgress(0)
     for event in (Delta(), Delta(generation_id="g"), Notice("x"), MessageSaved(stored(UserMessage("x")))):
         meter.add(event, 1)
     assert words(meter, 2) == ["waiting 2 s"]
 
 
 def test_thinks_then_answers_each_with_its_own_time():
-    meter = Meter(0)
+    meter = TurnProgress(0)
     meter.add(Delta(reasoning="a" * 38, provider="StepFun"), 2)
     meter.add(Delta(reasoning="a" * 38), 4)
     assert words(meter, 5) == ["thinking 3 s", "~6 tok/s"]
@@ -45,7 +45,7 @@ def test_thinks_then_answers_each_with_its_own_time():
 
 
 def test_speed_counts_from_the_first_token_and_not_at_once():
-    meter = Meter(0)
+    meter = TurnProgress(0)
     assert meter.speed(50) is None
     meter.add(Delta(text="x" * 380), 10)
     assert meter.speed(10) is None
@@ -54,7 +54,7 @@ def test_speed_counts_from_the_first_token_and_not_at_once():
 
 
 def test_counts_down_to_the_next_try_and_then_waits_again():
-    meter = Meter(0)
+    meter = TurnProgress(0)
     meter.add(Retrying(1, 3, 5.0, "Overloaded."), 10)
     assert meter.facts(10) == [Fact("trying again in 5 s", "warning")]
     assert words(meter, 12) == ["trying again in 3 s"]
@@ -64,7 +64,7 @@ def test_counts_down_to_the_next_try_and_then_waits_again():
 
 
 def test_silence_is_told_until_life_returns():
-    meter = Meter(0)
+    meter = TurnProgress(0)
     meter.add(Silence(20, 300), 20)
     assert meter.facts(20) == [Fact("nothing arrives for 20 s, giving up at 300 s", "warning")]
     meter.add(Silence(21, 300), 21)
@@ -76,7 +76,7 @@ def test_silence_is_told_until_life_returns():
 @pytest.mark.parametrize("delta", [Delta(reasoning="hm"), Delta(text="so")])
 def test_silence_does_not_change_what_was_going_on(delta):
     phase = "thinking" if delta.reasoning else "answering"
-    meter = Meter(0)
+    meter = TurnProgress(0)
     meter.add(delta, 10)
     meter.add(Silence(20, 300), 30)
     assert words(meter, 30)[0].startswith("nothing arrives")
@@ -139,7 +139,7 @@ def test_money(cost, shown):
 
 
 def test_the_keys_worth_knowing_follow_what_is_going_on():
-    meter = Meter(0)
+    meter = TurnProgress(0)
     assert hints(None)[-1] == ("^P", "commands")
     assert ("Alt+A", "answer now") not in hints(meter)
     meter.add(Delta(reasoning="hm"), 1)

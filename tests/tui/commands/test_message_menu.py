@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.chat.accumulator import fold
-from stepchat.chat.workspace import Request
+from stepchat.chat.accumulator import accumulate
+from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.events import Delta
@@ -21,7 +21,7 @@ def server():
 
 
 def chosen(pilot):
-    part = pilot.app.screen.view.marks.focus.part
+    part = pilot.app.screen.view.overlays.focus.message
     return part.stored.message.text if part else None
 
 
@@ -111,21 +111,21 @@ async def test_home_and_end_go_to_the_first_message_and_the_last(tmp_path):
         assert chosen(pilot) == "Question 0"
         await wait_until(pilot, "▌ ▌ Question 0")
         await pilot.press("end")
-        assert chat.view.marks.focus.place == 59
+        assert chat.view.overlays.focus.place == 59
         await pilot.press("pageup", "pageup", "up")  # from what is in sight on
-        assert 40 < chat.view.marks.focus.place < 56
+        assert 40 < chat.view.overlays.focus.place < 56
         await pilot.press("end", "down")
         assert chat.prompt.has_focus
 
 
 async def test_a_long_tool_result_is_opened_by_key_and_by_click_and_that_is_remembered(tmp_path, server):
-    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold)
+    store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
     session = await store.create(model="stepfun/step-3.5-flash", server="x", system=None)
     asked = await store.append(session.id, None, UserMessage("What time is it?"))
     lines = "\n".join(f"line {number}" for number in range(9))
     await store.append(session.id, asked.id, ToolMessage("c", "get_time", lines))
     await store.close()
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         await wait_until(pilot, "… 3 more lines")
         await pilot.press("alt+up")
         assert "f fold" in screen_rows(pilot.app)[-1]

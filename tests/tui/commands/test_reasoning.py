@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stepchat.chat.workspace import Request
+from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_text
 from tests.tui.window import ask, say, wait_until, window
@@ -102,7 +102,7 @@ async def test_each_reasoning_says_whether_it_went_back(tmp_path):
             await ask(pilot, "demo:haiku")
             await wait_until(pilot, "left out: other model")
         # The same after a restart.
-        async with window(tmp_path, server, Request(latest=True), size=(100, 60)) as pilot:
+        async with window(tmp_path, server, StartOptions(latest=True), size=(100, 60)) as pilot:
             shown = await wait_until(pilot, "left out: other model")
             assert shown.count("left out: other model") == 3
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.catalogue.models import Model, Prices
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.chat.connection import DEMO
-from stepchat.chat.spending import balance_in_words
-from stepchat.chat.spent_today import Costs, seconds_to_midnight
-from stepchat.chat.workspace import Request
+from stepchat.chat.spending import format_balance
+from stepchat.chat.spent_today import SpentToday, seconds_until_midnight
+from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage
 from stepchat.servers.accounts import Balance
@@ -81,8 +81,8 @@ def test_cost_of_the_session_has_its_other_branches_and_that_of_the_day_where_th
 
 def test_the_day_changes_at_local_midnight():
     noon = datetime(2026, 3, 1, 12).timestamp()
-    assert seconds_to_midnight(noon) == 12 * 3600 + 1
-    assert day_of(noon + seconds_to_midnight(noon)) == "2026-03-02"
+    assert seconds_until_midnight(noon) == 12 * 3600 + 1
+    assert day_of(noon + seconds_until_midnight(noon)) == "2026-03-02"
 
 
 async def spend(store, server: str, cost: float) -> None:
@@ -96,7 +96,7 @@ async def test_what_was_spent_today_is_read_again_when_it_may_have_changed(tmp_p
     now = [datetime(2026, 3, 1, 23, 50).timestamp()]
     place = await open_place(tmp_path, None)
     await place.close()
-    store = SessionStore.open(place.paths, fold=fold, clock=lambda: now[0])
+    store = SessionStore.open(place.paths, accumulate=accumulate, clock=lambda: now[0])
     works, waits = [], []
     chat = SimpleNamespace(
         app=SimpleNamespace(run_worker=lambda work, **_: works.append(work)),
@@ -105,11 +105,11 @@ async def test_what_was_spent_today_is_read_again_when_it_may_have_changed(tmp_p
         conversation=SimpleNamespace(session=None),
         refresh_status=lambda: None,
     )
-    costs = Costs(chat, clock=lambda: now[0])
+    costs = SpentToday(chat, clock=lambda: now[0])
     assert costs.today == ""
 
     async def look() -> str:
-        costs.look()
+        costs.refresh()
         await works.pop()()
         return costs.today
 
@@ -152,8 +152,8 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
 
 def test_balance_balance_in_words():
     whole = Balance("sk..x", Decimal(10), Decimal("9.5"), "", Decimal("0.5"), Decimal("0.01"))
-    assert balance_in_words(whole) == "Key sk..x: $9.50 left of $10.00 · $0.010 today · $0.50 in all"
-    assert balance_in_words(Balance("k")) == "Key k: no limit on this key"
+    assert format_balance(whole) == "Key sk..x: $9.50 left of $10.00 · $0.010 today · $0.50 in all"
+    assert format_balance(Balance("k")) == "Key k: no limit on this key"
 
 
 async def test_a_question_that_cannot_fit_is_not_sent_silently(tmp_path, server):
@@ -195,7 +195,7 @@ async def test_a_cost_that_was_not_told_is_estimated_below_the_answer_too(tmp_pa
     answer = AssistantMessage(text="So.", model=place.model, usage=used, server=server.url)
     await place.store.append(session.id, question.id, answer)
     await place.close()
-    async with window(tmp_path, server, Request(latest=True)) as pilot:
+    async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         # The prices come after the answer is on the screen.
         await wait_until(pilot, lambda: screen_text(pilot.app).count("~$0.0090") == 2)
         await ask(pilot, "demo:usage_tokens")

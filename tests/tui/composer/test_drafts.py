@@ -76,7 +76,7 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
         assert chat.prompt.text == "draft\n\ntyped"
 
 
-@pytest.mark.parametrize("refused", ["others.path", "sibling_places", "draft"])
+@pytest.mark.parametrize("refused", ["other_processes.path", "sibling_positions", "draft"])
 @pytest.mark.parametrize(("question", "busy"), [("demo:haiku", False), ("demo:silent at=3 wait=60", True)])
 async def test_a_session_that_cannot_be_opened_changes_nothing(tmp_path, server, question, busy, refused):
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
@@ -155,7 +155,7 @@ async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, se
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
         chat = pilot.app.screen
         store, conversation = chat.workspace.store, chat.conversation
-        await conversation.use(conversation.scopes.with_setting("once", "temperature", 0.7))
+        await conversation.set_scopes(conversation.scopes.with_setting("once", "temperature", 0.7))
         store.refused = {"begin_answer", "keep"}
         await say(pilot, "demo:haiku")
         await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
@@ -165,7 +165,7 @@ async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, se
         await wait_until(pilot, lambda: len(conversation.path) == 1 and not conversation.busy)
         assert conversation.scopes.once == ()
         # Asked again it is for the answer.
-        await conversation.use(conversation.scopes.with_setting("once", "temperature", 0.8))
+        await conversation.set_scopes(conversation.scopes.with_setting("once", "temperature", 0.8))
         await pilot.press("ctrl+r")
         await wait_until(pilot, lambda: store.called.count("begin_answer") == 3 and not conversation.busy)
         assert conversation.scopes.once == (("temperature", 0.8),)
@@ -178,7 +178,7 @@ async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, se
 
 def test_only_what_was_asked_with_is_no_longer_set():
     scopes = Scopes(once=(("temperature", 0.7), ("top_p", 0.5)))
-    assert scopes.after_question((("temperature", 0.7),)).once == (("top_p", 0.5),)
+    assert scopes.after_turn((("temperature", 0.7),)).once == (("top_p", 0.5),)
 
 
 @contextmanager
@@ -225,7 +225,7 @@ async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_p
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
-        await chat.conversation.use(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
+        await chat.conversation.set_scopes(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
         await say(pilot, "demo:haiku")
         await wait_until(pilot, "Back to the prompt")
         await wait_until(pilot, lambda: chat.unsent._kept == "demo:haiku")
@@ -238,7 +238,7 @@ async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_p
         chat = pilot.app.screen
         assert chat.prompt.text == "demo:haiku"
         await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
-        await chat.conversation.use(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
+        await chat.conversation.set_scopes(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
         await pilot.press("enter")
         await wait_until(pilot, "Send it all the same")
         await pilot.press("enter")

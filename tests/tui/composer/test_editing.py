@@ -138,7 +138,7 @@ async def test_a_question_of_a_branch_that_is_not_shown_any_more(tmp_path, serve
         await pilot.press("enter")
         await idle(pilot, server, 3)
         assert questions(pilot) == ["demo:haiku", "demo:primes"]
-        assert [part.stored.message.text for part in pilot.app.screen.view.document.parts][::2] == questions(pilot)
+        assert [part.stored.message.text for part in pilot.app.screen.view.document.messages][::2] == questions(pilot)
 
 
 async def test_an_edited_question_that_cannot_be_asked_comes_back(tmp_path, server):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.tui.composer.paste import Pastes, clean_text, unmarked
+from stepchat.tui.composer.paste import Pastes, clean_text, strip_paste_marks
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_kept_text_folds_its_pastes_again_in_another_prompt():
     long = "\n".join("row" for _ in range(30))
     shown = f"see {pastes.fold(long)} and {pastes.fold(long + '!')}"
     kept = pastes.mark(shown)
-    assert unmarked(kept) == f"see {long} and {long}!"
+    assert strip_paste_marks(kept) == f"see {long} and {long}!"
     assert others.fold_marked(kept) == shown
     assert others.expand(others.fold_marked(kept)) == pastes.expand(shown)
     assert others.fold_marked("no \x02mark") == "no \x02mark"

@@ -4,7 +4,7 @@ from typing import get_args
 
 from stepchat.messages import AssistantMessage, Stop, Timing, Usage
 from stepchat.tui.dialogs.compare import table
-from stepchat.tui.dialogs.compare_facts import ENDS, fact_rows, in_short
+from stepchat.tui.dialogs.compare_facts import ENDS, fact_rows, short_facts
 
 
 def answer(cost, first, **rest):
@@ -54,4 +54,4 @@ def test_the_table_marks_what_differs():
 def test_every_way_to_end_has_its_words():
     assert set(ENDS) == set(get_args(Stop))
     timing = Timing(1.0, ended=5.0)
-    assert in_short(AssistantMessage(stop="length", timing=timing)) == "5.00 s · at the limit on its length"
+    assert short_facts(AssistantMessage(stop="length", timing=timing)) == "5.00 s · at the limit on its length"

@@ -8,21 +8,21 @@ from itertools import product
 from types import SimpleNamespace
 
 from stepchat.catalogue.models import Model
-from stepchat.chat.favourites import Choices
-from stepchat.chat.spending import Line
+from stepchat.chat.favourites import ModelChoices
+from stepchat.chat.spending import ReportLine
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.parameters.scopes import Scopes
 from stepchat.transcript.logprobs import Token
-from stepchat.tui.dialogs.compare import Compare
-from stepchat.tui.dialogs.inspector import Inspector
-from stepchat.tui.dialogs.logprobs import Tokens
-from stepchat.tui.dialogs.models import PickModel
-from stepchat.tui.dialogs.pick import Pick, Row
-from stepchat.tui.dialogs.report import Report
-from stepchat.tui.dialogs.secret import Secret
-from stepchat.tui.dialogs.session_options import View
+from stepchat.tui.dialogs.compare import CompareScreen
+from stepchat.tui.dialogs.inspector import InspectorScreen
+from stepchat.tui.dialogs.logprobs import LogprobsScreen
+from stepchat.tui.dialogs.models import ModelPicker
+from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.dialogs.report import TextDialog
+from stepchat.tui.dialogs.secret import SecretPrompt
+from stepchat.tui.dialogs.session_options import SessionListOptions
 from stepchat.tui.dialogs.sessions import SessionScreen
-from stepchat.tui.dialogs.settings import Settings
+from stepchat.tui.dialogs.settings import SettingsScreen
 from stepchat.tui.dialogs.tree import TreeScreen
 from stepchat.tui.themes import palette
 from tests.tui.screen import screen_rows
@@ -62,7 +62,9 @@ async def nothing(*_):
 
 
 def pick(_, names):
-    return Pick(names[0] if names else "", [Row(f"{at}", name, (name[:9],), name) for at, name in enumerate(names)])
+    return Picker(
+        names[0] if names else "", [Choice(f"{at}", name, (name[:9],), name) for at, name in enumerate(names)]
+    )
 
 
 def pick_model(_, names):
@@ -70,7 +72,9 @@ def pick_model(_, names):
     catalogue = SimpleNamespace(
         models=models, stale=False, trouble="", search=lambda *_: models, find=lambda _: models[0] if models else None
     )
-    return PickModel(catalogue, "m", Choices(tuple(names)), toggle=none, providers=nothing, refresh=lambda _: None)
+    return ModelPicker(
+        catalogue, "m", ModelChoices(tuple(names)), toggle=none, providers=nothing, refresh=lambda _: None
+    )
 
 
 def tree(_, names):
@@ -80,17 +84,17 @@ def tree(_, names):
 
 def compare(chat, names):
     siblings = messages(names or NAMES[:1])[1:3]
-    return Compare(siblings, (0, 1), "a0", palette(chat.look.theme), lambda _: None)
+    return CompareScreen(siblings, (0, 1), "a0", palette(chat.look.theme), lambda _: None)
 
 
 def inspector(_, names):
     answers = [stored for stored in messages(names or NAMES[:1]) if isinstance(stored.message, AssistantMessage)]
-    return Inspector(answers, 0, nothing, none, lambda _: "", lambda _: "")
+    return InspectorScreen(answers, 0, nothing, none, lambda _: "", lambda _: "")
 
 
 def settings(_, names):
     scopes = Scopes(session=tuple(("user", name) for name in names[:1]))
-    return Settings(scopes, lambda *_: "".join(names[:2]), none, none, model="".join(names[:4]))
+    return SettingsScreen(scopes, lambda *_: "".join(names[:2]), none, none, model="".join(names[:4]))
 
 
 async def sessions(chat, names):
@@ -98,21 +102,21 @@ async def sessions(chat, names):
     for name in names:
         session = await store.create(model=name, server="x", system=None)
         await store.append(session.id, None, UserMessage(name, 1.0))
-    screen = SessionScreen(store, View(), now=lambda: 9e9)
+    screen = SessionScreen(store, SessionListOptions(), now=lambda: 9e9)
     await screen.read()
     return screen
 
 
 def report(_, names):
-    return Report("".join(names[:1]), lambda _: [Line(name) for name in names])
+    return TextDialog("".join(names[:1]), lambda _: [ReportLine(name) for name in names])
 
 
 def secret(_, names):
-    return Secret("".join(names[:1]), "".join(names[:2]), none)
+    return SecretPrompt("".join(names[:1]), "".join(names[:2]), none)
 
 
 def tokens(_, names):
-    return Tokens([Token(name, 0.1, tuple((other, 0.1) for other in names)) for name in names or NAMES[-2:]])
+    return LogprobsScreen([Token(name, 0.1, tuple((other, 0.1) for other in names)) for name in names or NAMES[-2:]])
 
 
 DIALOGS = (pick, pick_model, tree, compare, inspector, settings, sessions, report, secret, tokens)

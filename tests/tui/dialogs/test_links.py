@@ -10,7 +10,7 @@ HOSTILE = ("/etc/passwd", "notes.html", "-n", "file:///etc/passwd", "vscode://x"
 def can_be_opened(address, *, desktop=True):
     copy, browse = choices(address, desktop=desktop)
     assert (copy.id, copy.disabled, browse.id) == ("copy", False, "open")
-    assert bool(browse.aside) is browse.disabled
+    assert bool(browse.detail) is browse.disabled
     return not browse.disabled
 
 

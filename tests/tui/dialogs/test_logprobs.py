@@ -26,9 +26,9 @@ async def test_the_tokens_of_the_last_answer(tmp_path):
             await pilot.press("n")
             doubtful = text._tokens[text.cursor]
             assert doubtful.certainty != "sure"
-            shown = await wait_until(pilot, f"{doubtful.chance:.2%}".replace("%", " %"))
+            shown = await wait_until(pilot, f"{doubtful.probability:.2%}".replace("%", " %"))
             assert "said" in shown
-            assert all(f"{chance:.2%}".replace("%", " %") in shown for _, chance in doubtful.others)
+            assert all(f"{chance:.2%}".replace("%", " %") in shown for _, chance in doubtful.alternatives)
             await pilot.press("escape")
             await wait_until(pilot, lambda: pilot.app.screen is not dialog)
 
@@ -41,10 +41,10 @@ async def test_an_answer_in_json_is_shown_as_code_and_what_does_not_fit_is_told(
             assert '"certain": true' in shown
             assert "copy" in shown
             chat = pilot.app.screen
-            assert chat.view.document.parts[-1].answer.text.source == chat.conversation.path[-1].message.text
-            live = [block.text for block in chat.view.document.parts[-1].answer.text.blocks]
+            assert chat.view.document.messages[-1].answer.text.source == chat.conversation.path[-1].message.text
+            live = [block.text for block in chat.view.document.messages[-1].answer.text.blocks]
             await ask(pilot, "demo:form wrong=json")
             await wait_until(pilot, "The answer is not JSON: line ")
             await chat.open(await chat.workspace.store.latest())
             chat.view.document.open(1)
-            assert [block.text for block in chat.view.document.parts[1].answer.text.blocks] == live
+            assert [block.text for block in chat.view.document.messages[1].answer.text.blocks] == live

@@ -7,10 +7,10 @@ import pytest
 from rich.cells import cell_len
 
 from stepchat import lossless_json
-from stepchat.catalogue.backends import PROFILES
+from stepchat.catalogue.backends import BACKENDS
 from stepchat.catalogue.models import Model, Prices, read_model
-from stepchat.chat.favourites import Choices, read_choices, remember_recent, toggle_favourite
-from stepchat.chat.switching import staying_behind
+from stepchat.chat.favourites import ModelChoices, read_model_choices, remember_recent, toggle_favourite
+from stepchat.chat.switching import answers_no_longer_returned
 from stepchat.config.file import Config, Table
 from stepchat.demo.catalogue import MODELS, listing
 from stepchat.demo.server import DemoServer
@@ -85,14 +85,14 @@ def test_providers_are_a_table():
 async def test_favourites_and_recent_ones_are_kept(tmp_path, server):
     place = await open_place(tmp_path, server)
     store = place.store
-    assert await read_choices(store) == Choices()
+    assert await read_model_choices(store) == ModelChoices()
     assert (await toggle_favourite(store, STEP)).favourites == (STEP,)
     for name in ("a", "b", "a"):
         await remember_recent(store, name)
-    assert (await read_choices(store)).first == (STEP, "a", "b")
+    assert (await read_model_choices(store)).first == (STEP, "a", "b")
     assert (await toggle_favourite(store, STEP)).favourites == ()
     await store.set_setting("favourite models", '{"odd": 1}')
-    assert (await read_choices(store)).favourites == ()
+    assert (await read_model_choices(store)).favourites == ()
     with pytest.raises(StoreError, match=r"favourite models in .* cannot be read"):
         await toggle_favourite(store, STEP)
     assert await store.setting("favourite models") == '{"odd": 1}'
@@ -107,11 +107,11 @@ def answer(model: str, server: str = "https://openrouter.ai/api/v1", **more) -> 
 def test_what_stays_behind_is_what_went_back_before():
     path = [answer(STEP), answer(NEXT), answer(STEP)]
     path.append(StoredMessage("m", "s", None, AssistantMessage(text="no thoughts", model_asked=STEP, model=STEP)))
-    here = Target(PROFILES[0], "https://openrouter.ai/api/v1", STEP)
-    there = Target(PROFILES[0], "https://openrouter.ai/api/v1", NEXT)
-    assert len(staying_behind(path, here, there)) == 2
-    assert len(staying_behind(path, there, here)) == 1
-    assert staying_behind(path, here, here) == []
+    here = Target(BACKENDS[0], "https://openrouter.ai/api/v1", STEP)
+    there = Target(BACKENDS[0], "https://openrouter.ai/api/v1", NEXT)
+    assert len(answers_no_longer_returned(path, here, there)) == 2
+    assert len(answers_no_longer_returned(path, there, here)) == 1
+    assert answers_no_longer_returned(path, here, here) == []
 
 
 async def test_choosing_a_model_in_the_picker(tmp_path, server):
@@ -132,8 +132,8 @@ async def test_choosing_a_model_in_the_picker(tmp_path, server):
         assert "Model: stepfun/step-3.7-flash. The reasoning of 1 answer by step-3.5-flash stays behind" in shown
         await ask(pilot, "demo:haiku again")
         assert server.requests[-1].body["model"] == NEXT
-        choices = await read_choices(pilot.app.workspace.store)
-        assert choices == Choices((NEXT,), (NEXT,))
+        choices = await read_model_choices(pilot.app.workspace.store)
+        assert choices == ModelChoices((NEXT,), (NEXT,))
 
 
 async def test_a_name_that_is_not_in_the_list_is_asked_all_the_same(tmp_path, server):
@@ -162,7 +162,7 @@ async def test_the_list_on_disk_is_there_without_a_server(tmp_path):
     server.close()
     (tmp_path / "models").mkdir()
     name = f"127.0.0.1-{server.port}-api-v1.jsonl"
-    lines = [json.dumps({"fetched": 5}), lossless_json.stored({"id": "from/disk"})]
+    lines = [json.dumps({"fetched": 5}), lossless_json.dumps_for_storage({"id": "from/disk"})]
     (tmp_path / "models" / name).write_text("\n".join(lines))
     async with window(tmp_path, server) as pilot:
         await pilot.press("ctrl+l")

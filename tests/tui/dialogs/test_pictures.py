@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
-from stepchat.tui.dialogs.compare import Compare
+from stepchat.tui.dialogs.compare import CompareScreen
 from stepchat.tui.dialogs.tree import TreeScreen
 from stepchat.tui.themes import palette
 from tests.tui.screen import screen_rows
@@ -54,7 +54,7 @@ TREE = (
 def screen(name, app):
     if name == "tree":
         return TreeScreen(TREE, "c2", None, lambda: NOW)
-    return Compare([TREE[3], TREE[7]], (0, 1), "c2", palette(app.look.theme), lambda _: None)
+    return CompareScreen([TREE[3], TREE[7]], (0, 1), "c2", palette(app.look.theme), lambda _: None)
 
 
 async def draw(name, size):

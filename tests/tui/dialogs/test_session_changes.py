@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
@@ -14,7 +14,7 @@ from tests.tui.refusing import RefusingStore
 
 
 async def test_what_could_not_be_undone_can_be_tried_again_and_only_once(tmp_path):
-    store = RefusingStore(SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), fold=fold))
+    store = RefusingStore(SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate))
     session = await store.create(model="a/b", server="demo", system=None)
     await store.append(session.id, None, UserMessage("hello", 1.0))
     changes = Changes(store)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.chat.accumulator import fold
+from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, Timing, Usage, UserMessage
 from stepchat.sessions.store import SessionStore
 from stepchat.tui.dialogs.key_hints import key_lines
-from stepchat.tui.dialogs.session_options import KEYS, View, read_view, write_view
+from stepchat.tui.dialogs.session_options import KEYS, SessionListOptions, read_options, write_options
 from stepchat.tui.dialogs.session_rows import age
 from stepchat.tui.dialogs.sessions import SessionScreen
 from tests.tui.screen import screen_rows, screen_text
@@ -22,7 +22,7 @@ TOPICS = ("Sorting by hand", "Prime numbers", "Rain on glass")
 async def fill(home, topics):
     """One session a topic, a day apart, the last the newest; returns their ids."""
     clock = [START]
-    store = SessionStore.open(Paths(home, home, home), fold=fold, clock=lambda: clock[0])
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate, clock=lambda: clock[0])
     ids = []
     for number, topic in enumerate(topics):
         clock[0] += 86400
@@ -83,7 +83,7 @@ async def test_columns_preview_and_opening(tmp_path, ids):
 async def test_its_first_frame_has_the_list(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         store = pilot.app.workspace.store
-        screen = SessionScreen(store, View(at=ids[1]))
+        screen = SessionScreen(store, SessionListOptions(at=ids[1]))
         await screen.read()
         # Nothing is read any more before it is painted.
         await store.close()
@@ -248,10 +248,10 @@ async def test_only_what_is_in_sight_is_read(tmp_path):
 
 
 def test_what_is_remembered_of_the_list():
-    view = View("cost", thoughts=True, at="s0abc")
-    assert read_view(write_view(view)) == view
+    view = SessionListOptions("cost", thoughts=True, at="s0abc")
+    assert read_options(write_options(view)) == view
     for stored in (None, "", "[]", "nonsense", '{"order": "nothing", "at": 3}'):
-        assert read_view(stored) == View()
+        assert read_options(stored) == SessionListOptions()
 
 
 @pytest.mark.parametrize("mode", ["current", "archived", "deleted", "rename"])

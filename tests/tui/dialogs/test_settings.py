@@ -7,8 +7,8 @@ from stepchat.config.file import Config, Table
 from stepchat.demo.server import DemoServer
 from stepchat.parameters.scopes import Scopes
 from stepchat.parameters.table import PARAMETERS
-from stepchat.tui.dialogs.pick import Pick
-from stepchat.tui.dialogs.setting_rows import about, line_of, setting_rows
+from stepchat.tui.dialogs.pick import Picker
+from stepchat.tui.dialogs.setting_rows import description_lines, line_of, setting_rows
 from tests.tui.window import ask, say, wait_until, window
 
 CONFIG = Config(parameters=(("temperature", 0.7), ("min_p", 0.1)))
@@ -50,18 +50,18 @@ def test_what_the_model_does_not_take_is_said():
     scopes = Scopes(session=(("seed", 7),))
     (row,) = rows(scopes, lambda *_: "not supported by x", "seed")
     assert "not supported by x" in plain(line_of(row, 110))
-    assert next(about(row)) == "Not supported by x. It is sent all the same."
+    assert next(description_lines(row)) == "Not supported by x. It is sent all the same."
 
 
 def test_the_default_is_the_models_own_where_it_tells_one():
     ((_, (row,)),) = setting_rows(Scopes(), nothing_against, "temperature", {"temperature": 0.6})
     assert "unset: 0.6, the model's default" in plain(line_of(row, 110))
-    assert [*about(row)][1] == "Not sent, so it is 0.6, the model's default."
+    assert [*description_lines(row)][1] == "Not sent, so it is 0.6, the model's default."
 
 
 def test_values_of_a_hostile_file_are_shown_without_control_characters():
     (row,) = rows(Scopes(session=(("user", "a\x1b[31m\u202eb"),)), typed="user")
-    assert not {"\x1b", "\u202e"} & set(plain(line_of(row, 110)) + "".join(about(row)))
+    assert not {"\x1b", "\u202e"} & set(plain(line_of(row, 110)) + "".join(description_lines(row)))
 
 
 def filtering(pilot, words):
@@ -89,7 +89,7 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             # A list of choices.
             filtering(pilot, "response_format")
             await pilot.press("enter")
-            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Pick))
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Picker))
             await pilot.pause()
             await pilot.press("enter")
             await wait_until(pilot, 'Now {"type":"text"}, from once.')

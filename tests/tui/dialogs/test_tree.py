@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.dialogs.list_view import RowList
+from stepchat.tui.dialogs.list_view import VirtualList
 from tests.tui.screen import screen_rows, screen_text
 from tests.tui.window import ask, say, wait_until, window
 
@@ -20,7 +20,7 @@ def shown(pilot):
 
 def listed(pilot):
     """The rows of the list on the screen."""
-    place = pilot.app.screen.query_one(RowList).region
+    place = pilot.app.screen.query_one(VirtualList).region
     rows = [row[place.x : place.right] for row in screen_rows(pilot.app)[place.y : place.bottom]]
     return [row for row in rows if row.strip()]
 

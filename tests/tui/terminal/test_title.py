@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stepchat.config.file import SETTINGS, Config
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, StoredMessage, Timing
-from stepchat.tui.terminal.title import NOTIFICATIONS, call_back, notification, was_long
+from stepchat.tui.terminal.title import NOTIFICATIONS, notification, notify_answer_ready, took_long
 from tests.tui.window import ask, wait_until, window
 
 
@@ -34,7 +34,9 @@ def test_tmux_hands_it_on():
 def test_the_setting_says_how(how, wanted):
     written: list[str] = []
     driver = SimpleNamespace(write=written.append)
-    call_back(SimpleNamespace(bell=lambda: written.append("\a"), _driver=driver, is_headless=False), how, "a", {})
+    notify_answer_ready(
+        SimpleNamespace(bell=lambda: written.append("\a"), _driver=driver, is_headless=False), how, "a", {}
+    )
     assert written == wanted
     assert how in next(setting.choices for setting in SETTINGS if setting.name == "notify")
 
@@ -43,7 +45,7 @@ def test_only_a_long_turn_is_worth_it():
     def path(**timing):
         return [StoredMessage("a", "s", None, AssistantMessage(timing=Timing(1.0, **timing)))]
 
-    assert [was_long(path(ended=61.0)), was_long(path(ended=2.0)), was_long(path()), was_long([])] == [
+    assert [took_long(path(ended=61.0)), took_long(path(ended=2.0)), took_long(path()), took_long([])] == [
         True, False, False, False
     ]  # fmt: skip
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from stepchat.events import Delta
 from stepchat.transcript.document import Document
 from stepchat.transcript.palette import colourless
-from stepchat.tui.transcript.frame_rate import FRAME, SECOND, SLOW_FRAME, SPIN, Pace, writes_waiting
+from stepchat.tui.transcript.frame_rate import FRAME, SECOND, SLOW_FRAME, SPIN, FrameScheduler, writes_waiting
 
 
 def live_document(now=0.0):
@@ -19,51 +19,51 @@ def feed(document, pace, delta, now):
 
 
 def test_nothing_moves_when_nothing_comes():
-    assert Pace().wanted(Document(colourless(), 60), 5.0) == 0.0
-    assert not Pace().has_work(Document(colourless(), 60))
+    assert FrameScheduler().interval(Document(colourless(), 60), 5.0) == 0.0
+    assert not FrameScheduler().has_work(Document(colourless(), 60))
 
 
 def test_spinner_while_waiting():
     document = live_document()
-    assert Pace().wanted(document, 1.0) == SPIN
-    assert Pace().has_work(document)
+    assert FrameScheduler().interval(document, 1.0) == SPIN
+    assert FrameScheduler().has_work(document)
 
 
 def test_fast_streams_get_more_frames_than_slow_ones():
-    document, pace = live_document(), Pace()
+    document, pace = live_document(), FrameScheduler()
     now = 0.0
     for _ in range(100):
         now += 0.033
         feed(document, pace, Delta(text="x" * 40), now)
         pace.painted(now)
-    assert pace.wanted(document, now) == FRAME
+    assert pace.interval(document, now) == FRAME
     for _ in range(200):
         now += 0.05
         feed(document, pace, Delta(text="x"), now)
         pace.painted(now)
-    assert pace.wanted(document, now) == SLOW_FRAME
+    assert pace.interval(document, now) == SLOW_FRAME
 
 
 def test_folded_thinking_needs_only_its_clock():
-    document, pace = live_document(), Pace()
+    document, pace = live_document(), FrameScheduler()
     document.live.panel = "folded"
     feed(document, pace, Delta(reasoning="thought"), 1.0)
-    assert pace.wanted(document, 1.0) == SECOND
+    assert pace.interval(document, 1.0) == SECOND
     assert not pace.is_due_at_once(document.live, 1.0)
     document.live.panel = "tail"
-    assert pace.wanted(document, 1.0) == SLOW_FRAME
+    assert pace.interval(document, 1.0) == SLOW_FRAME
 
 
 def test_frames_stop_soon_after_the_last_token():
-    document, pace = live_document(), Pace()
+    document, pace = live_document(), FrameScheduler()
     feed(document, pace, Delta(text="words"), 1.0)
     pace.painted(1.0)
-    assert pace.wanted(document, 1.2) > 0
-    assert pace.wanted(document, 2.0) == 0.0
+    assert pace.interval(document, 1.2) > 0
+    assert pace.interval(document, 2.0) == 0.0
 
 
 def test_what_comes_after_a_pause_is_painted_at_once():
-    document, pace = live_document(), Pace()
+    document, pace = live_document(), FrameScheduler()
     feed(document, pace, Delta(text="words"), 1.0)
     pace.painted(1.0)
     assert not pace.is_due_at_once(document.live, 1.01)

@@ -27,7 +27,7 @@ async def drag(pilot, first, last):
 async def test_dragging_selects_and_copies():
     async with window(asked(), answered("Alpha beta gamma.\n\nDelta.")) as pilot:
         await drag(pilot, place(pilot, "beta"), place(pilot, "lta."))
-        assert pilot.app.view.marks.selection.text() == "beta gamma.\n\nDel"
+        assert pilot.app.view.overlays.selection.text() == "beta gamma.\n\nDel"
         column, row = place(pilot, "beta")
         styles = [cell.style.reverse for cell in screen_cells(pilot.app, row)[column - 1 : column + 10]]
         assert not styles[0]
@@ -43,13 +43,13 @@ async def test_two_presses_take_a_word_and_three_a_block():
         view._clock = lambda: 5.0
         at = place(pilot, "eta")
         await pilot.click(view, offset=at)
-        assert not view.marks.selection
+        assert not view.overlays.selection
         await pilot.click(view, offset=at)
-        assert view.marks.selection.text() == "beta"
+        assert view.overlays.selection.text() == "beta"
         await pilot.click(view, offset=at)
-        assert view.marks.selection.text() == "Alpha beta gamma."
+        assert view.overlays.selection.text() == "Alpha beta gamma."
         await pilot.click(view, offset=at)
-        assert not view.marks.selection
+        assert not view.overlays.selection
 
 
 async def test_at_the_edge_the_page_scrolls_and_the_selection_grows():
@@ -61,7 +61,7 @@ async def test_at_the_edge_the_page_scrolls_and_the_selection_grows():
         await settled(pilot, lambda: "Paragraph 3 with" in "\n".join(screen_rows(pilot.app)))
         await pilot.mouse_up(view, offset=(4, 0))
         await pilot.pause()
-        copied = view.marks.selection.text().split("\n\n")
+        copied = view.overlays.selection.text().split("\n\n")
         assert copied[-2:] == ["Paragraph 58 with some words.", "Paragraph 5"]
         assert len(copied) > 50
 
@@ -71,7 +71,7 @@ async def test_drag_that_ends_on_a_header_does_not_fold_it():
         header = place(pilot, "Thought for")
         await drag(pilot, place(pilot, "hort"), header)
         assert pilot.app.folded == []
-        assert pilot.app.view.marks.selection
+        assert pilot.app.view.overlays.selection
 
 
 async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
@@ -88,7 +88,7 @@ async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
         assert pilot.app.clipboard == "words"
         assert screen.prompt.text == "unsent"
         await pilot.press("escape")
-        assert not screen.view.marks.selection
+        assert not screen.view.overlays.selection
         await pilot.press("ctrl+c")
         assert screen.prompt.text == ""
 
@@ -114,7 +114,7 @@ async def test_two_clicks_on_the_label_of_code_copy_the_code_as_one_does(tmp_pat
             pilot.app.copy_to_clipboard("")
             await pilot.click(screen.view, offset=place(pilot, "python"))
             await wait_until(pilot, lambda: pilot.app.clipboard == "x = 1")
-        assert not screen.view.marks.selection
+        assert not screen.view.overlays.selection
 
 
 async def test_click_on_copy_copies_the_code(tmp_path):
@@ -200,7 +200,7 @@ async def test_nothing_moves_under_the_mouse_while_text_comes():
         assert screen_rows(pilot.app)[: at[1]] == before[: at[1]]
         await pilot.hover(view, offset=(at[0] + 8, at[1]))
         await pilot.mouse_up(view, offset=(at[0] + 8, at[1]))
-        assert view.marks.selection.text() == "Paragraph"
+        assert view.overlays.selection.text() == "Paragraph"
         assert not view.follow
 
 

@@ -255,7 +255,7 @@ async def test_scrollbar_can_be_dragged():
         await pilot.click(view, offset=(79, 12))
         await pilot.pause()
         assert not view.follow
-        assert 5 < view._viewport.bar()[0] < 18
+        assert 5 < view._viewport.scrollbar_thumb()[0] < 18
 
 
 async def test_hostile_text_is_shown_as_text():
