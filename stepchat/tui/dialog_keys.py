@@ -1,0 +1,137 @@
+"""The keys of the dialogs, in one table. Importing it does not import Textual: the manual and `config check` read it too.
+
+A dialog with a filter has the keys of `list` and those of its own context, which win; a page without a field has those of
+`page`. The table of the commands has the keys of the chat.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stepchat.tui.keymap import Keymap, KeyRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from textual.binding import BindingType
+
+LIST: Final = "list"
+PAGE: Final = "page"
+FIND: Final = "find"
+
+
+def _rows(context: str, *rows: tuple[str, tuple[str, ...], str]) -> tuple[KeyRow, ...]:
+    return tuple(KeyRow(identity, context, keys, text) for identity, keys, text in rows)
+
+
+DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
+    *_rows(
+        LIST,
+        ("up", ("up",), "Previous row"),
+        ("down", ("down",), "Next row"),
+        ("page-up", ("pageup",), "Page up"),
+        ("page-down", ("pagedown",), "Page down"),
+        ("first", ("ctrl+home",), "First row"),
+        ("last", ("ctrl+end",), "Last row"),
+        ("accept", ("enter",), "Select"),
+        ("close", ("escape",), "Close"),
+    ),
+    *_rows(
+        PAGE,
+        ("up", ("up",), "Row up"),
+        ("down", ("down",), "Row down"),
+        ("page-up", ("pageup",), "Page up"),
+        ("page-down", ("pagedown", "space"), "Page down"),
+        ("first", ("home", "ctrl+home"), "Beginning"),
+        ("last", ("end", "ctrl+end"), "End"),
+        ("close", ("escape", "q", "enter"), "Close"),
+    ),
+    *_rows(
+        FIND,
+        ("next", ("down", "f3"), "Next match"),
+        ("previous", ("up", "shift+f3", "shift+enter"), "Previous match"),
+        ("close", ("escape",), "Close"),
+    ),
+    *_rows("help", ("close", ("f1",), "Close the help")),
+    *_rows(
+        "sessions",
+        ("mark", ("tab",), "Mark or unmark the session"),
+        ("mark-up", ("shift+tab",), "Mark or unmark, and move up"),
+        ("rename", ("ctrl+r",), "Rename"),
+        ("pin", ("ctrl+p",), "Pin or unpin"),
+        ("delete", ("ctrl+d",), "Delete, or restore a deleted session"),
+        ("undo", ("ctrl+z",), "Undo the last change"),
+        ("archive", ("ctrl+a",), "Archive or unarchive"),
+        ("sort", ("ctrl+s",), "Change the order"),
+        ("search-reasoning", ("ctrl+t",), "Search the reasoning as well"),
+        ("show-archived", ("ctrl+l",), "Show archived sessions, then deleted ones"),
+    ),
+    *_rows(
+        "models",
+        ("providers", ("tab",), "Show the model's providers"),
+        ("favourite", ("ctrl+f",), "Add to the favourites, or remove"),
+        ("refresh", ("f5",), "Refresh the list"),
+    ),
+    *_rows(
+        "settings",
+        ("unset", ("delete",), "Unset the parameter"),
+        ("scope", ("tab",), "Change for what the values are set"),
+    ),
+    *_rows(
+        "tree",
+        ("sibling-previous", ("left",), "Previous version"),
+        ("sibling-next", ("right",), "Next version"),
+        ("fork", ("ctrl+f",), "Fork a new session from the message"),
+    ),
+    *_rows(
+        "inspector",
+        ("section-next", ("tab",), "Next section"),
+        ("section-previous", ("shift+tab",), "Previous section"),
+        ("answer-previous", ("alt+up",), "Previous answer"),
+        ("answer-next", ("alt+down",), "Next answer"),
+        ("attempt", ("ctrl+t",), "Next attempt"),
+        ("copy-curl", ("ctrl+l",), "Copy the request as a curl command"),
+        ("copy-request", ("ctrl+r",), "Copy the request as JSON"),
+        ("copy-events", ("ctrl+e",), "Copy the events"),
+    ),
+    *_rows(
+        "compare",
+        ("side", ("tab", "shift+tab"), "Other side"),
+        ("version-previous", ("left",), "Previous version"),
+        ("version-next", ("right",), "Next version"),
+        ("accept", ("enter",), "Continue with this version"),
+        ("fold", ("f", "ctrl+t"), "Fold or open the reasoning"),
+        ("table", ("t",), "Show the table, the answers, or both"),
+        ("sync", ("s",), "Scroll both sides together, or one"),
+        ("copy", ("c",), "Copy the answer"),
+    ),
+    *_rows(
+        "logprobs",
+        ("token-previous", ("left",), "Previous token"),
+        ("token-next", ("right",), "Next token"),
+        ("uncertain-next", ("n", "tab"), "Next uncertain token"),
+        ("uncertain-previous", ("p", "shift+tab"), "Previous uncertain token"),
+    ),
+    *_rows("secret", ("accept", ("enter",), "Use the key"), ("close", ("escape",), "Close")),
+)
+
+DEFAULTS: Final = Keymap(DIALOG_ROWS)
+"""The dialogs' keys when nothing is rebound."""
+
+
+def bindings(context: str, actions: Mapping[str, str], *, priority: bool = True) -> list[BindingType]:
+    """The BINDINGS of a dialog: the action of each id of the context. With priority they come before those of its field."""
+    from textual.binding import Binding
+
+    rows = {row.id: row for row in DIALOG_ROWS if row.context == context}
+    return [
+        Binding(
+            ",".join(key for key in rows[identity].keys if " " not in key),
+            action,
+            rows[identity].help,
+            show=False,
+            priority=priority,
+            id=rows[identity].name,
+        )
+        for identity, action in actions.items()
+    ]
