@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
 from stepchat.transcript.markdown.blocks import Block, Tail
-from stepchat.transcript.markdown.streaming_text import StreamingText
+from stepchat.transcript.markdown.incremental import StreamingText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

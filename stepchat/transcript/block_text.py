@@ -1,110 +1,141 @@
-"""The text of a block as it was said, and which part of it each character on the screen stands for."""
+"""What can be found of a block: its text as it reads, the cells of a table's row one by one, and where links lead."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Final
-from unicodedata import category
+from itertools import groupby
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stepchat.text.sanitize import sanitize_for_clipboard, sanitize_for_display
-from stepchat.transcript.find.text_index import BlockText
+from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.transcript.layout.layout import shown_code
-from stepchat.transcript.markdown.cursor import LONGEST
+from stepchat.transcript.layout.strips import task_box
+from stepchat.transcript.layout.tables import LONGEST_ROW
+from stepchat.transcript.markdown.block_starts import split_row
+from stepchat.transcript.markdown.blocks import MetaLine, Table
+from stepchat.transcript.markdown.inline import PIECE, next_piece, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from stepchat.transcript.cell_map import CellMap
     from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.markdown.inline import Span
 
-_WORD: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}']|\w+(?:[-./\\'’@~+:]+\w+)*|[^\w\s]+")
-"""Addresses, paths, names with dots and hyphens are one word, without the punctuation behind them."""
-_JOINER: Final = "\u200d"
-_JOINS: Final = re.compile("[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
-"""Belongs to what stands before it: variation selectors, the frame of a key, the colour of a skin."""
-_LETTER_OF_FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]")
+_NO_LABELS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMap:
-    """`starts` and `ends` tell of each character that is counted on the screen from where to where it is in the text."""
+class Link(NamedTuple):
+    """Which characters of a text lead where."""
 
+    first: int
+    end: int
+    target: str
+
+
+class TextRun(NamedTuple):
+    """A text in which words are looked for; nothing is found across two of them."""
+
+    cell: int
+    """Of a table's row which one it is."""
     text: str
-    starts: list[int]
-    ends: list[int]
-
-    def slice(self, first: int, end: int) -> str:
-        """What the characters from `first` to before `end` stand for; nothing is cut that is seen as one."""
-        if not 0 <= first < end <= len(self.starts):
-            return ""
-        found = self.text[self.starts[first] : self.ends[end - 1]]
-        return sanitize_for_clipboard(found)
-
-    def snap(self, first: int, end: int) -> tuple[int, int]:
-        """The same with the rest of what is seen as one."""
-        if not 0 <= first < end <= len(self.starts):
-            return first, end
-        return bisect_left(self.starts, self.starts[first]), bisect_right(self.starts, self.starts[end - 1])
-
-    def word(self, at: int) -> tuple[int, int] | None:
-        """The characters of the word that this one is in."""
-        if not 0 <= at < len(self.starts):
-            return None
-        for found in _WORD.finditer(self.text):
-            if found.start() <= self.starts[at] < found.end():
-                return bisect_left(self.starts, found.start()), bisect_left(self.starts, found.end())
-        return None
+    links: Sequence[Link]
 
 
-def source_map(block: Block, measured: CellMap) -> SourceMap:
-    """The text in one line unless it has line breaks of its own; the cells of a table's row with tabs between them."""
-    every = measured.every
-    said = "\t".join(passage.text for passage in BlockText(block, whole=True).runs())
-    found = _counted(said, every=every)
-    if len(found.starts) == measured.total:
-        return found
-    # What is not all on the screen, or more than was said.
-    rows = range(len(measured.texts))
-    stretches = sorted(chain.from_iterable(map(measured.runs, rows)), key=lambda stretch: stretch.before)
-    return _counted(("" if every else " ").join(stretch.text for stretch in stretches), every=every)
+class BlockText:
+    """The passages of one block, which may grow: what is settled of it is not read again."""
+
+    def __init__(self, block: Block, *, whole: bool = False) -> None:
+        self._block = block
+        self._whole = whole
+        """Emoji that are put together of several characters stay as they are, tabs of code too."""
+        self._labels: Mapping[str, Any] = _labels(block)
+        self._settled: list[Span] = []
+        self._done = 0
+        self._made_of: tuple[str, bool] | None = None
+        self._passages: list[TextRun] = []
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the block has not changed since `runs` was asked for."""
+        block, made_of = self._block, self._made_of
+        return made_of is not None and made_of[0] is block.text and made_of[1] == block.open and self._fits
+
+    @property
+    def _fits(self) -> bool:
+        return "[" not in self._block.text or self._labels is _labels(self._block)
+
+    def runs(self) -> list[TextRun]:
+        """The same list as last time if nothing has changed."""
+        if not self.is_current:
+            if not self._fits:
+                self._labels, self._settled, self._done = _labels(self._block), [], 0
+            self._made_of = (self._block.text, self._block.open)
+            self._passages = self._read()
+        return self._passages
+
+    def _read(self) -> list[TextRun]:
+        block = self._block
+        show = sanitize if self._whole else sanitize_for_display
+        match block.kind:
+            case "code" | "html":
+                return _passages([block.text if self._whole else shown_code(block.text)])
+            case "label":
+                return _passages([show(block.text, keep_newlines=False)])
+            case "plain":
+                return _passages([show(block.text, keep_newlines=False)])
+            case "paragraph" | "heading":
+                passage = _passage(0, self._paragraph())
+                return [passage] if passage.text else []
+            case "meta" if isinstance(block.group, MetaLine) and block.group.wraps:
+                return _passages([sanitize("".join(text for text, _ in block.group.parts), keep_newlines=False)])
+            case "row" if isinstance(block.group, Table):
+                return self._row(block.group)
+            case _:
+                return []
+
+    def _paragraph(self) -> list[Span]:
+        """As `Flow` reads it."""
+        block, text = self._block, self._block.text
+        box = task_box(block)
+        self._done = max(self._done, box.end() if box else 0)
+        stable = block.stable if block.open else len(text)
+        while stable - self._done > PIECE:
+            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True, whole=self._whole)
+            if found is None:
+                break
+            self._done = found[0]
+            self._settled += found[1]
+        rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, whole=self._whole)
+        return self._settled + rest
+
+    def _row(self, table: Table) -> list[TextRun]:
+        block = self._block
+        if len(block.text) > LONGEST_ROW:
+            return _passages([sanitize(block.text) if self._whole else sanitize_for_display(block.text)])
+        cells = split_row(block.text)[: len(table.aligns)]
+        found = [
+            _passage(number, spans(cell, self._labels, growing=block.open, whole=self._whole))
+            for number, cell in enumerate(cells)
+            if cell
+        ]
+        return [passage for passage in found if passage.text]
 
 
-def _counted(text: str, *, every: bool) -> SourceMap:
-    starts: list[int] = []
-    ends: list[int] = []
-    for first, end in clusters(text):
-        if every and text[first] == "\t" and len(text) <= LONGEST:
-            count = len(shown_code(text[:end])) - len(shown_code(text[:first]))
-        elif every:
-            count = len(sanitize_for_display(text[first:end]))
-        else:
-            count = len("".join(sanitize_for_display(text[first:end]).split()))
-        starts += [first] * count
-        ends += [end] * count
-    return SourceMap(text, starts, ends)
+def _labels(block: Block) -> Mapping[str, Any]:
+    return block.links.labels if block.links else _NO_LABELS
 
 
-def clusters(text: str) -> Iterator[tuple[int, int]]:
-    """What is seen as one character: letters with their marks, emoji that are put together, flags."""
-    if text.isascii():
-        yield from ((place, place + 1) for place in range(len(text)))
-        return
-    first = letters = 0
-    for place, character in enumerate(text):
-        before = text[place - 1] if place else ""
-        is_letter = _LETTER_OF_FLAG.match(character) is not None
-        joins = (
-            _JOINER in {before, character}
-            or (is_letter and letters % 2 == 1)
-            or _JOINS.match(character) is not None
-            or category(character)[0] == "M"
-        )
-        letters = letters + 1 if is_letter else 0
-        if place and not joins:
-            yield first, place
-            first = place
-    if text:
-        yield first, len(text)
+def _passages(texts: Iterable[str]) -> list[TextRun]:
+    return [TextRun(0, text, ()) for text in texts if text]
+
+
+def _passage(cell: int, found: Iterable[Span]) -> TextRun:
+    texts: list[str] = []
+    links: list[Link] = []
+    at = 0
+    for target, group in groupby(found, key=lambda span: span.target):
+        text = "".join(span.text for span in group)
+        texts.append(text)
+        if target != text and target and text.strip():  # of no words nothing could be marked
+            links.append(Link(at, at + len(text), target))
+        at += len(text)
+    return TextRun(cell, "".join(texts), tuple(links))

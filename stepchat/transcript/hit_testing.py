@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
+from unicodedata import category
 
-from stepchat.transcript.block_text import source_map
-from stepchat.transcript.cell_map import build_cell_map
-from stepchat.transcript.markdown.blocks import Tail
+from rich.style import Style
+
+from stepchat.text.sanitize import sanitize_for_clipboard, sanitize_for_display
+from stepchat.text.widths import cells, graphemes, unpad
+from stepchat.transcript.block_text import BlockText
+from stepchat.transcript.layout.layout import formula_indent, shown_code
+from stepchat.transcript.layout.tables import LONGEST_ROW, cell_text
+from stepchat.transcript.layout.wrap import chop, hanging
+from stepchat.transcript.markdown.block_starts import LONGEST
+from stepchat.transcript.markdown.blocks import Table, Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from textual.strip import Strip
 
-    from stepchat.transcript.block_text import SourceMap
-    from stepchat.transcript.cell_map import CellMap
     from stepchat.transcript.document import Document, MessageView
+    from stepchat.transcript.layout.layout import Layout
     from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.viewport import ScreenRow, Viewport
 
@@ -120,3 +131,296 @@ class HitTester:
         if mark is None or not 0 <= y < len(viewport.screen_rows):
             return mark
         return mark._replace(at=0, end=self.cell_map(self.hit(viewport.screen_rows[y]).block).total)
+
+
+_CODE_PAD: Final = 2
+"""What the layout puts left and right of code."""
+_BETWEEN: Final = 3
+"""Cells between two columns of a table."""
+_SPACE: Final = re.compile(r"\s+")
+_RULE: Final = re.compile(r"[─┼╌]+")
+
+
+class CellRun(NamedTuple):
+    """Text on a row that belongs together: from column `left` on, with so many characters of the block before it."""
+
+    left: int
+    text: str
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellMap:
+    """The text on the rows of a block, from column `start` on, and how many characters come before each row."""
+
+    start: int
+    texts: list[str]
+    before: list[int]
+    total: int
+    every: bool
+    """White space counts too."""
+    hang: int = 0
+    """By how much rows after the first are indented further."""
+    cells: list[list[CellRun]] | None = None
+    """Of a table's row what stands on each row, cell by cell."""
+    cell_starts: Sequence[int] = (0,)
+    """How many characters come before each cell."""
+
+    def runs(self, row: int) -> Sequence[CellRun]:
+        """What of the text is on a row of the block; nothing where it has no such row, or that is a rule."""
+        if not 0 <= row < len(self.texts):
+            return ()
+        if self.cells is not None:
+            return self.cells[row]
+        return (CellRun(self.start + self.hang if row else self.start, self.texts[row], self.before[row]),)
+
+    def character(self, row: int, column: int) -> tuple[int, int]:
+        """The number of the character at a column of the page, or of the nearest one before it, and that of the next one."""
+        stretches = self.runs(row)
+        if not stretches:
+            at = 0 if row <= 0 else self.total
+            return at, at
+        stretch = next((found for found in reversed(stretches) if found.left <= column), stretches[0])
+        column -= stretch.left
+        first, end = _character(stretch.text, column) if column >= 0 else (0, 0)
+        at = stretch.before + self._count(stretch.text[:first])
+        return at, at + self._count(stretch.text[first:end])
+
+    def columns(self, row: int, first: int, end: int) -> list[tuple[int, int]]:
+        """The columns of a row that show the characters from `first` to before `end`."""
+        found: list[tuple[int, int]] = []
+        for stretch in self.runs(row):
+            text, last = stretch.text, end - stretch.before
+            left = self._index(stretch, first)
+            right = 0 if last <= 0 else self._index(stretch, end - 1) + (last <= self._count(text))
+            right = min(len(text), right)
+            if left < right:
+                found.append((stretch.left + cells(text[:left]), stretch.left + cells(text[:right])))
+        return found
+
+    def _count(self, text: str) -> int:
+        return len(text) if self.every else _count(text)
+
+    def _index(self, stretch: CellRun, at: int) -> int:
+        """Where in the stretch the character with this number begins; its end if it stands further on."""
+        text, left = stretch.text, at - stretch.before
+        if self.every or left < 0:
+            return min(max(0, left), len(text))
+        for place, character in enumerate(text):
+            if not character.isspace():
+                if not left:
+                    return place
+                left -= 1
+        return len(text)
+
+
+def build_cell_map(
+    block: Block, layout: Layout, rows: Sequence[Strip], known: tuple[Sequence[Strip], CellMap] | None
+) -> CellMap:
+    """What is known of rows that are still the same is not read again: a block that grows has many of them."""
+    pen, page = layout.builder, layout.builder.geometry
+    start, room, every, hang = page.margin, page.wide, False, 0
+    match block.kind:
+        case "code":
+            edge = pen.edge(block, page.wide).width
+            start, room, every = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD, True
+            hang = hanging(shown_code(block.text), room)
+        case "label":
+            edge = pen.edge(block, page.wide).width
+            start, room = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD
+        case "html":
+            edge = pen.edge(block, page.column).width + formula_indent(block)
+            start, room, every = start + edge, page.column - edge, True
+        case "row":
+            start += pen.edge(block, page.wide).width
+            if isinstance(block.group, Table) and len(block.text) <= LONGEST_ROW:
+                return _measure_row(block, block.group, start, rows)
+        case "meta" | "rule" | "empty":
+            pass
+        case _:
+            start += pen.edge(block, page.column).width
+    if every:
+        lines = chop([(shown_code(block.text), Style.null())], room, hang)
+        texts = ["".join(text for text, _ in line) for line in lines]
+    elif block.kind in ("rule", "empty"):
+        texts = [""] * len(rows)
+    else:
+        old_rows, old_texts = (known[0], known[1].texts) if known is not None else ((), ())
+        same = next(
+            (at for at, (row, old) in enumerate(zip(rows, old_rows, strict=False)) if row is not old),
+            min(len(rows), len(old_rows)),
+        )
+        right = page.margin + page.wide
+        texts = [*old_texts[:same], *(unpad(row.crop(start, right).text).rstrip() for row in rows[same:])]
+    before = [0]
+    for text in texts:
+        before.append(before[-1] + (len(text) if every else _count(text)))
+    return CellMap(start, texts, before[:-1], before[-1], every, hang)
+
+
+def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) -> CellMap:
+    texts = [unpad(row.crop(start, row.cell_length).text).rstrip() for row in rows]
+    numbers = range(len(table.aligns))
+    counts = [_count(cell_text(block, table, number)) for number in numbers]
+    starts = [sum(counts[:number]) for number in numbers]
+    if table.shared is not None:
+        found = list(_in_columns(table.shared, starts, start, rows))
+    else:
+        names = [_count(cell_text(table.rows[0], table, number)) for number in numbers]
+        found = list(_stacked(_owners(counts, names, is_head=not block.level), starts, start, texts))
+    return CellMap(start, texts, [0] * len(rows), sum(counts), every=False, cells=found, cell_starts=starts)
+
+
+def _in_columns(
+    widths: Sequence[int], starts: Sequence[int], left: int, rows: Sequence[Strip]
+) -> Iterator[list[CellRun]]:
+    seen = list(starts)
+    for row in rows:
+        found: list[CellRun] = []
+        column = left
+        for number, width in enumerate(widths):
+            text = unpad(row.crop(column, column + width).text).rstrip()
+            if number == 0 and _RULE.fullmatch(text):
+                break
+            found.append(CellRun(column, text, seen[number]))
+            seen[number] += _count(text)
+            column += width + _BETWEEN
+        yield found
+
+
+def _owners(counts: Sequence[int], names: Sequence[int], *, is_head: bool) -> Iterator[int | None]:
+    """Whose the characters are where the cells stand below one another; None for names and what parts them."""
+    for number, count in enumerate(counts):
+        if is_head:
+            yield from [None] * (number > 0)
+        elif count:
+            yield from [None] * (names[number] + (names[number] > 0))
+        yield from [number] * count
+
+
+def _stacked(
+    owners: Iterator[int | None], starts: Sequence[int], left: int, texts: Sequence[str]
+) -> Iterator[list[CellRun]]:
+    seen = list(starts)
+    for text in texts:
+        found: list[CellRun] = []
+        runs: list[tuple[int | None, int, int]] = []
+        for place, character in enumerate("" if _RULE.fullmatch(text) else text):
+            if character.isspace():
+                continue
+            owner = next(owners, None)
+            if runs and runs[-1][0] == owner:
+                runs[-1] = (owner, runs[-1][1], place + 1)
+            else:
+                runs.append((owner, place, place + 1))
+        for owner, first, end in runs:
+            if owner is not None:
+                found.append(CellRun(left + cells(text[:first]), text[first:end], seen[owner]))
+                seen[owner] += _count(text[first:end])
+        yield found
+
+
+def _count(text: str) -> int:
+    return len(_SPACE.sub("", text))
+
+
+def _character(text: str, column: int) -> tuple[int, int]:
+    """The character of a row at a column of its text: its first place, and one past its last."""
+    if text.isascii():
+        return (column, column + 1) if column < len(text) else (len(text), len(text))
+    used = 0
+    for first, end, size in graphemes(text):
+        used += size
+        if used > column:
+            return first, end
+    return len(text), len(text)
+
+
+_WORD: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}']|\w+(?:[-./\\'’@~+:]+\w+)*|[^\w\s]+")
+"""Addresses, paths, names with dots and hyphens are one word, without the punctuation behind them."""
+_JOINER: Final = "\u200d"
+_JOINS: Final = re.compile("[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
+"""Belongs to what stands before it: variation selectors, the frame of a key, the colour of a skin."""
+_LETTER_OF_FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMap:
+    """`starts` and `ends` tell of each character that is counted on the screen from where to where it is in the text."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def slice(self, first: int, end: int) -> str:
+        """What the characters from `first` to before `end` stand for; nothing is cut that is seen as one."""
+        if not 0 <= first < end <= len(self.starts):
+            return ""
+        found = self.text[self.starts[first] : self.ends[end - 1]]
+        return sanitize_for_clipboard(found)
+
+    def snap(self, first: int, end: int) -> tuple[int, int]:
+        """The same with the rest of what is seen as one."""
+        if not 0 <= first < end <= len(self.starts):
+            return first, end
+        return bisect_left(self.starts, self.starts[first]), bisect_right(self.starts, self.starts[end - 1])
+
+    def word(self, at: int) -> tuple[int, int] | None:
+        """The characters of the word that this one is in."""
+        if not 0 <= at < len(self.starts):
+            return None
+        for found in _WORD.finditer(self.text):
+            if found.start() <= self.starts[at] < found.end():
+                return bisect_left(self.starts, found.start()), bisect_left(self.starts, found.end())
+        return None
+
+
+def source_map(block: Block, measured: CellMap) -> SourceMap:
+    """The text in one line unless it has line breaks of its own; the cells of a table's row with tabs between them."""
+    every = measured.every
+    said = "\t".join(passage.text for passage in BlockText(block, whole=True).runs())
+    found = _counted(said, every=every)
+    if len(found.starts) == measured.total:
+        return found
+    # What is not all on the screen, or more than was said.
+    rows = range(len(measured.texts))
+    stretches = sorted(chain.from_iterable(map(measured.runs, rows)), key=lambda stretch: stretch.before)
+    return _counted(("" if every else " ").join(stretch.text for stretch in stretches), every=every)
+
+
+def _counted(text: str, *, every: bool) -> SourceMap:
+    starts: list[int] = []
+    ends: list[int] = []
+    for first, end in clusters(text):
+        if every and text[first] == "\t" and len(text) <= LONGEST:
+            count = len(shown_code(text[:end])) - len(shown_code(text[:first]))
+        elif every:
+            count = len(sanitize_for_display(text[first:end]))
+        else:
+            count = len("".join(sanitize_for_display(text[first:end]).split()))
+        starts += [first] * count
+        ends += [end] * count
+    return SourceMap(text, starts, ends)
+
+
+def clusters(text: str) -> Iterator[tuple[int, int]]:
+    """What is seen as one character: letters with their marks, emoji that are put together, flags."""
+    if text.isascii():
+        yield from ((place, place + 1) for place in range(len(text)))
+        return
+    first = letters = 0
+    for place, character in enumerate(text):
+        before = text[place - 1] if place else ""
+        is_letter = _LETTER_OF_FLAG.match(character) is not None
+        joins = (
+            _JOINER in {before, character}
+            or (is_letter and letters % 2 == 1)
+            or _JOINS.match(character) is not None
+            or category(character)[0] == "M"
+        )
+        letters = letters + 1 if is_letter else 0
+        if place and not joins:
+            yield first, place
+            first = place
+    if text:
+        yield first, len(text)

@@ -5,6 +5,8 @@ Of scripts whose letters melt into one another (Devanagari and its relatives) no
 must be set behind the words.
 """
 
+from __future__ import annotations
+
 import re
 
 import pyte
@@ -15,7 +17,17 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from wcwidth import wcswidth, wcwidth
 
-from stepchat.text.widths import cells, graphemes, pad_for_rich, pad_ranges_for_rich, unpad
+from stepchat.text.widths import (
+    align,
+    cells,
+    graphemes,
+    pad,
+    pad_for_rich,
+    pad_ranges_for_rich,
+    printable,
+    truncate,
+    unpad,
+)
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.layout.wrap import chop
 from stepchat.transcript.palette import colourless
@@ -170,3 +182,16 @@ def test_marked_ranges_mark_the_same_characters(text, ends):
 def test_a_row_that_is_cut_is_as_wide_as_was_thought(text, width):
     part = set_cell_size(pad_for_rich(text), width)
     assert cells(unpad(part)) == width
+
+
+@given(st.text(), st.integers(0, 20))
+def test_as_wide_as_there_is_room(text, width):
+    text = printable(text)
+    assert cell_len(truncate(text, width)) <= width
+    assert cell_len(pad(text, width)) == cell_len(align(text, width)) == width
+
+
+def test_what_is_cut_is_marked():
+    assert (truncate("one two", 7), truncate("one two", 5)) == ("one two", "one…")
+    assert (pad("漢字漢字", 6), pad("ab", 4), align("ab", 4)) == ("漢字… ", "ab  ", "  ab")
+    assert printable(" a\x1b[2J\u202eb\n") == "a[2Jb"

@@ -7,7 +7,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import unescapeAll
 
-from stepchat.transcript.layout.tables import split_row
+from stepchat.transcript.markdown.block_starts import split_row
 from stepchat.transcript.markdown.blocks import Quote
 from stepchat.transcript.markdown.incremental import IncrementalParser
 

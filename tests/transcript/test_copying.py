@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.transcript.chat import answered, page
+from stepchat.transcript import copying
+from tests.transcript.chat import answered, asked, page
 from tests.transcript.overlays.test_selection import select
 
 
@@ -24,3 +25,51 @@ def test_what_code_beside_other_text_costs_to_copy_grows_as_the_code_does():
         return counted[0]
 
     assert calls(400) < 5 * calls(100)
+
+
+LINKS = """See [the *docs*](https://example.org/docs) and https://bare.example/x, or <mailto:me@example.org>.
+
+- again [here](https://example.org/docs)
+
+| a | b |
+|---|---|
+| [cell](http://example.org/cell) | [bad](javascript:alert) |
+
+```
+https://not.a.link/
+```
+
+[by name][n]
+
+[n]: https://example.org/named
+"""
+
+
+ADDRESSES = [
+    "https://example.org/docs",
+    "https://bare.example/x",
+    "mailto:me@example.org",
+    "http://example.org/cell",
+    "https://example.org/named",
+]
+
+
+def test_every_address_and_only_those_a_terminal_may_be_told():
+    old = answered("[old](https://old.example), [again](https://bare.example/x)")
+    parts = page(old, asked(), answered(LINKS)).document.messages
+    found = list(copying.links(parts[2]))
+    assert list(dict.fromkeys(target for _, target in found)) == ADDRESSES
+    assert ("cell", "http://example.org/cell") in found
+    assert [text for text, _ in copying.links(parts[0])] == ["old", "again"]
+    assert list(copying.links(parts[1])) == []
+
+
+def test_code_is_the_last_block_of_the_newest_answer():
+    document = page(
+        answered("```\nold\n```"), asked("```\nmine\n```"), answered("```\na\n```\n\n```c\nb\n\nc\n```")
+    ).document
+    assert copying.code(document) == "b\n\nc"
+    assert [fence.source for fence in copying.codes(document, 2)] == ["a", "b\n\nc"]
+    assert [fence.source for fence in copying.codes(document, 0)] == ["old"]
+    assert copying.codes(document, 1) == []
+    assert copying.code(page(asked()).document) == ""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stepchat.events import Delta, ToolCallFragment
 from stepchat.messages import Failure, ToolCall, Usage
-from stepchat.transcript import message_source
+from stepchat.transcript import copying
 from tests.transcript.chat import USAGE, answered, asked, everything, page, shown, stream, thoughts, tool, words
 
 FOOT = "  step-3.5-flash · 1.2k thought + 310 said · $0.00045"
@@ -166,8 +166,8 @@ def test_text_that_was_reasoning_after_all_moves():
     viewport = page(height=30)
     stream(viewport, [*words("I think so.\n"), Delta(reasoning="Yes.\n", text_was_reasoning=True), *words("It is so.")])
     assert shown(viewport)[1:4] == ["  ▸ Thought for 0.2 s · ~4 tokens", "", "  It is so."]
-    assert message_source.reasoning(viewport.document) == "I think so.\nYes.\n"
-    assert message_source.answer(viewport.document) == "It is so."
+    assert copying.reasoning(viewport.document) == "I think so.\nYes.\n"
+    assert copying.answer(viewport.document) == "It is so."
 
 
 def test_tool_calls_and_results():
@@ -254,9 +254,9 @@ def test_abandoned_answer_disappears():
 def test_sources_are_what_was_written():
     viewport = page(asked("Q *1*"), answered(TEXT, THOUGHT), asked("Q2"), height=10)
     document = viewport.document
-    assert message_source.answer(document) == TEXT
-    assert message_source.reasoning(document) == THOUGHT
-    assert message_source.everything(document) == f"## You\n\nQ *1*\n\n## step-3.5-flash\n\n{TEXT}\n\n## You\n\nQ2\n"
+    assert copying.answer(document) == TEXT
+    assert copying.reasoning(document) == THOUGHT
+    assert copying.everything(document) == f"## You\n\nQ *1*\n\n## step-3.5-flash\n\n{TEXT}\n\n## You\n\nQ2\n"
 
 
 @pytest.mark.parametrize(

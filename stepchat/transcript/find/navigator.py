@@ -9,8 +9,8 @@ from stepchat.transcript.document import RowPosition
 
 if TYPE_CHECKING:
     from stepchat.transcript.document import MessageView
-    from stepchat.transcript.find.message_index import Hit
     from stepchat.transcript.find.search import Search
+    from stepchat.transcript.find.text_index import Hit
     from stepchat.transcript.viewport import Viewport
 
 _Panel: TypeAlias = Literal["folded", "tail", "open"]

@@ -13,11 +13,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.transcript.answer import END
+from stepchat.transcript.block_text import BlockText
 from stepchat.transcript.document import RowPosition
-from stepchat.transcript.find.message_index import Hit, MessageIndex, matches, may_match, message_texts, plain_links
 from stepchat.transcript.find.query import Query, plain, source_offsets
-from stepchat.transcript.find.text_index import BlockText
-from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_styles
+from stepchat.transcript.find.text_index import Hit, MessageIndex, matches, may_match, message_texts, plain_links
+from stepchat.transcript.layout.strips import OverlayCache, with_styles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from rich.style import Style
     from textual.strip import Strip
 
-    from stepchat.transcript.cell_map import CellMap
+    from stepchat.transcript.block_text import TextRun
     from stepchat.transcript.document import Document, MessageView
-    from stepchat.transcript.find.text_index import TextRun
-    from stepchat.transcript.hit_testing import CellHit, HitTester
+    from stepchat.transcript.hit_testing import CellHit, CellMap, HitTester
     from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.viewport import Viewport
 

@@ -1,141 +1,126 @@
-"""What can be found of a block: its text as it reads, the cells of a table's row one by one, and where links lead."""
+"""The texts of a whole message in which words are looked for, joined, so that most of the looking is done by `re`."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.text.sanitize import sanitize, sanitize_for_display
-from stepchat.transcript.layout.layout import shown_code
-from stepchat.transcript.layout.strips import task_box
-from stepchat.transcript.layout.table_rows import LONGEST_ROW
-from stepchat.transcript.layout.tables import split_row
-from stepchat.transcript.markdown.blocks import MetaLine, Table
-from stepchat.transcript.markdown.inline import PIECE, next_piece, spans
+from stepchat.messages import UserMessage
+from stepchat.transcript.answer import BODY, END, TEXT
+from stepchat.transcript.block_text import Link
+from stepchat.transcript.find.query import plain
+from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from stepchat.transcript.block_text import TextRun
+    from stepchat.transcript.document import MessageView
+    from stepchat.transcript.find.query import Query
     from stepchat.transcript.markdown.blocks import Block
-    from stepchat.transcript.markdown.inline import Span
 
-_NO_LABELS: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-class Link(NamedTuple):
-    """Which characters of a text lead where."""
-
-    first: int
-    end: int
-    target: str
+_BETWEEN: Final = "\0"
+"""Never shown, so never found."""
 
 
-class TextRun(NamedTuple):
-    """A text in which words are looked for; nothing is found across two of them."""
+class Hit(NamedTuple):
+    """One hit of those in a passage. The block is counted in its section, also where the section is folded."""
 
+    message: MessageView
+    section: int
+    block: int
     cell: int
-    """Of a table's row which one it is."""
-    text: str
-    links: Sequence[Link]
-
-
-class BlockText:
-    """The passages of one block, which may grow: what is settled of it is not read again."""
-
-    def __init__(self, block: Block, *, whole: bool = False) -> None:
-        self._block = block
-        self._whole = whole
-        """Emoji that are put together of several characters stay as they are, tabs of code too."""
-        self._labels: Mapping[str, Any] = _labels(block)
-        self._settled: list[Span] = []
-        self._done = 0
-        self._made_of: tuple[str, bool] | None = None
-        self._passages: list[TextRun] = []
+    number: int
 
     @property
-    def is_current(self) -> bool:
-        """Whether the block has not changed since `runs` was asked for."""
-        block, made_of = self._block, self._made_of
-        return made_of is not None and made_of[0] is block.text and made_of[1] == block.open and self._fits
+    def is_folded(self) -> bool:
+        """Whether it is not on the page."""
+        answer, tool = self.message.answer, self.message.tool
+        if tool is not None:
+            return tool.panel == "folded" and self.block >= SHOWN_LINES
+        return answer is not None and self.section == BODY and answer.panel != "open"
+
+
+class MessageIndex:
+    """All passages of one message."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._whole: str | None = None
+        self._starts: list[int] = []
+        self._homes: list[tuple[int, int, int]] = []
+        self._links: list[Link] = []
+        self._end = 0
+
+    def add(self, section: int, block: int, passage: TextRun) -> None:
+        """One more, from the block with this number in a section."""
+        text = plain(passage.text)
+        self._starts.append(self._end)
+        self._homes.append((section, block, passage.cell))
+        self._links += plain_links(passage, self._end)
+        self._texts.append(text)
+        self._whole = None
+        self._end += len(text) + 1
 
     @property
-    def _fits(self) -> bool:
-        return "[" not in self._block.text or self._labels is _labels(self._block)
+    def _text(self) -> str:
+        if self._whole is None:
+            self._whole = _BETWEEN.join(self._texts)
+            self._texts = [self._whole]
+        return self._whole
 
-    def runs(self) -> list[TextRun]:
-        """The same list as last time if nothing has changed."""
-        if not self.is_current:
-            if not self._fits:
-                self._labels, self._settled, self._done = _labels(self._block), [], 0
-            self._made_of = (self._block.text, self._block.open)
-            self._passages = self._read()
-        return self._passages
+    def count(self, query: Query) -> int:
+        return query.count(self._text) + sum(1 for _ in _in_addresses(query, self._text, self._links))
 
-    def _read(self) -> list[TextRun]:
-        block = self._block
-        show = sanitize if self._whole else sanitize_for_display
-        match block.kind:
-            case "code" | "html":
-                return _passages([block.text if self._whole else shown_code(block.text)])
-            case "label":
-                return _passages([show(block.text, keep_newlines=False)])
-            case "plain":
-                return _passages([show(block.text, keep_newlines=False)])
-            case "paragraph" | "heading":
-                passage = _passage(0, self._paragraph())
-                return [passage] if passage.text else []
-            case "meta" if isinstance(block.group, MetaLine) and block.group.wraps:
-                return _passages([sanitize("".join(text for text, _ in block.group.parts), keep_newlines=False)])
-            case "row" if isinstance(block.group, Table):
-                return self._row(block.group)
-            case _:
-                return []
-
-    def _paragraph(self) -> list[Span]:
-        """As `Flow` reads it."""
-        block, text = self._block, self._block.text
-        box = task_box(block)
-        self._done = max(self._done, box.end() if box else 0)
-        stable = block.stable if block.open else len(text)
-        while stable - self._done > PIECE:
-            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True, whole=self._whole)
-            if found is None:
-                break
-            self._done = found[0]
-            self._settled += found[1]
-        rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, whole=self._whole)
-        return self._settled + rest
-
-    def _row(self, table: Table) -> list[TextRun]:
-        block = self._block
-        if len(block.text) > LONGEST_ROW:
-            return _passages([sanitize(block.text) if self._whole else sanitize_for_display(block.text)])
-        cells = split_row(block.text)[: len(table.aligns)]
-        found = [
-            _passage(number, spans(cell, self._labels, growing=block.open, whole=self._whole))
-            for number, cell in enumerate(cells)
-            if cell
-        ]
-        return [passage for passage in found if passage.text]
+    def hits(self, query: Query, part: MessageView) -> list[Hit]:
+        """In the order of the page."""
+        found: list[Hit] = []
+        last, number = -1, 0
+        for first, _ in matches(query, self._text, self._links):
+            place = bisect_right(self._starts, first) - 1
+            number = number + 1 if place == last else 0
+            last = place
+            found.append(Hit(part, *self._homes[place], number))
+        return found
 
 
-def _labels(block: Block) -> Mapping[str, Any]:
-    return block.links.labels if block.links else _NO_LABELS
+def matches(query: Query, text: str, links: Sequence[Link]) -> list[tuple[int, int]]:
+    """Where the hits in a plain text are. One in the address of a link is the text of the link."""
+    found = [match.span() for match in query.find(text)]
+    return sorted([*found, *((link.first, link.end) for link in _in_addresses(query, text, links))]) if links else found
 
 
-def _passages(texts: Iterable[str]) -> list[TextRun]:
-    return [TextRun(0, text, ()) for text in texts if text]
+def _in_addresses(query: Query, text: str, links: Sequence[Link]) -> Iterator[Link]:
+    for link in links:
+        if query.count(link.target) and not query.count(text[link.first : link.end]):
+            yield link
 
 
-def _passage(cell: int, found: Iterable[Span]) -> TextRun:
-    texts: list[str] = []
-    links: list[Link] = []
-    at = 0
-    for target, group in groupby(found, key=lambda span: span.target):
-        text = "".join(span.text for span in group)
-        texts.append(text)
-        if target != text and target and text.strip():  # of no words nothing could be marked
-            links.append(Link(at, at + len(text), target))
-        at += len(text)
-    return TextRun(cell, "".join(texts), tuple(links))
+def plain_links(passage: TextRun, at: int) -> list[Link]:
+    """The links of a passage by the characters of its plain form, which begins at `at`."""
+    return [
+        Link(at + len(plain(passage.text[:first])), at + len(plain(passage.text[:end])), plain(target))
+        for first, end, target in passage.links
+    ]
+
+
+def message_texts(part: MessageView) -> Iterator[tuple[int, Iterable[Block | None]]]:
+    """What was said in a message, by section, folded or not; with its tool calls, and how it ended. None where it takes time."""
+    if part.answer is not None:
+        yield BODY, part.answer.blocks(BODY)
+        yield TEXT, part.answer.blocks(TEXT)
+        yield END, part.answer.blocks(END)
+    elif part.tool is not None:
+        yield TOOL_BODY, part.tool.lines()
+    elif part.stored is not None and isinstance(part.stored.message, UserMessage):
+        yield 0, user_lines(part.stored.message.text, 0)
+
+
+def may_match(query: Query, part: MessageView) -> bool:
+    """False only if nothing can be found in a message, by its source alone."""
+    answer = part.answer
+    if answer is None or answer.message is None:
+        return True
+    if answer.message.tool_calls or answer.message.stop != "stop" or not answer.has_answer_text:
+        return True
+    return query.may_be_in(answer.reasoning.source) or query.may_be_in(answer.text.source)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, overload
 
 from stepchat.text.sanitize import sanitize_for_display
-from stepchat.transcript.layout.streaming_rows import StreamingRows
 from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.wrap import Wrapper
 from stepchat.transcript.markdown.blocks import numbers_width
 from stepchat.transcript.markdown.inline import PIECE, Span, next_piece, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from rich.style import Style
     from textual.strip import Strip
@@ -110,3 +111,32 @@ def _start(block: Block) -> int:
     """Where the text begins: behind the box of a task, which stands with the marker."""
     box = task_box(block)
     return box.end() if box is not None else 0
+
+
+class StreamingRows(Sequence["Strip"]):
+    """The first `count` of `finished`, to which more may be added later, and then the `tail`. It never changes itself."""
+
+    __slots__ = ("_count", "_finished", "_tail")
+
+    def __init__(self, finished: list[Strip], count: int, tail: list[Strip]) -> None:
+        self._finished = finished
+        self._count = count
+        self._tail = tail
+
+    def __len__(self) -> int:
+        return self._count + len(self._tail)
+
+    def __iter__(self) -> Iterator[Strip]:
+        return chain(islice(self._finished, self._count), self._tail)
+
+    @overload
+    def __getitem__(self, place: int) -> Strip: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Strip]: ...
+    def __getitem__(self, place: int | slice) -> Strip | list[Strip]:
+        if isinstance(place, slice):
+            return [*self][place]
+        at = place + len(self) if place < 0 else place
+        if not 0 <= at < len(self):
+            raise IndexError(place)
+        return self._finished[at] if at < self._count else self._tail[at - self._count]

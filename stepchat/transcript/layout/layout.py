@@ -9,15 +9,15 @@ from rich.style import Style
 
 from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.text.widths import cells
-from stepchat.transcript.layout import table_rows
+from stepchat.transcript.layout import tables
 from stepchat.transcript.layout.flow import Flow
 from stepchat.transcript.layout.strips import StripBuilder, page_geometry
 from stepchat.transcript.layout.wrap import Wrapper, chop, hanging
 from stepchat.transcript.markdown import blocks, highlighting, inline
+from stepchat.transcript.markdown.block_starts import LONGEST
 from stepchat.transcript.markdown.blocks import Fence, Links, MetaLine, Table, Tail
-from stepchat.transcript.markdown.cursor import LONGEST
-from stepchat.transcript.markdown.highlight_cache import HighlightCache
-from stepchat.transcript.markdown.references import take_definitions
+from stepchat.transcript.markdown.highlighting import HighlightCache
+from stepchat.transcript.markdown.inline import take_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +144,7 @@ class Layout:
             case Fence():
                 return self._highlights.line(block.group, block.level) if block.kind == "code" else None
             case Table():
-                table_rows.columns(block.group, self.builder, block)
+                tables.columns(block.group, self.builder, block)
                 return block.group.token
             case _:
                 labels = block.links.labels if block.links else None
@@ -165,7 +165,7 @@ class Layout:
             case "code" | "label":
                 return self._code(block)
             case "row":
-                return table_rows.rows(block, self.builder)
+                return tables.rows(block, self.builder)
             case "html":
                 return self._verbatim(block)
             case "rule":

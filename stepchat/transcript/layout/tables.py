@@ -1,24 +1,204 @@
-"""The rows of GFM tables: cutting a row into cells, and sharing the width among the columns."""
+"""The rows of a table in the width there is: cells wrap, columns keep their width until a cell needs more.
+
+Where there is no room for columns, the cells of a row stand below one another, each behind the name of its column.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from stepchat.text.sanitize import sanitize_for_display
+from stepchat.text.widths import cells
+from stepchat.transcript.layout.wrap import Wrapper, chop, longest_word
+from stepchat.transcript.markdown.block_starts import split_row
+from stepchat.transcript.markdown.blocks import numbers_width
+from stepchat.transcript.markdown.inline import spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_PIPE: Final = re.compile(r"(?<!\\)\|")
+    from rich.style import Style
+    from textual.strip import Strip
+
+    from stepchat.transcript.layout.strips import StripBuilder
+    from stepchat.transcript.layout.wrap import Line
+    from stepchat.transcript.markdown.blocks import Block, Table
+    from stepchat.transcript.markdown.inline import Span
+
+_BETWEEN: Final = " │ "
+_CROSSING: Final = "─┼─"
+_LIGHT_CROSSING: Final = "╌┼╌"
+_LEAST: Final = 3
+_LONGEST_WORD: Final = 24
+"""Columns are not widened for the sake of longer words."""
+_WHOLE_WORD: Final = 12
+"""Rather no columns than columns in which a word up to so long is broken."""
+LONGEST_ROW: Final = 4000
+"""A longer row is not taken apart again with every token; it is shown as its source."""
 
 
-def split_row(text: str) -> list[str]:
-    """The cells of a row, trimmed; an escaped pipe belongs to its cell."""
-    cells = _PIPE.split(text.strip())
-    if cells and not cells[0]:
-        del cells[0]
-    if cells and not cells[-1]:
-        del cells[-1]
-    return [cell.replace("\\|", "|").strip() for cell in cells]
+def columns(table: Table, pen: StripBuilder, block: Block) -> tuple[int, ...] | None:
+    """The width of each column; None when there is no room for columns. `table.token` tells whether rows may change."""
+    last = table.rows[-1]
+    growing = last.text if last.open else ""
+    known_pen, known_numbers, known_rows, known_growing, was_closed = table.shared_for
+    numbers = numbers_width(block.path)
+    labels = block.links.labels if block.links else None
+    relabelled = labels is not table.labels
+    same = known_pen is pen and known_numbers == numbers and not relabelled
+    if same and known_rows == len(table.rows) and known_growing is growing and was_closed == table.closed:
+        return table.shared
+    if relabelled:
+        table.labels, table.measured, table.widths, table.words = labels, 0, [], []
+    _measure_closed(table)
+    widths, words = table.widths, table.words
+    if growing:
+        widths, words = _widened(table, last)
+    room = pen.geometry.wide - pen.edge(block, pen.geometry.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
+    least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
+    found = share_width(widths, words, room) if room >= least else None
+    if same and not table.closed and table.shared is not None and table.filled == room:
+        # It has all the room there is: what is being read stays where it is until the table is complete.
+        found = table.shared
+    table.filled = room if sum(widths) > room else 0
+    if found != table.shared or not same:
+        table.shared, table.token = found, object()
+    table.shared_for = (pen, numbers, len(table.rows), growing, table.closed)
+    return table.shared
+
+
+def rows(block: Block, pen: StripBuilder) -> list[Strip]:
+    """The rows on the screen of one row of a table; the head has a rule below it."""
+    table: Table = block.group  # pyright: ignore[reportAssignmentType]
+    widths = columns(table, pen, block)
+    edge = pen.edge(block, pen.geometry.wide)
+    base = pen.base(block.voice)
+    room = pen.geometry.wide - edge.width
+    if len(block.text) > LONGEST_ROW:
+        lines = chop([(sanitize_for_display(block.text), base)], room)
+    elif widths is None:
+        lines = _stacked(block, table, pen, room)
+    else:
+        lines = _in_columns(block, table, widths, pen)
+    return [pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+
+
+def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: StripBuilder) -> list[Line]:
+    """A row in columns. Where it or the one above wraps, a light rule parts them, or nobody could tell which is which."""
+    base = pen.base(block.voice)
+    cell_lines = [
+        _wrapped(cell, width, pen, base, head=not block.level)
+        for cell, width in zip(_cells(block, table), widths, strict=True)
+    ]
+    high = max(map(len, cell_lines))
+    lines = [_joined(cell_lines, row, widths, table.aligns, pen, base) for row in range(high)]
+    if not block.level:
+        lines.append([(_CROSSING.join("─" * width for width in widths), pen.palette.table_rule)])
+    elif block.level > 1 and (high > 1 or _wraps(table.rows[block.level - 1], table, widths)):
+        lines.insert(0, [(_LIGHT_CROSSING.join("╌" * width for width in widths), pen.palette.table_rule)])
+    return lines
+
+
+def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
+    """Whether a row needs more than one row of the screen."""
+    if len(block.text) > LONGEST_ROW:
+        return True
+    texts = ("".join(span.text for span in cell) for cell in _cells(block, table))
+    return any("\n" in text or cells(text) > width for text, width in zip(texts, widths, strict=True))
+
+
+def _stacked(block: Block, table: Table, pen: StripBuilder, room: int) -> list[Line]:
+    """A row without columns: each cell that says something behind the name of its column, the rows parted by rules."""
+    base = pen.base(block.voice)
+    strong, rule = base + pen.palette.strong, pen.palette.table_rule
+    names = _cells(table.rows[0], table)
+    if not block.level:
+        wrapper = Wrapper(room)
+        for place, name in enumerate(names):
+            if place:
+                wrapper.add(" · ", rule)
+            _add(wrapper, name, pen, strong)
+        return [*wrapper.all_lines(), [("─" * room, rule)]]
+    lines: list[Line] = [] if block.level == 1 else [[("╌" * room, rule)]]
+    for name, cell in zip(names, _cells(block, table), strict=True):
+        if not _says_something(cell):
+            continue
+        wrapper = Wrapper(room)
+        if _says_something(name):
+            _add(wrapper, name, pen, strong)
+            wrapper.add(": ", rule)
+        _add(wrapper, cell, pen, base)
+        lines += wrapper.all_lines()
+    return lines or [[]]
+
+
+def _says_something(cell: Sequence[Span]) -> bool:
+    return any(span.text.strip() for span in cell)
+
+
+def _cells(block: Block, table: Table) -> list[list[Span]]:
+    labels: Mapping[str, Any] = block.links.labels if block.links else {}
+    found = [spans(cell, labels, growing=block.open) for cell in split_row(block.text)[: len(table.aligns)]]
+    return found + [[] for _ in range(len(table.aligns) - len(found))]
+
+
+def cell_text(block: Block, table: Table, number: int) -> str:
+    """The text of one cell of a row."""
+    return "".join(span.text for span in _cells(block, table)[number])
+
+
+def _measure_closed(table: Table) -> None:
+    """Widen the columns for rows that were not looked at yet."""
+    count = len(table.rows) - table.rows[-1].open
+    for block in table.rows[table.measured : count]:
+        table.widths, table.words = _widened(table, block)
+    table.measured = max(table.measured, count)
+
+
+def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
+    """The widest cells and words, this row included."""
+    if len(block.text) > LONGEST_ROW:
+        return table.widths or [0] * len(table.aligns), table.words or [0] * len(table.aligns)
+    widths: list[int] = []
+    words: list[int] = []
+    for cell in _cells(block, table):
+        text = "".join(span.text for span in cell)
+        widths.append(max(map(cells, text.split("\n"))))
+        words.append(min(_LONGEST_WORD, longest_word(text)))
+    if not table.widths:
+        return widths, words
+    return list(map(max, widths, table.widths)), list(map(max, words, table.words))
+
+
+def _wrapped(cell: Sequence[Span], width: int, pen: StripBuilder, base: Style, *, head: bool) -> list[Line]:
+    wrapper = Wrapper(width)
+    _add(wrapper, cell, pen, base + pen.palette.strong if head else base)
+    return wrapper.all_lines()
+
+
+def _add(wrapper: Wrapper, cell: Sequence[Span], pen: StripBuilder, style: Style) -> None:
+    for span in cell:
+        wrapper.add(span.text, pen.styled(style, span))
+
+
+def _joined(
+    columns: Sequence[Sequence[Line]],
+    row: int,
+    widths: Sequence[int],
+    aligns: Sequence[str],
+    pen: StripBuilder,
+    base: Style,
+) -> Line:
+    """One row of the screen across all columns."""
+    line: Line = []
+    for place, (column, width, align) in enumerate(zip(columns, widths, aligns, strict=True)):
+        if place:
+            line.append((_BETWEEN, pen.palette.table_rule))
+        part = column[row] if row < len(column) else []
+        space = width - sum(cells(text) for text, _ in part)
+        left = {"right": space, "center": space // 2}.get(align, 0)
+        line += [(" " * left, base), *part, (" " * (space - left), base)]
+    return line
 
 
 def share_width(wanted: Sequence[int], words: Sequence[int], available: int) -> tuple[int, ...]:

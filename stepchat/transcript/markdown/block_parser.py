@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepchat.transcript.layout.tables import split_row
-from stepchat.transcript.markdown import block_starts, parser_snapshot, verbatim
-from stepchat.transcript.markdown.blocks import FORMULA_MARK, Item, ListNumbers, Quote, Table
-from stepchat.transcript.markdown.containers import Fenced, Html, Indented, ListRun, Paragraph, TableRows
-from stepchat.transcript.markdown.cursor import LONGEST, Cursor
-from stepchat.transcript.markdown.outline import Outline
-from stepchat.transcript.markdown.references import take_definitions
+from stepchat.transcript.markdown import block_starts, containers
+from stepchat.transcript.markdown.block_starts import LONGEST, Cursor, split_row
+from stepchat.transcript.markdown.blocks import FORMULA, FORMULA_MARK, Fence, Item, ListNumbers, Quote, Table
+from stepchat.transcript.markdown.containers import (
+    BlankLines,
+    Fenced,
+    Html,
+    Indented,
+    ListRun,
+    Outline,
+    Paragraph,
+    TableRows,
+)
+from stepchat.transcript.markdown.inline import take_definitions
 
 if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Block, Links, Voice
-    from stepchat.transcript.markdown.containers import Leaf
-    from stepchat.transcript.markdown.parser_snapshot import ParserSnapshot
+    from stepchat.transcript.markdown.containers import Leaf, ParserSnapshot
 
 MAX_NESTING: Final = 60
 """Lists, items and quotes open at once; deeper markers are text."""
@@ -43,10 +49,10 @@ class BlockParser:
     # ---- taking back, endless lines, the end
 
     def save(self) -> ParserSnapshot:
-        return parser_snapshot.saved(self._out, self._leaf, self._runs)
+        return containers.saved(self._out, self._leaf, self._runs)
 
     def restore(self, state: ParserSnapshot) -> None:
-        parser_snapshot.restore(self._out, state)
+        containers.restore(self._out, state)
         self._leaf, self._runs = state.leaf, state.runs
 
     def settle(self) -> None:
@@ -120,7 +126,7 @@ class BlockParser:
         if depth == len(self._out.stack):
             match leaf:
                 case Fenced():
-                    if not verbatim.fenced_line(self._out, leaf, cursor):
+                    if not fenced_line(self._out, leaf, cursor):
                         self._close_leaf()
                     return None
                 case Indented() if self._indented_line(leaf, cursor):
@@ -166,7 +172,7 @@ class BlockParser:
                 if in_paragraph:
                     break
                 self._close_to(depth)
-                self._leaf = verbatim.begin_indented(self._out, cursor)
+                self._leaf = begin_indented(self._out, cursor)
                 return None
             if cursor.line[cursor.next] not in _STARTERS:
                 break
@@ -198,7 +204,7 @@ class BlockParser:
                 self._out.add("heading", found[1], level=found[0])
             case "`" | "~" if cursor.whole and (opening := block_starts.fence(rest)):
                 self._close_to(depth)
-                self._leaf = verbatim.begin_fence(self._out, opening, cursor.indent)
+                self._leaf = begin_fence(self._out, opening, cursor.indent)
             case "<" if (kind := self._html_kind(rest, cursor, matched=matched)) is not None:
                 self._close_to(depth)
                 self._out.add("html", cursor.rest())
@@ -346,7 +352,7 @@ class BlockParser:
         table.rows.append(self._out.add("row", text, gap=0, level=len(table.rows), group=table))
 
     def _indented_line(self, leaf: Indented, cursor: Cursor) -> bool:
-        left = verbatim.indented_line(self._out, leaf, cursor)
+        left = indented_line(self._out, leaf, cursor)
         if left is None:
             self._close_leaf()
         else:
@@ -354,5 +360,65 @@ class BlockParser:
         return left is not None
 
     def _html_line(self, leaf: Html, cursor: Cursor) -> bool:
-        taken, self._leaf = verbatim.html_line(self._out, leaf, cursor)
+        taken, self._leaf = html_line(self._out, leaf, cursor)
         return taken
+
+
+_MARKS: Final = " \t$\\[]"
+"""What a line is made of that only ends a formula."""
+
+
+def begin_fence(out: Outline, opening: tuple[str, int, str], indent: int) -> Fenced:
+    character, length, info = opening
+    fence = Fence(block_starts.language(info))
+    out.add("label", fence.language, group=fence)
+    return Fenced(fence, character, length, indent)
+
+
+def fenced_line(out: Outline, leaf: Fenced, cursor: Cursor) -> bool:
+    """False when this line closes the block."""
+    cursor.find()
+    rest = cursor.line[cursor.next :]
+    if cursor.whole and cursor.indent < 4 and block_starts.closes_fence(rest, leaf.character, leaf.length):
+        return False
+    cursor.skip_columns(min(leaf.indent, cursor.indent))
+    _add_code(out, leaf.fence, cursor.rest(), gap=0)
+    return True
+
+
+def begin_indented(out: Outline, cursor: Cursor) -> Indented:
+    cursor.skip_columns(4)
+    fence = Fence(indented=True)
+    _add_code(out, fence, cursor.rest(), gap=None)
+    return Indented(fence)
+
+
+def indented_line(out: Outline, leaf: Indented, cursor: Cursor) -> Indented | None:
+    """None when the block has ended above this line."""
+    cursor.find()
+    if cursor.indent < 4 and not cursor.blank:
+        return None
+    cursor.skip_columns(4)
+    if cursor.blank:
+        out.blank = True
+        return Indented(leaf.fence, BlankLines(cursor.rest(), leaf.blanks))
+    for text in [*(leaf.blanks.texts() if leaf.blanks else ()), cursor.rest()]:
+        _add_code(out, leaf.fence, text, gap=0)
+    return Indented(leaf.fence)
+
+
+def html_line(out: Outline, leaf: Html, cursor: Cursor) -> tuple[bool, Html | None]:
+    """Whether the line belongs to the block, and the block if it goes on."""
+    cursor.find()
+    if cursor.blank and block_starts.html_ends_with_blank(leaf.kind):
+        return False, None
+    text = cursor.rest()
+    ends, level = block_starts.ends_html(leaf.kind, text), 0
+    if block_starts.is_formula(leaf.kind):
+        level = FORMULA_MARK if ends and not text.strip(_MARKS) else FORMULA
+    out.add("html", text, gap=0, level=level)
+    return True, None if ends else leaf
+
+
+def _add_code(out: Outline, fence: Fence, text: str, *, gap: int | None) -> None:
+    fence.lines.append(out.add("code", text, gap=gap, level=len(fence.lines), group=fence))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from stepchat.transcript.markdown.cursor import Cursor
+from typing import Final, NamedTuple
 
 _ATX: Final = re.compile(r"(#{1,6})(?:[ \t]+|$)")
 _ATX_END: Final = re.compile(r"(?:^|[ \t])#+[ \t]*$")
@@ -47,6 +44,7 @@ _HTML_END: Final = (
 
 _DELIMITER_ROW: Final = re.compile(r"[-:|][-:|\s]*$")
 _DELIMITER: Final = re.compile(r":?-+:?$")
+_PIPE: Final = re.compile(r"(?<!\\)\|")
 
 _UNDECIDED: Final = re.compile(
     r"(?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t])*+(?:[-+*=#|:_`~ \t]*+$|(?:\${1,2}|\\\[?)[ \t]*+$|\d{1,9}+[.)]?$|`{3}|~{3})"
@@ -200,7 +198,94 @@ def delimiter_row(text: str) -> tuple[str, ...] | None:
     return tuple(aligns)
 
 
+def split_row(text: str) -> list[str]:
+    """The cells of a row, trimmed; an escaped pipe belongs to its cell."""
+    cells = _PIPE.split(text.strip())
+    if cells and not cells[0]:
+        del cells[0]
+    if cells and not cells[-1]:
+        del cells[-1]
+    return [cell.replace("\\|", "|").strip() for cell in cells]
+
+
 def undecided(line: str, *, in_fence: bool) -> bool:
     """Whether an incomplete line may still become anything, such as `-`, `**`, `1.` or an opening fence."""
     pattern = _UNDECIDED_IN_FENCE if in_fence else _UNDECIDED
     return pattern.match(line) is not None
+
+
+LONGEST: Final = 1000
+"""A line is judged by its first so many characters, and what takes up a line whole must be shorter: without a bound, a
+line that never ends would be read again from its beginning with every token."""
+
+
+class Cursor:
+    """Moves along a line the way CommonMark counts indentation. `find` must be called before `next`, `indent`, `blank`."""
+
+    __slots__ = ("blank", "column", "indent", "line", "next", "next_column", "partial", "pos", "whole")
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        self.whole = len(line) < LONGEST
+        """False when there may be more of this line than is known here."""
+        self.pos = 0
+        self.column = 0
+        self.partial = False
+        """The tab at `pos` is used in part."""
+        self.next = 0
+        """Place of the next character that is not white space."""
+        self.next_column = 0
+        self.indent = 0
+        """Columns of white space in front of it."""
+        self.blank = False
+
+    def find(self) -> None:
+        line, at, column = self.line, self.pos, self.column
+        end = len(line)
+        while at < end:
+            match line[at]:
+                case " ":
+                    column += 1
+                case "\t":
+                    column += 4 - column % 4
+                case _:
+                    break
+            at += 1
+        self.next, self.next_column, self.indent, self.blank = at, column, column - self.column, at == end
+
+    def to_next(self) -> None:
+        self.pos, self.column, self.partial = self.next, self.next_column, False
+
+    def skip(self, count: int) -> None:
+        """Past `count` characters that are not tabs."""
+        self.pos += count
+        self.column += count
+        self.partial = False
+
+    def skip_columns(self, count: int) -> None:
+        """Past `count` columns of white space; a tab may be used in part."""
+        line, end = self.line, len(self.line)
+        while count > 0 and self.pos < end:
+            if line[self.pos] == "\t":
+                width = 4 - self.column % 4
+                self.partial = width > count
+                step = min(count, width)
+                self.column += step
+                self.pos += 0 if self.partial else 1
+                count -= step
+            else:
+                self.skip(1)
+                count -= 1
+
+    def skip_one_space(self) -> None:
+        if self.at_space():
+            self.skip_columns(1)
+
+    def at_space(self) -> bool:
+        return self.pos < len(self.line) and self.line[self.pos] in " \t"
+
+    def rest(self) -> str:
+        """What is left, with the unused columns of a partly used tab as spaces."""
+        if self.partial:
+            return " " * (4 - self.column % 4) + self.line[self.pos + 1 :]
+        return self.line[self.pos :]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from stepchat.transcript.markdown.blocks import Item, Quote
+from stepchat.transcript.markdown.blocks import Block, Item, Links, Quote
 
 if TYPE_CHECKING:
-    from stepchat.transcript.markdown.blocks import Fence, ListNumbers, Table
+    from collections.abc import Mapping
+
+    from stepchat.transcript.markdown.blocks import Fence, Group, Kind, ListNumbers, Path, Table, Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,147 @@ class TableRows:
 
 
 Leaf: TypeAlias = Paragraph | Fenced | Indented | Html | TableRows | None
+
+
+class ParserSnapshot(NamedTuple):
+    """Where the parser was, and how the last block looked: the only one that a line can change."""
+
+    stack: tuple[Node, ...]
+    leaf: Leaf
+    blank: bool
+    runs: int
+    labels: Mapping[str, Mapping[str, object]]
+    size: int
+    last: Block | None
+    last_text: str
+    last_open: bool
+    last_stable: int
+    group_size: int
+
+
+def saved(out: Outline, leaf: Leaf, runs: int) -> ParserSnapshot:
+    last = out.blocks[-1] if out.blocks else None
+    text, is_open, stable = (last.text, last.open, last.stable) if last else ("", False, 0)
+    match leaf:
+        case Fenced(fence=fence) | Indented(fence=fence):
+            size = len(fence.lines)
+        case TableRows(table=table):
+            size = len(table.rows)
+        case _:
+            size = 0
+    return ParserSnapshot(
+        out.stack, leaf, out.blank, runs, out.links.labels, len(out.blocks), last, text, is_open, stable, size
+    )
+
+
+def restore(out: Outline, state: ParserSnapshot) -> None:
+    """All but the leaf and the count of lists, which are the parser's own."""
+    out.set_stack(state.stack)
+    for node in state.stack:
+        if isinstance(node, ListRun) and node.numbers is not None:
+            node.numbers.widest = node.widest
+    out.blank, out.links.labels = state.blank, state.labels
+    if state.last is None:
+        out.blocks.clear()
+    else:
+        out.blocks[state.size - 1 :] = [state.last]
+        state.last.text, state.last.open, state.last.stable = state.last_text, state.last_open, state.last_stable
+    match state.leaf:
+        case Fenced(fence=fence) | Indented(fence=fence):
+            fence.closed = False
+            del fence.lines[state.group_size :]
+        case TableRows(table=table):
+            table.closed = False
+            del table.rows[state.group_size :]
+        case _:
+            pass
+
+
+_SET_OFF: Final = frozenset({"label", "code", "row", "html", "rule"})
+"""Blocks that text does not stand close below."""
+
+
+class Outline:
+    """Puts each new block into the open containers, with its markers and the blank rows above it."""
+
+    def __init__(self, voice: Voice, first_gap: int) -> None:
+        self.blocks: list[Block] = []
+        self.links = Links()
+        self.stack: tuple[Node, ...] = ()
+        self.blank = False
+        """A blank line came after the last block."""
+        self._path: Path = ()
+        self._voice: Voice = voice
+        self._first_gap = first_gap
+
+    def set_stack(self, stack: tuple[Node, ...]) -> None:
+        if stack is not self.stack:
+            self.stack = stack
+            self._path = tuple([node for node in stack if not isinstance(node, ListRun)])
+
+    def last_item_is_empty(self, item: Item) -> bool:
+        last = self.blocks[-1]
+        return last.kind == "empty" and last.path[-1] is item
+
+    def mark_empty_item(self) -> None:
+        """If an item was opened that has nothing in it, give it a block to show its marker."""
+        shared = self._shared(self.blocks[-1].path) if self.blocks else 0
+        if any(isinstance(node, Item) for node in self._path[shared:]):
+            self.add("empty")
+
+    def add(self, kind: Kind, text: str = "", *, gap: int | None = None, level: int = 0, group: Group = None) -> Block:
+        """A new block in the open containers."""
+        path = self._path
+        fresh = len(path)
+        if self.blocks:
+            last = self.blocks[-1]
+            fresh -= self._shared(last.path)
+            if last.kind == "empty" and len(last.path) <= len(path) and last.path[-1] is path[len(last.path) - 1]:
+                fresh, gap = fresh + last.fresh, last.gap
+                self.blocks.pop()
+        if gap is None:
+            gap = self._gap(path)
+        return self._append(Block(
+            kind, text, voice=self._voice, path=path, fresh=fresh, gap=gap, level=level, group=group, links=self.links
+        ))  # fmt: skip
+
+    def replace(self, kind: Kind, text: str, *, level: int = 0, group: Group = None) -> Block:
+        """Another block in place of the last one."""
+        old = self.blocks.pop()
+        return self._append(Block(
+            kind, text, voice=old.voice, path=old.path, fresh=old.fresh, gap=old.gap,
+            level=level, group=group, links=self.links,
+        ))  # fmt: skip
+
+    def _append(self, block: Block) -> Block:
+        self.blank = False
+        self.blocks.append(block)
+        return block
+
+    def _shared(self, other: Path) -> int:
+        """How many containers the open path has in common with `other`."""
+        count = 0
+        for mine, theirs in zip(self._path, other, strict=False):
+            if mine is not theirs:
+                break
+            count += 1
+        return count
+
+    def _gap(self, path: Path) -> int:
+        """Blank rows above the next block: in a list as in the source, but one below code and the like, elsewhere one.
+
+        So has an item below one whose last part was set off from what was above it.
+        """
+        if not self.blocks:
+            return self._first_gap
+        if not path:
+            return 1
+        last = self.blocks[-1]
+        before = last.path
+        shared = self._shared(before)
+        within = any(isinstance(node, Item) for node in path[:shared])
+        if not within and shared < min(len(path), len(before)):
+            mine, theirs = path[shared], before[shared]
+            within = isinstance(mine, Item) and isinstance(theirs, Item) and mine.run == theirs.run
+        set_off = last.kind in _SET_OFF or (last.gap > 0 and not last.fresh and before[shared:] != ())
+        return int(self.blank or set_off) if within else 1

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict, deque
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pygments.lexer import Lexer
     from pygments.token import _TokenType  # pyright: ignore[reportPrivateUsage]
+
+    from stepchat.transcript.markdown.blocks import Block, Fence
 
 Colored: TypeAlias = "tuple[str, str]"
 """Text, and the name of its style in `Palette.syntax`; '' for none."""
@@ -119,3 +123,125 @@ def _lexer(language: str) -> Lexer:
 def _style_name(kind: _TokenType) -> str:
     name = str(kind).removeprefix("Token.")
     return next((style for prefix, style in _NAMES if name.startswith(prefix)), "")
+
+
+AT_ONCE: Final = 2000
+"""Characters that may be highlighted while a frame waits: about 4 ms."""
+_MOST_BLOCKS: Final = 64
+_NOTHING: Final[list[Colored]] = []
+
+
+class HighlightCache:
+    """Remembers the coloured lines of recent code blocks. `shown` makes a line fit to be shown."""
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        self._shown = shown
+        self._lines: OrderedDict[Fence, list[list[Colored]] | None] = OrderedDict()
+        self._growing: tuple[Fence, StreamingHighlighter] | None = None
+        self._jobs: deque[tuple[Fence, list[list[Colored]], Iterator[list[Colored]]]] = deque()
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._jobs)
+
+    def line(self, fence: Fence, number: int) -> list[Colored] | None:
+        """One coloured line, the same object as long as it looks the same; None while it is unknown."""
+        whole = self._whole(fence)
+        if whole is not None:
+            return whole[number] if number < len(whole) else _NOTHING
+        if self._growing is None or self._growing[0] is not fence:
+            if fence.closed or not fence.language:
+                return None
+            self._growing = (fence, StreamingHighlighter(fence.language, self._shown))
+        return self._growing[1].line(fence.lines, number)
+
+    def _whole(self, fence: Fence) -> list[list[Colored]] | None:
+        """The coloured lines of a block that is closed; None while they are unknown, or when it stays plain."""
+        if not fence.closed or not fence.language:
+            return None
+        if fence in self._lines:
+            self._lines.move_to_end(fence)
+            return self._lines[fence]
+        source = "\n".join([self._shown(line.text) for line in fence.lines])
+        self._lines[fence] = None
+        if can_highlight(fence.language, source):
+            coloured = highlight(fence.language, source)
+            if len(source) <= AT_ONCE:
+                self._lines[fence] = list(coloured)
+            else:
+                self._jobs.append((fence, [], coloured))
+        while len(self._lines) > _MOST_BLOCKS:
+            self._lines.popitem(last=False)
+        return self._lines[fence]
+
+    def work(self, seconds: float) -> bool:
+        """Highlight for about so long. True when a block is done."""
+        end = time.perf_counter() + seconds
+        done = False
+        while self._jobs and time.perf_counter() < end:
+            fence, found, coloured = self._jobs[0]
+            line = next(coloured, None)
+            if line is not None:
+                found.append(line)
+                continue
+            self._jobs.popleft()
+            self._lines[fence] = found
+            done = True
+        return done
+
+
+_MOST_AT_ONCE: Final = 200
+"""Lines that may be caught up with in one go, about 8 ms; with more the block stays plain until it is closed."""
+
+
+class StreamingHighlighter:
+    """The coloured lines of one block so far."""
+
+    def __init__(self, language: str, shown: Callable[[str], str]) -> None:
+        self._lexer: Any = stateful_lexer(language)
+        self._shown = shown
+        self._states: Any = ["root"]
+        self._in_comment = False
+        self._has_comments = self._lexer is not None and has_star_comments(language)
+        self._lines: list[list[Colored]] = []
+
+    def line(self, lines: Sequence[Block], number: int) -> list[Colored] | None:
+        """The line with this number of those there are; None while it is written, or if it cannot be told."""
+        if number < len(self._lines):
+            return self._lines[number]
+        if self._lexer is None or lines[number].open:
+            return None
+        if number - len(self._lines) > _MOST_AT_ONCE:
+            self._lexer = None
+            return None
+        for block in lines[len(self._lines) : number + 1]:
+            text = self._shown(block.text)
+            try:
+                self._lines.append([] if len(text) > LONGEST_LINE else list(self._coloured(text)))
+            except Exception:  # noqa: BLE001 - lexers that need more than their states fail in ways of their own
+                self._lexer = None
+                return None
+            if text and not self._lines[-1]:
+                self._lexer = None
+                return None
+        return self._lines[number]
+
+    def _coloured(self, text: str) -> Iterator[Colored]:
+        """The pieces of a line. Comments between stars are followed by hand, because lexers match them whole."""
+        if self._in_comment:
+            comment, end, text = text.partition("*/")
+            self._in_comment = not end
+            if comment or end:
+                yield comment + end, "comment"
+        if self._in_comment or not text:
+            return
+        pieces, self._states = lex_line(self._lexer, text, self._states)
+        at = 0
+        for piece, name in pieces:
+            begins = text.startswith("/*", at) and name not in {"comment", "string"}
+            if begins and self._has_comments and "*/" not in text[at:]:
+                self._in_comment = True
+                yield text[at:], "comment"
+                return
+            at += len(piece)
+            yield piece, name

@@ -15,13 +15,15 @@ from urllib.parse import quote
 from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.transcript.markdown import formulas
 from stepchat.transcript.markdown.autoclose import close_open_markup
-from stepchat.transcript.markdown.inline_rules import BARE_LINK, bare_link, formula, without_punctuation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
+
+    from stepchat.transcript.markdown.blocks import Links
 
 STRONG: Final = 1
 EMPHASIS: Final = 2
@@ -205,3 +207,79 @@ def _safe_target(token: Token) -> str:
     """Where a link goes, if that is an address that a terminal may be told about."""
     address = str(token.attrs.get("href") or token.attrs.get("src") or "")
     return address if _SAFE_TARGET.fullmatch(address) else ""
+
+
+BARE_LINK: Final = re.compile(
+    r"(?<![A-Za-z0-9_])(?:https?://|www\.(?=[\w-]+\.\w))"
+    r"(?:[^\s<>\"`|\\^{}*\u2018-\u201d\u3001\u3002\u3008-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f"
+    r"\u2400-\u2426\ufffd]|\*(?=[A-Za-z0-9/&=?]))+"
+)
+"""Quotation marks, and the punctuation of Chinese and Japanese, end an address; so does a `*` that may be a mark."""
+_SCHEME: Final = re.compile(r"(?<![A-Za-z0-9_])https?$")
+_NOT_AT_END: Final = "?!.,:;*_~'\")]"
+
+
+def bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as markdown-it calls it
+    """A rule of markdown-it's: an address is taken whole before anything in it can be a mark."""
+    if silent or state.linkLevel or not state.src.startswith("://", state.pos):
+        return False
+    if not (scheme := _SCHEME.search(state.pending)):
+        return False
+    found = BARE_LINK.match(state.src, state.pos - len(scheme[0]), state.posMax)
+    address = without_punctuation(found[0]) if found else ""
+    if len(address) <= len(scheme[0]) + 3:
+        return False
+    state.pending = state.pending[: scheme.start()]
+    state.push("bare_link", "", 0).content = address
+    state.pos += len(address) - len(scheme[0])
+    return True
+
+
+def formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as markdown-it calls it
+    """A rule of markdown-it's: a formula stays as it was written."""
+    if state.src[state.pos] not in "$\\" or not (end := formulas.end(state.src, state.pos, state.posMax)):
+        return False
+    if not silent:
+        state.push("formula", "", 0).content = state.src[state.pos : end]
+    state.pos = end
+    return True
+
+
+def without_punctuation(address: str) -> str:
+    """Punctuation at the end belongs to the sentence, a closing bracket only if it was not opened inside."""
+    while address and address[-1] in _NOT_AT_END:
+        if address[-1] == ")" and address.count("(") >= address.count(")"):
+            break
+        address = address[:-1]
+    return address
+
+
+def take_definitions(text: str, links: Links) -> str:
+    """What is left of a finished paragraph; definitions found in front of it are added to `links`.
+
+    A footnote (`[^1]: ...`) is not a definition here: it stays visible.
+    """
+    if not text.startswith("[") or text.startswith("[^") or "]:" not in text:
+        return text
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_block.reference import reference
+
+    env: dict[str, Any] = {}
+    parser = MarkdownIt("zero").enable(["reference", "paragraph"])
+    state = StateBlock(text, parser, env, [])
+    line, end = 0, text.count("\n") + 1
+    while line < end and text_at(state, line).startswith("[") and not text_at(state, line).startswith("[^"):
+        if not reference(state, line, end, False):
+            break
+        line = state.line
+    found: Mapping[str, Mapping[str, Any]] = env.get("references", {})
+    if not found:
+        return text
+    links.labels = {**found, **links.labels}
+    return "\n".join(text.split("\n")[line:])
+
+
+def text_at(state: Any, line: int) -> str:
+    """A line of the text that markdown-it reads, without its indentation."""
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]

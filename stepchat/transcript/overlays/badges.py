@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.segment import Segment
 
 from stepchat.text.widths import cells
-from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_words
+from stepchat.transcript.layout.strips import OverlayCache, with_words
+from stepchat.transcript.markdown.blocks import Fence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from stepchat.transcript.document import Document
+    from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.palette import Palette
     from stepchat.transcript.viewport import Viewport
 
 _SPARE: Final = 2
@@ -100,3 +103,94 @@ class SiblingBadges:
             rows = document.rows(place, block)
             for row in range(len(rows) - 1, -1, -1):
                 yield block, row, rows[row]
+
+
+_WORD: Final = "copy"
+_PAD: Final = 2
+
+
+class CopyBadges:
+    """Adds the word to rows."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._overlays = OverlayCache()
+
+    def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
+        """The rows of the screen with the word on those that are labels and have room for it."""
+        marked = rows
+        for y, shown in enumerate(viewport.screen_rows):
+            block = self._block(shown.message, shown.block)
+            if block.kind == "label" and shown.row == block.gap and self._columns(rows[y], block):
+                marked = marked if marked is not rows else rows.copy()
+                marked[y] = self._marked(rows[y], block)
+        return marked
+
+    def at(self, viewport: Viewport, x: int, y: int) -> Fence | None:
+        """The code block whose label is on this row of the screen, from the text's left edge on."""
+        if not 0 <= y < len(viewport.screen_rows):
+            return None
+        shown = viewport.screen_rows[y]
+        block = self._block(shown.message, shown.block)
+        if block.kind != "label" or shown.row != block.gap or not isinstance(block.group, Fence):
+            return None
+        return block.group if x >= self._document.layout.builder.geometry.margin else None
+
+    def _block(self, entry: int, block: int) -> Block:
+        return self._document.messages[entry].blocks.blocks[block]
+
+    def _columns(self, strip: Strip, block: Block) -> range:
+        """Where the word stands; empty when there is no room."""
+        layout = self._document.layout
+        end = layout.builder.geometry.margin + layout.code_block_width(block) - _PAD
+        columns = range(end - len(_WORD), end)
+        has_room = columns.start > 0 and not strip.crop(columns.start - 1, columns.stop).text.strip()
+        return columns if has_room else range(0)
+
+    def _marked(self, strip: Strip, block: Block) -> Strip:
+        word = Segment(_WORD, self._document.layout.builder.palette.code_label)
+        return self._overlays.over(strip, None, lambda: with_words(strip, self._columns(strip, block), word))
+
+
+_WORDS: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
+_SHARE: Final = 2
+"""Of the row no more is covered than a part of this size."""
+
+
+class UnreadBadge:
+    """Adds the mark. It costs one comparison a frame, whatever comes."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._seen = (0, 0)
+        self._overlays = OverlayCache(20)
+        self._shown: range | None = None
+
+    def mark_seen(self) -> None:
+        """What is there now counts as seen."""
+        self._seen = self._amount()
+
+    def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
+        """The rows of the screen with the mark, if there is something new below them."""
+        amount = self._amount()
+        if viewport.follow or (amount != self._seen and viewport.at_end):
+            self._seen = amount
+        self._shown = None
+        page = self._document.layout.builder.geometry
+        words = next((words for words in _WORDS if cells(words) <= page.wide // _SHARE), "")
+        if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not words:
+            return rows
+        self._shown = range(page.margin + page.wide - cells(words), page.margin + page.wide)
+        mark = Segment(words, palette.user_bar)
+        make = partial(with_words, rows[-1], self._shown, mark)
+        return [*rows[:-1], self._overlays.over(rows[-1], mark, make)]
+
+    def at(self, viewport: Viewport, x: int, y: int) -> bool:
+        """Whether the mark is on this cell of the screen."""
+        return self._shown is not None and y == viewport.height - 1 and x in self._shown
+
+    def _amount(self) -> tuple[int, int]:
+        """How much there is: messages, and letters of the newest answer."""
+        parts = self._document.messages
+        newest = next((part.answer for part in reversed(parts) if part.answer is not None), None)
+        return len(parts), newest.reasoning.length + newest.text.length if newest is not None else 0

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from stepchat.transcript.document import RowPosition
-from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_words
+from stepchat.transcript.layout.strips import OverlayCache, with_words
 from stepchat.transcript.viewport import END_ROWS
 
 if TYPE_CHECKING:

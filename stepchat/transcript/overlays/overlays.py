@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from rich.style import Style
 
 from stepchat.transcript.find.search import Search
-from stepchat.transcript.overlays.badges import SiblingBadges
-from stepchat.transcript.overlays.copy_badges import CopyBadges
+from stepchat.transcript.overlays.badges import CopyBadges, SiblingBadges, UnreadBadge
 from stepchat.transcript.overlays.focus import Focus
 from stepchat.transcript.overlays.selection import Selection
-from stepchat.transcript.overlays.unread import UnreadBadge
 
 if TYPE_CHECKING:
     from textual.strip import Strip

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepchat.transcript import copying
 from stepchat.transcript.hit_testing import HitTester
+from stepchat.transcript.layout.strips import OverlayCache, with_styles
 from stepchat.transcript.markdown.blocks import MetaLine
-from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_styles
 
 if TYPE_CHECKING:
     from rich.style import Style

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.columns import printable
+from stepchat.text.widths import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

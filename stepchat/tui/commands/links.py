@@ -8,7 +8,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from stepchat.transcript import message_source
+from stepchat.transcript import copying
 from stepchat.tui.dialogs.links import ask_about, pick_link
 from stepchat.tui.terminal import clipboard
 
@@ -39,7 +39,7 @@ async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     end = monotonic() + _SLICE
     for part in parts:
-        for text, address in message_source.links(part):
+        for text, address in copying.links(part):
             found.setdefault(address, text)
         if monotonic() > end:
             await asyncio.sleep(0)

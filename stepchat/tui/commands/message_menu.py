@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stepchat.chat import branches
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.text.sanitize import sanitize_for_display
-from stepchat.transcript import message_source
+from stepchat.transcript import copying
 from stepchat.tui.chat import context_window
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.commands import links
@@ -116,7 +116,7 @@ def _has_text(_chat: Chat, stored: StoredMessage) -> bool:
 
 def _codes(chat: Chat) -> list[Fence]:
     place = chat.view.overlays.focus.place
-    return message_source.codes(chat.view.document, place) if place is not None else []
+    return copying.codes(chat.view.document, place) if place is not None else []
 
 
 def _has_code(chat: Chat, _stored: StoredMessage) -> bool:
@@ -132,7 +132,7 @@ def _has_reasoning(_chat: Chat, stored: StoredMessage) -> bool:
 
 
 def _may_have_links(_chat: Chat, stored: StoredMessage) -> bool:
-    return isinstance(stored.message, AssistantMessage) and message_source.may_have_links(stored.message.text)
+    return isinstance(stored.message, AssistantMessage) and copying.may_have_links(stored.message.text)
 
 
 def _can_be_folded(chat: Chat, stored: StoredMessage) -> bool:

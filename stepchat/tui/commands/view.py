@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage
-from stepchat.transcript import message_source
+from stepchat.transcript import copying
 from stepchat.transcript.logprobs import read_tokens
 from stepchat.tui.chat.find_bar import open_find
 from stepchat.tui.commands import message_menu
@@ -99,13 +99,13 @@ async def copy(chat: Chat, argument: str) -> None:
         case "selection":
             text, nothing = chat.view.overlays.selection.text(), "Nothing is selected; drag with the mouse."
         case "code":
-            text, nothing = message_source.code(document), "The last answer has no code."
+            text, nothing = copying.code(document), "The last answer has no code."
         case "reasoning":
-            text, nothing = message_source.reasoning(document), "There is no reasoning to copy."
+            text, nothing = copying.reasoning(document), "There is no reasoning to copy."
         case "all":
-            text, nothing = message_source.everything(document), "There is nothing to copy yet."
+            text, nothing = copying.everything(document), "There is nothing to copy yet."
         case _:
-            text, nothing = message_source.answer(document), "There is no answer to copy yet."
+            text, nothing = copying.answer(document), "There is no answer to copy yet."
     chat.tell(clipboard.copy(chat.app, text) if text else nothing)
 
 

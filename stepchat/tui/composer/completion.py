@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.columns import printable, truncate
+from stepchat.text.widths import printable, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

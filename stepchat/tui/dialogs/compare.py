@@ -11,8 +11,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage
-from stepchat.text.columns import pad
 from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import pad
 from stepchat.transcript.labels import short_model
 from stepchat.tui.dialogs.compare_facts import fact_rows, short_facts
 from stepchat.tui.dialogs.key_hints import KeyHints

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.columns import truncate
+from stepchat.text.widths import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

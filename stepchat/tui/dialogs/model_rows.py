@@ -9,8 +9,8 @@ from textual.content import Content
 
 from stepchat.catalogue.models import format_context_length, format_price_per_million
 from stepchat.parameters.table import EFFORTS
-from stepchat.text.columns import pad
 from stepchat.text.sanitize import sanitize_for_display as plain
+from stepchat.text.widths import pad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

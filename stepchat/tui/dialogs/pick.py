@@ -12,9 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.text.columns import align, pad, truncate
 from stepchat.text.sanitize import sanitize
-from stepchat.text.widths import pad_for_rich
+from stepchat.text.widths import align, pad, pad_for_rich, truncate
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, MOVES, VirtualList, line_width, rows_for
 

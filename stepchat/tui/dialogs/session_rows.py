@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
 
-from stepchat.text.columns import align, pad
 from stepchat.text.sanitize import sanitize
-from stepchat.text.widths import pad_for_rich, pad_ranges_for_rich
+from stepchat.text.widths import align, pad, pad_for_rich, pad_ranges_for_rich
 from stepchat.transcript.labels import money, short_model
 
 if TYPE_CHECKING:

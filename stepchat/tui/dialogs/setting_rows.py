@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from stepchat.parameters.table import GROUPS, PARAMETERS, Parameter, allowed_text
 from stepchat.parameters.values import format_value
 from stepchat.reasoning.effort import REJECTED_SETTING
-from stepchat.text.columns import pad, truncate
 from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import pad, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.cells import cell_len
 
 from stepchat.messages import UserMessage
-from stepchat.text.columns import align, pad
-from stepchat.text.widths import pad_for_rich
+from stepchat.text.widths import align, pad, pad_for_rich
 from stepchat.tui.dialogs.session_rows import age
 
 if TYPE_CHECKING:

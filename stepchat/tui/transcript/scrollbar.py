@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.segment import Segment
 from textual.strip import Strip
 
-from stepchat.transcript.overlays.strip_overlay import OverlayCache
+from stepchat.transcript.layout.strips import OverlayCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,3 +1,8 @@
+"""Where text begins and code ends: what may still change while an answer comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -376,3 +381,31 @@ def test_definitions_at_the_end_are_not_shown_before_they_vanish():
 def test_blanks_before_a_closing_fence_are_no_line_of_code():
     splitter = split("- a\n  ```\n  x\n  ", finish=False)
     assert [block.text for block in splitter.blocks if block.kind == "code"] == ["x"]
+
+
+def test_numbers_of_a_list_end_below_one_another_however_many_there_are():
+    text = "8. eight\n9. nine,\n   - on two lines\n\n     | a |\n     |---|\n     | b |\n10. ten\n\nend\n\n9. nine"
+    layout = Layout(colourless(), 40)
+    splitter = IncrementalParser()
+    splitter.feed(text[:58])
+    before = [row for block in splitter.blocks for row in lines(layout.rows(block))]
+    assert before[1:4] == ["  8. eight", "  9. nine,", "     • on two lines"]
+    splitter.feed(text[58:])
+    now = [row for block in splitter.blocks for row in lines(layout.rows(block))]
+    assert now[1:4] == ["   8. eight", "   9. nine,", "      • on two lines"]
+    assert now[5:] == ["        a", "        ─", "        b", "", "  10. ten", "", "  end", "", "  9. nine"]
+
+
+def test_the_surface_of_code_ends_with_the_text_unless_a_line_goes_further():
+    surface = Style(bgcolor="red")
+    layout = Layout(replace(colourless(), code_block=surface, code_label=surface), 160)
+    splitter = IncrementalParser()
+
+    def ends() -> list[int]:
+        rows = [layout.rows(block)[-1] for block in splitter.blocks]
+        return [4 + sum(segment.cell_length for segment in row if segment.style == surface) for row in rows]
+
+    splitter.feed("- a\n\n  ```\n  short\n  " + "x" * 94)
+    assert ends()[1:] == [102, 102, 102]
+    splitter.feed("x")
+    assert ends()[1:] == [158, 158, 158]

@@ -12,11 +12,10 @@ from rich.style import Style
 from stepchat.text.sanitize import sanitize_for_display as displayed
 from stepchat.transcript import copying
 from stepchat.transcript.answer import TEXT as TEXT_SECTION
-from stepchat.transcript.block_text import source_map
 from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.transcript.find.query import plain
 from stepchat.transcript.find.search import Search
-from stepchat.transcript.hit_testing import HitTester
+from stepchat.transcript.hit_testing import HitTester, source_map
 from stepchat.transcript.markdown.blocks import Block, Fence, Table
 from stepchat.transcript.overlays.selection import Selection
 from tests.transcript.chat import answered, page, stream, words

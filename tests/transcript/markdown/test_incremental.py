@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat.transcript.markdown.cursor import LONGEST
+from stepchat.transcript.markdown.block_starts import LONGEST
 from stepchat.transcript.markdown.incremental import IncrementalParser
 from tests.transcript.forms import form, forms, split
 from tests.transcript.judge import judged, ours

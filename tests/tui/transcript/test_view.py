@@ -6,7 +6,7 @@ from textual import events
 from textual.app import App
 
 from stepchat.events import Delta
-from stepchat.transcript import message_source
+from stepchat.transcript import copying
 from stepchat.tui.transcript.view import TranscriptView
 from tests.transcript.chat import answered, asked, thoughts, words
 
@@ -284,9 +284,9 @@ async def test_notice_and_sources():
         view.notice("It failed.", "Try again.")
         await pilot.pause()
         assert [text for text in texts(pilot) if text][-2:] == ["  It failed.", "  Try again."]
-        assert message_source.answer(view.document) == "A *b*"
-        assert message_source.reasoning(view.document) == "R"
-        assert message_source.everything(view.document).startswith("## You\n\nQ\n\n##")
+        assert copying.answer(view.document) == "A *b*"
+        assert copying.reasoning(view.document) == "R"
+        assert copying.everything(view.document).startswith("## You\n\nQ\n\n##")
 
 
 async def test_long_code_gets_its_colours_in_the_end():

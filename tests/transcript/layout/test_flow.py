@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from textual.strip import Strip
 
+from stepchat.transcript.layout.flow import StreamingRows
 from stepchat.transcript.layout.layout import Layout
-from stepchat.transcript.layout.streaming_rows import StreamingRows
 from stepchat.transcript.palette import colourless
 from tests.transcript.forms import split
 

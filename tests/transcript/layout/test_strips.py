@@ -1,8 +1,10 @@
+from __future__ import annotations
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from stepchat.transcript.overlays.strip_overlay import OverlayCache, with_styles, with_words
+from stepchat.transcript.layout.strips import OverlayCache, with_styles, with_words
 
 ROW = Strip([Segment("one two three", Style(bold=True))], 13)
 
