@@ -16,6 +16,7 @@ from stepchat import __version__
 from stepchat.cli.completion import VARIABLE, SessionParameter, complete
 from stepchat.cli.config import config, doctor, themes
 from stepchat.cli.context import open_store
+from stepchat.cli.help import asks_for_manual, manual
 from stepchat.cli.login import login, logout, refuse_two_servers
 from stepchat.cli.models import models, servers, usage
 from stepchat.cli.parameters import ParameterCommand, parameters, settings_from_flags
@@ -42,6 +43,7 @@ Commands:
   stepchat config path|check|show   the settings file
   stepchat themes                   the themes there are
   stepchat demo-server --port N     the demo server alone, for any client
+  stepchat help [TOPIC]             the manual
 
 \b
 Exit codes of one-shot mode: 0 answered, 1 failed, cut or no answer, 2 wrong usage, 3 no key or key refused, 4 not in the
@@ -66,6 +68,8 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     if VARIABLE in os.environ:
         complete(chat, COMMANDS)
     command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is manual and not asks_for_manual(arguments[1:]):
+        command = None
     try:
         if command is not None:
             code: int = command.main([*arguments[1:]], f"stepchat {arguments[0]}", standalone_mode=False) or 0
@@ -283,5 +287,6 @@ COMMANDS: dict[str, click.Command] = {
     "config": config,
     "themes": themes,
     "demo-server": demo_server,
+    "help": manual,
 }
 """By their first word. A question that begins with one of them is asked with -p or after --."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _LIKENESS = 0.8
-_OPTIONS = {"help": "--help", "version": "--version"}
+_OPTIONS = {"version": "--version"}
 """Commands of other programs."""
 
 

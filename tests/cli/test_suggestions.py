@@ -19,7 +19,6 @@ from tests.shell import Shell
         (["sesions", "list"], "sessions list"),
         (["sesions", "lst", "--all"], "sessions list --all"),
         (["confg", "check"], "config check"),
-        (["help"], "--help"),
     ],
 )
 def test_what_is_almost_a_command(words, meant):

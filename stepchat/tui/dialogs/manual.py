@@ -1,0 +1,149 @@
+"""A page of the manual, rendered as an answer is, with the keys of a pager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from stepchat.manual import TOPICS, Topic, read_topic
+from stepchat.messages import AssistantMessage, StoredMessage
+from stepchat.transcript.find.navigator import FindNavigator
+from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.transcript.view import TranscriptView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import ComposeResult
+
+    from stepchat.transcript.palette import Palette
+
+_KEYS: Final = (("/", "find"), ("n N", "next, previous"), ("Space b", "scroll"), ("Tab", "next page"), ("Esc", "close"))
+_FIND_KEYS: Final = (("Enter", "find"), ("Esc", "cancel"))
+
+
+class ManualScreen(ModalScreen[None]):
+    """Shows a topic; Tab shows the next one."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, action, show=False)
+        for key, action in (
+            ("escape", "close"),
+            ("q,f1", "dismiss(None)"),
+            ("down,j,enter", "scroll(1)"),
+            ("up,k", "scroll(-1)"),
+            ("space,pagedown,ctrl+f", "page(1)"),
+            ("b,pageup,ctrl+b", "page(-1)"),
+            ("d,ctrl+d", "page(0.5)"),
+            ("u,ctrl+u", "page(-0.5)"),
+            ("g,home,ctrl+home", "end(-1)"),
+            ("G,end,ctrl+end", "end(1)"),
+            ("slash", "find"),
+            ("n", "hit(1)"),
+            ("N", "hit(-1)"),
+            ("tab", "topic(1)"),
+            ("shift+tab", "topic(-1)"),
+        )
+    ]
+
+    def __init__(self, topic: Topic, palette: Palette, copy: Callable[[str], object]) -> None:
+        super().__init__()
+        self._topic = topic
+        self._palette = palette
+        self._copy = copy
+        self._title = Static(classes="dialog-title", markup=False)
+        self._view = TranscriptView(id="manual-page")
+        self._words = Input(compact=True, placeholder="Find in this page", id="manual-words")
+        self._count = Static(id="manual-count", markup=False)
+        self._find = Horizontal(self._words, self._count, id="manual-find")
+        self._keys = KeyHints(_KEYS)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide", id="manual"):
+            yield self._title
+            yield self._view
+            yield self._find
+            yield self._keys
+
+    def on_mount(self) -> None:
+        self._find.display = False
+        self._view.set_palette(self._palette)
+        self._show()
+
+    def _show(self) -> None:
+        self._title.update(f"Manual: {self._topic.name}")
+        self._view.find(FindNavigator.leave)
+        self._view.show([StoredMessage("manual", "", None, AssistantMessage(read_topic(self._topic)))])
+        self._view.overlays.unread.mark_seen()
+        self._view.scroll_home()
+        self._find.display = False
+
+    # ---- moving
+
+    def action_scroll(self, rows: int) -> None:
+        self._view.scroll_lines(rows)
+
+    def action_page(self, pages: float) -> None:
+        self._view.scroll_page(pages)
+
+    def action_end(self, by: int) -> None:
+        if by < 0:
+            self._view.scroll_home()
+        else:
+            self._view.scroll_to_end()
+
+    def action_topic(self, by: int) -> None:
+        self._topic = TOPICS[(TOPICS.index(self._topic) + by) % len(TOPICS)]
+        self._show()
+
+    def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
+        event.stop()
+        self._copy(event.text)
+
+    # ---- finding
+
+    def action_find(self) -> None:
+        self._find.display = True
+        self._words.value = ""
+        self._words.focus()
+        self._keys.set_keys(_FIND_KEYS)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._view.find(lambda finder: finder.search_for(event.value))
+        while not self._view.finder.search.is_done:
+            self._view.find(lambda finder: finder.continue_search(1))
+        self._show_count()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close_field()
+        self.action_hit(0)
+
+    def action_hit(self, by: int) -> None:
+        self._view.find(lambda finder: finder.step(by))
+        self._show_count()
+
+    def action_close(self) -> None:
+        """The find field, or else the page."""
+        if self._words.has_focus:
+            self._view.find(FindNavigator.leave)
+            self._close_field()
+        else:
+            self.dismiss(None)
+
+    def _close_field(self) -> None:
+        self._find.display = bool(self._view.finder.search.total)
+        self.set_focus(None)
+        self._keys.set_keys(_KEYS)
+
+    def _show_count(self) -> None:
+        search = self._view.finder.search
+        self._count.update(
+            f"{search.number}/{search.total}" if search.number else "no matches" if self._words.value else ""
+        )

@@ -1,0 +1,67 @@
+"""`stepchat help`."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepchat.cli import help as help_command
+from stepchat.cli.page import render_page
+from stepchat.demo.server import DemoServer
+from stepchat.manual import TOPICS, read_topic
+from tests.shell import Shell
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    with DemoServer(speed=0) as server:
+        yield Shell(tmp_path, server, monkeypatch, capsys)
+
+
+def test_without_a_topic_it_lists_them_within_80_columns(shell):
+    code, out, err = shell("help")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[2:]] == [topic.name for topic in TOPICS]
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_a_topic_is_printed_as_markdown_into_a_pipe(shell, topic):
+    code, out, err = shell("help", topic.name)
+    assert (code, err) == (0, "")
+    assert out.startswith("# ")
+    assert "<kbd" not in out
+    assert "<!--" not in out
+    assert shell.server.requests == []
+
+
+def test_a_terminal_gets_a_page_of_its_width_in_the_pager(shell, monkeypatch):
+    pages: list[str] = []
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(help_command, "terminal_width", lambda: 60)
+    monkeypatch.setattr(help_command.click, "echo_via_pager", pages.append)
+    assert shell("help", "keys").code == 0
+    (page,) = pages
+    assert "\x1b[1m" in page
+
+
+@pytest.mark.parametrize("width", [60, 100])
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_pages_keep_to_their_width(topic, width):
+    page = render_page(read_topic(topic, "stepchat help"), width, {}, colour=False)
+    assert max(map(len, page.splitlines())) <= width
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(
+    "words", [["help", "me"], ["help", "keys", "please"], ["help", "Keys?"], ["-p", "help", "keys"]]
+)
+def test_anything_but_one_topic_is_a_question(shell, words):
+    assert shell(*words).code == 0
+    assert shell.question() == " ".join(word for word in words if word != "-p")
+
+
+def test_topics_are_completed(shell, capsys):
+    shell.set(_STEPCHAT_COMPLETE="bash_complete", COMP_WORDS="stepchat help se", COMP_CWORD="2")
+    with pytest.raises(SystemExit):
+        shell()
+    assert [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()] == ["sessions", "servers"]

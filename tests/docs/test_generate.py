@@ -1,0 +1,58 @@
+"""The manual agrees with the tables it is generated from, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stepchat.docs.generate import TABLES, regenerate
+from stepchat.manual import DOCS, TOPICS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *(DOCS / f"{topic.name}.md" for topic in TOPICS)]
+CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+
+
+@every_page
+def test_a_page_agrees_with_the_tables(path):
+    text = path.read_text("utf-8")
+    assert regenerate(text) == text, "run: python -m stepchat.docs.generate"
+
+
+def test_every_table_is_in_a_page():
+    shown = re.findall(r"<!-- generated: ([a-z ]+) -->", "".join(path.read_text("utf-8") for path in PAGES))
+    assert sorted(shown) == sorted(TABLES)
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", without_code(path.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@every_page
+def test_links_lead_somewhere(path):
+    for address in re.findall(r"\]\(([^)\s]+)\)", without_code(path.read_text("utf-8"))):
+        if address.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = address.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), address
+        assert target.is_relative_to(ROOT), address
+        if anchor:
+            assert anchor in anchors(target), address
+
+
+def test_a_key_in_a_sentence_becomes_its_default_and_keeps_its_id():
+    kbd = regenerate("Press {key:retry}.")
+    assert re.fullmatch(r'Press <kbd title="retry">[^<]+</kbd>\.', kbd)
+    assert regenerate('Press <kbd title="retry">old</kbd>.') == kbd
+    with pytest.raises(KeyError):
+        regenerate("{key:nothing}")

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from stepchat import manual
+from stepchat.manual import DOCS, TOPICS, Topic, find_topic, outline, read_topic
+
+
+def test_every_page_is_a_topic():
+    assert sorted(path.stem for path in DOCS.glob("*.md")) == sorted(topic.name for topic in TOPICS)
+
+
+def test_a_page_is_shown_with_the_keys_in_force_and_the_names_of_other_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr(manual, "DOCS", tmp_path)
+    (tmp_path / "keys.md").write_text(
+        "# Keys\n\n<!-- generated: keys -->\n\n"
+        'Press <kbd title="retry">Alt+R</kbd> or <kbd title="top">Ctrl+X &lt;</kbd>, then <kbd>Enter</kbd>.\n\n'
+        "<!-- /generated -->\n\n"
+        "See [titles](sessions.md#titles), [the theme](../../themes/dark.toml) and [a page](https://example.org).\n"
+    )
+    topic = Topic("keys", "")
+    shown = "See titles (`/help sessions`), the theme and [a page](https://example.org).\n"
+    assert read_topic(topic) == f"# Keys\n\nPress `Alt+R` or `Ctrl+X <`, then `Enter`.\n\n{shown}"
+    rebound = read_topic(topic, "stepchat help", lambda id_, label: "F9" if id_ == "retry" else label)
+    assert "Press `F9` or `Ctrl+X <`" in rebound
+    assert "titles (`stepchat help sessions`)" in rebound
+
+
+def test_topics_by_name():
+    assert find_topic("keys") is TOPICS[0]
+    assert find_topic("Keys") is None
+    assert outline(TOPICS[:2]) == f"keys      {TOPICS[0].about}\ncommands  {TOPICS[1].about}"
