@@ -1,10 +1,10 @@
-"""The program's entry. In a terminal it paints the first frame before anything else is imported."""
+"""The program's entry. On a terminal it paints the first frame before anything else is imported."""
 
 import sys
 
 
 def main() -> None:
-    """Run stepchat with the command line's arguments; the exit status is the process's."""
+    """Run stepchat with the arguments of the command line, and exit."""
     frame = None
     if sys.platform != "win32" and _opens_window(sys.argv[1:]):
         import os
@@ -17,7 +17,7 @@ def main() -> None:
 
         code = run(sys.argv[1:], frame)
     except KeyboardInterrupt:
-        # Ctrl+C while something was being imported.
+        # Ctrl+C during an import.
         code = 130
     except Exception as error:
         if frame is not None:
@@ -35,7 +35,7 @@ def _shortage(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - it cannot even be imported
         return "Out of memory or open files."
     if reason := shortage(error):
-        # A coroutine that could not be run is no news then.
+        # Coroutines that were never awaited are to be expected now.
         sys.warnoptions.append("ignore")
         if warnings := sys.modules.get("warnings"):
             warnings.simplefilter("ignore")
@@ -43,24 +43,27 @@ def _shortage(error: BaseException) -> str:
     return reason
 
 
-_SWITCHES = ("--continue", "-c", "--demo", "--no-reasoning", "--anyway")
-_OPTIONS = ("--model", "-m", "--base-url", "--system", "--server", "--set", "--once", "--preset", "--profile")
-
-
 def _opens_window(arguments: list[str]) -> bool:
-    """Whether these arguments mean the window; False when in doubt, which only costs the early frame."""
-    switches, options = _SWITCHES, _OPTIONS
+    """Whether these arguments open the window. False when in doubt, which only costs the first frame."""
+    from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, SWITCH
+
+    rows = [row for row in OPTIONS if not row.one_shot]
+    switches = {name for row in rows if row.kind == SWITCH for name in row.names}
+    optional = {name for row in rows if row.kind == OPTIONAL_VALUE for name in row.names}
+    with_value = {name for row in rows if row.kind not in (SWITCH, OPTIONAL_VALUE) for name in row.names}
+    complete = False
     rest = iter(arguments)
     for argument in rest:
         name, equals, _ = argument.partition("=")
-        if name.startswith("--") and name not in (*switches, *options, "--resume") and switches is _SWITCHES:
-            of_parameters = _parameter_flags()
-            switches, options = switches + of_parameters[0], options + of_parameters[1]
-        if argument in switches or (equals and name.startswith("--") and name in (*options, "--resume")):
+        if not complete and name.startswith("--") and name not in switches | optional | with_value:
+            complete = True
+            flags = _parameter_flags()
+            switches, with_value = switches | flags[0], with_value | flags[1]
+        if argument in switches or (equals and name.startswith("--") and name in optional | with_value):
             continue
-        if argument in options:
+        if argument in with_value:
             next(rest, None)
-        elif argument == "--resume":
+        elif argument in optional:
             following = next(rest, None)
             if following is not None and following.startswith("-"):
                 return False
@@ -69,13 +72,13 @@ def _opens_window(arguments: list[str]) -> bool:
     return True
 
 
-def _parameter_flags() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Those without a value, and those with one. Their table takes longer to import than the frame to paint."""
+def _parameter_flags() -> tuple[set[str], set[str]]:
+    """The flags without and with a value. Only when needed: the table takes longer to import than the frame to paint."""
     from stepchat.parameters.table import PARAMETERS
 
-    switches = [row.flag for row in PARAMETERS if row.kind == "bool"]
-    switches += [f"--no-{flag[2:]}" for flag in switches]
-    return tuple(switches), tuple(row.flag for row in PARAMETERS if row.kind != "bool")
+    switches = {row.flag for row in PARAMETERS if row.kind == "bool"}
+    switches |= {f"--no-{flag[2:]}" for flag in switches}
+    return switches, {row.flag for row in PARAMETERS if row.kind != "bool"}
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def test_themes_are_in_it(installed):
 
 
 def test_every_data_file_is_in_it(installed):
-    kept = {path.relative_to(ROOT) for path in (ROOT / "stepchat").rglob("*") if path.suffix in {".sql", ".tcss", ".md"}}
+    kept = {
+        path.relative_to(ROOT) for path in (ROOT / "stepchat").rglob("*") if path.suffix in {".sql", ".tcss", ".md"}
+    }
     assert kept
     assert all((installed / path).is_file() for path in kept)
 

@@ -1,116 +1,81 @@
-"""`stepchat doctor`, `config` and `themes`: what is wrong and how to mend it, what is set, what there is."""
+"""`stepchat config` and `themes`."""
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepchat.cli.login import HELP, base_url_option, refuse_two_servers, server_option
-from stepchat.cli.models import as_json_option
+from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
 
 if TYPE_CHECKING:
     from stepchat.config.paths import Paths
     from stepchat.errors import ConfigError
 
-MARKS = {"good": "ok", "odd": "--", "broken": "!!"}
-
-
-@click.command(context_settings=HELP)
-@as_json_option
-@server_option
-@base_url_option
-def doctor(*, as_json: bool, server: str | None, base_url: str | None) -> int:
-    """Look at terminal, settings, key, server, models and sessions. Ends with 1 when something is broken."""
-    from dataclasses import asdict
-
-    from stepchat import lossless_json
-    from stepchat.chat.doctor import run_checks
-    from stepchat.config.paths import find_paths
-    from stepchat.text.sanitize import sanitize_for_display
-
-    refuse_two_servers(base_url, server)
-    paths = find_paths(os.environ)
-    checks = run_checks(paths, os.environ, _theme_names(paths), base_url, server)
-    found: list[Any] = []
-    for check in checks:
-        found.append(check)
-        if not as_json:
-            click.echo(f"{MARKS[check.state]}  {check.name:10} {sanitize_for_display(check.words)}")
-            if check.mend:
-                click.echo(f"{'':15}{sanitize_for_display(check.mend)}")
-    if as_json:
-        click.echo(lossless_json.dumps([asdict(check) for check in found]))
-    return int(any(check.state == "broken" for check in found))
-
 
 @click.group(context_settings=HELP)
 def config() -> None:
-    """The settings file: where it is, whether it is right, what it sets. stepchat never writes it."""
+    """The settings file: where it is, whether it is valid, what it sets. stepchat never writes to it."""
 
 
 @config.command("path")
-@as_json_option
-def config_path(*, as_json: bool) -> int:
-    """Where it is looked for."""
-    from stepchat import lossless_json
-    from stepchat.config.paths import find_paths, path_exists
+@json_option
+@pass_invocation
+def config_path(invocation: Invocation, *, as_json: bool) -> int:
+    """Print its path."""
+    from stepchat.config.paths import path_exists
 
-    path = find_paths(os.environ).config_file
-    click.echo(lossless_json.dumps({"path": str(path), "exists": path_exists(path)}) if as_json else str(path))
+    path, output = invocation.paths.config_file, invocation.output
+    if as_json:
+        output.write_json({"path": str(path), "exists": path_exists(path)})
+    else:
+        output.write_line(str(path))
     return 0
 
 
 @config.command("check")
-@as_json_option
-def config_check(*, as_json: bool) -> int:
-    """Read it; what is wrong is named with its line, and the exit code is 2."""
-    from stepchat import lossless_json
+@json_option
+@pass_invocation
+def config_check(invocation: Invocation, *, as_json: bool) -> int:
+    """Check it. A mistake is reported with its line number, and the exit code is 2."""
     from stepchat.chat.connection import configured_prices, known_servers
     from stepchat.config.file import read_strict
-    from stepchat.config.paths import find_paths, path_exists
+    from stepchat.config.paths import path_exists
     from stepchat.errors import StepchatError
 
-    paths = find_paths(os.environ)
+    paths, output = invocation.paths, invocation.output
     path = paths.config_file
-    wrong: StepchatError | None = None
+    problem: StepchatError | None = None
     try:
-        settings = read_strict(path, _theme_names(paths))
+        settings = read_strict(path, theme_names(paths))
         known_servers(settings)
         configured_prices(settings)
     except StepchatError as error:
         if not as_json:
             raise
-        wrong = error
+        problem = error
     if as_json:
-        found = {"path": str(path), "exists": path_exists(path), "right": wrong is None}
-        told = {"error": None, "hint": None} if wrong is None else {"error": wrong.message, "hint": wrong.hint}
-        click.echo(lossless_json.dumps(found | told))
-        return 0 if wrong is None else 2
-    click.echo(f"{path} is right." if path_exists(path) else f"{path} is not there; the defaults apply.")
+        found = {"path": str(path), "exists": path_exists(path), "right": problem is None}
+        reason = {"error": None, "hint": None} if problem is None else {"error": problem.message, "hint": problem.hint}
+        output.write_json(found | reason)
+        return 0 if problem is None else 2
+    if path_exists(path):
+        output.write_line(f"{path}: no problems found.")
+    else:
+        output.write_line(f"{path} does not exist; the defaults apply.")
     return 0
 
 
-def _theme_names(paths: Paths) -> list[str]:
-    from stepchat.tui.themes import find_themes
-
-    # What is wrong with a theme's file is told where themes are listed and used.
-    return list(find_themes(paths.user_themes, lambda _: None))
-
-
 @config.command("show")
-@as_json_option
-def config_show(*, as_json: bool) -> int:
-    """Every setting with its value and what it means."""
+@json_option
+@pass_invocation
+def config_show(invocation: Invocation, *, as_json: bool) -> int:
+    """Print every setting, its value and what it does."""
     from stepchat import lossless_json
-    from stepchat.config.file import SETTINGS, read_config
-    from stepchat.config.paths import find_paths
-    from stepchat.text.sanitize import sanitize_for_display
+    from stepchat.config.file import SETTINGS
 
-    settings = read_config(find_paths(os.environ).config_file)
-    values = {row.name: getattr(settings, row.name) for row in SETTINGS}
+    settings, output = invocation.config, invocation.output
+    values: dict[str, Any] = {row.name: getattr(settings, row.name) for row in SETTINGS}
     values["parameters"] = dict(settings.parameters)
     values["servers"] = {table.name: table.values for table in settings.servers}
     values["prices"] = {table.name: table.values for table in settings.prices}
@@ -119,35 +84,40 @@ def config_show(*, as_json: bool) -> int:
         for table in settings.profiles
     }
     if as_json:
-        click.echo(lossless_json.dumps(values))
+        output.write_json(values)
         return 0
     helps = {row.name: row.help for row in SETTINGS}
     for name, value in values.items():
         if name in helps or value:
-            click.echo(
-                sanitize_for_display(f"{name} = {lossless_json.dumps(value)}").ljust(50)
-                + f"  {helps.get(name, '')}".rstrip()
-            )
+            output.write_line(f"{f'{name} = {lossless_json.dumps(value)}':50}  {helps.get(name, '')}".rstrip())
     return 0
 
 
-@click.command(context_settings=HELP)
-@as_json_option
-def themes(*, as_json: bool) -> int:
-    """The themes there are, and where one's own go."""
-    from stepchat import lossless_json
-    from stepchat.config.paths import find_paths
+def theme_names(paths: Paths) -> list[str]:
     from stepchat.tui.themes import find_themes
 
-    def report(error: ConfigError) -> None:
-        print(f"stepchat: {error}", file=sys.stderr)
+    # A faulty theme file is reported where themes are listed and used.
+    return list(find_themes(paths.user_themes, lambda _: None))
 
-    folder = find_paths(os.environ).user_themes
-    found = find_themes(folder, report)
+
+@click.command(context_settings=HELP)
+@json_option
+@pass_invocation
+def themes(invocation: Invocation, *, as_json: bool) -> int:
+    """List the themes, and where to put your own."""
+    from stepchat.tui.themes import find_themes
+
+    output = invocation.output
+
+    def report(error: ConfigError) -> None:
+        output.print_notice(str(error))
+
+    folder = invocation.paths.user_themes
+    found = list(find_themes(folder, report))
     if as_json:
-        click.echo(lossless_json.dumps(list(found)))
+        output.write_json(found)
         return 0
     for name in found:
-        click.echo(name)
-    print(f"Your own go to {folder}.", file=sys.stderr)
+        output.write_line(name)
+    output.print_notice(f"Put your own themes into {folder}.")
     return 0

@@ -1,60 +1,120 @@
-"""What the commands that read or change the store have in common: opening it, and what they print."""
+"""What the commands share: their common options, and one `Invocation` on click's context object."""
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator, Mapping
 
-    from stepchat.cli.ask import Output
+    from stepchat.chat.connection import Connection
+    from stepchat.cli.output import Output
+    from stepchat.config.file import Config
     from stepchat.config.paths import Paths
+    from stepchat.first_frame.frame import FirstFrame
     from stepchat.sessions.store import SessionStore
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
+"""Settings of every command."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+server_option = click.option("--server", help="The server, by name; OpenRouter by default.")
+base_url_option = click.option("--base-url", help="The server, by address.")
 
 
-def open_store(paths: Paths) -> SessionStore:
-    """The user's store. Raises StoreError."""
-    from stepchat.chat.accumulator import accumulate
-    from stepchat.sessions.store import SessionStore
+class Invocation:
+    """One run of the program: how it was started, and what its commands use. Each thing is read when first needed.
 
-    return SessionStore.open(paths, accumulate=accumulate)
+    `is_question` means that `--` marks the words as a question.
+    """
 
+    def __init__(
+        self, environ: Mapping[str, str], frame: FirstFrame | None = None, *, is_question: bool = False
+    ) -> None:
+        self.environ = environ
+        self.frame = frame
+        """The first frame while it is on the screen."""
+        self.is_question = is_question
 
-def with_store(use: Callable[[SessionStore, Output], Awaitable[None]]) -> int:
-    """The exit code of a command that uses the store. What goes wrong is told in a sentence."""
-    import asyncio
+    def restore_terminal(self) -> None:
+        """Take the first frame off the screen. Does nothing the second time."""
+        if self.frame is not None:
+            self.frame.restore()
+            self.frame = None
 
-    from stepchat.cli.ask import Output, run_guarded
-    from stepchat.config.paths import find_paths
+    @cached_property
+    def output(self) -> Output:
+        from stepchat.cli.output import Output
 
-    output = Output(sys.stdout, sys.stderr)
+        return Output(sys.stdout, sys.stderr)
 
-    async def work() -> int:
-        store = open_store(find_paths(os.environ))
-        try:
-            await use(store, output)
-        finally:
-            await store.close()
+    @cached_property
+    def paths(self) -> Paths:
+        """Raises StoreError."""
+        from stepchat.config.paths import find_paths
+
+        return find_paths(self.environ)
+
+    @cached_property
+    def config(self) -> Config:
+        """Raises ConfigError."""
+        from stepchat.config.file import read_config
+
+        return read_config(self.paths.config_file)
+
+    def open_store(self) -> SessionStore:
+        """The user's sessions. Raises StoreError."""
+        from stepchat.chat.accumulator import accumulate
+        from stepchat.sessions.store import SessionStore
+
+        return SessionStore.open(self.paths, accumulate=accumulate)
+
+    def with_store(self, work: Callable[[SessionStore], Awaitable[None]]) -> int:
+        """Run a command that uses the sessions; returns its exit code. Raises StepchatError."""
+        import asyncio
+
+        async def run() -> None:
+            store = self.open_store()
+            try:
+                await work(store)
+            finally:
+                await store.close()
+
+        asyncio.run(run())
         return 0
 
-    return run_guarded(lambda: asyncio.run(work()), output)
+    @contextmanager
+    def connected(self, base_url: str | None = None, server: str | None = None) -> Generator[Connection]:
+        """The connection to the server that was named, or to the usual one. Raises StepchatError."""
+        from stepchat.chat.connection import connect, connect_demo, default_server, is_demo
+
+        reject_two_servers(base_url, server)
+        with ExitStack() as stack:
+            if is_demo(self.config, self.environ, base_url, server):
+                from stepchat.demo.server import DemoServer
+
+                url = stack.enter_context(DemoServer()).url
+                connection = connect_demo(url, self.paths, self.config)
+            else:
+                config = default_server(self.config, self.environ, base_url, server)
+                connection = connect(config, self.paths, self.config, self.environ)
+            stack.callback(connection.client.close)
+            yield connection
 
 
-def print_line(output: Output, text: str) -> None:
-    """A line for people."""
-    from stepchat.text.sanitize import sanitize
-
-    output.write(sanitize(text, keep_newlines=False) + "\n")
+pass_invocation = click.make_pass_decorator(Invocation)
 
 
-def print_json(output: Output, value: Any) -> None:
-    """A line for programs."""
-    from stepchat import lossless_json
+def reject_two_servers(base_url: str | None, server: str | None, *, demo: bool = False) -> None:
+    """Raises UsageError when more than one server is named."""
+    from stepchat.errors import UsageError
 
-    output.write(lossless_json.dumps(value) + "\n")
+    given = {"--base-url": base_url, "--server": server if not (demo and server == "demo") else None, "--demo": demo}
+    named = [option for option, value in given.items() if value]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} name {len(named)} servers.", "Give one of them.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stepchat.cli.context import HELP
 from stepchat.manual import TOPICS, find_topic, outline, read_topic
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ def asks_for_manual(words: Sequence[str]) -> bool:
     return not words or (len(words) == 1 and (find_topic(words[0]) is not None or words[0].startswith("-")))
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=HELP)
 @click.argument("topic", required=False, type=click.Choice([topic.name for topic in TOPICS]))
-def manual(topic: str | None) -> int:
+def help(topic: str | None) -> int:  # noqa: A001 - the name of the command
     """Show a page of the manual; without a topic, list the topics."""
     found = find_topic(topic) if topic else None
     if found is None:

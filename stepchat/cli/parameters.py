@@ -1,11 +1,12 @@
-"""A flag for each request parameter, made from the table; and the table as text."""
+"""A flag for each request parameter, made from the table; and `stepchat parameters`, which prints the table."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,31 +16,29 @@ if TYPE_CHECKING:
 
 _PREFIX = "parameter_"
 _FLAGS = "stepchat.flags"
-_OWN_HELP = frozenset({"-h", "--help", "--version"})
+_NOT_PARSED_WITH = frozenset({"-h", "--help", "--version"})
 
 
 class ParameterCommand(click.Command):
-    """A command that also takes the flags. They are made when there is anything to parse, and help leaves them out."""
+    """A command that also accepts the flags. They are made only if there is anything to parse, and left out of the help."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if any(argument.startswith("--") for argument in args) and not _OWN_HELP.intersection(args):
-            from stepchat.parameters.table import PARAMETERS
-
-            ctx.meta[_FLAGS] = [_option(row) for row in PARAMETERS]
+        if any(argument.startswith("--") for argument in args) and not _NOT_PARSED_WITH.intersection(args):
+            ctx.meta[_FLAGS] = all_flags(hidden=True)
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx), *ctx.meta.get(_FLAGS, ())]
 
 
-def all_flags() -> list[click.Option]:
-    """For the shell's completion."""
+def all_flags(*, hidden: bool = False) -> list[click.Option]:
+    """The flags of all parameters."""
     from stepchat.parameters.table import PARAMETERS
 
-    return [_option(row, hidden=False) for row in PARAMETERS]
+    return [_flag(row, hidden=hidden) for row in PARAMETERS]
 
 
-def _option(row: Parameter, *, hidden: bool = True) -> click.Option:
+def _flag(row: Parameter, *, hidden: bool) -> click.Option:
     name = _PREFIX + row.name.replace(".", "__")
     if row.kind == "bool":
         return click.Option([f"{row.flag}/--no-{row.flag[2:]}", name], default=None, hidden=hidden, help=row.help)
@@ -53,7 +52,7 @@ def _option(row: Parameter, *, hidden: bool = True) -> click.Option:
 
 
 def settings_from_flags(options: Mapping[str, Any]) -> Settings:
-    """What the flags said, in the order of the table. Raises UsageError."""
+    """The parameters that were given as flags, in the order of the table. Raises UsageError."""
     given = {name: value for name, value in options.items() if name.startswith(_PREFIX) and value not in {None, ()}}
     if not given:
         return ()
@@ -76,27 +75,21 @@ def settings_from_flags(options: Mapping[str, Any]) -> Settings:
     return tuple(found)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=HELP)
 @click.argument("words", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
-def parameters(words: tuple[str, ...], *, as_json: bool) -> int:
-    """List the request parameters with flag, range, default and example; with WORDS those that have them.
+@json_option
+@pass_invocation
+def parameters(invocation: Invocation, words: tuple[str, ...], *, as_json: bool) -> int:
+    """List the request parameters: flag, range, default and an example. With WORDS, only those that match.
 
-    Each can be set in config.toml under [parameters], in a profile, as a flag, with --set NAME=VALUE, and in the window
-    with /set or /settings.
+    Set one in config.toml under [parameters], in a profile, as a flag, with --set NAME=VALUE, or in the window with /set
+    or /settings.
     """
-    from stepchat import lossless_json
-    from stepchat.cli.ask import Output, run_guarded
     from stepchat.parameters.docs import as_rows, as_text
 
-    output = Output(sys.stdout, sys.stderr)
     wanted = [word.casefold() for word in words]
-
-    def work() -> int:
-        if as_json:
-            output.write(lossless_json.dumps(list(as_rows(wanted))) + "\n")
-        else:
-            output.write(as_text(wanted))
-        return 0
-
-    return run_guarded(work, output)
+    if as_json:
+        invocation.output.write_json(list(as_rows(wanted)))
+    else:
+        invocation.output.write(as_text(wanted))
+    return 0

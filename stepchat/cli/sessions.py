@@ -1,4 +1,4 @@
-"""`stepchat sessions`: what is kept, from the shell. Every command has --json."""
+"""`stepchat sessions`: list, search, show, rename, delete, pin, archive. Every command has --json."""
 
 from __future__ import annotations
 
@@ -6,137 +6,150 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepchat.cli import session_rows as rows
 from stepchat.cli.completion import SessionParameter
-from stepchat.cli.context import as_json_option, print_json, print_line, with_store
-from stepchat.cli.transfer import export_session, exporting, import_sessions
+from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
+from stepchat.cli.transfer import export_session, export_to, import_sessions
 from stepchat.errors import SessionNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from stepchat.cli.ask import Output
+    from stepchat.messages import Json
     from stepchat.sessions.records import Session
-    from stepchat.sessions.store import SessionStore
+    from stepchat.sessions.search.search import FoundSession
+    from stepchat.sessions.store import SessionStore, SessionSummary
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings=HELP)
 def sessions() -> None:
-    """What is kept. A SESSION is an ID, its beginning (four characters at least), or words of its title or text."""
+    """Stored sessions. A SESSION is an ID, the beginning of one (at least four characters), or words of its title or text."""
 
 
 @sessions.command("list")
-@as_json_option
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
-@click.option("--all", "every", is_flag=True, help="However many there are.")
+@json_option
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--all", "every", is_flag=True, help="No limit.")
 @click.option("--archived", is_flag=True, help="The archived ones instead.")
-@click.option("--deleted", is_flag=True, help="Those that were deleted and are not gone yet.")
-def list_sessions(*, as_json: bool, limit: int, every: bool, archived: bool, deleted: bool) -> int:
-    """The sessions, newest first."""
+@click.option("--deleted", is_flag=True, help="The deleted ones that can still be restored instead.")
+@pass_invocation
+def list_sessions(
+    invocation: Invocation, *, as_json: bool, limit: int, every: bool, archived: bool, deleted: bool
+) -> int:
+    """List sessions, newest first."""
+    output = invocation.output
 
-    async def work(store: SessionStore, output: Output) -> None:
-        # Whether one was archived before it was deleted is no matter.
+    async def work(store: SessionStore) -> None:
+        # Of the deleted ones it does not matter whether they were archived.
         found = await store.sessions(-1 if every else limit, archived=None if deleted else archived, deleted=deleted)
         if as_json:
-            print_json(output, [rows.session_json(row) for row in found])
+            output.write_json([_summary_json(row) for row in found])
             return
         if not found:
             output.print_notice("No such sessions." if archived or deleted else "No sessions yet. Start one: stepchat")
         for row in found:
-            print_line(output, rows.session_line(row))
+            output.write_line(_summary_line(row))
 
-    return with_store(work)
+    return invocation.with_store(work)
 
 
 @sessions.command("search")
 @click.argument("words", nargs=-1, required=True)
-@click.option("--reasoning", is_flag=True, help="Look into the reasoning, too.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
-@as_json_option
-def search_sessions(words: tuple[str, ...], *, reasoning: bool, limit: int, as_json: bool) -> int:
-    """Sessions with these words in title, prompts or answers, newest first."""
+@click.option("--reasoning", is_flag=True, help="Search the reasoning as well.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many sessions.")
+@json_option
+@pass_invocation
+def search_sessions(
+    invocation: Invocation, words: tuple[str, ...], *, reasoning: bool, limit: int, as_json: bool
+) -> int:
+    """Find sessions with these words in title, prompts or answers, newest first."""
+    output = invocation.output
 
-    async def work(store: SessionStore, output: Output) -> None:
+    async def work(store: SessionStore) -> None:
         from stepchat.sessions.search.search import ALL_FIELDS, USUAL_FIELDS, SearchOptions
 
         await store.finish_index()
         fields = ALL_FIELDS if reasoning else USUAL_FIELDS
-        # The space says that the last word is whole.
+        # The space says that the last word is complete.
         page = await store.search(" ".join(words) + " ", SearchOptions(fields=fields, limit=limit))
         found = page.sessions if page is not None else ()
         if as_json:
-            print_json(output, [rows.search_result_json(session) for session in found])
+            output.write_json([_found_json(session) for session in found])
             return
         if not found:
-            output.print_notice("Nothing has these words.")
+            output.print_notice("No matches.")
         for session in found:
-            print_line(output, rows.session_line(session.summary))
+            output.write_line(_summary_line(session.summary))
             for hit in session.hits:
-                print_line(output, f"    {hit.field}: {hit.snippet.text}")
+                output.write_line(f"    {hit.field}: {hit.snippet.text}")
 
-    return with_store(work)
+    return invocation.with_store(work)
 
 
 @sessions.command("show")
 @click.argument("session", type=SessionParameter())
-@click.option("--no-reasoning", is_flag=True, help="Without the thoughts.")
-@click.option("--ledger", is_flag=True, help="What reasoning came with each answer, and what went back, instead.")
-@as_json_option
-def show_session(session: str, *, no_reasoning: bool, ledger: bool, as_json: bool) -> int:
-    """The conversation as text, or with --json as `export` gives it."""
+@click.option("--no-reasoning", is_flag=True, help="Leave out the reasoning.")
+@click.option("--ledger", is_flag=True, help="Show the reasoning received with each answer and sent back, instead.")
+@json_option
+@pass_invocation
+def show_session(invocation: Invocation, session: str, *, no_reasoning: bool, ledger: bool, as_json: bool) -> int:
+    """Print a conversation as text; with --json, like `export`."""
     if ledger:
-        return with_store(_ledger(session, as_json=as_json))
-    return with_store(exporting(session, "json" if as_json else "markdown", None, with_reasoning=not no_reasoning))
+        return invocation.with_store(_ledger(invocation, session, as_json=as_json))
+    name = "json" if as_json else "markdown"
+    return invocation.with_store(export_to(invocation, session, name, None, with_reasoning=not no_reasoning))
 
 
 @sessions.command("rename")
 @click.argument("session", type=SessionParameter())
 @click.argument("title", nargs=-1, required=True)
-@as_json_option
-def rename_session(session: str, title: tuple[str, ...], *, as_json: bool) -> int:
-    """Give a session another title; an empty one ('') brings back the automatic one."""
+@json_option
+@pass_invocation
+def rename_session(invocation: Invocation, session: str, title: tuple[str, ...], *, as_json: bool) -> int:
+    """Change a session's title. An empty one ('') restores the automatic title."""
 
-    async def work(store: SessionStore, output: Output) -> None:
+    async def work(store: SessionStore) -> None:
         found = await store.find_unique(session)
-        kept = await store.set_title(found.id, " ".join(title))
+        title_set = await store.set_title(found.id, " ".join(title))
         if as_json:
-            print_json(output, {"id": found.id, "title": kept})
+            invocation.output.write_json({"id": found.id, "title": title_set})
         else:
-            print_line(output, f"{found.id}  {kept}")
+            invocation.output.write_line(f"{found.id}  {title_set}")
 
-    return with_store(work)
+    return invocation.with_store(work)
 
 
 @sessions.command("delete")
 @click.argument("session", type=SessionParameter(), nargs=-1, required=True)
-@click.option("--undo", is_flag=True, help="Bring deleted sessions back.")
-@as_json_option
-def delete_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
-    """Delete sessions. For 30 days `--undo` brings them back."""
+@click.option("--undo", is_flag=True, help="Restore deleted sessions.")
+@json_option
+@pass_invocation
+def delete_sessions(invocation: Invocation, session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
+    """Delete sessions. `--undo` restores them within 30 days."""
+    output = invocation.output
 
-    async def work(store: SessionStore, output: Output) -> None:
+    async def work(store: SessionStore) -> None:
         if undo:
             found = [await _deleted(store, wanted) for wanted in session]
             await store.undelete([one.id for one in found if one.deleted is not None])
             for one in found:
                 if one.deleted is None:
-                    output.print_notice(f"{one.id} is not deleted; it is there.")
+                    output.print_notice(f"{one.id} is not deleted.")
         else:
             found = [await store.find_unique(wanted) for wanted in session]
             await store.delete([one.id for one in found])
         if as_json:
-            print_json(output, [one.id for one in found])
+            output.write_json([one.id for one in found])
             return
         for one in found:
-            print_line(output, f"{one.id}  {one.title}")
+            output.write_line(f"{one.id}  {one.title}")
         if not undo:
-            output.print_notice(f"Back again: stepchat sessions delete --undo {' '.join(one.id for one in found)}")
+            output.print_notice(f"Undo: stepchat sessions delete --undo {' '.join(one.id for one in found)}")
 
-    return with_store(work)
+    return invocation.with_store(work)
 
 
 async def _deleted(store: SessionStore, wanted: str) -> Session:
-    """The deleted session, or the one that is there already. Raises SessionNotFoundError."""
+    """The deleted session of this name, or else one that is not deleted. Raises SessionNotFoundError."""
     try:
         return await store.find(wanted, deleted=True)
     except SessionNotFoundError as error:
@@ -149,69 +162,88 @@ async def _deleted(store: SessionStore, wanted: str) -> Session:
 @sessions.command("pin")
 @click.argument("session", type=SessionParameter(), nargs=-1, required=True)
 @click.option("--undo", is_flag=True, help="Unpin them.")
-@as_json_option
-def pin_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
+@json_option
+@pass_invocation
+def pin_sessions(invocation: Invocation, session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
     """Keep sessions at the top of the session screen."""
-    return with_store(
-        _marking(
-            session, lambda store, ids: store.set_pinned(ids, pinned=not undo), "pinned", not undo, as_json=as_json
-        )
-    )
+
+    async def work(store: SessionStore) -> None:
+        found = [await store.find_unique(text) for text in session]
+        await store.set_pinned([one.id for one in found], pinned=not undo)
+        _print_changed(invocation, found, "pinned", value=not undo, as_json=as_json)
+
+    return invocation.with_store(work)
 
 
 @sessions.command("archive")
 @click.argument("session", type=SessionParameter(), nargs=-1, required=True)
-@click.option("--undo", is_flag=True, help="Take them out of the archive.")
-@as_json_option
-def archive_sessions(session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
-    """Put sessions out of the way: lists leave them out, searches still find them."""
-    return with_store(
-        _marking(
-            session,
-            lambda store, ids: store.set_archived(ids, archived=not undo),
-            "archived",
-            not undo,
-            as_json=as_json,
-        )
-    )
+@click.option("--undo", is_flag=True, help="Unarchive them.")
+@json_option
+@pass_invocation
+def archive_sessions(invocation: Invocation, session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
+    """Archive sessions: lists leave them out, searches still find them."""
+
+    async def work(store: SessionStore) -> None:
+        found = [await store.find_unique(text) for text in session]
+        await store.set_archived([one.id for one in found], archived=not undo)
+        _print_changed(invocation, found, "archived", value=not undo, as_json=as_json)
+
+    return invocation.with_store(work)
 
 
-def _marking(
-    wanted: tuple[str, ...],
-    mark: Callable[[SessionStore, list[str]], Awaitable[None]],
-    name: str,
-    value: bool,  # noqa: FBT001 - it goes into the JSON as it is
-    *,
-    as_json: bool,
-) -> Callable[[SessionStore, Output], Awaitable[None]]:
-    async def work(store: SessionStore, output: Output) -> None:
-        found = [await store.find_unique(text) for text in wanted]
-        await mark(store, [one.id for one in found])
-        if as_json:
-            print_json(output, [{"id": one.id, "title": one.title, name: value} for one in found])
-            return
-        for one in found:
-            print_line(output, f"{one.id}  {one.title or 'untitled'}")
-
-    return work
+def _print_changed(invocation: Invocation, found: list[Session], name: str, *, value: bool, as_json: bool) -> None:
+    if as_json:
+        invocation.output.write_json([{"id": one.id, "title": one.title, name: value} for one in found])
+        return
+    for one in found:
+        invocation.output.write_line(f"{one.id}  {one.title or 'untitled'}")
 
 
-def _ledger(wanted: str, *, as_json: bool) -> Callable[[SessionStore, Output], Awaitable[None]]:
-    async def work(store: SessionStore, output: Output) -> None:
+def _ledger(invocation: Invocation, wanted: str, *, as_json: bool) -> Callable[[SessionStore], Awaitable[None]]:
+    output = invocation.output
+
+    async def work(store: SessionStore) -> None:
         from stepchat.reasoning import ledger_report
 
         session = await store.find(wanted)
         sendings = await store.exchanges.reasoning_sent(session.id)
         accounts = ledger_report.reasoning_accounts(await store.path(session.id), sendings)
         if as_json:
-            print_json(output, [ledger_report.account_json(account) for account in accounts])
+            output.write_json([ledger_report.account_json(account) for account in accounts])
             return
         for account in accounts:
-            print_line(output, f"{account.id}  {account.message.model or account.message.model_asked}")
+            output.write_line(f"{account.id}  {account.message.model or account.message.model_asked}")
             for line in ledger_report.account_lines(account):
-                print_line(output, f"    {line}")
+                output.write_line(f"    {line}")
 
     return work
+
+
+def _summary_line(row: SessionSummary) -> str:
+    """ID, time, turns, cost and title."""
+    from stepchat.transcript.labels import date, money
+
+    cost = "" if row.cost is None else money(row.cost)
+    turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
+    return f"{row.id}{'*' if row.pinned else ' '} {date(row.updated):>16}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
+
+
+def _summary_json(row: SessionSummary) -> Json:
+    return {
+        "id": row.id, "title": row.title, "created": row.created, "updated": row.updated,
+        "messages": row.messages, "turns": row.turns, "model": row.model,
+        "cost": None if row.cost is None else float(row.cost),
+        "pinned": row.pinned, "archived": row.archived,
+    }  # fmt: skip
+
+
+def _found_json(session: FoundSession) -> Json:
+    """A session with its search hits."""
+    hits = [
+        {"message": hit.message, "field": hit.field, "text": hit.snippet.text, "ranges": list(hit.snippet.ranges)}
+        for hit in session.hits
+    ]
+    return {**_summary_json(session.summary), "hits": hits}
 
 
 sessions.add_command(export_session)

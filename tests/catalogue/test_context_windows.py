@@ -10,7 +10,7 @@ from stepchat.catalogue.backends import BACKENDS, backend_for
 from stepchat.catalogue.catalogue import Catalogue
 from stepchat.catalogue.context_windows import ROWS, with_context_windows
 from stepchat.chat.connection import connect, find_server
-from stepchat.cli.main import demo_server
+from stepchat.cli.demo_server import demo_server
 from stepchat.config.file import Config, Table
 from stepchat.config.paths import Paths
 from stepchat.demo.local_servers import LOCAL_SERVERS, MODELS, TRAINED

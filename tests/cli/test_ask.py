@@ -10,7 +10,8 @@ import pytest
 
 from stepchat.chat.accumulator import accumulate
 from stepchat.chat.workspace import Workspace
-from stepchat.cli.ask import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, Output, ask, exit_code
+from stepchat.cli.ask import ask
+from stepchat.cli.output import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, Output, exit_code
 from stepchat.config.file import Config
 from stepchat.config.paths import Paths
 from stepchat.errors import (
@@ -129,7 +130,7 @@ def test_answer_on_stdout_everything_else_on_stderr(run):
     )
     assert (code, out) == (ANSWERED, "It is so.\n")
     assert err == (
-        "stepchat: Overloaded. Trying again in 2 s (1 of 3).\nLet me think.\nstepchat: By the way.\n"
+        "stepchat: Overloaded. Retrying in 2 s (1 of 3).\nLet me think.\nstepchat: By the way.\n"
     )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def test_silence_is_told_once(run):
     silences = [Silence(20.0 + n, 300) for n in range(5)]
     _, out, err = run(Delta(text="a"), *silences, Silence(0, 300), Delta(text="b"), Silence(20, 300), END)
     assert out == "ab"
-    assert err == "stepchat: Nothing has arrived for 20 s; giving up at 300 s.\n" * 2
+    assert err == "stepchat: Nothing received for 20 s; giving up after 300 s.\n" * 2
 
 
 CALLS = (ToolCallFragment(0, "c", "clock", "{}"), ToolCallFragment(1, "d", "file", "{}"))
@@ -179,13 +180,13 @@ CALLS = (ToolCallFragment(0, "c", "clock", "{}"), ToolCallFragment(1, "d", "file
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ([Delta(reasoning="Hm.", finish_reason="length")], "The length limit was used up before an answer began"),
-        ([Delta(tool_calls=CALLS[:1], finish_reason="tool_calls")], "The model asked for a tool (clock) to go on"),
+        ([Delta(reasoning="Hm.", finish_reason="length")], "The token limit was reached before the answer began"),
+        ([Delta(tool_calls=CALLS[:1], finish_reason="tool_calls")], "The model called a tool (clock)"),
         ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not."),
         ([END], "gave no answer"),
-        ([Delta(text="So", finish_reason="length")], "The length limit was used up in the middle of the answer"),
-        ([Delta(text="So", finish_reason="content_filter")], "cut by the server's content filter"),
-        ([Delta(text="So", tool_calls=CALLS, finish_reason="tool_calls")], "asked for 2 tools (clock, file)"),
+        ([Delta(text="So", finish_reason="length")], "The token limit was reached in the middle of the answer"),
+        ([Delta(text="So", finish_reason="content_filter")], "content filter truncated the answer"),
+        ([Delta(text="So", tool_calls=CALLS, finish_reason="tool_calls")], "called 2 tools (clock, file)"),
     ],
 )
 def test_an_end_that_is_no_whole_answer_is_told(run, script, words):
@@ -275,9 +276,7 @@ def test_reader_that_goes_away_is_no_error_to_speak_of(run, paths):
 def test_full_disk_behind_stdout_is_told(run, paths):
     code, _, err = run(Delta(text="one "), asyncio.Event(), out=Broken(errno.ENOSPC))
     assert code == FAILED
-    assert err == (
-        "stepchat: Cannot write to stdout: No space left on device. Free some space, or send it elsewhere.\n"
-    )
+    assert err == ("stepchat: Cannot write to stdout: No space left on device. Free some space, or write elsewhere.\n")
     assert kept(paths)[1].text == "one "
 
 

@@ -109,9 +109,9 @@ def test_what_others_can_read(shell):
 def test_config(shell):
     path = shell.home / "config.toml"
     assert shell("config", "path").out == f"{path}\n"
-    assert "is not there" in shell("config", "check").out
+    assert "does not exist" in shell("config", "check").out
     path.write_text('model = "a/b"\n[servers.box]\nbase_url = "http://box/v1"\n')
-    assert shell("config", "check").out == f"{path} is right.\n"
+    assert shell("config", "check").out == f"{path}: no problems found.\n"
     shown = shell("config", "show").out
     assert all(f"{setting.name} = " in shown for setting in SETTINGS)
     assert json.loads(shell("config", "show", "--json").out)["servers"] == {"box": {"base_url": "http://box/v1"}}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stepchat.cli.ask import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, WRONG_FORM
+from stepchat.cli.output import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, WRONG_FORM
 from stepchat.demo.server import DemoServer
 from tests.shell import Shell
 

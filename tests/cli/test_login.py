@@ -46,7 +46,7 @@ def test_login_with_the_browser_then_logout(shell, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Screen())
     ran = shell("login", "--timeout", "20")
     assert ran.code == 0
-    assert f"is kept in the file {key_file(shell)}" in ran.out
+    assert f"Saved the key for OpenRouter in the file {key_file(shell)}" in ran.out
     assert "$10.00 left of $10.00" in ran.out
     key = key_file(shell).read_text().strip()
     assert key.startswith("sk-or-demo-")
@@ -55,7 +55,7 @@ def test_login_with_the_browser_then_logout(shell, monkeypatch):
     assert key_file(shell).parent.stat().st_mode & 0o777 == 0o700
     assert shell("demo:haiku").code == 0
     gone = shell("logout")
-    assert (gone.code, "is gone from the file" in gone.out, key_file(shell).exists()) == (0, True, False)
+    assert (gone.code, "Removed the key" in gone.out, key_file(shell).exists()) == (0, True, False)
 
 
 def test_nobody_comes_back(shell, monkeypatch):
@@ -82,7 +82,7 @@ def test_a_key_of_ones_own_is_piped_in(shell):
     assert KEY not in ran.out + ran.err
     # This server only imitates the one whose key lies there now.
     shell.pipe(b"sk-another\n")
-    assert "would take the place of your key" in shell("login", "--key").err
+    assert "its key would overwrite your OpenRouter key" in shell("login", "--key").err
     assert key_file(shell).read_text() == f"{KEY}\n"
 
 
@@ -97,15 +97,15 @@ def test_servers_without_a_login_take_a_key(shell):
     shell.pipe(b"sk-deep\n")
     ran = shell("login", "--server", "deepseek")
     assert (ran.code, (shell.home / "keys" / "deepseek").read_text()) == (0, "sk-deep\n")
-    assert "The key for DeepSeek is gone" in shell("logout", "--server", "deepseek").out
+    assert "Removed the key for DeepSeek" in shell("logout", "--server", "deepseek").out
 
 
 def test_the_environment_goes_before_what_is_kept(shell):
     shell.set(OPENROUTER_API_KEY=KEY)
     shell.pipe(b"sk-other\n")
-    assert "OPENROUTER_API_KEY is set and goes before it." in shell("login", "--key").err
+    assert "OPENROUTER_API_KEY is set and takes precedence." in shell("login", "--key").err
     assert "unset OPENROUTER_API_KEY" in shell("logout").err
-    assert "No key for OpenRouter was kept." in shell("logout").err
+    assert "No key for OpenRouter is stored." in shell("logout").err
 
 
 def test_no_option_takes_the_key_itself():

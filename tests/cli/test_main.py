@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from stepchat import __version__, lossless_json
-from stepchat.cli.main import COMMANDS, run
+from stepchat.cli.main import COMMANDS, reject_mistyped, run
 from stepchat.demo.server import DemoServer
+from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, from_json
 from tests.shell import Shell
 
@@ -96,7 +97,7 @@ def test_a_huge_pipe(shell):
 def test_no_question(shell, arguments):
     code, out, err = shell(*arguments)
     assert (code, out) == (2, "")
-    assert err == 'stepchat: There is no question. Give one: stepchat "question", or pipe it in.\n'
+    assert err == 'stepchat: No question. Give one: stepchat "question", or pipe it in.\n'
     assert shell.server.requests == []
 
 
@@ -342,7 +343,7 @@ def test_export_to_a_terminal_is_harmless_and_still_the_same(shell, monkeypatch,
         (["doctor", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
         (["logout", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
         (["--continue", "--resume", "abcd", "hi"], "--continue and --resume name two sessions."),
-        (["login", "--paste", "--key"], "--paste and --key are two ways to a key."),
+        (["login", "--paste", "--key"], "--paste and --key are two ways to give a key."),
     ],
 )
 def test_options_that_contradict_each_other(shell, arguments, words):
@@ -356,3 +357,47 @@ def test_the_demo_by_two_names(shell, tmp_path):
     shell.set(STEPCHAT_BASE_URL=None)
     assert shell("demo:haiku").code == 0
     assert not shell.server.received
+
+
+# Mistyped commands
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["modles"], "models"),
+        (["doctr"], "doctor"),
+        (["model"], "models"),
+        (["demo-servr"], "demo-server"),
+        (["sesions", "list"], "sessions list"),
+        (["sesions", "lst", "--all"], "sessions list --all"),
+        (["confg", "check"], "config check"),
+    ],
+)
+def test_what_is_almost_a_command(words, meant):
+    with pytest.raises(UsageError) as raised:
+        reject_mistyped(words)
+    assert raised.value.message == f"Did you mean `stepchat {meant}`?"
+    assert raised.value.hint == f'To ask it as a question: stepchat -p "{" ".join(words)}"'
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [], [""], ["hello"], ["why"], ["Modles"], ["modles?"], ["modles are nice"], ["modles", "of", "thought"],
+        ["sesion", "musicians", "wanted"], ["demo:haiku"], ["haiku"], ["help", "me"], ["theme", "of", "Hamlet"],
+    ],
+)  # fmt: skip
+def test_questions_that_are_no_mistyped_commands(words):
+    reject_mistyped(words)
+
+
+def test_mistyped_commands_are_rejected_only_at_a_terminal(shell, monkeypatch):
+    assert shell("modles").code == 0
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert "Did you mean `stepchat models`?" in shell.refuse(2, "modles")
+    assert len(shell.server.requests) == 1
+    assert shell("--", "modles").code == 0
+    assert shell("-p", "modles").code == 0
+    # Words in a conversation are for the model.
+    assert shell("-c", "models").code == 0

@@ -137,5 +137,5 @@ def test_a_wrong_model_is_told_with_the_nearest_ones(shell):
     first, second = ran.err.splitlines()
     assert "is not a valid model ID. Change the request" in first
     assert second.startswith(
-        "stepchat: stepfun/step-3.5-flahs is not in the server's list of models. Near: stepfun/step-3.5"
+        "stepchat: stepfun/step-3.5-flahs is not in the server's list of models. Similar: stepfun/step-3.5"
     )

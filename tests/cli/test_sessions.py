@@ -37,7 +37,7 @@ def test_search_finds_prompts_answers_and_with_its_switch_reasoning(shell):
     assert hit["field"] == "reasoning"
     start, end = hit["ranges"][0]
     assert hit["text"][start:end].lower() in thought
-    assert shell("sessions", "search", "nothinglikethis") == (0, "", "stepchat: Nothing has these words.\n")
+    assert shell("sessions", "search", "nothinglikethis") == (0, "", "stepchat: No matches.\n")
     assert shell("sessions", "search", 'AND "( *').code == 0
 
 
@@ -72,7 +72,7 @@ def test_bring_back_by_words(shell):
         assert shell("sessions", "delete", "--undo", words) == (0, f"{identity}  demo:haiku\n", "")
         assert shell.newest()["id"] == identity
     again = shell("sessions", "delete", "--undo", identity)
-    assert (again.code, again.err) == (0, f"stepchat: {identity} is not deleted; it is there.\n")
+    assert (again.code, again.err) == (0, f"stepchat: {identity} is not deleted.\n")
     hint = "`stepchat sessions list --deleted` shows those that can be brought back."
     assert f"There is no deleted session 'hemlock'. {hint}" in shell.refuse(
         1, "sessions", "delete", "--undo", "hemlock"

@@ -30,7 +30,7 @@ def test_formats_are_those_of_the_exporter():
 def test_a_files_name_that_says_no_form_is_refused(shell, tmp_path):
     shell("demo:haiku")
     file = tmp_path / "a.txt"
-    assert "say it with --format" in shell.refuse(2, "sessions", "export", "haiku", "-o", str(file))
+    assert "Or use --format" in shell.refuse(2, "sessions", "export", "haiku", "-o", str(file))
     assert not file.exists()
     assert shell("sessions", "export", "haiku", "-o", str(file), "--format", "markdown").code == 0
     assert file.read_text().startswith("# ")
@@ -136,7 +136,7 @@ def test_bad_files_are_refused_and_nothing_stays(shell, tmp_path):
 
 def test_one_session_or_all(shell):
     refused = shell.refuse(2, "sessions", "export", "--all", "--json", "--format", "markdown")
-    assert "--json and --format markdown name two forms. Give one of them." in refused
+    assert "--json and --format markdown name two formats. Give one of them." in refused
     assert shell("sessions", "export", "--all", "--json", "--format", "json").code == 0
     assert shell("sessions", "export").code == 2
     assert shell("sessions", "export", "x", "--all").code == 2
@@ -175,7 +175,7 @@ def test_a_session_that_cannot_be_exported_is_named_and_the_others_are_written(s
     code, out, err = shell("sessions", "export", "--all", "-o", str(target))
     assert (code, out, len(target.read_text().splitlines())) == (1, "", 1)
     assert f"stepchat: {bad} is left out. max_tokens is 5, but max_completion_tokens is 7" in err
-    assert err.endswith("The export is without 1 session. The rest was written.\n")
+    assert err.endswith("The export lacks 1 session. The rest was written.\n")
     with closing(sqlite3.connect(shell.home / "sessions.db")) as store, store:
         store.execute("UPDATE message SET data = '{' WHERE session = ?", (bad,))
     for form in FORMATS:

@@ -222,7 +222,7 @@ def test_disk_that_is_full_behind_stdout(tmp_path, server, arguments):
         )
     assert done.returncode == 1
     assert done.stderr.decode() == (
-        "stepchat: Cannot write to stdout: No space left on device. Free some space, or send it elsewhere.\n"
+        "stepchat: Cannot write to stdout: No space left on device. Free some space, or write elsewhere.\n"
     )
 
 

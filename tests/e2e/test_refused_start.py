@@ -59,4 +59,4 @@ def test_what_cannot_start_gives_the_terminal_back_and_says_why(tmp_path, server
 def test_a_dumb_start_without_a_terminal(tmp_path, server):
     done = stepchat(tmp_path, server.url)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b'stepchat: There is no question. Give one: stepchat "question", or pipe it in.\n'
+    assert done.stderr == b'stepchat: No question. Give one: stepchat "question", or pipe it in.\n'

@@ -12,7 +12,7 @@ from openrouter.components import ChatRequest
 from stepchat.chat.accumulator import accumulate
 from stepchat.chat.presets import save_preset
 from stepchat.chat.workspace import StartOptions
-from stepchat.cli.ask import WRONG_FORM
+from stepchat.cli.output import WRONG_FORM
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UsageError

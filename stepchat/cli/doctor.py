@@ -1,0 +1,49 @@
+"""`stepchat doctor`: checks the setup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepchat.cli.context import (
+    HELP,
+    Invocation,
+    base_url_option,
+    json_option,
+    pass_invocation,
+    reject_two_servers,
+    server_option,
+)
+
+if TYPE_CHECKING:
+    from stepchat.chat.doctor import Check
+
+MARKS = {"good": "ok", "odd": "--", "broken": "!!"}
+
+
+@click.command(context_settings=HELP)
+@json_option
+@server_option
+@base_url_option
+@pass_invocation
+def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_url: str | None) -> int:
+    """Check terminal, settings, key, server, models and sessions, and suggest fixes. Exits with 1 if something is broken."""
+    from dataclasses import asdict
+
+    from stepchat.chat.doctor import run_checks
+    from stepchat.cli.config import theme_names
+
+    reject_two_servers(base_url, server)
+    paths, output = invocation.paths, invocation.output
+    found: list[Check] = []
+    for check in run_checks(paths, invocation.environ, theme_names(paths), base_url, server):
+        found.append(check)
+        if not as_json:
+            output.write_line(f"{MARKS[check.state]}  {check.name:10} {check.words}")
+            if check.mend:
+                output.write_line(f"{'':15}{check.mend}")
+    if as_json:
+        rows: list[dict[str, Any]] = [asdict(check) for check in found]
+        output.write_json(rows)
+    return int(any(check.state == "broken" for check in found))

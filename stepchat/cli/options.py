@@ -1,0 +1,48 @@
+"""The options of `stepchat` as data: cli/main.py makes click's options of them, and __main__ reads them before the first frame.
+
+Add an option here. Imported before anything else, so nothing may be imported here.
+"""
+
+VALUE, SWITCH, REPEATED, OPTIONAL_VALUE = "value", "switch", "repeated", "optional value"
+"""What follows the name: a value, nothing, a value each time it is given, or a value that may be left out."""
+
+
+class OptionRow:
+    """One option. `names` are its spellings, `parameter` is its name in Python; `one_shot` ones never open the window."""
+
+    __slots__ = ("help", "kind", "metavar", "names", "one_shot", "parameter")
+
+    def __init__(
+        self, names: str, parameter: str, kind: str, text: str, *, metavar: str | None = None, one_shot: bool = False
+    ) -> None:
+        self.names = tuple(names.split())
+        self.parameter = parameter
+        self.kind = kind
+        self.help = text
+        self.metavar = metavar
+        self.one_shot = one_shot
+
+
+OPTIONS = (
+    OptionRow("--continue -c", "latest", SWITCH, "Continue the newest session."),
+    OptionRow("--resume", "resume", OPTIONAL_VALUE, "Continue this session.", metavar="[ID or text]"),
+    OptionRow("--model -m", "model", VALUE, "The model to ask, such as stepfun/step-3.5-flash."),
+    OptionRow("--base-url", "base_url", VALUE, "The server to ask, by address, such as http://127.0.0.1:8080/v1."),
+    OptionRow("--server", "server", VALUE, "The server to ask, by name, such as ollama. `stepchat servers` lists them."),
+    OptionRow("--system", "system", VALUE, "The system prompt of a new session."),
+    OptionRow("--set", "settings", REPEATED, "Set a request parameter. Can be repeated.", metavar="NAME=VALUE"),
+    OptionRow("--once", "once", REPEATED, "Set a request parameter for this question only.", metavar="NAME=VALUE"),
+    OptionRow("--preset", "preset", VALUE, "Use the parameters saved under this name."),
+    OptionRow("--profile", "profile", VALUE, "Use [profiles.NAME] of config.toml: model, server, parameters."),
+    OptionRow("--demo", "demo", SWITCH, "Try everything without a key or a network."),
+    OptionRow(
+        "--print -p", "one_shot", SWITCH, "One-shot: answer on stdout, even without a question in the arguments.",
+        one_shot=True,
+    ),
+    OptionRow("--json", "as_json", SWITCH, "One-shot: print one JSON object per line as things happen.", one_shot=True),
+    OptionRow("--anyway", "anyway", SWITCH, "One-shot: send even if the prompt exceeds the model's context window."),
+    OptionRow(
+        "--no-reasoning", "no_reasoning", SWITCH,
+        "One-shot: no reasoning on stderr. In the window: start with reasoning folded.",
+    ),
+)  # fmt: skip

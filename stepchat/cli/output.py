@@ -1,0 +1,158 @@
+"""What the command line writes: answers on stdout, reasoning and notices on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from stepchat import lossless_json
+from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError, shortage
+from stepchat.text.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
+
+_CLOSED = "it is closed"
+
+
+class OutputError(Exception):
+    """stdout cannot be written. The message is empty if the reader has merely gone away."""
+
+
+@dataclass(slots=True)
+class Output:
+    """The two streams of one command. A terminal gets sanitized text, a pipe gets exactly what the model wrote."""
+
+    out: TextIO
+    err: TextIO
+    json: bool = False
+    reasoning: bool = True
+    _ends_with_newline: bool = field(default=True)
+    _in_reasoning: bool = field(default=False)
+    _silent: bool = field(default=False)
+
+    def write(self, text: str) -> None:
+        """Write to stdout, unchanged."""
+        self._write(self.out, text)
+
+    def write_line(self, text: str) -> None:
+        """Write one line for people to stdout; nothing in it controls a terminal."""
+        self.write(sanitize(text, keep_newlines=False) + "\n")
+
+    def write_json(self, value: Any) -> None:
+        """Write one line of JSON to stdout."""
+        self.write(lossless_json.dumps(value) + "\n")
+
+    def write_answer(self, text: str) -> None:
+        self._end_reasoning()
+        self._write(self.out, sanitize(text) if self.out.isatty() else text)
+        self._ends_with_newline = text.endswith("\n")
+
+    def write_reasoning(self, text: str) -> None:
+        if not self.reasoning or self.json:
+            return
+        if self.err.isatty():
+            # Each piece is dimmed by itself: a style left on would bleed into other output.
+            self._write(self.err, f"\x1b[2m{sanitize(text)}\x1b[22m")
+        else:
+            self._write(self.err, text)
+        self._in_reasoning = True
+
+    def _end_reasoning(self) -> None:
+        if self._in_reasoning:
+            self._in_reasoning = False
+            self._write(self.err, "\n\n" if self.err.isatty() else "\n")
+
+    def print_notice(self, text: str) -> None:
+        """Write one line to stderr, after `stepchat: `."""
+        self._end_reasoning()
+        self.end_line()
+        self._write(self.err, sanitize(f"stepchat: {text}", keep_newlines=False) + "\n")
+
+    def report_silence(self, seconds: float, limit: float) -> None:
+        """Report once that nothing arrives. 0 seconds mean that data arrives again."""
+        if seconds and not self._silent:
+            self.print_notice(f"Nothing received for {seconds:.0f} s; giving up after {limit:.0f} s.")
+        self._silent = bool(seconds)
+
+    def end_line(self) -> None:
+        """Put a terminal's cursor on an empty line. A pipe gets nothing that the model did not write."""
+        if not self._ends_with_newline and self.out.isatty():
+            self._write(self.out, "\n")
+            self._ends_with_newline = True
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        try:
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:
+                # Lone surrogates, or a terminal that is not UTF-8.
+                encoding = stream.encoding or "ascii"
+                stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except OSError as error:
+            _divert(stream)
+            # The answer can be given without stderr.
+            if stream is self.out:
+                raise OutputError(_write_failure(error)) from None
+
+
+def _write_failure(error: OSError) -> str:
+    # A stream that was closed before the program began has a read-only stand-in, whose error has no text.
+    return "" if isinstance(error, BrokenPipeError) else error.strerror or _CLOSED
+
+
+def _divert(stream: TextIO) -> None:
+    """Discard what is left in a broken stream; Python would write it again at exit, and complain."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def run_guarded(work: Callable[[], int], output: Output) -> int:
+    """The exit code of `work`. What fails is reported in one line."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return STOPPED
+    except Exception as error:  # noqa: BLE001 - what is unexpected is raised again
+        return report_failure(error, output)
+
+
+def report_failure(error: Exception, output: Output) -> int:
+    """Report what ended a command, in one line; returns the exit code. Raises the error again if it is unexpected."""
+    match error:
+        case StepchatError() if not shortage(error):
+            output.print_notice(str(error))
+            return exit_code(error)
+        case OutputError():
+            return _report_lost_output(str(error), output)
+        case OSError(filename=None) if not shortage(error):
+            # Only a stream has no file name. Something other than `output` wrote to it.
+            _divert(output.out)
+            return _report_lost_output(_write_failure(error), output)
+        case _:
+            raise error
+
+
+def _report_lost_output(reason: str, output: Output) -> int:
+    if reason:
+        hint = "Leave it open, or name a file" if reason == _CLOSED else "Free some space, or write elsewhere"
+        output.print_notice(f"Cannot write to stdout: {reason}. {hint}.")
+    return FAILED
+
+
+def exit_code(error: StepchatError) -> int:
+    """The exit code of the program after this error."""
+    match error:
+        case ApiKeyError():
+            return NO_KEY
+        case UsageError() | ConfigError():
+            return USAGE
+        case _:
+            return FAILED
