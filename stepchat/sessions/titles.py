@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
+from stepchat.text.sanitize import JOINERS, sanitize_title, without_escape_sequences
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,11 +17,6 @@ EDITED_CELLS: Final = 200
 _CHARACTERS_PER_CELL: Final = 4
 """Marks above and below letters take no cell; this keeps a pile of them from being a title."""
 
-_ESCAPE_SEQUENCE: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC and the other strings
-    r"|\x1b[ -/]*[0-~]"
-)
 _FENCE: Final = re.compile(r"\s*(?:`{3,}|~{3,})")
 _LINE_START: Final = re.compile(r"\s*(?:(?:>|#{1,6}(?=\s)|[-*+](?=\s)|\d{1,3}[.)](?=\s)|\[[ xX]\](?=\s))\s*)+")
 _MARKDOWN: Final = (
@@ -40,8 +37,6 @@ _READ_AT_MOST: Final = 20_000
 """A pasted book is searched for its title no further than this many characters."""
 
 _LINE_AT_MOST: Final = 1000
-_JOINERS: Final = "\u200c\u200d"
-"""Zero-width characters that writing systems and emoji need."""
 
 
 def title_from(question: str) -> str:
@@ -49,17 +44,17 @@ def title_from(question: str) -> str:
 
     Code, or a line that is nothing but an address, is taken when there is nothing else; "" when there is none of it.
     """
-    text = _ESCAPE_SEQUENCE.sub("", question[:_READ_AT_MOST])
+    text = without_escape_sequences(question[:_READ_AT_MOST])
     prose: str = ""
     rest: str = ""
     for line, is_code in _lines(text):
-        title = _clean(line if is_code else _without_markdown(line))
+        title = sanitize_title(line if is_code else _without_markdown(line))
         if any(char.isalnum() for char in title):
             if not is_code and not _ADDRESS.fullmatch(title):
                 prose = _with_short_words(title).rstrip(" :：") or title
                 break
             rest = rest or _with_short_words(title)
-    return _fit(prose or rest or _clean(text[:_LINE_AT_MOST]), AUTOMATIC_CELLS)
+    return _fit(prose or rest or sanitize_title(text[:_LINE_AT_MOST]), AUTOMATIC_CELLS)
 
 
 def _with_short_words(title: str) -> str:
@@ -81,7 +76,7 @@ def _short(word: str) -> str:
 
 def clean_title(title: str) -> str:
     """A title that a person typed: one line of printable characters, at most 200 cells."""
-    return _fit(_clean(_ESCAPE_SEQUENCE.sub("", title[:_READ_AT_MOST])), EDITED_CELLS)
+    return _fit(sanitize_title(without_escape_sequences(title[:_READ_AT_MOST])), EDITED_CELLS)
 
 
 def without_markdown(text: str) -> str:
@@ -105,20 +100,6 @@ def _without_markdown(line: str) -> str:
     return line
 
 
-def _clean(text: str) -> str:
-    return " ".join("".join(_printable(char) for char in text).split())
-
-
-def _printable(char: str) -> str:
-    if char in _JOINERS:
-        return char
-    category = unicodedata.category(char)
-    # Controls, bidi and other format characters, lone surrogates, private use, unassigned.
-    if category.startswith("C"):
-        return " " if char in "\t\n\r\v\f\x85" else ""
-    return " " if category.startswith("Z") else char
-
-
 def _fit(title: str, cells: int) -> str:
     from rich.cells import cell_len
 
@@ -130,7 +111,7 @@ def _fit(title: str, cells: int) -> str:
         end += 1
     # Never between a letter and its marks, nor inside a joined emoji.
     while end > 0 and (
-        unicodedata.category(title[end]).startswith("M") or title[end] in _JOINERS or title[end - 1] in _JOINERS
+        unicodedata.category(title[end]).startswith("M") or title[end] in JOINERS or title[end - 1] in JOINERS
     ):
         end -= 1
     cut = title[:end]

@@ -131,8 +131,3 @@ def align(text: str, width: int, *, left: bool = False) -> str:
     shown = truncate(text, width)
     blank = " " * (width - cell_len(shown))
     return shown + blank if left else blank + shown
-
-
-def printable(text: str) -> str:
-    """Without what moves the cursor or turns the writing round: it may hold a server's words."""
-    return "".join(char for char in text if char.isprintable()).strip()

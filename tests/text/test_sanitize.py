@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.text.sanitize import sanitize, sanitize_for_clipboard, sanitize_for_display
+from stepchat.text.sanitize import (
+    sanitize,
+    sanitize_for_clipboard,
+    sanitize_for_display,
+    sanitize_for_export,
+    sanitize_line,
+    sanitize_paste,
+    sanitize_title,
+)
 
 
 def test_harmless_text_is_returned_as_it_is():
@@ -94,3 +102,27 @@ def test_what_is_copied_has_no_control_character_but_tab_and_newline(text):
 
 def test_lines_of_every_kind_are_lines_when_copied():
     assert sanitize_for_clipboard("a\r\nb\rc\td\n") == "a\nb\nc\td\n"
+
+
+HOSTILE = "a\x1b[2J\u202eb\t\x00\x9b\ud800\u2066\r\nc\u200d"
+
+
+@pytest.mark.parametrize(
+    ("policy", "result"),
+    [
+        (sanitize_for_export, "a␛[2J\ufffdb\t␀\ufffd\ufffd\ufffd\nc\u200d"),
+        (sanitize_paste, "a\u202eb\t\u2066\nc\u200d"),
+        (sanitize_title, "a[2Jb c\u200d"),
+        (sanitize_line, "a[2Jbc"),
+    ],
+)
+def test_each_destination_has_its_policy(policy, result):
+    assert policy(HOSTILE) == result
+    assert policy(result) == result
+
+
+@given(st.text(alphabet=st.characters()))
+def test_no_policy_leaves_an_escape_or_half_a_surrogate_pair(text):
+    for policy in (sanitize, sanitize_for_display, sanitize_for_export, sanitize_paste, sanitize_title, sanitize_line):
+        assert not set("\x1b\x9b\x00\x07\x7f") & set(policy(text))
+        policy(text).encode()

@@ -17,6 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from wcwidth import wcswidth, wcwidth
 
+from stepchat.text.sanitize import sanitize_line
 from stepchat.text.widths import (
     align,
     cells,
@@ -24,7 +25,6 @@ from stepchat.text.widths import (
     pad,
     pad_for_rich,
     pad_ranges_for_rich,
-    printable,
     truncate,
     unpad,
 )
@@ -186,7 +186,7 @@ def test_a_row_that_is_cut_is_as_wide_as_was_thought(text, width):
 
 @given(st.text(), st.integers(0, 20))
 def test_as_wide_as_there_is_room(text, width):
-    text = printable(text)
+    text = sanitize_line(text)
     assert cell_len(truncate(text, width)) <= width
     assert cell_len(pad(text, width)) == cell_len(align(text, width)) == width
 
@@ -194,4 +194,3 @@ def test_as_wide_as_there_is_room(text, width):
 def test_what_is_cut_is_marked():
     assert (truncate("one two", 7), truncate("one two", 5)) == ("one two", "one…")
     assert (pad("漢字漢字", 6), pad("ab", 4), align("ab", 4)) == ("漢字… ", "ab  ", "  ab")
-    assert printable(" a\x1b[2J\u202eb\n") == "a[2Jb"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from stepchat.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from stepchat.text.format import short_count
+from stepchat.text.sanitize import sanitize_for_export
 from stepchat.transcript.labels import duration, money
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from stepchat.sessions.records import Conversation
-
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""What a terminal obeys, what turns text around, and what no file can hold. Tabs and newlines stay."""
 
 _ENDS: Final = {
     "length": "Cut: the limit on the length of the answer was reached.",
@@ -26,25 +23,15 @@ _ENDS: Final = {
 }
 
 
-def without_controls(text: str) -> str:
-    """The text without what harms: controls become visible."""
-    return _CONTROL.sub(_visible, text.replace("\r\n", "\n"))
-
-
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return chr(0x2400 + code) if code < 0x20 else "\ufffd"
-
-
 def title(conversation: Conversation) -> str:
-    return without_controls(conversation.session.title) or "Untitled"
+    return sanitize_for_export(conversation.session.title) or "Untitled"
 
 
 def session_line(conversation: Conversation, zone: tzinfo | None) -> list[str]:
     """Model, time, number of messages."""
     session, count = conversation.session, len(conversation.messages)
     counted = f"{count} message" + ("" if count == 1 else "s")
-    return [fact for fact in (without_controls(session.model), format_time(session.created, zone), counted) if fact]
+    return [fact for fact in (sanitize_for_export(session.model), format_time(session.created, zone), counted) if fact]
 
 
 def missing_note(conversation: Conversation) -> str:
@@ -70,9 +57,9 @@ def speaker(message: Message) -> str:
         case UserMessage():
             return "You"
         case AssistantMessage():
-            return without_controls(message.model or message.model_asked) or "Model"
+            return sanitize_for_export(message.model or message.model_asked) or "Model"
         case ToolMessage():
-            return f"Tool {without_controls(message.name)}".strip() + (" (failed)" if message.is_error else "")
+            return f"Tool {sanitize_for_export(message.name)}".strip() + (" (failed)" if message.is_error else "")
 
 
 def reasoning_line(message: AssistantMessage) -> str:
@@ -84,7 +71,7 @@ def reasoning_line(message: AssistantMessage) -> str:
 def ending(message: AssistantMessage) -> str:
     """Why the answer is not whole, or ""."""
     if message.error is not None and message.error.message:
-        return without_controls(message.error.message)
+        return sanitize_for_export(message.error.message)
     return "The server ended the answer with an error." if message.stop == "error" else _ENDS.get(message.stop, "")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.export import captions
-from stepchat.sessions.export.captions import without_controls
+from stepchat.text.sanitize import sanitize_for_export
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +105,7 @@ def _message(message: Message) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    return escape(without_controls(text))
+    return escape(sanitize_for_export(text))
 
 
 def _plain(text: str) -> str:
@@ -121,7 +121,7 @@ def _note(kind: str, text: str) -> str:
 
 
 def _rendered(text: str) -> str:
-    return str(_parser().render(without_controls(text))).strip() if text else ""
+    return str(_parser().render(sanitize_for_export(text))).strip() if text else ""
 
 
 @cache

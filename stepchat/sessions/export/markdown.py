@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.export import captions
-from stepchat.sessions.export.captions import without_controls
+from stepchat.text.sanitize import sanitize_for_export
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def markdown(conversation: Conversation, zone: tzinfo | None = None) -> str:
     facts = " · ".join(_escaped(fact) for fact in captions.session_line(conversation, zone))
     parts = [f"# {_escaped(captions.title(conversation))}", facts]
     if conversation.session.system:
-        parts += ["## System prompt", _closed(without_controls(conversation.session.system))]
+        parts += ["## System prompt", _closed(sanitize_for_export(conversation.session.system))]
     for stored in conversation.messages:
         parts += [f"## {_escaped(captions.speaker(stored.message))}", *_message(stored.message)]
     if missing := captions.missing_note(conversation):
@@ -36,18 +36,18 @@ def markdown(conversation: Conversation, zone: tzinfo | None = None) -> str:
 def _message(message: Message) -> Iterator[str]:
     match message:
         case UserMessage():
-            yield _closed(without_controls(message.text))
+            yield _closed(sanitize_for_export(message.text))
         case ToolMessage():
-            yield _fenced(without_controls(message.text))
+            yield _fenced(sanitize_for_export(message.text))
         case AssistantMessage():
             if message.reasoning:
                 yield _quoted(
-                    f"**{captions.reasoning_line(message)}**\n\n{_closed(without_controls(message.reasoning))}"
+                    f"**{captions.reasoning_line(message)}**\n\n{_closed(sanitize_for_export(message.reasoning))}"
                 )
-            yield _closed(without_controls(message.text or message.refusal))
+            yield _closed(sanitize_for_export(message.text or message.refusal))
             for call in message.tool_calls:
-                yield f"Calls {_escaped(without_controls(call.name))}:"
-                yield _fenced(without_controls(call.arguments), "json")
+                yield f"Calls {_escaped(sanitize_for_export(call.name))}:"
+                yield _fenced(sanitize_for_export(call.arguments), "json")
             if ending := captions.ending(message):
                 yield f"*{_escaped(ending)}*"
             if facts := captions.footer(message):

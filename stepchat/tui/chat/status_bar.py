@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.widths import printable
+from stepchat.text.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def arrange(facts: Sequence[str | Fact], hints: Sequence[tuple[str, str]], width
     then facts down to the first one, then the hint that was left, then the fact. Nothing is cut in the middle.
     """
     left = [clean for fact in facts if (clean := _clean_fact(fact)).text]
-    right = [(printable(key), printable(word)) for key, word in hints]
+    right = [(sanitize_line(key), sanitize_line(word)) for key, word in hints]
     while (left or right) and (len(left) + len(right) > MOST_THINGS or _needed(left, right) > width):
         if len(right) > 1:
             right.pop()
@@ -97,8 +97,8 @@ def _shortened(text: str, width: int) -> str:
 
 def _clean_fact(fact: str | Fact) -> Fact:
     if isinstance(fact, str):
-        return Fact(printable(fact))
-    return Fact(printable(fact.text), fact.kind, printable(fact.longer))
+        return Fact(sanitize_line(fact))
+    return Fact(sanitize_line(fact.text), fact.kind, sanitize_line(fact.longer))
 
 
 class StatusLine(Widget):

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepchat.text.widths import printable, truncate
+from stepchat.text.sanitize import sanitize_line
+from stepchat.text.widths import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ class CompletionList(Widget):
             return
         if offers != self._offers:
             self._top = 0
-            self._name_width = max((cell_len(printable(offer.text)) for offer in offers), default=0)
+            self._name_width = max((cell_len(sanitize_line(offer.text)) for offer in offers), default=0)
         self._offers, self._chosen = offers, chosen
         rows = min(MOST_ROWS, len(offers))
         if chosen is not None:
@@ -90,11 +91,11 @@ class CompletionList(Widget):
 
     def _row(self, offer: Completion, width: int, name_style: Style, help_style: Style) -> list[Segment]:
         name_width = max(1, min(self._name_width, WIDEST_NAME, width - 2 * MARGIN))
-        name = set_cell_size(truncate(printable(offer.text), name_width), name_width)
+        name = set_cell_size(truncate(sanitize_line(offer.text), name_width), name_width)
         segments = [Segment(" " * MARGIN + name + " " * MARGIN, name_style)]
         rest = width - name_width - 3 * MARGIN
         if rest > MARGIN:
-            segments.append(Segment(truncate(printable(offer.help), rest), help_style))
+            segments.append(Segment(truncate(sanitize_line(offer.help), rest), help_style))
         return segments
 
     def on_click(self, event: events.Click) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from stepchat.text.sanitize import sanitize_paste
+
 FOLD_CHARACTERS: Final = 2000
 FOLD_LINES: Final = 20
 HUGE_CHARACTERS: Final = 50_000
@@ -12,23 +14,8 @@ HUGE_LINES: Final = 1000
 """Nobody has typed what is longer, and nobody edits it in a prompt of a few rows."""
 BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
 BEGIN, END = "\x02", "\x03"
-"""Around a paste in a text that is kept: `clean_text` lets neither into any other."""
+"""Around a paste in a text that is kept: `sanitize_paste` lets neither into any other."""
 _MARKED: Final = re.compile(f"{BEGIN}([^{END}]*){END}")
-_LINE_BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-
-_CONTROLS: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # colours; a window's title
-    "|[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
-)
-
-
-def clean_text(text: str) -> str:
-    """Every kind of line break as a newline; no escape sequences, no control characters but newline and tab, no lone
-    surrogates.
-    """
-    if text.isprintable():
-        return text
-    return _CONTROLS.sub("", _LINE_BREAKS.sub("\n", text))
 
 
 def strip_paste_marks(text: str) -> str:
@@ -70,7 +57,7 @@ class Pastes:
         return self._pattern().sub(lambda found: f"{BEGIN}{self._texts[found[0]]}{END}", text)
 
     def fold_marked(self, text: str) -> str:
-        return _MARKED.sub(lambda found: self.fold(clean_text(found[1])), text) if BEGIN in text else text
+        return _MARKED.sub(lambda found: self.fold(sanitize_paste(found[1])), text) if BEGIN in text else text
 
     def fold_known(self, text: str) -> str:
         """A text that was unfolded to be sent and came back: what was pasted is folded again."""

@@ -18,8 +18,9 @@ from textual.widgets import Static, TextArea
 from textual.widgets.text_area import Selection
 
 from stepchat.first_frame.picture import PLACEHOLDER, SIGN, prompt_width
+from stepchat.text.sanitize import sanitize_paste
 from stepchat.tui.composer.completion import Completion, CompletionList
-from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes, clean_text
+from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 
 if TYPE_CHECKING:
@@ -89,15 +90,15 @@ class Prompt(TextArea):
 
     def set_history(self, prompts: Sequence[str]) -> None:
         """Earlier prompts, the oldest first. What is sent from now on is added by itself."""
-        self._past = [self._pastes.fold_known(clean_text(prompt)) for prompt in prompts]
+        self._past = [self._pastes.fold_known(sanitize_paste(prompt)) for prompt in prompts]
         self._walk = []
 
     def prefill(self, text: str, cursor: int | None = None) -> None:
         """Put this in the place of what is there; `cursor` counts characters, None is the end."""
-        clean = clean_text(self._pastes.fold_marked(text))
+        clean = sanitize_paste(self._pastes.fold_marked(text))
         if cursor is None:
             clean = self._pastes.fold_known(clean)
-        before = clean if cursor is None else clean_text(text[: max(0, cursor)])
+        before = clean if cursor is None else sanitize_paste(text[: max(0, cursor)])
         self._show(clean, (before.count("\n"), len(before) - before.rfind("\n") - 1))
 
     def restore_command(self, line: str) -> None:
@@ -110,7 +111,7 @@ class Prompt(TextArea):
         if not text:
             return
         self.history.checkpoint()
-        self.replace(self._pastes.fold(clean_text(text)), *sorted(self.selection), maintain_selection_offset=False)
+        self.replace(self._pastes.fold(sanitize_paste(text)), *sorted(self.selection), maintain_selection_offset=False)
         self.history.checkpoint()
 
     @property

@@ -19,6 +19,7 @@ from textual.strip import Strip
 from stepchat.config.paths import write_private
 from stepchat.first_frame.picture import ROLES, clean
 from stepchat.first_frame.type_ahead import TypeAhead
+from stepchat.text.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +88,7 @@ def write_first_frame(path: Path, model: str, status: Sequence[str], styles: Map
     `status` is what the status line of a new session says after the model; `styles` has one for each of
     first_frame.ROLES, with foreground and background.
     """
-    lines = [f"model {clean_line(model)}", *(f"status {clean(item)}" for item in status)]
+    lines = [f"model {sanitize_line(model[:200])}", *(f"status {clean(item)}" for item in status)]
     for depth, system in _SYSTEMS:
         for role in ROLES:
             style = styles[role]
@@ -110,7 +111,3 @@ _SYSTEMS = (
 def sgr(style: Style, system: ColorSystem | None) -> str:
     """The parameters Textual would send for this style. Of a copy, for the style remembers them."""
     return Strip.render_ansi(style.copy(), system or ColorSystem.TRUECOLOR)
-
-
-def clean_line(text: str) -> str:
-    return "".join(character for character in text[:200] if character.isprintable())

@@ -20,7 +20,7 @@ from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, FOCUSIN, FOCUSOUT, XTermParser
 from textual.events import Key, Paste
 
-from stepchat.tui.composer.paste import clean_text
+from stepchat.text.sanitize import sanitize_paste
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -220,7 +220,7 @@ class TerminalInput:
         if self._enter_held or now < self._burst_end or _is_burst(run, after_text=close):
             self._burst_end = now + BURST_SECONDS
             held, self._enter_held = "\n" if self._enter_held else "", False
-            yield Paste(clean_text(held + run))
+            yield Paste(sanitize_paste(held + run))
         elif run.endswith("\r"):
             yield from self._parse(run[:-1])
             self._enter_held = True
@@ -246,7 +246,7 @@ class TerminalInput:
     def _finished(self, last: str) -> Paste:
         parts, self._paste = [*(self._paste or ()), self._rest, last], None
         self._rest = ""
-        return Paste(clean_text("".join(parts)))
+        return Paste(sanitize_paste("".join(parts)))
 
     def _parse(self, text: str) -> Iterator[Message]:
         for message in self._parser.feed(text):

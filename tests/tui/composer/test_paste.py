@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepchat.tui.composer.paste import Pastes, clean_text, strip_paste_marks
+from stepchat.text.sanitize import sanitize_paste
+from stepchat.tui.composer.paste import Pastes, strip_paste_marks
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from stepchat.tui.composer.paste import Pastes, clean_text, strip_paste_marks
     ],
 )
 def test_cleaning(raw, clean):
-    assert clean_text(raw) == clean
+    assert sanitize_paste(raw) == clean
 
 
 @pytest.mark.parametrize("around", ["{}", "before\n{}\nafter", "{}\nafter", "before {}"])
@@ -44,8 +45,8 @@ def test_what_nobody_has_typed_is_folded_when_it_comes_from_elsewhere():
 
 @given(st.text())
 def test_cleaning_twice_changes_nothing_and_leaves_one_kind_of_line_break(text):
-    clean = clean_text(text)
-    assert clean_text(clean) == clean
+    clean = sanitize_paste(text)
+    assert sanitize_paste(clean) == clean
     assert clean.splitlines() == clean.removesuffix("\n").split("\n") or clean == ""
 
 

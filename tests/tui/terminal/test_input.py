@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from textual.events import Key, Paste
 
-from stepchat.tui.composer.paste import clean_text
+from stepchat.text.sanitize import sanitize_paste
 from stepchat.tui.terminal.input import TerminalInput
 
 HOSTILE = "say look first line \x1b[31mred text\x1b[0m more\rsecond line\rthird \x1b line"
@@ -68,7 +68,7 @@ def test_whatever_is_pasted_no_key_comes_of_it(text, data):
     assume("\x1b[201~" not in text)
     whole = pasted(text)
     cuts = sorted({0, len(whole), *data.draw(st.lists(st.integers(0, len(whole)), max_size=8))})
-    assert said(*(whole[start:end] for start, end in itertools.pairwise(cuts))) == [("paste", clean_text(text))]
+    assert said(*(whole[start:end] for start, end in itertools.pairwise(cuts))) == [("paste", sanitize_paste(text))]
 
 
 def test_alt_with_a_letter_is_known_at_once_and_in_a_burst():
