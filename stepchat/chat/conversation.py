@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
     from stepchat.parameters.scopes import Scopes
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.tui.transcript.view import TranscriptView
 
 
@@ -131,7 +131,7 @@ class Conversation:
             return
         # A mark that cannot be read is missing, and nothing else is.
         with suppress(StoreError):
-            found = await self.workspace.store.exchanges.reasoning_outcomes(self.session.id)
+            found = await self.workspace.store.reasoning_outcomes(self.session.id)
             await self.load_rejected_settings()
             marks = {id_: returned_from_json(verdict.newest).label(verdict.sent) for id_, verdict in found.items()}
             self.view.update_answers(marks)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.messages import Message
-    from stepchat.sessions.interrupted import InterruptedAnswer
+    from stepchat.sessions.recovery import InterruptedAnswer
     from stepchat.tui.commands.command import Chat
 
 GO_ON: Final = "Go on exactly where your answer stopped."
@@ -31,7 +31,7 @@ def offer_retry(chat: Chat) -> None:
 
 async def announce(chat: Chat) -> None:
     """Tell of what was cut, here first. Raises StoreError."""
-    cuts = await chat.workspace.store.interrupted.all()
+    cuts = await chat.workspace.store.interrupted_answers()
     conversation, here = chat.conversation, shown_interrupted(chat, cuts)
     if conversation.busy or not cuts:
         return

@@ -54,16 +54,16 @@ async def _ask(chat: Chat, one: Unpriced) -> None:
     if usage is not None:
         await _fill_in(chat, one.message, usage)
     elif time() - one.since > LONG_ENOUGH:
-        await chat.workspace.store.spending.forget_unpriced(one.message)
+        await chat.workspace.store.forget_unpriced(one.message)
 
 
 async def _unpriced(chat: Chat) -> list[Unpriced]:
-    found = await chat.workspace.store.spending.unpriced(time() - DAY)
+    found = await chat.workspace.store.unpriced(time() - DAY)
     return [one for one in found if same_server(one.server, chat.workspace.client.base_url)][:MAX_ANSWERS]
 
 
 async def _fill_in(chat: Chat, message_id: str, usage: dict[str, object]) -> None:
-    filled = await chat.workspace.store.spending.set_usage(message_id, usage)
+    filled = await chat.workspace.store.set_usage(message_id, usage)
     if filled is not None:
         chat.conversation.update_message(filled)
         chat.standing.costs.refresh()

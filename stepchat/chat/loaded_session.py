@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import StoredMessage
     from stepchat.parameters.scopes import Scopes
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,6 @@ class Opened:
 async def read(workspace: Workspace, session: Session | None) -> Opened:
     """Raises StoreError, and UsageError and ConfigError of what it asks with."""
     store = workspace.store
-    path = await store.other_processes.path(session.id) if session is not None else []
+    path = await store.complete_path(session.id) if session is not None else []
     siblings = await store.sibling_positions(path[-1].session, path[-1].id) if path else {}
     return Opened(session, path, await workspace.scopes_for_session(session), siblings)

@@ -231,7 +231,7 @@ class TurnRequest:
                 tape.number = number
 
             make = partial(self._exchange, answer, request, tape, had_key=self._had_key(draft))
-            self._store.exchanges.keep(self._question.session, make, numbered)
+            self._store.record_exchange(self._question.session, make, numbered)
 
         return keep
 

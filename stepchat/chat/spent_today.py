@@ -46,10 +46,10 @@ class SpentToday:
         chat, day = self._chat, day_of(self._clock())
         session = chat.conversation.session
         with suppress(StoreError):
-            spending = chat.workspace.store.spending
-            rows = await spending.since(day)
+            store = chat.workspace.store
+            rows = await store.spending(day)
             if session is not None:
-                self._session = (session.id, await spending.of_session(session.id))
+                self._session = (session.id, await store.session_cost(session.id))
             self._day, self._rows = day, rows
         if self._midnight is not None:
             self._midnight.stop()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepchat.chat.conversation import Conversation
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import StoredMessage
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Chat
 
 

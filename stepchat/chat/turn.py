@@ -123,7 +123,7 @@ async def _is_beside(store: SessionStore, asked: StoredMessage | None) -> bool:
     if asked is None:
         return False
     try:
-        return await store.other_processes.has_concurrent_question(asked)
+        return await store.has_concurrent_question(asked)
     except StoreError:
         return False
 

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from stepchat.messages import Json, Message, StoredMessage
     from stepchat.parameters.scopes import Settings
     from stepchat.servers.client import Client
-    from stepchat.sessions.store import Session, SessionStore
+    from stepchat.sessions.records import Session
+    from stepchat.sessions.store import SessionStore
 
 
 _PATIENCE = 3.0
@@ -274,7 +275,7 @@ def open_workspace(
     request = _with_profile(request, config)
     connection, close_demo = _choose(request, session, paths, config, environ)
     model = request.model or (session.model if session is not None else None)
-    store.exchanges.keep_events = int(config.keep_events * 1_000_000)
+    store.limit_recordings(int(config.keep_events * 1_000_000))
     return Workspace(
         paths=paths,
         config=config,

@@ -58,7 +58,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         workspace.scopes.checked()
         workspace = await run_in_daemon(with_available_model, workspace)
         known = workspace.session
-        path = [] if known is None else await workspace.store.other_processes.path(known.id)
+        path = [] if known is None else await workspace.store.complete_path(known.id)
         if not workspace.catalogue.models:
             workspace.catalogue.read(workspace.model)
         if not anyway:

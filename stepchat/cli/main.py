@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from stepchat.chat.workspace import StartOptions, Workspace
     from stepchat.first_frame.frame import FirstFrame
-    from stepchat.sessions.store import Session, SessionStore
+    from stepchat.sessions.records import Session
+    from stepchat.sessions.store import SessionStore
 
 
 class Row(NamedTuple):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from stepchat.messages import Json
-    from stepchat.sessions.records import Session
+    from stepchat.sessions.records import Session, SessionSummary
     from stepchat.sessions.search.search import FoundSession
-    from stepchat.sessions.store import SessionStore, SessionSummary
+    from stepchat.sessions.store import SessionStore
 
 
 @click.group(context_settings=HELP)
@@ -206,7 +206,7 @@ def _ledger(invocation: Invocation, wanted: str, *, as_json: bool) -> Callable[[
         from stepchat.reasoning import ledger_report
 
         session = await store.find(wanted)
-        sendings = await store.exchanges.reasoning_sent(session.id)
+        sendings = await store.reasoning_sent(session.id)
         accounts = ledger_report.reasoning_accounts(await store.path(session.id), sendings)
         if as_json:
             output.write_json([ledger_report.account_json(account) for account in accounts])

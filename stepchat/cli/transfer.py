@@ -84,7 +84,9 @@ def import_sessions(invocation: Invocation, file: Path, *, as_json: bool) -> int
     incoming = _read_stdin() if str(file) == "-" else None
 
     async def work(store: SessionStore) -> None:
-        done = await (store.import_file(file) if incoming is None else store.import_parsed(incoming))
+        from stepchat.sessions.importing.importer import add_sessions, import_file
+
+        done = await (import_file(store, file) if incoming is None else add_sessions(store, incoming))
         if as_json:
             invocation.output.write_json(done.as_json())
         else:

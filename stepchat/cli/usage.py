@@ -30,7 +30,7 @@ def usage(invocation: Invocation, *, as_json: bool) -> int:
     output = invocation.output
 
     async def work(store: SessionStore) -> None:
-        rows = [row for row in await store.spending.all() if row.server != DEMO]
+        rows = [row for row in await store.spending() if row.server != DEMO]
         today = date.today()  # noqa: DTZ011 - the user's own day
         if as_json:
             totals = {name.replace(" ", "_"): _totals_json(one) for name, one in periods(rows, today, prices)}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json
 
-KEEP_EVENTS: Final = 200_000_000
+RECORDING_LIMIT: Final = 200_000_000
 """Bytes on disk for what came; the oldest goes first."""
 _PIECE: Final = struct.Struct("<dI")
 _LEVEL: Final = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stepchat.errors import StoreError
-from stepchat.sessions import interrupted, spending
+from stepchat.sessions import spending
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
@@ -132,12 +132,50 @@ def _parameters(connection: sqlite3.Connection) -> None:
 
 
 def _spending(connection: sqlite3.Connection) -> None:
-    run_script(connection, spending.TABLES)
+    run_script(
+        connection,
+        """
+        -- USD and tokens by day (local), model and server. The open_ columns count answers that came with no cost.
+        CREATE TABLE spending (
+            day             TEXT    NOT NULL,
+            model           TEXT    NOT NULL,
+            server          TEXT    NOT NULL,
+            answers         INTEGER NOT NULL DEFAULT 0,
+            prompt          INTEGER NOT NULL DEFAULT 0,
+            cached          INTEGER NOT NULL DEFAULT 0,
+            completion      INTEGER NOT NULL DEFAULT 0,
+            reasoning       INTEGER NOT NULL DEFAULT 0,
+            cost            TEXT    NOT NULL DEFAULT '0',
+            open_answers    INTEGER NOT NULL DEFAULT 0,
+            open_prompt     INTEGER NOT NULL DEFAULT 0,
+            open_cached     INTEGER NOT NULL DEFAULT 0,
+            open_completion INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (day, model, server)
+        ) WITHOUT ROWID;
+
+        -- Answers that ended without usage; the server may tell it later.
+        CREATE TABLE unpriced (
+            message    TEXT PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+            generation TEXT NOT NULL,
+            server     TEXT NOT NULL,
+            since      REAL NOT NULL
+        ) WITHOUT ROWID;
+        """,
+    )
     spending.count_existing(connection)
 
 
 def _interrupted(connection: sqlite3.Connection) -> None:
-    run_script(connection, interrupted.TABLES)
+    run_script(
+        connection,
+        """
+        -- Answers that a killed process left behind (recovery.py).
+        CREATE TABLE interrupted (
+            message  TEXT PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+            found_at INTEGER NOT NULL             -- the number of the newest message when it was found
+        ) WITHOUT ROWID;
+        """,
+    )
 
 
 STEPS: Final[tuple[Step, ...]] = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 from stepchat import lossless_json
 from stepchat.errors import StoreError
 from stepchat.sessions import records
-from stepchat.sessions.records import NEW_SESSION_DRAFT, Conversation, Session, SessionSummary, session_not_found
+from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionContent, SessionSummary, session_not_found
 
 if TYPE_CHECKING:
     import sqlite3
@@ -242,16 +242,14 @@ def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMess
     return [records.stored_message(row) for row in rows]
 
 
-def conversation(
-    connection: sqlite3.Connection, session_id: str, leaf: str | None, *, whole_tree: bool
-) -> Conversation:
+def content(connection: sqlite3.Connection, session_id: str, leaf: str | None, *, whole_tree: bool) -> SessionContent:
     """The whole tree, or the branch to `leaf`, or to the leaf of the session."""
     found = session(connection, session_id)
     if whole_tree and leaf is None:
-        return Conversation(found, tuple(messages(connection, session_id)))
+        return SessionContent(found, tuple(messages(connection, session_id)))
     branch = path(connection, session_id, leaf)
     (count,) = connection.execute("SELECT messages FROM session WHERE id = ?", (session_id,)).fetchone()
-    return Conversation(replace(found, leaf=leaf or found.leaf), tuple(branch), count - len(branch))
+    return SessionContent(replace(found, leaf=leaf or found.leaf), tuple(branch), count - len(branch))
 
 
 def session_ids(connection: sqlite3.Connection) -> list[str]:

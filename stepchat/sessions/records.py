@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from stepchat import lossless_json, messages
 from stepchat.errors import SessionNotFoundError, StoreError
@@ -13,7 +13,10 @@ from stepchat.events import Delta, ToolCallFragment
 from stepchat.messages import Json, Message, StoredMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 """Digits and letters that are not mistaken for each other."""
@@ -90,13 +93,29 @@ class SessionSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class SessionContent:
     """A session with messages of it, parents before their children: the whole tree, or one branch."""
 
     session: Session
     messages: tuple[StoredMessage, ...]
     elsewhere: int = 0
     """How many messages on other branches are not in it."""
+
+
+class Reader(Protocol):
+    """What an export needs of the store."""
+
+    async def session_ids(self) -> list[str]: ...
+
+    async def content(
+        self, session_id: str, leaf: str | None = None, *, whole_tree: bool = False
+    ) -> SessionContent: ...
+
+
+class Writer(Protocol):
+    """What an import needs of the store."""
+
+    async def add(self, insert: Callable[[sqlite3.Connection], T]) -> T: ...
 
 
 def session_not_found(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:

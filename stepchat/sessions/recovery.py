@@ -1,4 +1,6 @@
-"""Answers that were cut off by a kill: found by the lock their process no longer holds, and folded into messages."""
+"""Answers interrupted by a kill: found by the lock that their process no longer holds, merged into messages, and listed
+until the user has dealt with each.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from stepchat.config.paths import private_directory
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage
-from stepchat.sessions import records, writing
+from stepchat.sessions import records, tree, writing
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
     from pathlib import Path
 
     from filelock import BaseFileLock
@@ -23,20 +25,48 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
 
 Accumulate: TypeAlias = "Callable[[AssistantMessage, Iterable[Delta]], AssistantMessage]"
+"""Turns a blank answer and its deltas into a message marked as cut."""
 
 _STALE_SECONDS: Final = 60.0
+"""A lock file younger than this may be about to be locked."""
+
+# An answer counts as dealt with once a message follows it, or its question was asked again or edited since.
+_INTERRUPTED: Final = """
+SELECT message.id, message.session, session.title, message.created, message.data
+FROM interrupted
+JOIN message ON message.id = interrupted.message
+JOIN session ON session.id = message.session
+LEFT JOIN message AS question ON question.id = message.parent
+WHERE session.deleted IS NULL AND message.owner IS NULL
+AND NOT EXISTS (SELECT 1 FROM message AS below WHERE below.parent = message.id)
+AND NOT EXISTS (SELECT 1 FROM message AS again WHERE again.parent = message.parent AND again.number > found_at)
+AND NOT EXISTS (SELECT 1 FROM message AS other WHERE other.number > found_at AND other.session = message.session
+    AND other.parent IS question.parent AND other.role = 'user')
+ORDER BY message.number DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Ids of answers: `recovered` into messages, and `unreadable` ones that were left as they are."""
+    """IDs of answers: those `recovered` into messages, and `unreadable` ones that were left as they are."""
 
     recovered: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class InterruptedAnswer:
+    """An answer that a kill interrupted: its ID and its session's, when it started (Unix time), and its length."""
+
+    answer: str
+    session: str
+    title: str
+    started: float
+    characters: int
+
+
 class Ownership:
-    """The lock that says that this process lives. It is taken when the first answer begins."""
+    """The lock that shows that this process is alive. Taken when its first answer begins."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -64,7 +94,7 @@ class Ownership:
         return self._token
 
     def release(self) -> None:
-        """Answers that are still open may be recovered from now on."""
+        """Let other processes recover the answers that are still open."""
         if self._lock is not None and self._token is not None:
             self._lock.release()
             _remove(_lock_file(self.directory, self._token))
@@ -72,23 +102,25 @@ class Ownership:
 
 
 def recover(connection: sqlite3.Connection, directory: Path, accumulate: Accumulate) -> Recovered:
-    """Fold what dead processes left open. On a full or read-only disk it is left for the next start."""
-    folded: list[str] = []
+    """Merge what dead processes left open. On a full or read-only disk that waits for the next start."""
+    recovered: list[str] = []
     unreadable: list[str] = []
     owners = [owner for (owner,) in connection.execute("SELECT DISTINCT owner FROM message WHERE owner IS NOT NULL")]
     for owner in owners:
         with contextlib.suppress(sqlite3.OperationalError), _dead(directory, owner) as dead:
             if dead:
-                done = transaction(connection, lambda connection, owner=owner: _fold_all(connection, owner, accumulate))
-                folded += done.recovered
+                done = transaction(
+                    connection, lambda connection, owner=owner: _recover_owner(connection, owner, accumulate)
+                )
+                recovered += done.recovered
                 unreadable += done.unreadable
-    return Recovered(tuple(folded), tuple(unreadable))
+    return Recovered(tuple(recovered), tuple(unreadable))
 
 
-def _fold_all(connection: sqlite3.Connection, owner: str, fold: Accumulate) -> Recovered:
-    folded: list[str] = []
+def _recover_owner(connection: sqlite3.Connection, owner: str, accumulate: Accumulate) -> Recovered:
+    recovered: list[str] = []
     unreadable: list[str] = []
-    # Asked inside the transaction: another process may have folded them meanwhile.
+    # Read inside the transaction: another process may have recovered them meanwhile.
     for message_id, data in connection.execute(
         "SELECT id, data FROM message WHERE owner = ? ORDER BY number", (owner,)
     ).fetchall():
@@ -99,9 +131,30 @@ def _fold_all(connection: sqlite3.Connection, owner: str, fold: Accumulate) -> R
             unreadable.append(message_id)
             continue
         if isinstance(blank, AssistantMessage):
-            writing.recover_answer(connection, message_id, fold(blank, deltas), owner)
-            folded.append(message_id)
-    return Recovered(tuple(folded), tuple(unreadable))
+            _recover_answer(connection, message_id, accumulate(blank, deltas), owner)
+            recovered.append(message_id)
+    return Recovered(tuple(recovered), tuple(unreadable))
+
+
+def _recover_answer(connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str) -> None:
+    """Replace the parts of an answer by the message. It becomes the leaf only if the leaf is its question or an earlier
+    answer to that: a session that continued elsewhere stays there.
+    """
+    row = connection.execute("SELECT session, parent FROM message WHERE id = ?", (message_id,)).fetchone()
+    shown = None if row is None else tree.shown_child(connection, *row)
+    stored = writing.close_answer(connection, message_id, message, owner)
+    if message.stop == "cut":
+        connection.execute("INSERT OR REPLACE INTO interrupted SELECT ?, max(number) FROM message", (message_id,))
+    moved = connection.execute(
+        "UPDATE session SET leaf = ?1 WHERE id = ?2 AND (leaf IS ?3 OR leaf IN (SELECT earlier.id FROM message AS earlier"
+        " JOIN message AS this ON this.id = ?1 WHERE earlier.parent = ?3 AND earlier.number < this.number))",
+        (message_id, stored.session, stored.parent),
+    ).rowcount
+    if moved:
+        tree.remember_shown(connection, stored.session, stored.parent, message_id)
+    elif shown is not None:
+        # The child shown last stays that, although it may no longer be the newest.
+        tree.remember_shown(connection, stored.session, stored.parent, shown)
 
 
 def _deltas(connection: sqlite3.Connection, message_id: str) -> Iterator[Delta]:
@@ -109,12 +162,31 @@ def _deltas(connection: sqlite3.Connection, message_id: str) -> Iterator[Delta]:
         yield from records.deltas_from_text(data)
 
 
+def interrupted_answers(connection: sqlite3.Connection) -> list[InterruptedAnswer]:
+    """Those that the user has not dealt with, newest first."""
+    found: list[InterruptedAnswer] = []
+    for answer, session, title, started, data in connection.execute(_INTERRUPTED):
+        try:
+            message = records.message_from_text(answer, data)
+        except StoreError:
+            continue
+        if isinstance(message, AssistantMessage):
+            length = len(message.text) + len(message.reasoning)
+            found.append(InterruptedAnswer(answer, session, title, started, length))
+    return found
+
+
+def dismiss_interrupted(connection: sqlite3.Connection, answers: Collection[str]) -> None:
+    """Keep these answers as they are, and stop listing them."""
+    connection.executemany("DELETE FROM interrupted WHERE message = ?", ((answer,) for answer in answers))
+
+
 @contextlib.contextmanager
 def _dead(directory: Path, owner: str) -> Generator[bool]:
-    """Hold the lock of a process that no longer does; False when it lives."""
+    """Hold the lock of a process that no longer holds it; False if the process is alive."""
     path = _lock_file(directory, owner)
     if not path.exists():
-        # A living owner has a file, and made it before its first answer.
+        # A living owner has a file, made before its first answer.
         yield True
         return
     lock = _take(path)
@@ -129,7 +201,7 @@ def _dead(directory: Path, owner: str) -> Generator[bool]:
 
 
 def _remove_stale(directory: Path) -> None:
-    """Lock files of processes that died without an open answer. A young one may be about to be locked."""
+    """Remove the lock files of processes that died without an open answer."""
     for path in directory.glob("*.lock"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _STALE_SECONDS and (lock := _take(path)) is not None:
@@ -144,7 +216,7 @@ def _take(path: Path) -> BaseFileLock | None:
     try:
         lock.acquire(blocking=False)
     except (OSError, NotImplementedError):
-        # Held by another process (filelock.Timeout is an OSError), or not to be had at all.
+        # Held by another process (filelock.Timeout is an OSError), or the file system has no locks.
         return None
     return lock
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import lossless_json
 from stepchat.messages import AssistantMessage, Usage
@@ -16,42 +16,11 @@ from stepchat.sessions import records
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
 
     from stepchat.messages import Json, StoredMessage
 
-T = TypeVar("T")
-
 DAY = 86_400.0
 """Seconds for which the cost of an answer is asked for."""
-
-TABLES = """
--- USD and tokens by day (local), model and server. The open_ columns count answers that came with no cost.
-CREATE TABLE spending (
-    day             TEXT    NOT NULL,
-    model           TEXT    NOT NULL,
-    server          TEXT    NOT NULL,
-    answers         INTEGER NOT NULL DEFAULT 0,
-    prompt          INTEGER NOT NULL DEFAULT 0,
-    cached          INTEGER NOT NULL DEFAULT 0,
-    completion      INTEGER NOT NULL DEFAULT 0,
-    reasoning       INTEGER NOT NULL DEFAULT 0,
-    cost            TEXT    NOT NULL DEFAULT '0',
-    open_answers    INTEGER NOT NULL DEFAULT 0,
-    open_prompt     INTEGER NOT NULL DEFAULT 0,
-    open_cached     INTEGER NOT NULL DEFAULT 0,
-    open_completion INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (day, model, server)
-) WITHOUT ROWID;
-
--- Answers that ended without usage; the server may tell it later.
-CREATE TABLE unpriced (
-    message    TEXT PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
-    generation TEXT NOT NULL,
-    server     TEXT NOT NULL,
-    since      REAL NOT NULL
-) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,41 +220,3 @@ def _sum(found: list[Spent]) -> Spent:
 def day_of(moment: float) -> str:
     """The local date of a Unix time."""
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d")  # noqa: DTZ006 - local is what is meant
-
-
-class Run(Protocol):
-    """Runs a function on a connection."""
-
-    async def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> T: ...
-
-
-class Spending:
-    """The same for a store: `read` and `write` run a function on its connections. All raise StoreError."""
-
-    def __init__(self, read: Run, write: Run) -> None:
-        self._read = read
-        self._write = write
-
-    async def all(self) -> list[Spent]:
-        """The newest day first."""
-        return await self._read(read)
-
-    async def since(self, day: str) -> list[Spent]:
-        """From that local date on, the newest day first."""
-        return await self._read(lambda connection: read(connection, day))
-
-    async def of_session(self, session_id: str) -> Decimal:
-        """What servers told of all branches of a session."""
-        return await self._read(lambda connection: of_session(connection, session_id))
-
-    async def unpriced(self, since: float) -> list[Unpriced]:
-        """Answers that ended without usage, the newest first."""
-        return await self._read(lambda connection: unpriced(connection, since))
-
-    async def set_usage(self, message_id: str, usage: Json) -> StoredMessage | None:
-        """Fill in what an answer used; None when there was nothing to fill in."""
-        return await self._write(lambda connection: set_usage(connection, message_id, usage))
-
-    async def forget_unpriced(self, message_id: str) -> None:
-        """Ask no more for this one."""
-        await self._write(lambda connection: forget_unpriced(connection, message_id))

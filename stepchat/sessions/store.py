@@ -1,7 +1,8 @@
-"""The session store: every conversation, kept while it happens. The only writer of the database.
+"""The session store: saves every conversation while it happens, and is the only writer of the database.
 
-Writes go through one thread and are committed when they return; cancelling the task that waits for one does not undo it.
-Every method raises StoreError, with what to do next.
+All writes go through one thread and are committed when they return. Cancelling a task that waits for a write does not undo
+it. Every method raises StoreError, which says what to do next. A method's name and arguments are those of the function that
+it runs, and the details are documented there.
 """
 
 from __future__ import annotations
@@ -9,37 +10,43 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from stepchat.config.paths import Paths, private_directory
-from stepchat.sessions import database, exchanges, forks, migrations, organizing, reading, tree, writing
-from stepchat.sessions.interrupted import InterruptedAnswers
-from stepchat.sessions.other_processes import OtherProcesses
+from stepchat.sessions import (
+    database,
+    exchanges,
+    migrations,
+    organizing,
+    other_processes,
+    reading,
+    recovery,
+    spending,
+    tree,
+    writing,
+)
 from stepchat.sessions.reading import SessionFilter
-from stepchat.sessions.records import Conversation, Session, SessionSummary
-from stepchat.sessions.recovery import Accumulate, Ownership, Recovered, recover
+from stepchat.sessions.recovery import Accumulate, Ownership, Recovered
 from stepchat.sessions.search import index as search_index
-from stepchat.sessions.spending import Spending
-from stepchat.sessions.traffic import ExchangeLog
 from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
-    from stepchat.sessions.importing.importer import ImportResult
-    from stepchat.sessions.importing.values import ImportedSession
+    from stepchat.sessions.exchanges import Exchange, ReasoningOutcome, ReasoningSent
     from stepchat.sessions.preview import Preview
     from stepchat.sessions.reading import Order
-    from stepchat.sessions.search.live_search import LiveSearch
-    from stepchat.sessions.search.search import SearchOptions, SearchPage
+    from stepchat.sessions.records import Session, SessionContent, SessionSummary
+    from stepchat.sessions.recovery import InterruptedAnswer
+    from stepchat.sessions.search.search import LiveSearch, SearchOptions, SearchPage
+    from stepchat.sessions.spending import Spent, Unpriced
 
 T = TypeVar("T")
-
-__all__ = ["Conversation", "Session", "SessionStore", "SessionSummary"]
+P = ParamSpec("P")
 
 
 class SessionStore:
@@ -52,26 +59,23 @@ class SessionStore:
         owner: Ownership,
         recovered: Recovered,
         clock: Callable[[], float],
-        keep_events: int,
+        recording_limit: int,
         accumulate: Accumulate,
     ) -> None:
         self.file = path
         self.recovered: tuple[str, ...] = recovered.recovered
-        """Ids of answers that a killed process had left and that are messages now."""
+        """IDs of answers that a killed process left behind and that are messages now."""
         self.unreadable: tuple[str, ...] = recovered.unreadable
-        """Ids of answers that a killed process had left and that could not be read; they were left as they are."""
+        """IDs of answers that a killed process left behind and that cannot be read. They are left as they are."""
         self._owner = owner
         self._clock = clock
+        self._recording_limit = recording_limit
+        self._accumulate = accumulate
         self._writer = Worker("stepchat-writer", path, database.connect, opened=connection)
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
         self._search: LiveSearch | None = None
-        self.spending = Spending(self._read, self._write)
-        self.exchanges = ExchangeLog(self._read, self._writer, keep_events)
-        self.interrupted = InterruptedAnswers(self._read, self._write)
-        self.other_processes = OtherProcesses(
-            self._read, self._writer, owner, partial(recover, directory=owner.directory, accumulate=accumulate)
-        )
-        self._tidy(clock() - organizing.KEEP_DELETED)
+        self._writer.repeat(lambda connection: organizing.purge(connection, clock() - organizing.KEEP_DELETED))
+        self._index_soon()
 
     @classmethod
     def open(
@@ -82,13 +86,13 @@ class SessionStore:
         clock: Callable[[], float] = time.time,
         max_pages: int | None = None,
         full_text: bool = True,
-        keep_events: int = exchanges.KEEP_EVENTS,
+        recording_limit: int = exchanges.RECORDING_LIMIT,
     ) -> SessionStore:
-        """Make or open the database, and recover what a killed process left.
+        """Open or create the database, and recover the answers that a killed process left behind.
 
         `accumulate` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
-        Without `full_text`, as with an SQLite that has no FTS5, search reads every message. Of what came over the line
-        `keep_events` bytes are kept.
+        Without `full_text`, as with an SQLite that lacks FTS5, search reads every message. Recorded responses take up to
+        `recording_limit` bytes.
         """
         running = private_directory(paths.data) / "running"
         path = paths.database
@@ -100,29 +104,26 @@ class SessionStore:
                 database.use_wal(connection)
                 migrations.migrate(connection, path)
                 search_index.prepare(connection, full_text=full_text)
-                recovered = recover(connection, running, accumulate)
+                recovered = recovery.recover(connection, running, accumulate)
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
             raise database.explain(error, path) from error
-        return cls(connection, path, Ownership(running), recovered, clock, keep_events, accumulate)
+        return cls(connection, path, Ownership(running), recovered, clock, recording_limit, accumulate)
 
     # Sessions
 
     async def create(self, *, model: str, server: str, system: str | None) -> Session:
-        """A session without messages; lists leave it out until it has one."""
-        now = self._clock()
-        return await self._write(
-            lambda connection: writing.create(connection, model=model, server=server, system=system, now=now)
-        )
+        """A session without messages; lists omit it until it has one."""
+        return await self._write(writing.create, model=model, server=server, system=system, now=self._clock())
 
     async def session(self, session_id: str) -> Session:
         """Raises SessionNotFoundError."""
-        return await self._read(lambda connection: reading.session(connection, session_id))
+        return await self._read(reading.session, session_id)
 
     async def latest(self) -> Session | None:
-        """The session that changed last; one without messages does not count."""
+        """The session that changed last; sessions without messages do not count."""
         return await self._read(reading.latest)
 
     async def sessions(
@@ -135,131 +136,102 @@ class SessionStore:
         pinned_first: bool = False,
         order: Order = "updated",
     ) -> list[SessionSummary]:
-        """Newest first unless `order` says otherwise; those without messages are left out.
+        """A page of the list of sessions, newest first unless `order` says otherwise; sessions without messages are omitted.
 
-        Archived ones are left out, or (True) shown alone, or (None) shown with the others; so are deleted ones.
+        `archived` and `deleted` are those of SessionFilter.
         """
-        which = SessionFilter(archived, deleted, pinned_first, order)
-        return await self._read(lambda connection: reading.sessions(connection, limit, offset, which))
+        return await self._read(reading.sessions, limit, offset, SessionFilter(archived, deleted, pinned_first, order))
 
     async def count_sessions(self, *, archived: bool | None = False, deleted: bool = False) -> int:
-        """How many `sessions` would give without a limit."""
-        return await self._read(lambda connection: reading.count(connection, SessionFilter(archived, deleted)))
+        """How many sessions `sessions` returns without a limit."""
+        return await self._read(reading.count, SessionFilter(archived, deleted))
 
     async def preview(self, session_id: str) -> Preview:
-        """The beginning and the end of what a session shows, each cut to a screenful."""
-        # Only here, because starting is not to wait for it.
+        """The beginning and the end of a session, each cut to a screenful."""
+        # Imported late to keep the start fast.
         from stepchat.sessions.preview import preview
 
-        return await self._read(lambda connection: preview(connection, session_id))
+        return await self._read(preview, session_id)
 
     async def session_ids(self) -> list[str]:
-        """Of all sessions with messages, archived ones too, newest first."""
+        """The IDs of all sessions with messages, archived ones included, newest first."""
         return await self._read(reading.session_ids)
 
     async def find(self, text: str, *, deleted: bool = False) -> Session:
-        """By the beginning of its id, else the newest of this title, else the newest whose title, questions or answers
-        contain the text. With `deleted` it is one that was deleted and can come back.
-
-        Raises SessionNotFoundError, and StoreError when several ids begin so.
-        """
-        return await self._read(lambda connection: reading.find(connection, text, deleted=deleted))
+        """Raises SessionNotFoundError, and StoreError if several IDs begin with the text."""
+        return await self._read(reading.find, text, deleted=deleted)
 
     async def find_unique(self, text: str) -> Session:
-        """The one that is meant, for what changes it: by the beginning of its id or by its title.
-
-        Raises SessionNotFoundError, and StoreError when it may be several.
-        """
-        return await self._read(lambda connection: reading.find_unique(connection, text))
+        """Raises SessionNotFoundError, and StoreError if several sessions match."""
+        return await self._read(reading.find_unique, text)
 
     async def search(self, typed: str, options: SearchOptions | None = None) -> SearchPage | None:
-        """Sessions in which all words are found, those with the newest hit first.
+        """Sessions that contain all words, those with the newest hit first.
 
-        For every key press: a newer call ends this one, which then gives None; cancelling ends it as well. The last
-        word may be the beginning of one, until a space follows it. Text in double quotes is a phrase.
+        Made to be called on every key press: a newer call ends this one, which then returns None; so does cancelling. The
+        last word may be the beginning of one until a space follows it. Text in double quotes is a phrase.
         """
-        # Only here, because starting is not to wait for it.
-        from stepchat.sessions.search.live_search import LiveSearch
-        from stepchat.sessions.search.search import USUAL
+        # Imported late to keep the start fast.
+        from stepchat.sessions.search.search import DEFAULT_OPTIONS, LiveSearch
 
         if self._search is None:
             self._search = LiveSearch(self.file)
-        return await self._search.search(typed, options or USUAL)
+        return await self._search.search(typed, options or DEFAULT_OPTIONS)
 
     async def finish_index(self) -> None:
-        """Wait until search knows every message; only after an update of stepchat or an import this takes long."""
+        """Wait until search covers every message. Slow only after an update of stepchat or an import."""
         while await self._write(search_index.add_waiting):
             pass
 
-    async def import_file(self, path: Path) -> ImportResult:
-        """Add the sessions of a file: all that is new in it, or nothing. Raises UsageError, which names the place."""
-        from stepchat.sessions.importing import importer
-
-        return await self.import_parsed(await asyncio.to_thread(importer.read_file, path))
-
-    async def import_parsed(self, incoming: list[ImportedSession]) -> ImportResult:
-        """The same of what was read already."""
-        from stepchat.sessions.importing import importer
-
-        imported = await self._write(lambda connection: importer.insert_sessions(connection, incoming))
-        self._index_soon()
-        return imported
-
     async def set_title(self, session_id: str, title: str) -> str:
-        """The title as it was kept (cleaned). An empty one gives back the automatic title."""
-        return await self._write(lambda connection: writing.set_title(connection, session_id, title))
+        """The title as saved (cleaned). An empty one restores the automatic title."""
+        return await self._write(writing.set_title, session_id, title)
 
     async def set_pinned(self, session_ids: Iterable[str], *, pinned: bool) -> None:
-        """All of them or, when one is not there, none. Raises SessionNotFoundError."""
-        chosen = tuple(session_ids)
-        await self._write(lambda connection: organizing.set_pinned(connection, chosen, pinned=pinned))
+        """All of them or, if one does not exist, none. Raises SessionNotFoundError."""
+        await self._write(organizing.set_pinned, tuple(session_ids), pinned=pinned)
 
     async def set_archived(self, session_ids: Iterable[str], *, archived: bool) -> None:
         """All of them or none. Raises SessionNotFoundError."""
-        chosen = tuple(session_ids)
-        await self._write(lambda connection: organizing.set_archived(connection, chosen, archived=archived))
+        await self._write(organizing.set_archived, tuple(session_ids), archived=archived)
 
     async def delete(self, session_ids: Iterable[str]) -> None:
-        """All of them or none: gone from lists and searches, and after 30 days for good. Raises SessionNotFoundError."""
-        chosen, now = tuple(session_ids), self._clock()
-        await self._write(lambda connection: organizing.delete(connection, chosen, now))
+        """Hide all of them, or none, from lists and searches; after 30 days they are gone. Raises SessionNotFoundError."""
+        await self._write(organizing.delete, tuple(session_ids), self._clock())
 
     async def undelete(self, session_ids: Iterable[str]) -> None:
         """Undo `delete`. So does a new message. Raises SessionNotFoundError."""
-        chosen = tuple(session_ids)
-        await self._write(lambda connection: organizing.undelete(connection, chosen))
+        await self._write(organizing.undelete, tuple(session_ids))
 
     async def set_model(self, session_id: str, model: str, server: str) -> None:
-        """What the session uses from now on."""
-        await self._write(lambda connection: writing.set_model(connection, session_id, model, server))
+        """Set what the next request of the session uses."""
+        await self._write(writing.set_model, session_id, model, server)
 
     async def update_parameters(
         self, session_id: str, change: Callable[[Json], Json], profile: str | None = None, preset: str | None = None
     ) -> None:
-        """What the session asks with from now on, made of what is kept, and the names it uses; None leaves a name.
+        """Replace the parameters of the session by what `change` makes of them, and its profile and preset unless None.
 
-        `change` runs on another thread, and nobody writes meanwhile.
+        `change` runs on another thread, and nothing else is written meanwhile.
         """
-        await self._write(lambda connection: writing.update_parameters(connection, session_id, change, profile, preset))
+        await self._write(writing.update_parameters, session_id, change, profile, preset)
 
     # Messages
 
     async def append(self, session_id: str, parent: str | None, message: Message) -> StoredMessage:
-        """Keep a finished message below `parent`; it becomes the leaf."""
-        now = self._clock()
-        return await self._write(lambda connection: writing.append(connection, session_id, parent, message, now))
+        """Save a finished message below `parent`; it becomes the leaf."""
+        return await self._write(writing.append, session_id, parent, message, self._clock())
 
     async def insert(self, stored: StoredMessage) -> None:
-        """The same for a message that has its id and its place already."""
-        now = self._clock()
-        await self._write(lambda connection: writing.insert(connection, stored, now))
+        """Save a finished message that already has an ID and a parent; it becomes the leaf."""
+        await self._write(writing.insert, stored, self._clock())
 
     async def begin_answer(
         self, session_id: str, parent: str | None, blank: AssistantMessage, *, asked: StoredMessage | None = None
     ) -> str:
-        """The id of an answer that will stream. `blank` holds what is known before: model asked, server, start.
+        """The ID of an answer about to stream. `blank` holds what is known already: model, server, start.
 
-        Its question `asked`, when that is new, is kept in the same moment: nobody finds it without somebody who answers.
+        `asked`, its question if that is new, is saved in the same transaction: no process finds it without its answer.
         """
         now = self._clock()
 
@@ -269,109 +241,204 @@ class SessionStore:
             return writing.begin_answer(connection, session_id, parent, blank, owner, now)
 
         def with_lock(connection: sqlite3.Connection) -> str:
-            # Taken before the transaction: nobody else may see an answer whose owner has no lock yet.
+            # Taken before the transaction: no process may see an answer whose owner has no lock yet.
             owner = self._owner.token()
             return database.transaction(connection, lambda connection: begin(connection, owner))
 
         return await self._writer.run(with_lock)
 
     async def add_part(self, message_id: str, deltas: Sequence[Delta]) -> None:
-        """Keep what arrived. Costs the same however long the answer is."""
-        if not deltas:
-            return
-        kept = tuple(deltas)
-        await self._write(lambda connection: writing.add_part(connection, message_id, kept, self._owner.token()))
+        """Save what arrived of an answer. The cost does not grow with its length."""
+        if deltas:
+            await self._write(writing.add_part, message_id, tuple(deltas), self._owner.held)
 
     async def finish_answer(
         self, message_id: str, message: AssistantMessage, *, cost_later: bool = True
     ) -> StoredMessage:
-        """The finished message replaces its parts and becomes the leaf. Whether the server tells its cost later on."""
-        now = self._clock()
+        """Replace the parts of an answer by the finished message, which becomes the leaf.
+
+        `cost_later`: the server can report its cost later.
+        """
         return await self._write(
-            lambda connection: writing.finish_answer(
-                connection, message_id, message, self._owner.token(), now, cost_later=cost_later
-            )
+            writing.finish_answer, message_id, message, self._owner.held, self._clock(), cost_later=cost_later
         )
 
     async def path(self, session_id: str, leaf: str | None = None) -> list[StoredMessage]:
         """The messages from the root to `leaf`, or to the leaf of the session."""
-        return await self._read(lambda connection: reading.path(connection, session_id, leaf))
+        return await self._read(reading.path, session_id, leaf)
 
     async def messages(self, session_id: str) -> list[StoredMessage]:
-        """The whole tree in the order of creation, without answers that are still being written."""
-        return await self._read(lambda connection: reading.messages(connection, session_id))
+        """The whole tree in order of creation, without answers that are still streaming."""
+        return await self._read(reading.messages, session_id)
+
+    async def content(self, session_id: str, leaf: str | None = None, *, whole_tree: bool = False) -> SessionContent:
+        """A session with its whole tree, or with the branch to `leaf`, or to its own leaf, as of one moment."""
+        return await self._read(reading.content, session_id, leaf, whole_tree=whole_tree)
+
+    async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - the value to save
+        """Save whether the reader folded the reasoning panel of an answer."""
+        await self._write(writing.set_folded, message_id, folded)
 
     # The tree
 
     async def children(self, message_id: str) -> list[StoredMessage]:
         """The messages below this one, oldest first."""
-        return await self._read(lambda connection: tree.children(connection, message_id))
+        return await self._read(tree.children, message_id)
 
     async def siblings(self, message_id: str) -> list[StoredMessage]:
-        """This message and the others in its place, oldest first."""
-        return await self._read(lambda connection: tree.siblings(connection, message_id))
+        """This message and the others with its parent, oldest first."""
+        return await self._read(tree.siblings, message_id)
 
     async def sibling_positions(self, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
-        """Of the messages on the way to `leaf` that have siblings: the number of each, and how many there are with it."""
-        return await self._read(lambda connection: tree.sibling_positions(connection, session_id, leaf))
+        """Position and number of siblings of each message on the path to `leaf` that has siblings."""
+        return await self._read(tree.sibling_positions, session_id, leaf)
 
     async def deepest_leaf(self, message_id: str) -> str:
         """The end of the branch that was shown last below this message."""
-        return await self._read(lambda connection: tree.deepest_leaf(connection, message_id))
+        return await self._read(tree.deepest_leaf, message_id)
 
     async def set_leaf(self, session_id: str, leaf: str | None) -> None:
-        """The message that ends the conversation shown."""
-        await self._write(lambda connection: writing.set_leaf(connection, session_id, leaf))
+        """Set the message that ends the branch shown."""
+        await self._write(writing.set_leaf, session_id, leaf)
 
     async def exchange_after(self, session_id: str, leaf: str | None) -> str | None:
-        """The end of the exchange that follows `leaf`, or begins the session, and was shown last; None when there is none."""
-        return await self._read(lambda connection: tree.exchange_after(connection, session_id, leaf))
+        """The end of the question and answers below `leaf`, or at the root, that were shown last; None if there are none."""
+        return await self._read(tree.exchange_after, session_id, leaf)
 
     async def fork(self, session_id: str, message_id: str) -> Session:
-        """A new session that begins with a copy of the messages to this one."""
-        now = self._clock()
-        forked = await self._write(lambda connection: forks.fork(connection, session_id, message_id, now))
+        """A new session that begins with a copy of the messages up to this one."""
+        forked = await self._write(writing.fork, session_id, message_id, self._clock())
         self._index_soon()
         return forked
 
-    async def conversation(self, session_id: str, leaf: str | None = None, *, whole_tree: bool = False) -> Conversation:
-        """A session with its whole tree, or with the branch to `leaf`, or to its own leaf, as of one moment."""
-        return await self._read(
-            lambda connection: reading.conversation(connection, session_id, leaf, whole_tree=whole_tree)
+    # Other processes
+
+    async def last_complete_message(self, session_id: str, leaf: str | None = None) -> str | None:
+        """The message that a new question follows: `leaf`, or the leaf of the session, above a question that another process
+        is having answered.
+        """
+        if await self._read(other_processes.is_answering, session_id, self._owner.held):
+            # It may be dead.
+            await self._writer.run(
+                lambda connection: recovery.recover(connection, self._owner.directory, self._accumulate)
+            )
+        return await self._read(other_processes.last_complete_message, session_id, leaf, self._owner.held)
+
+    async def complete_path(self, session_id: str) -> list[StoredMessage]:
+        """The messages from the root to `last_complete_message`."""
+        leaf = await self.last_complete_message(session_id)
+        return [] if leaf is None else await self.path(session_id, leaf)
+
+    async def has_concurrent_question(self, question: StoredMessage) -> bool:
+        """Whether another process is having a sibling of this question answered, or has added one since."""
+        return await self._read(other_processes.has_concurrent_question, question, self._owner.held)
+
+    async def interrupted_answers(self) -> list[InterruptedAnswer]:
+        """Answers that a kill interrupted and that the user has not dealt with, newest first."""
+        return await self._read(recovery.interrupted_answers)
+
+    async def dismiss_interrupted(self, answers: Collection[str]) -> None:
+        """Keep these answers as they are, and stop listing them."""
+        await self._write(recovery.dismiss_interrupted, tuple(answers))
+
+    # Recorded requests and responses
+
+    @property
+    def recording_limit(self) -> int:
+        """Bytes that recorded responses may take on disk."""
+        return self._recording_limit
+
+    def limit_recordings(self, size: int) -> None:
+        """Change `recording_limit`; the next recording applies it."""
+        self._recording_limit = size
+
+    def record_exchange(self, session_id: str, make: Callable[[], Exchange], numbered: Callable[[int], None]) -> None:
+        """Save an exchange soon, after the writes that wait already. Nothing waits for it, and a failure does no harm.
+
+        The writer thread calls `make`, and `numbered` with the number of the exchange.
+        """
+        self._writer.post(
+            lambda connection: numbered(exchanges.put(connection, session_id, make(), self._recording_limit))
         )
 
-    async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
-        """The reader's choice for the reasoning panel of one answer."""
-        await self._write(lambda connection: writing.set_folded(connection, message_id, folded))
+    async def exchanges(self, message_id: str) -> list[Exchange]:
+        """The requests made for an answer, in order."""
+        await self._recorded()
+        return await self._read(exchanges.of_answer, message_id)
 
-    # Small things
+    async def last_requested_answer(self, session_id: str) -> str | None:
+        """The ID of the answer that the last request of a session was made for."""
+        await self._recorded()
+        return await self._read(exchanges.newest_answer, session_id)
+
+    async def reasoning_sent(self, session_id: str, message_id: str | None = None) -> dict[str, list[ReasoningSent]]:
+        """By ID of the answer: what each request did with its reasoning. Of one answer only, if given."""
+        await self._recorded()
+        return await self._read(exchanges.reasoning_sent, session_id, message_id)
+
+    async def reasoning_outcomes(self, session_id: str) -> dict[str, ReasoningOutcome]:
+        """By ID of the answer: what the requests of the session did with its reasoning."""
+        await self._recorded()
+        return await self._read(exchanges.reasoning_outcomes, session_id)
+
+    async def _recorded(self) -> None:
+        """Wait for the exchanges that are waiting to be saved."""
+        await self._writer.run(lambda _connection: None)
+
+    # Spending
+
+    async def spending(self, since: str = "") -> list[Spent]:
+        """Sums by day, model and server from that local date on, newest day first."""
+        return await self._read(spending.read, since)
+
+    async def session_cost(self, session_id: str) -> Decimal:
+        """The cost of all branches of a session, in USD, as far as servers reported it."""
+        return await self._read(spending.of_session, session_id)
+
+    async def unpriced(self, since: float) -> list[Unpriced]:
+        """Answers since then (Unix time) that ended without usage, newest first."""
+        return await self._read(spending.unpriced, since)
+
+    async def set_usage(self, message_id: str, usage: Json) -> StoredMessage | None:
+        """Fill in the usage of an answer; None if there was nothing to fill in."""
+        return await self._write(spending.set_usage, message_id, usage)
+
+    async def forget_unpriced(self, message_id: str) -> None:
+        """Stop asking for the cost of this answer."""
+        await self._write(spending.forget_unpriced, message_id)
+
+    # Drafts and settings
 
     async def draft(self, session_id: str | None) -> str:
-        """The text left in the prompt of a session, or of none; "" when there is none."""
-        return await self._read(lambda connection: reading.draft(connection, session_id))
+        """The prompt text saved for a session, or for a new one; "" if there is none."""
+        return await self._read(reading.draft, session_id)
 
     async def set_draft(self, session_id: str | None, text: str) -> None:
-        """Keep the text of the prompt."""
-        await self._write(lambda connection: writing.set_draft(connection, session_id, text))
+        """Save the prompt text of a session, or of a new one."""
+        await self._write(writing.set_draft, session_id, text)
 
     async def setting(self, name: str) -> str | None:
-        """A remembered choice, or None."""
-        return await self._read(lambda connection: reading.setting(connection, name))
+        """A saved choice, or None."""
+        return await self._read(reading.setting, name)
 
     async def set_setting(self, name: str, value: str) -> None:
-        """Remember a small choice, such as the theme."""
-        await self._write(lambda connection: writing.set_setting(connection, name, value))
+        """Save a small choice, such as the theme."""
+        await self._write(writing.set_setting, name, value)
 
     async def update_setting(self, name: str, change: Callable[[str | None], str]) -> None:
-        """Remember what `change` makes of what is kept. It runs on another thread, and nobody writes meanwhile."""
-        await self._write(lambda connection: writing.update_setting(connection, name, change))
+        """Replace a saved choice by what `change` makes of it. It runs on another thread, and nothing else is written."""
+        await self._write(writing.update_setting, name, change)
 
-    def _tidy(self, long_ago: float) -> None:
-        """In the background, in small steps: remove what was deleted before, and index what waits for it."""
-        self._writer.repeat(lambda connection: organizing.purge(connection, long_ago))
+    # Everything else
+
+    async def add(self, insert: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `insert` in a transaction, as an import does, and index what it added."""
+        added = await self._write(insert)
         self._index_soon()
+        return added
 
     def _index_soon(self) -> None:
+        """Index the messages that wait for it, in the background and in small steps."""
         self._writer.repeat(
             lambda connection: (
                 search_index.is_waiting(connection) and database.transaction(connection, search_index.add_waiting)
@@ -379,19 +446,29 @@ class SessionStore:
         )
 
     async def close(self) -> None:
-        """Finish the writes that were asked for, then close. A second call does nothing."""
+        """Finish the writes that wait, then close. A second call does nothing."""
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
-        """`close` for places without an event loop. May take as long as the last write."""
+        """`close` without an event loop. May take as long as the last write."""
         if self._search is not None:
             self._search.close()
         self._reader.close()
         self._writer.close()
         self._owner.release()
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._reader.run(lambda connection: database.snapshot(connection, work))
+    async def _read(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        return await self._reader.run(
+            lambda connection: database.snapshot(connection, lambda connection: work(connection, *arguments, **named))
+        )
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._writer.run(lambda connection: database.transaction(connection, work))
+    async def _write(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **named: P.kwargs
+    ) -> T:
+        return await self._writer.run(
+            lambda connection: database.transaction(
+                connection, lambda connection: work(connection, *arguments, **named)
+            )
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stepchat import lossless_json
 from stepchat.errors import AnswerNotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
-from stepchat.sessions import interrupted, reading, records, spending, tree
+from stepchat.sessions import reading, records, spending, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
     NEW_SESSION_DRAFT,
@@ -51,6 +51,35 @@ def create(connection: sqlite3.Connection, *, model: str, server: str, system: s
     return session
 
 
+def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: float) -> Session:
+    """Copies of the messages to this one, as they are on disk. The index gets them later. Raises StoreError."""
+    source = reading.session(connection, session_id)
+    path = reading.path(connection, session_id, message_id)
+    new_id = records.new_id(SESSION_ID_LENGTH)
+    connection.execute(
+        "INSERT INTO session (id, title_edited, created, updated, model, server, system, parameters,"
+        " profile, preset, forked_from, forked_at)"
+        " SELECT ?, title_edited, ?, ?, model, server, system, parameters, profile, preset, id, ? FROM session WHERE id = ?",
+        (new_id, now, now, message_id, session_id),
+    )
+    retitle(connection, new_id, source.title)
+    parent: str | None = None
+    numbers: list[int] = []
+    for stored in path:
+        copy = records.new_id(MESSAGE_ID_LENGTH)
+        added = connection.execute(
+            "INSERT INTO message (id, session, parent, role, created, folded, data)"
+            " SELECT ?, ?, ?, role, created, folded, data FROM message WHERE id = ?",
+            (copy, new_id, parent, stored.id),
+        )
+        numbers.append(added.lastrowid or 0)
+        parent = copy
+    search_index.add_later(connection, numbers)
+    connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (parent, new_id))
+    add_totals(connection, new_id, [stored.message for stored in path])
+    return reading.session(connection, new_id)
+
+
 def append(
     connection: sqlite3.Connection, session_id: str, parent: str | None, message: Message, now: float
 ) -> StoredMessage:
@@ -80,7 +109,7 @@ def begin_answer(
     return answer.id
 
 
-def add_part(connection: sqlite3.Connection, message_id: str, deltas: Sequence[Delta], owner: str) -> None:
+def add_part(connection: sqlite3.Connection, message_id: str, deltas: Sequence[Delta], owner: str | None) -> None:
     """Keep what arrived of an open answer."""
     added = connection.execute(
         "INSERT INTO part (message, data) SELECT id, ? FROM message WHERE id = ? AND owner = ?",
@@ -94,7 +123,7 @@ def finish_answer(
     connection: sqlite3.Connection,
     message_id: str,
     message: AssistantMessage,
-    owner: str,
+    owner: str | None,
     now: float,
     *,
     cost_later: bool = True,
@@ -105,29 +134,13 @@ def finish_answer(
     return stored
 
 
-def recover_answer(connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str) -> None:
-    """The same for an answer whose owner died; the leaf only follows from its question, or from an earlier answer to that,
-    and not when the session went on elsewhere.
-    """
-    row = connection.execute("SELECT session, parent FROM message WHERE id = ?", (message_id,)).fetchone()
-    shown = None if row is None else tree.shown_child(connection, *row)
-    stored = close_answer(connection, message_id, message, owner)
-    if message.stop == "cut":
-        interrupted.note(connection, message_id)
-    moved = connection.execute(
-        "UPDATE session SET leaf = ?1 WHERE id = ?2 AND (leaf IS ?3 OR leaf IN (SELECT earlier.id FROM message AS earlier"
-        " JOIN message AS this ON this.id = ?1 WHERE earlier.parent = ?3 AND earlier.number < this.number))",
-        (message_id, stored.session, stored.parent),
-    ).rowcount
-    if moved:
-        tree.remember_shown(connection, stored.session, stored.parent, message_id)
-    elif shown is not None:
-        # What was shown last still is, although it may no longer be the newest.
-        tree.remember_shown(connection, stored.session, stored.parent, shown)
-
-
 def close_answer(
-    connection: sqlite3.Connection, message_id: str, message: AssistantMessage, owner: str, *, cost_later: bool = True
+    connection: sqlite3.Connection,
+    message_id: str,
+    message: AssistantMessage,
+    owner: str | None,
+    *,
+    cost_later: bool = True,
 ) -> StoredMessage:
     """Put the message in the place of its parts."""
     row = connection.execute(

@@ -183,7 +183,7 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
     wanted = "mono" if os.environ.get("NO_COLOR") else config.theme or await store.setting("theme") or ""
     view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
     session = workspace.session
-    path = await store.other_processes.path(session.id) if session else []
+    path = await store.complete_path(session.id) if session else []
     return Opening(
         theme=choose_theme(wanted, workspace.paths.user_themes, report),
         reasoning_view="hidden" if folded else reasoning_view(view or ""),

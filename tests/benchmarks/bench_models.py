@@ -81,7 +81,7 @@ async def test_usage_of_a_hundred_thousand_answers(tmp_path):
 
     seconds = await store._write(fill)
     began = time.perf_counter()
-    rows = await store.spending.all()
+    rows = await store.spending()
     read = time.perf_counter()
     from datetime import date
 

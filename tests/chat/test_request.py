@@ -73,13 +73,11 @@ async def say(store: SessionStore, client: Client, text: str, session: str | Non
 
 async def kept(store: SessionStore, session: str) -> list[Exchange]:
     """Of the newest answer."""
-    return await store.exchanges.exchanges((await store.path(session))[-1].id)
+    return await store.exchanges((await store.path(session))[-1].id)
 
 
 async def all_kept(store: SessionStore, session: str) -> list[Exchange]:
-    return [
-        exchange for stored in await answers(store, session) for exchange in await store.exchanges.exchanges(stored.id)
-    ]
+    return [exchange for stored in await answers(store, session) for exchange in await store.exchanges(stored.id)]
 
 
 async def answers(store: SessionStore, session: str) -> list[StoredMessage]:
@@ -120,9 +118,9 @@ async def test_the_request_is_on_disk_before_anything_comes(store, client, demo)
     events: list[Any] = []
     turn = asyncio.create_task(happening(store, client, asked, events))
     async with asyncio.timeout(10):
-        while (answer := await store.exchanges.newest_answer(asked.session)) is None:
+        while (answer := await store.last_requested_answer(asked.session)) is None:
             await asyncio.sleep(0.01)
-    found = await store.exchanges.exchanges(answer)
+    found = await store.exchanges(answer)
     assert await asyncio.to_thread(demo.wait_until, lambda requests: len(requests) == 1)
     assert lossless_json.dumps(found[0].body) == lossless_json.dumps(demo.requests[0].body)
     assert found[0].status is None
@@ -164,9 +162,7 @@ async def test_the_ledger_says_what_the_server_received(store, client, demo):
     assert [details and hash_of(details) for details in seen] == [
         received_reasoning(first.message).hash, None, received_reasoning(first.message).hash,
     ]  # fmt: skip
-    assert (await store.exchanges.reasoning_outcomes(session))[first.id] == exchanges.ReasoningOutcome(
-        {"way": "unchanged"}, 2
-    )
+    assert (await store.reasoning_outcomes(session))[first.id] == exchanges.ReasoningOutcome({"way": "unchanged"}, 2)
 
 
 async def test_the_newest_request_decides_and_every_sending_counts(store, client):
@@ -176,12 +172,12 @@ async def test_the_newest_request_decides_and_every_sending_counts(store, client
     other = type(asked)(asked.session, "deepseek/deepseek-v3.2", asked.path, asked.text)
     answer_in(await happening(store, client, other))
     first, second, third = await answers(store, session)
-    assert await store.exchanges.reasoning_outcomes(session) == {
+    assert await store.reasoning_outcomes(session) == {
         first.id: exchanges.ReasoningOutcome({"way": "left out", "rule": "other model"}, 1),
         second.id: exchanges.ReasoningOutcome({"way": "left out", "rule": "other model"}, 0),
     }
     await say(store, client, "demo:haiku", session)
-    found = await store.exchanges.reasoning_outcomes(session)
+    found = await store.reasoning_outcomes(session)
     assert found[first.id] == exchanges.ReasoningOutcome({"way": "unchanged"}, 2)
     assert found[third.id] == exchanges.ReasoningOutcome({"way": "left out", "rule": "other model"}, 0)
 
@@ -247,7 +243,7 @@ async def test_requests_that_begin_alike_share_what_is_kept(store, client, paths
     session = await say(store, client, "x" * 5000 + " demo")
     for _ in range(5):
         await say(store, client, "And?", session)
-    await store.exchanges.reasoning_outcomes(session)
+    await store.reasoning_outcomes(session)
     with sqlite3.connect(paths.database) as connection:
         assert connection.execute("SELECT count(*) FROM sent_line").fetchone() == (11,)
         texts = [zlib.decompress(data) for (data,) in connection.execute("SELECT data FROM sent_text")]
@@ -265,7 +261,7 @@ async def test_signed_reasoning_stays_here_when_what_came_before_it_has_changed(
     first, *_ = await answers(store, asked.session)
     sent = [request.body["messages"][1]["reasoning_details"] for request in demo.requests[1:]]
     assert sent == [list(first.message.reasoning_details), []]
-    assert (await store.exchanges.reasoning_outcomes(asked.session))[first.id] == exchanges.ReasoningOutcome(
+    assert (await store.reasoning_outcomes(asked.session))[first.id] == exchanges.ReasoningOutcome(
         {"way": "left out", "rule": "edited before", "left_out": [0]}, 1
     )
 
@@ -291,11 +287,11 @@ async def test_events_that_are_the_key_when_put_together_are_not_kept(store, dem
 
 
 async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, client):
-    store = SessionStore.open(paths, accumulate=accumulate, keep_events=6000)
+    store = SessionStore.open(paths, accumulate=accumulate, recording_limit=6000)
     session = await say(store, client, "demo:haiku")
     for _ in range(8):
         await say(store, client, "demo:haiku", session)
-    found = [(await store.exchanges.exchanges(stored.id))[0] for stored in await answers(store, session)]
+    found = [(await store.exchanges(stored.id))[0] for stored in await answers(store, session)]
     there = [exchange.pieces is not None for exchange in found]
     assert there == sorted(there)
     assert 0 < sum(there) < 9
@@ -307,12 +303,12 @@ async def test_of_what_came_only_so_much_is_kept_the_oldest_goes_first(paths, cl
 async def test_a_fork_begins_without_and_a_deleted_session_takes_it_along(store, client, paths):
     session = await say(store, client, "demo:haiku")
     forked = await store.fork(session, (await store.path(session))[-1].id)
-    assert await store.exchanges.newest_answer(forked.id) is None
-    assert await store.exchanges.reasoning_sent(forked.id) == {}
+    assert await store.last_requested_answer(forked.id) is None
+    assert await store.reasoning_sent(forked.id) == {}
     await store.delete([session])
     await store.close()
     later = SessionStore.open(paths, accumulate=accumulate, clock=lambda: 1e11)
-    await later.exchanges.reasoning_outcomes(session)
+    await later.reasoning_outcomes(session)
     await later.close()
     with sqlite3.connect(paths.database) as connection:
         for table in ("exchange", "sent_line", "sent_text"):

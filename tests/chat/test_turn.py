@@ -67,7 +67,7 @@ async def test_a_cost_is_only_waited_for_where_it_can_be_asked_for(store, url, a
     server = FakeServer([Delta(text="Half", generation_id="gen-1"), StreamCutError("cut")], base_url=url)
     with pytest.raises(StreamCutError):
         await happening(store, server, await question(store))
-    assert [one.generation for one in await store.spending.unpriced(0)] == asked_for
+    assert [one.generation for one in await store.unpriced(0)] == asked_for
 
 
 async def test_question_is_on_disk_before_the_request_leaves(store, paths):

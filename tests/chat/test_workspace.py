@@ -21,7 +21,8 @@ from stepchat.events import MessageSaved
 from stepchat.messages import UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.export.formats import export_json
-from stepchat.sessions.store import Session, SessionStore
+from stepchat.sessions.records import Session
+from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -358,7 +359,7 @@ async def test_parameters_that_cannot_be_read_are_not_written_over(opened, store
 @pytest.mark.parametrize(("megabytes", "kept"), [(0, 0), (0.5, 500_000), (1e6, 10**12)])
 async def test_how_much_is_kept_of_what_comes_over_the_line(opened, store, megabytes, kept):
     opened(config=Config(keep_events=megabytes))
-    assert store.exchanges.keep_events == kept
+    assert store.recording_limit == kept
 
 
 @pytest.mark.parametrize(

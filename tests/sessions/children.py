@@ -19,6 +19,7 @@ from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.sessions.importing.importer import import_file
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ async def _import(store: SessionStore, files: str) -> None:
     """Import one file after the other."""
     for path in sorted(Path(files).iterdir()):
         _say(f"begun {path.stem}")
-        await store.import_file(path)
+        await import_file(store, path)
         _say(f"done {path.stem}")
 
 

@@ -22,6 +22,7 @@ from stepchat.config.paths import Paths
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, UserMessage
 from stepchat.sessions.export.formats import FORMATS, ExportOptions, export, export_json
+from stepchat.sessions.importing.importer import import_file
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore
 from stepchat.transcript import labels
@@ -66,7 +67,7 @@ async def _ends_well(path: Path) -> None:
 
 async def _import_and_show(store: SessionStore, path: Path) -> None:
     with suppress(StepchatError):
-        await store.import_file(path)
+        await import_file(store, path)
     for row in await store.sessions(-1, archived=None):
         session_rows.session_line(row)
         for stored in await store.messages(row.id):
@@ -143,7 +144,7 @@ async def test_a_number_that_is_no_time_is_refused(
     data["messages"][1]["message"]["timing"][name] = value
     (tmp_path / "a.json").write_text(json.dumps(data))
     with pytest.raises(UsageError, match=rf"messages\[1\]\.message\.timing\.{name}: a number that is no time"):
-        await store.import_file(tmp_path / "a.json")
+        await import_file(store, tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("value", [_HUGE, -_HUGE, float("inf"), 1e308])
@@ -160,7 +161,7 @@ def test_a_number_that_is_no_time_can_be_shown(value: float) -> None:
 async def test_milliseconds_of_chatgpt_are_understood(store: SessionStore, tmp_path: Path) -> None:
     chat = CHATGPT | {"create_time": 1700000000100, "update_time": 1700000000100}
     (tmp_path / "a.json").write_text(json.dumps(chat))
-    (session_id,) = (await store.import_file(tmp_path / "a.json")).sessions
+    (session_id,) = (await import_file(store, tmp_path / "a.json")).sessions
     assert (await store.session(session_id)).created == 1700000000.1
 
 
@@ -170,12 +171,12 @@ async def test_milliseconds_that_an_earlier_version_kept_go_round(store: Session
     data["messages"][0]["message"]["time"] = 1700000000100
     data["messages"][1]["message"]["timing"]["started"] = 1700000000200.0
     (tmp_path / "a.json").write_text(json.dumps(data))
-    await store.import_file(tmp_path / "a.json")
+    await import_file(store, tmp_path / "a.json")
     text = export_json(await store.session("s1"), await store.messages("s1"))
     assert json.loads(text) == data
     (tmp_path / "b.json").write_text(text)
     other = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
-    await other.import_file(tmp_path / "b.json")
+    await import_file(other, tmp_path / "b.json")
     assert export_json(await other.session("s1"), await other.messages("s1")) == text
     await other.close()
 
@@ -192,10 +193,10 @@ async def test_as_deep_as_a_server_may_answer_goes_round_and_what_is_deeper_is_n
         return json.dumps({"format": "stepchat-sessions", "version": 1, "sessions": [data]})
 
     (tmp_path / "a.json").write_text(nested(199))
-    await store.import_file(tmp_path / "a.json")
+    await import_file(store, tmp_path / "a.json")
     pieces = [piece async for piece in export(store, "json", None, ExportOptions())]
     (tmp_path / "b.json").write_text("".join(pieces))
-    assert (await store.import_file(tmp_path / "b.json")).known == 1
+    assert (await import_file(store, tmp_path / "b.json")).known == 1
     for text, said in (
         (nested(201), r"sessions\[0\]\.messages\[1\]\.message: it is nested more than 200 deep"),
         ("[" * 9999, "line 1, column 201: JSON is nested too deeply"),
@@ -203,4 +204,4 @@ async def test_as_deep_as_a_server_may_answer_goes_round_and_what_is_deeper_is_n
     ):
         (tmp_path / "c.json").write_text(text)
         with pytest.raises(UsageError, match=said):
-            await store.import_file(tmp_path / "c.json")
+            await import_file(store, tmp_path / "c.json")

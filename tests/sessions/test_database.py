@@ -129,7 +129,7 @@ if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 try:
-    store.SessionStore.open(Paths(home, home, home), fold=stepchat.chat.accumulator.fold)
+    store.SessionStore.open(Paths(home, home, home), accumulate=stepchat.chat.accumulator.accumulate)
 except StoreError as error:
     print(error)
 """

@@ -13,7 +13,7 @@ from stepchat.sessions import organizing
 from stepchat.sessions.database import connect, transaction
 from stepchat.sessions.exchanges import Exchange, SentMessage
 from stepchat.sessions.search import index as search_index
-from stepchat.sessions.search.search import USUAL, SearchOptions
+from stepchat.sessions.search.search import DEFAULT_OPTIONS, SearchOptions
 from stepchat.sessions.store import SessionStore
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def _listed(store: SessionStore, **which: Any) -> list[str]:
     return [row.title for row in await store.sessions(**which)]
 
 
-async def _found(store: SessionStore, typed: str, options: SearchOptions = USUAL) -> list[str]:
+async def _found(store: SessionStore, typed: str, options: SearchOptions = DEFAULT_OPTIONS) -> list[str]:
     page = await store.search(typed, options)
     assert page is not None
     return [found.summary.title for found in page.sessions]
@@ -201,7 +201,7 @@ async def test_what_was_sent_is_purged_in_pieces_too(paths: Paths) -> None:
             sent = tuple(SentMessage({"content": f"{number} {place}"}, verdict={}) for place in range(1500))
             pieces = ((0.0, random.Random(number).randbytes(200_000)),)
             exchange = Exchange(session.leaf or "", sent, {}, "u", {}, 0.0, pieces=pieces)
-            store.exchanges.keep(session.id, lambda exchange=exchange: exchange, lambda _: None)
+            store.record_exchange(session.id, lambda exchange=exchange: exchange, lambda _: None)
     await store.delete([gone.id])
     connection = connect(paths.database)
     tables = ("exchange", "sent_line", "sent_text", "message", "session")

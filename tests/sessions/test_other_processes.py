@@ -33,13 +33,13 @@ async def test_a_question_that_another_process_has_answered_is_not_gone_on_from(
     asked = _question(session, end.id, "q2", "q0theirs")
     answer = await theirs.begin_answer(session, asked.id, AssistantMessage(), asked=asked)
     assert (await ours.session(session)).leaf == asked.id
-    assert await ours.other_processes.last_complete_message(session) == end.id
-    assert await ours.other_processes.last_complete_message(session, asked.id) == end.id
-    assert [stored.message.text for stored in await ours.other_processes.path(session)] == ["q1", "a1"]
+    assert await ours.last_complete_message(session) == end.id
+    assert await ours.last_complete_message(session, asked.id) == end.id
+    assert [stored.message.text for stored in await ours.complete_path(session)] == ["q1", "a1"]
     # Who has it answered goes on from it.
-    assert await theirs.other_processes.last_complete_message(session) == asked.id
+    assert await theirs.last_complete_message(session) == asked.id
     await theirs.finish_answer(answer, AssistantMessage(text="a2"))
-    assert await ours.other_processes.last_complete_message(session) == answer
+    assert await ours.last_complete_message(session) == answer
     await ours.close()
     await theirs.close()
 
@@ -49,11 +49,11 @@ async def test_the_first_question_of_a_session_can_be_another_ones(paths: Paths)
     session = (await ours.create(model="m", server="s", system=None)).id
     asked = _question(session, None, "q1", "q0theirs")
     await theirs.begin_answer(session, asked.id, AssistantMessage(), asked=asked)
-    assert await ours.other_processes.path(session) == []
+    assert await ours.complete_path(session) == []
     mine = await ours.append(session, None, UserMessage("q1 here"))
-    assert await ours.other_processes.has_concurrent_question(mine)
+    assert await ours.has_concurrent_question(mine)
     with pytest.raises(SessionNotFoundError):
-        await ours.other_processes.path("x0gone")
+        await ours.complete_path("x0gone")
     await ours.close()
     await theirs.close()
 
@@ -64,17 +64,17 @@ async def test_asked_beside_is_what_runs_and_what_came_later(store: SessionStore
     old = await store.append(session, end.id, UserMessage("q2"))
     await store.append(session, old.id, AssistantMessage(text="a2"))
     mine = await store.append(session, end.id, UserMessage("q2 edited"))
-    assert not await store.other_processes.has_concurrent_question(mine)
+    assert not await store.has_concurrent_question(mine)
     # Somewhere else in the session is not beside.
     elsewhere = _question(session, None, "q1 again", "q0else")
     await theirs.begin_answer(session, elsewhere.id, AssistantMessage(), asked=elsewhere)
-    assert not await store.other_processes.has_concurrent_question(mine)
+    assert not await store.has_concurrent_question(mine)
     again = await theirs.begin_answer(session, old.id, AssistantMessage())
-    assert await store.other_processes.has_concurrent_question(mine)
+    assert await store.has_concurrent_question(mine)
     await theirs.finish_answer(again, AssistantMessage(text="a2b"))
-    assert not await store.other_processes.has_concurrent_question(mine)
+    assert not await store.has_concurrent_question(mine)
     await theirs.append(session, end.id, UserMessage("q2 of theirs"))
-    assert await store.other_processes.has_concurrent_question(mine)
+    assert await store.has_concurrent_question(mine)
     await theirs.close()
 
 
@@ -84,11 +84,11 @@ async def test_what_a_killed_process_was_answering_is_recovered_where_one_goes_o
     with start_child("hold", paths.data, session) as child:
         assert child.stdout is not None
         answer = (await asyncio.to_thread(child.stdout.readline)).strip()
-        assert await store.other_processes.last_complete_message(session) is None
+        assert await store.last_complete_message(session) is None
         child.kill()
         await asyncio.to_thread(child.wait)
-    assert await store.other_processes.last_complete_message(session) == answer
-    asked, cut = await store.other_processes.path(session)
+    assert await store.last_complete_message(session) == answer
+    asked, cut = await store.complete_path(session)
     assert asked.message.text == "held"
     assert cut.message == AssistantMessage(text="half", stop="cut")
     await store.close()

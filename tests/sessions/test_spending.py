@@ -44,14 +44,14 @@ async def test_answers_are_summed_by_day_model_and_server(paths: Paths) -> None:
     now[0] += 86400
     await answered(store, session, usage=Usage({"cost": 1}), model="c/d")
     await store.append(session, None, AssistantMessage(usage=Usage({"cost": 99}), model="imported"))
-    newest, first = await store.spending.all()
+    newest, first = await store.spending()
     assert (newest.day, newest.model, newest.cost, newest.answers) == (day_of(NOON + 86400), "c/d", 1, 1)
     assert (first.day, first.model, first.server) == (day_of(NOON), "a/b", HERE)
     assert (first.answers, first.prompt, first.cached, first.completion, first.reasoning) == (3, 2007, 20, 403, 300)
     assert first.cost == Decimal("0.00030")
     assert (first.open_answers, first.open_prompt, first.open_completion) == (1, 7, 3)
     await store.delete([session])
-    assert len(await store.spending.all()) == 2
+    assert len(await store.spending()) == 2
     await store.close()
 
 
@@ -61,20 +61,20 @@ async def test_usage_is_filled_in_later_and_nothing_else_is_touched(paths: Paths
     await store.append(session, None, UserMessage("Why?"))
     whole = {"text": "Half", "stop": "cancelled", "generation_id": "gen-1", "reasoning_details": ({"type": "x"},)}
     message_id = await answered(store, session, **whole)
-    assert await store.spending.unpriced(NOON) == [Unpriced(message_id, "gen-1", HERE, NOON)]
-    assert await store.spending.unpriced(NOON + 1) == []
+    assert await store.unpriced(NOON) == [Unpriced(message_id, "gen-1", HERE, NOON)]
+    assert await store.unpriced(NOON + 1) == []
     before = await store.session(session)
-    filled = await store.spending.set_usage(message_id, USAGE)
+    filled = await store.set_usage(message_id, USAGE)
     assert filled.message == AssistantMessage(**({"model": "a/b", "server": HERE, "usage": Usage(USAGE)} | whole))
     assert await store.session(session) == before
     assert (await store.path(session))[-1] == filled
     assert (await store.sessions())[0].cost == Decimal("0.00015")
-    (spent,) = await store.spending.all()
+    (spent,) = await store.spending()
     assert (spent.answers, spent.prompt, spent.cost, spent.open_answers) == (1, 1000, Decimal("0.00015"), 0)
     # A second time there is nothing to fill in.
-    assert await store.spending.set_usage(message_id, USAGE) is None
-    assert await store.spending.unpriced(0) == []
-    assert len(await store.spending.all()) == 1
+    assert await store.set_usage(message_id, USAGE) is None
+    assert await store.unpriced(0) == []
+    assert len(await store.spending()) == 1
     await store.close()
 
 
@@ -96,8 +96,8 @@ async def test_a_cost_that_comes_late_counts_where_the_answer_came_from(
     session = (await store.create(model="a/b", server=held, system=None)).id
     message_id = await answered(store, session, server=asked, stop="cancelled", generation_id="gen-1")
     await store.set_model(session, "c/d", later)
-    await store.spending.set_usage(message_id, USAGE)
-    (spent,) = await store.spending.all()
+    await store.set_usage(message_id, USAGE)
+    (spent,) = await store.spending()
     assert (spent.server, spent.answers, spent.open_answers, spent.cost) == (noted, 1, 0, Decimal("0.00015"))
     await store.close()
 
@@ -109,7 +109,7 @@ async def test_what_was_not_known_for_a_day_is_forgotten(paths: Paths) -> None:
     await answered(store, session, generation_id="gen-1")
     now[0] += 86400 * 2
     await answered(store, session, generation_id="gen-2")
-    assert [one.generation for one in await store.spending.unpriced(0)] == ["gen-2"]
+    assert [one.generation for one in await store.unpriced(0)] == ["gen-2"]
     await store.close()
 
 
@@ -117,9 +117,9 @@ async def test_what_the_server_does_not_know_is_asked_no_more(paths: Paths) -> N
     store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: NOON)
     session = (await store.create(model="a/b", server=HERE, system=None)).id
     message_id = await answered(store, session, stop="cut", generation_id="gen-1")
-    await store.spending.forget_unpriced(message_id)
-    assert await store.spending.unpriced(0) == []
-    assert await store.spending.set_usage("nobody", USAGE) is None
+    await store.forget_unpriced(message_id)
+    assert await store.unpriced(0) == []
+    assert await store.set_usage("nobody", USAGE) is None
     await store.close()
 
 
@@ -147,7 +147,7 @@ async def test_what_was_there_before_the_table_is_counted_once(paths: Paths) -> 
     old.execute("INSERT INTO message (id, session, role, created, data) VALUES ('u', 's', 'user', 1, 'no json')")
     old.close()
     store = SessionStore.open(paths, accumulate=accumulate)
-    (spent,) = await store.spending.all()
+    (spent,) = await store.spending()
     assert (spent.model, spent.answers, spent.cost) == ("a/b", 3, Decimal("0.00045"))
     await store.close()
 
@@ -161,7 +161,7 @@ async def test_what_cannot_be_counted_does_not_keep_the_store_shut(paths: Paths)
     put(old, "good", {"model": "a/b", "usage": USAGE})
     old.close()
     store = SessionStore.open(paths, accumulate=accumulate)
-    spent = {row.model: row.cost for row in await store.spending.all()}
+    spent = {row.model: row.cost for row in await store.spending()}
     assert (spent.pop("a/b"), spent.pop("5")) == (Decimal("0.00015"), 0)
     assert list(spent.values()) == [1]
     await store.close()
@@ -178,7 +178,7 @@ async def test_a_damaged_sum_keeps_no_answer_from_the_disk_and_no_session_from_t
     store = SessionStore.open(paths, accumulate=accumulate)
     assert [(row.id, row.cost) for row in await store.sessions()] == [(session, None)]
     await answered(store, session, usage=Usage(USAGE))
-    assert await store.spending.of_session(session) == Decimal("0.00015")
-    assert sum(row.cost for row in await store.spending.all()) == Decimal("0.00015")
+    assert await store.session_cost(session) == Decimal("0.00015")
+    assert sum(row.cost for row in await store.spending()) == Decimal("0.00015")
     assert [row.messages for row in await store.sessions()] == [2]
     await store.close()

@@ -26,11 +26,10 @@ NEVER = {
     "children",
     "finish_index",
     "latest",
-    "import_parsed",
     "find_unique",
     "session_ids",
     "close",
-    "spending.forget_unpriced",
+    "forget_unpriced",
 }
 """What the window does not call, or not before an hour has passed, or not before it has gone; `insert` is in test_internal_errors.py."""
 
@@ -55,15 +54,15 @@ WALKS = (
             "create",
             "begin_answer",
             "finish_answer",
-            "exchanges.reasoning_outcomes",
-            "other_processes.last_complete_message",
+            "reasoning_outcomes",
+            "last_complete_message",
             "session",
         ),
     ),
-    Walk(("demo:haiku",), ("other_processes.has_concurrent_question", "spending.since", "spending.of_session")),
-    Walk((HALF, "/inspect"), ("add_part", "exchanges.newest_answer")),
-    Walk((HALF, "escape"), ("spending.unpriced", "spending.set_usage")),
-    Walk(("/sessions haiku",), ("find", "other_processes.path", "draft")),
+    Walk(("demo:haiku",), ("has_concurrent_question", "spending", "session_cost")),
+    Walk((HALF, "/inspect"), ("add_part", "last_requested_answer")),
+    Walk((HALF, "escape"), ("unpriced", "set_usage")),
+    Walk(("/sessions haiku",), ("find", "complete_path", "draft")),
     Walk(("ctrl+o", "h", "ctrl+end", "escape"), ("sessions", "count_sessions", "preview", "search", "setting")),
     Walk(("ctrl+o", "ctrl+p"), ("set_pinned",)),
     Walk(("ctrl+o", "ctrl+a", "ctrl+z"), ("set_archived",)),
@@ -74,18 +73,17 @@ WALKS = (
     Walk(("ctrl+l", "ctrl+f", "escape"), ("update_setting",)),
     Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_positions"), ("ctrl+r",)),
     Walk(("ctrl+t",), ("set_folded",)),
-    Walk(("/inspect", "tab"), ("exchanges.exchanges", "exchanges.reasoning_sent")),
-    Walk(("alt+i", "escape", "/keep all"), ("interrupted.all", "interrupted.dismiss")),
+    Walk(("/inspect", "tab"), ("exchanges", "reasoning_sent")),
+    Walk(("alt+i", "escape", "/keep all"), ("interrupted_answers", "dismiss_interrupted")),
     Walk(("/undo", "/redo", "f5"), ("exchange_after", "path", "messages")),
     Walk(("/fork",), ("fork",)),
-    Walk(("/usage",), ("spending.all",)),
+    Walk(("/usage",), ("spending",)),
     Walk(("/model a/b", "demo:haiku", "/model c/d"), ("set_model",)),
-    Walk(("/export",), ("conversation",)),
-    Walk(("/import nowhere.json",), ("import_file",)),
+    Walk(("/export --force haiku.json", "/import haiku.json"), ("content", "add")),
 )
 AT_THE_START = (
-    *((StartOptions(), method) for method in ("sessions", "interrupted.all", "spending.unpriced")),
-    *((StartOptions(latest=True), method) for method in ("sibling_positions", "exchanges.reasoning_outcomes")),
+    *((StartOptions(), method) for method in ("sessions", "interrupted_answers", "unpriced")),
+    *((StartOptions(latest=True), method) for method in ("sibling_positions", "reasoning_outcomes")),
 )
 
 
@@ -126,7 +124,8 @@ async def back(pilot, chat):
 
 
 @pytest.mark.parametrize("row", WALKS, ids=lambda row: row.methods[0])
-async def test_the_window_stays(tmp_path, server, row):
+async def test_the_window_stays(tmp_path, server, row, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
         chat = pilot.app.screen
         store = chat.workspace.store

@@ -13,7 +13,7 @@ from stepchat.transcript.labels import duration, money
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from stepchat.sessions.records import Conversation
+    from stepchat.sessions.records import SessionContent
 
 _ENDS: Final = {
     "length": "Cut: the limit on the length of the answer was reached.",
@@ -23,20 +23,20 @@ _ENDS: Final = {
 }
 
 
-def title(conversation: Conversation) -> str:
-    return sanitize_for_export(conversation.session.title) or "Untitled"
+def title(content: SessionContent) -> str:
+    return sanitize_for_export(content.session.title) or "Untitled"
 
 
-def session_line(conversation: Conversation, zone: tzinfo | None) -> list[str]:
+def session_line(content: SessionContent, zone: tzinfo | None) -> list[str]:
     """Model, time, number of messages."""
-    session, count = conversation.session, len(conversation.messages)
+    session, count = content.session, len(content.messages)
     counted = f"{count} message" + ("" if count == 1 else "s")
     return [fact for fact in (sanitize_for_export(session.model), format_time(session.created, zone), counted) if fact]
 
 
-def missing_note(conversation: Conversation) -> str:
+def missing_note(content: SessionContent) -> str:
     """What is missing, or ""."""
-    count = conversation.elsewhere
+    count = content.elsewhere
     if not count:
         return ""
     what = "1 message on another branch is" if count == 1 else f"{count} messages on other branches are"

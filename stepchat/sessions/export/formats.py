@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from stepchat.messages import Json, Message, StoredMessage
-    from stepchat.sessions.records import Conversation, Session
-    from stepchat.sessions.store import SessionStore
+    from stepchat.sessions.records import Reader, Session, SessionContent
 
 ToApi: TypeAlias = "Callable[[Session, Sequence[Message]], Json]"
 """The body of the request that would go on with these messages."""
@@ -42,7 +41,7 @@ class Format:
     suffix: str
     whole_tree: bool
     """Whether a session is written with all its branches, or only with the one it shows."""
-    one: Callable[[Conversation, ExportOptions], str]
+    one: Callable[[SessionContent, ExportOptions], str]
     head: Callable[[str], str] = lambda _: ""
     """The beginning, from a title, when there are many; so with `between` and `tail`."""
     between: str = ""
@@ -59,7 +58,7 @@ def format_of(path: str) -> str | None:
 
 
 async def export(
-    store: SessionStore,
+    store: Reader,
     name: str,
     session_ids: Sequence[str] | None,
     options: ExportOptions,
@@ -81,15 +80,15 @@ async def export(
     begun = False
     for session_id in chosen:
         try:
-            conversation = await store.conversation(session_id, leaf, whole_tree=form.whole_tree)
-            text = form.one(conversation if options.with_reasoning else without_reasoning(conversation), options)
+            content = await store.content(session_id, leaf, whole_tree=form.whole_tree)
+            text = form.one(content if options.with_reasoning else without_reasoning(content), options)
         except StepchatError as error:
             if leave_out is None:
                 raise
             leave_out(session_id, error)
             continue
         if framed:
-            title = conversation.session.title if len(chosen) == 1 else ""
+            title = content.session.title if len(chosen) == 1 else ""
             yield form.between if begun else form.head(title or "Sessions")
         yield text
         begun = True
@@ -97,15 +96,15 @@ async def export(
         yield form.tail if begun else form.head("Sessions") + form.tail
 
 
-def without_reasoning(conversation: Conversation) -> Conversation:
+def without_reasoning(content: SessionContent) -> SessionContent:
     """The same without what the answers were thought with."""
     return replace(
-        conversation,
+        content,
         messages=tuple(
             replace(stored, message=without_message_reasoning(stored.message))
             if isinstance(stored.message, AssistantMessage)
             else stored
-            for stored in conversation.messages
+            for stored in content.messages
         ),
     )
 
@@ -166,27 +165,27 @@ def _message(stored: StoredMessage) -> Json:
     }
 
 
-def _json(conversation: Conversation, _: ExportOptions) -> str:
-    return export_json(conversation.session, conversation.messages)
+def _json(content: SessionContent, _: ExportOptions) -> str:
+    return export_json(content.session, content.messages)
 
 
-def _jsonl(conversation: Conversation, options: ExportOptions) -> str:
+def _jsonl(content: SessionContent, options: ExportOptions) -> str:
     if options.to_api is None:
         raise UsageError("JSONL needs to know how messages are sent.", "Give `to_api`.")
-    said = [stored.message for stored in conversation.messages]
-    return lossless_json.dumps(options.to_api(conversation.session, said)) + "\n"
+    said = [stored.message for stored in content.messages]
+    return lossless_json.dumps(options.to_api(content.session, said)) + "\n"
 
 
-def _markdown(conversation: Conversation, options: ExportOptions) -> str:
+def _markdown(content: SessionContent, options: ExportOptions) -> str:
     from stepchat.sessions.export.markdown import markdown
 
-    return markdown(conversation, options.zone)
+    return markdown(content, options.zone)
 
 
-def _html(conversation: Conversation, options: ExportOptions) -> str:
+def _html(content: SessionContent, options: ExportOptions) -> str:
     from stepchat.sessions.export.html import html
 
-    return html(conversation, options.zone)
+    return html(content, options.zone)
 
 
 def _html_head(title: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
     from stepchat.messages import Message
-    from stepchat.sessions.records import Conversation
+    from stepchat.sessions.records import SessionContent
 
 _SAFE_LINK: Final = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20]+", re.IGNORECASE)
 
@@ -70,16 +70,16 @@ def head(title: str) -> str:
     )
 
 
-def html(conversation: Conversation, zone: tzinfo | None = None) -> str:
-    """One conversation, an article for the body."""
-    facts = " · ".join(captions.session_line(conversation, zone))
-    parts = [f"<article>\n<header>\n<h1>{_text(captions.title(conversation))}</h1>", _note("facts", facts), "</header>"]
-    if conversation.session.system:
-        parts += _section("system", "System prompt", [_plain(conversation.session.system)])
-    for stored in conversation.messages:
+def html(content: SessionContent, zone: tzinfo | None = None) -> str:
+    """One content, an article for the body."""
+    facts = " · ".join(captions.session_line(content, zone))
+    parts = [f"<article>\n<header>\n<h1>{_text(captions.title(content))}</h1>", _note("facts", facts), "</header>"]
+    if content.session.system:
+        parts += _section("system", "System prompt", [_plain(content.session.system)])
+    for stored in content.messages:
         kind = type(stored.message).__name__.removesuffix("Message").lower()
         parts += _section(kind, captions.speaker(stored.message), _message(stored.message))
-    parts += [_note("note", captions.missing_note(conversation)), "</article>\n"]
+    parts += [_note("note", captions.missing_note(content)), "</article>\n"]
     return "\n".join(part for part in parts if part)
 
 

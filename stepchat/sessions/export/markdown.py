@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from stepchat.messages import Message
-    from stepchat.sessions.records import Conversation
+    from stepchat.sessions.records import SessionContent
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _MEANS_SOMETHING: Final = re.compile(r"([\\`*_\[\]<>#&|~])")
 
 
-def markdown(conversation: Conversation, zone: tzinfo | None = None) -> str:
+def markdown(content: SessionContent, zone: tzinfo | None = None) -> str:
     """One conversation; it ends with a newline."""
-    facts = " · ".join(_escaped(fact) for fact in captions.session_line(conversation, zone))
-    parts = [f"# {_escaped(captions.title(conversation))}", facts]
-    if conversation.session.system:
-        parts += ["## System prompt", _closed(sanitize_for_export(conversation.session.system))]
-    for stored in conversation.messages:
+    facts = " · ".join(_escaped(fact) for fact in captions.session_line(content, zone))
+    parts = [f"# {_escaped(captions.title(content))}", facts]
+    if content.session.system:
+        parts += ["## System prompt", _closed(sanitize_for_export(content.session.system))]
+    for stored in content.messages:
         parts += [f"## {_escaped(captions.speaker(stored.message))}", *_message(stored.message)]
-    if missing := captions.missing_note(conversation):
+    if missing := captions.missing_note(content):
         parts.append(f"*{missing}*")
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import tempfile
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from stepchat.messages import Json, StoredMessage
-    from stepchat.sessions.records import Session
+    from stepchat.sessions.records import Session, Writer
 
 _LARGEST: Final = 4_000_000_000
 """Bytes of JSON; an archive can hold more than it seems."""
@@ -71,6 +72,16 @@ class ImportResult:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+async def import_file(store: Writer, path: Path) -> ImportResult:
+    """Add the sessions of a file: everything new in it, or nothing. Raises UsageError, which names the position."""
+    return await add_sessions(store, await asyncio.to_thread(read_file, path))
+
+
+async def add_sessions(store: Writer, incoming: list[ImportedSession]) -> ImportResult:
+    """Add what was read: everything that is new, or nothing. Raises UsageError and StoreError."""
+    return await store.add(lambda connection: insert_sessions(connection, incoming))
 
 
 def read_file(path: Path) -> list[ImportedSession]:
@@ -180,15 +191,15 @@ def insert_sessions(connection: sqlite3.Connection, incoming: list[ImportedSessi
     What comes in is older than what is here: it gets the numbers before all others, by which searches are ordered.
     """
     (lowest,) = connection.execute("SELECT min(number) FROM message").fetchone()
-    count = sum(len(entry.conversation.messages) for entry in incoming)
+    count = sum(len(entry.content.messages) for entry in incoming)
     number = 1 if lowest is None else lowest - count
     added: list[str] = []
     total = known = completed = 0
-    for entry in sorted(incoming, key=lambda entry: entry.conversation.session.updated):
-        session = entry.conversation.session
+    for entry in sorted(incoming, key=lambda entry: entry.content.session.updated):
+        session = entry.content.session
         if _is_known(connection, session):
             known += 1
-            completed += sum(_complete(connection, stored) for stored in entry.conversation.messages)
+            completed += sum(_complete(connection, stored) for stored in entry.content.messages)
             new = _insert(connection, entry, None)
         else:
             _insert_session(connection, session)
@@ -242,7 +253,7 @@ def _insert(
 ) -> list[tuple[int, StoredMessage]]:
     """The messages that were not there, with their numbers, which begin with `number` or are the highest."""
     new: list[tuple[int, StoredMessage]] = []
-    for stored in entry.conversation.messages:
+    for stored in entry.content.messages:
         row = connection.execute("SELECT session FROM message WHERE id = ?", (stored.id,)).fetchone()
         if row is not None:
             if row[0] != stored.session:
@@ -260,7 +271,7 @@ def _insert(
                 stored.session,
                 stored.parent,
                 writing.role_of(stored.message),
-                _time(stored.message) or entry.conversation.session.created,
+                _time(stored.message) or entry.content.session.created,
                 stored.folded,
                 records.message_to_text(stored.message),
             ),

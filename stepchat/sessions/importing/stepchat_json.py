@@ -21,7 +21,7 @@ from stepchat.sessions.importing.values import (
     invalid_if_it_fails,
     is_object,
 )
-from stepchat.sessions.records import Conversation, Session
+from stepchat.sessions.records import Session, SessionContent
 from stepchat.sessions.titles import clean_title
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _session(data: Json, prefix: str) -> ImportedSession:
         said.append(stored)
     if session.leaf is not None and session.leaf not in known:
         raise InvalidImportError(f"{place}.leaf", f"there is no message {session.leaf}")
-    return ImportedSession(Conversation(session, tuple(said)), place)
+    return ImportedSession(SessionContent(session, tuple(said)), place)
 
 
 def _header(data: Json, place: str) -> Session:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from stepchat.messages import Json
-    from stepchat.sessions.records import Conversation
+    from stepchat.sessions.records import SessionContent
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def invalid_if_it_fails(place: str) -> Generator[None]:
 class ImportedSession:
     """A conversation from a file; `place` is where it was."""
 
-    conversation: Conversation
+    content: SessionContent
     place: str
 
 

@@ -6,18 +6,21 @@ messages are read until the page is full.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
+import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from stepchat.errors import StoreError
-from stepchat.sessions import reading, records
+from stepchat.sessions import database, reading, records
 from stepchat.sessions.search import index as search_index
 from stepchat.sessions.search.query import Snippet, SymbolFinder, Term, TermFinder, expression, parse, symbols_in
+from stepchat.sessions.worker import Worker
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from stepchat.sessions.records import SessionSummary
 
@@ -43,7 +46,7 @@ class SearchOptions:
     """At most so many for each session."""
 
 
-USUAL: Final = SearchOptions()
+DEFAULT_OPTIONS: Final = SearchOptions()
 
 _Finder: TypeAlias = TermFinder | SymbolFinder
 
@@ -220,3 +223,47 @@ def _wanted_texts(data: str, fields: frozenset[Field]) -> dict[Field, str]:
     except StoreError:
         return {}
     return {name: text for name, text in search_index.column_texts(message).items() if name in fields}
+
+
+class LiveSearch:
+    """One query at a time. Opens its connection with the first."""
+
+    def __init__(self, path: Path) -> None:
+        self._worker = Worker("stepchat-search", path, database.connect_for_reading)
+        self._asked = 0
+
+    async def search(self, typed: str, options: SearchOptions) -> SearchPage | None:
+        """None when another query came meanwhile. Cancelling ends the query, too. Raises StoreError."""
+        self.stop()
+        number = self._asked
+
+        def stopped() -> bool:
+            return number != self._asked
+
+        def work(connection: sqlite3.Connection) -> SearchPage | None:
+            if stopped():
+                return None
+            try:
+                page = database.snapshot(connection, lambda connection: search(connection, typed, options, stopped))
+            except sqlite3.OperationalError:
+                if stopped():
+                    return None
+                raise
+            return None if stopped() else page
+
+        try:
+            return await self._worker.run(work)
+        except asyncio.CancelledError:
+            if not stopped():
+                self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the query that runs, if any."""
+        self._asked += 1
+        self._worker.interrupt()
+
+    def close(self) -> None:
+        """Wait for the thread. A second call does nothing."""
+        self.stop()
+        self._worker.close()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stepchat.chat.connection import Connection
     from stepchat.servers.client import Client
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Chat
 
 

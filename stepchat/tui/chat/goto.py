@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.messages import StoredMessage
+    from stepchat.sessions.records import Session
     from stepchat.sessions.search.search import Hit
-    from stepchat.sessions.store import Session
     from stepchat.transcript.document import MessageView
     from stepchat.transcript.find.navigator import FindNavigator
     from stepchat.tui.commands.command import Chat

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.errors import StepchatError
     from stepchat.messages import StoredMessage
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.transcript.answer import ReasoningView
     from stepchat.tui.commands.command import Command
     from stepchat.tui.composer.completion import Completion

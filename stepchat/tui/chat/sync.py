@@ -29,13 +29,13 @@ async def newer_path(store: SessionStore, session_id: str, path: Sequence[Stored
     """
     ours = [stored.id for stored in path]
     end = ours[-1] if ours else None
-    leaf = await store.other_processes.last_complete_message(session_id)
+    leaf = await store.last_complete_message(session_id)
     if leaf is not None and leaf != end:
         newer = await store.path(session_id, leaf)
         if len(newer) > len(ours) and [stored.id for stored in newer[: len(ours)]] == ours:
             return newer
     if path and isinstance(path[-1].message, UserMessage):
-        whole = await store.other_processes.last_complete_message(session_id, end)
+        whole = await store.last_complete_message(session_id, end)
         if whole != end:
             return list(path[: ours.index(whole) + 1]) if whole in ours else []
     return None

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.chat.workspace import Workspace
-    from stepchat.sessions.interrupted import InterruptedAnswer
-    from stepchat.sessions.store import SessionSummary
+    from stepchat.sessions.records import SessionSummary
+    from stepchat.sessions.recovery import InterruptedAnswer
 
 RECENT = 3
 
@@ -33,7 +33,7 @@ class Welcome(Static):
             time(),
             demo=workspace.close_demo is not None,
             no_key="" if missing is None else f"{missing.message} {missing.hint}",
-            cuts=await workspace.store.interrupted.all(),
+            cuts=await workspace.store.interrupted_answers(),
         )
 
     def show(

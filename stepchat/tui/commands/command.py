@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stepchat.chat.conversation import Conversation
     from stepchat.chat.drafts import Unsent
     from stepchat.chat.workspace import Workspace
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.tui.chat.background import Background
     from stepchat.tui.chat.status_controller import Standing
     from stepchat.tui.chat.welcome import Welcome

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.messages import Json, Message
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Chat
 
 _WITHOUT: Final = "--no-reasoning"
@@ -85,7 +85,9 @@ def file_name(title: str) -> str:
 async def import_(chat: Chat, argument: str) -> None:
     if not argument:
         raise UsageError("There is no file named.", "Name one: /import PATH")
-    done = await chat.workspace.store.import_file(_path(argument))
+    from stepchat.sessions.importing.importer import import_file
+
+    done = await import_file(chat.workspace.store, _path(argument))
     notices.say(chat, f"{done.describe()}.", "Ctrl+O shows them.")
 
 

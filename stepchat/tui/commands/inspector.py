@@ -46,7 +46,7 @@ async def _running(chat: Chat) -> list[StoredMessage]:
     conversation, store = chat.conversation, chat.workspace.store
     if not conversation.busy or conversation.session is None:
         return []
-    newest = await store.exchanges.newest_answer(conversation.session.id)
+    newest = await store.last_requested_answer(conversation.session.id)
     if newest is None or newest in {stored.id for stored in conversation.path}:
         return []
     blank = AssistantMessage(model_asked=conversation.model)
@@ -65,14 +65,14 @@ async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
         return (
             None
             if found is None
-            else reasoning_accounts([found], await store.exchanges.reasoning_sent(found.session, found.id))[0]
+            else reasoning_accounts([found], await store.reasoning_sent(found.session, found.id))[0]
         )
 
     def copy(text: str) -> str:
         return clipboard.copy(chat.app, text)
 
     as_curl = partial(_as_curl, chat.workspace.config)
-    await chat.app.push_screen_wait(InspectorScreen(answers, at, store.exchanges.exchanges, account, as_curl, copy))
+    await chat.app.push_screen_wait(InspectorScreen(answers, at, store.exchanges, account, as_curl, copy))
 
 
 def _as_curl(config: Config, exchange: Exchange) -> str:

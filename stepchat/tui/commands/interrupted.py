@@ -27,7 +27,7 @@ async def go_on(chat: Chat, _argument: str) -> None:
     if conversation.busy:
         chat.tell("It is still answering; Esc stops it.")
     elif last is None:
-        if cuts := await chat.workspace.store.interrupted.all():
+        if cuts := await chat.workspace.store.interrupted_answers():
             await open_interrupted(chat, cuts[0])
         else:
             chat.tell("There is nothing to go on with.")
@@ -43,7 +43,7 @@ async def go_on(chat: Chat, _argument: str) -> None:
 
 
 async def interrupted(chat: Chat, _argument: str) -> None:
-    cuts, now = await chat.workspace.store.interrupted.all(), time()
+    cuts, now = await chat.workspace.store.interrupted_answers(), time()
     rows = [
         Choice(cut.answer, name(cut), (age(cut.started, now),), f"{cut.characters:,} characters had come")
         for cut in cuts
@@ -62,10 +62,10 @@ async def keep(chat: Chat, argument: str) -> None:
     if argument not in {"", "all"}:
         raise UsageError(f"There is no {argument!r} to keep.", "Either the answer that is shown, or: /keep all")
     store = chat.workspace.store
-    cuts = await store.interrupted.all()
+    cuts = await store.interrupted_answers()
     here = shown_interrupted(chat, cuts)
     chosen = cuts if argument else [here] if here is not None else []
-    await store.interrupted.dismiss([cut.answer for cut in chosen])
+    await store.dismiss_interrupted([cut.answer for cut in chosen])
     more = describe_others([cut for cut in cuts if cut not in chosen], too=True)
     if chosen:
         notices.say(chat, "Kept as it is." if len(chosen) == 1 else f"All {len(chosen)} are kept as they are.", more)

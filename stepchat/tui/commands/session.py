@@ -10,7 +10,7 @@ from stepchat.tui.commands.command import Command
 from stepchat.tui.terminal.title import show_title
 
 if TYPE_CHECKING:
-    from stepchat.sessions.store import Session
+    from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Chat
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def usage(chat: Chat, _argument: str) -> None:
     workspace = chat.workspace
     demo = workspace.server == DEMO
-    rows = [row for row in await workspace.store.spending.all() if (row.server == DEMO) == demo]
+    rows = [row for row in await workspace.store.spending() if (row.server == DEMO) == demo]
 
     prices = price_lookup(workspace.catalogue, workspace.server)
     today = date.today()  # noqa: DTZ011 - the person's own day

@@ -12,7 +12,8 @@ from stepchat.text.sanitize import sanitize
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from stepchat.sessions.store import SessionStore, SessionSummary
+    from stepchat.sessions.records import SessionSummary
+    from stepchat.sessions.store import SessionStore
 
 Work: TypeAlias = "Callable[[list[str]], Awaitable[object]]"
 

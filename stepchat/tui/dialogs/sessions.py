@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from stepchat.errors import StepchatError
-    from stepchat.sessions.store import SessionStore, SessionSummary
+    from stepchat.sessions.records import SessionSummary
+    from stepchat.sessions.store import SessionStore
     from stepchat.tui.dialogs.list_view import Step
     from stepchat.tui.dialogs.session_rows import ListedSession
 

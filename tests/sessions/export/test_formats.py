@@ -12,7 +12,7 @@ from stepchat.chat.accumulator import accumulate
 from stepchat.errors import SessionNotFoundError, UsageError
 from stepchat.messages import AssistantMessage, Message, StoredMessage, UserMessage
 from stepchat.sessions.export.formats import FORMATS, ExportOptions, export, export_json, without_reasoning
-from stepchat.sessions.records import Conversation, Session
+from stepchat.sessions.records import Session, SessionContent
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
@@ -198,7 +198,7 @@ def test_probabilities_of_thoughts_go_with_the_reasoning():
 
     def exported(*logprobs: Json) -> object:
         answer = AssistantMessage(text="Hi", reasoning="hm", logprobs=logprobs)
-        (left,) = without_reasoning(Conversation(session, (StoredMessage("m1", "a1", None, answer),))).messages
+        (left,) = without_reasoning(SessionContent(session, (StoredMessage("m1", "a1", None, answer),))).messages
         return left.message
 
     assert exported(token) == AssistantMessage(text="Hi", logprobs=(token,))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stepchat.messages import AssistantMessage, Failure, Message, StoredMessage, ToolCall, ToolMessage, UserMessage
 from stepchat.sessions.export.html import head, html
-from stepchat.sessions.records import Conversation, Session
+from stepchat.sessions.records import Session, SessionContent
 from tests.sessions import samples
 
 _TAGS = {
@@ -69,7 +69,7 @@ def _session(**values: Any) -> Session:
 def _page(*said: Message, **session: Any) -> str:
     stored = tuple(StoredMessage(f"m{n}", "a1", None, message) for n, message in enumerate(said))
     shown = _session(**session)
-    return head(shown.title) + html(Conversation(shown, stored, 2), UTC)
+    return head(shown.title) + html(SessionContent(shown, stored, 2), UTC)
 
 
 def _read(page: str) -> _Reader:

@@ -21,7 +21,7 @@ from stepchat.messages import (
     UserMessage,
 )
 from stepchat.sessions.export.markdown import markdown
-from stepchat.sessions.records import Conversation, Session
+from stepchat.sessions.records import Session, SessionContent
 
 
 def _file(*said: Message, elsewhere: int = 0, **session: Any) -> str:
@@ -36,7 +36,7 @@ def _file(*said: Message, elsewhere: int = 0, **session: Any) -> str:
         "system": None,
     }
     stored = tuple(StoredMessage(f"m{n}", "a1", None, message) for n, message in enumerate(said))
-    return markdown(Conversation(Session(**values | session), stored, elsewhere), UTC)
+    return markdown(SessionContent(Session(**values | session), stored, elsewhere), UTC)
 
 
 def test_a_conversation_reads_well() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, Timing, ToolCall, ToolMessage, UserMessage
+from stepchat.sessions.importing.importer import import_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ _CHAT = _conversation(
 
 async def _import(store: SessionStore, path: Path, data: Any) -> Any:
     path.write_text(json.dumps(data))
-    return await store.import_file(path)
+    return await import_file(store, path)
 
 
 async def test_the_tree_is_kept(store: SessionStore, tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ async def test_an_archive_with_several_files(store: SessionStore, tmp_path: Path
             chat = _conversation(_node("u1", "root", "user", f"q{number}"), conversation_id=f"c-{number}", title="")
             archive.writestr(f"folder/conversations-00{number}.json", json.dumps([chat]))
         archive.writestr("user.json", "{}")
-    imported = await store.import_file(tmp_path / "export.zip")
+    imported = await import_file(store, tmp_path / "export.zip")
     assert len(imported.sessions) == 2
     assert sorted(row.title for row in await store.sessions()) == ["q0", "q1"]
 
@@ -274,4 +275,4 @@ async def test_a_wrong_place_is_named_and_nothing_comes_in(
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("conversations.json", json.dumps([_CHAT, chat]))
     with pytest.raises(UsageError, match=r"a\.zip cannot be imported\. conversations\.json\[1\]"):
-        await store.import_file(tmp_path / "a.zip")
+        await import_file(store, tmp_path / "a.zip")

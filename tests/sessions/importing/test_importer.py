@@ -21,6 +21,7 @@ from stepchat.messages import AssistantMessage, Message, UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.export.formats import ExportOptions, export, export_json
 from stepchat.sessions.importing import importer
+from stepchat.sessions.importing.importer import import_file
 from stepchat.sessions.search.search import ALL_FIELDS, SearchOptions
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
@@ -65,7 +66,7 @@ async def _refused(store: SessionStore, path: Path, content: str | bytes) -> str
     before = _counts(store)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UsageError) as caught:
-        await store.import_file(path)
+        await import_file(store, path)
     assert _counts(store) == before
     assert str(path) in caught.value.message
     assert caught.value.hint == "Nothing was imported."
@@ -84,7 +85,7 @@ async def test_export_import_export_gives_the_same_bytes(
     text = await _exported(store, session.id)
     (tmp_path / "a.json").write_bytes(text.encode())
     other = _other(tmp_path, session.id)
-    imported = await other.import_file(tmp_path / "a.json")
+    imported = await import_file(other, tmp_path / "a.json")
     assert (imported.sessions, imported.messages, imported.known) == ((session.id,), len(said), 0)
     assert await _exported(other, session.id) == text
     assert await other.messages(session.id) == await store.messages(session.id)
@@ -104,7 +105,7 @@ async def test_all_sessions_go_over_and_are_found(store: SessionStore, tmp_path:
     (tmp_path / "all.json").write_text(text)
     other = _other(tmp_path)
     here = await _tree(other, UserMessage("apple here"))
-    imported = await other.import_file(tmp_path / "all.json")
+    imported = await import_file(other, tmp_path / "all.json")
     assert set(imported.sessions) == {one.id, two.id, forked.id}
     assert await _exported(other, *[row.id for row in await store.sessions(archived=None)]) == text
     await other.finish_index()
@@ -131,7 +132,7 @@ async def test_importing_twice_adds_nothing(store: SessionStore, tmp_path: Path)
     (tmp_path / "a.json").write_text(await _exported(store, session.id))
     before = (_counts(store), await store.session(session.id))
     for _ in range(2):
-        imported = await store.import_file(tmp_path / "a.json")
+        imported = await import_file(store, tmp_path / "a.json")
         assert (imported.sessions, imported.messages, imported.known) == ((), 0, 1)
     assert (_counts(store), await store.session(session.id)) == before
 
@@ -140,21 +141,21 @@ async def test_a_session_that_went_on_elsewhere_brings_what_is_new(store: Sessio
     session = await _tree(store, UserMessage("q"))
     (tmp_path / "a.json").write_text(await _exported(store, session.id))
     other = _other(tmp_path)
-    await other.import_file(tmp_path / "a.json")
+    await import_file(other, tmp_path / "a.json")
     answer = await other.append(session.id, session.leaf, AssistantMessage(text="from there"))
     (tmp_path / "b.json").write_text(await _exported(other, session.id))
     await other.close()
-    imported = await store.import_file(tmp_path / "b.json")
+    imported = await import_file(store, tmp_path / "b.json")
     assert (imported.sessions, imported.messages, imported.known) == ((), 1, 1)
     assert await store.path(session.id) == [*await store.path(session.id, session.leaf), answer]
     # Where both went on, what is shown here stays, and the other branch is there.
     mine = await store.append(session.id, session.leaf, AssistantMessage(text="from here"))
     third = _other(tmp_path, "third")
-    await third.import_file(tmp_path / "b.json")
+    await import_file(third, tmp_path / "b.json")
     await third.append(session.id, answer.id, UserMessage("more from there"))
     (tmp_path / "c.json").write_text(await _exported(third, session.id))
     await third.close()
-    assert (await store.import_file(tmp_path / "c.json")).messages == 1
+    assert (await import_file(store, tmp_path / "c.json")).messages == 1
     assert (await store.session(session.id)).leaf == mine.id
     assert len(await store.messages(session.id)) == 4
     assert await store.deepest_leaf((await store.messages(session.id))[0].id) == mine.id
@@ -168,11 +169,11 @@ async def test_reasoning_that_was_left_out_comes_later(store: SessionStore, tmp_
     (tmp_path / "short.json").write_text(short)
     (tmp_path / "whole.json").write_text(await _exported(store, session.id))
     other = _other(tmp_path)
-    assert (await other.import_file(tmp_path / "short.json")).messages == 2
+    assert (await import_file(other, tmp_path / "short.json")).messages == 2
     if indexed:
         await other.finish_index()
     for name, completed in (("whole", 1), ("whole", 0), ("short", 0)):
-        imported = await other.import_file(tmp_path / f"{name}.json")
+        imported = await import_file(other, tmp_path / f"{name}.json")
         assert (imported.messages, imported.known, imported.completed) == (0, 1, completed)
     assert await _exported(other, session.id) == await _exported(store, session.id)
     await other.finish_index()
@@ -190,8 +191,8 @@ async def test_an_answer_that_differs_in_more_than_reasoning_stays(store: Sessio
     (tmp_path / "b.json").write_text(lossless_json.dumps(data))
     (tmp_path / "whole.json").write_text(await _exported(store, session.id))
     other = _other(tmp_path)
-    await other.import_file(tmp_path / "b.json")
-    assert (await other.import_file(tmp_path / "whole.json")).completed == 0
+    await import_file(other, tmp_path / "b.json")
+    assert (await import_file(other, tmp_path / "whole.json")).completed == 0
     assert [row.message.text for row in await other.messages(session.id)] == ["q", "b"]
     await other.close()
 
@@ -200,7 +201,7 @@ async def test_a_deleted_session_comes_back(store: SessionStore, tmp_path: Path)
     session = await _tree(store, UserMessage("q"))
     (tmp_path / "a.json").write_text(await _exported(store, session.id))
     await store.delete([session.id])
-    assert (await store.import_file(tmp_path / "a.json")).known == 1
+    assert (await import_file(store, tmp_path / "a.json")).known == 1
     assert [row.id for row in await store.sessions()] == [session.id]
 
 
@@ -209,7 +210,7 @@ async def test_a_branch_can_be_imported(store: SessionStore, tmp_path: Path) -> 
     tree = await store.messages(session.id)
     (tmp_path / "a.json").write_text(await _exported(store, session.id, leaf=tree[1].id))
     other = _other(tmp_path)
-    await other.import_file(tmp_path / "a.json")
+    await import_file(other, tmp_path / "a.json")
     assert len(await other.messages(session.id)) < len(tree)
     assert (await other.session(session.id)).leaf == tree[1].id
     await other.close()
@@ -278,7 +279,7 @@ async def test_the_same_id_twice_and_a_stolen_message_are_refused(store: Session
     before = _counts(store)
     (tmp_path / "b.json").write_text(json.dumps(data))
     with pytest.raises(UsageError, match=f"the message {session.leaf} is one of another session, {session.id}"):
-        await store.import_file(tmp_path / "b.json")
+        await import_file(store, tmp_path / "b.json")
     assert _counts(store) == before
 
 
@@ -308,7 +309,7 @@ async def test_a_file_that_a_shell_has_encoded_anew(store: SessionStore, encodin
     session = await _tree(store, UserMessage("Grüße"))
     content = export_json(session, await store.messages(session.id)).encode(encoding)
     (read,) = importer.read_stream(io.BytesIO(content), "stdin")
-    assert read.conversation.messages[0].message.text == "Grüße"
+    assert read.content.messages[0].message.text == "Grüße"
     with pytest.raises(UsageError, match="can't decode byte"):
         importer.read_stream(io.BytesIO(content + b"\xff"), "stdin")
 
@@ -320,7 +321,7 @@ async def test_a_stream_is_read_like_a_file(store: SessionStore, tmp_path: Path)
         archive.writestr("conversations.json", text)
     for content in (text, (tmp_path / "chatgpt.zip").read_bytes()):
         (read,) = importer.read_stream(Once(content), "stdin", len(content))
-        assert read.conversation.session == session
+        assert read.content.session == session
         with pytest.raises(
             UsageError, match=r"^stdin cannot be imported. it is larger than 4 GB. Nothing was imported"
         ):
@@ -354,7 +355,7 @@ async def test_other_archives_and_databases_are_refused(store: SessionStore, tmp
 async def test_a_file_that_cannot_be_read_is_named(store: SessionStore, tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.json", tmp_path):
         with pytest.raises(UsageError, match=f"Cannot read {path}"):
-            await store.import_file(path)
+            await import_file(store, path)
 
 
 async def test_a_title_from_elsewhere_is_cleaned(store: SessionStore, tmp_path: Path) -> None:
@@ -363,6 +364,6 @@ async def test_a_title_from_elsewhere_is_cleaned(store: SessionStore, tmp_path: 
     data["session"] |= {"id": "n3w", "title": "a\x1b[31m\nb", "model": "m\ud800"}
     data["messages"][0]["id"] = data["session"]["leaf"] = "n3w1"
     (tmp_path / "a.json").write_text(lossless_json.dumps(data))
-    await store.import_file(tmp_path / "a.json")
+    await import_file(store, tmp_path / "a.json")
     kept = await store.session("n3w")
     assert (kept.title, kept.model) == ("a b", "m?")

@@ -10,6 +10,7 @@ import pytest
 
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, Timing, ToolCall, ToolMessage, Usage, UserMessage
+from stepchat.sessions.importing.importer import import_file
 from tests.sessions.samples import LLM_LOG
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _database(path: Path, *scripts: str) -> Path:
 
 
 async def test_old_conversations(store: SessionStore, tmp_path: Path) -> None:
-    imported = await store.import_file(_database(tmp_path / "logs.db", _OLD))
+    imported = await import_file(store, _database(tmp_path / "logs.db", _OLD))
     by_title = {row.title: row.id for row in await store.sessions()}
     assert set(by_title) == {"What time?", "A long text"}
     session = await store.session(by_title["What time?"])
@@ -76,13 +77,13 @@ async def test_old_conversations(store: SessionStore, tmp_path: Path) -> None:
     ]
     alone = await store.path(by_title["A long text"])
     assert alone[0].message.text == "A long text\nAlone\n\n[an attachment that was not imported]"
-    again = await store.import_file(tmp_path / "logs.db")
+    again = await import_file(store, tmp_path / "logs.db")
     assert (again.sessions, again.messages, again.known) == ((), 0, 2)
     assert imported.messages == 6
 
 
 async def test_later_columns_are_read(store: SessionStore, tmp_path: Path) -> None:
-    await store.import_file(_database(tmp_path / "logs.db", _OLD, _REASONING))
+    await import_file(store, _database(tmp_path / "logs.db", _OLD, _REASONING))
     session = await store.find("What time?")
     *_, result, answer = [stored.message for stored in await store.path(session.id)]
     assert result == ToolMessage("call-1", "clock", "12:00", is_error=True)
@@ -91,7 +92,7 @@ async def test_later_columns_are_read(store: SessionStore, tmp_path: Path) -> No
 
 
 async def test_threads_with_their_branches(store: SessionStore, tmp_path: Path) -> None:
-    imported = await store.import_file(_database(tmp_path / "logs.db", LLM_LOG))
+    imported = await import_file(store, _database(tmp_path / "logs.db", LLM_LOG))
     (session_id,) = imported.sessions
     session = await store.session(session_id)
     assert (session.title, session.system) == ("A thread", "Be brief")
@@ -114,11 +115,11 @@ async def test_threads_with_their_branches(store: SessionStore, tmp_path: Path) 
     ]
     other = [stored.message.text for stored in await store.siblings(path[1].id)]
     assert other == ["", "Another try"]
-    assert (await store.import_file(tmp_path / "logs.db")).messages == 0
+    assert (await import_file(store, tmp_path / "logs.db")).messages == 0
 
 
 async def test_an_old_conversation_that_went_on_in_a_thread_is_one_session(store: SessionStore, tmp_path: Path) -> None:
-    await store.import_file(_database(tmp_path / "old.db", _OLD))
+    await import_file(store, _database(tmp_path / "old.db", _OLD))
     went_on = """
     INSERT INTO threads VALUES ('01r3', 'Later', 'k3', NULL, '2026-02-01');
     INSERT INTO turns VALUES ('03a', '01r3', 'k3', 'k4', 'fake', NULL, NULL, NULL, NULL, '2026-02-01');
@@ -130,7 +131,7 @@ async def test_an_old_conversation_that_went_on_in_a_thread_is_one_session(store
     UPDATE threads SET tip_message_hash = 'k4' WHERE id = '01r3';
     """
     both = _database(tmp_path / "both.db", _OLD, LLM_LOG, went_on)
-    imported = await store.import_file(both)
+    imported = await import_file(store, both)
     assert (len(imported.sessions), imported.known) == (1, 2)
     session = await store.find("A long text\nAlone")
     texts = [stored.message.text.split("\n")[0] for stored in await store.messages(session.id)]
@@ -155,7 +156,7 @@ async def test_a_wrong_place_is_named_and_nothing_comes_in(
     store: SessionStore, tmp_path: Path, change: str, said: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        await store.import_file(_database(tmp_path / "logs.db", _OLD, LLM_LOG, change))
+        await import_file(store, _database(tmp_path / "logs.db", _OLD, LLM_LOG, change))
     assert said in caught.value.message
     assert await store.session_ids() == []
 
@@ -163,6 +164,6 @@ async def test_a_wrong_place_is_named_and_nothing_comes_in(
 async def test_the_log_is_left_as_it_is(store: SessionStore, tmp_path: Path) -> None:
     path = _database(tmp_path / "a ? # %20.db", _OLD, LLM_LOG)
     before = path.read_bytes()
-    await store.import_file(path)
+    await import_file(store, path)
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.glob("a ?*")] == [path.name]

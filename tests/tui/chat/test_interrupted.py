@@ -78,7 +78,7 @@ async def test_where_no_word_of_an_answer_came_the_question_is_asked_again(tmp_p
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
         assert [message["content"] for message in server.requests[0].body["messages"]] == [QUESTION]
-        assert await pilot.app.workspace.store.interrupted.all() == []
+        assert await pilot.app.workspace.store.interrupted_answers() == []
 
 
 async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_path, server):
@@ -121,7 +121,7 @@ async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, serv
 async def test_one_on_another_branch_is_shown_there(tmp_path, server):
     (session,) = await killed(tmp_path, (QUESTION, HALF))
     store = SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate)
-    (cut,) = await store.interrupted.all()
+    (cut,) = await store.interrupted_answers()
     await store.set_leaf(session, None)
     await store.close()
     async with window(tmp_path, server) as pilot:

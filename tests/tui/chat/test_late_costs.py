@@ -51,7 +51,7 @@ async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_co
     fetch_late_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation, standing=standing), ())
     await works[0]()
     assert requests == asked
-    assert {one.generation for one in await store.spending.unpriced(0)} == left
+    assert {one.generation for one in await store.unpriced(0)} == left
     await store.close()
 
 

@@ -15,6 +15,7 @@ from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.sessions.importing import importer
+from stepchat.sessions.importing.importer import import_file
 from stepchat.tui.dialogs.pick import Picker
 from tests.tui.window import say, wait_until, window
 
@@ -111,7 +112,7 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
     assert read.conversation.session.title == "demo:haiku"
     async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         store = pilot.app.workspace.store
-        assert (await store.import_file(answer)).messages == 1
+        assert (await import_file(store, answer)).messages == 1
         assert (await store.path(refused.session))[-1].message == refused.message
         cut = [one.message.stop for one in await store.messages(refused.session) if one.parent == refused.parent]
         assert cut == ["cut", "stop"]

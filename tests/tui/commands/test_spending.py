@@ -184,7 +184,7 @@ async def test_cost_of_a_stopped_answer_comes_later(tmp_path, server):
         # In the status line and below the answer.
         await wait_until(pilot, lambda: screen_text(pilot.app).count(money(answer.usage.cost)) == 2)
         assert (await chat.workspace.store.path(chat.conversation.session.id))[-1].message == answer
-        assert await chat.workspace.store.spending.unpriced(0) == []
+        assert await chat.workspace.store.unpriced(0) == []
 
 
 async def test_a_cost_that_was_not_told_is_estimated_below_the_answer_too(tmp_path, server):

@@ -76,7 +76,7 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
         assert chat.prompt.text == "draft\n\ntyped"
 
 
-@pytest.mark.parametrize("refused", ["other_processes.path", "sibling_positions", "draft"])
+@pytest.mark.parametrize("refused", ["complete_path", "sibling_positions", "draft"])
 @pytest.mark.parametrize(("question", "busy"), [("demo:haiku", False), ("demo:silent at=3 wait=60", True)])
 async def test_a_session_that_cannot_be_opened_changes_nothing(tmp_path, server, question, busy, refused):
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
@@ -156,7 +156,7 @@ async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, se
         chat = pilot.app.screen
         store, conversation = chat.workspace.store, chat.conversation
         await conversation.set_scopes(conversation.scopes.with_setting("once", "temperature", 0.7))
-        store.refused = {"begin_answer", "keep"}
+        store.refused = {"begin_answer", "insert"}
         await say(pilot, "demo:haiku")
         await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
         assert conversation.scopes.once == (("temperature", 0.7),)
