@@ -38,6 +38,13 @@ class KeyRow(NamedTuple):
         """The id in messages and in Textual: ids of other contexts are qualified, as in `message.copy`."""
         return self.id if self.context == CHAT else f"{self.context}.{self.id}"
 
+    @property
+    def single_keys(self) -> str:
+        """Its keys without the sequences, as Textual's `Binding` takes them. It takes no empty text, so a key that no
+        terminal sends stands for none.
+        """
+        return ",".join(key for key in self.keys if " " not in key) or f"unbound:{self.name}"
+
 
 class Problem(NamedTuple):
     """What is wrong with an entry of `[keys]`: its path in config.toml, what it is, and what to do."""
@@ -59,6 +66,10 @@ class Keymap:
         """The keys of an id such as `retry` or `message.copy`; none if it is unknown or unbound."""
         return next((row.keys for row in self.rows if row.name == name), ())
 
+    def at(self, context: str, key: str) -> KeyRow | None:
+        """What a single key does in a context by itself."""
+        return next((row for row in self.rows if row.context == context and key in row.keys), None)
+
     def label(self, name: str) -> str:
         """How its first key is written, as in `Ctrl+X r`; "" if it has none."""
         keys = self.keys(name)
@@ -76,7 +87,7 @@ class Keymap:
 
     def single_keys(self) -> dict[str, str]:
         """For `App.set_keymap`: the keys of each name without the sequences, separated by commas."""
-        return {row.name: ",".join(key for key in row.keys if " " not in key) for row in self.rows}
+        return {row.name: row.single_keys for row in self.rows}
 
     def following(self, context: str) -> dict[str, KeyRow]:
         """What may follow the leader in a context: the key and its row, in the order of the table."""
@@ -249,7 +260,7 @@ def _normalize(text: str) -> str | None:
     if len(last) == 1:
         if names and last.isupper():
             last = last.lower()
-        key = last if last.isalnum() else "space" if last == " " else character_name(last)
+        key = last if last.isalnum() else "space" if last == " " else _NAMES.get(last)
     elif named in NAMED_KEYS or named in _CHARACTERS:
         key = named
     else:
@@ -265,6 +276,7 @@ def character_name(character: str) -> str:
 
 _CHARACTERS: Final = {character_name(chr(code)): chr(code) for code in range(33, 127) if not chr(code).isalnum()}
 """The punctuation characters by Textual's names of them."""
+_NAMES: Final = {character: name for name, character in _CHARACTERS.items()}
 
 
 def key_label(key: str) -> str:

@@ -30,7 +30,7 @@ def test_the_defaults():
         == "Alt+R retries, /fork forks, F too"
     )
     assert keymap.single_keys() == {
-        "retry": "alt+r", "palette": "ctrl+p", "fork": "", "prompt.kill-line-right": "ctrl+k", "message.fork": "F",
+        "retry": "alt+r", "palette": "ctrl+p", "fork": "unbound:fork", "prompt.kill-line-right": "ctrl+k", "message.fork": "F",
     }  # fmt: skip
     assert {key: row.id for key, row in keymap.following("chat").items()} == {"r": "retry", "p": "palette"}
     assert keymap.problems == ()

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from rich.segment import Segment
-from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.keys import Keys
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -19,9 +18,12 @@ from textual.widgets.text_area import Selection
 
 from stepchat.first_frame.picture import PLACEHOLDER, SIGN, prompt_width
 from stepchat.text.sanitize import sanitize_paste
+from stepchat.tui.composer import line_editing
 from stepchat.tui.composer.completion import Completion, CompletionList
 from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
 from stepchat.tui.composer.wrap_width import wrap_width_correction
+from stepchat.tui.keymap import PROMPT, build_keymap
+from stepchat.tui.prompt_keys import PROMPT_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,23 +34,44 @@ if TYPE_CHECKING:
     from textual.signal import Signal
     from textual.widgets.text_area import Edit, EditResult, Location
 
+    from stepchat.tui.keymap import Keymap, KeyRow
+
 _GOES_ON: Final = (" ", "=")
 """How an offer ends behind which something is to be typed."""
 
 
-def understand_alt_enter() -> None:
-    """Textual drops the Alt of Alt+Enter on terminals without the kitty protocol, so that it would send. Idempotent."""
-    cast("dict[str, object]", ANSI_SEQUENCES_KEYS)["\x1b\r"] = (Keys.ControlJ,)
+_ACTIONS: Final = {
+    "cursor-up": "cursor_up",
+    "cursor-down": "cursor_down",
+    "line-start": "cursor_line_start",
+    "line-end": "cursor_line_end",
+    "char-left": "cursor_left",
+    "char-right": "char_right",
+    "select-left": "cursor_left(True)",
+    "select-right": "cursor_right(True)",
+    "select-up": "cursor_up(True)",
+    "select-down": "cursor_down(True)",
+    "select-word-left": "word_left(True)",
+    "select-word-right": "word_right(True)",
+    "select-line-start": "cursor_line_start(True)",
+    "select-line-end": "cursor_line_end(True)",
+}
+"""The actions of `PROMPT_ROWS` that are not named like their ids."""
 
 
-def _breaks_the_line(key: str) -> bool:
-    """Any modified Enter. Under xterm's modifyOtherKeys Textual calls it by a raw carriage return."""
-    return key == "ctrl+j" or key.endswith(("+enter", "\r"))
+_DEFAULTS: Final = build_keymap(PROMPT_ROWS, {})
 
 
-class Prompt(TextArea):
-    """The text being written; sits in a PromptBar."""
+def _action(row: KeyRow) -> str:
+    return _ACTIONS.get(row.id, row.id.replace("-", "_"))
 
+
+class Prompt(TextArea, inherit_bindings=False):
+    """The text being written; sits in a PromptBar. TextArea's own bindings have no ids, so all are declared here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(row.single_keys, _action(row), row.help, show=False, id=row.name) for row in PROMPT_ROWS
+    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste"}
 
     class Submitted(Message):
@@ -71,10 +94,14 @@ class Prompt(TextArea):
         self._closed_at: str | None = None
         self._narrower = 0
         self._refused = ""
+        self._kill_ring = line_editing.KillRing()
+        self._after_kill: tuple[str, Location] | None = None
+        """Text and cursor after the last kill: a kill that finds them unchanged is added to it."""
+        self._yanked: tuple[str, Location, Location] = ("", (0, 0), (0, 0))
+        """The text after the last yank, and where what it inserted begins and ends."""
         super().__init__(placeholder=Content(PLACEHOLDER), highlight_cursor_line=False, id="prompt")
         self.cursor_blink = False
         self.match_cursor_bracket = False
-        understand_alt_enter()
 
     def on_mount(self) -> None:
         changes = cast("Signal[object]", self.screen.screen_layout_refresh_signal)  # pyright: ignore[reportUnknownMemberType]
@@ -135,21 +162,18 @@ class Prompt(TextArea):
 
     async def _on_key(self, event: events.Key) -> None:
         match event.key:
-            case "enter":
-                self._enter()
-            case key if _breaks_the_line(key):
-                self.replace("\n", *sorted(self.selection), maintain_selection_offset=False)
-            case "tab":
-                if self._offers:
-                    self.accept_completion(self._chosen or 0)
             case "escape" if self._offers:
                 self._close_offers()
-            case "ctrl+c" if self.text and self.selection.is_empty:
+            case "ctrl+c" if not self.selection.is_empty:
+                self.action_copy()
+            case "ctrl+c" if self.text:
                 self._set_aside()
             case "slash" if self.text and self.text == self._refused:
                 self._show("/")
-            case key if key.startswith("alt+"):
-                # A binding of the screen may want it; its letter is nothing to write.
+            case key if await self._run_binding(key):
+                pass
+            case key if key in {"enter", "tab"} or key.startswith("alt+"):
+                # TextArea would insert a line break, or the letter of Alt+letter.
                 event.prevent_default()
                 return
             case _:
@@ -177,18 +201,8 @@ class Prompt(TextArea):
         elif select or self._cursor_row() < self.wrapped_document.height - 1 or not self._step_in_history(1):
             super().action_cursor_down(select)
 
-    def action_cursor_page_up(self) -> None:
-        """Pages belong to the transcript."""
-        raise SkipAction
-
-    def action_cursor_page_down(self) -> None:
-        """Pages belong to the transcript."""
-        raise SkipAction
-
-    def action_paste(self) -> None:
-        self.paste(self._running_app.clipboard)
-
-    def _enter(self) -> None:
+    def action_send(self) -> None:
+        """Send the text; first take the completion that is marked."""
         if self._chosen is not None:
             offer = self._offers[self._chosen].text
             if offer.rstrip() != self.text.rstrip():
@@ -201,6 +215,138 @@ class Prompt(TextArea):
         self._remember(self.text)
         self.load_text("")
         self.post_message(self.Submitted(text))
+
+    def action_newline(self) -> None:
+        self.replace("\n", *sorted(self.selection), maintain_selection_offset=False)
+
+    def action_complete(self) -> None:
+        if self._offers:
+            self.accept_completion(self._chosen or 0)
+
+    def action_paste(self) -> None:
+        self.paste(self._running_app.clipboard)
+
+    # Editing, as in readline
+
+    def action_char_right(self) -> None:
+        self._unless_empty()
+        self.action_cursor_right()
+
+    def action_word_left(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - TextArea's signature
+        self.move_cursor(self._location(line_editing.word_left(self.text, self._offset)), select=select)
+
+    def action_word_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - TextArea's signature
+        self.move_cursor(self._location(line_editing.word_right(self.text, self._offset)), select=select)
+
+    def action_delete_left(self) -> None:
+        if self.selection.is_empty:
+            at = self._offset
+            self._delete_via_keyboard(self._location(line_editing.grapheme_left(self.text, at)), self._location(at))
+        else:
+            super().action_delete_left()
+
+    def action_delete_right(self) -> None:
+        self._unless_empty()
+        super().action_delete_right()
+
+    def action_kill_word_left(self) -> None:
+        if self.selection.is_empty:
+            self._kill(line_editing.word_left(self.text, self._offset))
+        else:
+            self.action_cut()
+
+    def action_kill_word_right(self) -> None:
+        self._kill(line_editing.word_right(self.text, self._offset))
+
+    def action_kill_line_right(self) -> None:
+        self._kill(line_editing.line_end(self.text, self._offset))
+
+    def action_kill_line_left(self) -> None:
+        self._kill(line_editing.line_start(self.text, self._offset))
+
+    def action_cut(self) -> None:
+        """Cut the selection, to the clipboard and the kill ring; without one, nothing."""
+        if text := self.selected_text:
+            self._running_app.copy_to_clipboard(self._pastes.expand(text))
+            self._kill_ring.kill(text, append=False, before=False)
+            self._edit_as_one("", *sorted(self.selection))
+            self._after_kill = (self.text, self.cursor_location)
+
+    def action_copy(self) -> None:
+        """Copy the selection, and leave it."""
+        self._running_app.copy_to_clipboard(self._pastes.expand(self.selected_text))
+        self.move_cursor(self.cursor_location)
+
+    def action_yank(self) -> None:
+        self._yank(self._kill_ring.newest(), *sorted(self.selection))
+
+    def action_yank_previous(self) -> None:
+        """Replace what the last yank inserted; only directly after it."""
+        text, start, end = self._yanked
+        if text == self.text and end == self.cursor_location:
+            self._yank(self._kill_ring.previous(), start, end)
+
+    def action_upcase_word(self) -> None:
+        self._change(line_editing.change_word(self.text, self._offset, str.upper))
+
+    def action_downcase_word(self) -> None:
+        self._change(line_editing.change_word(self.text, self._offset, str.lower))
+
+    def action_capitalize_word(self) -> None:
+        self._change(line_editing.change_word(self.text, self._offset, line_editing.capitalized))
+
+    def action_transpose_chars(self) -> None:
+        self._change(line_editing.transposed(self.text, self._offset))
+
+    def _unless_empty(self) -> None:
+        """An editing key runs a command only when there is nothing to edit."""
+        if not self.text:
+            raise SkipAction
+
+    async def _run_binding(self, key: str) -> bool:
+        """Run what the key is bound to; False if that is nothing, or does not apply.
+
+        Here, not by Textual's bindings, which run in another queue: what is typed next would come before it.
+        """
+        keymap: Keymap = getattr(self._running_app, "keymap", _DEFAULTS)
+        row = keymap.at(PROMPT, key)
+        return row is not None and await self._running_app.run_action(_action(row), self)
+
+    @property
+    def _offset(self) -> int:
+        row, column = self.cursor_location
+        return sum(len(line) + 1 for line in self.document.lines[:row]) + column
+
+    def _location(self, offset: int) -> Location:
+        before = self.text[:offset]
+        return before.count("\n"), offset - before.rfind("\n") - 1
+
+    def _kill(self, to: int) -> None:
+        """Kill the text between the cursor and an offset."""
+        at = self._offset
+        start, end = self._location(min(at, to)), self._location(max(at, to))
+        append = self._after_kill == (self.text, self.cursor_location)
+        result = self._edit_as_one("", start, end)
+        self._kill_ring.kill(result.replaced_text, append=append, before=to < at)
+        self._after_kill = (self.text, self.cursor_location)
+
+    def _yank(self, text: str, start: Location, end: Location) -> None:
+        if text:
+            result = self._edit_as_one(text, start, end)
+            self._yanked = (self.text, min(start, end), result.end_location)
+
+    def _change(self, changed: tuple[str, int]) -> None:
+        text, cursor = changed
+        if text != self.text:
+            self._show(text)
+        self.move_cursor(self._location(cursor))
+
+    def _edit_as_one(self, text: str, start: Location, end: Location) -> EditResult:
+        """Replace a range; one undo takes it back."""
+        self.history.checkpoint()
+        result = self.replace(text, start, end, maintain_selection_offset=False)
+        self.history.checkpoint()
+        return result
 
     # History
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 from textual import events
-from textual._xterm_parser import XTermParser
 
 from stepchat.text.widths import cells
-from stepchat.tui.composer.prompt import understand_alt_enter
+from stepchat.tui.prompt_keys import PROMPT_ROWS
+from stepchat.tui.terminal.input import TerminalInput
 from tests.tui.prompt_app import SIZES, running, type_in
 from tests.tui.screen import screen_cells, screen_rows
 
@@ -100,8 +100,7 @@ async def test_keys_that_break_the_line(key):
     "sequence", ["\x1b\r", "\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[27;5;13~"]
 )
 async def test_what_terminals_send_for_a_line_break_never_sends(sequence):
-    understand_alt_enter()
-    keys = [event for event in XTermParser().feed(sequence) if isinstance(event, events.Key)]
+    keys = list(TerminalInput().feed(sequence.encode()))
     assert len(keys) == 1
     app, test = running()
     async with test as pilot:
@@ -170,7 +169,7 @@ async def test_ctrl_c_clears_and_up_or_undo_brings_it_back():
         await type_in(pilot, "half a thought")
         await pilot.press("ctrl+c")
         assert app.prompt.text == ""
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+underscore")
         assert app.prompt.text == "half a thought"
         await pilot.press("ctrl+c", "up")
         assert app.prompt.text == "half a thought"
@@ -225,7 +224,7 @@ async def test_a_paste_is_cleaned_and_never_sends(size):
         await pilot.pause()
         assert app.prompt.text == "a1\n2\t\nb"
         assert app.sent == []
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+underscore")
         assert app.prompt.text == "ab"
 
 
@@ -269,7 +268,7 @@ async def test_a_folded_paste_is_one_piece():
         assert app.prompt.text == "ab[pasted 120 lines]c"
         await pilot.press("backspace")
         assert app.prompt.text == "abc"
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+underscore")
         assert app.prompt.text == "ab[pasted 120 lines]c"
         app.prompt.move_cursor((0, 9))
         assert app.prompt.cursor_location in {(0, 2), (0, 20)}
@@ -307,3 +306,47 @@ async def test_idle_it_wakes_up_for_nothing():
         await type_in(pilot, "abc")
         await pilot.pause()
         assert not app.prompt.blink_timer._active.is_set()
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "after"),
+    [
+        ("ctrl+a ctrl+k ctrl+y ctrl+y", "one two", "one twoone two"),
+        ("ctrl+w ctrl+w ctrl+y", "one two", "one two"),
+        ("ctrl+u ctrl+y", "one two", "one two"),
+        ("alt+b alt+d ctrl+y space ctrl+y", "one two", "one two two"),
+        ("ctrl+w ctrl+a ctrl+k ctrl+y alt+y", "one two", "two"),
+        ("ctrl+a alt+u", "one two", "ONE two"),
+        ("ctrl+b ctrl+b ctrl+d", "one two", "one to"),
+        ("ctrl+w ctrl+underscore", "one two", "one two"),
+        ("ctrl+w ctrl+underscore alt+slash", "one two", "one "),
+        ("ctrl+d ctrl+k", "one", "one"),
+        ("shift+left shift+left ctrl+w ctrl+y ctrl+y", "one", "onene"),
+        ("ctrl+a ctrl+u ctrl+h alt+y", "one", "one"),
+    ],
+)
+async def test_the_editing_keys_of_readline(keys, text, after):
+    app, test = running()
+    async with test as pilot:
+        app.prompt.prefill(text)
+        await pilot.press(*keys.split())
+        assert app.prompt.text == after
+        assert app.sent == []
+
+
+@pytest.mark.parametrize("text", ["", "one line", "first\nsecond", "one\n"], ids=repr)
+@pytest.mark.parametrize("at_end", [True, False])
+async def test_no_editing_key_sends_and_undo_or_yank_brings_everything_back(text, at_end):
+    app, test = running()
+    async with test as pilot:
+        for row in PROMPT_ROWS:
+            if row.id in {"send", "undo", "redo", "paste", "yank-previous"}:
+                continue
+            for key in row.single_keys.split(","):
+                app.prompt.load_text(text)
+                app.prompt.move_cursor(app.prompt.document.end if at_end else (0, 0))
+                await pilot.press(key)
+                if app.prompt.text != text:
+                    await pilot.press("ctrl+underscore")
+                    assert app.prompt.text == text, key
+        assert app.sent == []

@@ -1,0 +1,106 @@
+"""What readline's editing keys do to a text, without a widget. Positions are offsets into the text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import split_graphemes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WORD: Final = re.compile(r"[^\W_]+")
+"""Letters and digits, as in readline: the same for moving and for killing."""
+_FLAGS: Final = re.compile("[\U0001f1e6-\U0001f1ff]+$")
+"""Regional indicators, two of which are a flag; rich does not join them."""
+_LONGEST_GRAPHEME: Final = 100
+"""Characters; a cluster may be longer, but nobody means it."""
+
+
+def word_left(text: str, at: int) -> int:
+    """The start of the word before the cursor."""
+    start = 0
+    for word in _WORD.finditer(text, 0, at):
+        start = word.start()
+    return start
+
+
+def word_right(text: str, at: int) -> int:
+    """The end of the word after the cursor."""
+    found = _WORD.search(text, at)
+    return found.end() if found else len(text)
+
+
+def line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def line_end(text: str, at: int) -> int:
+    """The end of the line, or of the line break if the cursor is there already."""
+    found = text.find("\n", at)
+    return len(text) if found < 0 else found + (found == at)
+
+
+def grapheme_left(text: str, at: int) -> int:
+    """The start of the grapheme cluster before the cursor: an emoji with its joiners, a letter with its accents."""
+    start = max(line_start(text, at), at - _LONGEST_GRAPHEME)
+    if start == at:
+        return max(0, at - 1)
+    if flags := _FLAGS.search(text, start, at):
+        return at - 2 + len(flags[0]) % 2
+    return start + split_graphemes(text[start:at])[0][-1][0]
+
+
+def change_word(text: str, at: int, change: Callable[[str], str]) -> tuple[str, int]:
+    """The text with the word after the cursor changed, such as to upper case, and the cursor behind it."""
+    end = word_right(text, at)
+    changed = change(text[at:end])
+    return text[:at] + changed + text[end:], at + len(changed)
+
+
+def capitalized(part: str) -> str:
+    """The first letter upper case, the rest lower case; what stands before the word is kept."""
+    found = _WORD.search(part)
+    start = found.start() if found else len(part)
+    return part[:start] + part[start : start + 1].upper() + part[start + 1 :].lower()
+
+
+def transposed(text: str, at: int) -> tuple[str, int]:
+    """The two characters around the cursor exchanged, at the end of a line the two before it."""
+    start = line_start(text, at)
+    if at == len(text) or text[at] == "\n":
+        at -= 1
+    if at <= start:
+        return text, min(at + 1, len(text))
+    return text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :], at + 1
+
+
+class KillRing:
+    """Killed texts, the newest last. Kills in a row are one entry; a paste never enters it."""
+
+    MAX: Final = 60
+
+    def __init__(self) -> None:
+        self._entries: list[str] = []
+        self._shown = 0
+        """How many entries before the newest one `previous` has gone."""
+
+    def kill(self, text: str, *, append: bool, before: bool) -> None:
+        """Add a text; `append` says that it directly follows another kill, and `before` that it stood in front of it."""
+        if append and self._entries:
+            last = self._entries[-1]
+            self._entries[-1] = text + last if before else last + text
+        elif text:
+            self._entries = [*self._entries[1 - self.MAX :], text]
+        self._shown = 0
+
+    def newest(self) -> str:
+        """What a yank inserts; "" if nothing was killed."""
+        self._shown = 0
+        return self._entries[-1] if self._entries else ""
+
+    def previous(self) -> str:
+        """The entry before the one shown last; after the oldest comes the newest again."""
+        self._shown += 1
+        return self._entries[-1 - self._shown % len(self._entries)] if self._entries else ""
