@@ -58,9 +58,8 @@ async def run_turn(
             yield MessageSaved(asked)
         raise
     draft = AnswerAccumulator(blank)
-    answer = _Answer(
-        store, (answer_id, question.session, parent), draft, asking, cost_later=server.backend.has_accounts
-    )
+    place = (answer_id, question.session, parent)
+    answer = _Answer(store, place, draft, asking, cost_later=server.backend.has_accounts)
     failure: StepchatError | None = None
     stop: Stop | None = "cancelled" if stopped or late else None
     beside = False

@@ -80,7 +80,7 @@ async def test_cancelling_one_request_spares_another_on_the_kept_connection():
         await ask(asked)
         first = asyncio.create_task(ask(asked))
         assert await server.noted() == "asked"
-        second = reading(None, lambda _: None, line=asked._line)
+        second = reading(None, lambda _: None, connection=asked._line)
         second.cancel()
         released.set()
         assert (await first).message.text == "a"
@@ -208,7 +208,7 @@ def test_a_cancel_after_the_end_spares_the_kept_connection():
     line = KeptConnection()
     with RawServer(answer_all) as server, httpx.Client(limits=httpx.Limits(max_keepalive_connections=1)) as http:
         for _ in range(3):
-            asked = reading(http, lambda _: None, f"{server.url}/chat/completions", line=line)
+            asked = reading(http, lambda _: None, f"{server.url}/chat/completions", connection=line)
             asked.run()
             asked.cancel()
         assert server.connections == 1

@@ -19,7 +19,7 @@ def server():
 
 @pytest.mark.parametrize(
     ("refused", "saved"),
-    [({"create"}, 0), ({"begin_answer", "keep"}, 0), ({"begin_answer"}, 1), ({"finish_answer"}, 1)],
+    [({"create"}, 0), ({"begin_answer", "insert"}, 0), ({"begin_answer"}, 1), ({"finish_answer"}, 1)],
 )
 async def test_a_fault_before_the_answer_is_there(tmp_path, server, refused, saved):
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:

@@ -202,7 +202,7 @@ async def test_a_cost_that_was_not_told_is_estimated_below_the_answer_too(tmp_pa
         stored = pilot.app.screen.conversation.path[-1].message
         assert stored.usage.completion_tokens
         assert stored.usage.cost is None
-        assert f" · ~{money(pilot.app.screen.workspace.catalogue.estimate(stored))}" in screen_text(pilot.app)
+        assert f" · ~{money(pilot.app.screen.workspace.catalogue.estimate_cost(stored))}" in screen_text(pilot.app)
 
 
 async def test_usage_and_balance(tmp_path, server):

@@ -70,7 +70,7 @@ def pick(_, names):
 def pick_model(_, names):
     models = [Model(name, name=name, description=name) for name in names]
     catalogue = SimpleNamespace(
-        models=models, stale=False, trouble="", search=lambda *_: models, find=lambda _: models[0] if models else None
+        models=models, stale=False, error="", search=lambda *_: models, find=lambda _: models[0] if models else None
     )
     return ModelPicker(
         catalogue, "m", ModelChoices(tuple(names)), toggle=none, providers=nothing, refresh=lambda _: None
@@ -84,7 +84,7 @@ def tree(_, names):
 
 def compare(chat, names):
     siblings = messages(names or NAMES[:1])[1:3]
-    return CompareScreen(siblings, (0, 1), "a0", palette(chat.look.theme), lambda _: None)
+    return CompareScreen(siblings, (0, 1), "a0", palette(chat.theme_controller.theme), lambda _: None)
 
 
 def inspector(_, names):

@@ -54,7 +54,7 @@ TREE = (
 def screen(name, app):
     if name == "tree":
         return TreeScreen(TREE, "c2", None, lambda: NOW)
-    return CompareScreen([TREE[3], TREE[7]], (0, 1), "c2", palette(app.look.theme), lambda _: None)
+    return CompareScreen([TREE[3], TREE[7]], (0, 1), "c2", palette(app.theme_controller.theme), lambda _: None)
 
 
 async def draw(name, size):
