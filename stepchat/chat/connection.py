@@ -12,8 +12,8 @@ from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL, Backend, backe
 from stepchat.catalogue.catalogue import LOCAL_STALE_SECONDS, STALE_SECONDS, Catalogue, Prices, file_name
 from stepchat.catalogue.context_windows import with_context_windows
 from stepchat.catalogue.models import MILLION
-from stepchat.config.addresses import check_url
 from stepchat.config.api_keys import find_key, missing_key_error
+from stepchat.config.file import check_url
 from stepchat.config.paths import write_private
 from stepchat.errors import UntrustedServerError, UsageError
 from stepchat.servers.client import Client, Options

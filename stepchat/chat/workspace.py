@@ -24,7 +24,7 @@ from stepchat.chat.context_window import estimate_conversation_tokens, small_win
 from stepchat.chat.presets import build_scopes, find_profile, read_presets, read_presets_or_none
 from stepchat.chat.turn import Question
 from stepchat.concurrency import run_in_daemon
-from stepchat.config.addresses import check_url
+from stepchat.config.file import check_url
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.parameters.scopes import Scopes, from_stored, update_stored

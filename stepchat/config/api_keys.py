@@ -1,6 +1,6 @@
-"""Finds the API key and keeps it out of everything: environment, then keyring, then a private file.
+"""Finds, stores and removes API keys: in the environment, then the keyring, then a private file.
 
-The key lives in a `Key`, which neither prints nor formats it; `Key.redact` takes it out of words that came from a server.
+A key lives in a `Key`, which never prints it; `Key.redact` removes it from text.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 KEYRING = "the system keyring"
 
 SHORTEST_SECRET = 8
-"""Characters; what is shorter is no secret but a word for servers that want none."""
+"""Characters. A shorter key is a placeholder, such as `none`, for servers that need no key."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """A secret. `source` says where it was found, in words for the user."""
+    """A secret. `source` says where it was found, for the user."""
 
     _value: str
     source: str
@@ -38,28 +38,26 @@ class Key:
         return f"Key(from {self.source})"
 
     def bearer(self) -> str:
-        """The Authorization header's value."""
+        """The value of the Authorization header."""
         return f"Bearer {self._value}"
 
     def reveal(self) -> str:
-        """The secret itself, for the place where it is kept."""
+        """The secret itself, to be stored."""
         return self._value
 
     def redact(self, text: str) -> str:
-        """The text without the key. One of fewer than 8 characters stays: it is a word such as `none` or `x`, which servers
-        that need no key are given, and taking it out of everything would damage what they say.
-        """
+        """The text without the key. A placeholder such as `none` or `x` stays, because removing it would damage the text."""
         return text.replace(self._value, "[key removed]") if len(self._value) >= SHORTEST_SECRET else text
 
     def mask(self, data: bytes) -> bytes:
-        """As many bytes, with asterisks in the place of the key; the same rule."""
+        """The same number of bytes, with asterisks instead of the key; the same exception."""
         value = self._value.encode()
         return data.replace(value, b"*" * len(value)) if len(value) >= SHORTEST_SECRET else data
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLookup:
-    """What came of looking for a key. `keyring_error` says why the keyring could not be asked."""
+    """A key that was found, or None. `keyring_error` says why the keyring could not be read."""
 
     key: Key | None
     keyring_error: KeyringUnavailableError | None = None
@@ -72,17 +70,17 @@ def find_key(
     paths: Paths,
     backend: Callable[[], KeyringBackend | None] = system_keyring,
 ) -> KeyLookup:
-    """The key named `name`; the first variable that is set wins. Raises ConfigError for what cannot be a key."""
+    """Look for the key named `name`. The first variable that is set wins. Raises ConfigError for an invalid key."""
     for variable in variables:
         if value := environ.get(variable, "").strip():
             return KeyLookup(validate_key(value, f"the environment ({variable})"))
-    trouble = None
+    unavailable = None
     try:
         if value := _from_keyring(name, backend):
             return KeyLookup(validate_key(value, KEYRING))
     except KeyringUnavailableError as error:
-        trouble = error if error.is_installed else None
-    return KeyLookup(_from_file(paths.config / "keys" / name), trouble)
+        unavailable = error if error.is_installed else None
+    return KeyLookup(_from_file(paths.config / "keys" / name), unavailable)
 
 
 def _from_file(path: Path) -> Key | None:
@@ -94,7 +92,7 @@ def _from_file(path: Path) -> Key | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(
-            f"Cannot read the key file {path}: {reason}.", "Mend it, or set the environment variable."
+            f"Cannot read the key file {path}: {reason}.", "Fix it, or set the environment variable."
         ) from None
     if not value:
         return None
@@ -104,87 +102,87 @@ def _from_file(path: Path) -> Key | None:
 
 
 def validate_key(value: str, source: str) -> Key:
-    """Raises ConfigError for what cannot be a key."""
+    """The key. Raises ConfigError if it cannot be one."""
     if not value.isascii() or not value.isprintable() or set(value) & set(" \"'`"):
         raise ConfigError(
-            f"The API key from {source} holds characters that no key has.",
-            "Copy it again; mind quotes and line breaks.",
+            f"The API key from {source} contains invalid characters.",
+            "Copy it again, without quotes or line breaks.",
         )
     return Key(value, source)
 
 
 def _from_keyring(name: str, backend: Callable[[], KeyringBackend | None]) -> str:
     """Raises KeyringUnavailableError."""
-    there = backend()
-    return "" if there is None else Keyring(there).get(name)
+    found = backend()
+    return "" if found is None else Keyring(found).get(name)
 
 
 def save_key(key: Key, name: str, paths: Paths, backend: Callable[[], KeyringBackend | None] = system_keyring) -> str:
-    """Keep it in the keyring when that works, else in a private file; says where, and why there. Raises StoreError."""
+    """Store the key in the keyring if that works, or else in a private file. Returns where, and why. Raises StoreError."""
     path = paths.config / "keys" / name
-    there, why = backend(), ""
-    if there is not None:
-        keyring = Keyring(there)
+    found, why = backend(), ""
+    if found is not None:
+        keyring = Keyring(found)
         try:
             keyring.put(name, key.reveal())
-        except KeyringUnavailableError as trouble:
-            _refuse_older(keyring, name, trouble)
-            why = f", because {KEYRING} {trouble.message}"
+        except KeyringUnavailableError as error:
+            _reject_older_key(keyring, name, error)
+            why = f", because {KEYRING} {error.message}"
         else:
-            return KEYRING + _without_file(path)
+            return KEYRING + _remove_file(path)
     if not write_private(path, f"{key.reveal()}\n".encode()):
-        raise StoreError(f"Cannot write the key file {path}.", "Look at the space and the permissions there.")
+        raise StoreError(f"Cannot write the key file {path}.", "Check its permissions and the free space.")
     return f"the file {path}{why}"
 
 
-def _refuse_older(keyring: Keyring, name: str, trouble: KeyringUnavailableError) -> None:
-    """It takes no new key. One that it holds would go before the file, and the new one would never be used."""
+def _reject_older_key(keyring: Keyring, name: str, error: KeyringUnavailableError) -> None:
+    """Raises StoreError if the keyring holds a key: it takes precedence over the file, so a new one would never be used."""
     with contextlib.suppress(KeyringUnavailableError):
         if keyring.get(name):
             raise StoreError(
-                f"An older key is in {KEYRING}, which {trouble.message}, and that one would be used.",
+                f"{KEYRING.capitalize()} {error.message}, and it holds an older key that takes precedence.",
                 f"Remove it first: keyring del {SERVICE} {name}",
             )
 
 
-def _without_file(path: Path) -> str:
-    """What is kept once is not to lie around elsewhere, where it would grow old; what is to be said about it."""
+def _remove_file(path: Path) -> str:
+    """Delete an older copy of the key. Returns a clause if it cannot be deleted."""
     try:
         path.unlink(missing_ok=True)
     except NotADirectoryError:
         pass
     except OSError as error:
-        return f"; an older one stays in {path}, which cannot be removed: {error.strerror or error}"
+        return f"; an older key remains in {path}, which cannot be removed: {error.strerror or error}"
     return ""
 
 
 def forget_key(name: str, paths: Paths, backend: Callable[[], KeyringBackend | None] = system_keyring) -> list[str]:
-    """Remove it from the keyring and the file; says where it was. Raises StoreError when one may be left."""
-    found: list[str] = []
+    """Remove the key from the keyring and the file. Returns where it was. Raises StoreError if a key may be left."""
+    removed: list[str] = []
     path = paths.config / "keys" / name
     left: list[tuple[str, str]] = []
     try:
         path.unlink()
-        found.append(f"the file {path}")
+        removed.append(f"the file {path}")
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
         left.append((f"the file {path} cannot be removed: {error.strerror or error}", "Remove it yourself."))
-    there = backend()
-    if there is not None:
-        keyring = Keyring(there)
+    found = backend()
+    if found is not None:
+        keyring = Keyring(found)
         try:
             if keyring.get(name):
                 keyring.remove(name)
-                found.insert(0, KEYRING)
-        except KeyringUnavailableError as trouble:
-            if trouble.is_installed:
-                hint = f"{trouble.hint} Then: stepchat logout, or keyring del {SERVICE} {name}"
-                left.append((f"one may still be in {KEYRING}, which {trouble.message}", hint))
+                removed.insert(0, KEYRING)
+        except KeyringUnavailableError as error:
+            if error.is_installed:
+                hint = f"{error.hint} Then: stepchat logout, or keyring del {SERVICE} {name}"
+                left.append((f"one may still be in {KEYRING}, which {error.message}", hint))
     if left:
-        gone = f"The key is gone from {' and '.join(found)}, but " if found else "The key is not removed: "
-        raise StoreError(f"{gone}{'; '.join(what for what, _ in left)}.", " ".join(hint for _, hint in left))
-    return found
+        outcome = f"The key was removed from {' and '.join(removed)}, but " if removed else "The key was not removed: "
+        raise StoreError(f"{outcome}{'; '.join(what for what, _ in left)}.", " ".join(hint for _, hint in left))
+    return removed
 
 
 def missing_key_error(
@@ -196,7 +194,7 @@ def missing_key_error(
     *,
     login: str = "login",
 ) -> KeyMissingError:
-    """The error that tells the ways to give a key, and what was in the way. `login` is the command that takes one."""
+    """The error that lists the ways to give a key, and what went wrong. `login` is the command that stores one."""
     blocked = "" if keyring_error is None else f": {KEYRING} {keyring_error.message}"
     first = "" if keyring_error is None else f"{keyring_error.hint} Or another way. "
     return KeyMissingError(

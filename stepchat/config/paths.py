@@ -1,4 +1,4 @@
-"""Every directory we touch. `STEPCHAT_HOME` overrides all of them; `XDG_*` are honoured through platformdirs."""
+"""The directories that stepchat uses. `STEPCHAT_HOME` overrides all of them; platformdirs honours `XDG_*`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where things are. Nothing is created by asking."""
+    """Where things are. Nothing is created here."""
 
     data: Path
     config: Path
@@ -36,28 +36,28 @@ class Paths:
 
     @property
     def models(self) -> Path:
-        """What servers said about their models, a file each."""
+        """The lists of models, one file per server."""
         return self.state / "models"
 
     @property
     def trusted_servers(self) -> Path:
-        """The addresses that the user gave outside config.toml, one a line."""
+        """The server addresses that the user has used outside config.toml, one per line."""
         return self.state / "named-servers"
 
     @property
     def first_frame(self) -> Path:
-        """What the next start paints before anything is imported (first_frame/frame.py)."""
+        """The style of the next start's first frame (first_frame/frame.py)."""
         return self.state / "first-frame"
 
 
 def find_paths(environ: Mapping[str, str]) -> Paths:
-    """The directories for this user. Raises StoreError."""
+    """The directories of this user. Raises StoreError."""
     if home := environ.get("STEPCHAT_HOME"):
         try:
             root = Path(home).expanduser()
         except RuntimeError as error:
             raise StoreError(
-                f"The directory {home} names a user this system does not know.",
+                f"The directory {home} names an unknown user.",
                 "Set STEPCHAT_HOME to a directory you can write to.",
             ) from error
         return Paths(root, root, root)
@@ -68,7 +68,7 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
 
 
 def private_directory(path: Path) -> Path:
-    """Make a directory that only its owner can enter (0700); one that exists is left as it is. Raises StoreError."""
+    """Create a directory that only its owner can enter (0700). An existing one stays as it is. Raises StoreError."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -80,7 +80,7 @@ def private_directory(path: Path) -> Path:
 
 
 def path_exists(path: Path) -> bool:
-    """Whether it exists, as far as this user can see."""
+    """Whether it exists; False if this user cannot see it."""
     try:
         return path.exists()
     except OSError:
@@ -88,12 +88,12 @@ def path_exists(path: Path) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> bool:
-    """Replace a file of ours that can be made again, in one step; only its owner can read it. False when it cannot be."""
+    """Replace a file atomically; only its owner can read it. Returns False if it cannot be written."""
     import tempfile
 
     try:
         private_directory(path.parent)
-        # mkstemp gives 0600.
+        # mkstemp creates it with mode 0600.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
     except (OSError, StoreError):
         return False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from rich.style import Style
 
+from stepchat.config.file import line_of_key
 from stepchat.errors import ConfigError
 from stepchat.transcript.palette import SYNTAX, Palette, colourless
 
@@ -341,17 +342,6 @@ class _Reader:
                 raise self._wrong(key, f"is not known; known here: {', '.join(known)}", table)
 
     def _wrong(self, key: str, problem: str, table: str = "") -> ConfigError:
-        line = self._line_of(key, table)
+        line = line_of_key(self.source, (*filter(None, [table]), key))
         place = f"{self.path}, line {line}" if line else str(self.path)
         return ConfigError(f"{place}: {f'{table}.' if table else ''}{key} {problem}.", "Mend the theme file.")
-
-    def _line_of(self, key: str, table: str) -> int | None:
-        inside = ""
-        for number, line in enumerate(self.source.splitlines(), 1):
-            if header := re.match(r"\s*\[+\s*([\w.-]+)", line):
-                inside = header[1]
-                if inside == key and not table:
-                    return number
-            elif inside == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
-                return number
-        return None

@@ -13,8 +13,7 @@ from stepchat.chat.connection import DEMO, key_name_and_variables
 from stepchat.chat.presets import read_presets, save_preset
 from stepchat.chat.turn import run_turn
 from stepchat.chat.workspace import StartOptions, open_workspace, with_available_model
-from stepchat.config.addresses import check_url
-from stepchat.config.file import Config, Table
+from stepchat.config.file import Config, Table, check_url
 from stepchat.config.paths import Paths
 from stepchat.errors import ConfigError, StoreError, UsageError
 from stepchat.events import MessageSaved

@@ -181,7 +181,7 @@ def test_key_file_that_others_can_read(shell, tmp_path):
 
 def test_key_with_control_characters(shell):
     shell.set(OPENROUTER_API_KEY=f"{KEY}\x1b[31m")
-    assert "characters that no key has" in shell.refuse(2, "hello")
+    assert "contains invalid characters" in shell.refuse(2, "hello")
     assert shell.server.requests == []
 
 

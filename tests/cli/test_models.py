@@ -67,7 +67,7 @@ def test_a_bad_key_is_told_of_its_own_server_alone(shell):
     ran = shell("servers", "--no-probe")
     assert (ran.code, ran.err) == (0, "")
     (line,) = [line for line in ran.out.splitlines() if line.startswith("deepseek")]
-    assert "(DEEPSEEK_API_KEY) holds characters that no key has. Copy it again" in line
+    assert "(DEEPSEEK_API_KEY) contains invalid characters. Copy it again" in line
     rows = {row["name"]: row for row in json.loads(shell("servers", "--no-probe", "--json").out)}
     assert (rows["deepseek"]["key"], rows["deepseek"]["reachable"]) == (None, None)
     assert rows["openrouter"]["says"] == ""

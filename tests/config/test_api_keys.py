@@ -117,7 +117,7 @@ def test_key_from_the_keyring_comes_before_the_file(paths, keep, keyring):
     assert key is not None
     assert (key.bearer(), key.source) == (f"Bearer {SECRET}", "the system keyring")
     keyring.entries["stepchat", "openrouter"] = "odd one"
-    with pytest.raises(ConfigError, match="from the system keyring holds characters"):
+    with pytest.raises(ConfigError, match="from the system keyring contains invalid characters"):
         find(paths, keyring)
 
 
@@ -151,9 +151,9 @@ def test_a_keyring_that_never_answers_does_not_hold_up_the_program():
     fake = Fake()
     fake.get_password = lambda *_: answered.wait(30)
     with pytest.raises(KeyringUnavailableError) as raised:
-        Keyring(fake, patience=0.01).get("openrouter")
+        Keyring(fake, timeout=0.01).get("openrouter")
     answered.set()
-    assert raised.value.message == "did not answer for 0.01 seconds"
+    assert raised.value.message == "did not answer within 0.01 seconds"
     assert "unlock it" in raised.value.hint
 
 
@@ -195,7 +195,7 @@ def test_characters_no_key_has_are_refused_without_showing_them(paths, value):
     with pytest.raises(ConfigError) as raised:
         find(paths, OPENROUTER_API_KEY=value)
     assert raised.value.message == (
-        "The API key from the environment (OPENROUTER_API_KEY) holds characters that no key has."
+        "The API key from the environment (OPENROUTER_API_KEY) contains invalid characters."
     )
     assert value not in str(raised.value)
 
@@ -268,9 +268,9 @@ def test_a_key_is_kept_in_the_keyring(paths, keyring, keep):
 
 WHY = {
     "": None,
-    ", because the system keyring is not there": NoKeyringError(),
+    ", because the system keyring is not available": NoKeyringError(),
     ", because the system keyring is locked": KeyringLocked(),
-    ", because the system keyring does not keep what it is given": "keeps nothing",
+    ", because the system keyring does not store what it is given": "keeps nothing",
 }
 
 
@@ -287,7 +287,9 @@ def test_without_a_keyring_that_works_it_is_a_private_file(paths, keyring, why):
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert find(paths, backend).bearer() == f"Bearer {SECRET}"
     if isinstance(fault, KeyringLocked):
-        with pytest.raises(StoreError, match=r"is gone from the file .*, but one may still be in the system keyring"):
+        with pytest.raises(
+            StoreError, match=r"was removed from the file .*, but one may still be in the system keyring"
+        ):
             forget_key("openrouter", paths, backend)
     else:
         assert forget_key("openrouter", paths, backend) == [f"the file {path}"]
@@ -300,7 +302,7 @@ def test_a_key_that_the_keyring_does_not_let_go_of_is_not_said_to_be_gone(paths,
     keyring.faults["delete"] = KeyringError(SECRET)
     with pytest.raises(StoreError) as raised:
         forget_key("openrouter", paths, keyring)
-    assert raised.value.message.startswith("The key is not removed: one may still be in the system keyring, which")
+    assert raised.value.message.startswith("The key was not removed: one may still be in the system keyring, which")
     assert "keyring del stepchat openrouter" in raised.value.hint
     assert SECRET not in str(raised.value)
 
@@ -308,7 +310,9 @@ def test_a_key_that_the_keyring_does_not_let_go_of_is_not_said_to_be_gone(paths,
 def test_an_older_key_in_a_keyring_that_takes_no_new_one_is_not_hidden(paths, keyring):
     keyring.entries["stepchat", "openrouter"] = "sk-an-old-one"
     keyring.faults["set"] = KeyringLocked()
-    with pytest.raises(StoreError, match="An older key is in the system keyring") as raised:
+    with pytest.raises(
+        StoreError, match=r"The system keyring .*, and it holds an older key that takes precedence"
+    ) as raised:
         save_key(Key(SECRET, "test"), "openrouter", paths, keyring)
     assert raised.value.hint == "Remove it first: keyring del stepchat openrouter"
 
@@ -317,9 +321,9 @@ def test_a_file_that_cannot_be_removed_is_told(paths, keyring):
     path = paths.config / "keys" / "openrouter"
     path.mkdir(parents=True)
     assert save_key(Key(SECRET, "test"), "openrouter", paths, keyring).startswith(
-        f"the system keyring; an older one stays in {path}, which cannot be removed: "
+        f"the system keyring; an older key remains in {path}, which cannot be removed: "
     )
-    with pytest.raises(StoreError, match=r"is gone from the system keyring, but the file .* cannot be removed"):
+    with pytest.raises(StoreError, match=r"was removed from the system keyring, but the file .* cannot be removed"):
         forget_key("openrouter", paths, keyring)
 
 

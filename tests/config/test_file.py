@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.catalogue.backends import BACKENDS
-from stepchat.config.file import KINDS, SETTINGS, Config, Table, read_config, read_strict
+from stepchat.config.file import KINDS, SETTINGS, Config, Table, config_error, line_of_key, read_config, read_strict
 from stepchat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_every_row_is_a_field_with_the_same_default():
     defaults = {
         field.name: field.default
         for field in fields(Config)
-        if field.name not in {"parameters", "servers", "prices", "profiles"}
+        if field.name not in {"parameters", "servers", "prices", "profiles", "keys"}
     }
     assert {setting.name: setting.default for setting in SETTINGS} == defaults
     assert all(setting.help.endswith(".") for setting in SETTINGS)
@@ -189,11 +189,12 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
             "[parameters]\nreasoning.effort = 'huge'",
             "line 2: reasoning in [parameters]: reasoning.effort must be one of",
         ),
+        ("keys = 'vim'", "line 1: keys must be a table."),
         ("servers = 5", "line 1: servers must hold tables."),
         ("[servers]\nbox = 5", "line 2: box must be a table."),
         ("[servers.box]\nmodel = 'm'", "line 1: box needs a base_url."),
-        ("[servers.'a/b']\nbase_url = 'http://x'", "line 1: a/b is no name for a server."),
-        ("[servers.demo]\nbase_url = 'http://x'", "line 1: demo is no name for a server."),
+        ("[servers.'a/b']\nbase_url = 'http://x'", "line 1: a/b cannot be the name of a server."),
+        ("[servers.demo]\nbase_url = 'http://x'", "line 1: demo cannot be the name of a server."),
         ("[servers.box]\nbase_url = 'http://x'\nport = 1", "line 3: port is not a setting there."),
         ("[servers.box]\nbase_url = 'http://x'\ncontext_length = -1", "line 3: context_length must be at least 0."),
         ("[servers.box]\nbase_url = 5", "line 2: base_url must be text."),
@@ -216,12 +217,12 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ),
         (
             "[profiles.x]\nserver = 'ollama'\nbase_url = 'http://x'",
-            "line 3: base_url in [profiles.x] is wrong: its server is 'ollama', and one of the two would be forgotten.",
+            "line 3: base_url in [profiles.x] is wrong: set either server or base_url, not both.",
         ),
         ("model = 'a'\nserver = 'nope'", "line 2: server is wrong: there is no server 'nope'."),
         ("server = 'ftp://x'", "line 1: server is wrong: 'ftp://x' is not a server's address."),
         ("base_url = 'nope'", "line 1: base_url is wrong: 'nope' is not a server's address."),
-        ("base_url = 'http://me:pw@x/v1'", "line 1: base_url is wrong: The base URL holds a name or password."),
+        ("base_url = 'http://me:pw@x/v1'", "line 1: base_url is wrong: The base URL contains a user name or password."),
         ("[servers.box]\nbase_url = 'x'", "line 2: base_url in [servers.box] is wrong: 'x' is not a server's address."),
         ("[profiles.x]\nserver = 'nope'", "line 2: server in [profiles.x] is wrong: there is no server 'nope'."),
         ("[profiles.x]\n\nbase_url = 'x'", "line 3: base_url in [profiles.x] is wrong: 'x' is not a server's address."),
@@ -259,7 +260,7 @@ def test_toml_that_python_cannot_hold(write, text):
 
 def test_other_encodings_are_named_with_their_line(write):
     path = write("model = 'a'\nsystem = 'déjà'\n".encode("latin-1"))
-    assert refused(path).message == f"{path}, line 2: this is not UTF-8."
+    assert refused(path).message == f"{path}, line 2: not UTF-8."
 
 
 def test_a_directory_in_its_place(tmp_path):
@@ -304,7 +305,7 @@ def test_what_a_start_can_bear_is_refused_only_when_it_is_checked(write):
         ("model = 'a'\ntheme = 'nope'", "line 2: theme is wrong: there is no theme 'nope'."),
         (
             "silence_timeout = 5\nsilence_hint = 9",
-            "line 2: silence_hint is never said: silence_timeout gives up after 5",
+            "line 2: silence_hint has no effect: silence_timeout is only 5",
         ),
     ):
         path = write(text)
@@ -314,3 +315,34 @@ def test_what_a_start_can_bear_is_refused_only_when_it_is_checked(write):
         assert raised.value.message.startswith(f"{path}, {words}")
     # The hint is the usual one here, and nobody asked for it.
     assert read_strict(write("silence_timeout = 5\ntheme = 'dark'"), ["dark"]).silence_timeout == 5
+
+
+KEYS = """\
+model = "a/b"
+[keys]
+retry = "alt+r"
+"leader" = "none"
+
+[keys.message]
+copy = ["c", "leader c"]
+"""
+
+
+def test_keys_are_read_as_they_are(write):
+    config = read_config(write(KEYS))
+    assert config.keys == {"retry": "alt+r", "leader": "none", "message": {"copy": ["c", "leader c"]}}
+    assert read_config(write("")).keys == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        (("keys", "retry"), 3), (("keys", "leader"), 4), (("keys", "message", "copy"), 7), (("keys", "message"), 6),
+        (("keys", "message", "nope"), 6), (("keys", "nope"), 2), (("nope",), None),
+    ],
+)  # fmt: skip
+def test_line_of_a_key(write, key, line):
+    assert line_of_key(KEYS, key) == line
+    path = write(KEYS)
+    where = f"{path}, line {line}" if line else str(path)
+    assert str(config_error(path, key, "is odd", "Fix it.")) == f"{where}: {key[-1]} is odd. Fix it."

@@ -113,7 +113,7 @@ async def test_what_cannot_be_a_key_leaves_the_dialog_open(tmp_path, server):
         await wait_until(pilot, "it is not shown")
         pilot.app.screen.query_one(Input).value = f'"{KEY}"'
         await pilot.press("enter")
-        await wait_until(pilot, "holds characters that no key has. Copy it again")
+        await wait_until(pilot, "contains invalid characters. Copy it again")
         pilot.app.post_message(Paste(KEY))
         await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == KEY)
         await pilot.press("enter")
