@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepchat.chat.accumulator import accumulate
-from stepchat.cli import session_rows
+from stepchat.cli.sessions import _summary_line
 from stepchat.config.paths import Paths
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, UserMessage
@@ -69,7 +69,7 @@ async def _import_and_show(store: SessionStore, path: Path) -> None:
     with suppress(StepchatError):
         await import_file(store, path)
     for row in await store.sessions(-1, archived=None):
-        session_rows.session_line(row)
+        _summary_line(row)
         for stored in await store.messages(row.id):
             if isinstance(stored.message, AssistantMessage):
                 labels.footer(stored.message)
