@@ -53,11 +53,14 @@ class HandoverDriver(LinuxDriver):
         self._first_start = True
         self._keep_screen = False
         self._wake = (-1, -1)
+        self._suspended = False
         self._frame: list[str] = []
         """What of a synchronised frame there is so far."""
 
     def write(self, data: str) -> None:
         """A frame goes out in one piece: every piece would wake the thread that writes, and pass through the terminal alone."""
+        if self._suspended:
+            return  # the terminal is another program's; the whole screen is painted when it is ours again
         if self._keep_screen and data == ALTERNATE_SCREEN:
             self._keep_screen = False  # entering it again would clear it
             return
@@ -86,6 +89,15 @@ class HandoverDriver(LinuxDriver):
             # Continued after a stop: the alternate screen is empty, and Textual would paint only what changes.
             self._app.call_later(self._app.refresh, layout=True)
         self._first_start = False
+
+    def suspend_application_mode(self) -> None:
+        super().suspend_application_mode()
+        self._suspended = True
+        self._frame.clear()
+
+    def resume_application_mode(self) -> None:
+        self._suspended = False
+        super().resume_application_mode()
 
     def disable_input(self) -> None:
         if self._wake[1] >= 0:

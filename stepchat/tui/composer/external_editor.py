@@ -1,0 +1,68 @@
+"""Edits a text in the user's own editor while the window is suspended. A running answer goes on and is saved meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepchat.errors import StepchatError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from textual.app import App
+
+_FALLBACKS = ("sensible-editor", "nano", "vim", "vi")
+
+
+def editor_command(environ: Mapping[str, str]) -> list[str]:
+    """$VISUAL or $EDITOR with its arguments, else an editor that is installed. Raises StepchatError if there is none."""
+    given = environ.get("VISUAL") or environ.get("EDITOR") or ""
+    try:
+        command = shlex.split(given)
+    except ValueError:
+        raise StepchatError(f"$VISUAL or $EDITOR cannot be read: {given}", "Fix its quotes.") from None
+    command = command or [name for name in _FALLBACKS if shutil.which(name)][:1]
+    if not command or not shutil.which(command[0]):
+        missing = f"{command[0]!r} is not installed" if command else "no editor was found"
+        raise StepchatError(f"Cannot open an editor: {missing}.", "Set $VISUAL or $EDITOR.")
+    return command
+
+
+async def edit_text(app: App[object], text: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The text as the editor saved it. Raises StepchatError; the text is kept in a file if it cannot be read back."""
+    command = editor_command(environ)
+    with tempfile.TemporaryDirectory(prefix="stepchat-") as directory:
+        path = Path(directory) / "prompt.md"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        with app.suspend():
+            code = await _run([*command, str(path)])
+        if code:
+            raise StepchatError(f"{command[0]} ended with exit code {code}.", "The prompt is unchanged.")
+        try:
+            return path.read_bytes().decode("utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StepchatError(f"Cannot read what {command[0]} saved: {error}.", "The prompt is unchanged.") from None
+
+
+async def _run(command: list[str]) -> int:
+    """Run it in the foreground; Ctrl+C there is the editor's, not ours."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = await asyncio.create_subprocess_exec(*command, preexec_fn=_own_interrupts)
+        return await process.wait()
+    except OSError as error:
+        raise StepchatError(f"Cannot start {command[0]}: {error.strerror}.", "Set $VISUAL or $EDITOR.") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _own_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
