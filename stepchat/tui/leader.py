@@ -1,0 +1,74 @@
+"""The leader key: after it, one more key runs a command. There is no timeout. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from stepchat.tui.keymap import PROMPT, KeyRow, key_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tui.keymap import Keymap
+
+REPEAT_SECONDS: Final = 1.0
+"""How long a repeating key may be pressed again without the leader, as with tmux's `bind -r`."""
+_CANCEL: Final = ("escape", "ctrl+g", "ctrl+c")
+REPEATING: Final = frozenset(
+    {"half-up", "half-down", "row-up", "row-down", "message-up", "message-down", "page-up", "page-down"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a key means to the leader: `pass` is an ordinary key, everything else is consumed."""
+
+    kind: Literal["pass", "pending", "run", "cancelled", "unknown"]
+    row: KeyRow | None = None
+    label: str = ""
+    """For `unknown`: the sequence as it is written."""
+
+
+class Leader:
+    """Whether the leader is pending."""
+
+    def __init__(self) -> None:
+        self.pending = False
+        self._repeats_until = 0.0
+
+    def cancel(self) -> None:
+        """A paste, a click or another screen ends the sequence."""
+        self.pending = False
+        self._repeats_until = 0.0
+
+    def press(self, keymap: Keymap, contexts: Sequence[str], key: str, now: float) -> Step:
+        """Take a key, in the contexts that apply, the innermost first. `now` is a clock in seconds."""
+        following: dict[str, KeyRow] = {}
+        for context in reversed(contexts):
+            following |= keymap.following(context)
+        if not self.pending:
+            repeating, self._repeats_until = now < self._repeats_until, 0.0
+            row = following.get(key)
+            if repeating and row is not None and row.id in REPEATING:
+                return self._run(row, now)
+            if key == keymap.leader and following:
+                self.pending = True
+                return Step("pending")
+            return Step("pass")
+        self.pending = False
+        row = following.get(key) or following.get(key.removeprefix("ctrl+"))
+        if row is not None:
+            return self._run(row, now)
+        if key == keymap.leader:
+            # What the leader itself would do in the prompt; Ctrl+X cuts there, as elsewhere.
+            row = keymap.at(PROMPT, key) or next((row for row in keymap.rows if row.name == "prompt.cut"), None)
+            return Step("run", row) if row is not None and PROMPT in contexts else Step("cancelled")
+        if key in _CANCEL:
+            return Step("cancelled")
+        return Step("unknown", label=f"{key_label(keymap.leader)} {key_label(key)}")
+
+    def _run(self, row: KeyRow, now: float) -> Step:
+        if row.id in REPEATING:
+            self._repeats_until = now + REPEAT_SECONDS
+        return Step("run", row)
