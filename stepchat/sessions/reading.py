@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from stepchat import lossless_json
 from stepchat.errors import StoreError
+from stepchat.messages import UserMessage
 from stepchat.sessions import records
 from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionContent, SessionSummary, session_not_found
 
@@ -208,6 +210,22 @@ def like_pattern(text: str, *, ascii_only: bool = False) -> str:
         else:
             pattern += lossless_json.dumps(char, ascii_only=ascii_only)[1:-1]
     return f"%{pattern}%"
+
+
+def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
+    """What the user asked in all sessions that are not deleted, newest first, each text once."""
+    rows = connection.execute(
+        "SELECT id, data FROM message WHERE role = 'user'"
+        " AND session IN (SELECT id FROM session WHERE deleted IS NULL) ORDER BY number DESC LIMIT ?",
+        (limit,),
+    )
+    found: dict[str, None] = {}
+    for message_id, data in rows:
+        with suppress(StoreError):  # a damaged one is missing from the history, nothing else
+            message = records.message_from_text(message_id, data)
+            if isinstance(message, UserMessage) and message.text.strip():
+                found.setdefault(message.text)
+    return list(found)
 
 
 def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> list[StoredMessage]:

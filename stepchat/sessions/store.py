@@ -267,6 +267,10 @@ class SessionStore:
         """The messages from the root to `leaf`, or to the leaf of the session."""
         return await self._read(reading.path, session_id, leaf)
 
+    async def prompts(self, limit: int = 5_000) -> list[str]:
+        """What the user asked in all sessions, newest first, each text once."""
+        return await self._read(reading.prompts, limit)
+
     async def messages(self, session_id: str) -> list[StoredMessage]:
         """The whole tree in order of creation, without answers that are still streaming."""
         return await self._read(reading.messages, session_id)

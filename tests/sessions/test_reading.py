@@ -138,3 +138,13 @@ async def test_a_long_conversation_is_read_in_order(store: SessionStore) -> None
         parent = (await store.append(session.id, parent, UserMessage(str(number)))).id
         ids.append(parent)
     assert [stored.id for stored in await store.path(session.id)] == ids
+
+
+async def test_the_prompts_of_all_sessions_newest_first(store: SessionStore) -> None:
+    sessions = [await _session(store, question) for question in ("one", "two\nlines", "one", " ", "deleted", "damaged")]
+    await store.delete([sessions[4].id])
+    connection = connect(store.file)
+    connection.execute("UPDATE message SET data = 'x' WHERE session = ? AND role = 'user'", (sessions[5].id,))
+    connection.close()
+    assert await store.prompts() == ["one", "two\nlines"]
+    assert await store.prompts(limit=3) == ["one"]
