@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 _CANDIDATES = 8
 
 
-@click.command("export", context_settings=HELP)
+_EXPORT_HELP = (
+    "Export a session to a file or to stdout.\n\n\b\nFormats:\n"
+    + "\n".join(f"  {row.name:<10} {row.suffix:<7} {row.summary}" for row in FORMATS.values())
+    + "\n\nJSON contains all branches of a session; the other formats, and JSON with --leaf, contain one."
+)
+
+
+@click.command("export", context_settings=HELP, help=_EXPORT_HELP, short_help="Export a session.")
 @click.argument("session", type=SessionParameter(), required=False)
 @click.option("--all", "every", is_flag=True, help="All sessions.")
 @click.option(
@@ -52,10 +59,6 @@ def export_session(
     target: str,
     force: bool,
 ) -> int:
-    """Export a session as Markdown, HTML (one file, no scripts), JSON (lossless) or JSONL (API messages, ready to send).
-
-    JSON contains all branches of a session; the other formats, and JSON with --leaf, contain one.
-    """
     if (session is None) != every or (every and leaf is not None):
         raise click.UsageError("Give one SESSION, perhaps with --leaf, or --all.")
     if as_json and name not in {None, "json"}:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import sqlite3
 import urllib.request
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stepchat.cli.transfer import FORMATS
+from stepchat.cli import transfer
+from stepchat.cli.sessions import sessions as sessions_group
 from stepchat.demo.server import DemoServer
 from stepchat.sessions.export import formats
 from tests.sessions.samples import CHATGPT, LLM_LOG
@@ -23,8 +25,26 @@ def shell(tmp_path, monkeypatch, capsys):
         yield Shell(tmp_path / "home", server, monkeypatch, capsys)
 
 
-def test_formats_are_those_of_the_exporter():
-    assert set(FORMATS) == set(formats.FORMATS)
+@pytest.fixture
+def shouting(monkeypatch):
+    """One more row in the table of formats."""
+    row = formats.Format("shouting", ".loud", "in capitals", False, lambda content, _: content.session.title.upper())
+    monkeypatch.setitem(formats.FORMATS, row.name, row)
+    importlib.reload(transfer)
+    monkeypatch.setitem(sessions_group.commands, "export", transfer.export_session)
+    yield
+    monkeypatch.undo()
+    importlib.reload(transfer)
+
+
+def test_a_row_of_the_table_makes_a_format(shell, tmp_path, shouting):
+    shell("demo:haiku")
+    assert "shouting   .loud   in capitals" in shell("sessions", "export", "--help").out
+    assert shell("sessions", "export", "haiku", "--format", "shouting").out == "DEMO:HAIKU"
+    file = tmp_path / "a.loud"
+    shell("sessions", "export", "haiku", "-o", str(file))
+    assert file.read_text() == "DEMO:HAIKU"
+    assert ".jsonl, .loud" in shell.refuse(2, "sessions", "export", "haiku", "-o", "a.txt")
 
 
 def test_a_files_name_that_says_no_form_is_refused(shell, tmp_path):
@@ -178,7 +198,7 @@ def test_a_session_that_cannot_be_exported_is_named_and_the_others_are_written(s
     assert err.endswith("The export lacks 1 session. The rest was written.\n")
     with closing(sqlite3.connect(shell.home / "sessions.db")) as store, store:
         store.execute("UPDATE message SET data = '{' WHERE session = ?", (bad,))
-    for form in FORMATS:
+    for form in formats.FORMATS:
         code, out, err = shell("sessions", "export", "--all", "--format", form)
         assert (code, bad in err, "primes" in out) == (1, True, True)
     with closing(sqlite3.connect(shell.home / "sessions.db")) as store, store:
@@ -194,6 +214,6 @@ def test_a_session_whose_time_is_damaged_is_listed_and_exported(shell):
     with closing(sqlite3.connect(shell.home / "sessions.db")) as store, store:
         store.execute("UPDATE session SET created = 'x:1', updated = 'x:2'")
     assert shell("sessions", "list").code == 0
-    for form in FORMATS:
+    for form in formats.FORMATS:
         code, out, err = shell("sessions", "export", "--all", "--format", form)
         assert (code, err, "demo:haiku" in out) == (0, "", True), form

@@ -28,23 +28,23 @@ def title(content: SessionContent) -> str:
 
 
 def session_line(content: SessionContent, zone: tzinfo | None) -> list[str]:
-    """Model, time, number of messages."""
+    """Model, time and number of messages, as far as known."""
     session, count = content.session, len(content.messages)
     counted = f"{count} message" + ("" if count == 1 else "s")
     return [fact for fact in (sanitize_for_export(session.model), format_time(session.created, zone), counted) if fact]
 
 
 def missing_note(content: SessionContent) -> str:
-    """What is missing, or ""."""
+    """How much other branches hold, or ""."""
     count = content.elsewhere
     if not count:
         return ""
     what = "1 message on another branch is" if count == 1 else f"{count} messages on other branches are"
-    return f"{what} not shown here; an export as JSON holds all of them."
+    return f"{what} not included; a JSON export contains all branches."
 
 
 def format_time(time: float, zone: tzinfo | None) -> str:
-    """A Unix time in this zone, or in the zone of the machine; "" for one that is no time."""
+    """A Unix time in this zone, or in the zone of the machine; "" if it is out of range."""
     try:
         return datetime.fromtimestamp(time, zone).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z").strip()
     except (OverflowError, ValueError, OSError):
@@ -52,7 +52,7 @@ def format_time(time: float, zone: tzinfo | None) -> str:
 
 
 def speaker(message: Message) -> str:
-    """Who says it."""
+    """The author of a message."""
     match message:
         case UserMessage():
             return "You"
@@ -69,14 +69,14 @@ def reasoning_line(message: AssistantMessage) -> str:
 
 
 def ending(message: AssistantMessage) -> str:
-    """Why the answer is not whole, or ""."""
+    """Why the answer is incomplete, or ""."""
     if message.error is not None and message.error.message:
         return sanitize_for_export(message.error.message)
     return "The server ended the answer with an error." if message.stop == "error" else _ENDS.get(message.stop, "")
 
 
 def footer(message: AssistantMessage) -> list[str]:
-    """Tokens and cost, as far as they are known."""
+    """Tokens and cost, as far as known."""
     tokens, cost = message.usage.completion_tokens, message.usage.cost
     known = ["" if tokens is None else f"{short_count(tokens)} tokens", "" if cost is None else money(cost)]
     return [fact for fact in known if fact]

@@ -1,4 +1,4 @@
-"""Writing a file that appears whole or not at all, that only its owner can read, and that takes no other's place."""
+"""Write a file that appears complete or not at all, that only its owner can read, and that never replaces another."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Unfinished:
-    """A file that is being written. Without a name nothing of it is left when the program is killed."""
+    """A file being written. One without a name disappears when the program is killed."""
 
     file: IO[str]
     name: Path | None
 
 
 async def write_file(path: Path, pieces: AsyncIterable[str], *, overwrite: bool = False, nameless: bool = True) -> None:
-    """Write UTF-8. An existing file is only replaced when `overwrite` says so. Without `nameless` it is written as on a
-    system where every file has a name from the beginning.
+    """Write UTF-8; replace an existing file only with `overwrite`. `nameless` uses files without a name where possible.
 
-    Raises UsageError for a file that exists or a directory that does not, StoreError when the disk refuses, and whatever
+    Raises UsageError for a file that exists or a directory that does not, StoreError if the disk refuses, and whatever
     `pieces` raises; then nothing is left behind.
     """
     try:
         begun = await asyncio.to_thread(_begin, path, overwrite, nameless)
     except FileNotFoundError as error:
-        raise UsageError(f"There is no directory {path.parent}.", "Make it, or give another place.") from error
+        raise UsageError(f"There is no directory {path.parent}.", "Create it, or choose another path.") from error
     except OSError as error:
         raise _refused(path, error) from error
     try:
@@ -54,17 +53,17 @@ def _begin(path: Path, overwrite: bool, nameless: bool) -> _Unfinished:  # noqa:
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
     if path.is_dir():
-        raise UsageError(f"{path} is a directory.", "Give the name of a file in it.")
+        raise UsageError(f"{path} is a directory.", "Give the path of a file.")
     handle, name = _nameless(path.parent) if nameless else None, None
     if handle is None:
-        # Beside the file, so that renaming it is one step; mkstemp gives 0600.
+        # In the same directory, so that renaming is atomic; mkstemp uses mode 0600.
         handle, made = tempfile.mkstemp(dir=path.parent, prefix=_beside(path))
         name = Path(made)
     return _Unfinished(os.fdopen(handle, "w", encoding="utf-8", newline="\n"), name)
 
 
 def _nameless(directory: Path) -> int | None:
-    """A file in this directory that has no name yet: Linux can do that, on most file systems."""
+    """A file in this directory without a name, which Linux supports on most file systems; None elsewhere."""
     if not hasattr(os, "O_TMPFILE"):
         return None
     try:
@@ -74,7 +73,7 @@ def _nameless(directory: Path) -> int | None:
     if not _in_proc(handle).exists():
         os.close(handle)
         return None
-    # Whatever the umask of the one who called.
+    # Whatever the umask.
     os.fchmod(handle, 0o600)
     return handle
 
@@ -109,7 +108,7 @@ def _finish(begun: _Unfinished, path: Path, overwrite: bool) -> None:  # noqa: F
 
 
 def _give_name(handle: int, path: Path) -> None:
-    # Only with a directory, which an absolute path makes needless, Python follows the link in /proc to the file itself.
+    # Python follows the link in /proc only if given a directory, although an absolute path needs none.
     os.link(_in_proc(handle), path, src_dir_fd=handle, follow_symlinks=True)
 
 
@@ -118,12 +117,12 @@ def _rename(name: Path, path: Path, *, overwrite: bool) -> None:
         name.replace(path)
         return
     try:
-        # Unlike renaming, it fails when somebody made the file meanwhile.
+        # Unlike renaming, it fails if the file was created meanwhile.
         os.link(name, path)
     except FileExistsError:
         raise _exists(path) from None
     except OSError:
-        # A file system without links.
+        # A file system without hard links.
         if os.path.lexists(path):
             raise _exists(path) from None
         name.rename(path)
@@ -136,11 +135,11 @@ def _remove(name: Path | None) -> None:
 
 
 def _exists(path: Path) -> UsageError:
-    return UsageError(f"{path} exists already.", "--force overwrites it; or give another name.")
+    return UsageError(f"{path} already exists.", "Overwrite it with --force, or choose another name.")
 
 
 def _refused(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"Cannot write {path}: {error.strerror or error}.",
-        "Look at the space and the permissions there. Nothing was written.",
+        "Check free space and permissions. Nothing was written.",
     )

@@ -1,4 +1,7 @@
-"""Sessions as files. JSON is lossless: what it holds can be read back to equal messages."""
+"""Sessions as files. Add an export format here: a function and a row of FORMATS.
+
+JSON is lossless: importing it gives equal messages.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.records import Reader, Session, SessionContent
 
 ToApi: TypeAlias = "Callable[[Session, Sequence[Message]], Json]"
-"""The body of the request that would go on with these messages."""
+"""The body of the request that would continue these messages."""
 
 FORMAT: Final = "stepchat-session"
 FORMAT_OF_MANY: Final = "stepchat-sessions"
@@ -26,7 +29,7 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """`zone` is for times in words; None is the zone of this machine. JSONL needs `to_api`."""
+    """`zone` is that of the times shown; None is the zone of this machine. JSONL needs `to_api`."""
 
     with_reasoning: bool = True
     zone: tzinfo | None = None
@@ -35,23 +38,25 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A row of the table: how one or many conversations become a file."""
+    """A row of the table: how one session, or several, become a file."""
 
     name: str
     suffix: str
+    summary: str
+    """For help and completion."""
     whole_tree: bool
-    """Whether a session is written with all its branches, or only with the one it shows."""
+    """Whether a session is exported with all its branches, or only with the one it shows."""
     one: Callable[[SessionContent, ExportOptions], str]
     head: Callable[[str], str] = lambda _: ""
-    """The beginning, from a title, when there are many; so with `between` and `tail`."""
+    """What precedes several sessions, given a title."""
     between: str = ""
     tail: str = ""
     always: bool = False
-    """Whether one conversation alone also has a beginning and an end."""
+    """Whether a single session has a head and a tail, too."""
 
 
 def format_of(path: str) -> str | None:
-    """The format that a file's name says, None for none."""
+    """The format that the extension of a file name stands for, or None."""
     suffix = path.rpartition("/")[2].rpartition(".")[2].lower()
     suffix = {"htm": "html", "markdown": "md"}.get(suffix, suffix)
     return next((form.name for form in FORMATS.values() if form.suffix == f".{suffix}"), None)
@@ -66,14 +71,14 @@ async def export(
     leaf: str | None = None,
     leave_out: Callable[[str, StepchatError], None] | None = None,
 ) -> AsyncGenerator[str]:
-    """The text of a file, in pieces, one session after the other. Every piece can be encoded.
+    """The text of a file in pieces, one session after the other. Every piece can be encoded as UTF-8.
 
-    Without ids it is all sessions, archived ones too, the newest first. `leaf` takes the one branch to that message.
-    Raises UsageError for an unknown format, SessionNotFoundError and StoreError. A session that cannot be written goes to
-    `leave_out` with its error, and the others are written all the same.
+    Without IDs it contains all sessions, archived ones included, newest first. `leaf` selects the branch to that message.
+    Raises UsageError for an unknown format, SessionNotFoundError and StoreError. With `leave_out`, a session that cannot
+    be exported is passed to it with its error, and the others are exported.
     """
     if name not in FORMATS:
-        raise UsageError(f"There is no export format {name!r}.", f"There are: {', '.join(FORMATS)}.")
+        raise UsageError(f"There is no export format {name!r}.", f"Formats: {', '.join(FORMATS)}.")
     form = FORMATS[name]
     chosen = await store.session_ids() if session_ids is None else session_ids
     framed = form.always or session_ids is None or len(chosen) != 1
@@ -97,7 +102,7 @@ async def export(
 
 
 def without_reasoning(content: SessionContent) -> SessionContent:
-    """The same without what the answers were thought with."""
+    """The same without the reasoning of the answers."""
     return replace(
         content,
         messages=tuple(
@@ -110,20 +115,19 @@ def without_reasoning(content: SessionContent) -> SessionContent:
 
 
 def without_message_reasoning(message: AssistantMessage) -> AssistantMessage:
-    """The answer without what it was thought with."""
-    # Some servers tell the probabilities of the thoughts, too.
-    told = "".join(str(entry.get("token", "")) for entry in message.logprobs)
+    """The answer without its reasoning."""
+    # Some servers report the probabilities of reasoning tokens, too.
+    covered = "".join(str(entry.get("token", "")) for entry in message.logprobs)
     return replace(
-        message, reasoning="", reasoning_details=None, logprobs=message.logprobs if told == message.text else ()
+        message, reasoning="", reasoning_details=None, logprobs=message.logprobs if covered == message.text else ()
     )
 
 
 def export_json(session: Session, stored: Sequence[StoredMessage]) -> str:
-    """One JSON object: `format`, `version`, `session`, and `messages`, one a line, parents before their children.
+    """One JSON object: `format`, `version`, `session`, and `messages`, one per line, parents before their children.
 
-    A message has `id`, `parent`, `folded` and `message`, which is the form of `messages.to_json`. Numbers keep their
-    spelling and keys their order, so equal sessions give equal text. It ends with a newline and can always be encoded
-    as UTF-8.
+    A message has `id`, `parent`, `folded` and `message` (see `messages.to_json`). Numbers keep their spelling and keys
+    their order, so equal sessions give equal text. It ends with a newline and can always be encoded as UTF-8.
     """
     lines = ",\n".join(lossless_json.dumps_for_storage(_message(message)) for message in stored)
     return (
@@ -148,12 +152,12 @@ def _session(session: Session) -> Json:
         "archived": session.archived,
         "forked_from": session.forked_from,
         "forked_at": session.forked_at,
-        # Left out when empty, as in what was written before there were any.
+        # Omitted when empty, as in files that older versions wrote.
         **{name: value for name in _CHOICES if (value := getattr(session, name))},
     }
 
 
-_CHOICES = ("parameters", "profile", "preset")
+_CHOICES: Final = ("parameters", "profile", "preset")
 
 
 def _message(stored: StoredMessage) -> Json:
@@ -171,9 +175,9 @@ def _json(content: SessionContent, _: ExportOptions) -> str:
 
 def _jsonl(content: SessionContent, options: ExportOptions) -> str:
     if options.to_api is None:
-        raise UsageError("JSONL needs to know how messages are sent.", "Give `to_api`.")
-    said = [stored.message for stored in content.messages]
-    return lossless_json.dumps(options.to_api(content.session, said)) + "\n"
+        raise UsageError("JSONL needs the form in which messages are sent.", "Give `to_api`.")
+    body = options.to_api(content.session, [stored.message for stored in content.messages])
+    return lossless_json.dumps(body) + "\n"
 
 
 def _markdown(content: SessionContent, options: ExportOptions) -> str:
@@ -201,10 +205,18 @@ def _json_head(_: str) -> str:
 FORMATS: Final[dict[str, Format]] = {
     form.name: form
     for form in (
-        Format("markdown", ".md", False, _markdown, between="\n"),
-        Format("html", ".html", False, _html, _html_head, tail="</body>\n</html>\n", always=True),
-        Format("json", ".json", True, _json, _json_head, ",\n", "]}\n"),
-        Format("jsonl", ".jsonl", False, _jsonl),
+        Format("markdown", ".md", "for reading", False, _markdown, between="\n"),
+        Format(
+            "html",
+            ".html",
+            "for reading, one file without scripts",
+            False,
+            _html,
+            _html_head,
+            tail="</body>\n</html>\n",
+            always=True,
+        ),
+        Format("json", ".json", "lossless, with all branches", True, _json, _json_head, ",\n", "]}\n"),
+        Format("jsonl", ".jsonl", "API messages, ready to send", False, _jsonl),
     )
 }
-"""JSON holds everything; JSONL has one request a line, ready to send; the others are for reading."""

@@ -1,6 +1,6 @@
-"""A conversation as one HTML file: no script, nothing loaded, light or dark as the reader's system is.
+"""A session as one HTML file: no scripts, nothing loaded, light or dark like the reader's system.
 
-Every text is escaped; of Markdown only its own marks become HTML, and links only lead to http, https and mailto.
+All text is escaped; only Markdown's own markup becomes HTML, and links lead only to http, https and mailto.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--li
 
 
 def head(title: str) -> str:
-    """The beginning of the file. A browser is told to load and run nothing, whatever follows."""
+    """The beginning of the file. Its policy forbids a browser to load or run anything, whatever follows."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
@@ -71,7 +71,7 @@ def head(title: str) -> str:
 
 
 def html(content: SessionContent, zone: tzinfo | None = None) -> str:
-    """One content, an article for the body."""
+    """One session as an article for the body."""
     facts = " · ".join(captions.session_line(content, zone))
     parts = [f"<article>\n<header>\n<h1>{_text(captions.title(content))}</h1>", _note("facts", facts), "</header>"]
     if content.session.system:
@@ -139,6 +139,6 @@ def _is_safe(url: str) -> bool:
 
 
 def _image(_: Any, tokens: Sequence[Token], number: int, *__: Any) -> str:
-    """A link instead of a picture: opening the file tells nobody that it was read."""
+    """A link instead of an image: opening the file must not notify anyone."""
     token = tokens[number]
     return f'<a href="{escape(str(token.attrs.get("src", "")))}">{escape(token.content or "image")}</a>'

@@ -1,4 +1,4 @@
-"""A conversation as Markdown. The text of the messages stays as it is, so that answers look as they were meant to."""
+"""A session as Markdown. Message text stays as it is, so answers look as intended."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from stepchat.sessions.records import SessionContent
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_MEANS_SOMETHING: Final = re.compile(r"([\\`*_\[\]<>#&|~])")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>#&|~])")
 
 
 def markdown(content: SessionContent, zone: tzinfo | None = None) -> str:
-    """One conversation; it ends with a newline."""
+    """One session; it ends with a newline."""
     facts = " · ".join(_escaped(fact) for fact in captions.session_line(content, zone))
     parts = [f"# {_escaped(captions.title(content))}", facts]
     if content.session.system:
@@ -55,11 +55,11 @@ def _message(message: Message) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return _MEANS_SOMETHING.sub(r"\\\1", " ".join(text.split()))
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
 def _closed(text: str) -> str:
-    """The text with its last code block ended, so that what follows is not part of it."""
+    """The text with its last code block closed, so that what follows is not part of it."""
     open_fence = ""
     for line in text.split("\n"):
         fence = _FENCE.match(line)

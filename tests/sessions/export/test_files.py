@@ -43,14 +43,14 @@ async def test_a_file_is_written_and_private(tmp_path: Path, nameless: bool) -> 
 async def test_a_file_that_exists_is_only_replaced_when_told_so(tmp_path: Path, nameless: bool) -> None:
     path = tmp_path / "a.md"
     path.write_text("mine")
-    with pytest.raises(UsageError, match=r"a\.md exists already\. --force overwrites it"):
+    with pytest.raises(UsageError, match=r"a\.md already exists\. Overwrite it with --force"):
         await write_file(path, _pieces("new"), nameless=nameless)
     assert path.read_text() == "mine"
     await write_file(path, _pieces("new"), overwrite=True, nameless=nameless)
     assert path.read_text() == "new"
     # A link that leads nowhere is something, too.
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         await write_file(tmp_path / "link", _pieces("new"), nameless=nameless)
 
 
@@ -61,7 +61,7 @@ async def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, nam
         yield "new"
         path.write_text("somebody else's")
 
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         await write_file(path, slow(), nameless=nameless)
     assert path.read_text() == "somebody else's"
     assert list(tmp_path.iterdir()) == [path]

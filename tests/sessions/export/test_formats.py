@@ -140,7 +140,7 @@ async def test_the_formats_for_reading_show_one_branch(store: SessionStore) -> N
         alone = await _text(store, name, [one.id])
         assert "deep" in alone
         assert "other\n" not in alone
-        assert "1 message on another branch is not shown here" in alone
+        assert "1 message on another branch is not included" in alone
         assert "deep" not in await _text(store, name, [one.id], with_reasoning=False)
         both = await _text(store, name, None)
         assert both.index("question two") < both.index("question one")
@@ -185,7 +185,7 @@ async def test_json_without_reasoning_can_be_read_back(store: SessionStore) -> N
 
 
 async def test_what_cannot_be_exported_is_said(store: SessionStore) -> None:
-    with pytest.raises(UsageError, match=r"no export format 'pdf'\. There are: markdown, html, json, jsonl\."):
+    with pytest.raises(UsageError, match=r"no export format 'pdf'\. Formats: markdown, html, json, jsonl\."):
         await _text(store, "pdf", None)
     for name in FORMATS:
         with pytest.raises(SessionNotFoundError):

@@ -143,7 +143,7 @@ def test_markdown_is_rendered_and_the_rest_is_text() -> None:
         "<td><s>b</s></td>",
         '<details>\n<summary>Thought</summary>\n<div class="plain">*so*\n&lt;b&gt;</div>\n</details>',
         "<h2>step</h2>",
-        "2 messages on other branches are not shown here",
+        "2 messages on other branches are not included",
     ):
         assert part in page
 

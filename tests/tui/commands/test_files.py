@@ -33,7 +33,7 @@ async def test_export_writes_the_form_its_name_says_and_replaces_nothing(tmp_pat
         await wait_until(pilot, (tmp_path / "b.html").exists)
         assert "<details>" not in (tmp_path / "b.html").read_text()
         await say(pilot, f"/export {tmp_path / 'a.md'}")
-        await wait_until(pilot, "--force overwrites it; or give another name.")
+        await wait_until(pilot, "Overwrite it with --force, or choose another name.")
         before = (tmp_path / "a.md").stat().st_ino
         await say(pilot, f"/export --force --no-reasoning {tmp_path / 'a.md'}")
         await wait_until(pilot, lambda: (tmp_path / "a.md").stat().st_ino != before)
