@@ -1,16 +1,19 @@
-"""The table of servers and their dialects (WIRE.md 4). Adding a server is adding a row."""
+"""The table of backends: the kinds of server stepchat knows. To add a server, add a row. Imports nothing of stepchat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 DEFAULT_MODEL = "stepfun/step-3.5-flash"
 
 MANDATORY_REASONING = ("stepfun/step-3",)
-"""Models that answer 400 when reasoning is off, by the beginning of their slug (WIRE.md 4.5)."""
+"""Slug prefixes of models that answer 400 when reasoning is switched off, for when the catalogue is not loaded."""
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - only compared
 _PORTS = {"http": 80, "https": 443}
@@ -18,87 +21,97 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One kind of server.
-
-    `reasoning_back` says how earlier reasoning returns when no reasoning_details came: under the name it was read from,
-    under that name in every assistant message even when empty (DeepSeek's rule, WIRE.md 4.2), or not at all.
-    """
+    """One kind of server."""
 
     name: str
     title: str
     base_url: str
     key_variable: str | None
+    reasoning_field: str = "reasoning_content"
+    """The field of a message in which it sends reasoning as text. All rows' fields are read from every server."""
     reasoning_back: Literal["as read", "always", "never"] = "as read"
+    """How reasoning is sent back when there are no reasoning_details: under the name it was read from; in every assistant
+    message, even when empty (DeepSeek requires that); or not at all."""
     usage_option: bool = True
-    """Ask for usage with stream_options; OpenRouter always sends it."""
+    """Request token counts with stream_options. OpenRouter sends them anyway."""
     trim_reasoning: bool = True
-    """Outer white space around thoughts in history made llama.cpp's Step models loop (WIRE.md 4.4)."""
+    """Strip white space around replayed reasoning; with it, Step models in llama.cpp fall into loops."""
     supports_session_id: bool = False
-    """Understands session_id."""
     sends_attribution: bool = False
     has_accounts: bool = False
-    """Tells the key's balance and the cost of a generation, and gives keys by PKCE."""
+    """Reports the key's balance and the cost of a generation, and issues keys by OAuth."""
     starts_in_thinking: bool = False
+    """Answers begin with reasoning although no opening tag arrives."""
     start_hint: str = ""
     context_window_hint: str = ""
-    """How to give its models a larger window."""
+    """How to enlarge the context window of its models."""
     loads_on_demand: bool = False
-    """Loads a model with its first question; how large its window is shows afterwards."""
+    """Loads a model with the first question, and only then reports its context window."""
     counts_max_tokens: bool = False
-    """Refuses a request when the longest answer it asks for does not fit behind it. Others just end the answer there."""
+    """Rejects a request if max_tokens does not fit behind the prompt; others end the answer where the window ends."""
     truncates_silently: bool = False
-    """Cuts off what does not fit into the window without a word."""
+    """Drops what exceeds the context window without an error."""
+    model_owner: str = ""
+    """The `owned_by` of its models, by which a server at an unknown address is recognized."""
 
 
 BACKENDS: tuple[Backend, ...] = (
     Backend(
         "openrouter", "OpenRouter", OPENROUTER_URL, "OPENROUTER_API_KEY",
-        usage_option=False, trim_reasoning=False, supports_session_id=True, sends_attribution=True, has_accounts=True,
-        counts_max_tokens=True,
+        reasoning_field="reasoning", usage_option=False, trim_reasoning=False, supports_session_id=True,
+        sends_attribution=True, has_accounts=True, counts_max_tokens=True,
     ),
-    Backend("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY"),
+    Backend("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY", reasoning_field="reasoning"),
     Backend("deepseek", "DeepSeek", "https://api.deepseek.com", "DEEPSEEK_API_KEY", reasoning_back="always"),
     Backend(
         "llama.cpp", "llama.cpp", "http://127.0.0.1:8080/v1", None,
         start_hint="Start it with: llama-server -m MODEL.gguf --jinja",
-        context_window_hint="For a larger one: llama-server -c 32768",
+        context_window_hint="For a larger window: llama-server -c 32768", model_owner="llamacpp",
     ),
     Backend(
-        "vllm", "vLLM", "http://127.0.0.1:8000/v1", None,
+        "vllm", "vLLM", "http://127.0.0.1:8000/v1", None, reasoning_field="reasoning", model_owner="vllm",
         start_hint="Start it with: vllm serve MODEL --reasoning-parser step3p5",
-        context_window_hint="For a larger one: vllm serve --max-model-len 32768", counts_max_tokens=True,
+        context_window_hint="For a larger window: vllm serve --max-model-len 32768", counts_max_tokens=True,
     ),
     Backend(
-        "sglang", "SGLang", "http://127.0.0.1:30000/v1", None,
+        "sglang", "SGLang", "http://127.0.0.1:30000/v1", None, model_owner="sglang",
         start_hint="Start it with: python -m sglang.launch_server --model-path MODEL --reasoning-parser step3p5",
-        context_window_hint="For a larger one: --context-length 32768, and --mem-fraction-static for its memory",
+        context_window_hint="For a larger window: --context-length 32768, and --mem-fraction-static for its memory",
         counts_max_tokens=True,
     ),
     Backend(
-        "ollama", "Ollama", "http://127.0.0.1:11434/v1", None, start_hint="Start it with: ollama serve",
-        context_window_hint="What does not fit it cuts off without a word. For a larger one: OLLAMA_CONTEXT_LENGTH=32768 ollama serve",
-        loads_on_demand=True, truncates_silently=True,
+        "ollama", "Ollama", "http://127.0.0.1:11434/v1", None, reasoning_field="reasoning", model_owner="library",
+        start_hint="Start it with: ollama serve", loads_on_demand=True, truncates_silently=True,
+        context_window_hint="Ollama silently truncates what does not fit."
+        " For a larger window: OLLAMA_CONTEXT_LENGTH=32768 ollama serve",
     ),
     Backend(
         "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, reasoning_back="never",
+        model_owner="organization_owner",
         start_hint="Start it with: lms server start", loads_on_demand=True,
-        context_window_hint="For a larger one: lms load MODEL --context-length 32768",
+        context_window_hint="For a larger window: lms load MODEL --context-length 32768",
     ),
     Backend("custom", "an OpenAI-compatible server", "", "STEPCHAT_API_KEY"),
 )  # fmt: skip
 
 
 def backend_for(base_url: str) -> Backend:
-    """The row for a base URL: by OpenRouter's own path, else by host and port, else `custom`. Never raises."""
-    place = _place(base_url)
-    # The path tells more than the port: OpenRouter's demo, its proxies and its imitations may stand anywhere.
-    if place.path.endswith("/api/v1"):
+    """Returns the row for a base URL: by OpenRouter's own path, else by host and port, else `custom`. Never raises."""
+    address = _address(base_url)
+    # The path tells more than the port: OpenRouter's demo, its proxies and its imitations run anywhere.
+    if address.path.endswith("/api/v1"):
         return BACKENDS[0]
-    for profile in BACKENDS:
-        known = _place(profile.base_url)
-        if known.host and (known.host, known.port) == (place.host, place.port):
-            return profile
+    for backend in BACKENDS:
+        known = _address(backend.base_url)
+        if known.host and (known.host, known.port) == (address.host, address.port):
+            return backend
     return BACKENDS[-1]
+
+
+def detect_backend(owners: Iterable[str]) -> Backend | None:
+    """Returns the row of a server by the `owned_by` of all its models; None if they do not agree."""
+    found = {next((row for row in BACKENDS if row.model_owner and row.model_owner == owner), None) for owner in owners}
+    return found.pop() if len(found) == 1 else None
 
 
 class _Address(NamedTuple):
@@ -107,8 +120,8 @@ class _Address(NamedTuple):
     path: str
 
 
-def _place(base_url: str) -> _Address:
-    """Host, port and path, with one name for this machine; an empty host for what is no URL."""
+def _address(base_url: str) -> _Address:
+    """Host, port and path, with one name for this machine; an empty host for anything but a URL."""
     try:
         url = urlsplit(base_url)
         host, port = url.hostname or "", url.port
@@ -120,25 +133,25 @@ def _place(base_url: str) -> _Address:
 
 
 def is_local(base_url: str) -> bool:
-    """Whether the server is on this machine."""
-    return _place(base_url).host == "localhost"
+    """Whether the server runs on this machine."""
+    return _address(base_url).host == "localhost"
 
 
 def bare_slug(model: str) -> str:
-    """The slug without its routing suffix: `a/b:free` is `a/b`."""
+    """Returns the slug without its routing suffix: `a/b` for `a/b:free`."""
     return model.split(":", 1)[0]
 
 
 def same_address(one: str, other: str) -> bool:
-    """Whether two base URLs mean the same host, port and path, by the same scheme."""
-    here, there = _place(one), _place(other)
+    """Whether two base URLs have the same scheme, host, port and path."""
+    here, there = _address(one), _address(other)
     schemes = {url.partition("://")[0].lower() for url in (one, other)}
     return one == other or (bool(here.host) and here == there and len(schemes) == 1)
 
 
 def same_server(one: str, other: str) -> bool:
-    """Whether two base URLs mean the same server; one of its kind on this machine may have come back on another port."""
-    here, there = _place(one), _place(other)
+    """Whether two base URLs mean the same server. Local servers of one kind may come back on another port."""
+    here, there = _address(one), _address(other)
     if here.host == there.host == "localhost":
         return here.path == there.path and backend_for(one).name == backend_for(other).name
     return same_address(one, other)

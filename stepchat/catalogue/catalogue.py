@@ -1,6 +1,6 @@
-"""The models of one server: kept on disk, found while offline, fetched anew when old.
+"""The models of one server: cached on disk, available offline, refetched when stale.
 
-The file holds one entry a line as the server gave it, so that one model can be read without parsing hundreds.
+The file has one entry per line as the server sent it, so that one model can be read without parsing hundreds.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import replace
-from threading import Lock
+from functools import partial
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from stepchat import lossless_json
 from stepchat.catalogue.backends import bare_slug
 from stepchat.catalogue.models import Model, Prices, Reasoning, read_model
-from stepchat.config.paths import write_private
 from stepchat.errors import ServerError, StepchatError
-from stepchat.servers.errors import from_error
 from stepchat.text import fuzzy
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["Catalogue", "Model", "Prices", "Reasoning", "file_name"]
 
 STALE_SECONDS, LOCAL_STALE_SECONDS = 6 * 3600.0, 30.0
-"""Older lists are fetched anew; the second is for servers of this machine."""
+"""Older lists are refetched; the second is for servers on this machine."""
 _PAGES = 20
 _LARGEST_FILE = 64 * 1024 * 1024
 
 
 class Catalogue:
-    """What is known of a server's models. Nothing until `read` or `refresh` was called, each of them in a thread."""
+    """What is known about a server's models: nothing until `read` or `refresh` has run. Both block: call them in a thread."""
 
     def __init__(
         self,
@@ -45,68 +45,69 @@ class Catalogue:
         fetch: Callable[[str, Mapping[str, str]], Json] | None = None,
         prices: Mapping[str, Prices] | None = None,
         clock: Callable[[], float] = time.time,
-        more: Callable[[Sequence[Any]], list[Any]] | None = None,
+        extend: Callable[[Sequence[Any]], list[Any]] | None = None,
+        write: Callable[[Path, bytes], object] | None = None,
         fresh_for: float = STALE_SECONDS,
         context_length: int = 0,
     ) -> None:
-        """`fetch` asks the server's address for JSON; without it nothing is ever known. `prices` are the user's own and go
-        before the server's, as does their `context_length` of all models. `more` adds to the entries of the list what the
-        server tells elsewhere.
+        """`fetch` gets a path and a query and returns the server's JSON; `extend` adds what the server reports elsewhere;
+        `write` stores the file. The user's own `prices` and `context_length` (for all models) override the server's.
         """
         self._file = file
         self._fetch = fetch
         self._own_prices = dict(prices or {})
         self._clock = clock
-        self._more = more
+        self._extend = extend
+        self._write_file = write
         self._fresh_for = fresh_for
         self._own_length = context_length
         self._models: tuple[Model, ...] = ()
         self._by_slug: dict[str, Model] = {}
         self._searched: tuple[tuple[Model, str], ...] = ()
-        """The same with the text that is looked through."""
+        """The models with the text that search looks at."""
         self._refreshing = Lock()
         self.fetched: float | None = None
-        """When the server was asked; None when nothing is known of it."""
+        """When the list was fetched; None if nothing is known."""
         self.error: StepchatError | None = None
         """Why the last `refresh` failed."""
 
     @property
     def models(self) -> tuple[Model, ...]:
-        """All of them, in the server's order."""
+        """All models, in the server's order."""
         return self._models
 
     @property
     def stale(self) -> bool:
-        """Whether it should be fetched anew. A clock that was set back makes it so, too."""
+        """Whether the list should be refetched; also true if the clock was set back."""
         return self.fetched is None or not 0 <= self._clock() - self.fetched < self._fresh_for
 
     def find(self, slug: str) -> Model | None:
-        """The model of this exact name, else of the name without its routing suffix. Never blocks."""
+        """Returns the model with this slug, else with the slug without its routing suffix. Never blocks."""
         found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
         own = self.configured_prices(slug)
-        # A name that a list lacks may be mistyped.
+        # A name missing from a list may be a typo.
         length = self._own_length if not self._models else 0
         if found is None and (own is not None or length):
             return Model(slug, context_length=length or None, prices=own or Prices())
         return found
 
     def configured_prices(self, slug: str) -> Prices | None:
-        """What the user says that it costs, wherever it is asked."""
+        """Returns the prices the user has configured for a model."""
         return self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
 
     def estimate_cost(self, answer: AssistantMessage) -> Decimal | None:
-        """What an answer of which no cost was told may have cost by its tokens; None when that is not known. Never blocks."""
+        """Estimates the cost of an answer that came without one, from its tokens; None if unknown. Never blocks."""
         model = self.find(answer.model) or self.find(answer.model_asked)
         return None if model is None or answer.usage.cost is not None else model.prices.cost_of(answer.usage)
 
     def search(self, typed: str, first: Sequence[str] = ()) -> list[Model]:
-        """The models that have all the words, the best first; with nothing typed all of them. `first` go before others."""
+        """Returns the models that match all words, best first, or all models if nothing is typed. `first` rank higher."""
         rank = {slug: place for place, slug in enumerate(first)}
         words = fuzzy.words_of(typed)
         if not words:
             return sorted(self._models, key=lambda model: (rank.get(model.id, len(rank)), -model.created))
         found: list[tuple[float, Model]] = []
-        # One tuple, since a thread may bring a new list at any time.
+        # One tuple, because a thread may replace the list at any time.
         for model, text in self._searched:
             match = fuzzy.match(words, text)
             if match is not None:
@@ -115,7 +116,7 @@ class Catalogue:
         return [model for _, model in found]
 
     def nearest(self, slug: str, limit: int = 3) -> list[str]:
-        """Names like one that is not there."""
+        """Returns slugs similar to an unknown one."""
         import difflib
 
         names = list(self._by_slug)
@@ -129,7 +130,7 @@ class Catalogue:
     # In a thread
 
     def read(self, only: str | None = None) -> bool:
-        """Take what is on disk, or only what is there about one model. False when there is nothing usable."""
+        """Load the file, or only one model from it. False if there is nothing usable."""
         if self._file is None:
             return False
         try:
@@ -150,17 +151,17 @@ class Catalogue:
         return True
 
     def refresh(self, *, force: bool = False) -> bool:
-        """Ask the server and keep what it says. False, with `error`, when it cannot; what was known stays.
+        """Fetch the list and store it. On failure returns False, sets `error` and keeps the old list.
 
-        While it is being asked already it is not asked again, unless `force` says that it knows more since.
+        While another refresh runs it does nothing, unless `force` is set because the server knows more by now.
         """
         if self._fetch is None or not self._refreshing.acquire(blocking=force):
             return False
         try:
-            entries = self._ask(self._fetch)
+            entries = self._fetch_all(self._fetch)
             self._take(entries, self._clock())
-            if self._more is not None:
-                entries = self._more(entries)
+            if self._extend is not None:
+                entries = self._extend(entries)
                 self._take(entries, self._clock())
             self.error = None
         except StepchatError as error:
@@ -171,26 +172,26 @@ class Catalogue:
         self._write(entries)
         return True
 
-    def _ask(self, fetch: Callable[[str, Mapping[str, str]], Json]) -> list[Any]:
-        """Raises StepchatError, also for an answer that is no list: what was known is worth more."""
+    def _fetch_all(self, fetch: Callable[[str, Mapping[str, str]], Json]) -> list[Any]:
+        """Raises StepchatError, also for an answer without a list: the old list is worth more."""
         entries: list[Any] = []
         query: Mapping[str, str] = {}
         for _ in range(_PAGES):
             page = fetch("/models", query)
-            if page.get("error"):
-                raise from_error(page["error"])
             found: Any = page.get("data", page.get("models"))
             if not isinstance(found, list):
-                raise ServerError("The server answered with no list of models.", "Check the base URL, or try again.")
+                raise ServerError(
+                    "The server's answer contains no list of models.", "Check the base URL, or try again."
+                )
             entries += cast("list[Any]", found)
             links: Any = page.get("links")
             following: Any = cast("Json", links).get("next") if isinstance(links, dict) else None
-            # Of the address only the query: nobody sends us, and the key, to another place.
+            # Only the query: the key must not follow a link to another host.
             query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
             if not query or not found:
                 break
         if all(read_model(entry) is None for entry in entries) and (self._models or self.read()):
-            raise ServerError("The server's list of models is empty; the one before is kept.", "Try again later.")
+            raise ServerError("The server's list of models is empty; keeping the previous one.", "Try again later.")
         return entries
 
     def _take(self, entries: Iterable[Any], fetched: float) -> None:
@@ -209,11 +210,11 @@ class Catalogue:
         self.fetched = fetched
 
     def _write(self, entries: Iterable[Any]) -> None:
-        if self._file is None:
+        if self._file is None or self._write_file is None:
             return
         lines = [json.dumps({"fetched": self.fetched}), *(lossless_json.dumps_for_storage(entry) for entry in entries)]
-        # Only a copy: a full disk is no reason to stop.
-        write_private(self._file, "\n".join(lines).encode("utf-8", "replace"))
+        # The file is only a cache: a full disk is no error.
+        self._write_file(self._file, "\n".join(lines).encode("utf-8", "replace"))
 
 
 def _parse(line: bytes) -> Any:
@@ -224,6 +225,40 @@ def _parse(line: bytes) -> Any:
 
 
 def file_name(server: str) -> str:
-    """The cache's name for a base URL, or for the demo."""
+    """Returns the name of the cache file for a base URL, or for the demo."""
     name = re.sub(r"[^a-z0-9.]+", "-", server.lower().partition("://")[2] or server).strip("-.")[:100]
     return f"{name or 'server'}.jsonl"
+
+
+def load_in_background(
+    catalogue: Catalogue,
+    changed: Callable[[], None],
+    *,
+    fresh: bool = False,
+    failed: Callable[[StepchatError], None] | None = None,
+) -> None:
+    """Load the catalogue in a thread: from disk, then from the server if the list is stale, or if `fresh` is set.
+
+    `changed` is called in the event loop each time more is known, `failed` if the server sends no list.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+
+    def notify(callback: Callable[[], None]) -> None:
+        # The loop is closed once the program has ended.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(callback)
+
+    def work() -> None:
+        if catalogue.fetched is None and catalogue.read():
+            notify(changed)
+        if not (catalogue.stale or fresh):
+            return
+        if catalogue.refresh(force=fresh):
+            notify(changed)
+        elif failed is not None and catalogue.error is not None:
+            notify(partial(failed, catalogue.error))
+
+    # A daemon thread, unlike asyncio.to_thread's: quitting does not wait for a silent server.
+    Thread(target=work, name="stepchat-catalogue", daemon=True).start()

@@ -225,7 +225,8 @@ def _connection(
     fresh_for = STALE_SECONDS if not is_local(place.base_url) or server == DEMO else LOCAL_STALE_SECONDS
     catalogue = Catalogue(
         paths.models / file_name(server), client.get_json, configured_prices(config),
-        more=partial(with_context_windows, client), fresh_for=fresh_for, context_length=place.context_length,
+        extend=partial(with_context_windows, client), write=write_private, fresh_for=fresh_for,
+        context_length=place.context_length,
     )  # fmt: skip
     return Connection(place, client, catalogue, server, key, error)
 

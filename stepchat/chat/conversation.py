@@ -138,7 +138,7 @@ class Conversation:
 
     async def load_rejected_settings(self) -> None:
         """What the server did not take lately, for those who say what is sent."""
-        await self._refusals.load(self.workspace, self.model)
+        await self._refusals.load(self.workspace.store, self.workspace.client.base_url, self.model)
 
     def rejection_reason(self, name: str, value: Any) -> str:
         """Why a setting does not leave, "" when it does."""

@@ -16,7 +16,7 @@ from stepchat.config.api_keys import KEYRING
 from stepchat.config.file import Config, read_config, read_strict
 from stepchat.config.paths import path_exists
 from stepchat.errors import StepchatError
-from stepchat.servers.accounts import fetch_balance
+from stepchat.servers.api import fetch_balance
 from stepchat.servers.probe import probe
 from stepchat.sessions.health import check_database, has_full_text
 

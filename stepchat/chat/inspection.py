@@ -14,14 +14,15 @@ from rich.cells import chop_cells
 
 from stepchat import lossless_json
 from stepchat.messages import valid_time
-from stepchat.reasoning import ledger_report
+from stepchat.reasoning import ledger
+from stepchat.reasoning.fields import REASONING_FIELDS
 from stepchat.reasoning.ledger import RULES, hash_of, received_reasoning, returned_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stepchat.messages import AssistantMessage, Json
-    from stepchat.reasoning.ledger_report import ReasoningAccount
+    from stepchat.reasoning.ledger import ReasoningAccount
     from stepchat.sessions.exchanges import Exchange
 
 Role: TypeAlias = Literal["text", "dim", "title", "state", "warning", "error"]
@@ -292,7 +293,7 @@ def _delta(delta: Json, choice: Json, chunk: Json) -> tuple[str, str, Role]:
     def said(value: Any) -> str:
         return lossless_json.dumps(value, ascii_only=False)[: _SUMMARY * 2]
 
-    for name in ("reasoning", "reasoning_content"):
+    for name in REASONING_FIELDS:
         if delta.get(name):
             return "reasoning", said(delta[name]), "dim"
     if delta.get("tool_calls"):
@@ -358,7 +359,7 @@ def ledger_lines(
         lines.append(InspectorLine("There was none.", "dim"))
     if account is not None:
         lines += [InspectorLine(""), InspectorLine("The reasoning of this answer", "title")]
-        lines += [InspectorLine(text) for text in ledger_report.account_lines(account)]
+        lines += [InspectorLine(text) for text in ledger.account_lines(account)]
         if account.received.hash:
             lines.append(InspectorLine(f"sha256 {account.received.hash}", "dim"))
     return lines
@@ -381,5 +382,5 @@ def _verdict(number: int, verdict: Json, wire: Json | None, message: AssistantMe
             came = received_reasoning(message)
             same = "the same" if came.hash == sent else "not the same"
             lines.append(InspectorLine(f"            on disk  sha256 {came.hash[:32] or '-'}  {same}", "dim"))
-            lines.append(InspectorLine(f"            {ledger_report.describe_received(came)}", "dim"))
+            lines.append(InspectorLine(f"            {ledger.describe_received(came)}", "dim"))
     return lines

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stepchat.catalogue.backends import same_server
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import ServerError, UnreachableError
-from stepchat.servers.accounts import fetch_usage
+from stepchat.servers.api import fetch_usage
 from stepchat.sessions.spending import DAY
 from stepchat.tui import workers
 

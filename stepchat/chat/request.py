@@ -9,25 +9,26 @@ from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from stepchat.catalogue.backends import bare_slug
 from stepchat.errors import ServerError, StoreError
 from stepchat.events import Delta, Notice
 from stepchat.messages import AssistantMessage
-from stepchat.reasoning.effort import (
-    blamed_settings,
-    read_rejected,
-    reasoning_settings,
-    without_settings,
-    write_rejected,
-)
+from stepchat.reasoning.ledger import SentMessage
+from stepchat.reasoning.replay import Target
 from stepchat.servers.errors import is_reasoning_error
 from stepchat.servers.recording import REMOVED
 from stepchat.servers.redaction import redacted
-from stepchat.servers.wire import ComposedRequest, Target, compose, is_reasoning_only, wire_parameters
-from stepchat.sessions.exchanges import Exchange, SentMessage
+from stepchat.servers.refusals import (
+    blamed_settings,
+    reasoning_settings,
+    rejected_settings,
+    remember_rejected,
+    without_settings,
+)
+from stepchat.servers.wire import ComposedRequest, compose, is_reasoning_only, wire_parameters
+from stepchat.sessions.exchanges import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from stepchat.catalogue.backends import Backend
     from stepchat.chat.accumulator import AnswerAccumulator
@@ -39,31 +40,6 @@ if TYPE_CHECKING:
 
 _GIVE_INS: Final = 4
 """So often a turn asks again without something, whatever the server says."""
-
-
-def _name(server: str, model: str) -> str:
-    """Under which name the store remembers what a server did not take for a model."""
-    # Half a character, which a command line can hold, is no text for the database.
-    return f"refused by {server} for {bare_slug(model)}".encode("utf-8", "replace").decode()
-
-
-async def rejected_settings(store: SessionStore, server: str, model: str) -> dict[str, float]:
-    """The settings about reasoning that the server did not take lately, each as `name=JSON`, and when that was."""
-    with suppress(StoreError):
-        return read_rejected(await store.setting(_name(server, model)), time())
-    return {}
-
-
-async def clear_rejection(store: SessionStore, server: str, model: str, settings: Collection[str]) -> None:
-    """Send these settings again, because the user named them anew. Raises StoreError."""
-    if not await rejected_settings(store, server, model):
-        return
-
-    def change(kept: str | None) -> str:
-        refused = read_rejected(kept, time())
-        return write_rejected({setting: at for setting, at in refused.items() if setting not in settings})
-
-    await store.update_setting(_name(server, model), change)
 
 
 class Server(Protocol):
@@ -214,12 +190,9 @@ class TurnRequest:
     async def _remember(self) -> None:
         """Only when the server answers without: so it was what it said."""
         self._to_remember = False
-        name = _name(self._server.base_url, self._question.model)
         # What cannot be kept will be learnt again.
         with suppress(StoreError):
-            await self._store.update_setting(
-                name, lambda kept: write_rejected(read_rejected(kept, time()) | self._refused)
-            )
+            await remember_rejected(self._store, self._server.base_url, self._question.model, self._refused)
 
     def _keeper(
         self, answer: str, request: ComposedRequest, draft: AnswerAccumulator

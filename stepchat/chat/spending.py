@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stepchat.catalogue.catalogue import Catalogue
     from stepchat.catalogue.models import Prices
-    from stepchat.servers.accounts import Balance
+    from stepchat.servers.api import Balance
     from stepchat.sessions.spending import Spent
 
 _BARS = " ▁▂▃▄▅▆▇█"

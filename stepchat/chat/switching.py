@@ -6,16 +6,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.catalogue.backends import DEFAULT_MODEL, same_address
-from stepchat.catalogue.loading import load
+from stepchat.catalogue.backends import DEFAULT_MODEL, detect_backend, same_address
+from stepchat.catalogue.catalogue import load_in_background
 from stepchat.chat.connection import DEMO, connect, connect_demo, connect_to_session_server, trust_server
 from stepchat.chat.context_window import estimate_conversation_tokens
 from stepchat.chat.favourites import remember_recent
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError, UntrustedServerError
 from stepchat.messages import AssistantMessage
-from stepchat.servers.probe import detect_backend
-from stepchat.servers.wire import Target, same_source
+from stepchat.reasoning.replay import Target, same_source
 from stepchat.transcript.labels import short_model
 from stepchat.tui.chat.context_window import look_at_window
 
@@ -117,7 +116,7 @@ def load_catalogue(chat: Chat) -> None:
     error = chat.workspace.key_error
     if isinstance(error, UntrustedServerError):
         _missing(chat, error)
-    load(chat.workspace.catalogue, partial(on_catalogue_loaded, chat, chat.workspace))
+    load_in_background(chat.workspace.catalogue, partial(on_catalogue_loaded, chat, chat.workspace))
 
 
 def _title(place: ServerConfig) -> str:
@@ -135,7 +134,7 @@ def refresh_catalogue(chat: Chat, *, settle: bool) -> None:
         if settle and chat.workspace.client is workspace.client:
             pick_available_model(chat)
 
-    load(workspace.catalogue, changed, fresh=True, failed=lambda error: _missing(chat, error))
+    load_in_background(workspace.catalogue, changed, fresh=True, failed=lambda error: _missing(chat, error))
 
 
 def recheck_window(chat: Chat) -> None:
@@ -150,7 +149,7 @@ def recheck_window(chat: Chat) -> None:
                 look_at_window(chat, sent=sent)
             on_catalogue_loaded(chat, workspace)
 
-        load(workspace.catalogue, changed, fresh=True)
+        load_in_background(workspace.catalogue, changed, fresh=True)
 
 
 def set_workspace(chat: Chat, workspace: Workspace) -> None:
@@ -190,7 +189,9 @@ def on_catalogue_loaded(chat: Chat, workspace: Workspace) -> None:
 
     A model that somebody named is asked, whatever the list says.
     """
-    if workspace.client.backend.name == "custom" and (kind := detect_backend(workspace.catalogue.models)):
+    if workspace.client.backend.name == "custom" and (
+        kind := detect_backend(model.owner for model in workspace.catalogue.models)
+    ):
         own = workspace.client.backend
         workspace.client.backend = replace(kind, base_url=own.base_url, key_variable=own.key_variable)
     if chat.workspace.client is not workspace.client:

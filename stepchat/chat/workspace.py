@@ -29,7 +29,8 @@ from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.parameters.scopes import Scopes, from_stored, update_stored
 from stepchat.reasoning.effort import with_minimal_effort
-from stepchat.servers.wire import Target, request_body
+from stepchat.reasoning.replay import Target
+from stepchat.servers.wire import request_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

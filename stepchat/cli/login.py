@@ -178,7 +178,7 @@ def _report_balance(config: ServerConfig, key: Key) -> None:
     if not config.backend.has_accounts:
         return
     from stepchat.chat.spending import format_balance
-    from stepchat.servers.accounts import fetch_balance
+    from stepchat.servers.api import fetch_balance
     from stepchat.servers.client import Client
     from stepchat.text.sanitize import sanitize
 

@@ -203,17 +203,17 @@ def _ledger(invocation: Invocation, wanted: str, *, as_json: bool) -> Callable[[
     output = invocation.output
 
     async def work(store: SessionStore) -> None:
-        from stepchat.reasoning import ledger_report
+        from stepchat.reasoning import ledger
 
         session = await store.find(wanted)
         sendings = await store.reasoning_sent(session.id)
-        accounts = ledger_report.reasoning_accounts(await store.path(session.id), sendings)
+        accounts = ledger.reasoning_accounts(await store.path(session.id), sendings)
         if as_json:
-            output.write_json([ledger_report.account_json(account) for account in accounts])
+            output.write_json([ledger.account_json(account) for account in accounts])
             return
         for account in accounts:
             output.write_line(f"{account.id}  {account.message.model or account.message.model_asked}")
-            for line in ledger_report.account_lines(account):
+            for line in ledger.account_lines(account):
                 output.write_line(f"    {line}")
 
     return work

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from stepchat.catalogue.backends import BACKENDS
 from stepchat.errors import ConfigError, UsageError
 from stepchat.parameters.values import parse_value
 
@@ -55,8 +56,7 @@ SETTINGS: tuple[Setting, ...] = (
 )  # fmt: skip
 """The keys outside of tables."""
 
-KINDS = ("openrouter", "stepfun", "deepseek", "llama.cpp", "vllm", "sglang", "ollama", "lmstudio", "custom")
-"""The rows of catalogue/backends.py; a test compares them."""
+KINDS = tuple(backend.name for backend in BACKENDS)
 
 SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("base_url", "", "Its address, such as http://127.0.0.1:8080/v1."),

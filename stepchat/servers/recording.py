@@ -1,7 +1,8 @@
-"""One try of a request as it went over the line: what was sent, and the bytes that came, with their times."""
+"""Records one attempt of a request: what was sent, and the bytes received with their times. Exports it as curl."""
 
 from __future__ import annotations
 
+import shlex
 import zlib
 from array import array
 from dataclasses import dataclass
@@ -14,21 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 LONGEST = 32 * 1024 * 1024
-"""Bytes of one answer that are held; the rest is not."""
+"""Bytes of one response that are recorded; the rest is dropped."""
 REMOVED = "[key removed]"
 _AT_ONCE = 64 * 1024
-"""Bytes that are packed in one go, in less than a millisecond."""
+"""Bytes that are compressed at a time, in less than a millisecond."""
 _QUICK = 1
+_LONGEST_ARGUMENT = 100_000
+"""Characters in one argument; most systems reject more than 128 KB."""
+_IMPLICIT = frozenset({"user-agent", "accept-encoding"})
+"""Headers that identify the program rather than the request."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedReads:
-    """What was read and when, unpacked while it is gone through: of an answer of ten thousands of pieces there is little."""
+    """What was read and when, decompressed while iterating: tens of thousands of reads take little memory."""
 
     times: Sequence[float]
     sizes: Sequence[int]
     packed: Sequence[bytes]
-    """Each has some pieces, all of them whole."""
+    """Each holds several reads, none of them split."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -47,7 +52,7 @@ class RecordedReads:
 
 
 class ExchangeRecorder:
-    """Filled by the thread that reads; a piece is added for every read, and looked at by nobody until the end."""
+    """Filled by the reading thread, one entry per read."""
 
     def __init__(
         self,
@@ -56,18 +61,18 @@ class ExchangeRecorder:
         redact: Callable[[str], str] = str,
         mask: Callable[[bytes], bytes] = bytes,
     ) -> None:
-        """`redact` takes the key out of words, `mask` out of bytes without changing how many they are."""
+        """`redact` removes the key from text, `mask` from bytes without changing their number."""
         self.url = redact(url)
         self.headers = {name: redact(value) for name, value in headers.items()}
         self.started = time()
         self.status: int | None = None
         self.answered: dict[str, str] | None = None
         self.number = 0
-        """Under which it is on disk; 0 before."""
+        """Its number in the store; 0 before it is saved."""
         self.cut = False
         self.error = ""
         self.masked = False
-        """`pieces` has found the key in what came, and taken it out."""
+        """`pieces` has found the key in the response and masked it."""
         self._redact = redact
         self._mask = mask
         self._began = monotonic()
@@ -79,12 +84,12 @@ class ExchangeRecorder:
         self._size = 0
 
     def response_started(self, status: int, headers: Mapping[str, str]) -> None:
-        """The first line and the headers of what came, less the cookies: they are never sent back, and may be secrets."""
+        """Record status and headers, without cookies: those are never sent back and may be secrets."""
         self.status = status
         self.answered = {name: self._redact(value) for name, value in headers.items() if name.lower() != "set-cookie"}
 
     def add_read(self, data: bytes) -> None:
-        """One read."""
+        """Record one read."""
         self._size += len(data)
         if self._size > LONGEST:
             self.cut = True
@@ -98,7 +103,7 @@ class ExchangeRecorder:
                 self._recent = bytearray()
 
     def pieces(self) -> Collection[tuple[float, bytes]]:
-        """What was read, exactly as it came, unless the server repeated the key."""
+        """Returns what was read, byte for byte unless the server echoed the key."""
         with self._lock:
             packed = (*self._packed, zlib.compress(self._recent, _QUICK)) if self._recent else tuple(self._packed)
             pieces = RecordedReads(self._times[:], self._sizes[:], packed)
@@ -111,7 +116,7 @@ class ExchangeRecorder:
         )
 
     def _has_key(self, packed: Sequence[bytes]) -> bool:
-        """Looked at two by two, because a key may be in both."""
+        """Checks neighbouring blocks together, because the key may span two."""
         before = b""
         for part in map(zlib.decompress, packed):
             both = before + part
@@ -119,3 +124,20 @@ class ExchangeRecorder:
                 return True
             before = part
         return False
+
+
+def curl(url: str, headers: Mapping[str, str], body: str, variable: str) -> str:
+    """Returns a shell command that sends the same request. `body` is one line of ASCII JSON; the key becomes `$variable`."""
+    parts = [f"curl --no-buffer {shlex.quote(url)}"]
+    for name, value in headers.items():
+        match name.lower():
+            case "authorization":
+                parts.append(f'-H "Authorization: Bearer ${variable}"')
+            case known if known in _IMPLICIT:
+                pass
+            case _:
+                parts.append(f"-H {shlex.quote(f'{name}: {value}')}")
+    if len(body) <= _LONGEST_ARGUMENT:
+        return " \\\n  ".join([*parts, f"--data-raw {shlex.quote(body)}"]) + "\n"
+    # A here-document: its one line begins with a brace and cannot be the end mark.
+    return " \\\n  ".join([*parts, "--data-binary @- <<'END'"]) + f"\n{body}\nEND\n"

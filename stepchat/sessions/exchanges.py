@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from stepchat import lossless_json
+from stepchat.reasoning.ledger import ReasoningSent, SentMessage
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
@@ -24,18 +25,6 @@ RECORDING_LIMIT: Final = 200_000_000
 """Bytes on disk for what came; the oldest goes first."""
 _PIECE: Final = struct.Struct("<dI")
 _LEVEL: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """One message of a request; `message` is where it came from, `verdict` what became of its reasoning.
-
-    Without `wire` that message stayed here.
-    """
-
-    wire: Json | None
-    message: str | None = None
-    verdict: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +54,6 @@ class Exchange:
     def body(self) -> Json:
         """The request as it was sent."""
         return {**self.rest, "messages": [line.wire for line in self.lines if line.wire is not None]}
-
-
-@dataclass(frozen=True, slots=True)
-class ReasoningSent:
-    """What one request did with the reasoning of one answer. Requests that begin alike share the line."""
-
-    request: int
-    answer: str
-    """The id of the answer that was asked for."""
-    started: float
-    line: SentMessage
 
 
 @dataclass(frozen=True, slots=True)

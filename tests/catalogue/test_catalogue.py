@@ -6,8 +6,9 @@ import pytest
 
 from stepchat.catalogue.backends import backend_for
 from stepchat.catalogue.catalogue import STALE_SECONDS, Catalogue, Prices, file_name
+from stepchat.config.paths import write_private
 from stepchat.demo.catalogue import MODELS, listing
-from stepchat.errors import UnreachableError
+from stepchat.errors import ServerError, UnreachableError
 from stepchat.servers.client import Client
 
 STEP = "stepfun/step-3.5-flash"
@@ -29,14 +30,18 @@ class Server:
         return answer
 
 
+def stored(file, fetch=None, **more):
+    return Catalogue(file, fetch, write=write_private, **more)
+
+
 def loaded(tmp_path, *answers, **more):
-    catalogue = Catalogue(tmp_path / "list.jsonl", Server(*(answers or (PAGE,))), **more)
+    catalogue = stored(tmp_path / "list.jsonl", Server(*(answers or (PAGE,))), **more)
     assert catalogue.refresh()
     return catalogue
 
 
 def test_nothing_is_known_at_first(tmp_path):
-    catalogue = Catalogue(tmp_path / "none", Server(PAGE))
+    catalogue = stored(tmp_path / "none", Server(PAGE))
     assert not catalogue.read()
     assert (catalogue.models, catalogue.find(STEP), catalogue.search("step"), catalogue.stale) == ((), None, [], True)
 
@@ -58,11 +63,11 @@ def test_canonical_slug_finds_its_model(tmp_path):
 def test_what_was_fetched_is_there_at_the_next_start_without_a_server(tmp_path):
     now = 1_000_000.0
     first = loaded(tmp_path, clock=lambda: now)
-    offline = Catalogue(tmp_path / "list.jsonl", Server(UnreachableError("off")), clock=lambda: now + STALE_SECONDS - 1)
+    offline = stored(tmp_path / "list.jsonl", Server(UnreachableError("off")), clock=lambda: now + STALE_SECONDS - 1)
     assert offline.read()
     assert offline.models == first.models
     assert not offline.stale
-    later = Catalogue(tmp_path / "list.jsonl", Server(UnreachableError("off")), clock=lambda: now + STALE_SECONDS + 1)
+    later = stored(tmp_path / "list.jsonl", Server(UnreachableError("off")), clock=lambda: now + STALE_SECONDS + 1)
     assert later.read()
     assert later.stale
     assert not later.refresh()
@@ -72,7 +77,7 @@ def test_what_was_fetched_is_there_at_the_next_start_without_a_server(tmp_path):
 
 def test_one_model_is_read_alone(tmp_path):
     first = loaded(tmp_path)
-    catalogue = Catalogue(tmp_path / "list.jsonl", Server(PAGE))
+    catalogue = stored(tmp_path / "list.jsonl", Server(PAGE))
     assert catalogue.read(f"{STEP}:nitro")
     assert catalogue.find(f"{STEP}:nitro") == first.find(STEP)
     assert len(catalogue.models) == 1
@@ -87,7 +92,7 @@ def test_only_the_owner_can_read_the_file_and_nothing_else_is_left(tmp_path):
 
 def test_a_full_disk_is_no_trouble(tmp_path):
     (tmp_path / "place").write_text("a file where the directory should be")
-    catalogue = Catalogue(tmp_path / "place" / "list.jsonl", Server(PAGE))
+    catalogue = stored(tmp_path / "place" / "list.jsonl", Server(PAGE))
     assert catalogue.refresh()
     assert catalogue.find(STEP)
 
@@ -97,12 +102,12 @@ def test_a_full_disk_is_no_trouble(tmp_path):
 )
 def test_a_file_that_is_none_is_not_used(tmp_path, content):
     (tmp_path / "list.jsonl").write_bytes(content)
-    assert not Catalogue(tmp_path / "list.jsonl", Server(PAGE)).read()
+    assert not stored(tmp_path / "list.jsonl", Server(PAGE)).read()
 
 
 def test_broken_lines_are_passed_over(tmp_path):
     (tmp_path / "list.jsonl").write_bytes(b'{"fetched": 5}\n{"id": "a/b"}\n{"id": "c/\nnull\n\xff\n{"id": "d/e"}')
-    catalogue = Catalogue(tmp_path / "list.jsonl", Server(PAGE))
+    catalogue = stored(tmp_path / "list.jsonl", Server(PAGE))
     assert catalogue.read()
     assert [model.id for model in catalogue.models] == ["a/b", "d/e"]
     assert catalogue.fetched == 5
@@ -120,19 +125,18 @@ def test_a_list_with_nothing_in_it_is_empty(tmp_path, answer):
         ({}, "no list of models"),
         ({"data": None}, "no list of models"),
         ({"data": {"id": "x"}}, "no list of models"),
-        ({"error": {"code": 502, "message": "upstream"}}, "upstream"),
-        ({"error": "upstream", "data": [{"id": "x"}]}, "upstream"),
-        ({"data": []}, "the one before is kept"),
-        ({"data": [None, 3]}, "the one before is kept"),
+        (ServerError("upstream"), "upstream"),
+        ({"data": []}, "keeping the previous one"),
+        ({"data": [None, 3]}, "keeping the previous one"),
     ],
 )
 def test_what_is_no_list_does_not_take_away_the_one_before(tmp_path, known, answer, words):
     catalogue = loaded(tmp_path, PAGE, answer)
     if known == "on disk":
-        catalogue = Catalogue(tmp_path / "list.jsonl", Server(answer))
+        catalogue = stored(tmp_path / "list.jsonl", Server(answer))
     assert not catalogue.refresh()
     assert words in catalogue.error.message
-    again = Catalogue(tmp_path / "list.jsonl")
+    again = stored(tmp_path / "list.jsonl")
     assert again.read()
     assert len(again.models) == len(MODELS)
     if known == "in memory":
@@ -141,7 +145,7 @@ def test_what_is_no_list_does_not_take_away_the_one_before(tmp_path, known, answ
 
 def test_a_list_may_be_replaced_in_the_middle_of_a_search(tmp_path):
     server = Server(PAGE, {"data": [{"id": "new/one"}]})
-    catalogue = Catalogue(tmp_path / "x", server)
+    catalogue = stored(tmp_path / "x", server)
     assert catalogue.refresh()
     searched = iter(catalogue._searched)
 
@@ -158,7 +162,7 @@ def test_a_list_may_be_replaced_in_the_middle_of_a_search(tmp_path):
 def test_further_pages_are_asked_of_the_same_server(tmp_path):
     following = {"links": {"next": "https://elsewhere.example/models?offset=1&limit=1"}}
     server = Server({"data": [{"id": "a"}]} | following, {"data": [{"id": "b"}, {"id": "a"}]})
-    catalogue = Catalogue(tmp_path / "x", server)
+    catalogue = stored(tmp_path / "x", server)
     assert catalogue.refresh()
     assert [model.id for model in catalogue.models] == ["a", "b"]
     assert server.asked == [("/models", {}), ("/models", {"offset": "1", "limit": "1"})]
@@ -166,7 +170,7 @@ def test_further_pages_are_asked_of_the_same_server(tmp_path):
 
 def test_a_list_without_end_ends(tmp_path):
     server = Server({"data": [{"id": "a"}], "links": {"next": "?offset=1"}})
-    assert Catalogue(tmp_path / "x", server).refresh()
+    assert stored(tmp_path / "x", server).refresh()
     assert len(server.asked) == 20
 
 
@@ -200,7 +204,7 @@ def test_nearest_names(tmp_path):
 
 def test_the_demo_server_is_asked_over_http(tmp_path, demo):
     client = Client(demo.url, backend_for(demo.url), None)
-    catalogue = Catalogue(tmp_path / "x", client.get_json)
+    catalogue = stored(tmp_path / "x", client.get_json)
     assert catalogue.refresh()
     assert {model.id for model in MODELS} <= {model.id for model in catalogue.models}
     client.close()
@@ -208,7 +212,7 @@ def test_the_demo_server_is_asked_over_http(tmp_path, demo):
 
 def test_a_server_that_is_not_there_is_told_of(tmp_path):
     client = Client("http://127.0.0.1:9/v1", backend_for("http://127.0.0.1:11434/v1"), None)
-    catalogue = Catalogue(tmp_path / "x", client.get_json)
+    catalogue = stored(tmp_path / "x", client.get_json)
     assert not catalogue.refresh()
     assert catalogue.error.hint == "Start it with: ollama serve"
     client.close()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.catalogue.backends import BACKENDS, backend_for
+from stepchat.catalogue.backends import BACKENDS, backend_for, detect_backend
 from stepchat.catalogue.catalogue import Catalogue
-from stepchat.catalogue.context_windows import ROWS, with_context_windows
+from stepchat.catalogue.context_windows import PROBES, with_context_windows
 from stepchat.chat.connection import connect, find_server
 from stepchat.cli.demo_server import demo_server
 from stepchat.config.file import Config, Table
@@ -17,7 +17,6 @@ from stepchat.demo.local_servers import LOCAL_SERVERS, MODELS, TRAINED
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UnreachableError
 from stepchat.servers.client import Client
-from stepchat.servers.probe import detect_backend
 
 if TYPE_CHECKING:
     from stepchat.catalogue.backends import Backend
@@ -32,7 +31,7 @@ def row(name: str) -> Backend:
 
 def known(server: DemoServer, profile: Backend) -> Catalogue:
     client = Client(server.url, profile, None)
-    catalogue = Catalogue(fetch=client.get_json, more=lambda entries: with_context_windows(client, entries))
+    catalogue = Catalogue(fetch=client.get_json, extend=lambda entries: with_context_windows(client, entries))
     assert catalogue.refresh()
     return catalogue
 
@@ -42,7 +41,7 @@ def windows(catalogue: Catalogue) -> list[tuple[int | None, int | None]]:
 
 
 def test_every_kind_is_imitated():
-    assert {name for name, _ in ROWS} <= set(KINDS)
+    assert {name for name, _ in PROBES} <= set(KINDS)
     assert set(KINDS) == {profile.name for profile in BACKENDS if profile.start_hint}
     assert list(next(option for option in demo_server.params if option.name == "imitate").type.choices) == KINDS
 
@@ -55,7 +54,7 @@ def test_what_it_was_started_with(kind, is_named):
         profile = row(kind) if is_named else backend_for(server.url)
         assert (profile.name == kind) == is_named
         catalogue = known(server, profile)
-        assert detect_backend(catalogue.models).name == kind
+        assert detect_backend(model.owner for model in catalogue.models).name == kind
         assert windows(catalogue) == [(32_768, TRAINED if kind == "llama.cpp" else None)] * 2
 
 
@@ -83,7 +82,7 @@ def test_what_the_user_says_goes_before_all(tmp_path):
         assert connection.catalogue.find("any/name") is None
 
 
-@pytest.mark.parametrize("name", [name for name, _ in ROWS])
+@pytest.mark.parametrize("name", [name for name, _ in PROBES])
 @pytest.mark.parametrize(
     "told", [{}, {"models": 5, "data": [3]}, {"default_generation_settings": []}, UnreachableError("off")]
 )
@@ -116,6 +115,6 @@ def test_the_model_that_runs_is_looked_at_first():
         return {"parameters": f"num_ctx   {'9' * 5000}"}
 
     # There may be no time for all of them.
-    found = dict(ROWS)["ollama"](ask, ["a", "b", "c"])
+    found = dict(PROBES)["ollama"](ask, ["a", "b", "c"])
     assert bodies == ["b", "a", "c"]
     assert found["b"].tokens == 4096

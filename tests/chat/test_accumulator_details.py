@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
-from stepchat.chat.accumulator import AnswerAccumulator, DetailsMerge
+from stepchat.chat.accumulator import AnswerAccumulator
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage
+from stepchat.reasoning.merge import DetailsMerge
 from tests.sessions.samples import json_values, texts
 
 TEXT, SUMMARY, ENCRYPTED = "reasoning.text", "reasoning.summary", "reasoning.encrypted"

@@ -19,10 +19,9 @@ from stepchat.chat.inspection import (
     wrap_lines,
 )
 from stepchat.messages import StoredMessage
-from stepchat.reasoning.ledger import received_reasoning
-from stepchat.reasoning.ledger_report import reasoning_accounts
+from stepchat.reasoning.ledger import SentMessage, reasoning_accounts, received_reasoning
 from stepchat.servers.sse import SseParser
-from stepchat.sessions.exchanges import Exchange, SentMessage
+from stepchat.sessions.exchanges import Exchange
 from tests.fakes import event, stream_of
 from tests.servers.streams import chunk
 from tests.servers.test_wire import OPEN, SEALED, answer
@@ -211,10 +210,10 @@ def test_the_ledger_of_one_request():
     told = texts(ledger_lines(exchange(lines=lines), {"a1": message}, account))
     assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  the same" in told
     assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  not the same" in told
-    assert "answer 2    sent in part: no data" in told
-    assert "            an encrypted entry without data is refused (entry 2)" in told
-    assert "answer 3    left out: stopped" in told
-    assert told[-2:] == ["in no later request yet", f"sha256 {received_reasoning(message).hash}"]
+    assert "answer 2    sent back in part (no data)" in told
+    assert "            servers reject an encrypted entry without data (entry 2)" in told
+    assert "answer 3    not sent back (stopped)" in told
+    assert told[-2:] == ["not part of a later request yet", f"sha256 {received_reasoning(message).hash}"]
     assert texts(ledger_lines(exchange(), {}, None))[-1] == "There was none."
 
 

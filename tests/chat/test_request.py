@@ -14,7 +14,6 @@ import pytest
 from stepchat import lossless_json
 from stepchat.catalogue.backends import backend_for
 from stepchat.chat.accumulator import accumulate
-from stepchat.chat.request import clear_rejection
 from stepchat.config.api_keys import Key
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
@@ -22,6 +21,7 @@ from stepchat.errors import StepchatError
 from stepchat.events import Delta, Notice
 from stepchat.reasoning.ledger import hash_of, received_reasoning
 from stepchat.servers.client import Client, Options
+from stepchat.servers.refusals import clear_rejection
 from stepchat.servers.sse import SseParser
 from stepchat.sessions import exchanges
 from stepchat.sessions.store import SessionStore

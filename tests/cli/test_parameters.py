@@ -5,6 +5,7 @@ import json
 import pytest
 
 from stepchat.catalogue.catalogue import Catalogue, file_name
+from stepchat.config.paths import write_private
 from stepchat.demo.server import DemoServer
 from tests.shell import Shell
 
@@ -99,7 +100,7 @@ def test_a_model_whose_name_is_no_text_is_asked_all_the_same(shell):
 def test_what_the_model_does_not_take_is_said_and_sent(shell):
     models = {"data": [{"id": "demo/haiku", "supported_parameters": ["temperature"]}]}
     shell("demo:haiku")
-    catalogue = Catalogue(shell.home / "models" / file_name(shell.server.url), lambda *_: models)
+    catalogue = Catalogue(shell.home / "models" / file_name(shell.server.url), lambda *_: models, write=write_private)
     assert catalogue.refresh()
     ran = shell("--model", "demo/haiku", "--top-k", "5", "--temperature", "1", "Hi")
     assert "stepchat: top_k: not supported by haiku; it is sent all the same." in ran.err

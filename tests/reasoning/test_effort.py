@@ -5,20 +5,13 @@ from typing import Any
 import pytest
 
 from stepchat.catalogue.models import Model, read_model
-from stepchat.errors import ServerError
 from stepchat.reasoning.effort import (
     AUTO,
-    REMEMBERED,
-    blamed_settings,
     effort_of,
     levels,
     next_level,
-    read_rejected,
-    reasoning_settings,
     requires_reasoning,
     with_minimal_effort,
-    without_settings,
-    write_rejected,
 )
 
 STEP = "stepfun/step-3.5-flash"
@@ -47,15 +40,15 @@ def test_only_what_the_catalogue_lists_can_be_asked_for():
 def test_each_level_that_cannot_says_why():
     known = levels(model({"mandatory": True, "supported_efforts": []}), STEP)
     assert {level.reason for level in known} == {
-        "this model has no levels of effort",
-        "this model cannot do without reasoning",
+        "this model has no effort levels",
+        "this model always reasons",
     }
 
 
 def test_without_a_catalogue_three_levels_are_offered_and_reasoning_is_never_switched_off_where_it_must_not_be():
     assert sendable(None, "a/b") == ["low", "medium", "high"]
     assert sendable(None, STEP) == ["low", "medium", "high"]
-    assert [level.reason for level in levels(None, STEP)][-1] == "this model cannot do without reasoning"
+    assert [level.reason for level in levels(None, STEP)][-1] == "this model always reasons"
     assert requires_reasoning(None, f"{STEP}:nitro")
     assert not requires_reasoning(model({"mandatory": False}), STEP)
 
@@ -106,74 +99,3 @@ def test_as_little_thinking_as_the_model_allows(known, slug, settings):
     wanted = {"exclude": False, **(settings or {})}
     assert with_minimal_effort(given, known, slug) == {"temperature": 1, "reasoning": wanted}
     assert with_minimal_effort({}, known, slug) == ({"reasoning": settings} if settings else {})
-
-
-# What a server does not take
-
-
-def refusal(message: str, code: int = 400) -> ServerError:
-    return ServerError(message, code=code, body={"message": message, "code": code})
-
-
-GIVEN = {"top_p": 1, "reasoning": {"effort": "high", "enabled": False}, "reasoning_effort": "high"}
-
-
-@pytest.mark.parametrize(
-    ("error", "named"),
-    [
-        (refusal("Reasoning is mandatory for this endpoint and cannot be disabled."), ("reasoning.enabled=false",)),
-        (
-            refusal("reasoning.effort must be one of low"),
-            ('reasoning.effort="high"', 'reasoning_effort="high"'),
-        ),
-        (refusal("Unknown parameter: 'reasoning'.", 422), reasoning_settings(GIVEN)),
-        (refusal("Context length exceeded"), ()),
-        (refusal("qwen/qwen3-thinking is not a valid model ID"), ()),
-        (refusal("effort", 429), ()),
-        (refusal("max_tokens is too small: with reasoning enabled at least 1025 tokens are needed"), ()),
-        (
-            refusal(
-                "This endpoint's maximum context length is 131072 tokens. However, you requested about 140000 tokens"
-                " (130000 of text input, 10000 reasoning output)"
-            ),
-            (),
-        ),
-        (refusal("Unable to apply response_format together with reasoning on this provider"), ()),
-        (refusal("temperature is not supported with reasoning"), ()),
-        (refusal("best-effort routing knows no such provider"), ()),
-        (ServerError("x", code=400, body={"message": "effort", "type": "context_length_exceeded"}), ()),
-        (refusal("reasoning.enabled is not known here"), ("reasoning.enabled=false",)),
-        (refusal("This model does not support reasoning."), reasoning_settings(GIVEN)),
-        (refusal("Something about reasoning went wrong"), ()),
-    ],
-)
-def test_which_settings_a_refusal_is_about(error, named):
-    assert blamed_settings(error, GIVEN) == named
-    assert blamed_settings(error, {"top_p": 1}) == ()
-
-
-def test_a_refused_setting_is_taken_out_and_nothing_else():
-    assert without_settings(GIVEN, {'reasoning.effort="high"'}) == {
-        "top_p": 1, "reasoning": {"enabled": False}, "reasoning_effort": "high",
-    }  # fmt: skip
-    assert without_settings(GIVEN, reasoning_settings(GIVEN)) == {"top_p": 1}
-    assert without_settings(GIVEN, ()) == GIVEN
-    assert without_settings({"reasoning": {"effort": "low"}}, {'reasoning.effort="high"'}) == {
-        "reasoning": {"effort": "low"}
-    }
-    assert GIVEN["reasoning"] == {"effort": "high", "enabled": False}
-
-
-# What is remembered
-
-
-@pytest.mark.parametrize("kept", [None, "", "[]", "{", "5", "null", '["reasoning.effort"]', '{"a": null, "b": "c"}'])
-def test_what_was_remembered_and_cannot_be_read_is_nothing(kept):
-    assert read_rejected(kept, 1000.0) == {}
-
-
-def test_what_was_refused_is_remembered_for_a_day():
-    kept = write_rejected({'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0})
-    assert read_rejected(kept, 5000.0) == {'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0}
-    assert read_rejected(kept, 1000.0 + REMEMBERED) == {"reasoning.enabled=false": 5000.0}
-    assert read_rejected(kept, 0.0) == {}

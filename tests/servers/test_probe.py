@@ -13,10 +13,10 @@ from tests.fakes import Answers
 @pytest.mark.parametrize(
     ("key", "status", "words"),
     [
-        (Key("sk-of-a-test", "a test"), 401, "there, but it refuses the key"),
-        (None, 401, "there, but it wants a key"),
-        (None, 404, "there"),
-        (None, 500, "there, but answers 500"),
+        (Key("sk-of-a-test", "a test"), 401, "reachable, but it rejects the key"),
+        (None, 401, "reachable, but it wants a key"),
+        (None, 404, "reachable"),
+        (None, 500, "reachable, but answers with 500"),
     ],
 )
 def test_a_server_that_gives_no_list_is_there_all_the_same(key, status, words):

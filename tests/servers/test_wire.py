@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from stepchat import lossless_json
 from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL, Backend
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, from_json, to_json
-from stepchat.servers.wire import Target, compose, request_body, same_source, wire_parameters
+from stepchat.reasoning.replay import Target, same_source
+from stepchat.servers.wire import compose, request_body, wire_parameters
 from tests.sessions.samples import any_message, texts
 
 STEP, CLAUDE, GEMINI, DEEPSEEK = (

@@ -14,9 +14,10 @@ from stepchat.catalogue.backends import BACKENDS, DEFAULT_MODEL, OPENROUTER_URL
 from stepchat.chat.accumulator import AnswerAccumulator, accumulate
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, Message, UserMessage, from_json, to_json
+from stepchat.reasoning.replay import Target
 from stepchat.servers.chunks import ChunkReader
 from stepchat.servers.sse import SseParser
-from stepchat.servers.wire import Target, request_body
+from stepchat.servers.wire import request_body
 from stepchat.sessions.store import SessionStore
 from tests.fakes import pieces, stream_of
 from tests.servers.streams import chunk

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
+from stepchat.reasoning.ledger import SentMessage
 from stepchat.sessions import exchanges
-from stepchat.sessions.exchanges import Exchange, ReasoningOutcome, SentMessage
+from stepchat.sessions.exchanges import Exchange, ReasoningOutcome
 from stepchat.sessions.migrations import migrate
 from tests.sessions.samples import objects
 

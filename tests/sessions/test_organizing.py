@@ -9,9 +9,10 @@ import pytest
 from stepchat.chat.accumulator import accumulate
 from stepchat.errors import SessionNotFoundError
 from stepchat.messages import AssistantMessage, Usage, UserMessage
+from stepchat.reasoning.ledger import SentMessage
 from stepchat.sessions import organizing
 from stepchat.sessions.database import connect, transaction
-from stepchat.sessions.exchanges import Exchange, SentMessage
+from stepchat.sessions.exchanges import Exchange
 from stepchat.sessions.search import index as search_index
 from stepchat.sessions.search.search import DEFAULT_OPTIONS, SearchOptions
 from stepchat.sessions.store import SessionStore

@@ -17,7 +17,8 @@ from stepchat.catalogue.backends import backend_for
 from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
-from stepchat.servers.wire import Target, request_body
+from stepchat.reasoning.replay import Target
+from stepchat.servers.wire import request_body
 from stepchat.sessions.export.formats import export_json
 from stepchat.sessions.records import Session
 from stepchat.sessions.store import SessionStore

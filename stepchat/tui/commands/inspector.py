@@ -11,7 +11,7 @@ from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
     from stepchat.config.file import Config
-    from stepchat.reasoning.ledger_report import ReasoningAccount
+    from stepchat.reasoning.ledger import ReasoningAccount
     from stepchat.sessions.exchanges import Exchange
     from stepchat.tui.commands.command import Chat
 
@@ -59,7 +59,7 @@ async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
     store = chat.workspace.store
 
     async def account(answer: str) -> ReasoningAccount | None:
-        from stepchat.reasoning.ledger_report import reasoning_accounts
+        from stepchat.reasoning.ledger import reasoning_accounts
 
         found = next((one for one in answers if one.id == answer), None)
         return (
@@ -77,7 +77,7 @@ async def _open(chat: Chat, answers: list[StoredMessage], at: int) -> None:
 
 def _as_curl(config: Config, exchange: Exchange) -> str:
     from stepchat import lossless_json
-    from stepchat.servers.curl import curl
+    from stepchat.servers.recording import curl
 
     variables = server_for_url(exchange.url.removesuffix("/chat/completions"), config).key_variables
     return curl(exchange.url, exchange.headers, lossless_json.dumps(exchange.body), variables[0])

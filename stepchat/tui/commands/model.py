@@ -6,14 +6,14 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stepchat.catalogue.loading import load
+from stepchat.catalogue.catalogue import load_in_background
 from stepchat.chat.connection import DEMO, connect, find_server, known_servers
 from stepchat.chat.favourites import read_model_choices, toggle_favourite
 from stepchat.chat.switching import switch_model, switch_server
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError
+from stepchat.servers.api import fetch_providers
 from stepchat.servers.probe import ProbeResult, probe
-from stepchat.servers.providers import fetch_providers
 from stepchat.tui.commands import login, spending
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.models import ModelPicker
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stepchat.chat.connection import ServerConfig
     from stepchat.chat.workspace import Workspace
-    from stepchat.servers.providers import Provider
+    from stepchat.servers.api import Provider
     from stepchat.tui.commands.command import Chat
 
 _MOST_NAMES = 30
@@ -45,10 +45,10 @@ async def _pick_model(chat: Chat) -> str | None:
         await run_in_daemon(catalogue.read)
 
     async def providers(slug: str) -> Sequence[Provider]:
-        return await run_in_daemon(fetch_providers, client.get_json, slug)
+        return await run_in_daemon(fetch_providers, client, slug)
 
     def refresh(changed: Callable[[], None]) -> None:
-        load(catalogue, changed, fresh=True, failed=lambda _: changed())
+        load_in_background(catalogue, changed, fresh=True, failed=lambda _: changed())
 
     return await chat.app.push_screen_wait(
         ModelPicker(

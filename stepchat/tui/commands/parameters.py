@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from stepchat.catalogue.capabilities import unsupported_reason
 from stepchat.chat.connection import find_server
 from stepchat.chat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
-from stepchat.chat.request import clear_rejection
 from stepchat.chat.switching import set_system_prompt, switch_model, switch_server
 from stepchat.errors import StepchatError, UsageError
 from stepchat.parameters.scopes import set_values
 from stepchat.parameters.table import PARAMETERS, allowed_text, find_parameter
 from stepchat.parameters.values import format_value, parse_text
-from stepchat.reasoning.effort import reasoning_settings
+from stepchat.servers.refusals import clear_rejection, reasoning_settings
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.dialogs.settings import SettingsScreen

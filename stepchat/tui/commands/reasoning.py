@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.chat.context_window import LIMITS, tokens_used
-from stepchat.chat.request import rejected_settings
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
-from stepchat.reasoning.effort import AUTO, REJECTED_SETTING, Level, effort_of, levels, next_level, reasoning_settings
+from stepchat.reasoning.effort import AUTO, REJECTED_SETTING, Level, effort_of, levels, next_level
+from stepchat.servers.refusals import reasoning_settings, rejected_settings
 from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.chat import context_window
 from stepchat.tui.commands.command import Command

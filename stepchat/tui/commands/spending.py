@@ -9,7 +9,7 @@ from stepchat.chat.connection import DEMO
 from stepchat.chat.spending import WIDTH, format_balance, price_lookup, spending_report
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError
-from stepchat.servers.accounts import fetch_balance
+from stepchat.servers.api import fetch_balance
 from stepchat.tui.chat import notices
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.report import TextDialog

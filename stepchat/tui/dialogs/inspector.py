@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from stepchat.errors import StepchatError
     from stepchat.messages import StoredMessage
-    from stepchat.reasoning.ledger_report import ReasoningAccount
+    from stepchat.reasoning.ledger import ReasoningAccount
     from stepchat.sessions.exchanges import Exchange
 
 Section: TypeAlias = Literal["Request", "Events", "Usage", "Ledger", "Upstream"]

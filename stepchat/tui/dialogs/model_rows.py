@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.catalogue.models import Model
-    from stepchat.servers.providers import Provider
+    from stepchat.servers.api import Provider
     from stepchat.tui.dialogs.list_view import Piece
 
 _PRICE, _CONTEXT = 7, 6

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stepchat.catalogue.models import Model
     from stepchat.chat.favourites import ModelChoices
     from stepchat.errors import StepchatError
-    from stepchat.servers.providers import Provider
+    from stepchat.servers.api import Provider
     from stepchat.tui.dialogs.list_view import Piece, Step
 
 KEYS = (("Enter", "take it"), ("Tab", "providers"), ("^F", "favourite"), ("F5", "new list"), ("Esc", "close"))

@@ -100,11 +100,11 @@ async def test_each_reasoning_says_whether_it_went_back(tmp_path):
                 await wait_until(pilot, f"sent back {times}×")
             await say(pilot, "/model deepseek/deepseek-v3.2")
             await ask(pilot, "demo:haiku")
-            await wait_until(pilot, "left out: other model")
+            await wait_until(pilot, "not sent back (other model)")
         # The same after a restart.
         async with window(tmp_path, server, StartOptions(latest=True), size=(100, 60)) as pilot:
-            shown = await wait_until(pilot, "left out: other model")
-            assert shown.count("left out: other model") == 3
+            shown = await wait_until(pilot, "not sent back (other model)")
+            assert shown.count("not sent back (other model)") == 3
 
 
 async def test_answer_now_stops_the_thinking_keeps_it_and_asks_for_the_answer(tmp_path):

@@ -15,7 +15,7 @@ from stepchat.chat.spent_today import SpentToday, seconds_until_midnight
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage
-from stepchat.servers.accounts import Balance
+from stepchat.servers.api import Balance
 from stepchat.sessions.spending import day_of
 from stepchat.sessions.store import SessionStore
 from stepchat.transcript.labels import money

@@ -37,7 +37,7 @@ async def test_every_section_of_the_last_answer(tmp_path):
             assert "cost" in await section(pilot, "Usage")
             await wait_until(pilot, lambda: pilot.app.screen._account is not None)
             shown = await section(pilot, "Ledger")
-            assert "sent unchanged" in shown
+            assert "sent back unchanged" in shown
             assert "the same" in shown
             assert "received 5 entries" in shown
             assert '"reasoning_content": "' in await section(pilot, "Upstream")
@@ -139,7 +139,7 @@ async def test_the_request_of_an_answer_that_has_not_come_yet(tmp_path):
             assert "not answered yet" in shown or "answered 200" in shown
             assert "POST" in shown
             assert "What comes gets here when the answer is over." in await section(pilot, "Events")
-            assert "sent unchanged" in await section(pilot, "Ledger")
+            assert "sent back unchanged" in await section(pilot, "Ledger")
             await pilot.press("escape", "escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
 

@@ -16,8 +16,8 @@ from stepchat.demo.catalogue import MODELS, listing
 from stepchat.demo.server import DemoServer
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
-from stepchat.servers.providers import Provider
-from stepchat.servers.wire import Target
+from stepchat.reasoning.replay import Target
+from stepchat.servers.api import Provider
 from stepchat.tui.dialogs.model_rows import MIDDLE, WIDE, detail, heading, provider_lines, row
 from tests.tui.window import ask, say, wait_until, window
 from tests.tui.window import workspace as open_place

@@ -11,7 +11,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.errors import KeyRejectedError, ServerError
 from stepchat.lossless_json import loads
 from stepchat.messages import Usage
-from stepchat.servers.accounts import Balance, fetch_balance, fetch_usage
+from stepchat.servers.api import Balance, fetch_balance, fetch_usage
 from stepchat.servers.client import Client
 from tests.servers.turns import SECRET, client
 
