@@ -1,4 +1,4 @@
-"""Refreshes what the manual takes from tables: `python -m stepchat.docs.generate`.
+"""Refreshes what README and the manual take from tables: `python -m stepchat.docs.generate`.
 
 A block between `<!-- generated: NAME -->` and `<!-- /generated -->` is replaced by the table of that name. In sentences,
 `{key:retry}` becomes the default key of `retry` in a `<kbd>`, which keeps the id, so that the program can show the key in force.
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stepchat.config.file import Setting
 
+README: Final = DOCS.parent.parent / "README.md"
 _BLOCK: Final = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _KEY: Final = re.compile(r'\{key:([a-z0-9.-]+)\}|<kbd title="([^"]*)">[^<]*</kbd>')
 
@@ -181,8 +182,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    for topic in TOPICS:
-        path = DOCS / f"{topic.name}.md"
+    for path in (README, *(DOCS / f"{topic.name}.md" for topic in TOPICS)):
         path.write_text(regenerate(path.read_text("utf-8")), "utf-8")
 
 

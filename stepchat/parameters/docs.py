@@ -1,9 +1,7 @@
-"""The table of parameters in words: for the shell, and for README, which `python -m stepchat.parameters.docs` keeps true."""
+"""The table of parameters as text, for the shell and the manual."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from shlex import quote
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -15,12 +13,9 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json
 
-BEGIN = "<!-- parameters: made by `python -m stepchat.parameters.docs README.md` -->"
-END = "<!-- /parameters -->"
-
 
 def as_markdown() -> str:
-    """README's table."""
+    """The table of the manual."""
     lines = ["| parameter | value | when unset | for example |", "|---|---|---|---|"]
     for group in GROUPS:
         lines.append(f"| **{group.title}** | | | |")
@@ -88,15 +83,3 @@ def as_rows(words: Sequence[str] = ()) -> list[Json]:
         for title, rows in _matching(words)
         for row in rows
     ]
-
-
-def with_table(readme: str) -> str:
-    """README with the table as it is now between its marks."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{as_markdown()}\n\n{END}{after}"
-
-
-if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    path.write_text(with_table(path.read_text("utf-8")), "utf-8")

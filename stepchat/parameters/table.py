@@ -48,7 +48,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that belong together, as the settings screen and README show them."""
+    """Rows that belong together, as the settings screen and the manual show them."""
 
     title: str
     rows: tuple[Parameter, ...]

@@ -1,18 +1,18 @@
-"""The exit codes of README's table, with the demo server."""
+"""The exit codes of the manual's table, with the demo server."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from stepchat.cli.output import ANSWERED, FAILED, NO_KEY, STOPPED, USAGE, WRONG_FORM
 from stepchat.demo.server import DemoServer
+from stepchat.manual import DOCS
 from tests.shell import Shell
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = DOCS / "shell.md"
 SCHEMA = '{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"}},"required":["count"]}'
 FORM = f"response_format={SCHEMA}"
 
@@ -24,7 +24,7 @@ def shell(tmp_path, monkeypatch, capsys):
 
 
 def test_the_codes_are_those_of_the_manual():
-    table = README.read_text("utf-8").partition("| exit code |")[2].partition("\n\n")[0]
+    table = PAGE.read_text("utf-8").partition("| exit code |")[2].partition("\n\n")[0]
     codes = [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
     assert codes == [ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED] == [0, 1, 2, 3, 4, 130]
 

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from stepchat.cli.sessions import sessions
 from stepchat.demo.server import DemoServer
+from stepchat.manual import DOCS
 from tests.shell import Shell
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = DOCS / "sessions.md"
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def shell(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", sorted(sessions.commands))
-def test_readme_names_every_command_and_each_has_json(name):
-    assert f"sessions {name}" in README.read_text()
+def test_the_manual_names_every_command_and_each_has_json(name):
+    assert f"sessions {name}" in PAGE.read_text()
     assert any(option.name == "as_json" for option in sessions.commands[name].params)
 
 

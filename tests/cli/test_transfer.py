@@ -5,18 +5,18 @@ import json
 import sqlite3
 import urllib.request
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from stepchat.cli import transfer
 from stepchat.cli.sessions import sessions as sessions_group
 from stepchat.demo.server import DemoServer
+from stepchat.manual import DOCS
 from stepchat.sessions.export import formats
 from tests.sessions.samples import CHATGPT, LLM_LOG
 from tests.shell import KEY, Shell
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = DOCS / "json.md"
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def test_one_branch_by_the_beginning_of_a_message_id(shell):
     assert shell("sessions", "export", "--all", "--leaf", whole[1]["id"]).code == 2
 
 
-def test_readme_describes_every_key_of_the_json(shell):
+def test_the_manual_describes_every_key_of_the_json(shell):
     shell("demo:details")
-    section = README.read_text().partition("### Exports")[2].partition("\n## ")[0]
+    section = PAGE.read_text().partition("## Session files")[2]
     data = json.loads(shell("sessions", "export", "details", "--json").out)
     rows = [data, data["session"], *data["messages"], *(row["message"] for row in data["messages"])]
     missing = {key for row in rows for key in row if f"`{key}`" not in section}

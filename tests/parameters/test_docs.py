@@ -1,22 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from stepchat.parameters.docs import as_markdown, as_rows, as_text, example, with_table
+from stepchat.parameters.docs import as_markdown, as_rows, as_text, example
 from stepchat.parameters.table import GROUPS, PARAMETERS
-
-README = Path(__file__).parents[2] / "README.md"
-
-
-def test_readme_has_the_table_as_it_is():
-    text = README.read_text("utf-8")
-    assert with_table(text) == text, "run: python -m stepchat.parameters.docs README.md"
 
 
 @pytest.mark.parametrize("row", PARAMETERS, ids=lambda row: row.name)
-def test_readme_documents_each_with_an_example(row):
+def test_the_manual_documents_each_with_an_example(row):
     assert f"`{row.name}`" in as_markdown()
     assert example(row).startswith("--")
 

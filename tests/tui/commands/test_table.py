@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from stepchat.demo.server import DemoServer
+from stepchat.manual import DOCS
 from stepchat.tui.commands import COMMANDS, GROUPS, complete, find
 from stepchat.tui.commands.message_menu import ACTIONS
 from stepchat.tui.dialogs.help import HelpRow, help_lines, key_name
@@ -13,7 +13,7 @@ from tests.transcript.chat import answered
 from tests.tui.screen import screen_text
 from tests.tui.window import ask, say, wait_until, window
 
-README = Path(__file__).parents[3] / "README.md"
+MANUAL = DOCS / "commands.md"
 
 
 def test_every_command_has_help_and_its_own_name_and_key():
@@ -23,8 +23,8 @@ def test_every_command_has_help_and_its_own_name_and_key():
 
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
-def test_readme_names_the_command_and_its_key(row):
-    text = README.read_text()
+def test_the_manual_names_the_command_and_its_key(row):
+    text = MANUAL.read_text()
     assert f"/{row.name}" in text
     if row.key:
         assert key_name(row.key) in text
