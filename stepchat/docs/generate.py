@@ -7,13 +7,14 @@ A block between `<!-- generated: NAME -->` and `<!-- /generated -->` is replaced
 from __future__ import annotations
 
 import re
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from stepchat.manual import DOCS, TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stepchat.config.file import Setting
 
@@ -34,11 +35,15 @@ def _kbd(name: str, labels: Mapping[str, str]) -> str:
 
 
 def default_labels() -> dict[str, str]:
-    """The default key of each key id; its slash command where it has no key."""
+    """The default key of each key id; the slash command of a command without a key."""
     from stepchat.tui.commands import COMMANDS
-    from stepchat.tui.keymap import key_label
+    from stepchat.tui.dialog_keys import DIALOG_ROWS
+    from stepchat.tui.keymap import Keymap, key_label
+    from stepchat.tui.prompt_keys import PROMPT_ROWS
 
-    return {row.name: key_label(row.key) if row.key else f"/{row.name}" for row in COMMANDS}
+    keymap = Keymap((*PROMPT_ROWS, *DIALOG_ROWS))
+    labels = {row.name: keymap.label(row.name) for row in keymap.rows}
+    return labels | {row.name: key_label(row.key) if row.key else f"/{row.name}" for row in COMMANDS}
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -50,10 +55,8 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _kbds(keys: Sequence[str]) -> str:
-    from stepchat.tui.keymap import key_label
-
-    return ", ".join(f"<kbd>{escape(key_label(key), quote=False)}</kbd>" for key in keys)
+def _kbds(labels: Iterable[str]) -> str:
+    return ", ".join(f"<kbd>{escape(label, quote=False)}</kbd>" for label in labels)
 
 
 def commands() -> str:
@@ -83,8 +86,23 @@ def keys() -> str:
 def message_keys() -> str:
     """The keys of a focused message."""
     from stepchat.tui.commands.message_menu import ACTIONS
+    from stepchat.tui.keymap import key_label
 
-    return _table(("key", "what it does"), [(_kbds((action.key,)), action.help) for action in ACTIONS])
+    return _table(("key", "what it does"), [(_kbds([key_label(action.key)]), action.help) for action in ACTIONS])
+
+
+def context_keys(context: str) -> str:
+    """The keys of the prompt or of a dialog."""
+    from stepchat.tui.dialog_keys import DIALOG_ROWS
+    from stepchat.tui.keymap import Keymap
+    from stepchat.tui.prompt_keys import PROMPT_ROWS
+
+    keymap = Keymap((*PROMPT_ROWS, *DIALOG_ROWS))
+    rows = [row for row in keymap.rows if row.context == context]
+    return _table(
+        ("key", "id", "what it does"),
+        [(_kbds(keymap.labels(row.name)), _code(row.name), row.help) for row in rows],
+    )
 
 
 def parameters() -> str:
@@ -178,6 +196,23 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "profile settings": profile_settings,
     "servers": servers,
     "options": options,
+    **{
+        f"keys of {context}": partial(context_keys, context)
+        for context in (
+            "prompt",
+            "list",
+            "page",
+            "find",
+            "manual",
+            "sessions",
+            "models",
+            "settings",
+            "tree",
+            "inspector",
+            "compare",
+            "logprobs",
+        )
+    },
 }
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
+from stepchat.cli.context import Invocation
 from stepchat.cli.help import asks_for_manual
-from stepchat.cli.main import COMMANDS, Start, chat
+from stepchat.cli.main import COMMANDS, chat, load_command
 from stepchat.config.file import read_config
 from stepchat.manual import DOCS
 from stepchat.sessions.records import SHORTEST_PREFIX, new_id
@@ -57,7 +58,7 @@ def test_command_lines_parse(page, line):
     runs = stepchat_arguments(line)
     assert runs or "pip install" in line
     for arguments in runs:
-        command: click.Command = COMMANDS.get(arguments[0], chat) if arguments else chat
+        command: click.Command = load_command(arguments[0]) if arguments and arguments[0] in COMMANDS else chat
         if command is not chat:
             arguments = arguments[1:]
             assert arguments[:1] != ["help"] or asks_for_manual(arguments[1:])
@@ -65,7 +66,7 @@ def test_command_lines_parse(page, line):
         while isinstance(command, click.Group):
             parent = click.Context(command, parent, **command.context_settings)
             command, arguments = command.commands[arguments[0]], arguments[1:]
-        command.make_context("stepchat", arguments, parent, obj=Start(None))
+        command.make_context("stepchat", arguments, parent, obj=Invocation({}))
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("toml"), ids=str)

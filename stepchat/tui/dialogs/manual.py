@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -12,6 +11,7 @@ from textual.widgets import Input, Static
 from stepchat.manual import TOPICS, Topic, read_topic
 from stepchat.messages import AssistantMessage, StoredMessage
 from stepchat.transcript.find.navigator import FindNavigator
+from stepchat.tui.dialog_keys import PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.transcript.view import TranscriptView
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
     from stepchat.transcript.palette import Palette
 
@@ -31,24 +32,32 @@ class ManualScreen(ModalScreen[None]):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, action, show=False)
-        for key, action in (
-            ("escape", "close"),
-            ("q,f1", "dismiss(None)"),
-            ("down,j,enter", "scroll(1)"),
-            ("up,k", "scroll(-1)"),
-            ("space,pagedown,ctrl+f", "page(1)"),
-            ("b,pageup,ctrl+b", "page(-1)"),
-            ("d,ctrl+d", "page(0.5)"),
-            ("u,ctrl+u", "page(-0.5)"),
-            ("g,home,ctrl+home", "end(-1)"),
-            ("G,end,ctrl+end", "end(1)"),
-            ("slash", "find"),
-            ("n", "hit(1)"),
-            ("N", "hit(-1)"),
-            ("tab", "topic(1)"),
-            ("shift+tab", "topic(-1)"),
-        )
+        *bindings(
+            PAGE,
+            {
+                "up": "scroll(-1)",
+                "down": "scroll(1)",
+                "page-up": "page(-1)",
+                "page-down": "page(1)",
+                "half-up": "page(-0.5)",
+                "half-down": "page(0.5)",
+                "first": "end(-1)",
+                "last": "end(1)",
+                "close": "close",
+            },
+            priority=False,
+        ),
+        *bindings(
+            "manual",
+            {
+                "find": "find",
+                "match-next": "hit(1)",
+                "match-previous": "hit(-1)",
+                "topic-next": "topic(1)",
+                "topic-previous": "topic(-1)",
+            },
+            priority=False,
+        ),
     ]
 
     def __init__(self, topic: Topic, palette: Palette, copy: Callable[[str], object]) -> None:
