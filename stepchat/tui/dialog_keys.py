@@ -52,9 +52,10 @@ DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
         FIND,
         ("next", ("down", "f3"), "Next match"),
         ("previous", ("up", "shift+f3", "shift+enter"), "Previous match"),
+        ("accept", ("enter",), "Keep the position"),
         ("close", ("escape",), "Close"),
     ),
-    *_rows("help", ("close", ("f1",), "Close the help")),
+    *_rows("help", ("close", ("f1",), "Close")),
     *_rows(
         "manual",
         ("find", ("slash",), "Find in the page"),

@@ -17,7 +17,7 @@ from stepchat.demo.catalogue import MODELS, listing
 from stepchat.messages import AssistantMessage, Usage
 from stepchat.sessions import spending
 from stepchat.sessions.store import SessionStore
-from stepchat.tui.dialogs.model_rows import row
+from stepchat.tui.dialogs.models import model_row
 
 pytestmark = pytest.mark.benchmark
 FAMILIES = ("nova", "atlas", "orion", "lumen", "quark", "delta", "sierra", "tango", "vega", "zephyr")
@@ -58,7 +58,7 @@ def test_search(tmp_path, count):
 
 def lines_of(found) -> None:
     for model in found:
-        row(model, (), 100, favourite=False, current=False)
+        model_row(model, (), 100, favourite=False, current=False)
 
 
 async def test_usage_of_a_hundred_thousand_answers(tmp_path):

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from stepchat.chat.interrupted import describe
 from stepchat.text.sanitize import sanitize
-from stepchat.tui.dialogs.session_rows import age
+from stepchat.tui.dialogs.session_list import age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

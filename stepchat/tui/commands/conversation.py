@@ -9,7 +9,7 @@ from stepchat.errors import StepchatError
 from stepchat.tui.chat import context_window, notices
 from stepchat.tui.chat.goto import go_to_hit, go_to_words
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.session_options import read_options, write_options
+from stepchat.tui.dialogs.session_list import read_options, write_options
 from stepchat.tui.dialogs.sessions import SessionScreen
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ async def sessions(chat: Chat, argument: str) -> None:
         await chat.open(await store.find(argument))
         await go_to_words(chat, argument)
         return
-    view = read_options(await store.setting(SESSION_VIEW))
+    options = read_options(await store.setting(SESSION_VIEW))
     current = chat.conversation.session
     busy = {current.id} if current is not None and chat.conversation.busy else set[str]()
-    screen = SessionScreen(store, view, chat.background.sessions | busy)
+    screen = SessionScreen(store, options, chat.background.sessions | busy)
     await screen.read()
     found = await chat.app.push_screen_wait(screen)
     if found is not None:
@@ -60,8 +60,8 @@ async def sessions(chat: Chat, argument: str) -> None:
         await go_to_hit(chat, screen.typed, screen.opened.hits if screen.opened is not None else ())
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await chat.open(None)
-    if screen.view != view:
-        await store.set_setting(SESSION_VIEW, write_options(screen.view))
+    if screen.options != options:
+        await store.set_setting(SESSION_VIEW, write_options(screen.options))
 
 
 async def system(chat: Chat, argument: str) -> None:

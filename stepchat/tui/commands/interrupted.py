@@ -12,7 +12,7 @@ from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.chat import context_window, notices
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.dialogs.session_rows import age
+from stepchat.tui.dialogs.session_list import age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript import copying
-from stepchat.tui.dialogs.links import ask_about, pick_link
+from stepchat.tui.dialogs.links import link_menu, link_picker
 from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def choose(chat: Chat, place: int | None, whose: str) -> None:
     if not found:
         chat.tell(f"There are no links in {whose}.")
         return
-    address = await chat.app.push_screen_wait(pick_link(found, f"Links of {whose}"))
+    address = await chat.app.push_screen_wait(link_picker(found, f"Links of {whose}"))
     if address is not None:
         await ask(chat, address)
 
@@ -49,7 +49,7 @@ async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
 
 async def ask(chat: Chat, address: str) -> None:
     """What to do with it."""
-    match await chat.app.push_screen_wait(ask_about(address, desktop=has_desktop(os.environ))):
+    match await chat.app.push_screen_wait(link_menu(address, desktop=has_desktop(os.environ))):
         case "copy":
             chat.tell(clipboard.copy(chat.app, address))
         case "open":

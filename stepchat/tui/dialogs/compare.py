@@ -1,70 +1,79 @@
-"""Two answers to the same question side by side: what they say, what they thought, and a table of what differs."""
+"""Two answers to the same question side by side, with their reasoning and a table of what differs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
-from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage
+from stepchat.parameters.values import format_value
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import pad
-from stepchat.transcript.labels import short_model
-from stepchat.tui.dialogs.compare_facts import fact_rows, short_facts
+from stepchat.transcript.labels import duration, money, short_model, speed_of
+from stepchat.tui.dialog_keys import PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW
 from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.binding import BindingType
     from textual.geometry import Size
 
     from stepchat.messages import StoredMessage
     from stepchat.transcript.palette import Palette
+    from stepchat.tui.dialogs.key_hints import Hints
 
 _BESIDE_FROM: Final = 100
-"""In fewer columns one stands above the other."""
-_AROUND: Final = 5
-"""Columns that are margins and a scrollbar."""
+"""Columns from which the answers stand side by side, rather than one above the other."""
+_MARGIN: Final = 5
+"""Columns for margins and a scrollbar."""
 _LOW: Final = 24
 _LOW_STACKED: Final = 40
-"""In fewer rows the table takes the place of the answers."""
-_KEYS: Final = (
-    ("Tab", "side"), ("←→", "which"), ("Enter", "go on with it"), ("f", "thoughts"), ("t", "table"), ("c", "copy"),
-)  # fmt: skip
-_NAME: Final = 14
+"""Rows below which the table and the answers are shown in turn."""
+_NAME: Final = 18
 Shown: TypeAlias = Literal["both", "answers", "table"]
 
 
 class CompareScreen(ModalScreen[str | None]):
-    """Returns the id of the answer to go on with, None to leave it as it is."""
+    """Returns the id of the answer to continue with, None if none was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, action, show=False, priority=True)
-        for key, action in (
-            ("escape", "dismiss(None)"),
-            ("enter", "take"),
-            ("tab,shift+tab", "other_side"),
-            ("left", "sibling(-1)"),
-            ("right", "sibling(1)"),
-            ("up", "scroll(-1)"),
-            ("down", "scroll(1)"),
-            ("pageup", "page(-1)"),
-            ("pagedown,space", "page(1)"),
-            ("home,ctrl+home", "end(False)"),
-            ("end,ctrl+end", "end(True)"),
-            ("f,ctrl+t", "fold"),
-            ("t", "table"),
-            ("s", "together"),
-            ("c", "copy"),
-        )
+        *bindings(
+            "compare",
+            {
+                "side": "other_side",
+                "version-previous": "version(-1)",
+                "version-next": "version(1)",
+                "accept": "accept",
+                "fold": "fold",
+                "table": "table",
+                "sync": "sync",
+                "copy": "copy",
+            },
+        ),
+        *bindings(
+            PAGE,
+            {
+                "up": "scroll(-1)",
+                "down": "scroll(1)",
+                "page-up": "page(-1)",
+                "page-down": "page(1)",
+                "half-up": "page(-0.5)",
+                "half-down": "page(0.5)",
+                "first": "end(False)",
+                "last": "end(True)",
+                "close": "dismiss(None)",
+            },
+        ),
     ]
 
     def __init__(
@@ -75,7 +84,7 @@ class CompareScreen(ModalScreen[str | None]):
         palette: Palette,
         copy: Callable[[str], object],
     ) -> None:
-        """`sides` says which of the siblings stand left and right, `active` which one the session shows."""
+        """`sides` are the indexes of the versions left and right; `active` is the id of the one the session shows."""
         super().__init__()
         self._siblings = siblings
         self._sides = list(sides)
@@ -83,7 +92,7 @@ class CompareScreen(ModalScreen[str | None]):
         self._palette = palette
         self._copy = copy
         self._side = next((side for side in (0, 1) if siblings[sides[side]].id == active), 0)
-        self._together = True
+        self._synced = True
         self._low = False
         self._wanted: Shown | None = None
         self._views = (TranscriptView(id="compare-left"), TranscriptView(id="compare-right"))
@@ -91,7 +100,7 @@ class CompareScreen(ModalScreen[str | None]):
         self._heads = (Static(markup=False, classes="compare-head"), Static(markup=False, classes="compare-head"))
         self._rows = Static(markup=False)
         self._table = VerticalScroll(self._rows, id="compare-table", can_focus=False)
-        self._keys = KeyHints((), lines=2)
+        self._hints = KeyHints((), lines=2)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="compare"):
@@ -102,7 +111,7 @@ class CompareScreen(ModalScreen[str | None]):
                         yield self._heads[side]
                         yield self._views[side]
             yield self._table
-            yield self._keys
+            yield self._hints
 
     def on_mount(self) -> None:
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
@@ -123,8 +132,7 @@ class CompareScreen(ModalScreen[str | None]):
         self._table.display = self._shown != "answers"
         self._table.set_class(self._shown == "both", "-below")
         self.query_one("#compare-sides").display = self._shown != "table"
-        scroll = "both scroll" if self._together else "one scrolls"
-        self._keys.set_keys((*_KEYS, ("s", scroll), ("Esc", "close")))
+        self._hints.set_hints(_hints(synced=self._synced))
         self._show_facts()
 
     @property
@@ -135,7 +143,7 @@ class CompareScreen(ModalScreen[str | None]):
     def _show(self, side: int) -> None:
         view = self._views[side]
         view.show([self._siblings[self._sides[side]]])
-        # Nothing of it is new, however far down it goes on.
+        # None of it is unread, however long it is.
         view.overlays.unread.mark_seen()
         view.scroll_home()
         self._show_facts()
@@ -145,7 +153,7 @@ class CompareScreen(ModalScreen[str | None]):
             self._heads[side].update(self._head(side))
         left, right = (self._siblings[place].message for place in self._sides)
         if isinstance(left, AssistantMessage) and isinstance(right, AssistantMessage):
-            width = max(16, self.app.size.width - _AROUND)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+            width = max(16, self.app.size.width - _MARGIN)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
             self._rows.update(table(left, right, width))
 
     def _head(self, side: int) -> Content:
@@ -164,17 +172,17 @@ class CompareScreen(ModalScreen[str | None]):
             (f"  {facts}" if facts else "", "$dim"),
         )
 
-    # ---- what the person does
+    # ---- actions
 
     def _moved(self) -> list[TranscriptView]:
-        return list(self._views) if self._together else [self._views[self._side]]
+        return list(self._views) if self._synced else [self._views[self._side]]
 
     def action_other_side(self) -> None:
         self._side = 1 - self._side
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
 
-    def action_sibling(self, by: int) -> None:
-        """To the next one that does not stand at the other side."""
+    def action_version(self, by: int) -> None:
+        """Show the next version that is not on the other side."""
         other = self._sides[1 - self._side]
         place = self._sides[self._side] + by
         place += by if place == other else 0
@@ -188,7 +196,7 @@ class CompareScreen(ModalScreen[str | None]):
         for view in self._moved():
             view.scroll_lines(by)
 
-    def action_page(self, by: int) -> None:
+    def action_page(self, by: float) -> None:
         for view in self._moved():
             view.scroll_page(by)
 
@@ -200,7 +208,7 @@ class CompareScreen(ModalScreen[str | None]):
                 view.scroll_home()
 
     def action_fold(self) -> None:
-        """Fold the thoughts if any are open, else open them."""
+        """Fold the reasoning if any of it is open, otherwise open it."""
         panels = [(view, place, folded) for view in self._moved() for place, folded in view.document.panels()]
         any_open = any(not folded for _, _, folded in panels)
         for view, place, folded in panels:
@@ -208,36 +216,122 @@ class CompareScreen(ModalScreen[str | None]):
                 view.toggle_panel(place)
 
     def action_table(self) -> None:
-        """Answers and table, the table alone, the answers alone; in a low window only one of them."""
+        """Show both, then the table, then the answers; in a low window one of the two."""
         order: tuple[Shown, ...] = ("answers", "table") if self._low else ("both", "table", "answers")
         self._wanted = order[(order.index(self._shown) + 1) % len(order)]
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
 
-    def action_together(self) -> None:
-        self._together = not self._together
+    def action_sync(self) -> None:
+        self._synced = not self._synced
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
 
     def action_copy(self) -> None:
         self._copy(self._siblings[self._sides[self._side]].message.text)
 
-    def action_take(self) -> None:
+    def action_accept(self) -> None:
         self.dismiss(self._siblings[self._sides[self._side]].id)
 
     def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
         self._copy(event.text)
 
     def on_transcript_view_message_chosen(self) -> None:
-        """A click on an edge; there is nothing to be done with a message here."""
+        """A click at the edge of a message focuses it; here that has no use."""
         for view in self._views:
             view.clear_focus()
 
 
+def _hints(*, synced: bool) -> Hints:
+    return (
+        ("compare.side", "side"), ("compare.version-previous compare.version-next", "version"),
+        ("compare.accept", "use this one"), ("compare.fold", "reasoning"), ("compare.table", "table"),
+        ("compare.copy", "copy"), ("compare.sync", "scroll one" if synced else "sync scrolling"), ("page.close", "close"),
+    )  # fmt: skip
+
+
+# ---- the table
+
+_LONGEST: Final = 200
+"""Characters of a parameter's value that are shown."""
+ENDS: Mapping[str, str] = {
+    "stop": "finished normally",
+    "length": "truncated by a token limit",
+    "cancelled": "stopped",
+    "cut": "cut off",
+    "content_filter": "stopped by a content filter",
+    "tool_calls": "tool calls",
+    "error": "failed",
+}
+"""How an answer ended, by its value of `stop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """A fact about both answers; "" where it is unknown."""
+
+    name: str
+    left: str
+    right: str
+
+    @property
+    def differs(self) -> bool:
+        return self.left != self.right
+
+
+def fact_rows(left: AssistantMessage, right: AssistantMessage) -> list[FactRow]:
+    """What is known about at least one of them, with the parameters of their requests; differences first."""
+    rows = [FactRow(name, sanitize(of(left)), sanitize(of(right))) for name, of in _FACTS]
+    names = [*left.parameters, *(name for name in right.parameters if name not in left.parameters)]
+    rows += [FactRow(sanitize(name), _parameter(left, name), _parameter(right, name)) for name in names]
+    return sorted((row for row in rows if row.left or row.right), key=lambda row: not row.differs)
+
+
+def short_facts(message: AssistantMessage) -> str:
+    """What the footer of an answer does not show: its duration, and how it ended unless normally."""
+    facts = (
+        _seconds(message.timing.total_seconds),
+        "" if message.stop == "stop" else ENDS.get(message.stop, message.stop),
+    )
+    return " · ".join(fact for fact in facts if fact)
+
+
+def _parameter(message: AssistantMessage, name: str) -> str:
+    return sanitize(format_value(message.parameters.get(name))[:_LONGEST], keep_newlines=False)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s" if value < 10 else duration(value)
+
+
+def _tokens(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _output(message: AssistantMessage) -> int | None:
+    total, reasoning = message.usage.completion_tokens, message.usage.reasoning_tokens
+    return total if total is None else max(0, total - (reasoning or 0))
+
+
+_FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
+    ("model", lambda message: message.model or message.model_asked),
+    ("provider", lambda message: message.provider),
+    ("ended", lambda message: ENDS.get(message.stop, message.stop)),
+    ("first token", lambda message: _seconds(message.timing.first_token_seconds)),
+    ("reasoning time", lambda message: _seconds(message.timing.reasoning_seconds)),
+    ("duration", lambda message: _seconds(message.timing.total_seconds)),
+    ("reasoning tokens", lambda message: _tokens(message.usage.reasoning_tokens)),
+    ("output tokens", lambda message: _tokens(_output(message))),
+    ("speed", speed_of),
+    ("cost", lambda message: "" if message.usage.cost is None else money(message.usage.cost)),
+)
+"""In the order of the table."""
+
+
 def table(left: AssistantMessage, right: AssistantMessage, width: int) -> Content:
-    """The facts of both in columns, with a sign and bright where they differ."""
+    """The facts in columns; those that differ are bright and have a sign."""
     rows = fact_rows(left, right)
     column = other = max(2, (width - _NAME - 4) // 2)
-    if width > _BESIDE_FROM - _AROUND:
-        # The right column stands below the right answer.
+    if width > _BESIDE_FROM - _MARGIN:
+        # Align the right column with the right answer.
         column, other = width // 2 - _NAME - 2, width - width // 2 - 2
     lines = [
         Content.assemble(

@@ -1,4 +1,4 @@
-"""The help screen: every command with its slash form and its key, as they are bound now, by subject."""
+"""The help screen: every command with its key and its slash form, by group."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from stepchat.tui.dialog_keys import PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.report import PAGE_ACTIONS, scroll_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from stepchat.tui.dialogs.report import PageStep
 
 
 class HelpRow(NamedTuple):
-    """What is typed, what is pressed, what it does, and the argument that may be typed after it."""
+    """A command: its slash form, its key, what it does, and its argument."""
 
     name: str
     key: str
@@ -32,23 +36,28 @@ class HelpRow(NamedTuple):
 
 WRITING: Final = (
     HelpRow("", "Enter", "send"),
-    HelpRow("", "Ctrl+J", "new line; so do Shift+Enter and Alt+Enter"),
+    HelpRow("", "Ctrl+J", "new line, as Shift+Enter and Alt+Enter"),
     HelpRow("", "Up, Down", "earlier prompts"),
     HelpRow("", "Ctrl+C", "clear the prompt; Up brings it back"),
     HelpRow("", "Tab", "complete a command"),
     HelpRow(
-        "", "Mouse", "wheel scrolls; drag selects and copies; click a header to fold it, a link to see where it leads"
+        "",
+        "Mouse",
+        "scroll with the wheel; drag to select and copy; click a header to fold it, a link to see its address",
     ),
 )
 _GAP: Final = 2
 _ARGUMENTS_FROM: Final = 70
-"""Columns that there must be for the arguments to be shown."""
+"""Columns from which arguments are shown."""
 
 
 class HelpScreen(ModalScreen[None]):
     """Each group has a title and its rows."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("help", {"close": "dismiss(None)"}),
+        *bindings(PAGE, PAGE_ACTIONS),
+    ]
 
     def __init__(self, groups: Sequence[tuple[str, Sequence[HelpRow]]]) -> None:
         super().__init__()
@@ -59,7 +68,10 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Commands and keys", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(markup=False)
-            yield KeyHints((("↑↓ PageDown", "scroll"), ("Esc", "close")))
+            yield KeyHints((("page.up page.down", "scroll"), ("page.page-down", "page"), ("page.close", "close")))
+
+    def action_scroll(self, by: PageStep) -> None:
+        scroll_page(self.query_one(VerticalScroll), by)
 
     def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(self._fill)
@@ -72,7 +84,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 def help_lines(groups: Sequence[tuple[str, Sequence[HelpRow]]], width: int) -> list[Content]:
-    """The table in lines of at most `width` columns."""
+    """The groups as lines of at most `width` columns."""
     rows = [row for _, group in groups for row in group]
     names = max(cell_len(row.name) for row in rows) + _GAP
     keys = max(cell_len(row.key) for row in rows) + _GAP
@@ -93,6 +105,6 @@ def _row(row: HelpRow, names: int, keys: int, width: int) -> Iterator[Content]:
 
 
 def key_name(key: str) -> str:
-    """Textual's name of a key as people write it: `ctrl+t` is `Ctrl+T`."""
+    """A key of Textual as it is written on screen: `ctrl+t` is `Ctrl+T`."""
     names = {"pageup": "PageUp", "pagedown": "PageDown", "escape": "Esc"}
     return "+".join(names.get(part, part.capitalize()) for part in key.split("+")) if key else ""

@@ -1,59 +1,83 @@
-"""The last line of a dialog: its keys and what they do, like those of the status line. Whole ones go when there is no room."""
+"""The last line of a dialog: its keys and what they do. Hints that do not fit are left out whole."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
+from stepchat.tui.dialog_keys import DEFAULTS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from textual.dom import DOMNode
     from textual.geometry import Size
 
-Keys: TypeAlias = "Sequence[tuple[str, str]]"
-"""Key and word, the most important first, and last the one that closes the dialog."""
-_BETWEEN = "  "
+    from stepchat.tui.keymap import Keymap
+
+Hints: TypeAlias = "Sequence[tuple[str, str]]"
+"""The id of a binding (or two, separated by a space) and a word for it; the most important first, closing last."""
+_GAP: Final = "  "
+_ARROWS: Final = {"Up": "↑", "Down": "↓", "Left": "←", "Right": "→"}
 
 
 class KeyHints(Widget):
-    """Shows the keys that fit in at most so many lines. It is right in the first frame, whatever the width is."""
+    """Shows the hints that fit into `lines` lines; correct from the first frame on, at any width."""
 
-    def __init__(self, keys: Keys, *, lines: int = 1) -> None:
+    def __init__(self, hints: Hints, *, lines: int = 1) -> None:
         super().__init__(classes="dialog-keys")
-        self._keys = keys
-        self._said = ""
+        self._hints = hints
+        self._message = ""
         self._lines = lines
         if lines > 1:
             self.styles.height = "auto"
 
-    def set_keys(self, keys: Keys) -> None:
-        """Other keys from now on."""
-        self._keys, self._said = keys, ""
+    def set_hints(self, hints: Hints) -> None:
+        """Show other hints."""
+        self._hints, self._message = hints, ""
         self.refresh(layout=self._lines > 1)
 
-    def show_message(self, words: str) -> None:
-        """One line in place of the keys, until others are set."""
-        self._said = words
+    def show_message(self, text: str) -> None:
+        """Show a line instead of the hints, until others are set."""
+        self._message = text
         self.refresh(layout=self._lines > 1)
 
-    def _in(self, width: int) -> list[Content]:
-        return [Content(self._said)] if self._said or not self._keys else key_lines(self._keys, width, self._lines)
+    def _content(self, width: int) -> list[Content]:
+        keymap = keymap_of(self)
+        keys = [(label, word) for names, word in self._hints if (label := hint_label(keymap, names))]
+        return [Content(self._message)] if self._message or not keys else hint_lines(keys, width, self._lines)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        return len(self._in(width))
+        return len(self._content(width))
 
     def render(self) -> Content:
-        return Content("\n").join(self._in(self.size.width))
+        return Content("\n").join(self._content(self.size.width))
 
 
-def key_lines(keys: Keys, width: int, most: int = 1) -> list[Content]:
-    """The keys in at most so many lines of this width."""
+def keymap_of(node: DOMNode) -> Keymap:
+    """The keys in force: those of the app, or the defaults where the app has no keymap."""
+    app: Any = node.app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
+    return getattr(app, "keymap", DEFAULTS)
+
+
+def hint_label(keymap: Keymap, names: str) -> str:
+    """The keys of one or two bindings: `Enter`, `←→`, `Alt+↑↓`, `n/p`; "" if none has a key."""
+    labels = [label for name in names.split() if (label := keymap.label(name))]
+    parts = [label.rpartition("+") for label in labels]
+    if len(parts) == 2 and parts[0][:2] == parts[1][:2] and all(key in _ARROWS for _, _, key in parts):
+        head, plus, _ = parts[0]
+        return head + plus + "".join(_ARROWS[key] for _, _, key in parts)
+    return "/".join(labels)
+
+
+def hint_lines(keys: Sequence[tuple[str, str]], width: int, most: int = 1) -> list[Content]:
+    """Keys and words in at most `most` lines of this width."""
     shown = list(keys)
     while True:
-        # That Esc closes goes without saying, if that is all there is no room for.
+        # Everybody knows that Esc closes: if only that does not fit, it goes first.
         for some in (shown, shown[:-1]):
             rows = _rows(some, width)
             if (len(rows) <= most and some) or len(shown) == 1:
@@ -61,18 +85,18 @@ def key_lines(keys: Keys, width: int, most: int = 1) -> list[Content]:
         del shown[-2]
 
 
-def _rows(keys: Keys, width: int) -> list[list[tuple[str, str]]]:
+def _rows(keys: Sequence[tuple[str, str]], width: int) -> list[list[tuple[str, str]]]:
     rows: list[list[tuple[str, str]]] = [[]]
     used = 0
     for key, word in keys:
         size = cell_len(f"{key} {word}")
-        if rows[-1] and used + len(_BETWEEN) + size > width:
+        if rows[-1] and used + len(_GAP) + size > width:
             rows.append([])
             used = 0
-        used += size + (len(_BETWEEN) if rows[-1] else 0)
+        used += size + (len(_GAP) if rows[-1] else 0)
         rows[-1].append((key, word))
     return rows
 
 
-def _line(keys: Keys) -> Content:
-    return Content(_BETWEEN).join(Content.assemble((key, "$text"), f" {word}") for key, word in keys)
+def _line(keys: Sequence[tuple[str, str]]) -> Content:
+    return Content(_GAP).join(Content.assemble((key, "$text"), f" {word}") for key, word in keys)

@@ -1,4 +1,4 @@
-"""Links with their whole addresses, and what can be done with one. Nothing opens by itself."""
+"""Links with their full addresses, and what to do with one. Nothing opens by itself."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def pick_link(links: Sequence[tuple[str, str]], title: str) -> Picker:
-    """Returns the address of the chosen one."""
+def link_picker(links: Sequence[tuple[str, str]], title: str) -> Picker:
+    """Returns the address of the chosen link."""
     return Picker(
         title,
         [Choice(address, address, detail="" if text in address else text) for text, address in links],
-        empty_text="No link has these words." if links else "There are no links.",
+        empty_text="No matches." if links else "No links.",
     )
 
 
-def ask_about(address: str, *, desktop: bool) -> Picker:
+def link_menu(address: str, *, desktop: bool) -> Picker:
     """Returns "copy" or "open"."""
-    return Picker(address, choices(address, desktop=desktop))
+    return Picker(address, link_actions(address, desktop=desktop))
 
 
-def choices(address: str, *, desktop: bool) -> list[Choice]:
-    """What can be done with an address. A browser is given pages only: other schemes start programs, a path is a file here."""
+def link_actions(address: str, *, desktop: bool) -> list[Choice]:
+    """What can be done with an address. Only web pages open in a browser: other schemes start programs or open local files."""
     is_page = address.lower().startswith(("http://", "https://"))
-    why_not = "there is no desktop here" if not desktop else "" if is_page else "it is no web address"
+    reason = "no desktop available" if not desktop else "" if is_page else "not a web address"
     return [
         Choice("copy", "Copy the address"),
-        Choice("open", "Open it in the browser", detail=why_not, disabled=bool(why_not)),
+        Choice("open", "Open in the browser", detail=reason, disabled=bool(reason)),
     ]

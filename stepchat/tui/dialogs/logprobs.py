@@ -1,11 +1,10 @@
-"""The tokens of an answer: uncertain ones are marked, and the one under the cursor shows what else might have been said."""
+"""The tokens of an answer: uncertain ones are marked; the one at the cursor shows its alternatives."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -16,6 +15,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from stepchat.transcript.logprobs import Certainty, Piece, Token, lay_out, visible
+from stepchat.tui.dialog_keys import PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
 _MARGIN: Final = 1
 _BAR: Final = 20
 _ALTERNATIVES: Final = 6
+HINTS: Final = (
+    ("logprobs.token-previous logprobs.token-next", "token"), ("page.up page.down", "line"),
+    ("logprobs.uncertain-next", "next uncertain"), ("logprobs.uncertain-previous", "previous"), ("page.close", "close"),
+)  # fmt: skip
 
 
 class TokenText(ScrollView):
@@ -36,20 +41,30 @@ class TokenText(ScrollView):
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"token-text--{role}" for role in ("sure", "doubtful", "unsure", "cursor")}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", show=False),
-        Binding("right", "move(1)", show=False),
-        Binding("up", "line(-1)", show=False),
-        Binding("down", "line(1)", show=False),
-        Binding("home", "move(-1000000000)", show=False),
-        Binding("end", "move(1000000000)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("n,tab", "uncertain(1)", show=False),
-        Binding("p,shift+tab", "uncertain(-1)", show=False),
+        *bindings(
+            PAGE,
+            {
+                "up": "line(-1)",
+                "down": "line(1)",
+                "page-up": "page(-1)",
+                "page-down": "page(1)",
+                "first": "end(False)",
+                "last": "end(True)",
+            },
+        ),
+        *bindings(
+            "logprobs",
+            {
+                "token-previous": "move(-1)",
+                "token-next": "move(1)",
+                "uncertain-next": "uncertain(1)",
+                "uncertain-previous": "uncertain(-1)",
+            },
+        ),
     ]
 
     class Moved(Message):
-        """The cursor is on another token."""
+        """The cursor is at another token."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         super().__init__()
@@ -69,7 +84,7 @@ class TokenText(ScrollView):
         self._show_cursor()
 
     def go_to(self, token: int) -> None:
-        """Put the cursor there."""
+        """Move the cursor to a token."""
         self.cursor = min(max(token, 0), len(self._tokens) - 1)
         self._show_cursor()
         self.post_message(self.Moved())
@@ -82,11 +97,14 @@ class TokenText(ScrollView):
     def action_move(self, by: int) -> None:
         self.go_to(self.cursor + by)
 
+    def action_end(self, last: bool) -> None:  # noqa: FBT001 - a binding has no keywords
+        self.go_to(len(self._tokens) - 1 if last else 0)
+
     def action_page(self, by: int) -> None:
         self.action_line(by * max(1, self.size.height - 1))
 
     def action_line(self, by: int) -> None:
-        """To the token above or below."""
+        """Move to the token above or below."""
         here = self._line_of[self.cursor]
         there = min(max(here + by, 0), len(self._lines) - 1)
         column = self._column_of(self._lines[here])
@@ -109,7 +127,7 @@ class TokenText(ScrollView):
         return line[-1].token if line else self.cursor
 
     def action_uncertain(self, step: int) -> None:
-        """To the next token that was not certain, round at the ends."""
+        """Move to the next uncertain token, wrapping around at the ends."""
         count = len(self._tokens)
         for away in range(1, count + 1):
             token = (self.cursor + step * away) % count
@@ -137,9 +155,9 @@ class TokenText(ScrollView):
 
 
 class LogprobsScreen(ModalScreen[None]):
-    """A look at one answer."""
+    """Shows the tokens of one answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(PAGE, {"close": "dismiss(None)"})
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         super().__init__()
@@ -159,40 +177,40 @@ class LogprobsScreen(ModalScreen[None]):
             yield Static(title, classes="dialog-title", markup=False)
             yield self._text
             yield self._about
-            yield KeyHints((("←→↑↓", "move"), ("n", "next uncertain"), ("p", "previous"), ("Esc", "close")))
+            yield KeyHints(HINTS)
 
     def on_mount(self) -> None:
         self._text.focus()
-        self._tell()
+        self._describe()
 
     def on_token_text_moved(self) -> None:
-        self._tell()
+        self._describe()
 
-    def _tell(self) -> None:
-        """The alternatives of the token under the cursor."""
+    def _describe(self) -> None:
+        """Show the alternatives of the token at the cursor."""
         token = self._tokens[self._text.cursor]
         others = token.alternatives or ((token.text, token.probability),)
-        lines = [_bar(text, chance, said=text == token.text) for text, chance in others[:_ALTERNATIVES]]
+        lines = [_bar(text, chance, chosen=text == token.text) for text, chance in others[:_ALTERNATIVES]]
         if all(text != token.text for text, _ in others):
-            lines = [*lines[: _ALTERNATIVES - 1], _bar(token.text, token.probability, said=True)]
+            lines = [*lines[: _ALTERNATIVES - 1], _bar(token.text, token.probability, chosen=True)]
         if not token.alternatives:
-            lines.append(Content.styled("No alternatives came; top_logprobs asks for them.", "$dim"))
+            lines.append(Content.styled("No alternatives. Set top_logprobs to request them.", "$dim"))
         self._about.update(Content("\n").join(lines))
 
 
 def _spaced(text: str) -> str:
-    """A token on its own: its outer spaces must be seen."""
+    """A token with its outer spaces visible."""
     inner = text.strip(" ")
     before, after = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
     return "␣" * len(text) if text and not inner else f"{'␣' * before}{visible(inner)}{'␣' * after}"[:40]
 
 
-def _bar(text: str, chance: float, *, said: bool) -> Content:
+def _bar(text: str, chance: float, *, chosen: bool) -> Content:
     filled = round(chance * _BAR)
     return Content.assemble(
-        (f"{chance:7.2%}  ".replace("%", " %"), "$text" if said else "$dim"),
-        ("━" * filled, "$accent" if said else "$dim"),
+        (f"{chance:7.2%}  ".replace("%", " %"), "$text" if chosen else "$dim"),
+        ("━" * filled, "$accent" if chosen else "$dim"),
         (" " * (_BAR - filled + 2)),
-        (_spaced(text), "$text bold" if said else "$text"),
-        ("  said" if said else "", "$dim"),
+        (_spaced(text), "$text bold" if chosen else "$text"),
+        ("  chosen" if chosen else "", "$dim"),
     )

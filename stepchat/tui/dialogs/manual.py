@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 from stepchat.manual import TOPICS, Topic, read_topic
 from stepchat.messages import AssistantMessage, StoredMessage
 from stepchat.transcript.find.navigator import FindNavigator
-from stepchat.tui.dialog_keys import PAGE, bindings
+from stepchat.tui.dialog_keys import FIND, PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.transcript.view import TranscriptView
 
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
     from stepchat.transcript.palette import Palette
 
-_KEYS: Final = (("/", "find"), ("n N", "next, previous"), ("Space b", "scroll"), ("Tab", "next page"), ("Esc", "close"))
-_FIND_KEYS: Final = (("Enter", "find"), ("Esc", "cancel"))
+HINTS: Final = (
+    ("manual.find", "find"), ("manual.match-next manual.match-previous", "next, previous"),
+    ("page.page-down page.page-up", "scroll"), ("manual.topic-next", "next topic"), ("page.close", "close"),
+)  # fmt: skip
+FIND_HINTS: Final = (("find.accept", "find"), ("find.close", "cancel"))
 
 
 class ManualScreen(ModalScreen[None]):
@@ -32,6 +35,18 @@ class ManualScreen(ModalScreen[None]):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(FIND, {"accept": "accept_find", "close": "close_find"}),
+        *bindings(
+            "manual",
+            {
+                "find": "find",
+                "match-next": "match(1)",
+                "match-previous": "match(-1)",
+                "topic-next": "topic(1)",
+                "topic-previous": "topic(-1)",
+            },
+            priority=False,
+        ),
         *bindings(
             PAGE,
             {
@@ -43,18 +58,7 @@ class ManualScreen(ModalScreen[None]):
                 "half-down": "page(0.5)",
                 "first": "end(-1)",
                 "last": "end(1)",
-                "close": "close",
-            },
-            priority=False,
-        ),
-        *bindings(
-            "manual",
-            {
-                "find": "find",
-                "match-next": "hit(1)",
-                "match-previous": "hit(-1)",
-                "topic-next": "topic(1)",
-                "topic-previous": "topic(-1)",
+                "close": "dismiss(None)",
             },
             priority=False,
         ),
@@ -70,14 +74,14 @@ class ManualScreen(ModalScreen[None]):
         self._words = Input(compact=True, placeholder="Find in this page", id="manual-words")
         self._count = Static(id="manual-count", markup=False)
         self._find = Horizontal(self._words, self._count, id="manual-find")
-        self._keys = KeyHints(_KEYS)
+        self._hints = KeyHints(HINTS)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="manual"):
             yield self._title
             yield self._view
             yield self._find
-            yield self._keys
+            yield self._hints
 
     def on_mount(self) -> None:
         self._find.display = False
@@ -120,7 +124,7 @@ class ManualScreen(ModalScreen[None]):
         self._find.display = True
         self._words.value = ""
         self._words.focus()
-        self._keys.set_keys(_FIND_KEYS)
+        self._hints.set_hints(FIND_HINTS)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -129,27 +133,25 @@ class ManualScreen(ModalScreen[None]):
             self._view.find(lambda finder: finder.continue_search(1))
         self._show_count()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._close_field()
-        self.action_hit(0)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
+        return self._words.has_focus or not action.endswith("_find")
 
-    def action_hit(self, by: int) -> None:
+    def action_accept_find(self) -> None:
+        self._close_field()
+        self.action_match(0)
+
+    def action_close_find(self) -> None:
+        self._view.find(FindNavigator.leave)
+        self._close_field()
+
+    def action_match(self, by: int) -> None:
         self._view.find(lambda finder: finder.step(by))
         self._show_count()
-
-    def action_close(self) -> None:
-        """The find field, or else the page."""
-        if self._words.has_focus:
-            self._view.find(FindNavigator.leave)
-            self._close_field()
-        else:
-            self.dismiss(None)
 
     def _close_field(self) -> None:
         self._find.display = bool(self._view.finder.search.total)
         self.set_focus(None)
-        self._keys.set_keys(_KEYS)
+        self._hints.set_hints(HINTS)
 
     def _show_count(self) -> None:
         search = self._view.finder.search

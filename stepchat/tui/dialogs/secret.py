@@ -1,11 +1,10 @@
-"""A line that is typed or pasted and not shown."""
+"""Asks for an API key, which is typed or pasted without being shown."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -13,54 +12,57 @@ from textual.widgets import Input, Static
 
 from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
+from stepchat.tui.dialog_keys import bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
     from stepchat.config.api_keys import Key
     from stepchat.errors import StepchatError
 
 
 class SecretPrompt(ModalScreen["Key | None"]):
-    """Returns the key that `accept` makes of what was given, None when nothing was. It stays until that is done; what `accept`
-    raises StepchatError for is told, and can be given anew: closed, what is pasted next would be seen.
+    """Returns what `accept` makes of the input; None if it is closed or nothing was typed.
+
+    A StepchatError of `accept` is shown, and the dialog stays open: a key pasted after it closed would be visible.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("secret", {"accept": "accept", "close": "dismiss(None)"})
 
     def __init__(self, title: str, text: str, accept: Callable[[str], Awaitable[Key]], *, busy_text: str = "") -> None:
-        """`busy_text` is said until `accept` is done."""
+        """`busy_text` is shown while `accept` runs."""
         super().__init__()
         self._heading = title
-        self._words = text
-        self._take = accept
-        self._meanwhile = busy_text
-        self._field = Input(password=True, placeholder="Paste it here; it is not shown", compact=True)
-        self._told = Static(markup=False, classes="dialog-told")
+        self._text = text
+        self._accept = accept
+        self._busy_text = busy_text
+        self._field = Input(password=True, placeholder="Paste the key here; it is not shown", compact=True)
+        self._message = Static(markup=False, classes="dialog-message")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(sanitize(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
-            yield Static(sanitize(self._words), markup=False, classes="dialog-words")
+            yield Static(sanitize(self._text), markup=False, classes="dialog-text")
             yield self._field
-            yield self._told
-            yield KeyHints((("Enter", "take it"), ("Esc", "close")))
+            yield self._message
+            yield KeyHints((("secret.accept", "save"), ("secret.close", "cancel")))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        given = event.value.strip()
-        if not given:
+    def action_accept(self) -> None:
+        typed = self._field.value.strip()
+        if not typed:
             self.dismiss(None)
             return
-        self._told.update(Content.styled(self._meanwhile, "$dim"))
-        workers.run_task(self, partial(self._try, given), self._refuse, group="secret", exclusive=True)
+        self._message.update(Content.styled(self._busy_text, "$dim"))
+        workers.run_task(self, partial(self._try, typed), self._show_error, group="secret", exclusive=True)
 
-    async def _try(self, given: str) -> None:
-        self.dismiss(await self._take(given))
+    async def _try(self, typed: str) -> None:
+        self.dismiss(await self._accept(typed))
 
-    def _refuse(self, error: StepchatError) -> None:
-        self._told.update(Content.styled(sanitize(f"{error.message} {error.hint}".strip()), "$error"))
-        # What is pasted now takes its place; Enter tries the same once more.
+    def _show_error(self, error: StepchatError) -> None:
+        self._message.update(Content.styled(sanitize(f"{error.message} {error.hint}".strip()), "$error"))
+        # The next paste replaces the key; Enter tries the same one again.
         self._field.select_all()

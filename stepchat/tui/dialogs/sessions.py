@@ -1,4 +1,4 @@
-"""The session screen: every session in one list, found by typing, looked at, put in order, opened."""
+"""The session screen: search, preview, organize and open sessions."""
 
 from __future__ import annotations
 
@@ -6,193 +6,204 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
-from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Container
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from stepchat.tui import workers
-from stepchat.tui.dialogs.key_hints import KeyHints
-from stepchat.tui.dialogs.list_view import LOW, MOVES, VirtualList
+from stepchat.tui.dialog_keys import bindings
+from stepchat.tui.dialogs.filter_dialog import FilterDialog
+from stepchat.tui.dialogs.list_view import VirtualList
 from stepchat.tui.dialogs.session_changes import Changes
-from stepchat.tui.dialogs.session_list import PAGE, PROBABLY, SessionLoader
-from stepchat.tui.dialogs.session_options import (
-    EMPTY,
-    KEYS,
+from stepchat.tui.dialogs.session_list import (
     LISTED,
-    NAMES,
     ORDERS,
-    PLACEHOLDERS,
+    PAGE,
+    PREFIX,
+    RESTORE_LIMIT,
     Listed,
     SessionListOptions,
+    SessionLoader,
+    SessionRows,
 )
-from stepchat.tui.dialogs.session_preview import preview_of
-from stepchat.tui.dialogs.session_rows import PREFIX, SessionRows
+from stepchat.tui.dialogs.session_preview import session_preview
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
+    from textual.binding import BindingType
     from textual.geometry import Size
 
     from stepchat.errors import StepchatError
     from stepchat.sessions.records import SessionSummary
     from stepchat.sessions.store import SessionStore
+    from stepchat.tui.dialogs.key_hints import Hints
     from stepchat.tui.dialogs.list_view import Step
-    from stepchat.tui.dialogs.session_rows import ListedSession
+    from stepchat.tui.dialogs.session_list import ListedSession
 
-_LOOK_AFTER: Final = 0.04
-"""Seconds that the cursor rests before the preview is read."""
-_ROOMY: Final = 100
-_WIDE: Final = 120
+Mode: TypeAlias = Listed | Literal["rename"]
+NAMES: Final[dict[Listed, str]] = {
+    "current": "Sessions",
+    "archived": "Archived sessions",
+    "deleted": "Deleted sessions, kept for 30 days",
+}
+EMPTY: Final[dict[Listed, str]] = {
+    "current": "No sessions yet.",
+    "archived": "No archived sessions.",
+    "deleted": "No deleted sessions.",
+}
+PLACEHOLDERS: Final = {
+    False: "Type to search titles, questions and answers",
+    True: "Type to search titles, questions, answers and reasoning",
+}
 
 
-class SessionScreen(ModalScreen[str | None]):
-    """Returns the id of the session to open, None for none. `view` is how it was left, afterwards too."""
+def _hints(archive: str, show: str) -> Hints:
+    return (
+        ("list.accept", "open"), ("sessions.mark", "mark"), ("sessions.rename", "rename"), ("sessions.pin", "pin"),
+        ("sessions.delete", "delete"), ("sessions.undo", "undo"), ("sessions.archive", archive),
+        ("sessions.sort", "sort"), ("sessions.search-reasoning", "reasoning"), ("sessions.show-archived", show),
+        ("list.close", "close"),
+    )  # fmt: skip
 
-    HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012 - Textual declares it so; _fit sets its own
-    VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - as these
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", show=False, priority=True),
-        *MOVES,
-        Binding("tab", "mark(1)", show=False, priority=True),
-        Binding("shift+tab", "mark(-1)", show=False, priority=True),
-        *(
-            Binding(f"ctrl+{letter}", action, show=False, priority=True)
-            for letter, action in (
-                ("t", "thoughts"),
-                ("s", "sort"),
-                ("l", "list"),
-                ("r", "rename"),
-                ("p", "change('pin')"),
-                ("a", "change('archive')"),
-                ("d", "change('delete')"),
-                ("z", "change('undo')"),
-            )
-        ),
-    ]
+
+HINTS: Final[dict[Mode, Hints]] = {
+    "current": _hints("archive", "archived"),
+    "archived": _hints("unarchive", "deleted"),
+    "deleted": (
+        ("list.accept", "restore"), ("sessions.mark", "mark"), ("sessions.undo", "undo"), ("sessions.sort", "sort"),
+        ("sessions.search-reasoning", "reasoning"), ("sessions.show-archived", "current"), ("list.close", "close"),
+    ),
+    "rename": (("list.accept", "save"), ("list.close", "cancel")),
+}  # fmt: skip
+_PREVIEW_DELAY: Final = 0.04
+"""Seconds the cursor rests before its preview is read."""
+
+
+class SessionScreen(FilterDialog[str]):
+    """Returns the id of the session to open. `options` is how the list was left, also after closing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        "sessions",
+        {
+            "mark": "mark(1)",
+            "mark-up": "mark(-1)",
+            "search-reasoning": "search_reasoning",
+            "sort": "sort",
+            "show-archived": "show_archived",
+            "rename": "rename",
+            "pin": "change('pin')",
+            "archive": "change('archive')",
+            "delete": "change('delete')",
+            "undo": "change('undo')",
+        },
+    )
 
     def __init__(
         self,
         store: SessionStore,
-        view: SessionListOptions,
-        answered: Collection[str] = (),
+        options: SessionListOptions,
+        answering: Collection[str] = (),
         now: Callable[[], float] = time,
     ) -> None:
-        """`answered` are the sessions of which an answer is being written."""
-        super().__init__()
-        self.view = view
-        self._store = store
-        self._listing = SessionLoader(store)
-        self._rows = SessionRows(now, answered)
-        self._list = VirtualList(self._rows.line, self._rows.head, clicks_to_open=2)
-        self._filter = Input(placeholder=PLACEHOLDERS[view.thoughts], compact=True)
-        self._title = Input(compact=True, select_on_focus=False, id="session-title")
-        self._heading = Static(classes="dialog-title", markup=False)
-        self._look = Static(markup=False, id="session-look")
-        self._pane = Container(self._look, id="session-pane")
-        self._keys = KeyHints(KEYS["current"], lines=2)
-        self._renaming: SessionSummary | None = None
-        self._shown: Listed = "current"
+        """`answering` are the sessions in which an answer is being written."""
+        self._rows = SessionRows(now, answering)
+        super().__init__(
+            VirtualList(self._rows.line, self._rows.head, clicks_to_open=2),
+            HINTS["current"],
+            placeholder=PLACEHOLDERS[options.search_reasoning],
+            hint_lines=2,
+        )
+        self.options = options
         self.opened: ListedSession | None = None
+        self._store = store
+        self._loader = SessionLoader(store)
+        self._preview = Static(markup=False, id="session-preview")
+        self._pane = Container(self._preview, id="session-pane")
+        self._renaming: SessionSummary | None = None
+        self._listed: Listed = "current"
         self._first: Sequence[ListedSession] = ()
         self._total = 0
-        self._said = ""
+        self._message = ""
         self._changes = Changes(store)
         self._undone: Sequence[str] = ()
-        """Sessions that come back with the next list."""
+        """Sessions that an undo brings back with the next list."""
 
-    def compose(self) -> ComposeResult:
-        # While nothing is in it yet: a class that is set later styles everything once more.
-        self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
-        with Vertical(classes="dialog", id="session-screen"):
-            yield self._heading
-            yield self._filter
-            with Container(id="session-body"):
-                yield self._list
-                yield self._pane
-            yield self._keys
+    def body(self) -> ComposeResult:
+        with Container(id="session-body"):
+            yield self._list
+            yield self._pane
 
     async def read(self) -> None:
-        """The first rows, before it is shown, so that they are in its first frame. Raises StoreError."""
-        self._first = await self._listing.first(self.view)
+        """Read the first rows before the screen is shown, so that its first frame has them. Raises StoreError."""
+        self._first = await self._loader.first(self.options)
 
     def on_mount(self) -> None:
         self._filter.focus()
-        self._fill(self._first, (self.view.at,), 0)
-        self._begin(self._number)
+        self._fill(self._first, (self.options.at,), 0)
+        self._run(self._read_total)
 
-    def on_resize(self, event: events.Resize) -> None:
-        self._fit(event.size)
-        # The pane may have been hidden, or has another height now.
-        self.call_after_refresh(self._look_again)
-        if self._renaming is not None:
-            self.call_after_refresh(self._place_title)
+    def fit(self, size: Size) -> None:
+        super().fit(size)
+        # The preview may have been hidden, or has another height.
+        self.call_after_refresh(self._update_preview)
 
-    def _fit(self, size: Size) -> None:
-        self.set_class(size.width < _ROOMY, "-narrow")
-        self.set_class(size.width >= _WIDE, "-wide")
-        self.set_class(size.height < LOW, "-low")
-
-    # Reading
+    # ---- reading
 
     @property
     def typed(self) -> str:
         return self._filter.value if self._filter.value.strip() else ""
 
     def _load(self, *, at: Sequence[str] = (), index: int = 0) -> None:
-        """The list anew, with the cursor on the first of these sessions that is there, else on this row."""
-        self._begin(partial(self._read, at, index), exclusive=True)
+        """Read the list again, with the cursor on the first of these sessions that is listed, else on this row."""
+        self._run(partial(self._read, at, index), exclusive=True)
 
-    def _begin(self, reading: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
-        """Read beside everything else; what fails is said."""
-        workers.run_task(self, reading, self._refuse, group="list", exclusive=exclusive)
+    def _run(self, read: Callable[[], Awaitable[None]], *, exclusive: bool = False) -> None:
+        workers.run_task(self, read, self._show_error, group="list", exclusive=exclusive)
 
     async def _read(self, at: Sequence[str], index: int) -> None:
-        entries = await self._some(0, max(PAGE, index + 1, PROBABLY if any(at) else 0))
+        entries = await self._page(0, max(PAGE, index + 1, RESTORE_LIMIT if any(at) else 0))
         if entries is not None:
             self._fill(entries, at, index)
-            await self._number()
+            await self._read_total()
 
     def _fill(self, entries: Sequence[ListedSession], at: Sequence[str], index: int) -> None:
         rows = self._rows
         rows.entries = list(entries)
-        rows.order = "updated" if self.typed else self.view.order
+        rows.order = "updated" if self.typed else self.options.order
         rows.searched = bool(self.typed)
-        rows.mark_archived = self._shown == "current"
+        rows.show_archived = self._listed == "current"
         if len(self._undone) > 1:
             rows.marked = {entry.summary.id: entry.summary for entry in entries if entry.summary.id in self._undone}
         self._undone = ()
-        self._list.empty_text = self._nothing()
+        self._list.empty_text = self._empty_text()
         self._list.row_height = 2 if rows.searched else 1
         self._list.show(len(entries), rows.row_of(at, index))
 
     def on_virtual_list_more_wanted(self) -> None:
-        if self._listing.more:
-            self._listing.more = False
-            self._begin(self._read_on)
+        if self._loader.more:
+            self._loader.more = False
+            self._run(self._read_more)
 
-    async def _read_on(self) -> None:
-        self._add(await self._some(len(self._rows.entries), PAGE))
+    async def _read_more(self) -> None:
+        self._append(await self._page(len(self._rows.entries), PAGE))
 
-    def _add(self, entries: Sequence[ListedSession] | None) -> bool:
-        """More below; returns whether there were any."""
+    def _append(self, entries: Sequence[ListedSession] | None) -> bool:
+        """Returns whether there were any."""
         if entries:
             self._rows.entries += entries
             self._list.add(len(entries))
         return bool(entries)
 
-    async def _some(self, offset: int, limit: int) -> Sequence[ListedSession] | None:
-        return await self._listing.page(self.view, self._shown, self.typed, offset, limit)
+    async def _page(self, offset: int, limit: int) -> Sequence[ListedSession] | None:
+        return await self._loader.page(self.options, self._listed, self.typed, offset, limit)
 
-    async def _number(self) -> None:
-        """How many there are; raises StoreError."""
-        self._total = await self._listing.count(self._shown)
-        self._head()
+    async def _read_total(self) -> None:
+        self._total = await self._loader.count(self._listed)
+        self._update_title()
 
     @property
     def current(self) -> SessionSummary | None:
@@ -200,110 +211,87 @@ class SessionScreen(ModalScreen[str | None]):
         entries = self._rows.entries
         return entries[self._list.cursor].summary if self._list.cursor < len(entries) else None
 
-    def on_virtual_list_moved(self) -> None:
-        self._head()
-        self._look_again()
+    def cursor_moved(self) -> None:
+        self._update_title()
+        self._update_preview()
 
-    def _look_again(self) -> None:
-        workers.run_task(self, self._look_at, self._cannot_look, group="look", exclusive=True)
+    def _update_preview(self) -> None:
+        workers.run_task(self, self._read_preview, self._show_preview_error, group="preview", exclusive=True)
 
-    async def _look_at(self) -> None:
+    async def _read_preview(self) -> None:
         entry = self._rows.entries[self._list.cursor] if self._rows.entries else None
-        if entry is None or not self._look.is_on_screen:
-            self._look.update("", layout=False)
+        if entry is None or not self._preview.is_on_screen:
+            self._preview.update("", layout=False)
             return
-        await asyncio.sleep(_LOOK_AFTER)
+        await asyncio.sleep(_PREVIEW_DELAY)
         found = await self._store.preview(entry.summary.id)
-        self._look.update(preview_of(entry, found, self._pane.size.height), layout=False)
+        self._preview.update(session_preview(entry, found, self._pane.size.height), layout=False)
 
-    def _cannot_look(self, error: StepchatError) -> None:
-        self._look.update(Content.styled(error.message, "$error"), layout=False)
+    def _show_preview_error(self, error: StepchatError) -> None:
+        self._preview.update(Content.styled(error.message, "$error"), layout=False)
 
-    # What is said
+    # ---- the first line
 
-    def _say(self, words: str) -> None:
-        self._said = words
-        self._head()
+    def _show_error(self, error: StepchatError) -> None:
+        self._message = error.message
+        self._update_title()
 
-    def _refuse(self, error: StepchatError) -> None:
-        self._say(error.message)
-
-    def _head(self) -> None:
-        """The first line: what happened just now, or what is listed."""
-        if self._said:
-            self._heading.update(self._said, layout=False)
+    def _update_title(self) -> None:
+        """Show what just happened, otherwise what is listed."""
+        if self._message:
+            self._title.update(self._message, layout=False)
             return
-        number = (
-            f"{len(self._rows.entries)}{'+' if self._listing.more else ''} found"
-            if self.typed
-            else f"{self._total:,}"
-            if self._total
-            else ""
-        )
-        facts = [
-            NAMES[self._shown],
-            number,
-            f"{len(self._rows.marked)} marked" if self._rows.marked else "",
-            "thoughts too" if self.view.thoughts else "",
-            "" if self.typed or self.view.order == "updated" else f"by {self.view.order}",
-        ]
-        self._heading.update(" · ".join(fact for fact in facts if fact), layout=False)
-
-    def _nothing(self) -> str:
         if self.typed:
-            more = "" if self.view.thoughts else " ^T looks into the thoughts, too."
-            return f"Nothing has these words.{more}"
-        return EMPTY[self._shown]
-
-    # Typing and moving
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input is self._filter:
-            self._said = ""
-            self._load()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input is self._title:
-            row, title = self._renaming, event.value
-            self._end_renaming()
-            if row is not None and title != row.title:
-                self._start(partial(self._changes.rename, row, title))
+            count = f"{len(self._rows.entries)}{'+' if self._loader.more else ''} found"
         else:
-            self.on_virtual_list_opened()
+            count = f"{self._total:,}" if self._total else ""
+        facts = [
+            NAMES[self._listed],
+            count,
+            f"{len(self._rows.marked)} marked" if self._rows.marked else "",
+            "reasoning included" if self.options.search_reasoning else "",
+            "" if self.typed or self.options.order == "updated" else f"by {self.options.order}",
+        ]
+        self._title.update(" · ".join(fact for fact in facts if fact), layout=False)
 
-    def on_virtual_list_opened(self) -> None:
+    def _empty_text(self) -> str:
+        if not self.typed:
+            return EMPTY[self._listed]
+        hint = self.keymap.fill(" {key:sessions.search-reasoning} searches the reasoning as well.")
+        return "No matches." + ("" if self.options.search_reasoning else hint)
+
+    # ---- typing, moving, opening
+
+    def filter_changed(self, typed: str) -> None:  # noqa: ARG002 - `self.typed` has it
+        self._message = ""
+        self._load()
+
+    def accept(self) -> None:
         row = self.current
         if row is None:
             return
-        self.view = replace(self.view, at=row.id)
-        if self._shown == "deleted":
+        self.options = replace(self.options, at=row.id)
+        if self._listed == "deleted":
             self.action_change("delete")
             return
         self.opened = self._rows.entries[self._list.cursor]
         self.dismiss(row.id)
 
-    def action_leave(self) -> None:
-        if self._renaming is not None:
-            self._end_renaming()
-            return
+    def close(self) -> None:
         row = self.current
-        self.view = replace(self.view, at=row.id if row else "")
+        self.options = replace(self.options, at=row.id if row else "")
         self.dismiss(None)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
-        # While a title is edited the keys are those of a text field.
-        return self._renaming is None or action == "leave"
-
     def action_move(self, by: Step) -> None:
-        self._said = ""
-        if by == "last" and self._listing.more:
-            self._begin(self._to_the_end)
+        self._message = ""
+        if by == "last" and self._loader.more:
+            self._run(self._move_to_end)
         else:
             self._list.step(by)
 
-    async def _to_the_end(self) -> None:
-        while self._listing.more:
-            if not self._add(await self._some(len(self._rows.entries), PAGE if self.typed else self._total)):
+    async def _move_to_end(self) -> None:
+        while self._loader.more:
+            if not self._append(await self._page(len(self._rows.entries), PAGE if self.typed else self._total)):
                 break
         self._list.step("last")
 
@@ -312,99 +300,97 @@ class SessionScreen(ModalScreen[str | None]):
         if row is not None:
             if self._rows.marked.pop(row.id, None) is None:
                 self._rows.marked[row.id] = row
-            self._said = ""
+            self._message = ""
             self._list.move_to(self._list.cursor + by)
 
-    # What is listed
+    # ---- what is listed
 
-    def action_thoughts(self) -> None:
-        self.view = replace(self.view, thoughts=not self.view.thoughts)
-        self._filter.placeholder = PLACEHOLDERS[self.view.thoughts]
-        self._list_anew()
+    def action_search_reasoning(self) -> None:
+        self.options = replace(self.options, search_reasoning=not self.options.search_reasoning)
+        self._filter.placeholder = PLACEHOLDERS[self.options.search_reasoning]
+        self._reload()
 
     def action_sort(self) -> None:
-        following = ORDERS[(ORDERS.index(self.view.order) + 1) % len(ORDERS)]
-        self.view = replace(self.view, order=following)
-        self._list_anew()
+        following = ORDERS[(ORDERS.index(self.options.order) + 1) % len(ORDERS)]
+        self.options = replace(self.options, order=following)
+        self._reload()
 
-    def action_list(self) -> None:
-        self._shown = LISTED[(LISTED.index(self._shown) + 1) % len(LISTED)]
+    def action_show_archived(self) -> None:
+        self._listed = LISTED[(LISTED.index(self._listed) + 1) % len(LISTED)]
         self._rows.marked.clear()
-        self._keys.set_keys(KEYS[self._shown])
-        self._list_anew()
+        self._hints.set_hints(HINTS[self._listed])
+        self._reload()
 
-    def _list_anew(self) -> None:
-        self._said = ""
+    def _reload(self) -> None:
+        self._message = ""
         row = self.current
         self._load(at=(row.id,) if row else ())
 
-    # Changing
+    # ---- changes
 
-    def _chosen(self) -> list[SessionSummary]:
+    def _selected(self) -> list[SessionSummary]:
+        """The marked sessions, or the one at the cursor."""
         row = self.current
         return list(self._rows.marked.values()) or ([row] if row else [])
 
     def _start(self, change: Callable[[], Awaitable[str]], leaving: Sequence[SessionSummary] = ()) -> None:
-        """Do it, say what was done, and show the list as it is then. The cursor stays on its session, or beside it."""
+        """Make a change, report it, and list the result. The cursor stays on its session, or next to it."""
         row = self.current
-        beside = self._rows.nearest_remaining(self._list.cursor, {each.id for each in leaving})
+        neighbour = self._rows.nearest_remaining(self._list.cursor, {each.id for each in leaving})
 
-        async def say() -> None:
-            self._said = await change()
+        async def report() -> None:
+            self._message = await change()
             self._rows.marked.clear()
 
         async def run() -> None:
-            await workers.run_reporting(say, self._refuse)
-            at = (*self._undone, row.id if row else "", beside)
+            await workers.run_reporting(report, self._show_error)
+            at = (*self._undone, row.id if row else "", neighbour)
             self._load(at=at, index=self._list.cursor)
 
         workers.run_task(self, run, group="change")
 
+    async def _changed(self, change: Awaitable[str]) -> str:
+        return await change + self.keymap.fill(" · {key:sessions.undo} to undo")
+
     async def _undo(self) -> str:
-        """What was changed together is marked again."""
+        """Undo the last change; sessions that were changed together are marked again."""
         change = await self._changes.undo()
         if change is None:
-            return "There is nothing to undo."
+            return "Nothing to undo."
         self._undone = [row.id for row in change.rows]
-        return f"Undone: {change.words}"
+        return change.undone
 
     def action_change(self, how: Literal["pin", "archive", "delete", "undo"]) -> None:
-        rows, changes = self._chosen(), self._changes
-        match how:
-            case "undo":
-                self._start(self._undo)
-            case _ if not rows:
-                return
-            case "pin":
-                self._start(partial(changes.pin, rows))
-            case "archive":
-                self._start(partial(changes.archive, rows), rows)
-            case "delete":
-                self._start(partial(changes.undelete if self._shown == "deleted" else changes.delete, rows), rows)
+        rows, changes = self._selected(), self._changes
+        if how == "undo":
+            self._start(self._undo)
+        elif how == "pin" and rows:
+            self._start(lambda: self._changed(changes.pin(rows)))
+        elif how == "archive" and rows:
+            self._start(lambda: self._changed(changes.archive(rows)), rows)
+        elif rows:
+            delete = changes.undelete if self._listed == "deleted" else changes.delete
+            self._start(lambda: self._changed(delete(rows)), rows)
 
-    # A new title, written in the row itself
+    # ---- renaming, in the row itself
 
     def action_rename(self) -> None:
         row = self.current
-        if row is None:
-            return
-        self._renaming = row
-        self._place_title()
-        self._title.value = row.title
-        self._title.cursor_position = len(row.title)
-        if not self._title.is_attached:
-            self._list.mount(self._title)
-        self._title.display = True
-        self._title.focus()
-        self._keys.set_keys(KEYS["rename"])
+        if row is not None:
+            self._renaming = row
+            self.edit_in_row(row.title)
+            self._hints.set_hints(HINTS["rename"])
 
-    def _place_title(self) -> None:
-        """Over the title at the cursor."""
-        self._title.styles.offset = (PREFIX, self._list.cursor_line)
-        self._title.styles.width = self._rows.title_width(self._list.line_width)
+    def editor_span(self, width: int) -> tuple[int, int]:
+        return PREFIX, self._rows.title_width(width)
 
-    def _end_renaming(self) -> None:
+    def editor_accepted(self, text: str) -> None:
+        row = self._renaming
+        self.stop_editing()
+        if row is not None and text != row.title:
+            self._start(lambda: self._changed(self._changes.rename(row, text)))
+
+    def stop_editing(self) -> None:
+        super().stop_editing()
         self._renaming = None
-        self._title.display = False
-        self._filter.focus()
-        self._keys.set_keys(KEYS[self._shown])
+        self._hints.set_hints(HINTS[self._listed])

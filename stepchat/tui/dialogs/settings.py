@@ -1,62 +1,57 @@
-"""The settings screen: every request parameter with its value and where that comes from, changed in place."""
+"""The settings screen: every request parameter with its value and where that comes from, edited in place."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from stepchat.errors import UsageError
+from stepchat.parameters.table import GROUPS, PARAMETERS, Parameter, allowed_text
 from stepchat.parameters.values import format_value, parse_text
 from stepchat.reasoning.effort import REJECTED_SETTING
 from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import pad, truncate
 from stepchat.tui import workers
-from stepchat.tui.dialogs.key_hints import KeyHints
-from stepchat.tui.dialogs.list_view import MOVES, VirtualList
+from stepchat.tui.dialog_keys import bindings
+from stepchat.tui.dialogs.filter_dialog import FilterDialog
+from stepchat.tui.dialogs.list_view import VirtualList
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.dialogs.setting_rows import (
-    MEANINGS,
-    VALUE_AT,
-    WRITABLE,
-    SettingRow,
-    description_lines,
-    line_of,
-    setting_rows,
-    value_room,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
     from stepchat.errors import StepchatError
     from stepchat.messages import Json
-    from stepchat.parameters.scopes import Scope, Scopes
-    from stepchat.parameters.table import Parameter
-    from stepchat.tui.dialogs.list_view import Piece, Step
+    from stepchat.parameters.scopes import ResolvedSetting, Scope, Scopes
+    from stepchat.tui.dialogs.list_view import Piece
 
-KEYS: Final = (("Enter", "change"), ("Del", "unset"), ("Tab", "scope"), ("Esc", "close"))
-EDIT_KEYS: Final = (("Enter", "take it, or unset it when empty"), ("Esc", "leave it"))
+HINTS: Final = (
+    ("list.accept", "change"), ("settings.unset", "unset"), ("settings.scope", "scope"), ("list.close", "close"),
+)  # fmt: skip
+EDIT_HINTS: Final = (("list.accept", "save; empty unsets"), ("list.close", "cancel"))
+WRITABLE: Final[tuple[Scope, ...]] = ("session", "once", "preset")
+"""The scopes that can be changed in the window, in the order of the key."""
+SCOPE_TITLES: Final[dict[Scope, str]] = {
+    "session": "for this session",
+    "once": "for the next question",
+    "preset": "for the preset",
+}
 _OTHER: Final = "another value ..."
 _UNSET: Final = "not sent"
 
 
-class SettingsScreen(ModalScreen[None]):
-    """Changes go out through `write` at once; it keeps them, and raises what went wrong."""
+class SettingsScreen(FilterDialog[None]):
+    """Each change is passed to `write` at once, which saves it or raises."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Close", show=False, priority=True),
-        *MOVES,
-        Binding("delete", "unset", show=False, priority=True),
-        Binding("tab", "scope", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("settings", {"unset": "unset", "scope": "scope"})
 
     def __init__(
         self,
@@ -69,7 +64,13 @@ class SettingsScreen(ModalScreen[None]):
         defaults: Mapping[str, Any] | None = None,
         typed: str = "",
     ) -> None:
-        super().__init__()
+        """`why_not` returns why the model does not support a value, "" if it does; `defaults` are the model's own."""
+        super().__init__(
+            VirtualList(self._line, wraps_around=True),
+            HINTS,
+            placeholder="Type to filter; `set` lists what is set",
+            typed=typed,
+        )
         self._scopes = scopes
         self._why_not = why_not
         self._write = write
@@ -78,114 +79,76 @@ class SettingsScreen(ModalScreen[None]):
         self._defaults = defaults
         self._scope: Scope = "session"
         self._writing = asyncio.Lock()
-        """One change after the other, each on top of those before."""
+        """Changes are made one after the other, each based on the last."""
         self._rows: list[SettingRow | str] = []
-        """What is listed: parameters below the titles of their groups."""
-        self._editing: SettingRow | None = None
-        self._heading = Static(classes="dialog-title", markup=False)
-        self._filter = Input(typed, placeholder="Type to filter; `set` shows what is set", compact=True)
-        self._list = VirtualList(self._line, wraps_around=True)
-        self._list.empty_text = "No parameter has these words."
+        """Parameters, below the titles of their groups."""
+        self._edited: SettingRow | None = None
+        self._list.empty_text = "No matches."
         self._list.skip = lambda index: isinstance(self._rows[index], str)
         self._about = Static(id="setting-about", markup=False)
-        self._keys = KeyHints(KEYS)
-        self._value = Input(compact=True, select_on_focus=False, id="setting-value")
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog wide", id="settings"):
-            yield self._heading
-            yield self._filter
-            yield self._list
-            yield self._about
-            yield self._keys
-            yield self._value
+    def body(self) -> ComposeResult:
+        yield self._list
+        yield self._about
 
     def on_mount(self) -> None:
-        self._value.display = False
-        self._show_heading()
+        self._update_title()
         self._fill()
 
-    def on_resize(self) -> None:
-        if self._editing is not None:
-            # Once the list has its new place.
-            self.call_after_refresh(self._place_value)
+    # ---- what is shown
 
-    # What is shown
-
-    def _show_heading(self) -> None:
-        meaning = MEANINGS[self._scope] + (f" {self._scopes.preset_name}" if self._scope == "preset" else "")
-        self._heading.update(
-            Content.assemble("Settings ", (sanitize(f"{meaning} · {self._model}", keep_newlines=False), "$dim"))
+    def _update_title(self) -> None:
+        scope = SCOPE_TITLES[self._scope] + (f" {self._scopes.preset_name}" if self._scope == "preset" else "")
+        self._title.update(
+            Content.assemble("Settings ", (sanitize(f"{scope} · {self._model}", keep_newlines=False), "$dim"))
         )
 
     def _fill(self) -> None:
-        chosen = self._chosen()
+        current = self._current
         rows: list[SettingRow | str] = []
         for title, group in setting_rows(self._scopes, self._why_not, self._filter.value, self._defaults):
             rows += [title, *group]
         self._rows = rows
         names = ["" if isinstance(row, str) else row.parameter.name for row in rows]
-        wanted = chosen.parameter.name if chosen is not None else ""
+        wanted = current.parameter.name if current is not None else ""
         self._list.show(len(rows), names.index(wanted) if wanted and wanted in names else 0)
-        self._tell()
+        self._describe()
 
     def _line(self, index: int, _part: int, width: int) -> list[Piece]:
         row = self._rows[index]
         return [(row, "title")] if isinstance(row, str) else line_of(row, width)
 
-    def _chosen(self) -> SettingRow | None:
+    @property
+    def _current(self) -> SettingRow | None:
         row = self._rows[self._list.cursor] if self._list.cursor < len(self._rows) else None
         return None if isinstance(row, str) else row
 
-    def _tell(self, problem: str = "") -> None:
-        row = self._editing or self._chosen()
+    def _describe(self, problem: str = "") -> None:
+        row = self._edited or self._current
         if problem:
             self._about.update(Content.styled(sanitize(problem), "$error"))
         else:
             self._about.update(Content("\n".join(description_lines(row))) if row else "")
 
-    def on_virtual_list_moved(self) -> None:
-        self._tell()
+    def _show_error(self, error: StepchatError) -> None:
+        self._describe(str(error))
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input is self._filter:
-            self._fill()
-        elif self._editing is not None:
-            self._check()
+    def cursor_moved(self) -> None:
+        self._describe()
 
-    # What the person does
+    def filter_changed(self, typed: str) -> None:  # noqa: ARG002 - read in `_fill`
+        self._fill()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input is self._filter:
-            self._change()
-        else:
-            workers.run_task(self, self._take_typed, self._refuse, group="settings")
-
-    def on_virtual_list_opened(self) -> None:
-        self._change()
-
-    def action_move(self, by: Step) -> None:
-        if self._editing is None:
-            self._list.step(by)
-
-    def action_leave(self) -> None:
-        if self._editing is None:
-            self.dismiss()
-        else:
-            self._stop_editing()
+    # ---- changes
 
     def action_scope(self) -> None:
-        if self._editing is not None:
-            return
-        can: list[Scope] = [scope for scope in WRITABLE if scope != "preset" or self._scopes.preset_name]
-        self._scope = can[(can.index(self._scope) + 1) % len(can)]
-        self._show_heading()
+        scopes: list[Scope] = [scope for scope in WRITABLE if scope != "preset" or self._scopes.preset_name]
+        self._scope = scopes[(scopes.index(self._scope) + 1) % len(scopes)]
+        self._update_title()
 
     def action_unset(self) -> None:
-        """First what this scope says, then what a weaker one says."""
-        if self._editing is not None:
-            self._value.action_delete_right()
-        elif row := self._chosen():
+        """Drop the value of this scope; if it has none, do not send that of a weaker scope either."""
+        if row := self._current:
             name = row.parameter.name
             self._start(lambda: self._unset(name))
 
@@ -197,23 +160,23 @@ class SettingsScreen(ModalScreen[None]):
         following = {None: True, True: False, False: None}[self._scopes.resolve(name).value]
         return self._scopes.with_setting(self._scope, name, following)
 
-    def _change(self) -> None:
-        row = self._chosen()
+    def accept(self) -> None:
+        row = self._current
         if row is None:
             return
         parameter = row.parameter
         if parameter.kind == "bool":
             self._start(lambda: self._toggled(parameter.name))
         elif parameter.choices:
-            workers.run_task(self, partial(self._choose, row), self._refuse, group="settings")
+            workers.run_task(self, partial(self._choose, row), self._show_error, group="settings")
         else:
             self._edit(row)
 
     async def _choose(self, row: SettingRow) -> None:
-        """From a list; where other values are possible, too, by typing."""
+        """Choose from a list; where other values are possible, the last row allows typing one."""
         parameter = row.parameter
-        now = row.decided.value if row.is_set else _UNSET
-        shown: Any = cast("Json", now).get("type") if isinstance(now, dict) else now
+        value = row.decided.value if row.is_set else _UNSET
+        shown: Any = cast("Json", value).get("type") if isinstance(value, dict) else value
         rows = [
             Choice(name, name, ("•" if name == shown else "",), reason, reason not in {"", REJECTED_SETTING})
             for name in (*parameter.choices, _UNSET)
@@ -228,55 +191,11 @@ class SettingsScreen(ModalScreen[None]):
             text = "" if chosen == _UNSET else chosen
             await self._set(lambda: self._with_text(parameter, text))
 
-    def _place_value(self) -> None:
-        """Over the column of values, in the row under the cursor."""
-        place, width = self._list.region, self._list.line_width
-        dialog = self.query_one("#settings").content_region
-        self._value.styles.offset = (place.x - dialog.x + VALUE_AT, place.y - dialog.y + self._list.cursor_line)
-        self._value.styles.width = max(width - VALUE_AT, value_room(width))
-
-    def _edit(self, row: SettingRow) -> None:
-        self._place_value()
-        self._editing = row
-        self._value.value = format_value(row.decided.value)
-        self._value.cursor_position = len(self._value.value)
-        self._value.display = True
-        self._value.focus()
-        self._keys.set_keys(EDIT_KEYS)
-        self._tell()
-
-    def _stop_editing(self) -> None:
-        self._editing = None
-        self._value.display = False
-        self._filter.focus()
-        self._keys.set_keys(KEYS)
-        self._tell()
-
-    def _check(self) -> None:
-        """Wrong input is told while it is typed; files are only looked at in the end."""
-        if self._editing is None:
-            return
-        text = self._value.value
-        try:
-            if not text.startswith("@"):
-                self._with_text(self._editing.parameter, text)
-        except UsageError as error:
-            self._tell(error.message)
-        else:
-            self._tell()
-
     def _with_text(self, parameter: Parameter, text: str) -> Scopes:
         return self._scopes.with_setting(self._scope, parameter.name, parse_text(parameter.name, text))
 
-    async def _take_typed(self) -> None:
-        if self._editing is None:
-            return
-        parameter, text = self._editing.parameter, self._value.value
-        await self._set(lambda: self._with_text(parameter, text))
-        self._stop_editing()
-
     def _start(self, change: Callable[[], Scopes]) -> None:
-        workers.run_task(self, partial(self._set, change), self._refuse, group="settings")
+        workers.run_task(self, partial(self._set, change), self._show_error, group="settings")
 
     async def _set(self, change: Callable[[], Scopes]) -> None:
         async with self._writing:
@@ -285,5 +204,149 @@ class SettingsScreen(ModalScreen[None]):
             self._scopes = changed
             self._fill()
 
-    def _refuse(self, error: StepchatError) -> None:
-        self._tell(str(error))
+    # ---- typing a value, in the row itself
+
+    def _edit(self, row: SettingRow) -> None:
+        self._edited = row
+        self.edit_in_row(format_value(row.decided.value))
+        self._hints.set_hints(EDIT_HINTS)
+        self._describe()
+
+    def editor_span(self, width: int) -> tuple[int, int]:
+        return VALUE_AT, max(width - VALUE_AT, value_width(width))
+
+    def editor_changed(self, text: str) -> None:
+        """Report a wrong value while it is typed. Files are only read in the end."""
+        if self._edited is None:
+            return
+        try:
+            if not text.startswith("@"):
+                self._with_text(self._edited.parameter, text)
+        except UsageError as error:
+            self._describe(error.message)
+        else:
+            self._describe()
+
+    def editor_accepted(self, text: str) -> None:
+        workers.run_task(self, partial(self._save, text), self._show_error, group="settings")
+
+    async def _save(self, text: str) -> None:
+        if self._edited is not None:
+            parameter = self._edited.parameter
+            await self._set(lambda: self._with_text(parameter, text))
+            self.stop_editing()
+
+    def stop_editing(self) -> None:
+        super().stop_editing()
+        self._edited = None
+        self._hints.set_hints(HINTS)
+        self._describe()
+
+
+# ---- rows
+
+NAME_WIDTH: Final = max(len(row.name) for row in PARAMETERS)
+SOURCE_WIDTH: Final = 7
+GAP: Final = 2
+VALUE_AT: Final = NAME_WIDTH + GAP
+_MIN_NOTE: Final = 12
+"""Cells below which the beginning of a sentence says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """A parameter with the value in force."""
+
+    parameter: Parameter
+    decided: ResolvedSetting
+    reason: str = ""
+    """Why the model does not support it; "" if it does."""
+    default: str = ""
+    """What applies if nothing is sent."""
+
+    @property
+    def is_set(self) -> bool:
+        return self.decided.value is not None
+
+
+def setting_rows(
+    scopes: Scopes,
+    why_not: Callable[[Parameter, Any], str],
+    typed: str = "",
+    defaults: Mapping[str, Any] | None = None,
+) -> list[tuple[str, list[SettingRow]]]:
+    """The groups with the rows that contain all the words typed."""
+    own = {name: f"{format_value(value)}, the model's default" for name, value in (defaults or {}).items()}
+    words = typed.casefold().split()
+    found: list[tuple[str, list[SettingRow]]] = []
+    for group in GROUPS:
+        rows = [
+            SettingRow(
+                parameter, decided, why_not(parameter, decided.value), own.get(parameter.name, parameter.default)
+            )
+            for parameter in group.rows
+            if _matches(words, parameter, group.title, decided := scopes.resolve(parameter.name))
+        ]
+        if rows:
+            found.append((group.title, rows))
+    return found
+
+
+def _matches(words: Sequence[str], parameter: Parameter, group: str, decided: ResolvedSetting) -> bool:
+    state = "set" if decided.value is not None else ""
+    text = f"{parameter.name} {parameter.help} {group} {decided.scope or ''} {state}".casefold()
+    return all(word in text for word in words)
+
+
+def line_of(row: SettingRow, width: int) -> list[Piece]:
+    """Name, value, scope; where there is space, the default or why the model does not support the parameter."""
+    quiet = bool(row.reason)
+    pieces: list[Piece] = [
+        (pad(row.parameter.name, VALUE_AT), "dim" if quiet else "text"),
+        (f"{pad(_value(row), value_width(width))}{'':{GAP}}", "sign" if row.is_set and not quiet else "dim"),
+    ]
+    rest = width - VALUE_AT - value_width(width) - GAP
+    if row.decided.scope:
+        pieces.append((pad(row.decided.scope, min(rest, SOURCE_WIDTH + GAP)), "dim"))
+        rest -= SOURCE_WIDTH + GAP
+    if rest >= _MIN_NOTE:
+        pieces.append((truncate(_note(row), rest), "warning" if quiet and row.is_set else "dim"))
+    return pieces
+
+
+def _note(row: SettingRow) -> str:
+    if row.reason:
+        return sanitize(row.reason, keep_newlines=False)
+    return "" if row.is_set or not row.default else sanitize(f"unset: {row.default}", keep_newlines=False)
+
+
+def value_width(width: int) -> int:
+    """Cells of the column of values in a list of this width."""
+    rest = width - VALUE_AT - GAP - SOURCE_WIDTH - GAP
+    return max(8, min(24, rest * 2 // 5, rest)) if rest > 20 else max(8, rest + GAP)
+
+
+def _value(row: SettingRow) -> str:
+    if row.is_set:
+        return sanitize(format_value(row.decided.value), keep_newlines=False)
+    return _UNSET if row.decided.scope else "·"
+
+
+def description_lines(row: SettingRow) -> Iterator[str]:
+    """The lines below the list about the row at the cursor."""
+    parameter = row.parameter
+    allowed = allowed_text(parameter)
+    help_text = f"{parameter.help} {allowed[0].upper()}{allowed[1:]}."
+    if row.reason:
+        sent = " Not sent; set it again to retry." if row.reason == REJECTED_SETTING else " Sent anyway."
+        reason = sanitize(row.reason, keep_newlines=False)
+        yield f"{reason[:1].upper()}{reason[1:]}." + (sent if row.is_set else "")
+        yield help_text
+        return
+    yield help_text
+    if row.is_set:
+        yield f"Value: {sanitize(format_value(row.decided.value), keep_newlines=False)} ({row.decided.scope})."
+    elif row.decided.scope:
+        yield f"Not sent (unset for {row.decided.scope})."
+    else:
+        yield sanitize(f"Not sent. Default: {row.default}." if row.default else "Not sent.", keep_newlines=False)

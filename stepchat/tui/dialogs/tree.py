@@ -1,164 +1,291 @@
-"""The tree screen: every message of the session, also those of branches that are not shown; found, looked at, gone to."""
+"""The tree screen: every message of the session, on all branches; filter, preview, go to or fork from one."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
-from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from rich.cells import cell_len
+from textual.containers import Container
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from stepchat.messages import AssistantMessage
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, valid_time
+from stepchat.sessions.titles import without_markdown
 from stepchat.text.sanitize import sanitize
-from stepchat.text.widths import pad_for_rich
-from stepchat.transcript.labels import count_of_tokens
-from stepchat.tui.dialogs.compare_facts import ENDS
-from stepchat.tui.dialogs.key_hints import KeyHints
-from stepchat.tui.dialogs.list_view import LOW, MOVES, VirtualList
-from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
-from stepchat.tui.dialogs.tree_rows import tree_row
+from stepchat.text.widths import align, pad, pad_for_rich
+from stepchat.transcript.labels import count_of_tokens, short_model
+from stepchat.tui.dialog_keys import bindings
+from stepchat.tui.dialogs.compare import ENDS
+from stepchat.tui.dialogs.filter_dialog import FilterDialog
+from stepchat.tui.dialogs.list_view import VirtualList
+from stepchat.tui.dialogs.session_list import age
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
-    from textual.geometry import Size
+    from textual.binding import BindingType
 
     from stepchat.messages import StoredMessage
-    from stepchat.tui.dialogs.list_view import Step
-    from stepchat.tui.dialogs.tree_lines import TreeLine
+    from stepchat.tui.dialogs.list_view import Piece
 
-_WIDE: Final = 120
-_PREVIEW: Final = 4000
+HINTS: Final = (
+    ("list.accept", "go to message"), ("tree.sibling-previous tree.sibling-next", "versions"), ("tree.fork", "fork"),
+    ("list.close", "close"),
+)  # fmt: skip
+_PREVIEW_LENGTH: Final = 4000
 """Characters of a message that the preview shows at most."""
 
 
 class TreeChoice(NamedTuple):
-    """What is to be done with which message."""
+    """What to do with which message."""
 
     action: Literal["go", "fork"]
     message_id: str
 
 
-class TreeScreen(ModalScreen[TreeChoice | None]):
-    """Returns the message to go to or to fork at, None for none."""
+class TreeScreen(FilterDialog[TreeChoice]):
+    """Returns the message to go to or to fork from."""
 
-    VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - Textual declares it so; _fit sets its own
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", show=False),
-        *MOVES,
-        Binding("left", "sibling(-1)", show=False, priority=True),
-        Binding("right", "sibling(1)", show=False, priority=True),
-        Binding("ctrl+f", "take('fork')", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        "tree", {"sibling-previous": "sibling(-1)", "sibling-next": "sibling(1)", "fork": "choose('fork')"}
+    )
 
     def __init__(
         self, messages: Sequence[StoredMessage], leaf: str | None, at: str | None, now: Callable[[], float] = time
     ) -> None:
-        """`leaf` ends the branch that is shown; the cursor begins at the message `at`."""
-        super().__init__()
+        """`leaf` ends the branch that is shown; the cursor starts at the message `at`."""
+        ends = leaf_count(messages)
+        count = f"{len(messages):,} message{'' if len(messages) == 1 else 's'}"
+        super().__init__(
+            VirtualList(lambda index, _, width: tree_row(self._lines[index], width, now()), clicks_to_open=2),
+            HINTS,
+            title=f"Tree · {count} · {ends:,} branch{'' if ends == 1 else 'es'}",
+        )
         self._all = tree_lines(messages, leaf)
         self._lines: Sequence[TreeLine] = ()
-        """Those that are listed."""
-        self._at = at if at is not None else leaf
-        ends = leaves(messages)
-        count = f"{len(messages):,} message{'' if len(messages) == 1 else 's'}"
-        self._heading = f"Tree · {count} · {ends:,} branch{'' if ends == 1 else 'es'}"
-        self._list = VirtualList(lambda index, _, width: tree_row(self._lines[index], width, now()), clicks_to_open=2)
-        self._list.empty_text = "No message has these words."
-        self._look = Static(markup=False, id="tree-look")
+        """The lines that match the filter."""
+        self._start = at if at is not None else leaf
+        self._list.empty_text = "No matches."
+        self._preview = Static(markup=False, id="tree-preview")
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog", id="tree-screen"):
-            yield Static(self._heading, classes="dialog-title", markup=False)
-            yield Input(placeholder="Type to filter", compact=True)
-            with Container(id="tree-body"):
-                yield self._list
-                yield Container(self._look, id="tree-pane")
-            yield KeyHints((("Enter", "go there"), ("←→", "siblings"), ("^F", "fork there"), ("Esc", "close")))
+    def body(self) -> ComposeResult:
+        with Container(id="tree-body"):
+            yield self._list
+            yield Container(self._preview, id="tree-pane")
 
     def on_mount(self) -> None:
-        self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
-        self._show("", self._at)
+        self._fill("", self._start)
 
-    def on_resize(self, event: events.Resize) -> None:
-        self._fit(event.size)
-
-    def _fit(self, size: Size) -> None:
-        self.set_class(size.width >= _WIDE, "-wide")
-        self.set_class(size.height < LOW, "-low")
-
-    def _show(self, typed: str, at: str | None) -> None:
-        """The messages that have these words, with the cursor on this one if it is among them, else on the first."""
+    def _fill(self, typed: str, at: str | None) -> None:
+        """List the matching messages, with the cursor on this one if it is among them."""
         self._lines = matching(self._all, typed)
-        self._list.show(len(self._lines), self._place_of(at) or 0)
+        self._list.show(len(self._lines), self._row_of(at) or 0)
 
-    def _place_of(self, message: str | None) -> int | None:
-        return next((place for place, line in enumerate(self._lines) if line.stored.id == message), None)
+    def _row_of(self, message: str | None) -> int | None:
+        return next((row for row, line in enumerate(self._lines) if line.stored.id == message), None)
 
     @property
     def _current(self) -> TreeLine | None:
         return self._lines[self._list.cursor] if self._lines else None
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def filter_changed(self, typed: str) -> None:
         line = self._current
-        self._show(event.value, self._at if line is None else line.stored.id)
+        self._fill(typed, self._start if line is None else line.stored.id)
 
-    def on_input_submitted(self) -> None:
-        self.action_take("go")
+    def accept(self) -> None:
+        self.action_choose("go")
 
-    def on_virtual_list_opened(self) -> None:
-        self.action_take("go")
-
-    def on_virtual_list_moved(self) -> None:
+    def cursor_moved(self) -> None:
         line = self._current
-        self._look.update(preview(line.stored) if line is not None else "")
-
-    def action_move(self, by: Step) -> None:
-        self._list.step(by)
+        self._preview.update(message_preview(line.stored) if line is not None else "")
 
     def action_sibling(self, by: int) -> None:
-        """Unless the cursor in the line that is typed in is to move."""
-        field = self.query_one(Input)
-        if not field.value:
+        """Go to another version of the message; with text in the filter, move the cursor in it instead."""
+        if not self._filter.value:
             self._go_to_sibling(by)
         elif by < 0:
-            field.action_cursor_left()
+            self._filter.action_cursor_left()
         else:
-            field.action_cursor_right()
+            self._filter.action_cursor_right()
 
     def _go_to_sibling(self, by: int) -> None:
-        """To another message in the same place, if it is in the list."""
         line = self._current
         if line is None:
             return
         at = line.siblings.index(line.stored.id) + by
-        place = self._place_of(line.siblings[at]) if 0 <= at < len(line.siblings) else None
-        if place is not None:
-            self._list.move_to(place)
+        row = self._row_of(line.siblings[at]) if 0 <= at < len(line.siblings) else None
+        if row is not None:
+            self._list.move_to(row)
 
-    def action_take(self, action: Literal["go", "fork"]) -> None:
+    def action_choose(self, action: Literal["go", "fork"]) -> None:
         line = self._current
         if line is not None:
             self.dismiss(TreeChoice(action, line.stored.id))
 
 
-def preview(stored: StoredMessage) -> Content:
-    """How a message begins, with its thoughts' size above it."""
+def message_preview(stored: StoredMessage) -> Content:
+    """The beginning of a message, with the facts of an answer above it."""
     message = stored.message
-    text = pad_for_rich(sanitize(message.text[:_PREVIEW]))
-    more = "" if len(message.text) <= _PREVIEW else " …"
+    text = pad_for_rich(sanitize(message.text[:_PREVIEW_LENGTH]))
+    more = "" if len(message.text) <= _PREVIEW_LENGTH else " …"
     if not isinstance(message, AssistantMessage):
         return Content.styled(text + more, "bold")
     facts = [message.model or message.model_asked, message.provider]
     if message.usage.reasoning_tokens:
-        facts.append(f"{count_of_tokens(message.usage.reasoning_tokens)} thought")
+        facts.append(f"{count_of_tokens(message.usage.reasoning_tokens)} of reasoning")
     if message.stop != "stop":
-        facts.append(f"ended {ENDS.get(message.stop, message.stop)}")
+        facts.append(ENDS.get(message.stop, message.stop))
     head = sanitize(" · ".join(fact for fact in facts if fact), keep_newlines=False)
-    body = text + more if text else pad_for_rich(sanitize(message.reasoning[:_PREVIEW]))
+    body = text + more if text else pad_for_rich(sanitize(message.reasoning[:_PREVIEW_LENGTH]))
     return Content.assemble((f"{head}\n\n", "$dim"), body)
+
+
+# ---- lines: only branches that leave the main line are indented
+
+_MAX_DEPTH: Final = 8
+"""Deeper branches are not indented further."""
+_SCANNED: Final = 400
+"""Characters of a message that are searched for its first words."""
+MARKS: Final = {"question": "❯", "answer": "·", "tool": "←"}
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLine:
+    """A message in the tree."""
+
+    stored: StoredMessage
+    guide: str
+    """The lines of its branches, left of it."""
+    shown: bool
+    """It is on the branch that the window shows."""
+    when: float
+    siblings: tuple[str, ...]
+    """The ids of all its versions, its own among them."""
+
+    @property
+    def mark(self) -> str:
+        match self.stored.message:
+            case UserMessage():
+                return MARKS["question"]
+            case AssistantMessage():
+                return MARKS["answer"]
+            case ToolMessage():
+                return MARKS["tool"]
+
+    @property
+    def words(self) -> str:
+        """How the message begins, in one line."""
+        return first_words(self.stored)
+
+    @property
+    def model(self) -> str:
+        message = self.stored.message
+        if not isinstance(message, AssistantMessage):
+            return ""
+        return sanitize(short_model(message.model or message.model_asked), keep_newlines=False)
+
+
+def first_words(stored: StoredMessage) -> str:
+    """How the message begins, in one line."""
+    message = stored.message
+    text = message.text
+    if isinstance(message, AssistantMessage) and not text:
+        calls = ", ".join(call.name for call in message.tool_calls)
+        text = message.refusal or (f"→ {calls}" if calls else "") or f"({message.stop}) {message.reasoning[:_SCANNED]}"
+    return " ".join(sanitize(without_markdown(text[:_SCANNED]), keep_newlines=False).split())
+
+
+def tree_lines(messages: Sequence[StoredMessage], leaf: str | None) -> list[TreeLine]:
+    """All messages, given in order of creation, each side branch before what continues beside it."""
+    children: dict[str | None, list[StoredMessage]] = defaultdict(list)
+    for stored in messages:
+        children[stored.parent].append(stored)
+    shown = _branch(messages, leaf)
+    lines: list[TreeLine] = []
+    # A stack: message, depth, whether it begins a branch, its versions, the time of its parent.
+    waiting: list[tuple[StoredMessage, int, bool, tuple[str, ...], float]] = []
+
+    def push(group: list[StoredMessage], depth: int, when: float) -> None:
+        if group:
+            main = next((stored for stored in group if stored.id in shown), group[-1])
+            ids = tuple(stored.id for stored in group)
+            waiting.append((main, depth, False, ids, when))
+            waiting.extend((stored, depth + 1, True, ids, when) for stored in reversed(group) if stored is not main)
+
+    push(children[None], 0, 0.0)
+    while waiting:
+        stored, depth, begins, ids, before = waiting.pop()
+        when = _time(stored) or before
+        lines.append(TreeLine(stored, _guide(depth, begins=begins), stored.id in shown, when, ids))
+        push(children[stored.id], depth, when)
+    return lines
+
+
+def leaf_count(messages: Iterable[StoredMessage]) -> int:
+    """How many branches the tree has."""
+    known = list(messages)
+    parents = {stored.parent for stored in known}
+    return sum(stored.id not in parents for stored in known)
+
+
+def matching(lines: Sequence[TreeLine], typed: str) -> list[TreeLine]:
+    """The lines whose messages contain all the words."""
+    words = typed.casefold().split()
+    return [line for line in lines if all(word in line.stored.message.text.casefold() for word in words)]
+
+
+def _branch(messages: Sequence[StoredMessage], leaf: str | None) -> set[str]:
+    parents = {stored.id: stored.parent for stored in messages}
+    found: set[str] = set()
+    while leaf is not None and leaf in parents and leaf not in found:
+        found.add(leaf)
+        leaf = parents[leaf]
+    return found
+
+
+def _guide(depth: int, *, begins: bool) -> str:
+    if not depth:
+        return ""
+    return "│  " * (min(depth, _MAX_DEPTH) - 1) + ("├─ " if begins else "│  ")
+
+
+def _time(stored: StoredMessage) -> float:
+    match stored.message:
+        case UserMessage(time=time):
+            return valid_time(time) or 0.0
+        case AssistantMessage(timing=timing):
+            return valid_time(timing.started) or 0.0
+        case ToolMessage():
+            return 0.0
+
+
+# ---- rows
+
+_SHOWN: Final = "▌"
+_MODEL_WIDTH: Final = 18
+_AGE_WIDTH: Final = 6
+_WITH_MODEL: Final = 66
+_WITH_AGE: Final = 30
+"""Widths of the list from which models and ages are shown."""
+
+
+def tree_row(line: TreeLine, width: int, now: float) -> list[Piece]:
+    """The branch that is shown is bright, with a bar at its left."""
+    asks = isinstance(line.stored.message, UserMessage)
+    right = align(age(line.when, now) if line.when else "", _AGE_WIDTH) if width >= _WITH_AGE else ""
+    if width >= _WITH_MODEL:
+        right = f"  {pad(line.model, _MODEL_WIDTH)}{right}"
+    lead = f"{_SHOWN if line.shown else ' '} "
+    mark = f"{line.mark} "
+    rest = max(1, width - cell_len(lead + line.guide + mark + right))
+    return [
+        (lead, "sign"),
+        (line.guide, "dim"),
+        (mark, "strong" if asks and line.shown else "sign" if line.shown else "dim"),
+        (pad(pad_for_rich(line.words), rest), "text" if line.shown else "dim"),
+        (right, "dim"),
+    ]

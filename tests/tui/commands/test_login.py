@@ -95,7 +95,7 @@ async def test_a_code_that_is_not_taken_leaves_the_dialog_open(tmp_path, server)
     async with keyless(tmp_path, server) as pilot:
         await pilot.press(*"elsewhere", "enter")
         await wait_until(pilot, "it is not shown")
-        address = pilot.app.screen._words.split()[-1]
+        address = pilot.app.screen._text.split()[-1]
         with httpx.Client(trust_env=False) as browser:
             code = browser.get(address).text.partition("<code>")[2].partition("</code>")[0]
         await pilot.press(*"nonsense", "enter")

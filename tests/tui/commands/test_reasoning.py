@@ -77,7 +77,7 @@ async def test_a_level_the_server_refused_is_told_and_tried_again_when_it_is_nam
             assert sent(server) == {"enabled": True}
             await wait_until(pilot, "effort low, refused")
             await say(pilot, "/settings reasoning.effort")
-            await wait_until(pilot, "The server refused it before. It is not sent; choosing it anew tries it again.")
+            await wait_until(pilot, "The server refused it before. Not sent; set it again to retry.")
             await pilot.press("escape", "escape")
             await say(pilot, "/effort")
             await wait_until(pilot, "the server refused it before")

@@ -116,4 +116,4 @@ async def test_the_session_list_searches_what_was_said(tmp_path, server):
         await pilot.press("ctrl+o")
         await wait_until(pilot, "Type to search")
         await pilot.press(*"nothinglikethis")
-        await wait_until(pilot, "Nothing has these words.")
+        await wait_until(pilot, "No matches.")

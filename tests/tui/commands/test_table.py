@@ -120,7 +120,7 @@ async def test_the_last_row_of_a_long_dialog_can_be_seen_on_a_small_screen(tmp_p
         await pilot.press("f1")
         await wait_until(pilot, "Commands and keys")
         await pilot.press("end")
-        shown = await wait_until(pilot, "it leads")
+        shown = await wait_until(pilot, "see its address")
         assert "Esc close" in shown
         await pilot.press("escape", "ctrl+p")
         await wait_until(pilot, "Type to filter")

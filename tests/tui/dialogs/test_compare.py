@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from stepchat.demo.server import DemoServer
+from stepchat.messages import AssistantMessage, Stop, Timing, Usage
+from stepchat.tui.dialogs.compare import ENDS, fact_rows, short_facts, table
 from tests.tui.screen import screen_rows, screen_text
 from tests.tui.window import ask, say, wait_until, window
 
@@ -98,3 +102,53 @@ async def test_in_a_small_window_one_stands_above_the_other(tmp_path, server):
         await wait_until(pilot, "Rain")
         await pilot.resize_terminal(120, 40)
         await wait_until(pilot, lambda: screen_text(pilot.app).count("Rain") == 2)
+
+
+def answer(cost, first, **rest):
+    usage = Usage({"completion_tokens": 300, "completion_tokens_details": {"reasoning_tokens": 100}, "cost": cost})
+    timing = Timing(1.0, first_reasoning=first, first_text=first + 2, ended=first + 12)
+    return AssistantMessage(text="x", model="m/one", provider="P", usage=usage, timing=timing, **rest)
+
+
+def test_what_differs_comes_first_and_what_is_not_known_of_either_is_left_out():
+    left = answer(0.001, 0.5, parameters={"temperature": 0.5, "stop": ["a"]})
+    right = answer(0.002, 0.5, parameters={"temperature": 1, "seed": 7})
+    rows = {row.name: (row.left, row.right) for row in fact_rows(left, right)}
+    assert rows == {
+        "cost": ("$0.0010", "$0.0020"),
+        "temperature": ("0.5", "1"),
+        "stop": ('["a"]', ""),
+        "seed": ("", "7"),
+        "model": ("m/one", "m/one"),
+        "provider": ("P", "P"),
+        "ended": ("finished normally", "finished normally"),
+        "first token": ("0.50 s", "0.50 s"),
+        "reasoning time": ("2.00 s", "2.00 s"),
+        "duration": ("12 s", "12 s"),
+        "reasoning tokens": ("100", "100"),
+        "output tokens": ("200", "200"),
+        "speed": ("25 tok/s", "25 tok/s"),
+    }
+    assert list(rows)[:4] == ["cost", "temperature", "stop", "seed"]
+    bare = fact_rows(AssistantMessage(stop="cut"), AssistantMessage())
+    assert [(row.name, row.left, row.right) for row in bare] == [("ended", "cut off", "finished normally")]
+
+
+def test_hostile_parameters_and_models_stay_in_their_line():
+    left = AssistantMessage(model="\x1b[31mred\nline", parameters={"us\x1ber": "a\nb" * 500})
+    text = table(left, AssistantMessage(), 80).plain
+    assert "\x1b" not in text
+    assert all(len(line) <= 82 for line in text.split("\n"))
+
+
+def test_the_table_marks_what_differs():
+    lines = table(answer(0.001, 0.5), answer(0.002, 0.5), 100).plain.split("\n")
+    assert lines[0].split() == ["≠", "cost", "$0.0010", "$0.0020"]
+    assert lines[0].index("$0.0020") == 52
+    assert not any("≠" in line for line in lines[1:])
+
+
+def test_every_way_to_end_has_its_words():
+    assert set(ENDS) == set(get_args(Stop))
+    timing = Timing(1.0, ended=5.0)
+    assert short_facts(AssistantMessage(stop="length", timing=timing)) == "5.00 s · truncated by a token limit"

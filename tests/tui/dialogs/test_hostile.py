@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from inspect import isawaitable
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 from stepchat.catalogue.models import Model
@@ -20,11 +21,11 @@ from stepchat.tui.dialogs.models import ModelPicker
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.dialogs.report import TextDialog
 from stepchat.tui.dialogs.secret import SecretPrompt
-from stepchat.tui.dialogs.session_options import SessionListOptions
+from stepchat.tui.dialogs.session_list import SessionListOptions
 from stepchat.tui.dialogs.sessions import SessionScreen
 from stepchat.tui.dialogs.settings import SettingsScreen
 from stepchat.tui.dialogs.tree import TreeScreen
-from stepchat.tui.themes import palette
+from stepchat.tui.themes import choose_theme, palette
 from tests.tui.screen import screen_rows
 from tests.tui.window import window
 
@@ -37,6 +38,7 @@ NAMES = (
     "[bold]markup[/] $text \n\n line",
     "",
 )
+THEME = choose_theme("dark", Path("no such folder"), lambda _: None)
 SIZES = ((20, 8), (130, 40))
 KEYS = ("pagedown", "x")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -84,7 +86,7 @@ def tree(_, names):
 
 def compare(chat, names):
     siblings = messages(names or NAMES[:1])[1:3]
-    return CompareScreen(siblings, (0, 1), "a0", palette(chat.theme_controller.theme), lambda _: None)
+    return CompareScreen(siblings, (0, 1), "a0", palette(THEME), lambda _: None)
 
 
 def inspector(_, names):

@@ -28,7 +28,7 @@ async def test_every_section_of_the_last_answer(tmp_path):
             await say(pilot, "/debug")
             await ask(pilot, "demo:details")
             await pilot.press("f3")
-            shown = await wait_until(pilot, "Answer 2 of 2 · step-3.5-flash · answered 200")
+            shown = await wait_until(pilot, "Answer 2 of 2 · step-3.5-flash · status 200")
             assert f"POST {server.url}/chat/completions" in shown
             assert "Authorization: Bearer [key removed]" in shown
             shown = await section(pilot, "Events")
@@ -53,7 +53,7 @@ async def test_the_filter_and_an_open_event(tmp_path):
         async with window(tmp_path, server, size=(120, 40)) as pilot:
             await ask(pilot, "demo:haiku")
             await pilot.press("f3")
-            await wait_until(pilot, "answered 200")
+            await wait_until(pilot, "status 200")
             await section(pilot, "Events")
             await pilot.press(*"finish_reason stop")
             shown = await wait_until(pilot, '"stop"')
@@ -72,7 +72,7 @@ async def test_many_events_are_filtered_when_nothing_more_is_typed(tmp_path):
         async with window(tmp_path, server, size=(120, 40)) as pilot:
             await ask(pilot, "demo:long tokens=2500")
             await pilot.press("f3")
-            await wait_until(pilot, "answered 200")
+            await wait_until(pilot, "status 200")
             await section(pilot, "Events")
             await pilot.press(*"finish_reason")
             await pilot.press("space", *'"stop"')
@@ -87,7 +87,7 @@ async def test_what_is_copied(tmp_path):
         async with window(tmp_path, server, size=(120, 40)) as pilot:
             await ask(pilot, "demo:http502 times=1")
             await pilot.press("f3")
-            await wait_until(pilot, "try 2 of 2 · answered 200")
+            await wait_until(pilot, "attempt 2 of 2 · status 200")
             await pilot.press("ctrl+r")
             await wait_until(pilot, "Copied")
             assert pilot.app.clipboard == lossless_json.dumps(server.requests[-1].body)
@@ -98,7 +98,7 @@ async def test_what_is_copied(tmp_path):
             await pilot.press("ctrl+e")
             assert pilot.app.clipboard.endswith("data: [DONE]\n\n")
             await pilot.press("ctrl+t")
-            await wait_until(pilot, "try 1 of 2 · answered 502")
+            await wait_until(pilot, "attempt 1 of 2 · status 502")
 
 
 async def test_the_command_names_the_variable_of_the_servers_own_key(tmp_path):
@@ -107,7 +107,7 @@ async def test_the_command_names_the_variable_of_the_servers_own_key(tmp_path):
         async with window(tmp_path, server, size=(120, 40), config=box, BOX_KEY="sk-box") as pilot:
             await ask(pilot, "demo:haiku")
             await pilot.press("f3")
-            await wait_until(pilot, "answered 200")
+            await wait_until(pilot, "status 200")
             await pilot.press("ctrl+l")
             await wait_until(pilot, "Copied")
             assert 'Bearer $BOX_KEY"' in pilot.app.clipboard
@@ -119,7 +119,7 @@ async def test_hostile_text_reaches_no_terminal(tmp_path):
             await ask(pilot, "demo:hostile")
             await ask(pilot, "demo:surrogates \u202e\x1b[2J\x9b31m [bold]x[/]")
             await pilot.press("f3")
-            await wait_until(pilot, "answered 200")
+            await wait_until(pilot, "status 200")
             for name in ("Request", "Events", "Usage", "Ledger", "Upstream"):
                 await section(pilot, name)
                 for _ in range(4):
@@ -136,7 +136,7 @@ async def test_the_request_of_an_answer_that_has_not_come_yet(tmp_path):
             await pilot.press("f3")
             shown = await wait_until(pilot, "Answer 2 of 2 · step-3.5-flash · ")
             # The head of the response may have come, and nothing of the answer.
-            assert "not answered yet" in shown or "answered 200" in shown
+            assert "no response yet" in shown or "status 200" in shown
             assert "POST" in shown
             assert "What comes gets here when the answer is over." in await section(pilot, "Events")
             assert "sent back unchanged" in await section(pilot, "Ledger")
@@ -154,7 +154,7 @@ async def test_an_answer_of_which_nothing_is_kept_says_so(tmp_path):
                 connection.execute("DELETE FROM exchange")
             connection.close()
             await pilot.press("f3")
-            await wait_until(pilot, "Nothing is kept of this answer")
+            await wait_until(pilot, "No recording for this answer")
 
 
 async def test_the_menu_of_a_message_opens_it_on_that_message(tmp_path):
@@ -178,5 +178,5 @@ async def test_a_turn_is_whole_when_nothing_of_it_can_be_kept_or_read(tmp_path):
             assert len(pilot.app.screen.conversation.path) == 2
             await pilot.press("f3")
             await wait_until(pilot, "Answer 1 of 1")
-            await wait_until(pilot, "What was kept of this answer cannot be read")
+            await wait_until(pilot, "The recording of this answer cannot be read")
             await pilot.press("escape")

@@ -1,20 +1,32 @@
 from __future__ import annotations
 
-from stepchat.tui.dialogs.key_hints import key_lines
+from stepchat.tui.dialog_keys import DEFAULTS, DIALOG_ROWS
+from stepchat.tui.dialogs.key_hints import hint_label, hint_lines
+from stepchat.tui.keymap import build_keymap
 
-KEYS = (("Enter", "open"), ("Tab", "mark"), ("^R", "rename"), ("Esc", "close"))
+KEYS = (("Enter", "open"), ("Tab", "mark"), ("Ctrl+R", "rename"), ("Esc", "close"))
 
 
 def plain(width, most=1):
-    return [line.plain for line in key_lines(KEYS, width, most)]
+    return [line.plain for line in hint_lines(KEYS, width, most)]
 
 
 def test_only_whole_keys_are_shown():
-    assert plain(60) == ["Enter open  Tab mark  ^R rename  Esc close"]
-    assert plain(41) == ["Enter open  Tab mark  ^R rename"]
+    assert plain(60) == ["Enter open  Tab mark  Ctrl+R rename  Esc close"]
+    assert plain(45) == ["Enter open  Tab mark  Ctrl+R rename"]
     assert plain(22) == ["Enter open  Tab mark"]
 
 
 def test_as_many_lines_as_are_allowed():
-    assert plain(22, 2) == ["Enter open  Tab mark", "^R rename  Esc close"]
+    assert plain(26, 2) == ["Enter open  Tab mark", "Ctrl+R rename  Esc close"]
     assert plain(12, 2) == ["Enter open", "Tab mark"]
+
+
+def test_a_hint_names_the_keys_in_force():
+    assert hint_label(DEFAULTS, "sessions.rename") == "Ctrl+R"
+    assert hint_label(DEFAULTS, "page.up page.down") == "↑↓"
+    assert hint_label(DEFAULTS, "inspector.answer-previous inspector.answer-next") == "Alt+↑↓"
+    rebound = build_keymap(DIALOG_ROWS, {"sessions": {"rename": "f2", "pin": "none"}, "page": {"up": "k"}})
+    assert hint_label(rebound, "sessions.rename") == "F2"
+    assert hint_label(rebound, "sessions.pin") == ""
+    assert hint_label(rebound, "page.up page.down") == "k/Down"

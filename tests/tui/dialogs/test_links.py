@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.tui.dialogs.links import choices
+from stepchat.tui.dialogs.links import link_actions
 
 HOSTILE = ("/etc/passwd", "notes.html", "-n", "file:///etc/passwd", "vscode://x", "javascript:alert(1)", "ssh://a", "")
 
 
 def can_be_opened(address, *, desktop=True):
-    copy, browse = choices(address, desktop=desktop)
+    copy, browse = link_actions(address, desktop=desktop)
     assert (copy.id, copy.disabled, browse.id) == ("copy", False, "open")
     assert bool(browse.detail) is browse.disabled
     return not browse.disabled

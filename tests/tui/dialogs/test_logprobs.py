@@ -27,7 +27,7 @@ async def test_the_tokens_of_the_last_answer(tmp_path):
             doubtful = text._tokens[text.cursor]
             assert doubtful.certainty != "sure"
             shown = await wait_until(pilot, f"{doubtful.probability:.2%}".replace("%", " %"))
-            assert "said" in shown
+            assert "chosen" in shown
             assert all(f"{chance:.2%}".replace("%", " %") in shown for _, chance in doubtful.alternatives)
             await pilot.press("escape")
             await wait_until(pilot, lambda: pilot.app.screen is not dialog)

@@ -18,7 +18,7 @@ from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.reasoning.replay import Target
 from stepchat.servers.api import Provider
-from stepchat.tui.dialogs.model_rows import MIDDLE, WIDE, detail, heading, provider_lines, row
+from stepchat.tui.dialogs.models import MIDDLE, WIDE, heading, model_detail, model_row, provider_lines
 from tests.tui.window import ask, say, wait_until, window
 from tests.tui.window import workspace as open_place
 
@@ -45,28 +45,28 @@ def plain(pieces):
 @pytest.mark.parametrize("width", [30, MIDDLE, WIDE, 120])
 def test_rows_and_heading_are_as_wide_as_there_is_room(width):
     for model in (SHOWN[STEP], Model("a"), Model("x" * 200), Model("模型/" * 30)):
-        assert cell_len(plain(row(model, (0, 1), width, favourite=True, current=False))) == width
+        assert cell_len(plain(model_row(model, (0, 1), width, favourite=True, current=False))) == width
     assert len(plain(heading(width))) == width
 
 
-def test_a_row_tells_prices_context_and_abilities():
-    line = plain(row(SHOWN[NEXT], (), 100, favourite=False, current=True))
+def test_a_row_shows_prices_context_and_abilities():
+    line = plain(model_row(SHOWN[NEXT], (), 100, favourite=False, current=True))
     assert line.startswith("› stepfun/step-3.7-flash ")
     assert line.split()[2:] == ["0.12", "0.40", "262k", "think", "tools", "image"]
-    assert "free" in plain(row(SHOWN["google/gemma-3-27b-it"], (), 60, favourite=False, current=False))
+    assert "free" in plain(model_row(SHOWN["google/gemma-3-27b-it"], (), 60, favourite=False, current=False))
 
 
-def test_hostile_words_of_a_list_are_harmless():
+def test_hostile_text_in_the_catalogue_is_harmless():
     model = Model("a/\x1b[2Jb", name="\x07\u202ename", description="[red]x[/]\x1b]0;y\x07")
-    for shown in (plain(row(model, (), 80, favourite=False, current=False)), detail(model).plain):
+    for shown in (plain(model_row(model, (), 80, favourite=False, current=False)), model_detail(model).plain):
         assert not {"\x1b", "\x07", "\u202e"} & set(shown)
-    assert "[red]x[/]" in detail(model).plain
+    assert "[red]x[/]" in model_detail(model).plain
 
 
-def test_detail_tells_what_reasoning_allows():
-    assert "always thinks" in detail(SHOWN[STEP]).plain
-    assert "effort high/medium/low" in detail(SHOWN[NEXT]).plain
-    assert "thinks if asked, any effort" in detail(SHOWN["deepseek/deepseek-v3.2"]).plain
+def test_details_describe_the_reasoning():
+    assert "reasoning always on" in model_detail(SHOWN[STEP]).plain
+    assert "effort high/medium/low" in model_detail(SHOWN[NEXT]).plain
+    assert "reasoning on request, any effort" in model_detail(SHOWN["deepseek/deepseek-v3.2"]).plain
 
 
 def test_providers_are_a_table():
@@ -136,7 +136,7 @@ async def test_choosing_a_model_in_the_picker(tmp_path, server):
         assert choices == ModelChoices((NEXT,), (NEXT,))
 
 
-async def test_a_name_that_is_not_in_the_list_is_asked_all_the_same(tmp_path, server):
+async def test_a_name_that_is_not_in_the_list_is_used_anyway(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
@@ -146,18 +146,18 @@ async def test_a_name_that_is_not_in_the_list_is_asked_all_the_same(tmp_path, se
         assert chat.conversation.model == "stepfun/step-3.5-flsh"
 
 
-async def test_typed_name_is_taken_when_nothing_fits(tmp_path, server):
+async def test_a_typed_name_is_used_when_nothing_matches(tmp_path, server):
     async with window(tmp_path, server, size=(60, 16)) as pilot:
         await pilot.press("ctrl+l")
         await wait_until(pilot, STEP)
         await pilot.press(*"my/own:x")
-        await wait_until(pilot, "takes “my/own:x”")
+        await wait_until(pilot, "Enter uses “my/own:x”")
         await pilot.press("enter")
         await wait_until(pilot, lambda: pilot.app.screen.id != "none" and hasattr(pilot.app.screen, "conversation"))
         await wait_until(pilot, lambda: pilot.app.screen.conversation.model == "my/own:x")
 
 
-async def test_the_list_on_disk_is_there_without_a_server(tmp_path):
+async def test_the_cached_list_is_shown_without_a_server(tmp_path):
     server = DemoServer(speed=0).start()
     server.close()
     (tmp_path / "models").mkdir()

@@ -14,11 +14,12 @@ import pytest
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
 from stepchat.tui.dialogs.compare import CompareScreen
 from stepchat.tui.dialogs.tree import TreeScreen
-from stepchat.tui.themes import palette
+from stepchat.tui.themes import choose_theme, palette
 from tests.tui.screen import screen_rows
 from tests.tui.window import window
 
 PICTURES = Path(__file__).with_name("pictures")
+THEME = choose_theme("dark", Path("no such folder"), lambda _: None)
 SIZES = ((110, 32), (60, 16))
 NOW = 1_800_000_000.0
 
@@ -54,7 +55,7 @@ TREE = (
 def screen(name, app):
     if name == "tree":
         return TreeScreen(TREE, "c2", None, lambda: NOW)
-    return CompareScreen([TREE[3], TREE[7]], (0, 1), "c2", palette(app.theme_controller.theme), lambda _: None)
+    return CompareScreen([TREE[3], TREE[7]], (0, 1), "c2", palette(THEME), lambda _: None)
 
 
 async def draw(name, size):

@@ -13,7 +13,7 @@ from stepchat.tui.dialogs.session_changes import Changes
 from tests.tui.refusing import RefusingStore
 
 
-async def test_what_could_not_be_undone_can_be_tried_again_and_only_once(tmp_path):
+async def test_an_undo_that_failed_can_be_tried_again_and_works_once(tmp_path):
     store = RefusingStore(SessionStore.open(Paths(tmp_path, tmp_path, tmp_path), accumulate=accumulate))
     session = await store.create(model="a/b", server="demo", system=None)
     await store.append(session.id, None, UserMessage("hello", 1.0))
@@ -25,8 +25,8 @@ async def test_what_could_not_be_undone_can_be_tried_again_and_only_once(tmp_pat
         await changes.undo()
     assert await store.sessions() == []
     store.refused = set()
-    # At once: one takes back the deletion, the other what was before it.
-    said = await asyncio.gather(changes.undo(), changes.undo(), changes.undo())
-    assert [change and change.words for change in said] == ["“hello” deleted", "“hello” pinned", None]
+    # Concurrently: one undoes the deletion, the other the pin before it.
+    undone = await asyncio.gather(changes.undo(), changes.undo(), changes.undo())
+    assert [change and change.undone for change in undone] == ["Restored “hello”", "Unpinned “hello”", None]
     assert [row.pinned for row in await store.sessions()] == [False]
     await store.close()

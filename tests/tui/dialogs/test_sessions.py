@@ -1,4 +1,4 @@
-"""The session screen in the window, with a store that was filled before."""
+"""The session screen in the window, with a store that already has sessions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from stepchat.chat.accumulator import accumulate
 from stepchat.config.paths import Paths
 from stepchat.messages import AssistantMessage, Timing, Usage, UserMessage
 from stepchat.sessions.store import SessionStore
-from stepchat.tui.dialogs.key_hints import key_lines
-from stepchat.tui.dialogs.session_options import KEYS, SessionListOptions, read_options, write_options
-from stepchat.tui.dialogs.session_rows import age
-from stepchat.tui.dialogs.sessions import SessionScreen
+from stepchat.tui.dialog_keys import DEFAULTS
+from stepchat.tui.dialogs.key_hints import hint_label, hint_lines
+from stepchat.tui.dialogs.session_list import SessionListOptions, age, read_options, write_options
+from stepchat.tui.dialogs.sessions import HINTS, SessionScreen
 from tests.tui.screen import screen_rows, screen_text
 from tests.tui.window import say, wait_until, window
 
@@ -92,21 +92,21 @@ async def test_its_first_frame_has_the_list(tmp_path, ids):
         assert ("Prime numbers" in shown, screen.current.id) == (True, ids[1])
 
 
-async def test_typing_searches_and_a_key_looks_into_the_thoughts(tmp_path, ids):
+async def test_typing_searches_and_a_key_includes_the_reasoning(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)
         await pilot.press(*"said prime")
         await listed(pilot, screen, "Prime numbers")
         assert "answer: Said of prime numbers." in screen_text(pilot.app)
         screen._filter.value = "ponder"
-        await wait_until(pilot, "Nothing has these words. ^T looks into the thoughts, too.")
+        await wait_until(pilot, "No matches. Ctrl+T searches the reasoning as well.")
         await pilot.press("ctrl+t")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
-        assert "thought: Secretly pondering." in screen_text(pilot.app)
+        assert "reasoning: Secretly pondering." in screen_text(pilot.app)
         await pilot.press("escape")
         await wait_until(pilot, lambda: pilot.app.screen is not screen)
         again = await opened(pilot)
-        assert again.view.thoughts
+        assert again.options.search_reasoning
 
 
 async def test_the_welcome_makes_room_for_the_session_that_is_opened(tmp_path, ids):
@@ -136,7 +136,7 @@ async def test_marked_ones_are_deleted_together_and_come_back(tmp_path, ids):
         assert "2 marked" in screen_text(pilot.app)
         await pilot.press("ctrl+d")
         await listed(pilot, screen, "Sorting by hand")
-        await wait_until(pilot, "2 sessions deleted · ^Z undoes it")
+        await wait_until(pilot, "Deleted 2 sessions · Ctrl+Z to undo")
         # What is undone is marked again, with the cursor at its first one.
         await pilot.press("ctrl+z")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
@@ -152,7 +152,7 @@ async def test_marked_ones_are_deleted_together_and_come_back(tmp_path, ids):
         await pilot.press("ctrl+z", "ctrl+l")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
         await pilot.press("ctrl+z")
-        await wait_until(pilot, "There is nothing to undo.")
+        await wait_until(pilot, "Nothing to undo.")
 
 
 async def test_the_cursor_stays_beside_what_is_deleted_above_it(tmp_path, ids):
@@ -173,7 +173,7 @@ async def test_another_size_while_it_is_open(tmp_path, ids):
         await pilot.press("ctrl+r")
         await pilot.resize_terminal(60, 16)
         await wait_until(pilot, lambda: not screen._pane.is_on_screen)
-        await wait_until(pilot, lambda: screen._title.region.right < 60 - 10)
+        await wait_until(pilot, lambda: screen._editor.region.right < 60 - 10)
 
 
 async def test_pinned_first_and_archived_ones_apart(tmp_path, ids):
@@ -190,7 +190,7 @@ async def test_pinned_first_and_archived_ones_apart(tmp_path, ids):
         await pilot.press("ctrl+l")
         await listed(pilot, screen, "Sorting by hand")
         await pilot.press("ctrl+a")
-        await wait_until(pilot, "Nothing is archived.")
+        await wait_until(pilot, "No archived sessions.")
 
 
 async def test_a_search_finds_archived_ones_and_says_so(tmp_path, ids):
@@ -234,7 +234,7 @@ async def test_only_what_is_in_sight_is_read(tmp_path):
     async with window(tmp_path, None, size=(60, 16)) as pilot:
         screen = await opened(pilot)
         await wait_until(pilot, lambda: len(titles(screen)) == 100)
-        await wait_until(pilot, "^L archived")
+        await wait_until(pilot, "Tab mark")
         assert not screen._pane.is_on_screen
         for _ in range(8):
             await pilot.press("pagedown")
@@ -247,8 +247,8 @@ async def test_only_what_is_in_sight_is_read(tmp_path):
         assert any("Topic" in row for row in screen_rows(pilot.app))
 
 
-def test_what_is_remembered_of_the_list():
-    view = SessionListOptions("cost", thoughts=True, at="s0abc")
+def test_the_options_of_the_list_are_remembered():
+    view = SessionListOptions("cost", search_reasoning=True, at="s0abc")
     assert read_options(write_options(view)) == view
     for stored in (None, "", "[]", "nonsense", '{"order": "nothing", "at": 3}'):
         assert read_options(stored) == SessionListOptions()
@@ -256,8 +256,10 @@ def test_what_is_remembered_of_the_list():
 
 @pytest.mark.parametrize("mode", ["current", "archived", "deleted", "rename"])
 @pytest.mark.parametrize("width", [56, 90, 180])
-def test_keys_are_shown_whole(mode, width):
-    lines = [line.plain for line in key_lines(KEYS[mode], width, 2)]
+def test_hints_are_shown_whole(mode, width):
+    hints = [(hint_label(DEFAULTS, names), word) for names, word in HINTS[mode]]
+    assert all(label for label, _ in hints)
+    lines = [line.plain for line in hint_lines(hints, width, 2)]
     assert len(lines) <= 2
     assert all(len(line) <= width for line in lines)
 

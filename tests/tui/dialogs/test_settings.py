@@ -8,7 +8,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.parameters.scopes import Scopes
 from stepchat.parameters.table import PARAMETERS
 from stepchat.tui.dialogs.pick import Picker
-from stepchat.tui.dialogs.setting_rows import description_lines, line_of, setting_rows
+from stepchat.tui.dialogs.settings import description_lines, line_of, setting_rows
 from tests.tui.window import ask, say, wait_until, window
 
 CONFIG = Config(parameters=(("temperature", 0.7), ("min_p", 0.1)))
@@ -50,13 +50,13 @@ def test_what_the_model_does_not_take_is_said():
     scopes = Scopes(session=(("seed", 7),))
     (row,) = rows(scopes, lambda *_: "not supported by x", "seed")
     assert "not supported by x" in plain(line_of(row, 110))
-    assert next(description_lines(row)) == "Not supported by x. It is sent all the same."
+    assert next(description_lines(row)) == "Not supported by x. Sent anyway."
 
 
 def test_the_default_is_the_models_own_where_it_tells_one():
     ((_, (row,)),) = setting_rows(Scopes(), nothing_against, "temperature", {"temperature": 0.6})
     assert "unset: 0.6, the model's default" in plain(line_of(row, 110))
-    assert [*description_lines(row)][1] == "Not sent, so it is 0.6, the model's default."
+    assert [*description_lines(row)][1] == "Not sent. Default: 0.6, the model's default."
 
 
 def test_values_of_a_hostile_file_are_shown_without_control_characters():
@@ -79,24 +79,24 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             await pilot.press("enter", *["backspace"] * 3, *"9")
             await wait_until(pilot, "temperature must be a number between 0 and 2, not 9.")
             await pilot.press("backspace", *"0.5", "enter")
-            await wait_until(pilot, "Now 0.5, from session.")
+            await wait_until(pilot, "Value: 0.5 (session).")
             # A switch, for one question.
             filtering(pilot, "logprobs")
             await pilot.press("tab")
             await wait_until(pilot, "for the next question")
             await pilot.press("enter")
-            await wait_until(pilot, "Now true, from once.")
+            await wait_until(pilot, "Value: true (once).")
             # A list of choices.
             filtering(pilot, "response_format")
             await pilot.press("enter")
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, Picker))
             await pilot.pause()
             await pilot.press("enter")
-            await wait_until(pilot, 'Now {"type":"text"}, from once.')
+            await wait_until(pilot, 'Value: {"type":"text"} (once).')
             # Unset: first this scope's word, then the weaker one's.
             filtering(pilot, "min_p")
             await pilot.press("tab", "delete")
-            await wait_until(pilot, "Not sent: session says so.")
+            await wait_until(pilot, "Not sent (unset for session).")
             await pilot.press("escape")
             await ask(pilot, "demo:haiku")
             body = server.requests[-1].body
@@ -113,7 +113,7 @@ async def test_what_the_model_does_not_take_is_shown_as_such(tmp_path):
             await say(pilot, "/set top_a=0.1")
             await wait_until(pilot, "top_a = 0.1, but not supported by step-3.5-flash")
             await say(pilot, "/settings top_a")
-            await wait_until(pilot, "Not supported by step-3.5-flash. It is sent all the same.")
+            await wait_until(pilot, "Not supported by step-3.5-flash. Sent anyway.")
 
 
 async def test_the_value_stays_in_its_row_when_the_window_changes(tmp_path):

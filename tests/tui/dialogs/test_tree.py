@@ -84,7 +84,7 @@ async def test_escape_changes_nothing_and_without_a_session_there_is_no_tree(tmp
         await say(pilot, "/tree")
         await wait_until(pilot, "Tree · 6 messages")
         await pilot.press(*"nothing like this")
-        await wait_until(pilot, "No message has these words.")
+        await wait_until(pilot, "No matches.")
         await pilot.press("enter", "up", "left", "escape")
         await wait_until(pilot, lambda: hasattr(pilot.app.screen, "conversation"))
         assert pilot.app.screen.conversation.path == before

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, ToolCall, ToolMessage, UserMessage
-from stepchat.tui.dialogs.tree_lines import leaves, matching, tree_lines
+from stepchat.tui.dialogs.tree import leaf_count, matching, tree_lines
 
 
 def asked(identity, parent, text, time=0.0):
@@ -57,7 +57,7 @@ def test_the_branch_that_is_shown_is_the_main_line():
         "  ├─ · No.",
         "* · Yes.",
     ]
-    assert leaves(TREE) == 4
+    assert leaf_count(TREE) == 4
     assert tree_lines(TREE, "a2")[1].siblings == ("q1", "p1")
 
 

@@ -1,0 +1,182 @@
+"""The base of every dialog in which typing filters a list: pick, sessions, models, settings, tree, inspector.
+
+A new dialog is one file: a `VirtualList` that draws its rows, key hints, and the methods below that it overrides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from stepchat.text.sanitize import sanitize
+from stepchat.tui.dialog_keys import LIST, bindings
+from stepchat.tui.dialogs.key_hints import KeyHints, keymap_of
+from stepchat.tui.dialogs.list_view import LOW
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.geometry import Size
+
+    from stepchat.tui.dialogs.key_hints import Hints
+    from stepchat.tui.dialogs.list_view import Step, VirtualList
+    from stepchat.tui.keymap import Keymap
+
+T = TypeVar("T")
+_NARROW = 100
+_WIDE = 120
+
+
+class FilterDialog(ModalScreen[T | None]):
+    """Title, filter, list and key hints. Returns what `accept` dismisses it with, None when it is closed."""
+
+    # `fit` sets the classes of a size before the first frame; a class that is added later styles everything again.
+    HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012 - declared so by Textual
+    VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - declared so by Textual
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        LIST,
+        {
+            **{step: f"move({step!r})" for step in ("up", "down", "page-up", "page-down", "first", "last")},
+            "accept": "accept",
+            "close": "close",
+        },
+    )
+
+    def __init__(
+        self,
+        rows: VirtualList,
+        hints: Hints,
+        *,
+        title: str = "",
+        placeholder: str = "Type to filter",
+        typed: str = "",
+        hint_lines: int = 1,
+    ) -> None:
+        super().__init__()
+        self._list = rows
+        self._title = Static(sanitize(title, keep_newlines=False), classes="dialog-title", markup=False)
+        self._filter = Input(typed, placeholder=placeholder, compact=True)
+        self._hints = KeyHints(hints, lines=hint_lines)
+        self._editor = Input(compact=True, select_on_focus=False, classes="row-editor")
+        """Edits something in the row at the cursor. Mounted when it is first needed."""
+
+    # ---- for subclasses to override
+
+    def body(self) -> ComposeResult:
+        """The widgets between the filter and the key hints."""
+        yield self._list
+
+    def filter_changed(self, typed: str) -> None:
+        """List what matches."""
+
+    def cursor_moved(self) -> None:
+        """Show details of the row at the cursor."""
+
+    def accept(self) -> None:
+        """Enter, or a click on a row."""
+
+    def close(self) -> None:
+        """Esc."""
+        self.dismiss(None)
+
+    def editor_changed(self, text: str) -> None:
+        """Check a value that is being edited in its row."""
+
+    def editor_accepted(self, text: str) -> None:
+        """Take a value that was edited in its row."""
+
+    def fit(self, size: Size) -> None:
+        """Adapt to the size of the window. Called before the first frame, and on every resize."""
+        self.set_class(size.width < _NARROW, "-narrow")
+        self.set_class(size.width >= _WIDE, "-wide")
+        self.set_class(size.height < LOW, "-low")
+
+    # ---- widgets and events
+
+    def compose(self) -> ComposeResult:
+        self.fit(self.window_size)
+        with Vertical(classes="dialog"):
+            yield self._title
+            yield self._filter
+            yield from self.body()
+            yield self._hints
+
+    @property
+    def window_size(self) -> Size:
+        return self.app.size  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+
+    @property
+    def keymap(self) -> Keymap:
+        """The keys in force, for labels in sentences."""
+        return keymap_of(self)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fit(event.size)
+        if self.is_editing:
+            self.call_after_refresh(self._place_editor)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input is self._filter:
+            self.filter_changed(event.value)
+        elif self.is_editing:
+            self.editor_changed(event.value)
+
+    def on_virtual_list_moved(self) -> None:
+        self.cursor_moved()
+
+    def on_virtual_list_opened(self) -> None:
+        self.accept()
+
+    # ---- actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
+        # While a value is edited in its row, the other keys are those of a text field.
+        return not self.is_editing or action in {"accept", "close"}
+
+    def action_move(self, by: Step) -> None:
+        self._list.step(by)
+
+    def action_accept(self) -> None:
+        if self.is_editing:
+            self.editor_accepted(self._editor.value)
+        else:
+            self.accept()
+
+    def action_close(self) -> None:
+        if self.is_editing:
+            self.stop_editing()
+        else:
+            self.close()
+
+    # ---- a value edited in its row
+
+    @property
+    def is_editing(self) -> bool:
+        return self._editor.is_attached and self._editor.display
+
+    def edit_in_row(self, text: str) -> None:
+        """Let the user edit a text in the row at the cursor, where `editor_span` says."""
+        self._editor.value = text
+        self._editor.cursor_position = len(text)
+        if not self._editor.is_attached:
+            self._list.mount(self._editor)
+        self._editor.display = True
+        self._place_editor()
+        self._editor.focus()
+
+    def stop_editing(self) -> None:
+        self._editor.display = False
+        self._filter.focus()
+
+    def editor_span(self, width: int) -> tuple[int, int]:
+        """The first column of the editor in a row of this width, and how many it has."""
+        return 0, width
+
+    def _place_editor(self) -> None:
+        column, width = self.editor_span(self._list.line_width)
+        self._editor.styles.offset = (column, self._list.cursor_line)
+        self._editor.styles.width = width
