@@ -61,7 +61,10 @@ def read_topic(
 
     def link_shown(found: re.Match[str]) -> str:
         name = found["address"].partition("#")[0].removesuffix(".md")
-        return f"{found['text']} (`{help_command} {name}`)" if find_topic(name) else found["text"]
+        if not find_topic(name):
+            return found["text"]
+        page = f"`{help_command} {name}`"
+        return page if found["text"] == name else f"{found['text']} ({page})"
 
     text = (DOCS / f"{topic.name}.md").read_text("utf-8")
     return _KEY.sub(key_shown, _LINK.sub(link_shown, _COMMENT.sub("", text)))

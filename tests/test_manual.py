@@ -14,10 +14,10 @@ def test_a_page_is_shown_with_the_keys_in_force_and_the_names_of_other_pages(tmp
         "# Keys\n\n<!-- generated: keys -->\n\n"
         'Press <kbd title="retry">Alt+R</kbd> or <kbd title="top">Ctrl+X &lt;</kbd>, then <kbd>Enter</kbd>.\n\n'
         "<!-- /generated -->\n\n"
-        "See [titles](sessions.md#titles), [the theme](../../themes/dark.toml) and [a page](https://example.org).\n"
+        "See [titles](sessions.md#titles), [sessions](sessions.md), [the theme](../../themes/dark.toml) and [a page](https://example.org).\n"
     )
     topic = Topic("keys", "")
-    shown = "See titles (`/help sessions`), the theme and [a page](https://example.org).\n"
+    shown = "See titles (`/help sessions`), `/help sessions`, the theme and [a page](https://example.org).\n"
     assert read_topic(topic) == f"# Keys\n\nPress `Alt+R` or `Ctrl+X <`, then `Enter`.\n\n{shown}"
     rebound = read_topic(topic, "stepchat help", lambda id_, label: "F9" if id_ == "retry" else label)
     assert "Press `F9` or `Ctrl+X <`" in rebound

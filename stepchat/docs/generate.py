@@ -101,7 +101,7 @@ def context_keys(context: str) -> str:
     rows = [row for row in keymap.rows if row.context == context]
     return _table(
         ("key", "id", "what it does"),
-        [(_kbds(keymap.labels(row.name)), _code(row.name), row.help) for row in rows],
+        [(_kbds(keymap.labels(row.name)), _code(row.id), row.help) for row in rows],
     )
 
 

@@ -67,3 +67,19 @@ def test_topics_are_completed(shell, capsys):
     with pytest.raises(SystemExit):
         shell()
     assert [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()] == ["sessions", "servers"]
+
+
+def test_a_wide_table_has_columns_and_a_narrow_one_stacks_them():
+    table = (
+        "| key | id | what it does |\n|---|---|---|\n| `Ctrl+Alt+R` | `regenerate` | Asks the question once more |\n"
+    )
+    assert "Ctrl+Alt+R  regenerate  Asks" in render_page(table, 60, {}, colour=False)
+    lines = render_page(table, 30, {}, colour=False).strip().split("\n")
+    assert lines[:3] == ["Ctrl+Alt+R", "    id: regenerate", "    Asks the question once"]
+
+
+def test_a_comment_that_does_not_fit_beside_its_command_stands_above_it():
+    code = "```sh\nstepchat --continue    # resume the newest session\n```\n"
+    assert "    stepchat --continue    # resume" in render_page(code, 60, {}, colour=False)
+    narrow = render_page(code, 40, {}, colour=False)
+    assert "    # resume the newest session\n    stepchat --continue\n" in narrow
