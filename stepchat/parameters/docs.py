@@ -27,7 +27,7 @@ def as_markdown() -> str:
 
 
 def example(row: Parameter) -> str:
-    """The flag as one would type it in a shell."""
+    """The flag as typed in a shell."""
     if row.kind == "bool":
         return row.flag if row.example == "true" else f"--no-{row.flag[2:]}"
     return f"{row.flag} {quote(row.example)}"
@@ -64,7 +64,7 @@ def as_text(words: Sequence[str] = ()) -> str:
                 f"      {example(row)}",
             ]
         lines.append("")
-    return "\n".join(lines) if lines else "No parameter has these words.\n"
+    return "\n".join(lines) if lines else "No matching parameter.\n"
 
 
 def as_rows(words: Sequence[str] = ()) -> list[Json]:

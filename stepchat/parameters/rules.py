@@ -1,4 +1,4 @@
-"""Which parameters go together (WIRE.md 1.2, 1.3). Each rule looks at a whole request."""
+"""Which parameters cannot be combined. Each rule checks a whole request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_combinations(parameters: Json) -> None:
-    """Raises UsageError with one sentence that names both."""
+    """Raises UsageError, which names both parameters."""
     for rule in _RULES:
         if problem := rule(parameters):
             raise UsageError(*problem)
@@ -34,7 +34,7 @@ def _one_amount(parameters: Json) -> tuple[str, str] | None:
     if len(names) < 2:
         return None
     return (
-        "reasoning.effort and reasoning.max_tokens exclude each other: one says how hard to think, the other how much.",
+        "reasoning.effort and reasoning.max_tokens exclude each other: both control how much the model reasons.",
         _unset("reasoning.effort", "reasoning.max_tokens"),
     )
 
@@ -44,7 +44,7 @@ def _one_effort(parameters: Json) -> tuple[str, str] | None:
     if short is None or long is None or short == long:
         return None
     return (
-        f"reasoning_effort is {short}, but reasoning.effort is {long}: two names of one thing.",
+        f"reasoning_effort is {short}, but reasoning.effort is {long}: two names of one setting.",
         _unset("reasoning_effort", "reasoning.effort"),
     )
 
@@ -55,19 +55,19 @@ def _budget_within_answer(parameters: Json) -> tuple[str, str] | None:
         limit: Any = parameters.get(name)
         if budget is not None and limit is not None and budget >= limit:
             return (
-                f"reasoning.max_tokens must be less than {name}: {budget} tokens of thinking leave nothing of {limit}.",
+                f"reasoning.max_tokens must be less than {name}: {budget} tokens of reasoning leave nothing of {limit}.",
                 f"Raise {name}, or unset one: {name}= or reasoning.max_tokens=",
             )
     return None
 
 
-def _thinking_or_not(parameters: Json) -> tuple[str, str] | None:
+def _enabled_or_not(parameters: Json) -> tuple[str, str] | None:
     reasoning = _reasoning(parameters)
     effort = reasoning.get("effort", parameters.get("reasoning_effort"))
     enabled = reasoning.get("enabled")
     if enabled is False and (effort not in {None, "none"} or reasoning.get("max_tokens") is not None):
         return (
-            "reasoning.enabled is false, but an effort or a budget asks for thinking.",
+            "reasoning.enabled is false, but an effort or a budget asks for reasoning.",
             _unset("reasoning.enabled", "reasoning.effort", "reasoning.max_tokens"),
         )
     if enabled is True and effort == "none":
@@ -83,7 +83,7 @@ def _returned_or_not(parameters: Json) -> tuple[str, str] | None:
     if exclude is None or include is None or exclude is not include:
         return None
     return (
-        "include_reasoning and reasoning.exclude say opposite things.",
+        "include_reasoning and reasoning.exclude contradict each other.",
         _unset("include_reasoning", "reasoning.exclude"),
     )
 
@@ -105,5 +105,5 @@ def _alternatives(parameters: Json) -> tuple[str, str] | None:
 
 
 _RULES: tuple[Callable[[Json], tuple[str, str] | None], ...] = (
-    _one_amount, _one_effort, _budget_within_answer, _thinking_or_not, _returned_or_not, _one_length, _alternatives,
+    _one_amount, _one_effort, _budget_within_answer, _enabled_or_not, _returned_or_not, _one_length, _alternatives,
 )  # fmt: skip

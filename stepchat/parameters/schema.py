@@ -1,4 +1,4 @@
-"""Whether an answer has the form that response_format asked for, and where it has not."""
+"""Checks an answer against the format or JSON schema of response_format."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from stepchat.errors import UsageError
 if TYPE_CHECKING:
     from stepchat.messages import Json
 
-_MOST: Final = 3
-_LONGEST: Final = 160
+_MAX_ERRORS: Final = 3
+_MAX_LENGTH: Final = 160
 
 
 def wants_json(parameters: Json) -> bool:
-    """Whether the answer to such a request is to be JSON."""
-    return _form(parameters) in {"json_object", "json_schema"}
+    """Whether a request with these parameters asks for JSON."""
+    return _format_type(parameters) in {"json_object", "json_schema"}
 
 
-def _form(parameters: Json) -> Any:
+def _format_type(parameters: Json) -> Any:
     value: Any = parameters.get("response_format")
     return cast("Json", value).get("type") if isinstance(value, dict) else None
 
 
 def schema_mismatch(text: str, parameters: Json) -> str:
-    """One line that says where the answer is not as was asked; "" when it is, or when nothing was asked."""
+    """One line that says where the answer violates the format; "" if it does not, or if none was requested."""
     if not wants_json(parameters):
         return ""
     try:
@@ -36,16 +36,16 @@ def schema_mismatch(text: str, parameters: Json) -> str:
             where = f"line {error.lineno}, column {error.colno}: {what}"
         else:
             where = "it is nested too deeply, or a number is too long"
-        fence = "; a code fence stands around it" if text.lstrip().startswith("```") else ""
+        fence = "; it is inside a code fence" if text.lstrip().startswith("```") else ""
         return f"The answer is not JSON: {where}{fence}."
-    if _form(parameters) == "json_object":
+    if _format_type(parameters) == "json_object":
         return "" if isinstance(value, dict) else "The answer is JSON, but not an object."
     schema = schema_of(parameters)
     return "" if schema is None else _mismatch(value, schema)
 
 
 def schema_of(parameters: Json) -> Any:
-    """The JSON schema of a request, None when it has none."""
+    """The JSON schema of a request; None if it has none."""
     form: Any = parameters.get("response_format")
     inner: Any = cast("Json", form).get("json_schema") if isinstance(form, dict) else None
     return cast("Json", inner).get("schema") if isinstance(inner, dict) else None
@@ -53,8 +53,8 @@ def schema_of(parameters: Json) -> Any:
 
 def _mismatch(value: Any, schema: Any) -> str:
     if not _may_be_schema(schema):
-        return "The answer was not checked: its schema is none."
-    # Only here: it takes longer to import than stepchat takes to start.
+        return "The answer was not checked: its schema is invalid."
+    # Imported late: it takes longer than the start of stepchat.
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
     from referencing import Registry
@@ -63,27 +63,27 @@ def _mismatch(value: Any, schema: Any) -> str:
     try:
         validator_class: Any = validator_for(schema)
         validator_class.check_schema(schema)
-        # A registry of our own: the usual one would fetch what a schema refers to from the network.
+        # An empty registry: the default one would fetch references from the network.
         registry: Any = cast("Any", Registry)()
         errors: list[Any] = list(validator_class(schema, registry=registry).iter_errors(value))
     except SchemaError as error:
         return f"The answer was not checked: {_wrong_schema(error)}"
     except Unresolvable as error:
-        return f"The answer was not checked: its schema refers to {error.ref}, which is not in it."
+        return f"The answer was not checked: its schema refers to {error.ref}, which it does not contain."
     except RecursionError:
         return "The answer was not checked: it is nested too deeply."
-    except Exception as error:  # noqa: BLE001 - the answer is there, and what is wrong is the schema
-        return f"The answer was not checked: {_no_schema(error)}"
+    except Exception as error:  # noqa: BLE001 - the answer exists, only its schema is faulty
+        return f"The answer was not checked: {_unusable_schema(error)}"
     if not errors:
         return ""
     errors.sort(key=lambda error: [str(part) for part in error.absolute_path])
-    told = "; ".join(f"at {error.json_path} {_short(error.message)}" for error in errors[:_MOST])
-    more = f"; and {len(errors) - _MOST} more" if len(errors) > _MOST else ""
-    return f"The answer does not fit the schema: {told}{more}."
+    problems = "; ".join(f"at {error.json_path} {_short(error.message)}" for error in errors[:_MAX_ERRORS])
+    more = f"; and {len(errors) - _MAX_ERRORS} more" if len(errors) > _MAX_ERRORS else ""
+    return f"The answer violates the schema: {problems}{more}."
 
 
 def check_schema(parameters: Json) -> None:
-    """Raises UsageError when the schema of a request is none."""
+    """Raises UsageError if the schema of a request is invalid."""
     schema = schema_of(parameters)
     if schema is None:
         return
@@ -95,18 +95,18 @@ def check_schema(parameters: Json) -> None:
         validator: Any = validator_for(schema)
         validator.check_schema(schema)
     except SchemaError as error:
-        raise UsageError(f"response_format: {_wrong_schema(error)}", "Mend the schema.") from None
-    except Exception as error:  # noqa: BLE001 - the library trips in many ways over what is no schema
-        raise UsageError(f"response_format: {_no_schema(error)}", "Mend the schema.") from None
+        raise UsageError(f"response_format: {_wrong_schema(error)}", "Fix the schema.") from None
+    except Exception as error:  # noqa: BLE001 - the library fails in many ways on what is not a schema
+        raise UsageError(f"response_format: {_unusable_schema(error)}", "Fix the schema.") from None
 
 
 def check_schema_kind(parameters: Json) -> None:
-    """The same without the library, which takes long to import: raises UsageError for what cannot be a schema at all."""
+    """Like check_schema, without importing the library: raises UsageError for what cannot be a schema at all."""
     schema = schema_of(parameters)
     if not _may_be_schema(schema):
         kind = _short(json.dumps(schema))
         raise UsageError(
-            f"response_format: a schema is an object, or true or false; this is {kind}.", "Mend the schema."
+            f"response_format: a schema is an object, or true or false; this is {kind}.", "Fix the schema."
         )
 
 
@@ -114,7 +114,7 @@ def _may_be_schema(schema: Any) -> bool:
     return schema is None or isinstance(schema, dict | bool)
 
 
-def _no_schema(error: Exception) -> str:
+def _unusable_schema(error: Exception) -> str:
     return f"the schema cannot be used: {_short(str(error) or type(error).__name__)}."
 
 
@@ -124,4 +124,4 @@ def _wrong_schema(error: Any) -> str:
 
 def _short(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"

@@ -1,4 +1,4 @@
-"""Who decides a parameter's value: config file, profile, preset, session, one turn; the later wins."""
+"""Where a parameter's value comes from: config file, profile, preset, session or one turn; the later one wins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 Settings: TypeAlias = tuple[tuple[str, Any], ...]
-"""Dotted names with values, in the order they were set. None takes out what a weaker scope set."""
+"""Dotted names with values, in the order they were set. None unsets the value of a weaker scope."""
 
 Scope: TypeAlias = Literal["config", "profile", "preset", "session", "once"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -23,7 +23,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSetting:
-    """What is sent under a name (None: nothing), and the scope that says so (None: no scope says anything)."""
+    """The value that is sent under a name (None: nothing), and the scope it comes from (None: no scope sets it)."""
 
     value: Any = None
     scope: Scope | None = None
@@ -31,7 +31,7 @@ class ResolvedSetting:
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """What each scope says, from the weakest to the strongest."""
+    """The settings of each scope, from the weakest to the strongest."""
 
     config: Settings = ()
     profile: Settings = ()
@@ -41,10 +41,10 @@ class Scopes:
     profile_name: str = ""
     preset_name: str = ""
     missing: str = ""
-    """What the session remembers and that is gone, in a sentence."""
+    """A sentence about a profile or preset that the session refers to and that no longer exists."""
 
     def settings_of(self, scope: Scope) -> Settings:
-        """What one scope says."""
+        """The settings of one scope."""
         return {
             "config": self.config,
             "profile": self.profile,
@@ -58,13 +58,13 @@ class Scopes:
         return to_request(setting for scope in SCOPES for setting in self.settings_of(scope))
 
     def checked(self) -> Json:
-        """The same. Raises UsageError when some do not go together."""
+        """Like request. Raises UsageError if some cannot be combined."""
         parameters = self.request()
         check_combinations(parameters)
         return parameters
 
     def resolve(self, name: str) -> ResolvedSetting:
-        """The value of one name, and where it comes from."""
+        """The value of a name, and the scope it comes from."""
         scope: Scope | None = None
         value: Any = None
         settings: Settings = ()
@@ -72,28 +72,28 @@ class Scopes:
             layer = self.settings_of(candidate)
             settings += layer
             before, value = value, value_at(to_request(settings), name) if layer else value
-            said = any(_within(set_name, name) for set_name, _ in layer)
-            # A map that says nothing about the name matters only when it hides what a weaker scope says.
-            if said or ((before, value) != (None, None) and any(_within(name, set_name) for set_name, _ in layer)):
+            sets = any(_within(set_name, name) for set_name, _ in layer)
+            # A map without this name matters only if it hides the value of a weaker scope.
+            if sets or ((before, value) != (None, None) and any(_within(name, set_name) for set_name, _ in layer)):
                 scope = candidate
         return ResolvedSetting(value, scope)
 
     def with_setting(self, scope: Scope, name: str, value: Any) -> Scopes:
-        """The value in this scope; None sends nothing, whatever a weaker scope says. Raises UsageError."""
+        """Set a value in this scope. None sends nothing, whatever a weaker scope sets. Raises UsageError."""
         changed = self._with(scope, set_value(self.settings_of(scope), name, value))
         if value is None:
             without = self.without(scope, name)
-            # Nothing needs to be said against scopes that say nothing.
+            # There is nothing to unset if no weaker scope sets it.
             changed = changed if without.resolve(name).value is not None else without
         changed.checked()
         return changed
 
     def without(self, scope: Scope, name: str) -> Scopes:
-        """Let the weaker scopes decide again."""
+        """Remove a value from this scope, so that the weaker scopes decide."""
         return self._with(scope, tuple(pair for pair in self.settings_of(scope) if not _within(pair[0], name)))
 
     def after_turn(self, asked: Settings) -> Scopes:
-        """Without what was set for that question alone; what was set for the next one meanwhile stays."""
+        """Remove what was set for that question only. What has been set for the next one since then stays."""
         return replace(self, once=tuple(pair for pair in self.once if pair not in asked))
 
     def _with(self, scope: Scope, settings: Settings) -> Scopes:
@@ -111,12 +111,12 @@ class Scopes:
 
 
 def set_value(settings: Iterable[tuple[str, Any]], name: str, value: Any) -> Settings:
-    """The settings with one more; what it replaces is taken out."""
+    """Add a setting; it replaces those of the same name or within it."""
     return (*(pair for pair in settings if not _within(pair[0], name)), (name, value))
 
 
 def set_values(settings: Iterable[tuple[str, Any]], more: Iterable[tuple[str, Any]]) -> Settings:
-    """The settings with all of these, one after the other."""
+    """Add settings, one after the other."""
     together = tuple(settings)
     for name, value in more:
         together = set_value(together, name, value)
@@ -128,7 +128,7 @@ def _within(name: str, whole: str) -> bool:
 
 
 def to_request(settings: Iterable[tuple[str, Any]]) -> Json:
-    """Dotted names to the nested form of the request; later ones win, None takes a name out."""
+    """The nested JSON of a request. Later settings win, None removes a name."""
     body: Json = {}
     for name, value in settings:
         target = body
@@ -145,7 +145,7 @@ def to_request(settings: Iterable[tuple[str, Any]]) -> Json:
 
 
 def value_at(parameters: Json, name: str) -> Any:
-    """What stands under a dotted name, None when nothing does."""
+    """The value at a dotted name; None if there is none."""
     value: Any = parameters
     for key in name.split("."):
         value = cast("Json", value).get(key) if isinstance(value, dict) else None
@@ -153,7 +153,7 @@ def value_at(parameters: Json, name: str) -> Any:
 
 
 def from_stored(data: Mapping[str, Any]) -> Settings:
-    """Read what `update_stored` made. What this version does not know, or would refuse, is not sent; on disk it stays."""
+    """Read what `update_stored` wrote. What this version does not know or would reject is not sent, but stays on disk."""
     found: list[tuple[str, Any]] = []
     for name, value in data.items():
         try:
@@ -163,14 +163,13 @@ def from_stored(data: Mapping[str, Any]) -> Settings:
     return tuple(found)
 
 
-def update_stored(kept: Json, before: Settings, after: Settings) -> Json:
-    """What is on disk, with what this program changed in it. What it does not know stays, and so does what another
-    program changed meanwhile."""
-    stayed = [setting for setting in before if setting in after]
-    alike = next(
-        (place for place, pair in enumerate(zip(stayed, after, strict=False)) if pair[0] != pair[1]), len(stayed)
+def update_stored(stored: Json, before: Settings, after: Settings) -> Json:
+    """The stored settings with this program's changes. Unknown settings stay, and so do changes made by other programs."""
+    unchanged = [setting for setting in before if setting in after]
+    common = next(
+        (index for index, pair in enumerate(zip(unchanged, after, strict=False)) if pair[0] != pair[1]), len(unchanged)
     )
     names = {name for name, _ in after}
-    gone = {name for name, _ in before} - names
-    pairs = tuple((name, value) for name, value in kept.items() if name not in gone)
-    return dict(set_values(pairs, after[alike:]))
+    removed = {name for name, _ in before} - names
+    pairs = tuple((name, value) for name, value in stored.items() if name not in removed)
+    return dict(set_values(pairs, after[common:]))

@@ -1,4 +1,4 @@
-"""The table of request parameters (WIRE.md 1.2-1.7). Adding one is adding a row; everything else follows from it."""
+"""The table of request parameters. Add one here: everything else follows from its row (docs/protocol.md, Parameters)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind: TypeAlias = Literal["int", "float", "bool", "text", "texts", "choice", "ma
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One row: what it is called, what it may hold, and where it stands in the request (`name`, dotted)."""
+    """One row: its dotted name in the request, the values it accepts, and its help."""
 
     name: str
     kind: Kind
@@ -27,14 +27,21 @@ class Parameter:
     """The lower end itself is not allowed."""
     max_items: int | None = None
     default: str = ""
-    """What applies when nothing is sent, in words."""
-    example: str = ""
+    """What applies if nothing is sent, in words."""
+    examples: tuple[str, ...] = ()
+    """Values as the user writes them. The first is shown in help and docs; tests try them all."""
+    refused: tuple[str, ...] = ()
+    """Values that are rejected, beside those that its kind and range imply. For tests."""
     capability_name: str = ""
-    """Its name in a model's `supported_parameters`, where that is not the first part of its own."""
+    """Its name in a model's `supported_parameters`, if that is not the first part of its own."""
     handled_by_server: bool = False
-    """Read by OpenRouter or the server itself, so no model lists it."""
+    """Interpreted by OpenRouter or the server itself, so no model lists it."""
     flag_name: str = ""
-    """The flag, where the usual one belongs to another row."""
+    """Its flag, if the usual one belongs to another row."""
+
+    @property
+    def example(self) -> str:
+        return self.examples[0] if self.examples else ""
 
     @property
     def flag(self) -> str:
@@ -42,13 +49,13 @@ class Parameter:
 
     @property
     def capability(self) -> str | None:
-        """What a model's `supported_parameters` must hold for it; None when that does not matter."""
+        """The name that a model's `supported_parameters` must contain; None if no model lists it."""
         return None if self.handled_by_server else self.capability_name or self.name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that belong together, as the settings screen and the manual show them."""
+    """A heading and its rows in help, docs and the settings screen."""
 
     title: str
     rows: tuple[Parameter, ...]
@@ -59,162 +66,207 @@ _BIAS = (-100, 100)
 
 GROUPS: tuple[Group, ...] = (
     Group("Reasoning", (
-        Parameter("reasoning", "map", "Everything about reasoning in one map.", example='{"effort":"high"}'),
-        Parameter("reasoning.enabled", "bool", "Think or not.", default="the model's own", example="true"),
         Parameter(
-            "reasoning.effort", "choice", "How hard to think.",
-            choices=EFFORTS, default="the model's own", example="high",
-        ),
-        Parameter("reasoning.max_tokens", "int", "Budget for thinking, in tokens.", 1, example="2000"),
-        Parameter(
-            "reasoning.exclude", "bool", "Think, but do not return the reasoning; nothing can be sent back then.",
-            default="false", example="false",
+            "reasoning", "map", "All reasoning settings in one object.",
+            examples=('{"effort":"high"}', "{}", '{"max_tokens":1,"new":null}'), refused=("high", '{"effort":"huge"}'),
         ),
         Parameter(
-            "reasoning.summary", "choice", "How much of a summary OpenAI models give.",
-            choices=("auto", "concise", "detailed"), example="auto",
+            "reasoning.enabled", "bool", "Reason before answering.", default="the model's own", examples=("true",)
+        ),
+        Parameter(
+            "reasoning.effort", "choice", "How hard to reason.",
+            choices=EFFORTS, default="the model's own", examples=("high",),
+        ),
+        Parameter("reasoning.max_tokens", "int", "Reasoning budget in tokens.", 1, examples=("2000",)),
+        Parameter(
+            "reasoning.exclude", "bool", "Reason, but do not return the reasoning; then none can be sent back.",
+            default="false", examples=("false",),
+        ),
+        Parameter(
+            "reasoning.summary", "choice", "How detailed the reasoning summary of OpenAI models is.",
+            choices=("auto", "concise", "detailed"), examples=("auto",),
         ),
         Parameter(
             "reasoning.context", "choice", "Which earlier reasoning GPT-5.6 and later may use.",
-            choices=("auto", "all_turns", "current_turn"), example="all_turns",
+            choices=("auto", "all_turns", "current_turn"), examples=("all_turns",),
         ),
         Parameter(
             "reasoning.mode", "choice", "Standard or pro reasoning of GPT-5.6 and later.",
-            choices=("standard", "pro"), example="standard",
+            choices=("standard", "pro"), examples=("standard",),
         ),
         Parameter(
-            "reasoning_effort", "choice", "The same as reasoning.effort for servers that know only this name.",
-            choices=EFFORTS, example="high", capability_name="reasoning", flag_name="--reasoning_effort",
+            "reasoning_effort", "choice", "reasoning.effort under the name that other servers use.",
+            choices=EFFORTS, examples=("high",), capability_name="reasoning", flag_name="--reasoning_effort",
         ),
         Parameter(
-            "include_reasoning", "bool", "Older name for returning the reasoning.", default="true", example="true"
+            "include_reasoning", "bool", "Return the reasoning (older name).", default="true", examples=("true",)
         ),
     )),
     Group("Length", (
         Parameter(
             "max_tokens", "int", "Longest answer in tokens, reasoning included.",
-            1, default="the model's limit", example="4000",
+            1, default="the model's limit", examples=("4000", "262144"), refused=("1e3",),
         ),
         Parameter(
-            "max_completion_tokens", "int", "The newer name of max_tokens; many servers know only the older.",
-            1, default="the model's limit", example="4000", capability_name="max_tokens",
+            "max_completion_tokens", "int", "Newer name of max_tokens; many servers support only the older one.",
+            1, default="the model's limit", examples=("4000",), capability_name="max_tokens",
         ),
-        Parameter("stop", "texts", "Stop at any of these texts.", max_items=4, example='["END","###"]'),
         Parameter(
-            "verbosity", "choice", "How much to say.",
-            choices=("low", "medium", "high", "xhigh", "max"), default="medium", example="low",
+            "stop", "texts", "Stop at any of these texts.",
+            max_items=4, examples=('["END","###"]', "END", "[END]", '"quoted"'), refused=('["a",1]', '[""]'),
+        ),
+        Parameter(
+            "verbosity", "choice", "How long the answer is.",
+            choices=("low", "medium", "high", "xhigh", "max"), default="medium", examples=("low",),
         ),
     )),
     Group("Sampling", (
-        Parameter("temperature", "float", "Randomness.", 0, 2, default="1.0", example="0.5"),
         Parameter(
-            "top_p", "float", "Sample from the likeliest tokens with this total.",
-            0, 1, excludes_low=True, default="1.0", example="0.9",
-        ),
-        Parameter("top_k", "int", "Sample from this many likeliest tokens; 0 is off.", 0, default="0", example="40"),
-        Parameter(
-            "min_p", "float", "Least probability relative to the likeliest token.", 0, 1, default="0", example="0.05"
+            "temperature", "float", "Randomness of sampling.",
+            0, 2, default="1.0", examples=("0.5", "1e-3"), refused=("NaN", "Infinity", "1e400"),
         ),
         Parameter(
-            "top_a", "float", "Least probability by the square of the likeliest.", 0, 1, default="0", example="0.1"
+            "top_p", "float", "Nucleus sampling: the smallest set of tokens whose probabilities add up to this.",
+            0, 1, excludes_low=True, default="1.0", examples=("0.9", "0.0001"),
         ),
         Parameter(
-            "frequency_penalty", "float", "Discourage words by how often they came.",
-            -2, 2, default="0", example="0.2",
+            "top_k", "int", "Sample from this many of the most probable tokens; 0 turns it off.",
+            0, default="0", examples=("40",),
         ),
         Parameter(
-            "presence_penalty", "float", "Discourage words that came at all.", -2, 2, default="0", example="0.2"
+            "min_p", "float", "Drop tokens below this share of the highest probability.",
+            0, 1, default="0", examples=("0.05",),
         ),
         Parameter(
-            "repetition_penalty", "float", "Discourage repetition; 1 is neutral.",
-            0, 2, excludes_low=True, default="1.0", example="1.1",
+            "top_a", "float", "Drop tokens below this × (highest probability)².", 0, 1, default="0", examples=("0.1",)
         ),
-        Parameter("seed", "int", "Ask for the same sampling again.", example="7"),
-        Parameter("logit_bias", "map", "Token id to a bias of -100 to 100.", example='{"42":-100}'),
+        Parameter(
+            "frequency_penalty", "float", "Penalize tokens by how often they have occurred.",
+            -2, 2, default="0", examples=("0.2",),
+        ),
+        Parameter(
+            "presence_penalty", "float", "Penalize tokens that have occurred.", -2, 2, default="0", examples=("0.2",)
+        ),
+        Parameter(
+            "repetition_penalty", "float", "Penalize repetition; 1 is neutral.",
+            0, 2, excludes_low=True, default="1.0", examples=("1.1", "0.01"),
+        ),
+        Parameter("seed", "int", "Seed for reproducible sampling.", examples=("7", "0", "-7", str(2**63))),
+        Parameter(
+            "logit_bias", "map", "Bias of -100 to 100 for each token id.",
+            examples=('{"42":-100}', '{"42":-100,"7":100}', '{"1":0.5}', "{}"),
+            refused=('{"1":100.5}', '{"1":-101}', '{"1":true}'),
+        ),
         Parameter(
             "logprobs", "bool", "Return the probability of each token; /tokens shows them.",
-            default="false", example="true",
+            default="false", examples=("true",),
         ),
-        Parameter("top_logprobs", "int", "Alternatives for each token; needs logprobs.", 0, 20, example="5"),
+        Parameter("top_logprobs", "int", "Alternatives for each token; needs logprobs.", 0, 20, examples=("5",)),
     )),
-    Group("Form and tools", (
+    Group("Format and tools", (
         Parameter(
-            "response_format", "any", "Form of the answer: text, json_object, or a JSON schema as @FILE.",
-            choices=("text", "json_object"), default="text", example="json_object",
+            "response_format", "any", "Format of the answer: text, json_object, or a JSON schema as @FILE.",
+            choices=("text", "json_object"), default="text",
+            examples=("json_object", '{"type":"json_schema","json_schema":{}}'), refused=("xml", "5", "[]", "true"),
         ),
         Parameter(
-            "prediction", "map", "What the answer will mostly say, to be quicker.",
-            example='{"type":"content","content":"..."}', handled_by_server=True,
+            "prediction", "map", "Most of the expected answer, to speed it up.",
+            examples=('{"type":"content","content":"..."}',), handled_by_server=True,
         ),
         Parameter(
-            "tools", "list", "Tools in OpenAI's form, or @FILE.",
-            example='[{"type":"function","function":{"name":"now"}}]',
+            "tools", "list", "Tools in OpenAI's format, or @FILE.",
+            examples=('[{"type":"function","function":{"name":"now"}}]', "[]"),
+            refused=('[{"type":"function"},"now"]',),
         ),
         Parameter(
-            "tool_choice", "any", "none, auto, required or one function.",
-            choices=("none", "auto", "required"), default="auto", example="auto",
+            "tool_choice", "any", "none, auto, required or one function.", choices=("none", "auto", "required"),
+            default="auto", examples=("auto", '{"type":"function"}'), refused=("maybe", "1", "[]"),
         ),
-        Parameter("parallel_tool_calls", "bool", "Several calls in one reply.", default="true", example="false"),
+        Parameter(
+            "parallel_tool_calls", "bool", "Allow several calls in one answer.", default="true", examples=("false",)
+        ),
     )),
     Group("Routing", (
         Parameter(
-            "models", "texts", "Models to fall back to, in order.", example='["a/b","c/d"]', handled_by_server=True
+            "models", "texts", "Fallback models, in order.",
+            examples=('["a/b","c/d"]', "a/b"), refused=('[""]',), handled_by_server=True,
         ),
         Parameter(
-            "provider", "map", "Everything about the choice of provider in one map.",
-            example='{"sort":"price"}', handled_by_server=True,
+            "provider", "map", "All provider settings in one object.",
+            examples=('{"sort":"price"}', '{"sort":"price","max_price":{"prompt":1}}', "{}"), refused=("price",),
+            handled_by_server=True,
         ),
         Parameter(
-            "provider.order", "texts", "Providers to try first, in order.", example='["stepfun"]', handled_by_server=True
+            "provider.order", "texts", "Providers to try first, in order.",
+            examples=('["stepfun"]', "stepfun"), handled_by_server=True,
         ),
-        Parameter("provider.only", "texts", "No other providers than these.", example='["stepfun"]', handled_by_server=True),
-        Parameter("provider.ignore", "texts", "Never these providers.", example='["other"]', handled_by_server=True),
+        Parameter("provider.only", "texts", "Use only these providers.", examples=('["stepfun"]',), handled_by_server=True),
         Parameter(
-            "provider.allow_fallbacks", "bool", "Try another provider when the first fails.",
-            default="true", example="false", handled_by_server=True,
-        ),
-        Parameter(
-            "provider.require_parameters", "bool", "Only providers that know every parameter sent.",
-            default="false", example="true", handled_by_server=True,
+            "provider.ignore", "texts", "Never use these providers.", examples=('["other"]',), handled_by_server=True
         ),
         Parameter(
-            "provider.data_collection", "choice", "Whether providers that keep prompts may answer.",
-            choices=("allow", "deny"), default="allow", example="deny", handled_by_server=True,
-        ),
-        Parameter("provider.zdr", "bool", "Only providers that keep no data.", example="true", handled_by_server=True),
-        Parameter(
-            "provider.quantizations", "texts", "Only models quantized so.", example='["fp8","bf16"]', handled_by_server=True
+            "provider.allow_fallbacks", "bool", "Try another provider if the first one fails.",
+            default="true", examples=("false",), handled_by_server=True,
         ),
         Parameter(
-            "provider.sort", "any", "Prefer the cheapest, the quickest, or the first to begin.",
-            choices=("price", "throughput", "latency"), default="price-weighted", example="throughput", handled_by_server=True,
+            "provider.require_parameters", "bool", "Use only providers that support every parameter of the request.",
+            default="false", examples=("true",), handled_by_server=True,
+        ),
+        Parameter(
+            "provider.data_collection", "choice", "Whether providers that store prompts may be used.",
+            choices=("allow", "deny"), default="allow", examples=("deny",), handled_by_server=True,
+        ),
+        Parameter(
+            "provider.zdr", "bool", "Use only providers with zero data retention.",
+            examples=("true",), handled_by_server=True,
+        ),
+        Parameter(
+            "provider.quantizations", "texts", "Use only these quantizations.",
+            examples=('["fp8","bf16"]',), handled_by_server=True,
+        ),
+        Parameter(
+            "provider.sort", "any", "Prefer the cheapest provider, the fastest, or the first to respond.",
+            choices=("price", "throughput", "latency"), default="price-weighted",
+            examples=("throughput", '{"by":"price"}'), refused=("cheap", "1"), handled_by_server=True,
         ),
         Parameter(
             "provider.max_price", "map", "Highest price in USD per million tokens.",
-            example='{"prompt":1,"completion":2}', handled_by_server=True,
+            examples=('{"prompt":1,"completion":2}',), handled_by_server=True,
         ),
-        Parameter("plugins", "list", "Plugins of OpenRouter.", example='[{"id":"web"}]', handled_by_server=True),
         Parameter(
-            "service_tier", "choice", "How urgent it is, at which price.",
-            choices=("auto", "default", "fast", "flex", "priority", "scale", "ultrafast"), example="flex",
+            "plugins", "list", "OpenRouter plugins.",
+            examples=('[{"id":"web"}]', "[]"), refused=('["web"]',), handled_by_server=True,
+        ),
+        Parameter(
+            "service_tier", "choice", "Processing tier: speed against price.",
+            choices=("auto", "default", "fast", "flex", "priority", "scale", "ultrafast"), examples=("flex",),
             handled_by_server=True,
         ),
     )),
     Group("Server", (
-        Parameter("user", "text", "A stable name for the end user.", example="me", handled_by_server=True),
-        Parameter("metadata", "map", "Notes for your own records.", max_items=16, example='{"project":"x"}', handled_by_server=True),
-        Parameter("prompt_cache_key", "text", "Which requests share a prompt cache.", example="notes", handled_by_server=True),
         Parameter(
-            "cache_control", "map", "Cache the prompt by itself (Anthropic models).",
-            example='{"type":"ephemeral"}', handled_by_server=True,
+            "user", "text", "A stable identifier of the end user.",
+            examples=("me", "5", "true", "{}"), handled_by_server=True,
         ),
         Parameter(
-            "chat_template_kwargs", "map", "Switches of the chat template (llama.cpp, vLLM, SGLang).",
-            example='{"enable_thinking":true}', handled_by_server=True,
+            "metadata", "map", "Notes for your own records.",
+            max_items=16, examples=('{"project":"x"}', "{}"), refused=('{"a":1}',), handled_by_server=True,
         ),
         Parameter(
-            "debug.echo_upstream_body", "bool", "Have OpenRouter tell what it gave the provider, for the inspector.",
-            example="true", handled_by_server=True,
+            "prompt_cache_key", "text", "Requests with the same key share a prompt cache.",
+            examples=("notes",), handled_by_server=True,
+        ),
+        Parameter(
+            "cache_control", "map", "Cache the prompt automatically (Anthropic models).",
+            examples=('{"type":"ephemeral"}',), handled_by_server=True,
+        ),
+        Parameter(
+            "chat_template_kwargs", "map", "Arguments of the chat template (llama.cpp, vLLM, SGLang).",
+            examples=('{"enable_thinking":true}',), handled_by_server=True,
+        ),
+        Parameter(
+            "debug.echo_upstream_body", "bool", "Return the request that OpenRouter sends to the provider.",
+            examples=("true",), handled_by_server=True,
         ),
     )),
 )  # fmt: skip
@@ -223,12 +275,12 @@ PARAMETERS: tuple[Parameter, ...] = tuple(row for group in GROUPS for row in gro
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
 
 
-_ALMOST = 0.92
-"""How alike two dotted names are of which one is mistyped."""
+_TYPO = 0.92
+"""Similarity of a mistyped dotted name to the name that was meant."""
 
 
 def find_parameter(name: str) -> Parameter:
-    """The row for a name; a dotted name may also reach into a map. Raises UsageError."""
+    """The row of a name; a dotted name may also reach into a map. Raises UsageError."""
     if name in BY_NAME:
         return BY_NAME[name]
     first, *rest = name.split(".")
@@ -239,19 +291,19 @@ def find_parameter(name: str) -> Parameter:
 
 
 def map_entry(root: Parameter, name: str) -> Parameter:
-    """The row for something inside a map that has none of its own. Raises UsageError when it is almost one that has.
+    """A row for an entry of a map that has none of its own. Raises UsageError if its name is probably mistyped.
 
-    Servers take more than the table knows, so what is like none of its names is sent as it is.
+    Servers support more than the table lists, so any other name is sent unchanged.
     """
     from difflib import get_close_matches
 
     inside = [row.name for row in PARAMETERS if row.name.startswith(f"{root.name}.")]
-    if inside and (close := get_close_matches(name.lower(), inside, n=1, cutoff=_ALMOST)):
+    if inside and (close := get_close_matches(name.lower(), inside, n=1, cutoff=_TYPO)):
         raise UsageError(f"There is no parameter {name!r}.", f"Did you mean {close[0]}?")
     if root.name == "logit_bias":
-        return Parameter(name, "float", root.help, *_BIAS, example="-100")
+        return Parameter(name, "float", root.help, *_BIAS, examples=("-100",))
     if root.name == "metadata":
-        return Parameter(name, "text", root.help, example="x", handled_by_server=True)
+        return Parameter(name, "text", root.help, examples=("x",), handled_by_server=True)
     return Parameter(
         name, "any", root.help, capability_name=root.capability_name, handled_by_server=root.handled_by_server
     )
@@ -265,7 +317,7 @@ def _similar(name: str) -> str:
 
 
 def allowed_text(parameter: Parameter) -> str:
-    """What it may hold, in words that fit behind "must be"."""
+    """The values it accepts, as a phrase after "must be"."""
     match parameter.kind:
         case "bool":
             return "true or false"

@@ -1,4 +1,4 @@
-"""Text and JSON to values of request parameters, checked against their rows."""
+"""Parses values of request parameters and checks them against their rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 _FORMS = frozenset({"text", "json_object", "json_schema", "grammar", "python"})
-"""The types of response_format; any other object is a schema of its own (WIRE.md 1.5)."""
-_LARGEST = 1_000_000
+"""The types of response_format. Any other object is a bare schema."""
+_MAX_FILE_CHARACTERS = 1_000_000
 _FROM_FILES = frozenset({"map", "list", "any"})
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """`name=value` to a name and a checked value; an empty value is None and unsets. Raises UsageError."""
+    """The name and the checked value of `NAME=VALUE`; an empty value is None and unsets. Raises UsageError."""
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals:
@@ -30,11 +30,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def parse_text(name: str, text: str) -> Any:
-    """A value as a person writes it: plain text, JSON, or @FILE. None for an empty one. Raises UsageError."""
+    """The value of text that a user wrote: plain text, JSON, or @FILE. None if it is empty. Raises UsageError."""
     parameter = find_parameter(name)
     plain = text.strip()
     if parameter.kind in {"text", "texts"} and not plain.startswith(("[", '"')):
-        # As it was typed: a space may be what to stop at.
+        # With its spaces: one of them may be the text to stop at.
         plain = text
     if not plain:
         return None
@@ -44,7 +44,7 @@ def parse_text(name: str, text: str) -> Any:
 
 
 def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
-    """A value that has a type already, as from a config file; there `@FILE` is sought in its `folder`. Raises UsageError."""
+    """A checked value that already has a type, as in config.toml; `@FILE` is relative to `folder`. Raises UsageError."""
     parameter = find_parameter(name)
     if folder is not None and isinstance(value, str) and value.startswith("@") and parameter.kind in _FROM_FILES:
         value = _from_file(parameter, value[1:], folder)
@@ -52,7 +52,7 @@ def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
 
 
 def read_value(parameter: Parameter, text: str) -> Any:
-    """Plain text or JSON to a value, as the parameter's kind suggests. Raises UsageError for a file."""
+    """The unchecked value of plain text or JSON, depending on the parameter's kind. Raises UsageError for a bad file."""
     if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
         return text
     if parameter.kind in _FROM_FILES and text.startswith("@"):
@@ -69,31 +69,31 @@ def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> A
     try:
         path = (folder or Path()) / Path(name).expanduser()
         with path.open(encoding="utf-8-sig") as file:
-            text = file.read(_LARGEST + 1)
+            text = file.read(_MAX_FILE_CHARACTERS + 1)
     except OSError as error:
-        raise UsageError(f"{what}: {error.strerror}.", "@FILE names a file with JSON.") from None
+        raise UsageError(f"{what}: {error.strerror}.", "@FILE must name a JSON file.") from None
     except RuntimeError:
-        raise UsageError(f"{what}: nobody here is called so.", "@FILE names a file with JSON.") from None
+        raise UsageError(f"{what}: no such user.", "@FILE must name a JSON file.") from None
     except ValueError:
-        raise UsageError(f"{what}: it is not UTF-8.", "@FILE names a file with JSON.") from None
-    if len(text) > _LARGEST:
-        raise UsageError(f"{what}: it is larger than a megabyte.", "@FILE names a file with JSON.")
+        raise UsageError(f"{what}: it is not UTF-8.", "@FILE must name a JSON file.") from None
+    if len(text) > _MAX_FILE_CHARACTERS:
+        raise UsageError(f"{what}: it is larger than 1 MB.", "@FILE must name a JSON file.")
     try:
         value = lossless_json.loads(text)
     except ValueError as error:
-        raise UsageError(f"{what}: it is not JSON ({error}).", "Mend the file.") from None
+        raise UsageError(f"{what}: it is not JSON ({error}).", "Fix the file.") from None
     if parameter.name == "response_format" and isinstance(value, dict):
         return _as_form(cast("Json", value), path.stem)
     return value
 
 
 def check_value(parameter: Parameter, value: Any) -> Any:
-    """The value as it is sent. Raises UsageError that names value and range."""
+    """The value to send. Raises UsageError, which names the value and the allowed range."""
     try:
         lossless_json.dumps(value)
     except (TypeError, ValueError):
-        # TOML knows dates, infinities and nan.
-        raise _wrong(parameter, str(value), "something that JSON can express") from None
+        # TOML has dates, infinities and nan.
+        raise _wrong(parameter, str(value), "a value that JSON can express") from None
     match parameter.kind:
         case "int" | "float":
             return _number(parameter, value)
@@ -168,7 +168,7 @@ def _form(parameter: Parameter, value: Any) -> Any:
 
 
 def _as_form(value: Json, name: str = "answer") -> Json:
-    """A response_format as it is sent; a schema alone is put into one."""
+    """The response_format to send; a bare schema is wrapped in one."""
     if value.get("type") in _FORMS or "json_schema" in value:
         return value
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "answer"
@@ -182,7 +182,7 @@ def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:
 
 
 def format_value(value: Any) -> str:
-    """A value as one would write it after NAME=."""
+    """The value as the user would write it after NAME=."""
     if value is None:
         return ""
     return value if isinstance(value, str) else lossless_json.dumps(value)

@@ -102,4 +102,4 @@ def test_what_a_server_has_cut_off_without_a_word_is_told_afterwards(shell):
 def test_the_result_says_where_the_form_is_wrong(shell):
     found = json.loads(shell("--json", "--set", FORM, "demo:form wrong=value").out.splitlines()[-1])["message"]
     assert found["complete"] is True
-    assert found["wrong_form"].startswith("The answer does not fit the schema: at $.count ")
+    assert found["wrong_form"].startswith("The answer violates the schema: at $.count ")

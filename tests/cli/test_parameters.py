@@ -81,7 +81,7 @@ def test_an_answer_that_does_not_fit_its_schema_is_told_on_stderr(shell):
     assert "schema" not in ran.err.partition("stepchat:")[2]
     assert shell.asked()["response_format"]["json_schema"]["name"] == "primes"
     ran = shell("--continue", "demo:form wrong=value")
-    assert "stepchat: The answer does not fit the schema: at $.count " in ran.err
+    assert "stepchat: The answer violates the schema: at $.count " in ran.err
     ran = shell("--continue", "demo:form wrong=json")
     assert "stepchat: The answer is not JSON: line " in ran.err
 

@@ -175,11 +175,11 @@ def test_wrong_value_names_file_line_and_key(write, name, value):
         ),
         (
             "[parameters]\nseed = 2026-01-01",
-            "line 2: seed in [parameters]: seed must be something that JSON can express",
+            "line 2: seed in [parameters]: seed must be a value that JSON can express",
         ),
         (
             "[parameters]\ntemperature = nan",
-            "line 2: temperature in [parameters]: temperature must be something that JSON",
+            "line 2: temperature in [parameters]: temperature must be a value that JSON",
         ),
         (
             "[parameters]\nseed = 1\n[parameters.reasoning]\neffort = 'huge'",

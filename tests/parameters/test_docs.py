@@ -17,10 +17,10 @@ def test_the_table_in_a_terminal():
     assert all(f"\n  {row.name}\n" in text for row in PARAMETERS)
     assert all(group.title in text for group in GROUPS)
     assert max(len(line) for line in text.split("\n")) <= 80
-    found = as_text(["penalty", "came"])
+    found = as_text(["penalty", "often"])
     assert "frequency_penalty" in found
     assert "temperature" not in found
-    assert as_text(["nothing of this kind"]) == "No parameter has these words.\n"
+    assert as_text(["nothing of this kind"]) == "No matching parameter.\n"
 
 
 def test_the_table_for_programs():

@@ -36,7 +36,10 @@ def test_nothing_asked_nothing_wrong(parameters):
         ("[1]", "The answer is JSON, but not an object."),
         ('{"a": 1', "The answer is not JSON: line 1, column 8: expecting ',' delimiter."),
         ('{\n "a": x}', "The answer is not JSON: line 2, column 7: expecting value."),
-        ('```json\n{"a": 1}\n```', "The answer is not JSON: line 1, column 1: expecting value; a code fence"),
+        (
+            '```json\n{"a": 1}\n```',
+            "The answer is not JSON: line 1, column 1: expecting value; it is inside a code fence",
+        ),
         ("", "The answer is not JSON: line 1, column 1: expecting value."),
         ("[" * 100_000, "The answer is not JSON: it is nested too deeply"),
     ],
@@ -49,8 +52,8 @@ def test_an_object(text, words):
     ("text", "words"),
     [
         ('{"primes": [2, 3]}', ""),
-        ('{"primes": [2, "x"]}', "The answer does not fit the schema: at $.primes[1] 'x' is not of type 'integer'."),
-        ("{}", "The answer does not fit the schema: at $ 'primes' is a required property."),
+        ('{"primes": [2, "x"]}', "The answer violates the schema: at $.primes[1] 'x' is not of type 'integer'."),
+        ("{}", "The answer violates the schema: at $ 'primes' is a required property."),
         ('{"primes": ["a", "b", "c", "d"]}', "at $.primes[2] 'c' is not of type 'integer'; and 1 more."),
         ("5", "at $ 5 is not of type 'object'."),
         ("{", "The answer is not JSON"),
@@ -69,10 +72,13 @@ def test_a_long_wrong_value_is_not_repeated_whole():
     ("schema", "words"),
     [
         ({"type": "strange"}, "was not checked: the schema is wrong at $.type"),
-        ({"$ref": "http://127.0.0.1:9/schema.json"}, "refers to http://127.0.0.1:9/schema.json, which is not in it"),
+        (
+            {"$ref": "http://127.0.0.1:9/schema.json"},
+            "refers to http://127.0.0.1:9/schema.json, which it does not contain",
+        ),
         ({"$ref": "#/$defs/none"}, "was not checked"),
-        (5, "was not checked: its schema is none"),
-        ([], "was not checked: its schema is none"),
+        (5, "was not checked: its schema is invalid"),
+        ([], "was not checked: its schema is invalid"),
         ({"$schema": []}, "was not checked: the schema cannot be used"),
     ],
 )
@@ -101,4 +107,4 @@ def test_what_cannot_be_a_schema_is_refused_in_a_config_file(schema):
 def test_true_and_false_are_schemas():
     check_schema(asking(True))
     assert schema_mismatch("{}", asking(True)) == ""
-    assert "does not fit the schema" in schema_mismatch("{}", asking(False))
+    assert "violates the schema" in schema_mismatch("{}", asking(False))

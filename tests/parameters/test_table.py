@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import date
 from decimal import Decimal
@@ -13,76 +16,60 @@ from hypothesis import strategies as st
 from stepchat import lossless_json
 from stepchat.errors import UsageError
 from stepchat.parameters.scopes import to_request
-from stepchat.parameters.table import BY_NAME, PARAMETERS, find_parameter
+from stepchat.parameters.table import BY_NAME, PARAMETERS, Parameter, find_parameter
 from stepchat.parameters.values import check_value, parse_setting, parse_value
 
-PENALTY = (["-2", "2", "0", "0.5"], ["-2.01", "2.01", "high", "true"])
-UNIT = (["0", "1", "0.05"], ["-0.01", "1.01", "x", "null"])
-COUNT = (["1", "4000", "262144"], ["0", "-1", "1.5", "1e3", "many", "true"])
-SWITCH = (["true", "false"], ["1", "0", "yes", "True", "null", '"true"'])
 
-# What each row takes at its edges, and what it refuses just beyond them.
-EDGES: dict[str, tuple[list[str], list[str]]] = {
-    "reasoning": (["{}", '{"effort":"high"}', '{"max_tokens":1,"new":null}'], ["[]", "high", '{"effort":"huge"}']),
-    "reasoning.enabled": SWITCH,
-    "reasoning.effort": (["max", "xhigh", "high", "medium", "low", "minimal", "none"], ["huge", "High", "1", "null"]),
-    "reasoning.max_tokens": COUNT,
-    "reasoning.exclude": SWITCH,
-    "reasoning.summary": (["auto", "concise", "detailed"], ["long", "true"]),
-    "reasoning.context": (["auto", "all_turns", "current_turn"], ["none", "1"]),
-    "reasoning.mode": (["standard", "pro"], ["fast"]),
-    "reasoning_effort": (["max", "none"], ["huge"]),
-    "include_reasoning": SWITCH,
-    "max_tokens": COUNT,
-    "max_completion_tokens": COUNT,
-    "temperature": (["0", "2", "0.7", "1e-3"], ["-0.1", "2.1", "NaN", "Infinity", "1e400", "warm", "[1]", "false"]),
-    "top_p": (["1", "0.0001"], ["0", "-0.5", "1.0001", "x"]),
-    "top_k": (["0", "40"], ["-1", "0.5", "x"]),
-    "min_p": UNIT,
-    "top_a": UNIT,
-    "stop": (["END", '["a","b","c","d"]', "[END]", '"quoted"'], ['["a","b","c","d","e"]', '["a",1]', '[""]']),
-    "frequency_penalty": PENALTY,
-    "presence_penalty": PENALTY,
-    "repetition_penalty": (["2", "0.01", "1.1"], ["0", "-1", "2.01"]),
-    "seed": (["0", "-7", str(2**63)], ["1.5", "x", "true"]),
-    "logit_bias": (['{"42":-100,"7":100}', '{"1":0.5}', "{}"], ['{"1":100.5}', '{"1":-101}', '{"1":true}', "[]", "42"]),
-    "logprobs": SWITCH,
-    "top_logprobs": (["0", "20"], ["-1", "21", "2.5"]),
-    "response_format": (["text", "json_object", '{"type":"json_schema","json_schema":{}}'], ["xml", "5", "[]", "true"]),
-    "prediction": (['{"type":"content","content":"x"}'], ["x", "[]"]),
-    "tools": (["[]", '[{"type":"function"}]'], ["{}", "web", "null", "[1]", '[{"type":"function"},"now"]']),
-    "tool_choice": (["none", "auto", "required", '{"type":"function"}'], ["maybe", "1", "[]"]),
-    "parallel_tool_calls": SWITCH,
-    "verbosity": (["low", "medium", "high", "xhigh", "max"], ["tiny", "none"]),
-    "models": (["a/b", '["a/b","c/d"]'], ["[1]", '[""]']),
-    "provider": (['{"sort":"price","max_price":{"prompt":1}}', "{}"], ["price", "[]"]),
-    "provider.order": (["a", '["a","b"]'], ["[1]"]),
-    "provider.only": (["a", '["a","b"]'], ["[1]"]),
-    "provider.ignore": (["a", '["a","b"]'], ["[1]"]),
-    "provider.allow_fallbacks": SWITCH,
-    "provider.require_parameters": SWITCH,
-    "provider.data_collection": (["allow", "deny"], ["maybe"]),
-    "provider.zdr": SWITCH,
-    "provider.quantizations": (["fp8", '["fp8","bf16"]'], ["[8]"]),
-    "provider.sort": (["price", "throughput", "latency", '{"by":"price"}'], ["cheap", "1"]),
-    "provider.max_price": (['{"prompt":1}'], ["1", "[]"]),
-    "service_tier": (["auto", "flex", "ultrafast"], ["slow"]),
-    "plugins": (['[{"id":"web"}]', "[]"], ["web", "{}", '["web"]']),
-    "user": (["me", "5", "true", "{}"], []),
-    "metadata": (['{"a":"b"}', "{}"], ["a", '{"a":1}', str({str(n): "x" for n in range(17)}).replace("'", '"')]),
-    "prompt_cache_key": (["a"], []),
-    "cache_control": (['{"type":"ephemeral"}'], ["ephemeral"]),
-    "chat_template_kwargs": (['{"enable_thinking":false}'], ["x"]),
-    "debug.echo_upstream_body": SWITCH,
-}
-
-TAKEN = [(name, text) for name, (good, _) in EDGES.items() for text in good]
-REFUSED = [(name, text) for name, (_, bad) in EDGES.items() for text in bad]
+def accepted(row: Parameter) -> list[str]:
+    """Its examples, and the values that its kind and range imply."""
+    found = [*row.examples, *row.choices]
+    if row.kind == "bool":
+        found += ["true", "false"]
+    if row.low is not None and not row.excludes_low:
+        found.append(f"{row.low:g}")
+    if row.high is not None:
+        found.append(f"{row.high:g}")
+    if row.kind == "texts":
+        found.append(json.dumps(["a"] * (row.max_items or 9)))
+    return list(dict.fromkeys(found))
 
 
-def test_every_row_has_its_edges_here():
-    assert set(EDGES) == set(BY_NAME) == {parameter.name for parameter in PARAMETERS}
+def rejected(row: Parameter) -> list[str]:
+    """What its row says, and the values just beyond its range or of another kind."""
+    by_kind: dict[str, list[str]] = {
+        "bool": ["1", "0", "yes", "True", "null", '"true"'],
+        "int": ["1.5", "x", "true"],
+        "float": ["x", "[1]", "false", "null"],
+        "choice": ["nothing of this kind", "1", "null"],
+        "texts": ["[1]"],
+        "map": ["x", "[]", "1"],
+        "list": ["{}", "x", "null", "[1]"],
+    }
+    found = [*row.refused, *by_kind.get(row.kind, [])]
+    step = 1 if row.kind == "int" else 0.01
+    if row.low is not None:
+        found += [f"{row.low - step:g}", *([f"{row.low:g}"] if row.excludes_low else [])]
+    if row.high is not None:
+        found.append(f"{row.high + step:g}")
+    if row.kind == "choice":
+        found += [choice.upper() for choice in row.choices]
+    if row.max_items is not None:
+        many = {str(n): "x" for n in range(row.max_items + 1)}
+        found.append(json.dumps(many if row.kind == "map" else list(many)))
+    return list(dict.fromkeys(found))
+
+
+TAKEN = [(row.name, text) for row in PARAMETERS for text in accepted(row)]
+REFUSED = [(row.name, text) for row in PARAMETERS for text in rejected(row)]
+
+
+def test_every_row_can_be_tried():
     assert len(BY_NAME) == len(PARAMETERS)
+    assert all(row.examples for row in PARAMETERS)
+    assert {row.name for row in PARAMETERS if row.kind == "any"} <= {name for name, _ in REFUSED}
+    assert ("temperature", "2.01") in REFUSED
+    assert ("top_p", "0") in REFUSED
+    assert ("top_p", "0") not in TAKEN
 
 
 @pytest.mark.parametrize(("name", "text"), TAKEN)
@@ -306,3 +293,26 @@ def test_a_mistyped_name_inside_a_map_is_none_of_its_own(typed, meant):
 @pytest.mark.parametrize("typed", ["provider.preferred_max_latency=3", 'provider={"options":{}}', "reasoning.budget=5"])
 def test_what_a_server_may_know_beyond_the_table_is_sent(typed):
     assert parse_setting(typed)[1] is not None
+
+
+def test_a_new_row_shows_up_everywhere():
+    """In a fresh process, because what is made from the table is made when it is imported."""
+    script = """
+import sys
+from dataclasses import replace
+from stepchat.parameters import table
+row = table.Parameter("warp.factor", "float", "Speed.", 1, 9, examples=("5",))
+group = replace(table.GROUPS[0], rows=(*table.GROUPS[0].rows, row))
+table.GROUPS = (group, *table.GROUPS[1:])
+table.PARAMETERS = (*table.PARAMETERS, row)
+table.BY_NAME = {row.name: row for row in table.PARAMETERS}
+from stepchat.__main__ import _opens_window
+from stepchat.cli.parameters import all_flags
+from stepchat.parameters.docs import as_markdown, as_text
+from stepchat.parameters.values import parse_setting
+assert parse_setting("warp.factor=5") == ("warp.factor", 5)
+assert "--warp-factor" in [name for flag in all_flags() for name in flag.opts]
+assert _opens_window(["--warp-factor", "5"])
+assert "`warp.factor`" in as_markdown() and "warp.factor" in as_text()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -27,7 +27,7 @@ def test_every_parameter_has_a_row_in_the_order_of_the_table():
 
 
 def test_words_find_names_help_groups_and_what_is_set():
-    assert [row.parameter.name for row in rows(typed="penalty came")] == ["frequency_penalty", "presence_penalty"]
+    assert [row.parameter.name for row in rows(typed="penalty occurred")] == ["frequency_penalty", "presence_penalty"]
     assert [row.parameter.name for row in rows(Scopes(session=(("seed", 1),)), typed="set session")] == ["seed"]
     assert rows(typed="nothing of this kind") == []
 
@@ -119,7 +119,7 @@ async def test_what_the_model_does_not_take_is_shown_as_such(tmp_path):
 async def test_the_value_stays_in_its_row_when_the_window_changes(tmp_path):
     async with window(tmp_path, None) as pilot:
         await say(pilot, "/settings top_p")
-        await wait_until(pilot, "Sample from the likeliest tokens")
+        await wait_until(pilot, "Nucleus sampling")
         await pilot.press("enter", *"0.25")
         await pilot.resize_terminal(60, 16)
         await pilot.pause()
