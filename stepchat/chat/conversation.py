@@ -155,6 +155,11 @@ class Conversation:
                     self.view.scroll_to_end()
             self.changed()
 
+    def set_model(self, model: str) -> None:
+        """Ask this model from now on."""
+        self.model = model
+        self.changed()
+
     async def set_scopes(self, scopes: Scopes) -> None:
         """Ask with these parameters from now on."""
         if self.session is not None:

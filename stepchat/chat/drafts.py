@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stepchat.messages import StoredMessage
     from stepchat.sessions.records import Session
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 PAUSE = 0.5
 """Seconds from a key to the disk; keys meanwhile wait for the same write."""
@@ -116,10 +116,10 @@ class Unsent:
             # It is tried again with the next key.
             self._place, self._kept = before
             self.not_kept = now[1]
-            self._chat.tell(f"The text in the prompt cannot be saved. {error.message}")
+            self._chat.flash(f"The text in the prompt cannot be saved. {error.message}")
 
-    async def switch(self, session: Session | None, *, along: bool = False) -> None:
-        """Open another session, or an empty one. The text stays with the session that is left, or goes `along`.
+    async def switch(self, session: Session | None, *, keep_text: bool = False) -> None:
+        """Open another session, or an empty one. The text stays with the session that is left, unless `keep_text`.
 
         Raises StepchatError when it cannot be opened; then nothing has changed.
         """
@@ -132,15 +132,15 @@ class Unsent:
             await chat.conversation.wait_until_saved()
             self.take_queue()
             if there == self._session_id():
-                along, draft = True, ""
+                keep_text, draft = True, ""
             await self._keep_all()
             # What the disk has refused, or forgotten, goes along in any case: it is nowhere else.
-            left = "" if along or self.not_kept or await self._is_gone() else chat.prompt.marked_text
+            left = "" if keep_text or self.not_kept or await self._is_gone() else chat.prompt.marked_text
             self._switching = True
             try:
                 await chat.background.show(arriving)
                 self._show(draft, left)
-                if not along:
+                if not keep_text:
                     self._place, self._kept = self._session_id(), draft
             finally:
                 self._switching = False

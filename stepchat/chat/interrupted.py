@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepchat.chat import branches
 from stepchat.messages import AssistantMessage
 from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.messages import Message
+    from stepchat.messages import Message, StoredMessage
     from stepchat.sessions.recovery import InterruptedAnswer
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
-GO_ON: Final = "Go on exactly where your answer stopped."
+CONTINUE: Final = "Go on exactly where your answer stopped."
 _NAMED: Final = 2
 _TITLE: Final = 40
 
@@ -32,10 +31,11 @@ def offer_retry(chat: Chat) -> None:
 async def announce(chat: Chat) -> None:
     """Tell of what was cut, here first. Raises StoreError."""
     cuts = await chat.workspace.store.interrupted_answers()
-    conversation, here = chat.conversation, shown_interrupted(chat, cuts)
+    conversation = chat.conversation
+    here = shown_interrupted(conversation.path, cuts)
     if conversation.busy or not cuts:
         return
-    others = describe_others([cut for cut in cuts if cut is not here], too=here is not None)
+    others = describe_others([cut for cut in cuts if cut is not here], also=here is not None)
     if here is not None:
         chat.view.notice(f"{_kept(conversation.path[-1].message)}, Alt+O leaves it as it is.", others, kind="info")
     elif not chat.welcome.display:
@@ -49,38 +49,27 @@ def _kept(message: Message) -> str:
     return f"{'The thoughts are' if thought else 'The question is'} kept: Ctrl+R asks again"
 
 
-def shown_interrupted(chat: Chat, cuts: Sequence[InterruptedAnswer]) -> InterruptedAnswer | None:
-    """The one at the end of what is on the screen."""
-    path = chat.conversation.path
+def shown_interrupted(path: Sequence[StoredMessage], cuts: Sequence[InterruptedAnswer]) -> InterruptedAnswer | None:
+    """The one at the end of this branch."""
     return next((cut for cut in cuts if path and cut.answer == path[-1].id), None)
 
 
-def describe(cuts: Sequence[InterruptedAnswer], *, too: bool = False) -> str:
+def describe(cuts: Sequence[InterruptedAnswer], *, also: bool = False) -> str:
     """One sentence that names them."""
     names = ", ".join(name(cut) for cut in cuts[:_NAMED])
     more = f" and {len(cuts) - _NAMED} more" if len(cuts) > _NAMED else ""
     if len(cuts) == 1:
-        which = "Another answer was cut, too" if too else "An answer was cut when stepchat ended"
+        which = "Another answer was cut, too" if also else "An answer was cut when stepchat ended"
     else:
-        which = f"{len(cuts)} {'others were cut, too' if too else 'answers were cut when stepchat ended'}"
+        which = f"{len(cuts)} {'others were cut, too' if also else 'answers were cut when stepchat ended'}"
     return f"{which}: {names}{more}."
 
 
-def describe_others(cuts: Sequence[InterruptedAnswer], *, too: bool) -> str:
+def describe_others(cuts: Sequence[InterruptedAnswer], *, also: bool) -> str:
     """The same, and how to get there; "" when there are none."""
-    return f"{describe(cuts, too=too)} Alt+I shows {'it' if len(cuts) == 1 else 'them'}." if cuts else ""
+    return f"{describe(cuts, also=also)} Alt+I shows {'it' if len(cuts) == 1 else 'them'}." if cuts else ""
 
 
 def name(cut: InterruptedAnswer) -> str:
     title = sanitize(cut.title, keep_newlines=False) or "untitled"
     return f"“{title if len(title) <= _TITLE else title[: _TITLE - 1] + '…'}”"
-
-
-async def open_interrupted(chat: Chat, cut: InterruptedAnswer) -> None:
-    """Its session, on the branch that it ends. Raises StepchatError."""
-    await chat.open(await chat.workspace.store.session(cut.session))
-    conversation = chat.conversation
-    if not conversation.busy and all(stored.id != cut.answer for stored in conversation.path):
-        await branches.show_leaf(conversation, cut.answer)
-        chat.view.scroll_to_end()
-        await announce(chat)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.sessions.spending import Unpriced
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 30.0)
 MAX_ANSWERS = 100

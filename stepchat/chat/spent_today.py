@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stepchat.chat.conversation import Conversation
     from stepchat.messages import AssistantMessage
     from stepchat.sessions.spending import Spent
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 
 class SpentToday:

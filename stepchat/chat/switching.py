@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import StoredMessage
     from stepchat.sessions.records import Session
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 
 async def switch_model(chat: Chat, slug: str) -> None:
@@ -106,7 +106,7 @@ def set_session_server(chat: Chat, new: Connection) -> None:
     chat.refresh_status()
     if new.key_error is not None:
         chat.view.notice(new.key_error.message, new.key_error.hint, kind="warning")
-    chat.tell(f"Server: {_title(new.config)}")
+    chat.flash(f"Server: {_title(new.config)}")
     refresh_catalogue(chat, settle=not new.config.model)
 
 
@@ -215,7 +215,7 @@ def pick_available_model(chat: Chat) -> None:
         )
         return
     conversation.model = wanted
-    chat.tell(
+    chat.flash(
         f"Model: {wanted}, because this server has no other." if len(catalogue.models) == 1 else f"Model: {wanted}"
     )
 
@@ -240,7 +240,7 @@ def _tell_switch(chat: Chat, before: Target, words: str) -> None:
     now = _target(chat)
     behind = answers_no_longer_returned(chat.conversation.path, before, now)
     if not behind:
-        chat.tell(words)
+        chat.flash(words)
         return
     makers = sorted({short_model(answer.model or answer.model_asked) for answer in behind})
     count = f"{len(behind)} answers" if len(behind) > 1 else "1 answer"

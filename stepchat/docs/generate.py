@@ -43,7 +43,7 @@ def default_labels() -> dict[str, str]:
 
     keymap = Keymap((*PROMPT_ROWS, *DIALOG_ROWS))
     labels = {row.name: keymap.label(row.name) for row in keymap.rows}
-    return labels | {row.name: key_label(row.key) if row.key else f"/{row.name}" for row in COMMANDS}
+    return labels | {row.name: key_label(row.keys[0]) if row.keys else f"/{row.name}" for row in COMMANDS}
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -67,7 +67,7 @@ def commands() -> str:
     parts: list[str] = []
     for title, group in GROUPS:
         rows = [
-            (_code(f"/{row.name} {row.argument}".strip()), _kbd(row.name, labels) if row.key else "", row.help)
+            (_code(f"/{row.name} {row.argument}".strip()), _kbd(row.name, labels) if row.keys else "", row.help)
             for row in group
         ]
         parts.append(f"## {title}\n\n{_table(('command', 'key', 'what it does'), rows)}")
@@ -79,16 +79,17 @@ def keys() -> str:
     from stepchat.tui.commands import COMMANDS
 
     labels = default_labels()
-    rows = [(_kbd(row.name, labels), _code(row.name), row.help) for row in COMMANDS if row.key]
+    rows = [(_kbd(row.name, labels), _code(row.name), row.help) for row in COMMANDS if row.keys]
     return _table(("key", "id", "what it does"), rows)
 
 
 def message_keys() -> str:
     """The keys of a focused message."""
-    from stepchat.tui.commands.message_menu import ACTIONS
+    from stepchat.tui.commands import COMMANDS
     from stepchat.tui.keymap import key_label
 
-    return _table(("key", "what it does"), [(_kbds([key_label(action.key)]), action.help) for action in ACTIONS])
+    rows = [(_kbds([key_label(row.message_key)]), row.help) for row in COMMANDS if row.message_key]
+    return _table(("key", "what it does"), rows)
 
 
 def context_keys(context: str) -> str:

@@ -22,7 +22,7 @@ async def load(chat: ChatScreen) -> None:
     conversation = chat.conversation
     conversation.on_unpriced = partial(fetch_late_costs, chat)
     if chat.workspace.choose_session:
-        chat.action_command("sessions")
+        await chat.run_action("app.command('sessions')")
     elif conversation.session is None and not chat.prompt.text:
         await conversation.run_optional(partial(_greet, chat))
     await conversation.run_optional(partial(announce, chat))
@@ -45,4 +45,4 @@ async def _greet(chat: ChatScreen) -> None:
     workspace = chat.workspace
     await chat.welcome.greet(workspace)
     if workspace.key_error is not None and not await workspace.store.sessions(limit=1):
-        chat.action_command("login")
+        await chat.run_action("app.command('login')")

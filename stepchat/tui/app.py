@@ -7,19 +7,24 @@ import os
 import sys
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import App
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import fresh
+from stepchat.errors import StepchatError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
 from stepchat.tui import workers
 from stepchat.tui.after_first_paint import load
 from stepchat.tui.chat.screen import ChatScreen, Opening
+from stepchat.tui.commands import BY_NAME, COMMANDS, complete, find, unknown_command
+from stepchat.tui.commands.command import run
+from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.view import reasoning_view
 from stepchat.tui.dialogs.list_view import LOW
 from stepchat.tui.terminal.handover import Handover
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.errors import ConfigError
     from stepchat.first_frame.frame import FirstFrame
+    from stepchat.tui.commands.command import Command
 
 
 FAULT_LIMIT: Final = 3
@@ -47,6 +53,26 @@ class StepchatApp(App[str]):
 
     CSS_PATH = "app.tcss"
     TITLE = "stepchat"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Saves and quits from everywhere, also over a dialog.
+        Binding("ctrl+q", "quit", "Save and quit", show=False, priority=True, id="quit"),
+        *(
+            Binding(",".join(row.keys), f"command('{row.name}')", row.help, show=False, id=row.name)
+            for row in COMMANDS
+            if row.keys and row.name != "quit"
+        ),
+        *(
+            Binding(row.message_key, f"message('{row.name}')", row.word, show=False, id=f"message.{row.name}")
+            for row in COMMANDS
+            if row.message_key
+        ),
+        *(
+            Binding(digit, f"message('copy-code', '{digit}')", show=False, id=f"message.copy-code-{digit}")
+            for digit in "123456789"
+        ),
+        Binding("ctrl+c", "message('copy')", show=False),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]  # noqa: RUF012 - Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual declares it so
@@ -76,12 +102,12 @@ class StepchatApp(App[str]):
     def get_default_screen(self) -> ChatScreen:
         typed = self._handover.type_ahead()
         if not (typed.text or typed.pending):
-            self._chat = ChatScreen(self.workspace, self._opening, typed=self._opening.draft)
+            self._chat = ChatScreen(self.workspace, self._opening, complete, typed=self._opening.draft)
             return self._chat
         row, column = typed.cursor
         before = typed.text.split("\n")[:row]
         cursor = sum(len(line) + 1 for line in before) + column
-        self._chat = ChatScreen(self.workspace, self._opening, typed=typed.text, cursor=cursor)
+        self._chat = ChatScreen(self.workspace, self._opening, complete, typed=typed.text, cursor=cursor)
         return self._chat
 
     def on_ready(self) -> None:
@@ -163,17 +189,63 @@ class StepchatApp(App[str]):
         self.bell()
         self.panic(Traceback(width=None))
 
+    # Commands
+
+    def action_command(self, name: str) -> None:
+        """Run a command on the chat screen."""
+        self._run(BY_NAME[name])
+
+    def action_message(self, name: str, argument: str = "") -> None:
+        """Run a command on the focused message."""
+        self._run(BY_NAME[name], argument)
+
+    def action_message_menu(self) -> None:
+        if self._chat is not None:
+            self._chat.start(partial(menu, self._chat, COMMANDS))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in {"message", "message_menu"}:
+            return super().check_action(action, parameters)
+        focused = None if self._chat is None or not self._chat.view.has_focus else self._chat.view.focused_message
+        if focused is None or self._chat is None:
+            return False
+        if action == "message_menu":
+            return focused.stored is not None
+        command, number = BY_NAME[str(parameters[0])], str(parameters[1]) if len(parameters) > 1 else ""
+        return command.applies(self._chat, focused) and (not number or int(number) <= code_count(self._chat, focused))
+
+    def on_chat_screen_command_entered(self, event: ChatScreen.CommandEntered) -> None:
+        chat = self._chat
+        if chat is None:
+            return
+        if (found := find(event.line)) is not None:
+            self._run(*found, line=event.line)
+        elif name := unknown_command(event.line):
+            hint = "F1 lists all commands. To send it as a message, start with a space."
+            chat.prompt.restore_command(event.line)
+            chat.refuse(StepchatError(f"There is no command {name}.", hint))
+        else:
+            chat.submit(event.line)
+
+    def on_chat_screen_link_chosen(self, event: ChatScreen.LinkChosen) -> None:
+        if self._chat is not None:
+            self._chat.start(partial(open_link, self._chat, event.address))
+
+    def _run(self, command: Command, argument: str = "", line: str = "") -> None:
+        if self._chat is not None:
+            self._chat.start(partial(run, self._chat, command, argument), line)
+
     async def action_quit(self) -> None:
         """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""
         if self._chat is None:
             self.exit()
         else:
-            self._chat.action_command("quit")
+            self.action_command("quit")
 
     def action_help_quit(self) -> None:
         """Ctrl+C with nothing to copy or to clear."""
         if self._chat is not None:
-            self._chat.tell("Esc stops the answer." if self._chat.conversation.busy else "Ctrl+Q quits.")
+            self._chat.flash("Esc stops the answer." if self._chat.conversation.busy else "Ctrl+Q quits.")
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:

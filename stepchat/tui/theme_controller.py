@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from stepchat.config.paths import Paths
     from stepchat.transcript.palette import Palette
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
     from stepchat.tui.themes import Theme
     from stepchat.tui.transcript.view import TranscriptView
 
@@ -39,7 +39,7 @@ class ThemeController:
         theme = named_theme(name, chat.workspace.paths.user_themes, self._report)
         if os.environ.get("NO_COLOR"):
             await chat.workspace.store.set_setting("theme", name)
-            chat.tell("NO_COLOR is set: the theme is kept for the next start with colours.")
+            chat.flash("NO_COLOR is set: the theme is kept for the next start with colours.")
             return
         self.theme = theme
         apply_theme(chat.app, chat.view, self.theme)

@@ -67,7 +67,7 @@ async def test_esc_always_does_one_thing_that_is_seen(tmp_path, server):
         shown = screen_text(pilot.app)
         assert ("must be a number" in shown, "❯ /set temperature=9" in shown) == (False, True)
         await pilot.press("escape")
-        await wait_until(pilot, "Nothing runs. Ctrl+C clears the prompt, Ctrl+Q quits.")
+        await wait_until(pilot, "Nothing to stop. Ctrl+C clears the prompt, Ctrl+Q quits.")
 
 
 async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_path, server):

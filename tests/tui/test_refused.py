@@ -16,7 +16,6 @@ from stepchat.demo.server import DemoServer
 from stepchat.messages import UserMessage
 from stepchat.sessions.store import SessionStore
 from stepchat.tui import workers
-from stepchat.tui.commands import message_menu
 from tests.tui.refusing import RefusingStore, methods
 from tests.tui.window import ask, say, wait_until, window
 
@@ -117,7 +116,7 @@ async def back(pilot, chat):
         deep = len(pilot.app.screen_stack)
         await pilot.press("escape")
         await wait_until(pilot, lambda deep=deep: len(pilot.app.screen_stack) < deep)
-    message_menu.leave(chat)
+    chat.leave_message()
     await chat.conversation.stop()
     await wait_until(pilot, lambda: not chat.conversation.busy)
     chat.prompt.prefill("")

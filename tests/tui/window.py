@@ -78,7 +78,7 @@ async def window(
         await app.workspace.close()
 
 
-async def wait_until(pilot: Pilot[None], wanted: str | Callable[[], bool], seconds: float = 15) -> str:
+async def wait_until(pilot: Pilot[None], wanted: str | Callable[[], bool], seconds: float = 4) -> str:
     """Wait until the text is on the screen, or the predicate holds; returns the screen."""
     end = time.monotonic() + seconds
     while True:

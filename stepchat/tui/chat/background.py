@@ -20,7 +20,6 @@ from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
 from stepchat.tui.chat import context_window
 from stepchat.tui.chat.find_bar import FindBar
-from stepchat.tui.commands import message_menu
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript.view import TranscriptView
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from stepchat.chat.connection import Connection
     from stepchat.servers.client import Client
     from stepchat.sessions.records import Session
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +84,10 @@ class Background:
 
     def _leave_page(self) -> None:
         """No search, no message in focus and nothing that was told goes along; keys go to the prompt."""
-        self._chat.tell("")
+        self._chat.flash("")
         for bar in self._chat.view.screen.query(FindBar):
             bar.action_close()
-        message_menu.leave(self._chat)
+        self._chat.leave_message()
 
     async def _open(self, opened: Opened, front: Conversation, there: Connection | None) -> None:
         chat = self._chat
@@ -169,7 +168,7 @@ class Background:
         self._chat.standing.costs.refresh()
         session = await self._chat.workspace.store.session(session_id)
         title = sanitize(session.title, keep_newlines=False)[:40] or "untitled"
-        self._chat.tell(f"“{title}” has its answer · Ctrl+O opens it")
+        self._chat.flash(f"“{title}” has its answer · Ctrl+O opens it")
 
     async def stop(self) -> None:
         """End all of them; what arrived is kept."""

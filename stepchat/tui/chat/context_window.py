@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepchat.catalogue.models import Model
     from stepchat.chat.conversation import Conversation
     from stepchat.messages import StoredMessage
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 
 def ask(chat: Chat, text: str | None, after: Sequence[StoredMessage] | None = None, *, is_typed: bool = True) -> None:

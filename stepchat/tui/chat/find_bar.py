@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
     from stepchat.tui.transcript.view import TranscriptView
 
 _KEYS: Final = ("↑↓ hits · Enter stays · Esc back", "Enter stays · Esc back", "↑↓")
@@ -56,14 +56,14 @@ def write_on(chat: Chat) -> None:
     bar = bar_beside(chat)
     if bar is not None and chat.prompt.text not in {"", bar.draft}:
         bar.action_close()
-        chat.tell("")
+        chat.flash("")
     chat.view.finder.accept_position()
 
 
 def _found(chat: Chat) -> None:
     chat.prompt.focus()
     if chat.view.finder.can_go_back:
-        chat.tell("Esc again goes back to where you were.")
+        chat.flash("Esc again goes back to where you were.")
 
 
 class FindBar(Horizontal):

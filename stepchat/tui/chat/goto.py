@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.search.search import Hit
     from stepchat.transcript.document import MessageView
     from stepchat.transcript.find.navigator import FindNavigator
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 
 async def go_to_hit(chat: Chat, typed: str, hits: Sequence[Hit]) -> None:
@@ -46,7 +46,7 @@ async def go_to_words(chat: Chat, text: str) -> None:
         chat.view.find(partial(_look, words=words, part=part))
         for place in chat.view.find(lambda finder: finder.leave()):
             chat.view.post_fold(place, folded=False)
-        chat.tell(f"Here it was said last; /find {words}")
+        chat.flash(f"Here it was said last; /find {words}")
 
 
 def _newest(messages: Sequence[StoredMessage], needle: str) -> StoredMessage | None:

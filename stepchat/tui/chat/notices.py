@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stepchat.transcript.labels import NoticeKind
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 
 def refuse(chat: Chat, text: str, hint: str = "") -> None:
@@ -17,7 +17,7 @@ def refuse(chat: Chat, text: str, hint: str = "") -> None:
 def say(chat: Chat, text: str, hint: str = "", *, kind: NoticeKind = "info") -> None:
     chat.view.notice(text, hint, kind=kind)
     if not chat.view.follow:
-        chat.tell(f"{text} {hint}")
+        chat.flash(f"{text} {hint}")
 
 
 def put_away(chat: Chat) -> bool:

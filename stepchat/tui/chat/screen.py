@@ -8,25 +8,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.message import Message
 from textual.screen import Screen
 
+from stepchat.chat import branches, switching
 from stepchat.chat import rescue as leaving
 from stepchat.chat.conversation import Conversation
 from stepchat.chat.drafts import Unsent
 from stepchat.chat.interrupted import announce, offer_retry
 from stepchat.chat.spent_today import show_estimated_costs
+from stepchat.errors import StepchatError
 from stepchat.first_frame.picture import prompt_row_limit
+from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui import workers
 from stepchat.tui.chat import context_window, notices, selection_keys
 from stepchat.tui.chat.background import Background
-from stepchat.tui.chat.find_bar import write_on
-from stepchat.tui.chat.status_bar import StatusLine
+from stepchat.tui.chat.find_bar import open_find, write_on
+from stepchat.tui.chat.status_bar import Fact, StatusLine
 from stepchat.tui.chat.status_controller import Standing
 from stepchat.tui.chat.welcome import Welcome
-from stepchat.tui.commands import COMMANDS, complete, find, links, message_menu
-from stepchat.tui.commands.unknown import unknown_command
 from stepchat.tui.composer.editing import Editing
 from stepchat.tui.composer.prompt import Prompt, PromptBar
+from stepchat.tui.keymap import key_label
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.terminal.title import show_title
 from stepchat.tui.theme_controller import ThemeController
@@ -39,12 +42,13 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import App, ComposeResult
 
+    from stepchat.chat.connection import ServerConfig
     from stepchat.chat.workspace import Workspace
-    from stepchat.errors import StepchatError
     from stepchat.messages import StoredMessage
     from stepchat.sessions.records import Session
     from stepchat.transcript.answer import ReasoningView
-    from stepchat.tui.commands.command import Command
+    from stepchat.transcript.labels import NoticeKind
+    from stepchat.tui.chat.turn_status import TurnProgress
     from stepchat.tui.composer.completion import Completion
     from stepchat.tui.themes import Theme
 
@@ -64,18 +68,48 @@ class ChatScreen(Screen[None]):
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(row.key, f"command('{row.name}')", row.help, show=False) for row in COMMANDS if row.key),
+        Binding("enter", "app.message_menu", "menu", id="message.menu"),
         *selection_keys.BINDINGS,
+        Binding("escape", "leave_message", "prompt", id="message.leave"),
+        Binding("up", "focus_message(-1)", show=False, id="message.previous"),
+        Binding("down", "focus_message(1)", show=False, id="message.next"),
+        Binding("home", "focus_end(False)", show=False, id="message.first"),
+        Binding("end", "focus_end(True)", show=False, id="message.last"),
+        Binding("left", "step_sibling(-1)", show=False, id="message.sibling-previous"),
+        Binding("right", "step_sibling(1)", show=False, id="message.sibling-next"),
     ]
 
-    def __init__(self, workspace: Workspace, opening: Opening, *, typed: str = "", cursor: int | None = None) -> None:
+    class CommandEntered(Message):
+        """A line that starts with `/` was sent."""
+
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = line
+
+    class LinkChosen(Message):
+        """The user clicked a link with this address."""
+
+        def __init__(self, address: str) -> None:
+            super().__init__()
+            self.address = address
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        opening: Opening,
+        complete: Callable[[str, ChatScreen], Sequence[Completion]],
+        *,
+        typed: str = "",
+        cursor: int | None = None,
+    ) -> None:
+        """`complete` returns the completions of a line that starts with `/`."""
         super().__init__()
         self.workspace = workspace
         self.theme_controller = ThemeController(self, opening.theme)
         self._opening = opening
         self._typed = (typed, cursor)
         view = TranscriptView(id="transcript")
-        self._bar = PromptBar(self._completions)
+        self._bar = PromptBar(lambda line: complete(line, self))
         self._status = StatusLine()
         self.welcome = Welcome(id="welcome", markup=False)
         view.document.reasoning_view = opening.reasoning_view
@@ -125,52 +159,40 @@ class ChatScreen(Screen[None]):
 
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         self.welcome.display = False
-        if (found := find(event.text)) is not None:
-            self._run(*found, line=event.text)
-            return
-        if name := unknown_command(event.text, COMMANDS_BY_NAME):
-            self.prompt.restore_command(event.text)
-            notices.refuse(
-                self, f"There is no command {name}.", "F1 shows all of them. To say it, put a space before it."
-            )
-            return
+        if event.text.startswith("/"):
+            self.post_message(self.CommandEntered(event.text))
+        else:
+            self.submit(event.text)
+
+    def submit(self, text: str) -> None:
+        """Ask this, or send it in the place of the question that is being edited."""
         if self.workspace.key_error is not None:
-            self._give_back(event.text)
-            self.action_command("login")
+            self._give_back(text)
+            self.start(partial(self.run_action, "app.command('login')"))
             return
-        if not self.editing.take(event.text):
-            context_window.ask(self, event.text)
+        if not self.editing.take(text):
+            self.ask(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        if action in {"leave_message", "focus_message", "focus_end", "step_sibling"}:
+            return self.view.has_focus
         return selection_keys.applies(self, action, parameters)
 
     def action_reading(self, what: str) -> None:
         selection_keys.act(self, what)
 
-    def action_command(self, name: str) -> None:
-        self._run(COMMANDS_BY_NAME[name], "")
+    def start(self, do: Callable[[], Awaitable[object]], line: str = "") -> None:
+        """Do this in the background; an error becomes a notice. `line` is the command that was typed."""
 
-    def _run(self, command: Command, argument: str, line: str = "") -> None:
-        self.start(partial(command.run, self, argument), line)
-
-    def start(self, do: Callable[[], Awaitable[None]], line: str = "") -> None:
         async def run() -> None:
             if line:
                 self.view.notice("")
             await do()
 
-        def failed(error: StepchatError) -> None:
-            notices.refuse(self, error.message, error.hint)
-            if not self.prompt.text:
-                self.prompt.restore_command(line)
+        workers.run_task(self, run, partial(self.refuse, line=line), group="commands")
 
-        workers.run_task(self, run, failed, group="commands")
-
-    def _completions(self, line: str) -> Sequence[Completion]:
-        return complete(line, self)
-
-    async def open(self, session: Session | None, *, along: bool = False) -> None:
-        await self.unsent.switch(session, along=along)
+    async def open(self, session: Session | None, *, keep_text: bool = False) -> None:
+        await self.unsent.switch(session, keep_text=keep_text)
         offer_retry(self)
         await self.conversation.run_optional(partial(announce, self))
         show_title(self)
@@ -183,20 +205,113 @@ class ChatScreen(Screen[None]):
         self.standing.see_key()
         if self.welcome.display and (event.is_printable or event.key == "enter"):
             self.welcome.display = False
-        if message_menu.on_key(self, event) or self.editing.on_key(event):
+        if self.editing.on_key(event):
             event.stop()
+        elif self.view.has_focus and event.is_printable and event.character and not event.key.startswith("alt+"):
+            if self.view.focused_message is None:  # it disappeared with another branch
+                self.leave_message()
+                self.prompt.insert(event.character)
+                event.stop()
+            elif event.key not in self.active_bindings:
+                # It is not typed into the prompt: some letters of a sentence would do something else here.
+                self.flash(f"No action on {event.character}. Enter lists the actions, Esc returns to the prompt.")
+                event.stop()
 
     def on_paste(self, event: events.Paste) -> None:
-        message_menu.leave(self)
+        self.leave_message()
         self.prompt.paste(event.text)
 
+    # The focused message
+
+    def focus_transcript(self) -> None:
+        """Give the keys to the focused message and show its actions."""
+        self.flash("")
+        self.view.can_focus = True
+        self.view.focus()
+        self.refresh_status()
+
+    def leave_message(self) -> None:
+        """Go back to the prompt."""
+        if self.view.focused_message is not None:
+            self.view.clear_focus()
+        self.prompt.focus()
+        self.view.can_focus = False
+        self.refresh_status()
+
+    def focus_message(self, by: int) -> None:
+        """Focus the message before or after; below the last one is the prompt."""
+        if self.view.step_focus(by):
+            self.focus_transcript()
+        elif by > 0:
+            self.leave_message()
+
+    def action_focus_message(self, by: int) -> None:
+        self.focus_message(by)
+
+    def action_leave_message(self) -> None:
+        self.leave_message()
+
+    def action_focus_end(self, last: bool) -> None:  # noqa: FBT001 - an action
+        self.view.focus_end(last=last)
+        self.focus_transcript()
+
+    def action_step_sibling(self, by: int) -> None:
+        self.start(partial(self._step_sibling, by))
+
+    async def _step_sibling(self, by: int) -> None:
+        async with self.conversation.branch_lock:
+            # Read only now: the step before may have changed it.
+            focused = self.view.focused_message
+            if by and focused is not None and focused.stored is not None:
+                if self.conversation.busy:
+                    raise StepchatError("Still answering.", "Esc stops it.")
+                await branches.show_sibling(self.conversation, focused.stored, by)
+
+    def message_name(self, stored: StoredMessage) -> str:
+        """What a message is called, counted by questions: question 3, answer 3."""
+        number = 0
+        for other in self.conversation.path:
+            number += isinstance(other.message, UserMessage)
+            if other.id == stored.id:
+                break
+        match stored.message:
+            case UserMessage():
+                return f"question {number}"
+            case AssistantMessage():
+                return f"answer {number}"
+            case _:
+                return f"tool result {number}"
+
+    def message_items(self) -> list[Fact]:
+        """What the status bar says of the focused or edited message; nothing without one."""
+        focused = self.view.focused_message
+        if focused is None:
+            return [Fact(words, "warning") for words in self.editing.facts()]
+        if focused.stored is None:
+            return [Fact("the answer being written", "state")]
+        position = self.view.versions.get(focused.stored.id)
+        versions = f" · ←→ {position[0]}/{position[1]}" if position else ""
+        return [Fact(self.message_name(focused.stored) + versions, "state")]
+
+    def message_hints(self) -> list[tuple[str, str]]:
+        """The keys of the focused message that do something now."""
+        if self.view.focused_message is None:
+            return self.editing.hints()
+        found: dict[str, tuple[str, str]] = {}
+        for _, binding, enabled, _ in self.active_bindings.values():
+            if enabled and binding.description and (binding.id or "").startswith("message."):
+                found.setdefault(binding.id or "", (key_label(binding.key), binding.description))
+        return list(found.values())
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget is self.prompt and self.view.overlays.focus.message is not None:
-            message_menu.leave(self)
+        if event.widget is self.prompt and self.view.focused_message is not None:
+            self.leave_message()
+        elif event.widget is self.view:
+            self.refresh_status()  # the keys of the message apply only now
 
     def on_transcript_view_message_chosen(self, event: TranscriptView.MessageChosen) -> None:
-        message_menu.take_keys(self)
-        self.start(partial(message_menu.walk, self, event.by))
+        self.focus_transcript()
+        self.action_step_sibling(event.by)
 
     def on_text_area_changed(self) -> None:
         self.unsent.changed()
@@ -212,15 +327,98 @@ class ChatScreen(Screen[None]):
             self.start(partial(self.workspace.store.set_folded, event.message_id, event.folded))
 
     def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
-        self.tell(clipboard.copy(self.app, event.text))
+        self.copy(event.text)
 
     def on_transcript_view_link_chosen(self, event: TranscriptView.LinkChosen) -> None:
-        self.start(partial(links.ask, self, event.address))
+        self.post_message(self.LinkChosen(event.address))
 
     # What is shown
 
-    def tell(self, text: str) -> None:
+    def flash(self, text: str) -> None:
+        """Show one line in the status bar for a few seconds; "" ends it."""
         self._status.say(text)
+
+    def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "info") -> None:
+        """Say something at the end of the transcript, and in the status bar while the end is out of sight."""
+        notices.say(self, text, hint, kind=kind)
+
+    def refuse(self, error: StepchatError, line: str = "") -> None:
+        """Say why a command was not done; its line returns to an empty prompt."""
+        notices.refuse(self, error.message, error.hint)
+        if not self.prompt.text:
+            self.prompt.restore_command(line)
+
+    def dismiss_notice(self) -> bool:
+        """Remove a notice that was shown in passing; False if there is none."""
+        return notices.put_away(self)
+
+    def copy(self, text: str) -> None:
+        self.flash(clipboard.copy(self.app, text))
+
+    # What commands do
+
+    def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None, *, is_typed: bool = True) -> None:
+        """Ask, if it fits into the context window; without text, regenerate the last answer."""
+        context_window.ask(self, text, after, is_typed=is_typed)
+
+    def edit(self, stored: StoredMessage) -> None:
+        """Put a question into the prompt, to be sent as a new branch."""
+        self.editing.begin(stored)
+
+    def take_queue(self) -> None:
+        self.unsent.take_queue()
+
+    @property
+    def progress(self) -> TurnProgress | None:
+        """The progress of the running turn, None when idle."""
+        return self.conversation.meter
+
+    @property
+    def answering_sessions(self) -> frozenset[str]:
+        """Ids of the sessions with a running answer."""
+        session = self.conversation.session
+        here = {session.id} if session is not None and self.conversation.busy else set[str]()
+        return self.background.sessions | here
+
+    async def show_leaf(self, leaf: str | None, focus_on: str | None = None) -> None:
+        await branches.show_leaf(self.conversation, leaf, focus_on)
+
+    async def announce_interrupted(self) -> None:
+        await announce(self)
+
+    async def open_find(self, words: str) -> None:
+        await open_find(self, words)
+
+    async def switch_model(self, slug: str) -> None:
+        await switching.switch_model(self, slug)
+
+    async def switch_server(self, place: ServerConfig) -> None:
+        await switching.switch_server(self, place)
+
+    def set_system_prompt(self, system: str | None, *, before: str) -> None:
+        switching.set_system_prompt(self, system, before=before)
+
+    def set_workspace(self, workspace: Workspace) -> None:
+        switching.set_workspace(self, workspace)
+
+    def set_reasoning_view(self, view: ReasoningView) -> None:
+        self.view.document.reasoning_view = view
+
+    @property
+    def mouse_is_free(self) -> bool:
+        """Whether the terminal has the mouse."""
+        return self.view.mouse_is_free
+
+    def set_mouse_free(self, *, free: bool) -> None:
+        self.view.mouse_is_free = free
+        self.refresh_status()
+
+    @property
+    def theme(self) -> Theme:
+        return self.theme_controller.theme
+
+    def show_title(self) -> None:
+        show_title(self)
 
     def refresh_status(self) -> None:
         """Bring the status line up to date; while a turn runs a timer does it twice a second."""
@@ -241,6 +439,3 @@ class ChatScreen(Screen[None]):
 
     def rescue(self) -> str:
         return leaving.rescue(self)
-
-
-COMMANDS_BY_NAME = {row.name: row for row in COMMANDS}

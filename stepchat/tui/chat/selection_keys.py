@@ -14,7 +14,7 @@ from stepchat.tui.terminal import clipboard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 BINDINGS: Final = (
     Binding("ctrl+c", "reading('copy')", show=False, priority=True),
@@ -44,9 +44,9 @@ def _means(chat: Chat, what: str) -> Callable[[], None] | None:
 
 
 def _copy(chat: Chat) -> None:
-    chat.tell(clipboard.copy(chat.app, chat.view.overlays.selection.text()))
+    chat.flash(clipboard.copy(chat.app, chat.view.overlays.selection.text()))
 
 
 def _go_back(chat: Chat) -> None:
-    chat.tell("")
+    chat.flash("")
     chat.view.find(FindNavigator.go_back)

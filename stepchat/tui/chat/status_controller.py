@@ -13,15 +13,14 @@ from stepchat.tui import workers
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.chat.sync import Lookout
 from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
-from stepchat.tui.commands import message_menu
 from stepchat.tui.terminal.title import notify_answer_ready, show_title, took_long
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
     from stepchat.chat.conversation import Conversation
+    from stepchat.tui.chat.screen import ChatScreen as Chat
     from stepchat.tui.chat.status_bar import StatusLine
-    from stepchat.tui.commands.command import Chat
 
 _LONGEST_NAME = 40
 """Cells of the status line for the model."""
@@ -44,8 +43,8 @@ class Standing:
 
     def refresh(self) -> None:
         chat, conversation, meter = self._chat, self._chat.conversation, self._chat.conversation.meter
-        self._line.set_facts(message_menu.facts(chat) or _facts(chat, monotonic(), self.costs))
-        self._line.set_hints(message_menu.hints(chat) or hints(meter))
+        self._line.set_facts(chat.message_items() or _facts(chat, monotonic(), self.costs))
+        self._line.set_hints(chat.message_hints() or hints(meter))
         before, self._answering = self._answering, conversation if meter is not None else None
         if meter is not None and self._ticker is None:
             self._ticker = chat.prompt.set_interval(0.5, chat.refresh_status)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stepchat.chat.conversation import Conversation
     from stepchat.messages import StoredMessage
     from stepchat.sessions.store import SessionStore
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 _PAUSE: Final = 2.0
 """Seconds between two looks while somebody types."""

@@ -1,19 +1,19 @@
-"""The table of commands: slash command, palette entry, key and help from one row each."""
+"""The table of commands: slash command, palette entry, keys and help from one row each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from stepchat.tui.commands import (
     app,
     conversation,
-    files,
     inspect,
-    interrupted,
     message,
     model,
     parameters,
     reasoning,
+    server,
     session,
     view,
 )
@@ -22,49 +22,69 @@ from stepchat.tui.composer.completion import Completion
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stepchat.tui.commands.command import Chat, Command
+    from stepchat.tui.chat.screen import ChatScreen
+    from stepchat.tui.commands.command import Command
 
-GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
-    ("Conversation", (*conversation.COMMANDS, *interrupted.COMMANDS)),
-    ("Thinking", (*reasoning.COMMANDS, *inspect.COMMANDS)),
-    ("Models", model.COMMANDS),
-    ("Session", (*session.COMMANDS, *files.COMMANDS)),
-    ("Parameters", parameters.COMMANDS),
+
+def _groups() -> app.Groups:
+    return GROUPS
+
+
+GROUPS: app.Groups = (
+    ("Conversation", conversation.COMMANDS),
     ("Messages", message.COMMANDS),
-    ("Reading", view.COMMANDS),
-    ("Program", app.COMMANDS),
+    ("Reasoning", reasoning.COMMANDS),
+    ("Requests", inspect.COMMANDS),
+    ("Model", model.COMMANDS),
+    ("Server", server.COMMANDS),
+    ("Session", session.COMMANDS),
+    ("Parameters", parameters.COMMANDS),
+    ("View", view.COMMANDS),
+    ("App", app.commands(_groups)),
 )
-"""In the order of the help screen."""
+"""In the order of the help; each group is a file of this folder."""
 COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)
+BY_NAME: Final = {row.name: row for row in COMMANDS}
+_NAME: Final = re.compile(r"/([^\W_][^\s/]*)(/?)")
 
 
 def find(line: str) -> tuple[Command, str] | None:
     """The command of a line like `/model stepfun/step-3.5-flash`, and its argument, which may have several lines."""
     name, *argument = line.split(maxsplit=1) or [""]
-    for command in COMMANDS:
-        if name == f"/{command.name}" and line.startswith("/"):
-            return command, argument[0].strip() if argument else ""
-    return None
+    if not line.startswith("/") or name[1:] not in BY_NAME:
+        return None
+    return BY_NAME[name[1:]], argument[0].strip() if argument else ""
 
 
-def complete(line: str, chat: Chat) -> Sequence[Completion]:
-    """What could follow: commands, or the arguments of the one that is there."""
+def unknown_command(text: str) -> str:
+    """The first word of a text that looks like a command, "" if it does not. Such a text is never sent unasked.
+
+    A text of several lines may begin with a path.
+    """
+    begins = _NAME.match(text)
+    if begins is None or ("\n" in text and begins[2] and begins[1] not in BY_NAME):
+        return ""
+    return text.split(maxsplit=1)[0]
+
+
+def complete(line: str, screen: ChatScreen) -> Sequence[Completion]:
+    """Completions of a line that starts with `/`: commands, or arguments of the command that is there."""
     name, space, argument = line.removeprefix("/").partition(" ")
     if not space:
         starting = [command for command in COMMANDS if command.name.startswith(name)]
-        # What is typed whole comes first: Enter takes the first.
+        # A name that is complete comes first: Enter takes the first.
         starting.sort(key=lambda command: command.name != name)
         within = [command for command in COMMANDS if name in command.name and command not in starting]
         return [
             Completion(f"/{command.name}{' ' if command.argument else ''}", command.help)
             for command in starting + within
         ]
-    for command in COMMANDS:
-        if command.name == name and command.completions is not None:
-            return [Completion(f"/{name} {value}", words) for value, words in command.completions(chat, argument)]
-        if command.name == name and command.options is not None:
-            wanted = argument.lower()
-            found = [(value, words) for value, words in command.options(chat) if wanted in value.lower()]
-            found.sort(key=lambda option: option[0].lower() != wanted)
-            return [Completion(f"/{name} {value}", words) for value, words in found]
+    command = BY_NAME.get(name)
+    if command is not None and command.completions is not None:
+        return [Completion(f"/{name} {value}", words) for value, words in command.completions(screen, argument)]
+    if command is not None and command.options is not None:
+        wanted = argument.lower()
+        found = [(value, words) for value, words in command.options(screen) if wanted in value.lower()]
+        found.sort(key=lambda option: option[0].lower() != wanted)
+        return [Completion(f"/{name} {value}", words) for value, words in found]
     return []

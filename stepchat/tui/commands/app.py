@@ -1,88 +1,101 @@
-"""Commands about the program itself: theme, help, quit."""
+"""Commands about the program: theme, help, palette, quit."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
-from stepchat.errors import StepchatError
+from stepchat.errors import UsageError
 from stepchat.manual import TOPICS, find_topic
-from stepchat.tui.commands.command import Command
+from stepchat.tui.commands.command import Command, run
 from stepchat.tui.dialogs.help import HelpRow, HelpScreen, key_name
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.terminal import clipboard
-from stepchat.tui.themes import palette as palette_of
+from stepchat.tui.themes import palette
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen
+
+Groups: TypeAlias = "tuple[tuple[str, tuple[Command, ...]], ...]"
+"""The table of commands: the title of each group of the help, and its rows."""
 
 
-async def theme(chat: Chat, argument: str) -> None:
+def first_key(row: Command) -> str:
+    """The key that is shown for a command, as people write it; "" without one."""
+    return key_name(row.keys[0]) if row.keys else ""
+
+
+async def theme(screen: ChatScreen, argument: str) -> None:
+    names = list(screen.theme_controller.names())
     if argument:
-        await chat.theme_controller.choose(argument)
+        await screen.theme_controller.choose(argument)
         return
-    names = list(chat.theme_controller.names())
-    current = names.index(chat.app.theme) if chat.app.theme in names else -1
-    await chat.theme_controller.choose(names[(current + 1) % len(names)])
-    chat.tell(f"Theme: {chat.app.theme}")
+    current = names.index(screen.app.theme) if screen.app.theme in names else -1
+    await screen.theme_controller.choose(names[(current + 1) % len(names)])
+    screen.flash(f"Theme: {screen.app.theme}")
 
 
-def _themes(chat: Chat) -> Sequence[tuple[str, str]]:
-    return [(name, "") for name in chat.theme_controller.names()]
+def _themes(screen: ChatScreen) -> Sequence[tuple[str, str]]:
+    return [(name, "") for name in screen.theme_controller.names()]
 
 
-async def help_(chat: Chat, argument: str) -> None:
+async def _help(table: Callable[[], Groups], screen: ChatScreen, argument: str) -> None:
     if argument:
-        await _open_manual(chat, argument)
+        await _open_manual(screen, argument)
         return
-    # The table holds this very function, so it can only be asked for once it is complete.
-    from stepchat.tui.commands import GROUPS
-    from stepchat.tui.commands.message_menu import ACTIONS
-
     groups = [
-        (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
-        for title, rows in GROUPS
+        (title, [HelpRow(f"/{row.name}", first_key(row), row.help, row.argument) for row in rows])
+        for title, rows in table()
     ]
-    focused = ("On a message in focus", [HelpRow("", action.key, action.help) for action in ACTIONS])
-    await chat.app.push_screen_wait(HelpScreen([*groups, focused]))
+    single = [HelpRow("", row.message_key, row.help) for _, rows in table() for row in rows if row.message_key]
+    await screen.app.push_screen_wait(HelpScreen([*groups, ("On a focused message", single)]))
 
 
-async def _open_manual(chat: Chat, name: str) -> None:
+async def _open_manual(screen: ChatScreen, name: str) -> None:
     topic = find_topic(name.lower())
     if topic is None:
-        raise StepchatError(f"The manual has no page {name!r}.", f"Pages: {', '.join(topic.name for topic in TOPICS)}.")
+        raise UsageError(f"The manual has no page {name!r}.", f"Pages: {', '.join(topic.name for topic in TOPICS)}.")
+    # Not needed by the first frame.
     from stepchat.tui.dialogs.manual import ManualScreen
 
-    colours = palette_of(chat.theme_controller.theme)
-    await chat.app.push_screen_wait(
-        ManualScreen(topic, colours, lambda text: chat.app.notify(clipboard.copy(chat.app, text)))
+    await screen.app.push_screen_wait(
+        ManualScreen(topic, palette(screen.theme), lambda text: screen.app.notify(clipboard.copy(screen.app, text)))
     )
 
 
-def _topics(_chat: Chat) -> Sequence[tuple[str, str]]:
+def _topics(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
     return TOPICS
 
 
-async def palette(chat: Chat, _argument: str) -> None:
-    from stepchat.tui.commands import COMMANDS as ALL
-
-    rows = [Choice(row.name, row.help, detail=f"/{row.name}  {key_name(row.key or '')}") for row in ALL]
-    chosen = await chat.app.push_screen_wait(Picker("Commands", rows, empty_text="No command has these words."))
-    for row in ALL:
+async def _palette(table: Callable[[], Groups], screen: ChatScreen, _argument: str) -> None:
+    commands = [row for _, rows in table() for row in rows]
+    choices = [Choice(row.name, row.help, detail=f"/{row.name}  {first_key(row)}") for row in commands]
+    chosen = await screen.app.push_screen_wait(Picker("Commands", choices, empty_text="No matching command."))
+    for row in commands:
         if row.name == chosen and row.argument and not row.argument.startswith("["):
-            chat.prompt.prefill(f"/{row.name} ")
+            screen.prompt.prefill(f"/{row.name} ")
         elif row.name == chosen:
-            await row.run(chat, "")
+            await run(screen, row)
 
 
-async def leave(chat: Chat, _argument: str) -> None:
-    await chat.leave()
+async def _quit(screen: ChatScreen, _argument: str) -> None:
+    await screen.leave()
 
 
-COMMANDS: tuple[Command, ...] = (
-    Command("theme", "Choose a theme; without a name the next one", theme, None, "[NAME]", _themes),
-    Command("help", "Show commands and keys, or a page of the manual", help_, "f1", "[TOPIC]", _topics),
-    Command("commands", "Search the commands", palette, "ctrl+p"),
-    Command("quit", "Save and quit", leave, "ctrl+q"),
-)
+def commands(table: Callable[[], Groups]) -> tuple[Command, ...]:
+    """The rows of this group. Help and palette show the whole table, which holds them too."""
+    return (
+        Command("theme", "Switch theme", theme, (), "[NAME]", _themes),
+        Command(
+            "help",
+            "Show commands and keys, or a page of the manual",
+            partial(_help, table),
+            ("f1",),
+            "[TOPIC]",
+            _topics,
+        ),
+        Command("commands", "Search the commands", partial(_palette, table), ("ctrl+p",)),
+        Command("quit", "Save and quit", _quit, ("ctrl+q",)),
+    )

@@ -1,75 +1,71 @@
-"""One row of the table of commands, and what a command may use."""
+"""One row of the table of commands, and how a command is run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from stepchat.errors import StepchatError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from textual.app import App
+    from stepchat.transcript.document import MessageView
+    from stepchat.tui.chat.screen import ChatScreen
 
-    from stepchat.chat.conversation import Conversation
-    from stepchat.chat.drafts import Unsent
-    from stepchat.chat.workspace import Workspace
-    from stepchat.sessions.records import Session
-    from stepchat.tui.chat.background import Background
-    from stepchat.tui.chat.status_controller import Standing
-    from stepchat.tui.chat.welcome import Welcome
-    from stepchat.tui.composer.editing import Editing
-    from stepchat.tui.composer.prompt import Prompt
-    from stepchat.tui.theme_controller import ThemeController
-    from stepchat.tui.transcript.view import TranscriptView
+Need: TypeAlias = Literal["idle", "session", "message"]
+"""What there must be: no running answer, a session on disk, a message that the command applies to."""
 
 
-class Chat(Protocol):
-    """The chat screen, as commands see it."""
-
-    workspace: Workspace
-    conversation: Conversation
-    background: Background
-    theme_controller: ThemeController
-    editing: Editing
-    unsent: Unsent
-    welcome: Welcome
-    standing: Standing
-
-    @property
-    def app(self) -> App[Any]: ...
-    @property
-    def view(self) -> TranscriptView: ...
-    @property
-    def prompt(self) -> Prompt: ...
-
-    def refresh_status(self) -> None: ...
-    def tell(self, text: str) -> None:
-        """One line that goes away by itself."""
-        ...
-
-    async def leave(self) -> None:
-        """Save what runs and end the program."""
-        ...
-
-    async def open(self, session: Session | None, *, along: bool = False) -> None:
-        """Show another session, or an empty one; the prompt's text stays with the one that is left, or goes `along`."""
-        ...
-
-    def start(self, do: Callable[[], Awaitable[None]]) -> None:
-        """Do this beside everything else; an error becomes a notice."""
-        ...
+def _anything(_screen: ChatScreen, _message: MessageView) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What it is called, what it does, the key that does the same, and its argument if it takes one."""
+    """A command: its name (also its key id), what it does, its keys (the first is shown), and its argument if it takes one."""
 
     name: str
     help: str
-    run: Callable[[Chat, str], Awaitable[None]]
-    key: str | None = None
+    run: Callable[[ChatScreen, str], Awaitable[None]]
+    keys: tuple[str, ...] = ()
     argument: str = ""
-    options: Callable[[Chat], Sequence[tuple[str, str]]] | None = None
-    """Values for the argument, each with a word about it."""
-    completions: Callable[[Chat, str], Sequence[tuple[str, str]]] | None = None
-    """The same, chosen already by what was typed of the argument."""
+    options: Callable[[ChatScreen], Sequence[tuple[str, str]]] | None = None
+    """Values for the argument, each with a few words about it."""
+    completions: Callable[[ChatScreen, str], Sequence[tuple[str, str]]] | None = None
+    """The same, filtered already by what is typed of the argument."""
+    needs: tuple[Need, ...] = ()
+    message_key: str = ""
+    """The single key that runs it on the focused message; its id is `message.NAME`."""
+    word: str = ""
+    """The label of that key in the status bar."""
+    applies: Callable[[ChatScreen, MessageView], bool] = _anything
+    """Whether it makes sense for a message, which may still be streaming."""
+    missing: str = "There is no message here yet."
+    """What to say when it applies to none."""
+
+
+def check_idle(screen: ChatScreen) -> None:
+    """Raise StepchatError while an answer is being written in the session on screen."""
+    if screen.conversation.busy:
+        raise StepchatError("Still answering.", "Esc stops it.")
+
+
+async def run(screen: ChatScreen, command: Command, argument: str = "") -> None:
+    """Check what the command needs, then run it. Raises StepchatError."""
+    if "session" in command.needs and screen.conversation.session is None:
+        raise StepchatError("This session has not started yet.", "Ask something first.")
+    if "message" in command.needs and target(screen, command.applies) is None:
+        raise StepchatError(command.missing)
+    if "idle" in command.needs:
+        check_idle(screen)
+    await command.run(screen, argument)
+
+
+def target(screen: ChatScreen, applies: Callable[[ChatScreen, MessageView], bool]) -> MessageView | None:
+    """The focused message if it applies, otherwise the last one that does."""
+    focused = screen.view.focused_message
+    if focused is not None and applies(screen, focused):
+        return focused
+    messages = reversed(screen.view.document.messages)
+    return next((message for message in messages if applies(screen, message)), None)

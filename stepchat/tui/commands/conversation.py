@@ -1,85 +1,145 @@
-"""Commands about the conversation: stop, ask again, new, open, model."""
+"""Commands about the conversation: stop, continue, interrupted answers, new and other sessions, the system prompt."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from time import time
 from typing import TYPE_CHECKING
 
-from stepchat.errors import StepchatError
-from stepchat.tui.chat import context_window, notices
+from stepchat.chat.interrupted import CONTINUE, describe_others, name, shown_interrupted
+from stepchat.errors import StepchatError, UsageError
+from stepchat.messages import AssistantMessage
+from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.chat.goto import go_to_hit, go_to_words
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.session_list import read_options, write_options
+from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.dialogs.session_list import age, read_options, write_options
 from stepchat.tui.dialogs.sessions import SessionScreen
 
 if TYPE_CHECKING:
-    from stepchat.tui.commands.command import Chat
+    from collections.abc import Sequence
 
+    from stepchat.sessions.recovery import InterruptedAnswer
+    from stepchat.tui.chat.screen import ChatScreen
 
 SESSION_VIEW = "session screen"
 """The setting that remembers how the session screen was left."""
 
 
-async def stop(chat: Chat, _argument: str) -> None:
-    """End the answer; what was queued, or is not on disk, goes back to the prompt. Else what was said in passing goes."""
-    if chat.conversation.busy:
-        chat.unsent.take_queue()
-        await chat.conversation.stop()
-    elif not notices.put_away(chat):
-        chat.tell("Nothing runs. Ctrl+C clears the prompt, Ctrl+Q quits.")
+async def stop(screen: ChatScreen, _argument: str) -> None:
+    """Stop the answer; queued questions and text that is not on disk return to the prompt. When idle, dismiss the notice."""
+    if screen.conversation.busy:
+        screen.take_queue()
+        await screen.conversation.stop()
+    elif not screen.dismiss_notice():
+        screen.flash("Nothing to stop. Ctrl+C clears the prompt, Ctrl+Q quits.")
 
 
-async def retry(chat: Chat, _argument: str) -> None:
-    conversation = chat.conversation
-    if conversation.busy:
-        chat.tell("It is still answering; Esc stops it.")
-    elif not conversation.path:
-        chat.tell("There is nothing to ask again yet.")
+async def continue_(screen: ChatScreen, _argument: str) -> None:
+    """Continue from the partial answer, from the question if there is none; in an empty session open an interrupted answer."""
+    conversation = screen.conversation
+    last = conversation.path[-1].message if conversation.path else None
+    if last is None:
+        if cuts := await screen.workspace.store.interrupted_answers():
+            await _open(screen, cuts[0])
+        else:
+            screen.flash("There is nothing to continue.")
+    elif not isinstance(last, AssistantMessage):
+        screen.ask(None)
+    elif last.complete and is_reasoning_only(last):
+        # The same reasoning might end in the same place: ask for the answer from what there is.
+        screen.ask(None, conversation.path)
+    elif last.complete and last.stop != "length" and (last.text or last.tool_calls or last.refusal):
+        screen.flash("The last answer is complete.")
     else:
-        context_window.ask(chat, None)
+        screen.ask(CONTINUE if last.text else None, is_typed=False)
 
 
-async def new(chat: Chat, _argument: str) -> None:
-    await chat.open(None)
+async def keep(screen: ChatScreen, argument: str) -> None:
+    """Dismiss the interrupted answer at the end of the branch, or all of them."""
+    if argument not in {"", "all"}:
+        raise UsageError(f"There is no {argument!r} to keep.", "Use /keep for the answer shown here, or /keep all.")
+    store = screen.workspace.store
+    cuts = await store.interrupted_answers()
+    here = shown_interrupted(screen.conversation.path, cuts)
+    chosen = cuts if argument else [here] if here is not None else []
+    await store.dismiss_interrupted([cut.answer for cut in chosen])
+    more = describe_others([cut for cut in cuts if cut not in chosen], also=True)
+    if chosen:
+        screen.notice("Kept as it is." if len(chosen) == 1 else f"All {len(chosen)} are kept as they are.", more)
+    else:
+        screen.flash(f"No interrupted answer here. {more}".strip())
 
 
-async def sessions(chat: Chat, argument: str) -> None:
-    store = chat.workspace.store
+async def interrupted(screen: ChatScreen, _argument: str) -> None:
+    cuts, now = await screen.workspace.store.interrupted_answers(), time()
+    rows = [
+        Choice(cut.answer, name(cut), (age(cut.started, now),), f"{cut.characters:,} characters received")
+        for cut in cuts
+    ]
+    chosen = await screen.app.push_screen_wait(
+        Picker("Answers interrupted when stepchat exited", rows, empty_text="No interrupted answers.")
+    )
+    for cut in cuts:
+        if cut.answer == chosen:
+            await _open(screen, cut)
+
+
+async def _open(screen: ChatScreen, cut: InterruptedAnswer) -> None:
+    """Open its session on the branch that ends with it."""
+    await screen.open(await screen.workspace.store.session(cut.session))
+    conversation = screen.conversation
+    if not conversation.busy and all(stored.id != cut.answer for stored in conversation.path):
+        await screen.show_leaf(cut.answer)
+        screen.view.scroll_to_end()
+        await screen.announce_interrupted()
+
+
+def _keeping(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
+    return [("all", "every interrupted answer")]
+
+
+async def new(screen: ChatScreen, _argument: str) -> None:
+    await screen.open(None)
+
+
+async def sessions(screen: ChatScreen, argument: str) -> None:
+    store = screen.workspace.store
     if argument:
-        await chat.open(await store.find(argument))
-        await go_to_words(chat, argument)
+        await screen.open(await store.find(argument))
+        await go_to_words(screen, argument)
         return
     options = read_options(await store.setting(SESSION_VIEW))
-    current = chat.conversation.session
-    busy = {current.id} if current is not None and chat.conversation.busy else set[str]()
-    screen = SessionScreen(store, options, chat.background.sessions | busy)
-    await screen.read()
-    found = await chat.app.push_screen_wait(screen)
+    current = screen.conversation.session
+    dialog = SessionScreen(store, options, screen.answering_sessions)
+    await dialog.read()
+    found = await screen.app.push_screen_wait(dialog)
     if found is not None:
-        await chat.open(await store.session(found))
-        await go_to_hit(chat, screen.typed, screen.opened.hits if screen.opened is not None else ())
+        await screen.open(await store.session(found))
+        await go_to_hit(screen, dialog.typed, dialog.opened.hits if dialog.opened is not None else ())
     elif current is not None and (await store.session(current.id)).deleted is not None:
-        await chat.open(None)
-    if screen.options != options:
-        await store.set_setting(SESSION_VIEW, write_options(screen.options))
+        await screen.open(None)
+    if dialog.options != options:
+        await store.set_setting(SESSION_VIEW, write_options(dialog.options))
 
 
-async def system(chat: Chat, argument: str) -> None:
-    conversation = chat.conversation
+async def system(screen: ChatScreen, argument: str) -> None:
+    conversation = screen.conversation
     if conversation.session is not None:
         if argument:
             raise StepchatError("The system prompt belongs to the whole session.", "Start a new one first: /new")
-        chat.tell(f"System prompt: {conversation.session.system or 'none'}")
+        screen.flash(f"System prompt: {conversation.session.system or 'none'}")
         return
-    chat.workspace = replace(chat.workspace, system=argument or None)
-    conversation.workspace = chat.workspace
-    chat.tell("System prompt set for the new session." if argument else "No system prompt.")
+    screen.set_workspace(replace(screen.workspace, system=argument or None))
+    screen.flash("System prompt set for the new session." if argument else "No system prompt.")
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("stop", "Stop the answer; what arrived is kept", stop, "escape"),
-    Command("retry", "Ask the last question again", retry, "ctrl+r"),
-    Command("new", "Start a new session", new, "ctrl+n"),
-    Command("sessions", "Open another session", sessions, "ctrl+o", "[ID or text]"),
-    Command("system", "Set the system prompt of a new session", system, None, "TEXT"),
+    Command("stop", "Stop generating (keeps the partial answer)", stop, ("escape",)),
+    Command("continue", "Continue a truncated, stopped or interrupted answer", continue_, ("alt+g",), needs=("idle",)),
+    Command("keep", "Keep an interrupted answer and stop reminding me", keep, ("alt+o",), "[all]", _keeping),
+    Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i",)),
+    Command("new", "Start a new session", new, ("ctrl+n",)),
+    Command("sessions", "Open another session", sessions, ("ctrl+o",), "[ID or text]"),
+    Command("system", "Set the system prompt of a new session", system, (), "TEXT"),
 )

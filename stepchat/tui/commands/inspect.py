@@ -1,35 +1,124 @@
-"""Commands that show what went over the line."""
+"""Commands that show what was sent and received: the inspector, token probabilities, the provider's request."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from stepchat.chat.connection import server_for_url
+from stepchat.errors import StepchatError
+from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
+from stepchat.transcript.logprobs import read_tokens
 from stepchat.tui.commands.command import Command
-from stepchat.tui.commands.inspector import inspect_newest
 from stepchat.tui.commands.parameters import put
+from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
+    from stepchat.config.file import Config
     from stepchat.messages import Json
-    from stepchat.tui.commands.command import Chat
+    from stepchat.reasoning.ledger import ReasoningAccount
+    from stepchat.sessions.exchanges import Exchange
+    from stepchat.transcript.document import MessageView
+    from stepchat.tui.chat.screen import ChatScreen
 
 
-async def inspect(chat: Chat, _argument: str) -> None:
-    await inspect_newest(chat)
-
-
-async def debug(chat: Chat, _argument: str) -> None:
-    given = chat.conversation.parameters.get("debug")
-    is_on = isinstance(given, dict) and cast("Json", given).get("echo_upstream_body") is True
-    await put(chat, "session", [("debug.echo_upstream_body", None if is_on else True)])
-    if not chat.workspace.client.backend.supports_session_id:
-        chat.tell("Only OpenRouter can tell what the provider was given.")
-    elif is_on:
-        chat.tell("The server is not asked any more what it gives the provider.")
+async def inspect(screen: ChatScreen, _argument: str) -> None:
+    """Inspect the focused answer or the one after the focused question; otherwise the running or last answer."""
+    answers = [stored for stored in screen.conversation.path if isinstance(stored.message, AssistantMessage)]
+    focused = screen.view.focused_message
+    if focused is not None and focused.stored is not None and answers:
+        ids = [stored.id for stored in screen.conversation.path]
+        after = ids.index(focused.stored.id) if focused.stored.id in ids else 0
+        at = next((at for at, answer in enumerate(answers) if ids.index(answer.id) >= after), len(answers) - 1)
     else:
-        chat.tell("From the next request on the server tells what it gave the provider; F3 shows it.")
+        answers += await _running(screen)
+        at = len(answers) - 1
+    if answers:
+        await _open(screen, answers, at)
+    else:
+        screen.flash("There is no answer to inspect yet.")
+
+
+async def _running(screen: ChatScreen) -> list[StoredMessage]:
+    """The answer whose request was sent and which is not a message yet."""
+    conversation, store = screen.conversation, screen.workspace.store
+    if not conversation.busy or conversation.session is None:
+        return []
+    newest = await store.last_requested_answer(conversation.session.id)
+    if newest is None or newest in {stored.id for stored in conversation.path}:
+        return []
+    blank = AssistantMessage(model_asked=conversation.model)
+    return [StoredMessage(newest, conversation.session.id, None, blank)]
+
+
+async def _open(screen: ChatScreen, answers: list[StoredMessage], at: int) -> None:
+    # Not needed by the first frame.
+    from stepchat.tui.dialogs.inspector import InspectorScreen
+
+    store = screen.workspace.store
+
+    async def account(answer: str) -> ReasoningAccount | None:
+        from stepchat.reasoning.ledger import reasoning_accounts
+
+        found = next((one for one in answers if one.id == answer), None)
+        return (
+            None
+            if found is None
+            else reasoning_accounts([found], await store.reasoning_sent(found.session, found.id))[0]
+        )
+
+    def copy(text: str) -> str:
+        return clipboard.copy(screen.app, text)
+
+    as_curl = partial(_as_curl, screen.workspace.config)
+    await screen.app.push_screen_wait(InspectorScreen(answers, at, store.exchanges, account, as_curl, copy))
+
+
+def _as_curl(config: Config, exchange: Exchange) -> str:
+    from stepchat import lossless_json
+    from stepchat.servers.recording import curl
+
+    variables = server_for_url(exchange.url.removesuffix("/chat/completions"), config).key_variables
+    return curl(exchange.url, exchange.headers, lossless_json.dumps(exchange.body), variables[0])
+
+
+async def tokens(screen: ChatScreen, _argument: str) -> None:
+    from stepchat.tui.dialogs.logprobs import LogprobsScreen
+
+    focused = screen.view.focused_message
+    chosen = focused.stored if focused is not None else None
+    answers = [chosen] if chosen is not None else list(reversed(screen.conversation.path))
+    answer = next((stored.message for stored in answers if isinstance(stored.message, AssistantMessage)), None)
+    if answer is None:
+        raise StepchatError("There is no answer to look at here.", "Ask something first.")
+    if not answer.logprobs:
+        raise StepchatError(
+            "This answer has no token probabilities.", "/set logprobs=true and /set top_logprobs=5 request them."
+        )
+    await screen.app.push_screen_wait(LogprobsScreen(read_tokens(answer.logprobs)))
+
+
+async def debug(screen: ChatScreen, _argument: str) -> None:
+    given = screen.conversation.parameters.get("debug")
+    is_on = isinstance(given, dict) and cast("Json", given).get("echo_upstream_body") is True
+    await put(screen, "session", [("debug.echo_upstream_body", None if is_on else True)])
+    if not screen.workspace.client.backend.supports_session_id:
+        screen.flash("Only OpenRouter can report the request it sends to the provider.")
+    elif is_on:
+        screen.flash("Upstream echo is off.")
+    else:
+        screen.flash("Upstream echo is on from the next request; see F3.")
+
+
+def _has_request(_screen: ChatScreen, message: MessageView) -> bool:
+    return message.stored is not None and isinstance(message.stored.message, AssistantMessage | UserMessage)
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("inspect", "Look at the request, the events and the ledger of the last answer", inspect, "f3"),
-    Command("debug", "Have OpenRouter tell what it gave the provider, or not", debug),
-)
+    Command(
+        "inspect", "Inspect the request and response of an answer", inspect, ("f3",),
+        message_key="i", word="inspect", applies=_has_request,
+    ),
+    Command("tokens", "Show token probabilities", tokens),
+    Command("debug", "Toggle upstream echo (OpenRouter debug)", debug),
+)  # fmt: skip

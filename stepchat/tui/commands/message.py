@@ -1,97 +1,354 @@
-"""Commands that go from message to message and act on one."""
+"""Commands on one message: the focused one, otherwise the last one they apply to. Its menu and its single keys are these rows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import os
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
-from stepchat.chat.branches import show_leaf
-from stepchat.errors import StepchatError
-from stepchat.messages import UserMessage
-from stepchat.tui.commands import compare as comparing
-from stepchat.tui.commands import message_menu
-from stepchat.tui.commands.command import Command
-from stepchat.tui.commands.compare import has_siblings
+from stepchat.errors import UsageError
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.text.sanitize import sanitize_for_display
+from stepchat.transcript import copying
+from stepchat.tui.commands.command import Command, check_idle, run, target
+from stepchat.tui.dialogs.links import link_menu, link_picker
+from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.terminal import clipboard
+from stepchat.tui.themes import palette
 
 if TYPE_CHECKING:
-    from stepchat.tui.commands.command import Chat
+    from collections.abc import Mapping, Sequence
+
+    from stepchat.messages import StoredMessage
+    from stepchat.transcript.document import MessageView
+    from stepchat.transcript.markdown.blocks import Fence
+    from stepchat.tui.chat.screen import ChatScreen
+
+_PARTS = (
+    ("answer", "the last answer"),
+    ("code", "its last code block"),
+    ("reasoning", "its reasoning"),
+    ("selection", "the text selected with the mouse"),
+    ("all", "the whole conversation"),
+)
+_SLICE: Final = 0.01
+"""Seconds of work at a time, so that keys do not have to wait."""
 
 
-async def focus_up(chat: Chat, _argument: str) -> None:
-    message_menu.focus(chat, -1)
+# ---- what applies to a message
 
 
-async def focus_down(chat: Chat, _argument: str) -> None:
-    message_menu.focus(chat, 1)
+def _text(message: MessageView) -> str:
+    if message.stored is None:
+        return message.answer.text.source if message.answer is not None else ""
+    stored = message.stored.message
+    return stored.text or stored.refusal if isinstance(stored, AssistantMessage) else stored.text
 
 
-async def message_up(chat: Chat, _argument: str) -> None:
-    chat.view.go_to_message(-1)
+def _can_be_copied(_screen: ChatScreen, message: MessageView) -> bool:
+    return bool(_text(message)) or message.answer is not None
 
 
-async def message_down(chat: Chat, _argument: str) -> None:
-    chat.view.go_to_message(1)
+def _reasoning(message: MessageView) -> str:
+    stored = None if message.stored is None else message.stored.message
+    return stored.reasoning if isinstance(stored, AssistantMessage) else ""
 
 
-async def edit(chat: Chat, _argument: str) -> None:
-    part = chat.view.overlays.focus.message
-    chosen = part.stored if part is not None else None
-    questions = [stored for stored in chat.conversation.path if isinstance(stored.message, UserMessage)]
-    if chosen is not None and isinstance(chosen.message, UserMessage):
-        chat.editing.begin(chosen)
-    elif questions:
-        chat.editing.begin(questions[-1])
+def _has_reasoning(_screen: ChatScreen, message: MessageView) -> bool:
+    return bool(_reasoning(message))
+
+
+def _codes(screen: ChatScreen, message: MessageView) -> list[Fence]:
+    if message.stored is None:
+        return []
+    return copying.codes(screen.view.document, screen.view.document.messages.index(message))
+
+
+def code_count(screen: ChatScreen, message: MessageView) -> int:
+    """How many code blocks a message has."""
+    return len(_codes(screen, message))
+
+
+def _has_code(screen: ChatScreen, message: MessageView) -> bool:
+    return bool(_codes(screen, message))
+
+
+def _may_have_links(_screen: ChatScreen, message: MessageView) -> bool:
+    stored = None if message.stored is None else message.stored.message
+    return isinstance(stored, AssistantMessage) and copying.may_have_links(stored.text)
+
+
+def _can_be_folded(_screen: ChatScreen, message: MessageView) -> bool:
+    return message.foldable is not None
+
+
+def _is_stored(_screen: ChatScreen, message: MessageView) -> bool:
+    return message.stored is not None
+
+
+def _is_question(_screen: ChatScreen, message: MessageView) -> bool:
+    return message.stored is not None and isinstance(message.stored.message, UserMessage)
+
+
+def _can_be_asked(_screen: ChatScreen, message: MessageView) -> bool:
+    return message.stored is not None and isinstance(message.stored.message, AssistantMessage | UserMessage)
+
+
+def _has_siblings(screen: ChatScreen, message: MessageView) -> bool:
+    stored = message.stored
+    return stored is not None and isinstance(stored.message, AssistantMessage) and stored.id in screen.view.versions
+
+
+# ---- the commands
+
+
+async def copy(screen: ChatScreen, argument: str) -> None:
+    """Copy the focused message, the last answer, or the named part."""
+    if argument and argument not in dict(_PARTS):
+        raise UsageError(f"There is no part {argument!r} to copy.", f"Parts: {', '.join(dict(_PARTS))}.")
+    document, focused = screen.view.document, screen.view.focused_message
+    match argument or ("message" if focused is not None else "answer"):
+        case "message":
+            text, nothing = _text(focused) if focused else "", "There is no answer to copy yet."
+        case "selection":
+            text, nothing = screen.view.selected_text, "Nothing is selected. Drag with the mouse to select."
+        case "code":
+            text, nothing = copying.code(document), "The last answer has no code."
+        case "reasoning":
+            text, nothing = copying.reasoning(document), "There is no reasoning to copy."
+        case "all":
+            text, nothing = copying.everything(document), "There is nothing to copy yet."
+        case _:
+            text, nothing = copying.answer(document), "There is no answer to copy yet."
+    if text:
+        screen.copy(text)
     else:
-        chat.tell("There is no question to edit yet.")
+        screen.flash(nothing)
 
 
-async def fork(chat: Chat, _argument: str) -> None:
-    part = chat.view.overlays.focus.message
-    path = chat.conversation.path
-    chosen = part.stored if part is not None and part.stored is not None else path[-1] if path else None
-    if chosen is None:
-        raise StepchatError("There is nothing to fork yet.", "Ask something first.")
-    await message_menu.fork(chat, chosen)
-
-
-async def compare(chat: Chat, _argument: str) -> None:
-    part = chat.view.overlays.focus.message
-    chosen = part.stored if part is not None else None
-    answers = [stored for stored in reversed(chat.conversation.path) if has_siblings(chat, stored)]
-    stored = chosen if chosen is not None and has_siblings(chat, chosen) else answers[0] if answers else None
-    if stored is None:
-        chat.tell("There is no second answer to compare with; Ctrl+R asks for one.")
-    else:
-        await comparing.compare(chat, stored)
-
-
-async def tree(chat: Chat, _argument: str) -> None:
-    # Its screen is not needed by the first frame.
-    from stepchat.tui.dialogs.tree import TreeScreen
-
-    session, store = chat.conversation.session, chat.workspace.store
-    if session is None:
-        raise StepchatError("This session has not begun yet.", "Ask something first.")
-    messages = await store.messages(session.id)
-    part, path = chat.view.overlays.focus.message, chat.conversation.path
-    at = part.stored.id if part is not None and part.stored is not None else None
-    chosen = await chat.app.push_screen_wait(TreeScreen(messages, path[-1].id if path else None, at))
-    if chosen is None or message_menu.is_busy(chat):
+async def copy_code(screen: ChatScreen, argument: str) -> None:
+    """Copy the code block with this number; without one, the only block or the chosen one."""
+    message = target(screen, _has_code)
+    found = _codes(screen, message) if message is not None else []
+    if argument:
+        if not argument.isdigit() or not 1 <= int(argument) <= len(found):
+            raise UsageError(f"There is no code block {argument}.", f"The message has {len(found)}.")
+        screen.copy(found[int(argument) - 1].source)
         return
-    if chosen.action == "fork":
-        stored = next(stored for stored in messages if stored.id == chosen.message_id)
-        await message_menu.fork(chat, stored)
+    chosen: str | None = "0"
+    if len(found) > 1:
+        rows = [_code_row(number, fence) for number, fence in enumerate(found)]
+        chosen = await screen.app.push_screen_wait(Picker("Which code block?", rows))
+    if chosen is not None and found:
+        screen.copy(found[int(chosen)].source)
+
+
+def _code_row(number: int, fence: Fence) -> Choice:
+    lines = len(fence.lines)
+    first = next((line.text.strip() for line in fence.lines if line.text.strip()), "")
+    details = f"{fence.language or 'code'} · {lines:,} line{'' if lines == 1 else 's'}"
+    return Choice(str(number), sanitize_for_display(first)[:60], (str(number + 1),), details)
+
+
+async def copy_reasoning(screen: ChatScreen, _argument: str) -> None:
+    if (message := target(screen, _has_reasoning)) is not None:
+        screen.copy(_reasoning(message))
+
+
+async def fold(screen: ChatScreen, _argument: str) -> None:
+    if (message := target(screen, _can_be_folded)) is not None:
+        screen.view.toggle_panel(screen.view.document.messages.index(message))
+
+
+async def edit(screen: ChatScreen, _argument: str) -> None:
+    message = target(screen, _is_question)
+    if message is not None and message.stored is not None:
+        screen.edit(message.stored)
+
+
+async def retry(screen: ChatScreen, _argument: str) -> None:
+    """Regenerate the answer to the focused question, the focused answer, or the last answer."""
+    focused = screen.view.focused_message
+    if focused is None or focused.stored is None or not _can_be_asked(screen, focused):
+        screen.ask(None)
+        return
+    screen.leave_message()
+    screen.ask(None, screen.conversation.path_to_question(focused.stored))
+
+
+async def fork(screen: ChatScreen, _argument: str) -> None:
+    message = target(screen, _is_stored)
+    if message is not None and message.stored is not None:
+        await fork_from(screen, message.stored)
+
+
+async def fork_from(screen: ChatScreen, stored: StoredMessage) -> None:
+    """Open a new session that has everything up to this message."""
+    check_idle(screen)
+    screen.leave_message()
+    # A model that was chosen but not asked yet is known only here.
+    model = screen.conversation.model
+    await screen.open(await screen.workspace.store.fork(stored.session, stored.id), keep_text=True)
+    screen.conversation.set_model(model)
+    screen.refresh_status()
+    screen.flash("Forked to a new session. Ctrl+O to go back.")
+
+
+async def compare(screen: ChatScreen, _argument: str) -> None:
+    """Show an answer beside the version made before it, otherwise after it; the one chosen there becomes the shown branch."""
+    message = target(screen, _has_siblings)
+    if message is None or message.stored is None:
+        return
+    # Not needed by the first frame.
+    from stepchat.tui.dialogs.compare import CompareScreen
+
+    stored, store = message.stored, screen.workspace.store
+    siblings = [row for row in await store.siblings(stored.id) if isinstance(row.message, AssistantMessage)]
+    at = [row.id for row in siblings].index(stored.id)
+    dialog = CompareScreen(
+        siblings,
+        (at - 1, at) if at else (0, 1),
+        stored.id,
+        palette(screen.theme),
+        lambda text: screen.app.notify(clipboard.copy(screen.app, text)),
+    )
+    chosen = await screen.app.push_screen_wait(dialog)
+    if chosen is None or chosen == stored.id:
+        return
+    check_idle(screen)
+    await screen.show_leaf(await store.deepest_leaf(chosen), chosen if screen.view.has_focus else None)
+
+
+async def links(screen: ChatScreen, _argument: str) -> None:
+    """List the links of the focused message, otherwise of the whole conversation."""
+    focused, messages = screen.view.focused_message, screen.view.document.messages
+    if focused is not None and focused.stored is not None:
+        parts, whose = [focused], screen.message_name(focused.stored)
     else:
-        await show_leaf(chat.conversation, await store.deepest_leaf(chosen.message_id), chosen.message_id)
-        message_menu.take_keys(chat)
+        parts, whose = list(reversed(messages)), "this chat"
+    found = await _links(parts)
+    if not found:
+        screen.flash(f"There are no links in {whose}.")
+        return
+    address = await screen.app.push_screen_wait(link_picker(found, f"Links of {whose}"))
+    if address is not None:
+        await open_link(screen, address)
+
+
+async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
+    """Text and address of the links of all parts in order, each address once. A long chat takes many frames."""
+    found: dict[str, str] = {}
+    end = monotonic() + _SLICE
+    for part in parts:
+        for text, address in copying.links(part):
+            found.setdefault(address, text)
+        if monotonic() > end:
+            await asyncio.sleep(0)
+            end = monotonic() + _SLICE
+    return [(text, address) for address, text in found.items()]
+
+
+async def open_link(screen: ChatScreen, address: str) -> None:
+    """Show the whole address, then copy or open it."""
+    match await screen.app.push_screen_wait(link_menu(address, desktop=has_desktop(os.environ))):
+        case "copy":
+            screen.copy(address)
+        case "open":
+            from stepchat.servers.login import open_browser
+
+            open_browser(address)
+            screen.flash("Opening it in the browser …")
+        case _:
+            pass
+
+
+def has_desktop(environ: Mapping[str, str]) -> bool:
+    """Whether the user would see a browser that is started here."""
+    return sys.platform in ("darwin", "win32") or any(
+        environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+
+
+async def focus_up(screen: ChatScreen, _argument: str) -> None:
+    screen.focus_message(-1)
+
+
+async def focus_down(screen: ChatScreen, _argument: str) -> None:
+    screen.focus_message(1)
+
+
+async def message_up(screen: ChatScreen, _argument: str) -> None:
+    screen.view.go_to_message(-1)
+
+
+async def message_down(screen: ChatScreen, _argument: str) -> None:
+    screen.view.go_to_message(1)
+
+
+def _parts(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
+    return _PARTS
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("focus-up", "Put the message above in focus; then single keys act on it", focus_up, "alt+up"),
-    Command("focus-down", "Put the message below in focus; after the last comes the prompt", focus_down, "alt+down"),
-    Command("edit", "Ask a question in other words: the one in focus, or the last", edit, "alt+q"),
-    Command("fork", "Go on in a new session from the message in focus, or from the end", fork),
-    Command("tree", "Show all branches of the session, and go to one", tree, "f5"),
-    Command("compare", "Two answers in the same place beside each other", compare),
-    Command("message-up", "Scroll to the message above", message_up, "ctrl+up"),
-    Command("message-down", "Scroll to the message below", message_down, "ctrl+down"),
-)
+    Command("focus-up", "Focus the message above; single keys then act on it", focus_up, ("alt+up",)),
+    Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down",)),
+    Command(
+        "copy", "Copy the focused message or the last answer", copy, ("alt+c",),
+        "[answer|code|reasoning|selection|all]", _parts, message_key="c", word="copy", applies=_can_be_copied,
+    ),
+    Command(
+        "compare", "Compare two versions of an answer side by side", compare,
+        needs=("message",), message_key="=", word="compare", applies=_has_siblings,
+        missing="There is no second answer to compare with; Ctrl+R makes one.",
+    ),
+    Command(
+        "copy-code", "Copy a code block; 1 to 9 copy one directly", copy_code, argument="[NUMBER]",
+        needs=("message",), message_key="b", word="code", applies=_has_code, missing="There is no code to copy.",
+    ),
+    Command(
+        "copy-reasoning", "Copy the reasoning", copy_reasoning, needs=("message",), message_key="t", word="reasoning",
+        applies=_has_reasoning, missing="There is no reasoning to copy.",
+    ),
+    Command(
+        "links", "List links: copy or open one", links, ("alt+l",),
+        message_key="l", word="links", applies=_may_have_links,
+    ),
+    Command(
+        "fold", "Fold or open the reasoning, or a long tool result", fold,
+        needs=("message",), message_key="f", word="fold", applies=_can_be_folded, missing="There is nothing to fold.",
+    ),
+    Command(
+        "edit", "Edit and resend a question (keeps the old one)", edit, ("alt+q",),
+        needs=("message",), message_key="e", word="edit", applies=_is_question,
+        missing="There is no question to edit yet.",
+    ),
+    Command(
+        "retry", "Regenerate the answer (keeps the old one)", retry, ("ctrl+r",),
+        needs=("message", "idle"), message_key="r", word="regenerate", applies=_can_be_asked,
+        missing="There is nothing to regenerate yet.",
+    ),
+    Command(
+        "fork", "Fork a new session from here", fork,
+        needs=("message", "idle"), message_key="k", word="fork", applies=_is_stored,
+        missing="There is nothing to fork yet.",
+    ),
+    Command("message-up", "Scroll to the message above", message_up, ("ctrl+up",)),
+    Command("message-down", "Scroll to the message below", message_down, ("ctrl+down",)),
+)  # fmt: skip
+
+# ---- the menu of the focused message
+
+
+async def menu(screen: ChatScreen, commands: Sequence[Command]) -> None:
+    """Choose one of the commands that apply to the focused message."""
+    focused = screen.view.focused_message
+    if focused is None or focused.stored is None:
+        return
+    rows = [row for row in commands if row.message_key and row.applies(screen, focused)]
+    choices = [Choice(row.name, row.help, (row.message_key,), row.word) for row in rows]
+    chosen = await screen.app.push_screen_wait(Picker(screen.message_name(focused.stored).capitalize(), choices))
+    for row in rows:
+        if row.name == chosen:
+            await run(screen, row)

@@ -1,74 +1,174 @@
-"""Commands about the session as a whole: its title, its branches, forking, deleting."""
+"""Commands about the session as a whole: title, branches, undo, pin, archive, delete, export, import."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from stepchat.chat.branches import show_leaf
-from stepchat.errors import StepchatError
-from stepchat.tui.commands.command import Command
-from stepchat.tui.terminal.title import show_title
+from stepchat.errors import StepchatError, UsageError
+from stepchat.tui.commands.command import Command, check_idle
+from stepchat.tui.commands.message import fork_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.messages import Json, Message
     from stepchat.sessions.records import Session
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen
+
+_WITHOUT: Final = "--no-reasoning"
+_FORCE: Final = "--force"
+_MAX_NAME_LENGTH: Final = 40
 
 
-def _begun(chat: Chat) -> Session:
-    session = chat.conversation.session
+def _session(screen: ChatScreen) -> Session:
+    """The session on screen. The table says `needs=("session",)`, so there is one."""
+    session = screen.conversation.session
     if session is None:
-        raise StepchatError("This session has not begun yet.", "Ask something first.")
+        raise StepchatError("This session has not started yet.", "Ask something first.")
     return session
 
 
-def _at_rest(chat: Chat) -> Session:
-    session = _begun(chat)
-    if chat.conversation.busy:
-        raise StepchatError("It is still answering.", "Esc stops it.")
-    return session
+async def title(screen: ChatScreen, argument: str) -> None:
+    kept = await screen.workspace.store.set_title(_session(screen).id, argument)
+    screen.show_title()
+    screen.flash(f"Title: {kept}" if argument else f"Title reset to the first question: {kept}")
 
 
-async def title(chat: Chat, argument: str) -> None:
-    session = _begun(chat)
-    kept = await chat.workspace.store.set_title(session.id, argument)
-    show_title(chat)
-    chat.tell(f"Title: {kept}" if argument else f"The title follows the first question again: {kept}")
+async def tree(screen: ChatScreen, _argument: str) -> None:
+    # Not needed by the first frame.
+    from stepchat.tui.dialogs.tree import TreeScreen
 
-
-async def undo(chat: Chat, _argument: str) -> None:
-    _at_rest(chat)
-    if last := chat.conversation.path_to_question():
-        await show_leaf(chat.conversation, last[-1].parent)
-        chat.tell("The last exchange is put aside; Alt+Y brings it back.")
+    store = screen.workspace.store
+    messages = await store.messages(_session(screen).id)
+    focused, path = screen.view.focused_message, screen.conversation.path
+    at = focused.stored.id if focused is not None and focused.stored is not None else None
+    chosen = await screen.app.push_screen_wait(TreeScreen(messages, path[-1].id if path else None, at))
+    if chosen is None:
+        return
+    check_idle(screen)
+    if chosen.action == "fork":
+        await fork_from(screen, next(stored for stored in messages if stored.id == chosen.message_id))
     else:
-        chat.tell("There is nothing to undo.")
+        await screen.show_leaf(await store.deepest_leaf(chosen.message_id), chosen.message_id)
+        screen.focus_transcript()
 
 
-async def redo(chat: Chat, _argument: str) -> None:
-    session = _at_rest(chat)
-    path = chat.conversation.path
-    end = await chat.workspace.store.exchange_after(session.id, path[-1].id if path else None)
+async def undo(screen: ChatScreen, _argument: str) -> None:
+    if last := screen.conversation.path_to_question():
+        await screen.show_leaf(last[-1].parent)
+        screen.flash("Undid the last exchange. Alt+Y redoes it.")
+    else:
+        screen.flash("Nothing to undo.")
+
+
+async def redo(screen: ChatScreen, _argument: str) -> None:
+    path = screen.conversation.path
+    end = await screen.workspace.store.exchange_after(_session(screen).id, path[-1].id if path else None)
     if end is not None:
-        await show_leaf(chat.conversation, end)
-        chat.tell("")
-        chat.view.scroll_to_end()
+        await screen.show_leaf(end)
+        screen.flash("")
+        screen.view.scroll_to_end()
     else:
-        chat.tell("There is nothing to redo.")
+        screen.flash("Nothing to redo.")
 
 
-async def delete(chat: Chat, _argument: str) -> None:
-    session = _at_rest(chat)
-    await chat.workspace.store.delete([session.id])
-    await chat.open(None)
-    chat.view.notice(
-        "The session was deleted.", f"For 30 days this brings it back: stepchat sessions delete --undo {session.id}",
-        kind="info",
-    )  # fmt: skip
+async def delete(screen: ChatScreen, _argument: str) -> None:
+    session = _session(screen)
+    await screen.workspace.store.delete([session.id])
+    await screen.open(None)
+    screen.notice("Session deleted.", f"Undo within 30 days: stepchat sessions delete --undo {session.id}")
+
+
+async def pin(screen: ChatScreen, _argument: str) -> None:
+    session, store = _session(screen), screen.workspace.store
+    pinned = not (await store.session(session.id)).pinned
+    await store.set_pinned([session.id], pinned=pinned)
+    screen.flash("Pinned to the top of the session screen." if pinned else "Unpinned.")
+
+
+async def archive(screen: ChatScreen, _argument: str) -> None:
+    session, store = _session(screen), screen.workspace.store
+    archived = not (await store.session(session.id)).archived
+    await store.set_archived([session.id], archived=archived)
+    screen.flash("Archived: hidden from lists, found by searches." if archived else "Unarchived.")
+
+
+async def export(screen: ChatScreen, argument: str) -> None:
+    """The format follows the file name; without one, a Markdown file named after the session is written to this directory."""
+    from stepchat.chat.workspace import continuation_request_builder
+    from stepchat.sessions.export.files import write_file
+    from stepchat.sessions.export.formats import FORMATS, ExportOptions, format_of
+    from stepchat.sessions.export.formats import export as pieces_of
+
+    session, store, path = _session(screen), screen.workspace.store, screen.conversation.path
+    if not path:
+        raise StepchatError("This branch has no messages.", "/redo brings them back.")
+    options, words = _split(argument)
+    target = _path(words or file_name((await store.session(session.id)).title))
+    form = format_of(target.name)
+    if form is None:
+        suffixes = ", ".join(row.suffix for row in FORMATS.values())
+        raise UsageError(f"{target} has no ending that names a format.", f"Known endings: {suffixes}.")
+    to_api = await continuation_request_builder(store, screen.workspace.config, screen.workspace.environ)
+
+    def next_request(kept: Session, messages: Sequence[Message]) -> Json:
+        # An imported session continues with the model and server of the window.
+        model, server = kept.model or screen.conversation.model, kept.server or screen.workspace.server
+        return to_api(replace(kept, model=model, server=server), messages)
+
+    form_options = ExportOptions(with_reasoning=_WITHOUT not in options, to_api=next_request)
+    # Write the branch on screen, even if another window has a newer one.
+    leaf = None if form == "json" else path[-1].id
+    pieces = pieces_of(store, form, [session.id], form_options, leaf=leaf)
+    await write_file(target, pieces, overwrite=_FORCE in options)
+    screen.notice(f"Wrote {target.absolute()}")
+
+
+def _split(argument: str) -> tuple[set[str], str]:
+    """The options at the beginning, and the rest: a path may contain spaces."""
+    options: set[str] = set()
+    while (first := argument.partition(" ")[0]) in {_WITHOUT, _FORCE}:
+        options.add(first)
+        argument = argument.removeprefix(first).strip()
+    return options, argument
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home directory for {text}.", "Give the whole path.") from error
+
+
+def file_name(title: str) -> str:
+    """The words of a title as the name of a Markdown file."""
+    words = "-".join(re.findall(r"\w+", title.casefold()))
+    return f"{words[:_MAX_NAME_LENGTH].rstrip('-') or 'session'}.md"
+
+
+async def import_(screen: ChatScreen, argument: str) -> None:
+    if not argument:
+        raise UsageError("No file named.", "Name one: /import PATH")
+    from stepchat.sessions.importing.importer import import_file
+
+    done = await import_file(screen.workspace.store, _path(argument))
+    screen.notice(f"{done.describe()}.", "Ctrl+O shows them.")
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("undo", "Put the last exchange aside", undo, "alt+z"),
-    Command("redo", "Bring it back", redo, "alt+y"),
-    Command("title", "Name the session", title, None, "[TEXT]"),
-    Command("delete", "Delete the session", delete),
-)
+    Command("title", "Rename the session", title, (), "[TEXT]", needs=("session",)),
+    Command("tree", "Show all branches of the session and go to one", tree, ("f5",), needs=("session",)),
+    Command("undo", "Undo the last exchange", undo, ("alt+z",), needs=("session", "idle")),
+    Command("redo", "Redo it", redo, ("alt+y",), needs=("session", "idle")),
+    Command("pin", "Pin or unpin the session", pin, needs=("session",)),
+    Command("archive", "Archive or unarchive the session", archive, needs=("session",)),
+    Command("delete", "Delete the session", delete, needs=("session", "idle")),
+    Command(
+        "export", "Write the session to a file: .md, .html, .json, .jsonl", export, (), "[--force] [PATH]",
+        needs=("session",),
+    ),
+    Command("import", "Add sessions from a file by stepchat, ChatGPT or llm", import_, (), "PATH"),
+)  # fmt: skip

@@ -9,15 +9,13 @@ from textual.widgets import Static
 from stepchat.errors import StepchatError
 from stepchat.first_frame.picture import SIGN
 from stepchat.messages import UserMessage
-from stepchat.tui.chat import context_window
-from stepchat.tui.commands import message_menu
 
 if TYPE_CHECKING:
     from textual import events
 
     from stepchat.chat.drafts import Unsent
     from stepchat.messages import StoredMessage
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 EDIT_SIGN = "»"
 """In the place of the prompt's sign."""
@@ -38,9 +36,9 @@ class Editing:
             return
         self._unsent.lend(stored.message.text)
         self.question = stored
-        self._name = message_menu.name(self._chat, stored)
-        message_menu.leave(self._chat)
-        self._chat.tell("")
+        self._name = self._chat.message_name(stored)
+        self._chat.leave_message()
+        self._chat.flash("")
         self._show_sign()
 
     def leave(self) -> None:
@@ -56,7 +54,8 @@ class Editing:
         if self.question is None:
             return False
         chat, question = self._chat, self.question
-        if message_menu.is_busy(chat):
+        if chat.conversation.busy:
+            chat.refuse(StepchatError("Still answering.", "Esc stops it."))
             chat.prompt.prefill(text)
             return True
 
@@ -70,7 +69,7 @@ class Editing:
                     raise
                 session = chat.conversation.session
                 if session is not None and session.id == question.session:
-                    context_window.ask(chat, text, after)
+                    chat.ask(text, after)
                 else:  # another was opened meanwhile
                     chat.conversation.on_refused(text)
 
@@ -90,7 +89,7 @@ class Editing:
         return [f"editing {self._name}"] if self.question is not None else []
 
     def hints(self) -> list[tuple[str, str]]:
-        return [("Enter", "asks it anew as a branch"), ("Esc", "leaves it")] if self.question is not None else []
+        return [("Enter", "resend as a new branch"), ("Esc", "cancel")] if self.question is not None else []
 
     def _show_sign(self) -> None:
         self._chat.view.screen.query_one("#prompt-mark", Static).update(SIGN if self.question is None else EDIT_SIGN)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from stepchat.messages import StoredMessage
-    from stepchat.tui.commands.command import Chat
+    from stepchat.tui.chat.screen import ChatScreen as Chat
 
 LONGEST = 60
 BELL_AFTER = 10.0

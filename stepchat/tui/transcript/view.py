@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
     from stepchat.transcript.answer import Estimate
+    from stepchat.transcript.document import MessageView
     from stepchat.transcript.labels import NoticeKind
     from stepchat.transcript.palette import Palette
 
@@ -194,6 +195,20 @@ class TranscriptView(Widget):
         self._paint()
 
     # ---- marks
+
+    @property
+    def focused_message(self) -> MessageView | None:
+        """The message that single keys act on."""
+        return self.overlays.focus.message
+
+    @property
+    def selected_text(self) -> str:
+        return self.overlays.selection.text()
+
+    @property
+    def versions(self) -> Mapping[str, tuple[int, int]]:
+        """Of messages by id: which one of how many versions they are."""
+        return self.overlays.siblings.known
 
     def clear_selection(self) -> None:
         self.overlays.selection.clear()

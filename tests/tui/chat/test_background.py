@@ -79,7 +79,7 @@ async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, 
         await chat.open(None)
         second = await streaming(pilot, question)
         await say(pilot, "/server demo")
-        await wait_until(pilot, "It is still answering.")
+        await wait_until(pilot, "Still answering.")
         chat.prompt.prefill("")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not chat.conversation.busy)

@@ -97,7 +97,7 @@ async def test_while_an_answer_comes_no_branch_is_changed(tmp_path, server):
         for _ in range(3):
             await pilot.press("alt+up")
         await pilot.press("left")
-        await wait_until(pilot, "It is still answering; Esc stops it.")
+        await wait_until(pilot, "Still answering.")
         assert ids(pilot) == before
         await pilot.press("escape", "escape")
         await wait_until(pilot, lambda: not conversation(pilot).busy)
@@ -147,7 +147,7 @@ async def test_reasoning_goes_back_along_the_active_path_only(tmp_path, server):
         await pilot.press("alt+up", "up", "left", "left")
         await wait_until(pilot, lambda: conversation(pilot).path[2].message.text == "demo:compare")
         await pilot.press("down", "k")
-        await wait_until(pilot, "This is a new session")
+        await wait_until(pilot, "Forked to a new session")
         await ask(pilot, "demo:primes")
         assert reasoning_sent(server.requests[-1]) == both
         assert len({request.body["session_id"] for request in server.requests}) == 2
@@ -168,10 +168,10 @@ async def test_undo_and_redo_leave_the_prompt_and_remember_the_branch(tmp_path, 
         await wait_until(pilot, lambda: len(ids(pilot)) == 2)
         assert pilot.app.screen.prompt.text == "begun"
         await pilot.press("alt+z", "alt+z")
-        await wait_until(pilot, "There is nothing to undo.")
+        await wait_until(pilot, "Nothing to undo.")
         assert ids(pilot) == []
         await pilot.press("alt+y", "alt+y", "alt+y")
-        await wait_until(pilot, "There is nothing to redo.")
+        await wait_until(pilot, "Nothing to redo.")
         assert ids(pilot) == before
         assert pilot.app.screen.prompt.text == "begun"
 
@@ -214,7 +214,7 @@ async def test_a_branch_that_comes_late_is_not_put_in_the_place_of_something_els
             await wait_until(pilot, lambda: chat.view.live and len(chat.conversation.path) == 5)
         before = [stored.id for stored in chat.conversation.path]
         store.may.set()
-        await wait_until(pilot, "The last exchange is put aside")
+        await wait_until(pilot, "Undid the last exchange")
         assert [stored.id for stored in chat.conversation.path] == before
         assert chat.view.live == (meanwhile == "question")
 

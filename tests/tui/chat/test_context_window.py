@@ -126,7 +126,7 @@ async def test_more_takes_no_more_than_there_is_room_for(tmp_path, server):
         await say(pilot, "/once max_tokens=1600")
         await ask(pilot, "demo:length")
         await pilot.press("alt+m")
-        await wait_until(pilot, "Asked again with max_tokens = 2,")
+        await wait_until(pilot, "Retrying with max_tokens = 2,")
         await wait_until(pilot, lambda: len(server.requests) == 2)
         assert 1600 < server.requests[1].body["max_tokens"] < 3000
         assert CHOICE not in screen_text(pilot.app)

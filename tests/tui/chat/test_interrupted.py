@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.chat.accumulator import accumulate
-from stepchat.chat.interrupted import GO_ON
+from stepchat.chat.interrupted import CONTINUE
 from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
@@ -60,11 +60,11 @@ async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
         sent = [message["content"] for message in server.requests[0].body["messages"]]
-        assert sent == [QUESTION, "Rain on the", GO_ON]
+        assert sent == [QUESTION, "Rain on the", CONTINUE]
         await say(pilot, "/continue")
-        await wait_until(pilot, "The last answer is whole.")
+        await wait_until(pilot, "The last answer is complete.")
         await say(pilot, "/keep")
-        await wait_until(pilot, "No answer to decide about is shown here.")
+        await wait_until(pilot, "No interrupted answer here.")
     async with window(tmp_path, server) as pilot:
         await wait_until(pilot, "Recent")
         assert "cut when" not in screen_text(pilot.app)
@@ -86,7 +86,7 @@ async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_
     async with window(tmp_path, server) as pilot:
         await wait_until(pilot, "3 answers were cut when stepchat ended: “three”, “two” and 1 more.")
         await pilot.press("alt+i")
-        await wait_until(pilot, "15 characters had come")
+        await wait_until(pilot, "15 characters received")
         await pilot.press("down", "enter")
         await wait_until(pilot, "2 others were cut, too: “three”, “one”. Alt+I shows them.")
         assert shown(pilot) == two
@@ -135,7 +135,7 @@ async def test_opening_a_session_without_an_answer_offers_to_ask(tmp_path, serve
     await unanswered(tmp_path)
     async with window(tmp_path, server) as pilot:
         await pilot.press("alt+g")
-        await wait_until(pilot, "There is nothing to go on with.")
+        await wait_until(pilot, "There is nothing to continue.")
         await say(pilot, "/sessions haiku")
         await wait_until(pilot, "This question has no answer yet.")
         # Kept as it is: one writes on.

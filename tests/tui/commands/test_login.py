@@ -37,7 +37,7 @@ def quiet_browser(monkeypatch):
 async def keyless(home, server):
     """A window without a key, with the ways to begin on it."""
     async with window(home, server, OPENROUTER_API_KEY="") as pilot:
-        await wait_until(pilot, "How to begin?")
+        await wait_until(pilot, "How do you want to start?")
         yield pilot
 
 
@@ -48,7 +48,7 @@ async def test_the_first_start_offers_the_ways_to_begin(tmp_path, server):
             assert way in shown
         await pilot.press("escape")
         await say(pilot, "hello")
-        await wait_until(pilot, "How to begin?")
+        await wait_until(pilot, "How do you want to start?")
         await pilot.press("escape")
         await pilot.pause()
         assert pilot.app.screen.prompt.text == "hello"
@@ -75,7 +75,7 @@ async def test_a_key_by_the_browser(tmp_path, server):
         await wait_until(pilot, "Waiting for the browser")
         browser = threading.Thread(target=browse, args=(pilot.app.screen._lines(80)[-1].text,))
         browser.start()
-        await wait_until(pilot, "The key for OpenRouter is kept in the file")
+        await wait_until(pilot, "The key for OpenRouter is saved in the file")
         browser.join()
         await wait_until(pilot, lambda: pilot.app.workspace.key_error is None)
         assert (tmp_path / "keys" / "openrouter").read_text().startswith("sk-or-demo-")
@@ -104,7 +104,7 @@ async def test_a_code_that_is_not_taken_leaves_the_dialog_open(tmp_path, server)
         pilot.app.post_message(Paste(code))
         await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == code)
         await pilot.press("enter")
-        await wait_until(pilot, "The key for OpenRouter is kept in the file")
+        await wait_until(pilot, "The key for OpenRouter is saved in the file")
 
 
 async def test_what_cannot_be_a_key_leaves_the_dialog_open(tmp_path, server):
@@ -117,7 +117,7 @@ async def test_what_cannot_be_a_key_leaves_the_dialog_open(tmp_path, server):
         pilot.app.post_message(Paste(KEY))
         await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == KEY)
         await pilot.press("enter")
-        await wait_until(pilot, "is kept in the file")
+        await wait_until(pilot, "is saved in the file")
         assert pilot.app.screen.prompt.text == ""
 
 
@@ -130,7 +130,7 @@ async def test_a_pasted_key_is_nowhere_but_in_its_file(tmp_path, server):
         await pilot.pause()
         screens.append(screen_text(pilot.app))
         await pilot.press("enter")
-        screens.append(await wait_until(pilot, "is kept in the file"))
+        screens.append(await wait_until(pilot, "is saved in the file"))
         for line in ("demo:haiku", "demo:http402", "/balance", "/usage", "/server"):
             await say(pilot, line)
             await pilot.pause(0.2)

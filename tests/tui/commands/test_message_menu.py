@@ -34,7 +34,7 @@ async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
         assert chosen(pilot) == chat.conversation.path[3].message.text
         status = screen_rows(pilot.app)[-1]
         assert "answer 2" in status
-        assert "Enter menu  Esc prompt  c copy  b code  t thoughts  f fold" in status
+        assert "Enter menu  Esc prompt  c copy  b code  t reasoning  f fold" in status
         await pilot.press("up")
         assert chosen(pilot) == "demo:primes"
         assert "f fold" not in screen_rows(pilot.app)[-1]
@@ -153,10 +153,10 @@ async def test_a_letter_that_means_nothing_says_so_and_goes_nowhere(tmp_path, se
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await pilot.press("alt+up", "W")
-        await wait_until(pilot, "W does nothing here: Enter shows what does, Esc goes back.")
+        await wait_until(pilot, "No action on W. Enter lists the actions, Esc returns to the prompt.")
         assert chosen(pilot)
         await pilot.press("9")
-        await wait_until(pilot, "9 does nothing here")
+        await wait_until(pilot, "No action on 9.")
         await pilot.press("escape", "W", "h", "y")
         assert pilot.app.screen.prompt.text == "Why"
         await pilot.press("alt+down")
@@ -169,7 +169,7 @@ async def test_enter_opens_the_menu(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await pilot.press("alt+up", "enter")
-        await wait_until(pilot, "Go on in a new session from here")
+        await wait_until(pilot, "Fork a new session from here")
         assert "Answer 1" in screen_text(pilot.app)
         await pilot.press("down", "down", "enter")
         await wait_until(pilot, "▾ Thought")
@@ -191,7 +191,7 @@ async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path, ser
         assert chosen(pilot) == "demo:haiku"
         assert "▌ ▌ demo:haiku" in screen_text(pilot.app)
         await pilot.press("r")
-        await wait_until(pilot, "It is still answering; Esc stops it.")
+        await wait_until(pilot, "Still answering.")
         await pilot.press("escape", "escape")
         await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
 
@@ -203,7 +203,7 @@ async def test_a_click_on_the_edge_puts_a_message_in_focus(tmp_path, server):
         await pilot.click("#transcript", offset=(2, row))
         assert chosen(pilot) == "demo:haiku"
         await pilot.press("k")
-        await wait_until(pilot, "This is a new session")
+        await wait_until(pilot, "Forked to a new session")
         assert len(pilot.app.screen.conversation.path) == 1
         await pilot.click("#prompt")
         assert chosen(pilot) is None

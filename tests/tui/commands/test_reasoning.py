@@ -48,7 +48,7 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
             await say(pilot, "/effort high")
             await wait_until(pilot, "Effort high is not sent: this model has no levels of effort.")
             await pilot.press("alt+e")
-            await wait_until(pilot, "There is nothing to choose: this model has no levels of effort.")
+            await wait_until(pilot, "No effort levels: this model has no levels of effort.")
             await say(pilot, "/effort none")
             await wait_until(pilot, "this model cannot do without reasoning")
             await say(pilot, "/effort nonsense")
@@ -58,11 +58,11 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
             assert sent(server) == {"enabled": True}
             await say(pilot, f"/model {LEVELS}")
             await say(pilot, "/effort")
-            shown = await wait_until(pilot, "How hard to think")
+            shown = await wait_until(pilot, "Reasoning effort")
             assert "xhigh" in shown
             assert "this model does not have this level" in shown
             await pilot.press("down", "enter")
-            await wait_until(pilot, lambda: "How hard to think" not in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "Reasoning effort" not in screen_text(pilot.app))
             await ask(pilot, "demo:haiku")
             assert sent(server) == {"enabled": True, "effort": "low"}
 
@@ -135,7 +135,7 @@ async def test_answer_now_stops_the_thinking_keeps_it_and_asks_for_the_answer(tm
             assert all("<thoughts>" not in entry["content"] for entry in server.requests[-1].body["messages"])
             assert sent(server) == {"enabled": True, "effort": "high"}
             await pilot.press("alt+a")
-            await wait_until(pilot, "Nothing is being thought about.")
+            await wait_until(pilot, "The model is not thinking.")
 
 
 async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_path):
@@ -150,7 +150,7 @@ async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_p
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
             assert server.requests[-1].body["max_tokens"] == 400
             await pilot.press("alt+m")
-            await wait_until(pilot, "did not meet a limit")
+            await wait_until(pilot, "not cut off by a token limit")
             shown = await ask(pilot, "demo:length")
             assert server.requests[-1].body["max_tokens"] == 200
             assert "The thinking used up the limit; what came is kept." in " ".join(shown.split())

@@ -85,7 +85,7 @@ async def test_a_fork_at_a_question_takes_the_prompt_along_and_offers_to_ask(tmp
 async def test_title_and_delete(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/title too early")
-        await wait_until(pilot, "This session has not begun yet")
+        await wait_until(pilot, "This session has not started yet")
         pilot.app.screen.prompt.prefill("")
         await ask(pilot, "demo:haiku")
         store, session = pilot.app.workspace.store, pilot.app.screen.conversation.session.id
@@ -93,7 +93,7 @@ async def test_title_and_delete(tmp_path, server):
         await wait_until(pilot, "Title: Rain poem")
         assert (await store.session(session)).title == "Rain poem"
         await say(pilot, "/delete")
-        await wait_until(pilot, "The session was deleted.")
+        await wait_until(pilot, "Session deleted.")
         assert await store.sessions() == []
         await store.undelete([session])
         assert [row.id for row in await store.sessions()] == [session]

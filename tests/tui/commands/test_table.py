@@ -7,27 +7,28 @@ import pytest
 from stepchat.demo.server import DemoServer
 from stepchat.manual import DOCS
 from stepchat.tui.commands import COMMANDS, GROUPS, complete, find
-from stepchat.tui.commands.message_menu import ACTIONS
-from stepchat.tui.dialogs.help import HelpRow, help_lines, key_name
+from stepchat.tui.commands.app import first_key
+from stepchat.tui.dialogs.help import HelpRow, help_lines
 from tests.transcript.chat import answered
 from tests.tui.screen import screen_text
 from tests.tui.window import ask, say, wait_until, window
 
+SINGLE = [row for row in COMMANDS if row.message_key]
 MANUAL = DOCS / "commands.md"
 
 
 def test_every_command_has_help_and_its_own_name_and_key():
     assert all(row.help for row in COMMANDS)
     assert max(Counter(row.name for row in COMMANDS).values()) == 1
-    assert max(Counter(row.key for row in COMMANDS if row.key).values()) == 1
+    assert max(Counter(key for row in COMMANDS for key in row.keys).values()) == 1
 
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
 def test_the_manual_names_the_command_and_its_key(row):
     text = MANUAL.read_text()
     assert f"/{row.name}" in text
-    if row.key:
-        assert key_name(row.key) in text
+    if row.keys:
+        assert first_key(row) in text
 
 
 def test_a_line_finds_its_command_and_argument():
@@ -54,7 +55,7 @@ async def test_why_a_command_was_refused_is_seen_from_anywhere_and_goes_when_it_
         async with window(tmp_path, server, size=(100, 16)) as pilot:
             await ask(pilot, "demo:welcome")
             for line, words in (
-                ("/nope", "There is no command /nope. F1 shows all of them."),
+                ("/nope", "There is no command /nope. F1 lists all commands."),
                 ("/reasoning bogus", "Views: tail, full, hidden."),
                 ("/set temprature=1", "Did you mean temperature?"),
             ):
@@ -68,7 +69,7 @@ async def test_why_a_command_was_refused_is_seen_from_anywhere_and_goes_when_it_
             await wait_until(pilot, "temperature = 1")
             await wait_until(pilot, lambda: "Did you mean" not in screen_text(pilot.app))
             await say(pilot, "/once")
-            await wait_until(pilot, "Nothing is set only once.")
+            await wait_until(pilot, "Nothing is set for the next question only.")
 
 
 async def test_a_refusal_ends_with_the_turn_that_was_its_reason(tmp_path):
@@ -77,28 +78,28 @@ async def test_a_refusal_ends_with_the_turn_that_was_its_reason(tmp_path):
             await say(pilot, "demo:long")
             await wait_until(pilot, lambda: pilot.app.screen.view.live)
             await say(pilot, "/server demo")
-            await wait_until(pilot, "It is still answering.")
+            await wait_until(pilot, "Still answering.")
             pilot.app.screen.prompt.prefill("")
             await pilot.press("escape")
-            await wait_until(pilot, lambda: "It is still answering." not in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "Still answering." not in screen_text(pilot.app))
 
 
 async def test_help_lists_every_command_and_what_can_be_done_with_a_message(tmp_path):
     async with window(tmp_path, None, size=(100, 170)) as pilot:
         await pilot.press("f1")
         await wait_until(pilot, "Commands and keys")
-        shown = await wait_until(pilot, ACTIONS[-1].help)
+        shown = await wait_until(pilot, SINGLE[-1].help)
         assert all(f"/{row.name}" in shown for row in COMMANDS)
-        assert all(key_name(row.key) in shown for row in COMMANDS if row.key)
-        assert "On a message in focus" in shown
-        assert all(action.help in shown for action in ACTIONS)
+        assert all(first_key(row) in shown for row in COMMANDS)
+        assert "On a focused message" in shown
+        assert all(row.help in shown for row in SINGLE)
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Commands and keys" not in screen_text(pilot.app))
 
 
 def test_help_fits_every_width():
     groups = [
-        (title, [HelpRow(f"/{row.name}", key_name(row.key or ""), row.help, row.argument) for row in rows])
+        (title, [HelpRow(f"/{row.name}", first_key(row), row.help, row.argument) for row in rows])
         for title, rows in GROUPS
     ]
     for width in (50, 68, 84):
@@ -110,8 +111,8 @@ def test_help_fits_every_width():
 async def test_help_leaves_room_for_its_scrollbar(tmp_path):
     async with window(tmp_path, None, size=(60, 16)) as pilot:
         await pilot.press("f1")
-        shown = await wait_until(pilot, "Stop the answer; what")
-        rest = shown.splitlines()[[("Stop the answer" in line) for line in shown.splitlines()].index(True) + 1]
+        shown = await wait_until(pilot, "Stop generating (keeps")
+        rest = shown.splitlines()[[("Stop generating" in line) for line in shown.splitlines()].index(True) + 1]
         assert rest.startswith(" " * 20)
 
 

@@ -3,9 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.chat.screen import COMMANDS_BY_NAME
-from stepchat.tui.commands import find
-from stepchat.tui.commands.unknown import unknown_command
+from stepchat.tui.commands import find, unknown_command
 from tests.tui.window import ask, say, wait_until, window
 
 
@@ -27,7 +25,7 @@ from tests.tui.window import ask, say, wait_until, window
 )
 def test_what_looks_like_a_command_is_told_from_a_text(text, name):
     assert find(text) is None
-    assert unknown_command(text, COMMANDS_BY_NAME) == name
+    assert unknown_command(text) == name
 
 
 def test_the_argument_of_a_command_may_have_several_lines():
@@ -41,14 +39,14 @@ async def test_a_mistaken_command_is_never_sent_and_makes_room_for_the_next(tmp_
             chat = pilot.app.screen
             await say(pilot, "/tree/compare")
             await wait_until(pilot, "There is no command /tree/compare.")
-            await wait_until(pilot, "To say it, put a space before it.")
+            await wait_until(pilot, "To send it as a message, start with a space.")
             await say(pilot, "/themee paper")
             await wait_until(pilot, "There is no command /themee")
             # It can be mended ...
             await pilot.press("left", "x")
             assert chat.prompt.text == "/themee papexr"
             await say(pilot, "/tree")
-            await wait_until(pilot, "This session has not begun yet.")
+            await wait_until(pilot, "This session has not started yet.")
             # ... or another one begun in its place, which can be undone.
             await pilot.press("slash", "t", "i")
             assert chat.prompt.text == "/ti"
@@ -67,7 +65,7 @@ async def test_what_only_reads_and_a_title_work_while_an_answer_comes(tmp_path):
             for line, seen in (
                 ("/help", "Commands and keys"),
                 ("/tree", "Tree · 3 messages"),
-                ("/usage", "What was spent"),
+                ("/usage", "Spending"),
                 ("/sessions", "Sessions · 1"),
             ):
                 await say(pilot, line)
@@ -83,4 +81,4 @@ async def test_what_only_reads_and_a_title_work_while_an_answer_comes(tmp_path):
             await wait_until(pilot, "Title: While it comes")
             assert chat.conversation.busy
             await say(pilot, "/undo")
-            await wait_until(pilot, "It is still answering.")
+            await wait_until(pilot, "Still answering.")

@@ -41,7 +41,7 @@ async def test_an_earlier_question_is_asked_in_other_words_as_a_branch(tmp_path,
         await pilot.press("alt+up", "up", "up", "up", "e")
         await wait_until(pilot, "editing question 2")
         rows = screen_rows(pilot.app)
-        assert "Enter asks it anew as a branch  Esc leaves it" in rows[-1]
+        assert "Enter resend as a new branch  Esc cancel" in rows[-1]
         assert rows[-2].startswith("» demo:haiku two")
         assert pilot.app.screen.focused is prompt(pilot)
         await pilot.press(*" and more", "enter")
@@ -103,7 +103,7 @@ async def test_while_an_answer_comes_the_words_stay_in_the_prompt(tmp_path, serv
         await say(pilot, "demo:long tokens=2000 reasoning=10 speed=60")
         await wait_until(pilot, "answering")
         await pilot.press("alt+q", "enter")
-        await wait_until(pilot, "It is still answering; Esc stops it.")
+        await wait_until(pilot, "Still answering.")
         assert prompt(pilot).text.startswith("demo:long")
         await pilot.press("escape")
         assert pilot.app.screen.conversation.busy

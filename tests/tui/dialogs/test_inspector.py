@@ -148,7 +148,7 @@ async def test_an_answer_of_which_nothing_is_kept_says_so(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
             await pilot.press("f3")
-            await wait_until(pilot, "There is no answer to look into yet.")
+            await wait_until(pilot, "There is no answer to inspect yet.")
             await ask(pilot, "demo:haiku")
             with sqlite3.connect(pilot.app.workspace.store.file) as connection:
                 connection.execute("DELETE FROM exchange")

@@ -10,7 +10,7 @@ async def test_the_tokens_of_the_last_answer(tmp_path):
         async with window(tmp_path, server) as pilot:
             await ask(pilot, "demo:haiku")
             await say(pilot, "/tokens")
-            await wait_until(pilot, "This answer came without probabilities.")
+            await wait_until(pilot, "This answer has no token probabilities.")
             await say(pilot, "/set logprobs=true")
             await say(pilot, "/set top_logprobs=3")
             await ask(pilot, "demo:haiku")

@@ -68,7 +68,7 @@ async def test_typing_filters_and_a_fork_can_begin_there(tmp_path, server):
         await pilot.pause()
         assert len(listed(pilot)) == 1
         await pilot.press("ctrl+f")
-        await wait_until(pilot, "This is a new session")
+        await wait_until(pilot, "Forked to a new session")
         assert shown(pilot) == ["demo:haiku", "demo:primes"]
         assert len(pilot.app.screen.conversation.path) == 3
         assert pilot.app.screen.conversation.session.id != first
@@ -77,7 +77,7 @@ async def test_typing_filters_and_a_fork_can_begin_there(tmp_path, server):
 async def test_escape_changes_nothing_and_without_a_session_there_is_no_tree(tmp_path, server):
     async with window(tmp_path, server, size=(60, 16)) as pilot:
         await say(pilot, "/tree")
-        await wait_until(pilot, "This session has not begun yet.")
+        await wait_until(pilot, "This session has not started yet.")
         pilot.app.screen.prompt.prefill("")
         await two_branches(pilot, server)
         before = pilot.app.screen.conversation.path

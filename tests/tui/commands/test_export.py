@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.commands.files import file_name
+from stepchat.tui.commands.session import file_name
 from tests.tui.window import ask, say, wait_until, window
 
 
@@ -18,7 +18,7 @@ def server():
 async def test_export_writes_the_form_its_name_says_and_replaces_nothing(tmp_path, server):
     async with window(tmp_path, server, size=(120, 30)) as pilot:
         await say(pilot, "/export")
-        await wait_until(pilot, "This session has not begun yet.")
+        await wait_until(pilot, "This session has not started yet.")
         pilot.app.screen.prompt.prefill("")
         await ask(pilot, "demo:details")
         for name in ("a.md", "a.html", "a.json", "a.jsonl"):
@@ -66,8 +66,8 @@ async def test_pin_and_archive_go_both_ways(tmp_path, server):
         await ask(pilot, "demo:haiku")
         store, session = pilot.app.workspace.store, pilot.app.screen.conversation.session.id
         for command, there, gone, mark in (
-            ("/pin", "Pinned to the top", "No longer pinned.", "pinned"),
-            ("/archive", "Archived: ", "Taken out of the archive.", "archived"),
+            ("/pin", "Pinned to the top", "Unpinned.", "pinned"),
+            ("/archive", "Archived: ", "Unarchived.", "archived"),
         ):
             await say(pilot, command)
             await wait_until(pilot, there)
