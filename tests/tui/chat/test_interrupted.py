@@ -105,7 +105,7 @@ async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_
         assert "Rain on the" in screen_text(pilot.app)
         assert "Alt+O" not in screen_text(pilot.app)
         await pilot.press("alt+i")
-        await wait_until(pilot, "No answer was cut")
+        await wait_until(pilot, "No interrupted answers")
 
 
 async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, server):

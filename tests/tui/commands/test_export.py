@@ -39,7 +39,7 @@ async def test_export_writes_the_form_its_name_says_and_replaces_nothing(tmp_pat
         await wait_until(pilot, lambda: (tmp_path / "a.md").stat().st_ino != before)
         pilot.app.screen.prompt.prefill("")
         await say(pilot, f"/export {tmp_path / 'a.pdf'}")
-        await wait_until(pilot, "There are: .md, .html, .json, .jsonl.")
+        await wait_until(pilot, "Known endings: .md, .html, .json, .jsonl.")
 
 
 async def test_import_adds_once_and_refuses_by_place(tmp_path, server):

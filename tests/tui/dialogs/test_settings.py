@@ -129,7 +129,7 @@ async def test_the_value_stays_in_its_row_when_the_window_changes(tmp_path):
         assert pilot.app.screen.conversation.parameters == {}
 
 
-@pytest.mark.parametrize(("line", "words"), [("/preset", "No presets yet"), ("/profile", "No profiles: write")])
+@pytest.mark.parametrize(("line", "words"), [("/preset", "No presets yet"), ("/profile", "No profiles yet")])
 async def test_lists_with_nothing_in_them_say_so(tmp_path, line, words):
     async with window(tmp_path, None) as pilot:
         await say(pilot, line)
