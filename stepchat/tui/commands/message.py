@@ -81,7 +81,7 @@ def _may_have_links(_screen: ChatScreen, message: MessageView) -> bool:
 
 
 def _can_be_folded(_screen: ChatScreen, message: MessageView) -> bool:
-    return message.foldable is not None
+    return message.foldable is not None or (message.stored is None and message.answer is not None)
 
 
 def _is_stored(_screen: ChatScreen, message: MessageView) -> bool:

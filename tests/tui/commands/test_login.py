@@ -88,7 +88,7 @@ async def test_waiting_for_the_browser_can_be_given_up(tmp_path, server):
         await pilot.press("enter")
         await wait_until(pilot, "Waiting for the browser")
         await pilot.press("escape")
-        await wait_until(pilot, "No key was made.")
+        await wait_until(pilot, "No key was created.")
 
 
 async def test_a_code_that_is_not_taken_leaves_the_dialog_open(tmp_path, server):
