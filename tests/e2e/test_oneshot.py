@@ -38,7 +38,8 @@ def imported(home, server, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sent"), [(["--help"], 0), (["--version"], 0), (["demo:haiku"], 1), (["sessions", "list"], 0)]
+    ("arguments", "sent"),
+    [(["--help"], 0), (["--version"], 0), (["help", "keys"], 0), (["demo:haiku"], 1), (["sessions", "list"], 0)],
 )
 def test_nothing_heavy_is_imported(tmp_path, server, arguments, sent):
     found = imported(tmp_path, server, *arguments)
