@@ -1,6 +1,6 @@
-"""Work beside everything else: keys and painting do not wait for it, and what a disk or a server refuses is told.
+"""Background work: keys and painting do not wait for it, and errors of the disk or a server are reported.
 
-Everything in tui that may fail so is started here; a StepchatError anywhere else would end the program.
+Everything in `tui` that may raise StepchatError is started here; anywhere else it would be reported as an internal error.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def run_task(
     group: str,
     exclusive: bool = False,
 ) -> None:
-    """Begin; it ends with `node`. Without `failed` nobody misses what does not come."""
+    """Start the work; it ends with `node`. Without `failed` an error is ignored."""
     node.run_worker(partial(run_reporting, work, failed), group=group, exclusive=exclusive)
 
 
 async def run_reporting(
     work: Callable[[], Awaitable[object]], failed: Callable[[StepchatError], object] | None = None
 ) -> None:
-    """Do it now; the rest goes on when it fails."""
+    """Do the work; a StepchatError goes to `failed`."""
     try:
         await work()
     except StepchatError as error:

@@ -1,4 +1,4 @@
-"""How often the transcript paints: what costs is the number of frames, not the text. A frame is a millisecond or less."""
+"""How often the transcript paints. The cost is that of the frames, a millisecond or less each, not that of the text."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
 FRAME: Final = 1 / 60
 SLOW_FRAME: Final = 1 / 30
-"""For streams of less than about a hundred tokens a second."""
+"""For streams below about a hundred tokens a second."""
 SPIN: Final = 0.1
 SECOND: Final = 0.25
-"""How often a clock that shows whole seconds is looked at."""
+"""For a clock that shows whole seconds."""
 PAUSE: Final = 0.5
-"""So long after the last token the frames go on."""
+"""Frames continue for this long after the last token."""
 _SLOW: Final = 400.0
-"""Letters a second."""
+"""Characters a second."""
 
 
 class FrameScheduler:
-    """Counts what comes and when it was painted. All times are those of one clock, in seconds."""
+    """Decides when the next frame is due. All times are seconds of one clock."""
 
     def __init__(self) -> None:
         self._unseen = 0
-        """Letters that came since the last frame."""
+        """Characters that arrived since the last frame."""
         self._speed = 0.0
-        """Letters a second."""
+        """Characters a second."""
         self._last_frame = 0.0
         self._last_arrival = 0.0
 
-    def arrived(self, letters: int, now: float) -> None:
-        self._unseen += letters
+    def arrived(self, characters: int, now: float) -> None:
+        self._unseen += characters
         self._last_arrival = now
 
     def painted(self, now: float) -> None:
@@ -45,15 +45,15 @@ class FrameScheduler:
         self._last_frame = now
 
     def is_due_at_once(self, live: Answer, now: float) -> bool:
-        """Whether what just came need not wait for the timer."""
-        return _grows_in_sight(live) and now - self._last_frame >= self._frame_time()
+        """Whether a frame may be painted without waiting for the timer."""
+        return _is_visible(live) and now - self._last_frame >= self._frame_time()
 
     def is_due(self, now: float, interval: float) -> bool:
-        """Whether the timer's frame is wanted; not when one was painted just before because something came."""
+        """Whether the timer should paint a frame; not if one was just painted."""
         return now - self._last_frame >= 0.8 * interval
 
     def has_work(self, document: Document) -> bool:
-        """Whether there is anything for a frame to show."""
+        """Whether a frame would show anything new."""
         live = document.live
         return (
             self._unseen > 0
@@ -62,7 +62,7 @@ class FrameScheduler:
         )
 
     def interval(self, document: Document, now: float) -> float:
-        """Seconds between frames; 0 when nothing on screen changes by itself."""
+        """Seconds between frames; 0 if nothing on screen changes by itself."""
         live = document.live
         if document.layout.has_work:
             return FRAME
@@ -70,7 +70,7 @@ class FrameScheduler:
             return 0.0
         if live.is_waiting:
             return SPIN
-        if (self._unseen or now - self._last_arrival < PAUSE) and _grows_in_sight(live):
+        if (self._unseen or now - self._last_arrival < PAUSE) and _is_visible(live):
             return self._frame_time()
         return SECOND if live.is_reasoning else 0.0
 
@@ -78,14 +78,16 @@ class FrameScheduler:
         return SLOW_FRAME if self._speed < _SLOW else FRAME
 
 
-def _grows_in_sight(live: Answer) -> bool:
-    """Whether what comes now is painted as it comes; folded reasoning is not."""
+def _is_visible(live: Answer) -> bool:
+    """Whether arriving text is visible; folded reasoning is not."""
     return not (live.is_reasoning and live.panel == "folded")
 
 
 def writes_waiting(widget: object) -> int:
-    """How many writes to the terminal are not done yet; 0 if that cannot be told. More of them would only block the
-    program (SPEED.md, trap 8), and Textual has no public way to ask."""
+    """How many writes to the terminal are queued; 0 if unknown. More would only block the program.
+
+    Textual has no public way to ask.
+    """
     driver: Any = getattr(getattr(widget, "app", None), "_driver", None)
     writer: Any = getattr(driver, "_writer_thread", None)
     queue: Queue[str] | None = getattr(writer, "_queue", None)

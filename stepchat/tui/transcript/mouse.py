@@ -1,4 +1,4 @@
-"""Selecting with the mouse: press, drag, release; twice for words, three times for blocks; at an edge the page scrolls."""
+"""Selecting with the mouse: drag for characters, double-click for words, triple-click for blocks; an edge scrolls."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     StartTimer = Callable[[float, Callable[[], object]], Timer]
 
-_AGAIN: Final = 0.4
-"""Seconds within which a second press at the same place belongs to the first."""
-_STEP: Final = 0.05
-"""Seconds between two steps of scrolling at an edge."""
-_MOST_ROWS: Final = 5
+_DOUBLE_CLICK: Final = 0.4
+"""Seconds within which a second press at the same position makes a double-click."""
+_SCROLL_STEP: Final = 0.05
+"""Seconds between two steps while scrolling at an edge."""
+_MAX_ROWS: Final = 5
 
 
 class MouseSelection:
-    """Changes the selection. Its methods return whether something is to be painted."""
+    """Changes the selection. `press`, `move` and `release` return whether something needs painting."""
 
     def __init__(self, selection: Selection, viewport: Viewport, scroll: Callable[[int], None]) -> None:
         self._selection = selection
@@ -33,18 +33,18 @@ class MouseSelection:
         self._at: tuple[int, int] = (0, 0)
         self._timer: Timer | None = None
         self._clicked: Timer | None = None
-        """Runs until it is clear that a click was a single one."""
+        """Runs until a click is known to be a single one."""
         self._followed = False
         self.pressed = False
 
     def press(self, x: int, y: int, now: float) -> bool:
         before, *at = self._last
-        again = now - before <= _AGAIN and at == [x, y] and not self._is_button(y)
+        again = now - before <= _DOUBLE_CLICK and at == [x, y] and not self._is_button(y)
         self._forget_click()
         self._presses = self._presses % 3 + 1 if again else 1
         self._last = (now, x, y)
         self.pressed = True
-        # What is under the mouse must not run away from it.
+        # Text must not scroll away under the mouse.
         self._followed, self._viewport.follow = self._viewport.follow, False
         self._at = (x, y)
         units: tuple[Unit, ...] = ("character", "word", "block")
@@ -52,10 +52,10 @@ class MouseSelection:
         self._selection.begin(self._viewport, x, y, units[self._presses - 1])
         return had or self._presses > 1
 
-    def unless_pressed_again(self, do: Callable[[], object], start_timer: StartTimer) -> None:
-        """Do what a click means when it is no part of a double one, whose second half would hit what the first has opened."""
+    def on_single_click(self, do: Callable[[], object], start_timer: StartTimer) -> None:
+        """Act on a single click only: the second half of a double-click would hit what the first opened."""
         self._forget_click()
-        self._clicked = start_timer(_AGAIN, do)
+        self._clicked = start_timer(_DOUBLE_CLICK, do)
 
     def _forget_click(self) -> None:
         if self._clicked is not None:
@@ -63,7 +63,7 @@ class MouseSelection:
             self._clicked = None
 
     def _is_button(self, y: int) -> bool:
-        """Whether a click on this row does something, so that no words are taken there."""
+        """Whether a click on this row does something, so that it never selects words."""
         viewport = self._viewport
         shown = viewport.screen_rows[y] if 0 <= y < len(viewport.screen_rows) else None
         if shown is None or viewport.header_at(y) is not None:
@@ -78,11 +78,11 @@ class MouseSelection:
         if not self._rows_beyond():
             self._stop_timer()
         elif self._timer is None:
-            self._timer = start_timer(_STEP, self._step)
+            self._timer = start_timer(_SCROLL_STEP, self._step)
         return True
 
     def release(self) -> bool:
-        """Whether something is selected now. Then the page stays where it is; else it follows the end if it did."""
+        """Returns whether something is selected. If not, the page follows the end again as before."""
         self.pressed = False
         self._stop_timer()
         if not self._selection:
@@ -90,11 +90,11 @@ class MouseSelection:
         return bool(self._selection)
 
     def _rows_beyond(self) -> int:
-        """How far the mouse is over an edge. Nothing is above the first row, so being on it counts."""
+        """How far the mouse is beyond an edge. There is nothing above the first row, so being on it counts."""
         y, height = self._at[1], self._viewport.height
         if y <= 0:
-            return max(-_MOST_ROWS, y - 1)
-        return min(_MOST_ROWS, y - height + 1) if y >= height else 0
+            return max(-_MAX_ROWS, y - 1)
+        return min(_MAX_ROWS, y - height + 1) if y >= height else 0
 
     def _step(self) -> None:
         if not self.pressed:

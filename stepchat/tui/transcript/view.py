@@ -1,6 +1,6 @@
-"""The conversation on the screen: one widget over the headless transcript that paints only the rows that changed.
+"""The widget that shows a conversation: it draws the headless transcript, and paints only rows that changed.
 
-It owns its scroll offset and its scrollbar and never sets a virtual size, so that growing text lays out nothing else.
+It has its own scroll offset and scrollbar and never sets a virtual size, so growing text causes no layout.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _WORK: Final = 0.004
-_MOST_WAITING_WRITES: Final = 4
+_MAX_WAITING_WRITES: Final = 4
 _WHEEL_ROWS: Final = 3
 
 
@@ -55,29 +55,29 @@ class TranscriptView(Widget):
     ALLOW_SELECT: ClassVar[bool] = False
 
     class ReasoningFolded(Message):
-        """The reader has folded or opened a reasoning panel; `message_id` is None for an answer that is not stored."""
+        """The user folded or opened a reasoning panel; `message_id` is None for an answer that is not stored."""
 
-        def __init__(self, message_id: str | None, folded: bool) -> None:  # noqa: FBT001 - the one thing it says
+        def __init__(self, message_id: str | None, folded: bool) -> None:  # noqa: FBT001 - the message is about it
             super().__init__()
             self.message_id = message_id
             self.folded = folded
 
     class CopyWanted(Message):
-        """The mouse has selected this text, or clicked on what copies it."""
+        """The user selected this text with the mouse, or clicked a copy badge."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
     class LinkChosen(Message):
-        """A click on a link with this address."""
+        """The user clicked a link with this address."""
 
         def __init__(self, address: str) -> None:
             super().__init__()
             self.address = address
 
     class MessageChosen(Message):
-        """A click has put a message in focus; on its mark of siblings it wants the one `by` further on."""
+        """A click focused a message. A click on its version badge also asks for the version `by` steps further."""
 
         def __init__(self, by: int = 0) -> None:
             super().__init__()
@@ -91,27 +91,27 @@ class TranscriptView(Widget):
         self.overlays = Overlays(self._document)
         self.finder = FindNavigator(self.overlays.search, self._viewport)
         self._mouse = MouseSelection(self.overlays.selection, self._viewport, self.scroll_lines)
-        self._painted = RowPainter(self, self._viewport, self.overlays, self._palette)
+        self._painter = RowPainter(self, self._viewport, self.overlays, self._palette)
         self._clock = clock
         self._timer: Timer | None = None
         self._warm = False
         self._interval = 0.0
-        self._pace = FrameScheduler()
+        self._scheduler = FrameScheduler()
         self._frame = 0
         self._dragging: int | None = None
         self.mouse_is_free = False
-        """The terminal keeps the mouse to itself."""
+        """The terminal handles the mouse."""
 
     # ---- what is shown
 
     @property
     def document(self) -> Document:
-        """The conversation, for reading, and for setting how new reasoning is shown."""
+        """The document: to read, and to set how new reasoning is shown."""
         return self._document
 
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
-        self._painted.set_palette(palette)
+        self._painter.set_palette(palette)
         self._document.reset(palette, self._document.layout.width)
         self._paint()
 
@@ -122,17 +122,17 @@ class TranscriptView(Widget):
 
     @property
     def follow(self) -> bool:
-        """Whether the end stays in sight when text is added."""
+        """Whether the end stays visible when text is added."""
         return self._viewport.follow
 
     def show(self, messages: Sequence[StoredMessage]) -> None:
-        """Replace everything, and go to the end."""
+        """Show other messages, and scroll to the end."""
         self._document.show(messages)
         self._viewport.to_end()
         self._paint()
 
     def show_branch(self, messages: Sequence[StoredMessage], *, focus_on: int | None = None, new: bool = True) -> None:
-        """Show another branch, or more of what is known; nothing moves that is in both. `focus_on` counts messages."""
+        """Show another branch, or more of this one; messages in both stay in place. `focus_on` is the index of a message."""
         self._viewport.show_branch(messages)
         if new:
             self.overlays.unread.mark_seen()
@@ -141,14 +141,14 @@ class TranscriptView(Widget):
         self._paint()
 
     def add(self, stored: StoredMessage) -> None:
-        """Add a complete message at the end."""
+        """Append a complete message."""
         self._document.add(stored)
         if isinstance(stored.message, UserMessage):
             self._viewport.to_end()
         self._paint()
 
     def begin_answer(self, *, model: str, as_json: bool = False) -> None:
-        """Wait for the first token."""
+        """Show that the first token is awaited."""
         if not self._warm:
             self._warm = True
             self.run_worker(layout.warm_up, thread=True, group="warm-up", exit_on_error=False)
@@ -156,37 +156,37 @@ class TranscriptView(Widget):
         self._tick()
 
     def set_waiting(self, text: str) -> None:
-        """Words beside the spinner while nothing has arrived."""
+        """Change the text beside the spinner."""
         if self._document.live is not None:
             self._document.live.waiting_for = text
             self._tick()
 
     def feed(self, delta: Delta) -> None:
-        """Add to the live answer. The first token is painted at once, the others at most so many times a second."""
+        """Extend the live answer. The first token is painted at once, others at the frame rate."""
         live = self._document.live
         if live is None:
             return
         was = (live.is_waiting, live.has_answer_text)
         now = self._clock()
         self._document.feed(delta, now)
-        self._pace.arrived(len(delta.text) + len(delta.reasoning), now)
-        if was != (live.is_waiting, live.has_answer_text) or self._pace.is_due_at_once(live, now):
+        self._scheduler.arrived(len(delta.text) + len(delta.reasoning), now)
+        if was != (live.is_waiting, live.has_answer_text) or self._scheduler.is_due_at_once(live, now):
             self._tick()
         elif not self._interval:
-            self._set_pace()
+            self._set_interval()
 
     def finish_answer(self, stored: StoredMessage) -> None:
-        """The live answer is complete. Nothing that is on screen moves."""
+        """Replace the live answer by the stored one. Nothing on screen moves."""
         self._document.finish_answer(stored)
         self._paint()
 
     def abandon_answer(self) -> None:
-        """A live answer that was never stored disappears."""
+        """Remove a live answer that was never stored."""
         self._document.abandon_answer()
         self._paint()
 
     def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "error") -> None:
-        """One line with what happened and one with what to do, at the end, until the next message. See Document.notice."""
+        """Show what happened and what to do, at the end, until the next message. See Document.notice."""
         self._document.notice(text, hint, kind)
         self._paint()
 
@@ -215,18 +215,18 @@ class TranscriptView(Widget):
         self._paint()
 
     def set_siblings(self, known: Mapping[str, tuple[int, int]]) -> None:
-        """Of messages by id: which one of how many they are."""
+        """Set which of how many versions each message is, by message id."""
         self.overlays.siblings.known = known
         self._paint()
 
     def step_focus(self, by: int) -> bool:
-        """Put the next message in focus, or the one before; from none, one on the screen. False if there is no other."""
+        """Focus the next or the previous message; if none has the focus, one on the screen. False if there is no other."""
         moved = self.overlays.focus.step(self._viewport, by)
         self._paint()
         return moved
 
     def focus_end(self, *, last: bool) -> None:
-        """Put the first message in focus, or the last one."""
+        """Focus the first or the last message."""
         self.overlays.focus.end(self._viewport, last=last)
         self._paint()
 
@@ -235,12 +235,12 @@ class TranscriptView(Widget):
         self._paint()
 
     def go_to_message(self, by: int) -> None:
-        """Bring the beginning of a message to the top: of the next one, or of this one and then of the one before."""
+        """Scroll to the beginning of the next message, or of this one and then of the previous one."""
         focus.go_to(self._viewport, by)
         self._paint()
 
     def find(self, act: Callable[[FindNavigator], T]) -> T:
-        """Do something about the search for words, and show it."""
+        """Change the search, and paint the result."""
         found = act(self.finder)
         self._paint()
         return found
@@ -248,7 +248,7 @@ class TranscriptView(Widget):
     # ---- moving
 
     def scroll_page(self, pages: float) -> None:
-        """Down by so many screens less a row of context, or up if negative."""
+        """Scroll down by screens, keeping a row of context; up if negative."""
         self.scroll_lines(round(pages * max(1, self.size.height - 1)))
 
     def scroll_lines(self, lines: int) -> None:
@@ -256,36 +256,36 @@ class TranscriptView(Widget):
         self._paint()
 
     def scroll_home(self, **_: object) -> None:
-        """To the first message."""
+        """Scroll to the first message."""
         self._viewport.to_start()
         self._paint()
 
     def scroll_to_end(self) -> None:
-        """To the end, and stay there."""
+        """Scroll to the end, and follow it."""
         self._viewport.to_end()
         self._paint()
 
     # ---- reasoning panels
 
     def toggle_reasoning(self) -> None:
-        """Fold or open the live reasoning, or the newest that is in sight."""
+        """Fold or open the live reasoning, or the newest that is visible."""
         place = self._viewport.visible_panel()
         if place is not None:
             self.toggle_panel(place)
 
     def toggle_all_reasoning(self) -> None:
-        """Fold all reasoning if any of it is open, else open all of it."""
+        """Fold all reasoning if any of it is open, otherwise open all of it."""
         for place, folded in self._viewport.toggle_all():
             self.post_fold(place, folded=folded)
         self._paint()
 
     def toggle_panel(self, place: int) -> None:
-        """Fold or open the reasoning of this part, or what a tool gave back."""
+        """Fold or open the reasoning or the tool result of a message."""
         self.post_fold(place, folded=self._viewport.toggle(place))
         self._paint()
 
     def post_fold(self, place: int, *, folded: bool) -> None:
-        """Say that the reader wants it so."""
+        """Report how the user wants a panel."""
         stored = self._document.messages[place].stored
         self.post_message(self.ReasoningFolded(stored.id if stored else None, folded))
 
@@ -352,8 +352,8 @@ class TranscriptView(Widget):
             case "code":
                 self.post_message(self.CopyWanted(clicked.text))
             case "link":
-                tell = partial(self.post_message, self.LinkChosen(clicked.text))
-                self._mouse.unless_pressed_again(tell, self.set_timer)
+                chosen = partial(self.post_message, self.LinkChosen(clicked.text))
+                self._mouse.on_single_click(chosen, self.set_timer)
             case "message":
                 self.overlays.focus.take(self._viewport, clicked.message)
                 self._paint()
@@ -362,34 +362,34 @@ class TranscriptView(Widget):
     # ---- frames
 
     def _tick(self) -> None:
-        """Show what has come."""
+        """Paint a frame."""
         now = self._clock()
-        if writes_waiting(self) >= _MOST_WAITING_WRITES:
-            self._set_pace()
+        if writes_waiting(self) >= _MAX_WAITING_WRITES:
+            self._set_interval()
             return
-        self._pace.painted(now)
+        self._scheduler.painted(now)
         self._frame += 1
         self._viewport.update_live(now, self._frame)
         if self._document.layout.has_work:
             self._document.layout.work(_WORK)
         self._paint()
-        self._set_pace()
+        self._set_interval()
 
     def _on_timer(self) -> None:
-        """A frame if there is something for it, and none was painted just before because something came."""
-        if not self._pace.has_work(self._document):
-            self._set_pace()
-        elif self._pace.is_due(self._clock(), self._interval):
+        """Paint a frame if there is something new, and none was just painted."""
+        if not self._scheduler.has_work(self._document):
+            self._set_interval()
+        elif self._scheduler.is_due(self._clock(), self._interval):
             self._tick()
 
-    def _set_pace(self) -> None:
-        """One timer as fast as anything on screen changes; none when nothing does."""
-        pace = self._pace.interval(self._document, self._clock())
-        if pace != self._interval and self.is_mounted:
+    def _set_interval(self) -> None:
+        """Run one timer, as fast as anything on screen changes; none if nothing does."""
+        interval = self._scheduler.interval(self._document, self._clock())
+        if interval != self._interval and self.is_mounted:
             if self._timer is not None:
                 self._timer.stop()
-            self._interval = pace
-            self._timer = self.set_interval(pace, self._on_timer) if pace else None
+            self._interval = interval
+            self._timer = self.set_interval(interval, self._on_timer) if interval else None
 
     # ---- painting
 
@@ -407,9 +407,9 @@ class TranscriptView(Widget):
         self._paint()
 
     def _paint(self) -> None:
-        self._painted.update()
-        self._set_pace()
+        self._painter.update()
+        self._set_interval()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows as they were last made."""
-        return self._painted.cut(crop)
+        """The rows as last painted."""
+        return self._painter.crop(crop)

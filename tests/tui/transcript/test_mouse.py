@@ -136,7 +136,7 @@ async def test_a_click_on_a_link_shows_where_it_leads_and_opens_nothing(tmp_path
         await wait_until(pilot, "the docs")
         await pilot.click(screen.view, offset=place(pilot, "docs"))
         shown = await wait_until(pilot, "https://docs.example/a/b?c=d")
-        assert "Open it in the browser" in shown
+        assert "Open in the browser" in shown
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Open it" not in "\n".join(screen_rows(pilot.app)))
         await pilot.click(screen.view, offset=place(pilot, "first"))
@@ -179,7 +179,7 @@ def test_what_a_click_would_do_is_not_done_by_a_double_one():
     mouse, start, timers = mouse_over(page(answered("Read [the docs](https://docs.example/a).")))
     mouse.press(12, 1, 0.0)
     mouse.release()
-    mouse.unless_pressed_again(lambda: None, start)
+    mouse.on_single_click(lambda: None, start)
     assert not timers[0].stopped
     mouse.press(12, 1, 0.2)
     assert timers[0].stopped
@@ -196,7 +196,7 @@ async def test_nothing_moves_under_the_mouse_while_text_comes():
         at = place(pilot, "Paragraph 50")
         await pilot.mouse_down(view, offset=at)
         view.feed(Delta(text="\n\nAnd more.\n\nAnd more."))
-        await settled(pilot, lambda: not view._pace._unseen)
+        await settled(pilot, lambda: not view._scheduler._unseen)
         assert screen_rows(pilot.app)[: at[1]] == before[: at[1]]
         await pilot.hover(view, offset=(at[0] + 8, at[1]))
         await pilot.mouse_up(view, offset=(at[0] + 8, at[1]))

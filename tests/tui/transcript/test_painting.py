@@ -5,8 +5,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from stepchat.tui.transcript.direct_writer import update
-from stepchat.tui.transcript.row_diff import changed_rows
+from stepchat.tui.transcript.painting import changed_rows, shift, shifted, update
 
 COLUMNS, ROWS, TOP, HEIGHT = 12, 9, 2, 5
 
@@ -62,3 +61,33 @@ def test_what_may_not_be_moved_is_written(old, new):
 def test_a_new_row_at_the_end_sends_that_row():
     sent = update(POOL[:5], POOL[1:6], (0, TOP), painted, may_move=True)
     assert sent == f"\x1b[3;7r\x1b[3H\x1b[1M\x1b[r\x1b[7;1H{painted(POOL[5])}"
+
+
+def strips(count):
+    return [Strip([Segment("abc")]) for _ in range(count)]
+
+
+def test_neighbours_are_one_range():
+    old = strips(6)
+    new = old.copy()
+    for place in (0, 2, 3, 5):
+        new[place] = Strip([Segment("abc")])
+    assert changed_rows(old, new) == [(0, 1), (2, 4), (5, 6)]
+    assert changed_rows(old, old.copy()) == []
+
+
+def test_rows_that_moved_are_found():
+    old, more = strips(8), strips(2)
+    assert shift(old, [*old[2:], *more]) == 2
+    assert shift(old, [*more, *old[:6]]) == -2
+    assert shifted(old, 2) == [*old[2:], None, None]
+    assert shifted(old, -2) == [None, None, *old[:6]]
+    assert shifted(old, 20) == shifted(old, -20) == [None] * 8
+
+
+def test_nothing_moves_if_that_saves_little():
+    old, blank = strips(8), strips(1)
+    assert shift(old, old) == 0
+    assert shift(old, [*old[:6], *strips(2)]) == 0
+    assert shift(old, strips(8)) == 0
+    assert shift(blank * 8, [*blank * 7, *strips(1)]) == 0
