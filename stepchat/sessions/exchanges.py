@@ -1,7 +1,7 @@
-"""What went over the line for each answer: the request as it was sent, and the bytes that came, with their times.
+"""Recorded exchanges: for each answer the requests as sent, and the bytes received, with their times.
 
-A request repeats all that was said before, so its messages are kept as a chain: a line knows the one before it, and the
-next request of the session only adds what is new. Exports hold nothing of this; a session takes it along when it goes.
+A request repeats all earlier messages, so these are stored as a chain: a line points to the one before it, and the next
+request of the session adds only what is new. Exports contain none of this; deleting a session deletes it.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 RECORDING_LIMIT: Final = 200_000_000
-"""Bytes on disk for what came; the oldest goes first."""
+"""Bytes on disk for what was received; the oldest is dropped first."""
 _PIECE: Final = struct.Struct("<dI")
 _LEVEL: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and what came back. Secrets were taken out before."""
+    """One request and its response, without secrets."""
 
     answer: str
-    """The id of the message it was for."""
+    """The ID of the answer it was made for."""
     lines: tuple[SentMessage, ...]
     rest: Json
-    """The body of the request; its `messages` are in `lines`."""
+    """The body of the request except its `messages`, which are in `lines`."""
     url: str
     headers: Json
     started: float
     """Unix time."""
     status: int | None = None
     answered: Json | None = None
-    """The headers that came."""
+    """The headers of the response."""
     pieces: Collection[tuple[float, bytes]] | None = ()
-    """What was read, with seconds since the start; None when it was dropped to save space."""
+    """The bytes received, with seconds since the start; None if they were dropped to save space."""
     cut: bool = False
-    """More came than is kept."""
+    """More was received than is kept."""
     error: str = ""
     number: int = 0
 
@@ -58,23 +58,23 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningOutcome:
-    """What the requests of a session did with the reasoning of one answer: the newest, and how many sent it back."""
+    """What the requests of a session did with the reasoning of one answer: the newest verdict, and how many sent it."""
 
     newest: Json
     sent: int
 
 
 def put(connection: sqlite3.Connection, session: str, exchange: Exchange, limit: int) -> int:
-    """Keep an exchange, in a transaction of its own; returns its number. Of what came `limit` bytes are kept in all."""
-    # First, because it takes time in which nobody need wait for the database.
+    """Save an exchange in its own transaction; returns its number. `limit` is the size of all that was received, in bytes."""
+    # Packed before the transaction, because it takes time.
     events = pack(exchange.pieces or ())
     return transaction(connection, lambda connection: keep(connection, session, exchange, events, limit))
 
 
 def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, events: bytes, limit: int) -> int:
-    """Keep an exchange whose pieces are packed as `events`; returns its number. Runs inside a transaction.
+    """Save an exchange whose pieces are packed as `events`; returns its number. Runs inside a transaction.
 
-    One that has a number is on disk already, and only what came is new.
+    One with a number is on disk already; only its response is new.
     """
     about = {
         "url": exchange.url,
@@ -104,7 +104,7 @@ def keep(connection: sqlite3.Connection, session: str, exchange: Exchange, event
 
 
 def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[SentMessage]) -> int | None:
-    """The number of the last line."""
+    """Save the lines that are new; returns the number of the last one."""
     texts = [None if line.wire is None else lossless_json.dumps(line.wire).encode() for line in lines]
     verdicts = [None if line.verdict is None else lossless_json.dumps(line.verdict) for line in lines]
     digests: list[bytes] = []
@@ -128,7 +128,7 @@ def _keep_lines(connection: sqlite3.Connection, session: str, lines: Sequence[Se
 
 
 def _longest_known(connection: sqlite3.Connection, session: str, digests: Sequence[bytes]) -> tuple[int | None, int]:
-    """The last of the lines that an earlier request had from the beginning, and how many they are."""
+    """The last line of the longest common beginning with an earlier request, and its length."""
     for place in range(len(digests), 0, -1):
         row = connection.execute(
             "SELECT number FROM sent_line WHERE session = ? AND digest = ?", (session, digests[place - 1])
@@ -161,7 +161,7 @@ def _drop_oldest(connection: sqlite3.Connection, limit: int) -> None:
 
 
 def of_answer(connection: sqlite3.Connection, message: str) -> list[Exchange]:
-    """The requests that were made for an answer, in order."""
+    """The requests made for an answer, in order."""
     rows = connection.execute(
         "SELECT number, line, started, about, events FROM exchange WHERE message = ? ORDER BY number", (message,)
     ).fetchall()
@@ -172,7 +172,7 @@ def of_answer(connection: sqlite3.Connection, message: str) -> list[Exchange]:
 
 
 def newest_answer(connection: sqlite3.Connection, session: str) -> str | None:
-    """The id of the answer that the last request of a session was for."""
+    """The ID of the answer that the last request of a session was made for."""
     row = connection.execute(
         "SELECT message FROM exchange WHERE session = ? ORDER BY number DESC LIMIT 1", (session,)
     ).fetchone()
@@ -182,8 +182,8 @@ def newest_answer(connection: sqlite3.Connection, session: str) -> str | None:
 def reasoning_sent(
     connection: sqlite3.Connection, session: str, message: str | None = None
 ) -> dict[str, list[ReasoningSent]]:
-    """By the id of each answer what the requests of the session did with its reasoning, in order; or of one answer only."""
-    # A line knows the nearest above it that says something, so that no request walks through all that was said.
+    """By ID of the answer: what each request of the session did with its reasoning. Of one answer only, if given."""
+    # A line points to the nearest one above it with a verdict, so that no request walks through the whole chain.
     nearest: dict[int | None, int | None] = {None: None}
     kept: dict[int, tuple[int | None, str, SentMessage]] = {}
     # A line's number is larger than that of the line before it.
@@ -252,7 +252,7 @@ def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentM
 
 
 def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str, ReasoningOutcome]:
-    """By the id of each answer whose reasoning a later request could send back."""
+    """By ID of the answer, if a later request could send its reasoning back."""
     requests: dict[int, int] = {}
     newest: dict[int, int] = {}
     for line, count, number in connection.execute(
@@ -261,7 +261,7 @@ def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str
     ):
         requests[line], newest[line] = count, number
     found: dict[str, tuple[int, Any, int]] = {}
-    # A line's number is smaller than that of what follows it, so each is complete when its turn comes.
+    # A line's number is smaller than those of the lines after it, so its sums are complete when its turn comes.
     for number, before, message, verdict in connection.execute(
         "SELECT number, before, message, verdict FROM sent_line WHERE session = ? ORDER BY number DESC", (session,)
     ):
@@ -277,7 +277,7 @@ def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str
 
 
 def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:
-    """Times and lengths, then the bytes; all compressed. It goes through them twice rather than to hold them all at once."""
+    """Times and lengths, then the bytes, all compressed. Iterates twice rather than hold a copy of all bytes."""
     packer = zlib.compressobj(_LEVEL)
     head = b"".join(_PIECE.pack(seconds, len(data)) for seconds, data in pieces)
     packed = [packer.compress(struct.pack("<I", len(pieces)) + head)]
@@ -286,7 +286,7 @@ def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:
 
 
 def unpack(events: bytes) -> tuple[tuple[float, bytes], ...]:
-    """What `pack` was given."""
+    """The pieces that `pack` got."""
     whole = zlib.decompress(events)
     (count,) = struct.unpack_from("<I", whole)
     at = 4 + count * _PIECE.size
@@ -303,7 +303,7 @@ def _pack(data: bytes) -> bytes:
 
 
 def _digest(data: bytes) -> bytes:
-    # Only here, because starting is not to wait for it.
+    # Imported late to keep the start fast.
     import hashlib
 
     return hashlib.sha256(data).digest()[:16]

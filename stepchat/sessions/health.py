@@ -1,4 +1,4 @@
-"""Whether the database is whole: looked at from outside, changing nothing."""
+"""Check the database without changing it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RESCUE = (
-    "Copy it away, with the file that ends in -wal. `stepchat sessions list` and `sessions export ID` still give what "
-    "can be read; SQLite's own `sqlite3 sessions.db .recover | sqlite3 new.db` finds more."
+    "Make a copy, with the file that ends in -wal. `stepchat sessions list` and `sessions export ID` still read what "
+    "they can; SQLite's own `sqlite3 sessions.db .recover | sqlite3 new.db` finds more."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`problem` is "" when all is well; `hint` is what to do about it."""
+    """`problem` is "" if all is well; `hint` says what to do."""
 
     problem: str = ""
     hint: str = ""
@@ -32,13 +32,13 @@ class Health:
 
 
 def check_database(path: Path) -> Health | None:
-    """None when there is no database yet. Reads all of it: some seconds for a gigabyte."""
+    """The state of the database, None if there is none yet. Reads all of it: some seconds per gigabyte."""
     size = 0
     try:
         if not path.exists():
             return None
         if not path.is_file():
-            return Health("this is no file", "Move it away.")
+            return Health("this is not a file", "Move it away.")
         size = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists())
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             if version_of(connection, path) == 0:
@@ -50,15 +50,15 @@ def check_database(path: Path) -> Health | None:
     except StoreError as error:
         return Health(error.message.removesuffix("."), error.hint, size)
     except sqlite3.Error as error:
-        told = explain(error, path)
-        return Health(str(error), _RESCUE if is_damage(error) else told.hint, size)
+        explained = explain(error, path)
+        return Health(str(error), _RESCUE if is_damage(error) else explained.hint, size)
     except OSError as error:
-        return Health(error.strerror or str(error), "Mend that, or set STEPCHAT_HOME elsewhere.")
+        return Health(error.strerror or str(error), "Fix that, or set STEPCHAT_HOME to another directory.")
     return Health(trouble, _RESCUE if trouble else "", size, sessions, messages)
 
 
 def has_full_text() -> bool:
-    """Whether this SQLite can search the text of sessions quickly."""
+    """Whether this SQLite has full-text search (FTS5)."""
     with closing(sqlite3.connect(":memory:")) as connection:
         try:
             connection.execute("CREATE VIRTUAL TABLE probe USING fts5 (text)")

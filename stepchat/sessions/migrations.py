@@ -1,4 +1,4 @@
-"""The versions of the database. Each step leads from one version to the next and is never changed once released."""
+"""The versions of the database. Each step leads from one version to the next, and is never changed once released."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Step: TypeAlias = "Callable[[sqlite3.Connection], None]"
 
 APPLICATION_ID: Final = 0x73746570
-"""Marks the file as ours in its header ("step")."""
+"""Marks the file as ours in its header: "step"."""
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:
@@ -44,11 +44,11 @@ def _first_tables(connection: sqlite3.Connection) -> None:
 
 
 def _search(connection: sqlite3.Connection) -> None:
-    # The index itself is made by search_index.prepare, at each start, because not every SQLite has FTS5.
+    # The index itself is made by search_index.prepare at each start, because not every SQLite has FTS5.
     run_script(
         connection,
         """
-        -- Finished messages that the index does not hold yet.
+        -- Finished messages that are not in the index yet.
         CREATE TABLE unindexed (number INTEGER PRIMARY KEY REFERENCES message (number) ON DELETE CASCADE);
         """,
     )
@@ -59,14 +59,14 @@ def _organizing(connection: sqlite3.Connection) -> None:
         connection,
         """
         ALTER TABLE session ADD COLUMN deleted REAL;      -- when, or -1 while it is being removed for good
-        ALTER TABLE session ADD COLUMN forked_from TEXT;  -- the session whose beginning it has a copy of, ...
-        ALTER TABLE session ADD COLUMN forked_at TEXT;    -- ... and the last message of that; either may be gone
+        ALTER TABLE session ADD COLUMN forked_from TEXT;  -- the session whose beginning it copied, ...
+        ALTER TABLE session ADD COLUMN forked_at TEXT;    -- ... and the last message copied; either may be gone
 
         CREATE INDEX message_first ON message (session) WHERE parent IS NULL;
         CREATE INDEX session_leaf ON session (leaf);
         CREATE INDEX session_deleted ON session (deleted) WHERE deleted IS NOT NULL;
 
-        -- Which child was shown last, where that is not the newest. The parent of the first messages is ''.
+        -- The child shown last, where that is not the newest. The parent of the first messages is ''.
         CREATE TABLE shown (
             session TEXT NOT NULL REFERENCES session (id) ON DELETE CASCADE,
             parent  TEXT NOT NULL,
@@ -82,30 +82,30 @@ def _exchanges(connection: sqlite3.Connection) -> None:
     run_script(
         connection,
         """
-        -- What went over the line for an answer (exchanges.py). JSON and bytes are compressed with zlib.
+        -- A request made for an answer, and its response (exchanges.py). JSON and bytes are compressed with zlib.
         CREATE TABLE exchange (
             number  INTEGER PRIMARY KEY,
             session TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
             message TEXT    NOT NULL REFERENCES message (id) ON DELETE CASCADE,
             line    INTEGER,                     -- the last line of the request
             started REAL    NOT NULL,
-            about   BLOB    NOT NULL,            -- everything else about it, as JSON
+            about   BLOB    NOT NULL,            -- everything else, as JSON
             size    INTEGER NOT NULL,            -- bytes of events
-            events  BLOB                         -- what came, with times; NULL when it was dropped
+            events  BLOB                         -- what arrived, with times; NULL if dropped
         );
         CREATE INDEX exchange_message ON exchange (message);
         CREATE INDEX exchange_session ON exchange (session, line);
         CREATE INDEX exchange_events ON exchange (number, size) WHERE events IS NOT NULL;
 
-        -- A message of a request, after those before it. Requests that begin alike share their lines.
+        -- A message of a request, after those before it. Requests share the lines they have in common.
         CREATE TABLE sent_line (
             number  INTEGER PRIMARY KEY,         -- larger than that of the line before
             session TEXT    NOT NULL REFERENCES session (id) ON DELETE CASCADE,
             before  INTEGER,
             digest  BLOB    NOT NULL,            -- of this line and all before
-            text    INTEGER,                     -- its sent_text; NULL for a message that stayed here
-            message TEXT,                        -- where it came from; may be gone
-            verdict TEXT,                        -- JSON: what became of its reasoning
+            text    INTEGER,                     -- its sent_text; NULL for a message that was not sent
+            message TEXT,                        -- its source; may be gone
+            verdict TEXT,                        -- JSON: what happened to its reasoning
             UNIQUE (session, digest)
         );
 
@@ -135,7 +135,7 @@ def _spending(connection: sqlite3.Connection) -> None:
     run_script(
         connection,
         """
-        -- USD and tokens by day (local), model and server. The open_ columns count answers that came with no cost.
+        -- USD and tokens by day (local), model and server. The open_ columns count answers without a cost.
         CREATE TABLE spending (
             day             TEXT    NOT NULL,
             model           TEXT    NOT NULL,
@@ -153,7 +153,7 @@ def _spending(connection: sqlite3.Connection) -> None:
             PRIMARY KEY (day, model, server)
         ) WITHOUT ROWID;
 
-        -- Answers that ended without usage; the server may tell it later.
+        -- Answers that ended without usage; the server may report it later.
         CREATE TABLE unpriced (
             message    TEXT PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
             generation TEXT NOT NULL,
@@ -185,23 +185,23 @@ STEPS: Final[tuple[Step, ...]] = (
 
 
 def version_of(connection: sqlite3.Connection, path: Path, *, newest: int = len(STEPS)) -> int:
-    """The version of the database, 0 for an empty one. Raises StoreError when it is not ours or newer than `newest`."""
+    """The version of the database, 0 for an empty one. Raises StoreError if it is not ours, or newer than `newest`."""
     filled = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
     version = _pragma(connection, "user_version")
-    # Asked last: when another process makes the tables meanwhile, it has signed them by now.
+    # Read last: if another process is creating the tables meanwhile, it has signed them by now.
     owner = _pragma(connection, "application_id")
     if owner != APPLICATION_ID:
         if owner or version or filled:
             raise StoreError(
-                f"{path} is a database of another program.",
-                "It was left as it is. Move it away, or set STEPCHAT_HOME to another directory.",
+                f"{path} belongs to another program.",
+                "It was left unchanged. Move it away, or set STEPCHAT_HOME to another directory.",
             )
         return 0
     version = _pragma(connection, "user_version")
     if version > newest:
         raise StoreError(
-            f"{path} was written by a newer stepchat (database version {version}; this one knows {newest}).",
-            "It was left as it is. Update stepchat to open it.",
+            f"{path} was written by a newer stepchat (database version {version}; this one supports {newest}).",
+            "It was left unchanged. Update stepchat to open it.",
         )
     return version
 
@@ -212,7 +212,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = 
         return
 
     def climb(connection: sqlite3.Connection) -> None:
-        # Asked again inside the transaction: another process may have done it meanwhile.
+        # Read again inside the transaction: another process may have migrated it meanwhile.
         for step in steps[version_of(connection, path, newest=len(steps)) :]:
             step(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -1,4 +1,4 @@
-"""Pinning, archiving, deleting and its undo, for many sessions at once. Each function runs inside a transaction."""
+"""Pin, archive, delete and restore sessions, several at once. Each function runs inside a transaction."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 KEEP_DELETED: Final = 30 * 86400.0
-"""Seconds for which a deleted session can be brought back."""
+"""Seconds for which a deleted session can be restored."""
 
 _DUE: Final = (
     "SELECT id FROM session WHERE deleted < ? AND NOT EXISTS"
     " (SELECT 1 FROM message WHERE message.owner IS NOT NULL AND message.session = session.id) LIMIT 1"
 )
 _BATCH: Final = 500_000
-"""Characters of messages; a write that comes meanwhile waits for so much."""
+"""Characters of messages that are removed in one step, which other writes wait for."""
 _ROW: Final = 100
-"""What a row costs however little is in it."""
+"""What a row costs, however little it contains."""
 _SENT: Final = (
     ("SELECT number, size FROM exchange WHERE session = ?", "DELETE FROM exchange WHERE number = ?"),
     ("SELECT number, 0 FROM sent_line WHERE session = ?", "DELETE FROM sent_line WHERE number = ?"),
     ("SELECT number, length(data) FROM sent_text WHERE session = ?", "DELETE FROM sent_text WHERE number = ?"),
 )
-"""What went over the line for a session: it goes before its messages, which would take much along at once."""
+"""Recorded requests and responses are removed before the messages, which would take all of them along in one step."""
 
 
 def set_pinned(connection: sqlite3.Connection, session_ids: Iterable[str], *, pinned: bool) -> None:
-    """All of them or, when one is not there, none. Raises SessionNotFoundError."""
+    """All of them or, if one does not exist, none. Raises SessionNotFoundError."""
     _for_each(connection, "UPDATE session SET pinned = ? WHERE id = ?", pinned, session_ids)
 
 
@@ -42,32 +42,32 @@ def set_archived(connection: sqlite3.Connection, session_ids: Iterable[str], *, 
 
 
 def delete(connection: sqlite3.Connection, session_ids: Iterable[str], now: float) -> None:
-    """Out of sight, until `undelete` or `purge_some`. All of them or none. Raises SessionNotFoundError."""
+    """Hide them until `undelete` or `purge_some`. All of them or none. Raises SessionNotFoundError."""
     _for_each(connection, "UPDATE session SET deleted = coalesce(deleted, ?) WHERE id = ?", now, session_ids)
 
 
 def undelete(connection: sqlite3.Connection, session_ids: Iterable[str]) -> None:
-    """As they were. All of them or none. Raises SessionNotFoundError."""
+    """Restore them. All of them or none. Raises SessionNotFoundError."""
     statement = "UPDATE session SET deleted = ? WHERE id = ? AND (deleted IS NULL OR deleted >= 0)"
     _for_each(connection, statement, None, session_ids)
 
 
 def is_due(connection: sqlite3.Connection, before: float) -> bool:
-    """Whether `purge_some` would find something."""
+    """Whether `purge_some` has something to remove."""
     return connection.execute(_DUE, (before,)).fetchone() is not None
 
 
 def purge(connection: sqlite3.Connection, before: float) -> bool:
-    """`purge_some` in a transaction of its own, which is not begun when there is nothing to do."""
+    """`purge_some` in its own transaction, begun only if there is something to do."""
     return is_due(connection, before) and transaction(connection, lambda connection: purge_some(connection, before))
 
 
 def purge_some(connection: sqlite3.Connection, before: float) -> bool:
-    """Remove for good a part of what was deleted before this time. False when nothing was left to do."""
+    """Remove for good a part of what was deleted before this time. False if nothing is left."""
     row = connection.execute(_DUE, (before,)).fetchone()
     if row is None:
         return False
-    # From here on it cannot come back.
+    # From here on it cannot be restored.
     connection.execute("UPDATE session SET deleted = -1, leaf = NULL, messages = 0, turns = 0 WHERE id = ?", row)
     left = _BATCH
     for rows, removal in _SENT:
@@ -81,7 +81,7 @@ def purge_some(connection: sqlite3.Connection, before: float) -> bool:
 
 
 def _remove(connection: sqlite3.Connection, rows: str, session: tuple[str], removal: str, left: int) -> int:
-    """How much is left of a batch after as many rows as fit into it are gone."""
+    """Remove as many rows as fit into the batch; returns what is left of it."""
     gone: list[tuple[int]] = []
     for number, size in connection.execute(rows, session) if left > 0 else ():
         gone.append((number,))

@@ -1,4 +1,4 @@
-"""The beginning and the end of a session, for a look at it: two messages of each, however long it is."""
+"""A preview of a session: its first two and last two messages, however long it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHARACTERS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class MessagePreview:
-    """One message in short. What is left out is marked."""
+    """A shortened message. An ellipsis marks what is missing."""
 
     speaker: Literal["user", "assistant", "tool"]
     text: str
@@ -27,7 +27,7 @@ class MessagePreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`between` messages lie between beginning and end."""
+    """`between` is the number of messages between beginning and end."""
 
     beginning: tuple[MessagePreview, ...] = ()
     end: tuple[MessagePreview, ...] = ()
@@ -35,8 +35,8 @@ class Preview:
 
 
 def preview(connection: sqlite3.Connection, session_id: str) -> Preview:
-    """Of the branch that is shown. Empty for a session that is gone or empty. Raises StoreError."""
-    # Only two small columns on the way up: a long session is not read.
+    """The preview of the branch shown; empty if the session is gone or empty. Raises StoreError."""
+    # Reads only two small columns on the way up, not the messages of a long session.
     rows = connection.execute(
         "WITH RECURSIVE line (number, parent) AS ("
         "  SELECT message.number, parent FROM session JOIN message ON message.id = leaf WHERE session.id = ?"
@@ -50,18 +50,18 @@ def preview(connection: sqlite3.Connection, session_id: str) -> Preview:
     beginning, rest = numbers[:_AT_EACH_END], numbers[_AT_EACH_END:]
     end = rest[-_AT_EACH_END:]
     return Preview(
-        tuple(_said(connection, number, from_end=False) for number in beginning),
-        tuple(_said(connection, number, from_end=True) for number in end),
+        tuple(_message_preview(connection, number, from_end=False) for number in beginning),
+        tuple(_message_preview(connection, number, from_end=True) for number in end),
         len(rest) - len(end),
     )
 
 
-def _said(connection: sqlite3.Connection, number: int, *, from_end: bool) -> MessagePreview:
+def _message_preview(connection: sqlite3.Connection, number: int, *, from_end: bool) -> MessagePreview:
     message_id, data = connection.execute("SELECT id, data FROM message WHERE number = ?", (number,)).fetchone()
     message = records.message_from_text(message_id, data)
     text = _text(message).strip()
     if len(text) > _CHARACTERS:
-        # Of an answer the end says more, of a question its beginning.
+        # The end of an answer says more, and the beginning of a question.
         at_end = from_end and not isinstance(message, UserMessage)
         text = "…" + text[-_CHARACTERS:] if at_end else text[:_CHARACTERS] + "…"
     return MessagePreview(_speaker(message), text)

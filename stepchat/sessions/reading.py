@@ -1,4 +1,4 @@
-"""Every question asked of the sessions. Each function reads one state of the database and raises StoreError."""
+"""Every query of sessions. Each function reads one state of the database and raises StoreError."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ _LIKE_LIMIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions a list shows."""
+    """Which sessions a list contains, and in which order."""
 
     archived: bool | None = False
-    """Only archived ones, only others, or (None) both."""
+    """Only archived sessions, only others, or (None) both."""
     deleted: bool = False
-    """Those that were deleted and can be brought back, instead of those that are there."""
+    """Deleted sessions that can be restored, instead of the others."""
     pinned_first: bool = False
     order: Order = "updated"
 
 
 def session(connection: sqlite3.Connection, session_id: str) -> Session:
-    """The session with exactly this id."""
+    """The session with exactly this ID."""
     row = connection.execute(f"{_SESSION} WHERE id = ?", (session_id,)).fetchone()
     if row is None:
         raise session_not_found(session_id)
@@ -64,16 +64,16 @@ def session(connection: sqlite3.Connection, session_id: str) -> Session:
 
 
 def latest(connection: sqlite3.Connection) -> Session | None:
-    """The session that changed last; one without messages does not count."""
+    """The session that changed last; sessions without messages do not count."""
     row = connection.execute(f"{_SESSION} WHERE messages > 0 AND deleted IS NULL {_NEWEST_FIRST} LIMIT 1").fetchone()
     return None if row is None else _session(row)
 
 
 def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: SessionFilter) -> list[SessionSummary]:
-    """Sorted; those without messages are left out."""
+    """A page of the list; sessions without messages are omitted."""
     if not which.pinned_first:
         return _sorted(connection, "TRUE", limit, offset, which)
-    # One after the other, because sorting by both would have no index to follow; there are few that are pinned.
+    # Two queries, because no index sorts by both; few sessions are pinned.
     pinned = _sorted(connection, "pinned <> 0", -1, 0, which)
     shown = pinned[offset : offset + limit]
     return shown + _sorted(connection, "pinned = 0", limit - len(shown), max(0, offset - len(pinned)), which)
@@ -90,20 +90,20 @@ def _sorted(
 
 
 def count(connection: sqlite3.Connection, which: SessionFilter) -> int:
-    """How many sessions such a list has."""
+    """How many sessions the list contains."""
     (found,) = connection.execute(f"{_COUNT} AND {_WHICH}", (which.deleted, which.archived)).fetchone()
     return int(found)
 
 
 def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = False) -> SessionSummary | None:
-    """The row of a list, None for a session that such a list leaves out."""
+    """The row of a list, None for a session that lists omit."""
     row = connection.execute(f"{_SUMMARY} AND id = ? AND (deleted IS NOT NULL) = ?", (session_id, deleted)).fetchone()
     return None if row is None else _summary(row)
 
 
 def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) -> Session:
-    """By the beginning of its id (four characters at least), else the newest of this very title, else the newest with the
-    text in its title or messages.
+    """The session with this beginning of an ID (at least four characters), otherwise the newest with exactly this title,
+    otherwise the newest with the text in its title or messages.
     """
     text = wanted.strip()
     if not text:
@@ -116,7 +116,7 @@ def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) 
         return session(connection, exact)
     titled = _newest_titled(connection, needle, deleted=deleted)
     after = titled.updated if titled else float("-inf")
-    if found := _newest_saying(connection, text, needle, after, deleted=deleted):
+    if found := _newest_containing(connection, text, needle, after, deleted=deleted):
         return found
     if titled is None:
         raise session_not_found(wanted, deleted=deleted)
@@ -124,8 +124,9 @@ def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) 
 
 
 def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
-    """The one session that is meant, for what changes it: by the beginning of its id or by its title, never by what was
-    said in it. Raises SessionNotFoundError, and StoreError when it may be several.
+    """The one session with this beginning of an ID or with this title; its messages do not count. For changes.
+
+    Raises SessionNotFoundError, and StoreError if several sessions match.
     """
     text = wanted.strip()
     if text and (found := _by_prefix(connection, text.lower(), deleted=False)):
@@ -139,7 +140,7 @@ def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
         names = ", ".join(f"{id_} ({title})" for id_, title in meant[:_CANDIDATES])
         more = " and more" if len(meant) > _CANDIDATES else ""
         raise StoreError(
-            f"{wanted!r} is in the titles of several sessions: {names}{more}.", "Give the beginning of an ID."
+            f"{wanted!r} matches the titles of several sessions: {names}{more}.", "Give the beginning of an ID."
         )
     return session(connection, meant[0][0])
 
@@ -147,7 +148,7 @@ def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
 def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) -> Session | None:
     if not _ID_PREFIX.fullmatch(prefix):
         return None
-    # "~" sorts after every character of an id.
+    # "~" sorts after every character of an ID.
     rows = connection.execute(
         f"{_SESSION} WHERE id >= ? AND id < ? AND (deleted IS NOT NULL) = ? {_NEWEST_FIRST} LIMIT ?",
         (prefix, prefix + "~", deleted, _CANDIDATES + 1),
@@ -155,7 +156,7 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) ->
     if len(rows) > 1:
         names = ", ".join(f"{row[0]} ({row[1] or 'untitled'})" for row in rows[:_CANDIDATES])
         more = " and more" if len(rows) > _CANDIDATES else ""
-        raise StoreError(f"{prefix!r} is the beginning of several IDs: {names}{more}.", "Give one more character.")
+        raise StoreError(f"{prefix!r} is the beginning of several IDs: {names}{more}.", "Give more characters.")
     return _session(rows[0]) if rows else None
 
 
@@ -165,9 +166,9 @@ def _newest_titled(connection: sqlite3.Connection, needle: str, *, deleted: bool
 
 
 def _titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> Iterator[tuple[str, str]]:
-    """Id and title of those with the text in their title, newest first."""
+    """ID and title of the sessions with the text in their title, newest first."""
     for session_id, title in connection.execute(
-        # What is being removed for good has -1.
+        # -1 marks a session that is being removed for good.
         "SELECT id, title FROM session WHERE CASE WHEN ? THEN deleted >= 0 ELSE deleted IS NULL END"
         " ORDER BY updated DESC, number DESC",
         (deleted,),
@@ -176,10 +177,10 @@ def _titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> It
             yield session_id, title
 
 
-def _newest_saying(
+def _newest_containing(
     connection: sqlite3.Connection, text: str, needle: str, after: float, *, deleted: bool
 ) -> Session | None:
-    # LIKE on the JSON is quick and finds too much (keys, reasoning, names of models), so each hit is read.
+    # LIKE on the JSON is fast but finds too much (keys, reasoning, model names), so each hit is read.
     rows = connection.execute(
         "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
         " WHERE session.updated > ?1 AND CASE WHEN ?4 THEN session.deleted >= 0 ELSE session.deleted IS NULL END"
@@ -190,22 +191,22 @@ def _newest_saying(
     )
     for session_id, message_id, data in rows:
         try:
-            said = records.message_from_text(message_id, data).text
+            text_found = records.message_from_text(message_id, data).text
         except StoreError:
-            continue  # a damaged message hides no other
-        if needle in said.casefold():
+            continue  # a damaged message must not hide others
+        if needle in text_found.casefold():
             return session(connection, session_id)
     return None
 
 
 def like_pattern(text: str, *, ascii_only: bool = False) -> str:
-    """A pattern for the JSON of a text that holds `text`, in either of the two forms that exact_json.stored writes."""
+    """A pattern for JSON that contains `text`, in either of the two spellings of `lossless_json.dumps_for_storage`."""
     pattern = ""
     for char in text[:_LIKE_LIMIT]:
         if char in "%_!":
             pattern += "!" + char
         elif not char.isascii() and (char.lower() != char or char.upper() != char or not char.isprintable()):
-            # LIKE knows the case of ASCII letters only.
+            # LIKE ignores the case of ASCII letters only.
             pattern += "%"
         else:
             pattern += lossless_json.dumps(char, ascii_only=ascii_only)[1:-1]
@@ -229,11 +230,11 @@ def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
 
 
 def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> list[StoredMessage]:
-    """From the root to `leaf`, or to the leaf of the session."""
+    """The messages from the root to `leaf`, or to the leaf of the session."""
     end = leaf if leaf is not None else session(connection, session_id).leaf
     if end is None:
         return []
-    # A parent's number is smaller than its child's; saying so keeps a damaged file from leading in a circle.
+    # A parent's number is smaller than its child's; checking that keeps a damaged file from causing an endless loop.
     rows = connection.execute(
         "WITH RECURSIVE line (number, parent) AS ("
         "  SELECT number, parent FROM message WHERE id = ? AND session = ? AND owner IS NULL"
@@ -251,7 +252,7 @@ def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> l
 
 
 def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMessage]:
-    """The whole tree in the order of creation, without answers that are still being written."""
+    """The whole tree in order of creation, without answers that are still streaming."""
     session(connection, session_id)
     rows = connection.execute(
         "SELECT id, session, parent, folded, data FROM message WHERE session = ? AND owner IS NULL ORDER BY number",
@@ -261,7 +262,7 @@ def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMess
 
 
 def content(connection: sqlite3.Connection, session_id: str, leaf: str | None, *, whole_tree: bool) -> SessionContent:
-    """The whole tree, or the branch to `leaf`, or to the leaf of the session."""
+    """A session with its whole tree, or with the branch to `leaf`, or to its own leaf."""
     found = session(connection, session_id)
     if whole_tree and leaf is None:
         return SessionContent(found, tuple(messages(connection, session_id)))
@@ -271,7 +272,7 @@ def content(connection: sqlite3.Connection, session_id: str, leaf: str | None, *
 
 
 def session_ids(connection: sqlite3.Connection) -> list[str]:
-    """Of every session that has messages and was not deleted, newest first."""
+    """The IDs of all sessions with messages, archived ones included and deleted ones not, newest first."""
     rows = connection.execute(
         "SELECT id FROM session WHERE messages > 0 AND deleted IS NULL ORDER BY updated DESC, number DESC"
     )
@@ -279,7 +280,7 @@ def session_ids(connection: sqlite3.Connection) -> list[str]:
 
 
 def draft(connection: sqlite3.Connection, session_id: str | None) -> str:
-    """The text that was left in the prompt, or ""."""
+    """The saved prompt text, or ""."""
     if session_id is None:
         return setting(connection, NEW_SESSION_DRAFT) or ""
     row = connection.execute("SELECT draft FROM session WHERE id = ?", (session_id,)).fetchone()
@@ -289,7 +290,7 @@ def draft(connection: sqlite3.Connection, session_id: str | None) -> str:
 
 
 def setting(connection: sqlite3.Connection, name: str) -> str | None:
-    """A remembered choice, or None."""
+    """A saved choice, or None."""
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
     return None if row is None else _text(row[0], f"The setting {name!r}")
 
@@ -335,7 +336,7 @@ def _session(row: tuple[Any, ...]) -> Session:
 
 
 def _time(stored: Any) -> float:
-    """0 for one that the disk damaged: nothing else is to fail by that."""
+    """0 for a damaged time: nothing else may fail because of it."""
     return stored if isinstance(stored, int | float) else 0.0
 
 
@@ -343,9 +344,9 @@ def _object(stored: str, name: str) -> Json:
     try:
         value = lossless_json.loads(stored)
     except ValueError as error:
-        raise StoreError(f"{name} cannot be read: {error}.", "They were left as they are.") from error
+        raise StoreError(f"{name} cannot be read: {error}.", "They were left unchanged.") from error
     if not isinstance(value, dict):
-        raise StoreError(f"{name} cannot be read: it is not a JSON object.", "They were left as they are.")
+        raise StoreError(f"{name} cannot be read: it is not a JSON object.", "They were left unchanged.")
     return cast("Json", value)
 
 
@@ -353,4 +354,4 @@ def _text(stored: str, name: str) -> str:
     try:
         return records.text_from_stored(stored)
     except ValueError as error:
-        raise StoreError(f"{name} cannot be read: {error}.", "It was left as it is.") from error
+        raise StoreError(f"{name} cannot be read: {error}.", "It was left unchanged.") from error

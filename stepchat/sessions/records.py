@@ -1,4 +1,4 @@
-"""The values the store hands out, and their form in the database."""
+"""The values the store returns, and their form in the database."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Digits and letters that are not mistaken for each other."""
+"""Digits and letters that are not confused with each other."""
 
 SESSION_ID_LENGTH: Final = 12
 MESSAGE_ID_LENGTH: Final = 16
 SHORTEST_PREFIX: Final = 4
-"""Of an id, as with git."""
+"""Characters of an ID that are enough to name it, as with git."""
 
 NEW_SESSION_DRAFT: Final = "draft of a new session"
-"""Where the prompt's text is kept, among the settings, while there is no session yet."""
+"""The setting that stores the prompt text while there is no session yet."""
 
 
 def new_id(length: int) -> str:
-    """A random id: letter, digit, then either. So no word is the beginning of an id, and four characters tell many."""
-    return _spelled(os.urandom(length))
+    """A random ID: letter, digit, then either. So no word begins an ID, and four characters tell many IDs apart."""
+    return _spell(os.urandom(length))
 
 
 def derived_id(length: int, *origin: str) -> str:
-    """The id that always belongs to something of another program, so that it is known when it comes again."""
+    """The ID that an imported object always gets, so that importing it again is noticed."""
     import hashlib
 
-    return _spelled(hashlib.sha256("\0".join(origin).encode("utf-8", "surrogatepass")).digest()[:length])
+    return _spell(hashlib.sha256("\0".join(origin).encode("utf-8", "surrogatepass")).digest()[:length])
 
 
-def _spelled(code: bytes) -> str:
+def _spell(code: bytes) -> str:
     letter, digit, *rest = code
     return _ALPHABET[10 + letter % 22] + _ALPHABET[digit % 10] + "".join(_ALPHABET[byte & 31] for byte in rest)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A conversation. `leaf` is the message shown last, None while it is empty; times are Unix times."""
+    """A session without its messages. `leaf` ends the branch shown, None while it is empty; times are Unix times."""
 
     id: str
     title: str
@@ -63,22 +63,22 @@ class Session:
     pinned: bool = False
     archived: bool = False
     deleted: float | None = None
-    """When; it can be brought back for some time."""
+    """When it was deleted; it can be restored for some time."""
     forked_from: str | None = None
-    """The session whose beginning this one has a copy of; it may be gone."""
+    """The session whose beginning this one copied; it may be gone."""
     forked_at: str | None = None
-    """The last message of that beginning, in the other session."""
+    """The last message that was copied, in the other session."""
     parameters: Json = field(default_factory=dict[str, Any])
     """Its own request parameters, as `scopes.update_stored` writes them."""
     profile: str = ""
-    """The profile of config.toml it uses; it may be gone."""
+    """The profile of config.toml that it uses; it may be gone."""
     preset: str = ""
-    """The preset it uses; it may be gone."""
+    """The preset that it uses; it may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A row of a list. Counts and cost are of the whole tree; `turns` are the user's messages, `cost` is in USD."""
+    """A row of a list. Counts and cost cover the whole tree; `turns` counts the user's messages, `cost` is in USD."""
 
     id: str
     title: str
@@ -94,12 +94,12 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class SessionContent:
-    """A session with messages of it, parents before their children: the whole tree, or one branch."""
+    """A session with its messages, parents before their children: the whole tree, or one branch."""
 
     session: Session
     messages: tuple[StoredMessage, ...]
     elsewhere: int = 0
-    """How many messages on other branches are not in it."""
+    """How many messages of other branches it lacks."""
 
 
 class Reader(Protocol):
@@ -119,18 +119,18 @@ class Writer(Protocol):
 
 
 def session_not_found(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
-    """The error for a session that is not there, or not among the deleted ones."""
+    """The error for a session that does not exist, or is not among the deleted ones."""
     if deleted:
-        what, hint = "deleted session", "`stepchat sessions list --deleted` shows those that can be brought back."
+        what, hint = "deleted session", "`stepchat sessions list --deleted` lists those that can be restored."
     else:
-        what, hint = "session", "`stepchat sessions list` shows all of them."
+        what, hint = "session", "`stepchat sessions list` lists all sessions."
     if 0 < len(wanted.strip()) < SHORTEST_PREFIX:
-        hint = f"The beginning of an ID has {SHORTEST_PREFIX} characters at least. {hint}"
+        hint = f"The beginning of an ID needs at least {SHORTEST_PREFIX} characters. {hint}"
     return SessionNotFoundError(f"There is no {what} {wanted!r}.", hint)
 
 
 def text_to_stored(text: str) -> str:
-    """A JSON string: SQLite refuses lone surrogates, JSON can escape them."""
+    """A JSON string: SQLite rejects lone surrogates, JSON escapes them."""
     return lossless_json.dumps_for_storage(text)
 
 
@@ -140,12 +140,12 @@ def text_from_stored(stored: str) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with "?" for what UTF-8 cannot carry."""
+    """The text with "?" for what UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()
 
 
 def sum_from_text(stored: Any) -> Decimal | None:
-    """A sum of USD as it is kept; None when there is none, or when the disk damaged it: nothing else is to fail by that."""
+    """A stored sum of USD. None if there is none, or if it is damaged: nothing else may fail because of that."""
     try:
         found = Decimal(str(stored))
     except InvalidOperation:
@@ -162,10 +162,10 @@ def message_from_text(message_id: str, text: str) -> Message:
     """Read `message_to_text`. Raises StoreError."""
     try:
         return messages.from_json(lossless_json.loads(text))
-    except (ValueError, TypeError) as error:  # TypeError, because what is damaged need not be text
+    except (ValueError, TypeError) as error:  # TypeError: damaged data need not be text
         raise StoreError(
             f"The stored message {message_id} cannot be read: {error}.",
-            "It was left as it is; other sessions still open.",
+            "It was left unchanged; other sessions still open.",
         ) from error
 
 
@@ -177,7 +177,7 @@ def stored_message(row: tuple[str, str, str | None, int | None, str]) -> StoredM
 
 
 def deltas_to_text(deltas: Sequence[Delta]) -> str:
-    """A JSON list of objects with the fields that are not empty."""
+    """A JSON list of objects that have the non-empty fields."""
     return lossless_json.dumps_for_storage([_delta_to_json(delta) for delta in deltas])
 
 
@@ -198,7 +198,7 @@ def _delta_to_json(delta: Delta) -> Json:
     data: Json = {}
     for name in _DELTA_FIELDS:
         value: Any = getattr(delta, name)
-        # An empty list of details is not None: it came, and was empty.
+        # An empty list of details is not None: it arrived, and was empty.
         if value != getattr(_EMPTY, name):
             data[name] = value
     if delta.tool_calls:

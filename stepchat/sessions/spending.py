@@ -1,6 +1,6 @@
-"""What answers cost: sums by day, model and server, kept up with every answer, and answers whose cost is not known yet.
+"""What answers cost: sums by day, model and server, updated with every answer, and answers whose cost is not known yet.
 
-What was spent stays spent: deleting a session changes nothing here. Imported and copied messages are not counted.
+Deleting a session changes nothing here. Imported and copied messages are not counted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from stepchat.messages import Json, StoredMessage
 
 DAY = 86_400.0
-"""Seconds for which the cost of an answer is asked for."""
+"""Seconds for which stepchat keeps asking for the cost of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One day with one model on one server. The `open_` counts are of answers that came with no cost."""
+    """One day with one model on one server. The `open_` counts are those of answers without a cost."""
 
     day: str
     model: str
@@ -44,7 +44,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """An answer of which only the generation's id is known. `server` is its base URL."""
+    """An answer without usage that has a generation ID to ask for it. `server` is its base URL, `since` a Unix time."""
 
     message: str
     generation: str
@@ -56,7 +56,7 @@ _COUNTS = ("answers", "prompt", "cached", "completion", "reasoning")
 _OPEN = ("open_answers", "open_prompt", "open_cached", "open_completion")
 
 
-def note(
+def count_answer(
     connection: sqlite3.Connection,
     message_id: str,
     server: str,
@@ -65,11 +65,11 @@ def note(
     *,
     cost_later: bool,
 ) -> None:
-    """An answer is finished. `server` is the session's, which may be another by now than the one that was asked."""
+    """Count a finished answer. `server` is the session's, which may differ by now from the one that answered."""
     asked = records.encodable(message.server) if message.server and "://" in server else server
     _add(connection, _of(message, asked, created))
     if cost_later and message.generation_id and not message.usage.raw:
-        # Those of the days before will never be known.
+        # Servers no longer report the cost of older ones.
         connection.execute("DELETE FROM unpriced WHERE since < ?", (created - DAY,))
         connection.execute(
             "INSERT OR REPLACE INTO unpriced (message, generation, server, since) VALUES (?, ?, ?, ?)",
@@ -116,7 +116,7 @@ def _add(connection: sqlite3.Connection, spent: Spent) -> None:
 
 
 def read(connection: sqlite3.Connection, since: str = "") -> list[Spent]:
-    """All of it, or from that day on; the newest day first."""
+    """The sums from that local date on, newest day first."""
     names = ("day", "model", "server", *_COUNTS, "cost", *_OPEN)
     rows = connection.execute(
         f"SELECT {', '.join(names)} FROM spending WHERE day >= ? ORDER BY day DESC, model",  # noqa: S608 - the same
@@ -126,13 +126,13 @@ def read(connection: sqlite3.Connection, since: str = "") -> list[Spent]:
 
 
 def of_session(connection: sqlite3.Connection, session_id: str) -> Decimal:
-    """What the answers of a session cost that told it."""
+    """The cost of all branches of a session, as far as servers reported it."""
     row = connection.execute("SELECT cost FROM session WHERE id = ?", (session_id,)).fetchone()
     return (records.sum_from_text(row[0]) if row is not None else None) or Decimal()
 
 
 def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
-    """Those not older than that, the newest first; the others will never be known."""
+    """Answers since then that wait for their cost, newest first."""
     rows = connection.execute(
         "SELECT message, generation, server, since FROM unpriced WHERE since >= ? ORDER BY since DESC",
         (since,),
@@ -141,7 +141,7 @@ def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
 
 
 def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> StoredMessage | None:
-    """Fill in what an answer used. None when it is not there or knew it already; nothing else of it is touched."""
+    """Fill in the usage of an answer. None if it does not exist or has one already. Nothing else of it changes."""
     connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
     row = connection.execute(
         "SELECT id, session, parent, folded, data, created FROM message WHERE id = ? AND owner IS NULL", (message_id,)
@@ -156,8 +156,8 @@ def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> S
     connection.execute("UPDATE message SET data = ? WHERE id = ?", (records.message_to_text(filled), message_id))
     server, cost = connection.execute("SELECT server, cost FROM session WHERE id = ?", (stored.session,)).fetchone()
     spent = _of(filled, server, row[5])
-    spent = replace(spent, server=_noted_at(connection, spent, filled))
-    # The answer was counted when it ended, then with no cost.
+    spent = replace(spent, server=_counted_under(connection, spent, filled))
+    # The answer was counted when it ended, without a cost.
     _add(connection, replace(spent, answers=0, open_answers=spent.open_answers - 1))
     if spent.cost:
         total = str((records.sum_from_text(cost) or 0) + spent.cost)
@@ -165,8 +165,8 @@ def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> S
     return replace(stored, message=filled)
 
 
-def _noted_at(connection: sqlite3.Connection, spent: Spent, message: AssistantMessage) -> str:
-    """Under which server it was counted when it ended. The session may be held elsewhere since, and the demo has a name only."""
+def _counted_under(connection: sqlite3.Connection, spent: Spent, message: AssistantMessage) -> str:
+    """The server under which it was counted when it ended. The session may use another since; the demo has only a name."""
     rows = connection.execute(
         "SELECT server FROM spending WHERE day = ? AND model = ? AND open_answers > 0", (spent.day, spent.model)
     )
@@ -177,13 +177,13 @@ def _noted_at(connection: sqlite3.Connection, spent: Spent, message: AssistantMe
 
 
 def forget_unpriced(connection: sqlite3.Connection, message_id: str) -> None:
-    """The server does not know."""
+    """Stop asking for the cost of this answer."""
     connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
 
 
 def count_existing(connection: sqlite3.Connection) -> None:
-    """Once, when the table is new. Copies of an answer are counted once."""
-    # As bytes: an escaped lone surrogate comes out of json_extract as what is no text.
+    """Count the answers of a database that had no sums. Copies of an answer count once."""
+    # As bytes: json_extract turns an escaped lone surrogate into invalid text.
     fields = ", ".join(
         f"CAST(json_extract(data, '$.{name}') AS BLOB)" for name in ("model", "model_asked", "generation_id", "usage")
     )
@@ -205,7 +205,7 @@ def count_existing(connection: sqlite3.Connection) -> None:
             used = Usage(cast("Json", raw) if isinstance(raw, dict) else {})
             spent = _of(AssistantMessage(model=model, model_asked=asked, usage=used), server, created)
         except (ValueError, TypeError, ArithmeticError, OSError):
-            # What cannot be read is not counted; everything else is.
+            # Unreadable answers are not counted.
             continue
         sums.setdefault((spent.day, spent.model, spent.server), []).append(spent)
     for counted in sums.values():

@@ -15,7 +15,7 @@ AUTOMATIC_CELLS: Final = 60
 EDITED_CELLS: Final = 200
 
 _CHARACTERS_PER_CELL: Final = 4
-"""Marks above and below letters take no cell; this keeps a pile of them from being a title."""
+"""Marks above and below letters take no cell; this limits their number."""
 
 _FENCE: Final = re.compile(r"\s*(?:`{3,}|~{3,})")
 _LINE_START: Final = re.compile(r"\s*(?:(?:>|#{1,6}(?=\s)|[-*+](?=\s)|\d{1,3}[.)](?=\s)|\[[ xX]\](?=\s))\s*)+")
@@ -30,19 +30,19 @@ _MARKDOWN: Final = (
 )
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/?#@]*@)?([^\s/?#]+)([^\s]*)", re.IGNORECASE)
 _LONG_WORD: Final = 30
-"""Characters; addresses, paths and other words above it are shown in short."""
+"""Characters above which addresses, paths and other words are shortened."""
 
 _SENTENCE_END: Final = re.compile(r"[.!?](?=\s)|[。！？]")
 _READ_AT_MOST: Final = 20_000
-"""A pasted book is searched for its title no further than this many characters."""
+"""Characters of a question that are searched for a title."""
 
 _LINE_AT_MOST: Final = 1000
 
 
 def title_from(question: str) -> str:
-    """The first line that says something, without Markdown, at most 60 cells, cut at a sentence or a word.
+    """The first line of prose without Markdown, cut at a sentence or a word to at most 60 cells.
 
-    Code, or a line that is nothing but an address, is taken when there is nothing else; "" when there is none of it.
+    If there is no prose, the first line of code or the first address; otherwise "".
     """
     text = without_escape_sequences(question[:_READ_AT_MOST])
     prose: str = ""
@@ -62,7 +62,10 @@ def _with_short_words(title: str) -> str:
 
 
 def _short(word: str) -> str:
-    """An address by its host and its last part, a path by that, anything else by its beginning; words of no spaces stay."""
+    """Host and last part of an address, last part of a path, or the beginning of another word.
+
+    Words that are not ASCII stay: many scripts have no spaces.
+    """
     if address := _ADDRESS.search(word):
         parts = re.split(r"[?#]", address[2])[0].strip("/").split("/")
         last = parts[-1] if len(parts[-1]) < _LONG_WORD else ""
@@ -75,12 +78,12 @@ def _short(word: str) -> str:
 
 
 def clean_title(title: str) -> str:
-    """A title that a person typed: one line of printable characters, at most 200 cells."""
+    """A title that the user typed: one line of printable characters, at most 200 cells."""
     return _fit(sanitize_title(without_escape_sequences(title[:_READ_AT_MOST])), EDITED_CELLS)
 
 
 def without_markdown(text: str) -> str:
-    """A text without the marks of Markdown, for a look at it."""
+    """The text without Markdown's markup, for previews."""
     return "\n".join(line if is_code else _without_markdown(line) for line, is_code in _lines(text))
 
 

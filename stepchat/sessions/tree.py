@@ -1,7 +1,7 @@
-"""Walking the tree of a session: siblings, the branch shown last, the exchange that follows.
+"""The tree of a session: siblings, the branch shown last, the exchange that follows.
 
-Where a message has several children, the one shown last is the newest, unless the table `shown` says otherwise. What
-changes something runs inside a transaction.
+Of several children, the one shown last is the newest unless the table `shown` says otherwise. Functions that change
+something run inside a transaction.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def children(connection: sqlite3.Connection, message_id: str) -> list[StoredMessage]:
-    """The finished messages below this one, in the order of creation. Raises StoreError."""
+    """The finished messages below this one, in order of creation. Raises StoreError."""
     session, _ = _place(connection, message_id)
     return _below(connection, session, message_id)
 
 
 def siblings(connection: sqlite3.Connection, message_id: str) -> list[StoredMessage]:
-    """This message and the others below its parent, or at the beginning, in the order of creation. Raises StoreError."""
+    """This message and the others with its parent, or without one, in order of creation. Raises StoreError."""
     return _below(connection, *_place(connection, message_id))
 
 
 def sibling_positions(connection: sqlite3.Connection, session_id: str, leaf: str) -> dict[str, tuple[int, int]]:
-    """Of the messages of the branch to `leaf` that are not the only ones in their place: which of how many they are."""
+    """Position and number of siblings of each message on the branch to `leaf` that has siblings."""
     rows = connection.execute(
         "WITH RECURSIVE line (number, id, parent) AS ("
         "  SELECT number, id, parent FROM message WHERE id = ?2 AND session = ?1"
@@ -39,7 +39,7 @@ def sibling_positions(connection: sqlite3.Connection, session_id: str, leaf: str
         " SELECT line.id, SUM(other.number <= line.number), COUNT(*) FROM line"
         "  JOIN message AS other ON other.parent = line.parent AND other.session = ?1 AND other.owner IS NULL"
         "  WHERE line.parent IS NOT NULL GROUP BY line.id"
-        # The beginning of a session has an index of its own, which is found by the words IS NULL.
+        # The first messages of a session have an index of their own, which SQLite uses for the words IS NULL.
         " UNION ALL"
         " SELECT line.id, SUM(other.number <= line.number), COUNT(*) FROM line"
         "  JOIN message AS other ON other.parent IS NULL AND other.session = ?1 AND other.owner IS NULL"
@@ -50,10 +50,10 @@ def sibling_positions(connection: sqlite3.Connection, session_id: str, leaf: str
 
 
 def deepest_leaf(connection: sqlite3.Connection, message_id: str) -> str:
-    """The end of the branch shown last through this message. Raises StoreError."""
+    """The end of the branch that was shown last below this message. Raises StoreError."""
     session, _ = _place(connection, message_id)
     leaf = message_id
-    # A damaged file must not lead in a circle.
+    # A damaged file must not cause an endless loop.
     seen = {leaf}
     while (child := shown_child(connection, session, leaf)) is not None and child not in seen:
         leaf = child
@@ -62,7 +62,7 @@ def deepest_leaf(connection: sqlite3.Connection, message_id: str) -> str:
 
 
 def shown_child(connection: sqlite3.Connection, session_id: str, parent: str | None) -> str | None:
-    """The child of `parent`, or the first message, that was shown last; None when there is none."""
+    """The child of `parent`, or the first message, that was shown last; None if there is none."""
     remembered = connection.execute(
         "SELECT child FROM shown JOIN message ON message.id = child"
         " WHERE shown.session = ? AND shown.parent = ? AND message.parent IS ? AND owner IS NULL",
@@ -72,7 +72,7 @@ def shown_child(connection: sqlite3.Connection, session_id: str, parent: str | N
 
 
 def remember_shown(connection: sqlite3.Connection, session_id: str, parent: str | None, child: str) -> None:
-    """`child` is what `exchange_after` and `deepest_leaf` go to from `parent`."""
+    """Make `child` the one that `exchange_after` and `deepest_leaf` choose below `parent`."""
     if _newest_child(connection, session_id, parent) == child:
         connection.execute("DELETE FROM shown WHERE session = ? AND parent = ?", (session_id, parent or ""))
     else:
@@ -84,14 +84,14 @@ def remember_shown(connection: sqlite3.Connection, session_id: str, parent: str 
 
 
 def remember_path(connection: sqlite3.Connection, session_id: str, leaf: str) -> None:
-    """The whole branch to `leaf` is shown."""
+    """Make the whole branch to `leaf` the one shown last."""
     rows = connection.execute(
         "WITH RECURSIVE line (number, id, parent) AS ("
         "  SELECT number, id, parent FROM message WHERE id = ?1 AND session = ?2"
         "  UNION ALL"
         "  SELECT above.number, above.id, above.parent FROM line JOIN message AS above ON above.id = line.parent"
         "  WHERE above.number < line.number)"
-        # Only where there is a choice.
+        # Only where there are siblings.
         " SELECT parent, id FROM line WHERE parent IS NULL OR EXISTS"
         " (SELECT 1 FROM message WHERE message.parent = line.parent AND message.number <> line.number)",
         (leaf, session_id),
@@ -101,7 +101,7 @@ def remember_path(connection: sqlite3.Connection, session_id: str, leaf: str) ->
 
 
 def exchange_after(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> str | None:
-    """The end of the question and answers that follow `leaf` and were shown last. None when there are none."""
+    """The end of the question and answers below `leaf` that were shown last. None if there are none."""
     end = shown_child(connection, session_id, leaf)
     while end is not None and (child := shown_child(connection, session_id, end)) is not None:
         if connection.execute("SELECT role FROM message WHERE id = ?", (child,)).fetchone() == ("user",):
@@ -120,7 +120,7 @@ def _place(connection: sqlite3.Connection, message_id: str) -> tuple[str, str | 
     return row
 
 
-# The beginning of a session has an index of its own, which is found by the words IS NULL.
+# The first messages of a session have an index of their own, which SQLite uses for the words IS NULL.
 _BELOW: Final = "FROM message WHERE parent = ?2 AND session = ?1 AND owner IS NULL ORDER BY number"
 _FIRST: Final = "FROM message WHERE parent IS NULL AND session = ?1 AND owner IS NULL ORDER BY number"
 

@@ -1,4 +1,4 @@
-"""One thread with one connection. What it is asked to do is done in order, also when nobody waits for it any more."""
+"""One thread with one connection. It does its work in order, even if no caller waits for it any more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Runs work on a connection, which it opens at first use unless it is `opened`, and closes at the end."""
+    """Runs work on a connection: `opened`, or one that it opens at first use. `close` closes it."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Worker:
         self._closing = False
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Wait for the result. Cancelling the wait does not cancel the work. Raises StoreError."""
+        """The result of the work. Cancelling the wait does not cancel the work. Raises StoreError."""
         try:
             done = self._thread.submit(self._do, work)
         except RuntimeError as error:
@@ -55,16 +55,16 @@ class Worker:
             raise explain(error, self._path) from error
 
     def post(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        """Do it when its turn comes, at the latest while closing. Nobody waits, and nobody is told when it fails."""
+        """Do the work when its turn comes, at the latest while closing. Failures are ignored."""
         with contextlib.suppress(RuntimeError):
-            self._thread.submit(self._quietly, work)
+            self._thread.submit(self._run_silently, work)
 
-    def _quietly(self, work: Callable[[sqlite3.Connection], object]) -> None:
+    def _run_silently(self, work: Callable[[sqlite3.Connection], object]) -> None:
         with contextlib.suppress(StoreError):
             self._do(work)
 
     def repeat(self, work: Callable[[sqlite3.Connection], bool]) -> None:
-        """Do it until it says False, fails, or the worker closes; other work comes in between. Nobody is told."""
+        """Repeat the work until it returns False, fails, or the worker closes. Other work runs in between."""
         with contextlib.suppress(RuntimeError):
             self._thread.submit(self._repeat, work)
 
@@ -74,14 +74,14 @@ class Worker:
                 self.repeat(work)
 
     def interrupt(self) -> None:
-        """End the statement that runs: its work raises sqlite3.OperationalError. Does nothing when none runs."""
+        """End the running statement, if any: its work raises sqlite3.OperationalError."""
         connection = self._connection
         if connection is not None:
             with contextlib.suppress(sqlite3.ProgrammingError):
                 connection.interrupt()
 
     def close(self) -> None:
-        """Finish what was asked for, then close. A second call does nothing."""
+        """Finish the waiting work, then close. A second call does nothing."""
         self._closing = True
         with contextlib.suppress(RuntimeError):
             self._thread.submit(self._close_connection)
@@ -94,7 +94,7 @@ class Worker:
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[T], done: Future[T]) -> None:
-    # The loop may be gone by now: then nobody waits.
+    # If the loop is gone by now, no caller waits.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(_settle, waiter, done)
 

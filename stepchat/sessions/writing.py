@@ -1,4 +1,4 @@
-"""Every statement that changes a session. Each function runs inside a transaction and raises StoreError."""
+"""Every change to a session. Each function runs inside a transaction and raises StoreError."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def create(connection: sqlite3.Connection, *, model: str, server: str, system: s
 
 
 def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: float) -> Session:
-    """Copies of the messages to this one, as they are on disk. The index gets them later. Raises StoreError."""
+    """A new session with copies of the messages up to this one, unchanged. They are indexed later. Raises StoreError."""
     source = reading.session(connection, session_id)
     path = reading.path(connection, session_id, message_id)
     new_id = records.new_id(SESSION_ID_LENGTH)
@@ -83,14 +83,14 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
 def append(
     connection: sqlite3.Connection, session_id: str, parent: str | None, message: Message, now: float
 ) -> StoredMessage:
-    """A finished message below `parent`; it becomes the leaf."""
+    """Save a finished message below `parent`; it becomes the leaf."""
     stored = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, message)
     insert(connection, stored, now)
     return stored
 
 
 def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
-    """The same for a message that has its id and its place already."""
+    """Save a finished message that already has an ID and a parent; it becomes the leaf."""
     number = _insert(connection, stored, owner=None, now=now)
     search_index.add(connection, number, stored.message)
     if isinstance(stored.message, UserMessage):
@@ -102,7 +102,7 @@ def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float) ->
 def begin_answer(
     connection: sqlite3.Connection, session_id: str, parent: str | None, blank: AssistantMessage, owner: str, now: float
 ) -> str:
-    """The id of an answer that `owner` is about to write; it is not part of the tree yet."""
+    """The ID of an answer that `owner` is about to write; it is not part of the tree yet."""
     answer = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, blank)
     _insert(connection, answer, owner=owner, now=now)
     connection.execute("UPDATE session SET updated = max(updated, ?) WHERE id = ?", (now, session_id))
@@ -110,7 +110,7 @@ def begin_answer(
 
 
 def add_part(connection: sqlite3.Connection, message_id: str, deltas: Sequence[Delta], owner: str | None) -> None:
-    """Keep what arrived of an open answer."""
+    """Save what arrived of an open answer."""
     added = connection.execute(
         "INSERT INTO part (message, data) SELECT id, ? FROM message WHERE id = ? AND owner = ?",
         (records.deltas_to_text(deltas), message_id, owner),
@@ -128,7 +128,7 @@ def finish_answer(
     *,
     cost_later: bool = True,
 ) -> StoredMessage:
-    """The finished message replaces its parts and becomes the leaf."""
+    """Replace the parts of an answer by the finished message, which becomes the leaf."""
     stored = close_answer(connection, message_id, message, owner, cost_later=cost_later)
     _move_leaf(connection, stored, now)
     return stored
@@ -142,7 +142,7 @@ def close_answer(
     *,
     cost_later: bool = True,
 ) -> StoredMessage:
-    """Put the message in the place of its parts."""
+    """Replace the parts of an answer by the finished message."""
     row = connection.execute(
         "UPDATE message SET data = ?, owner = NULL WHERE id = ? AND owner = ?"
         " RETURNING number, session, parent, folded, created",
@@ -155,12 +155,12 @@ def close_answer(
     search_index.add(connection, number, message)
     add_totals(connection, session_id, [message])
     (server,) = connection.execute("SELECT server FROM session WHERE id = ?", (session_id,)).fetchone()
-    spending.note(connection, message_id, server, created, message, cost_later=cost_later)
+    spending.count_answer(connection, message_id, server, created, message, cost_later=cost_later)
     return StoredMessage(message_id, session_id, parent, message, None if folded is None else bool(folded))
 
 
 def add_totals(connection: sqlite3.Connection, session_id: str, messages: Iterable[Message]) -> None:
-    """Count new messages for the lists of sessions."""
+    """Add new messages to the counts that lists show."""
     row = connection.execute("SELECT messages, turns, cost FROM session WHERE id = ?", (session_id,)).fetchone()
     count, turns, cost = row
     for message in messages:
@@ -175,7 +175,7 @@ def add_totals(connection: sqlite3.Connection, session_id: str, messages: Iterab
 
 
 def set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> None:
-    """Show another branch."""
+    """Set the message that ends the branch shown."""
     _check_parent(connection, session_id, leaf)
     _changed(connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (leaf, session_id)).rowcount, session_id)
     if leaf is not None:
@@ -183,7 +183,7 @@ def set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) 
 
 
 def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> str:
-    """The title as it was kept. An empty one gives back the automatic title."""
+    """The title as saved (cleaned). An empty one restores the automatic title."""
     edited = clean_title(title)
     retitle(connection, session_id, edited)
     connection.execute("UPDATE session SET title_edited = ? WHERE id = ?", (bool(edited), session_id))
@@ -197,14 +197,14 @@ def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> st
         try:
             question = records.message_from_text(message_id, data)
         except StoreError:
-            continue  # the next one that can be read gives the name
+            continue  # the first readable question makes the title
         if isinstance(question, UserMessage) and (automatic := _name_after(connection, session_id, question.text)):
             return automatic
     return ""
 
 
 def retitle(connection: sqlite3.Connection, session_id: str, title: str) -> None:
-    """The title, cleaned already."""
+    """Set a title that is cleaned already."""
     row = connection.execute("SELECT number, title FROM session WHERE id = ?", (session_id,)).fetchone()
     if row is None:
         raise session_not_found(session_id)
@@ -214,7 +214,7 @@ def retitle(connection: sqlite3.Connection, session_id: str, title: str) -> None
 
 
 def set_model(connection: sqlite3.Connection, session_id: str, model: str, server: str) -> None:
-    """What the next request of this session uses."""
+    """Set what the next request of this session uses."""
     changed = connection.execute(
         "UPDATE session SET model = ?, server = ? WHERE id = ?",
         (records.encodable(model), records.encodable(server), session_id),
@@ -229,7 +229,7 @@ def update_parameters(
     profile: str | None,
     preset: str | None,
 ) -> None:
-    """How the next request of this session asks; None leaves a name as it is."""
+    """Replace the parameters by what `change` makes of them; None keeps the profile or preset."""
     parameters = change(reading.session(connection, session_id).parameters)
     names = [None if name is None else records.encodable(name) for name in (profile, preset)]
     connection.execute(
@@ -238,15 +238,15 @@ def update_parameters(
     )
 
 
-def set_folded(connection: sqlite3.Connection, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - a value to keep
-    """The reader's choice for one reasoning panel."""
+def set_folded(connection: sqlite3.Connection, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - the value to save
+    """Save whether the reader folded the reasoning panel of an answer."""
     changed = connection.execute("UPDATE message SET folded = ? WHERE id = ?", (folded, message_id)).rowcount
     if not changed:
         raise StoreError(f"There is no message {message_id}.")
 
 
 def set_draft(connection: sqlite3.Connection, session_id: str | None, text: str) -> None:
-    """The text in the prompt; of no session when it is to start a new one."""
+    """Save the prompt text of a session, or (None) of a new one."""
     if session_id is None:
         set_setting(connection, NEW_SESSION_DRAFT, text)
         return
@@ -255,7 +255,7 @@ def set_draft(connection: sqlite3.Connection, session_id: str | None, text: str)
 
 
 def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
-    """Remember a small choice."""
+    """Save a small choice."""
     connection.execute(
         "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, records.text_to_stored(value)),
@@ -263,13 +263,13 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def update_setting(connection: sqlite3.Connection, name: str, change: Callable[[str | None], str]) -> None:
-    """Remember what becomes of what is kept; one that cannot be read stays as it is."""
+    """Replace a saved choice by what `change` makes of it; one that cannot be read stays."""
     set_setting(connection, name, change(reading.setting(connection, name)))
 
 
 def _insert(connection: sqlite3.Connection, stored: StoredMessage, *, owner: str | None, now: float) -> int:
-    """Its number."""
-    # Who goes on with a session that was deleted elsewhere wants it to be there.
+    """Insert a message; returns its number."""
+    # Continuing a session that another window deleted restores it.
     revived = connection.execute(
         "UPDATE session SET deleted = NULL WHERE id = ? AND (deleted IS NULL OR deleted >= 0)", (stored.session,)
     )
@@ -284,7 +284,7 @@ def _insert(connection: sqlite3.Connection, stored: StoredMessage, *, owner: str
 
 
 def role_of(message: Message) -> str:
-    """For the column message.role."""
+    """The value of the column message.role."""
     match message:
         case UserMessage():
             return "user"
@@ -305,7 +305,7 @@ def _check_parent(connection: sqlite3.Connection, session_id: str, parent: str |
 
 
 def _name_after(connection: sqlite3.Connection, session_id: str, question: str) -> str:
-    """The title as it is now: made from the question when there was none."""
+    """The title of the session, made from the question if there was none."""
     (title,) = connection.execute("SELECT title FROM session WHERE id = ?", (session_id,)).fetchone()
     if not title:
         title = title_from(question)
@@ -319,7 +319,7 @@ def _move_leaf(connection: sqlite3.Connection, stored: StoredMessage, now: float
         "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?", (stored.id, now, stored.session)
     )
     if stored.parent == before:
-        # All above is shown already.
+        # The branch above is the one shown last already.
         tree.remember_shown(connection, stored.session, stored.parent, stored.id)
     else:
         tree.remember_path(connection, stored.session, stored.id)
@@ -331,4 +331,4 @@ def _changed(rows: int, session_id: str) -> None:
 
 
 def _not_open(message_id: str) -> AnswerNotOpenError:
-    return AnswerNotOpenError(f"The answer {message_id} is not being written by this program; nothing was changed.")
+    return AnswerNotOpenError(f"The answer {message_id} is not being written by this process; nothing was changed.")

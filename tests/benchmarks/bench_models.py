@@ -69,7 +69,7 @@ async def test_usage_of_a_hundred_thousand_answers(tmp_path):
         began = time.perf_counter()
         for number in range(DAYS * MODELS_A_DAY):
             message = AssistantMessage(model=f"maker/model-{number % 20}", usage=usage)
-            spending.note(
+            spending.count_answer(
                 connection,
                 f"m{number}",
                 "https://openrouter.ai/api/v1",

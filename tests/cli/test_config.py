@@ -83,7 +83,7 @@ def test_another_programs_database_is_not_called_damaged(shell):
     path.chmod(0o600)
     before = path.read_bytes()
     said = shell("doctor").out
-    assert f"!!  sessions   {path} is a database of another program\n" in said
+    assert f"!!  sessions   {path} belongs to another program\n" in said
     assert "Move it away, or set STEPCHAT_HOME" in said
     assert path.read_bytes() == before
 

@@ -305,7 +305,7 @@ def test_export_is_lossless(shell, scenario):
 def test_export_of_a_session_that_is_not_there(shell):
     code, out, err = shell("sessions", "export", "nothing", "--json")
     assert (code, out) == (1, "")
-    assert err == "stepchat: There is no session 'nothing'. `stepchat sessions list` shows all of them.\n"
+    assert err == "stepchat: There is no session 'nothing'. `stepchat sessions list` lists all sessions.\n"
 
 
 class Screen(io.TextIOWrapper):

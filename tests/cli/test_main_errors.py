@@ -99,7 +99,7 @@ def test_broken_database_is_kept_as_it_is(shell, tmp_path, how, arguments):
     path.write_bytes(broken)
     words = shell.refuse(1, *arguments)
     assert str(path) in words
-    assert "left as it is" in words
+    assert "left unchanged" in words
     assert path.read_bytes() == broken
     assert len(shell.server.requests) == 1
 
@@ -109,7 +109,7 @@ def test_database_of_another_program(shell, tmp_path):
         connection.execute("CREATE TABLE mine (x)")
     connection.close()
     before = (tmp_path / "sessions.db").read_bytes()
-    assert "database of another program" in shell.refuse(1, "hello")
+    assert "belongs to another program" in shell.refuse(1, "hello")
     assert (tmp_path / "sessions.db").read_bytes() == before
 
 

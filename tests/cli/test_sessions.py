@@ -73,7 +73,7 @@ def test_bring_back_by_words(shell):
         assert shell.newest()["id"] == identity
     again = shell("sessions", "delete", "--undo", identity)
     assert (again.code, again.err) == (0, f"stepchat: {identity} is not deleted.\n")
-    hint = "`stepchat sessions list --deleted` shows those that can be brought back."
+    hint = "`stepchat sessions list --deleted` lists those that can be restored."
     assert f"There is no deleted session 'hemlock'. {hint}" in shell.refuse(
         1, "sessions", "delete", "--undo", "hemlock"
     )

@@ -186,7 +186,7 @@ def test_disk_that_is_full_before_the_question(tmp_path, server):
     words = done.stderr.decode()
     assert words.startswith("stepchat: The disk")
     assert words.count("\n") == 1
-    assert "What was saved before is safe." in words
+    assert "Everything saved before is safe." in words
     assert len(server.requests) == 1
     assert export(tmp_path, "demo") == before
 

@@ -143,7 +143,7 @@ async def test_a_number_that_is_no_time_is_refused(
     data = _ours()
     data["messages"][1]["message"]["timing"][name] = value
     (tmp_path / "a.json").write_text(json.dumps(data))
-    with pytest.raises(UsageError, match=rf"messages\[1\]\.message\.timing\.{name}: a number that is no time"):
+    with pytest.raises(UsageError, match=rf"messages\[1\]\.message\.timing\.{name}: a number that is not a time"):
         await import_file(store, tmp_path / "a.json")
 
 
@@ -198,7 +198,7 @@ async def test_as_deep_as_a_server_may_answer_goes_round_and_what_is_deeper_is_n
     (tmp_path / "b.json").write_text("".join(pieces))
     assert (await import_file(store, tmp_path / "b.json")).known == 1
     for text, said in (
-        (nested(201), r"sessions\[0\]\.messages\[1\]\.message: it is nested more than 200 deep"),
+        (nested(201), r"sessions\[0\]\.messages\[1\]\.message: nested more than 200 levels deep"),
         ("[" * 9999, "line 1, column 201: JSON is nested too deeply"),
         ('["\\"[NaN",\n 1, NaN]', "line 2, column 5: NaN is not JSON"),
     ):

@@ -65,7 +65,7 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(paths: Paths) -> None:
 def test_a_disk_that_refuses_to_write_is_said_and_nothing_is_lost(paths: Paths) -> None:
     said = run_child("limited", paths.data)
     assert "disk refused" in said[-1]
-    assert "What was saved before is safe." in said[-1]
+    assert "Everything saved before is safe." in said[-1]
     store = SessionStore.open(paths, accumulate=accumulate)
     store.close_now()
     connection = sqlite3.connect(paths.database)

@@ -1,4 +1,4 @@
-"""Sessions from our own JSON (sessions/export/formats.py)."""
+"""Sessions from stepchat's JSON (sessions/export/formats.py)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ID: Final = re.compile(r"[0-9a-z]{1,64}")
 
 
 def is_ours(data: Any) -> TypeGuard[Json]:
-    """Whether the file says that it is one of ours."""
+    """Whether the file claims to be ours."""
     return is_object(data) and isinstance(name := data.get("format"), str) and name.startswith("stepchat")
 
 
@@ -39,7 +39,7 @@ def read(data: Json) -> Iterator[ImportedSession]:
     """Raises InvalidImportError."""
     version: Any = data.get("version")
     if isinstance(version, bool) or version != VERSION:
-        raise InvalidImportError("version", f"{version!r} is not known; update stepchat to read this file")
+        raise InvalidImportError("version", f"{version!r} is unknown; update stepchat to read this file")
     match data["format"]:
         case name if name == FORMAT:
             with invalid_if_it_fails("session"):
@@ -51,27 +51,27 @@ def read(data: Json) -> Iterator[ImportedSession]:
                     session = _session(expect_object(entry, f"sessions[{number}]"), f"sessions[{number}].")
                 yield session
         case name:
-            raise InvalidImportError("format", f"{name!r} is not known")
+            raise InvalidImportError("format", f"{name!r} is unknown")
 
 
 def _session(data: Json, prefix: str) -> ImportedSession:
     place = f"{prefix}session"
     session = _header(expect_object(data.get("session"), place), place)
-    said: list[StoredMessage] = []
+    found: list[StoredMessage] = []
     known: set[str] = set()
     for number, entry in enumerate(expect_list(data.get("messages"), f"{prefix}messages")):
         stored = _message(entry, session.id, f"{prefix}messages[{number}]")
         if stored.id in known:
-            raise InvalidImportError(f"{prefix}messages[{number}].id", f"{stored.id} comes twice")
+            raise InvalidImportError(f"{prefix}messages[{number}].id", f"{stored.id} occurs twice")
         if stored.parent is not None and stored.parent not in known:
             raise InvalidImportError(
                 f"{prefix}messages[{number}].parent", f"there is no message {stored.parent} before it"
             )
         known.add(stored.id)
-        said.append(stored)
+        found.append(stored)
     if session.leaf is not None and session.leaf not in known:
         raise InvalidImportError(f"{place}.leaf", f"there is no message {session.leaf}")
-    return ImportedSession(SessionContent(session, tuple(said)), place)
+    return ImportedSession(SessionContent(session, tuple(found)), place)
 
 
 def _header(data: Json, place: str) -> Session:
@@ -118,7 +118,7 @@ def _message(entry: Any, session_id: str, place: str) -> StoredMessage:
 
 def _shallow(value: Json, place: str) -> Json:
     if lossless_json.is_deep(value):
-        raise InvalidImportError(place, f"it is nested more than {lossless_json.DEPTH} deep")
+        raise InvalidImportError(place, f"nested more than {lossless_json.DEPTH} levels deep")
     return value
 
 
@@ -136,7 +136,7 @@ def _check_times(message: Message, place: str) -> None:
 
 
 def _date(value: Any, place: str) -> float:
-    """A time as it was exported: an earlier version kept milliseconds where ChatGPT's file had them."""
+    """A time as exported; an earlier version kept the milliseconds of ChatGPT's files."""
     if isinstance(value, int | float) and LATEST < value <= LATEST * 1000:
         return float(value)
     return expect_time(value, place)
@@ -149,5 +149,5 @@ def _id_or_nothing(value: Any, place: str) -> str | None:
 def _id(value: Any, place: str) -> str:
     text = expect_text(value, place)
     if not _ID.fullmatch(text):
-        raise InvalidImportError(place, "not an id")
+        raise InvalidImportError(place, "not an ID")
     return text

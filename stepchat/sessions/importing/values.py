@@ -1,4 +1,4 @@
-"""What an import brings, and the words for a file that cannot be used."""
+"""Values read from import files, and the checks that reject faulty ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LONGEST_PLACE, _LONGEST_PROBLEM = 300, 600
 
 
 class InvalidImportError(ValueError):
-    """What is wrong, and in which place of the file."""
+    """What is wrong, and where in the file."""
 
     def __init__(self, place: str, problem: str) -> None:
-        # Either may hold a text of the file, however long.
+        # Both may quote the file.
         place, problem = _shortened(place, _LONGEST_PLACE), _shortened(problem, _LONGEST_PROBLEM)
         super().__init__(f"{place}: {problem}" if place else problem)
 
@@ -34,19 +34,19 @@ def _shortened(text: str, limit: int) -> str:
 
 @contextmanager
 def invalid_if_it_fails(place: str) -> Generator[None]:
-    """A fault while something foreign is read means that it cannot be used: no file may end the program."""
+    """Turn any fault while reading foreign data into an InvalidImportError: no file may crash the program."""
     try:
         yield
     except (InvalidImportError, OSError):
         raise
     except Exception as error:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise InvalidImportError(place, f"It cannot be read ({what})") from error
+        raise InvalidImportError(place, f"cannot be read ({what})") from error
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedSession:
-    """A conversation from a file; `place` is where it was."""
+    """A session read from a file; `place` is where it was."""
 
     content: SessionContent
     place: str
@@ -58,7 +58,7 @@ def is_object(value: Any) -> TypeGuard[Json]:
 
 
 def expect_object(value: Any, place: str) -> Json:
-    """Raises InvalidImportError; so do the others."""
+    """Raises InvalidImportError, as do the functions below."""
     return cast("Json", expect(dict, value, place))
 
 
@@ -80,7 +80,7 @@ def expect_time(value: Any, place: str) -> float:
         raise InvalidImportError(place, f"{_named(value)} instead of a time")
     time = valid_time(value)
     if time is None:
-        raise InvalidImportError(place, "a number that is no time")
+        raise InvalidImportError(place, "a number that is not a time")
     return time
 
 

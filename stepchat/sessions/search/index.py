@@ -1,7 +1,7 @@
-"""The full-text index: kept in the transaction that keeps the message, built in small steps when there was none.
+"""The full-text index: updated in the transaction that saves a message, and built in small steps if there was none.
 
-It holds no text, only where each word is (FTS5, contentless). What to take out of it is therefore computed again from
-the message. Without FTS5 the index is marked as behind, and built anew by the next program that has FTS5.
+It contains no text, only the positions of words (FTS5, contentless), so entries to remove are computed again from the
+message. Without FTS5 the index is marked as outdated, and the next process with FTS5 rebuilds it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 VERSION: Final = "1"
-"""Of what the index holds; another one makes it being built again."""
+"""Of the contents of the index; a change makes every database rebuild it."""
 
 Column: TypeAlias = Literal["prompt", "answer", "reasoning", "tool"]
 COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
 
 _STATE: Final = "search index"
-"""Where its version is kept, among the settings."""
+"""The setting that stores its version."""
 
-# Of two letters and more, because the last word of a query is searched while it is being typed.
+# Prefixes from two letters on, because the last word of a query is searched while the user types it.
 _FTS5: Final = """
     USING fts5({columns}, content='', columnsize=0, prefix='2 3 4',
     tokenize="unicode61 remove_diacritics 0 categories 'L* N* M* Co'")
@@ -37,11 +37,11 @@ _REMOVE: Final = (
     "INSERT INTO message_index (message_index, rowid, prompt, answer, reasoning, tool) VALUES ('delete', ?, ?, ?, ?, ?)"
 )
 _BATCH: Final = 1_000_000
-"""Characters. A write that comes meanwhile waits for one batch, about 0.1 s."""
+"""Characters indexed in one step, about 0.1 s, which other writes wait for."""
 
 
 def has_fts5(connection: sqlite3.Connection) -> bool:
-    """Whether this SQLite was built with full-text search."""
+    """Whether this SQLite was built with FTS5."""
     try:
         connection.execute("SELECT fts5_source_id()").fetchone()
     except sqlite3.DatabaseError:
@@ -50,31 +50,31 @@ def has_fts5(connection: sqlite3.Connection) -> bool:
 
 
 def is_kept(connection: sqlite3.Connection) -> bool:
-    """Whether there is an index and every writer keeps it up to date."""
+    """Whether there is an index that every writer updates."""
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (_STATE,)).fetchone()
     return row is not None and row[0] == records.text_to_stored(VERSION)
 
 
 def prepare(connection: sqlite3.Connection, *, full_text: bool) -> None:
-    """Make the index, or mark it as behind when this program cannot keep it. Messages come into it by `add_waiting`."""
+    """Create the index, or mark it as outdated if this process cannot update it. `add_waiting` fills it."""
     usable = full_text and has_fts5(connection)
     if usable != is_kept(connection):
-        transaction(connection, _make if usable else _mark_as_behind)
+        transaction(connection, _make if usable else _mark_as_outdated)
 
 
-def _mark_as_behind(connection: sqlite3.Connection) -> None:
+def _mark_as_outdated(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM setting WHERE name = ?", (_STATE,))
 
 
 def _make(connection: sqlite3.Connection) -> None:
     if is_kept(connection):
-        # Another process did it meanwhile.
+        # Another process created it meanwhile.
         return
     for table, columns in (("message_index", COLUMNS), ("title_index", ("title",))):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(f"CREATE VIRTUAL TABLE {table} {_FTS5.format(columns=', '.join(columns))}")
     connection.execute("DELETE FROM unindexed")
-    # Asked so, SQLite reads an index and not the messages.
+    # Written like this, SQLite reads an index and not the messages.
     connection.execute(
         "INSERT INTO unindexed SELECT number FROM message"
         " WHERE number NOT IN (SELECT number FROM message WHERE owner IS NOT NULL)"
@@ -87,7 +87,7 @@ def _make(connection: sqlite3.Connection) -> None:
 
 
 def add(connection: sqlite3.Connection, number: int, message: Message) -> None:
-    """A message that is finished; `number` is its row."""
+    """Index a finished message; `number` is its row."""
     if is_kept(connection):
         _insert(connection, number, message)
 
@@ -99,7 +99,7 @@ def add_later(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
 
 
 def remove(connection: sqlite3.Connection, number: int, data: str) -> None:
-    """A message that will be deleted; `data` is how it is stored."""
+    """Remove a message that is about to be deleted or changed; `data` is its stored form."""
     if not is_kept(connection):
         return
     if connection.execute("DELETE FROM unindexed WHERE number = ?", (number,)).rowcount:
@@ -110,7 +110,7 @@ def remove(connection: sqlite3.Connection, number: int, data: str) -> None:
 
 
 def retitle(connection: sqlite3.Connection, number: int, before: str, after: str) -> None:
-    """A title that changed, or "" where there was or will be none."""
+    """Update the index after a title changed; "" means none."""
     if not is_kept(connection) or before == after:
         return
     if before:
@@ -121,7 +121,7 @@ def retitle(connection: sqlite3.Connection, number: int, before: str, after: str
 
 
 def add_waiting(connection: sqlite3.Connection) -> bool:
-    """Put some of the messages that wait into the index, the newest first. False when none is left."""
+    """Index some of the waiting messages, newest first. False if none is left."""
     if not is_kept(connection):
         return False
     batch: list[tuple[int, Message]] = []
@@ -137,7 +137,7 @@ def add_waiting(connection: sqlite3.Connection) -> bool:
         left -= len(data)
         if left <= 0:
             break
-    # FTS5 takes rows in their order at once, and others one by one.
+    # FTS5 inserts rows fastest in ascending order.
     for number, message in reversed(batch):
         _insert(connection, number, message)
     connection.executemany("DELETE FROM unindexed WHERE number = ?", numbers)
@@ -145,7 +145,7 @@ def add_waiting(connection: sqlite3.Connection) -> bool:
 
 
 def is_waiting(connection: sqlite3.Connection) -> bool:
-    """Whether messages are there that the index does not hold yet."""
+    """Whether some messages are not in the index yet."""
     return connection.execute("SELECT 1 FROM unindexed LIMIT 1").fetchone() is not None
 
 
@@ -161,12 +161,12 @@ def _insert_title(connection: sqlite3.Connection, number: int, title: str) -> No
 
 
 def _texts(message: Message) -> Sequence[str]:
-    said = column_texts(message)
-    return [fold(said.get(column, "")) for column in COLUMNS]
+    texts = column_texts(message)
+    return [fold(texts.get(column, "")) for column in COLUMNS]
 
 
 def column_texts(message: Message) -> dict[Column, str]:
-    """What is searched of a message, by the name of the column."""
+    """The texts of a message that are searched, by column."""
     match message:
         case UserMessage():
             return {"prompt": message.text}

@@ -1,7 +1,7 @@
-"""Text as search sees it: without case and accents, one word for every sign of scripts that put no spaces.
+"""Text normalized for search: no case, no accents, and one word for each character of scripts without spaces.
 
-The index holds the folded text and a query is folded the same way, so they agree whatever SQLite thinks of a character.
-Changing what is written here needs a new `search_index.VERSION`.
+The index contains folded text and queries are folded the same way, so they agree, however SQLite classifies a character.
+Changes here need a new `index.VERSION`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Final
 
-# Ranges and not patterns, which would take longer to compile than the rest of this package to load.
+# Ranges, because patterns would take longer to compile than this package takes to load.
 _MARKS: Final = (
     ("\u0300", "\u036f"),
     ("\u0483", "\u0487"),
@@ -23,7 +23,7 @@ _MARKS: Final = (
     ("\u064b", "\u065f"),
     ("\u0670", "\u0670"),
 )
-"""Accents, and vowel points that readers leave out; other scripts need their marks."""
+"""Accents, and vowel points that writers omit; other scripts need their marks."""
 
 _ALONE: Final = (
     ("\u0e00", "\u0eff"),  # Thai, Lao
@@ -36,10 +36,10 @@ _ALONE: Final = (
     ("\uac00", "\ud7a3"),  # Korean
     ("\U00020000", "\U0003fffd"),  # more Chinese
 )
-"""What stands between spaces here is a sentence, so each sign becomes a word and a search for several a phrase."""
+"""Spaces separate sentences here, so each character becomes a word, and several become a phrase."""
 
 BETWEEN: Final = r"\x00-/:-@\[-`{-\x7f"
-"""For a pattern: what is in no word of a folded text. (Classes that name more than ASCII take long to compile.)"""
+"""For a pattern: characters that are in no word of folded text. (Classes beyond ASCII take long to compile.)"""
 
 WORD: Final = re.compile(f"[^{BETWEEN}]+")
 """A word of a folded text."""
@@ -48,19 +48,19 @@ _CHUNK: Final = 1024
 
 
 def fold(text: str) -> str:
-    """The words of the text, between characters that are in no word. It can always be encoded."""
+    """The words of the text, separated by characters that are in no word. Can always be encoded."""
     if text.isascii():
         return text.lower().replace("\0", " ")
     return text.translate(_table())
 
 
 def is_word_character(char: str) -> bool:
-    """Of a folded text."""
+    """Whether a character of folded text belongs to a word."""
     return not char.isascii() or char.isalnum()
 
 
 class Folding:
-    """A folded text that remembers where each character came from."""
+    """A folded text that maps its characters to those of the source."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -73,20 +73,20 @@ class Folding:
         self.text = "".join(chunks)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where a part of the folded text, which must not be empty, is in the source."""
+        """The range in the source of a non-empty range of the folded text."""
         if self._starts is None:
             return start, end
         chunk, inside = self._chunk_at(start)
         first = chunk * _CHUNK + bisect_right(inside, start) - 1
         chunk, inside = self._chunk_at(end - 1)
         last = chunk * _CHUNK + bisect_left(inside, end)
-        # Marks that were left out belong to the letter before them.
+        # Omitted marks belong to the letter before them.
         while last < len(self._source) and _is_in(_MARKS, self._source[last]):
             last += 1
         return first, last
 
     def _chunk_at(self, position: int) -> tuple[int, list[int]]:
-        """Which chunk, and where each of its characters begins in the folded text."""
+        """The chunk, and where each of its characters starts in the folded text."""
         starts = self._starts or [0]
         chunk = bisect_right(starts, position) - 1
         source = self._source[chunk * _CHUNK : (chunk + 1) * _CHUNK]
@@ -95,7 +95,7 @@ class Folding:
 
 
 class _Table(dict[int, str]):
-    """For str.translate; learns each character when it comes."""
+    """A table for str.translate, filled on demand."""
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = _folded(chr(code))
@@ -113,7 +113,7 @@ def _folded(char: str) -> str:
     if _is_in(_MARKS, char):
         return ""
     if unicodedata.category(char) in {"So", "Sm", "Sc"}:
-        # SQLite takes no sign for a word.
+        # SQLite does not treat symbols as words.
         return f" u{ord(char):x} "
     whole = char if _is_in(_ALONE, char) else unicodedata.normalize("NFKD", char).casefold()
     return "".join(_part(part) for part in whole)

@@ -1,4 +1,4 @@
-"""What a person typed into a search field: cleaned into an FTS5 expression, and found again in a text."""
+"""A query as the user typed it: parsed into an FTS5 expression, and located in texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TERM: Final = re.compile(r'"([^"]*)("?)|([^\s"]+)')
 _WORDS_AT_MOST: Final = 32
 _READ_AT_MOST: Final = 2000
 _PREFIX_AT_LEAST: Final = 2
-"""One letter is the beginning of too many words."""
+"""One letter begins too many words."""
 
 _MATCHES_AT_MOST: Final = 200
 _BEFORE: Final = 40
@@ -26,13 +26,13 @@ _SNIPPET: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words that stand side by side; the last may be the beginning of one."""
+    """Adjacent words; the last may be the beginning of one."""
 
     words: tuple[str, ...]
     unfinished: bool = False
 
     def expression(self) -> str:
-        # Folded words hold no quotes.
+        # Folded words contain no quotes.
         return f'"{" ".join(self.words)}"' + ("*" if self.unfinished else "")
 
     def pattern(self) -> re.Pattern[str]:
@@ -42,16 +42,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """One line out of a text. `ranges` are the matches in it as (start, end), in order and apart from each other."""
+    """One line of a text. `ranges` are its matches as (start, end), in order and not overlapping."""
 
     text: str
     ranges: tuple[tuple[int, int], ...] = ()
 
 
 def parse(typed: str) -> tuple[Term, ...]:
-    """Terms that must all be found: words, and phrases in double quotes. Empty when there is nothing to search for.
+    """Terms that must all match: words, and phrases in double quotes. Empty if there is nothing to search for.
 
-    The last word matches as a beginning, until a space or a quote ends it.
+    The last word matches as a prefix until a space or a quote ends it.
     """
     terms: list[Term] = []
     typed = typed[:_READ_AT_MOST]
@@ -62,7 +62,7 @@ def parse(typed: str) -> tuple[Term, ...]:
         words = WORD.findall(folded)[:left]
         unfinished = match.end() == len(typed) and not closed and is_word_character(folded[-1:] or " ")
         if unfinished and words[-1].isascii() and len(words[-1]) < _PREFIX_AT_LEAST:
-            # Until its second letter comes it says nothing, unless there is nothing else.
+            # A single letter is ignored, unless there is nothing else.
             unfinished = False
             if terms or len(words) > 1:
                 words.pop()
@@ -75,7 +75,7 @@ def parse(typed: str) -> tuple[Term, ...]:
 
 
 def expression(terms: Iterable[Term], columns: Iterable[str]) -> str:
-    """What FTS5 understands. Nothing a person types can make it fail."""
+    """The query in FTS5 syntax. No input can make it fail."""
     return f"{{{' '.join(columns)}}} : ({' AND '.join(term.expression() for term in terms)})"
 
 
@@ -87,25 +87,25 @@ class _Match:
 
 
 class TermFinder:
-    """Looks for the terms of one query in many texts."""
+    """Finds the terms of one query in texts."""
 
     def __init__(self, terms: tuple[Term, ...]) -> None:
         self._first = [term.words[0] for term in terms]
         self._patterns = [term.pattern() for term in terms]
 
     def terms_in(self, text: str) -> frozenset[int]:
-        """The numbers of the terms that are in the text."""
+        """The numbers of the terms that the text contains."""
         folded = fold(text)
         return frozenset(
-            term for term in range(len(self._patterns)) if next(self._places(term, folded), None) is not None
+            term for term in range(len(self._patterns)) if next(self._spans(term, folded), None) is not None
         )
 
     def snippet(self, text: str) -> Snippet:
-        """The place with most of the terms, with something around it; the beginning when there is none."""
+        """The part of the text with the most terms, with some context; its beginning if there are none."""
         return _around(text, self._matches(text))
 
     def whole(self, text: str) -> Snippet:
-        """All of a short text, such as a title."""
+        """The whole of a short text, such as a title."""
         return _cut(text, 0, len(text), self._matches(text))
 
     def _matches(self, text: str) -> list[_Match]:
@@ -113,11 +113,11 @@ class TermFinder:
         matches = (
             _Match(term, *folding.span(start, end))
             for term in range(len(self._patterns))
-            for start, end in islice(self._places(term, folding.text), _MATCHES_AT_MOST)
+            for start, end in islice(self._spans(term, folding.text), _MATCHES_AT_MOST)
         )
         return sorted(matches, key=lambda match: match.start)
 
-    def _places(self, term: int, folded: str) -> Iterator[tuple[int, int]]:
+    def _spans(self, term: int, folded: str) -> Iterator[tuple[int, int]]:
         first, pattern = self._first[term], self._patterns[term]
         at = folded.find(first)
         while at >= 0:
@@ -129,13 +129,13 @@ class TermFinder:
 
 
 class SymbolFinder:
-    """Looks for signs that are in no word, such as `->`, just as they stand. They are one term."""
+    """Finds symbols that are in no word, such as `->`, literally. They are one term."""
 
-    def __init__(self, signs: str) -> None:
-        self._signs = signs
+    def __init__(self, symbols: str) -> None:
+        self._symbols = symbols
 
     def terms_in(self, text: str) -> frozenset[int]:
-        return frozenset({0} if self._signs in text else ())
+        return frozenset({0} if self._symbols in text else ())
 
     def snippet(self, text: str) -> Snippet:
         return _around(text, self._matches(text))
@@ -144,25 +144,25 @@ class SymbolFinder:
         return _cut(text, 0, len(text), self._matches(text))
 
     def _matches(self, text: str) -> list[_Match]:
-        found = re.finditer(re.escape(self._signs), text)
+        found = re.finditer(re.escape(self._symbols), text)
         return [_Match(0, *match.span()) for match in islice(found, _MATCHES_AT_MOST)]
 
 
 def symbols_in(typed: str) -> str:
-    """What to look for where `parse` finds no word; "" when nothing was typed. Quotes around it are left out."""
-    signs = typed[:_READ_AT_MOST].strip()
-    return signs.strip('"').strip() or signs
+    """What to search for if `parse` finds no word, without quotes around it; "" if nothing was typed."""
+    symbols = typed[:_READ_AT_MOST].strip()
+    return symbols.strip('"').strip() or symbols
 
 
 def _around(text: str, matches: list[_Match]) -> Snippet:
-    start = max(0, _best_place(matches) - _BEFORE)
+    start = max(0, _best_start(matches) - _BEFORE)
     if start:
-        # Begin with a word, unless it is a very long one.
+        # Start at a word, unless it is a very long one.
         start = _after_space(text, start, start + _BEFORE // 2)
     return _cut(text, start, min(len(text), start + _SNIPPET), matches)
 
 
-def _best_place(matches: list[_Match]) -> int:
+def _best_start(matches: list[_Match]) -> int:
     best = most = 0
     for number, first in enumerate(matches):
         near = {

@@ -1,6 +1,6 @@
-"""Full-text search over sessions: newest first, never ranked, so that the first results come at once.
+"""Full-text search over sessions: newest first and not ranked, so that the first results are immediate.
 
-With FTS5 (index.py) a page costs the same however much is stored. Without it, and for signs that are in no word,
+With FTS5 (index.py) the cost of a page does not grow with the store. Without it, and for symbols that are in no word,
 messages are read until the page is full.
 """
 
@@ -32,18 +32,18 @@ USUAL_FIELDS: Final[frozenset[Field]] = frozenset({"title", "prompt", "answer"})
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """Where to look, and how much to give."""
+    """Where to search, and how much to return."""
 
     fields: frozenset[Field] = USUAL_FIELDS
     archived: bool | None = None
     """Only archived sessions, only others, or (None) both."""
     deleted: bool = False
-    """Those that were deleted and can be brought back, instead of those that are there."""
+    """Deleted sessions that can be restored, instead of the others."""
     limit: int = 20
-    """Sessions a page."""
+    """Sessions per page."""
     offset: int = 0
     hits: int = 3
-    """At most so many for each session."""
+    """Hits per session, at most."""
 
 
 DEFAULT_OPTIONS: Final = SearchOptions()
@@ -53,7 +53,7 @@ _Finder: TypeAlias = TermFinder | SymbolFinder
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One place. `message` is None for the title."""
+    """One match. `message` is None for the title."""
 
     session: str
     message: str | None
@@ -71,17 +71,17 @@ class FoundSession:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Sessions, those with the newest hit first. `more` says that another page follows."""
+    """Sessions, those with the newest hit first. `more`: another page follows."""
 
     sessions: tuple[FoundSession, ...] = ()
     more: bool = False
     complete: bool = True
-    """False while messages wait to be indexed, as after an update: they were not searched."""
+    """False while messages wait to be indexed, as after an update; those were not searched."""
 
 
 @dataclass(slots=True)
-class _Place:
-    """A message or, with an empty id, a title that holds the words."""
+class _Match:
+    """A message, or with an empty ID a title, that contains the words."""
 
     time: float
     session: str
@@ -92,26 +92,26 @@ class _Place:
 @dataclass(slots=True)
 class _Group:
     summary: SessionSummary
-    places: list[_Place] = field(default_factory=list["_Place"])
+    matches: list[_Match] = field(default_factory=list["_Match"])
 
 
 def search(
     connection: sqlite3.Connection, typed: str, options: SearchOptions, stopped: Callable[[], bool] = lambda: False
 ) -> SearchPage:
-    """One page. It ends early, with what it has, once `stopped` says so; `Connection.interrupt` raises instead."""
-    terms, signs = parse(typed), symbols_in(typed)
-    if not signs:
+    """One page. Returns early with what it has once `stopped` returns True; `Connection.interrupt` raises instead."""
+    terms, symbols = parse(typed), symbols_in(typed)
+    if not symbols:
         return SearchPage()
-    finder: _Finder = TermFinder(terms) if terms else SymbolFinder(signs)
-    # The index knows words only.
+    finder: _Finder = TermFinder(terms) if terms else SymbolFinder(symbols)
+    # The index contains only words.
     indexed = bool(terms) and search_index.is_kept(connection) and search_index.has_fts5(connection)
-    terms = terms or (Term((signs,)),)
-    titles, places = (_titles, _messages) if indexed else (_titles_slowly, _messages_slowly)
+    terms = terms or (Term((symbols,)),)
+    titles, messages = (_titles, _messages) if indexed else (_scan_titles, _scan_messages)
     wanted = options.offset + options.limit + 1
     both = heapq.merge(
         titles(connection, terms, finder, wanted) if "title" in options.fields else (),
-        places(connection, terms, finder, options.fields) if options.fields - {"title"} else (),
-        key=lambda place: -place.time,
+        messages(connection, terms, finder, options.fields) if options.fields - {"title"} else (),
+        key=lambda match: -match.time,
     )
     groups = _grouped(connection, both, options, wanted, stopped)
     page = groups[options.offset : options.offset + options.limit]
@@ -124,22 +124,22 @@ def search(
 
 def _grouped(
     connection: sqlite3.Connection,
-    places: Iterator[_Place],
+    matches: Iterator[_Match],
     options: SearchOptions,
     wanted: int,
     stopped: Callable[[], bool],
 ) -> list[_Group]:
     groups: dict[str, _Group | None] = {}
     count = 0
-    for place in places:
+    for match in matches:
         if stopped():
             break
-        if place.session not in groups:
-            groups[place.session] = group = _group(connection, place.session, options)
+        if match.session not in groups:
+            groups[match.session] = group = _group(connection, match.session, options)
             count += group is not None
-        group = groups[place.session]
-        if group is not None and len(group.places) < options.hits:
-            group.places.append(place)
+        group = groups[match.session]
+        if group is not None and len(group.matches) < options.hits:
+            group.matches.append(match)
         if count == wanted:
             break
     return [group for group in groups.values() if group is not None]
@@ -152,72 +152,70 @@ def _group(connection: sqlite3.Connection, session_id: str, options: SearchOptio
     return _Group(summary)
 
 
-def _titles(connection: sqlite3.Connection, terms: tuple[Term, ...], _: _Finder, wanted: int) -> Iterator[_Place]:
+def _titles(connection: sqlite3.Connection, terms: tuple[Term, ...], _: _Finder, wanted: int) -> Iterator[_Match]:
     rows = connection.execute(
         "SELECT updated, id FROM title_index CROSS JOIN session ON number = title_index.rowid"
         " WHERE title_index MATCH ? ORDER BY updated DESC, number DESC LIMIT ?",
         (expression(terms, ["title"]), wanted),
     )
-    return (_Place(*row) for row in rows)
+    return (_Match(*row) for row in rows)
 
 
 def _messages(
     connection: sqlite3.Connection, terms: tuple[Term, ...], _: _Finder, fields: frozenset[Field]
-) -> Iterator[_Place]:
+) -> Iterator[_Match]:
     columns = [column for column in search_index.COLUMNS if column in fields]
     rows = connection.execute(
         "SELECT created, session, number, id FROM message_index CROSS JOIN message ON number = message_index.rowid"
         " WHERE message_index MATCH ? ORDER BY message_index.rowid DESC",
         (expression(terms, columns),),
     )
-    return (_Place(*row) for row in rows)
+    return (_Match(*row) for row in rows)
 
 
-def _titles_slowly(
-    connection: sqlite3.Connection, terms: tuple[Term, ...], finder: _Finder, _: int
-) -> Iterator[_Place]:
+def _scan_titles(connection: sqlite3.Connection, terms: tuple[Term, ...], finder: _Finder, _: int) -> Iterator[_Match]:
     for updated, session_id, title in connection.execute(
         "SELECT updated, id, title FROM session ORDER BY updated DESC, number DESC"
     ):
         if len(finder.terms_in(title)) == len(terms):
-            yield _Place(updated, session_id)
+            yield _Match(updated, session_id)
 
 
-def _messages_slowly(
+def _scan_messages(
     connection: sqlite3.Connection, terms: tuple[Term, ...], finder: _Finder, fields: frozenset[Field]
-) -> Iterator[_Place]:
-    # LIKE finds too much (keys, names of models), so each hit is read; accents it does not fold.
+) -> Iterator[_Match]:
+    # LIKE finds too much (keys, model names) and does not ignore accents, so each hit is read.
     longest = max((word for term in terms for word in term.words), key=len)
     rows = connection.execute(
         "SELECT created, session, number, id, data FROM message"
         " WHERE owner IS NULL AND data LIKE ? ESCAPE '!' ORDER BY number DESC",
         (reading.like_pattern(longest),),
     )
-    for *place, data in rows:
+    for *match, data in rows:
         texts = _wanted_texts(data, fields)
         if len(frozenset[int]().union(*map(finder.terms_in, texts.values()))) == len(terms):
-            yield _Place(*place)
+            yield _Match(*match)
 
 
 def _found(connection: sqlite3.Connection, group: _Group, finder: _Finder, options: SearchOptions) -> FoundSession:
-    hits = (_hit(connection, group.summary, place, finder, options.fields) for place in group.places)
+    hits = (_hit(connection, group.summary, match, finder, options.fields) for match in group.matches)
     return FoundSession(group.summary, tuple(hits))
 
 
 def _hit(
-    connection: sqlite3.Connection, summary: SessionSummary, place: _Place, finder: _Finder, fields: frozenset[Field]
+    connection: sqlite3.Connection, summary: SessionSummary, match: _Match, finder: _Finder, fields: frozenset[Field]
 ) -> Hit:
-    if not place.message:
+    if not match.message:
         return Hit(summary.id, None, "title", finder.whole(summary.title))
-    (data,) = connection.execute("SELECT data FROM message WHERE number = ?", (place.number,)).fetchone()
+    (data,) = connection.execute("SELECT data FROM message WHERE number = ?", (match.number,)).fetchone()
     texts = _wanted_texts(data, fields)
-    # The first of those that hold the most terms; with the words spread over two, one is shown.
+    # The first field with the most terms; if the words are spread over two fields, one is shown.
     name: Field = max(texts, key=lambda name: len(finder.terms_in(texts[name]))) if texts else "answer"
-    return Hit(summary.id, place.message, name, finder.snippet(texts.get(name, "")))
+    return Hit(summary.id, match.message, name, finder.snippet(texts.get(name, "")))
 
 
 def _wanted_texts(data: str, fields: frozenset[Field]) -> dict[Field, str]:
-    """Empty for a message that cannot be read."""
+    """The texts to search, by field; empty for a message that cannot be read."""
     try:
         message = records.message_from_text("of a hit", data)
     except StoreError:
@@ -226,14 +224,17 @@ def _wanted_texts(data: str, fields: frozenset[Field]) -> dict[Field, str]:
 
 
 class LiveSearch:
-    """One query at a time. Opens its connection with the first."""
+    """Search while the user types: one query at a time, in a thread and on a connection of its own.
+
+    Each query ends the one before.
+    """
 
     def __init__(self, path: Path) -> None:
         self._worker = Worker("stepchat-search", path, database.connect_for_reading)
         self._asked = 0
 
     async def search(self, typed: str, options: SearchOptions) -> SearchPage | None:
-        """None when another query came meanwhile. Cancelling ends the query, too. Raises StoreError."""
+        """None if a newer query arrived meanwhile. Cancelling ends the query, too. Raises StoreError."""
         self.stop()
         number = self._asked
 
@@ -259,7 +260,7 @@ class LiveSearch:
             raise
 
     def stop(self) -> None:
-        """End the query that runs, if any."""
+        """End the running query, if any."""
         self._asked += 1
         self._worker.interrupt()
 

@@ -222,11 +222,11 @@ _DELETE: Any = object()
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (["version"], 2, "version: 2 is not known; update stepchat"),
-        (["version"], True, "version: True is not known"),
-        (["format"], "stepchat-other", "format: 'stepchat-other' is not known"),
+        (["version"], 2, "version: 2 is unknown; update stepchat"),
+        (["version"], True, "version: True is unknown"),
+        (["format"], "stepchat-other", "format: 'stepchat-other' is unknown"),
         (["session"], [], "session: a list instead of an object"),
-        (["session", "id"], "../evil", "session.id: not an id"),
+        (["session", "id"], "../evil", "session.id: not an ID"),
         (["session", "id"], None, "session.id: nothing instead of a text"),
         (["session", "created"], "now", "session.created: a text instead of a time"),
         (["session", "updated"], True, "session.updated: true or false instead of a time"),

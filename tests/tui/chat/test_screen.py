@@ -214,7 +214,7 @@ async def test_a_fold_that_cannot_be_kept_does_not_end_the_turn(tmp_path):
                 )
             await say(pilot, "demo:slow wait=2 speed=0")
             conversation(pilot).fold_live(folded=True)
-            await wait_until(pilot, "What was saved before is safe.")
+            await wait_until(pilot, "Everything saved before is safe.")
             await wait_until(pilot, lambda: not conversation(pilot).busy)
             assert len(conversation(pilot).path) == 2
             assert pilot.app.screen.prompt.text == ""
