@@ -1,10 +1,12 @@
-"""What one answer has become so far: for the whole completion, for the counts, and for the comparison later."""
+"""One answer while it is played: its text, token counts and cost; and invented token probabilities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import log
 from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
 
 from stepchat.demo.catalogue import price
 from stepchat.lossless_json import Number, dumps
@@ -30,7 +32,7 @@ class Answer:
     reasoning: list[str] = field(default_factory=list[str])
     reasoning_field: str = "reasoning"
     merged: list[Json] | None = None
-    """As `details`, but text is still in pieces: joining them at every step would be quadratic."""
+    """Like `details`, but with text in pieces: joining them at every step would be quadratic."""
     tool_calls: list[Json] = field(default_factory=list[Any])
     refusal: str = ""
     text_tokens: int = 0
@@ -46,7 +48,7 @@ class Answer:
         return self.text_tokens + self.reasoning_tokens
 
     def think(self, step: Think, text: str) -> None:
-        """Take over what was played of a step."""
+        """Add what was played of a step."""
         self.reasoning.append(text)
         self.reasoning_field = step.field
         if step.details != "none":
@@ -55,13 +57,13 @@ class Answer:
             self._merge([entry])
 
     def say(self, step: Say, text: str) -> None:
-        """Take over what was played of a step."""
+        """Add what was played of a step."""
         self.text.append(text)
         if step.details:
             self._merge([])
 
     def delta(self, fields: Json) -> None:
-        """Take over a whole delta."""
+        """Add a whole delta."""
         self.text.append(fields.get("content") or "")
         self.reasoning.append(fields.get("reasoning") or "")
         self.refusal += fields.get("refusal") or ""
@@ -71,7 +73,7 @@ class Answer:
             self._call(call)
 
     def _merge(self, entries: list[Json]) -> None:
-        """Join as WIRE.md 3.3 asks; the demo's own scripts give every text an index."""
+        """Merge fragments of the same entry; the demo's scripts give every text an index."""
         if self.merged is None:
             self.merged = []
         for entry in entries:
@@ -88,7 +90,7 @@ class Answer:
 
     @property
     def details(self) -> list[Json] | None:
-        """The merged reasoning_details so far; None when no list was sent."""
+        """The merged reasoning_details so far; None if no list was sent."""
         if self.merged is None:
             return None
         joined: list[Json] = [dict(entry) for entry in self.merged]
@@ -96,8 +98,8 @@ class Answer:
             entry.update({key: "".join(entry[key]) for key in _JOINED if isinstance(entry.get(key), list)})
         return joined
 
-    def forget_words(self) -> None:
-        """Keep only the counts."""
+    def discard_text(self) -> None:
+        """Keep only the token counts."""
         self.text, self.reasoning, self.merged, self.tool_calls = [], [], None, []
 
     def _call(self, fragment: Json) -> None:
@@ -108,7 +110,7 @@ class Answer:
         self.tool_calls[fragment["index"]]["function"]["arguments"] += function.get("arguments", "")
 
     def usage(self) -> Json:
-        """The usage object (WIRE.md 2.6)."""
+        """The usage object."""
         prompt_cost, completion_cost = self.costs()
         cost = plain_number(prompt_cost + completion_cost)
         return {
@@ -130,7 +132,7 @@ class Answer:
         return price(self.model, self.prompt_tokens, self.cached_tokens, self.tokens)
 
     def message(self) -> Json:
-        """The assistant message of a completion that is not streamed."""
+        """The assistant message of a completion without streaming."""
         text = "".join(self.text)
         reasoning = "".join(self.reasoning)
         message: Json = {
@@ -154,11 +156,45 @@ def _same(held: Json, entry: Json) -> bool:
 
 
 def plain_number(value: Decimal) -> Number:
-    """A JSON number without an exponent, as money is written."""
+    """A JSON number without an exponent."""
     text = format(value.normalize(), "f")
     return Number(text if "." in text else f"{text}.0")
 
 
 def fingerprint(details: list[Json] | None) -> str:
-    """Two lists have the same fingerprint only if they are the same JSON, spelling of numbers included."""
+    """A hash that is equal only for the same JSON, including the spelling of numbers."""
     return sha256(dumps(details).encode()).hexdigest()
+
+
+_ALTERNATIVES = (" the", " a", ",", ".", " and", " of", " so", " it", " is", " that", "\n", " in", " to", " maybe")
+
+
+def requested_logprobs(request: Json) -> int | None:
+    """How many alternatives to each token a request asks for; None if it asks for no probabilities."""
+    if request.get("logprobs") is not True:
+        return None
+    number: Any = request.get("top_logprobs")
+    return number if isinstance(number, int) and 0 <= number <= 20 else 0
+
+
+def token_logprobs(token: str, alternatives: int) -> Json:
+    """One entry of `logprobs.content`, invented but always the same for a token. Most are certain; sometimes another is likelier."""
+    dice = crc32(token.encode("utf-8", "replace"))
+    chance = 0.985 - (dice % 97) / 5000 if dice % 7 else 0.25 + (dice % 61) / 100
+    rest = 1 - chance
+    words = [word for word in _ALTERNATIVES if word != token]
+    others: list[tuple[str, float]] = []
+    for place in range(alternatives - 1):
+        share = rest * (0.9 if dice % 21 == 0 else 0.55)
+        rest -= share
+        others.append((words[(dice + place) % len(words)], share))
+    ranked = sorted([(token, chance), *others], key=lambda pair: -pair[1]) if alternatives else []
+    return {**_logprob_entry(token, chance), "top_logprobs": [_logprob_entry(word, share) for word, share in ranked]}
+
+
+def _logprob_entry(token: str, chance: float) -> Json:
+    return {
+        "token": token,
+        "logprob": round(log(max(chance, 1e-9)), 6),
+        "bytes": list(token.encode("utf-8", "replace")),
+    }

@@ -1,4 +1,4 @@
-"""The models of the demo server. Figures look like the real ones but are the demo's own."""
+"""The models of the demo server. The figures are plausible, but invented."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUFFIXES = (":nitro", ":floor", ":online", ":exacto")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One row: what GET /models tells, and how the demo plays it. Prices are USD per token."""
+    """One row: what GET /models returns, and how the demo plays the model. Prices are USD per token."""
 
     id: str
     name: str
@@ -38,7 +38,7 @@ class Model:
     defaults: tuple[tuple[str, float], ...] = ()
     reasoning: Json | None = None
     thoughts: Literal["text", "signed", "summary"] = "text"
-    """In which form it gives its reasoning (WIRE.md 3.1)."""
+    """The format of its reasoning."""
     hugging_face: str | None = None
     cutoff: str | None = None
     expires: str | None = None
@@ -67,7 +67,7 @@ MODELS: tuple[Model, ...] = (
         262_144,
         "0.00000009",
         "0.0000003",
-        "A sparse mixture of experts, 196B parameters with 11B active, that always thinks before it answers.",
+        "A sparse mixture of experts, 196B parameters with 11B active, that always reasons before it answers.",
         1_769_644_800,
         cache_read="0.00000002",
         max_output=65_536,
@@ -103,7 +103,7 @@ MODELS: tuple[Model, ...] = (
         163_840,
         "0.00000026",
         "0.00000038",
-        "An open-weight model with sparse attention; thinks when asked.",
+        "An open-weight model with sparse attention and optional reasoning.",
         1_764_547_200,
         cache_read="0.00000013",
         reasoning=_may_think(default_enabled=False, supported_efforts=None),
@@ -130,7 +130,7 @@ MODELS: tuple[Model, ...] = (
         262_144,
         "0.0000006",
         "0.000003",
-        "A large open-weight model that sees images.",
+        "A large open-weight model with image input.",
         1_769_472_000,
         cache_read="0.0000001",
         modalities=("text", "image"),
@@ -145,7 +145,7 @@ MODELS: tuple[Model, ...] = (
         262_144,
         "0.00000011",
         "0.0000006",
-        "The thinking edition of Qwen3; it cannot answer without.",
+        "The thinking variant of Qwen3; it always reasons.",
         1_753_401_600,
         reasoning={"mandatory": True, "default_enabled": True, "supported_efforts": None},
         hugging_face="Qwen/Qwen3-235B-A22B-Thinking-2507",
@@ -158,7 +158,7 @@ MODELS: tuple[Model, ...] = (
         196_608,
         "0.0000003",
         "0.0000012",
-        "Made for long chains of tool calls; wants its reasoning back between them.",
+        "Made for long chains of tool calls; expects its reasoning back between them.",
         1_766_448_000,
         reasoning={"mandatory": True, "default_enabled": True, "supported_efforts": None},
     ),
@@ -193,7 +193,7 @@ MODELS: tuple[Model, ...] = (
         400_000,
         "0.00000175",
         "0.000014",
-        "Gives a summary of its reasoning and the rest encrypted.",
+        "Returns a summary of its reasoning, and the rest encrypted.",
         1_765_411_200,
         cache_read="0.000000175",
         max_output=128_000,
@@ -213,7 +213,7 @@ MODELS: tuple[Model, ...] = (
         131_072,
         "0.00000006",
         "0.00000018",
-        "Small and quick, sees images, does not think.",
+        "Small and fast, with image input and without reasoning.",
         1_750_377_600,
         modalities=("text", "image"),
         parameters=(*_SAMPLING, *_LOCAL, *_TOOLS, *_SHAPED),
@@ -228,7 +228,7 @@ MODELS: tuple[Model, ...] = (
         131_072,
         "0.0000001",
         "0.00000032",
-        "An older model for dialogue in several languages; does not think.",
+        "An older model for dialogue in several languages, without reasoning.",
         1_733_443_200,
         max_output=16_384,
         parameters=(*_SAMPLING, *_LOCAL, *_TOOLS),
@@ -244,7 +244,7 @@ MODELS: tuple[Model, ...] = (
         131_072,
         "0",
         "0",
-        "Free of charge here, so that a price of nothing can be seen.",
+        "Free of charge, to show a price of zero.",
         1_741_737_600,
         max_output=8_192,
         modalities=("text", "image"),
@@ -256,7 +256,7 @@ MODELS: tuple[Model, ...] = (
 
 
 def find_model(slug: str) -> Model | None:
-    """The row for a slug, with or without a routing suffix; `demo/...` is played by Step with optional thinking."""
+    """The row of a slug, with or without a routing suffix. `demo/...` is Step with optional reasoning."""
     for suffix in _SUFFIXES:
         slug = slug.removesuffix(suffix)
     for model in MODELS:
@@ -268,7 +268,7 @@ def find_model(slug: str) -> Model | None:
 
 
 def listing(url: str, model: Model) -> Json:
-    """One entry of GET /models (WIRE.md 5.1)."""
+    """One entry of GET /models."""
     inputs = "+".join(model.modalities)
     pricing: Json = {
         "prompt": model.prompt,
@@ -313,7 +313,7 @@ def listing(url: str, model: Model) -> Json:
 
 
 def price(model: Model, prompt: int, cached: int, completion: int) -> tuple[Decimal, Decimal]:
-    """What so many tokens cost in USD: for the prompt, and for the answer."""
+    """The cost in USD of the prompt and of the answer."""
     rates: Json = {"prompt": model.prompt, "completion": model.completion}
     for override in model.more_prices.get("overrides", []):
         if prompt >= override["min_prompt_tokens"]:

@@ -1,4 +1,4 @@
-"""POST /chat/completions: check the request, choose the script, play it."""
+"""POST /chat/completions: checks the request, chooses the script and plays it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
 
-from stepchat.demo.answer import Answer, fingerprint
+from stepchat.demo.answer import Answer, fingerprint, requested_logprobs
 from stepchat.demo.catalogue import DEFAULT_MODEL, Model, find_model
 from stepchat.demo.chunks import Generation
 from stepchat.demo.connection import ClientLeftError
-from stepchat.demo.logprobs import wanted
 from stepchat.demo.play import LEAD, SPEED, Player
 from stepchat.demo.record import RecordedGeneration
 from stepchat.demo.scenarios.table import choose
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """The request cannot be answered; `status` and the sentence go to the client."""
+    """The request is rejected. `status` and `message` go to the client."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -38,18 +37,18 @@ class RefusedError(Exception):
 
 
 def error_body(status: int, message: str) -> Json:
-    """OpenRouter's error object (WIRE.md 2.7)."""
+    """OpenRouter's error object."""
     return {"error": {"message": message, "code": status}, "user_id": "user_demo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A request that will be answered."""
+    """A valid request and how to answer it."""
 
     ask: ScenarioRequest
     script: Script
     counting: str
-    """Names this very request among its repetitions."""
+    """Identifies repetitions of the same request."""
     session: str | None
     cached: int
     prompt_tokens: int
@@ -61,7 +60,7 @@ class Plan:
 
 
 def plan(body: object, record: Record, speed: float | None, headers: dict[str, str]) -> Plan:
-    """Read a request. Raises RefusedError."""
+    """Check a request and choose its script. Raises RefusedError."""
     if not isinstance(body, dict):
         raise RefusedError(400, "The request body must be a JSON object.")
     request = cast("Json", body)
@@ -114,7 +113,7 @@ def _model(request: Json) -> Model:
 
 
 def _reasoning(request: Json, model: Model) -> tuple[bool, bool]:
-    """Whether to think, and whether to keep it back."""
+    """Whether to reason, and whether to withhold the reasoning."""
     settings: Any = request.get("reasoning")
     settings = cast("Json", settings) if isinstance(settings, dict) else {}
     effort = settings.get("effort", request.get("reasoning_effort"))
@@ -155,14 +154,14 @@ def _returned(messages: list[Json], record: Record) -> Returned:
 
 
 def _characters(details: list[Any]) -> int:
-    """Of all words and blobs in a list of reasoning_details."""
+    """The length of all text and data in a list of reasoning_details."""
     entries = cast("list[Json]", [entry for entry in details if isinstance(entry, dict)])
     words = (entry.get(key) for entry in entries for key in ("text", "summary", "data"))
     return sum(len(word) for word in words if isinstance(word, str))
 
 
 def prompt_tokens(request: Json) -> int:
-    """About four characters a token, over everything a model would read, reasoning included."""
+    """An estimate at four characters per token, of everything a model would read, reasoning included."""
     characters = len(dumps(request["tools"])) if request.get("tools") else 0
     for message in cast("list[Json]", request["messages"]):
         characters += 16 + len(message_text(message.get("content")))
@@ -177,12 +176,12 @@ def prompt_tokens(request: Json) -> int:
 
 
 def answer_chat(connection: Connection, record: Record, request: RecordedRequest, what: Plan) -> bool:
-    """Play the script to the client; False when the connection cannot be used again. Raises ClientLeftError."""
+    """Play the script. Returns False if the connection cannot be reused. Raises ClientLeftError."""
     now = int(time.time())
     model = what.ask.model
     generation = Generation(
         f"gen-{now}-{token_hex(10)}", now, model.id, model.provider, what.limit, what.thinks, what.hidden, what.lead,
-        wanted(what.ask.body),
+        requested_logprobs(what.ask.body),
     )  # fmt: skip
     headers = (("x-generation-id", generation.id),)
     steps: Iterator[Step] = iter(what.script(what.ask))
@@ -203,8 +202,8 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
             steps = itertools.chain([first], steps)
     debug: Any = what.ask.body.get("debug")
     if isinstance(debug, dict) and cast("Json", debug).get("echo_upstream_body") is True:
-        told = generation.chunk([], debug={"echo_upstream_body": _upstream(what.ask)})
-        steps = itertools.chain([Event(dumps_for_storage(told))], steps)
+        echo = generation.chunk([], debug={"echo_upstream_body": _upstream(what.ask)})
+        steps = itertools.chain([Event(dumps_for_storage(echo))], steps)
     record.count_failure(what.counting, failed=False)
     answer = Answer(model, what.prompt_tokens, what.cached, started=time.monotonic())
     running = RecordedGeneration(generation.id, answer, request, what.ask.stream, what.session)
@@ -222,12 +221,12 @@ def answer_chat(connection: Connection, record: Record, request: RecordedRequest
         answer.ended = time.monotonic()
         details = None if cancelled or answer.finish is None else answer.details
         kept = fingerprint(details) if details else None
-        answer.forget_words()
+        answer.discard_text()
         record.generation_ended(running, cancelled=cancelled, fingerprint=kept)
 
 
 def _upstream(ask: ScenarioRequest) -> Json:
-    """What a provider would be given: its own name of the model, and earlier reasoning the way its template reads it."""
+    """The request to the provider: its own name of the model, and earlier reasoning in the field that its template reads."""
     messages: list[Json] = []
     for message in ask.messages:
         given = {name: value for name, value in message.items() if name != "reasoning_details"}

@@ -1,4 +1,4 @@
-"""Steps to the bytes of an event stream (WIRE.md 2). Pure: no clock and no socket."""
+"""Turns steps into the bytes of an event stream. Pure: no clock and no socket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from stepchat.demo.logprobs import token_logprobs
+from stepchat.demo.answer import token_logprobs
 from stepchat.demo.steps import Chunk, Delta, Drop, Event, Finish, Framing, Raw, Reply, Say, Think, Wait, split_tokens
 from stepchat.lossless_json import dumps_for_storage
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 COMMENT = ": OPENROUTER PROCESSING"
 
 Frame: TypeAlias = tuple[bytes, int] | Wait | Drop
-"""Bytes with the number of tokens they took, or something that is not bytes."""
+"""Bytes and the number of tokens in them, or something other than bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What every chunk repeats, and how far the answer may go."""
+    """What every chunk repeats, and what limits the answer."""
 
     id: str
     created: int
@@ -34,13 +34,13 @@ class Generation:
     limit: int | None = None
     """max_tokens of the request."""
     thinks: bool = True
-    """False: the request or the model does without reasoning."""
+    """False if the request turns reasoning off, or the model has none."""
     hidden: bool = False
-    """`reasoning.exclude`: it thinks, but does not tell."""
+    """`reasoning.exclude`: it reasons, but does not return the reasoning."""
     lead: float = 0.0
-    """Seconds of waiting for the provider, unless the script says otherwise."""
+    """Seconds until the provider responds, unless the script sets them."""
     logprobs: int | None = None
-    """How many alternatives to tell for each token; None tells no probabilities."""
+    """How many alternatives to send with each token; None sends no probabilities."""
 
     def chunk(self, choices: list[Json], **more: Any) -> Json:
         return {
@@ -59,14 +59,14 @@ def choice(delta: Json, finish: str | None = None, native: str | None = None) ->
 
 
 class StreamWriter:
-    """Plays steps into frames and adds them up in `answer`."""
+    """Turns steps into frames and adds them to `answer`."""
 
     def __init__(self, generation: Generation, framing: Framing, answer: Answer) -> None:
         self._generation = generation
         self._framing = framing
         self._answer = answer
         self._end = framing.newline * 2
-        # Everything around the one thing that differs from token to token is written once.
+        # Everything around the token is serialized once.
         mark = "\x00"
         whole = dumps_for_storage(generation.chunk([choice({"role": "assistant", "content": mark})], **framing.extra))
         before, after = whole.split(f'"content":{dumps_for_storage(mark)}')
@@ -74,7 +74,7 @@ class StreamWriter:
         self._after = f"{after}{self._end}"
 
     def frames(self, steps: Iterator[Step]) -> Iterator[Frame]:
-        """Everything between the headers and the end of the body."""
+        """The body of the response."""
         opened = waited = False
         if self._framing.bom:
             yield b"\xef\xbb\xbf", 0
@@ -202,7 +202,7 @@ class StreamWriter:
 
 
 def completion(generation: Generation, answer: Answer) -> Json:
-    """The whole answer as one object, for requests that do not stream."""
+    """The whole answer as one object, for requests without streaming."""
     whole = choice({}, answer.finish or "stop", answer.native or answer.finish or "stop")
     del whole["delta"]
     whole["message"] = answer.message()

@@ -1,4 +1,4 @@
-"""One client connection: HTTP/1.1 by h11 over a plain socket, and noticing when the client leaves."""
+"""One client connection: HTTP/1.1 with h11 over a plain socket; notices when the client leaves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, read to its end."""
+    """One complete HTTP request."""
 
     method: str
     target: str
@@ -41,7 +41,7 @@ class Request:
 
 
 class Connection:
-    """Reads requests and writes answers; raises ClientLeftError wherever the other side is gone."""
+    """Reads requests and writes responses. Raises ClientLeftError once the client is gone."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -49,7 +49,7 @@ class Connection:
         self._selector = selectors.DefaultSelector()
         self._selector.register(sock, selectors.EVENT_READ)
         self.started = False
-        """The head of the current answer was sent."""
+        """The headers of the current response have been sent."""
         self._method = ""
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Connection:
         self._sock.close()
 
     def read_request(self) -> Request | None:
-        """The next request; None when the client is done. Raises TooLargeError, h11.RemoteProtocolError."""
+        """The next request; None if there is none. Raises TooLargeError, h11.RemoteProtocolError."""
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         if self._http.our_state is not h11.IDLE:
@@ -100,7 +100,7 @@ class Connection:
         self._http.receive_data(data)
 
     def respond(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
-        """A whole answer at once."""
+        """Send a whole response."""
         data = self._head(status, [*headers, ("content-length", str(len(body)))])
         if self._method != "HEAD":
             data += self._http.send(h11.Data(body)) or b""
@@ -108,7 +108,7 @@ class Connection:
         self._write(data)
 
     def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """The head of an answer that `send` and `end` complete."""
+        """Send the headers of a response, which `send` and `end` complete."""
         self._write(self._head(status, headers))
 
     def send(self, data: bytes) -> None:
@@ -118,7 +118,7 @@ class Connection:
         self._write(self._http.send(h11.EndOfMessage()))
 
     def drop(self, *, reset: bool) -> None:
-        """Break off: in the middle of a chunk when the head is out. Nothing can be sent afterwards."""
+        """Break the connection, in the middle of a chunk if the headers have been sent."""
         if self.started:
             whole = self._http.send(h11.Data(b'data: {"id":"gen-')) or b""
             self._write(whole[:-6])
@@ -129,7 +129,7 @@ class Connection:
                 self._sock.shutdown(socket.SHUT_RDWR)
 
     def drain(self, seconds: float) -> None:
-        """Stop sending, and read until the client leaves: closing over unread data would destroy the answer."""
+        """Stop sending and read until the client leaves: closing with unread data would lose the response."""
         until = time.monotonic() + seconds
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
@@ -137,7 +137,7 @@ class Connection:
                 pass
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not longer than the client stays. 0 only looks."""
+        """Sleep while the client stays connected. 0 only checks."""
         until = time.monotonic() + seconds
         while self._selector.select(max(0.0, until - time.monotonic())):
             try:
@@ -146,7 +146,7 @@ class Connection:
                 raise ClientLeftError from error
             if not data:
                 raise ClientLeftError
-            # The next request, sent before this answer is complete.
+            # The next request, sent before this response is complete.
             self._http.receive_data(data)
 
     def _head(self, status: int, headers: Iterable[tuple[str, str]]) -> bytes:

@@ -1,21 +1,24 @@
-"""Which address answers what: everything but the chat itself (WIRE.md 5)."""
+"""The demo server's endpoints, except for the chat itself: models, providers, key, generations, login."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from stepchat.demo.answer import plain_number
-from stepchat.demo.catalogue import MODELS, find_model, listing
+from stepchat.demo.catalogue import MODELS, Model, find_model, listing
 from stepchat.demo.chat import RefusedError, answer_chat, error_body, plan
 from stepchat.demo.connection import ClientLeftError
 from stepchat.demo.local_servers import WINDOW, LocalServer, State, local_response
-from stepchat.demo.login import RefusedCodeError, consent, exchange
-from stepchat.demo.providers import endpoints
 from stepchat.lossless_json import dumps, dumps_for_storage, loads
 
 if TYPE_CHECKING:
@@ -27,9 +30,9 @@ if TYPE_CHECKING:
 
 PREFIX = "/api/v1"
 _LIMIT = 10.0
-"""USD the demo's key may spend."""
-_PATIENCE = 5.0
-"""Seconds during which a generation may still be unknown to its first look-up."""
+"""Credit of the demo's key in USD."""
+_LOOKUP_DELAY = 5.0
+"""Seconds for which the first look-up of a generation still finds nothing, as at OpenRouter."""
 
 _NOT_USED = ("num_fetches", "num_input_audio_prompt", "num_media_completion", "num_media_prompt", "num_search_results")
 _NOT_KNOWN = (
@@ -43,21 +46,21 @@ _NOT_KNOWN = (
     "web_search_engine",
     "workspace_id",
 )
-"""Fields of a generation that are always 0, or always null, in the demo."""
+"""Fields of a generation that are always 0, or always null, here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the endpoints need of the server."""
+    """The state of the server that the endpoints use."""
 
     url: str
     record: Record
     speed: float | None
     key: str | None
     imitates: LocalServer | None = None
-    """In the place of OpenRouter."""
+    """The local server to imitate, instead of OpenRouter."""
     window: int = WINDOW
-    """Tokens that the models of such a server run with."""
+    """Context window of its models, in tokens."""
 
     @property
     def prefix(self) -> str:
@@ -114,7 +117,7 @@ def _generation(desk: Desk, query: Query) -> Json:
     generation_id = query.get("id", [""])[0]
     if not generation_id:
         raise RefusedError(400, "The query parameter id is required.")
-    found = desk.record.find_generation(generation_id, _PATIENCE)
+    found = desk.record.find_generation(generation_id, _LOOKUP_DELAY)
     if found is None:
         raise RefusedError(404, f"Generation {generation_id} not found")
     return {"data": _generation_data(found)}
@@ -171,11 +174,11 @@ _GET: tuple[tuple[str, bool, Get], ...] = (
     ("/key", True, _key),
     ("/generation", True, _generation),
 )
-"""Path, whether a key is needed, and the answer."""
+"""Path, whether a key is needed, and the function that answers."""
 
 
 def answer(connection: Connection, desk: Desk, request: Request) -> bool:
-    """Answer one request; False when the connection cannot be used again. Raises ClientLeftError."""
+    """Answer one request. Returns False if the connection cannot be reused. Raises ClientLeftError."""
     parts = urlsplit(request.target)
     path = re.sub(r"/+$", "", parts.path)
     if path in {"/demo/requests", f"{PREFIX}/demo/requests"}:
@@ -186,12 +189,12 @@ def answer(connection: Connection, desk: Desk, request: Request) -> bool:
     usable = True
     try:
         if path == "/auth":
-            consent(connection, desk.record, parse_qs(parts.query))
+            _consent(connection, desk.record, parse_qs(parts.query))
             desk.record.note(recorded, status=200)
         elif path == f"{desk.prefix}/chat/completions":
             usable = _chat(connection, desk, request, recorded, broken=broken)
         else:
-            content = _look_up(desk, request, path, parse_qs(parts.query), body)
+            content = _answer_json(desk, request, path, parse_qs(parts.query), body)
             desk.record.note(recorded, status=200)
             send_json(connection, 200, content)
     except RefusedError as refused:
@@ -205,7 +208,7 @@ def answer(connection: Connection, desk: Desk, request: Request) -> bool:
 
 
 def _parse(body: bytes) -> tuple[Any, bool]:
-    """The JSON value, and whether there was something that is none."""
+    """The JSON value, and whether the body is invalid."""
     if not body:
         return None, False
     try:
@@ -225,10 +228,10 @@ def _chat(connection: Connection, desk: Desk, request: Request, recorded: Record
     except (AttributeError, KeyError, TypeError) as error:
         if connection.started:
             raise
-        raise RefusedError(400, f"The request has a part of an unexpected form: {error!r}.") from error
+        raise RefusedError(400, f"A part of the request has an unexpected type: {error!r}.") from error
 
 
-def _look_up(desk: Desk, request: Request, path: str, query: Query, body: Any) -> Json:
+def _answer_json(desk: Desk, request: Request, path: str, query: Query, body: Any) -> Json:
     if desk.imitates is not None:
         return local_response(desk.imitates, State(desk.window, _loaded(desk)), request.method, path, body)
     for name, needs_key, get in _GET:
@@ -239,25 +242,22 @@ def _look_up(desk: Desk, request: Request, path: str, query: Query, body: Any) -
             return get(desk, query)
     if path == f"{PREFIX}/auth/keys":
         _expect(request.method, "POST")
-        try:
-            return exchange(desk.record, body, desk.key)
-        except RefusedCodeError as refused:
-            raise RefusedError(refused.status, refused.message) from refused
+        return _exchange_code(desk.record, body, desk.key)
     if (found := re.fullmatch(rf"{PREFIX}/models/([^/]+/[^/]+)/endpoints", path)) and (model := find_model(found[1])):
         _expect(request.method, "GET")
-        return endpoints(desk.url, model)
-    raise RefusedError(404, f"The demo server has nothing at {path or '/'}.")
+        return _providers(desk.url, model)
+    raise RefusedError(404, f"The demo server has no endpoint {path or '/'}.")
 
 
 def _loaded(desk: Desk) -> tuple[str, ...]:
-    """The models that were asked."""
+    """The models that were asked so far."""
     bodies = [request.body for request in desk.record.requests if request.path.endswith("/chat/completions")]
     return tuple(str(cast("Json", body).get("model")) for body in bodies if isinstance(body, dict))
 
 
 def _expect(method: str, wanted: str) -> None:
     if method != wanted:
-        raise RefusedError(405, f"This address answers {wanted} only.")
+        raise RefusedError(405, f"This endpoint accepts {wanted} only.")
 
 
 def _check_key(desk: Desk, request: Request) -> None:
@@ -279,10 +279,88 @@ def _show_record(connection: Connection, desk: Desk, method: str) -> None:
             desk.record.clear()
             send_json(connection, 200, {"requests": []})
         case _:
-            send_json(connection, 405, error_body(405, "This address answers GET and DELETE only."))
+            send_json(connection, 405, error_body(405, "This endpoint accepts GET and DELETE only."))
 
 
 def send_json(connection: Connection, status: int, content: Any) -> None:
-    """Send one JSON value; lone surrogates in it survive."""
+    """Send one JSON value, lone surrogates included."""
     text = dumps_for_storage(content) if status == 200 else dumps(content)
     connection.respond(status, [("content-type", "application/json")], text.encode())
+
+
+# ---- providers
+
+_OTHER_PROVIDERS = (("SiliconFlow", "fp8", "1.1", 620, 96.4), ("DeepInfra", "fp8", "1.25", 320, 141.0))
+"""Name, quantization, price relative to the developer's, milliseconds to the first token, tokens per second."""
+
+
+def _providers(url: str, model: Model) -> Json:
+    """GET /models/{author}/{slug}/endpoints: the developer and, for open weights, two other providers."""
+    whole = listing(url, model)
+    rows = [_provider(whole, model.provider, "unknown", "1", 410, 187.0, 99.7)]
+    if model.hugging_face is not None:
+        rows += [_provider(whole, *other, uptime) for other, uptime in zip(_OTHER_PROVIDERS, (98.2, 99.9), strict=True)]
+    names = ("id", "name", "created", "description", "architecture")
+    return {"data": {name: whole[name] for name in names} | {"endpoints": rows}}
+
+
+def _provider(
+    whole: Json, provider: str, quantization: str, price_factor: str, latency: float, speed: float, uptime: float
+) -> Json:
+    prices = {
+        name: format(Decimal(price) * Decimal(price_factor), "f")
+        for name, price in whole["pricing"].items()
+        if isinstance(price, str)
+    }
+    return {
+        "name": f"{provider} | {whole['id']}",
+        "model_id": whole["id"],
+        "model_name": whole["name"],
+        "provider_name": provider,
+        "tag": provider.lower().replace(" ", "-"),
+        "context_length": whole["context_length"],
+        "max_completion_tokens": whole["top_provider"]["max_completion_tokens"],
+        "max_prompt_tokens": None,
+        "pricing": prices,
+        "quantization": quantization,
+        "status": 0,
+        "supported_parameters": whole["supported_parameters"],
+        "supports_implicit_caching": "input_cache_read" in prices,
+        "uptime_last_30m": uptime,
+        "latency_last_30m": {"p50": latency, "p75": latency * 1.4, "p90": latency * 2, "p99": latency * 5},
+        "throughput_last_30m": {"p50": speed, "p75": speed * 0.9, "p90": speed * 0.7, "p99": speed * 0.4},
+    }
+
+
+# ---- login (OAuth with PKCE)
+
+_KEY_PREFIX = "sk-or-demo-"
+
+
+def _consent(connection: Connection, record: Record, query: Mapping[str, list[str]]) -> None:
+    """GET /auth: agree at once, and redirect with a code, or show it if there is no callback."""
+    challenge = query.get("code_challenge", [""])[0]
+    code = record.issue_code(challenge, query.get("code_challenge_method", ["plain"])[0])
+    callback = query.get("callback_url", [""])[0]
+    if callback.startswith(("http://", "https://")):
+        joint = "&" if "?" in callback else "?"
+        connection.respond(302, [("location", f"{callback}{joint}{urlencode({'code': code})}")], b"")
+        return
+    page = f"<!doctype html><title>The demo</title><p>Paste this code: <code>{escape(code)}</code>"
+    connection.respond(200, [("content-type", "text/html; charset=utf-8")], page.encode())
+
+
+def _exchange_code(record: Record, body: Any, key: str | None) -> Json:
+    """POST /auth/keys: exchange a code and its verifier for a key. Raises RefusedError."""
+    given = cast("Json", body) if isinstance(body, dict) else {}
+    code, verifier = str(given.get("code", "")), str(given.get("code_verifier", ""))
+    issued = record.redeem_code(code)
+    if issued is None:
+        raise RefusedError(403, "Invalid code or code_verifier")
+    challenge, method = issued
+    if given.get("code_challenge_method", method) != method:
+        raise RefusedError(400, "Invalid code_challenge_method")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    if challenge != (digest if method == "S256" else verifier):
+        raise RefusedError(403, "Invalid code or code_verifier")
+    return {"key": key or f"{_KEY_PREFIX}{secrets.token_hex(16)}", "user_id": "user_demo"}

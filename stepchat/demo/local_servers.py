@@ -1,4 +1,4 @@
-"""The servers of one's own machine as the demo imitates them: each tells in its own way how much room its models have."""
+"""Local servers as the demo imitates them: each reports the context window of its models in its own way."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 MODELS = ("demo/talk", "demo/haiku")
 TRAINED = 131_072
-"""Tokens that the models could take."""
+"""Context window that the models were trained with, in tokens."""
 WINDOW = 4096
-"""Tokens that they run with when nothing else is said."""
+"""Context window that they run with by default, in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How such a server was started, and which models it has loaded since, the newest last."""
+    """How such a server was started, and which models it has loaded since, the latest last."""
 
     window: int
     loaded: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ Answer: TypeAlias = Callable[[State, Any], "Json"]
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """One kind: an entry of its /v1/models for a name, and its own addresses, each with what it answers to a body."""
+    """One kind: its entry of /v1/models for a model, and its own endpoints, each with a function from a body to an answer."""
 
     name: str
     entry: Callable[[State, str], Json]
@@ -51,9 +51,9 @@ def _show(_state: State, body: Any) -> Json:
     name: Any = cast("Json", body).get("model") if isinstance(body, dict) else None
     if name not in MODELS:
         raise RefusedError(404, f"model '{name}' not found")
-    told: Json = {"model_info": {"general.architecture": "demo", "demo.context_length": TRAINED}}
-    # One of them has it from its Modelfile.
-    return told | ({"parameters": 'num_ctx                        8192\nstop    "x"'} if name == MODELS[1] else {})
+    answer: Json = {"model_info": {"general.architecture": "demo", "demo.context_length": TRAINED}}
+    # One of the models sets it in its Modelfile.
+    return answer | ({"parameters": 'num_ctx                        8192\nstop    "x"'} if name == MODELS[1] else {})
 
 
 def _files(state: State, _body: Any) -> Json:
@@ -88,10 +88,10 @@ LOCAL_SERVERS: tuple[LocalServer, ...] = (
 
 
 def local_response(kind: LocalServer, state: State, method: str, path: str, body: Any) -> Json:
-    """What it says at one of its addresses. Raises RefusedError."""
+    """The answer of one of its endpoints. Raises RefusedError."""
     if (method, path) == ("GET", "/v1/models"):
         return {"object": "list", "data": [kind.entry(state, name) for name in MODELS]}
     found = (kind.gets if method == "GET" else kind.posts).get(path)
     if found is None:
-        raise RefusedError(404, f"There is nothing at {path or '/'}.")
+        raise RefusedError(404, f"There is no endpoint {path or '/'}.")
     return found(state, body)

@@ -1,4 +1,4 @@
-"""Frames to the client at the speed of a model: in bursts, and never slower than asked because of its own work."""
+"""Sends frames to the client at the speed of a model: in bursts, and never slower than requested."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from stepchat.demo.steps import Framing, Step
 
 SPEED = 180.0
-"""Tokens per second when nothing else was asked for."""
+"""Tokens per second by default."""
 LEAD = 0.5
-"""Seconds until the provider answers, at that speed."""
+"""Seconds until the provider responds, at that speed."""
 _BURSTS = (1, 2, 4, 3, 1, 5, 2, 6, 1, 3)
 _COMMENT_EVERY = 0.8
 _SMALLEST_NAP = 0.003
@@ -49,7 +49,7 @@ class Player:
         self._bursts = cycle(_BURSTS)
 
     def stream(self, steps: Iterator[Step], generation: Generation, headers: tuple[tuple[str, str], ...]) -> bool:
-        """Send the whole stream; False when the script broke the connection. Raises ClientLeftError."""
+        """Send the stream. Returns False if the script broke the connection. Raises ClientLeftError."""
         self._connection.start(200, [("content-type", "text/event-stream"), ("cache-control", "no-cache"), *headers])
         frames = StreamWriter(generation, self._framing, self._answer).frames(steps)
         dropped = self._play(frames)
@@ -60,7 +60,7 @@ class Player:
         return True
 
     def whole(self, steps: Iterator[Step], generation: Generation, headers: tuple[tuple[str, str], ...]) -> bool:
-        """The same answer as one JSON object, after the same time."""
+        """Send the same answer as one JSON object, after the same time."""
         seconds = 0.0
         for frame in StreamWriter(generation, self._framing, self._answer).frames(steps):
             match frame:
@@ -78,36 +78,36 @@ class Player:
         return True
 
     def _play(self, frames: Iterator[Frame]) -> Drop | None:
-        """Send frames when they are due. A token's due time counts from the last wait, so that delays are made up."""
+        """Send frames when they are due. Tokens are timed from the last wait, so that delays are made up."""
         out = bytearray()
         start = sent = self._clock()
-        told, burst = 0, 1
+        played, burst = 0, 1
         for frame in frames:
             match frame:
                 case Wait():
                     self._flush(out)
                     self._idle(frame)
-                    start, told, burst = self._clock(), 0, 1
+                    start, played, burst = self._clock(), 0, 1
                     continue
                 case Drop():
                     self._flush(out)
                     return frame
                 case (data, tokens):
                     out += data
-                    told += tokens
-            if told < burst and len(out) < _FULL:
+                    played += tokens
+            if played < burst and len(out) < _FULL:
                 continue
             if tokens and self._answer.first_token is None:
                 self._answer.first_token = self._clock()
             now = self._clock()
-            due = start + told / self._speed if self._speed else now
+            due = start + played / self._speed if self._speed else now
             if due > now:
                 self._connection.wait(due - now)
             elif now - sent < _SMALLEST_NAP and len(out) < _FULL:
                 continue
             self._flush(out)
             sent = self._clock()
-            burst = told + max(next(self._bursts), int(self._speed * _SMALLEST_NAP))
+            burst = played + max(next(self._bursts), int(self._speed * _SMALLEST_NAP))
         self._flush(out)
         return None
 

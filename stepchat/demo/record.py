@@ -1,4 +1,4 @@
-"""What the demo server remembers: the requests it received, the generations, what it may compare with later."""
+"""What the demo server remembers: requests, generations, and fingerprints of the reasoning it has sent."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEPT = 1000
-"""Requests, generations and whatever else is remembered; older ones are forgotten."""
+"""How many of each are remembered."""
 
 _SECRET = {"authorization": "Bearer ***", "proxy-authorization": "***", "cookie": "***", "x-api-key": "***"}
 
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """One request as it was received, and what became of it. `time` is Unix time."""
+    """One request as it was received, and its outcome. `time` is Unix time."""
 
     method: str
     path: str
@@ -35,9 +35,9 @@ class RecordedRequest:
     status: int | None = None
     generation_id: str | None = None
     disconnected: bool = False
-    """The client went away before the answer was complete."""
+    """The client left before the answer was complete."""
     finished: bool = False
-    """Everything the script wanted to send was sent."""
+    """The script was played to its end."""
 
     def to_json(self) -> Json:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -68,7 +68,7 @@ class _Held:
 
 
 def _put(kept: dict[str, T], key: str, value: T) -> None:
-    """The newest; the oldest goes when there are too many."""
+    """Add an entry; the oldest is dropped if there are too many."""
     kept.pop(key, None)
     kept[key] = value
     if len(kept) > KEPT:
@@ -76,7 +76,7 @@ def _put(kept: dict[str, T], key: str, value: T) -> None:
 
 
 class Record:
-    """Shared by the connection threads; every change wakes those who wait for one."""
+    """Shared by the connection threads. Every change wakes the threads that wait for one."""
 
     def __init__(self) -> None:
         self._held = _Held()
@@ -89,12 +89,12 @@ class Record:
             return list(self._held.requests)
 
     def clear(self) -> None:
-        """Forget the requests, not what later answers refer to."""
+        """Forget the requests, but not what later answers refer to."""
         with self._changed:
             self._held.requests.clear()
 
     def received(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: Any) -> RecordedRequest:
-        """Note a request; secrets in its headers are not kept."""
+        """Record a request, without the secrets in its headers."""
         kept = {name.lower(): _SECRET.get(name.lower(), value) for name, value in headers}
         request = RecordedRequest(method, path, kept, body, time.time())
         with self._changed:
@@ -110,7 +110,7 @@ class Record:
             self._changed.notify_all()
 
     def wait_until(self, condition: Callable[[list[RecordedRequest]], bool], seconds: float) -> bool:
-        """Block until the condition holds for the requests; False when it did not within `seconds`."""
+        """Block until the condition holds for the requests. Returns False if it did not within `seconds`."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(list(self._held.requests)), seconds)
 
@@ -119,7 +119,7 @@ class Record:
             _put(self._held.generations, generation.id, generation)
 
     def generation_ended(self, generation: RecordedGeneration, *, cancelled: bool, fingerprint: str | None) -> None:
-        """The answer is over; `fingerprint` is that of its reasoning_details when all of it was sent."""
+        """The answer has ended. `fingerprint` is that of its reasoning_details if all of it was sent."""
         with self._changed:
             generation.over = time.monotonic()
             generation.cancelled = cancelled
@@ -129,14 +129,14 @@ class Record:
                 _put(self._held.prompts, generation.session, generation.answer.prompt_tokens)
             self._changed.notify_all()
 
-    def find_generation(self, generation_id: str, patience: float) -> RecordedGeneration | None:
-        """A generation that is over. The first look-up within `patience` seconds of the end finds nothing yet."""
+    def find_generation(self, generation_id: str, delay: float) -> RecordedGeneration | None:
+        """A generation that has ended. The first look-up within `delay` seconds of its end finds nothing."""
         with self._changed:
             found = self._held.generations.get(generation_id)
             if found is None or found.over is None:
                 return None
             found.asked += 1
-            return None if found.asked == 1 and time.monotonic() - found.over < patience else found
+            return None if found.asked == 1 and time.monotonic() - found.over < delay else found
 
     def spent(self) -> float:
         """USD of all generations."""
@@ -147,14 +147,14 @@ class Record:
         return fingerprint in self._held.sent
 
     def cached_prompt(self, session: str | None) -> int:
-        """Tokens of the previous prompt in this session, which the provider still holds."""
+        """Tokens of the previous prompt in this session, which the provider has cached."""
         return self._held.prompts.get(session, 0) if session else 0
 
     def failures(self, key: str) -> int:
         return self._held.failures.get(key, 0)
 
     def count_failure(self, key: str, *, failed: bool) -> None:
-        """One more failure of the same request; a success starts the count again."""
+        """Count a failure of the same request; a success resets the count."""
         with self._changed:
             if failed:
                 _put(self._held.failures, key, self._held.failures.get(key, 0) + 1)
@@ -162,13 +162,13 @@ class Record:
                 self._held.failures.pop(key, None)
 
     def issue_code(self, challenge: str, method: str) -> str:
-        """A code that `redeem_code` takes once."""
+        """A code that `redeem_code` accepts once."""
         code = secrets.token_urlsafe(24)
         with self._changed:
             _put(self._held.codes, code, (challenge, method))
         return code
 
     def redeem_code(self, code: str) -> tuple[str, str] | None:
-        """The challenge and its method, the first time."""
+        """The challenge and its method; None for an unknown or used code."""
         with self._changed:
             return self._held.codes.pop(code, None)

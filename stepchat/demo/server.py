@@ -1,4 +1,4 @@
-"""An OpenRouter-compatible server on loopback: real HTTP, scripted answers. A thread per connection."""
+"""The demo server: compatible with OpenRouter, on loopback, with scripted answers. One thread per connection."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _PATIENCE = 2.0
-"""Seconds that `close` waits for the threads, and a refused client may take to read why."""
+"""Seconds that `close` waits for the threads, and that a rejected client has to read the error."""
 
 
 class DemoServer:
-    """Listens from the start of its life until `close`.
+    """Listens as soon as it is created, until `close`.
 
-    `speed` is in tokens per second: None like a real model, 0 as fast as possible. With a `key`, requests must bring
-    exactly this one; without, any that is not empty. `imitates` is one of LOCAL_SERVERS by its name, whose models run
-    with so many tokens. Raises UsageError when the port cannot be used.
+    `speed` is in tokens per second: None like a real model, 0 as fast as possible. Requests must send this `key`; without
+    one, any key. `imitates` is the name of one of LOCAL_SERVERS, `window` the context window of its models. Raises
+    UsageError if the port cannot be used.
     """
 
     def __init__(
@@ -57,36 +57,36 @@ class DemoServer:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The questions it received, oldest first: what only looks something up is left out."""
+        """The chat requests it received, oldest first."""
         return _questions(self._record.requests)
 
     @property
     def received(self) -> list[RecordedRequest]:
-        """All it received, oldest first."""
+        """All requests it received, oldest first."""
         return self._record.requests
 
     def wait_until(self, condition: Callable[[list[RecordedRequest]], bool], seconds: float = 5.0) -> bool:
-        """Block until the condition holds for the requests; False when it did not within `seconds`."""
+        """Block until the condition holds for the chat requests. Returns False if it did not within `seconds`."""
         return self._record.wait_until(lambda requests: condition(_questions(requests)), seconds)
 
     def start(self) -> Self:
-        """Begin to answer."""
+        """Start answering."""
         self._acceptor.start()
         return self
 
     def close(self) -> None:
-        """Stop listening, end every connection. Safe to call twice."""
+        """Stop listening and close every connection. Can be called twice."""
         with self._lock:
             if self._closed.is_set():
                 return
             self._closed.set()
             clients = dict(self._clients)
         for sock in clients.values():
-            # Wakes its thread, which closes the socket.
+            # This wakes its thread, which closes the socket.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         if self._acceptor.is_alive():
-            # A blocked accept() does not notice that its socket was closed; a connection wakes it everywhere.
+            # A blocked accept() does not notice that its socket is closed; a connection wakes it on every system.
             with suppress(OSError):
                 socket.create_connection((HOST, self.port), timeout=_PATIENCE).close()
             self._acceptor.join(_PATIENCE)
@@ -120,10 +120,10 @@ class DemoServer:
                     sock.close()
                     return
                 self._clients[thread] = sock
-                # Started under the lock, so that `close` never meets a thread it cannot join.
+                # Started under the lock, so that `close` never sees a thread it cannot join.
                 try:
                     thread.start()
-                except RuntimeError:  # no more threads: this client is turned away
+                except RuntimeError:  # no more threads: reject this client
                     del self._clients[thread]
                     sock.close()
 
@@ -131,7 +131,7 @@ class DemoServer:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock)
-        except OSError:  # it has left, or no more files can be opened
+        except OSError:  # it has left, or too many files are open
             with self._lock:
                 self._clients.pop(threading.current_thread(), None)
             sock.close()
@@ -145,7 +145,7 @@ class DemoServer:
             connection.close()
 
     def _talk(self, connection: Connection) -> None:
-        """Answer one request after another until either side has had enough."""
+        """Answer requests until either side closes the connection."""
         try:
             while request := connection.read_request():
                 if not answer(connection, self._desk, request):
@@ -160,9 +160,9 @@ class DemoServer:
 
 
 def _listen(port: int) -> socket.socket:
-    hint = "Choose another port, or 0 for any that is free."
+    hint = "Choose another port, or 0 for any free one."
     if not 0 <= port <= 65_535:
-        raise UsageError(f"The port of the demo server must be between 0 and 65535, not {port}.", hint)
+        raise UsageError(f"The demo server's port must be between 0 and 65535, not {port}.", hint)
     try:
         return socket.create_server((HOST, port))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a demo script may do, one step at a time. A script is a function from an `ScenarioRequest` to these steps."""
+"""The steps of demo scripts. A script is a function from a `ScenarioRequest` to steps."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TOKEN = re.compile(
 
 
 def split_tokens(text: str) -> list[str]:
-    """Pieces of about four characters, as a model would stream them; joined they are the text again."""
+    """Pieces of about four characters, as a model would stream them. Joined, they are the text."""
     return _TOKEN.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Reasoning, token by token: under `field`, and again in reasoning_details unless `details` is "none"."""
+    """Reasoning, token by token: in `field`, and also in reasoning_details unless `details` is "none"."""
 
     text: str
     field: str = "reasoning"
@@ -36,7 +36,7 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Content, token by token. `details` puts an empty reasoning_details list on each chunk."""
+    """Content, token by token. `details` adds an empty reasoning_details list to each chunk."""
 
     text: str
     details: bool = False
@@ -44,7 +44,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One chunk with exactly this delta; it counts as `tokens` of output."""
+    """One chunk with exactly this delta, counted as `tokens` of output."""
 
     fields: Json
     tokens: int = 1
@@ -52,7 +52,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event with this data, whatever it is, between the real ones."""
+    """One event with this data, between the regular ones."""
 
     data: str
     name: str = ""
@@ -60,21 +60,21 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk whose top-level keys are changed by these."""
+    """One chunk with these top-level keys."""
 
     fields: Json
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes of the body as they are."""
+    """Raw bytes of the body."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing for so many seconds, or only keep-alive comments."""
+    """Silence for some seconds, or only keep-alive comments."""
 
     seconds: float
     comments: bool = False
@@ -82,7 +82,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end as the model meant it: finish chunk, usage chunk, [DONE]. Without a reason there is no finish chunk."""
+    """A regular end: finish chunk, usage chunk, [DONE]. Without a reason there is no finish chunk."""
 
     reason: str | None = "stop"
     native: str | None = "stop"
@@ -92,14 +92,14 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The connection breaks: in the middle of a chunk, or before any header when it is the first step."""
+    """Break the connection: in the middle of a chunk or, as the first step, before any header."""
 
     reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A plain HTTP answer instead of a stream; only as the first step."""
+    """A plain HTTP response instead of a stream. Only as the first step."""
 
     status: int
     body: Json | str
@@ -108,7 +108,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How the stream is written; only as the first step."""
+    """How the stream is written. Only as the first step."""
 
     newline: str = "\n"
     bom: bool = False
@@ -125,7 +125,7 @@ Step: TypeAlias = Think | Say | Delta | Event | Chunk | Raw | Wait | Finish | Dr
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a request brought back of the reasoning in earlier answers."""
+    """The reasoning of earlier answers that a request sent back."""
 
     answers: int = 0
     """Earlier assistant messages in the request."""
@@ -133,12 +133,12 @@ class Returned:
     entries: int = 0
     characters: int = 0
     unchanged: int = 0
-    """Messages whose list is exactly one that this server has sent."""
+    """Messages whose list is exactly one that this server sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioRequest:
-    """A request, as a script sees it."""
+    """A request as a script sees it."""
 
     body: Json
     model: Model
@@ -148,7 +148,7 @@ class ScenarioRequest:
     turn: int
     """1 for the first question of a conversation."""
     failures: int
-    """How often this very request has failed already."""
+    """How often the same request has failed already."""
     returned: Returned
 
     @property
@@ -160,7 +160,7 @@ class ScenarioRequest:
         return [message for message in self.body["messages"] if isinstance(message, dict)]
 
     def number(self, name: str, default: float) -> float:
-        """An option as a number that is not negative."""
+        """An option as a non-negative number."""
         try:
             value = float(self.options[name])
         except (KeyError, ValueError):
@@ -187,12 +187,12 @@ def message_text(content: object) -> str:
 
 
 def is_hurried(ask: ScenarioRequest) -> bool:
-    """Whether the question says that it is time to answer, as stepchat's "answer now" does."""
+    """Whether the question asks for the answer right away, as stepchat's "answer now" does."""
     return "asked to answer now" in ask.question
 
 
 def reasoning_steps(ask: ScenarioRequest, text: str) -> Iterator[Step]:
-    """Reasoning in the form that the maker of the model uses (WIRE.md 3.1)."""
+    """Reasoning in the format of the model's developer."""
     if is_hurried(ask):
         text = "They want the answer now."
     match ask.model.thoughts:
@@ -220,5 +220,5 @@ def reasoning_steps(ask: ScenarioRequest, text: str) -> Iterator[Step]:
 
 
 def fake_signature(text: str) -> str:
-    """Something that looks like a signature and is the same for the same text."""
+    """Text that looks like a signature, always the same for the same text."""
     return b64encode(sha512(text.encode("utf-8", "replace")).digest()).decode().replace("/", "0").replace("+", "1")

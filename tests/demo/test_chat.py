@@ -121,7 +121,7 @@ def test_bad_requests(client, body, status, message):
 def test_parts_of_an_unexpected_form(client, part):
     response = client.post(CHAT, json=body_of("x") | part)
     assert response.status_code == 400
-    assert "unexpected form" in response.json()["error"]["message"]
+    assert "unexpected type" in response.json()["error"]["message"]
     assert ask(client, "demo:haiku").done
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stepchat.demo.scenarios.conversation_texts import __dict__ as texts
+from stepchat.demo.scenarios.conversation import __dict__ as texts
 from stepchat.reasoning.loops import RepetitionDetector
 
 WORDS = [

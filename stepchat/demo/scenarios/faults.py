@@ -1,4 +1,4 @@
-"""Everything that can go wrong (WIRE.md 2.7 and 2.8), and answers that end in another way than one hopes."""
+"""Everything that can go wrong: HTTP errors, errors in mid-stream, broken connections and unusual ends."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ SHAPES: dict[int, str] = {
 
 
 def _answer(ask: ScenarioRequest, *, finish: bool = True) -> Iterator[Step]:
-    """As many tokens as `at` says, or an ordinary answer to its end."""
+    """An ordinary answer; without `finish`, only the number of tokens that the option `at` sets."""
     yield from reasoning_steps(ask, _THOUGHT)
     pieces = split_tokens(_ANSWER)
     if finish:
@@ -92,7 +92,7 @@ def _answer(ask: ScenarioRequest, *, finish: bool = True) -> Iterator[Step]:
 
 
 def _failing(ask: ScenarioRequest) -> bool:
-    """Whether this request still has to fail: always, or `times` times."""
+    """Whether to fail: always, or as often as the option `times` sets."""
     return "times" not in ask.options or ask.failures < ask.count("times", 1)
 
 
@@ -201,7 +201,7 @@ def error(shape: int) -> Script:
 
 
 def _whole_error(shape: int, ask: ScenarioRequest) -> Reply:
-    """The same failure for a request that does not stream."""
+    """The same error for a request without streaming."""
     body = _error(502, "The provider disconnected.", {"error_type": "provider_unavailable"})
     if shape not in {5, 6}:
         return Reply(502, body)

@@ -1,4 +1,4 @@
-"""Good answers in unusual wrappings (WIRE.md 2.6, 2.8, 6)."""
+"""Valid answers in unusual framing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of any length, the same each time, made of one kind of Markdown or of all."""
+"""Answers of any length, always the same, made of one kind of Markdown or of all."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ KINDS: dict[str, Callable[[int], str]] = {
 
 
 def passages(kind: Callable[[int], str], tokens: int) -> Iterator[str]:
-    """Passages of one kind that are exactly so many tokens long together."""
+    """Passages of one kind with exactly this many tokens in total."""
     left = tokens
     for n in count():
         if left <= 0:

@@ -1,4 +1,4 @@
-"""Every form that reasoning can take (WIRE.md 3 and 4.1-4.3), and text that means harm."""
+"""Every format that reasoning comes in, and hostile text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPENAI = "openai-responses-v1"
 
 
 def no_reasoning(_ask: ScenarioRequest) -> Iterator[Step]:
-    yield Say("This answer came without a thought. No reasoning and no `reasoning_details` were sent.\n")
+    yield Say("This answer came without reasoning. No reasoning and no `reasoning_details` were sent.\n")
     yield Finish()
 
 
@@ -52,7 +52,7 @@ def details(_ask: ScenarioRequest) -> Iterator[Step]:
     }
     yield _entries(search)
     yield Say("This answer carries every type of reasoning entry. ")
-    # Signatures come late and alone; a client that stops merging when the answer begins loses them.
+    # Signatures arrive late and alone. A client that stops merging once the answer begins would lose them.
     yield _entries({"type": "reasoning.text", "signature": fake_signature(_CLAUDE), "format": _CLAUDE, "index": 0})
     sketch: Json = {
         "type": "reasoning.sketch",
@@ -70,7 +70,7 @@ def details(_ask: ScenarioRequest) -> Iterator[Step]:
 
 
 def surrogates(_ask: ScenarioRequest) -> Iterator[Step]:
-    """Half characters, as JSON can hold them and UTF-8 cannot."""
+    """Lone surrogates, which JSON can hold and UTF-8 cannot."""
     yield Think("Half of an emoji: \ud83d. The other half: \ude00.\n")
     yield _entries({"type": "reasoning.half\udc00", "\ud800 key": "\udfff", "index": 1})
     yield Say("This sentence holds half an emoji: \ud83d, and ends well.\n")
@@ -160,7 +160,7 @@ def loop(ask: ScenarioRequest) -> Iterator[Step]:
 
 
 def hostile(_ask: ScenarioRequest) -> Iterator[Step]:
-    """Each of these would do something to a terminal or a markup reader that trusts it."""
+    """Text that would affect a terminal or a markup parser that trusts it."""
     attacks = (
         "\x1b[2J\x1b[H\x1b[31mred screen\x1b[0m",
         "\x1b]0;owned title\x07\x1b]52;c;ZXZpbA==\x07\x1b]8;;https://evil.example\x07link\x1b]8;;\x07",

@@ -1,4 +1,4 @@
-"""The table of what the demo server can say and do. One row each; `demo:help` lists them."""
+"""The table of scenarios. Add one here: `demo:help` lists it, and the tests play it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.demo.scenarios import conversation, faults, framings, long_answers, reasoning, structured_output, tools
+from stepchat.demo.scenarios import conversation, faults, framings, long_answers, reasoning, tools
 from stepchat.demo.steps import Finish, Say, reasoning_steps
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`example` holds options with which it is worth trying, and over at once."""
+    """One row. `example` holds options to try it with; it then ends quickly."""
 
     name: str
     about: str
@@ -27,12 +27,12 @@ class Scenario:
 
 def _help(ask: ScenarioRequest) -> Iterator[Step]:
     yield from reasoning_steps(
-        ask, "They want to know what I can play. I shall list every row of the table, with its one line."
+        ask, "They want to know what I can do. I will list every row of the table, with its description."
     )
     yield Say(
         "## What this demo server can do\n\n"
-        "Start a message with `demo:NAME`, or ask for the model `demo/NAME`. Options follow as `key=value`; "
-        "`speed=N` (tokens per second, 0 for no limit) works everywhere.\n\n"
+        "Start a message with `demo:NAME`, or choose the model `demo/NAME`. Options follow as `key=value`; "
+        "`speed=N` (tokens per second, 0 for no limit) works with all of them.\n\n"
     )
     for scenario in SCENARIOS:
         example = f" (`demo:{scenario.name} {scenario.example}`)" if scenario.example else ""
@@ -41,7 +41,7 @@ def _help(ask: ScenarioRequest) -> Iterator[Step]:
 
 
 def _unknown(ask: ScenarioRequest) -> Iterator[Step]:
-    yield from reasoning_steps(ask, f"There is no script with the name they gave: {ask.options['name']}")
+    yield from reasoning_steps(ask, f"There is no script of this name: {ask.options['name']}")
     yield Say(f"There is no demo script called `{ask.options['name']}`. Send `demo:help` for the list.")
     yield Finish()
 
@@ -52,14 +52,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "talk", "an ordinary conversation, chosen by words in the question and by its turn", conversation.conversation
     ),
     Scenario("welcome", "a first answer that shows every kind of Markdown", conversation.welcome),
-    Scenario("roundtrip", "says what reasoning your request brought back", conversation.roundtrip),
+    Scenario("roundtrip", "reports the reasoning that your request sent back", conversation.roundtrip),
     Scenario("primes", "an answer with code and a table", conversation.primes),
-    Scenario("compare", "an answer around one table", conversation.compare),
+    Scenario("compare", "an answer with one table", conversation.compare),
     Scenario("languages", "Chinese, Japanese, Korean, Thai, Arabic, combining marks and emoji", conversation.languages),
     Scenario("haiku", "a short answer", conversation.haiku),
     Scenario(
         "long",
-        "as long as you like; kind is one of mixed prose oneline list table fence paragraphs",
+        f"as long as you like; kind is one of {' '.join(long_answers.KINDS)}",
         long_answers.long_answer,
         "tokens=500 reasoning=100 kind=mixed",
     ),
@@ -69,71 +69,75 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("noreasoning", "an answer without any reasoning", reasoning.no_reasoning),
     Scenario(
-        "details", "every type of reasoning_details, late signature, unknown keys, exact numbers", reasoning.details
+        "details", "every type of reasoning_details, a late signature, unknown keys, exact numbers", reasoning.details
     ),
-    Scenario("surrogates", "lone halves of surrogate pairs in reasoning, details and text", reasoning.surrogates),
+    Scenario("surrogates", "lone surrogates in reasoning, details and text", reasoning.surrogates),
     Scenario("encrypted", "reasoning that is only encrypted", reasoning.encrypted),
-    Scenario("summary", "summaries of reasoning, then its encrypted form", reasoning.summary),
-    Scenario("signed", "signed reasoning; the signature comes alone, after the answer has begun", reasoning.signed),
+    Scenario("summary", "summaries of reasoning, then the encrypted reasoning", reasoning.summary),
+    Scenario("signed", "signed reasoning; the signature arrives alone, after the answer has begun", reasoning.signed),
     Scenario("blocks", "several numbered blocks of reasoning, also between pieces of the answer", reasoning.blocks),
     Scenario("empty_details", "reasoning_details is an empty list on every chunk", reasoning.empty_details),
-    Scenario("reasoning_content", "the other name for the reasoning, and no details", reasoning.reasoning_content),
-    Scenario("plain_reasoning", "reasoning under its usual name, and no details", reasoning.plain_reasoning),
+    Scenario(
+        "reasoning_content", "reasoning in the field reasoning_content, without details", reasoning.reasoning_content
+    ),
+    Scenario("plain_reasoning", "reasoning in the field reasoning, without details", reasoning.plain_reasoning),
     Scenario("think_tags", "reasoning between think tags inside the content", reasoning.think_tags),
-    Scenario("lone_close_tag", "only the closing think tag comes", reasoning.lone_close_tag),
+    Scenario("lone_close_tag", "only the closing think tag", reasoning.lone_close_tag),
     Scenario("loop", "reasoning that repeats itself", reasoning.loop, "times=10"),
     Scenario("hostile", "escape sequences, control and bidi characters, markup, everywhere", reasoning.hostile),
     Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tools.tools),
     Scenario(
         "form",
-        "JSON as response_format asks; wrong=value and wrong=json do not fit",
-        structured_output.structured_output,
+        "JSON as response_format asks; wrong=value and wrong=json violate it",
+        tools.structured_output,
     ),
-    Scenario("length", "thinks until the limit; finish_reason length and no answer", faults.length),
-    Scenario("content_filter", "stopped by a filter in the middle", faults.content_filter),
-    Scenario("refusal", "the answer comes as a refusal", faults.refusal),
-    Scenario("empty", "an ordinary end after nothing at all", faults.empty),
+    Scenario("length", "reasons until the token limit; finish_reason length and no answer", faults.length),
+    Scenario("content_filter", "truncated by a content filter", faults.content_filter),
+    Scenario("refusal", "the model refuses to answer", faults.refusal),
+    Scenario("empty", "a regular end without any answer", faults.empty),
     Scenario("slow", "only keep-alive comments for wait seconds, then an answer", faults.slow, "wait=0.1"),
-    Scenario("silent", "after `at` tokens nothing at all for wait seconds", faults.silent, "at=5 wait=0.1"),
+    Scenario("silent", "after `at` tokens nothing for wait seconds", faults.silent, "at=5 wait=0.1"),
     *(
-        Scenario(f"http{status}", f"HTTP {status}; with times=N only so often", faults.http(status), "times=1")
+        Scenario(f"http{status}", f"HTTP {status}; with times=N, only N times", faults.http(status), "times=1")
         for status in faults.STATUSES
     ),
     Scenario("html502", "HTTP 502 with an HTML page", faults.html502, "times=1"),
     Scenario("raw_error", "HTTP 400 whose reason is hidden in metadata.raw", faults.raw_error),
     Scenario("unavailable", "HTTP 503 in the availability form", faults.unavailable, "times=1"),
-    Scenario("pinned", "HTTP 404 as long as reasoning_details are sent back", faults.pinned),
-    Scenario("no_effort", "HTTP 400 as long as reasoning.effort is sent", faults.no_effort),
-    Scenario("bad_signature", "HTTP 400 as long as reasoning_details are sent back", faults.bad_signature),
+    Scenario("pinned", "HTTP 404 while reasoning_details are sent back", faults.pinned),
+    Scenario("no_effort", "HTTP 400 while reasoning.effort is sent", faults.no_effort),
+    Scenario("bad_signature", "HTTP 400 while reasoning_details are sent back", faults.bad_signature),
     *(
         Scenario(f"error{shape}", f"after `at` tokens: {about}", faults.error(shape), "at=5")
         for shape, about in faults.SHAPES.items()
     ),
-    Scenario("network_error", "an ordinary stop after nothing, native reason network_error", faults.network_error),
-    Scenario("nodone", "finish_reason comes, [DONE] does not", faults.nodone),
-    Scenario("cut", "a clean end in the middle: no finish_reason, no [DONE]", faults.cut, "at=5"),
+    Scenario(
+        "network_error", "finish_reason stop without any answer, native reason network_error", faults.network_error
+    ),
+    Scenario("nodone", "finish_reason, but no [DONE]", faults.nodone),
+    Scenario("cut", "a clean end in the middle, without finish_reason and [DONE]", faults.cut, "at=5"),
     Scenario("drop", "the connection closes in the middle of a chunk", faults.drop, "at=5"),
     Scenario("reset", "the connection is reset in the middle of a chunk", faults.reset, "at=5"),
     Scenario("drop_headers", "the connection closes before any header", faults.drop_headers, "times=1"),
-    Scenario("json", "HTTP 200 with the whole completion as JSON, though a stream was asked for", framings.as_json),
+    Scenario("json", "HTTP 200 with the whole completion as JSON instead of a stream", framings.as_json),
     Scenario("json_error", "HTTP 200 with an error as JSON", faults.json_error),
-    Scenario("bad_json", "events that are not JSON, or not an object, between the real ones", framings.bad_json),
-    Scenario("null_error", 'every chunk says "error": null', framings.null_error),
-    Scenario("no_last_blank", "the last empty line is missing (done=0: and [DONE] too)", framings.no_last_blank),
+    Scenario("bad_json", "events that are not JSON, or not an object, between the regular ones", framings.bad_json),
+    Scenario("null_error", 'every chunk has "error": null', framings.null_error),
+    Scenario("no_last_blank", "the last empty line is missing (done=0: [DONE] as well)", framings.no_last_blank),
     Scenario("crlf", "lines end with CR LF", framings.crlf),
     Scenario("cr", "lines end with CR", framings.cr),
-    Scenario("bom", "a byte order mark comes first", framings.bom),
-    Scenario("chopped", "HTTP chunks of a few bytes, cut inside characters", framings.chopped),
+    Scenario("bom", "a byte order mark at the beginning", framings.bom),
+    Scenario("chopped", "HTTP chunks of a few bytes, split inside characters", framings.chopped),
     Scenario("separators", "U+2028, U+2029 and U+0085 inside the JSON", framings.separators),
     Scenario("usage_each", "running totals of usage on every chunk", framings.usage_each),
     Scenario("usage_empty", "the usage chunk has an empty list of choices", framings.usage_empty),
-    Scenario("usage_tokens", "usage tells tokens and no cost, as most servers do", framings.usage_tokens),
-    Scenario("usage_preview", "a preview of the usage comes first", framings.usage_preview),
+    Scenario("usage_tokens", "usage has tokens and no cost, as with most servers", framings.usage_tokens),
+    Scenario("usage_preview", "a preview of the usage at the beginning", framings.usage_preview),
 )
 
 
 def choose(ask: ScenarioRequest) -> tuple[Script | None, Mapping[str, str]]:
-    """The script for a request and its options; None when the model names a script that does not exist."""
+    """The script of a request and its options; None if the model names an unknown script."""
     rows = {scenario.name: scenario.script for scenario in SCENARIOS}
     question = ask.question.strip()
     if question.startswith("demo:"):
@@ -144,11 +148,11 @@ def choose(ask: ScenarioRequest) -> tuple[Script | None, Mapping[str, str]]:
         return rows.get(name), options
     if _must_call(ask):
         return tools.tools, {}
-    return structured_output.structured_output if structured_output.is_requested(ask) else conversation.conversation, {}
+    return tools.structured_output if tools.wants_structured_output(ask) else conversation.conversation, {}
 
 
 def _parse(words: str) -> tuple[str, dict[str, str]]:
-    """`NAME key=value ...`; in a model's name, where no space may stand, commas do."""
+    """Parse `NAME key=value ...`; in a model's name, which has no spaces, commas separate."""
     name, *rest = re.split(r"[\s,;]+", words.strip())
     pairs = (word.partition("=") for word in rest)
     return name, {key: value for key, equals, value in pairs if equals}

@@ -1,4 +1,4 @@
-"""Tool calls in fragments (WIRE.md 2.4), and answers about their results."""
+"""Tool calls in fragments, answers about their results, and structured output."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.demo.steps import Delta, Finish, Say, fake_signature, message_text, reasoning_steps, split_tokens
+from stepchat.parameters.schema import schema_of, wants_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _INVENTED: tuple[tuple[str, Json], ...] = (
 
 
 def tools(ask: ScenarioRequest) -> Iterator[Step]:
-    """Call the first two tools of the request, or two invented ones; with results at hand, answer."""
+    """Call the first two tools of the request, or two invented ones. If their results are there, answer."""
     results = _results(ask)
     if results:
         yield from _conclude(ask, results)
@@ -97,7 +98,7 @@ def _sample_object(schema: Json) -> Json:
 
 
 def sample(schema: Json) -> Any:
-    """Some value that fits a JSON schema of the simple kind."""
+    """A value that fits a simple JSON schema."""
     if schema.get("enum"):
         return schema["enum"][0]
     if "default" in schema:
@@ -115,3 +116,27 @@ def sample(schema: Json) -> Any:
             return _sample_object(schema)
         case _:
             return "2 + 2" if "expression" in str(schema.get("description", "")).lower() else "Trondheim"
+
+
+def wants_structured_output(ask: ScenarioRequest) -> bool:
+    """Whether the request asks for JSON."""
+    return wants_json(ask.body)
+
+
+def structured_output(ask: ScenarioRequest) -> Iterator[Step]:
+    """Answer in JSON as response_format asks. `wrong=value` violates the schema, `wrong=json` ends in the middle."""
+    yield from reasoning_steps(ask, "They want JSON. I shall fill their schema with the first values that fit.")
+    value = _value(ask)
+    if ask.options.get("wrong") == "value" and isinstance(value, dict) and value:
+        filled = cast("Json", value)
+        value = {**filled, [*filled][-1]: {"not": "what was asked for"}}
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    yield Say(text[: len(text) * 2 // 3] if ask.options.get("wrong") == "json" else text)
+    yield Finish()
+
+
+def _value(ask: ScenarioRequest) -> Any:
+    schema = schema_of(ask.body)
+    if isinstance(schema, dict):
+        return sample(cast("Json", schema))
+    return {"question": ask.question, "answer": 1229, "primes": [2, 3, 5, 7], "certain": True}
