@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 
 from stepchat.lossless_json import Number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
@@ -24,6 +25,30 @@ _SMALLEST = Decimal("1e-12")
 """No count and no cost is so large; also keeps infinities out."""
 
 COMPLETE: frozenset[str] = frozenset({"stop", "length", "tool_calls", "content_filter"})
+
+
+class Ending(NamedTuple):
+    """How an answer ended, in words."""
+
+    word: str
+    """For a list of facts."""
+    label: str
+    """For a line below the answer; "" when the model finished on its own."""
+
+
+ENDINGS: Mapping[Stop, Ending] = MappingProxyType(
+    {
+        "stop": Ending("finished normally", ""),
+        "tool_calls": Ending("tool calls", ""),
+        "length": Ending("truncated by a token limit", "Truncated: token limit reached"),
+        "content_filter": Ending("ended by a content filter", "Ended by the provider's content filter"),
+        "cancelled": Ending("stopped", "Stopped"),
+        "cut": Ending("interrupted", "Interrupted: stepchat exited before the answer was finished"),
+        "error": Ending("failed", "Failed: the server reported an error"),
+    }
+)
+_CUT_OFF = "cut off"
+"""What `cut` is when an error says why: the connection ended, not the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +216,17 @@ class AssistantMessage:
     def complete(self) -> bool:
         """True when the stream ended as the server meant it to."""
         return self.stop in COMPLETE
+
+    @property
+    def ending_word(self) -> str:
+        """How the answer ended, in a word or two."""
+        return _CUT_OFF if self.stop == "cut" and self.error is not None else ENDINGS[self.stop].word
+
+    @property
+    def ending_label(self) -> str:
+        """Why the answer is not complete: the error if there is one; "" when the model finished on its own."""
+        reason = self.error.message if self.error is not None else ""
+        return reason or ENDINGS[self.stop].label
 
     @property
     def speed(self) -> float | None:

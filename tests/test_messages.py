@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from stepchat import lossless_json
 from stepchat.lossless_json import Number
 from stepchat.messages import (
     COMPLETE,
+    ENDINGS,
     AssistantMessage,
     Failure,
+    Stop,
     Timing,
     ToolCall,
     ToolMessage,
@@ -249,3 +252,16 @@ def test_what_was_written_before_there_were_parameters_is_read_and_written_alike
 def test_wrong_parameters_of_an_answer(wrong):
     with pytest.raises(ValueError, match="not a stored message"):
         from_json(to_json(AssistantMessage()) | wrong)
+
+
+def test_every_way_to_end_has_its_words():
+    assert set(ENDINGS) == set(get_args(Stop))
+    assert (AssistantMessage().ending_label, AssistantMessage(stop="length").ending_word) == ("", "truncated by a token limit")
+
+
+def test_an_interruption_and_a_lost_connection_are_two_things():
+    lost = AssistantMessage(stop="cut", error=Failure(None, "The connection was lost."))
+    assert (lost.ending_word, lost.ending_label) == ("cut off", "The connection was lost.")
+    killed = AssistantMessage(stop="cut")
+    assert killed.ending_word == "interrupted"
+    assert killed.ending_label.startswith("Interrupted: ")

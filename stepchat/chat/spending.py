@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepchat.catalogue.backends import same_address
-from stepchat.text.format import short_count
+from stepchat.text.format import money, short_count
 from stepchat.text.sanitize import sanitize_for_display
-from stepchat.transcript.labels import money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

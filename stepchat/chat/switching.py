@@ -15,7 +15,7 @@ from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError, UntrustedServerError
 from stepchat.messages import AssistantMessage
 from stepchat.reasoning.replay import Target, same_source
-from stepchat.transcript.labels import short_model
+from stepchat.text.format import short_model
 from stepchat.tui.chat.context_window import look_at_window
 
 if TYPE_CHECKING:

@@ -221,7 +221,7 @@ def _ledger(invocation: Invocation, wanted: str, *, as_json: bool) -> Callable[[
 
 def _summary_line(row: SessionSummary) -> str:
     """ID, time, turns, cost and title."""
-    from stepchat.transcript.labels import date, money
+    from stepchat.text.format import date, money
 
     cost = "" if row.cost is None else money(row.cost)
     turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from stepchat.text.format import estimated_tokens
 from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
 from stepchat.transcript.markdown.blocks import Block, Tail
@@ -173,7 +174,7 @@ class Answer:
         return channel.blocks
 
     def _edit_header(self, found: list[Edit], now: float) -> None:
-        mark = labels.CLOSED if self.panel == "folded" else labels.OPENED
+        mark = labels.FOLDED if self.panel == "folded" else labels.UNFOLDED
         message = self.message
         if self.reasoning and message is not None:
             key: object = ("done", mark, self.returned)
@@ -192,21 +193,17 @@ class Answer:
         message = self.message
         if not self.reasoning:
             if message is None:
-                return [labels.hidden_reasoning_header("Reasoning, hidden by the provider", [])]
-            return [
-                labels.hidden_reasoning_header(
-                    "Reasoned, hidden by the provider", [labels.measured_tokens(message), self.returned]
-                )
-            ]
+                return [labels.hidden_reasoning_header([])]
+            return [labels.hidden_reasoning_header([labels.counted_reasoning_tokens(message), self.returned])]
         if message is not None:
             return [
                 labels.reasoning_header(
-                    mark, message.timing.reasoning_seconds, labels.tokens_of(message), self.returned
+                    mark, message.timing.reasoning_seconds, labels.reasoning_tokens(message), self.returned
                 )
             ]
         if self.is_reasoning:
             return [labels.live_reasoning_header(mark, self._thinking_time(now), self.reasoning.length)]
-        return [labels.reasoning_header(mark, self._thinking_time(now), labels.estimated_tokens(self.reasoning.length))]
+        return [labels.reasoning_header(mark, self._thinking_time(now), estimated_tokens(self.reasoning.length))]
 
     def _thinking_time(self, now: float) -> float:
         end = now if self._reasoning_ended is None else self._reasoning_ended
@@ -254,7 +251,7 @@ class Answer:
 
     def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
         blocks = [labels.tool_call(call.name, call.arguments) for call in message.tool_calls]
-        mark = labels.ending_label(message)
+        mark = labels.ending_lines(message)
         if message.complete and not self.has_answer_text and not mark:
             mark = [labels.no_answer(message)]
         blocks += mark

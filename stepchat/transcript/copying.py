@@ -12,10 +12,10 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
+from stepchat.text.format import short_model
 from stepchat.text.sanitize import sanitize
 from stepchat.transcript.answer import BODY, TEXT
 from stepchat.transcript.hit_testing import source_map
-from stepchat.transcript.labels import short_model
 from stepchat.transcript.markdown.block_starts import html_kind, split_row
 from stepchat.transcript.markdown.blocks import Fence, Item, MetaLine, Table
 from stepchat.transcript.markdown.inline import spans

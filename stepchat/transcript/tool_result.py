@@ -49,7 +49,7 @@ class ToolResult:
 
     def _head(self) -> Block:
         name = self._message.name or "tool"
-        mark = (labels.CLOSED if self.panel == "folded" else labels.OPENED) + " " if self.has_panel else ""
+        mark = (labels.FOLDED if self.panel == "folded" else labels.UNFOLDED) + " " if self.has_panel else ""
         return labels.line((f"{mark}← {name}", "error" if self._message.is_error else "dim"))
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from stepchat.text.format import short_count
+from stepchat.text.format import date, duration, money, short_count, short_model, token_count, token_split
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,39 @@ from stepchat.text.format import short_count
 def test_few_characters_that_say_the_most(number, shown):
     assert short_count(number) == shown
     assert len(shown) <= 4
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0, "0.0 s"), (0.44, "0.4 s"), (1.9, "1 s"), (12.0, "12 s"), (75, "1 min 15 s"), (3720, "1 h 2 min")],
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [("0", "$0"), ("0.00045", "$0.00045"), ("0.0000123", "$0.000012"), ("0.0501", "$0.050"), ("12.346", "$12.35")],
+)
+def test_costs_have_two_digits_that_mean_something(cost, words):
+    assert money(Decimal(cost)) == words
+
+
+@pytest.mark.parametrize(
+    ("total", "reasoning", "words"),
+    [
+        (None, 5, ""),
+        (1, None, "1 output token"),
+        (310, 0, "310 output tokens"),
+        (1510, 1200, "1.2k reasoning + 310 output tokens"),
+        (100, 200, "200 reasoning + 0 output tokens"),
+    ],
+)
+def test_what_an_answer_is_made_of(total, reasoning, words):
+    assert token_split(total, reasoning) == words
+
+
+def test_the_rest():
+    assert (token_count(1), token_count(1234)) == ("1 token", "1,234 tokens")
+    assert (short_model("a/b/"), short_model("b")) == ("b", "b")
+    assert (date(1e20), date(float("nan"))) == ("-", "-")

@@ -9,7 +9,7 @@ from stepchat.messages import Failure, ToolCall, Usage
 from stepchat.transcript import copying
 from tests.transcript.chat import USAGE, answered, asked, everything, page, shown, stream, thoughts, tool, words
 
-FOOT = "  step-3.5-flash · 1.2k thought + 310 said · $0.00045"
+FOOT = "  step-3.5-flash · 1.2k reasoning + 310 output · $0.00045"
 THOUGHT = "First I think.\nThen I think more.\n\n- a list\n- of thoughts\n"
 TEXT = "There are **1,229**.\n\n```python\ndef f(): pass\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
 
@@ -191,28 +191,28 @@ def test_reasoning_folds_when_a_tool_is_called():
 def test_encrypted_reasoning_is_present_but_hidden():
     details = ({"type": "reasoning.encrypted", "data": "gAAAA"},)
     viewport = page(answered("Done.", reasoning_details=details))
-    assert everything(viewport)[1] == "  Reasoned, hidden by the provider · 1,204 tokens"
+    assert everything(viewport)[1] == "  Reasoning hidden by the provider · 1,204 tokens"
     assert "gAAAA" not in "".join(everything(viewport))
 
 
 def test_encrypted_reasoning_while_it_comes():
     viewport = page()
     stream(viewport, [Delta(details=({"type": "reasoning.encrypted", "data": "x"},))])
-    assert shown(viewport)[1] == "  Reasoning, hidden by the provider"
+    assert shown(viewport)[1] == "  Reasoning hidden by the provider"
 
 
 def test_reasoning_without_an_answer_says_so():
     rows = everything(page(answered("", "I think.")))
-    assert "  No answer came after the thinking. Alt+G asks for it" in rows
+    assert "  No answer after the reasoning. Alt+G answer from this" in rows
     assert "  │ I think." in rows
-    assert "  No answer came. Ctrl+R asks again." in everything(page(answered("", "")))
+    assert "  The answer is empty. Ctrl+R retry" in everything(page(answered("", "")))
 
 
 def test_failed_answer_says_why_and_what_to_do():
     rows = everything(page(answered("Half", stop="error", error=Failure(502, "The provider is down."))))
     assert rows[1:5] == ["  Half", "", "  The provider is down.", FOOT]
     hint = " ".join(" ".join(rows[5:7]).split())
-    assert hint == "What came is kept. Alt+G goes on from there, Ctrl+R asks again."
+    assert hint == "The partial answer is saved. Alt+G continue · Ctrl+R retry"
     nothing = everything(page(answered("", stop="error", error=Failure(502, "The provider is down."))))
     assert not any("Alt+G" in row for row in nothing)
 

@@ -41,15 +41,15 @@ async def test_what_is_said_stands_in_the_status_line_and_the_next_takes_its_pla
     [
         ("http402", "Add credits to the account"),
         ("http401", "Check the key"),
-        ("length", "The thinking used up the limit"),
+        ("length", "The reasoning used up the token limit"),
     ],
 )
 async def test_a_failure_says_what_to_do_next(tmp_path, server, scenario, advice):
     async with window(tmp_path, server) as pilot:
         shown = " ".join((await ask(pilot, f"demo:{scenario}")).split())
         assert advice in shown
-        assert "Ctrl+R asks again." in shown
-        assert "kept" in shown
+        assert "Ctrl+R retry" in shown
+        assert "saved" in shown or "kept" in shown
 
 
 async def test_a_command_that_was_refused_can_be_mended(tmp_path, server):

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stepchat.messages import AssistantMessage, Message, ToolMessage, UserMessage
-from stepchat.text.format import short_count
+from stepchat.text.format import duration, money, token_split
 from stepchat.text.sanitize import sanitize_for_export
-from stepchat.transcript.labels import duration, money
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from stepchat.sessions.records import SessionContent
-
-_ENDS: Final = {
-    "length": "Cut: the limit on the length of the answer was reached.",
-    "content_filter": "Cut: the provider's content filter ended the answer.",
-    "cancelled": "Stopped.",
-    "cut": "Cut: the connection ended before the answer did.",
-}
 
 
 def title(content: SessionContent) -> str:
@@ -69,14 +61,14 @@ def reasoning_line(message: AssistantMessage) -> str:
 
 
 def ending(message: AssistantMessage) -> str:
-    """Why the answer is incomplete, or ""."""
-    if message.error is not None and message.error.message:
-        return sanitize_for_export(message.error.message)
-    return "The server ended the answer with an error." if message.stop == "error" else _ENDS.get(message.stop, "")
+    """Why the answer is not complete, as a sentence, or ""."""
+    label = sanitize_for_export(message.ending_label)
+    return label if not label or label[-1] in ".!?…" else f"{label}."
 
 
 def footer(message: AssistantMessage) -> list[str]:
-    """Tokens and cost, as far as known."""
-    tokens, cost = message.usage.completion_tokens, message.usage.cost
-    known = ["" if tokens is None else f"{short_count(tokens)} tokens", "" if cost is None else money(cost)]
+    """Tokens and cost, as far as they are known."""
+    usage = message.usage
+    cost = "" if usage.cost is None else money(usage.cost)
+    known = [token_split(usage.completion_tokens, usage.reasoning_tokens), cost]
     return [fact for fact in known if fact]

@@ -9,9 +9,8 @@ from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage
 from stepchat.reasoning.effort import effort_of
 from stepchat.reasoning.loops import RepetitionDetector
-from stepchat.text.format import short_count
+from stepchat.text.format import money, short_count
 from stepchat.transcript.answer import no_estimate
-from stepchat.transcript.labels import money
 from stepchat.tui.chat.status_bar import Fact
 
 if TYPE_CHECKING:

@@ -12,16 +12,17 @@ from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage
 from stepchat.parameters.values import format_value
+from stepchat.text.format import duration, money, short_model
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import pad
-from stepchat.transcript.labels import duration, money, short_model, speed_of
+from stepchat.transcript.labels import speed_of
 from stepchat.tui.dialog_keys import PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW
 from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -252,16 +253,6 @@ def _hints(*, synced: bool) -> Hints:
 
 _LONGEST: Final = 200
 """Characters of a parameter's value that are shown."""
-ENDS: Mapping[str, str] = {
-    "stop": "finished normally",
-    "length": "truncated by a token limit",
-    "cancelled": "stopped",
-    "cut": "cut off",
-    "content_filter": "stopped by a content filter",
-    "tool_calls": "tool calls",
-    "error": "failed",
-}
-"""How an answer ended, by its value of `stop`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +280,7 @@ def short_facts(message: AssistantMessage) -> str:
     """What the footer of an answer does not show: its duration, and how it ended unless normally."""
     facts = (
         _seconds(message.timing.total_seconds),
-        "" if message.stop == "stop" else ENDS.get(message.stop, message.stop),
+        "" if message.stop == "stop" else message.ending_word,
     )
     return " · ".join(fact for fact in facts if fact)
 
@@ -314,7 +305,7 @@ def _output(message: AssistantMessage) -> int | None:
 _FACTS: Sequence[tuple[str, Callable[[AssistantMessage], str]]] = (
     ("model", lambda message: message.model or message.model_asked),
     ("provider", lambda message: message.provider),
-    ("ended", lambda message: ENDS.get(message.stop, message.stop)),
+    ("ended", lambda message: message.ending_word),
     ("first token", lambda message: _seconds(message.timing.first_token_seconds)),
     ("reasoning time", lambda message: _seconds(message.timing.reasoning_seconds)),
     ("duration", lambda message: _seconds(message.timing.total_seconds)),

@@ -14,9 +14,9 @@ from stepchat import lossless_json
 from stepchat.chat import inspection
 from stepchat.chat.inspection import EventLines, Events, InspectorLine
 from stepchat.messages import AssistantMessage
+from stepchat.text.format import short_model
 from stepchat.text.sanitize import sanitize_for_display
 from stepchat.text.widths import pad_for_rich, unpad
-from stepchat.transcript.labels import short_model
 from stepchat.tui import workers
 from stepchat.tui.dialog_keys import bindings
 from stepchat.tui.dialogs.filter_dialog import FilterDialog

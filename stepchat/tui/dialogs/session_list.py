@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from rich.cells import cell_len, set_cell_size
 
 from stepchat.sessions import reading
+from stepchat.text.format import money, short_model
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import align, pad, pad_for_rich, pad_ranges_for_rich
-from stepchat.transcript.labels import money, short_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

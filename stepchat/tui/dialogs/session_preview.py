@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from stepchat.sessions.titles import without_markdown
+from stepchat.text.format import date
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import pad_for_rich, pad_ranges_for_rich
-from stepchat.transcript.labels import date
 from stepchat.tui.dialogs.session_list import SPEAKERS
 
 if TYPE_CHECKING:

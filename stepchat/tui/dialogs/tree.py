@@ -14,11 +14,10 @@ from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage, valid_time
 from stepchat.sessions.titles import without_markdown
+from stepchat.text.format import short_model, token_count
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import align, pad, pad_for_rich
-from stepchat.transcript.labels import count_of_tokens, short_model
 from stepchat.tui.dialog_keys import bindings
-from stepchat.tui.dialogs.compare import ENDS
 from stepchat.tui.dialogs.filter_dialog import FilterDialog
 from stepchat.tui.dialogs.list_view import VirtualList
 from stepchat.tui.dialogs.session_list import age
@@ -136,9 +135,9 @@ def message_preview(stored: StoredMessage) -> Content:
         return Content.styled(text + more, "bold")
     facts = [message.model or message.model_asked, message.provider]
     if message.usage.reasoning_tokens:
-        facts.append(f"{count_of_tokens(message.usage.reasoning_tokens)} of reasoning")
+        facts.append(f"{token_count(message.usage.reasoning_tokens)} of reasoning")
     if message.stop != "stop":
-        facts.append(ENDS.get(message.stop, message.stop))
+        facts.append(message.ending_word)
     head = sanitize(" · ".join(fact for fact in facts if fact), keep_newlines=False)
     body = text + more if text else pad_for_rich(sanitize(message.reasoning[:_PREVIEW_LENGTH]))
     return Content.assemble((f"{head}\n\n", "$dim"), body)

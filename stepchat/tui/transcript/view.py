@@ -13,9 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from stepchat.messages import UserMessage
+from stepchat.text.format import short_model
 from stepchat.transcript.document import Document
 from stepchat.transcript.find.navigator import FindNavigator
-from stepchat.transcript.labels import short_model
 from stepchat.transcript.layout import layout
 from stepchat.transcript.overlays import focus
 from stepchat.transcript.overlays.overlays import Overlays

@@ -62,7 +62,7 @@ def test_a_conversation_reads_well() -> None:
         "## System prompt\n\nBe brief.\n\n"
         "## You\n\nWhy is the\nsky blue?\n\n"
         "## m/m\n\n> **Thought for 12 s**\n>\n> Hm.\n>\n> Light.\n\nBecause of *scattering*.\n\n"
-        'Calls clock:\n\n```json\n{"zone":"UTC"}\n```\n\n*Stopped.*\n\n*1.2k tokens · $0.012*\n\n'
+        'Calls clock:\n\n```json\n{"zone":"UTC"}\n```\n\n*Stopped.*\n\n*1.2k output tokens · $0.012*\n\n'
         "## Tool clock\n\n````\n12:00 ```\n````\n\n"
         "*1 message on another branch is not included; a JSON export contains all branches.*\n"
     )

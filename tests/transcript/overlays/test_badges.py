@@ -18,7 +18,7 @@ def rows(viewport, known):
 
 
 def test_the_mark_stands_at_the_right_end_of_the_foot_line_and_of_a_question():
-    viewport = page(asked("Why?"), answered("So."), width=110)
+    viewport = page(asked("Why?"), answered("So."), width=100)
     _, shown = rows(viewport, {"u": (1, 2), "a": (2, 3)})
     assert next(row for row in shown if "Why?" in row).endswith("‹ 1/2 ›")
     assert next(row for row in shown if "step-3.5-flash" in row).endswith("‹ 2/3 ›")
@@ -37,7 +37,7 @@ def test_where_the_last_row_is_full_it_goes_above():
 
 
 def test_a_click_on_an_arrow_goes_that_way():
-    viewport = page(asked("Why?"), answered("So."), width=110)
+    viewport = page(asked("Why?"), answered("So."), width=100)
     marks, shown = rows(viewport, {"a": (2, 3)})
     y = next(y for y, row in enumerate(shown) if "2/3" in row)
     left, right = shown[y].index("‹"), shown[y].index("›")

@@ -146,7 +146,7 @@ async def test_opening_a_session_without_an_answer_offers_to_ask(tmp_path, serve
 async def test_thoughts_without_an_answer_are_gone_on_from_and_an_empty_answer_is_asked_again(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:empty")
-        await wait_until(pilot, "No answer came. Ctrl+R asks again.")
+        await wait_until(pilot, "The answer is empty. Ctrl+R retry")
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
         assert [message["content"] for message in server.requests[1].body["messages"]] == ["demo:empty"]
@@ -156,7 +156,7 @@ async def test_thoughts_without_an_answer_are_gone_on_from_and_an_empty_answer_i
         await store.append(question.session, question.id, AssistantMessage(reasoning="Deep wool", stop="stop"))
         await chat.open(None)
         await chat.open(await store.session(question.session))
-        await wait_until(pilot, "Alt+G asks for it from these thoughts")
+        await wait_until(pilot, "Alt+G answer from this reasoning")
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: len(server.requests) == 3)
         assert "<thoughts>" in server.requests[2].body["messages"][-1]["content"]

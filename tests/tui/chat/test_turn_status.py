@@ -6,7 +6,7 @@ import pytest
 
 from stepchat.events import Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
-from stepchat.transcript.labels import money
+from stepchat.text.format import money
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.chat.turn_status import CHARACTERS_PER_TOKEN, TurnProgress, effort_fact, hints, session_facts
 

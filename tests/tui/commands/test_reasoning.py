@@ -144,7 +144,7 @@ async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_p
             await say(pilot, "/set max_tokens=200")
             shown = await ask(pilot, "demo:long tokens=150 reasoning=150 kind=prose")
             shown = " ".join(shown.split())
-            assert "150 of 200 tokens went into thinking. Alt+G goes on from there, Alt+M asks again with" in shown
+            assert "150 of 200 tokens went into reasoning. Alt+G continue · Alt+M retry with a higher limit" in shown
             await pilot.press("alt+m")
             await wait_until(pilot, lambda: len(server.requests) == 2)
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
@@ -153,7 +153,7 @@ async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_p
             await wait_until(pilot, "not cut off by a token limit")
             shown = await ask(pilot, "demo:length")
             assert server.requests[-1].body["max_tokens"] == 200
-            assert "The thinking used up the limit; what came is kept." in " ".join(shown.split())
+            assert "The reasoning used up the token limit; it is saved." in " ".join(shown.split())
             await pilot.press("alt+g")
             await wait_until(pilot, lambda: len(server.requests) == 4)
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)

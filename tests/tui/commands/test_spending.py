@@ -18,7 +18,7 @@ from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessag
 from stepchat.servers.api import Balance
 from stepchat.sessions.spending import day_of
 from stepchat.sessions.store import SessionStore
-from stepchat.transcript.labels import money
+from stepchat.text.format import money
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.chat.turn_status import session_facts
 from tests.tui.screen import screen_rows, screen_text
