@@ -31,7 +31,7 @@ from stepchat.tui.composer.editing import Editing
 from stepchat.tui.composer.prompt import Prompt, PromptBar
 from stepchat.tui.keymap import key_label
 from stepchat.tui.terminal import clipboard
-from stepchat.tui.terminal.title import show_title
+from stepchat.tui.terminal.title import set_title
 from stepchat.tui.theme_controller import ThemeController
 from stepchat.tui.themes import palette
 from stepchat.tui.transcript.view import TranscriptView
@@ -195,7 +195,7 @@ class ChatScreen(Screen[None]):
         await self.unsent.switch(session, keep_text=keep_text)
         offer_retry(self)
         await self.conversation.run_optional(partial(announce, self))
-        show_title(self)
+        self.show_title()
 
     def _give_back(self, text: str) -> None:
         """Text that is not on disk returns to the prompt."""
@@ -418,7 +418,14 @@ class ChatScreen(Screen[None]):
         return self.theme_controller.theme
 
     def show_title(self) -> None:
-        show_title(self)
+        """Show the title of the session in the terminal's title."""
+
+        async def show() -> None:
+            session = self.conversation.session
+            title = "" if session is None else (await self.workspace.store.session(session.id)).title
+            set_title(self.app, title, busy=self.conversation.busy)
+
+        workers.run_task(self, show, group="title", exclusive=True)
 
     def refresh_status(self) -> None:
         """Bring the status line up to date; while a turn runs a timer does it twice a second."""

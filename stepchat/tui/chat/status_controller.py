@@ -13,7 +13,7 @@ from stepchat.tui import workers
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.chat.sync import Lookout
 from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
-from stepchat.tui.terminal.title import notify_answer_ready, show_title, took_long
+from stepchat.tui.terminal.title import notify_answer_ready, took_long
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -48,14 +48,14 @@ class Standing:
         before, self._answering = self._answering, conversation if meter is not None else None
         if meter is not None and self._ticker is None:
             self._ticker = chat.prompt.set_interval(0.5, chat.refresh_status)
-            show_title(chat)
+            chat.show_title()
         elif meter is None and self._ticker is not None:
             self._ticker.stop()
             self._ticker = None
             if before is not conversation:  # that one goes on unseen, behind this one
                 return
             self.ended(conversation)
-            show_title(chat)
+            chat.show_title()
             self.costs.refresh()
             switching.recheck_window(chat)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import UsageError
 from stepchat.tui.commands.command import Command
-from stepchat.tui.terminal.mouse_reporting import report_mouse
+from stepchat.tui.terminal.title import report_mouse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
