@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 DOCS: Final = Path(__file__).parent / "docs"
-_KEY: Final = re.compile(r'<kbd(?: title="(?P<id>[^"]*)")?>(?P<label>[^<]*)</kbd>')
+_KEYS: Final = re.compile(
+    r"<!-- all (?P<none>[a-z0-9.-]+) -->"
+    r'|<kbd title="all (?P<all>[a-z0-9.-]+)">[^<]*</kbd>(?:, <kbd title="all (?P=all)">[^<]*</kbd>)*'
+    r'|<kbd(?: title="(?P<one>[a-z0-9.-]+)")?>[^<]*</kbd>'
+)
+"""The keys of an id in a table, or one key in a sentence."""
+_LABEL: Final = re.compile(r">([^<]+)</kbd>")
 _COMMENT: Final = re.compile(r"^<!--.*?-->\n*", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[(?P<text>[^]]+)\]\((?!https?:)(?P<address>[^)]*)\)")
 """A link to another page or to a file of the repository."""
@@ -46,18 +52,29 @@ def find_topic(name: str) -> Topic | None:
     return next((topic for topic in TOPICS if topic.name == name), None)
 
 
+def default_keys(_id: str, default: Sequence[str]) -> Sequence[str]:
+    return default
+
+
 def read_topic(
-    topic: Topic, help_command: str = "/help", key: Callable[[str, str], str] = lambda _id, default: default
+    topic: Topic, help_command: str = "/help", keys: Callable[[str, Sequence[str]], Sequence[str]] = default_keys
 ) -> str:
     """The page as Markdown, with other pages named as arguments of `help_command`.
 
-    `key` gets a key id and its default label and returns the label in force.
+    `keys` gets a key id and its default labels and returns the labels in force.
     """
     from html import unescape
 
-    def key_shown(found: re.Match[str]) -> str:
-        label = unescape(found["label"])
-        return f"`{key(found['id'], label) if found['id'] else label}`"
+    def keys_shown(found: re.Match[str]) -> str:
+        default = [unescape(label) for label in _LABEL.findall(found[0])]
+        if found["one"]:
+            # A slash command stands for a key that does not exist.
+            given = () if len(default[0]) > 1 and default[0].startswith("/") else default
+            shown = [*keys(found["one"], given), f"/{found['one'].rpartition('.')[2]}"][:1]
+        else:
+            name = found["all"] or found["none"]
+            shown = keys(name, default) if name else default
+        return ", ".join(f"`{label}`" for label in shown)
 
     def link_shown(found: re.Match[str]) -> str:
         name = found["address"].partition("#")[0].removesuffix(".md")
@@ -67,7 +84,7 @@ def read_topic(
         return page if found["text"] == name else f"{found['text']} ({page})"
 
     text = (DOCS / f"{topic.name}.md").read_text("utf-8")
-    return _KEY.sub(key_shown, _LINK.sub(link_shown, _COMMENT.sub("", text)))
+    return _KEYS.sub(keys_shown, _LINK.sub(link_shown, _COMMENT.sub("", text)))
 
 
 def outline(topics: Sequence[Topic] = TOPICS) -> str:

@@ -12,16 +12,24 @@ def test_a_page_is_shown_with_the_keys_in_force_and_the_names_of_other_pages(tmp
     monkeypatch.setattr(manual, "DOCS", tmp_path)
     (tmp_path / "keys.md").write_text(
         "# Keys\n\n<!-- generated: keys -->\n\n"
-        'Press <kbd title="retry">Alt+R</kbd> or <kbd title="top">Ctrl+X &lt;</kbd>, then <kbd>Enter</kbd>.\n\n'
+        '| <kbd title="all retry">Alt+R</kbd>, <kbd title="all retry">F9</kbd> | <!-- all fork --> |\n\n'
         "<!-- /generated -->\n\n"
-        "See [titles](sessions.md#titles), [sessions](sessions.md), [the theme](../../themes/dark.toml) and [a page](https://example.org).\n"
+        'Press <kbd title="retry">Alt+R</kbd> or <kbd title="top">Ctrl+X &lt;</kbd>, then <kbd>Enter</kbd>, '
+        'or type <kbd title="fork">/fork</kbd>.\n\n'
+        "See [titles](sessions.md#titles), [sessions](sessions.md), [the theme](../../themes/dark.toml) and "
+        "[a page](https://example.org).\n"
     )
     topic = Topic("keys", "")
-    shown = "See titles (`/help sessions`), `/help sessions`, the theme and [a page](https://example.org).\n"
-    assert read_topic(topic) == f"# Keys\n\nPress `Alt+R` or `Ctrl+X <`, then `Enter`.\n\n{shown}"
-    rebound = read_topic(topic, "stepchat help", lambda id_, label: "F9" if id_ == "retry" else label)
-    assert "Press `F9` or `Ctrl+X <`" in rebound
-    assert "titles (`stepchat help sessions`)" in rebound
+    assert read_topic(topic) == (
+        "# Keys\n\n| `Alt+R`, `F9` |  |\n\n"
+        "Press `Alt+R` or `Ctrl+X <`, then `Enter`, or type `/fork`.\n\n"
+        "See titles (`/help sessions`), `/help sessions`, the theme and [a page](https://example.org).\n"
+    )
+    rebound = {"retry": ["F7", "F8"], "fork": ["F6"], "top": []}
+    shown = read_topic(topic, "stepchat help", rebound.get)
+    assert "| `F7`, `F8` | `F6` |" in shown
+    assert "Press `F7` or `/top`, then `Enter`, or type `F6`." in shown
+    assert "titles (`stepchat help sessions`)" in shown
 
 
 def test_topics_by_name():

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepchat.cli.context import HELP
+from stepchat.cli.context import HELP, Invocation, pass_invocation
 from stepchat.manual import TOPICS, find_topic, outline, read_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _COMMAND: Final = "stepchat help"
+_NOT_SET: Final = "not set"
 _WIDEST: Final = 100
 """Columns; longer lines are hard to read."""
 
@@ -26,21 +29,48 @@ def asks_for_manual(words: Sequence[str]) -> bool:
 
 @click.command(context_settings=HELP)
 @click.argument("topic", required=False, type=click.Choice([topic.name for topic in TOPICS]))
-def help(topic: str | None) -> int:  # noqa: A001 - the name of the command
+@pass_invocation
+def help(invocation: Invocation, topic: str | None) -> int:  # noqa: A001 - the name of the command
     """Show a page of the manual; without a topic, list the topics."""
     found = find_topic(topic) if topic else None
     if found is None:
         click.echo(f"The manual. Open a page with: stepchat help TOPIC\n\n{outline()}")
     elif not sys.stdout.isatty():
-        click.echo(read_topic(found, _COMMAND), nl=False)
+        click.echo(read_topic(found, _COMMAND, _keys_in_force(invocation)), nl=False)
     else:
         from stepchat.cli.page import render_page
 
         # As git does it: end at once if everything fits, keep the colours, leave the text on the screen.
         os.environ.setdefault("LESS", "FRX")
         width = min(terminal_width(), _WIDEST)
-        click.echo_via_pager(render_page(read_topic(found, _COMMAND), width, os.environ, colour=True))
+        text = read_topic(found, _COMMAND, _keys_in_force(invocation))
+        click.echo_via_pager(render_page(text, width, os.environ, colour=True))
     return 0
+
+
+def _keys_in_force(invocation: Invocation) -> Callable[[str, Sequence[str]], Sequence[str]]:
+    """The keys that [keys] of config.toml gives to an id, and otherwise its default. A broken file changes nothing here."""
+    from stepchat.errors import StepchatError
+    from stepchat.tui.keymap import CHAT, DEFAULT_LEADER, KeyRow, build_keymap, key_label
+
+    overrides: Mapping[str, Any] = {}
+    with suppress(StepchatError):
+        overrides = invocation.config.keys
+    leader = build_keymap((), overrides).leader
+    prefix = key_label(DEFAULT_LEADER) + " "
+
+    def keys(name: str, default: Sequence[str]) -> Sequence[str]:
+        context, _, identity = name.rpartition(".")
+        # The tables of commands need Textual; a row of its own is enough to read what is set for one id.
+        row = KeyRow(identity, context or CHAT, (_NOT_SET,), "")
+        keymap = build_keymap([row], overrides)
+        if keymap.keys(name) != (_NOT_SET,):
+            return keymap.labels(name)
+        if not leader:
+            return [label for label in default if not label.startswith(prefix)]
+        return [re.sub(f"^{re.escape(prefix)}", f"{key_label(leader)} ", label) for label in default]
+
+    return keys
 
 
 def terminal_width() -> int:

@@ -14,36 +14,49 @@ from typing import TYPE_CHECKING, Final
 from stepchat.manual import DOCS, TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stepchat.config.file import Setting
+    from stepchat.tui.keymap import Keymap
 
 README: Final = DOCS.parent.parent / "README.md"
 _BLOCK: Final = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
-_KEY: Final = re.compile(r'\{key:([a-z0-9.-]+)\}|<kbd title="([^"]*)">[^<]*</kbd>')
+_KEY: Final = re.compile(r'\{key:([a-z0-9.-]+)\}|<kbd title="([a-z0-9.-]+)">[^<]*</kbd>')
 
 
 def regenerate(text: str) -> str:
     """The page with its tables and default keys as they are now. Raises KeyError for a table or key id that does not exist."""
-    tables, labels = TABLES, default_labels()
+    tables, keymap = TABLES, default_keymap()
     text = _BLOCK.sub(lambda found: f"{found[1]}\n{tables[found[2]]()}\n\n{found[3]}", text)
-    return _KEY.sub(lambda found: _kbd(found[1] or found[2], labels), text)
+    return _KEY.sub(lambda found: _key(found[1] or found[2], keymap), text)
 
 
-def _kbd(name: str, labels: Mapping[str, str]) -> str:
-    return f'<kbd title="{name}">{escape(labels[name], quote=False)}</kbd>'
-
-
-def default_labels() -> dict[str, str]:
-    """The default key of each key id; the slash command of a command without a key."""
+def default_keymap() -> Keymap:
+    """Every key of the program that has an id: commands, focused message, prompt and dialogs."""
     from stepchat.tui.commands import COMMANDS
     from stepchat.tui.dialog_keys import DIALOG_ROWS
-    from stepchat.tui.keymap import Keymap, key_label
+    from stepchat.tui.keymap import CHAT, MESSAGE, Keymap, KeyRow
     from stepchat.tui.prompt_keys import PROMPT_ROWS
 
-    keymap = Keymap((*PROMPT_ROWS, *DIALOG_ROWS))
-    labels = {row.name: keymap.label(row.name) for row in keymap.rows}
-    return labels | {row.name: key_label(row.keys[0]) if row.keys else f"/{row.name}" for row in COMMANDS}
+    chat = [KeyRow(row.name, CHAT, row.keys, row.help) for row in COMMANDS]
+    message = [KeyRow(row.name, MESSAGE, (row.message_key,), row.help) for row in COMMANDS if row.message_key]
+    return Keymap((*chat, *message, *PROMPT_ROWS, *DIALOG_ROWS))
+
+
+def _key(name: str, keymap: Keymap) -> str:
+    """The first default key of an id; the slash command of a command without a key."""
+    if name not in {row.name for row in keymap.rows}:
+        raise KeyError(name)
+    return _kbd(name, keymap.label(name) or f"/{name}")
+
+
+def _keys(name: str, keymap: Keymap) -> str:
+    """All default keys of an id, for a table. The mark "all" lets the program show all keys in force."""
+    return ", ".join(_kbd(f"all {name}", label) for label in keymap.labels(name)) or f"<!-- all {name} -->"
+
+
+def _kbd(title: str, label: str) -> str:
+    return f'<kbd title="{title}">{escape(label, quote=False)}</kbd>'
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -55,55 +68,25 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def _kbds(labels: Iterable[str]) -> str:
-    return ", ".join(f"<kbd>{escape(label, quote=False)}</kbd>" for label in labels)
-
-
 def commands() -> str:
-    """Every slash command, in the groups of the help screen."""
+    """Every slash command, in the groups of the help."""
     from stepchat.tui.commands import GROUPS
 
-    labels = default_labels()
+    keymap = default_keymap()
     parts: list[str] = []
     for title, group in GROUPS:
-        rows = [
-            (_code(f"/{row.name} {row.argument}".strip()), _kbd(row.name, labels) if row.keys else "", row.help)
-            for row in group
-        ]
+        rows = [(_code(f"/{row.name} {row.argument}".strip()), _keys(row.name, keymap), row.help) for row in group]
         parts.append(f"## {title}\n\n{_table(('command', 'key', 'what it does'), rows)}")
     return "\n\n".join(parts)
 
 
-def keys() -> str:
-    """Every command that has a key."""
-    from stepchat.tui.commands import COMMANDS
+def keys(context: str) -> str:
+    """The keys of a context; of the chat, only the commands that have a key."""
+    from stepchat.tui.keymap import CHAT
 
-    labels = default_labels()
-    rows = [(_kbd(row.name, labels), _code(row.name), row.help) for row in COMMANDS if row.keys]
-    return _table(("key", "id", "what it does"), rows)
-
-
-def message_keys() -> str:
-    """The keys of a focused message."""
-    from stepchat.tui.commands import COMMANDS
-    from stepchat.tui.keymap import key_label
-
-    rows = [(_kbds([key_label(row.message_key)]), row.help) for row in COMMANDS if row.message_key]
-    return _table(("key", "what it does"), rows)
-
-
-def context_keys(context: str) -> str:
-    """The keys of the prompt or of a dialog."""
-    from stepchat.tui.dialog_keys import DIALOG_ROWS
-    from stepchat.tui.keymap import Keymap
-    from stepchat.tui.prompt_keys import PROMPT_ROWS
-
-    keymap = Keymap((*PROMPT_ROWS, *DIALOG_ROWS))
-    rows = [row for row in keymap.rows if row.context == context]
-    return _table(
-        ("key", "id", "what it does"),
-        [(_kbds(keymap.labels(row.name)), _code(row.id), row.help) for row in rows],
-    )
+    keymap = default_keymap()
+    rows = [row for row in keymap.rows if row.context == context and (row.keys or context != CHAT)]
+    return _table(("key", "id", "what it does"), [(_keys(row.name, keymap), _code(row.id), row.help) for row in rows])
 
 
 def parameters() -> str:
@@ -188,8 +171,6 @@ def options() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
-    "keys": keys,
-    "message keys": message_keys,
     "parameters": parameters,
     "config": config,
     "server settings": server_settings,
@@ -198,8 +179,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "servers": servers,
     "options": options,
     **{
-        f"keys of {context}": partial(context_keys, context)
+        f"keys of {context}": partial(keys, context)
         for context in (
+            "chat",
+            "message",
             "prompt",
             "list",
             "page",

@@ -83,3 +83,19 @@ def test_a_comment_that_does_not_fit_beside_its_command_stands_above_it():
     assert "    stepchat --continue    # resume" in render_page(code, 60, {}, colour=False)
     narrow = render_page(code, 40, {}, colour=False)
     assert "    # resume the newest session\n    stepchat --continue\n" in narrow
+
+
+def test_the_keys_of_config_toml_are_shown(shell):
+    shell.home.mkdir(exist_ok=True)
+    (shell.home / "config.toml").write_text(
+        '[keys]\nleader = "ctrl+a"\nretry = ["f9", "leader 9"]\nreasoning = "none"\n[keys.prompt]\nnewline = "alt+enter"\n'
+    )
+    page = shell("help", "keys").out
+    assert "| `F9`, `Ctrl+A 9` | `retry` |" in page
+    assert "| `Alt+Enter` | `newline` |" in page
+    assert "|  | `reasoning` |" in page
+    assert "`Ctrl+A Ctrl+U`" in page
+    assert "Ctrl+X" not in page.partition("## In the prompt")[2].partition("##")[0]
+    assert "`/reasoning` folds or opens it" in shell("help", "reasoning").out
+    (shell.home / "config.toml").write_text("keys = 1")
+    assert "| `Ctrl+T` | `reasoning` |" in shell("help", "keys").out
