@@ -127,6 +127,21 @@ async def export(screen: ChatScreen, argument: str) -> None:
     screen.notice(f"Wrote {target.absolute()}")
 
 
+def _export_names(screen: ChatScreen, typed: str) -> Sequence[tuple[str, str]]:
+    """A file name for each export format that fits what is typed; none once it names a format."""
+    from stepchat.sessions.export.formats import FORMATS, format_of
+
+    name = _split(typed)[1]
+    session = screen.conversation.session
+    if session is None or name.startswith("-") or name.endswith(("/", "~")) or format_of(name) is not None:
+        return []
+    stem = name or file_name(session.title).removesuffix(".md")
+    folder, slash, last = stem.rpartition("/")
+    base, dot, extension = last.partition(".") if last.count(".") == 1 else (last, "", "")
+    begun = typed.removesuffix(name) + folder + slash + base
+    return [(begun + row.suffix, row.summary) for row in FORMATS.values() if row.suffix.startswith(dot + extension)]
+
+
 def _split(argument: str) -> tuple[set[str], str]:
     """The options at the beginning, and the rest: a path may contain spaces."""
     options: set[str] = set()
@@ -167,8 +182,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("archive", "Archive or unarchive the session", archive, needs=("session",)),
     Command("delete", "Delete the session", delete, needs=("session", "idle")),
     Command(
-        "export", "Write the session to a file: .md, .html, .json, .jsonl", export, (), "[--force] [PATH]",
-        needs=("session",),
+        "export", "Write the session to a file; its extension names the format", export, (), "[--force] [PATH]",
+        completions=_export_names, needs=("session",),
     ),
     Command("import", "Add sessions from a file by stepchat, ChatGPT or llm", import_, (), "PATH"),
 )  # fmt: skip

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from stepchat.demo.server import DemoServer
+from stepchat.sessions.export import formats
 from stepchat.tui.commands.session import file_name
+from tests.tui.screen import screen_text
 from tests.tui.window import ask, say, wait_until, window
 
 
@@ -40,6 +42,24 @@ async def test_export_writes_the_form_its_name_says_and_replaces_nothing(tmp_pat
         pilot.app.screen.prompt.prefill("")
         await say(pilot, f"/export {tmp_path / 'a.pdf'}")
         await wait_until(pilot, "Known endings: .md, .html, .json, .jsonl.")
+
+
+async def test_every_format_of_the_table_is_offered_and_written(tmp_path, server, monkeypatch):
+    row = formats.Format("shouting", ".loud", "in capitals", False, lambda content, _: content.session.title.upper())
+    monkeypatch.setitem(formats.FORMATS, row.name, row)
+    monkeypatch.chdir(tmp_path)
+    async with window(tmp_path, server, size=(120, 30)) as pilot:
+        await ask(pilot, "demo:haiku")
+        pilot.app.screen.prompt.prefill("/export --force dir.d/a")
+        await wait_until(
+            pilot, lambda: all(f"dir.d/a{suffix} " in screen_text(pilot.app) for suffix in (".md", ".loud"))
+        )
+        assert "in capitals" in screen_text(pilot.app)
+        pilot.app.screen.prompt.prefill("/export a.l")
+        await wait_until(pilot, "/export a.loud")
+        await pilot.press("enter")
+        await wait_until(pilot, (tmp_path / "a.loud").exists)
+        assert (tmp_path / "a.loud").read_text() == "DEMO:HAIKU"
 
 
 async def test_import_adds_once_and_refuses_by_place(tmp_path, server):
