@@ -1,18 +1,18 @@
-"""Everything that can go wrong, as one tree. Each error says what happened and what to do next.
+"""The errors of stepchat, as one tree. Each says what happened and what to do next.
 
 StepchatError
 ├── UsageError            a wrong option, name or value; nothing was sent (exit 2)
 │   └── UntrustedServerError
 ├── ConfigError           a config or theme file; names file, line and key (exit 2)
-├── ApiKeyError           no key, or the server refused it (exit 3)
+├── ApiKeyError           no key, or the server rejected it (exit 3)
 │   ├── KeyMissingError
 │   └── KeyRejectedError
 ├── StoreError            the session database
 │   ├── SessionNotFoundError
 │   └── AnswerNotOpenError
-└── ServerError           the server or the way to it
-    ├── UnreachableError  no connection was made
-    ├── StreamCutError    the connection ended before the answer did
+└── ServerError           the server or the connection to it
+    ├── UnreachableError  no connection
+    ├── StreamCutError    the connection ended before the answer
     └── SilenceError      nothing arrived for too long
 """
 
@@ -22,13 +22,13 @@ from typing import Any
 
 
 def as_sentence(text: str) -> str:
-    """What somebody said, with a full stop when more is to follow and it has no end of its own."""
+    """The text with a full stop, unless it ends with punctuation."""
     text = text.rstrip()
     return f"{text}." if text.rstrip("\"'`)]}»”’")[-1:].isalnum() else text
 
 
 def shortage(error: BaseException | None) -> str:
-    """What the system has run out of, if that is why this was raised; "" otherwise. Imports nothing: memory may be short."""
+    """What the system has run out of, if that caused the error; "" otherwise. Imports nothing, because memory may be short."""
     while error is not None:
         match error:
             case MemoryError() | OSError(errno=12):
@@ -43,7 +43,7 @@ def shortage(error: BaseException | None) -> str:
 
 
 class StepchatError(Exception):
-    """One clear sentence, and one with the next step (which may be empty)."""
+    """An error for the user: one sentence, and the next step (which may be empty)."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -55,27 +55,27 @@ class StepchatError(Exception):
 
 
 class UsageError(StepchatError):
-    """The command, a parameter or a value is wrong."""
+    """A wrong command, parameter or value."""
 
 
 class UntrustedServerError(UsageError):
-    """Only a stored session names this server: neither text nor a key goes there before the user has named it."""
+    """A server that only a stored session names. Neither text nor a key is sent there until the user approves it."""
 
 
 class ConfigError(StepchatError):
-    """A file the user wrote cannot be used."""
+    """A file of the user cannot be used."""
 
 
 class ApiKeyError(StepchatError):
-    """The API key is missing or refused."""
+    """The API key is missing or rejected."""
 
 
 class KeyMissingError(ApiKeyError):
-    """No key was found in any place."""
+    """No key was found."""
 
 
 class KeyRejectedError(ApiKeyError):
-    """The server does not accept the key (HTTP 401)."""
+    """The server rejected the key (HTTP 401)."""
 
 
 class StoreError(StepchatError):
@@ -83,17 +83,17 @@ class StoreError(StepchatError):
 
 
 class SessionNotFoundError(StoreError):
-    """No session has this id or text."""
+    """No session has this ID or text."""
 
 
 class AnswerNotOpenError(StoreError):
-    """An answer is not, or no longer, this program's to write; trying again does not help."""
+    """An answer that this process does not, or no longer, own. Retrying does not help."""
 
 
 class ServerError(StepchatError):
-    """The server answered with an error, before or during the answer (WIRE.md 2.7).
+    """An error of the server, before or during the answer (docs/protocol.md, Errors).
 
-    `code` is the HTTP status or the code in the body. `retry_after` is in seconds. `body` is the error object as it came.
+    `code` is the HTTP status or the code in the body. `retry_after` is in seconds. `body` is the error object as received.
     """
 
     def __init__(
@@ -114,12 +114,12 @@ class ServerError(StepchatError):
 
 
 class UnreachableError(ServerError):
-    """No connection could be made."""
+    """Connecting failed."""
 
 
 class StreamCutError(ServerError):
-    """The stream ended with neither finish_reason nor [DONE] (WIRE.md 2.8)."""
+    """The stream ended without finish_reason and [DONE]."""
 
 
 class SilenceError(ServerError):
-    """Not even a keep-alive comment came for the whole timeout."""
+    """No data, not even a keep-alive comment, for the whole timeout."""

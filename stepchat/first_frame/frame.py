@@ -1,7 +1,7 @@
-"""The first frame, painted before anything heavy is imported, and a reader that echoes what is typed into it meanwhile.
+"""The first frame, painted before anything heavy is imported, and a reader that echoes what is typed into it.
 
-Imported first of all, so it may import only C modules and what the interpreter has already loaded: a test looks at
-sys.modules. tui/terminal/handover.py is the other side, which gives the terminal to Textual.
+Imported first, so it imports only C modules and what the interpreter has already loaded; a test checks sys.modules.
+tui/terminal/handover.py is the other side, which hands the terminal to Textual.
 """
 
 import _thread
@@ -37,21 +37,21 @@ else:
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 
-# Alternate screen, no line wrap, cursor hidden (the frame paints its own, as Textual does), pastes told from typing.
+# Alternate screen, no line wrap, cursor hidden (the frame paints its own, as Textual does), bracketed paste.
 TAKE_SCREEN = "\x1b[?1049h\x1b[?7l\x1b[?25l\x1b[?2004h"
 GIVE_SCREEN_BACK = "\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?1049l\x1b[?25h"
-# What Textual switches on besides: mouse, focus reports, in-band resize, the kitty keyboard protocol.
+# What Textual switches on in addition: mouse, focus reports, in-band resize, the kitty keyboard protocol.
 TEXTUAL_OFF = "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l\x1b[?2048l\x1b[<u"
 
 WAKE_STOP, WAKE_RESIZE = b"s", b"w"
 HAND_OVER_PATIENCE = 2.0
-"""Seconds a paste that does not end can delay Textual."""
+"""Seconds that an unfinished paste can delay Textual."""
 
 
 def paint_first_frame(argv: "Sequence[str]", environ: "Mapping[str, str]") -> "FirstFrame | None":
-    """Take the terminal, paint the frame, and begin to echo. To be called from the main thread.
+    """Take over the terminal, paint the frame and start to echo. Must be called from the main thread.
 
-    None: nothing was done, start as usual (no terminal, TERM=dumb, not UTF-8, too small).
+    Returns None and changes nothing if the terminal does not allow it (no terminal, TERM=dumb, not UTF-8, too small).
     """
     if environ.get("TERM", "").lower() in ("", "dumb", "unknown") or not (os.isatty(STDIN) and os.isatty(STDOUT)):
         return None
@@ -64,7 +64,7 @@ def paint_first_frame(argv: "Sequence[str]", environ: "Mapping[str, str]") -> "F
         return None
     if size[0] < MIN_COLUMNS or size[1] < MIN_ROWS:
         return None
-    frame = FirstFrame(_look(argv, environ), size, modes, environ)
+    frame = FirstFrame(_read_style(argv, environ), size, modes, environ)
     try:
         frame.start()
     except (OSError, termios.error):
@@ -74,7 +74,7 @@ def paint_first_frame(argv: "Sequence[str]", environ: "Mapping[str, str]") -> "F
 
 
 def terminal_size(environ: "Mapping[str, str]") -> tuple[int, int]:
-    """Columns and rows as shutil.get_terminal_size, and so Textual, sees them. Raises OSError."""
+    """Columns and rows, like shutil.get_terminal_size and therefore Textual. Raises OSError."""
     size: list[int] = []
     for name in ("COLUMNS", "LINES"):
         value = environ.get(name, "")
@@ -87,7 +87,7 @@ def terminal_size(environ: "Mapping[str, str]") -> tuple[int, int]:
 
 
 def first_frame_path(environ: "Mapping[str, str]") -> str:
-    """Paths.first_frame of config/paths.py without importing it; a test compares the two."""
+    """Paths.first_frame of config/paths.py, without importing it; a test compares the two."""
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is not loaded yet
     if own := environ.get("STEPCHAT_HOME"):
         state = home + own[1:] if own == "~" or own.startswith("~/") else own
@@ -99,7 +99,7 @@ def first_frame_path(environ: "Mapping[str, str]") -> str:
 
 
 def requested_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str | None:
-    """The model named on the command line or in the environment."""
+    """The model given on the command line or in the environment."""
     asked = None
     for index, word in enumerate(argv):
         if word == "--":
@@ -111,10 +111,10 @@ def requested_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str 
     return asked or environ.get("STEPCHAT_MODEL") or None
 
 
-def _look(argv: "Sequence[str]", environ: "Mapping[str, str]") -> FrameStyle:
+def _read_style(argv: "Sequence[str]", environ: "Mapping[str, str]") -> FrameStyle:
     content = b""
     try:
-        # O_NONBLOCK: whatever has this name, opening it must not hang.
+        # O_NONBLOCK: opening must not hang, even if it is a FIFO.
         file = os.open(first_frame_path(environ), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         pass
@@ -135,7 +135,7 @@ def write_all(text: str) -> None:
 
 
 def _raw(modes: "list[int | list[bytes | int]]") -> "list[int | list[bytes | int]]":
-    """The terminal modes Textual will set: keys at once, no echo, no signals from keys, Enter told from Ctrl+J."""
+    """The terminal modes that Textual will set: unbuffered, no echo, no signals from keys, Enter distinct from Ctrl+J."""
     iflag, oflag, cflag, lflag, ispeed, ospeed, characters = modes
     assert isinstance(iflag, int)  # noqa: S101 - for the type checker
     assert isinstance(lflag, int)  # noqa: S101 - the same
@@ -148,9 +148,10 @@ def _raw(modes: "list[int | list[bytes | int]]") -> "list[int | list[bytes | int
 
 
 class FirstFrame:
-    """The painted frame. Until Textual has the terminal, whatever ends the program gives it back as it was:
+    """The painted frame.
 
-    an exception, sys.exit, a message on stderr (which must be seen), SIGTERM and SIGHUP.
+    Until Textual has the terminal, everything that ends the program restores it: an exception, sys.exit, SIGTERM and
+    SIGHUP; and so does a message on stderr, which must be visible.
     """
 
     def __init__(
@@ -161,13 +162,13 @@ class FirstFrame:
         environ: "Mapping[str, str]",
     ) -> None:
         self.modes = modes
-        """The terminal's modes as they were before us: what must be there when the program has ended."""
+        """The terminal's original modes, to be restored when the program ends."""
         self.on_screen = False
-        """The alternate screen is on and shows the frame, or what Textual made of it."""
+        """The alternate screen is on and shows the frame or Textual's screen."""
         self.at_signal: Callable[[], str] | None = None
-        """What is still done when a signal ends the program, and says what is to be told."""
+        """Called when a signal ends the program; returns a message for stderr."""
         self._given_to_textual = False
-        self._look = style
+        self._style = style
         self._size = size
         self._environ = environ
         self._typing = TypeAheadReader(prompt_width(size[0]))
@@ -177,12 +178,12 @@ class FirstFrame:
         self._before: dict[int, _Disposition] = {}
 
     def start(self) -> None:
-        """Paint and begin to echo. Raises OSError or termios.error when the terminal does not play along."""
+        """Paint and start to echo. Raises OSError or termios.error."""
         self._guard()
         termios.tcsetattr(STDIN, termios.TCSANOW, _raw(self.modes))
         self.on_screen = True
         if select.select([STDIN], [], [], 0)[0]:
-            # Typed before the modes changed: the terminal had made a newline of Enter.
+            # Typed before the modes changed, when the terminal still turned Enter into a newline.
             self._typing.feed(os.read(STDIN, 65536).replace(b"\n", b"\r"), time.monotonic())
         self._paint(TAKE_SCREEN)
         self._wake = os.pipe()
@@ -193,21 +194,21 @@ class FirstFrame:
     def hand_over(self) -> TypeAhead:
         """Stop echoing and return what was typed. What is typed from now on stays in the terminal.
 
-        A key or paste that has come in part is waited for, briefly.
+        Waits briefly for the rest of an incomplete key or paste.
         """
         self._stop_reading(HAND_OVER_PATIENCE + 1)
         return self._typing.result(time.monotonic())
 
     def hand_to_textual(self) -> None:
-        """Textual's driver is on now: only a signal still makes us restore the terminal."""
+        """Textual's driver has started: from now on only a signal makes us restore the terminal."""
         self._given_to_textual = self.on_screen = True
 
     def give_back(self) -> None:
-        """Textual has restored the terminal."""
+        """Note that Textual has restored the terminal."""
         self._given_to_textual = self.on_screen = False
 
     def restore(self) -> None:
-        """Leave the alternate screen and set the terminal's modes as they were. Does nothing the second time."""
+        """Leave the alternate screen and restore the terminal's modes. Does nothing the second time."""
         if not self.on_screen:
             return
         self.on_screen = False
@@ -228,22 +229,22 @@ class FirstFrame:
                 self._before[number] = _signal.signal(number, self._on_signal)
 
     def _make_way(self) -> None:
-        """For a message. Once Textual has the terminal it takes the messages, too."""
+        """Restore the terminal for a message. Once Textual has the terminal, it handles messages itself."""
         if not self._given_to_textual:
             self.restore()
 
     def _on_signal(self, number: int, _stack: object) -> None:
-        told = ""
+        message = ""
         try:
             if self.at_signal is not None:
-                told = self.at_signal()
+                message = self.at_signal()
         finally:
             self.restore()
-            self._tell(told)
+            self._write_message(message)
             _signal.signal(number, self._before[number])
             os.kill(os.getpid(), number)
 
-    def _tell(self, text: str) -> None:
+    def _write_message(self, text: str) -> None:
         try:  # noqa: SIM105 - contextlib is not loaded yet
             os.write(STDERR, text.encode("utf-8", "replace"))
         except OSError:
@@ -263,7 +264,7 @@ class FirstFrame:
             return
         _signal.signal(_signal.SIGWINCH, self._before[_signal.SIGWINCH])
         self._wake_reader(WAKE_STOP)
-        # A terminal that takes no output would hold the reader for ever.
+        # A terminal that accepts no output would block the reader forever.
         if self._reading.acquire(timeout=patience):
             self._reading.release()
             for end in self._wake:
@@ -275,7 +276,7 @@ class FirstFrame:
         end = 0.0
         try:
             while True:
-                timeout = min(self._typing.lingers(), end - time.monotonic()) if end else None
+                timeout = min(self._typing.seconds_to_wait(), end - time.monotonic()) if end else None
                 if timeout is not None and timeout <= 0:
                     return
                 ready = select.select([STDIN, wake], [], [], timeout)[0]
@@ -295,14 +296,14 @@ class FirstFrame:
                     self._typing.feed(data, time.monotonic())
                 self._paint("")
         except OSError:
-            return  # the terminal is gone; the main thread will find out
+            return  # the terminal is gone; the main thread will notice
         finally:
             self._reading.release()
 
     def _paint(self, before: str) -> None:
         """Paint the rows that changed."""
         columns, rows = max(MIN_COLUMNS, self._size[0]), max(MIN_ROWS, self._size[1])
-        new = draw(self._typing.text, self._typing.cursor, self._look, columns, rows)
+        new = draw(self._typing.text, self._typing.cursor, self._style, columns, rows)
         old = self._picture.rows
         changed = [
             f"\x1b[{index + 1};1H{row}" for index, row in enumerate(new.rows) if index >= len(old) or old[index] != row
@@ -313,7 +314,7 @@ class FirstFrame:
 
 
 class _Messages:
-    """stderr while the frame is on: something to be said there is said on the terminal as the person knows it."""
+    """stderr while the frame is shown: restores the terminal before a message is written."""
 
     def __init__(self, stream: "TextIO", make_way: "Callable[[], None]") -> None:
         self._stream = stream

@@ -1,10 +1,9 @@
-"""What the first frame shows and where: the layout the real widgets are built to match, the colours it was left with,
-and the pure function that draws it.
+"""What the first frame shows: the layout that the real widgets match, the stored style, and a pure function that draws it.
 
-Imported before anything else (see frame.py), so it may import only C modules and what the interpreter has already loaded.
+Imported before anything else (see frame.py), so it imports only C modules and what the interpreter has already loaded.
 
-From the bottom up: the last row is the status line; above it the prompt (1 to `prompt_row_limit` rows, growing with the
-text, which wraps softly); above that one rule across the whole width; nothing else.
+From the bottom up: the status line in the last row; the prompt (1 to `prompt_row_limit` rows, growing with its wrapped
+text); one rule across the whole width.
 """
 
 import itertools
@@ -14,22 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 SIGN = "❯ "
-"""Stands before the prompt's first row, in the left margin."""
+"""In the left margin of the prompt's first row."""
 PLACEHOLDER = "Ask, or / for commands"
 HINTS = (("^T", "reasoning"), ("^P", "commands"))
 RULE = "─"
 SEPARATOR = " · "
 MARGIN = 2
-"""Columns left free at both sides of the prompt and of the status line."""
+"""Free columns on both sides of the prompt and the status line."""
 CURSOR_COLUMN = 1
-"""Text wraps this much early, so that the cursor has a cell after a full row (as Textual's TextArea does)."""
+"""Text wraps this much earlier, so that the cursor has a cell after a full row (like Textual's TextArea)."""
 MAX_PROMPT_ROWS = 8
 MIN_COLUMNS, MIN_ROWS = 20, 6
-"""Smaller terminals get the ordinary start."""
+"""Smaller terminals get no first frame."""
 DEFAULT_MODEL = "stepfun/step-3.5-flash"
 
 ROLES = ("ground", "text", "placeholder", "cursor", "rule", "sign", "status", "key")
-"""What a colour can be for. Each is a whole SGR parameter string: foreground, background and attributes."""
+"""What is styled. The style of a role is an SGR parameter string: foreground, background and attributes."""
 
 DEPTHS = ("truecolor", "256", "16", "none")
 
@@ -43,7 +42,7 @@ _DARK_CURSOR = {"truecolor": "38;2;15;17;19;48;2;216;218;221", "256": "38;5;233;
 
 
 def default_styles(depth: str) -> dict[str, str]:
-    """The colours of a start that knows nothing about the theme: the first one ever."""
+    """The styles of the very first start, before a theme has been stored."""
     if depth not in _DARK:
         plain = dict.fromkeys(ROLES, "")
         return plain | dict.fromkeys(("placeholder", "rule", "status"), "2") | {"cursor": "7", "sign": "1"}
@@ -62,7 +61,7 @@ def default_styles(depth: str) -> dict[str, str]:
 
 
 class FrameStyle:
-    """What a frame shows besides the typed text: the status items (the model first) and an SGR string for each role."""
+    """What a frame shows beside the typed text: the status items (the model first) and an SGR string for each role."""
 
     __slots__ = ("items", "styles")
 
@@ -72,7 +71,7 @@ class FrameStyle:
 
 
 def colour_depth(environ: "Mapping[str, str]") -> str:
-    """One of DEPTHS, decided as Rich and Textual decide it."""
+    """One of DEPTHS, by the same rules as Rich and Textual."""
     if environ.get("NO_COLOR"):  # an empty one does not count (no-color.org)
         return "none"
     forced = environ.get("TEXTUAL_COLOR_SYSTEM", "auto")
@@ -87,43 +86,43 @@ def colour_depth(environ: "Mapping[str, str]") -> str:
 
 
 def read_frame_style(content: bytes, depth: str, model: str | None) -> FrameStyle:
-    """The look that write_first_frame left. Whatever in it is not as it should be is replaced by the default.
+    """The style that write_first_frame stored. Anything invalid in it is replaced by the default.
 
-    `model` is the one asked for on the command line or in the environment; it wins over the file's.
+    `model` is the one given on the command line or in the environment; it wins over the stored one.
     """
     styles = default_styles(depth)
-    filed_model = DEFAULT_MODEL
+    stored_model = DEFAULT_MODEL
     status: list[str] = []
     for line in content.decode("utf-8", "replace").split("\n"):
         key, _, value = line.partition(" ")
         if key == "model" and value:
-            filed_model = value
+            stored_model = value
         elif key == "status" and value and len(status) < 6:
             status.append(clean(value))
         elif key == depth:
             role, _, sgr = value.partition(" ")
             if role in styles and len(sgr) <= 60 and not sgr.strip("0123456789;"):
                 styles[role] = sgr
-    return FrameStyle([short_model_name(model or filed_model), *filter(None, status)], styles)
+    return FrameStyle([short_model_name(model or stored_model), *filter(None, status)], styles)
 
 
 def short_model_name(model: str) -> str:
-    """The part after the last slash, fit to be shown."""
+    """The part after the last slash, safe to show."""
     return clean(model.rstrip("/").rpartition("/")[2]) or short_model_name(DEFAULT_MODEL)
 
 
 def clean(text: str) -> str:
-    """Only characters that take a known number of cells and cannot command a terminal; 60 at most."""
+    """The text without characters of uncertain width or control characters; 60 characters at most."""
     return "".join([character for character in text[:200] if cells(character) is not None])[:60].strip()
 
 
 def cells(character: str) -> int | None:
-    """How many columns Textual gives this character; None when that is not certain, or it must not be painted."""
+    """The width that Textual gives this character; None if that is uncertain, or if it must not be painted."""
     if " " <= character <= "~" or ("\xa1" <= character <= "\u02ff" and character != "\xad"):
         return 1
     if not character.isprintable():
         return None
-    import unicodedata  # not loaded before something other than ASCII is typed
+    import unicodedata  # loaded only when something other than ASCII is typed
 
     code = ord(character)
     category = unicodedata.category(character)
@@ -134,7 +133,7 @@ def cells(character: str) -> int | None:
         return None
     if unicodedata.east_asian_width(character) in ("W", "F"):
         return 2
-    # Jamo that join with the letter before them, and symbols whose width changed between versions of Unicode.
+    # Jamo that join with the letter before them, and symbols whose width has changed between Unicode versions.
     joins = 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF or code == 0xFFA0
     return None if joins or (code >= 0x2600 and category in ("So", "No")) else 1
 
@@ -144,7 +143,7 @@ def width_of(text: str) -> int:
 
 
 def wrap(line: str, width: int) -> list[int]:
-    """Where to break a line of `cells` characters, as Textual's TextArea breaks it: after words, or inside long ones."""
+    """Where Textual's TextArea breaks this line: after words, or inside long ones."""
     if width_of(line) <= width:
         return []
     breaks: list[int] = []
@@ -164,7 +163,7 @@ def wrap(line: str, width: int) -> list[int]:
 
 
 def _word_end(line: str, start: int) -> int:
-    """The end of the word at `start` together with the spaces after it (or of the leading spaces)."""
+    """The end of the word at `start` and the spaces after it, or of the leading spaces."""
     end = start
     while end < len(line) and line[end] != " ":
         end += 1
@@ -174,7 +173,7 @@ def _word_end(line: str, start: int) -> int:
 
 
 def _fold(line: str, start: int, end: int, width: int, breaks: list[int]) -> int:
-    """Break inside a word wider than a row, which begins a row of its own. Returns the width of its last piece."""
+    """Break inside a word that is wider than a row and begins a new one. Returns the width of its last piece."""
     if start:
         breaks.append(start)
     used = 0
@@ -188,20 +187,20 @@ def _fold(line: str, start: int, end: int, width: int, breaks: list[int]) -> int
 
 
 def prompt_width(columns: int) -> int:
-    """Columns at which the prompt's text wraps."""
+    """The width at which the prompt's text wraps."""
     return columns - 2 * MARGIN - CURSOR_COLUMN
 
 
 def prompt_row_limit(rows: int) -> int:
-    """How many rows the prompt may grow to in a terminal of this many rows."""
+    """The most rows of the prompt in a terminal of this height."""
     return max(1, min(MAX_PROMPT_ROWS, rows - 4))
 
 
 def status_line(items: "Sequence[str]", columns: int) -> list[tuple[str, str]]:
-    """The parts of the status line, each with its role, `columns` wide; tui/chat/status_bar.py arranges the real one by this rule:
+    """The parts of the status line, each with its role, `columns` wide. tui/chat/status_bar.py follows the same rule:
 
-    what does not fit goes from the right, hints down to the first one, then items down to the first one, then the hint
-    that was left, then the item.
+    what does not fit is dropped from the right: first the hints except one, then the items except one, then the last
+    hint, then the last item.
     """
     left, right = list(items), list(HINTS)
     while (left or right) and _status_width(left, right) > columns:
@@ -223,7 +222,7 @@ def _status_width(items: list[str], hints: list[tuple[str, str]]) -> int:
 
 
 class Picture:
-    """A drawn frame: one string of text and SGR for each row of the screen, and where the cursor is (from 0)."""
+    """A drawn frame: a string of text and SGR for each row, and the cursor's row and column from 0."""
 
     __slots__ = ("cursor", "rows")
 
@@ -233,7 +232,7 @@ class Picture:
 
 
 def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int) -> Picture:
-    """The whole screen with this text in the prompt and the cursor at this index in it."""
+    """Draw the screen with this text in the prompt and the cursor at this index of it."""
     lines, (row, column) = _visible_rows(text, cursor, prompt_width(columns), prompt_row_limit(rows))
     styles = style.styles
     painted = [_painted([("rule", RULE * columns)], styles)]
@@ -256,7 +255,7 @@ def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int) -> 
 
 
 def _visible_rows(text: str, cursor: int, width: int, limit: int) -> tuple[list[str], tuple[int, int]]:
-    """The wrapped rows that fit in `limit`, and the row and character index of the cursor among them."""
+    """The wrapped rows within `limit`, and the row and index of the cursor among them."""
     rows: list[str] = []
     place = (0, 0)
     offset = 0

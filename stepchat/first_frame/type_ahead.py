@@ -1,19 +1,19 @@
-"""What is typed before Textual runs: plain editing changes a text; from the first other key on, bytes are kept as they came.
+"""What is typed before Textual runs: simple editing keys change a text; from the first other key on, raw bytes are kept.
 
-Imported before anything else (see frame.py), so it may import only what the interpreter has already loaded.
-Every edit does what Textual's TextArea would do with the same key; where that depends on more than the text (a key that
-moves by visible row in a wrapped line, a character of uncertain width), the key counts as "other".
+Imported before anything else (see frame.py), so it imports only what the interpreter has already loaded.
+Every edit matches Textual's TextArea. A key whose effect depends on more than the text (it moves by visible row in a
+wrapped line, or its character has an uncertain width) counts as an other key.
 """
 
 from stepchat.first_frame.picture import cells, wrap
 
 ESCAPE_PAUSE = 0.1
-"""Seconds after which an ESC that nothing followed was the Escape key."""
+"""Seconds after which a lone ESC is the Escape key."""
 MAX_PASTE_CHARACTERS, MAX_PASTE_LINES = 1000, 8
-"""A longer paste is left to the real prompt, which may show it in short."""
+"""A longer paste is left to the real prompt, which may abbreviate it."""
 MAX_UNFINISHED_BYTES = 1 << 16
 KEY_LINGER, PASTE_LINGER = 0.05, 0.5
-"""Seconds to wait at the end for the rest of a key, of a paste: Textual's queries would be answered in the middle of it."""
+"""Seconds to wait at the end for the rest of a key or paste; replies to Textual's queries would arrive in the middle of it."""
 
 PASTE_START, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
@@ -47,18 +47,18 @@ KEYS = {
     b"\x1b[I": "ignore",
     b"\x1b[O": "ignore",
 }
-"""The keys that are plain editing. Focus reports are no keys and change nothing."""
+"""The simple editing keys. Focus reports are not keys and change nothing."""
 
 BY_ROW = ("home", "end", "kill", "discard")
-"""These look at the visible row, not at the line, when the line is wrapped."""
+"""In a wrapped line these apply to the visible row, not to the line."""
 
 
 class TypeAhead:
     """What was typed so far.
 
-    `text` and `cursor` (line, column) are to be put in the prompt. `pending` is to be fed to Textual's parser after that,
-    the same parser that then reads the terminal, for its end may still be half a key or paste. Between two parts of it
-    the person paused after an ESC, which was therefore the Escape key and not the beginning of another one.
+    `text` and `cursor` (line, column) belong in the prompt. `pending` must then be fed to the parser that reads the
+    terminal from there on, because it may end in the middle of a key or paste. Between two parts of it the user paused
+    after an ESC, which therefore was the Escape key.
     """
 
     __slots__ = ("cursor", "pending", "text")
@@ -70,7 +70,7 @@ class TypeAhead:
 
 
 class TypeAheadReader:
-    """Takes the terminal's bytes one read at a time."""
+    """Parses the terminal's bytes, one read at a time."""
 
     __slots__ = ("_last", "_pending", "_unread", "cursor", "text", "wrap_width")
 
@@ -83,7 +83,7 @@ class TypeAheadReader:
         self._last = 0.0
 
     def feed(self, data: bytes, now: float) -> None:
-        """`now` is any clock in seconds that does not go back."""
+        """Parse more bytes. `now` is a monotonic clock in seconds."""
         self._settle_escape(now)
         self._last = now
         if self._pending:
@@ -102,8 +102,8 @@ class TypeAheadReader:
         line = before.count("\n")
         return TypeAhead(self.text, (line, self.cursor - (before.rfind("\n") + 1)), tuple(parts))
 
-    def lingers(self) -> float:
-        """Seconds to wait for the rest of what has come in part; 0 when all is whole."""
+    def seconds_to_wait(self) -> float:
+        """Seconds to wait for the rest of an incomplete key or paste; 0 if there is none."""
         data = self._pending[-1] if self._pending else self._unread
         if data.rfind(PASTE_START) > data.rfind(PASTE_END):
             return PASTE_LINGER
@@ -119,12 +119,12 @@ class TypeAheadReader:
             self._pending.append(b"")
 
     def _keep(self) -> None:
-        """From here on nothing is edited any more."""
+        """Stop editing: from here on raw bytes are kept."""
         self._pending = [self._unread]
         self._unread = b""
 
     def _step(self, data: bytes) -> int:
-        """Do the first key in the data; return how many bytes it was, 0 to wait for more (or when there is no going on)."""
+        """Apply the first key in the data. Returns its length in bytes; 0 to wait for more, or if editing has stopped."""
         if data.startswith(PASTE_START):
             return self._paste(data)
         if data[0] == 0x1B:
@@ -139,7 +139,7 @@ class TypeAheadReader:
             return 0
         key = data[:size]
         if key.startswith(b"\x1b[?"):
-            return size  # a terminal's answer to the program that ran before us
+            return size  # a reply to the program that ran before us
         return self._key(key)
 
     def _key(self, key: bytes) -> int:
@@ -197,7 +197,7 @@ class TypeAheadReader:
 
 
 def sequence_length(data: bytes) -> int:
-    """The length of the escape sequence at the beginning of the data; 0 when it is not complete."""
+    """The length of the escape sequence at the beginning of the data; 0 if it is incomplete."""
     if len(data) < 2:
         return 0
     if data[1:2] == b"O":
@@ -211,7 +211,7 @@ def sequence_length(data: bytes) -> int:
 
 
 def edited(name: str, text: str, cursor: int) -> tuple[str, int]:
-    """The text and cursor after an editing key (a value of KEYS); the line with the cursor in it must not be wrapped."""
+    """The text and cursor after an editing key (a value of KEYS). The cursor's line must not be wrapped."""
     start = text.rfind("\n", 0, cursor) + 1
     end = text.find("\n", cursor)
     end = len(text) if end < 0 else end
@@ -231,7 +231,7 @@ def edited(name: str, text: str, cursor: int) -> tuple[str, int]:
         case "delete":
             return text[:cursor] + text[cursor + 1 :], cursor
         case "kill":
-            # In an empty or finished line this takes the line break after it.
+            # At the end of a line this deletes the line break.
             return text[:cursor] + text[(end if cursor < end else end + 1) :], cursor
         case "discard" if cursor > start:
             return text[:start] + text[cursor:], start
@@ -245,13 +245,13 @@ def edited(name: str, text: str, cursor: int) -> tuple[str, int]:
 
 
 def smart_home(line: str, column: int) -> int:
-    """The first character that is no space; the line's very beginning when the cursor is between the two already."""
+    """The column of the first non-space; 0 if the cursor is already there, or in the spaces before it."""
     first = len(line) - len(line.lstrip(" ")) if line.strip(" ") else 0
     return first if column == 0 or column > first else 0
 
 
 def word_start(before: str) -> int:
-    """Where the word ends that lies before the end of this text begins."""
+    """The start of the last word of this text."""
     word = before.rstrip(" ")
     index = len(word) - 1
     while index > 0 and is_word(word[index - 1]) == is_word(word[index]):
