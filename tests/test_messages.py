@@ -256,7 +256,10 @@ def test_wrong_parameters_of_an_answer(wrong):
 
 def test_every_way_to_end_has_its_words():
     assert set(ENDINGS) == set(get_args(Stop))
-    assert (AssistantMessage().ending_label, AssistantMessage(stop="length").ending_word) == ("", "truncated by a token limit")
+    assert (AssistantMessage().ending_label, AssistantMessage(stop="length").ending_word) == (
+        "",
+        "truncated by a token limit",
+    )
 
 
 def test_an_interruption_and_a_lost_connection_are_two_things():

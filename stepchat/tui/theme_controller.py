@@ -65,7 +65,7 @@ def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], No
     """A theme by name; files that cannot be used are reported. Raises ConfigError."""
     themes = find_themes(user_themes, report)
     if name not in themes:
-        raise ConfigError(f"There is no theme {name!r}.", f"Known ones: {', '.join(themes)}.")
+        raise ConfigError(f"No theme named {name!r}.", f"Available: {', '.join(themes)}.")
     return themes[name]
 
 

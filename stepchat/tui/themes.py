@@ -1,7 +1,7 @@
-"""Theme files: one TOML file to one Theme, and from there to the transcript's palette and to Textual's own theme.
+"""Theme files: a TOML file becomes a Theme, and that the palette of the transcript and the theme of Textual.
 
 A colour is `#rrggbb`, one of the terminal's sixteen by name (`red`, `bright_black` ...), or `default`, the terminal's own.
-A role that has the colour of the text is told apart by weight instead: quiet ones are dimmed, loud ones are bold.
+A role with the same colour as the text differs by weight instead: quiet roles are dim, loud ones bold.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from rich.style import Style
 
 from stepchat.config.file import line_of_key
+from stepchat.config.paths import read_regular_file
 from stepchat.errors import ConfigError
 from stepchat.transcript.palette import SYNTAX, Palette, colourless
 
@@ -36,27 +37,30 @@ COLORS: Final = (
     "warning",
     "error",
 )
-"""The keys of the [colors] table; every theme gives all of them."""
+"""The keys of the [colors] table; a theme sets all of them."""
 
 DEFAULT_THEME: Final = "dark"
 DEFAULT: Final = "default"
 _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
+_MAX_BYTES: Final = 1_000_000
+_MAX_DOTS: Final = 100
+"""In a line. The memory that tomllib needs grows with the square of the parts of a dotted key."""
 _HEX: Final = re.compile(r"#[0-9a-f]{6}")
 _SELECTED: Final = 0.25
-"""How much of the accent is in the ground of a selection."""
+"""Share of the accent in the background of a selection."""
 _CHOSEN: Final = 0.18
-"""How much of the text's colour is in the ground of the row at a cursor."""
+"""Share of the text's colour in the background of the row at the cursor."""
 _CURRENT: Final = Style(reverse=True, bold=True, underline=True)
 _HIT: Final = Style(color="black", bgcolor="yellow", dim=False, bold=False)
-"""Where the background is the terminal's own: what is reversed there cannot be told from reversed code and links."""
+"""On the terminal's own background, where reversed text would look like code and links."""
 _CURRENT_HIT: Final = Style(color="black", bgcolor="cyan", dim=False, bold=False)
-"""Not bold: in many terminals bold black is grey."""
+"""Not bold: many terminals show bold black as grey."""
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What a theme file says. `code` has all keys of `SYNTAX`: those the file leaves out have the colour of the text."""
+    """The content of a theme file. `code` has all keys of `SYNTAX`; those the file omits have the colour of the text."""
 
     name: str
     dark: bool
@@ -73,40 +77,44 @@ class Theme:
 
 
 def load_theme(path: Path) -> Theme:
-    """The theme in a file. Raises ConfigError naming the file, the line if known, and the key."""
+    """The theme in a file. Raises ConfigError with the file, the line if known, and the key."""
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_regular_file(path, _MAX_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"Cannot read the theme file {path}: {error}.", "Check that it is a UTF-8 text file."
-        ) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"Cannot read the theme file {path}: {reason}.", "It must be a UTF-8 text file.") from error
+    nested = ConfigError(f"{path} is nested too deeply.", "A theme has the tables [colors] and [code].")
+    if any(line.count(".") > _MAX_DOTS for line in source.splitlines() if not line.startswith("#")):
+        raise nested
     try:
         found = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.", "Mend that line.") from error
+        raise ConfigError(f"{path} is not valid TOML: {error}.", "Fix that line.") from error
+    except RecursionError:
+        raise nested from None
     return _Reader(path, source).theme(found)
 
 
 def find_themes(user_dir: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
-    """All themes by name: the shipped ones, then the user's, which win. Each file that cannot be used is reported."""
+    """All themes by name; the user's replace shipped ones. Files that cannot be used are reported."""
     return _themes_in(_shipped_themes(), report) | _themes_in(user_dir, report)
 
 
 def choose_theme(wanted: str, user_dir: Path, report: Callable[[ConfigError], None]) -> Theme:
-    """One theme by name, without reading all the shipped ones; the default for `""`, and, reported, for no such name."""
+    """One theme by name, without reading all shipped ones. The default for `""`, and for an unknown name, which is reported."""
     shipped = _shipped_themes()
     wanted = wanted or DEFAULT_THEME
     if theme := _themes_in(user_dir, report).get(wanted):
         return theme
     if wanted not in {path.stem for path in shipped.glob("*.toml")}:
         names = ", ".join(sorted(find_themes(user_dir, lambda _: None)))
-        report(ConfigError(f"There is no theme named {wanted!r}.", f"There are: {names}."))
+        report(ConfigError(f"No theme named {wanted!r}.", f"Available: {names}."))
         wanted = DEFAULT_THEME
     return load_theme(shipped / f"{wanted}.toml")
 
 
 def palette(theme: Theme) -> Palette:
-    """The styles of the transcript in this theme."""
+    """The styles of the transcript."""
     if not theme.has_colour:
         return colourless()
     colors = theme.colors
@@ -152,8 +160,8 @@ def palette(theme: Theme) -> Palette:
 
 
 def textual_theme(theme: Theme) -> textual.theme.Theme:
-    """The same theme for Textual's own widgets, with our `$` variables (see app.tcss)."""
-    import textual.theme  # a theme can be read and checked without Textual
+    """The theme for Textual's widgets, with the `$` variables of app.tcss."""
+    import textual.theme  # themes are read and checked without Textual
 
     css = {key: _css(color) for key, color in theme.colors.items()}
     return textual.theme.Theme(
@@ -176,7 +184,7 @@ def textual_theme(theme: Theme) -> textual.theme.Theme:
 
 
 def _own_variables(theme: Theme) -> dict[str, str]:
-    """Colours Textual has no name for, and `$ROLE-style`, which takes over where a colour cannot tell a role apart."""
+    """Colours that Textual has no name for, and `$ROLE-style` for roles that differ by weight."""
     colors = theme.colors
     same = {key for key in colors if colors[key] == colors["text"]}
     styles = {f"{key}-style": "dim" if key in same else "none" for key in ("dim", "rule", "reasoning")}
@@ -192,10 +200,10 @@ def _own_variables(theme: Theme) -> dict[str, str]:
 
 
 def _textual_variables(theme: Theme) -> dict[str, str]:
-    """What Textual would otherwise derive from our colours by rules that are not ours."""
+    """The variables that Textual would otherwise derive from the theme by its own rules."""
     css = {key: _css(color) for key, color in theme.colors.items()}
     text, background = css["text"], css["background"]
-    # Textual makes shades of these, and its shade "none" is off by one in the last digit.
+    # Textual derives shades of these; even the unshaded one is off by one in the last digit.
     roles = {"primary": css["accent"], "secondary": css["accent"]} | {
         key: css[key] for key in ("accent", "success", "warning", "error")
     }
@@ -211,7 +219,7 @@ def _textual_variables(theme: Theme) -> dict[str, str]:
 
 
 def _cursors(theme: Theme, text: str, background: str) -> dict[str, str]:
-    """What marks the place where one is: by colour, or by reversal on the terminal's own background."""
+    """Cursors and selections: by colour, or reversed on the terminal's own background."""
     plain = not _is_hex(theme.colors["background"])
     chosen = _css(_mix(theme.colors["surface"], theme.colors["text"], _CHOSEN))
     selected = _css(_mix(theme.colors["background"], theme.colors["accent"], _SELECTED))
@@ -246,7 +254,7 @@ _SAME_AS: Final[Mapping[str, tuple[str, ...]]] = {
         "footer-item-background", "button-color-foreground",
     ),
 }  # fmt: skip
-"""Textual's variables that have one of our colours."""
+"""The variables of Textual that have a colour of the theme."""
 
 
 def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
@@ -254,7 +262,9 @@ def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[s
     try:
         paths = sorted(directory.glob("*.toml")) if directory.is_dir() else []
     except OSError as error:
-        report(ConfigError(f"Cannot look into {directory}: {error.strerror or error}.", "Mend its permissions."))
+        report(
+            ConfigError(f"Cannot read the directory {directory}: {error.strerror or error}.", "Check its permissions.")
+        )
         return {}
     for path in paths:
         try:
@@ -267,7 +277,7 @@ def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[s
 
 
 def _shipped_themes() -> Path:
-    """In an installed wheel the themes lie in the package, in a checkout beside it."""
+    """In an installed wheel the themes are in the package, in a checkout beside it."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "themes"
     return inside if inside.is_dir() else package.parent / "themes"
@@ -275,12 +285,12 @@ def _shipped_themes() -> Path:
 
 def _selection(theme: Theme) -> Style:
     mixed = _mix(theme.colors["background"], theme.colors["accent"], _SELECTED)
-    # What is quiet or coloured elsewhere can be read there, too, also with 256 colours.
+    # Quiet and coloured text must stay readable on it, with 256 colours as well.
     return _style(theme.colors["text"], mixed) + Style(dim=False) if _is_hex(mixed) else Style(reverse=True)
 
 
 def _style(color: str, background: str) -> Style:
-    """`default` sets nothing, so that the terminal's own colour stays."""
+    """`default` sets nothing: the terminal's own colour stays."""
     return Style(color=None if color == DEFAULT else color, bgcolor=None if background == DEFAULT else background)
 
 
@@ -293,7 +303,7 @@ def _is_hex(color: str) -> bool:
 
 
 def _mix(first: str, second: str, share: float) -> str:
-    """`first` with this share of `second`; only `first` when one of them is the terminal's business."""
+    """`first` with this share of `second`; only `first` if the terminal decides about one of them."""
     if not (_is_hex(first) and _is_hex(second)):
         return first
     pairs = ((int(first[at : at + 2], 16), int(second[at : at + 2], 16)) for at in (1, 3, 5))
@@ -302,7 +312,7 @@ def _mix(first: str, second: str, share: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Checks one parsed file; keeps the source to name the line of a wrong key."""
+    """Checks a parsed file; keeps the source to report the line of a wrong key."""
 
     path: Path
     source: str
@@ -339,9 +349,9 @@ class _Reader:
     def _refuse_unknown(self, values: dict[str, Any], known: tuple[str, ...], table: str) -> None:
         for key in values:
             if key not in known:
-                raise self._wrong(key, f"is not known; known here: {', '.join(known)}", table)
+                raise self._wrong(key, f"is unknown; known keys: {', '.join(known)}", table)
 
     def _wrong(self, key: str, problem: str, table: str = "") -> ConfigError:
         line = line_of_key(self.source, (*filter(None, [table]), key))
         place = f"{self.path}, line {line}" if line else str(self.path)
-        return ConfigError(f"{place}: {f'{table}.' if table else ''}{key} {problem}.", "Mend the theme file.")
+        return ConfigError(f"{place}: {f'{table}.' if table else ''}{key} {problem}.", "Fix the theme file.")

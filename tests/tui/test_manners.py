@@ -55,7 +55,7 @@ async def test_a_failure_says_what_to_do_next(tmp_path, server, scenario, advice
 async def test_a_command_that_was_refused_can_be_mended(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/theme nonsense")
-        await wait_until(pilot, "There is no theme")
+        await wait_until(pilot, "No theme named")
         assert pilot.app.screen.prompt.text == "/theme nonsense"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_the_default_theme_stands_in(tmp_path):
     assert choose_theme("", tmp_path, reported.append).name == "dark"
     assert reported == []
     assert choose_theme("../dark", tmp_path, reported.append).name == "dark"
-    assert "There is no theme named '../dark'" in reported[0].message
+    assert "No theme named '../dark'" in reported[0].message
     assert "high-contrast" in reported[0].hint
 
 
@@ -259,9 +260,9 @@ def test_a_user_theme_wins_and_a_bad_one_is_reported(tmp_path):
         (source(text='"#12345"'), 7, "colors.text must be '#rrggbb'"),
         (source(text='"pink"'), 7, "colors.text must be"),
         (source(rule=""), None, "colors.rule is missing"),
-        (source(accnt='"#ffffff"'), 15, "colors.accnt is not known; known here: background, surface"),
-        (source() + '\n[code]\nstring = "red"\nstrin = "red"\n', 18, "code.strin is not known"),
-        (source() + "\n[extra]\n", 16, "extra is not known"),
+        (source(accnt='"#ffffff"'), 15, "colors.accnt is unknown; known keys: background, surface"),
+        (source() + '\n[code]\nstring = "red"\nstrin = "red"\n', 18, "code.strin is unknown"),
+        (source() + "\n[extra]\n", 16, "extra is unknown"),
         ("colors = 3\n" + source().partition("\n[colors]")[0], 1, "colors must be a table"),
     ],
 )
@@ -289,3 +290,17 @@ def test_code_colours_may_be_left_out_and_names_are_case_blind(tmp_path):
     assert theme.code["string"] == "green"
     assert theme.colors["accent"] == "bright_blue"
     assert palette(theme).accent.color.name == "bright_blue"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_not_a_regular_file_is_rejected(tmp_path, make):
+    make(tmp_path / "odd.toml")
+    reported = []
+    assert list(find_themes(tmp_path, reported.append)) == NAMES
+    assert "Cannot read the theme file" in reported[0].message
+
+
+@pytest.mark.parametrize("text", ["name = " + "[" * 100_000, "name = " + "{a = " * 100_000, "a." * 100_000 + "a = 1"])
+def test_a_deeply_nested_file_is_rejected(tmp_path, text):
+    with pytest.raises(ConfigError):
+        load_theme(write(tmp_path, text))

@@ -211,4 +211,4 @@ async def test_theme_changes_at_once_and_is_remembered(tmp_path):
         await wait_until(pilot, lambda: pilot.app.theme == "light")
         assert await pilot.app.workspace.store.setting("theme") == "light"
         await say(pilot, "/theme nonsense")
-        await wait_until(pilot, "There is no theme 'nonsense'")
+        await wait_until(pilot, "No theme named 'nonsense'")
