@@ -1,4 +1,4 @@
-"""Fuzzy search: every word must be found, as it stands, or else with letters left out between its own."""
+"""Fuzzy search: every word must match, as it is or with other letters in between."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ if TYPE_CHECKING:
 
 _WHOLE, _START, _INSIDE, _SCATTERED = 100.0, 80.0, 60.0, 20.0
 _LONGEST = 200
-"""Characters of a text that are looked at for scattered letters."""
+"""Characters of a text that are searched for scattered letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How well it fits (more is better), and the places of the letters that were found."""
+    """The quality of a match (higher is better), and the positions of the matched characters."""
 
     score: float
     places: tuple[int, ...] = ()
 
 
 def words_of(typed: str) -> tuple[str, ...]:
-    """What is looked for: words in any order, upper or lower case."""
+    """The words to search for, in any order and either case."""
     return tuple(typed.casefold().split())
 
 
 def match(words: Sequence[str], text: str) -> Match | None:
-    """How all the words are found in the text, or None when one is not. `words` are as `words_of` gives them."""
+    """The match of all words in the text, or None if one is missing. `words` come from `words_of`."""
     lower = text.casefold()
     if len(lower) != len(text):
-        # Some letters become two; then places would lie.
+        # Some letters become two, and positions would be wrong.
         lower = text.lower() if len(text.lower()) == len(text) else text
     score = 0.0
     places: list[int] = []
@@ -40,7 +40,7 @@ def match(words: Sequence[str], text: str) -> Match | None:
             return None
         score += found.score
         places += found.places
-    # Of two that fit alike the shorter has less else in it.
+    # Of two equal matches the shorter text wins.
     return Match(score - len(text) / 100, tuple(sorted(set(places))))
 
 
@@ -61,13 +61,13 @@ def _as_it_stands(word: str, text: str) -> Match | None:
 
 
 def _scattered(word: str, text: str) -> Match | None:
-    """The letters in order, in one of two ways: as beginnings of words first, or as letters of one word first."""
+    """The better of two ways to match letters in order: preferring beginnings of words, or letters of the same word."""
     found = [match for inside in (False, True) if (match := _walk(word, text[:_LONGEST], inside_first=inside))]
     return max(found, key=lambda match: match.score, default=None)
 
 
 def _walk(word: str, text: str, *, inside_first: bool) -> Match | None:
-    """The first letter begins a word; each other one adjoins, stands further on in the same word, or begins a later one."""
+    """The first letter begins a word; each other one is adjacent, further on in the same word, or begins a later one."""
     places: list[int] = []
     score = _SCATTERED
     for letter in word:

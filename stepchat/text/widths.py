@@ -1,9 +1,9 @@
-"""How many cells text takes in a terminal: rich's idea of it, but for what rich counts too low.
+"""How many cells text takes in a terminal: rich's count, corrected where it is too low.
 
-Of the combining marks that stand beside their letter, as in Devanagari, Tamil or Javanese, rich thinks that they take no cell.
-xterm, tmux and most others give them one; some join them with their letter. So such a mark is counted as one cell, and in a
-row that is to be painted EXTRA_CELL stands before it: so rich and Textual count it, too, and never cut the two apart. It
-never reaches the terminal: tui/terminal/output.py takes it out, and sets the cursor behind the words, where we think they end.
+Rich counts no cell for spacing combining marks, as in Devanagari, Tamil or Javanese. Xterm, tmux and most others give them
+one; some join them with their letter. So such a mark counts as one cell here, and in a row to be painted EXTRA_CELL
+precedes it: then rich and Textual count it too, and never separate the two. EXTRA_CELL never reaches the terminal:
+tui/terminal/output.py removes it, and moves the cursor to where we think the word ends.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXTRA_CELL: Final = "\ufdd0"
-"""Not a character; `clean` lets none through, so that this one is always ours."""
+"""Not a character; `sanitize` removes it from any text, so this one is always ours."""
 
 UNSURE: Final = "\u2630-\u2637\u268a-\u268f\u2ffc-\u2fff\u31e4-\u31ef"  # wide since Unicode 15 or 16
-UNSURE_FAR: Final = "\U0001d300-\U0001d376\U0001f6d5-\U0001f6df\U0001f7f0\U0001fa70-\U0001faff"  # as those; new emoji
-"""Characters to which older terminals give fewer cells than rich; insides of a regular expression's set."""
+UNSURE_FAR: Final = "\U0001d300-\U0001d376\U0001f6d5-\U0001f6df\U0001f7f0\U0001fa70-\U0001faff"  # the same; new emoji
+"""Characters that older terminals give fewer cells than rich does, as the inside of a regular expression's set."""
 
 BEGINS: Final = "\u0903-\u1cf7\u3248-\u324f\ua823-\uabec"
 _BEGINS: Final = re.compile(f"[{BEGINS}\U00011000-\U0001d172]")
-"""Where the characters are that take one more cell: quick to look through, which a set of many far characters is not."""
+"""A few ranges around the undercounted characters: a quick first test, which a set of many scattered characters is not."""
 
-_ONE_MORE: Final = (  # the spacing combining marks (category Mc), and numbers in black squares
+_ONE_MORE: Final = (  # spacing combining marks (category Mc), and numbers in black squares
     "\u0903\u093b\u093e-\u0940\u0949-\u094c\u094e\u094f\u0982\u0983\u09be-\u09c0\u09c7\u09c8\u09cb\u09cc\u09d7"
     "\u0a03\u0a3e-\u0a40\u0a83\u0abe-\u0ac0\u0ac9\u0acb\u0acc\u0b02\u0b03\u0b3e\u0b40\u0b47\u0b48\u0b4b\u0b4c\u0b57"
     "\u0bbe\u0bbf\u0bc1\u0bc2\u0bc6-\u0bc8\u0bca-\u0bcc\u0bd7\u0c01-\u0c03\u0c41-\u0c44\u0c82\u0c83\u0cbe"
@@ -66,12 +66,12 @@ def cells(text: str) -> int:
 
 
 def undercounted_cells(text: str) -> int:
-    """How many characters there are that take one cell more than rich thinks."""
+    """The number of characters that take one cell more than rich counts."""
     return len(_one_more().findall(text)) if _BEGINS.search(text) else 0
 
 
 def graphemes(text: str) -> list[tuple[int, int, int]]:
-    """The characters as they are seen, none of more than two cells: where each begins and ends, and its cells."""
+    """Grapheme clusters of at most two cells each: begin, end, cells."""
     found = split_graphemes(text)[0]
     if not _BEGINS.search(text):
         return found
@@ -89,14 +89,14 @@ def graphemes(text: str) -> list[tuple[int, int, int]]:
 
 
 def pad_for_rich(text: str) -> str:
-    """For a row: text of which rich thinks that it takes `cells(text)`."""
+    """Text for a row, of which rich counts `cells(text)`."""
     if text.isascii() or not _BEGINS.search(text):
         return text
     return _one_more().sub(rf"{EXTRA_CELL}\g<0>", text)
 
 
 def pad_ranges_for_rich(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, Sequence[tuple[int, int]]]:
-    """The same for a text in which ranges are marked."""
+    """The same for a text with ranges in it."""
     if not undercounted_cells(text):
         return text, ranges
     return pad_for_rich(text), [
@@ -105,7 +105,7 @@ def pad_ranges_for_rich(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[s
 
 
 def unpad(text: str) -> str:
-    """What was `pad_for_rich`."""
+    """Reverses `pad_for_rich`."""
     return text.replace(EXTRA_CELL, "")
 
 
@@ -115,19 +115,19 @@ def _one_more() -> re.Pattern[str]:
 
 
 def pad(text: str, width: int) -> str:
-    """In exactly so many cells; what is cut ends with a mark."""
+    """Exactly `width` cells; an ellipsis marks a cut."""
     return set_cell_size(truncate(text, width), max(0, width))
 
 
 def truncate(text: str, width: int) -> str:
-    """In at most so many cells."""
+    """At most `width` cells; an ellipsis marks a cut."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
 def align(text: str, width: int, *, left: bool = False) -> str:
-    """In exactly so many cells, at the right of them unless `left`."""
+    """Exactly `width` cells, aligned right unless `left`."""
     shown = truncate(text, width)
     blank = " " * (width - cell_len(shown))
     return shown + blank if left else blank + shown

@@ -1,4 +1,4 @@
-"""One answer, live or loaded: reasoning in its panel, text, tool calls, foot. A live one grows until it is finished."""
+"""One answer, live or loaded: reasoning in its panel, text, tool calls, footer. A live one grows until it is finished."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stepchat.messages import AssistantMessage, Json
 
     Estimate: TypeAlias = Callable[[AssistantMessage], Decimal | None]
-    """What an answer may have cost of which no cost was told."""
+    """The estimated cost of an answer whose cost the server did not report."""
 
 ReasoningView: TypeAlias = Literal["tail", "full", "hidden"]
 Panel: TypeAlias = Literal["folded", "tail", "open"]
@@ -29,7 +29,7 @@ SECTIONS: Final = 4
 
 
 class Answer:
-    """State of one answer. Methods return the edits that bring its blocks up to date."""
+    """The state of one answer. `edits` returns what brings its blocks up to date."""
 
     def __init__(self, view: ReasoningView, *, tail_rows: int = TAIL_ROWS, as_json: bool = False) -> None:
         self.reasoning = StreamingText("reasoning", first_gap=0)
@@ -38,7 +38,7 @@ class Answer:
         self.message: AssistantMessage | None = None
         self.panel: Panel = _first_panel(view)
         self.fold_chosen = False
-        """The reader has chosen how the panel is."""
+        """The user has folded or unfolded the panel."""
         self.waiting_for = ""
         self.returned = ""
         """What later requests did with the reasoning, in words."""
@@ -57,13 +57,13 @@ class Answer:
         self._text_count = 0
         self._end: object = None
 
-    # ---- what comes
+    # ---- input
 
     def begin(self, now: float) -> None:
         self._began = now
 
     def load(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
-        """Take a stored message as a whole."""
+        """Takes a stored message."""
         self.reasoning.add(message.reasoning)
         self.text.add(message.text or message.refusal)
         self.message = message
@@ -94,12 +94,12 @@ class Answer:
 
     @property
     def is_reasoning(self) -> bool:
-        """Reasoning comes, and no answer yet."""
+        """Reasoning is arriving, and no answer text yet."""
         return self.message is None and bool(self.reasoning) and self._reasoning_ended is None
 
     @property
     def is_waiting(self) -> bool:
-        """Nothing to read has come yet."""
+        """Nothing readable has arrived yet."""
         return self.message is None and not self.reasoning and not self.text and not self._has_calls
 
     @property
@@ -116,18 +116,18 @@ class Answer:
     # ---- the panel
 
     def fold(self) -> None:
-        """By itself, because the answer begins."""
+        """Folds the panel because the answer text begins, unless the user has chosen."""
         if not self.fold_chosen:
             self.panel = "folded"
 
     def toggle(self) -> bool:
-        """The reader's choice. Returns whether the panel is folded now."""
+        """Folds or unfolds the panel for the user. Returns whether it is folded now."""
         self.fold_chosen = True
         self.panel = "open" if self.panel == "folded" else "folded"
         return self.panel == "folded"
 
     def _panel_at_rest(self, folded: bool | None) -> Panel:  # noqa: FBT001 - None is no choice
-        """How the panel of a finished answer is: as the reader left it, else folded if there is an answer below it."""
+        """The panel of a finished answer: as the user left it, otherwise folded if there is an answer below it."""
         if folded is not None:
             return "folded" if folded else "open"
         return "folded" if self.has_answer_text else _first_panel(self._view)
@@ -135,7 +135,7 @@ class Answer:
     # ---- blocks
 
     def edits(self, now: float, frame: int = 0) -> list[Edit]:
-        """What has changed since the last call."""
+        """The changes since the last call."""
         found: list[Edit] = []
         self._edit_header(found, now)
         self._edit_body(found)
@@ -144,7 +144,7 @@ class Answer:
         return found
 
     def finish(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
-        """The answer is complete and stored; blocks that were streamed stay if they say the same."""
+        """Takes the stored message at the end of the stream. Streamed blocks stay if their text is the same."""
         was_answering = self.has_answer_text
         text = message.text or message.refusal
         if self.text.source != text:
@@ -157,12 +157,12 @@ class Answer:
         self._encrypted = _has_encrypted(message.reasoning_details)
         if not self.fold_chosen and (
             folded is not None or not was_answering
-        ):  # else it is folded, or somebody reads in it
+        ):  # otherwise it is folded already, or the user is reading in it
             self.panel = self._panel_at_rest(folded)
             self.fold_chosen = folded is not None
 
     def blocks(self, section: int) -> Iterable[Block | None]:
-        """Its reasoning, text or end. What is not on the page of a finished answer is read anew, with None in between."""
+        """Its reasoning, text or ending. Blocks of a finished answer that are not on the page are parsed again, with None in between."""
         if section == END:
             return self._ending(self.message, self.estimate(self.message)) if self.message is not None else []
         channel, on_page = (self.reasoning, self._body_shown) if section == BODY else (self.text, self._text_shown)
@@ -255,7 +255,7 @@ class Answer:
         if message.complete and not self.has_answer_text and not mark:
             mark = [labels.no_answer(message)]
         blocks += mark
-        # A failure before anything came has nothing to account for.
+        # A failure before anything arrived has nothing to account for.
         began = message.complete or message.text or message.reasoning
         if began and (foot := labels.footer(message, gap=0 if mark else 1, estimate=guess)):
             blocks.append(foot)
@@ -263,7 +263,7 @@ class Answer:
 
 
 def no_estimate(_message: AssistantMessage) -> None:
-    """While no prices are known."""
+    """No estimate: prices are unknown."""
 
 
 def _first_panel(view: ReasoningView) -> Panel:

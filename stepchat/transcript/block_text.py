@@ -1,4 +1,4 @@
-"""What can be found of a block: its text as it reads, the cells of a table's row one by one, and where links lead."""
+"""The text of a block as it reads: without Markdown, a table row cell by cell, and where its links lead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_LABELS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Link(NamedTuple):
-    """Which characters of a text lead where."""
+    """The characters of a text that are a link, and its target."""
 
     first: int
     end: int
@@ -32,21 +32,21 @@ class Link(NamedTuple):
 
 
 class TextRun(NamedTuple):
-    """A text in which words are looked for; nothing is found across two of them."""
+    """A searchable text; no match spans two of them."""
 
     cell: int
-    """Of a table's row which one it is."""
+    """The index of the cell in a table row."""
     text: str
     links: Sequence[Link]
 
 
 class BlockText:
-    """The passages of one block, which may grow: what is settled of it is not read again."""
+    """The text of one block, which may grow: the settled part is not read again."""
 
     def __init__(self, block: Block, *, whole: bool = False) -> None:
         self._block = block
         self._whole = whole
-        """Emoji that are put together of several characters stay as they are, tabs of code too."""
+        """Composed emoji stay whole, and so do tabs in code."""
         self._labels: Mapping[str, Any] = _labels(block)
         self._settled: list[Span] = []
         self._done = 0
@@ -55,7 +55,7 @@ class BlockText:
 
     @property
     def is_current(self) -> bool:
-        """Whether the block has not changed since `runs` was asked for."""
+        """Whether the block is unchanged since `runs` was called."""
         block, made_of = self._block, self._made_of
         return made_of is not None and made_of[0] is block.text and made_of[1] == block.open and self._fits
 
@@ -93,7 +93,7 @@ class BlockText:
                 return []
 
     def _paragraph(self) -> list[Span]:
-        """As `Flow` reads it."""
+        """Reads it as `Flow` does."""
         block, text = self._block, self._block.text
         box = task_box(block)
         self._done = max(self._done, box.end() if box else 0)
@@ -135,7 +135,7 @@ def _passage(cell: int, found: Iterable[Span]) -> TextRun:
     for target, group in groupby(found, key=lambda span: span.target):
         text = "".join(span.text for span in group)
         texts.append(text)
-        if target != text and target and text.strip():  # of no words nothing could be marked
+        if target != text and target and text.strip():  # without visible text there is nothing to highlight
             links.append(Link(at, at + len(text), target))
         at += len(text)
     return TextRun(cell, "".join(texts), tuple(links))

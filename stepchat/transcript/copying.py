@@ -1,8 +1,8 @@
-"""The text of a selection: whole blocks as they were written, parts of blocks as they read.
+"""What gets copied: selected text, the last answer, code, links, the whole conversation.
 
-A whole answer is copied letter for letter. Other whole blocks are copied as Markdown that reads the same: with their markers,
-code beside anything else in a fence that is closed, parts of a table's rows beside whole ones as rows. Lines of one code block
-alone are copied without a fence.
+Whole blocks are copied as Markdown source, parts of blocks as they read. A whole answer is copied letter for letter. Other
+whole blocks become Markdown that reads the same: with their markers, code next to other text in a closed fence, parts of
+a table's rows next to whole ones as rows. Lines of a single code block are copied without a fence.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 _BEGINS_ANOTHER: Final = re.compile(
     r"=+[ \t]*$|#{1,6}(?:[ \t]|$)|>|[-+*](?:[ \t]|$)|1[.)][ \t]|```|~~~|\$\$|\\\[|[-|:*_][-|:*_ \t]*$"
 )
-"""A line on which a list, a rule, a table ... could begin."""
+"""A line that could begin a list, a rule, a table and so on."""
 _TICKS: Final = re.compile("^ *(`{3,})")
 
 
 class CopyPosition(NamedTuple):
-    """A place between two characters; `message_index` is the message's, `block` is counted in its section."""
+    """A position between two characters: the index of a message, a section, a block in it, and a character."""
 
     message_index: int
     section: int
@@ -58,7 +58,7 @@ class _Piece(NamedTuple):
 
 
 def text(spots: HitTester, first: CopyPosition, end: CopyPosition, *, as_it_reads: bool = False) -> str:
-    """Everything between two places; a single block `as_it_reads` also when it is whole."""
+    """Everything between two positions. With `as_it_reads`, a single block is not copied as Markdown even if it is whole."""
     pieces = list(_pieces(spots, first, end))
     said = [piece for piece in pieces if not isinstance(piece.block.group, MetaLine)]
     pieces = said or pieces
@@ -75,7 +75,7 @@ def text(spots: HitTester, first: CopyPosition, end: CopyPosition, *, as_it_read
 
 
 def has_message_text(spots: HitTester, first: CopyPosition, end: CopyPosition) -> bool:
-    """Whether there is something between two places besides the program's own lines, which then are left out."""
+    """Whether there is text of a message between two positions. If so, the program's own lines are not copied."""
     return any(not isinstance(piece.block.group, MetaLine) for piece in _pieces(spots, first, end))
 
 
@@ -90,7 +90,7 @@ def _pieces(spots: HitTester, first: CopyPosition, end: CopyPosition) -> Iterato
                     break
                 if here > end[:3]:
                     return
-                if first[:3] < here < end[:3]:  # is whole whatever it measures
+                if first[:3] < here < end[:3]:  # whole, whatever it measures
                     yield _Piece(place, section, block, 0, 0, 0)
                     continue
                 total = spots.cell_map(block).total
@@ -101,7 +101,7 @@ def _pieces(spots: HitTester, first: CopyPosition, end: CopyPosition) -> Iterato
 
 
 def _sections(document: Document, place: int, wanted: set[tuple[int, int]]) -> Iterator[tuple[int, Sequence[Block]]]:
-    """Section and blocks. Reasoning that is folded counts only if the selection begins or ends in it."""
+    """Sections and their blocks. Folded reasoning counts only if the selection begins or ends in it."""
     entry = document.open(place)
     answer = document.messages[place].answer
     for section in range(entry.sections):
@@ -113,7 +113,7 @@ def _sections(document: Document, place: int, wanted: set[tuple[int, int]]) -> I
 
 
 def _source(document: Document, run: Sequence[_Piece]) -> str:
-    """What was written, if these are all blocks of an answer, or of its reasoning."""
+    """The source, if these are all blocks of an answer, or of its reasoning."""
     answer, section = document.messages[run[0].place].answer, run[0].section
     if answer is None or section not in (BODY, TEXT) or not all(piece.whole for piece in run):
         return ""
@@ -122,7 +122,7 @@ def _source(document: Document, run: Sequence[_Piece]) -> str:
 
 
 def _markdown(spots: HitTester, run: Sequence[_Piece], *, alone: bool) -> str:
-    """Of one text what is selected. `alone`: nothing else is."""
+    """The selected part of one text. `alone`: nothing else is selected."""
     only_code = alone and all(piece.block.kind == "code" and piece.block.group is run[0].block.group for piece in run)
     if alone and len(run) == 1 and (run[0].block.kind == "label" or not run[0].whole):
         return _part(spots, run[0])
@@ -151,19 +151,19 @@ def _markdown(spots: HitTester, run: Sequence[_Piece], *, alone: bool) -> str:
 
 
 def _outside(first: _Piece) -> set[Container]:
-    """The containers that begin above the selection: list items, and quotes of which only a part of a line is selected."""
+    """The containers that begin above the selection: list items, and quotes with only part of a line selected."""
     path = first.block.path
     began = path[: len(path) - first.block.fresh] if first.whole else path
     return {node for node in began if isinstance(node, Item) or not first.whole}
 
 
 def _part(spots: HitTester, piece: _Piece) -> str:
-    """As it reads."""
+    """The text as it reads."""
     return source_map(piece.block, spots.cell_map(piece.block)).slice(max(0, piece.first), piece.end)
 
 
 def _row(spots: HitTester, piece: _Piece) -> str:
-    """Part of a row that stands beside whole rows of its table: what is not selected of it is empty."""
+    """Part of a row next to whole rows of its table; cells that are not selected are empty."""
     table, measured = piece.block.group, spots.cell_map(piece.block)
     if not isinstance(table, Table) or measured.cells is None:
         return _part(spots, piece)
@@ -178,13 +178,13 @@ def _row(spots: HitTester, piece: _Piece) -> str:
 
 
 def _fenced(own: str, piece: _Piece, *, opens: bool, closes: bool) -> str:
-    """A line of a code block that stands beside something else."""
+    """A line of a code block next to something else."""
     block, fence = piece.block, piece.block.group
     if not isinstance(fence, Fence):
         return own
     if fence.indented:
         return f"    {own}" if own else own
-    if not (opens or closes):  # most lines: all of the block is looked through for its mark
+    if not (opens or closes):  # most lines: finding the fence's length takes a look at the whole block
         return own
     mark = _mark(fence)
     if block.kind == "label":
@@ -205,7 +205,7 @@ def _piece_markdown(spots: HitTester, piece: _Piece) -> str:
         case "heading":
             return "#" * max(1, block.level) + " " + block.text
         case "rule":
-            return "***" if block.path else "---"  # `- ---` is no item with a rule, but a rule
+            return "***" if block.path else "---"  # `- ---` would be a rule, not an item with a rule
         case "row" if isinstance(group, Table) and not block.level:
             return f"{block.text}\n{group.delimiter}"
         case "meta" if isinstance(group, MetaLine):
@@ -215,7 +215,7 @@ def _piece_markdown(spots: HitTester, piece: _Piece) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """Lines that belong to the paragraph only because they were indented are indented again."""
+    """Indents lines again that belong to the paragraph only because they were indented."""
     first, *others = text.split("\n")
     belong = (not _BEGINS_ANOTHER.match(line) and html_kind(line, lone_tag=False) is None for line in others)
     return "\n".join(
@@ -224,7 +224,7 @@ def _paragraph(text: str) -> str:
 
 
 def _mark(fence: Fence) -> str:
-    """What a code block begins and ends with: longer than any such mark in it."""
+    """The fence of a code block: longer than any run of backticks in it."""
     return "`" * max(3, 1 + max((len(found) for line in fence.lines for found in _TICKS.findall(line.text)), default=0))
 
 
@@ -235,7 +235,7 @@ def _indented(text: str, path: Sequence[Container], fresh: int) -> str:
 
 
 def _prefix(path: Sequence[Container], fresh: int) -> str:
-    """What stands left of a line in these containers; of the last `fresh` ones it is the first line."""
+    """What precedes a line in these containers; it is the first line of the last `fresh` ones."""
     parts: list[str] = []
     for depth, node in enumerate(path):
         if isinstance(node, Item):
@@ -250,7 +250,7 @@ _MAY_LINK: Final = re.compile("://|@|www[.]", re.IGNORECASE)
 
 
 def answer(document: Document) -> str:
-    """The newest answer, also while it comes."""
+    """The newest answer, even while it streams."""
     place = _newest_place(document)
     found = document.messages[place].answer if place is not None else None
     return found.text.source if found else ""
@@ -264,7 +264,7 @@ def code(document: Document) -> str:
 
 
 def codes(document: Document, place: int) -> list[Fence]:
-    """The code blocks of one message, in their order."""
+    """The code blocks of one message, in order."""
     answer = document.messages[place].answer
     if answer is None:
         return []
@@ -273,16 +273,16 @@ def codes(document: Document, place: int) -> list[Fence]:
 
 
 def links(part: MessageView) -> Iterator[tuple[str, str]]:
-    """Text and address of the links of one message."""
+    """The links of one message: text and address."""
     answer = part.answer
-    # Most answers have none, which is seen without reading their Markdown.
+    # Most answers have none, which shows without parsing their Markdown.
     if answer is not None and may_have_links(answer.text.source):
         for block in answer.blocks(TEXT):
             yield from _links(block) if block is not None else ()
 
 
 def may_have_links(source: str) -> bool:
-    """False only if there is no link in a Markdown text."""
+    """False only if a Markdown text has no link."""
     return _MAY_LINK.search(source) is not None
 
 
@@ -297,7 +297,7 @@ def _links(block: Block) -> Iterator[tuple[str, str]]:
 
 
 def reasoning(document: Document) -> str:
-    """The reasoning of the newest answer that has any."""
+    """The newest reasoning."""
     for part in reversed(document.messages):
         if part.answer is not None and part.answer.has_panel:
             return part.answer.reasoning.source
@@ -305,7 +305,7 @@ def reasoning(document: Document) -> str:
 
 
 def everything(document: Document) -> str:
-    """The whole chat as Markdown, without the reasoning."""
+    """The whole conversation as Markdown, without the reasoning."""
     told = [_message_markdown(part.stored.message) for part in document.messages if part.stored is not None]
     if document.live is not None and document.live.text:
         told.append(f"## Answer\n\n{document.live.text.source}")

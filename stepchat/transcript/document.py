@@ -1,4 +1,4 @@
-"""The whole conversation as entries of blocks. Knows what is where, and how high it is or may be; not what is on screen."""
+"""The whole conversation as messages made of blocks: what is where and how high it is, but not what is on screen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOT_WHOLE = frozenset({"cut", "error", "length"})
 
 @dataclass(slots=True)
 class RowPosition:
-    """A row of the page: the row of a block of an entry. It stays where it is when things above it change."""
+    """A row of the page, as a row of a block of a message. It stays valid when things above it change."""
 
     message: int = 0
     block: int = 0
@@ -39,7 +39,7 @@ class RowPosition:
 
 @dataclass(slots=True, eq=False)
 class MessageView:
-    """One message and its place on the page. A live answer has no stored message yet; a notice never has."""
+    """One message on the page. A live answer has no stored message yet; a notice never has one."""
 
     blocks: BlockList
     stored: StoredMessage | None = None
@@ -48,13 +48,13 @@ class MessageView:
 
     @property
     def foldable(self) -> Answer | ToolResult | None:
-        """What of it can be folded and opened."""
+        """The part of it that can be folded."""
         found = self.answer or self.tool
         return found if found is not None and found.has_panel else None
 
 
 class Document:
-    """Messages in, rows out. `top` is kept on the same text whatever happens around it."""
+    """Messages in, rows out. `top` stays on the same text whatever changes around it."""
 
     def __init__(self, palette: Palette, width: int) -> None:
         self.layout = Layout(palette, width)
@@ -65,7 +65,7 @@ class Document:
         self._heights = Heights()
         self._notice: MessageView | None = None
         self._resized: tuple[RowPosition, float] | None = None
-        """The top after another width, and how far in its block it really was."""
+        """The top after a change of width, and the exact fraction of its block above it."""
         self._passing = self._refusing = False
         self._returned: Mapping[str, str] = {}
         self._estimate: Estimate = no_estimate
@@ -73,7 +73,7 @@ class Document:
     # ---- messages
 
     def show(self, messages: Sequence[StoredMessage]) -> None:
-        """Replace everything."""
+        """Replaces everything."""
         self.messages.clear()
         self._heights = Heights()
         self.live = None
@@ -85,13 +85,13 @@ class Document:
             self._hint_after(messages[-1])
 
     def show_branch(self, messages: Sequence[StoredMessage]) -> None:
-        """Show another branch. What both have in common stays as it is, and so does `top` unless it is on what goes."""
+        """Shows another branch. The common part stays as it is, and so does `top` unless its message is gone."""
         self._drop_notice()
         self.live = None
         kept = 0
         while kept < min(len(self.messages), len(messages)) and _is(self.messages[kept], messages[kept]):
             kept += 1
-        # An answer of which more is known is laid out anew and stays where it is.
+        # An answer with new facts is laid out again and stays in place.
         at = self.top.message
         stays = at < min(len(self.messages), len(messages)) and _has_id(self.messages[at], messages[at])
         self._heights.splice(kept, len(self.messages) - kept, [])
@@ -104,7 +104,7 @@ class Document:
             self._hint_after(messages[-1])
 
     def add(self, stored: StoredMessage) -> None:
-        """A message that is complete."""
+        """Adds a complete message."""
         self._drop_notice()
         message = stored.message
         match message:
@@ -124,7 +124,7 @@ class Document:
                 self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
 
     def update_answers(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
-        """What became known of answers: what later requests did with their reasoning, by id, and what they may have cost."""
+        """Updates answers with what later requests did with their reasoning, by id, and with estimates of their costs."""
         self._returned = self._returned if returned is None else returned
         self._estimate = self._estimate if estimate is None else estimate
         if self.live is not None:
@@ -138,7 +138,7 @@ class Document:
                 self._apply(place, edits)
 
     def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
-        """Wait for an answer; what is fed from now on belongs to it."""
+        """Starts a live answer, which `feed` then extends."""
         self._drop_notice()
         answer = Answer(self.reasoning_view, as_json=as_json)
         answer.estimate = self._estimate
@@ -152,13 +152,13 @@ class Document:
             self.live.add(delta, now)
 
     def update_live(self, now: float, frame: int) -> None:
-        """Bring the blocks of the live answer up to date."""
+        """Brings the blocks of the live answer up to date."""
         place = self.live_place
         if place is not None and self.live is not None:
             self._apply(place, self.live.edits(now, frame))
 
     def finish_answer(self, stored: StoredMessage) -> None:
-        """The live answer is stored. What was streamed stays as it is where it says the same."""
+        """Replaces the live answer by the stored one. Streamed blocks with the same text stay."""
         place = self.live_place
         if place is None or self.live is None or not isinstance(stored.message, AssistantMessage):
             self.add(stored)
@@ -173,7 +173,7 @@ class Document:
         self._hint_after(stored)
 
     def _hint_after(self, stored: StoredMessage) -> None:
-        """Below an answer that is not whole: what was kept, and what to do."""
+        """Shows, below an incomplete answer, what is saved and what to do."""
         message = stored.message
         if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
             self._add_notice(labels.retry_hint(message))
@@ -187,8 +187,9 @@ class Document:
             self._remove(place)
 
     def notice(self, text: str, hint: str, kind: labels.NoticeKind) -> None:
-        """A line at the end, until something is added; information and what refuses a command go with the end of an answer,
-        too. Without text, what refused a command goes.
+        """Shows a line at the end until something is added. Information and refusals also end with the answer.
+
+        Without text, removes a refusal.
         """
         if text:
             self._add_notice(labels.notice(text, hint, kind))
@@ -197,7 +198,7 @@ class Document:
             self._drop_notice()
 
     def dismiss_notice(self) -> bool:
-        """What was said in passing goes. Returns whether there was anything."""
+        """Removes information and refusals. Returns whether there was one."""
         there = self._passing and self._notice is not None
         if there:
             self._drop_notice()
@@ -211,7 +212,7 @@ class Document:
             self._append(self._notice)
 
     def toggle(self, place: int) -> bool:
-        """Fold or open the reasoning of an entry, or what a tool gave back. Returns whether it is folded now."""
+        """Folds or unfolds the reasoning of a message, or a tool result. Returns whether it is folded now."""
         foldable = self.messages[place].foldable
         if foldable is None:
             return False
@@ -220,13 +221,13 @@ class Document:
         return folded
 
     def refold(self, place: int) -> None:
-        """Show what can be folded as it is now."""
+        """Redraws a foldable part after its state has changed."""
         foldable = self.messages[place].foldable
         if foldable is not None and self.messages[place].blocks.is_built:
             self._apply(place, foldable.edits(0.0))
 
     def panels(self) -> list[tuple[int, bool]]:
-        """The parts that have reasoning to show, and whether it is folded."""
+        """The messages with reasoning, and whether it is folded."""
         return [
             (place, part.answer.panel == "folded")
             for place, part in enumerate(self.messages)
@@ -235,7 +236,7 @@ class Document:
 
     @property
     def live_place(self) -> int | None:
-        """Which part is the live answer."""
+        """The index of the live answer."""
         for place in range(len(self.messages) - 1, -1, -1):
             if self.live is not None and self.messages[place].answer is self.live:
                 return place
@@ -244,11 +245,11 @@ class Document:
     # ---- rows
 
     def reset(self, palette: Palette, width: int) -> None:
-        """Another palette or width. `top` stays on the same text."""
+        """Changes palette or width. `top` stays on the same text."""
         top = self.top
         share = 0.0
         if self._resized is not None and self._resized[0] == top:
-            # Nobody has scrolled since: what was rounded then is not rounded once more.
+            # Not scrolled since: do not round what was rounded already.
             share = self._resized[1]
         elif top.message < len(self.messages) and top.row:
             share = top.row / max(1, len(self.rows(top.message, top.block)))
@@ -260,7 +261,7 @@ class Document:
         self._resized = (replace(top), share)
 
     def open(self, place: int) -> BlockList:
-        """The entry with its blocks."""
+        """The blocks of a message, built if necessary."""
         entry = self.messages[place].blocks
         entry.open(self.layout)
         self._heights.set(place, entry.height(self.layout))
@@ -274,7 +275,7 @@ class Document:
         return rows
 
     def forward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
-        """Blocks from here on: entry, block, rows."""
+        """The blocks from here on: message, block, rows."""
         while place < len(self.messages):
             blocks = self.open(place).blocks
             while block < len(blocks):
@@ -283,7 +284,7 @@ class Document:
             place, block = place + 1, 0
 
     def backward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
-        """Blocks before this one, the nearest first."""
+        """The blocks before this one, nearest first."""
         while True:
             while block > 0:
                 block -= 1
@@ -299,7 +300,7 @@ class Document:
         return self._heights.total
 
     def rows_above(self, place: RowPosition) -> int:
-        """Rows above a place, as far as they are known."""
+        """Rows above a position, as far as they are known."""
         if place.message >= len(self.messages):
             return self._heights.total
         return (
@@ -309,7 +310,7 @@ class Document:
         )
 
     def find(self, row: int) -> RowPosition:
-        """The place of a row counted from the top of everything."""
+        """The position of a row counted from the top of everything."""
         if not self.messages:
             return RowPosition()
         place = self._heights.find(row)
@@ -319,11 +320,11 @@ class Document:
         return RowPosition(place, block, max(0, row - entry.heights.rows_above(block)))
 
     def in_header(self, place: int, block: int) -> bool:
-        """Whether this block is the header of what can be folded."""
+        """Whether this block is the header of something foldable."""
         return block == 0 and self.messages[place].foldable is not None
 
     def body(self, place: int) -> range:
-        """The blocks of an entry that are reasoning."""
+        """The blocks of a message that are reasoning."""
         entry = self.open(place)
         start = entry.section_start(BODY)
         return range(start, start + entry.section_size(BODY))

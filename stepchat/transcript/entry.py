@@ -1,4 +1,4 @@
-"""One message on the page: its blocks in sections that can be exchanged, and how high they are."""
+"""The blocks of one message on the page, in replaceable sections, and their heights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Edit(NamedTuple):
-    """From block `at` of a section on, these blocks take the place of what was there."""
+    """From block `at` of a section on, these blocks replace the existing ones."""
 
     section: int
     at: int
@@ -20,7 +20,7 @@ class Edit(NamedTuple):
 
 
 class Splice(NamedTuple):
-    """What an edit did to the blocks of the whole entry."""
+    """What an edit did to the blocks of the whole message."""
 
     at: int
     removed: int
@@ -28,7 +28,7 @@ class Splice(NamedTuple):
 
 
 class Heights:
-    """How high blocks are: estimated until they are seen. Sums cost what has changed, not what there is."""
+    """Block heights, estimated until they are rendered. The cost of a sum depends on what changed, not on how much there is."""
 
     def __init__(self) -> None:
         self._rows: list[int] = []
@@ -72,7 +72,7 @@ class Heights:
         return self._sum
 
     def find(self, row: int) -> int:
-        """The block that has this row; the last one if there are fewer rows."""
+        """The block that contains this row; the last one if there are fewer rows."""
         seen = 0
         for place, rows in enumerate(self._rows):
             seen += rows
@@ -82,7 +82,7 @@ class Heights:
 
 
 class BlockList:
-    """Blocks of one message. `build` makes them when they are first looked at; until then the height is a guess."""
+    """The blocks of one message. `build` makes them when they are first needed; until then the height is an estimate."""
 
     def __init__(self, sections: int, build: Callable[[], Sequence[Edit]], text: str) -> None:
         self.blocks: list[Block] = []
@@ -94,7 +94,7 @@ class BlockList:
         self._measured_for: object = None
 
     def open(self, layout: Layout) -> None:
-        """Have blocks, and heights for the present layout."""
+        """Makes sure that the blocks exist and the heights belong to the current layout."""
         if self._build is not None:
             build, self._build = self._build, None
             for edit in build():
@@ -110,14 +110,14 @@ class BlockList:
         return self._build is None
 
     def height(self, layout: Layout) -> int:
-        """Rows of the whole entry, as far as they are known."""
+        """Rows of the whole message, as far as they are known."""
         if self._build is None and self._measured_for is layout.builder:
             return self._heights.total
         return 2 + self._lines + self._characters // max(8, layout.builder.geometry.column)
 
     @property
     def heights(self) -> Heights:
-        """Only after `open`."""
+        """Valid only after `open`."""
         return self._heights
 
     def apply(self, edit: Edit, layout: Layout) -> Splice:
@@ -133,7 +133,7 @@ class BlockList:
         return len(self._sizes)
 
     def section_of(self, block: int) -> tuple[int, int]:
-        """The section of a block, and the block's number in it."""
+        """The section of a block, and the block's index in it."""
         for section, size in enumerate(self._sizes):
             if block < size:
                 return section, block

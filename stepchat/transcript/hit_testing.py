@@ -1,4 +1,8 @@
-"""Which character of the conversation stands where on the screen. Wrapping, bars, markers and padding do not count."""
+"""Which character of the conversation is at which cell of the screen. Wrapping, bars, markers and padding do not count.
+
+In code every character counts; elsewhere only those that are not white space, because wrapping changes just that. Table
+rows are counted cell by cell. So a position in the text is the same number at every width.
+"""
 
 from __future__ import annotations
 
@@ -34,18 +38,18 @@ _MOST_BLOCKS: Final = 300
 
 
 class TextPosition(NamedTuple):
-    """A character of the conversation: it is the one from `at` to `end`; both are the same where there is none."""
+    """A character of the conversation, from `at` to `end`; both are equal where there is none."""
 
     message: MessageView
     section: int
     block: int
-    """Counted in the section."""
+    """Its index in the section."""
     at: int
     end: int
 
 
 class CellHit(NamedTuple):
-    """What a row of the screen shows: a row of a block; the blank ones above it are negative."""
+    """What a row of the screen shows: a row of a block, negative in the blank rows above it."""
 
     message: MessageView
     section: int
@@ -55,7 +59,7 @@ class CellHit(NamedTuple):
 
 
 class HitTester:
-    """Finds places in one document. What was measured is kept for as long as the rows are the same."""
+    """Finds positions in one document. Cell maps are cached as long as the rows are the same."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -72,7 +76,7 @@ class HitTester:
         return CellHit(part, section, place, block, shown.row - block.gap)
 
     def _in_tail(self, part: MessageView, section: int, block: Block, row: int) -> CellHit:
-        """The rows of the tail belong to blocks that are not shown themselves."""
+        """The rows of the tail belong to blocks that are not on the page themselves."""
         layout = self.document.layout
         blocks = block.group.blocks if isinstance(block.group, Tail) else []
         left = len(layout.rows(block)) - row
@@ -111,7 +115,7 @@ class HitTester:
         return TextPosition(spot.message, spot.section, spot.message_index, at, end)
 
     def word_at(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
-        """The word at a cell of the screen, also where it goes on on another row."""
+        """The word at a cell of the screen, including what continues on other rows."""
         mark = self.position_at(viewport, x, y)
         if mark is None or not 0 <= y < len(viewport.screen_rows) or mark.at == mark.end:
             return mark
@@ -120,7 +124,7 @@ class HitTester:
         return mark._replace(at=found[0], end=found[1]) if found is not None else mark
 
     def _wording(self, block: Block, measured: CellMap) -> SourceMap:
-        """That of the block under the mouse is kept while the mouse is there."""
+        """Cached for the block under the mouse."""
         if self._worded is None or self._worded[0] is not measured:
             self._worded = (measured, source_map(block, measured))
         return self._worded[1]
@@ -134,7 +138,7 @@ class HitTester:
 
 
 _CODE_PAD: Final = 2
-"""What the layout puts left and right of code."""
+"""Cells that the layout puts left and right of code."""
 _BETWEEN: Final = 3
 """Cells between two columns of a table."""
 _SPACE: Final = re.compile(r"\s+")
@@ -142,7 +146,7 @@ _RULE: Final = re.compile(r"[─┼╌]+")
 
 
 class CellRun(NamedTuple):
-    """Text on a row that belongs together: from column `left` on, with so many characters of the block before it."""
+    """Contiguous text on a row: from column `left` on, with `before` characters of the block before it."""
 
     left: int
     text: str
@@ -151,23 +155,23 @@ class CellRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CellMap:
-    """The text on the rows of a block, from column `start` on, and how many characters come before each row."""
+    """The text on the rows of a block, from column `start` on, and the number of characters before each row."""
 
     start: int
     texts: list[str]
     before: list[int]
     total: int
     every: bool
-    """White space counts too."""
+    """White space counts as well."""
     hang: int = 0
-    """By how much rows after the first are indented further."""
+    """Extra indentation of rows after the first."""
     cells: list[list[CellRun]] | None = None
-    """Of a table's row what stands on each row, cell by cell."""
+    """For a table row, what is on each row, cell by cell."""
     cell_starts: Sequence[int] = (0,)
-    """How many characters come before each cell."""
+    """The number of characters before each cell."""
 
     def runs(self, row: int) -> Sequence[CellRun]:
-        """What of the text is on a row of the block; nothing where it has no such row, or that is a rule."""
+        """The text on a row of the block; nothing for a rule or outside the block."""
         if not 0 <= row < len(self.texts):
             return ()
         if self.cells is not None:
@@ -175,7 +179,7 @@ class CellMap:
         return (CellRun(self.start + self.hang if row else self.start, self.texts[row], self.before[row]),)
 
     def character(self, row: int, column: int) -> tuple[int, int]:
-        """The number of the character at a column of the page, or of the nearest one before it, and that of the next one."""
+        """The index of the character at a column of the page, or of the nearest one before it, and that of the next one."""
         stretches = self.runs(row)
         if not stretches:
             at = 0 if row <= 0 else self.total
@@ -202,7 +206,7 @@ class CellMap:
         return len(text) if self.every else _count(text)
 
     def _index(self, stretch: CellRun, at: int) -> int:
-        """Where in the stretch the character with this number begins; its end if it stands further on."""
+        """Where the character with this index begins in the run; the run's end if it is further on."""
         text, left = stretch.text, at - stretch.before
         if self.every or left < 0:
             return min(max(0, left), len(text))
@@ -217,7 +221,7 @@ class CellMap:
 def build_cell_map(
     block: Block, layout: Layout, rows: Sequence[Strip], known: tuple[Sequence[Strip], CellMap] | None
 ) -> CellMap:
-    """What is known of rows that are still the same is not read again: a block that grows has many of them."""
+    """The cell map of a block. Rows that are unchanged are not read again, because a growing block has many of them."""
     pen, page = layout.builder, layout.builder.geometry
     start, room, every, hang = page.margin, page.wide, False, 0
     match block.kind:
@@ -289,7 +293,7 @@ def _in_columns(
 
 
 def _owners(counts: Sequence[int], names: Sequence[int], *, is_head: bool) -> Iterator[int | None]:
-    """Whose the characters are where the cells stand below one another; None for names and what parts them."""
+    """The cell that each character belongs to where cells are stacked; None for column names and separators."""
     for number, count in enumerate(counts):
         if is_head:
             yield from [None] * (number > 0)
@@ -325,7 +329,7 @@ def _count(text: str) -> int:
 
 
 def _character(text: str, column: int) -> tuple[int, int]:
-    """The character of a row at a column of its text: its first place, and one past its last."""
+    """The character at a column of the row's text: its first index, and the one after its last."""
     if text.isascii():
         return (column, column + 1) if column < len(text) else (len(text), len(text))
     used = 0
@@ -337,36 +341,36 @@ def _character(text: str, column: int) -> tuple[int, int]:
 
 
 _WORD: Final = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}']|\w+(?:[-./\\'’@~+:]+\w+)*|[^\w\s]+")
-"""Addresses, paths, names with dots and hyphens are one word, without the punctuation behind them."""
+"""Addresses, paths and names with dots or hyphens are one word, without the punctuation after them."""
 _JOINER: Final = "\u200d"
 _JOINS: Final = re.compile("[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
-"""Belongs to what stands before it: variation selectors, the frame of a key, the colour of a skin."""
+"""Belongs to the character before it: variation selectors, keycap, skin tones."""
 _LETTER_OF_FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMap:
-    """`starts` and `ends` tell of each character that is counted on the screen from where to where it is in the text."""
+    """For each character that counts on the screen, where in the text it begins and ends."""
 
     text: str
     starts: list[int]
     ends: list[int]
 
     def slice(self, first: int, end: int) -> str:
-        """What the characters from `first` to before `end` stand for; nothing is cut that is seen as one."""
+        """The text of the characters from `first` to before `end`, never part of a grapheme cluster."""
         if not 0 <= first < end <= len(self.starts):
             return ""
         found = self.text[self.starts[first] : self.ends[end - 1]]
         return sanitize_for_clipboard(found)
 
     def snap(self, first: int, end: int) -> tuple[int, int]:
-        """The same with the rest of what is seen as one."""
+        """The same range, extended to whole grapheme clusters."""
         if not 0 <= first < end <= len(self.starts):
             return first, end
         return bisect_left(self.starts, self.starts[first]), bisect_right(self.starts, self.starts[end - 1])
 
     def word(self, at: int) -> tuple[int, int] | None:
-        """The characters of the word that this one is in."""
+        """The characters of the word around this one."""
         if not 0 <= at < len(self.starts):
             return None
         for found in _WORD.finditer(self.text):
@@ -376,13 +380,13 @@ class SourceMap:
 
 
 def source_map(block: Block, measured: CellMap) -> SourceMap:
-    """The text in one line unless it has line breaks of its own; the cells of a table's row with tabs between them."""
+    """The text in one line unless it has line breaks of its own; cells of a table row are separated by tabs."""
     every = measured.every
     said = "\t".join(passage.text for passage in BlockText(block, whole=True).runs())
     found = _counted(said, every=every)
     if len(found.starts) == measured.total:
         return found
-    # What is not all on the screen, or more than was said.
+    # Not all of it is on the screen, or the screen has more.
     rows = range(len(measured.texts))
     stretches = sorted(chain.from_iterable(map(measured.runs, rows)), key=lambda stretch: stretch.before)
     return _counted(("" if every else " ").join(stretch.text for stretch in stretches), every=every)
@@ -404,7 +408,7 @@ def _counted(text: str, *, every: bool) -> SourceMap:
 
 
 def clusters(text: str) -> Iterator[tuple[int, int]]:
-    """What is seen as one character: letters with their marks, emoji that are put together, flags."""
+    """Grapheme clusters: letters with their marks, composed emoji, flags."""
     if text.isascii():
         yield from ((place, place + 1) for place in range(len(text)))
         return

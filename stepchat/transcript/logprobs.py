@@ -1,4 +1,4 @@
-"""The tokens of an answer with their probabilities, as lines of a screen."""
+"""The tokens of an answer with their probabilities, laid out in lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIGNS: Final = {"\n": "↵", "\t": "→", "\r": ""}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What was said, how likely it was (0 to 1), and what might have been said, the likeliest first."""
+    """A token, its probability (0 to 1), and the alternatives, most likely first."""
 
     text: str
     probability: float
@@ -37,7 +37,7 @@ class Token:
 
 
 def read_tokens(logprobs: Sequence[Json]) -> list[Token]:
-    """From `choices[].logprobs.content`; what is odd counts as impossible."""
+    """Reads `choices[].logprobs.content`; malformed values count as probability 0."""
     return [Token(_text(entry), _chance(entry), _others(entry)) for entry in logprobs]
 
 
@@ -57,14 +57,14 @@ def _chance(entry: Json) -> float:
     logprob = entry.get("logprob")
     if not isinstance(logprob, int | float) or isinstance(logprob, bool):
         return 0.0
-    # In this order nan is the least.
+    # This order turns NaN into the minimum.
     clamped = min(0.0, max(_IMPOSSIBLE, logprob))
     return math.exp(clamped) if clamped > _IMPOSSIBLE else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A token, or a part of one, in a line."""
+    """A token, or part of one, in a line."""
 
     token: int
     text: str
@@ -72,7 +72,7 @@ class Piece:
 
 
 def lay_out(tokens: Sequence[Token], width: int) -> list[list[Piece]]:
-    """Lines of at most `width` cells; a token goes on in the next line only when it is longer than a line."""
+    """Lines of at most `width` cells; a token continues on the next line only if it is longer than a line."""
     lines: list[list[Piece]] = [[]]
     room = width
     for number, token in enumerate(tokens):
@@ -90,7 +90,7 @@ def lay_out(tokens: Sequence[Token], width: int) -> list[list[Piece]]:
 
 
 def _parts(text: str, width: int) -> Iterator[tuple[str, bool]]:
-    """The token as it can be shown, cut at line breaks and where it is longer than a line; whether a line ends there."""
+    """The token as shown, split at line breaks and where it exceeds a line, and whether a line ends there."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         last = number == len(lines) - 1
@@ -105,7 +105,7 @@ def _parts(text: str, width: int) -> Iterator[tuple[str, bool]]:
 
 
 def visible(text: str) -> str:
-    """A token with signs for what cannot be seen. Nothing that a terminal would obey."""
+    """A token with symbols for invisible characters. No terminal acts on it."""
     for char, sign in _SIGNS.items():
         text = text.replace(char, sign)
     return pad_for_rich(sanitize_for_display(text)) or "∅"

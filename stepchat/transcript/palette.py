@@ -1,4 +1,4 @@
-"""The styles that transcript lines are made of. A theme fills them in (tui/themes.py); nothing here knows a colour."""
+"""The styles of the transcript. A theme fills them in; nothing here knows a colour."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SYNTAX: Final = ("keyword", "string", "comment", "number", "function", "type", "
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """One style a role, with foreground and background resolved.
+    """One style per role, with foreground and background resolved.
 
     `strong`, `emphasis`, `strike`, `link`, `code`, `selection`, `hit` and `current_hit` are added to the style around them
     (`base + palette.strong`), so they set only what they change. All others are complete.
@@ -47,7 +47,7 @@ class Palette:
     warning: Style
     selection: Style
     hit: Style
-    """Words that were looked for."""
+    """Search hits."""
     current_hit: Style
     scrollbar_thumb: Style
     syntax: Mapping[str, Style]
@@ -55,7 +55,7 @@ class Palette:
 
 
 def colourless() -> Palette:
-    """The palette without any colour: rank is told by weight, slant and underline, selection by reversal."""
+    """The palette without colours: weight, slant and underline show rank, reversal shows the selection."""
     plain, bold, dim = Style(), Style(bold=True), Style(dim=True)
     return Palette(
         text=plain,

@@ -1,4 +1,4 @@
-"""What a tool gave back: its first lines, and all of them when it is opened."""
+"""A tool result: its first lines, or all of them when unfolded."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Voice
 
 SHOWN_LINES: Final = 6
-"""So many lines are shown while it is folded."""
+"""Lines shown while it is folded."""
 TOOL_HEAD, TOOL_BODY, TOOL_END = range(3)
 TOOL_SECTIONS: Final = 3
 
 
 class ToolResult:
-    """State of one result. It can be folded if it is longer than what is shown then."""
+    """The state of one result. It can be folded if it has more than `SHOWN_LINES` lines."""
 
     def __init__(self, message: ToolMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
         self.panel: Literal["folded", "open"] = "open" if folded is False else "folded"
@@ -30,7 +30,7 @@ class ToolResult:
         self.has_panel = message.text.strip("\n").count("\n") >= SHOWN_LINES
 
     def toggle(self) -> bool:
-        """The reader's choice. Returns whether it is folded now."""
+        """Folds or unfolds it for the user. Returns whether it is folded now."""
         self.fold_chosen = True
         self.panel = "open" if self.panel == "folded" else "folded"
         return self.panel == "folded"
@@ -44,7 +44,7 @@ class ToolResult:
         return [Edit(TOOL_HEAD, 0, [self._head()]), Edit(TOOL_BODY, 0, shown), Edit(TOOL_END, 0, end)]
 
     def lines(self) -> list[Block]:
-        """Every line, also those that are not shown."""
+        """All lines, including folded ones."""
         return plain_lines(self._message.text.strip("\n").split("\n"), "tool", 0)
 
     def _head(self) -> Block:
@@ -54,7 +54,7 @@ class ToolResult:
 
 
 def user_lines(text: str, gap: int) -> list[Block]:
-    """What a person wrote."""
+    """The user's own text."""
     return plain_lines(text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n"), "user", gap)
 
 

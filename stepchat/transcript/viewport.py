@@ -1,4 +1,4 @@
-"""The part of the document that is on screen: which rows, following the end, scrolling. No widget."""
+"""The part of the document that is on screen: its rows, following the end, scrolling. Not a widget."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class Viewport:
         self.document = document
         self.height = height
         self.follow = True
-        """The end stays in sight when text is added."""
+        """The end stays in view when text is added."""
         self._left: tuple[int, RowPosition, RowPosition, bool] | None = None
-        """A panel whose header was brought to the top, where that was, and what was the top and followed before."""
+        """The panel whose header was scrolled to the top, the position it got, and the top and `follow` before that."""
         self.screen_rows: list[ScreenRow] = []
-        """What `render` returned last; blank rows at the end are left out."""
+        """What `render` returned last, without the blank rows at the end."""
 
     # ---- rows
 
     def render(self) -> list[Strip]:
-        """The rows of the screen. Follows the end first, if that is wanted."""
+        """The rows of the screen. Scrolls to the end first when following."""
         self.screen_rows = self._followed() if self.follow else self._collect(self.height)[: self.height]
         blank = self.document.layout.builder.blank
         return [shown.strip for shown in self.screen_rows] + [blank] * (self.height - len(self.screen_rows))
 
     def _collect(self, most: int) -> list[ScreenRow]:
-        """The rows from the top of the screen on, until there are at least so many."""
+        """At least `most` rows from the top of the screen on, if there are so many."""
         top = self.document.top
         found: list[ScreenRow] = []
         for entry, block, rows in self.document.forward(top.message, top.block):
@@ -64,7 +64,7 @@ class Viewport:
         return found
 
     def _followed(self) -> list[ScreenRow]:
-        """Move down as far as needed to see the end; never up, so that nothing jumps when something is folded."""
+        """Scrolls down as far as needed to show the end; never up, so that nothing jumps when something is folded."""
         most = 2 * self.height + 50
         found = self._collect(most)
         if len(found) >= most:
@@ -79,7 +79,7 @@ class Viewport:
         return found
 
     def _rows_below(self, most: int) -> tuple[int, bool]:
-        """How many rows there are from the top of the screen on; False when there are more than `most`."""
+        """The number of rows from the top of the screen on; False if there are more than `most`."""
         count = -self.document.top.row
         for _, _, rows in self.document.forward(self.document.top.message, self.document.top.block):
             count += len(rows)
@@ -92,14 +92,14 @@ class Viewport:
         rows, complete = self._rows_below(self.height)
         return complete and rows + END_ROWS <= self.height
 
-    # ---- moving
+    # ---- scrolling
 
     def to_end(self) -> None:
         self.follow = True
         self._to_end()
 
     def show_branch(self, messages: Sequence[StoredMessage]) -> None:
-        """Show another branch without moving; to its end only when nothing of it would be in sight."""
+        """Shows another branch without scrolling, or its end if nothing of it would be in view."""
         self.document.show_branch(messages)
         if self.document.top.message >= len(self.document.messages):
             self.to_end()
@@ -110,7 +110,7 @@ class Viewport:
         self.follow = self.at_end
 
     def scroll(self, rows: int) -> None:
-        """Down, or up if negative. Following lets go when the end is out of sight and takes hold when it comes back."""
+        """Scrolls down, or up if negative. Following stops when the end leaves the screen and resumes when it returns."""
         if rows > 0:
             below, complete = self._rows_below(self.height + rows)
             self._down(min(rows, max(0, below + END_ROWS - self.height)) if complete else rows)
@@ -119,7 +119,7 @@ class Viewport:
         self.follow = self.at_end
 
     def jump(self, row: int) -> None:
-        """Bring this row, counted from the start of everything by what is known, to the top of the screen."""
+        """Scrolls this row, counted from the start as far as heights are known, to the top of the screen."""
         self.document.top = self.document.find(max(0, row))
         below, complete = self._rows_below(self.height)
         if complete and below + END_ROWS < self.height:
@@ -127,7 +127,7 @@ class Viewport:
         self.follow = self.at_end
 
     def bring_into_view(self, place: RowPosition) -> None:
-        """Have a row in sight: where it is if it is on screen, else in the upper part of it."""
+        """Scrolls so that a row is on screen: not at all if it is already, otherwise to the upper third."""
         if any(
             (shown.message, shown.block, shown.row) == (place.message, place.block, place.row)
             for shown in self.screen_rows[:-1]
@@ -143,7 +143,7 @@ class Viewport:
         self.follow = self.at_end
 
     def drag(self, thumb: int) -> None:
-        """Move so that the scrollbar's thumb begins at this row of the screen."""
+        """Scrolls so that the scrollbar's thumb begins at this row of the screen."""
         total = self.document.height + END_ROWS
         first, end = self.scrollbar_thumb()
         free = self.height - (end - first)
@@ -153,7 +153,7 @@ class Viewport:
             self.jump(round(max(0, thumb) * (total - self.height) / free))
 
     def scrollbar_thumb(self) -> tuple[int, int]:
-        """First and one past the last row of the scrollbar's thumb; both 0 when everything is in sight."""
+        """The first row of the scrollbar's thumb and the one after its last; both 0 when everything is in view."""
         total = self.document.height + END_ROWS
         if total <= self.height or self.height < 1:
             return 0, 0
@@ -198,7 +198,7 @@ class Viewport:
     # ---- panels
 
     def update_live(self, now: float, frame: int) -> None:
-        """Show what has come. The panel folds by itself when the answer begins, unless somebody reads in it."""
+        """Shows what has arrived. The panel folds when the answer text begins, unless the user is reading in it."""
         document = self.document
         live = document.live
         if live is not None and live.has_answer_text and live.panel != "folded" and not live.fold_chosen:
@@ -213,7 +213,7 @@ class Viewport:
         )
 
     def visible_panel(self) -> int | None:
-        """The live answer if it has reasoning, else the newest one on screen, else the newest of all."""
+        """The live answer if it has reasoning, otherwise the newest one on screen, otherwise the newest of all."""
         document = self.document
         live = document.live_place
         if live is not None and document.live is not None and document.live.has_panel:
@@ -224,9 +224,9 @@ class Viewport:
         return visible[-1] if visible else having[-1] if having else None
 
     def toggle(self, place: int) -> bool:
-        """Fold or open a panel; its header keeps its place, or comes to the top. Returns whether it is folded now.
+        """Folds or unfolds a panel; its header stays in place, or moves to the top. Returns whether it is folded now.
 
-        If it came to the top, the next time gives back what was on screen before, unless somebody has scrolled meanwhile.
+        If it moved to the top, the next call restores the screen, unless the user has scrolled in between.
         """
         document = self.document
         thinks = document.live is not None and document.live.is_reasoning and self.follow
@@ -245,7 +245,7 @@ class Viewport:
         return folded
 
     def toggle_all(self) -> list[tuple[int, bool]]:
-        """Fold all panels if any is open, else open all. Returns which have changed, and whether they are folded now."""
+        """Folds all panels if any is open, otherwise opens all. Returns the changed ones, and whether they are folded now."""
         panels = self.document.panels()
         any_open = any(not folded for _, folded in panels)
         changed = [(place, self.document.toggle(place)) for place, folded in panels if folded != any_open]
@@ -255,7 +255,7 @@ class Viewport:
         return changed
 
     def header_at(self, row: int) -> int | None:
-        """The entry whose reasoning header is on this row of the screen."""
+        """The message whose reasoning header is on this row of the screen."""
         if not 0 <= row < len(self.screen_rows):
             return None
         shown = self.screen_rows[row]

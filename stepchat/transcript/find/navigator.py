@@ -1,4 +1,4 @@
-"""How a search goes: from where it looks, which hit it goes to, which folds it opens, and the way back."""
+"""Moves through search hits: where to search from, which hit to go to, which folds to open, and the way back."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 _Panel: TypeAlias = Literal["folded", "tail", "open"]
 _AT_ONCE = 0.008
-"""Seconds of looking while somebody types."""
+"""Seconds of searching per keystroke."""
 
 
 class _SavedRow(NamedTuple):
-    """A row of the page that is found again when things around it have changed."""
+    """A row of the page that can be found again after things around it have changed."""
 
     part: MessageView
     section: int
@@ -28,7 +28,7 @@ class _SavedRow(NamedTuple):
 
 
 class FindNavigator:
-    """While words are typed it goes to the first hit in sight or further on, and opens nothing; `step` goes to any."""
+    """While the user types, goes to the first hit from here on without opening folds; `step` goes to any hit."""
 
     def __init__(self, search: Search, viewport: Viewport) -> None:
         self.search = search
@@ -37,27 +37,27 @@ class FindNavigator:
         self._from: _SavedRow | None = None
         """Where hits are looked for first."""
         self._origin: tuple[_SavedRow | None, bool] | None = None
-        """What was at the top, and whether the end was followed, before typing moved the page."""
+        """The top and `follow` before typing scrolled the page."""
         self._left: tuple[RowPosition, bool] | None = None
-        """Where the page was left last; if it is elsewhere, the reader has moved it."""
+        """The top as the search left it; if it differs, the user has scrolled."""
         self._seeks = False
         self.only_typed = False
-        """The current hit is where typing has gone; the reader has not taken it."""
+        """The current hit is where typing led; the user has not confirmed it."""
         self.passed = 0
-        """How many hits in folds typing has passed on its way to the current one."""
+        """Hits in folds that typing has passed on the way to the current one."""
         self._began: tuple[_SavedRow | None, bool] | None = None
-        """What was at the top, and whether the end was followed, when the search began."""
+        """The top and `follow` when the search began."""
         self._way_back: tuple[tuple[_SavedRow | None, bool], RowPosition] | None = None
-        """The same after a search that has moved the page, and where that was left."""
+        """The same for the last search that scrolled the page, and the top it left."""
         self._opened: dict[MessageView, tuple[_Panel, bool]] = {}
-        """How the folds were that were opened."""
+        """The state of the folds that the search has opened."""
         self._kept: MessageView | None = None
-        """The reader has gone to a hit here."""
+        """The message with the hit that the user went to."""
 
-    # ---- what the reader does
+    # ---- what the user does
 
     def search_for(self, typed: str) -> None:
-        """Other words. Without any the page is again where it was."""
+        """Searches for other words; without any, restores the page."""
         self._notice_moves()
         if self._from is None:
             self._from = self._top()
@@ -74,7 +74,7 @@ class FindNavigator:
         self._leave_here()
 
     def continue_search(self, seconds: float) -> bool:
-        """Go on looking for so long. Returns whether there is more to look through."""
+        """Searches for so many seconds. Returns whether there is more to search."""
         end = monotonic() + seconds
         if self.search.has_other_parts:
             self.search.refresh()
@@ -96,7 +96,7 @@ class FindNavigator:
         return not self.search.is_done
 
     def step(self, by: int) -> None:
-        """To the next hit, or the one before; by 0 to where typing has gone. A fold that it is in opens."""
+        """Goes to the next hit, or the previous one; by 0 to the one where typing led. Opens the fold around it."""
         search = self.search
         search.refresh()
         hit = search.neighbour(search.current, by) if search.current is not None and by else search.current
@@ -112,12 +112,12 @@ class FindNavigator:
         self._origin, self._kept = None, hit.message
 
     def refresh(self) -> bool:
-        """Take in what came since. Returns whether there is more to look through."""
+        """Takes in new text. Returns whether there is more to search."""
         self.search.refresh()
         return self.continue_search(_AT_ONCE)
 
     def keep_hit_visible(self) -> None:
-        """Keep the hit in sight at another size, unless the reader has gone elsewhere."""
+        """Keeps the hit in view after a resize, unless the user has scrolled away."""
         hit, top = self.search.current, self._document.top
         if hit is None or hit.message not in self._document.messages or hit.is_folded or self._left is None:
             return
@@ -127,7 +127,7 @@ class FindNavigator:
             self._leave_here()
 
     def leave(self) -> list[int]:
-        """Back to how it was, but for the hit that the reader went to. Returns the parts that stay open for its sake."""
+        """Restores the page, except for the hit that the user went to. Returns the messages that stay unfolded for it."""
         self._notice_moves()
         kept = [
             place for place, part in enumerate(self._document.messages) if part is self._kept and part in self._opened
@@ -149,20 +149,20 @@ class FindNavigator:
 
     @property
     def can_go_back(self) -> bool:
-        """Whether the page is still where a search has left it, and was elsewhere before."""
+        """Whether the page is still where a search left it, after having been elsewhere."""
         return self._way_back is not None and self._way_back[1] == self._document.top and not self._viewport.follow
 
     def go_back(self) -> None:
-        """To where the search began."""
+        """Returns to where the search began."""
         if self._way_back is not None:
             self._return(self._way_back[0])
         self._way_back = None
 
     def accept_position(self) -> None:
-        """The reader has gone on to something else."""
+        """Gives up the way back: the user has moved on."""
         self._way_back = None
 
-    # ---- where it goes
+    # ---- choosing a hit
 
     def _is_here(self, part: MessageView) -> bool:
         return self._from is not None and part is self._from.part
@@ -182,7 +182,7 @@ class FindNavigator:
         return next((hits[-1] for hits in lists if hits), None)
 
     def _after(self, part: MessageView) -> list[Hit]:
-        """The hits of this message that are not above the row to begin from."""
+        """The hits of this message from the starting row on."""
         hits, start = self.search.hits_in(part), self._from
         if start is None or start.part is not part:
             return hits
@@ -193,7 +193,7 @@ class FindNavigator:
         return here > there or (here == there and (hit.is_folded or self.search.position_of(hit).row >= start.row))
 
     def _go_first(self, hits: list[Hit]) -> None:
-        """To the first that can be seen without opening anything."""
+        """Goes to the first hit that is visible without unfolding."""
         at = next((at for at, hit in enumerate(hits) if not hit.is_folded), None)
         self.passed += len(hits) if at is None else at
         if at is not None:
@@ -206,7 +206,7 @@ class FindNavigator:
             self._origin = (self._top(), viewport.follow)
         self.search.current = hit
         viewport.bring_into_view(self.search.position_of(hit))
-        # Who looks at a hit does not want the page to run on under it.
+        # The page must not scroll away from the hit.
         viewport.follow = False
         self._leave_here()
 
@@ -222,7 +222,7 @@ class FindNavigator:
         self._document.refold(self._document.messages.index(hit.message))
 
     def _fold(self, place: int, panel: _Panel, touched: bool) -> None:  # noqa: FBT001 - as it was kept
-        """A fold as it was; if the answer has come meanwhile, as it would be then."""
+        """Restores a fold; if the answer has finished in between, to its state at rest."""
         part = self._document.messages[place]
         done = part.answer is None or part.answer.has_answer_text
         if part.answer is not None:
@@ -233,7 +233,7 @@ class FindNavigator:
             part.tool.fold_chosen = touched
         self._document.refold(place)
 
-    # ---- where the page was
+    # ---- the page before
 
     def _top(self) -> _SavedRow | None:
         top, parts = self._document.top, self._document.messages
@@ -248,7 +248,7 @@ class FindNavigator:
         self._left = (RowPosition(top.message, top.block, top.row), self._viewport.follow)
 
     def _notice_moves(self) -> None:
-        """A reader who has moved the page wants to stay there, and to go on from there."""
+        """A user who has scrolled wants to stay there, and to search from there."""
         if self._left is None:
             return
         (place, follow), viewport = self._left, self._viewport
@@ -256,12 +256,12 @@ class FindNavigator:
             self._origin = self._left = self._from = None
 
     def _return_to_origin(self) -> None:
-        """The page as it was before typing moved it."""
+        """Restores the page as it was before typing scrolled it."""
         origin, self._origin = self._origin, None
         self._return(origin)
 
     def _return(self, origin: tuple[_SavedRow | None, bool] | None) -> None:
-        """The page as it was then."""
+        """Restores the page."""
         self._left = None
         if origin is None:
             return

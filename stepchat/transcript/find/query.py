@@ -1,4 +1,4 @@
-"""What somebody looks for in the conversation, and where it stands in a text."""
+"""What to search for in the conversation, and where it occurs in a text."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SAME: Final = (("[’‘‛ʼ]", "'"), ("[“”„‟]", '"'), ("[‐‑]", "-"), ("ς", "σ"))
-"""Characters that no keyboard tells apart."""
+"""Characters that keyboards do not tell apart."""
 _ACCENT: Final = re.compile("[\u0300-\u036f]")
 _ACCENTS: Final = f"{_ACCENT.pattern}*"
 _RUN: Final = re.compile(r"[^\W_]+")
 _MARKUP: Final = ("*", "`", "~", "[", "]", "<", ">", "\\", "\r")
-"""What may stand in the source inside of a word, and is not shown."""
+"""Markup that may occur inside a word in the source."""
 _ODD: Final = (re.compile(r"\)\w"), re.compile(r"\]\w"), re.compile(r"&[#\w]"), re.compile(r"!\["))
-"""Links, entities and pictures that may stand there, too. Together in one pattern they take longer."""
+"""Links, entities and images, which may occur there too. As one pattern they are slower."""
 
 
 class Query:
-    """Words in a row. Upper-case letters and accents in them are taken as they are; without any they do not matter."""
+    """Words in a row. Upper-case letters and accents must match if the query has any, otherwise they do not matter."""
 
     def __init__(self, typed: str) -> None:
         words = plain(sanitize_for_display(typed)).split()
@@ -36,7 +36,7 @@ class Query:
         self.empty = not words
 
     def find(self, text: str) -> Iterator[re.Match[str]]:
-        """All places in a plain text."""
+        """All matches in a plain text."""
         text = self._cased(text)
         return (self._strict if text.isascii() else self._loose).finditer(text)
 
@@ -45,7 +45,7 @@ class Query:
         return len((self._strict if text.isascii() else self._loose).findall(text))
 
     def may_be_in(self, source: str) -> bool:
-        """Whether Markdown may show this; False only if it cannot. Much quicker than to read it."""
+        """Whether the rendered Markdown may match; False only if it cannot. Much faster than rendering."""
         if self._run is None:
             return True
         bare = source if source.isascii() else plain(sanitize_for_display(source, keep_newlines=True))
@@ -62,7 +62,7 @@ class Query:
 
 
 def plain(text: str) -> str:
-    """A text as queries are compared with it: accents apart from their letters, and one kind of quotation marks."""
+    """A text as queries are compared with it: accents separate from their letters, one kind of quotation marks."""
     if text.isascii():
         return text
     for alike, usual in _SAME:
@@ -71,7 +71,7 @@ def plain(text: str) -> str:
 
 
 def source_offsets(text: str) -> list[int]:
-    """For every place in the plain form of a text, and its end, the character of the text that it belongs to."""
+    """For every position in the plain form of a text, and its end, the index of the character it came from."""
     if len(plain(text)) == len(text):
         return list(range(len(text) + 1))
     found = [at for at, character in enumerate(text) for _ in (character if character < "\x80" else plain(character))]
@@ -79,7 +79,7 @@ def source_offsets(text: str) -> list[int]:
 
 
 def _accented(word: str) -> str:
-    """A pattern for a word with accents on letters that have none."""
+    """A pattern for a word whose unaccented letters match accented ones."""
     parts: list[str] = []
     for at, character in enumerate(word):
         parts.append(re.escape(character))

@@ -1,6 +1,6 @@
-"""Finds words in the conversation: as they read, not as they were written. What is counted is what is marked.
+"""Finds words in the conversation as it reads, not as it was written. Whatever is counted is highlighted.
 
-Looking through everything is work for many frames: message by message, each read only if its source may have the words.
+Searching everything is spread over many frames, message by message; a message is parsed only if its source may match.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FEW: Final = 20
 
 
 class _Range(NamedTuple):
-    """The characters of a block that are a hit, counted as `HitTester` does; in a table's row counted in the cell."""
+    """The characters of a block that are a hit, counted as `HitTester` does; in a table row counted within the cell."""
 
     cell: int
     number: int
@@ -45,7 +45,7 @@ class _Range(NamedTuple):
 
 
 class Search:
-    """The hits of a query, and which of them is the current one."""
+    """The hits of a query, and the current one."""
 
     def __init__(self, spots: HitTester) -> None:
         self._spots = spots
@@ -59,18 +59,18 @@ class Search:
         self._hits: dict[MessageView, list[Hit]] = {}
         self._live: MessageView | None = None
         self._growing: dict[Block, BlockText] = {}
-        """Of the live answer."""
+        """For the live answer."""
         self._readings: dict[Block, BlockText] = {}
-        """Of what is on screen."""
+        """For the blocks on screen."""
         self._ranges_of: dict[Block, tuple[list[TextRun], Query, list[_Range]]] = {}
         self._overlays = OverlayCache()
         self.total = 0
         self.current: Hit | None = None
 
-    # ---- what is found
+    # ---- counting
 
     def search_for(self, typed: str, first: int = 0) -> None:
-        """Forget what was found. `count_next` does the looking, part by part from `first` on and then from the start."""
+        """Drops all results. `count_next` then searches message by message, from `first` on and around the end."""
         self._query = Query(typed)
         self._parts = list(self._document.messages)
         self._waiting = deque() if self._query.empty else deque(self._parts[first:] + self._parts[:first])
@@ -81,7 +81,7 @@ class Search:
         self._drop_live()
 
     def forget(self) -> None:
-        """Nothing is looked for, and nothing that was read is kept."""
+        """Ends the search and drops everything that was read."""
         self.search_for("")
         self._begun = None
         for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._overlays):
@@ -89,11 +89,11 @@ class Search:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything was looked through."""
+        """Whether everything has been searched."""
         return not self._waiting
 
     def count_next(self, until: float) -> MessageView | None:
-        """Look through one more message; None when all were, or there is no time for it."""
+        """Searches one more message; None when all are done or time is up."""
         while self._waiting:
             part = self._waiting[0]
             if part not in self._counts:
@@ -106,7 +106,7 @@ class Search:
         return None
 
     def count_in(self, part: MessageView) -> int:
-        """How many hits a message has."""
+        """The number of hits in a message."""
         if part not in self._counts:
             found = self._read(part, inf) if not self._query.empty and self._may_have(part) else None
             self._counts[part] = found.count(self._query) if found else 0
@@ -127,7 +127,7 @@ class Search:
         return self._hits[part]
 
     def refresh(self) -> None:
-        """Take in what came since: new messages, and more of the live answer. What is new is looked through later."""
+        """Takes in new messages and more of the live answer. They are searched later."""
         self._drop_live()
         parts = self._document.messages
         if parts != self._parts:
@@ -145,17 +145,17 @@ class Search:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether something may have come since."""
+        """Whether there may be new text."""
         return self._live is not None or self._live_part() is not None or self.has_other_parts
 
     @property
     def has_other_parts(self) -> bool:
-        """Whether messages have come or gone."""
+        """Whether messages were added or removed."""
         return self._parts != self._document.messages
 
     @property
     def number(self) -> int:
-        """Which hit is the current one, counted from 1; 0 for none, and while not everything before it was counted."""
+        """The number of the current hit, from 1; 0 if there is none, or not everything before it is counted yet."""
         current, before = self.current, 0
         for part in self._parts if current is not None else ():
             if current is not None and part is current.message:
@@ -166,7 +166,7 @@ class Search:
         return 0
 
     def neighbour(self, hit: Hit, by: int) -> Hit:
-        """The next hit, or the one before; at the end round to the other."""
+        """The next or previous hit, around the ends."""
         own = self.hits_in(hit.message)
         place = own.index(hit) + by
         if 0 <= place < len(own):
@@ -179,7 +179,7 @@ class Search:
         return hit
 
     def _drop_live(self) -> None:
-        """What was found in the answer that was written last time, or is now, holds no more."""
+        """Drops the results of the live answer, and of the one that was live last time."""
         was_live, self._live = self._live, self._live_part()
         if self._begun is not None and self._begun[0] in (was_live, self._live):
             self._begun = None
@@ -195,7 +195,7 @@ class Search:
         return self._document.messages[place] if place is not None else None
 
     def _read(self, part: MessageView, until: float) -> MessageIndex | None:
-        """All that can be found in a message; None if there is no time to read it to its end, which then waits."""
+        """The index of a message; None if time is up before it is read to its end, which continues later."""
         if part in self._findable:
             return self._findable[part]
         if self._begun is None or self._begun[0] is not part:
@@ -226,10 +226,10 @@ class Search:
                 for passage in reading.runs():
                     yield section, number, passage
 
-    # ---- where a hit is
+    # ---- positions
 
     def position_of(self, hit: Hit) -> RowPosition:
-        """The row of the page that a hit which is not folded begins on."""
+        """The row of the page where a hit that is not folded begins."""
         place = self._document.messages.index(hit.message)
         entry = self._document.open(place)
         block_number = entry.section_start(hit.section) + hit.block
@@ -245,7 +245,7 @@ class Search:
         return RowPosition(place, block_number, row + block.gap)
 
     def _ranges(self, block: Block) -> list[_Range]:
-        """The hits in what a block shows."""
+        """The hits in the visible text of a block."""
         reading = self._growing.get(block) or self._readings.get(block)
         if reading is None:
             if len(self._readings) > _MOST_BLOCKS:
@@ -274,7 +274,7 @@ class Search:
             yield _Range(passage.cell, number, count, count + _count(text[first:end], every=every))
 
     def _ranges_on(self, spot: CellHit) -> list[_Range]:
-        """Those of a block that may be on this row of it."""
+        """The hits of a block that may be on this row of it."""
         ranges = self._ranges(spot.block)
         if spot.block.kind == "row" or len(ranges) < _FEW:
             return ranges
@@ -288,7 +288,7 @@ class Search:
     # ---- on the screen
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], hit: Style, current: Style) -> list[Strip]:
-        """The rows of the screen with all hits on them marked."""
+        """The rows of the screen with all hits highlighted."""
         if self._query.empty:
             return rows
         marked = rows.copy()
@@ -308,7 +308,7 @@ class Search:
 
 
 def _columns(measured: CellMap, row: int, found: _Range) -> list[tuple[int, int]]:
-    """Where on a row of its block a hit is."""
+    """The columns of a hit on a row of its block."""
     starts = measured.cell_starts
     start = starts[found.cell] if found.cell < len(starts) else measured.total
     return measured.columns(row, start + found.first, start + found.end)

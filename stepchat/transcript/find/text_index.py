@@ -1,4 +1,4 @@
-"""The texts of a whole message in which words are looked for, joined, so that most of the looking is done by `re`."""
+"""The searchable text of a whole message, joined so that `re` does most of the work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BETWEEN: Final = "\0"
 
 
 class Hit(NamedTuple):
-    """One hit of those in a passage. The block is counted in its section, also where the section is folded."""
+    """One hit in a text run. The block is counted in its section, even where that is folded."""
 
     message: MessageView
     section: int
@@ -42,7 +42,7 @@ class Hit(NamedTuple):
 
 
 class MessageIndex:
-    """All passages of one message."""
+    """All text runs of one message."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -53,7 +53,7 @@ class MessageIndex:
         self._end = 0
 
     def add(self, section: int, block: int, passage: TextRun) -> None:
-        """One more, from the block with this number in a section."""
+        """Adds a run from the block with this index in a section."""
         text = plain(passage.text)
         self._starts.append(self._end)
         self._homes.append((section, block, passage.cell))
@@ -73,7 +73,7 @@ class MessageIndex:
         return query.count(self._text) + sum(1 for _ in _in_addresses(query, self._text, self._links))
 
     def hits(self, query: Query, part: MessageView) -> list[Hit]:
-        """In the order of the page."""
+        """The hits in the order of the page."""
         found: list[Hit] = []
         last, number = -1, 0
         for first, _ in matches(query, self._text, self._links):
@@ -85,7 +85,7 @@ class MessageIndex:
 
 
 def matches(query: Query, text: str, links: Sequence[Link]) -> list[tuple[int, int]]:
-    """Where the hits in a plain text are. One in the address of a link is the text of the link."""
+    """The matches in a plain text. A match in a link's address counts for the text of the link."""
     found = [match.span() for match in query.find(text)]
     return sorted([*found, *((link.first, link.end) for link in _in_addresses(query, text, links))]) if links else found
 
@@ -97,7 +97,7 @@ def _in_addresses(query: Query, text: str, links: Sequence[Link]) -> Iterator[Li
 
 
 def plain_links(passage: TextRun, at: int) -> list[Link]:
-    """The links of a passage by the characters of its plain form, which begins at `at`."""
+    """The links of a run by the characters of its plain form, which begins at `at`."""
     return [
         Link(at + len(plain(passage.text[:first])), at + len(plain(passage.text[:end])), plain(target))
         for first, end, target in passage.links
@@ -105,7 +105,7 @@ def plain_links(passage: TextRun, at: int) -> list[Link]:
 
 
 def message_texts(part: MessageView) -> Iterator[tuple[int, Iterable[Block | None]]]:
-    """What was said in a message, by section, folded or not; with its tool calls, and how it ended. None where it takes time."""
+    """The searchable blocks of a message by section, folded or not, with tool calls and ending. None in between, where it takes time."""
     if part.answer is not None:
         yield BODY, part.answer.blocks(BODY)
         yield TEXT, part.answer.blocks(TEXT)
@@ -117,7 +117,7 @@ def message_texts(part: MessageView) -> Iterator[tuple[int, Iterable[Block | Non
 
 
 def may_match(query: Query, part: MessageView) -> bool:
-    """False only if nothing can be found in a message, by its source alone."""
+    """Whether a message may match, judged by its source; False only if it cannot."""
     answer = part.answer
     if answer is None or answer.message is None:
         return True

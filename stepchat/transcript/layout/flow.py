@@ -1,4 +1,4 @@
-"""Wrapped text of one block. Of a block that still grows, rows that are finished are never made again."""
+"""Wrapped text of one block. While it grows, finished rows are never made again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Flow:
-    """The rows of a paragraph, a heading or plain text, below the blank rows above it."""
+    """The rows of a paragraph, a heading or plain text, after the blank rows above it."""
 
     def __init__(self, pen: StripBuilder, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
         self.pen = pen
@@ -32,7 +32,7 @@ class Flow:
         self._block = block
         self._base = base
         self._fill = pen.palette.user if block.voice == "user" else None
-        # A line the model ended is ended here, too: poems, addresses and lists of facts are written so.
+        # A line break of the model stays one: poems, addresses and lists of facts depend on it.
         self._keep_breaks = True
         self._edge = pen.edge(block, pen.geometry.column)
         self._numbers = numbers_width(block.path)
@@ -47,14 +47,14 @@ class Flow:
         self._rows: Sequence[Strip] = ()
 
     def fits(self, pen: StripBuilder) -> bool:
-        """Whether this can go on: the width, the palette and the link definitions are still the same, and no box has come."""
+        """Whether this can be continued: same width, palette and link definitions, and no task box has appeared."""
         labels = self._block.links.labels if self._block.links else self.labels
         same = labels is self.labels or "[" not in self._block.text
         same = same and numbers_width(self._block.path) == self._numbers
         return self.pen is pen and same and _start(self._block) == self._start
 
     def rows(self) -> Sequence[Strip]:
-        """The rows as they are now. A line that says the same as before is the same strip."""
+        """The current rows. A line with the same content is the same strip."""
         text, is_open = self._block.text, self._block.open
         made_of = (self._block.version, is_open)
         if self._made_of != made_of:
@@ -76,7 +76,7 @@ class Flow:
         return self._rows
 
     def _commit(self, text: str) -> None:
-        """Wrap the pieces whose meaning is settled."""
+        """Wraps the pieces whose meaning can no longer change."""
         block = self._block
         stable = block.stable if block.open else len(text)
         while stable - self._done > PIECE:
@@ -108,13 +108,13 @@ class Flow:
 
 
 def _start(block: Block) -> int:
-    """Where the text begins: behind the box of a task, which stands with the marker."""
+    """Where the text begins: after the box of a task, which is drawn with the marker."""
     box = task_box(block)
     return box.end() if box is not None else 0
 
 
 class StreamingRows(Sequence["Strip"]):
-    """The first `count` of `finished`, to which more may be added later, and then the `tail`. It never changes itself."""
+    """The first `count` of `finished`, which may get more later, followed by the `tail`. Immutable."""
 
     __slots__ = ("_count", "_finished", "_tail")
 

@@ -1,4 +1,4 @@
-"""Block and width to rows, each a strip of the full width. Rows of closed blocks are kept in a bounded cache."""
+"""Lays out blocks as rows, each a strip of the full width. Rows of closed blocks are cached within bounds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stepchat.transcript.palette import Palette
 
 MOST_ROWS: Final = 4000
-"""How many rows are kept: about a hundred screens."""
+"""Rows in the cache: about a hundred screens."""
 _CODE_PAD: Final = 2
 _UNNAMED: Final = "code"
 _TAB: Final = 4
@@ -45,7 +45,7 @@ _HEADINGS: Final = (
 """By level."""
 _FLOWING: Final = frozenset({"paragraph", "heading", "plain"})
 _QUIET_HEADING: Final = 5
-"""From this level on headings are dim."""
+"""Headings are dim from this level on."""
 
 
 class _Kept(NamedTuple):
@@ -73,13 +73,13 @@ class Layout:
         return self.builder.geometry.width
 
     def reset(self, palette: Palette, width: int) -> None:
-        """Another palette or width: nothing that was laid out holds any more."""
+        """Changes palette or width and drops all rows."""
         self.builder = StripBuilder(palette, page_geometry(width))
         self._kept.clear()
         self.kept_rows = 0
 
     def work(self, seconds: float) -> bool:
-        """Go on with work that was put off. True when rows may look different now."""
+        """Continues deferred work. Returns whether rows may look different now."""
         return self._highlights.work(seconds)
 
     @property
@@ -87,7 +87,7 @@ class Layout:
         return self._highlights.has_work
 
     def rows(self, block: Block) -> Sequence[Strip]:
-        """The rows of a block with the blank ones above it. The same objects as last time if nothing has changed."""
+        """The rows of a block, including the blank ones above it. The same objects as last time if nothing has changed."""
         kept = self._kept.get(block)
         token, surface = self._token(block), self.code_block_width(block)
         numbers = blocks.numbers_width(block.path) if block.path else 0
@@ -112,7 +112,7 @@ class Layout:
         return rows
 
     def estimate(self, block: Block) -> int:
-        """About how many rows the block has."""
+        """The approximate number of rows of the block."""
         column = max(8, self.builder.geometry.column - 2 * len(block.path))
         match block.kind:
             case "paragraph" | "heading" | "plain":
@@ -125,7 +125,7 @@ class Layout:
                 return block.gap + 1
 
     def code_block_width(self, block: Block) -> int:
-        """Up to which column of the page a code block is set off: as far as text goes, or a line of it that goes further."""
+        """The column of the page where a code block's background ends: that of text, or the full width if a line needs it."""
         page, fence = self.builder.geometry, block.group
         if page.wide == page.column or not isinstance(fence, Fence):
             return page.wide
@@ -139,7 +139,7 @@ class Layout:
         return page.column if _widest(fence) <= fence.room[2] else page.wide
 
     def _token(self, block: Block) -> object:
-        """Whatever the rows depend on besides the text of the block; compared by identity."""
+        """What the rows depend on besides the text of the block; compared by identity."""
         match block.group:
             case Fence():
                 return self._highlights.line(block.group, block.level) if block.kind == "code" else None
@@ -180,7 +180,7 @@ class Layout:
                 return []
 
     def _flow(self, block: Block) -> Sequence[Strip]:
-        """With the blank rows above."""
+        """Includes the blank rows above."""
         flow: Flow | None = block.flow
         if flow is None or not flow.fits(self.builder):
             flow = Flow(self.builder, block, self._flow_style(block), self._gap(block))
@@ -218,7 +218,7 @@ class Layout:
         ]
 
     def _colored(self, block: Block) -> Line:
-        """A line of code in its colours, plain while they are not known."""
+        """A line of code in its colours, plain while they are unknown."""
         palette = self.builder.palette
         line = self._highlights.line(block.group, block.level) if isinstance(block.group, Fence) else None
         if line is None:
@@ -226,7 +226,7 @@ class Layout:
         return [(text, palette.syntax.get(name, palette.code_block)) for text, name in line]
 
     def _verbatim(self, block: Block) -> list[Strip]:
-        """A line of HTML, or of a formula: that one is set off, and its marks stand back."""
+        """A line of HTML, or of a formula, which is indented and has dim delimiters."""
         pen, column = self.builder, self.builder.geometry.column
         edge, indent = pen.edge(block, column), formula_indent(block)
         base = pen.base(block.voice)
@@ -261,7 +261,7 @@ class Layout:
         return style
 
     def _tail_rows(self, tail: Tail) -> list[Strip]:
-        """Without the blank rows between blocks: what little room there is belongs to the words."""
+        """Without the blank rows between blocks: the little space is for text."""
         rows: list[Strip] = []
         for block in reversed(tail.blocks):
             rows[:0] = self.rows(block)[block.gap :]
@@ -271,14 +271,14 @@ class Layout:
 
 
 def _is_definition(block: Block) -> bool:
-    """A paragraph that so far defines links only: it will not be there when it is finished."""
+    """A paragraph that so far only defines links: it will be gone when it is finished."""
     if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LONGEST:
         return False
     return not take_definitions(block.text, Links())
 
 
 def _widest(fence: Fence) -> int:
-    """Terminal cells of the widest line. The last one may still change, or go, while the block is not closed."""
+    """Cells of the widest line. The last one may still change, or disappear, while the block is open."""
     count = len(fence.lines) if fence.closed else len(fence.lines) - 1
     if fence.measured < count:
         new = fence.lines[fence.measured : count]
@@ -287,12 +287,12 @@ def _widest(fence: Fence) -> int:
 
 
 def formula_indent(block: Block) -> int:
-    """By how much a line that is taken as it is stands further in."""
+    """The indentation of a line that is shown verbatim."""
     return _FORMULA_INDENT if block.level == blocks.FORMULA else 0
 
 
 def shown_code(text: str) -> str:
-    """A line of code as it is shown: tabs to the next stop, hostile characters visible."""
+    """A line of code as it is shown: tabs expanded, hostile characters visible."""
     if "\t" in text and len(text) <= LONGEST:
         if text.isascii():
             text = text.expandtabs(_TAB)
@@ -305,6 +305,6 @@ def shown_code(text: str) -> str:
 
 
 def warm_up() -> None:
-    """Load what the first answer would wait for. Takes its time; meant for a thread."""
+    """Loads what the first answer would wait for. Slow; meant for a thread."""
     inline.warm_up()
     highlighting.warm_up()

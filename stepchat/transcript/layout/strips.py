@@ -1,4 +1,4 @@
-"""Pieces of styled text to strips of the full width: margin, bars, list markers, padding."""
+"""Builds strips of the full width from styled text (margin, bars, list markers, padding), and draws over finished ones."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 READING_COLUMNS: Final = 100
 MARGIN: Final = 2
 _NARROW: Final = 30
-"""Below this width there is no margin."""
+"""There is no margin below this width."""
 _LEAST_TEXT: Final = 12
-"""Nesting stops to indent when so few columns would be left."""
+"""Nesting stops to indent when fewer columns would be left."""
 _MOST_STYLES: Final = 2000
 _TASK: Final = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
 
 
 class Edge(NamedTuple):
-    """What stands left of a block's text: on its first row, on its other rows, and on the blank rows above it."""
+    """What precedes a block's text: on its first row, on its other rows, and on the blank rows above it."""
 
     first: Line
     others: Line
@@ -42,7 +42,7 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageGeometry:
-    """The measures of a width: a reading column for text; code and tables may use the `wide` one."""
+    """The columns of a page: a reading column for text; code and tables may use the `wide` one."""
 
     width: int
     margin: int
@@ -51,7 +51,7 @@ class PageGeometry:
 
 
 def task_box(block: Block) -> re.Match[str] | None:
-    """The box of a task at the beginning of a list item. It takes the place of the bullet; a number stays."""
+    """The task box at the beginning of a list item. It replaces the bullet, but not a number."""
     if block.kind != "paragraph" or not block.fresh or not isinstance(block.path[-1], Item):
         return None
     return _TASK.match(block.text) if block.text.startswith("[") else None
@@ -64,7 +64,7 @@ def page_geometry(width: int, reading_columns: int = READING_COLUMNS) -> PageGeo
 
 
 class StripBuilder:
-    """Makes strips for one palette and one width."""
+    """Builds strips for one palette and one width."""
 
     def __init__(self, palette: Palette, measures: PageGeometry) -> None:
         self.palette = palette
@@ -176,14 +176,14 @@ _MOST: Final = 1000
 
 
 class OverlayCache:
-    """Remembers what became of which strip."""
+    """Remembers strips with an overlay: the same row with the same overlay is the same strip, so it is not painted again."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._made: dict[tuple[int, Hashable], tuple[Strip, Strip]] = {}
 
     def over(self, strip: Strip, mark: Hashable, make: Callable[[], Strip]) -> Strip:
-        """The strip with a mark, made if it is not known. Another mark is another strip."""
+        """The strip with an overlay, made if it is not cached. A different overlay is a different strip."""
         key = (id(strip), mark)
         made = self._made.get(key)
         if made is None or made[0] is not strip:
@@ -197,7 +197,7 @@ class OverlayCache:
 
 
 def with_styles(strip: Strip, marks: Iterable[tuple[int, int, Style]]) -> Strip:
-    """The strip with styles added, each to its cells from one column to before another."""
+    """The strip with styles added, each to the cells from one column to before another."""
     for left, right, style in marks:
         middle = [
             Segment(text, (own or Style.null()) + style, control) for text, own, control in strip.crop(left, right)
@@ -207,6 +207,6 @@ def with_styles(strip: Strip, marks: Iterable[tuple[int, int, Style]]) -> Strip:
 
 
 def with_words(strip: Strip, columns: range, words: Segment) -> Strip:
-    """The strip with words in these columns, which they fill."""
+    """The strip with text in these columns, which it fills."""
     before, after = strip.crop(0, columns.start), strip.crop(columns.stop, strip.cell_length)
     return Strip([*before, words, *after], strip.cell_length)

@@ -1,6 +1,6 @@
-"""The rows of a table in the width there is: cells wrap, columns keep their width until a cell needs more.
+"""Table rows in the available width: cells wrap, and columns keep their width until a cell needs more.
 
-Where there is no room for columns, the cells of a row stand below one another, each behind the name of its column.
+Where columns do not fit, the cells of a row are stacked, each after the name of its column.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _CROSSING: Final = "─┼─"
 _LIGHT_CROSSING: Final = "╌┼╌"
 _LEAST: Final = 3
 _LONGEST_WORD: Final = 24
-"""Columns are not widened for the sake of longer words."""
+"""Columns are not widened for longer words."""
 _WHOLE_WORD: Final = 12
-"""Rather no columns than columns in which a word up to so long is broken."""
+"""Columns are given up if they would break a word of at most this length."""
 LONGEST_ROW: Final = 4000
-"""A longer row is not taken apart again with every token; it is shown as its source."""
+"""A longer row is not parsed again with every token; it is shown as its source."""
 
 
 def columns(table: Table, pen: StripBuilder, block: Block) -> tuple[int, ...] | None:
-    """The width of each column; None when there is no room for columns. `table.token` tells whether rows may change."""
+    """The width of each column; None if columns do not fit. `table.token` changes whenever rows may."""
     last = table.rows[-1]
     growing = last.text if last.open else ""
     known_pen, known_numbers, known_rows, known_growing, was_closed = table.shared_for
@@ -58,7 +58,7 @@ def columns(table: Table, pen: StripBuilder, block: Block) -> tuple[int, ...] | 
     least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
     found = share_width(widths, words, room) if room >= least else None
     if same and not table.closed and table.shared is not None and table.filled == room:
-        # It has all the room there is: what is being read stays where it is until the table is complete.
+        # The full width is in use: rows already shown do not move until the table is complete.
         found = table.shared
     table.filled = room if sum(widths) > room else 0
     if found != table.shared or not same:
@@ -68,7 +68,7 @@ def columns(table: Table, pen: StripBuilder, block: Block) -> tuple[int, ...] | 
 
 
 def rows(block: Block, pen: StripBuilder) -> list[Strip]:
-    """The rows on the screen of one row of a table; the head has a rule below it."""
+    """The screen rows of one table row; the head has a rule below it."""
     table: Table = block.group  # pyright: ignore[reportAssignmentType]
     widths = columns(table, pen, block)
     edge = pen.edge(block, pen.geometry.wide)
@@ -84,7 +84,7 @@ def rows(block: Block, pen: StripBuilder) -> list[Strip]:
 
 
 def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: StripBuilder) -> list[Line]:
-    """A row in columns. Where it or the one above wraps, a light rule parts them, or nobody could tell which is which."""
+    """A row in columns. If it or the one above wraps, a light rule separates them; otherwise they would run together."""
     base = pen.base(block.voice)
     cell_lines = [
         _wrapped(cell, width, pen, base, head=not block.level)
@@ -100,7 +100,7 @@ def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: StripBui
 
 
 def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
-    """Whether a row needs more than one row of the screen."""
+    """Whether a row takes more than one screen row."""
     if len(block.text) > LONGEST_ROW:
         return True
     texts = ("".join(span.text for span in cell) for cell in _cells(block, table))
@@ -108,7 +108,7 @@ def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
 
 
 def _stacked(block: Block, table: Table, pen: StripBuilder, room: int) -> list[Line]:
-    """A row without columns: each cell that says something behind the name of its column, the rows parted by rules."""
+    """A row without columns: each cell with text after the name of its column, rows separated by rules."""
     base = pen.base(block.voice)
     strong, rule = base + pen.palette.strong, pen.palette.table_rule
     names = _cells(table.rows[0], table)
@@ -148,7 +148,7 @@ def cell_text(block: Block, table: Table, number: int) -> str:
 
 
 def _measure_closed(table: Table) -> None:
-    """Widen the columns for rows that were not looked at yet."""
+    """Widens the columns for closed rows that are not measured yet."""
     count = len(table.rows) - table.rows[-1].open
     for block in table.rows[table.measured : count]:
         table.widths, table.words = _widened(table, block)
@@ -156,7 +156,7 @@ def _measure_closed(table: Table) -> None:
 
 
 def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
-    """The widest cells and words, this row included."""
+    """The widest cells and words, including this row."""
     if len(block.text) > LONGEST_ROW:
         return table.widths or [0] * len(table.aligns), table.words or [0] * len(table.aligns)
     widths: list[int] = []
@@ -189,7 +189,7 @@ def _joined(
     pen: StripBuilder,
     base: Style,
 ) -> Line:
-    """One row of the screen across all columns."""
+    """One screen row across all columns."""
     line: Line = []
     for place, (column, width, align) in enumerate(zip(columns, widths, aligns, strict=True)):
         if place:
@@ -202,9 +202,9 @@ def _joined(
 
 
 def share_width(wanted: Sequence[int], words: Sequence[int], available: int) -> tuple[int, ...]:
-    """Column widths that sum up to at most `available`: what is wanted if it fits, else narrow columns whole and the rest fair.
+    """Column widths with a sum of at most `available`: as wanted if that fits, otherwise narrow columns whole and the rest evenly.
 
-    No column gets less than one cell, so the sum is larger when there are more columns than cells.
+    No column gets less than one cell, so the sum is larger if there are more columns than cells.
     """
     if sum(wanted) <= available:
         return tuple(max(1, width) for width in wanted)
@@ -218,7 +218,7 @@ def share_width(wanted: Sequence[int], words: Sequence[int], available: int) -> 
 
 
 def _keep_words(widths: list[int], words: Sequence[int]) -> tuple[int, ...]:
-    """Give columns that would break a word what others can spare."""
+    """Gives columns that would break a word what others can spare."""
     for column, word in enumerate(words):
         need = word - widths[column]
         for other in sorted(range(len(widths)), key=lambda place: words[place] - widths[place]):

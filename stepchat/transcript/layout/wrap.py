@@ -1,4 +1,4 @@
-"""Wraps styled text by words into lines of a width in terminal cells. Text already wrapped is never looked at again."""
+"""Wraps styled text by words into lines of a width in cells. Wrapped text is never read again."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Piece: TypeAlias = "tuple[str, Style]"
 Line: TypeAlias = "list[Piece]"
 
 _WIDE: Final = "\u2e80-\u303e\u3041-\ua4cf\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
-"""Chinese and Japanese: without spaces, so a line may break beside any of these, but see the next two."""
+"""Chinese and Japanese, written without spaces: a line may break next to any of these, except as below."""
 _COMMON: Final = ("\u4e00", "\u9fff")
-"""The first and the last of those that take two cells and may stand at both ends of a line."""
+"""The first and last of the characters that take two cells and may be at either end of a line."""
 _NOT_FIRST: Final = frozenset("、。，．・：；？！）〕］｝〉》」』】〙〗ー々ゝゞ％‰℃,.;:!?)]}%\"'")
 _NOT_LAST: Final = frozenset("（〔［｛〈《「『【〘〖￥＄([{")
 _HANGING: Final = 2
 _IS_WIDE: Final = re.compile(f"[{_WIDE}]")
 _PART: Final = re.compile(r"(?<=[A-Za-z0-9])(?=[/?&=#_.,:;+-][A-Za-z0-9/])|^(?=[/?&=#_.,:;+-])")
-"""Where a long word may end, in a line read from its end: behind such a sign, before a letter."""
+"""Where a long word may break, in a line read from its end: after such a character, before a letter."""
 _WORD: Final = re.compile(rf" +|[{_WIDE}]|[^ {_WIDE}]+")
 
 
 class Wrapper:
-    """Takes pieces one after the other. `lines` are finished; `open_line` may still take more."""
+    """Takes styled text piece by piece. `lines` are finished; `open_line` may still grow."""
 
     __slots__ = ("_break", "_indents", "_keeps_indents", "lines", "open_line", "width", "x")
 
@@ -39,12 +39,12 @@ class Wrapper:
         """Cells used on the open line."""
         self._keeps_indents = keeps_indents
         self._indents = keeps_indents
-        """Whether spaces at the beginning of the open line belong to the text: it was not broken here."""
+        """Whether leading spaces on the open line belong to the text, because it was not wrapped here."""
         self._break: tuple[int, int] | None = None
-        """The last place on the open line where it may break: number of the piece, and of the character in it."""
+        """The last possible break on the open line: the index of the piece, and of the character in it."""
 
     def continued(self) -> Wrapper:
-        """A wrapper that goes on from here without touching this one; it has only the lines that come now."""
+        """A wrapper that continues from here without changing this one; it has only the lines that follow."""
         other = Wrapper(self.width)
         other.open_line, other.x, other._break = self.open_line.copy(), self.x, self._break
         other._keeps_indents, other._indents = self._keeps_indents, self._indents
@@ -54,7 +54,7 @@ class Wrapper:
         return [*self.lines, self.open_line]
 
     def add(self, text: str, style: Style) -> None:
-        """Text in which "\\n" breaks the line."""
+        """Adds text in which "\\n" breaks the line."""
         if "\n" in text:
             first, *others = text.split("\n")
             self._add_words(first, style)
@@ -115,7 +115,7 @@ class Wrapper:
             self._break = (len(line) - 1, len(before) + self._break[1])
 
     def _carry_word(self) -> bool:
-        """Break the open line at its last chance; the word behind that opens the next line. False without a chance."""
+        """Breaks the open line at its last possible break; the word after it opens the next line. False if there is none."""
         if self._break is None:
             return False
         place, character = self._break
@@ -132,7 +132,7 @@ class Wrapper:
         return True
 
     def _end_full_line(self) -> None:
-        """End a line that one word fills: behind the last part of an address, if that is near the end, else anywhere."""
+        """Ends a line that one word fills: after the last part of an address if that is near the end, otherwise anywhere."""
         line = "".join(text for text, _ in self.open_line)
         for found in _PART.finditer(line[::-1], 0, len(line) // 3):
             if not found.start():
@@ -144,7 +144,7 @@ class Wrapper:
         self.new_line()
 
     def _place(self, at: int) -> tuple[int, int]:
-        """The piece of the open line that holds a character, and the place of the character in it."""
+        """The piece of the open line that holds a character, and the character's index in it."""
         for place, (text, _) in enumerate(self.open_line):
             if at < len(text):
                 return place, at
@@ -152,11 +152,11 @@ class Wrapper:
         return len(self.open_line), 0
 
     def _add_wide(self, text: str, style: Style) -> None:
-        """Text with characters of other widths, word by word; `ready` is what of it fits the open line so far."""
+        """Adds text with wide characters word by word; `ready` is the part that fits the open line so far."""
         before = self._last_character()
         ready, used, was_common = "", 0, False
         for word in _WORD.findall(text):
-            is_common = _COMMON[0] <= word <= _COMMON[1]  # nearly all of Chinese: not worth a look at each
+            is_common = _COMMON[0] <= word <= _COMMON[1]  # nearly all of Chinese: no need to look at each
             size = 2 if is_common else cells(word)
             blank = word[0] == " "
             if blank and not self._indents and not self.x + used:
@@ -180,7 +180,7 @@ class Wrapper:
         self._put(ready, style, used)
 
     def _put_graphemes(self, word: str, style: Style) -> None:
-        """A word that is longer than a line: break it between any two characters."""
+        """Adds a word that is longer than a line, broken between any two grapheme clusters."""
         from_, used = 0, 0
         for start, _, size in graphemes(word):
             if self.x + used + size > self.width and self.x + used:
@@ -195,19 +195,19 @@ class Wrapper:
 
 
 def longest_word(text: str) -> int:
-    """Cells of the longest part of the text that no line breaks in, if it can be helped."""
+    """Cells of the longest unbreakable part of the text."""
     return max(map(cells, text.split() if text.isascii() else _WORD.findall(text)), default=0)
 
 
 def hanging(text: str, width: int) -> int:
-    """By how much the rows after the first of a line of code that does not fit are indented: more than the line itself."""
+    """The indentation of the rows after the first of a line of code that does not fit: more than that of the line itself."""
     return min(len(text) - len(text.lstrip(" ")) + _HANGING, width // 2)
 
 
 def chop(line: Line, width: int, hang: int = 0) -> list[Line]:
-    """Cut a line without regard to words, as code is cut: every row but the last is full.
+    """Cuts a line regardless of words, as code is cut: every row but the last is full.
 
-    Rows after the first leave room for `hang` cells.
+    Rows after the first have `hang` fewer cells.
     """
     width = max(2, width)
     rows: list[Line] = [[]]
@@ -229,7 +229,7 @@ def chop(line: Line, width: int, hang: int = 0) -> list[Line]:
 
 
 def _fit(text: str, room: int) -> tuple[str, int]:
-    """As many whole characters of the text as fit, and their cells."""
+    """The longest prefix of whole grapheme clusters that fits, and its cells."""
     used = 0
     for start, _, size in graphemes(text):
         if used + size > room:
@@ -239,7 +239,7 @@ def _fit(text: str, room: int) -> tuple[str, int]:
 
 
 def _breaks_between(before: str, after: str) -> bool:
-    """Whether a line may break between two characters that no space parts."""
+    """Whether a line may break between two characters without a space."""
     if not before or before == " " or after in _NOT_FIRST or before in _NOT_LAST:
         return False
     return _IS_WIDE.match(before) is not None or _IS_WIDE.match(after) is not None

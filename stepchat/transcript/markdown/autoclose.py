@@ -1,4 +1,4 @@
-"""Closes what is still open at the end of a growing text, so that `**bo` is bold at once and its stars never show."""
+"""Closes markup that is still open at the end of a growing text, so that `**bo` is bold at once and its stars never show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINK_TARGET: Final = re.compile(r"(?<!\\)\]\([^()\s]*$")
 
 
 def close_open_markup(source: str) -> str:
-    """The text with its open marks closed; an opener with nothing after it yet is left out."""
+    """The text with open markup closed; an opener with nothing after it is dropped."""
     source += formulas.closing_of(source)
     opened: list[str] = []
     at = 0
@@ -39,7 +39,7 @@ def close_open_markup(source: str) -> str:
 
 
 def _read_mark(run: str, before: str, after: str, opened: list[str]) -> None:
-    """A run of marks between two characters closes what is open, then opens anew."""
+    """A delimiter run between two characters first closes what is open, then opens."""
     if before.strip():
         while run and opened and opened[-1][0] == run[0]:
             width = min(len(run), len(opened[-1]))
@@ -53,7 +53,7 @@ def _read_mark(run: str, before: str, after: str, opened: list[str]) -> None:
 
 
 def _without_half(source: str, start: int, run: str, opened: list[str]) -> str:
-    """The text when it ends with a run: one that closes stays, half of one and an opener do not show."""
+    """The text that ends with a delimiter run: a closing one stays, half of one and an opener are dropped."""
     if source[start - 1 : start].strip() and opened and opened[-1] == run:
         opened.pop()
         return source
@@ -72,6 +72,6 @@ def _closed(source: str, opened: list[str]) -> str:
     if not opened:
         return source
     source = source.rstrip()
-    while opened and source.endswith(opened[-1]):  # nothing has come after this one
+    while opened and source.endswith(opened[-1]):  # nothing follows this one yet
         source = source.removesuffix(opened.pop()).rstrip()
     return source + "".join(reversed(opened))

@@ -30,7 +30,7 @@ _NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
 
 
 class BlockParser:
-    """Reads lines into `blocks`. The last block may grow; `links` fills with reference definitions."""
+    """Reads lines into `blocks`. The last block may grow; `links` collects reference definitions."""
 
     def __init__(self, voice: Voice, first_gap: int) -> None:
         self._out = Outline(voice, first_gap)
@@ -46,7 +46,7 @@ class BlockParser:
     def in_fence(self) -> bool:
         return isinstance(self._leaf, Fenced)
 
-    # ---- taking back, endless lines, the end
+    # ---- undo, endless lines, the end
 
     def save(self) -> ParserSnapshot:
         return containers.saved(self._out, self._leaf, self._runs)
@@ -56,7 +56,7 @@ class BlockParser:
         self._leaf, self._runs = state.leaf, state.runs
 
     def settle(self) -> None:
-        """The line just read is complete."""
+        """Marks the line just read as complete."""
         if not self.blocks:
             return
         last = self.blocks[-1]
@@ -64,7 +64,7 @@ class BlockParser:
         last.stable = len(last.text)
 
     def is_decided(self, before: ParserSnapshot, line: str) -> bool:
-        """Whether the incomplete line just read stays what it is, so that more of it only makes the last block longer."""
+        """Whether more of the incomplete line just read only makes the last block longer."""
         last = self.blocks[-1] if self.blocks else None
         if last is None or self._out.blank:
             return False
@@ -79,7 +79,7 @@ class BlockParser:
                 return False
 
     def extend(self, text: str, *, stable: bool) -> None:
-        """More of a line whose nature is settled: it belongs to the last block, whatever it says."""
+        """Adds more of a line whose nature is settled: it belongs to the last block whatever it says."""
         if self._out.blank:
             if not (text := text.lstrip(" \t")):
                 return
@@ -108,7 +108,7 @@ class BlockParser:
     # ---- one line
 
     def line(self, line: str) -> None:
-        """Read a line, or what is known of it: then the last block is left open."""
+        """Reads a line. If it is incomplete, the last block is left open."""
         count, before = len(self.blocks), self.blocks[-1] if self.blocks else None
         self._read(line)
         if self.blocks and len(self.blocks) >= count and self.blocks[-1] is not before:
@@ -138,7 +138,7 @@ class BlockParser:
         return self._begin(cursor, depth)
 
     def _match_containers(self, cursor: Cursor) -> int:
-        """How many open containers this line continues; the cursor moves behind their marks."""
+        """The number of open containers that this line continues; the cursor moves past their markers."""
         for depth, node in enumerate(self._out.stack):
             match node:
                 case ListRun():
@@ -161,13 +161,13 @@ class BlockParser:
         return len(self._out.stack)
 
     def _begin(self, cursor: Cursor, depth: int) -> None:
-        """The part of a line behind its open containers: new containers, then a leaf or text."""
+        """Reads the part of a line after its open containers: new containers, then a leaf or text."""
         matched = depth == len(self._out.stack)
         while True:
             cursor.find()
             if cursor.blank:
                 return self._blank_line(depth)
-            in_paragraph = isinstance(self._leaf, Paragraph)  # of which this may be a lazy continuation
+            in_paragraph = isinstance(self._leaf, Paragraph)  # which this line may lazily continue
             if cursor.indent >= 4:
                 if in_paragraph:
                     break
@@ -194,7 +194,7 @@ class BlockParser:
                 return self._begin_paragraph(rest, cursor.indent)
 
     def _begin_leaf(self, cursor: Cursor, depth: int, *, matched: bool) -> bool:
-        """Try the blocks without children that a line can begin with."""
+        """Tries the leaf blocks that a line can begin with."""
         rest = cursor.line[cursor.next :]
         match rest[0]:
             case "=" | "-" | "|" | ":" if matched and cursor.whole and self._turn_paragraph(rest):
@@ -265,7 +265,7 @@ class BlockParser:
         return True
 
     def _close_to(self, depth: int, *, keep_lists: bool = False) -> None:
-        """Close the leaf and every container deeper than `depth`; also lists, which nothing but items may go into."""
+        """Closes the leaf and every container deeper than `depth`; also lists, which may only contain items."""
         self._close_leaf()
         while not keep_lists and depth and isinstance(self._out.stack[depth - 1], ListRun):
             depth -= 1
@@ -296,7 +296,7 @@ class BlockParser:
         self._leaf = Paragraph(indent >= 4)
 
     def _close_paragraph(self) -> Block | None:
-        """The paragraph without link definitions in front, or None when it was nothing else."""
+        """The paragraph without leading link definitions, or None if nothing else is left."""
         last = self.blocks[-1]
         text = take_definitions(last.text, self._out.links)
         if text is last.text:
@@ -316,7 +316,7 @@ class BlockParser:
         return left
 
     def _turn_paragraph(self, line: str) -> bool:
-        """A line below a paragraph can make it a heading, or its last line the head of a table."""
+        """A line below a paragraph can turn it into a heading, or its last line into the head of a table."""
         if not isinstance(self._leaf, Paragraph):
             return False
         aligns = None if self._leaf.indented else block_starts.delimiter_row(line)
@@ -365,7 +365,7 @@ class BlockParser:
 
 
 _MARKS: Final = " \t$\\[]"
-"""What a line is made of that only ends a formula."""
+"""The characters of a line that only ends a formula."""
 
 
 def begin_fence(out: Outline, opening: tuple[str, int, str], indent: int) -> Fenced:
@@ -376,7 +376,7 @@ def begin_fence(out: Outline, opening: tuple[str, int, str], indent: int) -> Fen
 
 
 def fenced_line(out: Outline, leaf: Fenced, cursor: Cursor) -> bool:
-    """False when this line closes the block."""
+    """Adds a line to a fenced block. False if the line closes it."""
     cursor.find()
     rest = cursor.line[cursor.next :]
     if cursor.whole and cursor.indent < 4 and block_starts.closes_fence(rest, leaf.character, leaf.length):
@@ -394,7 +394,7 @@ def begin_indented(out: Outline, cursor: Cursor) -> Indented:
 
 
 def indented_line(out: Outline, leaf: Indented, cursor: Cursor) -> Indented | None:
-    """None when the block has ended above this line."""
+    """Adds a line to indented code. None if the block ended above this line."""
     cursor.find()
     if cursor.indent < 4 and not cursor.blank:
         return None
@@ -408,7 +408,7 @@ def indented_line(out: Outline, leaf: Indented, cursor: Cursor) -> Indented | No
 
 
 def html_line(out: Outline, leaf: Html, cursor: Cursor) -> tuple[bool, Html | None]:
-    """Whether the line belongs to the block, and the block if it goes on."""
+    """Adds a line to HTML. Returns whether the line belongs to it, and the block if it continues."""
     cursor.find()
     if cursor.blank and block_starts.html_ends_with_blank(leaf.kind):
         return False, None

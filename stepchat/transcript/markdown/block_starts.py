@@ -1,4 +1,4 @@
-"""How blocks begin: the patterns of CommonMark's block starts, each a pure function of one line."""
+"""How blocks begin: CommonMark's patterns, each a pure function of one line, and the cursor that moves along a line."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ _UNDECIDED_IN_FENCE: Final = re.compile(r"[ \t>]*+(?:`++|~++)?[ \t]*+$")
 
 
 class Marker(NamedTuple):
-    """The marker of a list item. `kind` tells lists apart: the bullet itself, or the delimiter after the number."""
+    """The marker of a list item. `kind` distinguishes lists: the bullet itself, or the delimiter after the number."""
 
     kind: str
     number: int | None
     width: int
-    """Of the marker itself, in columns."""
+    """Of the marker alone, in columns."""
     content: int
-    """Column at which the content begins, counted from where the line's container begins."""
+    """The column where the content begins, counted from where the line's container begins."""
 
 
 def heading(text: str, *, whole: bool) -> tuple[int, str] | None:
@@ -72,7 +72,7 @@ def heading(text: str, *, whole: bool) -> tuple[int, str] | None:
 
 
 def heading_content(text: str) -> str:
-    """Without the closing sequence of # and without white space around."""
+    """The content without closing # characters and surrounding white space."""
     text = text.rstrip(" \t")
     if text.endswith("#") and (found := _ATX_END.search(text, max(0, len(text) - 1000))):
         text = text[: found.start()]
@@ -98,7 +98,7 @@ def fence(text: str) -> tuple[str, int, str] | None:
 
 
 def language(info: str) -> str:
-    """The language that an info string names first: of `python {linenos}`, `{.python}` and `python,ignore` it is Python."""
+    """The first language that an info string names: Python in `python {linenos}`, `{.python}` and `python,ignore`."""
     found = _LANGUAGE.match(info)
     name = found[1] if found else ""
     if "\\" in name or "&" in name:
@@ -115,7 +115,7 @@ def closes_fence(text: str, character: str, length: int) -> bool:
 
 
 def html_kind(text: str, *, lone_tag: bool) -> int | None:
-    """Which kind of HTML block begins here; any tag alone on its line does only where `lone_tag` allows it."""
+    """The kind of HTML block that begins here. A lone tag begins one only if `lone_tag` allows it."""
     for kind, (start, _) in enumerate(_HTML):
         if kind == _LONE_TAG and not lone_tag:
             return None
@@ -125,13 +125,13 @@ def html_kind(text: str, *, lone_tag: bool) -> int | None:
 
 
 def ends_html(kind: int, text: str) -> bool:
-    """Whether a line ends an HTML block or a formula; those without an end pattern end with a blank line."""
+    """Whether a line ends an HTML block or a formula; those without an end pattern end at a blank line."""
     pattern = _HTML_END[kind]
     return pattern is not None and pattern.search(text) is not None
 
 
 def html_ends_with_blank(kind: int) -> bool:
-    """So do formulas: one that is never closed must not take the rest of the text."""
+    """Formulas do as well: one that is never closed must not swallow the rest of the text."""
     return _HTML_END[kind] is None or is_formula(kind)
 
 
@@ -140,12 +140,12 @@ def is_formula(kind: int) -> bool:
 
 
 def formula_kind(text: str) -> int | None:
-    """The kind of a formula whose opening has a line for itself; it is then read like an HTML block."""
+    """The kind of a formula whose opening delimiter has its own line; it is then read like an HTML block."""
     return _FORMULA.get(text.rstrip(" \t"))
 
 
 def list_marker(cursor: Cursor, *, interrupts: bool) -> Marker | None:
-    """The list marker at the cursor, which then stands at the item's content; else the cursor has not moved."""
+    """The list marker at the cursor, which then moves to the item's content; otherwise it does not move."""
     line = cursor.line
     found = _MARKER.match(line, cursor.next)
     if found is None:
@@ -171,7 +171,7 @@ def list_marker(cursor: Cursor, *, interrupts: bool) -> Marker | None:
 
 
 def delimiter_row(text: str) -> tuple[str, ...] | None:
-    """The alignment of each column when this is the second line of a table."""
+    """The alignment of each column if this is the second line of a table."""
     if len(text) < 2 or not _DELIMITER_ROW.match(text):
         return None
     if text[1] not in "-:| \t" or (text[0] == "-" and text[1] in " \t"):
@@ -199,7 +199,7 @@ def delimiter_row(text: str) -> tuple[str, ...] | None:
 
 
 def split_row(text: str) -> list[str]:
-    """The cells of a row, trimmed; an escaped pipe belongs to its cell."""
+    """The cells of a table row, trimmed; an escaped pipe belongs to its cell."""
     cells = _PIPE.split(text.strip())
     if cells and not cells[0]:
         del cells[0]
@@ -215,28 +215,33 @@ def undecided(line: str, *, in_fence: bool) -> bool:
 
 
 LONGEST: Final = 1000
-"""A line is judged by its first so many characters, and what takes up a line whole must be shorter: without a bound, a
-line that never ends would be read again from its beginning with every token."""
+"""Characters by which a line is judged; what must be a whole line must be shorter.
+
+Without a limit, a line that never ends would be read again from its beginning with every token.
+"""
 
 
 class Cursor:
-    """Moves along a line the way CommonMark counts indentation. `find` must be called before `next`, `indent`, `blank`."""
+    """Moves along a line, counting indentation as CommonMark does: a tab reaches to the next multiple of four.
+
+    Call `find` before `next`, `indent` and `blank`.
+    """
 
     __slots__ = ("blank", "column", "indent", "line", "next", "next_column", "partial", "pos", "whole")
 
     def __init__(self, line: str) -> None:
         self.line = line
         self.whole = len(line) < LONGEST
-        """False when there may be more of this line than is known here."""
+        """False if there may be more of this line."""
         self.pos = 0
         self.column = 0
         self.partial = False
-        """The tab at `pos` is used in part."""
+        """The tab at `pos` is partly used."""
         self.next = 0
-        """Place of the next character that is not white space."""
+        """Index of the next character that is not white space."""
         self.next_column = 0
         self.indent = 0
-        """Columns of white space in front of it."""
+        """Columns of white space before it."""
         self.blank = False
 
     def find(self) -> None:
@@ -257,13 +262,13 @@ class Cursor:
         self.pos, self.column, self.partial = self.next, self.next_column, False
 
     def skip(self, count: int) -> None:
-        """Past `count` characters that are not tabs."""
+        """Moves past `count` characters that are not tabs."""
         self.pos += count
         self.column += count
         self.partial = False
 
     def skip_columns(self, count: int) -> None:
-        """Past `count` columns of white space; a tab may be used in part."""
+        """Moves past `count` columns of white space; a tab may be partly used."""
         line, end = self.line, len(self.line)
         while count > 0 and self.pos < end:
             if line[self.pos] == "\t":
@@ -285,7 +290,7 @@ class Cursor:
         return self.pos < len(self.line) and self.line[self.pos] in " \t"
 
     def rest(self) -> str:
-        """What is left, with the unused columns of a partly used tab as spaces."""
+        """The rest of the line, with the unused columns of a partly used tab as spaces."""
         if self.partial:
             return " " * (4 - self.column % 4) + self.line[self.pos + 1 :]
         return self.line[self.pos :]

@@ -1,4 +1,4 @@
-"""What a block is: the unit that is laid out, cached and scrolled to. Containers (quotes, list items) are its path."""
+"""Blocks: the units that are laid out, cached and scrolled to. Their containers (quotes, list items) are their path."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ Kind: TypeAlias = Literal[
     "html",  # one line of an HTML block or of a formula, shown as text
     "row",  # one row of a table
     "empty",  # a list item without content
-    "plain",  # text without any markup: the reader's own words
-    "meta",  # one line made of styled pieces: header, foot, mark, notice
+    "plain",  # text without markup: the user's own words
+    "meta",  # one line of styled texts: header, footer, ending, notice
     "tail",  # the last rows of the reasoning
 ]
 
 FORMULA: Final = 2
 FORMULA_MARK: Final = 1
-"""The `level` of lines of formulas: of its own, and of those that begin and end it."""
+"""The `level` of a formula's lines: FORMULA of its content, FORMULA_MARK of its delimiters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quote:
-    """A block quote. Compared by identity: two quotes in a row are two."""
+    """A block quote. Compared by identity: two adjacent quotes are different."""
 
 
 @dataclass(slots=True, eq=False)
 class ListNumbers:
-    """The numbers of a list, so far: how wide the widest is. All of its items stand as far in."""
+    """The widest number of a list so far, by which all of its items are indented."""
 
     widest: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """A list item. `content` is the column at which its content begins, counted from its container's content."""
+    """A list item. `content` is the column where its content begins, counted from its container's content."""
 
     run: int
-    """Which list it belongs to."""
+    """Identifies the list."""
     marker: str
     content: int
     numbers: ListNumbers | None = None
@@ -57,7 +57,7 @@ class Item:
 
     @property
     def width(self) -> int:
-        """Of the marker, in cells."""
+        """Cells of the marker."""
         return len(self.marker) if self.numbers is None else self.numbers.widest
 
 
@@ -66,25 +66,25 @@ Path: TypeAlias = tuple[Container, ...]
 
 
 def numbers_width(path: Path) -> int:
-    """Cells for the numbers of lists around a block: what of its indentation may still change."""
+    """Cells for the numbers of the lists around a block: the part of its indentation that may still change."""
     return sum([node.numbers.widest for node in path if isinstance(node, Item) and node.numbers is not None])
 
 
 @dataclass(slots=True, eq=False)
 class Fence:
-    """A code block: its lines are blocks of their own."""
+    """A code block. Its lines are blocks of their own."""
 
     language: str = ""
     indented: bool = False
-    """It has no fence, but four blanks before each line."""
+    """Indented by four spaces instead of fenced."""
     closed: bool = False
     lines: list[Block] = field(default_factory=list["Block"])
     measured: int = 0
-    """How many lines `widest` speaks of."""
+    """The number of lines that `widest` covers."""
     widest: int = 0
-    """Terminal cells of its widest line."""
+    """Cells of its widest line."""
     room: tuple[object, int, int] = (None, 0, 0)
-    """Cells within the reading column, and what that was found for."""
+    """The cells within the reading column, and what they were computed for."""
 
     @property
     def source(self) -> str:
@@ -93,7 +93,7 @@ class Fence:
 
 @dataclass(slots=True, eq=False)
 class Table:
-    """A table: its rows are blocks of their own. `aligns` has one of '', 'left', 'center', 'right' a column."""
+    """A table. Its rows are blocks of their own; `aligns` has '', 'left', 'center' or 'right' for each column."""
 
     aligns: tuple[str, ...]
     delimiter: str = ""
@@ -101,29 +101,29 @@ class Table:
     rows: list[Block] = field(default_factory=list["Block"])
     closed: bool = False
     measured: int = 0
-    """How many rows `widths` and `words` speak of."""
+    """The number of rows that `widths` and `words` cover."""
     widths: list[int] = field(default_factory=list[int])
-    """The widest cell of each column, in terminal cells."""
+    """Cells of the widest cell of each column."""
     words: list[int] = field(default_factory=list[int])
-    """The widest word of each column."""
+    """Cells of the longest word of each column."""
     shared: tuple[int, ...] | None = None
-    """The columns in the present width; None when there is no room for a table."""
+    """The column widths at the current page width; None if columns do not fit."""
     shared_for: tuple[object, int, int, str, bool] = (None, 0, 0, "", False)
-    """What `shared` was found for."""
+    """What `shared` was computed for."""
     filled: int = 0
-    """The room that the columns had to share, 0 while they have what they want."""
+    """The width that the columns had to share; 0 while each has what it wants."""
     labels: object = None
-    """The link definitions that `widths` were found with."""
+    """The link definitions that `widths` were computed with."""
     token: object = None
-    """Another object whenever the rows may look different."""
+    """Replaced by another object whenever the rows may look different."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetaLine:
-    """A line of the program's own words: texts with the name of their style in the palette.
+    """A line of the program's own text: parts, each with the name of its style in the palette.
 
-    Parts that do not fit are left out whole, those with the least `needs` first, or from the right if there are none;
-    with `wraps` the line becomes several instead.
+    Parts that do not fit are dropped whole: those with the least `needs` first, or from the right without `needs`. With `wraps`
+    the line wraps instead.
     """
 
     parts: tuple[tuple[str, str], ...]
@@ -133,7 +133,7 @@ class MetaLine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tail:
-    """The last rows of blocks that are not shown themselves."""
+    """The last rows of blocks that are not on the page themselves."""
 
     blocks: list[Block]
     rows: int
@@ -152,8 +152,8 @@ class Links:
 class Block:
     """One unit of the transcript.
 
-    `text` only grows while the block is open; `text[:stable]` never changes as long as the block exists.
-    `fresh` counts the containers at the end of `path` that begin with this block: their markers stand on its first row.
+    `text` only grows while the block is open; `text[:stable]` never changes during the life of the block.
+    `fresh` counts the containers at the end of `path` that begin with this block: their markers are on its first row.
     `gap` is the number of blank rows above. `flow` belongs to the layout.
     """
 
@@ -177,13 +177,13 @@ class Block:
         self.kind: Kind = kind
         self._text = text
         self.version = 0
-        """Another number for every other text."""
+        """Changes whenever the text does."""
         self.voice: Voice = voice
         self.path = path
         self.fresh = fresh
         self.gap = gap
         self.level = level
-        """Of a heading, 1 to 6; of a row or code line, its place in the group; of a formula's line, which it is."""
+        """Of a heading, 1 to 6; of a table row or a line of code, its index in the group; of a formula's line, its kind."""
         self.group: Group = group
         self.links = links
         self.open = False
@@ -196,12 +196,12 @@ class Block:
 
     @text.setter
     def text(self, text: str) -> None:
-        if text is not self._text:  # what a line in pieces leaves as it was is not laid out anew for each of them
+        if text is not self._text:  # an unchanged text is not laid out again
             self._text = text
             self.version += 1
 
     def grow(self, more: str) -> None:
-        """More text at the end. It costs what is added: Python copies a text that somebody else holds, too, but no other."""
+        """Appends text at the cost of what is appended: Python copies a string only while someone else refers to it."""
         text, self._text = self._text, ""
         text += more
         self._text = text

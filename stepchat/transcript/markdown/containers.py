@@ -1,4 +1,4 @@
-"""What the line parser has open: the stack of containers, and the leaf that takes text."""
+"""What the block parser has open: the stack of containers, the leaf that takes text, and the blocks so far."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ListRun:
     next: int | None
     numbers: ListNumbers | None
     widest: int
-    """What the numbers' is when this is the newest item."""
+    """`numbers.widest` as of the newest item."""
 
 
 Node: TypeAlias = ListRun | Quote | Item
@@ -45,7 +45,7 @@ class Fenced:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlankLines:
-    """Blank lines that belong to the code if more of it comes; the newest, and those before it."""
+    """Blank lines that belong to the code if more of it follows; the newest, and those before it."""
 
     text: str
     before: BlankLines | None
@@ -81,7 +81,7 @@ Leaf: TypeAlias = Paragraph | Fenced | Indented | Html | TableRows | None
 
 
 class ParserSnapshot(NamedTuple):
-    """Where the parser was, and how the last block looked: the only one that a line can change."""
+    """The state of the parser, and the last block, the only one that a line can change."""
 
     stack: tuple[Node, ...]
     leaf: Leaf
@@ -112,7 +112,7 @@ def saved(out: Outline, leaf: Leaf, runs: int) -> ParserSnapshot:
 
 
 def restore(out: Outline, state: ParserSnapshot) -> None:
-    """All but the leaf and the count of lists, which are the parser's own."""
+    """Restores everything but the leaf and the count of lists, which belong to the parser."""
     out.set_stack(state.stack)
     for node in state.stack:
         if isinstance(node, ListRun) and node.numbers is not None:
@@ -135,7 +135,7 @@ def restore(out: Outline, state: ParserSnapshot) -> None:
 
 
 _SET_OFF: Final = frozenset({"label", "code", "row", "html", "rule"})
-"""Blocks that text does not stand close below."""
+"""Blocks with a blank row between them and text below."""
 
 
 class Outline:
@@ -146,7 +146,7 @@ class Outline:
         self.links = Links()
         self.stack: tuple[Node, ...] = ()
         self.blank = False
-        """A blank line came after the last block."""
+        """A blank line followed the last block."""
         self._path: Path = ()
         self._voice: Voice = voice
         self._first_gap = first_gap
@@ -161,13 +161,13 @@ class Outline:
         return last.kind == "empty" and last.path[-1] is item
 
     def mark_empty_item(self) -> None:
-        """If an item was opened that has nothing in it, give it a block to show its marker."""
+        """Gives an item without content a block to show its marker."""
         shared = self._shared(self.blocks[-1].path) if self.blocks else 0
         if any(isinstance(node, Item) for node in self._path[shared:]):
             self.add("empty")
 
     def add(self, kind: Kind, text: str = "", *, gap: int | None = None, level: int = 0, group: Group = None) -> Block:
-        """A new block in the open containers."""
+        """Adds a block in the open containers."""
         path = self._path
         fresh = len(path)
         if self.blocks:
@@ -183,7 +183,7 @@ class Outline:
         ))  # fmt: skip
 
     def replace(self, kind: Kind, text: str, *, level: int = 0, group: Group = None) -> Block:
-        """Another block in place of the last one."""
+        """Replaces the last block."""
         old = self.blocks.pop()
         return self._append(Block(
             kind, text, voice=old.voice, path=old.path, fresh=old.fresh, gap=old.gap,
@@ -196,7 +196,7 @@ class Outline:
         return block
 
     def _shared(self, other: Path) -> int:
-        """How many containers the open path has in common with `other`."""
+        """The number of containers that the open path shares with `other`."""
         count = 0
         for mine, theirs in zip(self._path, other, strict=False):
             if mine is not theirs:
@@ -205,9 +205,9 @@ class Outline:
         return count
 
     def _gap(self, path: Path) -> int:
-        """Blank rows above the next block: in a list as in the source, but one below code and the like, elsewhere one.
+        """The blank rows above the next block: in a list as in the source, but one below code and the like; elsewhere one.
 
-        So has an item below one whose last part was set off from what was above it.
+        An item below one whose last part had a blank row above it gets one as well.
         """
         if not self.blocks:
             return self._first_gap

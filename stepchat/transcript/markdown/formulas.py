@@ -1,4 +1,4 @@
-r"""Where TeX formulas begin and end in a text: `$..$`, `$$..$$`, `\(..\)`, `\[..\]`. In them no sign is Markdown's."""
+r"""Where TeX formulas begin and end in a text: `$..$`, `$$..$$`, `\(..\)`, `\[..\]`. Markdown has no meaning inside."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 LONGEST: Final = 300
-"""A formula between single dollar signs is not longer."""
+"""Characters of a formula between single dollar signs, at most."""
 _SIGN: Final = re.compile(r"[\\^_={}<>+]")
-"""What tells a formula from words."""
+"""Characters that distinguish a formula from words."""
 _PAIRS: Final = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 
 
@@ -23,7 +23,7 @@ def end(text: str, start: int, stop: int) -> int:
 
 
 def open_at(text: str) -> int:
-    """Where a formula begins that text to come may end; -1 if there is none."""
+    """Where a formula begins that later text may end; -1 if there is none."""
     found = [place for opening, closing in _PAIRS.items() if (place := _last_open(text, opening, closing)) >= 0]
     last = text.rfind("$", max(0, len(text) - LONGEST))
     if last >= 0 and text[last - 1 : last] != "$" and _may_open(text, last):
@@ -32,7 +32,7 @@ def open_at(text: str) -> int:
 
 
 def closing_of(text: str) -> str:
-    """What ends a formula that is open at the end of a text and cannot be anything else; else nothing."""
+    """The delimiter that ends a formula which is open at the end of a text and cannot be anything else; otherwise ""."""
     for opening, closing in _PAIRS.items():
         place = _last_open(text, opening, closing)
         content = text[place + 2 :]
@@ -42,7 +42,7 @@ def closing_of(text: str) -> str:
 
 
 def _is_formula(opening: str, content: str) -> bool:
-    """Square brackets may also be meant: they need a sign that words have not."""
+    """Square brackets may be meant as such: they need a character that words do not have."""
     return any(map(str.isalnum, content)) and (opening != "\\[" or _SIGN.search(content) is not None)
 
 
@@ -73,5 +73,5 @@ def _may_open(text: str, at: int) -> bool:
 
 
 def _is_word(letter: str) -> bool:
-    """Of a Latin word or a number; Chinese needs no space beside a formula."""
+    """Whether the character belongs to a Latin word or a number; Chinese needs no space next to a formula."""
     return letter.isalnum() and letter.isascii()

@@ -1,4 +1,9 @@
-"""Highlights the lines of a code block with Pygments, by the language it names and no other."""
+"""Highlights code blocks with Pygments: line by line while they stream, then as a whole, large ones in slices of time.
+
+The language is the one that the block names, never a guess. Pygments reads whole texts, but its lexers that are tables of
+states can continue from a state, which is right except for matches across several lines. So a closed block is
+highlighted again as a whole, and that result stays.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +21,11 @@ if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Block, Fence
 
 Colored: TypeAlias = "tuple[str, str]"
-"""Text, and the name of its style in `Palette.syntax`; '' for none."""
+"""Text, and the name of its style in `Palette.syntax`; "" for none."""
 
 LONGEST_LINE: Final = 2000
 LONGEST_BLOCK: Final = 200_000
-"""Longer ones stay plain: a lexer may need far more than linear time."""
+"""Longer blocks stay plain: a lexer may take far more than linear time."""
 
 _NAMES: Final = (
     ("Comment", "comment"),
@@ -48,7 +53,7 @@ _NAMES: Final = (
 
 
 def can_highlight(language: str, source: str) -> bool:
-    """Whether the language is known and the block is of a size that is safe to highlight."""
+    """Whether the language is known and the block is small enough to highlight safely."""
     return (
         bool(language)
         and len(source) <= LONGEST_BLOCK
@@ -58,7 +63,7 @@ def can_highlight(language: str, source: str) -> bool:
 
 
 def highlight(language: str, source: str) -> Iterator[list[Colored]]:
-    """The lines of the source one after the other, so that the work can be spread. `can_highlight` must hold."""
+    """The lines of the source one by one, so that the work can be spread over time. Requires `can_highlight`."""
     line: list[Colored] = []
     for kind, text in _lexer(language.lower()).get_tokens(source):
         name = _style_name(kind)
@@ -73,7 +78,7 @@ def highlight(language: str, source: str) -> Iterator[list[Colored]]:
 
 
 def stateful_lexer(language: str) -> Lexer | None:
-    """The lexer of a language if it is known and its lexer is a table of states."""
+    """The lexer of a language, if it is known and a table of states."""
     if language.lower() not in _known():
         return None
     from pygments.lexer import RegexLexer
@@ -88,10 +93,10 @@ def has_star_comments(language: str) -> bool:
 
 
 def lex_line(lexer: Lexer, text: str, states: list[str]) -> tuple[list[Colored], list[str]]:
-    """The pieces of one line, and the states after it. Raises what lexers raise that need more than states."""
+    """The tokens of one line, and the states after it. Raises what lexers raise that need more than states."""
     from pygments.lexer import ExtendedRegexLexer, LexerContext
 
-    # Of what a lexer is, the method needs only its states.
+    # The method needs nothing of a lexer but its states.
     context: Any = LexerContext(text + "\n", 0, [*states])
     lex: Any = ExtendedRegexLexer.get_tokens_unprocessed
     tokens: Iterator[tuple[int, _TokenType, str]] = lex(lexer, context=context)
@@ -100,7 +105,7 @@ def lex_line(lexer: Lexer, text: str, states: list[str]) -> tuple[list[Colored],
 
 
 def warm_up() -> None:
-    """Import Pygments before it is needed; in a thread, so that the first code block does not wait for it."""
+    """Imports Pygments ahead of the first code block. Slow; meant for a thread."""
     list(highlight("python", "pass"))
     stateful_lexer("python")
 
@@ -126,13 +131,13 @@ def _style_name(kind: _TokenType) -> str:
 
 
 AT_ONCE: Final = 2000
-"""Characters that may be highlighted while a frame waits: about 4 ms."""
+"""Characters that are highlighted within a frame: about 4 ms."""
 _MOST_BLOCKS: Final = 64
 _NOTHING: Final[list[Colored]] = []
 
 
 class HighlightCache:
-    """Remembers the coloured lines of recent code blocks. `shown` makes a line fit to be shown."""
+    """Caches the coloured lines of recent code blocks. `shown` makes a line safe to show."""
 
     def __init__(self, shown: Callable[[str], str]) -> None:
         self._shown = shown
@@ -156,7 +161,7 @@ class HighlightCache:
         return self._growing[1].line(fence.lines, number)
 
     def _whole(self, fence: Fence) -> list[list[Colored]] | None:
-        """The coloured lines of a block that is closed; None while they are unknown, or when it stays plain."""
+        """The coloured lines of a closed block; None while they are unknown, or if it stays plain."""
         if not fence.closed or not fence.language:
             return None
         if fence in self._lines:
@@ -175,7 +180,7 @@ class HighlightCache:
         return self._lines[fence]
 
     def work(self, seconds: float) -> bool:
-        """Highlight for about so long. True when a block is done."""
+        """Highlights for about so many seconds. Returns whether a block is finished."""
         end = time.perf_counter() + seconds
         done = False
         while self._jobs and time.perf_counter() < end:
@@ -191,11 +196,11 @@ class HighlightCache:
 
 
 _MOST_AT_ONCE: Final = 200
-"""Lines that may be caught up with in one go, about 8 ms; with more the block stays plain until it is closed."""
+"""Lines to catch up with at once, about 8 ms; a block with more stays plain until it is closed."""
 
 
 class StreamingHighlighter:
-    """The coloured lines of one block so far."""
+    """Colours the lines of a growing code block, each line once."""
 
     def __init__(self, language: str, shown: Callable[[str], str]) -> None:
         self._lexer: Any = stateful_lexer(language)
@@ -206,7 +211,7 @@ class StreamingHighlighter:
         self._lines: list[list[Colored]] = []
 
     def line(self, lines: Sequence[Block], number: int) -> list[Colored] | None:
-        """The line with this number of those there are; None while it is written, or if it cannot be told."""
+        """The line with this index; None while it is incomplete, or if its colours cannot be known."""
         if number < len(self._lines):
             return self._lines[number]
         if self._lexer is None or lines[number].open:
@@ -227,7 +232,7 @@ class StreamingHighlighter:
         return self._lines[number]
 
     def _coloured(self, text: str) -> Iterator[Colored]:
-        """The pieces of a line. Comments between stars are followed by hand, because lexers match them whole."""
+        """The coloured pieces of a line. Follows `/* */` comments itself, because lexers match them whole."""
         if self._in_comment:
             comment, end, text = text.partition("*/")
             self._in_comment = not end

@@ -1,8 +1,8 @@
-"""Source text to blocks, incrementally. Closed blocks are final.
+"""Parses a growing Markdown text into blocks. Closed blocks are final.
 
-The incomplete last line is shown as far as it has come. Once it is decided what it is, more of it only makes its block
-longer; until then it is taken back and read again when more of it arrives. In whatever pieces a text comes, the blocks
-are the same.
+The incomplete last line is shown as far as it has arrived. Once its nature is decided, more of it only makes its block
+longer; until then it is undone and read again when more arrives. The blocks do not depend on how the text was split into
+pieces.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class IncrementalParser:
         self.blocks: list[Block] = self._parser.blocks
         self._line_so_far = ""
         self._endless = False
-        """The line so far is longer than it may be, and stands in the blocks already."""
+        """The current line exceeds the limit, and its beginning is in the blocks already."""
         self._carriage_return = False
         self._before: ParserSnapshot | None = None
-        """How things stood before the incomplete line was shown."""
+        """The state before the incomplete line was read."""
         self._decided = False
-        """Nothing that follows can change what the incomplete line is."""
+        """Nothing that follows can change the nature of the incomplete line."""
 
     @property
     def links(self) -> Links:
         return self._parser.links
 
     def feed(self, text: str) -> int:
-        """Add text. Returns the place of the first block that may have changed."""
+        """Adds text. Returns the index of the first block that may have changed."""
         text = self._plain_newlines(text)
         if not text:
             return len(self.blocks)
@@ -59,7 +59,7 @@ class IncrementalParser:
         return dirty
 
     def finish(self) -> int:
-        """The text has ended. Returns the place of the first block that may have changed."""
+        """Ends the text. Returns the index of the first block that may have changed."""
         dirty = self._take_back()
         self._carriage_return = False
         if self._endless or self._decided:
@@ -71,7 +71,7 @@ class IncrementalParser:
         return dirty
 
     def _plain_newlines(self, text: str) -> str:
-        """CR and CRLF become LF; a CR at the end waits for what follows."""
+        """Turns CR and CRLF into LF; a CR at the end waits for what follows."""
         if self._carriage_return:
             text = "\r" + text
             self._carriage_return = False
@@ -104,7 +104,7 @@ class IncrementalParser:
             self._before = None if self._decided else before
 
     def _extend(self, text: str) -> None:
-        """More of a line that stands in the blocks already."""
+        """Adds more of a line whose beginning is in the blocks already."""
         self._parser.extend(text, stable=self._endless)
         if self._decided:
             self._line_so_far += text
@@ -124,7 +124,7 @@ class IncrementalParser:
         self._parser.settle()
 
     def _take_back(self) -> int:
-        """Undo the incomplete line. Returns the place of the first block that this or any further line may change."""
+        """Undoes the incomplete line. Returns the index of the first block that this or any later line may change."""
         if self._before is not None:
             self._parser.restore(self._before)
             self._before = None
@@ -132,17 +132,17 @@ class IncrementalParser:
 
 
 _FENCE = "``````````json\n"
-"""Longer than any that an answer may hold."""
+"""Longer than any fence that an answer may contain."""
 _JSON = ("{", "[")
 _AT_A_TIME: Final = 16_000
-"""Letters, read in about two milliseconds."""
+"""Characters, parsed in about two milliseconds."""
 
 
 class StreamingText:
-    """`add` costs nothing but a place in a list; `parse_new` reads what has come since."""
+    """The growing text of one channel. `add` only appends to a list; `parse_new` parses what has arrived since."""
 
     def __init__(self, voice: Voice, *, first_gap: int = 1, as_json: bool = False) -> None:
-        """`as_json` shows JSON as a block of code, whatever stands in its texts."""
+        """With `as_json`, JSON is shown as a code block, whatever its strings contain."""
         self._pieces: list[str] = []
         self._made = (voice, as_json)
         self._read = 0
@@ -171,7 +171,7 @@ class StreamingText:
             self._blank = self._blank and text.isspace()
 
     def parse_new(self) -> int:
-        """Bring the blocks up to date. Returns the place of the first that may have changed."""
+        """Brings the blocks up to date. Returns the index of the first one that may have changed."""
         if self._read == len(self._pieces):
             return len(self.blocks)
         if self._as_json:
@@ -186,14 +186,14 @@ class StreamingText:
         return self._splitter.feed(new)
 
     def finish(self) -> int:
-        """The text has ended. Returns the place of the first block that may have changed."""
+        """Ends the text. Returns the index of the first block that may have changed."""
         if self._finished:
             return len(self.blocks)
         self._finished = True
         return min(self.parse_new(), self._splitter.finish())
 
     def fresh_blocks(self) -> Iterator[Block | None]:
-        """The blocks of the whole text, made anew for whoever asks; None in between, where that takes its time."""
+        """The blocks of the whole text, parsed again for the caller; None in between, where it takes time."""
         voice, as_json = self._made
         other, source = StreamingText(voice, as_json=as_json), self.source
         for start in range(0, len(source), _AT_A_TIME):

@@ -1,7 +1,7 @@
-"""Inline Markdown to styled spans, by markdown-it; hostile characters are made visible on the way.
+"""Inline Markdown to styled spans, with markdown-it; hostile characters become visible.
 
-A long paragraph is read in pieces whose ends depend on its text alone, so that its cost does not grow with its length and
-a streamed paragraph looks like a loaded one.
+A long paragraph is parsed in pieces whose ends depend on its text alone. So the cost of a token does not grow with the
+paragraph, and a streamed paragraph looks like a loaded one.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ CODE: Final = 8
 LINK: Final = 16
 
 PIECE: Final = 512
-"""A piece ends at the first white space so many characters on where nothing is open ..."""
+"""A piece ends at the first white space after so many characters where nothing is open ..."""
 MOST_PIECES: Final = 8
-"""... or, if something stays open, so many times that far."""
+"""... or, if something stays open, after so many times as many."""
 
 _MANY_BRACKETS: Final = 40
 _PIECE_OF_LINK: Final = 8
-"""With fewer letters than that for each bracket a text is no text with links."""
+"""A text with fewer characters than this per bracket has no links."""
 
 _SPECIAL: Final = re.compile(r"[\\`*_~\[<&$]|[ ]\n|https?://|www\.")
 _MAY_OPEN: Final = re.compile(r"\*(?=\S)|(?<!\w)_(?=\S)|~(?=\S)|`|\[|<[A-Za-z/!?]|&#?\w*$|\\$|https?:/*$|\bw{1,3}$")
@@ -46,7 +46,7 @@ _BOUNDARY: Final = re.compile(r"\s+(?=\S)")
 _SAFE_TARGET: Final = re.compile(r"(?i:https?://|mailto:)[!-~]+")
 
 _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
-"""The one tag that means something without the others: models break lines in the cells of tables with it."""
+"""The one tag that is supported: models use it for line breaks in table cells."""
 _ADDRESS: Final = re.compile(r"\s*(?:https?://(?:[^/?#\s]*@)?(?:www\.)?|www\.)([\w.-]+)", re.IGNORECASE)
 
 _MARKS: Final = {"strong": STRONG, "em": EMPHASIS, "s": STRIKE, "link": LINK}
@@ -63,10 +63,10 @@ class Span(NamedTuple):
 def spans(
     source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, growing: bool = False, whole: bool = False
 ) -> list[Span]:
-    """The text of a paragraph as it is meant to look.
+    """The spans of a paragraph.
 
-    A single newline is a space unless `keep_breaks`. Of a `growing` text the marks still open are closed at its end. With
-    `whole`, emoji that are put together of several characters stay as they are.
+    A single newline is a space unless `keep_breaks`. Markup still open at the end of a `growing` text is closed. With `whole`,
+    composed emoji are not split into their parts.
     """
     if not _SPECIAL.search(source):
         show = sanitize if whole else sanitize_for_display
@@ -79,9 +79,9 @@ def spans(
 def next_piece(
     source: str, start: int, stable: int, labels: Mapping[str, Any], *, keep_breaks: bool = False, whole: bool = False
 ) -> tuple[int, list[Span]] | None:
-    """The end of the piece that begins at `start`, and its spans; None while that cannot be told from `source[:stable]`.
+    """The end of the piece that begins at `start`, and its spans; None while `source[:stable]` does not determine them.
 
-    Text that follows can change nothing in a piece.
+    Nothing in a piece depends on the text after it.
     """
     for count in range(1, MOST_PIECES + 1):
         end = _boundary(source, start + count * PIECE, stable)
@@ -101,7 +101,7 @@ def _leaves_open(tokens: Sequence[Token]) -> bool:
 
 
 def _boundary(source: str, at: int, stable: int) -> int | None:
-    """The end of the first white space after `at`; in text without any, a place between two plain characters."""
+    """The end of the first white space after `at`; in text without any, a position between two plain characters."""
     far = at + PIECE // 2
     if found := _BOUNDARY.search(source, at, min(stable, far)):
         return found.end()
@@ -114,14 +114,14 @@ def _boundary(source: str, at: int, stable: int) -> int | None:
 
 
 def _parse(source: str, labels: Mapping[str, Any]) -> list[Token]:
-    # Each bracket is looked for its partner up to the end: of very many, as in nested lists of numbers, none is a link.
+    # The partner of each bracket is searched up to the end: of very many, as in nested lists of numbers, none is a link.
     brackets = source.count("[")
     parser = _parser(links=brackets < _MANY_BRACKETS or brackets * _PIECE_OF_LINK < len(source))
     return parser.inline.parse(source, parser, {"references": dict(labels)}, [])
 
 
 def warm_up() -> None:
-    """Import the parser before it is needed; in a thread, so that the first formatted word does not wait for it."""
+    """Imports the parser ahead of the first formatted word. Slow; meant for a thread."""
     _parse("*", {})
 
 
@@ -170,7 +170,7 @@ def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> I
 
 
 def _honest(found: Iterator[Span]) -> Iterator[Span]:
-    """The spans; a link whose text is the address of another host than the one it leads to is followed by that host."""
+    """The spans. A link whose text is an address on another host than its target is followed by the real host."""
     for target, link in groupby(found, key=lambda span: span.target):
         if not target:
             yield from link
@@ -189,7 +189,7 @@ def _flat(tokens: Sequence[Token], *, whole: bool) -> str:
 
 
 def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
-    """Plain text, in which bare addresses are links."""
+    """Plain text, in which bare addresses become links."""
     at = 0
     if not marks & LINK and ("://" in text or "www." in text):
         for found in BARE_LINK.finditer(text):
@@ -204,7 +204,7 @@ def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:
 
 
 def _safe_target(token: Token) -> str:
-    """Where a link goes, if that is an address that a terminal may be told about."""
+    """The target of a link if it is an address that is safe to give to a terminal, otherwise ""."""
     address = str(token.attrs.get("href") or token.attrs.get("src") or "")
     return address if _SAFE_TARGET.fullmatch(address) else ""
 
@@ -214,13 +214,13 @@ BARE_LINK: Final = re.compile(
     r"(?:[^\s<>\"`|\\^{}*\u2018-\u201d\u3001\u3002\u3008-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f"
     r"\u2400-\u2426\ufffd]|\*(?=[A-Za-z0-9/&=?]))+"
 )
-"""Quotation marks, and the punctuation of Chinese and Japanese, end an address; so does a `*` that may be a mark."""
+"""Quotation marks, and Chinese and Japanese punctuation, end an address; so does a `*` that may be markup."""
 _SCHEME: Final = re.compile(r"(?<![A-Za-z0-9_])https?$")
 _NOT_AT_END: Final = "?!.,:;*_~'\")]"
 
 
 def bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as markdown-it calls it
-    """A rule of markdown-it's: an address is taken whole before anything in it can be a mark."""
+    """A rule for markdown-it: takes an address whole before anything in it can be markup."""
     if silent or state.linkLevel or not state.src.startswith("://", state.pos):
         return False
     if not (scheme := _SCHEME.search(state.pending)):
@@ -236,7 +236,7 @@ def bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as ma
 
 
 def formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as markdown-it calls it
-    """A rule of markdown-it's: a formula stays as it was written."""
+    """A rule for markdown-it: leaves a formula as it is."""
     if state.src[state.pos] not in "$\\" or not (end := formulas.end(state.src, state.pos, state.posMax)):
         return False
     if not silent:
@@ -246,7 +246,7 @@ def formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as mark
 
 
 def without_punctuation(address: str) -> str:
-    """Punctuation at the end belongs to the sentence, a closing bracket only if it was not opened inside."""
+    """Punctuation at the end belongs to the sentence; a closing bracket does only if it was not opened inside."""
     while address and address[-1] in _NOT_AT_END:
         if address[-1] == ")" and address.count("(") >= address.count(")"):
             break
@@ -255,7 +255,7 @@ def without_punctuation(address: str) -> str:
 
 
 def take_definitions(text: str, links: Links) -> str:
-    """What is left of a finished paragraph; definitions found in front of it are added to `links`.
+    """Adds the link definitions at the beginning of a finished paragraph to `links`. Returns the rest.
 
     A footnote (`[^1]: ...`) is not a definition here: it stays visible.
     """
@@ -281,5 +281,5 @@ def take_definitions(text: str, links: Links) -> str:
 
 
 def text_at(state: Any, line: int) -> str:
-    """A line of the text that markdown-it reads, without its indentation."""
+    """A line of markdown-it's text, without its indentation."""
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]

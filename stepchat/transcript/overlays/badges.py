@@ -1,4 +1,4 @@
-"""`‹ 2/3 ›` at the right end of a message that has others in its place, and what a click on it means."""
+"""Small labels over the rows of the screen: `‹ 2/3 ›` for siblings, `copy` on code, `↓ new text` below."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from stepchat.transcript.viewport import Viewport
 
 _SPARE: Final = 2
-"""Blank columns between the mark and what stands on its row."""
+"""Blank columns between the badge and the text on its row."""
 _MOST_ROWS: Final = 6
-"""A mark that finds no room on so many rows from the end of its message is left out."""
+"""A badge without space on the last rows of its message, up to so many, is not shown."""
 
 
 class _BadgePosition(NamedTuple):
@@ -36,7 +36,7 @@ class _BadgePosition(NamedTuple):
 
 
 class SiblingBadges:
-    """Adds the marks to rows. `known` says of messages by id which one of how many they are, where there are several."""
+    """`‹ 2/3 ›` at the right end of messages that have siblings. `known` has the number and count of each, by message id."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -44,12 +44,12 @@ class SiblingBadges:
         self._overlays = OverlayCache()
 
     def of(self, place: int) -> tuple[int, int] | None:
-        """Which one of how many a part is; None when it is the only one."""
+        """The number and count of a message among its siblings; None if it has none."""
         stored = self._document.messages[place].stored
         return self.known.get(stored.id) if stored is not None else None
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
-        """The rows of the screen with the marks."""
+        """The rows of the screen with the badges."""
         if not self.known:
             return rows
         marked = rows.copy()
@@ -65,7 +65,7 @@ class SiblingBadges:
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
-        """The message whose mark is on this cell of the screen, and -1 or 1 for the arrow that is nearer."""
+        """The message whose badge is at this cell of the screen, and -1 or 1 for the nearer arrow."""
         if not 0 <= y < len(viewport.screen_rows):
             return None
         shown = viewport.screen_rows[y]
@@ -83,9 +83,9 @@ class SiblingBadges:
         return palette.user if self._document.messages[place].answer is None else palette.dim
 
     def _spot(self, place: int) -> _BadgePosition | None:
-        """The lowest row of the message that has room."""
+        """The lowest row of the message with enough space."""
         page = self._document.layout.builder.geometry
-        # A question has a surface, whose edge is left free.
+        # The user's own text has a background, whose edge stays free.
         end = page.margin + page.column - (self._document.messages[place].answer is None)
         columns = range(end - cells(self._words(place)), end)
         if columns.start <= page.margin + _SPARE:
@@ -110,14 +110,14 @@ _PAD: Final = 2
 
 
 class CopyBadges:
-    """Adds the word to rows."""
+    """`copy` at the right end of a code block's label."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
         self._overlays = OverlayCache()
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
-        """The rows of the screen with the word on those that are labels and have room for it."""
+        """The rows of the screen with the badge on labels that have space for it."""
         marked = rows
         for y, shown in enumerate(viewport.screen_rows):
             block = self._block(shown.message, shown.block)
@@ -127,7 +127,7 @@ class CopyBadges:
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> Fence | None:
-        """The code block whose label is on this row of the screen, from the text's left edge on."""
+        """The code block whose label is on this row of the screen, at or right of the text's left edge."""
         if not 0 <= y < len(viewport.screen_rows):
             return None
         shown = viewport.screen_rows[y]
@@ -140,7 +140,7 @@ class CopyBadges:
         return self._document.messages[entry].blocks.blocks[block]
 
     def _columns(self, strip: Strip, block: Block) -> range:
-        """Where the word stands; empty when there is no room."""
+        """The columns of the badge; empty if there is no space."""
         layout = self._document.layout
         end = layout.builder.geometry.margin + layout.code_block_width(block) - _PAD
         columns = range(end - len(_WORD), end)
@@ -154,11 +154,11 @@ class CopyBadges:
 
 _WORDS: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
 _SHARE: Final = 2
-"""Of the row no more is covered than a part of this size."""
+"""The badge covers at most this fraction of the row, as a divisor."""
 
 
 class UnreadBadge:
-    """Adds the mark. It costs one comparison a frame, whatever comes."""
+    """`↓ new text` on the last row of the screen while there is new text below it. Costs one comparison per frame."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -167,11 +167,11 @@ class UnreadBadge:
         self._shown: range | None = None
 
     def mark_seen(self) -> None:
-        """What is there now counts as seen."""
+        """Everything so far counts as seen."""
         self._seen = self._amount()
 
     def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
-        """The rows of the screen with the mark, if there is something new below them."""
+        """The rows of the screen with the badge, if there is something new below them."""
         amount = self._amount()
         if viewport.follow or (amount != self._seen and viewport.at_end):
             self._seen = amount
@@ -186,11 +186,11 @@ class UnreadBadge:
         return [*rows[:-1], self._overlays.over(rows[-1], mark, make)]
 
     def at(self, viewport: Viewport, x: int, y: int) -> bool:
-        """Whether the mark is on this cell of the screen."""
+        """Whether the badge is at this cell of the screen."""
         return self._shown is not None and y == viewport.height - 1 and x in self._shown
 
     def _amount(self) -> tuple[int, int]:
-        """How much there is: messages, and letters of the newest answer."""
+        """How much there is: messages, and characters of the newest answer."""
         parts = self._document.messages
         newest = next((part.answer for part in reversed(parts) if part.answer is not None), None)
         return len(parts), newest.reasoning.length + newest.text.length if newest is not None else 0

@@ -1,4 +1,4 @@
-"""The message that the reader has put in focus, and the bar that shows it."""
+"""The focused message, and the bar that shows it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BAR: Final = "▌"
 
 
 class Focus:
-    """At most one message is in focus. It stays so whatever comes above or below it, at every width."""
+    """At most one message has the focus. It keeps it whatever changes around it, at every width."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -32,7 +32,7 @@ class Focus:
 
     @property
     def place(self) -> int | None:
-        """Where it is now; the same message loaded anew is still the one. None when there is none any more."""
+        """Its index now; the same message loaded again still has the focus. None if there is none any more."""
         part, parts = self._part, self._document.messages
         if part is None:
             return None
@@ -56,13 +56,13 @@ class Focus:
         viewport.follow = viewport.at_end
 
     def choose(self, viewport: Viewport, place: int) -> None:
-        """Put this message in focus, and in sight."""
+        """Focuses a message and scrolls it into view."""
         self._part = self._document.messages[place]
         self._last_place = place
         bring_into_view(viewport, place)
 
     def take(self, viewport: Viewport, place: int) -> None:
-        """Put this message in focus where it is; it only moves when nothing of it is in sight."""
+        """Focuses a message without scrolling, unless none of it is on screen."""
         self._part = self._document.messages[place]
         self._last_place = place
         viewport.render()
@@ -70,14 +70,14 @@ class Focus:
             bring_into_view(viewport, place)
 
     def keep_in_view(self, viewport: Viewport) -> bool:
-        """Keep the message in sight at another size. False if none is in focus."""
+        """Keeps the message in view after a resize. False if none has the focus."""
         place = self.place
         if place is not None:
             self.take(viewport, place)
         return place is not None
 
     def at(self, viewport: Viewport, x: int, y: int) -> int | None:
-        """The message whose edge or foot line is on this cell of the screen."""
+        """The message whose left edge or footer is at this cell of the screen."""
         if not 0 <= y < len(viewport.screen_rows):
             return None
         shown = viewport.screen_rows[y]
@@ -91,7 +91,7 @@ class Focus:
         return shown.message if known and within and (x < edge or (foot and shown.row >= block.gap)) else None
 
     def step(self, viewport: Viewport, by: int) -> bool:
-        """To the next message, or the one before; from none that is in sight to one on the screen. False if there is no other."""
+        """Focuses the next message or the previous one; at first, one on screen. False if there is no other."""
         place = self.place
         if place is not None and all(shown.message != place for shown in viewport.screen_rows):
             place = None
@@ -102,13 +102,13 @@ class Focus:
         return True
 
     def end(self, viewport: Viewport, *, last: bool) -> None:
-        """To the first message, or the last one."""
+        """Focuses the first message, or the last one."""
         known = messages(self._document)
         if known:
             self.choose(viewport, known[-1 if last else 0])
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], bar: Style) -> list[Strip]:
-        """The rows of the screen with a bar at the left of those of the message."""
+        """The rows of the screen with a bar to the left of the focused message."""
         place = self.place
         if place is None:
             return rows
@@ -122,18 +122,18 @@ class Focus:
     def _with_bar(self, strip: Strip, bar: Style) -> Strip:
         if self._document.layout.builder.geometry.margin:
             first = Segment(_BAR, bar)
-        else:  # no room for a bar: the first cell is reversed
+        else:  # no column for a bar: reverse the first cell
             first = Segment(strip.crop(0, 1).text or " ", bar + Style(reverse=True))
         return with_words(strip, range(1), first)
 
 
 def messages(document: Document) -> list[int]:
-    """The places of the messages; notices are none."""
+    """The indexes of the messages, without notices."""
     return [place for place, part in enumerate(document.messages) if part.stored is not None or part.answer is not None]
 
 
 def neighbour(viewport: Viewport, place: int | None, by: int) -> int | None:
-    """The message so many further on. From None it is the last one on the screen going up, the first one going down."""
+    """The message so many further on. From None, the last one on screen going up, the first one going down."""
     document = viewport.document
     known = messages(document)
     if place is not None:
@@ -145,7 +145,7 @@ def neighbour(viewport: Viewport, place: int | None, by: int) -> int | None:
 
 
 def bring_into_view(viewport: Viewport, place: int) -> None:
-    """Have a message in sight: whole if it fits, else from its beginning. What is in sight already stays where it is."""
+    """Scrolls a message into view: whole if it fits, otherwise from its beginning. What is in view already does not move."""
     document, height = viewport.document, viewport.height
     seen = [y for y, shown in enumerate(viewport.screen_rows) if shown.message == place]
     fills = len(seen) == height > 0
@@ -162,12 +162,12 @@ def bring_into_view(viewport: Viewport, place: int) -> None:
         viewport.follow = viewport.at_end
         if viewport.follow:
             viewport.to_end()
-    # What comes at the end is not to push an earlier message out of sight.
+    # New text at the end must not push an earlier message out of view.
     viewport.follow = viewport.follow and place == messages(document)[-1]
 
 
 def go_to(viewport: Viewport, by: int) -> None:
-    """The beginning of a message to the top: of the next one, or of this one and then of the one before."""
+    """Scrolls to the beginning of the next message, or of this one and then the one before."""
     document, top = viewport.document, viewport.document.top
     at_beginning = (top.block, top.row) <= (0, 0)
     known = messages(document)
@@ -185,7 +185,7 @@ def go_to(viewport: Viewport, by: int) -> None:
 
 
 def _rows(document: Document, place: int, most: int) -> int:
-    """How high a message is; not much more than `most`."""
+    """The height of a message; not much more than `most`."""
     count = 0
     for entry, _, rows in document.forward(place, 0):
         if entry != place or count > most:

@@ -1,4 +1,4 @@
-"""Everything that is laid over the rows of the screen on their way out: what is kept of a row never holds a mark."""
+"""Everything drawn over the rows of the screen on their way out; cached rows never contain it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOCUS: Final = Style(bold=True)
 
 
 class ClickTarget(NamedTuple):
-    """What was clicked on: the end that is wanted, a header, a message with the sibling that is wanted, code, a link."""
+    """What was clicked on: the badge for the end, a header, a message (`by` names the sibling), code, or a link."""
 
     kind: Literal["end", "header", "message", "code", "link"]
     message: int = 0
@@ -31,7 +31,7 @@ class ClickTarget(NamedTuple):
 
 
 class Overlays:
-    """The marks of one document."""
+    """The overlays of one document."""
 
     def __init__(self, document: Document) -> None:
         self.copy = CopyBadges(document)
@@ -43,7 +43,7 @@ class Overlays:
         self._focus: tuple[Palette | None, Style] = (None, _FOCUS)
 
     def add_to(self, viewport: Viewport, rows: list[Strip], palette: Palette) -> list[Strip]:
-        """The rows of the screen with all marks. A row that looks as before is the same strip as before."""
+        """The rows of the screen with all overlays. A row that looks the same is the same strip."""
         if self._focus[0] is not palette:
             self._focus = (palette, palette.accent + _FOCUS)
         rows = self.siblings.add_to(viewport, self.copy.add_to(viewport, rows))

@@ -1,5 +1,4 @@
-"""What the reader has selected with the mouse. It is kept by characters of messages, so that new text, folding and another
-width leave it where it is."""
+"""The mouse selection. It is stored as characters of messages, so it survives new text, folding and a change of width."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ Unit: TypeAlias = Literal["character", "word", "block"]
 
 
 class Selection:
-    """From where the button was pressed to where the mouse is or was let go."""
+    """From where the button was pressed to where the mouse is or was released."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -41,13 +40,13 @@ class Selection:
         self._anchor = self._head = None
 
     def begin(self, viewport: Viewport, x: int, y: int, unit: Unit) -> None:
-        """The button goes down here. A word or a block is selected at once, characters when the mouse moves."""
+        """Starts a selection. A word or a block is selected at once, characters when the mouse moves."""
         self._unit = unit
         self._anchor = self._mark(viewport, x, y)
         self._head = None if unit == "character" else self._anchor
 
     def extend(self, viewport: Viewport, x: int, y: int) -> None:
-        """The mouse is here now, with the button down."""
+        """Moves the end of the selection to the mouse, whose button is down."""
         head = self._mark(viewport, x, y)
         if self._head is not None or head != self._anchor:
             self._head = head
@@ -62,13 +61,13 @@ class Selection:
                 return self.hit_tester.block_at(viewport, x, y)
 
     def ends(self) -> tuple[copying.CopyPosition, copying.CopyPosition] | None:
-        """The first selected character and the one after the last; None when nothing is selected."""
+        """The first selected character and the one after the last; None if nothing is selected."""
         anchor, head = self._anchor, self._head
         if anchor is None or head is None:
             return None
         try:
             places = [self.document.messages.index(mark.message) for mark in (anchor, head)]
-        except ValueError:  # a notice that has gone, or another session
+        except ValueError:  # a removed notice, or another session
             self.clear()
             return None
         marks = (anchor, head)
@@ -77,12 +76,12 @@ class Selection:
         return (copying.CopyPosition(*first), copying.CopyPosition(*end)) if first < end else None
 
     def text(self) -> str:
-        """What is selected, as it was written. Who takes a word wants nothing but the word."""
+        """The selected text as it was written. A double click copies just the word."""
         ends = self.ends()
         return copying.text(self.hit_tester, *ends, as_it_reads=self._unit == "word") if ends else ""
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], style: Style) -> list[Strip]:
-        """The rows of the screen with what is selected of them in this style added to theirs."""
+        """The rows of the screen with this style added to the selection."""
         ends = self.ends()
         if ends is None:
             return rows
@@ -96,7 +95,7 @@ class Selection:
             here = (shown.message, spot.section, spot.message_index)
             if spot.row < 0 or not first[:3] <= here <= end[:3]:
                 continue
-            if only_words and isinstance(spot.block.group, MetaLine):  # not copied then
+            if only_words and isinstance(spot.block.group, MetaLine):  # not copied
                 continue
             measured = self.hit_tester.cell_map(spot.block)
             columns = measured.columns(
