@@ -167,6 +167,8 @@ class FirstFrame:
         """The alternate screen is on and shows the frame or Textual's screen."""
         self.at_signal: Callable[[], str] | None = None
         """Called when a signal ends the program; returns a message for stderr."""
+        self.undo = ""
+        """Undoes what Textual's driver set in addition to `TEXTUAL_OFF`."""
         self._given_to_textual = False
         self._style = style
         self._size = size
@@ -214,7 +216,7 @@ class FirstFrame:
         self.on_screen = False
         self._stop_reading(0.2)
         try:
-            write_all((TEXTUAL_OFF if self._given_to_textual else "") + GIVE_SCREEN_BACK)
+            write_all((TEXTUAL_OFF + self.undo if self._given_to_textual else "") + GIVE_SCREEN_BACK)
             termios.tcsetattr(STDIN, termios.TCSANOW, self.modes)
         except (OSError, termios.error):
             pass  # the terminal is gone

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 ALTERNATE_SCREEN = "\x1b[?1049h"
 TEXTUALS_KEYBOARD_FLAGS, KEYBOARD_FLAGS = "\x1b[>25u", "\x1b[>29u"
 """Of the kitty keyboard protocol. Ours ask for alternate keys (4), too, so that Ctrl+C works in another alphabet."""
+ALT_MODES = (1036, 1039)
+"""xterm's metaSendsEscape and altSendsEscape. Without them Alt+letter types an accented letter."""
+MODIFY_OTHER_KEYS = ("\x1b[>4;1m", "\x1b[>4m")
+"""Makes xterm report Shift+Enter and Ctrl+Enter, and undoes it. Level 2 would recode every Ctrl+letter."""
+_RESET = 2
+"""In a mode report: the terminal knows the mode, and it is off."""
 BURST = 0.1
 """Seconds between two keys within which the first may not have been dealt with."""
 SETTLE_LIMIT = 0.25
@@ -54,6 +60,8 @@ class HandoverDriver(LinuxDriver):
         self._keep_screen = False
         self._wake = (-1, -1)
         self._suspended = False
+        self._undo = ""
+        """Undoes the modes that were set because the terminal reported them as off."""
         self._frame: list[str] = []
         """What of a synchronised frame there is so far."""
 
@@ -89,6 +97,19 @@ class HandoverDriver(LinuxDriver):
             # Continued after a stop: the alternate screen is empty, and Textual would paint only what changes.
             self._app.call_later(self._app.refresh, layout=True)
         self._first_start = False
+        if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it prints the `p`
+            self.write("".join(f"\x1b[?{mode}$p" for mode in ALT_MODES))
+
+    def _mode_reported(self, mode: int, value: int) -> None:
+        """In the input thread: turn a mode on if Alt needs it."""
+        if mode not in ALT_MODES or value != _RESET:
+            return
+        on, off = ("", "") if self._undo else MODIFY_OTHER_KEYS
+        self._undo += f"\x1b[?{mode}l{off}"
+        if self.handover.frame is not None:
+            self.handover.frame.undo = self._undo
+        # Past `write`, which may be collecting a frame in the other thread.
+        super().write(f"\x1b[?{mode}h{on}")
 
     def suspend_application_mode(self) -> None:
         super().suspend_application_mode()
@@ -106,6 +127,8 @@ class HandoverDriver(LinuxDriver):
 
     def stop_application_mode(self) -> None:
         super().stop_application_mode()
+        super().write(self._undo)
+        self._undo = ""
         self.handover.listen(-1)
         for end in self._wake:
             if end >= 0:
@@ -121,7 +144,7 @@ class HandoverDriver(LinuxDriver):
         wake = self._wake[0]
         if not self.handover.wait_for_prompt(wake):
             return
-        keyboard = TerminalInput(debug=self._debug)
+        keyboard = TerminalInput(debug=self._debug, mode_reported=self._mode_reported)
         kept = self.handover.type_ahead()
         pending, kept.pending = kept.pending, ()
         coming = coming_messages(self.fileno, wake, keyboard)

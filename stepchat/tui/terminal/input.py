@@ -62,7 +62,7 @@ _UNDECIDED: Final = re.compile(r"\x1b.?\Z", re.DOTALL)
 _KITTY: Final = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQS])")
 _SGR_MOUSE: Final = re.compile(r"\x1b\[<\d{1,3};-?\d{1,5};-?\d{1,5}[Mm]")
 _RESIZE: Final = re.compile(r"\x1b\[48;(\d{1,5})(?::\d*)*;(\d{1,5})(?::\d*)*;(\d{1,6})(?::\d*)*;(\d{1,6})(?::\d*)*t")
-_REPORT: Final = re.compile(r"\x1b\[(?:\?\d{1,5};\d\$y|\d{1,5};\d{1,5}R)")
+_REPORT: Final = re.compile(r"\x1b\[(?:\?(?P<mode>\d{1,5});(?P<value>\d)\$y|\d{1,5};\d{1,5}R)")
 _ALT, _CTRL, _RELEASE = 2, 4, 3
 _MODIFIER_BITS: Final = 0xFF
 
@@ -85,6 +85,7 @@ class TerminalInput:
         "_enter_held",
         "_escaped",
         "_last",
+        "_mode_reported",
         "_now",
         "_parser",
         "_paste",
@@ -92,10 +93,18 @@ class TerminalInput:
         "_rest",
     )
 
-    def __init__(self, *, debug: bool = False, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        debug: bool = False,
+        now: Callable[[], float] = time.monotonic,
+        mode_reported: Callable[[int, int], object] | None = None,
+    ) -> None:
+        """`mode_reported` gets each mode the terminal reports (DECRPM) and its value: 0 unknown, 1 or 3 set, 2 or 4 reset."""
         self._parser = XTermParser(debug)
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._now = now
+        self._mode_reported = mode_reported
         self._paste: list[str] | None = None
         """The parts of a paste that has not ended."""
         self._rest = ""
@@ -167,6 +176,9 @@ class TerminalInput:
             rest = text[len(token) :]
             if token == BRACKETED_PASTE_START:
                 self._paste = []
+            elif (report := _REPORT.fullmatch(token)) and report["mode"] and self._mode_reported is not None:
+                self._mode_reported(int(report["mode"]), int(report["value"]))
+                yield from self._parse(token)
             elif known := _known(token):
                 yield from self._parse(known)
             return rest

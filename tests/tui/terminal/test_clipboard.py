@@ -89,7 +89,7 @@ async def test_every_way_to_copy_is_clean(tmp_path):
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("selection", "Nothing is selected; drag with the mouse."),
+        ("selection", "Nothing is selected. Drag with the mouse to select."),
         ("code", "The last answer has no code."),
         ("reasoning", "There is no reasoning to copy."),
         ("all", "There is nothing to copy yet."),
