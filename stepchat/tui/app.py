@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, MouseDown, Paste
 from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
@@ -22,11 +23,14 @@ from stepchat.text.widths import unpad
 from stepchat.tui import workers
 from stepchat.tui.after_first_paint import load
 from stepchat.tui.chat.screen import ChatScreen, Opening
-from stepchat.tui.commands import BY_NAME, COMMANDS, complete, find, unknown_command
+from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, unknown_command
 from stepchat.tui.commands.command import run
 from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.view import reasoning_view
+from stepchat.tui.dialog_keys import LIST
 from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_label
+from stepchat.tui.leader import Leader
 from stepchat.tui.terminal.handover import Handover
 from stepchat.tui.themes import choose_theme, textual_theme
 
@@ -41,11 +45,14 @@ if TYPE_CHECKING:
     from stepchat.errors import ConfigError
     from stepchat.first_frame.frame import FirstFrame
     from stepchat.tui.commands.command import Command
+    from stepchat.tui.keymap import KeyRow
 
 
 FAULT_LIMIT: Final = 3
 """How often the same exception may come within FAULT_SECONDS before stepchat gives up."""
 FAULT_SECONDS: Final = 30.0
+_USEFUL: Final = ("retry", "sessions", "new", "model", "reasoning", "find", "copy")
+"""What the status bar lists first while the leader is pending; the others follow in the order of the table."""
 
 
 class StepchatApp(App[str]):
@@ -56,19 +63,10 @@ class StepchatApp(App[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # Saves and quits from everywhere, also over a dialog.
         Binding("ctrl+q", "quit", "Save and quit", show=False, priority=True, id="quit"),
-        *(
-            Binding(",".join(row.keys), f"command('{row.name}')", row.help, show=False, id=row.name)
-            for row in COMMANDS
-            if row.keys and row.name != "quit"
-        ),
-        *(
-            Binding(row.message_key, f"message('{row.name}')", row.word, show=False, id=f"message.{row.name}")
-            for row in COMMANDS
-            if row.message_key
-        ),
-        *(
-            Binding(digit, f"message('copy-code', '{digit}')", show=False, id=f"message.copy-code-{digit}")
-            for digit in "123456789"
+        *bindings(KEY_ROWS, CHAT, {row.name: f"command('{row.name}')" for row in COMMANDS if row.name != "quit"}),
+        *bindings(KEY_ROWS, MESSAGE, {row.name: f"message('{row.name}')" for row in COMMANDS if row.message_key}),
+        *bindings(
+            KEY_ROWS, MESSAGE, {f"copy-code-{digit}": f"message('copy-code', '{digit}')" for digit in "123456789"}
         ),
         Binding("ctrl+c", "message('copy')", show=False),
         Binding("ctrl+c", "help_quit", show=False, system=True),
@@ -90,6 +88,11 @@ class StepchatApp(App[str]):
         self._is_ready = False
         self.faults: list[tuple[float, str]] = []
         """When an exception reached no handler lately, and which."""
+        self.keymap = build_keymap(KEY_ROWS, workspace.config.keys)
+        self.leader = Leader()
+        defaults = {row.name: row.single_keys for row in KEY_ROWS}
+        # Only what was rebound: Textual goes through all of it at every key.
+        self.set_keymap({name: keys for name, keys in self.keymap.single_keys().items() if keys != defaults[name]})
         # Before the stylesheet is read: it uses the theme's variables.
         self.register_theme(textual_theme(theme))
         self.theme = theme.name
@@ -188,6 +191,57 @@ class StepchatApp(App[str]):
             self._chat.interrupt()
         self.bell()
         self.panic(Traceback(width=None))
+
+    # The leader
+
+    async def on_event(self, event: Event) -> None:
+        """Before anything else sees a key: the leader, and the key after it, are nobody else's."""
+        if isinstance(event, Key) and not event.is_forwarded and await self._leader_takes(event.key):
+            return
+        if isinstance(event, (Paste, MouseDown)) and self.leader.pending:
+            self.leader.cancel()
+            self._show_pending()
+        await super().on_event(event)
+
+    async def _leader_takes(self, key: str) -> bool:
+        step = self.leader.press(self.keymap, self._key_contexts(), key, monotonic())
+        if step.kind == "pass":
+            return False
+        self._show_pending()
+        if step.kind == "unknown" and self._chat is not None:
+            self._chat.flash(f"{step.label} is not assigned.")
+        if step.row is not None:
+            await self._run_binding(step.row.name)
+        return True
+
+    def _key_contexts(self) -> tuple[str, ...]:
+        """The contexts in which a key means something now, the innermost first."""
+        if isinstance(self.screen, ChatScreen):
+            return (MESSAGE if self.screen.view.has_focus else PROMPT, CHAT)
+        names = [binding.id or "" for _, binding in self.screen._bindings]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        # A dialog's own context comes before that of all lists.
+        return tuple(sorted({name.partition(".")[0] for name in names if "." in name}, key=LIST.__eq__))
+
+    async def _run_binding(self, name: str) -> None:
+        """Run what is bound to a key id, wherever in the focused chain it is."""
+        for node, bindings_map in self.screen._binding_chain:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            for _, binding in bindings_map:
+                if binding.id == name:
+                    await self.run_action(binding.action, node)
+                    return
+
+    def _show_pending(self) -> None:
+        """List the keys that may follow the leader, while it is pending."""
+        if self._chat is None:
+            return
+        rows: list[tuple[str, KeyRow]] = []
+        if self.leader.pending:
+            for context in reversed(self._key_contexts()):
+                rows += self.keymap.following(context).items()
+            rows.sort(key=lambda row: _USEFUL.index(row[1].id) if row[1].id in _USEFUL else len(_USEFUL))
+        self._chat.show_pending_keys(
+            key_label(self.keymap.leader), [(key_label(key), row.id) for key, row in rows if row.id != "help"]
+        )
 
     # Commands
 

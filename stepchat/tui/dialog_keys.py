@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.tui.keymap import Keymap, KeyRow
+from stepchat.tui.keymap import bindings as bindings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,17 +133,4 @@ DEFAULTS: Final = Keymap(DIALOG_ROWS)
 
 def bindings(context: str, actions: Mapping[str, str], *, priority: bool = True) -> list[BindingType]:
     """The BINDINGS of a dialog: the action of each id of the context. With priority they come before those of its field."""
-    from textual.binding import Binding
-
-    rows = {row.id: row for row in DIALOG_ROWS if row.context == context}
-    return [
-        Binding(
-            ",".join(key for key in rows[identity].keys if " " not in key),
-            action,
-            rows[identity].help,
-            show=False,
-            priority=priority,
-            id=rows[identity].name,
-        )
-        for identity, action in actions.items()
-    ]
+    return bindings_of(DIALOG_ROWS, context, actions, priority=priority)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from textual.binding import BindingType
+
 LEADER: Final = "leader"
 DEFAULT_LEADER: Final = "ctrl+x"
 CHAT: Final = "chat"
@@ -32,6 +34,8 @@ class KeyRow(NamedTuple):
     context: str
     keys: tuple[str, ...]
     help: str
+    word: str = ""
+    """A word for it beside its key in the status bar; "" if it is not shown there."""
 
     @property
     def name(self) -> str:
@@ -98,6 +102,19 @@ class Keymap:
             for key in row.keys
             if key.startswith(f"{LEADER} ")
         }
+
+
+def bindings(
+    rows: Sequence[KeyRow], context: str, actions: Mapping[str, str], *, priority: bool = False
+) -> list[BindingType]:
+    """The BINDINGS of a widget: the action of each id of the context."""
+    from textual.binding import Binding
+
+    known = {row.id: row for row in rows if row.context == context}
+    return [
+        Binding(known[id_].single_keys, action, known[id_].help, show=False, priority=priority, id=known[id_].name)
+        for id_, action in actions.items()
+    ]
 
 
 def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap:

@@ -31,7 +31,7 @@ _ROWS: Final = (
     ("capitalize-word", "", "Capitalize the word"),
     ("transpose-chars", "", "Exchange two characters"),
     ("undo", "ctrl+underscore ctrl+slash ctrl+minus super+z leader-ctrl+u", "Undo typing"),
-    ("redo", "alt+slash super+shift+z leader-ctrl+r", "Redo typing"),
+    ("redo", "alt+slash shift+super+z leader-ctrl+r", "Redo typing"),
     ("cut", "super+x", "Cut the selection"),
     ("copy", "super+c", "Copy the selection"),
     ("paste", "ctrl+v", "Paste"),

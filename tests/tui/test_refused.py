@@ -70,7 +70,7 @@ WALKS = (
     Walk(("ctrl+o", "ctrl+r", "x", "enter", "ctrl+s", "escape"), ("set_title", "set_setting")),
     Walk(("/set temperature=0.5", "/set temperature="), ("update_parameters",)),
     Walk(("ctrl+l", "ctrl+f", "escape"), ("update_setting",)),
-    Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_positions"), ("ctrl+r",)),
+    Walk(("alt+up", "left", "right"), ("siblings", "deepest_leaf", "set_leaf", "sibling_positions"), ("alt+r",)),
     Walk(("ctrl+t",), ("set_folded",)),
     Walk(("/inspect", "tab"), ("exchanges", "reasoning_sent")),
     Walk(("alt+i", "escape", "/keep all"), ("interrupted_answers", "dismiss_interrupted")),
@@ -174,7 +174,7 @@ def test_whatever_may_fail_is_begun_in_one_place():
         for node in ast.walk(ast.parse(path.read_text())):
             named = node.name if isinstance(node, ast.AsyncFunctionDef) else ""
             # An error in a handler ends the program, and keys wait for it.
-            assert not named.startswith(("on_", "action_")) or named == "action_quit", (path, named)
+            assert not named.startswith(("on_", "action_")) or named in {"action_quit", "on_event"}, (path, named)
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run_worker":
                 in_thread = any(keyword.arg == "thread" for keyword in node.keywords)
                 assert in_thread or path.name == "workers.py", path

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
@@ -29,7 +28,9 @@ from stepchat.tui.chat.status_controller import Standing
 from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.editing import Editing
 from stepchat.tui.composer.prompt import Prompt, PromptBar
-from stepchat.tui.keymap import key_label
+from stepchat.tui.dialogs.key_hints import keymap_of
+from stepchat.tui.keymap import MESSAGE, bindings
+from stepchat.tui.message_keys import MESSAGE_ROWS
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.terminal.title import set_title
 from stepchat.tui.theme_controller import ThemeController
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import App, ComposeResult
+    from textual.binding import BindingType
 
     from stepchat.chat.connection import ServerConfig
     from stepchat.chat.workspace import Workspace
@@ -51,6 +53,10 @@ if TYPE_CHECKING:
     from stepchat.tui.chat.turn_status import TurnProgress
     from stepchat.tui.composer.completion import Completion
     from stepchat.tui.themes import Theme
+
+
+_PENDING_HINTS = 5
+"""With these, the leader and `? all`, the status bar shows seven things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +74,25 @@ class ChatScreen(Screen[None]):
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "app.message_menu", "menu", id="message.menu"),
         *selection_keys.BINDINGS,
-        Binding("escape", "leave_message", "prompt", id="message.leave"),
-        Binding("up", "focus_message(-1)", show=False, id="message.previous"),
-        Binding("down", "focus_message(1)", show=False, id="message.next"),
-        Binding("home", "focus_end(False)", show=False, id="message.first"),
-        Binding("end", "focus_end(True)", show=False, id="message.last"),
-        Binding("left", "step_sibling(-1)", show=False, id="message.sibling-previous"),
-        Binding("right", "step_sibling(1)", show=False, id="message.sibling-next"),
+        *bindings(
+            MESSAGE_ROWS,
+            MESSAGE,
+            {
+                "menu": "app.message_menu",
+                "leave": "leave_message",
+                "previous": "focus_message(-1)",
+                "next": "focus_message(1)",
+                "first": "focus_end(False)",
+                "last": "focus_end(True)",
+                "sibling-previous": "step_sibling(-1)",
+                "sibling-next": "step_sibling(1)",
+                "half-up": "scroll_message(-0.5)",
+                "half-down": "scroll_message(0.5)",
+                "page-up": "scroll_message(-1)",
+                "page-down": "scroll_message(1)",
+            },
+        ),
     ]
 
     class CommandEntered(Message):
@@ -108,6 +124,8 @@ class ChatScreen(Screen[None]):
         self.theme_controller = ThemeController(self, opening.theme)
         self._opening = opening
         self._typed = (typed, cursor)
+        self._pending: tuple[str, tuple[tuple[str, str], ...]] = ("", ())
+        """The leader and the keys that may follow it, while it is pending."""
         view = TranscriptView(id="transcript")
         self._bar = PromptBar(lambda line: complete(line, self))
         self._status = StatusLine()
@@ -174,7 +192,7 @@ class ChatScreen(Screen[None]):
             self.ask(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        if action in {"leave_message", "focus_message", "focus_end", "step_sibling"}:
+        if action in {"leave_message", "focus_message", "focus_end", "step_sibling", "scroll_message"}:
             return self.view.has_focus
         return selection_keys.applies(self, action, parameters)
 
@@ -255,6 +273,9 @@ class ChatScreen(Screen[None]):
         self.view.focus_end(last=last)
         self.focus_transcript()
 
+    def action_scroll_message(self, pages: float) -> None:
+        self.view.scroll_page(pages)
+
     def action_step_sibling(self, by: int) -> None:
         self.start(partial(self._step_sibling, by))
 
@@ -293,15 +314,35 @@ class ChatScreen(Screen[None]):
         versions = f" · ←→ {position[0]}/{position[1]}" if position else ""
         return [Fact(self.message_name(focused.stored) + versions, "state")]
 
+    def show_pending_keys(self, leader: str, hints: Sequence[tuple[str, str]]) -> None:
+        """Show the keys that may follow the leader; none ends it."""
+        self._pending = (leader, tuple(hints))
+        self.flash("")
+        self.refresh_status()
+
+    def pending_items(self) -> list[Fact]:
+        return [Fact(f"{self._pending[0]} …", "state")] if self._pending[1] else []
+
+    def pending_hints(self) -> Sequence[tuple[str, str]]:
+        """As many of the keys that may follow as fit, and `? all`, which opens the help."""
+        leader, hints = self._pending
+        room = self.size.width - len(leader) - len("  …    ? all  ")
+        shown: list[tuple[str, str]] = []
+        for key, word in hints:
+            room -= len(f"{key} {word}  ")
+            if room < 0 or len(shown) == _PENDING_HINTS:
+                break
+            shown.append((key, word))
+        return [*shown, ("?", "all")] if hints else []
+
     def message_hints(self) -> list[tuple[str, str]]:
         """The keys of the focused message that do something now."""
         if self.view.focused_message is None:
             return self.editing.hints()
-        found: dict[str, tuple[str, str]] = {}
-        for _, binding, enabled, _ in self.active_bindings.values():
-            if enabled and binding.description and (binding.id or "").startswith("message."):
-                found.setdefault(binding.id or "", (key_label(binding.key), binding.description))
-        return list(found.values())
+        active = {binding.id for _, binding, enabled, _ in self.active_bindings.values() if enabled}
+        keymap = keymap_of(self)
+        rows = [row for row in keymap.rows if row.context == MESSAGE and row.word and row.name in active]
+        return [(keymap.label(row.name), row.word) for row in rows]
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget is self.prompt and self.view.focused_message is not None:

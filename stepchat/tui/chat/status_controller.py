@@ -43,8 +43,8 @@ class Standing:
 
     def refresh(self) -> None:
         chat, conversation, meter = self._chat, self._chat.conversation, self._chat.conversation.meter
-        self._line.set_facts(chat.message_items() or _facts(chat, monotonic(), self.costs))
-        self._line.set_hints(chat.message_hints() or hints(meter))
+        self._line.set_facts(chat.pending_items() or chat.message_items() or _facts(chat, monotonic(), self.costs))
+        self._line.set_hints(chat.pending_hints() or chat.message_hints() or hints(meter))
         before, self._answering = self._answering, conversation if meter is not None else None
         if meter is not None and self._ticker is None:
             self._ticker = chat.prompt.set_interval(0.5, chat.refresh_status)

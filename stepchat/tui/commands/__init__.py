@@ -18,6 +18,10 @@ from stepchat.tui.commands import (
     view,
 )
 from stepchat.tui.composer.completion import Completion
+from stepchat.tui.dialog_keys import DIALOG_ROWS
+from stepchat.tui.keymap import CHAT, MESSAGE, KeyRow, normalize_key
+from stepchat.tui.message_keys import MESSAGE_ROWS
+from stepchat.tui.prompt_keys import PROMPT_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +49,20 @@ GROUPS: app.Groups = (
 """In the order of the help; each group is a file of this folder."""
 COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)
 BY_NAME: Final = {row.name: row for row in COMMANDS}
+KEY_ROWS: Final = (
+    *(KeyRow(row.name, CHAT, row.keys, row.help) for row in COMMANDS),
+    *MESSAGE_ROWS[:2],
+    *(
+        KeyRow(row.name, MESSAGE, (normalize_key(row.message_key) or "",), row.help, row.word)
+        for row in COMMANDS
+        if row.message_key
+    ),
+    *(KeyRow(f"copy-code-{digit}", MESSAGE, (digit,), f"Copy code block {digit}") for digit in "123456789"),
+    *MESSAGE_ROWS[2:],
+    *PROMPT_ROWS,
+    *DIALOG_ROWS,
+)
+"""Everything that has a key or can be given one."""
 _NAME: Final = re.compile(r"/([^\W_][^\s/]*)(/?)")
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from stepchat.errors import UsageError
 from stepchat.manual import TOPICS, find_topic
 from stepchat.tui.commands.command import Command, run
-from stepchat.tui.dialogs.help import HelpRow, HelpScreen, key_name
+from stepchat.tui.dialogs.help import MOUSE, HelpRow, HelpScreen
+from stepchat.tui.dialogs.key_hints import keymap_of
 from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.keymap import MESSAGE, PROMPT
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.themes import palette
 
@@ -20,11 +22,6 @@ if TYPE_CHECKING:
 
 Groups: TypeAlias = "tuple[tuple[str, tuple[Command, ...]], ...]"
 """The table of commands: the title of each group of the help, and its rows."""
-
-
-def first_key(row: Command) -> str:
-    """The key that is shown for a command, as people write it; "" without one."""
-    return key_name(row.keys[0]) if row.keys else ""
 
 
 async def theme(screen: ChatScreen, argument: str) -> None:
@@ -45,12 +42,23 @@ async def _help(table: Callable[[], Groups], screen: ChatScreen, argument: str) 
     if argument:
         await _open_manual(screen, argument)
         return
+    keymap = keymap_of(screen)
     groups = [
-        (title, [HelpRow(f"/{row.name}", first_key(row), row.help, row.argument) for row in rows])
+        (title, [HelpRow(f"/{row.name}", keymap.label(row.name), row.help, row.argument) for row in rows])
         for title, rows in table()
     ]
-    single = [HelpRow("", row.message_key, row.help) for _, rows in table() for row in rows if row.message_key]
-    await screen.app.push_screen_wait(HelpScreen([*groups, ("On a focused message", single)]))
+    inner = [
+        (
+            title,
+            [
+                HelpRow("", keymap.label(row.name), row.help)
+                for row in keymap.rows
+                if row.context == context and row.keys
+            ],
+        )
+        for title, context in (("Writing", PROMPT), ("On a focused message", MESSAGE))
+    ]
+    await screen.app.push_screen_wait(HelpScreen([inner[0], *groups, inner[1], ("Mouse", [MOUSE])]))
 
 
 async def _open_manual(screen: ChatScreen, name: str) -> None:
@@ -71,7 +79,9 @@ def _topics(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 async def _palette(table: Callable[[], Groups], screen: ChatScreen, _argument: str) -> None:
     commands = [row for _, rows in table() for row in rows]
-    choices = [Choice(row.name, row.help, detail=f"/{row.name}  {first_key(row)}") for row in commands]
+    choices = [
+        Choice(row.name, row.help, detail=f"/{row.name}  {keymap_of(screen).label(row.name)}") for row in commands
+    ]
     chosen = await screen.app.push_screen_wait(Picker("Commands", choices, empty_text="No matching command."))
     for row in commands:
         if row.name == chosen and row.argument and not row.argument.startswith("["):
@@ -92,10 +102,10 @@ def commands(table: Callable[[], Groups]) -> tuple[Command, ...]:
             "help",
             "Show commands and keys, or a page of the manual",
             partial(_help, table),
-            ("f1",),
+            ("f1", "leader question_mark"),
             "[TOPIC]",
             _topics,
         ),
-        Command("commands", "Search the commands", partial(_palette, table), ("ctrl+p",)),
+        Command("commands", "Search the commands", partial(_palette, table), ("ctrl+p", "leader p")),
         Command("quit", "Save and quit", _quit, ("ctrl+q",)),
     )

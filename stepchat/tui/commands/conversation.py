@@ -136,10 +136,16 @@ async def system(screen: ChatScreen, argument: str) -> None:
 
 COMMANDS: tuple[Command, ...] = (
     Command("stop", "Stop generating (keeps the partial answer)", stop, ("escape",)),
-    Command("continue", "Continue a truncated, stopped or interrupted answer", continue_, ("alt+g",), needs=("idle",)),
-    Command("keep", "Keep an interrupted answer and stop reminding me", keep, ("alt+o",), "[all]", _keeping),
-    Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i",)),
-    Command("new", "Start a new session", new, ("ctrl+n",)),
-    Command("sessions", "Open another session", sessions, ("ctrl+o",), "[ID or text]"),
+    Command(
+        "continue",
+        "Continue a truncated, stopped or interrupted answer",
+        continue_,
+        ("alt+g", "leader g"),
+        needs=("idle",),
+    ),
+    Command("keep", "Keep an interrupted answer and stop reminding me", keep, ("alt+o", "leader o"), "[all]", _keeping),
+    Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i", "leader i")),
+    Command("new", "Start a new session", new, ("ctrl+n", "leader n")),
+    Command("sessions", "Open another session", sessions, ("ctrl+o", "leader s"), "[ID or text]"),
     Command("system", "Set the system prompt of a new session", system, (), "TEXT"),
 )

@@ -292,10 +292,10 @@ def _parts(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("focus-up", "Focus the message above; single keys then act on it", focus_up, ("alt+up",)),
-    Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down",)),
+    Command("focus-up", "Focus the message above; single keys then act on it", focus_up, ("alt+up", "leader up")),
+    Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down", "leader down")),
     Command(
-        "copy", "Copy the focused message or the last answer", copy, ("alt+c",),
+        "copy", "Copy the focused message or the last answer", copy, ("alt+c", "leader c"),
         "[answer|code|reasoning|selection|all]", _parts, message_key="c", word="copy", applies=_can_be_copied,
     ),
     Command(
@@ -312,7 +312,7 @@ COMMANDS: tuple[Command, ...] = (
         applies=_has_reasoning, missing="There is no reasoning to copy.",
     ),
     Command(
-        "links", "List links: copy or open one", links, ("alt+l",),
+        "links", "List links: copy or open one", links, ("leader h",),
         message_key="l", word="links", applies=_may_have_links,
     ),
     Command(
@@ -320,22 +320,22 @@ COMMANDS: tuple[Command, ...] = (
         needs=("message",), message_key="f", word="fold", applies=_can_be_folded, missing="There is nothing to fold.",
     ),
     Command(
-        "edit", "Edit and resend a question (keeps the old one)", edit, ("alt+q",),
+        "edit", "Edit and resend a question (keeps the old one)", edit, ("alt+q", "leader q"),
         needs=("message",), message_key="e", word="edit", applies=_is_question,
         missing="There is no question to edit yet.",
     ),
     Command(
-        "retry", "Regenerate the answer (keeps the old one)", retry, ("ctrl+r",),
+        "retry", "Regenerate the answer (keeps the old one)", retry, ("alt+r", "leader r"),
         needs=("message", "idle"), message_key="r", word="regenerate", applies=_can_be_asked,
         missing="There is nothing to regenerate yet.",
     ),
     Command(
         "fork", "Fork a new session from here", fork,
-        needs=("message", "idle"), message_key="k", word="fork", applies=_is_stored,
+        needs=("message", "idle"), message_key="F", word="fork", applies=_is_stored,
         missing="There is nothing to fork yet.",
     ),
-    Command("message-up", "Scroll to the message above", message_up, ("ctrl+up",)),
-    Command("message-down", "Scroll to the message below", message_down, ("ctrl+down",)),
+    Command("message-up", "Scroll to the message above", message_up, ("ctrl+up", "leader minus")),
+    Command("message-down", "Scroll to the message below", message_down, ("ctrl+down", "leader plus")),
 )  # fmt: skip
 
 # ---- the menu of the focused message

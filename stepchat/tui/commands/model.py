@@ -55,4 +55,6 @@ def _model_names(screen: ChatScreen) -> Sequence[tuple[str, str]]:
     return [(model.id, model.name) for model in screen.workspace.catalogue.search("")[:_MOST_NAMES]]
 
 
-COMMANDS: tuple[Command, ...] = (Command("model", "Choose the model", model, ("ctrl+l",), "[NAME]", _model_names),)
+COMMANDS: tuple[Command, ...] = (
+    Command("model", "Choose the model", model, ("ctrl+l", "leader l"), "[NAME]", _model_names),
+)

@@ -148,7 +148,7 @@ def _most(model: Model, used: int) -> int | None:
 
 COMMANDS: tuple[Command, ...] = (
     Command("effort", "Choose the reasoning effort", effort, (), "[LEVEL]", _efforts),
-    Command("effort-next", "Next effort level", effort_next, ("alt+e",)),
-    Command("answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a",)),
-    Command("more", "Retry with a higher token limit", more, ("alt+m",), needs=("idle",)),
+    Command("effort-next", "Next effort level", effort_next, ("alt+e", "leader e")),
+    Command("answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a", "leader a")),
+    Command("more", "Retry with a higher token limit", more, ("alt+m", "leader m"), needs=("idle",)),
 )

@@ -175,9 +175,9 @@ async def import_(screen: ChatScreen, argument: str) -> None:
 
 COMMANDS: tuple[Command, ...] = (
     Command("title", "Rename the session", title, (), "[TEXT]", needs=("session",)),
-    Command("tree", "Show all branches of the session and go to one", tree, ("f5",), needs=("session",)),
-    Command("undo", "Undo the last exchange", undo, ("alt+z",), needs=("session", "idle")),
-    Command("redo", "Redo it", redo, ("alt+y",), needs=("session", "idle")),
+    Command("tree", "Show all branches of the session and go to one", tree, ("f5", "leader b"), needs=("session",)),
+    Command("undo", "Undo the last exchange", undo, ("alt+z", "leader z"), needs=("session", "idle")),
+    Command("redo", "Redo it", redo, ("leader y",), needs=("session", "idle")),
     Command("pin", "Pin or unpin the session", pin, needs=("session",)),
     Command("archive", "Archive or unarchive the session", archive, needs=("session",)),
     Command("delete", "Delete the session", delete, needs=("session", "idle")),

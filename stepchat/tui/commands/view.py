@@ -94,16 +94,18 @@ def _views(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("reasoning", "Fold or open the reasoning", reasoning, ("ctrl+t",), "[tail|full|hidden]", _views),
-    Command("reasoning-all", "Fold or open all reasoning", reasoning_all, ("alt+t",)),
+    Command(
+        "reasoning", "Fold or open the reasoning", reasoning, ("ctrl+t", "leader space"), "[tail|full|hidden]", _views
+    ),
+    Command("reasoning-all", "Fold or open all reasoning", reasoning_all, ("alt+t", "leader t")),
     Command("page-up", "Scroll a page up", page_up, ("pageup",)),
     Command("page-down", "Scroll a page down", page_down, ("pagedown",)),
-    Command("half-up", "Scroll half a page up", half_up, ("alt+u",)),
-    Command("half-down", "Scroll half a page down", half_down, ("alt+d",)),
-    Command("row-up", "Scroll a row up", row_up, ("alt+k",)),
-    Command("row-down", "Scroll a row down", row_down, ("alt+j",)),
-    Command("top", "Go to the beginning", top, ("ctrl+home",)),
-    Command("end", "Go to the end and follow new text", end, ("ctrl+end",)),
-    Command("find", "Find in the conversation", find, ("ctrl+f",), "[WORDS]"),
-    Command("mouse", "Release the mouse to the terminal, or take it back", mouse, ("f2",)),
+    Command("half-up", "Scroll half a page up", half_up, ("leader u",)),
+    Command("half-down", "Scroll half a page down", half_down, ("leader d",)),
+    Command("row-up", "Scroll a row up", row_up, ("alt+k", "leader k")),
+    Command("row-down", "Scroll a row down", row_down, ("alt+j", "leader j")),
+    Command("top", "Go to the beginning", top, ("ctrl+home", "leader less_than_sign")),
+    Command("end", "Go to the end and follow new text", end, ("ctrl+end", "leader greater_than_sign")),
+    Command("find", "Find in the conversation", find, ("ctrl+f", "leader f"), "[WORDS]"),
+    Command("mouse", "Release the mouse to the terminal, or take it back", mouse, ("f2", "leader left_square_bracket")),
 )

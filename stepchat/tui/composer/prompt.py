@@ -287,11 +287,9 @@ class Prompt(TextArea, inherit_bindings=False):
             self._yank(self._kill_ring.previous(), start, end)
 
     def action_upcase_word(self) -> None:
-        self._unless_empty()
         self._change(line_editing.change_word(self.text, self._offset, str.upper))
 
     def action_downcase_word(self) -> None:
-        self._unless_empty()
         self._change(line_editing.change_word(self.text, self._offset, str.lower))
 
     def action_capitalize_word(self) -> None:

@@ -34,17 +34,8 @@ class HelpRow(NamedTuple):
     argument: str = ""
 
 
-WRITING: Final = (
-    HelpRow("", "Enter", "send"),
-    HelpRow("", "Ctrl+J", "new line, as Shift+Enter and Alt+Enter"),
-    HelpRow("", "Up, Down", "earlier prompts"),
-    HelpRow("", "Ctrl+C", "clear the prompt; Up brings it back"),
-    HelpRow("", "Tab", "complete a command"),
-    HelpRow(
-        "",
-        "Mouse",
-        "scroll with the wheel; drag to select and copy; click a header to fold it, a link to see its address",
-    ),
+MOUSE: Final = HelpRow(
+    "", "", "scroll with the wheel; drag to select and copy; click a header to fold it, a link to see its address"
 )
 _GAP: Final = 2
 _ARGUMENTS_FROM: Final = 70
@@ -61,7 +52,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, groups: Sequence[tuple[str, Sequence[HelpRow]]]) -> None:
         super().__init__()
-        self._groups = (*groups, ("Writing", WRITING))
+        self._groups = groups
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -102,9 +93,3 @@ def _row(row: HelpRow, names: int, keys: int, width: int) -> Iterator[Content]:
     yield Content.assemble(f"{row.name:<{names}}", (f"{row.key:<{keys}}", "$accent"), (words[0], "$dim"))
     for line in words[1:]:
         yield Content.assemble(" " * (names + keys), (line, "$dim"))
-
-
-def key_name(key: str) -> str:
-    """A key of Textual as it is written on screen: `ctrl+t` is `Ctrl+T`."""
-    names = {"pageup": "PageUp", "pagedown": "PageDown", "escape": "Esc"}
-    return "+".join(names.get(part, part.capitalize()) for part in key.split("+")) if key else ""

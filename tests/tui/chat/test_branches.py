@@ -35,7 +35,7 @@ async def test_siblings_are_counted_and_walked_and_nothing_jumps(tmp_path, serve
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         first = ids(pilot)
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await settled(pilot, 2, server)
         second = ids(pilot)
         assert first[0] == second[0]
@@ -67,7 +67,7 @@ async def test_quick_steps_are_all_taken(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         for count in (2, 3, 4):
-            await pilot.press("ctrl+r")
+            await pilot.press("alt+r")
             await settled(pilot, count, server)
         await pilot.press("alt+up", "left", "left", "left")
         await wait_until(pilot, "answer 1 · ←→ 1/4")
@@ -78,7 +78,7 @@ async def test_quick_steps_are_all_taken(tmp_path, server):
 async def test_a_click_on_the_mark_walks(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await settled(pilot, 2, server)
         rows = screen_rows(pilot.app)
         y = next(y for y, row in enumerate(rows) if "‹ 2/2 ›" in row)
@@ -89,7 +89,7 @@ async def test_a_click_on_the_mark_walks(tmp_path, server):
 async def test_while_an_answer_comes_no_branch_is_changed(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await settled(pilot, 2, server)
         await say(pilot, "demo:long tokens=2000 reasoning=10 speed=60")
         await wait_until(pilot, "answering")
@@ -118,7 +118,7 @@ async def test_reasoning_goes_back_along_the_active_path_only(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:details")
         first = reasoning_kept(pilot, 1)
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await settled(pilot, 2, server)
         assert reasoning_sent(server.requests[-1]) == []
         second = reasoning_kept(pilot, 1)
@@ -146,7 +146,7 @@ async def test_reasoning_goes_back_along_the_active_path_only(tmp_path, server):
         # A fork has the reasoning of what was copied.
         await pilot.press("alt+up", "up", "left", "left")
         await wait_until(pilot, lambda: conversation(pilot).path[2].message.text == "demo:compare")
-        await pilot.press("down", "k")
+        await pilot.press("down", "F")
         await wait_until(pilot, "Forked to a new session")
         await ask(pilot, "demo:primes")
         assert reasoning_sent(server.requests[-1]) == both
@@ -157,7 +157,7 @@ async def test_undo_and_redo_leave_the_prompt_and_remember_the_branch(tmp_path, 
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await ask(pilot, "demo:primes")
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await settled(pilot, 3, server)
         newest = ids(pilot)
         await pilot.press("alt+up", "left", "escape")
@@ -170,7 +170,7 @@ async def test_undo_and_redo_leave_the_prompt_and_remember_the_branch(tmp_path, 
         await pilot.press("alt+z", "alt+z")
         await wait_until(pilot, "Nothing to undo.")
         assert ids(pilot) == []
-        await pilot.press("alt+y", "alt+y", "alt+y")
+        await pilot.press("ctrl+x", "y", "ctrl+x", "y", "ctrl+x", "y")
         await wait_until(pilot, "Nothing to redo.")
         assert ids(pilot) == before
         assert pilot.app.screen.prompt.text == "begun"

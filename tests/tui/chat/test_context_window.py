@@ -94,7 +94,7 @@ async def test_a_question_in_other_words(tmp_path, server):
         (AssistantMessage(text="Half", stop="cut"), "alt+g"),
         (AssistantMessage(reasoning="Hm.", stop="length"), "alt+g"),
         (AssistantMessage(reasoning="Hm.", stop="cancelled"), "alt+a"),
-        (AssistantMessage(text="So.", stop="stop"), "ctrl+r"),
+        (AssistantMessage(text="So.", stop="stop"), "alt+r"),
         (AssistantMessage(text="So.", stop="stop"), "alt+up r"),
         (AssistantMessage(text="So.", stop="stop"), "enter"),
     ],
@@ -114,7 +114,7 @@ async def test_a_session_that_has_grown_too_long(tmp_path, server, answer, keys)
         shown = await refuse(pilot, server, asked=0)
         assert ("in a new session" in shown) == (keys == "enter")
         assert chat.prompt.text == ("And?" if keys == "enter" else "")
-        if keys == "ctrl+r":
+        if keys == "alt+r":
             await pilot.press(keys)
             await wait_until(pilot, CHOICE)
             await pilot.press("enter")

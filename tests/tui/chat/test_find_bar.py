@@ -18,7 +18,7 @@ async def test_typing_finds_enter_goes_on_and_escape_returns(tmp_path):
         await wait_until(pilot, "Paragraph 59")
         await wait_until(pilot, lambda: "StepFun" in screen_rows(pilot.app)[-5])
         before = screen_rows(pilot.app)
-        await pilot.press("ctrl+f")
+        await pilot.press("ctrl+x", "f")
         await wait_until(pilot, "Find:")
         opened = screen_rows(pilot.app)
         assert [y for y, row in enumerate(before) if row != opened[y]] == [len(before) - 4]

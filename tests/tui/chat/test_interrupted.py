@@ -96,7 +96,7 @@ async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_
     async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         await wait_until(pilot, "Another answer was cut, too: “one”. Alt+I shows it.")
         assert shown(pilot) == three
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
         await say(pilot, "/keep all")
         await wait_until(pilot, "Kept as it is.")

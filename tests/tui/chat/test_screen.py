@@ -97,7 +97,7 @@ async def test_failed_answer_says_why_and_can_be_asked_again(tmp_path, server):
         assert "402" in shown
         assert "Ctrl+R" in shown
         first = conversation(pilot).path
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await wait_until(pilot, lambda: len(server.requests) >= 2 and not conversation(pilot).busy)
         again = conversation(pilot).path
         assert again[0].id == first[0].id

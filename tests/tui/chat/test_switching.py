@@ -156,7 +156,7 @@ async def test_a_stranger_that_a_session_names_is_told_of_and_gets_nothing(tmp_p
         await wait_until(pilot, "which you have not named so far")
         await say(pilot, "demo:haiku")
         await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await wait_until(pilot, lambda: not chat.conversation.busy)
         assert other.requests == server.requests == []
         assert other.received == []

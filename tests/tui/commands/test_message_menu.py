@@ -74,8 +74,8 @@ async def test_code_thoughts_and_links_of_the_message_in_focus(tmp_path):
         await wait_until(pilot, lambda: pilot.app.clipboard == "for n in range(9):\n    print(n)")
         await pilot.press("t")
         await wait_until(pilot, lambda: pilot.app.clipboard == "First a thought.")
-        for key in ("l", "alt+l"):
-            await pilot.press(key)
+        for keys in (["l"], ["ctrl+x", "h"]):
+            await pilot.press(*keys)
             listed = await wait_until(pilot, "https://a.example/x")
             assert "b.example" not in listed
             await pilot.press("escape")
@@ -202,7 +202,7 @@ async def test_a_click_on_the_edge_puts_a_message_in_focus(tmp_path, server):
         row = next(y for y, line in enumerate(shown.splitlines()) if "demo:haiku" in line)
         await pilot.click("#transcript", offset=(2, row))
         assert chosen(pilot) == "demo:haiku"
-        await pilot.press("k")
+        await pilot.press("F")
         await wait_until(pilot, "Forked to a new session")
         assert len(pilot.app.screen.conversation.path) == 1
         await pilot.click("#prompt")

@@ -70,7 +70,7 @@ async def test_a_fork_at_a_question_takes_the_prompt_along_and_offers_to_ask(tmp
         first = chat.conversation.session.id
         chat.prompt.prefill("half a question")
         await chat.unsent.keep()
-        await pilot.press("alt+up", "up", "up", "up", "k")
+        await pilot.press("alt+up", "up", "up", "up", "F")
         await wait_until(pilot, "This question has no answer yet")
         assert texts(pilot) == ["demo:haiku"]
         assert chat.prompt.text == "half a question"

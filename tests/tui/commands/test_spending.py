@@ -134,7 +134,7 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
         await wait_until(pilot, "effort auto · today $3.00")
         await ask(pilot, "demo:haiku")
         await wait_until(pilot, " · today $3.00")
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
         # Both answers were paid for; each last line tells of one.
         one = pilot.app.screen.conversation.path[-1].message.usage.cost

@@ -166,11 +166,11 @@ async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, se
         assert conversation.scopes.once == ()
         # Asked again it is for the answer.
         await conversation.set_scopes(conversation.scopes.with_setting("once", "temperature", 0.8))
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await wait_until(pilot, lambda: store.called.count("begin_answer") == 3 and not conversation.busy)
         assert conversation.scopes.once == (("temperature", 0.8),)
         store.refused = set()
-        await pilot.press("ctrl+r")
+        await pilot.press("alt+r")
         await wait_until(pilot, lambda: len(conversation.path) == 2 and not conversation.busy)
         await ask(pilot, "demo:haiku")
         assert [request.body.get("temperature") for request in server.requests] == [0.8, None]

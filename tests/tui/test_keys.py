@@ -1,0 +1,81 @@
+"""[keys] and the leader in the running window."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepchat.config.file import Config
+from stepchat.demo.server import DemoServer
+from stepchat.tui.commands import COMMANDS, KEY_ROWS
+from stepchat.tui.keymap import CHAT, LEADER, build_keymap, normalize_key
+from tests.tui.screen import screen_rows
+from tests.tui.window import ask, wait_until, window
+
+
+@pytest.fixture
+def server():
+    with DemoServer(speed=0) as running:
+        yield running
+
+
+def test_the_defaults_are_valid_and_a_key_occurs_once_per_context():
+    assert build_keymap(KEY_ROWS, {}).problems == ()
+    seen = [(row.context, key) for row in KEY_ROWS for key in row.keys]
+    assert len(seen) == len(set(seen))
+    assert all(normalize_key(key) == key for _, key in seen)
+    assert len({row.name for row in KEY_ROWS}) == len(KEY_ROWS)
+
+
+def test_every_command_with_a_key_has_one_that_every_terminal_can_send():
+    for row in COMMANDS:
+        portable = [
+            key for key in row.keys if (key.startswith((LEADER, "ctrl+")) and key[5:6].isalpha()) or key == "escape"
+        ]
+        assert portable or not row.keys or row.name in {"page-up", "page-down"}, row.name
+
+
+async def test_the_leader_runs_a_command_and_shows_what_may_follow(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await pilot.press("ctrl+x")
+        assert "Ctrl+X" in screen_rows(pilot.app)[-1]
+        assert "r retry  s sessions" in screen_rows(pilot.app)[-1]
+        assert "? all" in screen_rows(pilot.app)[-1]
+        await pilot.press("0")
+        await wait_until(pilot, "Ctrl+X 0 is not assigned.")
+        assert pilot.app.screen.prompt.text == ""
+        await pilot.press("ctrl+x", "r")
+        await wait_until(pilot, lambda: len(server.requests) == 2)
+        await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+        await pilot.press("ctrl+x", "escape", "r")
+        assert pilot.app.screen.prompt.text == "r"
+        await pilot.press("ctrl+x", "enter", "x")
+        assert pilot.app.screen.prompt.text == "r\nx"
+        assert len(server.requests) == 2
+
+
+async def test_keys_of_the_config_replace_the_defaults_everywhere(tmp_path, server):
+    keys = {
+        "leader": "ctrl+a",
+        "retry": ["f6", "leader t"],
+        "commands": "none",
+        "prompt": {"undo": "f7"},
+        "nonsense": "f8",
+    }
+    async with window(tmp_path, server, config=Config(keys=keys)) as pilot:
+        await ask(pilot, "demo:haiku")
+        for press in (["f6"], ["ctrl+a", "t"]):
+            count = len(server.requests)
+            await pilot.press(*press)
+            await wait_until(pilot, lambda count=count: len(server.requests) == count + 1)
+            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+        await pilot.press("alt+r", "ctrl+p", "a", "f7")
+        assert pilot.app.screen.prompt.text == ""
+        assert len(server.requests) == 3
+        await pilot.press("f1")
+        await pilot.resize_terminal(100, 240)
+        assert "F6" in await wait_until(pilot, "Regenerate")
+
+
+def test_the_contexts_of_the_rows_are_known():
+    assert {row.context for row in KEY_ROWS} >= {CHAT, "prompt", "message", "list", "page", "find"}
