@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,21 +76,23 @@ def export_session(
 
 
 @click.command("import", context_settings=HELP)
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path, allow_dash=True), nargs=-1, required=True)
 @json_option
 @pass_invocation
-def import_sessions(invocation: Invocation, file: Path, *, as_json: bool) -> int:
-    """Import sessions from FILE: stepchat's JSON, ChatGPT's conversations.json or .zip, or llm's logs.db; - for stdin.
+def import_sessions(invocation: Invocation, files: tuple[Path, ...], *, as_json: bool) -> int:
+    """Import sessions from files: stepchat's JSON, ChatGPT's export or llm's logs.db; - for stdin.
 
-    Importing a file twice adds nothing. A faulty file is rejected as a whole.
+    ChatGPT's export can be conversations.json, its .zip or its unpacked folder. Importing a file twice adds nothing. If one
+    file is faulty, nothing is imported.
     """
     # Read before the event loop starts, which would hold back Ctrl+C.
-    incoming = _read_stdin() if str(file) == "-" else None
+    incoming = _read_stdin() if Path("-") in files else []
+    paths = [path for path in files if path != Path("-")]
 
     async def work(store: SessionStore) -> None:
-        from stepchat.sessions.importing.importer import add_sessions, import_file
+        from stepchat.sessions.importing.importer import add_sessions, read_files
 
-        done = await (import_file(store, file) if incoming is None else add_sessions(store, incoming))
+        done = await add_sessions(store, incoming + await asyncio.to_thread(read_files, paths))
         if as_json:
             invocation.output.write_json(done.as_json())
         else:

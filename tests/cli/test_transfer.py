@@ -137,9 +137,9 @@ def test_export_import_export_gives_the_same_bytes_and_twice_adds_nothing(shell,
     shell("sessions", "export", "--all", "-o", str(first))
     shell.set(STEPCHAT_HOME=str(tmp_path / "elsewhere"))
     assert json.loads(shell("sessions", "import", str(first), "--json").out)["messages"] == 4
-    assert shell("sessions", "import", str(first)).out == "Nothing new: the session of this file was here before.\n"
+    assert shell("sessions", "import", str(first)).out == "Nothing new: 1 session already here.\n"
     shell.pipe(first.read_bytes())
-    assert shell("sessions", "import", "-").out == "Nothing new: the session of this file was here before.\n"
+    assert shell("sessions", "import", "-").out == "Nothing new: 1 session already here.\n"
     shell.pipe(b"{oh")
     assert "stdin cannot be imported. line 1, column 2" in shell.refuse(2, "sessions", "import", "-")
     shell("sessions", "export", "--all", "-o", str(second))

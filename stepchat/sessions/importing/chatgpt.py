@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json, Message
 
-_REFERENCE: Final = re.compile("\ue200[^\ue200\ue201]*\ue201")
-"""Marks of citations, which mean nothing outside."""
+_MARK: Final = re.compile("\ue200([^\ue200\ue201]*)\ue201")
+"""A citation, an entity, a link or the like: a kind and its values, with \ue202 between them."""
+_OLD_MARK: Final = re.compile("【[0-9]+[^【】\n]{0,100}†[^【】\n]{0,300}】")
+"""A citation of older exports, such as 【12†source】."""
 
 _PICTURE, _RECORDING, _OTHER = (
     "[a picture that is not in the export]",
@@ -53,66 +55,70 @@ _PICTURE, _RECORDING, _OTHER = (
     "[not in the export]",
 )
 _RECORDINGS: Final = frozenset({"audio_asset_pointer", "real_time_user_audio_video_asset_pointer"})
-_TEXTS: Final = ("text", "result", "output_str", "summary", "content")
+_TEXTS: Final = ("text", "result", "output_str", "summary", "content", "shared_prompt")
 """Where the kinds of content without parts have their text, the best first."""
-
-
+_PLAIN_KINDS: Final = frozenset(
+    {"", "text", "code", "execution_output", "system_error", "tether_quote", "tether_browsing_display", "sonic_webpage"}
+)
+"""Kinds of content that contain nothing if they contain no text."""
 _STOPS: Final[dict[str, Stop]] = {"max_tokens": "length", "interrupted": "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A place in the tree. `children` are in the order in which ChatGPT shows them; not all need be there."""
+    """A node of the tree. `children` are in the order in which ChatGPT shows them; some may be missing."""
 
     id: str
     parent: str | None
     children: tuple[str, ...]
     message: Json | None
     place: str
-    """Where its message is in the file."""
+    """The position of its message in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Above:
-    """What a node finds above it in the tree."""
+    """What a node inherits from the nodes above it."""
 
     time: float
     parent: str | None = None
     call: str = ""
     reasoning: str = ""
     recap: str = ""
-    """What ChatGPT shows of thoughts, which need not be in the file."""
+    """What ChatGPT shows instead of the reasoning, which may be missing from the file."""
     seconds: float | None = None
-    """How long the thoughts took."""
+    """How long the reasoning took."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """A conversation while it is read."""
+    """A conversation while it is being read."""
 
     session: str
     origin: str
-    said: list[StoredMessage] = field(default_factory=list[StoredMessage])
+    model: str
+    """The conversation's model, for messages that name none."""
+    messages: list[StoredMessage] = field(default_factory=list[StoredMessage])
     known: set[str] = field(default_factory=set[str])
     system: list[str] = field(default_factory=list[str])
 
     def add(self, node: str, parent: str | None, message: Message) -> str:
-        """The id of a message, which is there once for a node."""
+        """Add the message of a node, once; returns its ID."""
         identity = records.derived_id(MESSAGE_ID_LENGTH, "chatgpt", self.origin, node)
         if identity not in self.known:
             self.known.add(identity)
-            self.said.append(StoredMessage(identity, self.session, parent, message))
+            self.messages.append(StoredMessage(identity, self.session, parent, message))
         return identity
 
 
 def is_chatgpt(data: Any) -> bool:
-    """A list of conversations, or one."""
+    """Whether it is a list of conversations, or a conversation."""
     entries = cast("list[Any]", data) if isinstance(data, list) else [data]
     return data == [] or any(is_object(entry) and "mapping" in entry for entry in entries)
 
 
 def read(data: Any, where: str = "") -> Iterator[ImportedSession]:
-    """Those in which something is said. Raises InvalidImportError. `where` is the name of the file in an archive."""
+    """The conversations that have messages. `where` is the name of the file in an archive. Raises InvalidImportError."""
     one = is_object(data)
     entries: list[Any] = [data] if one else expect_list(data, where)
     for number, entry in enumerate(entries):
@@ -135,7 +141,9 @@ def _conversation(data: Json, place: str) -> ImportedSession:
     origin = expect_text(name, f"{place}.id")
     known = [time for node in nodes.values() if (time := _time_of(node))]
     begun = created or min(known, default=changed or 0.0)
-    read = _Reading(records.derived_id(SESSION_ID_LENGTH, "chatgpt", origin), origin)
+    model = data.get("default_model_slug")
+    identity = records.derived_id(SESSION_ID_LENGTH, "chatgpt", origin)
+    read = _Reading(identity, origin, model if isinstance(model, str) else "")
     ends: dict[str, _Above] = {}
     ordered = list(_parents_first(nodes, place))
     for node, parent in ordered:
@@ -146,29 +154,29 @@ def _conversation(data: Json, place: str) -> ImportedSession:
             ends[node.id] = _unanswered(node.id, ends[node.id], read)
     current = expect_optional_text(data.get("current_node"), f"{place}.current_node")
     leaf = ends[current].parent if current in ends else None
-    question = next((stored.message.text for stored in read.said if isinstance(stored.message, UserMessage)), "")
+    question = next((stored.message.text for stored in read.messages if isinstance(stored.message, UserMessage)), "")
     title = clean_title(expect_optional_text(data.get("title"), f"{place}.title") or "") or title_from(question)
     session = Session(
         id=read.session,
         title=title,
         created=begun,
         updated=max(begun, changed or max(known, default=0.0)),
-        leaf=leaf or (read.said[-1].id if read.said else None),
-        # Going on takes the model and the server that are configured here.
+        leaf=leaf or (read.messages[-1].id if read.messages else None),
+        # Continuing it uses the model and the server configured here.
         model="",
         server="",
         system="\n\n".join(read.system) or None,
         archived=data.get("is_archived") is True,
     )
-    return ImportedSession(SessionContent(session, tuple(read.said)), place)
+    return ImportedSession(SessionContent(session, tuple(read.messages)), place)
 
 
 def _parents_first(nodes: dict[str, _Node], place: str) -> Iterator[tuple[_Node, str | None]]:
-    """Each with its parent, which is there; children in the order that their parent says."""
+    """Each node with its parent, if that exists; children in the order of their parent."""
     listed = {child: node.id for node in nodes.values() for child in node.children}
     below: dict[str | None, list[_Node]] = {}
     for node in nodes.values():
-        # One that is damaged does not know its parent, but is known to it.
+        # A damaged node may lack its parent, which still lists it.
         below.setdefault(node.parent if node.parent in nodes else listed.get(node.id), []).append(node)
     waiting: list[tuple[_Node, str | None]] = [(node, None) for node in reversed(below.get(None, []))]
     count = 0
@@ -180,11 +188,11 @@ def _parents_first(nodes: dict[str, _Node], place: str) -> Iterator[tuple[_Node,
         children = sorted(below.get(node.id, []), key=lambda child: order.get(child.id, len(order)))
         waiting += [(child, node.id) for child in reversed(children)]
     if count < len(nodes):
-        raise InvalidImportError(f"{place}.mapping", "its nodes lead in a circle")
+        raise InvalidImportError(f"{place}.mapping", "its nodes form a circle")
 
 
 def _read_node(node: _Node, parent: str | None, above: _Above, read: _Reading) -> _Above:
-    """Add what the node says. What the nodes below it find."""
+    """Add the message of a node; returns what the nodes below it inherit."""
     if node.message is None:
         return above
     kind, metadata = _kind_of(node), _metadata_of(node)
@@ -224,14 +232,14 @@ def _message(node: _Node, text: str, time: float, above: _Above, read: _Reading)
         case "user":
             return UserMessage(text, time) if text else None
         case "assistant":
-            return _answer(data, text, time, above, node)
+            return _answer(node, text, time, above, read.model)
         case "tool":
             return ToolMessage(above.call, _name_of(node), text) if text else None
         case "system" | "developer":
             _add_system(text, read)
             return None
         case role:
-            # Who it is, nobody knows yet; what was said is kept.
+            # An unknown role; its text is kept.
             return ToolMessage(above.call, role, text) if text else None
 
 
@@ -240,11 +248,11 @@ def _add_system(text: str, read: _Reading) -> None:
         read.system.append(text)
 
 
-def _answer(data: Json, text: str, time: float, above: _Above, node: _Node) -> AssistantMessage | None:
-    metadata = _metadata_of(node)
+def _answer(node: _Node, text: str, time: float, above: _Above, default_model: str) -> AssistantMessage | None:
+    data, metadata = node.message or {}, _metadata_of(node)
     details: Json = expect_object(metadata.get("finish_details") or {}, f"{node.place}.metadata.finish_details")
     model = metadata.get("model_slug")
-    model = model if isinstance(model, str) else ""
+    model = model if isinstance(model, str) and model else default_model
     to = data.get("recipient")
     calls: tuple[ToolCall, ...] = ()
     stop: Stop = "cut" if data.get("status") == "in_progress" else _STOPS.get(str(details.get("type")), "stop")
@@ -268,7 +276,7 @@ def _timing(started: float, seconds: float | None) -> Timing:
 
 
 def _unanswered(node: str, above: _Above, read: _Reading) -> _Above:
-    """Reasoning after which no answer came."""
+    """Add reasoning that no answer follows."""
     message = AssistantMessage(reasoning=above.reasoning, stop="cut", timing=_timing(above.time, above.seconds))
     return _Above(above.time, read.add(node, above.parent, message))
 
@@ -282,7 +290,7 @@ def _arguments(text: str) -> str:
 
 
 def _read_nodes(data: Any, place: str) -> dict[str, _Node]:
-    """By their names. Raises InvalidImportError; so do the others."""
+    """The nodes by name. Raises InvalidImportError, as do the functions below."""
     mapping: Json = {} if data is None else expect_object(data, place)
     nodes: dict[str, _Node] = {}
     for name, value in mapping.items():
@@ -301,7 +309,7 @@ def _read_nodes(data: Any, place: str) -> dict[str, _Node]:
 
 
 def _content_of(node: _Node) -> Json:
-    """An empty one where there is none."""
+    """The content of a node; empty if there is none."""
     content = (node.message or {}).get("content")
     return {} if content is None else expect_object(content, f"{node.place}.content")
 
@@ -314,15 +322,17 @@ def _kind_of(node: _Node) -> str:
     return expect_optional_text(_content_of(node).get("content_type"), f"{node.place}.content.content_type") or ""
 
 
+def _author_of(node: _Node) -> Json:
+    return expect_object((node.message or {}).get("author") or {}, f"{node.place}.author")
+
+
 def _role_of(node: _Node) -> str:
-    author = expect_object((node.message or {}).get("author"), f"{node.place}.author")
-    return expect_text(author.get("role"), f"{node.place}.author.role")
+    return expect_text(_author_of(node).get("role"), f"{node.place}.author.role")
 
 
 def _name_of(node: _Node) -> str:
-    """Of a tool."""
-    author = expect_object((node.message or {}).get("author"), f"{node.place}.author")
-    return expect_optional_text(author.get("name"), f"{node.place}.author.name") or ""
+    """The name of a tool."""
+    return expect_optional_text(_author_of(node).get("name"), f"{node.place}.author.name") or ""
 
 
 def _time_of(node: _Node) -> float | None:
@@ -330,18 +340,79 @@ def _time_of(node: _Node) -> float | None:
 
 
 def _text_of(node: _Node) -> str:
-    """What is said, with words for what is no text."""
+    """The text of a node, with placeholders for what is not text and links for citations."""
     content, place = _content_of(node), f"{node.place}.content.parts"
     if "parts" in content:
         given = content["parts"]
         given = [given] if isinstance(given, str) else expect_list(given or [], place)
-        text = "\n\n".join(part for part in (__part(part, given) for part in given) if part)
+        text = "\n\n".join(part for part in (_part(part, given) for part in given) if part)
     else:
-        text = next((value for name in _TEXTS if isinstance(value := content.get(name), str) and value), "")
-    return _REFERENCE.sub("", text)
+        text = _text_without_parts(content)
+    metadata = _metadata_of(node)
+    if _author_of(node).get("role") == "assistant":
+        text = _link_old_citations(text, metadata.get("citations"))
+    return _replace_marks(text, metadata.get("content_references"))
 
 
-def __part(part: Any, beside: list[Any]) -> str:
+def _text_without_parts(content: Json) -> str:
+    found = [next((value for name in _TEXTS if isinstance(value := content.get(name), str) and value), "")]
+    listed = content.get("context_parts")
+    for part in (*content.values(), *(cast("list[Any]", listed) if isinstance(listed, list) else ())):
+        if is_object(part) and part.get("content_type") is not None:
+            found.append(_part(part, []))
+        elif is_object(part) and isinstance(text := part.get("text"), str):
+            found.append(text)
+    text = "\n\n".join(part for part in found if part)
+    return text or ("" if str(content.get("content_type") or "") in _PLAIN_KINDS else _OTHER)
+
+
+def _replace_marks(text: str, references: Any) -> str:
+    """The text with words and links for ChatGPT's marks. Where a mark leaves nothing, no double space remains."""
+    alternatives: dict[str, str] = {}
+    for reference in cast("list[Any]", references) if isinstance(references, list) else ():
+        if is_object(reference) and isinstance(alt := reference.get("alt"), str):
+            alternatives[str(reference.get("matched_text"))] = alt
+    pieces: list[str] = []
+    at = 0
+    for mark in _MARK.finditer(text):
+        before, words = text[at : mark.start()], alternatives.get(mark[0]) or _words_of_mark(mark[1])
+        at = mark.end()
+        if not words and before.endswith(" ") and not text[at : at + 1].isalnum():
+            before = before[:-1]
+        pieces += (before, words)
+    return "".join((*pieces, text[at:]))
+
+
+def _words_of_mark(mark: str) -> str:
+    kind, *values = mark.split("\ue202")
+    if kind == "url" and len(values) >= 2 and values[1].startswith(("http://", "https://")):
+        return f"[{values[0]}]({values[1]})"
+    if kind == "url":
+        return values[0] if values else ""
+    if kind == "entity" and values:
+        try:
+            entity: Any = lossless_json.loads(values[0])
+        except ValueError:
+            return ""
+        if isinstance(entity, list) and len(named := cast("list[Any]", entity)) > 1 and isinstance(named[1], str):
+            return named[1]
+    return ""
+
+
+def _link_old_citations(text: str, citations: Any) -> str:
+    """The text with links for marks such as 【12†source】 that the metadata explains, and without the others."""
+    links: dict[int, str] = {}
+    for citation in cast("list[Any]", citations) if isinstance(citations, list) else ():
+        source = citation.get("metadata") if is_object(citation) else None
+        if is_object(source) and isinstance(url := source.get("url"), str) and url.startswith(("http://", "https://")):
+            title, start = source.get("title"), citation.get("start_ix")
+            links[start if isinstance(start, int) else -1] = (
+                f" ([{title if isinstance(title, str) and title else url}]({url}))"
+            )
+    return _OLD_MARK.sub(lambda mark: links.get(mark.start(), ""), text)
+
+
+def _part(part: Any, beside: list[Any]) -> str:
     if isinstance(part, str) or part is None:
         return part or ""
     if not is_object(part):
@@ -354,14 +425,14 @@ def __part(part: Any, beside: list[Any]) -> str:
         case "audio_transcription":
             return ""
         case kind if isinstance(kind, str) and kind in _RECORDINGS:
-            # What was said stands beside it.
+            # Its transcription is another part.
             return "" if any(is_object(other) and other.get("text") for other in beside) else _RECORDING
         case _:
             return _OTHER
 
 
 def _thoughts_of(node: _Node) -> str:
-    """What the model thought, of a node for that."""
+    """The reasoning in a node of thoughts."""
     place = f"{node.place}.content.thoughts"
     parts: list[str] = []
     for number, value in enumerate(expect_list(_content_of(node).get("thoughts") or [], place)):
@@ -371,11 +442,11 @@ def _thoughts_of(node: _Node) -> str:
 
 
 def _instructions_of(node: _Node) -> str:
-    """What the user told ChatGPT for every conversation: about himself, and how to answer."""
-    told = _metadata_of(node).get("user_context_message_data")
+    """The user's custom instructions: about the user, and how to answer."""
+    typed = _metadata_of(node).get("user_context_message_data")
     places = (
-        # As they were typed; in the other place there are words of ChatGPT around them.
-        (told if is_object(told) else {}, ("about_user_message", "about_model_message")),
+        # As typed; the other place has words of ChatGPT around them.
+        (typed if is_object(typed) else {}, ("about_user_message", "about_model_message")),
         (_content_of(node), ("user_profile", "user_instructions")),
     )
     for source, names in places:
@@ -386,7 +457,7 @@ def _instructions_of(node: _Node) -> str:
 
 
 def _time(value: Any, place: str) -> float | None:
-    """A time, None where there is none."""
+    """A Unix time, None if there is none."""
     if isinstance(value, str):
         try:
             time = datetime.fromisoformat(value)

@@ -1,16 +1,18 @@
-"""Sessions from files: our own JSON, ChatGPT's export, the log database of `llm`. All of a file comes in, or nothing."""
+"""Sessions from files: stepchat's JSON, ChatGPT's export, the log database of `llm`. All of a file is added, or nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
+import stat
 import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from stepchat import lossless_json
 from stepchat.errors import StoreError, UsageError
@@ -18,36 +20,41 @@ from stepchat.messages import AssistantMessage, Message, UserMessage, valid_time
 from stepchat.sessions import records, tree, writing
 from stepchat.sessions.export.formats import without_message_reasoning
 from stepchat.sessions.importing import chatgpt, llm, stepchat_json
-from stepchat.sessions.importing.values import ImportedSession, InvalidImportError, invalid_if_it_fails
+from stepchat.sessions.importing.values import ImportedSession, InvalidImportError, invalid_if_it_fails, is_object
 from stepchat.sessions.search import index as search_index
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from stepchat.messages import Json, StoredMessage
     from stepchat.sessions.records import Session, Writer
 
-_LARGEST: Final = 4_000_000_000
-"""Bytes of JSON; an archive can hold more than it seems."""
+_LARGEST: Final = 300_000_000
+"""Bytes of one JSON document, and of everything in an archive: a small archive can expand to gigabytes."""
 
-_TOO_LARGE: Final = "it is larger than 4 GB"
+_TOO_LARGE: Final = f"It is larger than {_LARGEST // 1_000_000} MB"
 _DATABASE, _ARCHIVE = b"SQLite format 3\0", b"PK\x03\x04"
 _BY_NAME: Final = (_DATABASE, _ARCHIVE)
-"""How files begin that are read here and there, so that they must have a name."""
+"""How files begin that are not read from front to back, and so must have a name."""
 _BEGINNING: Final = 16
 _PIECE: Final = 1 << 20
 _MARK: Final = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity|[][{}]')
-"""Of JSON what opens and closes, what is none, and, to step over it, text."""
+"""Brackets, constants that are not JSON, and strings, to skip them."""
 
-_KINDS: Final = "It can be an export of stepchat as JSON, ChatGPT's conversations.json or its .zip, or llm's logs.db."
+_KINDS: Final = (
+    "Supported: stepchat's JSON, ChatGPT's export (conversations.json, its .zip or its folder), and llm's logs.db."
+)
+_JSON_LINES: Final = (
+    "These are JSON Lines: requests for the API, which cannot be imported. Export sessions as .json to import them"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import added. `known` is how many sessions of the file were there before; of those only new messages count.
+    """What an import added. `known` sessions existed before; only their new messages count.
 
-    `completed` is how many messages had been here without their reasoning.
+    `completed` messages existed without their reasoning.
     """
 
     sessions: tuple[str, ...] = ()
@@ -56,27 +63,26 @@ class ImportResult:
     completed: int = 0
 
     def as_json(self) -> Json:
-        """For programs."""
+        """The form for programs."""
         return {**asdict(self), "sessions": list(self.sessions)}
 
     def describe(self) -> str:
-        """For people."""
+        """The form for people."""
         if self.known and not (self.sessions or self.messages or self.completed):
-            here = "the session of this file was" if self.known == 1 else f"all {self.known} sessions of this file were"
-            return f"Nothing new: {here} here before"
-        said = f"{_counted(len(self.sessions), 'session')}, {_counted(self.messages, 'message')}"
+            return f"Nothing new: {_counted(self.known, 'session')} already here"
+        added = f"Added {_counted(len(self.sessions), 'session')}, {_counted(self.messages, 'message')}"
         if self.completed:
-            said += f"; {_counted(self.completed, 'message')} got the reasoning that was missing"
-        return said + (f"; {self.known} {'was' if self.known == 1 else 'were'} here before" if self.known else "")
+            added += f"; added missing reasoning to {_counted(self.completed, 'message')}"
+        return added + (f"; {_counted(self.known, 'session')} already here" if self.known else "")
 
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-async def import_file(store: Writer, path: Path) -> ImportResult:
-    """Add the sessions of a file: everything new in it, or nothing. Raises UsageError, which names the position."""
-    return await add_sessions(store, await asyncio.to_thread(read_file, path))
+async def import_file(store: Writer, *paths: Path) -> ImportResult:
+    """Add the sessions of files or folders: everything new in them, or nothing. Raises UsageError, which says where."""
+    return await add_sessions(store, await asyncio.to_thread(read_files, paths))
 
 
 async def add_sessions(store: Writer, incoming: list[ImportedSession]) -> ImportResult:
@@ -84,17 +90,29 @@ async def add_sessions(store: Writer, incoming: list[ImportedSession]) -> Import
     return await store.add(lambda connection: insert_sessions(connection, incoming))
 
 
-def read_file(path: Path) -> list[ImportedSession]:
-    """Everything in the file, checked. Raises UsageError, which names the place."""
-    with _named(str(path)), path.open("rb") as file:
-        beginning = file.read(_BEGINNING)
-        if beginning.startswith(_BY_NAME):
-            return _read_by_name(path, beginning)
-        return list(_read_json(_limited(file, _LARGEST, "", beginning)))
+def read_files(paths: Iterable[Path]) -> list[ImportedSession]:
+    """The sessions of several files or folders."""
+    return [session for path in paths for session in read_file(path)]
+
+
+def read_file(path: Path, limit: int = _LARGEST) -> list[ImportedSession]:
+    """The sessions of a file or folder, checked; `limit` is in bytes. Raises UsageError, which says where it is faulty."""
+    with _named(str(path)):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return _read_folder(path)
+        if not stat.S_ISREG(mode):
+            # A pipe would keep its reader waiting, and a device may have no end.
+            raise InvalidImportError("", "It is not a regular file")
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+            if beginning.startswith(_BY_NAME):
+                return _read_by_name(path, beginning, limit)
+            return list(_read_json(_limited(file, limit, "", beginning)))
 
 
 def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[ImportedSession]:
-    """The same of what can be read once only, such as stdin; `limit` is in bytes."""
+    """The sessions of a stream that can be read only once, such as stdin; `limit` is in bytes."""
     with _named(name):
         beginning = stream.read(_BEGINNING)
         if not beginning.startswith(_BY_NAME):
@@ -107,19 +125,33 @@ def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[Imp
                     file.write(piece)
                     if file.tell() > limit:
                         raise InvalidImportError("", _TOO_LARGE)
-            return _read_by_name(path, beginning)
+            return _read_by_name(path, beginning, limit)
 
 
-def _read_by_name(path: Path, beginning: bytes) -> list[ImportedSession]:
-    return list(llm.read(path) if beginning.startswith(_DATABASE) else _read_archive(path))
+def _read_folder(path: Path) -> list[ImportedSession]:
+    """A ChatGPT export that was unpacked, as some browsers do, into this folder or one in it."""
+    for pattern in ("*", "*/*"):
+        files = sorted(file for file in path.glob(pattern) if file.is_file() and _is_conversations(file.name))
+        if files:
+            return read_files(files)
+    raise InvalidImportError("", "There is no conversations.json in this folder; name the files to import")
+
+
+def _read_by_name(path: Path, beginning: bytes, limit: int) -> list[ImportedSession]:
+    if beginning.startswith(_DATABASE):
+        return list(llm.read(path))
+    with path.open("rb") as file:
+        return [session for name, content in _documents(file, "", limit) for session in _read_json(content, name)]
 
 
 @contextmanager
 def _named(name: str) -> Generator[None]:
-    """What goes wrong, with the name of the file."""
+    """Report what goes wrong together with the name of the file."""
     try:
         with invalid_if_it_fails(""):
             yield
+    except UsageError:
+        raise
     except InvalidImportError as error:
         raise UsageError(f"{name} cannot be imported. {error}".rstrip(".") + ".", "Nothing was imported.") from error
     except OSError as error:
@@ -128,13 +160,15 @@ def _named(name: str) -> Generator[None]:
 
 def _read_json(content: bytes, where: str = "") -> Iterator[ImportedSession]:
     try:
-        # Where a shell has written it, it may be UTF-16.
+        # Some shells write UTF-16.
         text = content.decode(json.detect_encoding(content))
     except UnicodeDecodeError as error:
         raise InvalidImportError(where, str(error)) from error
     try:
         data = lossless_json.loads(text, any_depth=True)
     except json.JSONDecodeError as error:
+        if _is_json_lines(text):
+            raise InvalidImportError(where, _JSON_LINES) from error
         place = f"line {error.lineno}, column {error.colno}"
         if not text[: error.pos].strip():
             raise InvalidImportError(where, f"{place}: This is not JSON. {_KINDS}") from error
@@ -145,11 +179,24 @@ def _read_json(content: bytes, where: str = "") -> Iterator[ImportedSession]:
         return stepchat_json.read(data)
     if chatgpt.is_chatgpt(data):
         return chatgpt.read(data, where)
-    raise InvalidImportError(where, f"This is not a format that stepchat knows. {_KINDS}")
+    if _is_request(data):
+        raise InvalidImportError(where, _JSON_LINES)
+    raise InvalidImportError(where, f"The format is unknown. {_KINDS}")
+
+
+def _is_json_lines(text: str) -> bool:
+    try:
+        return _is_request(lossless_json.loads(text.lstrip().partition("\n")[0]))
+    except ValueError:
+        return False
+
+
+def _is_request(data: Any) -> bool:
+    return is_object(data) and isinstance(data.get("messages"), list) and "format" not in data
 
 
 def _no_json_at(text: str) -> str:
-    """Where the first thing stands that is refused without its place: NaN and the like, or what is nested too deeply."""
+    """The position of what the parser rejects without one: NaN and the like, or nesting that is too deep."""
     depth = at = 0
     for mark in _MARK.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
@@ -159,22 +206,30 @@ def _no_json_at(text: str) -> str:
     return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
 
 
-def _read_archive(path: Path) -> Iterator[ImportedSession]:
-    with zipfile.ZipFile(path) as archive:
-        # Large exports are cut into conversations-000.json and so on.
+def _documents(file: IO[bytes], where: str, limit: int) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the conversations in an archive, or in the archives that it contains; `limit` is in bytes."""
+    with zipfile.ZipFile(file) as archive:
+        # Large exports are split into conversations-000.json and so on.
         names = sorted(name for name in archive.namelist() if _is_conversations(name.rpartition("/")[2]))
-        if not names:
-            raise InvalidImportError("", "There is no conversations.json in it")
-        left = _LARGEST
+        left = limit
         for name in names:
-            with invalid_if_it_fails(name), archive.open(name) as file:
-                content = _limited(file, left, name, b"")
+            with invalid_if_it_fails(where + name), archive.open(name) as member:
+                content = _limited(member, left, where + name, b"")
             left -= len(content)
-            yield from _read_json(content, name)
+            yield where + name, content
+        inner = [] if names or where else [name for name in archive.namelist() if name.lower().endswith(".zip")]
+        if not names and not inner:
+            raise InvalidImportError(where.removesuffix("/"), "There is no conversations.json in it")
+        for name in inner:
+            with invalid_if_it_fails(name), archive.open(name) as member:
+                nested = BytesIO(_limited(member, left, name, b""))
+            for found, content in _documents(nested, f"{name}/", left):
+                left -= len(content)
+                yield found, content
 
 
 def _limited(file: IO[bytes], limit: int, where: str, beginning: bytes) -> bytes:
-    """The whole, of which the beginning was read already."""
+    """The whole content of a file, whose beginning was read already."""
     content = beginning + file.read(limit + 1 - len(beginning))
     if len(content) > limit:
         raise InvalidImportError(where, _TOO_LARGE)
@@ -188,7 +243,7 @@ def _is_conversations(name: str) -> bool:
 def insert_sessions(connection: sqlite3.Connection, incoming: list[ImportedSession]) -> ImportResult:
     """Add what is new, inside a transaction. Raises UsageError and StoreError; then nothing may be committed.
 
-    What comes in is older than what is here: it gets the numbers before all others, by which searches are ordered.
+    Imported messages count as older than all others: they get lower numbers, by which searches are sorted.
     """
     (lowest,) = connection.execute("SELECT min(number) FROM message").fetchone()
     count = sum(len(entry.content.messages) for entry in incoming)
@@ -216,10 +271,8 @@ def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
     if row is None:
         return False
     if row[0] is not None and row[0] < 0:
-        raise StoreError(
-            f"The session {session.id}, deleted long ago, is just being removed.", "Try again in a minute."
-        )
-    # Who imports it wants it to be there.
+        raise StoreError(f"The session {session.id} was deleted and is being removed.", "Try again in a minute.")
+    # Importing a deleted session restores it.
     connection.execute("UPDATE session SET deleted = NULL WHERE id = ?", (session.id,))
     return True
 
@@ -251,14 +304,14 @@ def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
 def _insert(
     connection: sqlite3.Connection, entry: ImportedSession, number: int | None
 ) -> list[tuple[int, StoredMessage]]:
-    """The messages that were not there, with their numbers, which begin with `number` or are the highest."""
+    """Insert the messages that are new. Their numbers start with `number`, or are the highest."""
     new: list[tuple[int, StoredMessage]] = []
     for stored in entry.content.messages:
         row = connection.execute("SELECT session FROM message WHERE id = ?", (stored.id,)).fetchone()
         if row is not None:
             if row[0] != stored.session:
                 raise UsageError(
-                    f"{entry.place}: the message {stored.id} is one of another session, {row[0]}.",
+                    f"{entry.place}: the message {stored.id} belongs to another session, {row[0]}.",
                     "Nothing was imported.",
                 )
             continue
@@ -281,7 +334,7 @@ def _insert(
 
 
 def _complete(connection: sqlite3.Connection, stored: StoredMessage) -> bool:
-    """Give the answer its reasoning, when it is here from an export without and all else is the same."""
+    """Add the reasoning to an answer that was imported without it and is otherwise equal."""
     message = stored.message
     if not isinstance(message, AssistantMessage) or (short := without_message_reasoning(message)) == message:
         return False
@@ -291,7 +344,7 @@ def _complete(connection: sqlite3.Connection, stored: StoredMessage) -> bool:
     ).fetchone()
     if row is None:
         return False
-    # The index computes what to take out from what is stored, so this comes first.
+    # The index computes the entry to remove from the stored message, so this comes first.
     search_index.remove(connection, *row)
     connection.execute("UPDATE message SET data = ? WHERE number = ?", (records.message_to_text(message), row[0]))
     search_index.add_later(connection, [row[0]])
@@ -305,26 +358,26 @@ def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[in
     writing.add_totals(connection, session.id, [stored.message for _, stored in new])
     (leaf,) = connection.execute("SELECT leaf FROM session WHERE id = ?", (session.id,)).fetchone()
     end = session.leaf
-    if end is not None and (_goes_on_from(connection, leaf, end) or _is_whole(connection, leaf, end)):
+    if end is not None and (_continues(connection, leaf, end) or _completes(connection, leaf, end)):
         connection.execute(
             "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?",
             (end, session.updated, session.id),
         )
         tree.remember_path(connection, session.id, end)
     elif leaf is not None:
-        # What is shown stays, although the newest is another now.
+        # The branch shown stays, although another is the newest now.
         tree.remember_path(connection, session.id, leaf)
 
 
-def _goes_on_from(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
+def _continues(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
     at: str | None = new_leaf
     while at is not None and at != leaf:
         (at,) = connection.execute("SELECT parent FROM message WHERE id = ?", (at,)).fetchone()
     return at == leaf
 
 
-def _is_whole(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
-    """Whether it is a whole answer where the one that is shown was cut, as when the disk had refused it."""
+def _completes(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
+    """Whether it is the complete version of the incomplete answer shown, as in a rescue file."""
     row = connection.execute(
         "SELECT cut.id, cut.data, whole.id, whole.data FROM message AS cut JOIN message AS whole"
         " ON whole.session = cut.session AND whole.parent IS cut.parent WHERE cut.id = ? AND whole.id = ?",

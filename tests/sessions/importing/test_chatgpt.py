@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,7 @@ from stepchat.messages import AssistantMessage, Timing, ToolCall, ToolMessage, U
 from stepchat.sessions.importing.importer import import_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from stepchat.messages import Message
     from stepchat.sessions.store import SessionStore
 
 
@@ -84,7 +84,11 @@ async def test_the_tree_is_kept(store: SessionStore, tmp_path: Path) -> None:
     assert [stored.message for stored in path[2:5]] == [
         UserMessage("[a picture that is not in the export]\n\nWhat is it?", 1700000000.5),
         AssistantMessage(
-            tool_calls=(ToolCall("call", "python", '{"input":"1+1"}'),), stop="tool_calls", timing=Timing(1700000000.5)
+            tool_calls=(ToolCall("call", "python", '{"input":"1+1"}'),),
+            stop="tool_calls",
+            model_asked="gpt-4o",
+            model="gpt-4o",
+            timing=Timing(1700000000.5),
         ),
         ToolMessage("call", "python", "2"),
     ]
@@ -225,7 +229,7 @@ async def test_no_time_is_made_up(store: SessionStore, tmp_path: Path) -> None:
         question, answer, last = (stored.message for stored in await store.path(session_id))
         assert (question, answer, last) == (
             UserMessage("u", begun),
-            AssistantMessage(text="a", timing=Timing(begun)),
+            AssistantMessage(text="a", model_asked="gpt-4o", model="gpt-4o", timing=Timing(begun)),
             UserMessage("v", 1700000020),
         )
 
@@ -256,12 +260,12 @@ def _circle() -> dict[str, Any]:
         (_conversation(mapping=[]), "[1].mapping: a list instead of an object"),
         (_conversation(mapping={"n": 5}), "[1].mapping['n']: a number instead of an object"),
         (_conversation(_node("n", "root", "user", 5)), "[1].mapping['n'].message.content: a number instead of an object"),
-        (_conversation(_node("n", "root", "user", "x", author=None)), "[1].mapping['n'].message.author: nothing"),
+        (_conversation(_node("n", "root", "user", "x", author=None)), "[1].mapping['n'].message.author.role: nothing"),
         (_conversation(_node("n", "root", "user", "x", author={"role": 1})), "[1].mapping['n'].message.author.role: a number instead"),
         (_conversation(_node("n", "root", "user", "x", create_time="today")), "message.create_time: a text instead of a time"),
         (_conversation(_node("n", "root", "user", {"content_type": "text", "parts": 5})), "content.parts: a number instead of a list"),
         (_conversation(title=5), "[1].title: a number instead of a text"),
-        (_circle(), "[1].mapping: its nodes lead in a circle"),
+        (_circle(), "[1].mapping: its nodes form a circle"),
         (7, "[1]: a number instead of an object"),
     ],
 )  # fmt: skip
@@ -276,3 +280,76 @@ async def test_a_wrong_place_is_named_and_nothing_comes_in(
         archive.writestr("conversations.json", json.dumps([_CHAT, chat]))
     with pytest.raises(UsageError, match=r"a\.zip cannot be imported\. conversations\.json\[1\]"):
         await import_file(store, tmp_path / "a.zip")
+
+
+CASES = Path(__file__).parent / "cases"
+
+
+async def _texts(store: SessionStore, path: Path) -> list[Message]:
+    (session_id,) = (await import_file(store, path)).sessions
+    return [stored.message for stored in await store.path(session_id)]
+
+
+async def test_marks_become_words_and_links(store: SessionStore) -> None:
+    answer = (await _texts(store, CASES / "chatgpt-entities-and-sources" / "input.json"))[-1]
+    assert answer.text == (
+        "The review by Ada Example notes that iron came early. ([Iron](https://example.org/iron))\n\n"
+        "See [the survey](https://example.org/survey) and the end."
+    )
+    answer = (await _texts(store, CASES / "chatgpt-entities-and-sources" / "input-old.json"))[-1]
+    assert answer.text == "Iron is old ([Iron](https://example.org/iron)) and useful."
+
+
+@pytest.mark.parametrize(
+    ("text", "metadata", "expected"),
+    [
+        ('By \ue200entity\ue202["people","Ada"]\ue201.', {}, "By Ada."),
+        ("By \ue200entity\ue202{broken\ue201.", {}, "By."),
+        ("By \ue200entity\ue202[1]\ue201 me", {"content_references": [7, {"matched_text": 1, "alt": 2}]}, "By me"),
+        ("One\ue200cite\ue202turn0\ue201 two \ue200new kind\ue201\nthree \ue200x\ue201four", {}, "One two\nthree four"),
+        ("\ue200url\ue202here\ue202javascript:alert(1)\ue201", {}, "here"),
+        ("\ue200url\ue201x\ue202y", {}, "x\ue202y"),
+        ("a【1†s】b【no mark】", {"citations": [{"start_ix": [], "metadata": {"url": "https://e.org"}}, 4]}, "ab【no mark】"),
+        ("a【1†s】", {"citations": [{"start_ix": 1, "metadata": {"url": "javascript:1", "title": "t"}}]}, "a"),
+        ("a【1†s】", {"citations": [{"start_ix": 1, "metadata": {"url": "https://e.org"}}]}, "a ([https://e.org](https://e.org))"),
+    ],
+)  # fmt: skip
+async def test_marks_of_any_form_do_no_harm(
+    store: SessionStore, tmp_path: Path, text: str, metadata: Any, expected: str
+) -> None:
+    chat = _conversation(_node("u", "root", "user", "q"), _node("a", "u", "assistant", text, metadata=metadata))
+    (tmp_path / "a.json").write_text(json.dumps(chat))
+    assert (await _texts(store, tmp_path / "a.json"))[-1].text == expected
+
+
+async def test_content_without_text_leaves_a_trace(store: SessionStore, tmp_path: Path) -> None:
+    messages = await _texts(store, CASES / "chatgpt-contents-without-text" / "input.json")
+    assert [message.text for message in messages] == [
+        "How far is it?", "", "2\n", "Error: it broke", "A quote.", "The page.",
+        "[a picture that is not in the export]", "Editing x.py\n\nprint(2)", "12 km.",
+    ]  # fmt: skip
+    new = {"content_type": "hologram", "cells": [1, 2]}
+    chat = _conversation(_node("u", "root", "user", "q"), _node("a", "u", "assistant", new))
+    (tmp_path / "a.json").write_text(json.dumps(chat))
+    assert (await _texts(store, tmp_path / "a.json"))[-1].text == "[not in the export]"
+
+
+@pytest.mark.parametrize("form", ["input", "outer.zip", "files"])
+async def test_an_export_in_pieces_is_read(store: SessionStore, tmp_path: Path, form: str) -> None:
+    """As a folder that the browser unpacked, as an archive in an archive, and as several files."""
+    folder = CASES / "chatgpt-folder"
+    paths = sorted((folder / "input").iterdir()) if form == "files" else [folder / form]
+    assert len((await import_file(store, *paths)).sessions) == 2
+    assert sorted(row.title for row in await store.sessions()) == ["Shard one", "Shard zero"]
+    models = {(await store.path(id_))[-1].message.model for id_ in await store.session_ids()}
+    # A message that names no model has the conversation's.
+    assert models == {"gpt-5-2", "gpt-5-2-thinking"}
+    with pytest.raises(UsageError, match=r"no conversations\.json in this folder"):
+        await import_file(store, tmp_path)
+
+
+async def test_several_files_come_in_together_or_not_at_all(store: SessionStore, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("[")
+    with pytest.raises(UsageError, match=r"broken\.json cannot be imported"):
+        await import_file(store, CASES / "chatgpt-folder" / "input", tmp_path / "broken.json")
+    assert await store.sessions() == []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
+import socket
 import sqlite3
 import zipfile
 from datetime import UTC
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,9 +31,10 @@ from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stepchat.sessions.records import Session
+
+
+CASES = Path(__file__).parent / "cases"
 
 
 async def _exported(store: SessionStore, *ids: str, leaf: str | None = None) -> str:
@@ -278,7 +283,7 @@ async def test_the_same_id_twice_and_a_stolen_message_are_refused(store: Session
     data["session"]["id"] = "s0mebody"
     before = _counts(store)
     (tmp_path / "b.json").write_text(json.dumps(data))
-    with pytest.raises(UsageError, match=f"the message {session.leaf} is one of another session, {session.id}"):
+    with pytest.raises(UsageError, match=f"the message {session.leaf} belongs to another session, {session.id}"):
         await import_file(store, tmp_path / "b.json")
     assert _counts(store) == before
 
@@ -286,14 +291,14 @@ async def test_the_same_id_twice_and_a_stolen_message_are_refused(store: Session
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"# A chat\n", "line 1, column 1: This is not JSON. It can be an export of stepchat"),
+        (b"# A chat\n", "line 1, column 1: This is not JSON. Supported: stepchat's JSON"),
         (b'{"format":\n  nonsense}', "line 2, column 3: Expecting value."),
         (b"\xff\xfe\x00", "codec can't decode"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"{}", "This is not a format that stepchat knows. It can be an export of stepchat as JSON"),
-        (b"[1, 2]", "not a format"),
-        (b'"text"', "not a format"),
-        (b"null", "not a format"),
+        (b"{}", "The format is unknown. Supported: stepchat's JSON"),
+        (b"[1, 2]", "The format is unknown"),
+        (b'"text"', "The format is unknown"),
+        (b"null", "The format is unknown"),
         (b"PK\x03\x04 not really", "not a zip file"),
         (b"SQLite format 3\0 not really", "not a database"),
     ],
@@ -323,7 +328,7 @@ async def test_a_stream_is_read_like_a_file(store: SessionStore, tmp_path: Path)
         (read,) = importer.read_stream(Once(content), "stdin", len(content))
         assert read.content.session == session
         with pytest.raises(
-            UsageError, match=r"^stdin cannot be imported. it is larger than 4 GB. Nothing was imported"
+            UsageError, match=r"^stdin cannot be imported. It is larger than 300 MB. Nothing was imported"
         ):
             importer.read_stream(Once(content), "stdin", len(content) - 1)
     for wrong, said in ((b"", "line 1, column 1"), (b"PK\x03\x04", "not a zip"), (b"SQLite format 3\0", "not a data")):
@@ -353,9 +358,36 @@ async def test_other_archives_and_databases_are_refused(store: SessionStore, tmp
 
 
 async def test_a_file_that_cannot_be_read_is_named(store: SessionStore, tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing.json", tmp_path):
-        with pytest.raises(UsageError, match=f"Cannot read {path}"):
-            await import_file(store, path)
+    path = tmp_path / "nothing.json"
+    with pytest.raises(UsageError, match=f"Cannot read {path}"):
+        await import_file(store, path)
+
+
+async def test_what_is_no_regular_file_is_rejected_at_once(store: SessionStore, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.json")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for path in (tmp_path / "fifo.json", tmp_path / "socket", Path("/dev/zero")):
+            with pytest.raises(UsageError, match="not a regular file"):
+                await asyncio.wait_for(import_file(store, path), 5)
+
+
+def test_a_small_archive_that_expands_to_much_is_rejected(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversations-000.json", b"[" + b" " * 600_000 + b"]")
+        archive.writestr("conversations-001.json", b"[" + b" " * 600_000 + b"]")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "bomb.zip", "inner.zip")
+    for name in ("bomb.zip", "outer.zip"):
+        with pytest.raises(UsageError, match=r"conversations-001\.json: It is larger than 300 MB"):
+            importer.read_file(tmp_path / name, limit=1_000_000)
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+async def test_json_lines_are_named_as_what_they_are(store: SessionStore, tmp_path: Path, end: str) -> None:
+    lines = (CASES / "own-jsonl" / "input.jsonl").read_text().splitlines()
+    for text in ("\n".join(lines) + end, lines[0] + end):
+        assert "JSON Lines: requests for the API" in await _refused(store, tmp_path / "a.jsonl", text.encode())
 
 
 async def test_a_title_from_elsewhere_is_cleaned(store: SessionStore, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_import_adds_once_and_refuses_by_place(tmp_path, server):
         await say(pilot, f"/import {file}")
         await wait_until(pilot, "1 session, 2 messages")
         await say(pilot, f"/import {file}")
-        await wait_until(pilot, "Nothing new: the session of this file was here before.")
+        await wait_until(pilot, "Nothing new: 1 session already here.")
         file.write_text('{"format": "stepchat-session", "version": 1, "session": 3}')
         await say(pilot, f"/import {file}")
         await wait_until(pilot, "a number instead of an object")
