@@ -18,7 +18,7 @@ class Match:
     """The quality of a match (higher is better), and the positions of the matched characters."""
 
     score: float
-    places: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()
 
 
 def words_of(typed: str) -> tuple[str, ...]:
@@ -33,15 +33,15 @@ def match(words: Sequence[str], text: str) -> Match | None:
         # Some letters become two, and positions would be wrong.
         lower = text.lower() if len(text.lower()) == len(text) else text
     score = 0.0
-    places: list[int] = []
+    positions: list[int] = []
     for word in words:
         found = _as_it_stands(word, lower) or _scattered(word, lower)
         if found is None:
             return None
         score += found.score
-        places += found.places
+        positions += found.positions
     # Of two equal matches the shorter text wins.
-    return Match(score - len(text) / 100, tuple(sorted(set(places))))
+    return Match(score - len(text) / 100, tuple(sorted(set(positions))))
 
 
 def _as_it_stands(word: str, text: str) -> Match | None:
@@ -68,32 +68,32 @@ def _scattered(word: str, text: str) -> Match | None:
 
 def _walk(word: str, text: str, *, inside_first: bool) -> Match | None:
     """The first letter begins a word; each other one is adjacent, further on in the same word, or begins a later one."""
-    places: list[int] = []
+    positions: list[int] = []
     score = _SCATTERED
-    for letter in word:
-        last = places[-1] if places else -1
-        if places and text.startswith(letter, last + 1):
+    for char in word:
+        last = positions[-1] if positions else -1
+        if positions and text.startswith(char, last + 1):
             at = last + 1
         else:
-            inside = _inside(letter, text, last) if places else -1
-            begins = _begins(letter, text, last + 1)
+            inside = _inside(char, text, last) if positions else -1
+            begins = _begins(char, text, last + 1)
             at = inside if begins < 0 or (inside_first and inside >= 0) else begins
             score -= 3.0 if at == inside else 1.0
         if at < 0:
             return None
-        places.append(at)
-    return Match(max(score, 1.0), tuple(places))
+        positions.append(at)
+    return Match(max(score, 1.0), tuple(positions))
 
 
-def _inside(letter: str, text: str, last: int) -> int:
+def _inside(char: str, text: str, last: int) -> int:
     end = last + 1
     while end < len(text) and text[end].isalnum():
         end += 1
-    return text.find(letter, last + 1, end)
+    return text.find(char, last + 1, end)
 
 
-def _begins(letter: str, text: str, start: int) -> int:
-    at = text.find(letter, start)
+def _begins(char: str, text: str, start: int) -> int:
+    at = text.find(char, start)
     while at > 0 and text[at - 1].isalnum():
-        at = text.find(letter, at + 1)
+        at = text.find(char, at + 1)
     return at

@@ -24,11 +24,11 @@ UNSURE: Final = "\u2630-\u2637\u268a-\u268f\u2ffc-\u2fff\u31e4-\u31ef"  # wide s
 UNSURE_FAR: Final = "\U0001d300-\U0001d376\U0001f6d5-\U0001f6df\U0001f7f0\U0001fa70-\U0001faff"  # the same; new emoji
 """Characters that older terminals give fewer cells than rich does, as the inside of a regular expression's set."""
 
-BEGINS: Final = "\u0903-\u1cf7\u3248-\u324f\ua823-\uabec"
-_BEGINS: Final = re.compile(f"[{BEGINS}\U00011000-\U0001d172]")
+UNDERCOUNTED_AREA: Final = "\u0903-\u1cf7\u3248-\u324f\ua823-\uabec"
+_UNDERCOUNTED_AREA: Final = re.compile(f"[{UNDERCOUNTED_AREA}\U00011000-\U0001d172]")
 """A few ranges around the undercounted characters: a quick first test, which a set of many scattered characters is not."""
 
-_ONE_MORE: Final = (  # spacing combining marks (category Mc), and numbers in black squares
+_UNDERCOUNTED: Final = (  # spacing combining marks (category Mc), and numbers in black squares
     "\u0903\u093b\u093e-\u0940\u0949-\u094c\u094e\u094f\u0982\u0983\u09be-\u09c0\u09c7\u09c8\u09cb\u09cc\u09d7"
     "\u0a03\u0a3e-\u0a40\u0a83\u0abe-\u0ac0\u0ac9\u0acb\u0acc\u0b02\u0b03\u0b3e\u0b40\u0b47\u0b48\u0b4b\u0b4c\u0b57"
     "\u0bbe\u0bbf\u0bc1\u0bc2\u0bc6-\u0bc8\u0bca-\u0bcc\u0bd7\u0c01-\u0c03\u0c41-\u0c44\u0c82\u0c83\u0cbe"
@@ -41,7 +41,7 @@ _ONE_MORE: Final = (  # spacing combining marks (category Mc), and numbers in bl
     "\ua881\ua8b4-\ua8c3\ua952\ua953\ua983\ua9b4\ua9b5\ua9ba\ua9bb\ua9be-\ua9c0\uaa2f\uaa30\uaa33\uaa34\uaa4d\uaa7b"
     "\uaa7d\uaaeb\uaaee\uaaef\uaaf5\uabe3\uabe4\uabe6\uabe7\uabe9\uabea\uabec"
 )
-_ONE_MORE_FAR: Final = (
+_UNDERCOUNTED_FAR: Final = (
     "\U00011000\U00011002\U00011082\U000110b0-\U000110b2\U000110b7\U000110b8\U0001112c\U00011145\U00011146"
     "\U00011182\U000111b3-\U000111b5\U000111bf\U000111c0\U000111ce\U0001122c-\U0001122e\U00011232\U00011233"
     "\U00011235\U000112e0-\U000112e2\U00011302\U00011303\U0001133e\U0001133f\U00011341-\U00011344\U00011347"
@@ -67,15 +67,15 @@ def cells(text: str) -> int:
 
 def undercounted_cells(text: str) -> int:
     """The number of characters that take one cell more than rich counts."""
-    return len(_one_more().findall(text)) if _BEGINS.search(text) else 0
+    return len(_undercounted().findall(text)) if _UNDERCOUNTED_AREA.search(text) else 0
 
 
 def graphemes(text: str) -> list[tuple[int, int, int]]:
     """Grapheme clusters of at most two cells each: begin, end, cells."""
     found = split_graphemes(text)[0]
-    if not _BEGINS.search(text):
+    if not _UNDERCOUNTED_AREA.search(text):
         return found
-    marks = _one_more()
+    marks = _undercounted()
     parts: list[tuple[int, int, int]] = []
     for start, end, size in found:
         begins, used = start, size
@@ -90,9 +90,9 @@ def graphemes(text: str) -> list[tuple[int, int, int]]:
 
 def pad_for_rich(text: str) -> str:
     """Text for a row, of which rich counts `cells(text)`."""
-    if text.isascii() or not _BEGINS.search(text):
+    if text.isascii() or not _UNDERCOUNTED_AREA.search(text):
         return text
-    return _one_more().sub(rf"{EXTRA_CELL}\g<0>", text)
+    return _undercounted().sub(rf"{EXTRA_CELL}\g<0>", text)
 
 
 def pad_ranges_for_rich(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, Sequence[tuple[int, int]]]:
@@ -110,8 +110,8 @@ def unpad(text: str) -> str:
 
 
 @cache
-def _one_more() -> re.Pattern[str]:
-    return re.compile(f"[{_ONE_MORE}]|(?=[\U00011000-\U0001d172])[{_ONE_MORE_FAR}]")
+def _undercounted() -> re.Pattern[str]:
+    return re.compile(f"[{_UNDERCOUNTED}]|(?=[\U00011000-\U0001d172])[{_UNDERCOUNTED_FAR}]")
 
 
 def pad(text: str, width: int) -> str:

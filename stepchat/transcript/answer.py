@@ -24,7 +24,7 @@ ReasoningView: TypeAlias = Literal["tail", "full", "hidden"]
 Panel: TypeAlias = Literal["folded", "tail", "open"]
 
 TAIL_ROWS: Final = 6
-HEAD, BODY, TEXT, END = range(4)
+HEADER, REASONING, TEXT, ENDING = range(4)
 SECTIONS: Final = 4
 
 
@@ -163,9 +163,9 @@ class Answer:
 
     def blocks(self, section: int) -> Iterable[Block | None]:
         """Its reasoning, text or ending. Blocks of a finished answer that are not on the page are parsed again, with None in between."""
-        if section == END:
+        if section == ENDING:
             return self._ending(self.message, self.estimate(self.message)) if self.message is not None else []
-        channel, on_page = (self.reasoning, self._body_shown) if section == BODY else (self.text, self._text_shown)
+        channel, on_page = (self.reasoning, self._body_shown) if section == REASONING else (self.text, self._text_shown)
         if on_page is not None:
             return channel.blocks
         if self.message is not None:
@@ -187,7 +187,7 @@ class Answer:
         if key == self._header:
             return
         self._header = key
-        found.append(Edit(HEAD, 0, self._headers(mark, now) if key else []))
+        found.append(Edit(HEADER, 0, self._headers(mark, now) if key else []))
 
     def _headers(self, mark: str, now: float) -> list[Block]:
         message = self.message
@@ -213,18 +213,18 @@ class Answer:
         if self.panel == "folded" or not self.reasoning:
             if self._body_shown is not None:
                 self._body_shown = None
-                found.append(Edit(BODY, 0, []))
+                found.append(Edit(REASONING, 0, []))
             return
         at = self.reasoning.finish() if self.message is not None else self.reasoning.parse_new()
         blocks = self.reasoning.blocks
         shown = (self.panel, self.reasoning)
         if self.panel == "tail":
             if self._body_shown != shown:
-                found.append(Edit(BODY, 0, [Block("tail", gap=0, group=Tail(blocks, self._tail_rows))]))
+                found.append(Edit(REASONING, 0, [Block("tail", gap=0, group=Tail(blocks, self._tail_rows))]))
         else:
             at = at if self._body_shown == shown else 0
             if at < len(blocks) or self._body_count != len(blocks):
-                found.append(Edit(BODY, at, blocks[at:]))
+                found.append(Edit(REASONING, at, blocks[at:]))
         self._body_shown, self._body_count = shown, len(blocks)
 
     def _edit_text(self, found: list[Edit]) -> None:
@@ -247,7 +247,7 @@ class Answer:
             end = self._ending(self.message, guess) if self.message is not None else []
             if self.is_waiting:
                 end = [labels.waiting_line(self.waiting_for, seconds, frame)]
-            found.append(Edit(END, 0, end))
+            found.append(Edit(ENDING, 0, end))
 
     def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
         blocks = [labels.tool_call(call.name, call.arguments) for call in message.tool_calls]
@@ -257,8 +257,8 @@ class Answer:
         blocks += mark
         # A failure before anything arrived has nothing to account for.
         began = message.complete or message.text or message.reasoning
-        if began and (foot := labels.footer(message, gap=0 if mark else 1, estimate=guess)):
-            blocks.append(foot)
+        if began and (footer := labels.footer(message, gap=0 if mark else 1, estimate=guess)):
+            blocks.append(footer)
         return blocks
 
 

@@ -12,7 +12,7 @@ from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.tables import LONGEST_ROW
 from stepchat.transcript.markdown.block_starts import split_row
 from stepchat.transcript.markdown.blocks import MetaLine, Table
-from stepchat.transcript.markdown.inline import PIECE, next_piece, spans
+from stepchat.transcript.markdown.inline import PIECE_LENGTH, next_piece, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,15 +43,15 @@ class TextRun(NamedTuple):
 class BlockText:
     """The text of one block, which may grow: the settled part is not read again."""
 
-    def __init__(self, block: Block, *, whole: bool = False) -> None:
+    def __init__(self, block: Block, *, keep_composed: bool = False) -> None:
         self._block = block
-        self._whole = whole
+        self._keep_composed = keep_composed
         """Composed emoji stay whole, and so do tabs in code."""
         self._labels: Mapping[str, Any] = _labels(block)
         self._settled: list[Span] = []
         self._done = 0
         self._made_of: tuple[str, bool] | None = None
-        self._passages: list[TextRun] = []
+        self._runs: list[TextRun] = []
 
     @property
     def is_current(self) -> bool:
@@ -69,24 +69,24 @@ class BlockText:
             if not self._fits:
                 self._labels, self._settled, self._done = _labels(self._block), [], 0
             self._made_of = (self._block.text, self._block.open)
-            self._passages = self._read()
-        return self._passages
+            self._runs = self._read()
+        return self._runs
 
     def _read(self) -> list[TextRun]:
         block = self._block
-        show = sanitize if self._whole else sanitize_for_display
+        show = sanitize if self._keep_composed else sanitize_for_display
         match block.kind:
             case "code" | "html":
-                return _passages([block.text if self._whole else shown_code(block.text)])
+                return _runs([block.text if self._keep_composed else shown_code(block.text)])
             case "label":
-                return _passages([show(block.text, keep_newlines=False)])
+                return _runs([show(block.text, keep_newlines=False)])
             case "plain":
-                return _passages([show(block.text, keep_newlines=False)])
+                return _runs([show(block.text, keep_newlines=False)])
             case "paragraph" | "heading":
-                passage = _passage(0, self._paragraph())
-                return [passage] if passage.text else []
+                run = _run(0, self._paragraph())
+                return [run] if run.text else []
             case "meta" if isinstance(block.group, MetaLine) and block.group.wraps:
-                return _passages([sanitize("".join(text for text, _ in block.group.parts), keep_newlines=False)])
+                return _runs([sanitize("".join(text for text, _ in block.group.parts), keep_newlines=False)])
             case "row" if isinstance(block.group, Table):
                 return self._row(block.group)
             case _:
@@ -98,37 +98,41 @@ class BlockText:
         box = task_box(block)
         self._done = max(self._done, box.end() if box else 0)
         stable = block.stable if block.open else len(text)
-        while stable - self._done > PIECE:
-            found = next_piece(text, self._done, stable, self._labels, keep_breaks=True, whole=self._whole)
+        while stable - self._done > PIECE_LENGTH:
+            found = next_piece(
+                text, self._done, stable, self._labels, keep_breaks=True, keep_composed=self._keep_composed
+            )
             if found is None:
                 break
             self._done = found[0]
             self._settled += found[1]
-        rest = spans(text[self._done :], self._labels, keep_breaks=True, growing=block.open, whole=self._whole)
+        rest = spans(
+            text[self._done :], self._labels, keep_breaks=True, growing=block.open, keep_composed=self._keep_composed
+        )
         return self._settled + rest
 
     def _row(self, table: Table) -> list[TextRun]:
         block = self._block
         if len(block.text) > LONGEST_ROW:
-            return _passages([sanitize(block.text) if self._whole else sanitize_for_display(block.text)])
+            return _runs([sanitize(block.text) if self._keep_composed else sanitize_for_display(block.text)])
         cells = split_row(block.text)[: len(table.aligns)]
         found = [
-            _passage(number, spans(cell, self._labels, growing=block.open, whole=self._whole))
+            _run(number, spans(cell, self._labels, growing=block.open, keep_composed=self._keep_composed))
             for number, cell in enumerate(cells)
             if cell
         ]
-        return [passage for passage in found if passage.text]
+        return [run for run in found if run.text]
 
 
 def _labels(block: Block) -> Mapping[str, Any]:
     return block.links.labels if block.links else _NO_LABELS
 
 
-def _passages(texts: Iterable[str]) -> list[TextRun]:
+def _runs(texts: Iterable[str]) -> list[TextRun]:
     return [TextRun(0, text, ()) for text in texts if text]
 
 
-def _passage(cell: int, found: Iterable[Span]) -> TextRun:
+def _run(cell: int, found: Iterable[Span]) -> TextRun:
     texts: list[str] = []
     links: list[Link] = []
     at = 0

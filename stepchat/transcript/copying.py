@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.text.format import short_model
 from stepchat.text.sanitize import sanitize
-from stepchat.transcript.answer import BODY, TEXT
+from stepchat.transcript.answer import REASONING, TEXT
 from stepchat.transcript.hit_testing import source_map
 from stepchat.transcript.markdown.block_starts import html_kind, split_row
 from stepchat.transcript.markdown.blocks import Fence, Item, MetaLine, Table
@@ -45,7 +45,7 @@ class CopyPosition(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    place: int
+    message_index: int
     section: int
     block: Block
     first: int
@@ -57,85 +57,86 @@ class _Piece(NamedTuple):
         return self.first <= 0 and self.end >= self.total
 
 
-def text(spots: HitTester, first: CopyPosition, end: CopyPosition, *, as_it_reads: bool = False) -> str:
+def selected_text(hit_tester: HitTester, first: CopyPosition, end: CopyPosition, *, as_it_reads: bool = False) -> str:
     """Everything between two positions. With `as_it_reads`, a single block is not copied as Markdown even if it is whole."""
-    pieces = list(_pieces(spots, first, end))
-    said = [piece for piece in pieces if not isinstance(piece.block.group, MetaLine)]
-    pieces = said or pieces
+    pieces = list(_pieces(hit_tester, first, end))
+    pieces = [piece for piece in pieces if not isinstance(piece.block.group, MetaLine)] or pieces
     if as_it_reads and len(pieces) == 1:
-        return _part(spots, pieces[0])
+        return _part(hit_tester, pieces[0])
     parts: list[str] = []
     at = 0
     while at < len(pieces):
         until = next((n for n in range(at, len(pieces)) if pieces[n][:2] != pieces[at][:2]), len(pieces))
         run = pieces[at:until]
-        parts.append(_source(spots.document, run) or _markdown(spots, run, alone=len(run) == len(pieces)))
+        parts.append(_source(hit_tester.document, run) or _markdown(hit_tester, run, alone=len(run) == len(pieces)))
         at = until
     return "\n\n".join(parts)
 
 
-def has_message_text(spots: HitTester, first: CopyPosition, end: CopyPosition) -> bool:
+def has_message_text(hit_tester: HitTester, first: CopyPosition, end: CopyPosition) -> bool:
     """Whether there is text of a message between two positions. If so, the program's own lines are not copied."""
-    return any(not isinstance(piece.block.group, MetaLine) for piece in _pieces(spots, first, end))
+    return any(not isinstance(piece.block.group, MetaLine) for piece in _pieces(hit_tester, first, end))
 
 
-def _pieces(spots: HitTester, first: CopyPosition, end: CopyPosition) -> Iterator[_Piece]:
-    document = spots.document
-    for place in range(first.message_index, end.message_index + 1):
-        for section, blocks in _sections(document, place, {first[:2], end[:2]}):
-            start = first.block if (place, section) == first[:2] else 0
+def _pieces(hit_tester: HitTester, first: CopyPosition, end: CopyPosition) -> Iterator[_Piece]:
+    document = hit_tester.document
+    for index in range(first.message_index, end.message_index + 1):
+        for section, blocks in _sections(document, index, {first[:2], end[:2]}):
+            start = first.block if (index, section) == first[:2] else 0
             for number, block in enumerate(islice(blocks, start, None), start):
-                here = (place, section, number)
+                here = (index, section, number)
                 if here < first[:3]:
                     break
                 if here > end[:3]:
                     return
                 if first[:3] < here < end[:3]:  # whole, whatever it measures
-                    yield _Piece(place, section, block, 0, 0, 0)
+                    yield _Piece(index, section, block, 0, 0, 0)
                     continue
-                total = spots.cell_map(block).total
+                total = hit_tester.cell_map(block).total
                 begin = first.at if here == first[:3] else 0
                 stop = min(total, end.at) if here == end[:3] else total
                 if begin < stop or (not total and (here != end[:3] or first[:3] == end[:3])):
-                    yield _Piece(place, section, block, begin, stop, total)
+                    yield _Piece(index, section, block, begin, stop, total)
 
 
-def _sections(document: Document, place: int, wanted: set[tuple[int, int]]) -> Iterator[tuple[int, Sequence[Block]]]:
+def _sections(document: Document, index: int, wanted: set[tuple[int, int]]) -> Iterator[tuple[int, Sequence[Block]]]:
     """Sections and their blocks. Folded reasoning counts only if the selection begins or ends in it."""
-    entry = document.open(place)
-    answer = document.messages[place].answer
+    entry = document.open(index)
+    answer = document.messages[index].answer
     for section in range(entry.sections):
         start = entry.section_start(section)
         blocks: Sequence[Block] = entry.blocks[start : start + entry.section_size(section)]
-        if answer is not None and section == BODY and (blocks or (place, section) in wanted):
+        if answer is not None and section == REASONING and (blocks or (index, section) in wanted):
             blocks = answer.reasoning.blocks
         yield section, blocks
 
 
 def _source(document: Document, run: Sequence[_Piece]) -> str:
     """The source, if these are all blocks of an answer, or of its reasoning."""
-    answer, section = document.messages[run[0].place].answer, run[0].section
-    if answer is None or section not in (BODY, TEXT) or not all(piece.whole for piece in run):
+    answer, section = document.messages[run[0].message_index].answer, run[0].section
+    if answer is None or section not in (REASONING, TEXT) or not all(piece.whole for piece in run):
         return ""
-    channel = answer.reasoning if section == BODY else answer.text
+    channel = answer.reasoning if section == REASONING else answer.text
     return channel.source.strip("\n") if len(channel.blocks) == len(run) else ""
 
 
-def _markdown(spots: HitTester, run: Sequence[_Piece], *, alone: bool) -> str:
+def _markdown(hit_tester: HitTester, run: Sequence[_Piece], *, alone: bool) -> str:
     """The selected part of one text. `alone`: nothing else is selected."""
     only_code = alone and all(piece.block.kind == "code" and piece.block.group is run[0].block.group for piece in run)
     if alone and len(run) == 1 and (run[0].block.kind == "label" or not run[0].whole):
-        return _part(spots, run[0])
+        return _part(hit_tester, run[0])
     outside = set(run[0].block.path) if only_code else _outside(run[0])
     tables = {piece.block.group for piece in run if piece.whole and isinstance(piece.block.group, Table)}
     parts: list[str] = []
     for number, piece in enumerate(run):
         block, before = piece.block, run[number - 1] if number else None
         after = run[number + 1] if number + 1 < len(run) else None
-        own = _row(spots, piece) if block.group in tables and not piece.whole else _piece_markdown(spots, piece)
+        text = (
+            _row(hit_tester, piece) if block.group in tables and not piece.whole else _piece_markdown(hit_tester, piece)
+        )
         if isinstance(block.group, Fence) and not only_code:
-            own = _fenced(
-                own,
+            text = _fenced(
+                text,
                 piece,
                 opens=before is None or before.block.group is not block.group,
                 closes=after is None or after.block.group is not block.group,
@@ -143,10 +144,10 @@ def _markdown(spots: HitTester, run: Sequence[_Piece], *, alone: bool) -> str:
         path = [node for node in block.path if node not in outside]
         fresh = len([node for node in block.path[len(block.path) - block.fresh :] if node not in outside])
         if path and (piece.first <= 0 or isinstance(block.group, Fence)):
-            own = _indented(own, path, fresh)
+            text = _indented(text, path, fresh)
         if before is not None:
             parts.append("\n" + _prefix(path[: len(path) - fresh], 0).rstrip() + "\n" if block.gap else "\n")
-        parts.append(own)
+        parts.append(text)
     return "".join(parts)
 
 
@@ -157,45 +158,45 @@ def _outside(first: _Piece) -> set[Container]:
     return {node for node in began if isinstance(node, Item) or not first.whole}
 
 
-def _part(spots: HitTester, piece: _Piece) -> str:
+def _part(hit_tester: HitTester, piece: _Piece) -> str:
     """The text as it reads."""
-    return source_map(piece.block, spots.cell_map(piece.block)).slice(max(0, piece.first), piece.end)
+    return source_map(piece.block, hit_tester.cell_map(piece.block)).slice(max(0, piece.first), piece.end)
 
 
-def _row(spots: HitTester, piece: _Piece) -> str:
+def _row(hit_tester: HitTester, piece: _Piece) -> str:
     """Part of a row next to whole rows of its table; cells that are not selected are empty."""
-    table, measured = piece.block.group, spots.cell_map(piece.block)
-    if not isinstance(table, Table) or measured.cells is None:
-        return _part(spots, piece)
-    told = source_map(piece.block, measured)
-    ends = [*measured.cell_starts[1:], measured.total]
+    table, cell_map = piece.block.group, hit_tester.cell_map(piece.block)
+    if not isinstance(table, Table) or cell_map.cells is None:
+        return _part(hit_tester, piece)
+    texts = source_map(piece.block, cell_map)
+    ends = [*cell_map.cell_starts[1:], cell_map.total]
     cells = [
-        told.slice(max(start, piece.first), min(end, piece.end)).strip().replace("|", "\\|")
-        for start, end in zip(measured.cell_starts, ends, strict=True)
+        texts.slice(max(start, piece.first), min(end, piece.end)).strip().replace("|", "\\|")
+        for start, end in zip(cell_map.cell_starts, ends, strict=True)
     ]
     row = f"| {' | '.join(cells)} |"
     return row if piece.block.level else f"{row}\n{table.delimiter}"
 
 
-def _fenced(own: str, piece: _Piece, *, opens: bool, closes: bool) -> str:
+def _fenced(text: str, piece: _Piece, *, opens: bool, closes: bool) -> str:
     """A line of a code block next to something else."""
     block, fence = piece.block, piece.block.group
     if not isinstance(fence, Fence):
-        return own
+        return text
     if fence.indented:
-        return f"    {own}" if own else own
+        return f"    {text}" if text else text
     if not (opens or closes):  # most lines: finding the fence's length takes a look at the whole block
-        return own
+        return text
     mark = _mark(fence)
     if block.kind == "label":
         return f"{mark}{block.text}" + (f"\n{mark}" if closes else "")
-    return (f"{mark}{fence.language}\n" if opens else "") + own + (f"\n{mark}" if closes else "")
+    return (f"{mark}{fence.language}\n" if opens else "") + text + (f"\n{mark}" if closes else "")
 
 
-def _piece_markdown(spots: HitTester, piece: _Piece) -> str:
+def _piece_markdown(hit_tester: HitTester, piece: _Piece) -> str:
     block = piece.block
     if not piece.whole:
-        return _part(spots, piece)
+        return _part(hit_tester, piece)
     group = block.group
     match block.kind:
         case "paragraph":
@@ -249,30 +250,30 @@ def _prefix(path: Sequence[Container], fresh: int) -> str:
 _MAY_LINK: Final = re.compile("://|@|www[.]", re.IGNORECASE)
 
 
-def answer(document: Document) -> str:
+def last_answer(document: Document) -> str:
     """The newest answer, even while it streams."""
-    place = _newest_place(document)
-    found = document.messages[place].answer if place is not None else None
+    index = _newest_index(document)
+    found = document.messages[index].answer if index is not None else None
     return found.text.source if found else ""
 
 
-def code(document: Document) -> str:
+def last_code(document: Document) -> str:
     """The last code block of the newest answer."""
-    newest = _newest_place(document)
-    found = codes(document, newest) if newest is not None else []
+    newest = _newest_index(document)
+    found = code_blocks(document, newest) if newest is not None else []
     return found[-1].source if found else ""
 
 
-def codes(document: Document, place: int) -> list[Fence]:
+def code_blocks(document: Document, index: int) -> list[Fence]:
     """The code blocks of one message, in order."""
-    answer = document.messages[place].answer
+    answer = document.messages[index].answer
     if answer is None:
         return []
-    document.open(place)
+    document.open(index)
     return list(dict.fromkeys(block.group for block in answer.text.blocks if isinstance(block.group, Fence)))
 
 
-def links(part: MessageView) -> Iterator[tuple[str, str]]:
+def links_in(part: MessageView) -> Iterator[tuple[str, str]]:
     """The links of one message: text and address."""
     answer = part.answer
     # Most answers have none, which shows without parsing their Markdown.
@@ -296,7 +297,7 @@ def _links(block: Block) -> Iterator[tuple[str, str]]:
                 yield " ".join("".join(span.text for span in found).split()), target
 
 
-def reasoning(document: Document) -> str:
+def last_reasoning(document: Document) -> str:
     """The newest reasoning."""
     for part in reversed(document.messages):
         if part.answer is not None and part.answer.has_panel:
@@ -304,15 +305,15 @@ def reasoning(document: Document) -> str:
     return ""
 
 
-def everything(document: Document) -> str:
+def conversation_markdown(document: Document) -> str:
     """The whole conversation as Markdown, without the reasoning."""
-    told = [_message_markdown(part.stored.message) for part in document.messages if part.stored is not None]
+    messages = [_message_markdown(shown.stored.message) for shown in document.messages if shown.stored is not None]
     if document.live is not None and document.live.text:
-        told.append(f"## Answer\n\n{document.live.text.source}")
-    return "\n\n".join(told) + "\n" if told else ""
+        messages.append(f"## Answer\n\n{document.live.text.source}")
+    return "\n\n".join(messages) + "\n" if messages else ""
 
 
-def _newest_place(document: Document) -> int | None:
+def _newest_index(document: Document) -> int | None:
     return next(
         (at for at in range(len(document.messages) - 1, -1, -1) if document.messages[at].answer is not None), None
     )

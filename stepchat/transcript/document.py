@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.parameters.schema import wants_json
 from stepchat.transcript import labels
-from stepchat.transcript.answer import BODY, SECTIONS, Answer, no_estimate
+from stepchat.transcript.answer import REASONING, SECTIONS, Answer, no_estimate
 from stepchat.transcript.entry import BlockList, Edit, Heights
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
@@ -129,13 +129,13 @@ class Document:
         self._estimate = self._estimate if estimate is None else estimate
         if self.live is not None:
             self.live.estimate = self._estimate
-        for place, part in enumerate(self.messages):
-            if part.answer is None or part.stored is None:
+        for index, message in enumerate(self.messages):
+            if message.answer is None or message.stored is None:
                 continue
-            part.answer.returned = self._returned.get(part.stored.id, "")
-            part.answer.estimate = self._estimate
-            if part.blocks.is_built and (edits := part.answer.edits(0.0)):
-                self._apply(place, edits)
+            message.answer.returned = self._returned.get(message.stored.id, "")
+            message.answer.estimate = self._estimate
+            if message.blocks.is_built and (edits := message.answer.edits(0.0)):
+                self._apply(index, edits)
 
     def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
         """Starts a live answer, which `feed` then extends."""
@@ -153,23 +153,23 @@ class Document:
 
     def update_live(self, now: float, frame: int) -> None:
         """Brings the blocks of the live answer up to date."""
-        place = self.live_place
-        if place is not None and self.live is not None:
-            self._apply(place, self.live.edits(now, frame))
+        index = self.live_index
+        if index is not None and self.live is not None:
+            self._apply(index, self.live.edits(now, frame))
 
     def finish_answer(self, stored: StoredMessage) -> None:
         """Replaces the live answer by the stored one. Streamed blocks with the same text stay."""
-        place = self.live_place
-        if place is None or self.live is None or not isinstance(stored.message, AssistantMessage):
+        index = self.live_index
+        if index is None or self.live is None or not isinstance(stored.message, AssistantMessage):
             self.add(stored)
             return
         if self._passing:
             self._drop_notice()
-        part, answer = self.messages[place], self.live
-        part.stored = stored
+        message, answer = self.messages[index], self.live
+        message.stored = stored
         answer.finish(stored.message, stored.folded)
         self.live = None
-        self._apply(place, answer.edits(0.0))
+        self._apply(index, answer.edits(0.0))
         self._hint_after(stored)
 
     def _hint_after(self, stored: StoredMessage) -> None:
@@ -179,12 +179,12 @@ class Document:
             self._add_notice(labels.retry_hint(message))
 
     def abandon_answer(self) -> None:
-        place = self.live_place
+        index = self.live_index
         self.live = None
         if self._passing:
             self._drop_notice()
-        if place is not None:
-            self._remove(place)
+        if index is not None:
+            self._remove(index)
 
     def notice(self, text: str, hint: str, kind: labels.NoticeKind) -> None:
         """Shows a line at the end until something is added. Information and refusals also end with the answer.
@@ -211,35 +211,35 @@ class Document:
             self._notice = MessageView(BlockList(1, lambda: [Edit(0, 0, lines)], "\n" * (len(lines) - 1)))
             self._append(self._notice)
 
-    def toggle(self, place: int) -> bool:
+    def toggle(self, index: int) -> bool:
         """Folds or unfolds the reasoning of a message, or a tool result. Returns whether it is folded now."""
-        foldable = self.messages[place].foldable
+        foldable = self.messages[index].foldable
         if foldable is None:
             return False
         folded = foldable.toggle()
-        self.refold(place)
+        self.refold(index)
         return folded
 
-    def refold(self, place: int) -> None:
+    def refold(self, index: int) -> None:
         """Redraws a foldable part after its state has changed."""
-        foldable = self.messages[place].foldable
-        if foldable is not None and self.messages[place].blocks.is_built:
-            self._apply(place, foldable.edits(0.0))
+        foldable = self.messages[index].foldable
+        if foldable is not None and self.messages[index].blocks.is_built:
+            self._apply(index, foldable.edits(0.0))
 
     def panels(self) -> list[tuple[int, bool]]:
         """The messages with reasoning, and whether it is folded."""
         return [
-            (place, part.answer.panel == "folded")
-            for place, part in enumerate(self.messages)
-            if part.answer is not None and part.answer.has_panel
+            (index, message.answer.panel == "folded")
+            for index, message in enumerate(self.messages)
+            if message.answer is not None and message.answer.has_panel
         ]
 
     @property
-    def live_place(self) -> int | None:
+    def live_index(self) -> int | None:
         """The index of the live answer."""
-        for place in range(len(self.messages) - 1, -1, -1):
-            if self.live is not None and self.messages[place].answer is self.live:
-                return place
+        for index in range(len(self.messages) - 1, -1, -1):
+            if self.live is not None and self.messages[index].answer is self.live:
+                return index
         return None
 
     # ---- rows
@@ -255,123 +255,123 @@ class Document:
             share = top.row / max(1, len(self.rows(top.message, top.block)))
         self.layout.reset(palette, width)
         self._heights = Heights()
-        self._heights.splice(0, 0, [part.blocks.height(self.layout) for part in self.messages])
+        self._heights.splice(0, 0, [message.blocks.height(self.layout) for message in self.messages])
         if share:
             top.row = int(share * len(self.rows(top.message, top.block)))
         self._resized = (replace(top), share)
 
-    def open(self, place: int) -> BlockList:
+    def open(self, index: int) -> BlockList:
         """The blocks of a message, built if necessary."""
-        entry = self.messages[place].blocks
+        entry = self.messages[index].blocks
         entry.open(self.layout)
-        self._heights.set(place, entry.height(self.layout))
+        self._heights.set(index, entry.height(self.layout))
         return entry
 
-    def rows(self, place: int, block: int) -> Sequence[Strip]:
-        entry = self.open(place)
+    def rows(self, index: int, block: int) -> Sequence[Strip]:
+        entry = self.open(index)
         rows = self.layout.rows(entry.blocks[block])
         entry.heights.set(block, len(rows))
-        self._heights.set(place, entry.heights.total)
+        self._heights.set(index, entry.heights.total)
         return rows
 
-    def forward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
+    def forward(self, index: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
         """The blocks from here on: message, block, rows."""
-        while place < len(self.messages):
-            blocks = self.open(place).blocks
+        while index < len(self.messages):
+            blocks = self.open(index).blocks
             while block < len(blocks):
-                yield place, block, self.rows(place, block)
+                yield index, block, self.rows(index, block)
                 block += 1
-            place, block = place + 1, 0
+            index, block = index + 1, 0
 
-    def backward(self, place: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
+    def backward(self, index: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
         """The blocks before this one, nearest first."""
         while True:
             while block > 0:
                 block -= 1
-                yield place, block, self.rows(place, block)
-            if place == 0:
+                yield index, block, self.rows(index, block)
+            if index == 0:
                 return
-            place -= 1
-            block = len(self.open(place).blocks)
+            index -= 1
+            block = len(self.open(index).blocks)
 
     @property
     def height(self) -> int:
         """Rows of everything, as far as they are known."""
         return self._heights.total
 
-    def rows_above(self, place: RowPosition) -> int:
+    def rows_above(self, position: RowPosition) -> int:
         """Rows above a position, as far as they are known."""
-        if place.message >= len(self.messages):
+        if position.message >= len(self.messages):
             return self._heights.total
         return (
-            self._heights.rows_above(place.message)
-            + self.open(place.message).heights.rows_above(place.block)
-            + place.row
+            self._heights.rows_above(position.message)
+            + self.open(position.message).heights.rows_above(position.block)
+            + position.row
         )
 
     def find(self, row: int) -> RowPosition:
         """The position of a row counted from the top of everything."""
         if not self.messages:
             return RowPosition()
-        place = self._heights.find(row)
-        entry = self.open(place)
-        row -= self._heights.rows_above(place)
+        index = self._heights.find(row)
+        entry = self.open(index)
+        row -= self._heights.rows_above(index)
         block = entry.heights.find(row)
-        return RowPosition(place, block, max(0, row - entry.heights.rows_above(block)))
+        return RowPosition(index, block, max(0, row - entry.heights.rows_above(block)))
 
-    def in_header(self, place: int, block: int) -> bool:
+    def in_header(self, index: int, block: int) -> bool:
         """Whether this block is the header of something foldable."""
-        return block == 0 and self.messages[place].foldable is not None
+        return block == 0 and self.messages[index].foldable is not None
 
-    def body(self, place: int) -> range:
+    def reasoning_blocks(self, index: int) -> range:
         """The blocks of a message that are reasoning."""
-        entry = self.open(place)
-        start = entry.section_start(BODY)
-        return range(start, start + entry.section_size(BODY))
+        entry = self.open(index)
+        start = entry.section_start(REASONING)
+        return range(start, start + entry.section_size(REASONING))
 
     # ---- changes
 
-    def _append(self, part: MessageView) -> None:
-        self.messages.append(part)
-        self._heights.splice(len(self.messages) - 1, 0, [part.blocks.height(self.layout)])
+    def _append(self, message: MessageView) -> None:
+        self.messages.append(message)
+        self._heights.splice(len(self.messages) - 1, 0, [message.blocks.height(self.layout)])
 
-    def _remove(self, place: int) -> None:
-        del self.messages[place]
-        self._heights.splice(place, 1, [])
-        if self.top.message > place:
+    def _remove(self, index: int) -> None:
+        del self.messages[index]
+        self._heights.splice(index, 1, [])
+        if self.top.message > index:
             self.top.message -= 1
-        elif self.top.message == place:
-            self.top = RowPosition(max(0, place - 1), 0, 0) if place else RowPosition()
+        elif self.top.message == index:
+            self.top = RowPosition(max(0, index - 1), 0, 0) if index else RowPosition()
 
     def _drop_notice(self) -> None:
         if self._notice is not None:
-            place = self.messages.index(self._notice)
+            index = self.messages.index(self._notice)
             self._notice = None
-            self._remove(place)
+            self._remove(index)
 
-    def _apply(self, place: int, edits: Sequence[Edit]) -> None:
-        entry = self.open(place)
+    def _apply(self, index: int, edits: Sequence[Edit]) -> None:
+        entry = self.open(index)
         top = self.top
         for edit in edits:
             splice = entry.apply(edit, self.layout)
-            if top.message != place:
+            if top.message != index:
                 continue
             if top.block >= splice.at + splice.removed and top.block > splice.at:
                 top.block += splice.added - splice.removed
             elif splice.removed and top.block >= splice.at + splice.added:
                 top.block, top.row = max(0, splice.at + splice.added - 1), 0
-        self._heights.set(place, entry.heights.total)
+        self._heights.set(index, entry.heights.total)
 
 
-def _is(part: MessageView, stored: StoredMessage) -> bool:
-    if not _has_id(part, stored) or part.stored is None:
+def _is(message: MessageView, stored: StoredMessage) -> bool:
+    if not _has_id(message, stored) or message.stored is None:
         return False
-    before, now = part.stored.message, stored.message
+    before, now = message.stored.message, stored.message
     return not (isinstance(before, AssistantMessage) and isinstance(now, AssistantMessage)) or before.usage == now.usage
 
 
-def _has_id(part: MessageView, stored: StoredMessage) -> bool:
-    return part.stored is not None and part.stored.id == stored.id
+def _has_id(message: MessageView, stored: StoredMessage) -> bool:
+    return message.stored is not None and message.stored.id == stored.id
 
 
 def _user_blocks(text: str, *, gap: int) -> list[Edit]:

@@ -44,15 +44,15 @@ class Heights:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: int) -> int:
-        return self._rows[place]
+    def __getitem__(self, index: int) -> int:
+        return self._rows[index]
 
-    def set(self, place: int, rows: int) -> None:
-        before = self._rows[place]
+    def set(self, index: int, rows: int) -> None:
+        before = self._rows[index]
         if rows != before:
-            self._rows[place] = rows
+            self._rows[index] = rows
             self._total += rows - before
-            if place < self._summed:
+            if index < self._summed:
                 self._sum += rows - before
 
     def splice(self, at: int, removed: int, rows: Sequence[int]) -> None:
@@ -62,22 +62,22 @@ class Heights:
         self._total += sum(rows) - sum(self._rows[at : at + removed])
         self._rows[at : at + removed] = rows
 
-    def rows_above(self, place: int) -> int:
+    def rows_above(self, index: int) -> int:
         """Rows of all blocks before this one."""
-        if place >= self._summed:
-            self._sum += sum(self._rows[self._summed : place])
+        if index >= self._summed:
+            self._sum += sum(self._rows[self._summed : index])
         else:
-            self._sum -= sum(self._rows[place : self._summed])
-        self._summed = place
+            self._sum -= sum(self._rows[index : self._summed])
+        self._summed = index
         return self._sum
 
     def find(self, row: int) -> int:
         """The block that contains this row; the last one if there are fewer rows."""
         seen = 0
-        for place, rows in enumerate(self._rows):
+        for index, rows in enumerate(self._rows):
             seen += rows
             if seen > row:
-                return place
+                return index
         return max(0, len(self._rows) - 1)
 
 

@@ -21,7 +21,7 @@ from stepchat.transcript.block_text import BlockText
 from stepchat.transcript.layout.layout import formula_indent, shown_code
 from stepchat.transcript.layout.tables import LONGEST_ROW, cell_text
 from stepchat.transcript.layout.wrap import chop, hanging
-from stepchat.transcript.markdown.block_starts import LONGEST
+from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Table, Tail
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class CellHit(NamedTuple):
 
     message: MessageView
     section: int
-    message_index: int
+    block_index: int
     block: Block
     row: int
 
@@ -64,28 +64,28 @@ class HitTester:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._known: dict[Block, tuple[Sequence[Strip], CellMap]] = {}
-        self._worded: tuple[CellMap, SourceMap] | None = None
+        self._source_maps: tuple[CellMap, SourceMap] | None = None
 
     def hit(self, shown: ScreenRow) -> CellHit:
         document = self.document
-        part = document.messages[shown.message]
-        section, place = part.blocks.section_of(shown.block)
-        block = part.blocks.blocks[shown.block]
+        message = document.messages[shown.message]
+        section, index = message.blocks.section_of(shown.block)
+        block = message.blocks.blocks[shown.block]
         if isinstance(block.group, Tail):
-            return self._in_tail(part, section, block, shown.row)
-        return CellHit(part, section, place, block, shown.row - block.gap)
+            return self._in_tail(message, section, block, shown.row)
+        return CellHit(message, section, index, block, shown.row - block.gap)
 
-    def _in_tail(self, part: MessageView, section: int, block: Block, row: int) -> CellHit:
+    def _in_tail(self, message: MessageView, section: int, block: Block, row: int) -> CellHit:
         """The rows of the tail belong to blocks that are not on the page themselves."""
         layout = self.document.layout
         blocks = block.group.blocks if isinstance(block.group, Tail) else []
         left = len(layout.rows(block)) - row
-        for place in range(len(blocks) - 1, -1, -1):
-            size = len(layout.rows(blocks[place])) - blocks[place].gap
+        for index in range(len(blocks) - 1, -1, -1):
+            size = len(layout.rows(blocks[index])) - blocks[index].gap
             if left <= size:
-                return CellHit(part, section, place, blocks[place], size - left)
+                return CellHit(message, section, index, blocks[index], size - left)
             left -= size
-        return CellHit(part, section, 0, block, -1)
+        return CellHit(message, section, 0, block, -1)
 
     def cell_map(self, block: Block) -> CellMap:
         layout = self.document.layout
@@ -107,34 +107,34 @@ class HitTester:
             x, y = 0, 0
         elif y >= len(shown):
             x, y = 100_000, len(shown) - 1
-        spot = self.hit(shown[y])
-        measured = self.cell_map(spot.block)
-        at, end = measured.character(spot.row, x)
-        if at < end and not spot.block.text.isascii():
-            at, end = self._wording(spot.block, measured).snap(at, end)
-        return TextPosition(spot.message, spot.section, spot.message_index, at, end)
+        cell_hit = self.hit(shown[y])
+        cell_map = self.cell_map(cell_hit.block)
+        at, end = cell_map.character(cell_hit.row, x)
+        if at < end and not cell_hit.block.text.isascii():
+            at, end = self._source_map(cell_hit.block, cell_map).snap(at, end)
+        return TextPosition(cell_hit.message, cell_hit.section, cell_hit.block_index, at, end)
 
     def word_at(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         """The word at a cell of the screen, including what continues on other rows."""
-        mark = self.position_at(viewport, x, y)
-        if mark is None or not 0 <= y < len(viewport.screen_rows) or mark.at == mark.end:
-            return mark
+        position = self.position_at(viewport, x, y)
+        if position is None or not 0 <= y < len(viewport.screen_rows) or position.at == position.end:
+            return position
         block = self.hit(viewport.screen_rows[y]).block
-        found = self._wording(block, self.cell_map(block)).word(mark.at)
-        return mark._replace(at=found[0], end=found[1]) if found is not None else mark
+        found = self._source_map(block, self.cell_map(block)).word(position.at)
+        return position._replace(at=found[0], end=found[1]) if found is not None else position
 
-    def _wording(self, block: Block, measured: CellMap) -> SourceMap:
+    def _source_map(self, block: Block, cell_map: CellMap) -> SourceMap:
         """Cached for the block under the mouse."""
-        if self._worded is None or self._worded[0] is not measured:
-            self._worded = (measured, source_map(block, measured))
-        return self._worded[1]
+        if self._source_maps is None or self._source_maps[0] is not cell_map:
+            self._source_maps = (cell_map, source_map(block, cell_map))
+        return self._source_maps[1]
 
     def block_at(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         """The block at a cell of the screen."""
-        mark = self.position_at(viewport, x, y)
-        if mark is None or not 0 <= y < len(viewport.screen_rows):
-            return mark
-        return mark._replace(at=0, end=self.cell_map(self.hit(viewport.screen_rows[y]).block).total)
+        position = self.position_at(viewport, x, y)
+        if position is None or not 0 <= y < len(viewport.screen_rows):
+            return position
+        return position._replace(at=0, end=self.cell_map(self.hit(viewport.screen_rows[y]).block).total)
 
 
 _CODE_PAD: Final = 2
@@ -161,7 +161,7 @@ class CellMap:
     texts: list[str]
     before: list[int]
     total: int
-    every: bool
+    counts_whitespace: bool
     """White space counts as well."""
     hang: int = 0
     """Extra indentation of rows after the first."""
@@ -180,40 +180,40 @@ class CellMap:
 
     def character(self, row: int, column: int) -> tuple[int, int]:
         """The index of the character at a column of the page, or of the nearest one before it, and that of the next one."""
-        stretches = self.runs(row)
-        if not stretches:
+        runs = self.runs(row)
+        if not runs:
             at = 0 if row <= 0 else self.total
             return at, at
-        stretch = next((found for found in reversed(stretches) if found.left <= column), stretches[0])
-        column -= stretch.left
-        first, end = _character(stretch.text, column) if column >= 0 else (0, 0)
-        at = stretch.before + self._count(stretch.text[:first])
-        return at, at + self._count(stretch.text[first:end])
+        run = next((found for found in reversed(runs) if found.left <= column), runs[0])
+        column -= run.left
+        first, end = _character(run.text, column) if column >= 0 else (0, 0)
+        at = run.before + self._count(run.text[:first])
+        return at, at + self._count(run.text[first:end])
 
     def columns(self, row: int, first: int, end: int) -> list[tuple[int, int]]:
         """The columns of a row that show the characters from `first` to before `end`."""
         found: list[tuple[int, int]] = []
-        for stretch in self.runs(row):
-            text, last = stretch.text, end - stretch.before
-            left = self._index(stretch, first)
-            right = 0 if last <= 0 else self._index(stretch, end - 1) + (last <= self._count(text))
+        for run in self.runs(row):
+            text, last = run.text, end - run.before
+            left = self._index(run, first)
+            right = 0 if last <= 0 else self._index(run, end - 1) + (last <= self._count(text))
             right = min(len(text), right)
             if left < right:
-                found.append((stretch.left + cells(text[:left]), stretch.left + cells(text[:right])))
+                found.append((run.left + cells(text[:left]), run.left + cells(text[:right])))
         return found
 
     def _count(self, text: str) -> int:
-        return len(text) if self.every else _count(text)
+        return len(text) if self.counts_whitespace else _count(text)
 
-    def _index(self, stretch: CellRun, at: int) -> int:
+    def _index(self, run: CellRun, at: int) -> int:
         """Where the character with this index begins in the run; the run's end if it is further on."""
-        text, left = stretch.text, at - stretch.before
-        if self.every or left < 0:
+        text, left = run.text, at - run.before
+        if self.counts_whitespace or left < 0:
             return min(max(0, left), len(text))
-        for place, character in enumerate(text):
+        for index, character in enumerate(text):
             if not character.isspace():
                 if not left:
-                    return place
+                    return index
                 left -= 1
         return len(text)
 
@@ -222,29 +222,29 @@ def build_cell_map(
     block: Block, layout: Layout, rows: Sequence[Strip], known: tuple[Sequence[Strip], CellMap] | None
 ) -> CellMap:
     """The cell map of a block. Rows that are unchanged are not read again, because a growing block has many of them."""
-    pen, page = layout.builder, layout.builder.geometry
-    start, room, every, hang = page.margin, page.wide, False, 0
+    builder, page = layout.builder, layout.builder.geometry
+    start, available, every, hang = page.margin, page.wide, False, 0
     match block.kind:
         case "code":
-            edge = pen.edge(block, page.wide).width
-            start, room, every = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD, True
-            hang = hanging(shown_code(block.text), room)
+            edge = builder.edge(block, page.wide).width
+            start, available, every = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD, True
+            hang = hanging(shown_code(block.text), available)
         case "label":
-            edge = pen.edge(block, page.wide).width
-            start, room = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD
+            edge = builder.edge(block, page.wide).width
+            start, available = start + edge + _CODE_PAD, page.wide - edge - 2 * _CODE_PAD
         case "html":
-            edge = pen.edge(block, page.column).width + formula_indent(block)
-            start, room, every = start + edge, page.column - edge, True
+            edge = builder.edge(block, page.column).width + formula_indent(block)
+            start, available, every = start + edge, page.column - edge, True
         case "row":
-            start += pen.edge(block, page.wide).width
+            start += builder.edge(block, page.wide).width
             if isinstance(block.group, Table) and len(block.text) <= LONGEST_ROW:
                 return _measure_row(block, block.group, start, rows)
         case "meta" | "rule" | "empty":
             pass
         case _:
-            start += pen.edge(block, page.column).width
+            start += builder.edge(block, page.column).width
     if every:
-        lines = chop([(shown_code(block.text), Style.null())], room, hang)
+        lines = chop([(shown_code(block.text), Style.null())], available, hang)
         texts = ["".join(text for text, _ in line) for line in lines]
     elif block.kind in ("rule", "empty"):
         texts = [""] * len(rows)
@@ -267,12 +267,12 @@ def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) 
     numbers = range(len(table.aligns))
     counts = [_count(cell_text(block, table, number)) for number in numbers]
     starts = [sum(counts[:number]) for number in numbers]
-    if table.shared is not None:
-        found = list(_in_columns(table.shared, starts, start, rows))
+    if table.column_widths is not None:
+        found = list(_in_columns(table.column_widths, starts, start, rows))
     else:
         names = [_count(cell_text(table.rows[0], table, number)) for number in numbers]
         found = list(_stacked(_owners(counts, names, is_head=not block.level), starts, start, texts))
-    return CellMap(start, texts, [0] * len(rows), sum(counts), every=False, cells=found, cell_starts=starts)
+    return CellMap(start, texts, [0] * len(rows), sum(counts), counts_whitespace=False, cells=found, cell_starts=starts)
 
 
 def _in_columns(
@@ -309,14 +309,14 @@ def _stacked(
     for text in texts:
         found: list[CellRun] = []
         runs: list[tuple[int | None, int, int]] = []
-        for place, character in enumerate("" if _RULE.fullmatch(text) else text):
+        for index, character in enumerate("" if _RULE.fullmatch(text) else text):
             if character.isspace():
                 continue
             owner = next(owners, None)
             if runs and runs[-1][0] == owner:
-                runs[-1] = (owner, runs[-1][1], place + 1)
+                runs[-1] = (owner, runs[-1][1], index + 1)
             else:
-                runs.append((owner, place, place + 1))
+                runs.append((owner, index, index + 1))
         for owner, first, end in runs:
             if owner is not None:
                 found.append(CellRun(left + cells(text[:first]), text[first:end], seen[owner]))
@@ -379,24 +379,24 @@ class SourceMap:
         return None
 
 
-def source_map(block: Block, measured: CellMap) -> SourceMap:
+def source_map(block: Block, cell_map: CellMap) -> SourceMap:
     """The text in one line unless it has line breaks of its own; cells of a table row are separated by tabs."""
-    every = measured.every
-    said = "\t".join(passage.text for passage in BlockText(block, whole=True).runs())
-    found = _counted(said, every=every)
-    if len(found.starts) == measured.total:
+    every = cell_map.counts_whitespace
+    text = "\t".join(run.text for run in BlockText(block, keep_composed=True).runs())
+    found = _counted(text, every=every)
+    if len(found.starts) == cell_map.total:
         return found
     # Not all of it is on the screen, or the screen has more.
-    rows = range(len(measured.texts))
-    stretches = sorted(chain.from_iterable(map(measured.runs, rows)), key=lambda stretch: stretch.before)
-    return _counted(("" if every else " ").join(stretch.text for stretch in stretches), every=every)
+    rows = range(len(cell_map.texts))
+    runs = sorted(chain.from_iterable(map(cell_map.runs, rows)), key=lambda run: run.before)
+    return _counted(("" if every else " ").join(run.text for run in runs), every=every)
 
 
 def _counted(text: str, *, every: bool) -> SourceMap:
     starts: list[int] = []
     ends: list[int] = []
     for first, end in clusters(text):
-        if every and text[first] == "\t" and len(text) <= LONGEST:
+        if every and text[first] == "\t" and len(text) <= LINE_LIMIT:
             count = len(shown_code(text[:end])) - len(shown_code(text[:first]))
         elif every:
             count = len(sanitize_for_display(text[first:end]))
@@ -410,21 +410,21 @@ def _counted(text: str, *, every: bool) -> SourceMap:
 def clusters(text: str) -> Iterator[tuple[int, int]]:
     """Grapheme clusters: letters with their marks, composed emoji, flags."""
     if text.isascii():
-        yield from ((place, place + 1) for place in range(len(text)))
+        yield from ((index, index + 1) for index in range(len(text)))
         return
-    first = letters = 0
-    for place, character in enumerate(text):
-        before = text[place - 1] if place else ""
+    first = flag_letters = 0
+    for index, character in enumerate(text):
+        before = text[index - 1] if index else ""
         is_letter = _LETTER_OF_FLAG.match(character) is not None
         joins = (
             _JOINER in {before, character}
-            or (is_letter and letters % 2 == 1)
+            or (is_letter and flag_letters % 2 == 1)
             or _JOINS.match(character) is not None
             or category(character)[0] == "M"
         )
-        letters = letters + 1 if is_letter else 0
-        if place and not joins:
-            yield first, place
-            first = place
+        flag_letters = flag_letters + 1 if is_letter else 0
+        if index and not joins:
+            yield first, index
+            first = index
     if text:
         yield first, len(text)

@@ -138,7 +138,7 @@ def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None 
     ]
     if not known:
         return None
-    parts = [(fact if place else fact.removeprefix(" · "), "dim") for place, (fact, _) in enumerate(known)]
+    parts = [(fact if index else fact.removeprefix(" · "), "dim") for index, (fact, _) in enumerate(known)]
     return Block("meta", gap=gap, group=MetaLine(tuple(parts), needs=tuple(need for _, need in known)))
 
 

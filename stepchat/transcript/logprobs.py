@@ -74,18 +74,18 @@ class Piece:
 def lay_out(tokens: Sequence[Token], width: int) -> list[list[Piece]]:
     """Lines of at most `width` cells; a token continues on the next line only if it is longer than a line."""
     lines: list[list[Piece]] = [[]]
-    room = width
+    available = width
     for number, token in enumerate(tokens):
         for text, ends_line in _parts(token.text, width):
             size = cell_len(text)
-            if size > room and lines[-1]:
+            if size > available and lines[-1]:
                 lines.append([])
-                room = width
+                available = width
             lines[-1].append(Piece(number, text, size))
-            room -= size
+            available -= size
             if ends_line:
                 lines.append([])
-                room = width
+                available = width
     return lines if lines[-1] else lines[:-1]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN_LINES: Final = 6
 """Lines shown while it is folded."""
-TOOL_HEAD, TOOL_BODY, TOOL_END = range(3)
+TOOL_HEADER, TOOL_BODY, TOOL_END = range(3)
 TOOL_SECTIONS: Final = 3
 
 
@@ -41,7 +41,7 @@ class ToolResult:
         shown = lines[:SHOWN_LINES] if self.panel == "folded" else lines
         more = len(lines) - len(shown)
         end = [labels.line((f"… {more:,} more lines", "dim"), gap=0)] if more else []
-        return [Edit(TOOL_HEAD, 0, [self._head()]), Edit(TOOL_BODY, 0, shown), Edit(TOOL_END, 0, end)]
+        return [Edit(TOOL_HEADER, 0, [self._head()]), Edit(TOOL_BODY, 0, shown), Edit(TOOL_END, 0, end)]
 
     def lines(self) -> list[Block]:
         """All lines, including folded ones."""
@@ -59,4 +59,4 @@ def user_lines(text: str, gap: int) -> list[Block]:
 
 
 def plain_lines(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
-    return [Block("plain", line, voice=voice, gap=gap if not place else 0) for place, line in enumerate(lines)]
+    return [Block("plain", line, voice=voice, gap=gap if not index else 0) for index, line in enumerate(lines)]

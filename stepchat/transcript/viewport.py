@@ -126,16 +126,16 @@ class Viewport:
             self._to_end()
         self.follow = self.at_end
 
-    def bring_into_view(self, place: RowPosition) -> None:
+    def bring_into_view(self, position: RowPosition) -> None:
         """Scrolls so that a row is on screen: not at all if it is already, otherwise to the upper third."""
         if any(
-            (shown.message, shown.block, shown.row) == (place.message, place.block, place.row)
+            (shown.message, shown.block, shown.row) == (position.message, position.block, position.row)
             for shown in self.screen_rows[:-1]
         ):
             top = self.screen_rows[0]
             self.document.top = RowPosition(top.message, top.block, top.row)
         else:
-            self.document.top = place
+            self.document.top = position
             self._up(self.height // 3)
             below, complete = self._rows_below(self.height)
             if complete and below + END_ROWS < self.height:
@@ -202,28 +202,29 @@ class Viewport:
         document = self.document
         live = document.live
         if live is not None and live.has_answer_text and live.panel != "folded" and not live.fold_chosen:
-            place = document.live_place
-            if self.follow or not self._shows_body(place):
+            index = document.live_index
+            if self.follow or not self._shows_body(index):
                 live.fold()
         document.update_live(now, frame)
 
-    def _shows_body(self, place: int | None) -> bool:
+    def _shows_body(self, index: int | None) -> bool:
         return any(
-            shown.message == place and shown.block in self.document.body(shown.message) for shown in self.screen_rows
+            shown.message == index and shown.block in self.document.reasoning_blocks(shown.message)
+            for shown in self.screen_rows
         )
 
     def visible_panel(self) -> int | None:
         """The live answer if it has reasoning, otherwise the newest one on screen, otherwise the newest of all."""
         document = self.document
-        live = document.live_place
+        live = document.live_index
         if live is not None and document.live is not None and document.live.has_panel:
             return live
         seen = {shown.message for shown in self.screen_rows}
-        having = [place for place, _ in document.panels()]
-        visible = [place for place in having if place in seen]
+        having = [index for index, _ in document.panels()]
+        visible = [index for index in having if index in seen]
         return visible[-1] if visible else having[-1] if having else None
 
-    def toggle(self, place: int) -> bool:
+    def toggle(self, index: int) -> bool:
         """Folds or unfolds a panel; its header stays in place, or moves to the top. Returns whether it is folded now.
 
         If it moved to the top, the next call restores the screen, unless the user has scrolled in between.
@@ -231,16 +232,16 @@ class Viewport:
         document = self.document
         thinks = document.live is not None and document.live.is_reasoning and self.follow
         before, left = (replace(document.top), self.follow), self._left
-        seen = any(shown.message == place for shown in self.screen_rows)
-        folded = document.toggle(place)
-        above = (document.top.message, document.top.block) > (place, 0)
+        seen = any(shown.message == index for shown in self.screen_rows)
+        folded = document.toggle(index)
+        above = (document.top.message, document.top.block) > (index, 0)
         self._left = None
-        if left is not None and left[:2] == (place, before[0]):
+        if left is not None and left[:2] == (index, before[0]):
             document.top, self.follow = left[2:]
             return folded
         if not seen or (above and not folded):
-            document.top = RowPosition(place)
-            self._left = (place, replace(document.top), *before)
+            document.top = RowPosition(index)
+            self._left = (index, replace(document.top), *before)
         self.follow = thinks or self.at_end
         return folded
 
@@ -248,7 +249,7 @@ class Viewport:
         """Folds all panels if any is open, otherwise opens all. Returns the changed ones, and whether they are folded now."""
         panels = self.document.panels()
         any_open = any(not folded for _, folded in panels)
-        changed = [(place, self.document.toggle(place)) for place, folded in panels if folded != any_open]
+        changed = [(index, self.document.toggle(index)) for index, folded in panels if folded != any_open]
         if self.at_end:
             self.to_end()
         self.follow = self.at_end

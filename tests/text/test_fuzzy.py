@@ -45,9 +45,9 @@ def test_every_word_must_be_found(typed, text):
 
 def test_places_are_those_of_the_letters():
     text = "StepFun/Step-3.5-Flash"
-    assert match(words_of("flash"), text).places == tuple(range(17, 22))
+    assert match(words_of("flash"), text).positions == tuple(range(17, 22))
     scattered = match(words_of("sf3"), text)
-    assert [text[place].lower() for place in scattered.places] == ["s", "f", "3"]
+    assert [text[place].lower() for place in scattered.positions] == ["s", "f", "3"]
 
 
 @given(st.text(max_size=12), st.text(max_size=40))
@@ -56,4 +56,4 @@ def test_any_text_is_found_in_itself_and_places_lie_within(typed, around):
     found = match(words_of(typed), text)
     if typed.casefold() == typed.lower() and len(text.lower()) == len(text.casefold()) == len(text):
         assert found is not None
-    assert found is None or all(0 <= place < len(text) for place in found.places)
+    assert found is None or all(0 <= place < len(text) for place in found.positions)

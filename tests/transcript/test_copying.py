@@ -57,19 +57,19 @@ ADDRESSES = [
 def test_every_address_and_only_those_a_terminal_may_be_told():
     old = answered("[old](https://old.example), [again](https://bare.example/x)")
     parts = page(old, asked(), answered(LINKS)).document.messages
-    found = list(copying.links(parts[2]))
+    found = list(copying.links_in(parts[2]))
     assert list(dict.fromkeys(target for _, target in found)) == ADDRESSES
     assert ("cell", "http://example.org/cell") in found
-    assert [text for text, _ in copying.links(parts[0])] == ["old", "again"]
-    assert list(copying.links(parts[1])) == []
+    assert [text for text, _ in copying.links_in(parts[0])] == ["old", "again"]
+    assert list(copying.links_in(parts[1])) == []
 
 
 def test_code_is_the_last_block_of_the_newest_answer():
     document = page(
         answered("```\nold\n```"), asked("```\nmine\n```"), answered("```\na\n```\n\n```c\nb\n\nc\n```")
     ).document
-    assert copying.code(document) == "b\n\nc"
-    assert [fence.source for fence in copying.codes(document, 2)] == ["a", "b\n\nc"]
-    assert [fence.source for fence in copying.codes(document, 0)] == ["old"]
-    assert copying.codes(document, 1) == []
-    assert copying.code(page(asked()).document) == ""
+    assert copying.last_code(document) == "b\n\nc"
+    assert [fence.source for fence in copying.code_blocks(document, 2)] == ["a", "b\n\nc"]
+    assert [fence.source for fence in copying.code_blocks(document, 0)] == ["old"]
+    assert copying.code_blocks(document, 1) == []
+    assert copying.last_code(page(asked()).document) == ""

@@ -166,8 +166,8 @@ def test_text_that_was_reasoning_after_all_moves():
     viewport = page(height=30)
     stream(viewport, [*words("I think so.\n"), Delta(reasoning="Yes.\n", text_was_reasoning=True), *words("It is so.")])
     assert shown(viewport)[1:4] == ["  ▸ Thought for 0.2 s · ~4 tokens", "", "  It is so."]
-    assert copying.reasoning(viewport.document) == "I think so.\nYes.\n"
-    assert copying.answer(viewport.document) == "It is so."
+    assert copying.last_reasoning(viewport.document) == "I think so.\nYes.\n"
+    assert copying.last_answer(viewport.document) == "It is so."
 
 
 def test_tool_calls_and_results():
@@ -254,9 +254,11 @@ def test_abandoned_answer_disappears():
 def test_sources_are_what_was_written():
     viewport = page(asked("Q *1*"), answered(TEXT, THOUGHT), asked("Q2"), height=10)
     document = viewport.document
-    assert copying.answer(document) == TEXT
-    assert copying.reasoning(document) == THOUGHT
-    assert copying.everything(document) == f"## You\n\nQ *1*\n\n## step-3.5-flash\n\n{TEXT}\n\n## You\n\nQ2\n"
+    assert copying.last_answer(document) == TEXT
+    assert copying.last_reasoning(document) == THOUGHT
+    assert (
+        copying.conversation_markdown(document) == f"## You\n\nQ *1*\n\n## step-3.5-flash\n\n{TEXT}\n\n## You\n\nQ2\n"
+    )
 
 
 @pytest.mark.parametrize(

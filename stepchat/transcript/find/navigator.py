@@ -21,7 +21,7 @@ _AT_ONCE = 0.008
 class _SavedRow(NamedTuple):
     """A row of the page that can be found again after things around it have changed."""
 
-    part: MessageView
+    message: MessageView
     section: int
     block: int
     row: int
@@ -38,14 +38,14 @@ class FindNavigator:
         """Where hits are looked for first."""
         self._origin: tuple[_SavedRow | None, bool] | None = None
         """The top and `follow` before typing scrolled the page."""
-        self._left: tuple[RowPosition, bool] | None = None
+        self._last_top: tuple[RowPosition, bool] | None = None
         """The top as the search left it; if it differs, the user has scrolled."""
         self._seeks = False
         self.only_typed = False
         """The current hit is where typing led; the user has not confirmed it."""
         self.passed = 0
         """Hits in folds that typing has passed on the way to the current one."""
-        self._began: tuple[_SavedRow | None, bool] | None = None
+        self._start: tuple[_SavedRow | None, bool] | None = None
         """The top and `follow` when the search began."""
         self._way_back: tuple[tuple[_SavedRow | None, bool], RowPosition] | None = None
         """The same for the last search that scrolled the page, and the top it left."""
@@ -61,10 +61,10 @@ class FindNavigator:
         self._notice_moves()
         if self._from is None:
             self._from = self._top()
-        if self._began is None:
-            self._began, self._way_back = (self._top(), self._viewport.follow), None
-        parts = self._document.messages
-        first = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
+        if self._start is None:
+            self._start, self._way_back = (self._top(), self._viewport.follow), None
+        messages = self._document.messages
+        first = messages.index(self._from.message) if self._from is not None and self._from.message in messages else 0
         self.search.search_for(typed, first)
         self._seeks = not self.search.is_done
         self.only_typed, self.passed = True, 0
@@ -76,19 +76,19 @@ class FindNavigator:
     def continue_search(self, seconds: float) -> bool:
         """Searches for so many seconds. Returns whether there is more to search."""
         end = monotonic() + seconds
-        if self.search.has_other_parts:
+        if self.search.has_other_messages:
             self.search.refresh()
-        while (part := self.search.count_next(end)) is not None:
-            if self._seeks and self._is_here(part):
-                self._go_first(self._after(part))
+        while (message := self.search.count_next(end)) is not None:
+            if self._seeks and self._is_here(message):
+                self._go_first(self._after(message))
             elif self._seeks:
-                self._go_first(self.search.hits_in(part))
+                self._go_first(self.search.hits_in(message))
             if monotonic() > end:
                 break
         if self.search.is_done and self._seeks:
-            if self._from is not None and self._from.part in self._document.messages:
-                own = self.search.hits_in(self._from.part)
-                self._go_first(own[: len(own) - len(self._after(self._from.part))])
+            if self._from is not None and self._from.message in self._document.messages:
+                own = self.search.hits_in(self._from.message)
+                self._go_first(own[: len(own) - len(self._after(self._from.message))])
             if self._seeks:
                 self._seeks = False
                 self._return_to_origin()
@@ -107,8 +107,8 @@ class FindNavigator:
         self.passed = 0
         self._open(hit)
         self._go(hit)
-        place = search.position_of(hit)
-        self._from = _SavedRow(hit.message, hit.section, hit.block, place.row)
+        position = search.position_of(hit)
+        self._from = _SavedRow(hit.message, hit.section, hit.block, position.row)
         self._origin, self._kept = None, hit.message
 
     def refresh(self) -> bool:
@@ -119,9 +119,9 @@ class FindNavigator:
     def keep_hit_visible(self) -> None:
         """Keeps the hit in view after a resize, unless the user has scrolled away."""
         hit, top = self.search.current, self._document.top
-        if hit is None or hit.message not in self._document.messages or hit.is_folded or self._left is None:
+        if hit is None or hit.message not in self._document.messages or hit.is_folded or self._last_top is None:
             return
-        if (top.message, top.block) == (self._left[0].message, self._left[0].block):
+        if (top.message, top.block) == (self._last_top[0].message, self._last_top[0].block):
             self._viewport.render()
             self._viewport.bring_into_view(self.search.position_of(hit))
             self._leave_here()
@@ -130,19 +130,21 @@ class FindNavigator:
         """Restores the page, except for the hit that the user went to. Returns the messages that stay unfolded for it."""
         self._notice_moves()
         kept = [
-            place for place, part in enumerate(self._document.messages) if part is self._kept and part in self._opened
+            index
+            for index, message in enumerate(self._document.messages)
+            if message is self._kept and message in self._opened
         ]
-        for place, part in enumerate(self._document.messages):
-            if part in self._opened and part is not self._kept:
-                self._fold(place, *self._opened[part])
-        began, went = self._began, self._kept is not None
+        for index, message in enumerate(self._document.messages):
+            if message in self._opened and message is not self._kept:
+                self._fold(index, *self._opened[message])
+        start, went = self._start, self._kept is not None
         self._return_to_origin()
         self._opened.clear()
-        self._from = self._left = self._kept = self._began = None
+        self._from = self._last_top = self._kept = self._start = None
         self.search.forget()
-        if began is not None and went and began != (self._top(), self._viewport.follow):
+        if start is not None and went and start != (self._top(), self._viewport.follow):
             top = self._document.top
-            self._way_back = (began, RowPosition(top.message, top.block, top.row))
+            self._way_back = (start, RowPosition(top.message, top.block, top.row))
         return kept
 
     # ---- the way back
@@ -164,27 +166,27 @@ class FindNavigator:
 
     # ---- choosing a hit
 
-    def _is_here(self, part: MessageView) -> bool:
-        return self._from is not None and part is self._from.part
+    def _is_here(self, message: MessageView) -> bool:
+        return self._from is not None and message is self._from.message
 
     def _first(self, by: int) -> Hit | None:
         """The first hit from here on, or the last one before, folded or not."""
-        parts, search = self._document.messages, self.search
-        here = parts.index(self._from.part) if self._from is not None and self._from.part in parts else 0
-        if here >= len(parts):
+        messages, search = self._document.messages, self.search
+        here = messages.index(self._from.message) if self._from is not None and self._from.message in messages else 0
+        if here >= len(messages):
             return None
-        after = self._after(parts[here])
-        before = search.hits_in(parts[here])[: len(search.hits_in(parts[here])) - len(after)]
+        after = self._after(messages[here])
+        before = search.hits_in(messages[here])[: len(search.hits_in(messages[here])) - len(after)]
         if by >= 0:
-            lists = [after, *map(search.hits_in, [*parts[here + 1 :], *parts[:here]]), before]
+            lists = [after, *map(search.hits_in, [*messages[here + 1 :], *messages[:here]]), before]
             return next((hits[0] for hits in lists if hits), None)
-        lists = [before, *map(search.hits_in, [*reversed(parts[:here]), *reversed(parts[here + 1 :])]), after]
+        lists = [before, *map(search.hits_in, [*reversed(messages[:here]), *reversed(messages[here + 1 :])]), after]
         return next((hits[-1] for hits in lists if hits), None)
 
-    def _after(self, part: MessageView) -> list[Hit]:
+    def _after(self, message: MessageView) -> list[Hit]:
         """The hits of this message from the starting row on."""
-        hits, start = self.search.hits_in(part), self._from
-        if start is None or start.part is not part:
+        hits, start = self.search.hits_in(message), self._from
+        if start is None or start.message is not message:
             return hits
         return [hit for hit in hits if self._is_after(hit, start)]
 
@@ -221,39 +223,39 @@ class FindNavigator:
             foldable.toggle()
         self._document.refold(self._document.messages.index(hit.message))
 
-    def _fold(self, place: int, panel: _Panel, touched: bool) -> None:  # noqa: FBT001 - as it was kept
+    def _fold(self, index: int, panel: _Panel, touched: bool) -> None:  # noqa: FBT001 - as it was kept
         """Restores a fold; if the answer has finished in between, to its state at rest."""
-        part = self._document.messages[place]
-        done = part.answer is None or part.answer.has_answer_text
-        if part.answer is not None:
-            part.answer.panel = "folded" if panel == "tail" and done else panel
-            part.answer.fold_chosen = touched
-        elif part.tool is not None:
-            part.tool.panel = "open" if panel == "open" else "folded"
-            part.tool.fold_chosen = touched
-        self._document.refold(place)
+        message = self._document.messages[index]
+        done = message.answer is None or message.answer.has_answer_text
+        if message.answer is not None:
+            message.answer.panel = "folded" if panel == "tail" and done else panel
+            message.answer.fold_chosen = touched
+        elif message.tool is not None:
+            message.tool.panel = "open" if panel == "open" else "folded"
+            message.tool.fold_chosen = touched
+        self._document.refold(index)
 
     # ---- the page before
 
     def _top(self) -> _SavedRow | None:
-        top, parts = self._document.top, self._document.messages
-        if top.message >= len(parts):
+        top, messages = self._document.top, self._document.messages
+        if top.message >= len(messages):
             return None
-        part = parts[top.message]
+        message = messages[top.message]
         section, block = self._document.open(top.message).section_of(top.block)
-        return _SavedRow(part, section, block, top.row)
+        return _SavedRow(message, section, block, top.row)
 
     def _leave_here(self) -> None:
         top = self._document.top
-        self._left = (RowPosition(top.message, top.block, top.row), self._viewport.follow)
+        self._last_top = (RowPosition(top.message, top.block, top.row), self._viewport.follow)
 
     def _notice_moves(self) -> None:
         """A user who has scrolled wants to stay there, and to search from there."""
-        if self._left is None:
+        if self._last_top is None:
             return
-        (place, follow), viewport = self._left, self._viewport
-        if follow != viewport.follow or (not follow and place != self._document.top):
-            self._origin = self._left = self._from = None
+        (top, follow), viewport = self._last_top, self._viewport
+        if follow != viewport.follow or (not follow and top != self._document.top):
+            self._origin = self._last_top = self._from = None
 
     def _return_to_origin(self) -> None:
         """Restores the page as it was before typing scrolled it."""
@@ -262,15 +264,15 @@ class FindNavigator:
 
     def _return(self, origin: tuple[_SavedRow | None, bool] | None) -> None:
         """Restores the page."""
-        self._left = None
+        self._last_top = None
         if origin is None:
             return
-        spot, follow = origin
+        saved, follow = origin
         if follow:
             self._viewport.to_end()
-        elif spot is not None and spot.part in self._document.messages:
-            place = self._document.messages.index(spot.part)
-            entry = self._document.open(place)
-            start, size = entry.section_start(spot.section), entry.section_size(spot.section)
-            self._document.top = RowPosition(place, start + min(spot.block, max(0, size - 1)), spot.row)
+        elif saved is not None and saved.message in self._document.messages:
+            index = self._document.messages.index(saved.message)
+            entry = self._document.open(index)
+            start, size = entry.section_start(saved.section), entry.section_size(saved.section)
+            self._document.top = RowPosition(index, start + min(saved.block, max(0, size - 1)), saved.row)
             self._viewport.follow = self._viewport.at_end

@@ -12,7 +12,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.transcript.answer import END
+from stepchat.transcript.answer import ENDING
 from stepchat.transcript.block_text import BlockText
 from stepchat.transcript.document import RowPosition
 from stepchat.transcript.find.query import Query, plain, source_offsets
@@ -47,20 +47,20 @@ class _Range(NamedTuple):
 class Search:
     """The hits of a query, and the current one."""
 
-    def __init__(self, spots: HitTester) -> None:
-        self._spots = spots
-        self._document: Document = spots.document
+    def __init__(self, hit_tester: HitTester) -> None:
+        self._hit_tester = hit_tester
+        self._document: Document = hit_tester.document
         self._query = Query("")
-        self._parts: list[MessageView] = []
+        self._messages: list[MessageView] = []
         self._waiting: deque[MessageView] = deque()
         self._counts: dict[MessageView, int] = {}
-        self._findable: dict[MessageView, MessageIndex] = {}
-        self._begun: tuple[MessageView, MessageIndex, Iterator[tuple[int, int, TextRun] | None]] | None = None
+        self._message_indexes: dict[MessageView, MessageIndex] = {}
+        self._unfinished: tuple[MessageView, MessageIndex, Iterator[tuple[int, int, TextRun] | None]] | None = None
         self._hits: dict[MessageView, list[Hit]] = {}
         self._live: MessageView | None = None
         self._growing: dict[Block, BlockText] = {}
         """For the live answer."""
-        self._readings: dict[Block, BlockText] = {}
+        self._block_texts: dict[Block, BlockText] = {}
         """For the blocks on screen."""
         self._ranges_of: dict[Block, tuple[list[TextRun], Query, list[_Range]]] = {}
         self._overlays = OverlayCache()
@@ -72,8 +72,8 @@ class Search:
     def search_for(self, typed: str, first: int = 0) -> None:
         """Drops all results. `count_next` then searches message by message, from `first` on and around the end."""
         self._query = Query(typed)
-        self._parts = list(self._document.messages)
-        self._waiting = deque() if self._query.empty else deque(self._parts[first:] + self._parts[:first])
+        self._messages = list(self._document.messages)
+        self._waiting = deque() if self._query.empty else deque(self._messages[first:] + self._messages[:first])
         self._counts.clear()
         self._hits.clear()
         self.total = 0
@@ -83,8 +83,8 @@ class Search:
     def forget(self) -> None:
         """Ends the search and drops everything that was read."""
         self.search_for("")
-        self._begun = None
-        for kept in (self._findable, self._growing, self._readings, self._ranges_of, self._overlays):
+        self._unfinished = None
+        for kept in (self._message_indexes, self._growing, self._block_texts, self._ranges_of, self._overlays):
             kept.clear()
 
     @property
@@ -95,191 +95,195 @@ class Search:
     def count_next(self, until: float) -> MessageView | None:
         """Searches one more message; None when all are done or time is up."""
         while self._waiting:
-            part = self._waiting[0]
-            if part not in self._counts:
-                if self._may_have(part) and not self._read(part, until):
+            message = self._waiting[0]
+            if message not in self._counts:
+                if self._may_have(message) and not self._read(message, until):
                     return None
                 self._waiting.popleft()
-                self.count_in(part)
-                return part
+                self.count_in(message)
+                return message
             self._waiting.popleft()
         return None
 
-    def count_in(self, part: MessageView) -> int:
+    def count_in(self, message: MessageView) -> int:
         """The number of hits in a message."""
-        if part not in self._counts:
-            found = self._read(part, inf) if not self._query.empty and self._may_have(part) else None
-            self._counts[part] = found.count(self._query) if found else 0
-            self.total += self._counts[part]
-        return self._counts[part]
+        if message not in self._counts:
+            found = self._read(message, inf) if not self._query.empty and self._may_have(message) else None
+            self._counts[message] = found.count(self._query) if found else 0
+            self.total += self._counts[message]
+        return self._counts[message]
 
-    def _may_have(self, part: MessageView) -> bool:
-        return part in self._findable or part is self._live or may_match(self._query, part)
+    def _may_have(self, message: MessageView) -> bool:
+        return message in self._message_indexes or message is self._live or may_match(self._query, message)
 
-    def hits_in(self, part: MessageView) -> list[Hit]:
-        if not self.count_in(part):
+    def hits_in(self, message: MessageView) -> list[Hit]:
+        if not self.count_in(message):
             return []
-        if part not in self._hits:
+        if message not in self._hits:
             if len(self._hits) > 1:
                 self._hits.clear()
-            found = self._read(part, inf)
-            self._hits[part] = found.hits(self._query, part) if found else []
-        return self._hits[part]
+            found = self._read(message, inf)
+            self._hits[message] = found.hits(self._query, message) if found else []
+        return self._hits[message]
 
     def refresh(self) -> None:
         """Takes in new messages and more of the live answer. They are searched later."""
         self._drop_live()
-        parts = self._document.messages
-        if parts != self._parts:
-            kept = set(parts)
-            self.total -= sum(self._counts.pop(part, 0) for part in self._parts if part not in kept)
-            for part in [part for part in self._findable if part not in kept]:
-                del self._findable[part]
-            self._parts = list(parts)
+        messages = self._document.messages
+        if messages != self._messages:
+            kept = set(messages)
+            self.total -= sum(self._counts.pop(message, 0) for message in self._messages if message not in kept)
+            for message in [message for message in self._message_indexes if message not in kept]:
+                del self._message_indexes[message]
+            self._messages = list(messages)
         if not self._query.empty:
-            self._waiting = deque(part for part in parts if part not in self._counts)
+            self._waiting = deque(message for message in messages if message not in self._counts)
         if self.current is not None and (
-            self.current.message not in parts or self.current not in self.hits_in(self.current.message)
+            self.current.message not in messages or self.current not in self.hits_in(self.current.message)
         ):
             self.current = None
 
     @property
     def is_outdated(self) -> bool:
         """Whether there may be new text."""
-        return self._live is not None or self._live_part() is not None or self.has_other_parts
+        return self._live is not None or self._live_part() is not None or self.has_other_messages
 
     @property
-    def has_other_parts(self) -> bool:
+    def has_other_messages(self) -> bool:
         """Whether messages were added or removed."""
-        return self._parts != self._document.messages
+        return self._messages != self._document.messages
 
     @property
     def number(self) -> int:
         """The number of the current hit, from 1; 0 if there is none, or not everything before it is counted yet."""
         current, before = self.current, 0
-        for part in self._parts if current is not None else ():
-            if current is not None and part is current.message:
-                return before + self.hits_in(part).index(current) + 1
-            if part not in self._counts:
+        for message in self._messages if current is not None else ():
+            if current is not None and message is current.message:
+                return before + self.hits_in(message).index(current) + 1
+            if message not in self._counts:
                 return 0
-            before += self._counts[part]
+            before += self._counts[message]
         return 0
 
     def neighbour(self, hit: Hit, by: int) -> Hit:
         """The next or previous hit, around the ends."""
         own = self.hits_in(hit.message)
-        place = own.index(hit) + by
-        if 0 <= place < len(own):
-            return own[place]
-        at = self._parts.index(hit.message)
-        order = self._parts[at + 1 :] + self._parts[: at + 1]
-        for part in order if by > 0 else [*reversed(self._parts[:at]), *reversed(self._parts[at:])]:
-            if found := self.hits_in(part):
+        index = own.index(hit) + by
+        if 0 <= index < len(own):
+            return own[index]
+        at = self._messages.index(hit.message)
+        order = self._messages[at + 1 :] + self._messages[: at + 1]
+        for message in order if by > 0 else [*reversed(self._messages[:at]), *reversed(self._messages[at:])]:
+            if found := self.hits_in(message):
                 return found[0 if by > 0 else -1]
         return hit
 
     def _drop_live(self) -> None:
         """Drops the results of the live answer, and of the one that was live last time."""
         was_live, self._live = self._live, self._live_part()
-        if self._begun is not None and self._begun[0] in (was_live, self._live):
-            self._begun = None
-        for part in {part for part in (was_live, self._live) if part is not None}:
-            self._findable.pop(part, None)
-            self._hits.pop(part, None)
-            self.total -= self._counts.pop(part, 0)
+        if self._unfinished is not None and self._unfinished[0] in (was_live, self._live):
+            self._unfinished = None
+        for message in {message for message in (was_live, self._live) if message is not None}:
+            self._message_indexes.pop(message, None)
+            self._hits.pop(message, None)
+            self.total -= self._counts.pop(message, 0)
         if self._live is None:
             self._growing.clear()
 
     def _live_part(self) -> MessageView | None:
-        place = self._document.live_place
-        return self._document.messages[place] if place is not None else None
+        index = self._document.live_index
+        return self._document.messages[index] if index is not None else None
 
-    def _read(self, part: MessageView, until: float) -> MessageIndex | None:
+    def _read(self, message: MessageView, until: float) -> MessageIndex | None:
         """The index of a message; None if time is up before it is read to its end, which continues later."""
-        if part in self._findable:
-            return self._findable[part]
-        if self._begun is None or self._begun[0] is not part:
-            self._begun = (part, MessageIndex(), self._passages(part))
-        _, findable, passages = self._begun
-        for passage in passages:
-            if passage is not None:
-                findable.add(*passage)
+        if message in self._message_indexes:
+            return self._message_indexes[message]
+        if self._unfinished is None or self._unfinished[0] is not message:
+            self._unfinished = (message, MessageIndex(), self._runs(message))
+        _, message_index, runs = self._unfinished
+        for run in runs:
+            if run is not None:
+                message_index.add(*run)
             if monotonic() > until:
                 return None
-        self._begun = None
-        self._findable[part] = findable
-        return findable
+        self._unfinished = None
+        self._message_indexes[message] = message_index
+        return message_index
 
-    def _passages(self, part: MessageView) -> Iterator[tuple[int, int, TextRun] | None]:
-        for section, blocks in message_texts(part):
+    def _runs(self, message: MessageView) -> Iterator[tuple[int, int, TextRun] | None]:
+        for section, blocks in message_texts(message):
             number = -1
             for block in blocks:
                 if block is None:
                     yield None
                     continue
                 number += 1
-                reading = self._growing.get(block)
-                if reading is None:
-                    reading = BlockText(block)
-                    if part is self._live:
-                        self._growing[block] = reading
-                for passage in reading.runs():
-                    yield section, number, passage
+                block_text = self._growing.get(block)
+                if block_text is None:
+                    block_text = BlockText(block)
+                    if message is self._live:
+                        self._growing[block] = block_text
+                for run in block_text.runs():
+                    yield section, number, run
 
     # ---- positions
 
     def position_of(self, hit: Hit) -> RowPosition:
         """The row of the page where a hit that is not folded begins."""
-        place = self._document.messages.index(hit.message)
-        entry = self._document.open(place)
+        index = self._document.messages.index(hit.message)
+        entry = self._document.open(index)
         block_number = entry.section_start(hit.section) + hit.block
         block = entry.blocks[block_number]
-        measured = self._spots.cell_map(block)
-        found = [mark for mark in self._ranges(block) if (mark.cell, mark.number) == (hit.cell, hit.number)]
+        cell_map = self._hit_tester.cell_map(block)
+        found = [
+            hit_range
+            for hit_range in self._ranges(block)
+            if (hit_range.cell, hit_range.number) == (hit.cell, hit.number)
+        ]
         row = 0
-        if found and measured.cells is None:
-            row = max((row for row, before in enumerate(measured.before) if before <= found[0].first), default=0)
+        if found and cell_map.cells is None:
+            row = max((row for row, before in enumerate(cell_map.before) if before <= found[0].first), default=0)
         elif found:
-            rows = range(len(measured.texts))
-            row = next((row for row in rows if _columns(measured, row, found[0])), 0)
-        return RowPosition(place, block_number, row + block.gap)
+            rows = range(len(cell_map.texts))
+            row = next((row for row in rows if _columns(cell_map, row, found[0])), 0)
+        return RowPosition(index, block_number, row + block.gap)
 
     def _ranges(self, block: Block) -> list[_Range]:
         """The hits in the visible text of a block."""
-        reading = self._growing.get(block) or self._readings.get(block)
-        if reading is None:
-            if len(self._readings) > _MOST_BLOCKS:
-                self._readings.clear()
-            reading = self._readings[block] = BlockText(block)
-        passages = reading.runs()
+        block_text = self._growing.get(block) or self._block_texts.get(block)
+        if block_text is None:
+            if len(self._block_texts) > _MOST_BLOCKS:
+                self._block_texts.clear()
+            block_text = self._block_texts[block] = BlockText(block)
+        runs = block_text.runs()
         known = self._ranges_of.get(block)
-        if known and known[0] is passages and known[1] is self._query:
+        if known and known[0] is runs and known[1] is self._query:
             return known[2]
         if len(self._ranges_of) > _MOST_BLOCKS:
             self._ranges_of.clear()
         every = block.kind in ("code", "html")
-        ranges = [found for passage in passages for found in self._ranges_in(passage, every=every)]
-        self._ranges_of[block] = (passages, self._query, ranges)
+        ranges = [found for run in runs for found in self._ranges_in(run, every=every)]
+        self._ranges_of[block] = (runs, self._query, ranges)
         return ranges
 
-    def _ranges_in(self, passage: TextRun, *, every: bool) -> Iterator[_Range]:
-        text = passage.text
+    def _ranges_in(self, run: TextRun, *, every: bool) -> Iterator[_Range]:
+        text = run.text
         own = None if text.isascii() else source_offsets(text)
         at = count = 0
-        for number, (first, end) in enumerate(matches(self._query, plain(text), plain_links(passage, 0))):
+        for number, (first, end) in enumerate(matches(self._query, plain(text), plain_links(run, 0))):
             if own is not None:
                 first, end = own[first], own[end - 1] + 1
             count += _count(text[at:first], every=every) if first >= at else -_count(text[first:at], every=every)
             at = first
-            yield _Range(passage.cell, number, count, count + _count(text[first:end], every=every))
+            yield _Range(run.cell, number, count, count + _count(text[first:end], every=every))
 
-    def _ranges_on(self, spot: CellHit) -> list[_Range]:
+    def _ranges_on(self, cell_hit: CellHit) -> list[_Range]:
         """The hits of a block that may be on this row of it."""
-        ranges = self._ranges(spot.block)
-        if spot.block.kind == "row" or len(ranges) < _FEW:
+        ranges = self._ranges(cell_hit.block)
+        if cell_hit.block.kind == "row" or len(ranges) < _FEW:
             return ranges
-        measured = self._spots.cell_map(spot.block)
-        before = [*measured.before, measured.total][spot.row : spot.row + 2]
+        cell_map = self._hit_tester.cell_map(cell_hit.block)
+        before = [*cell_map.before, cell_map.total][cell_hit.row : cell_hit.row + 2]
         if len(before) < 2:
             return []
         first = bisect_right(ranges, before[0], key=lambda found: found.end)
@@ -293,25 +297,25 @@ class Search:
             return rows
         marked = rows.copy()
         for y, shown in enumerate(viewport.screen_rows):
-            spot = self._spots.hit(shown)
-            if spot.row < 0 or (spot.block.kind == "meta" and spot.section != END):
+            cell_hit = self._hit_tester.hit(shown)
+            if cell_hit.row < 0 or (cell_hit.block.kind == "meta" and cell_hit.section != ENDING):
                 continue
             marks: list[tuple[int, int, Style]] = []
-            measured = self._spots.cell_map(spot.block)
-            for found in self._ranges_on(spot):
-                here = Hit(spot.message, spot.section, spot.message_index, found.cell, found.number)
-                look = current if here == self.current else hit
-                marks += [(left, right, look) for left, right in _columns(measured, spot.row, found)]
+            cell_map = self._hit_tester.cell_map(cell_hit.block)
+            for found in self._ranges_on(cell_hit):
+                here = Hit(cell_hit.message, cell_hit.section, cell_hit.block_index, found.cell, found.number)
+                style = current if here == self.current else hit
+                marks += [(left, right, style) for left, right in _columns(cell_map, cell_hit.row, found)]
             if marks:
                 marked[y] = self._overlays.over(rows[y], tuple(marks), partial(with_styles, rows[y], marks))
         return marked
 
 
-def _columns(measured: CellMap, row: int, found: _Range) -> list[tuple[int, int]]:
+def _columns(cell_map: CellMap, row: int, found: _Range) -> list[tuple[int, int]]:
     """The columns of a hit on a row of its block."""
-    starts = measured.cell_starts
-    start = starts[found.cell] if found.cell < len(starts) else measured.total
-    return measured.columns(row, start + found.first, start + found.end)
+    starts = cell_map.cell_starts
+    start = starts[found.cell] if found.cell < len(starts) else cell_map.total
+    return cell_map.columns(row, start + found.first, start + found.end)
 
 
 def _count(text: str, *, every: bool) -> int:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat.messages import UserMessage
-from stepchat.transcript.answer import BODY, END, TEXT
+from stepchat.transcript.answer import ENDING, REASONING, TEXT
 from stepchat.transcript.block_text import Link
 from stepchat.transcript.find.query import plain
 from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
@@ -38,7 +38,7 @@ class Hit(NamedTuple):
         answer, tool = self.message.answer, self.message.tool
         if tool is not None:
             return tool.panel == "folded" and self.block >= SHOWN_LINES
-        return answer is not None and self.section == BODY and answer.panel != "open"
+        return answer is not None and self.section == REASONING and answer.panel != "open"
 
 
 class MessageIndex:
@@ -52,12 +52,12 @@ class MessageIndex:
         self._links: list[Link] = []
         self._end = 0
 
-    def add(self, section: int, block: int, passage: TextRun) -> None:
+    def add(self, section: int, block: int, run: TextRun) -> None:
         """Adds a run from the block with this index in a section."""
-        text = plain(passage.text)
+        text = plain(run.text)
         self._starts.append(self._end)
-        self._homes.append((section, block, passage.cell))
-        self._links += plain_links(passage, self._end)
+        self._homes.append((section, block, run.cell))
+        self._links += plain_links(run, self._end)
         self._texts.append(text)
         self._whole = None
         self._end += len(text) + 1
@@ -72,15 +72,15 @@ class MessageIndex:
     def count(self, query: Query) -> int:
         return query.count(self._text) + sum(1 for _ in _in_addresses(query, self._text, self._links))
 
-    def hits(self, query: Query, part: MessageView) -> list[Hit]:
+    def hits(self, query: Query, message: MessageView) -> list[Hit]:
         """The hits in the order of the page."""
         found: list[Hit] = []
         last, number = -1, 0
         for first, _ in matches(query, self._text, self._links):
-            place = bisect_right(self._starts, first) - 1
-            number = number + 1 if place == last else 0
-            last = place
-            found.append(Hit(part, *self._homes[place], number))
+            index = bisect_right(self._starts, first) - 1
+            number = number + 1 if index == last else 0
+            last = index
+            found.append(Hit(message, *self._homes[index], number))
         return found
 
 
@@ -96,29 +96,29 @@ def _in_addresses(query: Query, text: str, links: Sequence[Link]) -> Iterator[Li
             yield link
 
 
-def plain_links(passage: TextRun, at: int) -> list[Link]:
+def plain_links(run: TextRun, at: int) -> list[Link]:
     """The links of a run by the characters of its plain form, which begins at `at`."""
     return [
-        Link(at + len(plain(passage.text[:first])), at + len(plain(passage.text[:end])), plain(target))
-        for first, end, target in passage.links
+        Link(at + len(plain(run.text[:first])), at + len(plain(run.text[:end])), plain(target))
+        for first, end, target in run.links
     ]
 
 
-def message_texts(part: MessageView) -> Iterator[tuple[int, Iterable[Block | None]]]:
+def message_texts(message: MessageView) -> Iterator[tuple[int, Iterable[Block | None]]]:
     """The searchable blocks of a message by section, folded or not, with tool calls and ending. None in between, where it takes time."""
-    if part.answer is not None:
-        yield BODY, part.answer.blocks(BODY)
-        yield TEXT, part.answer.blocks(TEXT)
-        yield END, part.answer.blocks(END)
-    elif part.tool is not None:
-        yield TOOL_BODY, part.tool.lines()
-    elif part.stored is not None and isinstance(part.stored.message, UserMessage):
-        yield 0, user_lines(part.stored.message.text, 0)
+    if message.answer is not None:
+        yield REASONING, message.answer.blocks(REASONING)
+        yield TEXT, message.answer.blocks(TEXT)
+        yield ENDING, message.answer.blocks(ENDING)
+    elif message.tool is not None:
+        yield TOOL_BODY, message.tool.lines()
+    elif message.stored is not None and isinstance(message.stored.message, UserMessage):
+        yield 0, user_lines(message.stored.message.text, 0)
 
 
-def may_match(query: Query, part: MessageView) -> bool:
+def may_match(query: Query, message: MessageView) -> bool:
     """Whether a message may match, judged by its source; False only if it cannot."""
-    answer = part.answer
+    answer = message.answer
     if answer is None or answer.message is None:
         return True
     if answer.message.tool_calls or answer.message.stop != "stop" or not answer.has_answer_text:

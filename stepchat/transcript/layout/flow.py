@@ -10,7 +10,7 @@ from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.wrap import Wrapper
 from stepchat.transcript.markdown.blocks import numbers_width
-from stepchat.transcript.markdown.inline import PIECE, Span, next_piece, spans
+from stepchat.transcript.markdown.inline import PIECE_LENGTH, Span, next_piece, spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 class Flow:
     """The rows of a paragraph, a heading or plain text, after the blank rows above it."""
 
-    def __init__(self, pen: StripBuilder, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
-        self.pen = pen
+    def __init__(self, builder: StripBuilder, block: Block, base: Style, above: Sequence[Strip] = ()) -> None:
+        self.builder = builder
         self.labels: Mapping[str, Any] = block.links.labels if block.links else {}
         self._block = block
         self._base = base
-        self._fill = pen.palette.user if block.voice == "user" else None
+        self._fill = builder.palette.user if block.voice == "user" else None
         # A line break of the model stays one: poems, addresses and lists of facts depend on it.
         self._keep_breaks = True
-        self._edge = pen.edge(block, pen.geometry.column)
+        self._edge = builder.edge(block, builder.geometry.column)
         self._numbers = numbers_width(block.path)
-        self._wrapper = Wrapper(pen.geometry.column - self._edge.width, keeps_indents=block.voice == "user")
+        self._wrapper = Wrapper(builder.geometry.column - self._edge.width, keeps_indents=block.voice == "user")
         self._start = _start(block)
         self._done = self._start
         """How much of the text is in the wrapper."""
@@ -46,12 +46,12 @@ class Flow:
         self._made_of: tuple[int, bool] | None = None
         self._rows: Sequence[Strip] = ()
 
-    def fits(self, pen: StripBuilder) -> bool:
+    def fits(self, builder: StripBuilder) -> bool:
         """Whether this can be continued: same width, palette and link definitions, and no task box has appeared."""
         labels = self._block.links.labels if self._block.links else self.labels
         same = labels is self.labels or "[" not in self._block.text
         same = same and numbers_width(self._block.path) == self._numbers
-        return self.pen is pen and same and _start(self._block) == self._start
+        return self.builder is builder and same and _start(self._block) == self._start
 
     def rows(self) -> Sequence[Strip]:
         """The current rows. A line with the same content is the same strip."""
@@ -64,10 +64,10 @@ class Flow:
             wrapper = self._wrapper.continued()
             self._wrap(wrapper, self._spans(text[self._done :], growing=is_open))
             made = [
-                before[place]
-                if place < len(before) and before[place][0] == line
-                else (line, self._strip(line, first + place))
-                for place, line in enumerate([*self._wrapper.lines[first:], *wrapper.all_lines()])
+                before[index]
+                if index < len(before) and before[index][0] == line
+                else (line, self._strip(line, first + index))
+                for index, line in enumerate([*self._wrapper.lines[first:], *wrapper.all_lines()])
             ]
             finished = len(self._wrapper.lines) - first
             self._finished += [strip for _, strip in made[:finished]]
@@ -79,7 +79,7 @@ class Flow:
         """Wraps the pieces whose meaning can no longer change."""
         block = self._block
         stable = block.stable if block.open else len(text)
-        while stable - self._done > PIECE:
+        while stable - self._done > PIECE_LENGTH:
             found = self._next_piece(text, stable)
             if found is None:
                 break
@@ -88,7 +88,7 @@ class Flow:
 
     def _next_piece(self, text: str, stable: int) -> tuple[int, list[Span]] | None:
         if self._block.kind == "plain":
-            end = self._done + PIECE
+            end = self._done + PIECE_LENGTH
             return (end, self._spans(text[self._done : end], growing=False)) if end <= stable else None
         return next_piece(text, self._done, stable, self.labels, keep_breaks=self._keep_breaks)
 
@@ -99,12 +99,12 @@ class Flow:
 
     def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:
         for span in found:
-            wrapper.add(span.text, self.pen.styled(self._base, span))
+            wrapper.add(span.text, self.builder.styled(self._base, span))
 
-    def _strip(self, line: Line, place: int) -> Strip:
+    def _strip(self, line: Line, index: int) -> Strip:
         edge = self._edge
-        left = edge.others if place else edge.first
-        return self.pen.strip([*left, *line], fill=self._fill, fill_to=self.pen.geometry.column)
+        left = edge.others if index else edge.first
+        return self.builder.strip([*left, *line], fill=self._fill, fill_to=self.builder.geometry.column)
 
 
 def _start(block: Block) -> int:
@@ -130,13 +130,13 @@ class StreamingRows(Sequence["Strip"]):
         return chain(islice(self._finished, self._count), self._tail)
 
     @overload
-    def __getitem__(self, place: int) -> Strip: ...
+    def __getitem__(self, index: int) -> Strip: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Strip]: ...
-    def __getitem__(self, place: int | slice) -> Strip | list[Strip]:
-        if isinstance(place, slice):
-            return [*self][place]
-        at = place + len(self) if place < 0 else place
+    def __getitem__(self, index: slice) -> list[Strip]: ...
+    def __getitem__(self, index: int | slice) -> Strip | list[Strip]:
+        if isinstance(index, slice):
+            return [*self][index]
+        at = index + len(self) if index < 0 else index
         if not 0 <= at < len(self):
-            raise IndexError(place)
+            raise IndexError(index)
         return self._finished[at] if at < self._count else self._tail[at - self._count]

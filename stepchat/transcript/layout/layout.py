@@ -14,7 +14,7 @@ from stepchat.transcript.layout.flow import Flow
 from stepchat.transcript.layout.strips import StripBuilder, page_geometry
 from stepchat.transcript.layout.wrap import Wrapper, chop, hanging
 from stepchat.transcript.markdown import blocks, highlighting, inline
-from stepchat.transcript.markdown.block_starts import LONGEST
+from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Fence, Links, MetaLine, Table, Tail
 from stepchat.transcript.markdown.highlighting import HighlightCache
 from stepchat.transcript.markdown.inline import take_definitions
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.palette import Palette
 
-MOST_ROWS: Final = 4000
+MAX_ROWS: Final = 4000
 """Rows in the cache: about a hundred screens."""
 _CODE_PAD: Final = 2
 _UNNAMED: Final = "code"
@@ -106,7 +106,7 @@ class Layout:
             self.kept_rows -= len(kept.rows)
         self._kept[block] = _Kept(block.version, block.open, token, surface, numbers, rows)
         self.kept_rows += len(rows)
-        while self.kept_rows > MOST_ROWS and len(self._kept) > 1:
+        while self.kept_rows > MAX_ROWS and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             self.kept_rows -= len(dropped.rows)
         return rows
@@ -130,13 +130,13 @@ class Layout:
         if page.wide == page.column or not isinstance(fence, Fence):
             return page.wide
         numbers = blocks.numbers_width(block.path)
-        if fence.room[0] is not self.builder or fence.room[1] != numbers:
-            fence.room = (
+        if fence.column_cells[0] is not self.builder or fence.column_cells[1] != numbers:
+            fence.column_cells = (
                 self.builder,
                 numbers,
                 page.column - self.builder.edge(block, page.wide).width - 2 * _CODE_PAD,
             )
-        return page.column if _widest(fence) <= fence.room[2] else page.wide
+        return page.column if _widest(fence) <= fence.column_cells[2] else page.wide
 
     def _token(self, block: Block) -> object:
         """What the rows depend on besides the text of the block; compared by identity."""
@@ -197,24 +197,26 @@ class Layout:
         return base + _HEADINGS[block.level - 1]
 
     def _code(self, block: Block) -> list[Strip]:
-        pen, page = self.builder, self.builder.geometry
-        edge = pen.edge(block, page.wide)
-        pad = (" " * _CODE_PAD, pen.palette.code_block)
-        room = page.wide - edge.width - 2 * _CODE_PAD
+        builder, page = self.builder, self.builder.geometry
+        edge = builder.edge(block, page.wide)
+        pad = (" " * _CODE_PAD, builder.palette.code_block)
+        available = page.wide - edge.width - 2 * _CODE_PAD
         if block.kind == "label":
-            name = [(sanitize_for_display(block.text or _UNNAMED)[:room], pen.palette.code_label)]
+            name = [(sanitize_for_display(block.text or _UNNAMED)[:available], builder.palette.code_label)]
             return [
-                pen.strip([*edge.first, pad, *name], fill=pen.palette.code_label, fill_to=self.code_block_width(block))
+                builder.strip(
+                    [*edge.first, pad, *name], fill=builder.palette.code_label, fill_to=self.code_block_width(block)
+                )
             ]
-        hang = hanging(shown_code(block.text), room)
-        further = (" " * (_CODE_PAD + hang), pen.palette.code_block)
+        hang = hanging(shown_code(block.text), available)
+        distance = (" " * (_CODE_PAD + hang), builder.palette.code_block)
         return [
-            pen.strip(
-                [*(edge.others if place else edge.first), further if place else pad, *line],
-                fill=pen.palette.code_block,
+            builder.strip(
+                [*(edge.others if index else edge.first), distance if index else pad, *line],
+                fill=builder.palette.code_block,
                 fill_to=self.code_block_width(block),
             )
-            for place, line in enumerate(chop(self._colored(block), room, hang))
+            for index, line in enumerate(chop(self._colored(block), available, hang))
         ]
 
     def _colored(self, block: Block) -> Line:
@@ -227,19 +229,21 @@ class Layout:
 
     def _verbatim(self, block: Block) -> list[Strip]:
         """A line of HTML, or of a formula, which is indented and has dim delimiters."""
-        pen, column = self.builder, self.builder.geometry.column
-        edge, indent = pen.edge(block, column), formula_indent(block)
-        base = pen.base(block.voice)
+        builder, column = self.builder, self.builder.geometry.column
+        edge, indent = builder.edge(block, column), formula_indent(block)
+        base = builder.base(block.voice)
         match block.level:
             case blocks.FORMULA:
-                base += pen.palette.emphasis
+                base += builder.palette.emphasis
             case blocks.FORMULA_MARK:
-                base = pen.palette.dim
+                base = builder.palette.dim
             case _:
                 pass
         lines = chop([(shown_code(block.text), base)], column - edge.width - indent)
         blank = (" " * indent, base)
-        return [pen.strip([*(edge.others if place else edge.first), blank, *line]) for place, line in enumerate(lines)]
+        return [
+            builder.strip([*(edge.others if index else edge.first), blank, *line]) for index, line in enumerate(lines)
+        ]
 
     def _fact(self, block: Block) -> list[Strip]:
         fact = block.group
@@ -252,9 +256,9 @@ class Layout:
                 wrapper.add(text, style)
             return [self.builder.strip(line) for line in wrapper.all_lines()]
         left = list(range(len(pieces)))
-        while len(left) > 1 and sum(cells(pieces[place][0]) for place in left) > self.builder.geometry.column:
-            left.remove(min(left, key=lambda place: fact.needs[place] if fact.needs else -place))
-        return [self.builder.strip([pieces[place] for place in left])]
+        while len(left) > 1 and sum(cells(pieces[index][0]) for index in left) > self.builder.geometry.column:
+            left.remove(min(left, key=lambda index: fact.needs[index] if fact.needs else -index))
+        return [self.builder.strip([pieces[index] for index in left])]
 
     def _role(self, role: str) -> Style:
         style: Style = getattr(self.builder.palette, role)
@@ -272,7 +276,7 @@ class Layout:
 
 def _is_definition(block: Block) -> bool:
     """A paragraph that so far only defines links: it will be gone when it is finished."""
-    if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LONGEST:
+    if not block.open or block.kind != "paragraph" or block.text[:1] != "[" or len(block.text) > LINE_LIMIT:
         return False
     return not take_definitions(block.text, Links())
 
@@ -293,7 +297,7 @@ def formula_indent(block: Block) -> int:
 
 def shown_code(text: str) -> str:
     """A line of code as it is shown: tabs expanded, hostile characters visible."""
-    if "\t" in text and len(text) <= LONGEST:
+    if "\t" in text and len(text) <= LINE_LIMIT:
         if text.isascii():
             text = text.expandtabs(_TAB)
         else:

@@ -206,7 +206,7 @@ def with_styles(strip: Strip, marks: Iterable[tuple[int, int, Style]]) -> Strip:
     return strip
 
 
-def with_words(strip: Strip, columns: range, words: Segment) -> Strip:
+def with_text(strip: Strip, columns: range, words: Segment) -> Strip:
     """The strip with text in these columns, which it fills."""
     before, after = strip.crop(0, columns.start), strip.crop(columns.stop, strip.cell_length)
     return Strip([*before, words, *after], strip.cell_length)

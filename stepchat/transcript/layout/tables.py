@@ -37,65 +37,69 @@ LONGEST_ROW: Final = 4000
 """A longer row is not parsed again with every token; it is shown as its source."""
 
 
-def columns(table: Table, pen: StripBuilder, block: Block) -> tuple[int, ...] | None:
+def columns(table: Table, builder: StripBuilder, block: Block) -> tuple[int, ...] | None:
     """The width of each column; None if columns do not fit. `table.token` changes whenever rows may."""
     last = table.rows[-1]
     growing = last.text if last.open else ""
-    known_pen, known_numbers, known_rows, known_growing, was_closed = table.shared_for
+    known_pen, known_numbers, known_rows, known_growing, was_closed = table.column_widths_for
     numbers = numbers_width(block.path)
     labels = block.links.labels if block.links else None
     relabelled = labels is not table.labels
-    same = known_pen is pen and known_numbers == numbers and not relabelled
+    same = known_pen is builder and known_numbers == numbers and not relabelled
     if same and known_rows == len(table.rows) and known_growing is growing and was_closed == table.closed:
-        return table.shared
+        return table.column_widths
     if relabelled:
         table.labels, table.measured, table.widths, table.words = labels, 0, [], []
     _measure_closed(table)
     widths, words = table.widths, table.words
     if growing:
         widths, words = _widened(table, last)
-    room = pen.geometry.wide - pen.edge(block, pen.geometry.wide).width - len(_BETWEEN) * (len(table.aligns) - 1)
+    available = (
+        builder.geometry.wide
+        - builder.edge(block, builder.geometry.wide).width
+        - len(_BETWEEN) * (len(table.aligns) - 1)
+    )
     least = sum(max(_LEAST, min(_WHOLE_WORD, word)) for word in words)
-    found = share_width(widths, words, room) if room >= least else None
-    if same and not table.closed and table.shared is not None and table.filled == room:
+    found = share_width(widths, words, available) if available >= least else None
+    if same and not table.closed and table.column_widths is not None and table.shared_width == available:
         # The full width is in use: rows already shown do not move until the table is complete.
-        found = table.shared
-    table.filled = room if sum(widths) > room else 0
-    if found != table.shared or not same:
-        table.shared, table.token = found, object()
-    table.shared_for = (pen, numbers, len(table.rows), growing, table.closed)
-    return table.shared
+        found = table.column_widths
+    table.shared_width = available if sum(widths) > available else 0
+    if found != table.column_widths or not same:
+        table.column_widths, table.token = found, object()
+    table.column_widths_for = (builder, numbers, len(table.rows), growing, table.closed)
+    return table.column_widths
 
 
-def rows(block: Block, pen: StripBuilder) -> list[Strip]:
+def rows(block: Block, builder: StripBuilder) -> list[Strip]:
     """The screen rows of one table row; the head has a rule below it."""
     table: Table = block.group  # pyright: ignore[reportAssignmentType]
-    widths = columns(table, pen, block)
-    edge = pen.edge(block, pen.geometry.wide)
-    base = pen.base(block.voice)
-    room = pen.geometry.wide - edge.width
+    widths = columns(table, builder, block)
+    edge = builder.edge(block, builder.geometry.wide)
+    base = builder.base(block.voice)
+    available = builder.geometry.wide - edge.width
     if len(block.text) > LONGEST_ROW:
-        lines = chop([(sanitize_for_display(block.text), base)], room)
+        lines = chop([(sanitize_for_display(block.text), base)], available)
     elif widths is None:
-        lines = _stacked(block, table, pen, room)
+        lines = _stacked(block, table, builder, available)
     else:
-        lines = _in_columns(block, table, widths, pen)
-    return [pen.strip([*(edge.others if place else edge.first), *line]) for place, line in enumerate(lines)]
+        lines = _in_columns(block, table, widths, builder)
+    return [builder.strip([*(edge.others if index else edge.first), *line]) for index, line in enumerate(lines)]
 
 
-def _in_columns(block: Block, table: Table, widths: Sequence[int], pen: StripBuilder) -> list[Line]:
+def _in_columns(block: Block, table: Table, widths: Sequence[int], builder: StripBuilder) -> list[Line]:
     """A row in columns. If it or the one above wraps, a light rule separates them; otherwise they would run together."""
-    base = pen.base(block.voice)
+    base = builder.base(block.voice)
     cell_lines = [
-        _wrapped(cell, width, pen, base, head=not block.level)
+        _wrapped(cell, width, builder, base, head=not block.level)
         for cell, width in zip(_cells(block, table), widths, strict=True)
     ]
     high = max(map(len, cell_lines))
-    lines = [_joined(cell_lines, row, widths, table.aligns, pen, base) for row in range(high)]
+    lines = [_joined(cell_lines, row, widths, table.aligns, builder, base) for row in range(high)]
     if not block.level:
-        lines.append([(_CROSSING.join("─" * width for width in widths), pen.palette.table_rule)])
+        lines.append([(_CROSSING.join("─" * width for width in widths), builder.palette.table_rule)])
     elif block.level > 1 and (high > 1 or _wraps(table.rows[block.level - 1], table, widths)):
-        lines.insert(0, [(_LIGHT_CROSSING.join("╌" * width for width in widths), pen.palette.table_rule)])
+        lines.insert(0, [(_LIGHT_CROSSING.join("╌" * width for width in widths), builder.palette.table_rule)])
     return lines
 
 
@@ -107,27 +111,27 @@ def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
     return any("\n" in text or cells(text) > width for text, width in zip(texts, widths, strict=True))
 
 
-def _stacked(block: Block, table: Table, pen: StripBuilder, room: int) -> list[Line]:
+def _stacked(block: Block, table: Table, builder: StripBuilder, available: int) -> list[Line]:
     """A row without columns: each cell with text after the name of its column, rows separated by rules."""
-    base = pen.base(block.voice)
-    strong, rule = base + pen.palette.strong, pen.palette.table_rule
+    base = builder.base(block.voice)
+    strong, rule = base + builder.palette.strong, builder.palette.table_rule
     names = _cells(table.rows[0], table)
     if not block.level:
-        wrapper = Wrapper(room)
-        for place, name in enumerate(names):
-            if place:
+        wrapper = Wrapper(available)
+        for index, name in enumerate(names):
+            if index:
                 wrapper.add(" · ", rule)
-            _add(wrapper, name, pen, strong)
-        return [*wrapper.all_lines(), [("─" * room, rule)]]
-    lines: list[Line] = [] if block.level == 1 else [[("╌" * room, rule)]]
+            _add(wrapper, name, builder, strong)
+        return [*wrapper.all_lines(), [("─" * available, rule)]]
+    lines: list[Line] = [] if block.level == 1 else [[("╌" * available, rule)]]
     for name, cell in zip(names, _cells(block, table), strict=True):
         if not _says_something(cell):
             continue
-        wrapper = Wrapper(room)
+        wrapper = Wrapper(available)
         if _says_something(name):
-            _add(wrapper, name, pen, strong)
+            _add(wrapper, name, builder, strong)
             wrapper.add(": ", rule)
-        _add(wrapper, cell, pen, base)
+        _add(wrapper, cell, builder, base)
         lines += wrapper.all_lines()
     return lines or [[]]
 
@@ -170,15 +174,15 @@ def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
     return list(map(max, widths, table.widths)), list(map(max, words, table.words))
 
 
-def _wrapped(cell: Sequence[Span], width: int, pen: StripBuilder, base: Style, *, head: bool) -> list[Line]:
+def _wrapped(cell: Sequence[Span], width: int, builder: StripBuilder, base: Style, *, head: bool) -> list[Line]:
     wrapper = Wrapper(width)
-    _add(wrapper, cell, pen, base + pen.palette.strong if head else base)
+    _add(wrapper, cell, builder, base + builder.palette.strong if head else base)
     return wrapper.all_lines()
 
 
-def _add(wrapper: Wrapper, cell: Sequence[Span], pen: StripBuilder, style: Style) -> None:
+def _add(wrapper: Wrapper, cell: Sequence[Span], builder: StripBuilder, style: Style) -> None:
     for span in cell:
-        wrapper.add(span.text, pen.styled(style, span))
+        wrapper.add(span.text, builder.styled(style, span))
 
 
 def _joined(
@@ -186,14 +190,14 @@ def _joined(
     row: int,
     widths: Sequence[int],
     aligns: Sequence[str],
-    pen: StripBuilder,
+    builder: StripBuilder,
     base: Style,
 ) -> Line:
     """One screen row across all columns."""
     line: Line = []
-    for place, (column, width, align) in enumerate(zip(columns, widths, aligns, strict=True)):
-        if place:
-            line.append((_BETWEEN, pen.palette.table_rule))
+    for index, (column, width, align) in enumerate(zip(columns, widths, aligns, strict=True)):
+        if index:
+            line.append((_BETWEEN, builder.palette.table_rule))
         part = column[row] if row < len(column) else []
         space = width - sum(cells(text) for text, _ in part)
         left = {"right": space, "center": space // 2}.get(align, 0)
@@ -210,8 +214,8 @@ def share_width(wanted: Sequence[int], words: Sequence[int], available: int) -> 
         return tuple(max(1, width) for width in wanted)
     widths = [0] * len(wanted)
     left, columns = available, sorted(range(len(wanted)), key=lambda column: wanted[column])
-    for place, column in enumerate(columns):
-        fair = left // (len(columns) - place)
+    for index, column in enumerate(columns):
+        fair = left // (len(columns) - index)
         widths[column] = max(1, min(wanted[column], fair))
         left -= widths[column]
     return _keep_words(widths, words)
@@ -221,7 +225,7 @@ def _keep_words(widths: list[int], words: Sequence[int]) -> tuple[int, ...]:
     """Gives columns that would break a word what others can spare."""
     for column, word in enumerate(words):
         need = word - widths[column]
-        for other in sorted(range(len(widths)), key=lambda place: words[place] - widths[place]):
+        for other in sorted(range(len(widths)), key=lambda index: words[index] - widths[index]):
             spare = min(need, widths[other] - words[other])
             if spare > 0:
                 widths[other] -= spare

@@ -83,8 +83,8 @@ class Wrapper:
         if _breaks_between(self._last_character(), text[0]):
             self._break = (len(self.open_line), 0)
         at, end = 0, len(text)
-        while end - at > (room := self.width - self.x):
-            cut = text.rfind(" ", at, at + room + 1)
+        while end - at > (available := self.width - self.x):
+            cut = text.rfind(" ", at, at + available + 1)
             if cut >= at:
                 self._put(text[at:cut], style, cut - at)
                 self.new_line()
@@ -92,9 +92,9 @@ class Wrapper:
                 while at < end and text[at] == " ":
                     at += 1
             elif not self._carry_word():
-                self._put(text[at : at + room], style, room)
+                self._put(text[at : at + available], style, available)
                 self._end_full_line()
-                at += room
+                at += available
         if at < end:
             space = text.rfind(" ", at)
             if space >= 0:
@@ -118,8 +118,8 @@ class Wrapper:
         """Breaks the open line at its last possible break; the word after it opens the next line. False if there is none."""
         if self._break is None:
             return False
-        place, character = self._break
-        kept, carried = self.open_line[:place], self.open_line[place:]
+        index, character = self._break
+        kept, carried = self.open_line[:index], self.open_line[index:]
         if carried:
             text, style = carried[0]
             if character:
@@ -145,9 +145,9 @@ class Wrapper:
 
     def _place(self, at: int) -> tuple[int, int]:
         """The piece of the open line that holds a character, and the character's index in it."""
-        for place, (text, _) in enumerate(self.open_line):
+        for index, (text, _) in enumerate(self.open_line):
             if at < len(text):
-                return place, at
+                return index, at
             at -= len(text)
         return len(self.open_line), 0
 
@@ -214,11 +214,11 @@ def chop(line: Line, width: int, hang: int = 0) -> list[Line]:
     used = 0
     for text, style in line:
         while text:
-            room = width - used
+            available = width - used
             if text.isascii():
-                part, size = text[:room], min(room, len(text))
+                part, size = text[:available], min(available, len(text))
             else:
-                part, size = _fit(text, room)
+                part, size = _fit(text, available)
             if part:
                 rows[-1].append((part, style))
                 text, used = text[len(part) :], used + size
@@ -228,11 +228,11 @@ def chop(line: Line, width: int, hang: int = 0) -> list[Line]:
     return rows
 
 
-def _fit(text: str, room: int) -> tuple[str, int]:
+def _fit(text: str, available: int) -> tuple[str, int]:
     """The longest prefix of whole grapheme clusters that fits, and its cells."""
     used = 0
     for start, _, size in graphemes(text):
-        if used + size > room:
+        if used + size > available:
             return text[:start], used
         used += size
     return text, used

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.markdown import block_starts, containers
-from stepchat.transcript.markdown.block_starts import LONGEST, Cursor, split_row
+from stepchat.transcript.markdown.block_starts import LINE_LIMIT, Cursor, split_row
 from stepchat.transcript.markdown.blocks import FORMULA, FORMULA_MARK, Fence, Item, ListNumbers, Quote, Table
 from stepchat.transcript.markdown.containers import (
     BlankLines,
@@ -90,7 +90,7 @@ class BlockParser:
             last.grow(text)
             last.open = True
             if stable:
-                last.stable = max(0, len(last.text) - (LONGEST if last.kind == "heading" else 0))
+                last.stable = max(0, len(last.text) - (LINE_LIMIT if last.kind == "heading" else 0))
 
     def end_endless(self) -> None:
         last = self.blocks[-1] if self.blocks else None
@@ -197,23 +197,23 @@ class BlockParser:
         """Tries the leaf blocks that a line can begin with."""
         rest = cursor.line[cursor.next :]
         match rest[0]:
-            case "=" | "-" | "|" | ":" if matched and cursor.whole and self._turn_paragraph(rest):
+            case "=" | "-" | "|" | ":" if matched and cursor.complete and self._turn_paragraph(rest):
                 return True
-            case "#" if found := block_starts.heading(rest, whole=cursor.whole):
+            case "#" if found := block_starts.heading(rest, complete=cursor.complete):
                 self._close_to(depth)
                 self._out.add("heading", found[1], level=found[0])
-            case "`" | "~" if cursor.whole and (opening := block_starts.fence(rest)):
+            case "`" | "~" if cursor.complete and (opening := block_starts.fence(rest)):
                 self._close_to(depth)
                 self._leaf = begin_fence(self._out, opening, cursor.indent)
             case "<" if (kind := self._html_kind(rest, cursor, matched=matched)) is not None:
                 self._close_to(depth)
                 self._out.add("html", cursor.rest())
                 self._leaf = None if block_starts.ends_html(kind, rest) else Html(kind)
-            case "$" | "\\" if cursor.whole and (kind := block_starts.formula_kind(rest)) is not None:
+            case "$" | "\\" if cursor.complete and (kind := block_starts.formula_kind(rest)) is not None:
                 self._close_to(depth)
                 self._out.add("html", rest, level=FORMULA_MARK)
                 self._leaf = Html(kind)
-            case "-" | "*" | "_" if cursor.whole and block_starts.is_rule(rest):
+            case "-" | "*" | "_" if cursor.complete and block_starts.is_rule(rest):
                 self._close_to(depth)
                 self._out.add("rule")
             case _:
@@ -222,7 +222,7 @@ class BlockParser:
 
     def _html_kind(self, rest: str, cursor: Cursor, *, matched: bool) -> int | None:
         interrupts = isinstance(self._leaf, Paragraph) or (matched and isinstance(self._leaf, TableRows))
-        return block_starts.html_kind(rest, lone_tag=cursor.whole and not interrupts)
+        return block_starts.html_kind(rest, lone_tag=cursor.complete and not interrupts)
 
     def _blank_line(self, depth: int) -> None:
         self._close_to(depth, keep_lists=True)
@@ -379,7 +379,7 @@ def fenced_line(out: Outline, leaf: Fenced, cursor: Cursor) -> bool:
     """Adds a line to a fenced block. False if the line closes it."""
     cursor.find()
     rest = cursor.line[cursor.next :]
-    if cursor.whole and cursor.indent < 4 and block_starts.closes_fence(rest, leaf.character, leaf.length):
+    if cursor.complete and cursor.indent < 4 and block_starts.closes_fence(rest, leaf.character, leaf.length):
         return False
     cursor.skip_columns(min(leaf.indent, cursor.indent))
     _add_code(out, leaf.fence, cursor.rest(), gap=0)

@@ -63,12 +63,12 @@ class Marker(NamedTuple):
     """The column where the content begins, counted from where the line's container begins."""
 
 
-def heading(text: str, *, whole: bool) -> tuple[int, str] | None:
+def heading(text: str, *, complete: bool) -> tuple[int, str] | None:
     """Level and content of an ATX heading."""
     if not (found := _ATX.match(text)):
         return None
     content = text[found.end() :]
-    return len(found[1]), heading_content(content) if whole else content
+    return len(found[1]), heading_content(content) if complete else content
 
 
 def heading_content(text: str) -> str:
@@ -178,10 +178,10 @@ def delimiter_row(text: str) -> tuple[str, ...] | None:
         return None
     aligns: list[str] = []
     columns = text.strip(" \t").split("|")
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         column = column.strip()
         if not column:
-            if place in (0, len(columns) - 1):
+            if index in (0, len(columns) - 1):
                 continue
             return None
         if not _DELIMITER.match(column):
@@ -214,7 +214,7 @@ def undecided(line: str, *, in_fence: bool) -> bool:
     return pattern.match(line) is not None
 
 
-LONGEST: Final = 1000
+LINE_LIMIT: Final = 1000
 """Characters by which a line is judged; what must be a whole line must be shorter.
 
 Without a limit, a line that never ends would be read again from its beginning with every token.
@@ -227,11 +227,11 @@ class Cursor:
     Call `find` before `next`, `indent` and `blank`.
     """
 
-    __slots__ = ("blank", "column", "indent", "line", "next", "next_column", "partial", "pos", "whole")
+    __slots__ = ("blank", "column", "complete", "indent", "line", "next", "next_column", "partial", "pos")
 
     def __init__(self, line: str) -> None:
         self.line = line
-        self.whole = len(line) < LONGEST
+        self.complete = len(line) < LINE_LIMIT
         """False if there may be more of this line."""
         self.pos = 0
         self.column = 0

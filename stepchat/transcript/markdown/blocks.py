@@ -83,7 +83,7 @@ class Fence:
     """The number of lines that `widest` covers."""
     widest: int = 0
     """Cells of its widest line."""
-    room: tuple[object, int, int] = (None, 0, 0)
+    column_cells: tuple[object, int, int] = (None, 0, 0)
     """The cells within the reading column, and what they were computed for."""
 
     @property
@@ -106,11 +106,11 @@ class Table:
     """Cells of the widest cell of each column."""
     words: list[int] = field(default_factory=list[int])
     """Cells of the longest word of each column."""
-    shared: tuple[int, ...] | None = None
+    column_widths: tuple[int, ...] | None = None
     """The column widths at the current page width; None if columns do not fit."""
-    shared_for: tuple[object, int, int, str, bool] = (None, 0, 0, "", False)
-    """What `shared` was computed for."""
-    filled: int = 0
+    column_widths_for: tuple[object, int, int, str, bool] = (None, 0, 0, "", False)
+    """What `column_widths` was computed for."""
+    shared_width: int = 0
     """The width that the columns had to share; 0 while each has what it wants."""
     labels: object = None
     """The link definitions that `widths` were computed with."""

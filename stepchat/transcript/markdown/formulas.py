@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LONGEST: Final = 300
+LONGEST_FORMULA: Final = 300
 """Characters of a formula between single dollar signs, at most."""
 _SIGN: Final = re.compile(r"[\\^_={}<>+]")
 """Characters that distinguish a formula from words."""
@@ -24,8 +24,8 @@ def end(text: str, start: int, stop: int) -> int:
 
 def open_at(text: str) -> int:
     """Where a formula begins that later text may end; -1 if there is none."""
-    found = [place for opening, closing in _PAIRS.items() if (place := _last_open(text, opening, closing)) >= 0]
-    last = text.rfind("$", max(0, len(text) - LONGEST))
+    found = [index for opening, closing in _PAIRS.items() if (index := _last_open(text, opening, closing)) >= 0]
+    last = text.rfind("$", max(0, len(text) - LONGEST_FORMULA))
     if last >= 0 and text[last - 1 : last] != "$" and _may_open(text, last):
         found.append(last)
     return min(found, default=-1)
@@ -34,9 +34,9 @@ def open_at(text: str) -> int:
 def closing_of(text: str) -> str:
     """The delimiter that ends a formula which is open at the end of a text and cannot be anything else; otherwise ""."""
     for opening, closing in _PAIRS.items():
-        place = _last_open(text, opening, closing)
-        content = text[place + 2 :]
-        if place >= 0 and _is_formula(opening, content):
+        index = _last_open(text, opening, closing)
+        content = text[index + 2 :]
+        if index >= 0 and _is_formula(opening, content):
             return closing[1:] if content.endswith(closing[0]) else closing
     return ""
 
@@ -49,20 +49,20 @@ def _is_formula(opening: str, content: str) -> bool:
 def _last_open(text: str, opening: str, closing: str) -> int:
     if opening == closing:
         return text.rfind(opening) if text.count(opening) % 2 else -1
-    place = text.rfind(opening)
-    return place if place > text.rfind(closing) and text[place - 1 : place] != "\\" else -1
+    index = text.rfind(opening)
+    return index if index > text.rfind(closing) and text[index - 1 : index] != "\\" else -1
 
 
 def _end_of_short(text: str, start: int, stop: int) -> int:
     if not _may_open(text, start):
         return 0
-    found = text.find("$", start + 1, min(stop, start + LONGEST))
+    found = text.find("$", start + 1, min(stop, start + LONGEST_FORMULA))
     while found > 0 and text[found - 1] == "\\":
-        found = text.find("$", found + 1, min(stop, start + LONGEST))
+        found = text.find("$", found + 1, min(stop, start + LONGEST_FORMULA))
     content = text[start + 1 : found] if found >= 0 else ""
     if not content or content[-1].isspace() or "`" in content or _is_word(text[found + 1 : found + 2]):
         return 0
-    if any(letter.isspace() for letter in content) and not _SIGN.search(content):
+    if any(char.isspace() for char in content) and not _SIGN.search(content):
         return 0
     return found + 1
 
@@ -72,6 +72,6 @@ def _may_open(text: str, at: int) -> bool:
     return not _is_word(before) and before != "\\" and after != "" and not after.isspace()
 
 
-def _is_word(letter: str) -> bool:
+def _is_word(char: str) -> bool:
     """Whether the character belongs to a Latin word or a number; Chinese needs no space next to a formula."""
-    return letter.isalnum() and letter.isascii()
+    return char.isalnum() and char.isascii()

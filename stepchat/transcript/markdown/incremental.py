@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.markdown import block_starts
 from stepchat.transcript.markdown.block_parser import BlockParser
-from stepchat.transcript.markdown.block_starts import LONGEST
+from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ class IncrementalParser:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _complete(self, line: str) -> None:
-        if len(line) <= LONGEST:
+        if len(line) <= LINE_LIMIT:
             self._parser.line(line)
             self._parser.settle()
         else:
@@ -94,7 +94,7 @@ class IncrementalParser:
         line = self._line_so_far
         if not line:
             return
-        if len(line) > LONGEST:
+        if len(line) > LINE_LIMIT:
             self._line_so_far = ""
             self._begin_endless(line)
         elif not block_starts.undecided(line, in_fence=self._parser.in_fence):
@@ -108,14 +108,14 @@ class IncrementalParser:
         self._parser.extend(text, stable=self._endless)
         if self._decided:
             self._line_so_far += text
-            if len(self._line_so_far) > LONGEST:
+            if len(self._line_so_far) > LINE_LIMIT:
                 self._line_so_far, self._decided, self._endless = "", False, True
                 self._parser.extend("", stable=True)
 
     def _begin_endless(self, line: str) -> None:
         self._endless = True
-        self._parser.line(line[:LONGEST])
-        self._parser.extend(line[LONGEST:], stable=True)
+        self._parser.line(line[:LINE_LIMIT])
+        self._parser.extend(line[LINE_LIMIT:], stable=True)
 
     def _end_line(self) -> None:
         if self._endless:

@@ -31,9 +31,9 @@ STRIKE: Final = 4
 CODE: Final = 8
 LINK: Final = 16
 
-PIECE: Final = 512
+PIECE_LENGTH: Final = 512
 """A piece ends at the first white space after so many characters where nothing is open ..."""
-MOST_PIECES: Final = 8
+MAX_PIECES: Final = 8
 """... or, if something stays open, after so many times as many."""
 
 _MANY_BRACKETS: Final = 40
@@ -61,38 +61,51 @@ class Span(NamedTuple):
 
 
 def spans(
-    source: str, labels: Mapping[str, Any], *, keep_breaks: bool = False, growing: bool = False, whole: bool = False
+    source: str,
+    labels: Mapping[str, Any],
+    *,
+    keep_breaks: bool = False,
+    growing: bool = False,
+    keep_composed: bool = False,
 ) -> list[Span]:
     """The spans of a paragraph.
 
-    A single newline is a space unless `keep_breaks`. Markup still open at the end of a `growing` text is closed. With `whole`,
+    A single newline is a space unless `keep_breaks`. Markup still open at the end of a `growing` text is closed. With `keep_composed`,
     composed emoji are not split into their parts.
     """
     if not _SPECIAL.search(source):
-        show = sanitize if whole else sanitize_for_display
+        show = sanitize if keep_composed else sanitize_for_display
         return [Span(show(source, keep_newlines=keep_breaks))] if source else []
     if growing:
         source = close_open_markup(source)
-    return list(_honest(_read(_parse(source, labels), "\n" if keep_breaks else " ", whole=whole)))
+    return list(
+        _with_real_hosts(_read(_parse(source, labels), "\n" if keep_breaks else " ", keep_composed=keep_composed))
+    )
 
 
 def next_piece(
-    source: str, start: int, stable: int, labels: Mapping[str, Any], *, keep_breaks: bool = False, whole: bool = False
+    source: str,
+    start: int,
+    stable: int,
+    labels: Mapping[str, Any],
+    *,
+    keep_breaks: bool = False,
+    keep_composed: bool = False,
 ) -> tuple[int, list[Span]] | None:
     """The end of the piece that begins at `start`, and its spans; None while `source[:stable]` does not determine them.
 
     Nothing in a piece depends on the text after it.
     """
-    for count in range(1, MOST_PIECES + 1):
-        end = _boundary(source, start + count * PIECE, stable)
+    for count in range(1, MAX_PIECES + 1):
+        end = _boundary(source, start + count * PIECE_LENGTH, stable)
         if end is None:
             return None
         piece = source[start:end]
         if not _SPECIAL.search(piece):
-            return end, spans(piece, labels, keep_breaks=keep_breaks, whole=whole)
+            return end, spans(piece, labels, keep_breaks=keep_breaks, keep_composed=keep_composed)
         tokens = _parse(piece, labels)
-        if count == MOST_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
-            return end, list(_honest(_read(tokens, "\n" if keep_breaks else " ", whole=whole)))
+        if count == MAX_PIECES or not (_leaves_open(tokens) or formulas.open_at(piece) >= 0):
+            return end, list(_with_real_hosts(_read(tokens, "\n" if keep_breaks else " ", keep_composed=keep_composed)))
     return None
 
 
@@ -102,15 +115,15 @@ def _leaves_open(tokens: Sequence[Token]) -> bool:
 
 def _boundary(source: str, at: int, stable: int) -> int | None:
     """The end of the first white space after `at`; in text without any, a position between two plain characters."""
-    far = at + PIECE // 2
+    far = at + PIECE_LENGTH // 2
     if found := _BOUNDARY.search(source, at, min(stable, far)):
         return found.end()
     if stable <= far + 1:
         return None
-    for place in range(far, min(stable - 1, far + PIECE)):
-        if source[place - 1].isalnum() and source[place].isalnum():
-            return place
-    return far + PIECE if stable > far + PIECE else None
+    for index in range(far, min(stable - 1, far + PIECE_LENGTH)):
+        if source[index - 1].isalnum() and source[index].isalnum():
+            return index
+    return far + PIECE_LENGTH if stable > far + PIECE_LENGTH else None
 
 
 def _parse(source: str, labels: Mapping[str, Any]) -> list[Token]:
@@ -138,9 +151,9 @@ def _parser(*, links: bool = True) -> MarkdownIt:
     return parser
 
 
-def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> Iterator[Span]:
+def _read(tokens: Sequence[Token], soft_break: str, *, keep_composed: bool = False) -> Iterator[Span]:
     marks, target = 0, ""
-    show = sanitize if whole else sanitize_for_display
+    show = sanitize if keep_composed else sanitize_for_display
     outer: list[tuple[int, str]] = []
     for token in tokens:
         match token.type:
@@ -158,7 +171,7 @@ def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> I
                 yield Span("\n", marks)
             case "image":
                 source = _safe_target(token)
-                yield Span(_flat(token.children or (), whole=whole) or source, marks | LINK, source)
+                yield Span(_flat(token.children or (), keep_composed=keep_composed) or source, marks | LINK, source)
             case kind if token.nesting > 0:
                 outer.append((marks, target))
                 marks |= _MARKS.get(kind.removesuffix("_open"), 0)
@@ -169,23 +182,23 @@ def _read(tokens: Sequence[Token], soft_break: str, *, whole: bool = False) -> I
                 pass
 
 
-def _honest(found: Iterator[Span]) -> Iterator[Span]:
+def _with_real_hosts(found: Iterator[Span]) -> Iterator[Span]:
     """The spans. A link whose text is an address on another host than its target is followed by the real host."""
     for target, link in groupby(found, key=lambda span: span.target):
         if not target:
             yield from link
             continue
-        said = list(link)
-        yield from said
-        claimed = _ADDRESS.match("".join(span.text for span in said))
+        link_spans = list(link)
+        yield from link_spans
+        claimed = _ADDRESS.match("".join(span.text for span in link_spans))
         goal = _ADDRESS.match(target)
         if claimed and goal and claimed[1].casefold() != goal[1].casefold():
-            yield Span(f" ({goal[1]})", said[-1].marks & ~LINK)
+            yield Span(f" ({goal[1]})", link_spans[-1].marks & ~LINK)
 
 
-def _flat(tokens: Sequence[Token], *, whole: bool) -> str:
+def _flat(tokens: Sequence[Token], *, keep_composed: bool) -> str:
     """The text of an image, without marks."""
-    return "".join(span.text for span in _read(tokens, " ", whole=whole))
+    return "".join(span.text for span in _read(tokens, " ", keep_composed=keep_composed))
 
 
 def _text_spans(text: str, marks: int, target: str) -> Iterator[Span]:

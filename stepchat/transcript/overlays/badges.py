@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.segment import Segment
 
 from stepchat.text.widths import cells
-from stepchat.transcript.layout.strips import OverlayCache, with_words
+from stepchat.transcript.layout.strips import OverlayCache, with_text
 from stepchat.transcript.markdown.blocks import Fence
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class SiblingBadges:
         self.known: Mapping[str, tuple[int, int]] = MappingProxyType({})
         self._overlays = OverlayCache()
 
-    def of(self, place: int) -> tuple[int, int] | None:
+    def of(self, index: int) -> tuple[int, int] | None:
         """The number and count of a message among its siblings; None if it has none."""
-        stored = self._document.messages[place].stored
+        stored = self._document.messages[index].stored
         return self.known.get(stored.id) if stored is not None else None
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
@@ -53,15 +53,15 @@ class SiblingBadges:
         if not self.known:
             return rows
         marked = rows.copy()
-        spots = {
-            place: self._spot(place) for place in {shown.message for shown in viewport.screen_rows} if self.of(place)
+        hit_tester = {
+            index: self._spot(index) for index in {shown.message for shown in viewport.screen_rows} if self.of(index)
         }
         for y, shown in enumerate(viewport.screen_rows):
-            spot = spots.get(shown.message)
-            if spot is not None and (shown.block, shown.row) == (spot.block, spot.row):
-                words = Segment(self._words(shown.message), self._style(shown.message))
-                make = partial(with_words, rows[y], spot.columns, words)
-                marked[y] = self._overlays.over(rows[y], words, make)
+            cell_hit = hit_tester.get(shown.message)
+            if cell_hit is not None and (shown.block, shown.row) == (cell_hit.block, cell_hit.row):
+                text = Segment(self._text(shown.message), self._style(shown.message))
+                make = partial(with_text, rows[y], cell_hit.columns, text)
+                marked[y] = self._overlays.over(rows[y], text, make)
         return marked
 
     def at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
@@ -69,38 +69,38 @@ class SiblingBadges:
         if not 0 <= y < len(viewport.screen_rows):
             return None
         shown = viewport.screen_rows[y]
-        spot = self._spot(shown.message) if self.of(shown.message) else None
-        if spot is None or (spot.block, spot.row) != (shown.block, shown.row) or x not in spot.columns:
+        cell_hit = self._spot(shown.message) if self.of(shown.message) else None
+        if cell_hit is None or (cell_hit.block, cell_hit.row) != (shown.block, shown.row) or x not in cell_hit.columns:
             return None
-        return shown.message, -1 if x < spot.columns.start + len(spot.columns) // 2 else 1
+        return shown.message, -1 if x < cell_hit.columns.start + len(cell_hit.columns) // 2 else 1
 
-    def _words(self, place: int) -> str:
-        number, count = self.of(place) or (1, 1)
+    def _text(self, index: int) -> str:
+        number, count = self.of(index) or (1, 1)
         return f"‹ {number}/{count} ›"
 
-    def _style(self, place: int) -> Style:
+    def _style(self, index: int) -> Style:
         palette = self._document.layout.builder.palette
-        return palette.user if self._document.messages[place].answer is None else palette.dim
+        return palette.user if self._document.messages[index].answer is None else palette.dim
 
-    def _spot(self, place: int) -> _BadgePosition | None:
+    def _spot(self, index: int) -> _BadgePosition | None:
         """The lowest row of the message with enough space."""
         page = self._document.layout.builder.geometry
         # The user's own text has a background, whose edge stays free.
-        end = page.margin + page.column - (self._document.messages[place].answer is None)
-        columns = range(end - cells(self._words(place)), end)
+        end = page.margin + page.column - (self._document.messages[index].answer is None)
+        columns = range(end - cells(self._text(index)), end)
         if columns.start <= page.margin + _SPARE:
             return None
-        for count, (block, row, strip) in enumerate(self._rows_from_end(place)):
+        for count, (block, row, strip) in enumerate(self._rows_from_end(index)):
             if count == _MOST_ROWS:
                 return None
             if not strip.crop(columns.start - _SPARE, columns.stop).text.strip():
                 return _BadgePosition(block, row, columns)
         return None
 
-    def _rows_from_end(self, place: int) -> Iterator[tuple[int, int, Strip]]:
+    def _rows_from_end(self, index: int) -> Iterator[tuple[int, int, Strip]]:
         document = self._document
-        for block in range(len(document.open(place).blocks) - 1, -1, -1):
-            rows = document.rows(place, block)
+        for block in range(len(document.open(index).blocks) - 1, -1, -1):
+            rows = document.rows(index, block)
             for row in range(len(rows) - 1, -1, -1):
                 yield block, row, rows[row]
 
@@ -144,15 +144,15 @@ class CopyBadges:
         layout = self._document.layout
         end = layout.builder.geometry.margin + layout.code_block_width(block) - _PAD
         columns = range(end - len(_WORD), end)
-        has_room = columns.start > 0 and not strip.crop(columns.start - 1, columns.stop).text.strip()
-        return columns if has_room else range(0)
+        fits = columns.start > 0 and not strip.crop(columns.start - 1, columns.stop).text.strip()
+        return columns if fits else range(0)
 
     def _marked(self, strip: Strip, block: Block) -> Strip:
         word = Segment(_WORD, self._document.layout.builder.palette.code_label)
-        return self._overlays.over(strip, None, lambda: with_words(strip, self._columns(strip, block), word))
+        return self._overlays.over(strip, None, lambda: with_text(strip, self._columns(strip, block), word))
 
 
-_WORDS: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
+_TEXTS: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
 _SHARE: Final = 2
 """The badge covers at most this fraction of the row, as a divisor."""
 
@@ -177,12 +177,12 @@ class UnreadBadge:
             self._seen = amount
         self._shown = None
         page = self._document.layout.builder.geometry
-        words = next((words for words in _WORDS if cells(words) <= page.wide // _SHARE), "")
-        if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not words:
+        text = next((text for text in _TEXTS if cells(text) <= page.wide // _SHARE), "")
+        if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not text:
             return rows
-        self._shown = range(page.margin + page.wide - cells(words), page.margin + page.wide)
-        mark = Segment(words, palette.user_bar)
-        make = partial(with_words, rows[-1], self._shown, mark)
+        self._shown = range(page.margin + page.wide - cells(text), page.margin + page.wide)
+        mark = Segment(text, palette.user_bar)
+        make = partial(with_text, rows[-1], self._shown, mark)
         return [*rows[:-1], self._overlays.over(rows[-1], mark, make)]
 
     def at(self, viewport: Viewport, x: int, y: int) -> bool:
@@ -191,6 +191,6 @@ class UnreadBadge:
 
     def _amount(self) -> tuple[int, int]:
         """How much there is: messages, and characters of the newest answer."""
-        parts = self._document.messages
-        newest = next((part.answer for part in reversed(parts) if part.answer is not None), None)
-        return len(parts), newest.reasoning.length + newest.text.length if newest is not None else 0
+        messages = self._document.messages
+        newest = next((message.answer for message in reversed(messages) if message.answer is not None), None)
+        return len(messages), newest.reasoning.length + newest.text.length if newest is not None else 0

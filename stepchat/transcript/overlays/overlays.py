@@ -60,8 +60,8 @@ class Overlays:
             return ClickTarget("header", header)
         if (found := self.siblings.at(viewport, x, y)) is not None:
             return ClickTarget("message", *found)
-        if (place := self.focus.at(viewport, x, y)) is not None:
-            return ClickTarget("message", place)
+        if (index := self.focus.at(viewport, x, y)) is not None:
+            return ClickTarget("message", index)
         if (fence := self.copy.at(viewport, x, y)) is not None:
             return ClickTarget("code", text=fence.source)
         if target := _link_at(viewport, x, y):

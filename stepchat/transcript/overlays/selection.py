@@ -42,16 +42,16 @@ class Selection:
     def begin(self, viewport: Viewport, x: int, y: int, unit: Unit) -> None:
         """Starts a selection. A word or a block is selected at once, characters when the mouse moves."""
         self._unit = unit
-        self._anchor = self._mark(viewport, x, y)
+        self._anchor = self._position(viewport, x, y)
         self._head = None if unit == "character" else self._anchor
 
     def extend(self, viewport: Viewport, x: int, y: int) -> None:
         """Moves the end of the selection to the mouse, whose button is down."""
-        head = self._mark(viewport, x, y)
+        head = self._position(viewport, x, y)
         if self._head is not None or head != self._anchor:
             self._head = head
 
-    def _mark(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
+    def _position(self, viewport: Viewport, x: int, y: int) -> TextPosition | None:
         match self._unit:
             case "character":
                 return self.hit_tester.position_at(viewport, x, y)
@@ -66,19 +66,25 @@ class Selection:
         if anchor is None or head is None:
             return None
         try:
-            places = [self.document.messages.index(mark.message) for mark in (anchor, head)]
+            indexes = [self.document.messages.index(position.message) for position in (anchor, head)]
         except ValueError:  # a removed notice, or another session
             self.clear()
             return None
         marks = (anchor, head)
-        first = min((place, mark.section, mark.block, mark.at) for place, mark in zip(places, marks, strict=True))
-        end = max((place, mark.section, mark.block, mark.end) for place, mark in zip(places, marks, strict=True))
+        first = min(
+            (index, position.section, position.block, position.at)
+            for index, position in zip(indexes, marks, strict=True)
+        )
+        end = max(
+            (index, position.section, position.block, position.end)
+            for index, position in zip(indexes, marks, strict=True)
+        )
         return (copying.CopyPosition(*first), copying.CopyPosition(*end)) if first < end else None
 
     def text(self) -> str:
         """The selected text as it was written. A double click copies just the word."""
         ends = self.ends()
-        return copying.text(self.hit_tester, *ends, as_it_reads=self._unit == "word") if ends else ""
+        return copying.selected_text(self.hit_tester, *ends, as_it_reads=self._unit == "word") if ends else ""
 
     def mark_rows(self, viewport: Viewport, rows: list[Strip], style: Style) -> list[Strip]:
         """The rows of the screen with this style added to the selection."""
@@ -91,17 +97,17 @@ class Selection:
         for y, shown in enumerate(viewport.screen_rows):
             if not first.message_index <= shown.message <= end.message_index:
                 continue
-            spot = self.hit_tester.hit(shown)
-            here = (shown.message, spot.section, spot.message_index)
-            if spot.row < 0 or not first[:3] <= here <= end[:3]:
+            cell_hit = self.hit_tester.hit(shown)
+            here = (shown.message, cell_hit.section, cell_hit.block_index)
+            if cell_hit.row < 0 or not first[:3] <= here <= end[:3]:
                 continue
-            if only_words and isinstance(spot.block.group, MetaLine):  # not copied
+            if only_words and isinstance(cell_hit.block.group, MetaLine):  # not copied
                 continue
-            measured = self.hit_tester.cell_map(spot.block)
-            columns = measured.columns(
-                spot.row,
+            cell_map = self.hit_tester.cell_map(cell_hit.block)
+            columns = cell_map.columns(
+                cell_hit.row,
                 first.at if here == first[:3] else 0,
-                end.at if here == end[:3] else measured.total,
+                end.at if here == end[:3] else cell_map.total,
             )
             if columns:
                 marks = tuple((left, right, style) for left, right in columns)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepchat.chat import branches
-from stepchat.transcript.answer import BODY
+from stepchat.transcript.answer import REASONING
 from stepchat.tui.chat.find_bar import open_find
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _words_in(chat: Chat, part: MessageView, candidates: Sequence[str]) -> str:
 def _point(finder: FindNavigator, part: MessageView, *, in_thoughts: bool = False) -> None:
     """The first hit in this message is the current one."""
     hits = finder.search.hits_in(part)
-    wanted = [hit for hit in hits if (part.answer is not None and hit.section == BODY) is in_thoughts] or hits
+    wanted = [hit for hit in hits if (part.answer is not None and hit.section == REASONING) is in_thoughts] or hits
     finder.search.current = wanted[0] if wanted else None
 
 

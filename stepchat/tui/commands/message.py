@@ -63,7 +63,7 @@ def _has_reasoning(_screen: ChatScreen, message: MessageView) -> bool:
 def _codes(screen: ChatScreen, message: MessageView) -> list[Fence]:
     if message.stored is None:
         return []
-    return copying.codes(screen.view.document, screen.view.document.messages.index(message))
+    return copying.code_blocks(screen.view.document, screen.view.document.messages.index(message))
 
 
 def code_count(screen: ChatScreen, message: MessageView) -> int:
@@ -115,13 +115,13 @@ async def copy(screen: ChatScreen, argument: str) -> None:
         case "selection":
             text, nothing = screen.view.selected_text, "Nothing is selected. Drag with the mouse to select."
         case "code":
-            text, nothing = copying.code(document), "The last answer has no code."
+            text, nothing = copying.last_code(document), "The last answer has no code."
         case "reasoning":
-            text, nothing = copying.reasoning(document), "There is no reasoning to copy."
+            text, nothing = copying.last_reasoning(document), "There is no reasoning to copy."
         case "all":
-            text, nothing = copying.everything(document), "There is nothing to copy yet."
+            text, nothing = copying.conversation_markdown(document), "There is nothing to copy yet."
         case _:
-            text, nothing = copying.answer(document), "There is no answer to copy yet."
+            text, nothing = copying.last_answer(document), "There is no answer to copy yet."
     if text:
         screen.copy(text)
     else:
@@ -242,7 +242,7 @@ async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     end = monotonic() + _SLICE
     for part in parts:
-        for text, address in copying.links(part):
+        for text, address in copying.links_in(part):
             found.setdefault(address, text)
         if monotonic() > end:
             await asyncio.sleep(0)

@@ -156,7 +156,7 @@ class ModelPicker(FilterDialog[str]):
     def _line(self, index: int, _part: int, width: int) -> list[Piece]:
         model = self._found[index]
         match = fuzzy.match(self._words, model.id)
-        places = match.places if match else ()
+        places = match.positions if match else ()
         favourite = model.id in self._choices.favourites
         return model_row(model, places, width, favourite=favourite, current=model.id == self._selected)
 

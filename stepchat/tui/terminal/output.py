@@ -12,13 +12,13 @@ from typing import Final
 from rich.cells import cell_len
 
 from stepchat.text.sanitize import HARMFUL, HARMFUL_FAR
-from stepchat.text.widths import BEGINS, EXTRA_CELL, UNSURE, UNSURE_FAR, undercounted_cells, unpad
+from stepchat.text.widths import EXTRA_CELL, UNDERCOUNTED_AREA, UNSURE, UNSURE_FAR, undercounted_cells, unpad
 
 _HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
 _JOINED: Final = re.compile("(?:[^\u200d]\ufe0f?\u200d)+[^\u200d]\ufe0f?")
 """Emoji that are one where they are joined, and three beside each other in a terminal that does not join them."""
 _UNSURE: Final = re.compile(f"[{EXTRA_CELL}{UNSURE}{UNSURE_FAR}]")
-_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\u200d{BEGINS}\x80-\x9f\U00011000-\U000e0fff]")
+_PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\u200d{UNDERCOUNTED_AREA}\x80-\x9f\U00011000-\U000e0fff]")
 """Finds all of these (EXTRA_CELL is a harmful one) and more, but is much faster."""
 _TOKEN: Final = re.compile(
     r"\x1b\[(?:(?P<row>\d+);(?P<column>\d+)H|[0-?]*[ -/]*[@-~])"

@@ -137,7 +137,7 @@ class TranscriptView(Widget):
         if new:
             self.overlays.unread.mark_seen()
         if focus_on is not None:
-            self.overlays.focus.take(self._viewport, focus_on)
+            self.overlays.focus.choose_in_place(self._viewport, focus_on)
         self._paint()
 
     def add(self, stored: StoredMessage) -> None:
@@ -355,7 +355,7 @@ class TranscriptView(Widget):
                 chosen = partial(self.post_message, self.LinkChosen(clicked.text))
                 self._mouse.on_single_click(chosen, self.set_timer)
             case "message":
-                self.overlays.focus.take(self._viewport, clicked.message)
+                self.overlays.focus.choose_in_place(self._viewport, clicked.message)
                 self._paint()
                 self.post_message(self.MessageChosen(clicked.by))
 

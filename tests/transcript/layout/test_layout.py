@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from stepchat.transcript.layout.layout import MOST_ROWS, Layout
+from stepchat.transcript.layout.layout import MAX_ROWS, Layout
 from stepchat.transcript.markdown.blocks import Block, MetaLine, Tail
 from stepchat.transcript.markdown.incremental import IncrementalParser
 from stepchat.transcript.palette import colourless
@@ -329,7 +329,7 @@ def test_kept_rows_are_bounded():
     first = layout.rows(blocks[0])
     for block in blocks:
         layout.rows(block)
-    assert layout.kept_rows <= MOST_ROWS
+    assert layout.kept_rows <= MAX_ROWS
     assert layout.rows(blocks[0]) is not first
     assert layout.rows(blocks[-1]) is layout.rows(blocks[-1])
 

@@ -4,7 +4,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from stepchat.transcript.layout.strips import OverlayCache, with_styles, with_words
+from stepchat.transcript.layout.strips import OverlayCache, with_styles, with_text
 
 ROW = Strip([Segment("one two three", Style(bold=True))], 13)
 
@@ -32,4 +32,4 @@ def test_styles_are_added_and_words_take_the_place_of_what_was_there():
     assert [text for text, style, _ in marked if style.reverse] == ["tw", "o"]
     assert [text for text, style, _ in marked if style.italic] == ["o", " t"]
     assert all(style.bold for _, style, _ in marked)
-    assert with_words(ROW, range(4, 7), Segment("TWO")).text == "one TWO three"
+    assert with_text(ROW, range(4, 7), Segment("TWO")).text == "one TWO three"

@@ -214,7 +214,7 @@ def test_no_selection_leaves_a_fence_open_and_whole_blocks_read_as_they_did(text
     def copied(begin: float, stop: float) -> str:
         ends = (round(begin * spots.cell_map(chosen[0]).total), round(stop * spots.cell_map(chosen[-1]).total))
         section = (0, TEXT_SECTION)
-        return copying.text(
+        return copying.selected_text(
             spots, copying.CopyPosition(*section, first, ends[0]), copying.CopyPosition(*section, last, ends[1])
         )
 

@@ -3,7 +3,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat.transcript.markdown import formulas
-from stepchat.transcript.markdown.inline import CODE, EMPHASIS, LINK, MOST_PIECES, PIECE, STRONG, next_piece, spans
+from stepchat.transcript.markdown.inline import (
+    CODE,
+    EMPHASIS,
+    LINK,
+    MAX_PIECES,
+    PIECE_LENGTH,
+    STRONG,
+    next_piece,
+    spans,
+)
 from tests.transcript.forms import laid_out
 
 
@@ -44,7 +53,7 @@ def test_formula_is_shown_as_it_was_written(text, expected):
         r"\$5 x$",
         "`$x_1$`",
         "set $A to `$B`",
-        "$" + "x" * formulas.LONGEST + "=$",
+        "$" + "x" * formulas.LONGEST_FORMULA + "=$",
     ],
 )
 def test_money_variables_and_code_are_no_formulas(text):
@@ -91,7 +100,7 @@ def test_no_piece_of_a_long_text_ends_within_a_formula(text):
     assert [(letter, span.marks) for span in pieces for letter in span.text] == [
         (letter, span.marks) for span in whole for letter in span.text
     ]
-    assert at > len(text) - (MOST_PIECES + 2) * PIECE
+    assert at > len(text) - (MAX_PIECES + 2) * PIECE_LENGTH
 
 
 def test_a_formula_of_several_lines_keeps_them():

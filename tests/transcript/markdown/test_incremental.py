@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepchat.transcript.markdown.block_starts import LONGEST
+from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.incremental import IncrementalParser
 from tests.transcript.forms import form, forms, split
 from tests.transcript.judge import judged, ours
@@ -198,9 +198,9 @@ def test_formula_that_is_never_closed_ends_with_a_blank_line():
 
 
 def test_line_longer_than_all_bounds_is_one_paragraph():
-    text = "- " * 20 + "word " * LONGEST
+    text = "- " * 20 + "word " * LINE_LIMIT
     blocks = split(text).blocks
-    assert blocks[-1].text == ("word " * LONGEST).strip()
+    assert blocks[-1].text == ("word " * LINE_LIMIT).strip()
 
 
 @pytest.mark.parametrize(

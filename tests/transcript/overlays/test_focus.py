@@ -30,7 +30,7 @@ def test_up_begins_on_the_screen_and_every_row_of_the_message_has_the_bar():
     chosen = Focus(viewport.document)
     viewport.render()
     assert chosen.step(viewport, -1)
-    assert chosen.place == 5
+    assert chosen.index == 5
     rows = marked(viewport, chosen)
     assert "Thought" in rows[0]
     assert "An answer." in " ".join(rows)
@@ -47,12 +47,12 @@ def test_it_walks_over_all_messages_and_stops_at_both_ends():
     seen = []
     while chosen.step(viewport, -1):
         viewport.render()
-        assert any(shown.message == chosen.place for shown in viewport.screen_rows)
-        seen.append(chosen.place)
+        assert any(shown.message == chosen.index for shown in viewport.screen_rows)
+        seen.append(chosen.index)
     assert seen == [5, 4, 3, 2, 1, 0]
     while chosen.step(viewport, 1):
         viewport.render()
-        seen.append(chosen.place)
+        seen.append(chosen.index)
     assert seen[6:] == [1, 2, 3, 4, 5]
 
 
@@ -84,7 +84,7 @@ def test_it_stays_on_its_message_while_an_answer_comes_and_at_another_width(widt
     chosen.choose(viewport, 2)
     stream(viewport, words("New words.\n\nAnd more."))
     viewport.document.reset(colourless(), width)
-    assert chosen.place == 2
+    assert chosen.index == 2
     row = " ".join(marked(viewport, chosen)) if width >= 30 else " ".join(lines(viewport.render()))
     assert "Question 1" in row
 
@@ -95,9 +95,9 @@ def test_it_survives_another_branch_that_has_the_message_and_goes_with_one_that_
     chosen = Focus(viewport.document)
     chosen.choose(viewport, 0)
     viewport.document.show(messages[:2])
-    assert chosen.place == 0
+    assert chosen.index == 0
     viewport.document.show([])
-    assert chosen.place is None
+    assert chosen.index is None
     assert chosen.message is None
 
 

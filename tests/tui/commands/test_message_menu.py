@@ -111,9 +111,9 @@ async def test_home_and_end_go_to_the_first_message_and_the_last(tmp_path):
         assert chosen(pilot) == "Question 0"
         await wait_until(pilot, "▌ ▌ Question 0")
         await pilot.press("end")
-        assert chat.view.overlays.focus.place == 59
+        assert chat.view.overlays.focus.index == 59
         await pilot.press("pageup", "pageup", "up")  # from what is in sight on
-        assert 40 < chat.view.overlays.focus.place < 56
+        assert 40 < chat.view.overlays.focus.index < 56
         await pilot.press("end", "down")
         assert chat.prompt.has_focus
 

@@ -284,9 +284,9 @@ async def test_notice_and_sources():
         view.notice("It failed.", "Try again.")
         await pilot.pause()
         assert [text for text in texts(pilot) if text][-2:] == ["  It failed.", "  Try again."]
-        assert copying.answer(view.document) == "A *b*"
-        assert copying.reasoning(view.document) == "R"
-        assert copying.everything(view.document).startswith("## You\n\nQ\n\n##")
+        assert copying.last_answer(view.document) == "A *b*"
+        assert copying.last_reasoning(view.document) == "R"
+        assert copying.conversation_markdown(view.document).startswith("## You\n\nQ\n\n##")
 
 
 async def test_long_code_gets_its_colours_in_the_end():
