@@ -5,6 +5,7 @@ import sys
 
 def main() -> None:
     """Run stepchat with the arguments of the command line, and exit."""
+    _disable_core_dumps()
     frame = None
     if sys.platform != "win32" and _opens_window(sys.argv[1:]):
         import os
@@ -27,6 +28,16 @@ def main() -> None:
         print("stepchat:", reason, file=sys.stderr)
         code = 1
     sys.exit(code)
+
+
+def _disable_core_dumps() -> None:
+    """A core dump would contain the API key and the conversation."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (ImportError, OSError, ValueError):
+        pass  # not on this system
 
 
 def _shortage(error: BaseException) -> str:

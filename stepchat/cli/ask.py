@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from stepchat.events import TurnEvent
     from stepchat.messages import Json
 
-_TRUNCATED = frozenset({"length", "content_filter"})
-"""Ends that the server intended, but that leave a part of an answer."""
-
 
 def ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool = False) -> int:
     """Ask one question; returns the exit code. Never raises StepchatError.
@@ -256,7 +253,7 @@ def _result_json(
             "model": answer.model or answer.model_asked,
             "provider": answer.provider or None,
             "error": error,
-            "complete": answer.complete and answer.stop not in _TRUNCATED and failure is None,
+            "complete": answer.complete and failure is None,
             "wrong_form": mismatch or None,
         },
     }

@@ -67,6 +67,14 @@ class Invocation:
 
         return read_config(self.paths.config_file)
 
+    def redact(self, text: str) -> str:
+        """The text without API keys, for a report of an error whose connection is unknown."""
+        from stepchat.config.api_keys import find_keys
+
+        for key in find_keys(self.environ, self.paths):
+            text = key.redact(text)
+        return text
+
     def open_store(self) -> SessionStore:
         """The user's sessions. Raises StoreError."""
         from stepchat.chat.accumulator import accumulate

@@ -16,7 +16,7 @@ from stepchat.cli.completion import COMPLETION_VARIABLE, SessionParameter
 from stepchat.cli.context import HELP, Invocation, pass_invocation, reject_two_servers
 from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, REPEATED, SWITCH, OptionRow
 from stepchat.cli.parameters import ParameterCommand, settings_from_flags
-from stepchat.errors import SessionNotFoundError, UsageError
+from stepchat.errors import SessionNotFoundError, StepchatError, UsageError, shortage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,11 +111,14 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
         if not isinstance(error, click.UsageError) or error.ctx is None:
             print("Try 'stepchat --help'.", file=sys.stderr)
         return error.exit_code
-    except Exception as error:  # noqa: BLE001 - what is unexpected is raised again
+    except Exception as error:
         invocation.restore_terminal()
         from stepchat.cli.output import report_failure
 
-        return report_failure(error, invocation.output)
+        failure = report_failure(error, invocation.output)
+        if failure is None and shortage(error):
+            raise
+        return _report_crash(invocation, error) if failure is None else failure
     else:
         return code
     finally:
@@ -130,6 +133,19 @@ def _open_missing_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
+
+
+def _report_crash(invocation: Invocation, error: Exception) -> int:
+    """Report an error in stepchat itself: one line on stderr, and the traceback in a file."""
+    from stepchat.chat.crash_report import summary, write_crash_report
+
+    try:
+        path = write_crash_report(invocation.paths.state, error, invocation.redact)
+    except StepchatError:
+        path = None
+    report = "" if path is None else f" Please report it with this file: {path}"
+    invocation.output.print_notice(f"This is a bug in stepchat: {invocation.redact(summary(error))}.{report}")
+    return 1
 
 
 def _complete() -> None:
@@ -200,21 +216,26 @@ def _reject_contradictions(options: dict[str, Any]) -> None:
     reject_two_servers(options["base_url"], options["server"], demo=options["demo"])
     if options["latest"] and options["resume"] is not None:
         raise UsageError("--continue and --resume name two sessions.", "Give one of them.")
+    if options["show_reasoning"] and options["no_reasoning"]:
+        raise UsageError("--show-reasoning and --no-reasoning contradict each other.", "Give one of them.")
 
 
 def _one_shot(invocation: Invocation, start: StartOptions, words: str, options: dict[str, Any], *, piped: bool) -> int:
-    from stepchat.cli.ask import ask
-
+    output = invocation.output
+    output.json = options["as_json"]
+    output.reasoning = options["show_reasoning"] or (sys.stderr.isatty() and not options["no_reasoning"])
     text = words
     if piped:
-        given = sys.stdin.buffer.read().decode("utf-8", "replace")
+        from stepchat.cli.stdin import read_stdin
+
+        given = read_stdin(sys.stdin, output.print_notice, has_question=bool(words.strip()))
         text = "\n\n".join(part for part in (words, given.strip("\n")) if part.strip())
-    output = invocation.output
-    output.json, output.reasoning = options["as_json"], not options["no_reasoning"]
     if not text.strip():
         raise UsageError("No question.", 'Give one: stepchat "question", or pipe it in.')
     if start.resume == "":
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
+    from stepchat.cli.ask import ask
+
     return ask(_workspace(invocation, start), text, output, anyway=options["anyway"])
 
 

@@ -42,6 +42,10 @@ OPTIONS = (
     OptionRow("--json", "as_json", SWITCH, "One-shot: print one JSON object per line as things happen.", one_shot=True),
     OptionRow("--anyway", "anyway", SWITCH, "One-shot: send even if the prompt exceeds the model's context window."),
     OptionRow(
+        "--show-reasoning", "show_reasoning", SWITCH,
+        "One-shot: print the reasoning to stderr even if it is not a terminal.",
+    ),
+    OptionRow(
         "--no-reasoning", "no_reasoning", SWITCH,
         "One-shot: no reasoning on stderr. In the window: start with reasoning folded.",
     ),

@@ -120,12 +120,15 @@ def run_guarded(work: Callable[[], int], output: Output) -> int:
         return work()
     except KeyboardInterrupt:
         return STOPPED
-    except Exception as error:  # noqa: BLE001 - what is unexpected is raised again
-        return report_failure(error, output)
+    except Exception as error:
+        code = report_failure(error, output)
+        if code is None:
+            raise
+        return code
 
 
-def report_failure(error: Exception, output: Output) -> int:
-    """Report what ended a command, in one line; returns the exit code. Raises the error again if it is unexpected."""
+def report_failure(error: Exception, output: Output) -> int | None:
+    """Report what ended a command, in one line, and return the exit code; None for an unexpected error."""
     match error:
         case StepchatError() if not shortage(error):
             output.print_notice(str(error))
@@ -137,7 +140,7 @@ def report_failure(error: Exception, output: Output) -> int:
             _divert(output.out)
             return _report_lost_output(_write_failure(error), output)
         case _:
-            raise error
+            return None
 
 
 def _report_lost_output(reason: str, output: Output) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stepchat.config.keyring import SERVICE, Keyring, KeyringUnavailableError, system_keyring
 from stepchat.config.paths import write_private
 from stepchat.errors import ConfigError, KeyMissingError, StoreError
+from stepchat.files import read_regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from stepchat.config.paths import Paths
 
 KEYRING = "the system keyring"
+
+_MAX_FILE_BYTES = 100_000
 
 SHORTEST_SECRET = 8
 """Characters. A shorter key is a placeholder, such as `none`, for servers that need no key."""
@@ -83,9 +86,19 @@ def find_key(
     return KeyLookup(_from_file(paths.config / "keys" / name), unavailable)
 
 
+def find_keys(environ: Mapping[str, str], paths: Paths) -> list[Key]:
+    """Whatever may be a key, in the environment and in files, to be redacted. Never raises."""
+    found = [value for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and value]
+    with contextlib.suppress(OSError):
+        for path in (paths.config / "keys").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                found.append(read_regular_file(path, _MAX_FILE_BYTES).decode())
+    return [Key(value.strip(), "") for value in found if value.strip()]
+
+
 def _from_file(path: Path) -> Key | None:
     try:
-        value = path.read_text(encoding="utf-8").strip()
+        value = read_regular_file(path, _MAX_FILE_BYTES).decode().strip()
         shared = os.name == "posix" and path.stat().st_mode & 0o077
     except (FileNotFoundError, NotADirectoryError):
         return None

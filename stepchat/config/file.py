@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from stepchat.catalogue.backends import BACKENDS
 from stepchat.errors import ConfigError, UsageError
+from stepchat.files import read_regular_file
 from stepchat.parameters.values import parse_value
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
 """The keys of a table [servers.NAME]."""
 
 _MAX_PRICE = 1e6
+_MAX_BYTES = 10_000_000
+"""Of config.toml."""
 
 PRICE_SETTINGS: tuple[Setting, ...] = (
     Setting("prompt", 0.0, "USD per million prompt tokens.", low=0, high=_MAX_PRICE),
@@ -200,7 +203,8 @@ class _Source:
 def _read_source(path: Path) -> _Source | None:
     """Raises ConfigError."""
     try:
-        return _Source(path, path.read_text(encoding="utf-8-sig"))
+        text = read_regular_file(path, _MAX_BYTES).decode("utf-8-sig")
+        return _Source(path, text.replace("\r\n", "\n").replace("\r", "\n"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stepchat import lossless_json
 from stepchat.errors import UsageError
+from stepchat.files import read_regular_file
 from stepchat.parameters.schema import check_schema, check_schema_kind
 from stepchat.parameters.table import BY_NAME, Parameter, allowed_text, find_parameter, map_entry
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _FORMS = frozenset({"text", "json_object", "json_schema", "grammar", "python"})
 """The types of response_format. Any other object is a bare schema."""
-_MAX_FILE_CHARACTERS = 1_000_000
+_MAX_FILE_BYTES = 1_000_000
 _FROM_FILES = frozenset({"map", "list", "any"})
 
 
@@ -66,22 +67,21 @@ def read_value(parameter: Parameter, text: str) -> Any:
 def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> Any:
     path = (folder or Path()) / name
     what = f"{parameter.name} cannot be read from {path}"
+    hint = "@FILE must name a JSON file."
     try:
         path = (folder or Path()) / Path(name).expanduser()
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(_MAX_FILE_CHARACTERS + 1)
+        text = read_regular_file(path, _MAX_FILE_BYTES).decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{what}: {error.strerror}.", "@FILE must name a JSON file.") from None
+        raise UsageError(f"{what}: {error.strerror}.", hint) from None
     except RuntimeError:
-        raise UsageError(f"{what}: no such user.", "@FILE must name a JSON file.") from None
+        raise UsageError(f"{what}: no such user.", hint) from None
     except ValueError:
-        raise UsageError(f"{what}: it is not UTF-8.", "@FILE must name a JSON file.") from None
-    if len(text) > _MAX_FILE_CHARACTERS:
-        raise UsageError(f"{what}: it is larger than 1 MB.", "@FILE must name a JSON file.")
+        raise UsageError(f"{what}: it is not UTF-8.", hint) from None
     try:
         value = lossless_json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{what}: it is not JSON ({error}).", "Fix the file.") from None
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise UsageError(f"{what}: it is not JSON ({reason}).", "Fix the file.") from None
     if parameter.name == "response_format" and isinstance(value, dict):
         return _as_form(cast("Json", value), path.stem)
     return value

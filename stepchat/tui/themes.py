@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from rich.style import Style
 
 from stepchat.config.file import line_of_key
-from stepchat.config.paths import read_regular_file
 from stepchat.errors import ConfigError
+from stepchat.files import read_regular_file
 from stepchat.transcript.palette import SYNTAX, Palette, colourless
 
 if TYPE_CHECKING:

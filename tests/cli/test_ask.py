@@ -351,12 +351,12 @@ def test_json_tells_no_list_from_an_empty_one(run, details, shown):
     assert ("reasoning_details" in found[2]) == (shown is not None)
 
 
-@pytest.mark.parametrize(("reason", "complete"), [("stop", True), ("length", False), ("content_filter", False)])
-def test_json_is_not_complete_when_something_cut_the_answer(run, reason, complete):
-    code, out, err = run(Delta(text="So", finish_reason=reason), json=True)
+@pytest.mark.parametrize(("reason", "code"), [("stop", ANSWERED), ("length", FAILED), ("content_filter", FAILED)])
+def test_json_is_complete_when_the_stream_ended_as_the_server_intended(run, reason, code):
+    ended, out, err = run(Delta(text="So", finish_reason=reason), json=True)
     message = lines(out)[-1]["message"]
-    assert (code, message["finish_reason"], message["complete"]) == (0 if complete else FAILED, reason, complete)
-    assert (err == "") == complete
+    assert (ended, message["finish_reason"], message["complete"]) == (code, reason, True)
+    assert (err == "") == (code == ANSWERED)
 
 
 @pytest.mark.parametrize(

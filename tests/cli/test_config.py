@@ -95,7 +95,7 @@ def test_a_home_that_cannot_be_looked_at_ends_nothing(shell):
     assert shell("config", "path", "--json").code == 0
     ran = shell("themes")
     assert ran.out.split()[0] == "ansi"
-    assert "Cannot look into" in ran.err
+    assert "Cannot read the directory" in ran.err
 
 
 def test_what_others_can_read(shell):

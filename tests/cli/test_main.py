@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from stepchat.cli.main import COMMANDS, reject_mistyped, run
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, from_json
-from tests.shell import Shell
+from tests.shell import KEY, Shell
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_wrong_usage(shell, arguments):
 
 
 def test_question_in_words(shell):
-    code, out, err = shell("demo:haiku", "please")
+    code, out, err = shell("demo:haiku", "please", "--show-reasoning")
     assert code == 0
     assert out == "Rain on the window:\neach drop arrives by itself,\nsoon there is a stream.\n"
     assert "The user writes" in err
@@ -343,6 +344,7 @@ def test_export_to_a_terminal_is_harmless_and_still_the_same(shell, monkeypatch,
         (["doctor", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
         (["logout", "--server", "ollama", "--base-url", "http://x/v1"], "name 2 servers."),
         (["--continue", "--resume", "abcd", "hi"], "--continue and --resume name two sessions."),
+        (["--show-reasoning", "--no-reasoning", "hi"], "--show-reasoning and --no-reasoning contradict each other."),
         (["login", "--paste", "--key"], "--paste and --key are two ways to give a key."),
     ],
 )
@@ -401,3 +403,34 @@ def test_mistyped_commands_are_rejected_only_at_a_terminal(shell, monkeypatch):
     assert shell("-p", "modles").code == 0
     # Words in a conversation are for the model.
     assert shell("-c", "models").code == 0
+
+
+# Bugs
+
+
+def test_a_bug_is_reported_in_one_line_with_a_file(shell, monkeypatch):
+    monkeypatch.setattr("stepchat.sessions.store.SessionStore.sessions", lambda *_, **__: 1 / 0 + int(KEY))
+    ran = shell("sessions", "list")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("stepchat: This is a bug in stepchat: ZeroDivisionError: division by zero (test_main.py:")
+    assert ran.err.count("\n") == 1
+    report = Path(ran.err.split(": ")[-1].strip())
+    assert report.parent == shell.home
+    assert "Traceback (most recent call last)" in report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_of_a_bug_holds_no_key(shell, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError(f"could not parse {KEY} and {OTHER}")
+
+    OTHER = "sk-in-the-key-file"
+    (shell.home / "keys").mkdir(mode=0o700)
+    (shell.home / "keys" / "box").write_text(OTHER)
+    monkeypatch.setattr("stepchat.sessions.store.SessionStore.sessions", fail)
+    ran = shell("sessions", "list")
+    report = Path(ran.err.split(": ")[-1].strip()).read_text()
+    for text in (ran.err, report):
+        assert KEY not in text
+        assert OTHER not in text
+        assert "could not parse [key removed]" in text

@@ -51,11 +51,13 @@ def test_nothing_heavy_is_imported(tmp_path, server, arguments, sent):
 
 
 def test_answer_reasoning_and_exit_code(tmp_path, server):
-    done = stepchat(tmp_path, server.url, "demo:haiku")
+    done = stepchat(tmp_path, server.url, "demo:haiku", "--show-reasoning")
     assert done.returncode == 0
     assert done.stdout == b"Rain on the window:\neach drop arrives by itself,\nsoon there is a stream.\n"
     (_, answer) = export(tmp_path, "demo")
     assert done.stderr.decode() == f"{answer['reasoning']}\n"
+    # By default only a terminal gets the reasoning.
+    assert stepchat(tmp_path, server.url, "demo:haiku").stderr == b""
 
 
 def test_bytes_that_are_no_text(tmp_path, server):
@@ -65,7 +67,7 @@ def test_bytes_that_are_no_text(tmp_path, server):
 
 
 def test_a_pipe_gets_the_exact_answer_and_a_terminal_a_harmless_one(tmp_path, server):
-    piped = stepchat(tmp_path, server.url, "demo:hostile")
+    piped = stepchat(tmp_path, server.url, "demo:hostile", "--show-reasoning")
     (_, answer) = export(tmp_path, "demo")
     assert piped.stdout.decode() == answer["content"]
     assert piped.stderr.decode() == f"{answer['reasoning']}\n"
@@ -87,7 +89,7 @@ def test_a_pipe_gets_the_exact_answer_and_a_terminal_a_harmless_one(tmp_path, se
 )
 def test_signal_keeps_the_partial(tmp_path, server, number, moment):
     question = f"demo:long tokens=9000 reasoning={200 if moment == 'thinking' else 20} speed=300"
-    with Running(tmp_path, server.url, question) as running:
+    with Running(tmp_path, server.url, question, "--show-reasoning") as running:
         running.wait_for(lambda running: bool(running.err if moment == "thinking" else running.out))
         assert running.end(number) == 130
         out, err = running.out, running.err

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -268,6 +269,18 @@ def test_a_file_for_a_value(tmp_path):
     for name, words in [("none", "No such file"), ("bad", "not JSON"), ("bytes", "not UTF-8")]:
         with pytest.raises(UsageError, match=words):
             parse_setting(f"response_format=@{tmp_path}/{name}.json")
+
+
+def test_only_regular_files_of_a_sane_size_and_depth_are_read(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "large").write_text("[" + "1," * 600_000 + "1]")
+    (tmp_path / "deep").write_text("[" * 100_000)
+    for path, words in (
+        (tmp_path / "fifo", "not a regular file"), ("/dev/zero", "not a regular file"), (tmp_path, "s a directory"),
+        (tmp_path / "large", "larger than 1,000,000 bytes"), (tmp_path / "deep", "nested too deeply"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=words):
+            parse_setting(f"tools=@{path}")
 
 
 def test_dotted_names_beyond_the_rows_belong_to_their_map():
