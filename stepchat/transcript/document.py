@@ -147,6 +147,11 @@ class Document:
         self.live = answer
         self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, now), ""), None, answer))
 
+    def set_waiting(self, text: str) -> None:
+        """Changes the text next to the spinner of the live answer."""
+        if self.live is not None:
+            self.live.waiting_for = text
+
     def feed(self, delta: Delta, now: float) -> None:
         if self.live is not None:
             self.live.add(delta, now)

@@ -52,27 +52,27 @@ class SiblingBadges:
         """The rows of the screen with the badges."""
         if not self.known:
             return rows
-        marked = rows.copy()
-        hit_tester = {
-            index: self._spot(index) for index in {shown.message for shown in viewport.screen_rows} if self.of(index)
+        badged = rows.copy()
+        positions = {
+            index: self._position(index) for index in {shown.message for shown in viewport.screen_rows} if self.of(index)
         }
         for y, shown in enumerate(viewport.screen_rows):
-            cell_hit = hit_tester.get(shown.message)
-            if cell_hit is not None and (shown.block, shown.row) == (cell_hit.block, cell_hit.row):
+            position = positions.get(shown.message)
+            if position is not None and (shown.block, shown.row) == (position.block, position.row):
                 text = Segment(self._text(shown.message), self._style(shown.message))
-                make = partial(with_text, rows[y], cell_hit.columns, text)
-                marked[y] = self._overlays.over(rows[y], text, make)
-        return marked
+                make = partial(with_text, rows[y], position.columns, text)
+                badged[y] = self._overlays.over(rows[y], text, make)
+        return badged
 
     def at(self, viewport: Viewport, x: int, y: int) -> tuple[int, int] | None:
         """The message whose badge is at this cell of the screen, and -1 or 1 for the nearer arrow."""
         if not 0 <= y < len(viewport.screen_rows):
             return None
         shown = viewport.screen_rows[y]
-        cell_hit = self._spot(shown.message) if self.of(shown.message) else None
-        if cell_hit is None or (cell_hit.block, cell_hit.row) != (shown.block, shown.row) or x not in cell_hit.columns:
+        position = self._position(shown.message) if self.of(shown.message) else None
+        if position is None or (position.block, position.row) != (shown.block, shown.row) or x not in position.columns:
             return None
-        return shown.message, -1 if x < cell_hit.columns.start + len(cell_hit.columns) // 2 else 1
+        return shown.message, -1 if x < position.columns.start + len(position.columns) // 2 else 1
 
     def _text(self, index: int) -> str:
         number, count = self.of(index) or (1, 1)
@@ -82,7 +82,7 @@ class SiblingBadges:
         palette = self._document.layout.builder.palette
         return palette.user if self._document.messages[index].answer is None else palette.dim
 
-    def _spot(self, index: int) -> _BadgePosition | None:
+    def _position(self, index: int) -> _BadgePosition | None:
         """The lowest row of the message with enough space."""
         page = self._document.layout.builder.geometry
         # The user's own text has a background, whose edge stays free.
@@ -105,8 +105,8 @@ class SiblingBadges:
                 yield block, row, rows[row]
 
 
-_WORD: Final = "copy"
-_PAD: Final = 2
+_COPY: Final = "copy"
+_COPY_PAD: Final = 2
 
 
 class CopyBadges:
@@ -118,13 +118,13 @@ class CopyBadges:
 
     def add_to(self, viewport: Viewport, rows: list[Strip]) -> list[Strip]:
         """The rows of the screen with the badge on labels that have space for it."""
-        marked = rows
+        badged = rows
         for y, shown in enumerate(viewport.screen_rows):
             block = self._block(shown.message, shown.block)
             if block.kind == "label" and shown.row == block.gap and self._columns(rows[y], block):
-                marked = marked if marked is not rows else rows.copy()
-                marked[y] = self._marked(rows[y], block)
-        return marked
+                badged = badged if badged is not rows else rows.copy()
+                badged[y] = self._with_badge(rows[y], block)
+        return badged
 
     def at(self, viewport: Viewport, x: int, y: int) -> Fence | None:
         """The code block whose label is on this row of the screen, at or right of the text's left edge."""
@@ -142,18 +142,18 @@ class CopyBadges:
     def _columns(self, strip: Strip, block: Block) -> range:
         """The columns of the badge; empty if there is no space."""
         layout = self._document.layout
-        end = layout.builder.geometry.margin + layout.code_block_width(block) - _PAD
-        columns = range(end - len(_WORD), end)
+        end = layout.builder.geometry.margin + layout.code_block_width(block) - _COPY_PAD
+        columns = range(end - len(_COPY), end)
         fits = columns.start > 0 and not strip.crop(columns.start - 1, columns.stop).text.strip()
         return columns if fits else range(0)
 
-    def _marked(self, strip: Strip, block: Block) -> Strip:
-        word = Segment(_WORD, self._document.layout.builder.palette.code_label)
-        return self._overlays.over(strip, None, lambda: with_text(strip, self._columns(strip, block), word))
+    def _with_badge(self, strip: Strip, block: Block) -> Strip:
+        text = Segment(_COPY, self._document.layout.builder.palette.code_label)
+        return self._overlays.over(strip, None, lambda: with_text(strip, self._columns(strip, block), text))
 
 
-_TEXTS: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
-_SHARE: Final = 2
+_NEW_TEXT: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
+_SMALLEST_SHARE: Final = 2
 """The badge covers at most this fraction of the row, as a divisor."""
 
 
@@ -177,13 +177,13 @@ class UnreadBadge:
             self._seen = amount
         self._shown = None
         page = self._document.layout.builder.geometry
-        text = next((text for text in _TEXTS if cells(text) <= page.wide // _SHARE), "")
+        text = next((text for text in _NEW_TEXT if cells(text) <= page.wide // _SMALLEST_SHARE), "")
         if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not text:
             return rows
         self._shown = range(page.margin + page.wide - cells(text), page.margin + page.wide)
-        mark = Segment(text, palette.user_bar)
-        make = partial(with_text, rows[-1], self._shown, mark)
-        return [*rows[:-1], self._overlays.over(rows[-1], mark, make)]
+        badge = Segment(text, palette.user_bar)
+        make = partial(with_text, rows[-1], self._shown, badge)
+        return [*rows[:-1], self._overlays.over(rows[-1], badge, make)]
 
     def at(self, viewport: Viewport, x: int, y: int) -> bool:
         """Whether the badge is at this cell of the screen."""

@@ -158,7 +158,7 @@ class TranscriptView(Widget):
     def set_waiting(self, text: str) -> None:
         """Change the text beside the spinner."""
         if self._document.live is not None:
-            self._document.live.waiting_for = text
+            self._document.set_waiting(text)
             self._tick()
 
     def feed(self, delta: Delta) -> None:
