@@ -32,15 +32,11 @@ def regenerate(text: str) -> str:
 
 
 def default_keymap() -> Keymap:
-    """Every key of the program that has an id: commands, focused message, prompt and dialogs."""
-    from stepchat.tui.commands import COMMANDS
-    from stepchat.tui.dialog_keys import DIALOG_ROWS
-    from stepchat.tui.keymap import CHAT, MESSAGE, Keymap, KeyRow
-    from stepchat.tui.prompt_keys import PROMPT_ROWS
+    """Every key of the program, as it is when nothing is rebound."""
+    from stepchat.tui.commands import KEY_ROWS
+    from stepchat.tui.keymap import Keymap
 
-    chat = [KeyRow(row.name, CHAT, row.keys, row.help) for row in COMMANDS]
-    message = [KeyRow(row.name, MESSAGE, (row.message_key,), row.help) for row in COMMANDS if row.message_key]
-    return Keymap((*chat, *message, *PROMPT_ROWS, *DIALOG_ROWS))
+    return Keymap(KEY_ROWS)
 
 
 def _key(name: str, keymap: Keymap) -> str:

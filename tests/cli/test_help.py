@@ -98,4 +98,4 @@ def test_the_keys_of_config_toml_are_shown(shell):
     assert "Ctrl+X" not in page.partition("## In the prompt")[2].partition("##")[0]
     assert "`/reasoning` folds or opens it" in shell("help", "reasoning").out
     (shell.home / "config.toml").write_text("keys = 1")
-    assert "| `Ctrl+T` | `reasoning` |" in shell("help", "keys").out
+    assert "| `Ctrl+T`, `Ctrl+X Space` | `reasoning` |" in shell("help", "keys").out

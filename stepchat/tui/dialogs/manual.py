@@ -12,7 +12,7 @@ from stepchat.manual import TOPICS, Topic, read_topic
 from stepchat.messages import AssistantMessage, StoredMessage
 from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.tui.dialog_keys import FIND, PAGE, bindings
-from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.key_hints import KeyHints, keymap_of
 from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
@@ -89,9 +89,11 @@ class ManualScreen(ModalScreen[None]):
         self._show()
 
     def _show(self) -> None:
+        keymap = keymap_of(self)
+        text = read_topic(self._topic, keys=lambda name, _default: keymap.labels(name))
         self._title.update(f"Manual: {self._topic.name}")
         self._view.find(FindNavigator.leave)
-        self._view.show([StoredMessage("manual", "", None, AssistantMessage(read_topic(self._topic)))])
+        self._view.show([StoredMessage("manual", "", None, AssistantMessage(text))])
         self._view.overlays.unread.mark_seen()
         self._view.scroll_home()
         self._find.display = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stepchat.config.file import Config
 from stepchat.manual import TOPICS
 from stepchat.tui.commands import complete
 from tests.tui.screen import screen_text
@@ -15,7 +16,7 @@ async def test_help_with_a_topic_shows_the_page_and_tab_the_next(tmp_path, size)
     async with window(tmp_path, None, size=size) as pilot:
         await say(pilot, "/help keys")
         shown = await wait_until(pilot, "Manual: keys")
-        assert "default keys" in shown
+        assert "Every key can be changed" in shown
         await pilot.press("tab")
         await wait_until(pilot, "Manual: commands")
         await pilot.press("q")
@@ -37,6 +38,13 @@ async def test_words_are_found_in_the_page(tmp_path):
         assert "Manual: commands" in screen_text(pilot.app)
         await pilot.press("escape")
         await wait_until(pilot, lambda: "Manual" not in screen_text(pilot.app))
+
+
+async def test_the_page_shows_the_keys_in_force(tmp_path):
+    config = Config(keys={"reasoning": ["f9", "leader 9"]})
+    async with window(tmp_path, None, size=(100, 40), config=config) as pilot:
+        await say(pilot, "/help reasoning")
+        await wait_until(pilot, "F9 folds or opens it")
 
 
 async def test_a_topic_that_does_not_exist_is_refused_with_the_list(tmp_path):
