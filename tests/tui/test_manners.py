@@ -22,7 +22,7 @@ async def test_an_alt_key_never_writes_its_letter(tmp_path, server):
         await pilot.press("alt+t")
         await wait_until(pilot, "▾ Thought")
         await pilot.press("alt+x", "alt+c")
-        await wait_until(pilot, "Copied")
+        await wait_until(pilot, "characters")
         assert pilot.app.screen.prompt.text == ""
 
 

@@ -19,7 +19,7 @@ from stepchat.tui.terminal import clipboard
 from stepchat.tui.themes import palette
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from stepchat.messages import StoredMessage
     from stepchat.transcript.document import MessageView
@@ -105,11 +105,12 @@ def _has_siblings(screen: ChatScreen, message: MessageView) -> bool:
 
 
 async def copy(screen: ChatScreen, argument: str) -> None:
-    """Copy the focused message, the last answer, or the named part."""
-    if argument and argument not in dict(_PARTS):
-        raise UsageError(f"There is no part {argument!r} to copy.", f"Parts: {', '.join(dict(_PARTS))}.")
+    """Copy the focused message, the last answer, or the named part; with a file name, write it to a file."""
+    part, _, file = argument.partition(" ")
+    if part and part not in dict(_PARTS):
+        raise UsageError(f"There is no part {part!r} to copy.", f"Parts: {', '.join(dict(_PARTS))}.")
     document, focused = screen.view.document, screen.view.focused_message
-    match argument or ("message" if focused is not None else "answer"):
+    match part or ("message" if focused is not None else "answer"):
         case "message":
             text, nothing = _text(focused) if focused else "", "There is no answer to copy yet."
         case "selection":
@@ -122,10 +123,24 @@ async def copy(screen: ChatScreen, argument: str) -> None:
             text, nothing = copying.conversation_markdown(document), "There is nothing to copy yet."
         case _:
             text, nothing = copying.last_answer(document), "There is no answer to copy yet."
-    if text:
-        screen.copy(text)
-    else:
+    if not text:
         screen.flash(nothing)
+    elif file:
+        await _save(screen, text, file.strip())
+    else:
+        screen.copy(text)
+
+
+async def _save(screen: ChatScreen, text: str, file: str) -> None:
+    from stepchat.sessions.export.files import write_file
+    from stepchat.tui.commands.session import user_path
+
+    async def pieces() -> AsyncIterator[str]:
+        yield text
+
+    path = user_path(file)
+    await write_file(path, pieces())
+    screen.flash(f"Saved {len(text):,} characters to {path}.")
 
 
 async def copy_code(screen: ChatScreen, argument: str) -> None:
@@ -296,7 +311,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down", "leader down")),
     Command(
         "copy", "Copy the focused message or the last answer", copy, ("alt+c", "leader c"),
-        "[answer|code|reasoning|selection|all]", _parts, message_key="c", word="copy", applies=_can_be_copied,
+        "[answer|code|reasoning|selection|all [FILE]]", _parts, message_key="c", word="copy", applies=_can_be_copied,
     ),
     Command(
         "compare", "Compare two versions of an answer side by side", compare,

@@ -107,7 +107,7 @@ async def export(screen: ChatScreen, argument: str) -> None:
     if not path:
         raise StepchatError("This branch has no messages.", "/redo brings them back.")
     options, words = _split(argument)
-    target = _path(words or file_name((await store.session(session.id)).title))
+    target = user_path(words or file_name((await store.session(session.id)).title))
     form = format_of(target.name)
     if form is None:
         suffixes = ", ".join(row.suffix for row in FORMATS.values())
@@ -151,7 +151,8 @@ def _split(argument: str) -> tuple[set[str], str]:
     return options, argument
 
 
-def _path(text: str) -> Path:
+def user_path(text: str) -> Path:
+    """A path as the user typed it, with `~` expanded. Raises UsageError."""
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
@@ -169,7 +170,7 @@ async def import_(screen: ChatScreen, argument: str) -> None:
         raise UsageError("No file named.", "Name one: /import PATH")
     from stepchat.sessions.importing.importer import import_file
 
-    done = await import_file(screen.workspace.store, _path(argument))
+    done = await import_file(screen.workspace.store, user_path(argument))
     screen.notice(f"{done.describe()}.", "Ctrl+O shows them.")
 
 

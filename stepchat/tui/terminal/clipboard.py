@@ -1,5 +1,6 @@
-"""Copying: to the terminal (OSC 52, also over SSH), to tmux, which by itself passes nothing of that on, and to this machine's
-clipboard if a tool for that is installed. Nothing that a shell or a terminal would obey is handed on.
+"""Copying: to the terminal (OSC 52, which works over SSH), to tmux, and to a clipboard tool of this machine if there is one.
+
+Nothing that a shell or a terminal would obey is copied.
 """
 
 from __future__ import annotations
@@ -16,34 +17,60 @@ if TYPE_CHECKING:
 
     from textual.app import App
 
+OSC_52: Final = "\x1b]52;"
+MAX_SEQUENCE: Final = 100_000
+"""Characters of an OSC 52 sequence, which is a third longer than its text; many terminals ignore a longer one."""
+_SCREEN_CHUNK: Final = 200
+"""Characters that every version of GNU screen passes on in one DCS string."""
 _TOOLS: Final = (
     ("WAYLAND_DISPLAY", ("wl-copy",)),
     ("DISPLAY", ("xclip", "-selection", "clipboard")),
     ("DISPLAY", ("xsel", "--clipboard", "--input")),
 )
-"""What must be set in the environment for a tool, and its command."""
+"""A variable that must be set in the environment, and the command of the tool."""
 _TMUX: Final = ("TMUX", ("tmux", "load-buffer", "-w", "-"))
-"""Fills tmux's own buffer, and has it tell the terminal around it."""
-_PATIENCE: Final = 5.0
-"""Seconds that a tool may take."""
+"""Fills the buffer of tmux, which then tells the terminal around it."""
+_TIMEOUT: Final = 5.0
 
 
-def copy(app: App[Any], text: str) -> str:
-    """Put a text on the clipboard. Returns at once, with a sentence about it; that a tool fails is not told."""
+def copy(app: App[Any], text: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Put a text on the clipboard. Returns at once what to tell the user; a tool that fails later is not reported."""
     text = sanitize_for_clipboard(text)
     app.copy_to_clipboard(text)
+    tools = _tools(environ)
     if not app.is_headless:
-        app.run_worker(partial(hand_to_tool, text, os.environ), thread=True, group="clipboard", exit_on_error=False)
-    return f"Copied {len(text):,} character{'' if len(text) == 1 else 's'}."
+        app.run_worker(partial(copy_with_tools, text, environ), thread=True, group="clipboard", exit_on_error=False)
+    count = f"{len(text):,} character{'' if len(text) == 1 else 's'}"
+    if tools:
+        return f"Copied {count}."
+    size = len(text.encode("utf-8", "replace")) * 4 // 3
+    if size <= MAX_SEQUENCE:
+        return f"Sent {count} to the terminal."
+    return f"Sent {count} to the terminal, which may be too many for it. To save them: /copy PART FILE"
 
 
-def hand_to_tool(text: str, environ: Mapping[str, str]) -> bool:
-    """Give a text to tmux, if that is around, and to the first tool that takes it. Returns whether one did."""
+def for_multiplexer(sequence: str, environ: Mapping[str, str]) -> str:
+    """An OSC 52 sequence in a form that tmux and GNU screen pass on to the terminal around them."""
+    if "TMUX" in environ:
+        # tmux takes the plain one if `set-clipboard` is on, and passes on the other if `allow-passthrough` is.
+        return sequence + "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+    if "STY" in environ or environ.get("TERM", "").startswith("screen"):
+        chunks = (sequence[at : at + _SCREEN_CHUNK] for at in range(0, len(sequence), _SCREEN_CHUNK))
+        wrapped = "".join(f"\x1bP{chunk}\x1b\\" for chunk in chunks)
+        # Over SSH only TERM is known, and it may be that of tmux.
+        return wrapped if "STY" in environ else sequence + wrapped
+    return sequence
+
+
+def copy_with_tools(text: str, environ: Mapping[str, str]) -> bool:
+    """Give a text to tmux, if it is running, and to the first tool that takes it. Returns whether one did."""
     tmux = _give(text, environ, _found([_TMUX], environ))
-    tools = _found(_TOOLS, environ)
-    if sys.platform == "darwin":
-        tools += _found([("PATH", ("pbcopy",))], environ)
-    return _give(text, environ, tools) or tmux
+    return _give(text, environ, _tools(environ)) or tmux
+
+
+def _tools(environ: Mapping[str, str]) -> list[Sequence[str]]:
+    mac = _found([("PATH", ("pbcopy",))], environ) if sys.platform == "darwin" else []
+    return _found(_TOOLS, environ) + mac
 
 
 def _give(text: str, environ: Mapping[str, str], commands: Sequence[Sequence[str]]) -> bool:
@@ -57,7 +84,7 @@ def _give(text: str, environ: Mapping[str, str], commands: Sequence[Sequence[str
                 env=dict(environ),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
                 start_new_session=True,
                 check=False,
             )
@@ -69,9 +96,9 @@ def _give(text: str, environ: Mapping[str, str], commands: Sequence[Sequence[str
 
 
 def _found(tools: Sequence[tuple[str, Sequence[str]]], environ: Mapping[str, str]) -> list[Sequence[str]]:
-    """The commands that are installed and have their variable set."""
+    """The commands that are installed and whose variable is set."""
     from shutil import which
 
     path = environ.get("PATH", "")
     wanted = [command for variable, command in tools if environ.get(variable)]
-    return [(place, *command[1:]) for command in wanted if (place := which(command[0], path=path))]
+    return [(found, *command[1:]) for command in wanted if (found := which(command[0], path=path))]

@@ -19,6 +19,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Paste
 from textual.messages import ExitApp
 
+from stepchat.tui.terminal.clipboard import OSC_52, for_multiplexer
 from stepchat.tui.terminal.input import ESCAPE_SECONDS, TerminalInput
 from stepchat.tui.terminal.output import sanitize_output
 
@@ -74,6 +75,8 @@ class HandoverDriver(LinuxDriver):
             return
         if data == TEXTUALS_KEYBOARD_FLAGS:
             data = KEYBOARD_FLAGS
+        elif data.startswith(OSC_52):
+            data = for_multiplexer(data, os.environ)
         if data == SYNC_START or self._frame:
             self._frame.append(data)
             if data != SYNC_END:

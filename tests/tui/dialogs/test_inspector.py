@@ -89,7 +89,7 @@ async def test_what_is_copied(tmp_path):
             await pilot.press("f3")
             await wait_until(pilot, "attempt 2 of 2 · status 200")
             await pilot.press("ctrl+r")
-            await wait_until(pilot, "Copied")
+            await wait_until(pilot, "characters")
             assert pilot.app.clipboard == lossless_json.dumps(server.requests[-1].body)
             await pilot.press("ctrl+l")
             assert pilot.app.clipboard.startswith("curl ")
@@ -109,7 +109,7 @@ async def test_the_command_names_the_variable_of_the_servers_own_key(tmp_path):
             await pilot.press("f3")
             await wait_until(pilot, "status 200")
             await pilot.press("ctrl+l")
-            await wait_until(pilot, "Copied")
+            await wait_until(pilot, "characters")
             assert 'Bearer $BOX_KEY"' in pilot.app.clipboard
 
 
@@ -138,7 +138,7 @@ async def test_the_request_of_an_answer_that_has_not_come_yet(tmp_path):
             # The head of the response may have come, and nothing of the answer.
             assert "no response yet" in shown or "status 200" in shown
             assert "POST" in shown
-            assert "What comes gets here when the answer is over." in await section(pilot, "Events")
+            assert "Events appear here when the answer is complete." in await section(pilot, "Events")
             assert "sent back unchanged" in await section(pilot, "Ledger")
             await pilot.press("escape", "escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)

@@ -81,7 +81,7 @@ async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
         screen.prompt.prefill("unsent")
         await wait_until(pilot, "Some words here")
         await drag(pilot, place(pilot, "words"), place(pilot, " here"))
-        await wait_until(pilot, "Copied 5 characters.")
+        await wait_until(pilot, " 5 characters")
         assert pilot.app.clipboard == "words"
         pilot.app.copy_to_clipboard("something else")
         await pilot.press("ctrl+c")
