@@ -210,7 +210,7 @@ class Events:
                 InspectorLine("What came is not kept any more: keep_events in config.toml says how much is.", "warning")
             ]
         if not self._times:
-            words = "Nothing came." if self._ended else "What comes gets here when the answer is over."
+            words = "Nothing came." if self._ended else "Events appear here when the answer is complete."
             return [InspectorLine(words, "warning")]
         moments = [("first byte", self._times[0])]
         for name, pattern in (("first reasoning", _FIRST_REASONING), ("first text", _FIRST_TEXT)):
