@@ -57,3 +57,17 @@ def test_a_key_in_a_sentence_becomes_its_default_and_keeps_its_id():
     assert regenerate('Press <kbd title="retry">old</kbd>.') == kbd
     with pytest.raises(KeyError):
         regenerate("{key:nothing}")
+
+
+def test_the_code_refers_to_headings_that_exist():
+    for path in (ROOT / "stepchat").rglob("*.py"):
+        for page, heading in re.findall(r"docs/([a-z]+)\.md, ([^).\"\n]+)", path.read_text("utf-8")):
+            titles = re.findall(r"^#+ (.*)$", (DOCS / f"{page}.md").read_text("utf-8"), re.MULTILINE)
+            assert heading in titles, f"{path.name}: {page}.md, {heading}"
+
+
+def test_architecture_names_every_package_and_module():
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    packages = [path.parent.name for path in (ROOT / "stepchat").glob("*/__init__.py") if path.parent != DOCS]
+    modules = [path.name for path in (ROOT / "stepchat").glob("[a-z]*.py")]
+    assert [name for name in packages + modules if f"`{name}`" not in text] == []
