@@ -54,7 +54,9 @@ class SiblingBadges:
             return rows
         badged = rows.copy()
         positions = {
-            index: self._position(index) for index in {shown.message for shown in viewport.screen_rows} if self.of(index)
+            index: self._position(index)
+            for index in {shown.message for shown in viewport.screen_rows}
+            if self.of(index)
         }
         for y, shown in enumerate(viewport.screen_rows):
             position = positions.get(shown.message)

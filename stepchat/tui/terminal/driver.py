@@ -1,7 +1,7 @@
-"""Textual's driver, going on where the first frame stopped. Only for POSIX terminals.
+"""Textual's driver, which takes the terminal over from the first frame. Only for POSIX terminals.
 
-It enters the alternate screen only when the frame has not, gives back the terminal's modes from before the frame, and
-reads keys only when the prompt is ready: those that were kept, then those that come. It sleeps until one does.
+It enters the alternate screen unless the frame already has, restores the terminal's modes from before the frame, and reads
+keys only once the prompt is ready: first those typed into the frame, then new ones. It sleeps in between.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ALTERNATE_SCREEN = "\x1b[?1049h"
 TEXTUALS_KEYBOARD_FLAGS, KEYBOARD_FLAGS = "\x1b[>25u", "\x1b[>29u"
-"""Of the kitty keyboard protocol. Ours ask for alternate keys (4), too, so that Ctrl+C works in another alphabet."""
+"""Kitty keyboard protocol. Ours also request alternate keys (4), so that Ctrl+C works with other alphabets."""
 ALT_MODES = (1036, 1039)
 """xterm's metaSendsEscape and altSendsEscape. Without them Alt+letter types an accented letter."""
 MODIFY_OTHER_KEYS = ("\x1b[>4;1m", "\x1b[>4m")
@@ -41,13 +41,13 @@ MODIFY_OTHER_KEYS = ("\x1b[>4;1m", "\x1b[>4m")
 _RESET = 2
 """In a mode report: the terminal knows the mode, and it is off."""
 BURST = 0.1
-"""Seconds between two keys within which the first may not have been dealt with."""
+"""Seconds between two keys within which the first may still be unhandled."""
 SETTLE_LIMIT = 0.25
-"""Seconds that a busy app can hold up a key."""
+"""Seconds for which a busy app can delay a key."""
 
 
 class HandoverDriver(LinuxDriver):
-    """Made by `driver_class`, which tells it the handover: Textual makes the instance."""
+    """Textual creates the instance; `driver_class` gives the class its handover."""
 
     handover: Handover
 
@@ -55,7 +55,7 @@ class HandoverDriver(LinuxDriver):
         self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)  # pyright: ignore[reportUnknownMemberType]
-        # The frame is on stdout. Textual's stderr may be a file; and a lone surrogate must not end the program.
+        # The frame is on stdout, while stderr, which Textual uses, may be a file. A lone surrogate must not raise.
         self._file = open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False)  # noqa: SIM115
         self._first_start = True
         self._keep_screen = False
@@ -64,12 +64,12 @@ class HandoverDriver(LinuxDriver):
         self._undo = ""
         """Undoes the modes that were set because the terminal reported them as off."""
         self._frame: list[str] = []
-        """What of a synchronised frame there is so far."""
+        """The parts of a synchronized frame so far."""
 
     def write(self, data: str) -> None:
-        """A frame goes out in one piece: every piece would wake the thread that writes, and pass through the terminal alone."""
+        """Write a frame in one piece: each piece would wake the writer thread and pass through the terminal separately."""
         if self._suspended:
-            return  # the terminal is another program's; the whole screen is painted when it is ours again
+            return  # another program has the terminal; everything is painted again afterwards
         if self._keep_screen and data == ALTERNATE_SCREEN:
             self._keep_screen = False  # entering it again would clear it
             return
@@ -97,7 +97,7 @@ class HandoverDriver(LinuxDriver):
                 self.attrs_before = list(frame.modes)
             frame.hand_to_textual()
         if not self._first_start:
-            # Continued after a stop: the alternate screen is empty, and Textual would paint only what changes.
+            # Resumed: the alternate screen is empty, and Textual would paint only changes.
             self._app.call_later(self._app.refresh, layout=True)
         self._first_start = False
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it prints the `p`
@@ -163,7 +163,7 @@ def driver_class(handover: Handover) -> type[HandoverDriver]:
 
 
 def kept_messages(pending: Sequence[bytes], keyboard: TerminalInput) -> Iterable[Message]:
-    """The keys that were kept; the last one stays in the keyboard when it is not complete."""
+    """The messages of keys typed into the first frame; an incomplete last one stays in `keyboard`."""
     for index, part in enumerate(pending):
         if index:
             threading.Event().wait(ESCAPE_SECONDS)
@@ -172,7 +172,7 @@ def kept_messages(pending: Sequence[bytes], keyboard: TerminalInput) -> Iterable
 
 
 def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterable[Message]:
-    """The keys that come, until "x" is written to `wake` or the terminal is gone, which ends the app."""
+    """The messages of new keys, until "x" is written to `wake`, or the terminal is gone, which ends the app."""
     timeout: float | None = ESCAPE_SECONDS
     while True:
         ready = select.select([terminal, wake], [], [], timeout)[0]
@@ -195,10 +195,10 @@ def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterab
 
 
 def deliver(messages: Iterable[Message], process: Callable[[Message], None], settle: Callable[[], None]) -> None:
-    """Process the messages, and let the app settle between keys that come in a burst, unless both are characters.
+    """Process the messages; between keys in a burst let the app settle, unless both are characters.
 
-    Textual runs a binding in another queue than the characters typed before and behind it, and would mix them up; and
-    what is typed behind the key that opens a dialog is meant for the dialog.
+    Textual runs bindings in another queue than characters, and would mix up their order. Text typed right after the key
+    that opens a dialog is meant for the dialog.
     """
     was_plain, last = True, 0.0
     for message in messages:
@@ -211,7 +211,7 @@ def deliver(messages: Iterable[Message], process: Callable[[Message], None], set
 
 
 def let_settle(app: App[object], loop: asyncio.AbstractEventLoop, stopped: threading.Event) -> None:
-    """Wait until the app has no message left to look at, or input is stopped, or it takes too long."""
+    """Wait until the app has handled all messages, input is stopped, or it takes too long."""
     quiet = asyncio.run_coroutine_threadsafe(_quiet(app), loop)
     end = time.monotonic() + SETTLE_LIMIT
     while not quiet.done() and not stopped.wait(0.001):

@@ -1,7 +1,7 @@
-"""From the first frame (first_frame/frame.py) to Textual: what was typed ahead, and the file that tells the next start what to paint.
+"""From the first frame (first_frame/frame.py) to Textual: the type-ahead, and the file with the style of the next first frame.
 
-A screen that wants what was typed ahead does two things: it creates its prompt with the text and cursor of
-`Handover.type_ahead()`, and calls `Handover.prompt_is_ready()` once the prompt has the focus. No key is read before that.
+A screen creates its prompt with the text and cursor of `Handover.type_ahead()`, and calls `Handover.prompt_is_ready()` once
+the prompt has the focus. No key is read before that.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from stepchat.first_frame.frame import FirstFrame
 
 PATIENCE = 5.0
-"""Seconds after which keys are read though no prompt was ever ready, so that the program can at least be left."""
+"""Seconds after which keys are read even if no prompt was ever ready, so that the program can be quit."""
 
 
 class Handover:
-    """What the first frame leaves to a Textual app; an ordinary start (`frame` None) leaves nothing typed."""
+    """What the first frame leaves to the app. Without a frame there is no type-ahead."""
 
     def __init__(self, frame: FirstFrame | None) -> None:
         self.frame = frame
@@ -44,23 +44,23 @@ class Handover:
         self._wake = -1
 
     def driver_class(self) -> type[Driver] | None:
-        """For App(driver_class=...); None, Textual's own choice, where there is no POSIX terminal."""
+        """For App(driver_class=...). None, which is Textual's default, where there is no POSIX terminal."""
         if os.name != "posix" or constants.DRIVER is not None:
             return None
-        from stepchat.tui.terminal.driver import driver_class  # does not import on Windows
+        from stepchat.tui.terminal.driver import driver_class  # cannot be imported on Windows
 
         return driver_class(self)
 
     def type_ahead(self) -> TypeAhead:
-        """What was typed into the first frame, which echoes no more from now on."""
+        """What was typed into the first frame, which stops echoing."""
         if self._taken is None:
             self._taken = self.frame.hand_over() if self.frame else TypeAhead("", (0, 0), ())
         return self._taken
 
     def prompt_is_ready(self, at_signal: Callable[[], str] | None = None) -> None:
-        """The prompt shows the text and has the focus: the other keys may come, first those that were kept.
+        """Let keys be read: the prompt shows the text and has the focus.
 
-        `at_signal` is called when a signal ends the program; what it returns is told.
+        `at_signal` is called when a signal ends the program; it returns a message for stderr.
         """
         if self.frame is not None:
             self.frame.at_signal = at_signal
@@ -69,7 +69,7 @@ class Handover:
             os.write(self._wake, b"r")
 
     def wait_for_prompt(self, wake: int) -> bool:
-        """In the driver's input thread: False when input was stopped meanwhile."""
+        """Wait in the driver's input thread. Returns False if input was stopped meanwhile."""
         while not self._ready.is_set():
             if not select.select([wake], [], [], PATIENCE)[0]:
                 return True
@@ -78,14 +78,14 @@ class Handover:
         return True
 
     def listen(self, wake: int) -> None:
-        """Where `prompt_is_ready` shall write; -1 for nowhere."""
+        """Set the pipe that `prompt_is_ready` writes to; -1 for none."""
         self._wake = wake
 
 
 def write_first_frame(path: Path, model: str, status: Sequence[str], styles: Mapping[str, Style]) -> None:
-    """Note what the next start shall paint. A file that cannot be written is no reason to say anything.
+    """Save the style of the next first frame; a file that cannot be written is ignored.
 
-    `status` is what the status line of a new session says after the model; `styles` has one for each of
+    `status` are the items after the model in the status line of a new session; `styles` has a style for each of
     first_frame.ROLES, with foreground and background.
     """
     lines = [f"model {sanitize_line(model[:200])}", *(f"status {clean(item)}" for item in status)]
@@ -109,5 +109,5 @@ _SYSTEMS = (
 
 
 def sgr(style: Style, system: ColorSystem | None) -> str:
-    """The parameters Textual would send for this style. Of a copy, for the style remembers them."""
+    """The SGR parameters that Textual would send. From a copy, because a style caches them."""
     return Strip.render_ansi(style.copy(), system or ColorSystem.TRUECOLOR)

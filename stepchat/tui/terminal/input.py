@@ -1,9 +1,9 @@
-"""What the terminal sends, as messages of Textual.
+"""Turns the bytes of the terminal into Textual's messages.
 
-The bytes are cut into tokens here (a character, a key, a reply, a paste), and only those that Textual's parser knows
-are passed on, each complete and valid. A sequence may be cut anywhere by a read; one that nobody asked for, or that makes
-no sense, is dropped whole and never typed. Textual 8.2's own parser raises on subfields and large numbers, types replies
-it does not know, and ends a paste at any escape sequence inside it.
+They are split into tokens (a character, a key, a reply, a paste), and Textual's parser gets only those it knows, each
+complete and valid. A read may end anywhere in a sequence. Unknown and invalid sequences are dropped whole, never typed.
+Textual 8.2's own parser raises on subfields and large numbers, types unknown replies, and ends a paste at any escape
+sequence inside it.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
     from textual.message import Message
 
 WAYS_OUT = (b"\x03", b"\x11", b"\x1b[99;5u", b"\x1b[113;5u")
-"""Ctrl+C and Ctrl+Q end even a paste whose end got lost: typed alone, when nothing has come for a while."""
+"""Ctrl+C and Ctrl+Q end even a paste whose end was lost, if they arrive alone after a pause."""
 BURST_SECONDS: Final = 0.05
-"""What follows a paste without brackets this closely belongs to it."""
+"""Seconds within which more text belongs to a paste without brackets."""
 ENTER_SECONDS: Final = 0.01
-"""An Enter this close behind a character waits as long: if another character follows, it was a line break of a paste."""
+"""An Enter this soon after a character waits as long: followed by another character, it is a line break of a paste."""
 ESCAPE_SECONDS: Final = constants.ESCAPE_DELAY + 0.01
-"""An ESC that nothing follows for as long was the Escape key."""
+"""An ESC with nothing behind it for so long was the Escape key."""
 REST_SECONDS: Final = 0.5
-"""The rest of a sequence whose ESC was taken for the Escape key comes within this time."""
+"""The rest of a sequence whose ESC was mistaken for the Escape key arrives within this time."""
 MAX_SEQUENCE: Final = 4096
-"""Characters of a sequence; a longer one has lost its end. Replies are far shorter, but for a clipboard."""
+"""Characters of a sequence; a longer one has lost its end. Only clipboard replies would be longer."""
 
 _ESC: Final = "\x1b"
 _STRINGS: Final = "]PX^_"
-"""What follows ESC in OSC, DCS, SOS, PM and APC; they end with BEL or ST."""
+"""The character after ESC in OSC, DCS, SOS, PM and APC, which end with BEL or ST."""
 _TEXT: Final = re.compile(r"[\t\n\r]*[^\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*")
-"""Characters and line breaks, as a paste holds them."""
+"""Characters and line breaks, as in a paste."""
 _BREAKS: Final = re.compile(r"[\t\n\r]+")
 _LINUX_KEY: Final = re.compile(r"\x1b\[\[[A-E]")
 _OLD_MOUSE: Final = re.compile(r"\x1b\[M[^\x1b]{3}", re.DOTALL)
 _MOUSE: Final = re.compile(r"\x1b\[<[-+.:;\w]{0,60}?[Mm]", re.ASCII)
-"""Some terminals write NaN where the mouse is nowhere."""
+"""Some terminals send NaN if the mouse is outside."""
 _CSI: Final = re.compile(r"\x1b\[(?!<)[0-?]*(?:[ -/]*[@-~]|\$)")
 _SS3: Final = re.compile(r"\x1bO[0-9;]*[@-~]")
 _STRING: Final = re.compile(r"\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)")
 _STRING_BEGUN: Final = re.compile(r"\x1b(?:\][0-9]|P[0-9>!+=]|[_^X][A-Za-z0-9])[^\x07\x1b\x9c]*\x1b?\Z")
-"""A string whose end has not come. A letter typed after Alt+] or Alt+Shift+P looks otherwise."""
+"""A string without its end. A letter typed after Alt+] or Alt+Shift+P looks different."""
 _BEGUN: Final = re.compile(r"\x1b(?:\[(?:\[|M[^\x1b]{0,2}|<[-+.:;\w]{0,60}|[0-?]*[ -/]*)|O[0-9;]*)?\Z", re.DOTALL)
-"""A sequence whose end has not come."""
+"""A sequence without its end."""
 _UNDECIDED: Final = re.compile(r"\x1b.?\Z", re.DOTALL)
-"""What may be a key of its own when nothing follows: Escape, Alt+[, Alt+Shift+O."""
+"""A key of its own if nothing follows: Escape, Alt+[, Alt+Shift+O."""
 _KITTY: Final = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQS])")
 _SGR_MOUSE: Final = re.compile(r"\x1b\[<\d{1,3};-?\d{1,5};-?\d{1,5}[Mm]")
 _RESIZE: Final = re.compile(r"\x1b\[48;(\d{1,5})(?::\d*)*;(\d{1,5})(?::\d*)*;(\d{1,6})(?::\d*)*;(\d{1,6})(?::\d*)*t")
@@ -73,11 +73,11 @@ _PLACES: Final = dict(
         strict=True,
     )
 )
-"""The Latin letter on the key of a Cyrillic, Greek or Hebrew one, where the terminal does not tell the key itself."""
+"""The Latin letter on the key of a Cyrillic, Greek or Hebrew letter, for terminals that do not report the base key."""
 
 
 class TerminalInput:
-    """Takes the terminal's bytes, cut anywhere. `now` is a clock in seconds."""
+    """Reads the terminal's bytes, split anywhere. `now` is a clock in seconds."""
 
     __slots__ = (
         "_burst_end",
@@ -106,27 +106,27 @@ class TerminalInput:
         self._now = now
         self._mode_reported = mode_reported
         self._paste: list[str] | None = None
-        """The parts of a paste that has not ended."""
+        """The parts of a paste without its end."""
         self._rest = ""
-        """The last characters of what came, when they do not make a token yet."""
+        """The last characters, while they are not a complete token."""
         self._quiet = False
         self._escaped = ("", 0.0)
-        """What was taken for a key, and until when the rest of a sequence that it begins may follow."""
+        """What was taken for a key, and until when the rest of its sequence may still arrive."""
         self._burst_end = 0.0
-        """Until when what comes belongs to a paste without brackets."""
+        """Until when more text belongs to a paste without brackets."""
         self._last = float("-inf")
-        """When the last characters came."""
+        """When the last characters arrived."""
         self._enter_held = False
 
     @property
     def wait(self) -> float | None:
-        """Seconds until `tick` is to be called when nothing comes, None when it need not be."""
+        """Seconds without input after which `tick` must be called; None if it need not be."""
         if self._enter_held:
             return ENTER_SECONDS
         return None if self._quiet else ESCAPE_SECONDS
 
     def feed(self, data: bytes, *, typed: bool = False) -> Iterator[Message]:
-        """The messages of one read. `typed` says that it is no burst: it was collected over time."""
+        """The messages of one read. `typed`: collected over time, so it is no burst."""
         if self._paste is not None and self._quiet and data in WAYS_OUT:
             yield self._finished("")
         self._quiet = False
@@ -148,7 +148,7 @@ class TerminalInput:
                 text = yield from self._characters(text)
 
     def tick(self) -> Iterator[Message]:
-        """Nothing has come for a while: an ESC at the end was the Escape key."""
+        """Nothing arrived for a while: an ESC at the end was the Escape key."""
         if self._enter_held:
             yield from self._release_enter()
             return
@@ -171,7 +171,7 @@ class TerminalInput:
         return text[len(token) - len(key) :]
 
     def _sequence(self, text: str) -> Generator[Message, None, str]:
-        """The messages of the sequence that the text begins with; returns what is behind it."""
+        """The messages of the sequence at the start of the text; returns the text behind it."""
         if token := _token(text):
             rest = text[len(token) :]
             if token == BRACKETED_PASTE_START:
@@ -189,16 +189,16 @@ class TerminalInput:
             self._rest = text
             return ""
         if text[1] == "[" or _STRING_BEGUN.match(text):
-            # Broken off: by a character that cannot be in it, or by the beginning of another one.
+            # Broken off by a character that cannot be part of it, or by another sequence.
             used = re.match(r"\x1b\[[0-?]*[ -/]*|\x1b[^\x1b]*", text)
             return text[used.end() if used else 1 :]
-        # Alt+Ctrl+letter is no key here: it is Escape, and then Ctrl+letter.
+        # Alt+Ctrl+letter is not used: this is Escape, then Ctrl+letter.
         used = 1 if text[1] < " " and text[1] not in "\t\r\b" else 2
         yield from self._escape_key(text[:used])
         return text[used:]
 
     def _escape_key(self, key: str) -> Iterator[Message]:
-        """Escape, or a key with Alt as terminals send it without a keyboard protocol."""
+        """Escape, or a key with Alt in the legacy encoding."""
         if key == _ESC:
             yield Key("escape", _ESC)
             return
@@ -215,7 +215,7 @@ class TerminalInput:
             yield from self._parse(f"\x1b[{ord(letter)};3u")
 
     def _characters(self, text: str) -> Generator[Message, None, str]:
-        """What precedes the next sequence. Lines that come at once are a paste, not questions to be sent one by one."""
+        """The text before the next sequence. Lines that arrive at once are a paste, not questions to send one by one."""
         now = self._now()
         found = _TEXT.match(text)
         if found is None and text[0] in "\r\n\t" and now < self._burst_end:
@@ -241,12 +241,12 @@ class TerminalInput:
         return text[len(run) :]
 
     def _pasted(self, text: str) -> Generator[Message, None, str]:
-        """The paste, if it ends in the text; returns what comes behind that."""
+        """The paste, if its end is in the text; returns the text behind it."""
         found = text.find(BRACKETED_PASTE_END)
         if found >= 0:
             yield self._finished(text[:found])
             return text[found + len(BRACKETED_PASTE_END) :]
-        # The end may have begun in the last characters.
+        # The end marker may start in the last characters.
         cut = next(
             (at for at in range(max(0, len(text) - 5), len(text)) if BRACKETED_PASTE_END.startswith(text[at:])), None
         )
@@ -266,7 +266,7 @@ class TerminalInput:
 
 
 def _is_burst(run: str, *, after_text: bool) -> bool:
-    """Whether a line break stands among characters that came at once."""
+    """Whether there is a line break between characters that arrived at once."""
     first = re.search(r"[\r\n]", run)
     if first is None or not (first.start() or after_text):
         return False
@@ -274,7 +274,7 @@ def _is_burst(run: str, *, after_text: bool) -> bool:
 
 
 def _token(text: str) -> str:
-    """The complete sequence that the text begins with, "" if there is none."""
+    """The complete sequence at the start of the text, "" if there is none."""
     for pattern in (_LINUX_KEY, _OLD_MOUSE, _MOUSE, _CSI, _SS3, _STRING):
         if found := pattern.match(text):
             return "" if text.startswith("\x1b[M") and pattern is _CSI else found[0]
@@ -282,7 +282,7 @@ def _token(text: str) -> str:
 
 
 def _known(token: str) -> str:
-    """A complete sequence in a form that Textual's parser reads at once, "" for one that it does not."""
+    """A complete sequence in a form that Textual's parser accepts, "" if it accepts none."""
     if (
         token in ANSI_SEQUENCES_KEYS
         or token in {FOCUSIN, FOCUSOUT}
@@ -298,7 +298,7 @@ def _known(token: str) -> str:
 
 
 def _known_key(fields: str, end: str) -> str:
-    """A key of the kitty protocol or of xterm's modifyOtherKeys with the subfields that Textual does not read.
+    """A key of the kitty protocol or of modifyOtherKeys without the subfields that Textual does not support.
 
     `code:shifted:base ; modifiers:event ; text:text...`; see https://sw.kovidgoyal.net/kitty/keyboard-protocol/.
     """
@@ -326,12 +326,12 @@ def _known_key(fields: str, end: str) -> str:
 
 
 def _is_character(code: int) -> bool:
-    """Not a surrogate, and not one of the protocol's own codes, which lie in a private area."""
+    """Neither a surrogate nor one of the protocol's own codes, which are in a private area."""
     return 0 < code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF and not 0xE000 <= code <= 0xF8FF
 
 
 def _printable(message: Message) -> Message:
-    """Textual's fields drop what `str.isprintable` refuses: wide spaces, joiners, private characters. Pasted, it stays."""
+    """Textual's fields drop what `str.isprintable` rejects: wide spaces, joiners, private characters. A paste keeps them."""
     character = message.character if isinstance(message, Key) and not message.key.startswith("alt+") else None
     if character is None or len(character) > 1 or character.isprintable() or category(character) in {"Cc", "Cs"}:
         return message

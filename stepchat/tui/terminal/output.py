@@ -1,7 +1,7 @@
-"""What Textual paints, as it may go to the terminal.
+"""Sanitizes what Textual paints, last thing before the terminal.
 
-Nothing in it turns the writing round or looks like nothing, wherever it comes from. Behind words of which terminals do not agree
-how wide they are, the cursor is set to the column where we think it is: what stands right of them cannot shift.
+Invisible characters and those that change the writing direction are removed, wherever they come from. Behind text whose
+width terminals disagree about, the cursor is set to the expected column, so nothing right of it shifts.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from stepchat.text.widths import EXTRA_CELL, UNDERCOUNTED_AREA, UNSURE, UNSURE_F
 
 _HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
 _JOINED: Final = re.compile("(?:[^\u200d]\ufe0f?\u200d)+[^\u200d]\ufe0f?")
-"""Emoji that are one where they are joined, and three beside each other in a terminal that does not join them."""
+"""Emoji sequences: one emoji in terminals that join them, several beside each other in others."""
 _UNSURE: Final = re.compile(f"[{EXTRA_CELL}{UNSURE}{UNSURE_FAR}]")
 _PERHAPS: Final = re.compile(f"[{HARMFUL}{UNSURE}\u200d{UNDERCOUNTED_AREA}\x80-\x9f\U00011000-\U000e0fff]")
-"""Finds all of these (EXTRA_CELL is a harmful one) and more, but is much faster."""
+"""Finds all of these (EXTRA_CELL is a harmful one) and more, but much faster."""
 _TOKEN: Final = re.compile(
     r"\x1b\[(?:(?P<row>\d+);(?P<column>\d+)H|[0-?]*[ -/]*[@-~])"
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^\[\]]|[\x00-\x1f\x7f]"
     r"|(?P<text>[^\x00-\x1f\x7f]+)"
 )
 _WORDS: Final = re.compile("[^ \u2500-\u257f]+(?: [^ \u2500-\u257f]+)*")
-"""What may be pushed together without harm: up to the line of a table, or to more than one space."""
+"""Text that may shift within itself: up to the line of a table, or to more than one space."""
 
 _BLANKS: Final = re.compile(" +|[^ ]+")
 
 
 def sanitize_output(data: str) -> str:
-    """The same for the terminal; almost always the very same."""
+    """The output made safe; almost always unchanged."""
     if data.isascii() or not _PERHAPS.search(data):
         return data
     data = _HARMFUL.sub(_harmless, data)
@@ -49,7 +49,7 @@ def _harmless(match: re.Match[str]) -> str:
 def _anchored(data: str) -> str:
     parts: list[str] = []
     column = shift = 0
-    """Where the cursor is, counted from 1, 0 while that is not known; and by how much the terminal may think it is further."""
+    """The cursor's column from 1, 0 if unknown; and how much further right the terminal may have it."""
     for token in _TOKEN.finditer(data):
         text = token["text"]
         if text is None:
@@ -76,7 +76,7 @@ def _anchored(data: str) -> str:
 
 
 def _behind_joined(text: str, column: int) -> list[str]:
-    """What follows stands where the joined one ends, over what is beside it in a terminal that does not join."""
+    """Continue where a joined emoji ends, over the parts that other terminals show beside it."""
     parts: list[str] = []
     at = 0
     for found in _JOINED.finditer(text):
@@ -87,9 +87,9 @@ def _behind_joined(text: str, column: int) -> list[str]:
 
 
 def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:
-    """Text in which marks beside their letter have no cell of their own: the next blanks that are wide enough make up for it.
+    """Text with spacing marks that some terminals give a cell: the next wide enough blanks compensate for them.
 
-    Adds to the parts, and returns by how much what follows may still be shifted.
+    Appends to `parts`, and returns the shift that is left.
     """
     for found in _BLANKS.finditer(text):
         column += cell_len(found[0])
@@ -103,7 +103,7 @@ def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:
 
 
 def _anchored_words(text: str, column: int) -> list[str]:
-    """Before such words their cells are made blank, for a terminal that gives them fewer."""
+    """Blank the cells of such words before writing them: a terminal may give them fewer."""
     parts: list[str] = []
     at = 0
     for words in _WORDS.finditer(text):
