@@ -1,4 +1,4 @@
-"""README's table of budgets: each figure beside what it must be and beside a reference of the same run.
+"""The budgets of docs/performance.md: each figure beside what it must be and beside a reference of the same run.
 
 Run with `pytest -m benchmark -s tests/benchmarks/bench_budgets.py`.
 """
