@@ -1,16 +1,17 @@
-"""Reasoning that comes inside the text, between `<think>` tags, because the server has no reasoning parser (WIRE.md 4.3).
+"""Reasoning inside the text, between tags such as `<think>`, from servers without a reasoning parser.
 
-`<think>` counts only at the start of the text; the first `</think>` closes it; every later tag is text.
+An opening tag counts only at the very start of the text; the first closing tag of the same name ends the reasoning; every
+later tag is text. gpt-oss marks its channels instead: `<|channel|>analysis<|message|>`.
 
-Some models' prompts already end with the opening tag, so that only a lone `</think>` comes. An ordinary answer may speak
-of that tag too, and must not be taken for reasoning. So a lone tag closes only where an answer would hardly put it:
+The prompts of some models already end with the opening tag, so that only a lone `</think>` arrives. An ordinary answer may
+mention that tag, too, and must not become reasoning. So a lone tag closes only where an answer would hardly put it:
 
 - outside fenced code and inline code, and with no `<think>` outside code before it; and
 - directly before a line break or the end of the text, with nothing but three spaces at most before it on its line, or
-  glued to what comes before it, if that does not announce it (a colon, an equals sign, an opening bracket or quote);
+  glued to the text before it, if that does not announce it (a colon, an equals sign, an opening bracket or quote);
 - or glued on both sides, to the end of a sentence or line and to the first character of what would be the answer.
 
-Any other lone tag is text, and the search goes on behind it.
+Any other lone tag is text, and the search continues behind it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,21 @@ from enum import Enum, auto
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
+_TAGS = {
+    _OPEN: _CLOSE,
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<mm:think>": "</mm:think>",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+}
+"""Opening tags with their closing tags."""
+_CHANNELS = ("<|channel|>", "<|start|>")
+"""Where the format of gpt-oss starts."""
 _TAG = re.compile("</?think>")
+_TOKEN = re.compile(r"<\|(start|channel|message|end|return|call)\|>")
+_PARTIAL_TOKEN = re.compile(r"<(?:\|(?:[a-z]{0,7}\|?)?)?$")
+_LAST_TOKEN = re.compile(r"<(?:\|(?:[a-z]{0,6}|(?:return|end|call)\|?|(?:return|end|call)\|>\s*))?$")
 _FENCE = re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}|~{3,})(.*)", re.DOTALL)
 _BACKTICKS = re.compile("`+|[^`]+")
 _LINE_BREAKS = "\r\n"
@@ -29,14 +44,14 @@ _SENTENCE_ENDS = ".!?…。！？\n"
 _ANNOUNCES = ":：=→(（[【{<|“‘„«「『"
 _GOES_ON = "\"'`”’»」』)]}>|,;:."
 _HEAD = 120
-"""Characters of a line that are kept to see whether it opens or closes a fence."""
+"""Characters of a line that decide whether it opens or closes a fence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What one piece of text turned out to be. The reasoning comes before the text.
+    """What a piece of text contains. The reasoning comes before the text.
 
-    `text_was_reasoning`: a lone closing tag came. All text given out before was reasoning, and stands before `reasoning`.
+    `text_was_reasoning`: a lone closing tag arrived; all text returned before was reasoning and precedes `reasoning`.
     """
 
     reasoning: str = ""
@@ -46,18 +61,22 @@ class Split:
 
 class _State(Enum):
     START = auto()
-    """Nothing but white space came, or the beginning of a tag."""
+    """Only white space so far, or the beginning of a tag."""
     REASONING = auto()
     AFTER_TAG = auto()
     """White space after the closing tag is dropped."""
+    CHANNELS = auto()
+    """Everything before the final channel of gpt-oss."""
+    FINAL = auto()
+    """The final channel, where only the token at the very end is not text."""
     ANSWER = auto()
-    """Text, but a lone closing tag may come."""
+    """Text, but a lone closing tag may follow."""
     TEXT = auto()
-    """Text to the end, whatever comes."""
+    """Text to the end."""
 
 
 class ThinkTagSplitter:
-    """Takes the text of one message piece by piece. Holds back at most what may be a tag, and white space before it.
+    """Splits the text of one message piece by piece. Holds back at most what may be a tag, and white space before it.
 
     `starts_in_thinking` is for servers whose prompt ends with the opening tag: the text is reasoning until `</think>`.
     """
@@ -67,10 +86,18 @@ class ThinkTagSplitter:
         self._starts_in_thinking = starts_in_thinking
         self._spaces: list[str] = []
         self._held = ""
+        self._close = _CLOSE
+        """The tag that ends the reasoning."""
+        self._header: list[str] | None = None
+        """Inside a header of gpt-oss: its text so far, which names the channel."""
+        self._unread: list[str] = []
+        """The text before the first message, which is the answer if none follows."""
+        self._messages = 0
+        """Messages of other channels than the final one."""
         self._place = _MarkdownPosition()
 
     def feed(self, text: str) -> Split:
-        """Read on. The cost is linear however the text is cut."""
+        """Returns what the next piece contains. The cost is linear however the text is cut."""
         if not text:
             return Split()
         text = self._held + text
@@ -84,11 +111,15 @@ class ThinkTagSplitter:
                 return Split(text=self._skip(text))
             case _State.REASONING:
                 return self._reasoning(text)
+            case _State.CHANNELS:
+                return self._channels(text)
+            case _State.FINAL:
+                return Split(text=self._final(text))
             case _State.START:
                 return self._start(text)
 
     def switch_off(self) -> Split:
-        """A reasoning field was seen, so tags mean nothing: give out what is held, and from now on everything as text."""
+        """A reasoning field arrived, so tags mean nothing: returns what is held; from now on everything is text."""
         split = Split()
         if self._state is not _State.TEXT:
             held = "".join(self._spaces) + self._held
@@ -97,7 +128,7 @@ class ThinkTagSplitter:
         return split
 
     def close(self) -> Split:
-        """The message has ended: give out what is held."""
+        """Returns what is held when the message has ended."""
         held = self._held
         split = Split()
         match self._state:
@@ -106,6 +137,12 @@ class ThinkTagSplitter:
                 split = Split(reasoning=text) if self._starts_in_thinking else Split(text=text)
             case _State.REASONING:
                 split = Split(reasoning=held)
+            case _State.CHANNELS if self._header is not None:
+                split = Split(text="" if self._messages else "".join(self._unread) + held)
+            case _State.CHANNELS:
+                split = Split(reasoning=held)
+            case _State.FINAL if _TOKEN.fullmatch(held.rstrip()):
+                split = Split()
             case _State.ANSWER if held == _CLOSE and self._place.ends_thought(after="\n"):
                 split = Split(text_was_reasoning=True)
             case _:
@@ -121,14 +158,18 @@ class ThinkTagSplitter:
     def _start(self, text: str) -> Split:
         tag = text.lstrip()
         self._spaces.append(text[: len(text) - len(tag)])
-        if len(tag) < len(_OPEN) and _OPEN.startswith(tag):
+        if any(len(tag) < len(begin) and begin.startswith(tag) for begin in (*_TAGS, *_CHANNELS)):
             self._held = tag
             return Split()
         spaces = "".join(self._spaces)
         self._spaces.clear()
-        if tag.startswith(_OPEN):
-            self._state = _State.REASONING
-            return self._reasoning(tag[len(_OPEN) :])
+        for begin, close in _TAGS.items():
+            if tag.startswith(begin):
+                self._state, self._close = _State.REASONING, close
+                return self._reasoning(tag[len(begin) :])
+        if tag.startswith(_CHANNELS):
+            self._state, self._header = _State.CHANNELS, []
+            return self._channels(tag)
         if self._starts_in_thinking:
             self._state = _State.REASONING
             return self._reasoning(spaces + tag)
@@ -136,13 +177,47 @@ class ThinkTagSplitter:
         return self._answer(spaces + tag)
 
     def _reasoning(self, text: str) -> Split:
-        reasoning, tag, rest = text.partition(_CLOSE)
+        reasoning, tag, rest = text.partition(self._close)
         if tag:
             self._state = _State.AFTER_TAG
             return Split(reasoning=reasoning, text=self._skip(rest))
-        end = _safe_end(text, _CLOSE)
+        end = _safe_end(text, self._close)
         self._held = text[end:]
         return Split(reasoning=text[:end])
+
+    def _channels(self, text: str) -> Split:
+        """gpt-oss: headers name the channel of the message that follows; only the final channel is the answer."""
+        reasoning: list[str] = []
+        done = 0
+        partial = _PARTIAL_TOKEN.search(text)
+        end = partial.start() if partial else len(text)
+        self._held = text[end:]
+        if not self._messages:
+            self._unread.append(text[:end])
+        for token in _TOKEN.finditer(text, 0, end):
+            (reasoning if self._header is None else self._header).append(text[done : token.start()])
+            done = token.end()
+            match token[1]:
+                case "message" if self._is_final():
+                    self._state = _State.FINAL
+                    return Split(reasoning="".join(reasoning), text=self._final(text[done:]))
+                case "message":
+                    self._header = None
+                    reasoning.append("\n\n" if self._messages else "")
+                    self._messages += 1
+                case _:
+                    self._header = []
+        (reasoning if self._header is None else self._header).append(text[done:end])
+        return Split(reasoning="".join(reasoning))
+
+    def _is_final(self) -> bool:
+        return "".join(self._header or ()).strip().startswith("final")
+
+    def _final(self, text: str) -> str:
+        """Holds back what may be the token at the very end."""
+        found = _LAST_TOKEN.search(text)
+        self._held = text[found.start() :] if found else ""
+        return text[: found.start()] if found else text
 
     def _skip(self, text: str) -> str:
         text = text.lstrip()
@@ -175,14 +250,14 @@ class ThinkTagSplitter:
 
 def _safe_end(text: str, *tags: str) -> int:
     """Where the longest suffix begins that may be the beginning of a tag; the length of the text if there is none."""
-    begin = text.rfind("<", -len(_CLOSE))
+    begin = text.rfind(tags[0][0], -max(map(len, tags)))
     if begin >= 0 and any(tag.startswith(text[begin:]) for tag in tags):
         return begin
     return len(text)
 
 
 class _MarkdownPosition:
-    """Where in its Markdown the text stands, so far as it matters for a lone tag. Inline code is looked for line by line."""
+    """The position in Markdown, as far as it matters for a lone tag. Inline code is recognized line by line."""
 
     def __init__(self) -> None:
         self._fence = ""
@@ -192,9 +267,9 @@ class _MarkdownPosition:
         self._length = 0
         """Characters in the line."""
         self._last = ""
-        """The character before this place."""
+        """The character before this position."""
         self._run = 0
-        """Backticks right before this place."""
+        """Backticks directly before this position."""
         self._span = 0
         """Backticks that opened the inline code; 0 outside."""
 
@@ -206,7 +281,7 @@ class _MarkdownPosition:
             self._along(line)
 
     def in_code(self) -> bool:
-        """Ask only before a character that is no backtick."""
+        """Whether the position is inside code. Ask only before a character other than a backtick."""
         self._end_run()
         return bool(self._fence or self._span)
 

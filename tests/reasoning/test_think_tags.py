@@ -30,6 +30,7 @@ def every_cut(source: str) -> list[list[str]]:
     return [[source], list(source), *([source[:place], source[place:]] for place in range(len(source) + 1))]
 
 
+ANALYSIS = "<|channel|>analysis<|message|>"
 # Source, reasoning, text.
 TAGGED = [
     ("<think>a</think>b", "a", "b"),
@@ -44,6 +45,16 @@ TAGGED = [
     ("<think>never closed</thi", "never closed</thi", ""),
     ("<think>`</think>` closes at once", "`", "` closes at once"),
     ("<think>a</think>\n\n", "a", ""),
+    ("<thinking>a</think>b</thinking>\nc", "a</think>b", "c"),
+    (" <thought>a</thought>b", "a", "b"),
+    ("<mm:think>a</mm:think>b", "a", "b"),
+    ("[THINK]a[x] [/THIN [/THINK]b [THINK]", "a[x] [/THIN ", "b [THINK]"),
+    ("[THINK]never closed[/", "never closed[/", ""),
+    (f"{ANALYSIS}a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>", "a", "b"),
+    (f"<|start|>assistant{ANALYSIS}a<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>b", "a", "b"),
+    (f"{ANALYSIS}a<|end|><|channel|>commentary<|message|>b<|end|><|channel|>final<|message|>c", "a\n\nb", "c"),
+    (f"{ANALYSIS}a < b <|never closed", "a < b <|never closed", ""),
+    ("<|channel|>final<|message|>Say <|end|> and <|return|>, 1 <|", "", "Say <|end|> and <|return|>, 1 <|"),
 ]
 PLAIN = [
     "",
@@ -51,7 +62,12 @@ PLAIN = [
     " \n ",
     "\n<thin",
     "<",
-    "<thinking>a</thinking>b",
+    "<thinker>a</thinker>b",
+    "a <thinking>b</thinking> c",
+    "Use [THINK]a[/THINK] and <|channel|>final<|message|>b",
+    "<|channels",
+    "<|channel|>",
+    "[THIN",
     "<Think>a</Think>b",
     "< think>a",
     "a <think>b</think> c",
