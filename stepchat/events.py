@@ -1,4 +1,4 @@
-"""What a server yields (`Delta`) and what a turn tells a front end (`TurnEvent`). Errors are raised, not yielded."""
+"""What a server yields (`Delta`), and what a turn yields to a front end (`TurnEvent`). Errors are raised, not yielded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallFragment:
-    """A piece of a tool call; fields that did not come are None (WIRE.md 2.4)."""
+    """A piece of a tool call; missing fields are None."""
 
     index: int | None = None
     id: str | None = None
     name: str | None = None
     arguments: str | None = None
+    extra: Json | None = None
+    """Other keys of the call, such as Gemini's signature; those of its `function` are under that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,12 @@ class Delta:
     text: str = ""
     reasoning: str = ""
     details: tuple[Json, ...] | None = None
-    """Fragments of reasoning_details as they came; None when the key was absent, () when it was []."""
+    """Fragments of reasoning_details as received; None if the key was absent, () if it was []."""
     tool_calls: tuple[ToolCallFragment, ...] = ()
     refusal: str = ""
     text_was_reasoning: bool = False
-    """All text of earlier deltas was reasoning after all: a lone closing think tag came (WIRE.md 4.3).
-    It moves first; then `reasoning` and `text` of this delta are added."""
+    """All text of earlier deltas was reasoning: a closing think tag arrived without an opening one.
+    That text moves first; then `reasoning` and `text` of this delta are added."""
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     usage: Json | None = None
@@ -40,19 +42,19 @@ class Delta:
     generation_id: str | None = None
     reasoning_field: str | None = None
     logprobs: tuple[Json, ...] = ()
-    """Tokens of the text with their probabilities, when they were asked for."""
+    """Tokens of the text with their probabilities, if requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSaved:
-    """The message is on disk."""
+    """The message is saved."""
 
     stored: StoredMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Nothing was shown yet and the server may recover: the request goes out again after `delay` seconds."""
+    """Nothing was shown yet and the server may recover: the request is repeated after `delay` seconds."""
 
     attempt: int
     limit: int
@@ -62,7 +64,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing arrived, not even a keep-alive, for `seconds`; the turn gives up at `limit`. 0 means life returned."""
+    """Nothing arrived for `seconds`, not even a keep-alive; the turn gives up at `limit`. 0 means that data arrives again."""
 
     seconds: float
     limit: float
@@ -70,16 +72,16 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line worth telling that is not an error."""
+    """One line to show that is not an error."""
 
     text: str
     is_schema_mismatch: bool = False
-    """It says where the answer is not what response_format asked for."""
+    """It says where the answer violates response_format."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConcurrentQuestion:
-    """Another process asks, or asked meanwhile, after the same message: its question stands beside this turn's."""
+    """Another process has asked after the same message: its question is a sibling of this turn's."""
 
 
 TurnEvent: TypeAlias = Delta | MessageSaved | ConcurrentQuestion | Retrying | Silence | Notice

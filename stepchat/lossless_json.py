@@ -1,6 +1,6 @@
 """JSON in, the same JSON out: numbers keep their spelling, keys their order, lone surrogates survive.
 
-`json` alone turns `1.10` into `1.1` and `1e400` into `Infinity`; what a server wants back must be what it sent.
+`json` turns `1.10` into `1.1` and `1e400` into `Infinity`; what goes back to a server must be what it sent.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Self, cast
 
 _INT_DIGITS = 4000
-"""Python reads and writes integers of at most 4300 digits."""
+"""Python converts integers of at most 4300 digits."""
 DEPTH = 200
-"""Deeper than any protocol, and shallow enough to be written from any place in the program."""
+"""Deeper than any protocol, and shallow enough to write from anywhere in the program without exhausting the stack."""
 
 
 class Number(float):
-    """A JSON number that `int` would not keep as it was spelled: a fraction, an exponent, -0, thousands of digits."""
+    """A JSON number whose spelling `int` would lose: a fraction, an exponent, -0, thousands of digits."""
 
     literal: str
 
     def __new__(cls, literal: str) -> Self:
-        """Read one literal."""
+        """Parse one literal."""
         number = super().__new__(cls, literal)
         number.literal = literal
         return number
@@ -38,16 +38,22 @@ def _integer(literal: str) -> int | Number:
     return Number(literal) if literal == "-0" or len(literal) > _INT_DIGITS else int(literal)
 
 
+def _null(_name: str) -> None:
+    return None
+
+
 _decoder = json.JSONDecoder(parse_float=Number, parse_int=_integer, parse_constant=_no_constant)
+_lenient_decoder = json.JSONDecoder(parse_float=Number, parse_int=_integer, parse_constant=_null, strict=False)
 
 
-def loads(text: str, *, any_depth: bool = False) -> Any:
-    """Parse. Raises ValueError, also when it is nested more than 200 deep.
+def loads(text: str, *, any_depth: bool = False, lenient: bool = False) -> Any:
+    """Parse. Raises ValueError, also for nesting deeper than 200.
 
-    With `any_depth` it may be as deep as Python reads, and what is kept of it must be checked with `is_deep`.
+    With `any_depth` the nesting is limited only by Python, and what is kept must be checked with `is_deep`. `lenient` accepts
+    raw control characters in strings, and NaN and Infinity, which become null.
     """
     try:
-        value = _decoder.decode(text)
+        value = (_lenient_decoder if lenient else _decoder).decode(text)
     except RecursionError:
         raise ValueError("JSON is nested too deeply") from None
     if not any_depth and text.count("[") + text.count("{") > DEPTH and is_deep(value):
@@ -56,7 +62,7 @@ def loads(text: str, *, any_depth: bool = False) -> Any:
 
 
 def is_deep(value: Any) -> bool:
-    """Whether it is nested too deeply to be written."""
+    """Whether a value is nested too deeply to be written."""
     level: list[Any] = [value]
     for _ in range(DEPTH + 1):
         level = [
@@ -72,15 +78,26 @@ def is_deep(value: Any) -> bool:
     return True
 
 
+def without_surrogates(text: str) -> str:
+    """Returns the text with surrogate pairs joined and lone surrogates as U+FFFD: strict parsers reject those in JSON."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def dumps(value: Any, *, ascii_only: bool = True) -> str:
-    """Write compactly. `ascii_only` escapes everything else, so that lone surrogates can be encoded."""
+    """Write compactly. `ascii_only` escapes all other characters, so that lone surrogates can be encoded."""
     out: list[str] = []
     _write(value, out, encode_basestring_ascii if ascii_only else encode_basestring)
     return "".join(out)
 
 
 def dumps_for_storage(value: Any) -> str:
-    """Write for disk: readable UTF-8 where it can be encoded, escapes where it cannot."""
+    """Write for disk: readable UTF-8, or escapes if the text cannot be encoded."""
     text = dumps(value, ascii_only=False)
     try:
         text.encode()

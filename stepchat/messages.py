@@ -1,4 +1,4 @@
-"""What a conversation is made of. Frozen values; every one can be written as JSON and read back without loss."""
+"""What a conversation is made of: frozen values that can be written as JSON and read back without loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 Json: TypeAlias = dict[str, Any]
 
 Stop: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "cut", "error"]
-"""Why an answer ended: the first four as the server meant it to, the others not."""
+"""Why an answer ended: the first four as the server intended, the others not."""
 
 _LIMIT = 1e15
 _PLACES = 40
@@ -58,9 +58,16 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+    extra: Json = field(default_factory=dict[str, Any])
+    """Other keys of the call as received, such as Gemini's thought signature; those of `function` are under that name."""
 
     def to_wire(self) -> Json:
-        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+        """Returns the form of the protocol, which is also the stored one."""
+        function = {"name": self.name, "arguments": self.arguments}
+        more: Any = self.extra.get("function")
+        if isinstance(more, dict):
+            function |= cast("Json", more)
+        return {"id": self.id, "type": "function", **self.extra, "function": function}
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +370,13 @@ def _assistant(data: Json) -> AssistantMessage:
 
 
 def _call(call: Any) -> ToolCall:
-    return ToolCall(_text(call["id"]), _text(call["function"]["name"]), _text(call["function"]["arguments"]))
+    function = _object(call["function"])
+    extra = {key: value for key, value in _object(call).items() if key not in {"id", "function"}}
+    if extra.get("type") == "function":
+        del extra["type"]
+    if more := {key: value for key, value in function.items() if key not in {"name", "arguments"}}:
+        extra["function"] = more
+    return ToolCall(_text(call["id"]), _text(function["name"]), _text(function["arguments"]), extra)
 
 
 def _is(kind: type[T], value: Any) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -134,7 +135,8 @@ def _address(base_url: str) -> _Address:
 
 def is_local(base_url: str) -> bool:
     """Whether the server runs on this machine."""
-    return _address(base_url).host == "localhost"
+    host = _address(base_url).host
+    return host == "localhost" or host.endswith(".localhost") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def bare_slug(model: str) -> str:

@@ -19,12 +19,13 @@ _GROWING = 32
 
 
 class _Call:
-    __slots__ = ("arguments", "id", "name")
+    __slots__ = ("arguments", "extra", "id", "name")
 
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
         self.arguments: list[str] = []
+        self.extra: Json = {}
 
 
 class ToolCallMerge:
@@ -42,6 +43,8 @@ class ToolCallMerge:
             call.name = fragment.name
         if fragment.arguments:
             call.arguments.append(fragment.arguments)
+        if fragment.extra:
+            call.extra |= fragment.extra
 
     def _find(self, fragment: ToolCallFragment) -> _Call:
         """The call with the same id, else the newest that the fragment can belong to, else a new one."""
@@ -72,7 +75,7 @@ class ToolCallMerge:
                 call_id = next(name for name in made_up if name not in taken)
             taken.add(call_id)
             used.add(call_id)
-            calls.append(ToolCall(call_id, call.name, "".join(call.arguments)))
+            calls.append(ToolCall(call_id, call.name, "".join(call.arguments), call.extra))
         return tuple(calls)
 
 

@@ -225,7 +225,16 @@ def _delta_json(delta: Delta) -> Json:
         line["content_was_reasoning"] = True
     if delta.tool_calls:
         line["tool_calls"] = [
-            {"index": call.index, "id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
+            {
+                **(call.extra or {}),
+                "index": call.index,
+                "id": call.id,
+                "function": {
+                    **((call.extra or {}).get("function") or {}),
+                    "name": call.name,
+                    "arguments": call.arguments,
+                },
+            }
             for call in delta.tool_calls
         ]
     return line

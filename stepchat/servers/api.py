@@ -11,7 +11,7 @@ from stepchat.catalogue.backends import bare_slug
 from stepchat.catalogue.models import Prices, read_model
 from stepchat.errors import ServerError, UnreachableError
 from stepchat.messages import dollars
-from stepchat.servers.errors import describe_exception, from_error, from_status, status_of
+from stepchat.servers.errors import describe_exception, find_error, from_error, from_status, status_of
 from stepchat.servers.redaction import redacted
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def get_json(request: httpx.Request, http: httpx.Client, redact: Callable[[str],
         ) from error
     text = body.decode("utf-8", "replace")
     if not response.is_success:
-        raise from_status(response.status_code, redact(text), response.headers.get("retry-after"))
+        raise from_status(response.status_code, redact(text), response.headers)
     return _object(text, url, redact)
 
 
@@ -80,8 +80,8 @@ def _object(text: str, url: str, redact: Callable[[str], str]) -> Json:
     if not isinstance(value, dict):
         raise ServerError(f"{url} did not respond with a JSON object.", "Check the base URL.")
     found = cast("Json", value)
-    if found.get("error"):
-        raise from_error(found["error"])
+    if "data" not in found and (error := find_error(found)) is not None:
+        raise from_error(error)
     return found
 
 

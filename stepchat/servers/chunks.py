@@ -1,7 +1,8 @@
-"""Chunk JSON to Delta (WIRE.md 2.2-2.8, 3.5, 4.1-4.3). Every key is optional and may have any type."""
+"""Turns the JSON of chunks into deltas. Every key is optional and may have any type; what is dropped is counted."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError
 from stepchat.events import Delta, ToolCallFragment
+from stepchat.lossless_json import without_surrogates
+from stepchat.reasoning.fields import REASONING_FIELDS, text_of
 from stepchat.reasoning.think_tags import ThinkTagSplitter
-from stepchat.servers.errors import from_error
+from stepchat.servers.errors import find_error, from_error
 from stepchat.servers.sse import SseEvent
 
 if TYPE_CHECKING:
@@ -18,9 +21,14 @@ if TYPE_CHECKING:
 
     from stepchat.messages import Json
 
-_REASONING_FIELDS = ("reasoning", "reasoning_content")
 _HIDDEN = ("reasoning.encrypted", "reasoning.server_tool_call")
-_FAILED_NATIVELY = ("network_error", "error", "malformed_function_call", "abort")
+_NATIVE_FAILURES = ("network_error", "error", "malformed_function_call", "abort")
+_REASONING_PARTS = frozenset({"thinking", "reasoning", "thought", "redacted_thinking"})
+_MEDIA = ("images", "audio")
+_CALL_KEYS = frozenset({"index", "id", "function"})
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
+_SEVERAL = 2
+"""Pieces in a row that must restate what came before."""
 
 
 @dataclass(slots=True)
@@ -38,9 +46,9 @@ class _Gathered:
 
     def delta(self) -> Delta | None:
         delta = Delta(
-            text="".join(self.text),
-            reasoning="".join(self.reasoning),
-            refusal="".join(self.refusal),
+            text=without_surrogates("".join(self.text)),
+            reasoning=without_surrogates("".join(self.reasoning)),
+            refusal=without_surrogates("".join(self.refusal)),
             details=None if self.details is None else tuple(self.details),
             tool_calls=tuple(self.tool_calls),
             logprobs=tuple(self.logprobs),
@@ -54,27 +62,40 @@ _NOTHING = Delta()
 
 
 class ChunkReader:
-    """Reads one stream. `failure` is set by an error inside it, `done` by [DONE]; `bad_chunks` counts what was skipped."""
+    """Reads one stream. `failure` is set by an error inside it, `done` by [DONE]."""
 
     def __init__(self, *, starts_in_thinking: bool = False, redact: Callable[[str], str] = str) -> None:
-        """`redact` takes secrets out of what becomes an error, before anything is cut off."""
+        """`redact` removes secrets from errors before they are shortened."""
         self._redact = redact
         self.done = False
         self.failure: StepchatError | None = None
         self.finish_reason: str | None = None
         self.bad_chunks = 0
-        self._native: str | None = None
+        """Events that are not JSON objects."""
+        self.lost_text = 0
+        """Of those and of the parts of a message, how many contained text that is lost."""
+        self.dropped: Counter[str] = Counter()
+        """Other things that stepchat cannot show, by name."""
         self.produced = False
+        self._native: str | None = None
+        self._remark = ""
+        """The text of an event that is neither a chunk nor clearly an error: the reason if nothing else arrives."""
+        self._has_delta = False
+        self._has_details = False
+        self._has_calls = False
+        self._content = _Channel()
+        self._plain = _Channel()
+        self._refusal = _Channel()
         self._shown = _ShownReasoning()
         self._tags: ThinkTagSplitter | None = ThinkTagSplitter(starts_in_thinking=starts_in_thinking)
 
     @property
     def complete(self) -> bool:
-        """Whether the stream ended as the server meant it to."""
+        """Whether the stream ended as the server intended."""
         return self.done or self.finish_reason is not None
 
     def read(self, events: Iterable[SseEvent]) -> Delta | None:
-        """What these events say. Stops at [DONE] and at an error."""
+        """Returns what these events add. Stops at [DONE] and at an error."""
         gathered = _Gathered()
         for event in events:
             if self.done or self.failure:
@@ -82,91 +103,143 @@ class ChunkReader:
             if event.data.strip() == "[DONE]":
                 self.done = True
             elif event.data.strip():
-                chunk = self._parse(event)
-                if chunk is not None:
+                for chunk in self._parse(event):
                     self._chunk(chunk, gathered)
         return gathered.delta()
 
-    def _parse(self, event: SseEvent) -> Json | None:
+    def _parse(self, event: SseEvent) -> list[Json]:
         try:
-            value = lossless_json.loads(event.data)
+            value = _loads(event.data)
         except ValueError:
             if event.event == "error":
                 self.fail(event.data)
             else:
                 self.bad_chunks += 1
-            return None
+                self.lost_text += event.data.lstrip()[:1] in {"{", "["}
+            return []
         if event.event == "error":
             self.fail((cast("Json", value).get("error") if isinstance(value, dict) else None) or value)
-            return None
-        return cast("Json", value) if isinstance(value, dict) else None
+            return []
+        # Some gateways send a list of chunks.
+        chunks = cast("list[Any]", value) if isinstance(value, list) else [value]
+        self.bad_chunks += sum(not isinstance(chunk, dict) for chunk in chunks if chunk is not None)
+        return [cast("Json", chunk) for chunk in chunks if isinstance(chunk, dict)]
 
     def _chunk(self, chunk: Json, out: _Gathered) -> None:
         for name, key in (("generation_id", "id"), ("model", "model"), ("provider", "provider")):
             if isinstance(value := chunk.get(key), str) and value:
                 out.facts[name] = value
-        if isinstance(usage := chunk.get("usage"), dict) and usage:
-            out.facts["usage"] = usage
-        choices = chunk.get("choices")
-        for choice in cast("list[Any]", choices) if isinstance(choices, list) else []:
-            if isinstance(choice, dict):
+        # Groq sends usage in an object of its own.
+        _take_usage(chunk, out)
+        _take_usage(_object(chunk.get("x_groq")), out)
+        choices = _list(chunk.get("choices"))
+        for position, choice in enumerate(choices):
+            if not isinstance(choice, dict):
+                continue
+            if _is_first(cast("Json", choice), position):
                 self._choice(cast("Json", choice), out)
-        # The error last: what came with it is still worth keeping.
-        if chunk.get("error") is not None:
+            else:
+                self.dropped["alternative answer"] = 1
+        # The error last: whatever came with it is kept.
+        if chunk.get("error"):
             self.fail(chunk["error"])
+        elif (not choices or "base_resp" in chunk) and (error := find_error(chunk)) is not None:
+            self.fail(error)
         elif self.finish_reason == "error" and self.failure is None:
             reason = self._native or "error"
             self.fail({"message": f"the model ended with {reason}", "code": reason})
+        elif not choices and isinstance(remark := chunk.get("message") or chunk.get("detail"), str):
+            self._remark = remark
 
     def fail(self, error: Any) -> None:
         """Take an error of any shape as the end of the stream."""
         self.failure = from_error(lossless_json.loads(self._redact(lossless_json.dumps(error))))
 
     def _choice(self, choice: Json, out: _Gathered) -> None:
-        # Only one of them: a chunk that brings both says the same twice.
-        part = choice.get("delta")
+        # Only one of them: a chunk that has both repeats itself.
+        part, is_whole = choice.get("delta"), False
         if not isinstance(part, dict):
-            part = choice.get("message")
+            part, is_whole = choice.get("message"), self._has_delta
+        else:
+            self._has_delta = True
         if isinstance(part, dict):
-            self._part(cast("Json", part), out)
-        if isinstance(logprobs := choice.get("logprobs"), dict):
+            self._part(cast("Json", part), out, is_whole=is_whole)
+            _take_usage(cast("Json", part), out)
+        elif isinstance(choice.get("text"), str):
+            # The older completions format.
+            self._part({"content": choice["text"]}, out, is_whole=False)
+        _take_usage(choice, out)
+        if isinstance(logprobs := choice.get("logprobs"), dict) and not is_whole:
             out.logprobs += _tokens(cast("Json", logprobs))
-        if choice.get("error") is not None:
+        if choice.get("error"):
             self.fail(choice["error"])
         if isinstance(reason := choice.get("finish_reason"), str) and reason:
             self.finish_reason = out.facts["finish_reason"] = reason
         if isinstance(native := choice.get("native_finish_reason"), str) and native:
             self._native = out.facts["native_finish_reason"] = native
 
-    def _part(self, part: Json, out: _Gathered) -> None:
-        self._reasoning(part, out)
-        if text := _text(part.get("content")):
-            self._content(text, out)
-        if isinstance(refusal := part.get("refusal"), str) and refusal:
+    def _part(self, part: Json, out: _Gathered, *, is_whole: bool) -> None:
+        """Read a delta, or after deltas a whole message, which only counts where it goes beyond them."""
+        text, reasoning = self._split_content(part.get("content"))
+        self._reasoning(part, reasoning, out, is_whole=is_whole)
+        if text:
+            self._add_content(self._content.add(text, is_whole=is_whole), out)
+        if refusal := self._refusal.add(self._known(part.get("refusal")), is_whole=is_whole):
             out.refusal.append(refusal)
             self.produced = True
-        calls = part.get("tool_calls")
-        for call in cast("list[Any]", calls) if isinstance(calls, list) else []:
-            if isinstance(call, dict):
-                out.tool_calls.append(_fragment(cast("Json", call)))
-                self.produced = True
+        for name in _MEDIA:
+            if part.get(name) and not is_whole:
+                self.dropped[name.rstrip("s")] += len(part[name]) if isinstance(part[name], list) else 1
+        if is_whole and self._has_calls:
+            return
+        for call in _calls(part):
+            out.tool_calls.append(_fragment(call))
+            self.produced = self._has_calls = True
 
-    def _reasoning(self, part: Json, out: _Gathered) -> None:
-        plain, plain_field = "", None
-        for name in _REASONING_FIELDS:
-            if isinstance(value := part.get(name), str) and value:
-                plain, plain_field = value, name
+    def _known(self, value: Any) -> str:
+        """The text of a value; counts it as lost if it has none."""
+        text = text_of(value)
+        self.lost_text += text is None
+        return text or ""
+
+    def _split_content(self, content: Any) -> tuple[str, str]:
+        """The text and the reasoning in a content, which is a string, an object, or a list of parts."""
+        if isinstance(content, str) or content is None:
+            return content or "", ""
+        text: list[str] = []
+        reasoning: list[str] = []
+        for part in cast("list[Any]", content) if isinstance(content, list) else [content]:
+            kind = cast("Json", part).get("type") if isinstance(part, dict) else None
+            found = text_of(part)
+            if kind in _REASONING_PARTS:
+                reasoning.append(found or "")
+            elif found is not None:
+                text.append(found)
+            elif isinstance(kind, str) and "text" not in kind:
+                self.dropped[kind] += 1
+            else:
+                self.lost_text += 1
+        return "".join(text), "".join(reasoning)
+
+    def _reasoning(self, part: Json, in_content: str, out: _Gathered, *, is_whole: bool) -> None:
+        plain, plain_field = in_content, None
+        for name in REASONING_FIELDS:
+            if text := self._known(part.get(name)):
+                plain, plain_field = text, name
                 break
+        new = self._plain.add(plain, is_whole=is_whole)
         details = part.get("reasoning_details")
-        entries = cast("list[Any]", details) if isinstance(details, list) else None
+        entries = _list(details) if isinstance(details, list | dict) else None
+        if is_whole and self._has_details:
+            entries = None
         if entries is not None:
+            self._has_details = self._has_details or bool(entries)
             out.details = out.details or []
             out.details += [cast("Json", entry) for entry in entries if isinstance(entry, dict)]
         if plain or entries:
             self.produced = True
             self._switch_tags_off(out)
-        shown = self._shown.add(plain, _details_text(entries or ()))
-        if shown:
+        if shown := self._shown.add(new, _details_text(entries or ()), is_held=bool(plain)):
             out.reasoning.append(shown)
         if plain_field:
             out.facts.setdefault("reasoning_field", plain_field)
@@ -178,7 +251,7 @@ class ChunkReader:
             out.text.append(held.text)
             self._tags = None
 
-    def _content(self, text: str, out: _Gathered) -> None:
+    def _add_content(self, text: str, out: _Gathered) -> None:
         self.produced = True
         if self._tags is None:
             out.text.append(text)
@@ -194,30 +267,109 @@ class ChunkReader:
             out.facts.setdefault("reasoning_field", "think_tags")
 
     def close(self) -> Delta | None:
-        """The end of the stream: what was held back, and a failure that looked like success (WIRE.md 2.5)."""
-        native = (self._native or "").lower()
-        if self.failure is None and not self.produced and native.startswith(_FAILED_NATIVELY):
+        """End the stream: returns what was held back, and finds a failure that looks like success."""
+        out = _Gathered()
+        if held := self._shown.add(self._plain.close(), ""):
+            out.reasoning.append(held)
+        if held := self._content.close():
+            self._add_content(held, out)
+        if held := self._refusal.close():
+            out.refusal.append(held)
+        self._find_hidden_failure()
+        if self._tags is not None:
+            split = self._tags.close()
+            out.reasoning.append(split.reasoning)
+            out.text.append(split.text)
+            if split.reasoning or split.text_was_reasoning:
+                out.text_was_reasoning = out.text_was_reasoning or split.text_was_reasoning
+                out.facts.setdefault("reasoning_field", "think_tags")
+        return out.delta()
+
+    def _find_hidden_failure(self) -> None:
+        if self.failure is not None or self.produced:
+            return
+        if (self._native or "").lower().startswith(_NATIVE_FAILURES):
             self.failure = ServerError(
-                f"The model gave nothing and ended with {self._native}.",
+                f"The model returned nothing and ended with {self._native}.",
                 "Ask again.",
                 code=self._native,
                 retryable=True,
             )
-        if self._tags is None:
-            return None
-        held = self._tags.close()
-        if held.reasoning or held.text_was_reasoning:
-            return Delta(
-                text=held.text,
-                reasoning=held.reasoning,
-                text_was_reasoning=held.text_was_reasoning,
-                reasoning_field="think_tags",
-            )
-        return Delta(text=held.text) if held.text else None
+        elif self._remark:
+            self.fail({"message": self._remark})
+
+
+class _Channel:
+    """The text of one channel: returns what is new, whatever form the server sends it in.
+
+    Most servers send pieces. Some repeat the whole message at the end, and some repeat everything so far each time. The latter
+    is assumed only after several pieces in a row began with all that came before; until then such pieces are held back.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._last = ""
+        """The last piece; with restatements, everything so far."""
+        self._held: list[str] = []
+        self._evidence = 0
+        self._restates: bool | None = None
+        """None while unknown."""
+        self._half_pair = ""
+        """A high surrogate whose other half comes with the next piece."""
+
+    def add(self, text: str, *, is_whole: bool = False) -> str:
+        """Returns what is new in a piece, or in a whole message."""
+        if not text:
+            return ""
+        new = self._whole(text) if is_whole else self._piece(text)
+        if "\ud800" <= new[-1:] <= "\udbff":
+            self._half_pair, new = self._half_pair + new[-1], new[:-1]
+        elif self._half_pair and new:
+            self._half_pair, new = "", self._half_pair + new
+        self._parts.append(new)
+        self._length += len(new)
+        return new
+
+    def close(self) -> str:
+        """Returns what is held back."""
+        rest = "".join(self._held) + self._half_pair
+        self._held, self._half_pair = [], ""
+        return rest
+
+    def _whole(self, text: str) -> str:
+        # Compared by length first: a whole message costs no more than its own length.
+        if len(text) > self._length and text.startswith(so_far := "".join(self._parts)):
+            self._held = []
+            return text[len(so_far) :]
+        return self.close()
+
+    def _piece(self, text: str) -> str:
+        before = self._last
+        if self._restates is False:
+            return text
+        if self._restates:
+            if before.startswith(text):
+                return ""
+            restates = text.startswith(before)
+            self._last = text if restates else before + text
+            return text[len(before) :] if restates else text
+        self._last = text
+        if not before:
+            return text
+        if len(text) > len(before) and text.startswith(before):
+            self._evidence += len(before.strip()) > 1
+            self._held.append(text)
+            if self._evidence < _SEVERAL:
+                return ""
+            self._restates, self._held = True, []
+            return text[self._length :]
+        self._restates = False
+        return self.close() + text
 
 
 class _ShownReasoning:
-    """Decides what of a chunk's reasoning is new to the eye: the words usually come twice (WIRE.md 3.5)."""
+    """Decides what of a chunk's reasoning is new on the screen: plain fields and details usually repeat the same words."""
 
     def __init__(self) -> None:
         self._visible = StringIO()
@@ -227,18 +379,21 @@ class _ShownReasoning:
         """How far the two are known to agree."""
         self._differ = False
 
-    def add(self, plain: str, details: str) -> str:
-        """What of one chunk is to be shown: the plain words, else those of the details unless they were shown before."""
+    def add(self, plain: str, details: str, *, is_held: bool = False) -> str:
+        """Returns what to show of one chunk: the plain text, else that of the details unless it was shown before.
+
+        With `is_held` the plain text follows later.
+        """
         _append(self._visible, plain)
         _append(self._details, details)
         self._details_length += len(details)
-        if plain or not details or self._shown_before():
+        if plain or is_held or not details or self._shown_before():
             return plain
         _append(self._visible, details)
         return details
 
     def _shown_before(self) -> bool:
-        """Whether what is visible starts with all words of the details so far."""
+        """Whether the visible text starts with all text of the details so far."""
         if not self._differ:
             self._visible.seek(self._same)
             self._details.seek(self._same)
@@ -255,18 +410,37 @@ def _append(to: StringIO, text: str) -> None:
         to.write(text)
 
 
-def _text(content: Any) -> str:
-    """A content string, or the text parts of a list (WIRE.md 2.3)."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    parts = [cast("Json", part).get("text") for part in cast("list[Any]", content) if isinstance(part, dict)]
-    return "".join(part for part in parts if isinstance(part, str))
+def _loads(text: str) -> Any:
+    try:
+        return lossless_json.loads(text)
+    except ValueError:
+        return lossless_json.loads(text, lenient=True)
+
+
+def _object(value: Any) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    """A list; an object where a list belongs counts as its only entry."""
+    if isinstance(value, dict):
+        return [cast("Json", value)]
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _is_first(choice: Json, position: int) -> bool:
+    """Whether a choice is the answer, rather than an alternative to it."""
+    index: Any = choice.get("index")
+    return str(index) in {"0", "0.0"} if index is not None else position == 0
+
+
+def _take_usage(where: Json, out: _Gathered) -> None:
+    if isinstance(usage := where.get("usage"), dict) and usage:
+        out.facts["usage"] = usage
 
 
 def _tokens(logprobs: Json) -> list[Json]:
-    """Each token with its probability; what else a server puts there is left."""
+    """Each token with its probability."""
     content = logprobs.get("content")
     entries = cast("list[Any]", content) if isinstance(content, list) else []
     return [cast("Json", entry) for entry in entries if isinstance(entry, dict) and "token" in entry]
@@ -282,27 +456,48 @@ def _details_text(entries: Iterable[Any]) -> str:
     return "".join(found)
 
 
+def _calls(part: Json) -> list[Json]:
+    """The tool calls of a message, also as one object, as an object of calls, or in the older `function_call`."""
+    calls: Any = part.get("tool_calls")
+    if isinstance(calls, dict) and not calls.keys() & {"function", "id", "index"}:
+        calls = list(cast("Json", calls).values())
+    found = [cast("Json", call) for call in _list(calls) if isinstance(call, dict)]
+    older: Any = part.get("function_call")
+    if not found and isinstance(older, dict) and older:
+        return [{"index": 0, "function": cast("Json", older)}]
+    return found
+
+
 def _fragment(call: Json) -> ToolCallFragment:
-    raw = call.get("function")
-    function = cast("Json", raw) if isinstance(raw, dict) else {}
+    function = _object(call.get("function"))
     arguments = function.get("arguments")
-    if isinstance(arguments, dict | list):
+    if arguments is not None and not isinstance(arguments, str):
         arguments = lossless_json.dumps(arguments)
     index, identity, name = call.get("index"), call.get("id"), function.get("name")
+    extra = {key: value for key, value in call.items() if key not in _CALL_KEYS and value is not None}
+    if extra.get("type") in {"function", ""}:
+        del extra["type"]
+    more = {key: value for key, value in function.items() if key not in _FUNCTION_KEYS and value is not None}
+    if more:
+        extra["function"] = more
     return ToolCallFragment(
         index=index if isinstance(index, int) else None,
-        id=identity if isinstance(identity, str) else None,
-        name=name if isinstance(name, str) else None,
-        arguments=arguments if isinstance(arguments, str) else None,
+        id=without_surrogates(identity) if isinstance(identity, str) else None,
+        name=without_surrogates(name) if isinstance(name, str) else None,
+        arguments=without_surrogates(arguments) if isinstance(arguments, str) else None,
+        extra=extra or None,
     )
 
 
 def read_body(body: Json, reader: ChunkReader) -> Delta | None:
-    """A 200 with one JSON object although a stream was asked for: an answer or an error (WIRE.md 6, end)."""
+    """Read a response that is one JSON object although a stream was requested: an answer or an error."""
+    inner = _object(body.get("data"))
+    if not body.get("choices") and inner.get("choices"):
+        body = inner
     delta = reader.read([SseEvent(lossless_json.dumps(body))])
     if isinstance(body.get("choices"), list):
         reader.done = reader.failure is None
     elif reader.failure is None:
-        words = body.get("message") or body.get("detail") or "this is JSON, but no answer; check the base URL"
+        words = body.get("message") or body.get("detail") or "this is JSON, but not an answer; check the base URL"
         reader.fail(words)
     return delta

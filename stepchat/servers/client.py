@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat import __version__, lossless_json
 from stepchat.catalogue.backends import Backend, is_local
+from stepchat.concurrency import run_in_daemon
 from stepchat.errors import KeyRejectedError, ServerError, SilenceError, StepchatError, UnreachableError, shortage
 from stepchat.events import Delta, Notice, Retrying, Silence
 from stepchat.servers.api import get_json
-from stepchat.servers.errors import status_of
+from stepchat.servers.errors import LONGEST_WAIT, describe_exception, is_loading, status_of
+from stepchat.servers.network import Proxy, proxy_for, trusted_certificates
 from stepchat.servers.recording import REMOVED, ExchangeRecorder
 from stepchat.servers.stream import KeptConnection, StreamReader
 
@@ -34,8 +36,8 @@ ServerEvent: TypeAlias = Delta | Retrying | Silence | Notice
 CONNECT_TIMEOUT = 10.0
 GET_JSON_SECONDS = 15.0
 RETRIES = 3
-LONGEST_WAIT = 60.0
-"""A server that asks for more patience than this gets its error shown instead."""
+LOADING_POLL = 2.0
+"""Seconds between looks at a server that is loading its model."""
 
 APP_URL = "https://github.com/stepchat/stepchat"
 APP_TITLE = "stepchat"
@@ -43,19 +45,20 @@ APP_TITLE = "stepchat"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What config.toml says about talking to servers. Times are in seconds."""
+    """The settings of config.toml for requests. Times are in seconds."""
 
     silence_hint: float = 20.0
     silence_timeout: float = 300.0
     send_referer: bool = True
     send_title: bool = True
     backoff: float = 0.5
+    loading_poll: float = LOADING_POLL
     key_variable: str = ""
-    """Where a key would have been looked for, to say so when the server wants one."""
+    """The variable that would hold the key, for the message when the server wants one."""
 
 
 class Client:
-    """One server. One connection is kept alive between turns."""
+    """A client of one server. It keeps one connection alive between turns."""
 
     def __init__(
         self,
@@ -66,7 +69,9 @@ class Client:
         *,
         transport: httpx.BaseTransport | None = None,
         rng: random.Random | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """`environ` has the settings of proxies and certificates; by default that of the process."""
         self.base_url = base_url.rstrip("/")
         self.backend = backend
         self._key = key
@@ -74,15 +79,17 @@ class Client:
         self._transport = transport
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._http: httpx.Client | None = None
-        self._trust: SSLContext | None = None
-        """Whom TLS trusts: slow to read, so it is read once."""
-        self._line = KeptConnection()
+        self._environ = environ
+        self._proxy: Proxy | None = None
+        self._trusted: SSLContext | None = None
+        """The trusted certificates: slow to read, so they are read once."""
+        self._kept = KeptConnection()
         self._lock = Lock()
 
     def prepare(self) -> None:
-        """Import httpx and build its client (TLS included): slow, so call it in a thread ahead of the first request.
+        """Import httpx and build its client, certificates included. Slow: call it in a thread ahead of the first request.
 
-        If it fails, the first request will say why.
+        A failure shows with the first request.
         """
         with suppress(UnreachableError):
             self._open()
@@ -93,8 +100,8 @@ class Client:
 
         with self._lock:
             if self._http is None:
-                # One is kept, so that `KeptConnection` knows it, and for a slow reader. More may exist for a while: a cancelled
-                # request that is still connecting must not hold up the next.
+                # One kept connection, so that `KeptConnection` knows it, also while a slow reader lingers. More may exist for
+                # a while: a cancelled request that is still connecting must not delay the next.
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=120.0)
                 self._http = self._connect(httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0), limits)
             return self._http
@@ -104,27 +111,26 @@ class Client:
 
         import httpx
 
-        # What a server wants to be told again is not: the record would not show it, and nobody asked for it.
+        # Cookies are never sent back: the recording would not show them, and no user asked for them.
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-        # No proxy stands between this machine and itself.
-        mounts = {"all://": None, "http://": None, "https://": None} if is_local(self.base_url) else None
         try:
-            if self._trust is None and self._transport is None:
-                self._trust = httpx.create_ssl_context()
+            self._proxy = proxy_for(self.base_url, self._environ)
+            proxy_url = "" if self._proxy is None else self._proxy.url
+            encrypted = self.base_url.lower().startswith("https:") or proxy_url.startswith("https:")
+            if self._trusted is None and self._transport is None and encrypted:
+                self._trusted = trusted_certificates(self.base_url, self._environ)
+            # Without TLS there is nothing to verify. trust_env is off, because httpx fails on entries of NO_PROXY that do not concern this server.
             return httpx.Client(
-                verify=self._trust or True, transport=self._transport, mounts=mounts, timeout=timeout, limits=limits,
-                cookies=cookies,
+                verify=self._trusted or False, transport=self._transport, trust_env=False, timeout=timeout, limits=limits,
+                proxy=proxy_url or None, cookies=cookies,
             )  # fmt: skip
+        except UnreachableError:
+            raise
         except Exception as error:
             if shortage(error):
                 raise
-            # What is no address may hold a password, and what is told of it a part of that.
-            words = (
-                "the address of a proxy is not one" if isinstance(error, httpx.InvalidURL) else str(error).rstrip(".")
-            )
             raise UnreachableError(
-                f"The network settings cannot be used: {words}.",
-                "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+                f"The network settings cannot be used: {describe_exception(error)}.", "stepchat doctor shows them."
             ) from error
 
     def get_json(
@@ -136,13 +142,13 @@ class Client:
         body: Json | None = None,
         at_root: bool = False,
     ) -> Json:
-        """What another address of the server answers: to GET, or with a body to POST. Blocks. Raises StepchatError.
+        """Returns the JSON at a path of the server: GET, or POST if there is a body. Blocks. Raises StepchatError.
 
-        `at_root` leaves out the /v1 of the base URL, beside which some servers have addresses of their own.
+        `at_root` leaves out the /v1 of the base URL: some servers have their own endpoints beside it.
         """
         import httpx
 
-        # On a connection of its own: the one that is kept belongs to the answers.
+        # On its own connection: the kept one belongs to the answers.
         timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
         try:
             with self._connect(timeout, httpx.Limits(max_keepalive_connections=0)) as http:
@@ -163,14 +169,14 @@ class Client:
             ) from error
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         with self._lock:
             if self._http is not None:
                 self._http.close()
                 self._http = None
 
     def headers(self) -> dict[str, str]:
-        """What every request carries (WIRE.md 1.1)."""
+        """Returns the headers of every request."""
         headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
@@ -189,38 +195,61 @@ class Client:
     async def stream(
         self, body: Json, keep: Callable[[ExchangeRecorder], None] | None = None
     ) -> AsyncGenerator[ServerEvent]:
-        """Send a request and yield what comes. Raises StepchatError; closing the generator closes the connection.
+        """Send a request and yield what arrives. Raises StepchatError; closing the generator closes the connection.
 
-        `keep` is given what goes over the line, for every try twice: when it leaves, and when it is over.
+        `keep` receives the recording of every attempt twice: when it starts and when it has ended.
         """
         content = lossless_json.dumps(body).encode()
         for attempt in range(RETRIES + 1):
             shown = False
             mask = bytes if self._key is None else self._key.mask
-            tape = ExchangeRecorder(f"{self.base_url}/chat/completions", self._shown_headers(), self.redact, mask)
+            recorder = ExchangeRecorder(f"{self.base_url}/chat/completions", self._shown_headers(), self.redact, mask)
             if keep is not None:
-                keep(tape)
+                keep(recorder)
             try:
-                async with aclosing(self._attempt(content, tape)) as events:
+                async with aclosing(self._attempt(content, recorder)) as events:
                     async for event in events:
                         shown = shown or (isinstance(event, Delta) and _is_visible(event))
                         yield event
             except StepchatError as error:
                 self._explain(error)
-                tape.error = error.message
+                recorder.error = error.message
                 wait = None if shown else self._wait(error, attempt)
                 if wait is None:
                     raise
-                yield Retrying(attempt + 1, RETRIES, wait, error.message)
+                loading = (
+                    error if isinstance(error, ServerError) and is_loading(error) and is_local(self.base_url) else None
+                )
+                if loading is None:
+                    yield Retrying(attempt + 1, RETRIES, wait, error.message)
             else:
                 return
             finally:
                 if keep is not None:
-                    keep(tape)
-            await asyncio.sleep(wait)
+                    keep(recorder)
+            if loading is None:
+                await asyncio.sleep(wait)
+                continue
+            yield Notice("The server is still loading its model; the question is asked as soon as it is ready.")
+            await self._wait_until_loaded(loading)
+
+    async def _wait_until_loaded(self, error: ServerError) -> None:
+        """Look at the list of models until the server has loaded; raises the error after `silence_timeout`."""
+        end = monotonic() + self._options.silence_timeout
+        while monotonic() < end:
+            await asyncio.sleep(self._options.loading_poll)
+            try:
+                await run_in_daemon(lambda: self.get_json("/models", seconds=LOADING_POLL))
+            except ServerError as latest:
+                if is_loading(latest):
+                    continue
+            except StepchatError:
+                pass
+            return
+        raise error
 
     def _wait(self, error: StepchatError, attempt: int) -> float | None:
-        """Seconds until the next try, or None when there shall be none."""
+        """Seconds until the next attempt; None if there is none."""
         if not isinstance(error, ServerError) or not error.retryable or attempt >= RETRIES:
             return None
         if status_of(error.code) == 500 and attempt >= 1:
@@ -230,51 +259,50 @@ class Client:
         return self._options.backoff * 2**attempt * self._rng.uniform(0.75, 1.25)
 
     def _shown_headers(self) -> dict[str, str]:
-        """Without the key in any form."""
+        """The headers without the key in any form."""
         headers = self.headers()
         if self._key is not None:
             headers["Authorization"] = f"Bearer {REMOVED}"
         return headers
 
     def _explain(self, error: StepchatError) -> None:
-        """Better words where more is known here, and none that hold the key."""
+        """Make an error more specific with what is known here, and remove the key from it."""
         if isinstance(error, UnreachableError) and is_local(self.base_url) and self.backend.start_hint:
             error.hint = self.backend.start_hint
         variable = self._options.key_variable
         if isinstance(error, KeyRejectedError) and self._key is None and variable:
-            error.message = f"The server wants an API key, and none was sent: {variable} is not set."
+            error.message = f"The server requires an API key, and none was sent: {variable} is not set."
             error.hint = f"export {variable}=..."
-        if isinstance(error, ServerError) and error.retry_after is not None and error.retry_after > LONGEST_WAIT:
-            error.hint = f"The server asks to wait {error.retry_after:.0f} seconds."
         error.message, error.hint = self.redact(error.message), self.redact(error.hint)
         error.args = (error.message,)
 
     @property
     def has_key(self) -> bool:
-        """Whether a key goes with the requests."""
+        """Whether requests carry a key."""
         return self._key is not None
 
     def redact(self, text: str) -> str:
-        """Words without the key."""
+        """Returns the text without the key."""
         return text if self._key is None else self._key.redact(text)
 
-    async def _attempt(self, content: bytes, tape: ExchangeRecorder) -> AsyncGenerator[ServerEvent]:
+    async def _attempt(self, content: bytes, recorder: ExchangeRecorder) -> AsyncGenerator[ServerEvent]:
         http = self._http or await asyncio.to_thread(self._open)
         inbox = _Inbox(asyncio.get_running_loop())
-        reading = StreamReader(
+        reader = StreamReader(
             http,
             f"{self.base_url}/chat/completions",
             content,
             self.headers(),
             inbox.put,
-            connection=self._line,
-            recorder=tape,
+            connection=self._kept,
+            proxy=self._proxy,
+            recorder=recorder,
             redact=self.redact,
             starts_in_thinking=self.backend.starts_in_thinking,
         )
-        watch = _SilenceWatch(reading, inbox, self._options)
+        watch = _SilenceWatch(reader, inbox, self._options)
         try:
-            Thread(target=reading.run, name="stepchat-answer", daemon=True).start()
+            Thread(target=reader.run, name="stepchat-answer", daemon=True).start()
             while True:
                 for item in await inbox.take():
                     if item is None:
@@ -284,11 +312,11 @@ class Client:
                     yield item
         finally:
             watch.stop()
-            reading.cancel()
+            reader.cancel()
 
 
 class _Inbox:
-    """From the reading thread to the loop: one wake-up for all that has gathered."""
+    """From the reading thread to the event loop, with one wake-up for everything that has gathered."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -303,13 +331,13 @@ class _Inbox:
             try:
                 self._loop.call_soon_threadsafe(self._filled.set)
             except RuntimeError:
-                # The loop is closed: the program has ended.
+                # The loop is closed once the program has ended.
                 return
 
     async def take(self) -> list[Any]:
         await self._filled.wait()
         self._filled.clear()
-        # Lowered first: an item that comes now wakes us once more, for nothing at worst.
+        # Reset first: an item that arrives now causes one more wake-up, at worst an empty one.
         self._woken = False
         taken = list[Any]()
         while self._items:
@@ -318,30 +346,30 @@ class _Inbox:
 
 
 class _SilenceWatch:
-    """One timer that looks after the silence: it costs nothing per token."""
+    """Notices silence with one timer, which costs nothing per token."""
 
-    def __init__(self, reading: StreamReader, inbox: _Inbox, options: Options) -> None:
-        self._reading = reading
+    def __init__(self, reader: StreamReader, inbox: _Inbox, options: Options) -> None:
+        self._reader = reader
         self._inbox = inbox
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._hinted = False
-        self._timer = self._loop.call_later(min(options.silence_hint, options.silence_timeout), self._look)
+        self._timer = self._loop.call_later(min(options.silence_hint, options.silence_timeout), self._check)
 
     def stop(self) -> None:
         self._timer.cancel()
 
-    def _look(self) -> None:
-        silent = monotonic() - self._reading.alive_at
+    def _check(self) -> None:
+        silent = monotonic() - self._reader.alive_at
         hint, limit = self._options.silence_hint, self._options.silence_timeout
-        if self._reading.finished and silent >= min(hint, limit):
-            # Only the end mark is missing (WIRE.md 2.8); nobody need wait for it longer.
-            self._reading.hang_up()
+        if self._reader.finished and silent >= min(hint, limit):
+            # Only the end mark is missing; the answer is complete.
+            self._reader.hang_up()
         if silent >= limit:
             self._inbox.put(
                 SilenceError(
                     f"Nothing arrived for {limit:g} seconds, so stepchat gave up.",
-                    "What arrived is kept; ask again. silence_timeout in config.toml sets the limit.",
+                    "What arrived is saved; ask again. silence_timeout in config.toml sets the limit.",
                 )
             )
             return
@@ -354,7 +382,7 @@ class _SilenceWatch:
                 self._hinted = False
                 self._inbox.put(Silence(0.0, limit))
             delay = min(hint, limit) - silent
-        self._timer = self._loop.call_later(max(delay, 0.01), self._look)
+        self._timer = self._loop.call_later(max(delay, 0.01), self._check)
 
 
 def _is_visible(delta: Delta) -> bool:

@@ -1,7 +1,6 @@
-"""One HTTP request, read in its own thread: bytes to deltas there, so that the loop only sees finished work.
+"""One HTTP request in its own thread, which turns bytes into deltas: the event loop only sees finished work.
 
-A thread with httpx's synchronous client costs half the CPU of its asynchronous one and never delays a key press
-(SPEED.md 4.2).
+A thread with httpx's synchronous client costs half the CPU of its asynchronous one and never delays a key press.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
-from stepchat.servers.errors import describe_exception, from_status
+from stepchat.servers.errors import BASE_URL_HINT, describe_exception, from_status, is_certificate_error
 from stepchat.servers.recording import ExchangeRecorder
 from stepchat.servers.redaction import redacted
 from stepchat.servers.sse import SseParser, SseTooLarge
@@ -27,29 +26,35 @@ if TYPE_CHECKING:
 
     import httpx
 
-DRAIN_SECONDS = 0.25
-"""How long the end of the body is waited for after [DONE], so that the connection can be used again."""
-LONGEST_BODY = 64 * 1024 * 1024
-"""Bytes of an answer that is not a stream; the rest is not read."""
+    from stepchat.servers.network import Proxy
 
-_CUT_HINT = "What arrived is kept; ask again for a whole answer."
+DRAIN_SECONDS = 0.25
+"""How long to wait for the end of the body after [DONE], so that the connection can be reused."""
+LONGEST_BODY = 64 * 1024 * 1024
+"""Bytes of a response that is not a stream; the rest is not read."""
+
+_CUT_HINT = "What arrived is saved; ask again for a complete answer."
+CERTIFICATE_HINT = (
+    "If your company or your own authority signed it, set SSL_CERT_FILE to a PEM file that contains that authority,"
+    " often /etc/ssl/certs/ca-certificates.crt."
+)
 _MARK = b"\xef\xbb\xbf"
 _BEFORE_SENDING = ("connect_tcp.started", "connect_tcp.complete", "start_tls.complete", "send_request_headers.started")
-"""The places where httpcore can be left by an exception from its trace hook; elsewhere it would not clean up."""
+"""Where an exception from its trace hook can leave httpcore; elsewhere it would not clean up."""
 
 
 class _CancelledError(Exception):
-    """Raised inside httpx, from its trace hook, to end a request that nobody wants any more."""
+    """Raised inside httpx, from its trace hook, to end a cancelled request."""
 
 
 class KeptConnection:
-    """The connection that was kept after the last answer: whoever is sent over it again must be able to cut it."""
+    """The connection that is kept alive after an answer: the next request that reuses it must be able to cut it."""
 
     def __init__(self) -> None:
         self._stream: Any = None
 
     def take(self) -> Any:
-        """Its network stream, for one user at a time; None when there is none."""
+        """Returns its network stream, for one user at a time; None if there is none."""
         stream, self._stream = self._stream, None
         return stream
 
@@ -58,7 +63,7 @@ class KeptConnection:
 
 
 class StreamReader:
-    """A request on its way. `deliver` is called in the thread with deltas and at last with None or the error."""
+    """A running request. `deliver` is called in the thread with deltas, and at the end with None or the error."""
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class StreamReader:
         connection: KeptConnection | None = None,
         recorder: ExchangeRecorder | None = None,
         redact: Callable[[str], str] = str,
+        proxy: Proxy | None = None,
         starts_in_thinking: bool = False,
     ) -> None:
         self._http = http
@@ -78,47 +84,48 @@ class StreamReader:
         self._content = content
         self._headers = headers
         self._deliver = deliver
-        self._line = connection or KeptConnection()
-        self._tape = recorder or ExchangeRecorder(url, {})
+        self._kept = connection or KeptConnection()
+        self._recorder = recorder or ExchangeRecorder(url, {})
+        self._proxy = proxy
         self._redact = redact
         self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
-        self._stream: Any = self._line.take()
+        self._stream: Any = self._kept.take()
         self._handshake: socket.socket | None = None
-        """A second hold on the socket during the TLS handshake, when the first is out of reach."""
+        """A second handle of the socket during the TLS handshake, when the first is out of reach."""
         self._connected = False
         self._answered = False
         self._cancelled = False
         self._over = False
         self.alive_at = monotonic()
-        """When the last byte came, a keep-alive comment or a header included."""
+        """When the last byte arrived, including headers and keep-alive comments."""
 
     @property
     def finished(self) -> bool:
-        """The model has finished, even if the stream has not."""
+        """Whether the model has finished, even if the stream has not."""
         return self._reader.finish_reason is not None
 
     def cancel(self) -> None:
         """Close the connection, from any thread: for many providers this ends the generation and its cost.
 
-        After the end it does nothing: the connection may serve the next request. While the connection is being made, the
-        thread ends when it is, or after CONNECT_TIMEOUT.
+        After the end it does nothing, because the connection may serve the next request. During connecting, the thread ends
+        once the connection is made, or after CONNECT_TIMEOUT.
         """
         self._cancelled = True
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the connection; what was read until then counts."""
+        """Close the connection; what was read so far counts."""
         if self._over:
             return
         stream = self._stream
         for sock in (stream.get_extra_info("socket") if stream is not None else None, self._handshake):
             if isinstance(sock, socket.socket):
-                # shutdown wakes the thread out of recv; close alone does not. TLS is bypassed: nothing is left to say.
+                # shutdown wakes the thread from recv, close alone does not. It bypasses TLS, which has nothing left to send.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def run(self) -> None:
-        """The thread. Never raises."""
+        """Runs in the thread. Never raises."""
         import httpx
 
         outcome: StepchatError | None = None
@@ -129,12 +136,12 @@ class StreamReader:
             pass
         except StepchatError as error:
             outcome = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the turn must hear of it and keep what came
-            outcome = ServerError(f"Reading the answer failed: {error!r}.", "Ask again.")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the turn must end and keep what arrived
+            outcome = ServerError(f"Reading the answer failed: {describe_exception(error)}.", "Ask again.")
         self._forget_handshake()
         self._over = True
         if not self._cancelled:
-            self._line.keep(self._stream)
+            self._kept.keep(self._stream)
         self._deliver(None if self._cancelled else outcome)
 
     def _trace(self, name: str, info: dict[str, Any]) -> None:
@@ -146,7 +153,7 @@ class StreamReader:
             if self._url.lower().startswith("https:") and name.endswith("connect_tcp.complete"):
                 self._handshake = sock.dup()
             self._stream = made
-        # Looked at after the stream was noted: so either this sees the wish or `cancel` sees the stream.
+        # Checked after the stream is stored: either this sees the cancellation, or `cancel` sees the stream.
         if self._cancelled and name.endswith(_BEFORE_SENDING):
             if made is not None:
                 made.close()
@@ -162,28 +169,53 @@ class StreamReader:
             try:
                 return self._once()
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                # The server had closed the idle connection just then, and has not seen this request.
+                # The server closed the idle connection at that moment, and has not seen this request.
                 if self._stream is None or self._connected or self._answered or self._cancelled:
                     raise
                 return self._once()
         except httpx.TimeoutException as error:
-            raise UnreachableError(
-                f"No connection to {self._url} in time.", "Check the address and the network.", retryable=True
-            ) from error
+            raise self._unreachable("no connection in time", retryable=True) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise UnreachableError(
                 f"{self._url!r} is not a server's address: {describe_exception(error)}.",
                 "Give one like https://host/v1 with --base-url.",
             ) from error
-        except (httpx.ConnectError, httpx.ProxyError) as error:
-            raise UnreachableError(
-                f"Cannot reach {self._url}: {describe_exception(error)}.",
-                "Check the address, the network and whether the server runs.",
-            ) from error
+        except httpx.ProxyError as error:
+            raise self._proxy_error(describe_exception(error)) from error
+        except httpx.ConnectError as error:
+            raise self._unreachable(describe_exception(error), untrusted=is_certificate_error(error)) from error
+        except httpx.RemoteProtocolError as error:
+            raise self._protocol_error(error) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise StreamCutError(
                 f"The connection broke: {describe_exception(error)}.", _CUT_HINT, retryable=True
             ) from error
+
+    def _unreachable(self, words: str, *, untrusted: bool = False, retryable: bool = False) -> UnreachableError:
+        hint = "Check the address, the network and whether the server is running."
+        through = ""
+        if self._proxy is not None:
+            through = f" through the proxy {self._proxy.shown}"
+            hint = f"Check {self._proxy.variable}, or add the server to NO_PROXY."
+        if untrusted:
+            hint = CERTIFICATE_HINT
+        return UnreachableError(f"Cannot reach {self._url}{through}: {words}.", hint, retryable=retryable)
+
+    def _proxy_error(self, words: str) -> UnreachableError:
+        """A proxy that rejects the connection: a login is the usual reason."""
+        if self._proxy is None or not words.startswith("407"):
+            return self._unreachable(words)
+        return UnreachableError(
+            f"The proxy {self._proxy.shown} requires a login (407).",
+            f"Set {self._proxy.variable} to {self._proxy.shown.replace('://', '://USER:PASSWORD@')}.",
+        )
+
+    def _protocol_error(self, error: Exception) -> StepchatError:
+        words = describe_exception(error)
+        if not self._answered and "without a response" not in words:
+            # Another protocol, or a broken header: the next attempt would end in the same way.
+            return UnreachableError(f"Cannot use {self._url}: {words}.", "Check the address and the port.")
+        return StreamCutError(f"The connection broke: {words}.", _CUT_HINT, retryable=True)
 
     def _once(self) -> StepchatError | None:
         extensions = {"trace": self._trace}
@@ -195,7 +227,7 @@ class StreamReader:
 
     def _response(self, response: httpx.Response) -> StepchatError | None:
         self.alive_at = monotonic()
-        self._tape.response_started(response.status_code, response.headers)
+        self._recorder.response_started(response.status_code, response.headers)
         if identity := response.headers.get("x-generation-id"):
             self._give(Delta(generation_id=identity))
         parts = map(self._taped, response.iter_bytes())
@@ -207,30 +239,30 @@ class StreamReader:
             case "json":
                 return self._whole(parts)
             case "page":
-                return ServerError(
-                    f"{self._url} answered with a web page.", "Check the base URL; it usually ends in /v1."
-                )
+                return ServerError(f"{self._url} answered with a web page.", BASE_URL_HINT)
             case "stream":
                 outcome = self._events(parts)
                 self._drain(parts)
                 return outcome
 
     def _taped(self, data: bytes) -> bytes:
-        self._tape.add_read(data)
+        self._recorder.add_read(data)
         return data
 
     def _refusal(self, response: httpx.Response, parts: Iterable[bytes]) -> StepchatError:
         if response.is_redirect:
-            place = response.headers.get("location", "elsewhere").removesuffix("/chat/completions")
-            return ServerError(f"{self._url} moved to {place}.", "Use that as --base-url.", code=response.status_code)
+            address = response.headers.get("location", "elsewhere").removesuffix("/chat/completions")[:300]
+            return ServerError(f"{self._url} moved to {address}.", "Use that as --base-url.", code=response.status_code)
+        if response.status_code == 407 and self._proxy is not None:
+            return self._proxy_error("407")
         import httpx
 
         body = bytearray()
-        # What came of the body is better than nothing; the status is what counts.
+        # The status is what counts; a part of the body is better than nothing.
         with contextlib.suppress(httpx.HTTPError):
             self._gather(parts, body)
         text = self._redact(body.decode("utf-8", "replace"))
-        return from_status(response.status_code, text, response.headers.get("retry-after"))
+        return from_status(response.status_code, text, response.headers)
 
     def _gather(self, parts: Iterable[bytes], body: bytearray) -> None:
         for part in parts:
@@ -247,7 +279,7 @@ class StreamReader:
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            return ServerError("The server answered with something that is no answer.", "Check the base URL.")
+            return ServerError("The server's response is not an answer.", BASE_URL_HINT)
         self._give(read_body(body, self._reader))  # pyright: ignore[reportUnknownArgumentType] - JSON
         self._give(self._reader.close())
         return self._outcome()
@@ -264,17 +296,14 @@ class StreamReader:
             else:
                 self._give(self._reader.read(parser.close(clean=True)))
         except SseTooLarge as error:
-            self._reader.failure = ServerError(f"The server sent an event that is too large: {error}", _CUT_HINT)
+            self._reader.failure = ServerError(str(error), _CUT_HINT)
         except Exception:
-            # Whatever was held back belongs to the reader, also when the line dies.
+            # What was held back belongs to the answer, also when the connection dies.
             self._give(self._reader.close())
             if self._reader.finish_reason is not None and not self._reader.failure:
                 return None
             raise
         self._give(self._reader.close())
-        if skipped := self._reader.bad_chunks:
-            what = "A piece" if skipped == 1 else f"{skipped} pieces"
-            self._deliver(Notice(f"{what} of the answer could not be read; the inspector shows what came."))
         return self._outcome()
 
     def _drain(self, parts: Iterator[bytes]) -> None:
@@ -292,25 +321,45 @@ class StreamReader:
             timer.cancel()
 
     def _outcome(self) -> StepchatError | None:
-        if self._reader.failure is not None:
-            return self._reader.failure
-        if self._reader.complete:
-            return None
-        what = "The answer was cut: the stream ended without its end mark."
-        if not self._reader.produced:
-            what = "The stream ended before an answer began."
-        return StreamCutError(what, _CUT_HINT, retryable=True)
+        reader = self._reader
+        for notice in _dropped(reader):
+            self._deliver(notice)
+        if reader.failure is not None:
+            return reader.failure
+        if not reader.complete:
+            what = "The answer is cut off: the stream ended without its end mark."
+            if not reader.produced:
+                what = "The stream ended before an answer began."
+            return StreamCutError(what, _CUT_HINT, retryable=True)
+        if lost := reader.lost_text:
+            what = "one event" if lost == 1 else f"{lost} events"
+            return StreamCutError(
+                f"Part of the answer is lost: {what} from the server could not be read.",
+                "What arrived is saved; the inspector shows what the server sent.",
+                retryable=True,
+            )
+        return None
 
     def _give(self, delta: Delta | None) -> None:
         if delta is not None:
             self._deliver(redacted(delta, self._redact))
 
 
+def _dropped(reader: ChunkReader) -> Iterator[Notice]:
+    """Reports what is not part of the answer although it arrived."""
+    if (ignored := reader.bad_chunks) and not reader.lost_text:
+        what = "One event" if ignored == 1 else f"{ignored} events"
+        yield Notice(f"{what} from the server could not be read; the inspector shows what arrived.")
+    if reader.dropped:
+        names = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in reader.dropped.most_common(5)]
+        yield Notice(f"The server also sent {', '.join(names)}, which stepchat cannot show; the inspector has it.")
+
+
 def _kind(content_type: str, first: bytes) -> Literal["json", "page", "stream"]:
-    """What a 200 is, by its first bytes and by what it claims to be; the bytes are right more often."""
+    """What a 200 contains, by its first bytes and by its content type; the bytes are right more often."""
     match first.removeprefix(_MARK).lstrip()[:1]:
         case b"d" | b"e" | b"i" | b"r" | b":":
-            # The fields of an event stream, and a comment. No JSON begins so.
+            # The fields of an event stream, or a comment. No JSON begins like that.
             return "stream"
         case b"{":
             return "json"

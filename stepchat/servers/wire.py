@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
 from stepchat.reasoning.ledger import RequestLine, ReturnedReasoning
-from stepchat.reasoning.replay import Prefix, Replay, Target
+from stepchat.reasoning.replay import Prefix, Replay, Target, same_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,7 +187,9 @@ def _answered(messages: Sequence[Message], index: int) -> set[str]:
 
 def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered: set[str]) -> RequestLine:
     # An incomplete call is never sent, and most servers reject a call without its result.
-    calls = [_call(call) for call in message.tool_calls if message.complete and call.id in answered]
+    # Their extra keys are signatures of whoever made them.
+    own = replay.without is None and same_source(message, replay.target)
+    calls = [_call(call, own=own) for call in message.tool_calls if message.complete and call.id in answered]
     text = message.text or message.refusal
     has_reasoning = message.reasoning_details is not None or bool(message.reasoning)
     if not text and not calls:
@@ -200,6 +202,8 @@ def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered
     return RequestLine(entry, index, returned if has_reasoning else None)
 
 
-def _call(call: ToolCall) -> Json:
+def _call(call: ToolCall, *, own: bool) -> Json:
     # Models write nothing for no arguments; chat templates parse it as JSON.
-    return (call if call.arguments.strip() else replace(call, arguments="{}")).to_wire()
+    return replace(
+        call, arguments=call.arguments if call.arguments.strip() else "{}", extra=call.extra if own else {}
+    ).to_wire()

@@ -189,7 +189,8 @@ def test_nothing_is_read_after_done():
 def test_rows_1_and_5_comments_and_empty_events_are_not_data():
     data = b": OPENROUTER PROCESSING\n\ndata:\n\ndata: OPENROUTER PROCESSING\n\ndata: [1]\n\n"
     read = say(data, '{"choices":[{"delta":{"content":"no', chunk({"content": "a"}, "stop"))
-    assert (read.message.text, read.failure, read.reader.bad_chunks) == ("a", None, 2)
+    assert (read.message.text, read.failure, read.reader.bad_chunks) == ("a", None, 3)
+    assert read.reader.lost_text == 1
 
 
 @pytest.mark.parametrize("end", ["\n\n", "\n", ""])

@@ -80,7 +80,7 @@ async def test_cancelling_one_request_spares_another_on_the_kept_connection():
         await ask(asked)
         first = asyncio.create_task(ask(asked))
         assert await server.noted() == "asked"
-        second = reading(None, lambda _: None, connection=asked._line)
+        second = reading(None, lambda _: None, connection=asked._kept)
         second.cancel()
         released.set()
         assert (await first).message.text == "a"

@@ -14,7 +14,8 @@ from tests.sessions.samples import json_values
 
 
 def refused(status: int, body: Any, retry_after: str | None = None) -> ServerError:
-    error = from_status(status, body if isinstance(body, str) else lossless_json.dumps(body), retry_after)
+    headers = {} if retry_after is None else {"retry-after": retry_after}
+    error = from_status(status, body if isinstance(body, str) else lossless_json.dumps(body), headers)
     assert isinstance(error, ServerError)
     return error
 
@@ -28,7 +29,7 @@ def told(message: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_which_statuses_are_worth_another_try(status):
-    error = from_status(status, lossless_json.dumps({"error": {"code": status, "message": "So it is"}}), None)
+    error = from_status(status, lossless_json.dumps({"error": {"code": status, "message": "So it is"}}))
     assert "So it is" in error.message
     assert error.hint
     if status == 401:
@@ -117,7 +118,13 @@ def test_reasons_of_moderation_are_named():
         (None, None),
         ("nan", None),
         ("inf", float("inf")),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2020 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 9999 07:28:00 GMT", float("inf")),
+        ("Wed, 99 Oct 2026 07:28:00 GMT", None),
+        ("1e26", float("inf")),
+        ("9" * 400, float("inf")),
+        ("1m30s", 90.0),
+        ("soon", None),
     ],
 )
 def test_retry_after_is_read_in_seconds(header, seconds):
@@ -182,7 +189,7 @@ def test_no_error_of_any_shape_breaks_the_reading(value, status):
     assert isinstance(error, StepchatError)
     assert error.message
     assert error.hint
-    assert isinstance(from_status(status or 500, lossless_json.dumps(value), None), StepchatError)
+    assert isinstance(from_status(status or 500, lossless_json.dumps(value)), StepchatError)
     if isinstance(error, ServerError):
         assert is_reasoning_error(error) in {True, False}
 
