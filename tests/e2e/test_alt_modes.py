@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.terminal import Terminal
 
 ALT_MODES = {1036, 1039}
-QUERY = b"\x1b[?1036$p\x1b[?1039$p"
+QUERY = b"\x1b[?1036$p\x1b[?1039$p\x1b[?2027$p"
 MODIFY_OTHER_KEYS, RESET_OTHER_KEYS = b"\x1b[>4;1m", b"\x1b[>4m"
 
 

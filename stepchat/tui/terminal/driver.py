@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key, Paste
+from textual.message import Message
 from textual.messages import ExitApp
 
 from stepchat.tui.terminal.clipboard import OSC_52, for_multiplexer
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from textual.app import App
-    from textual.message import Message
 
     from stepchat.tui.terminal.handover import Handover
 
@@ -38,8 +38,10 @@ ALT_MODES = (1036, 1039)
 """xterm's metaSendsEscape and altSendsEscape. Without them Alt+letter types an accented letter."""
 MODIFY_OTHER_KEYS = ("\x1b[>4;1m", "\x1b[>4m")
 """Makes xterm report Shift+Enter and Ctrl+Enter, and undoes it. Level 2 would recode every Ctrl+letter."""
-_RESET = 2
-"""In a mode report: the terminal knows the mode, and it is off."""
+JOINED_EMOJI = 2027
+"""Grapheme clustering: an emoji sequence is one emoji of two cells."""
+_SET, _RESET = (1, 3), 2
+"""In a mode report: the terminal knows the mode, and it is on, or off."""
 BURST = 0.1
 """Seconds between two keys within which the first may still be unhandled."""
 SETTLE_LIMIT = 0.25
@@ -50,6 +52,9 @@ class HandoverDriver(LinuxDriver):
     """Textual creates the instance; `driver_class` gives the class its handover."""
 
     handover: Handover
+
+    class EmojiJoined(Message):
+        """The terminal reported that it draws emoji sequences as one emoji; `Handover.joins_emoji` is set."""
 
     def __init__(
         self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -62,7 +67,7 @@ class HandoverDriver(LinuxDriver):
         self._wake = (-1, -1)
         self._suspended = False
         self._undo = ""
-        """Undoes the modes that were set because the terminal reported them as off."""
+        """Turns off what was turned on because the terminal reported it as off."""
         self._frame: list[str] = []
         """The parts of a synchronized frame so far."""
 
@@ -101,18 +106,26 @@ class HandoverDriver(LinuxDriver):
             self._app.call_later(self._app.refresh, layout=True)
         self._first_start = False
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it prints the `p`
-            self.write("".join(f"\x1b[?{mode}$p" for mode in ALT_MODES))
+            self.write("".join(f"\x1b[?{mode}$p" for mode in (*ALT_MODES, JOINED_EMOJI)))
 
     def _mode_reported(self, mode: int, value: int) -> None:
-        """In the input thread: turn a mode on if Alt needs it."""
-        if mode not in ALT_MODES or value != _RESET:
-            return
-        on, off = ("", "") if self._undo else MODIFY_OTHER_KEYS
-        self._undo += f"\x1b[?{mode}l{off}"
+        """In the input thread: turn on what helps."""
+        if mode in ALT_MODES and value == _RESET:
+            on, off = MODIFY_OTHER_KEYS if mode == ALT_MODES[0] else ("", "")
+            self._turn_on(f"\x1b[?{mode}h{on}", f"\x1b[?{mode}l{off}")
+        elif mode == JOINED_EMOJI and value in {*_SET, _RESET}:
+            if value == _RESET:
+                self._turn_on(f"\x1b[?{mode}h", f"\x1b[?{mode}l")
+            if not self.handover.joins_emoji:
+                self.handover.joins_emoji = True
+                self._app.post_message(self.EmojiJoined())
+
+    def _turn_on(self, on: str, off: str) -> None:
+        self._undo += off
         if self.handover.frame is not None:
             self.handover.frame.undo = self._undo
         # Past `write`, which may be collecting a frame in the other thread.
-        super().write(f"\x1b[?{mode}h{on}")
+        super().write(on)
 
     def suspend_application_mode(self) -> None:
         super().suspend_application_mode()

@@ -20,6 +20,7 @@ from stepchat.config.paths import write_private
 from stepchat.first_frame.picture import ROLES, clean
 from stepchat.first_frame.type_ahead import TypeAhead
 from stepchat.text.sanitize import sanitize_line
+from stepchat.tui.terminal.output import joins_emoji
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,8 @@ class Handover:
 
     def __init__(self, frame: FirstFrame | None) -> None:
         self.frame = frame
+        self.joins_emoji = joins_emoji(os.environ)
+        """The terminal draws emoji sequences as one emoji. The driver may learn so later."""
         self._taken: TypeAhead | None = None
         self._ready = threading.Event()
         self._wake = -1

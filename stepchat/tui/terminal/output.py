@@ -7,12 +7,15 @@ width terminals disagree about, the cursor is set to the expected column, so not
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
 from stepchat.text.sanitize import HARMFUL, HARMFUL_FAR
 from stepchat.text.widths import EXTRA_CELL, UNDERCOUNTED_AREA, UNSURE, UNSURE_FAR, undercounted_cells, unpad
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _HARMFUL: Final = re.compile(f"[{HARMFUL}{HARMFUL_FAR}\x80-\x9f]")
 _JOINED: Final = re.compile("(?:[^\u200d]\ufe0f?\u200d)+[^\u200d]\ufe0f?")
@@ -28,7 +31,20 @@ _TOKEN: Final = re.compile(
 _WORDS: Final = re.compile("[^ \u2500-\u257f]+(?: [^ \u2500-\u257f]+)*")
 """Text that may shift within itself: up to the line of a table, or to more than one space."""
 
+_JOINING_TERMS: Final = ("xterm-kitty", "xterm-ghostty", "foot", "wezterm")
+_JOINING_PROGRAMS: Final = frozenset({"kitty", "ghostty", "wezterm"})
 _BLANKS: Final = re.compile(" +|[^ ]+")
+
+
+def joins_emoji(environ: Mapping[str, str]) -> bool:
+    """Whether this terminal is known to draw emoji sequences (families, flags, skin tones) as one emoji of two cells."""
+    if "TMUX" in environ or "STY" in environ:
+        return False
+    return (
+        environ.get("TERM", "").startswith(_JOINING_TERMS)
+        or environ.get("TERM_PROGRAM", "").lower() in _JOINING_PROGRAMS
+        or "WT_SESSION" in environ
+    )
 
 
 def sanitize_output(data: str) -> str:

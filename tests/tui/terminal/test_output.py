@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from stepchat.text.widths import EXTRA_CELL, pad_for_rich
-from stepchat.tui.terminal.output import sanitize_output
+from stepchat.tui.terminal.output import joins_emoji, sanitize_output
 
 HINDI = "हिन्दी में किताबें"
 
@@ -83,3 +83,21 @@ def test_rows_end_where_we_think(pieces):
 def test_what_stands_right_of_joined_emoji_cannot_shift():
     joined = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
     assert sanitize_output(f"\x1b[5;3H{joined}  8 d") == f"\x1b[5;3H{joined}\x1b[5G  8 d"
+
+
+@pytest.mark.parametrize(
+    ("environ", "joins"),
+    [
+        ({"TERM": "xterm-kitty"}, True),
+        ({"TERM": "xterm-ghostty"}, True),
+        ({"TERM": "foot-extra"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, True),
+        ({"TERM": "xterm-256color", "WT_SESSION": "x"}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "tmux-256color", "TMUX": "x", "TERM_PROGRAM": "WezTerm"}, False),
+        ({"TERM": "screen", "STY": "x", "WT_SESSION": "x"}, False),
+        ({}, False),
+    ],
+)
+def test_terminals_known_to_draw_emoji_whole(environ, joins):
+    assert joins_emoji(environ) is joins
