@@ -16,6 +16,8 @@ _KEYS: Final = re.compile(
     r'|<kbd(?: title="(?P<one>[a-z0-9.-]+)")?>[^<]*</kbd>'
 )
 """The keys of an id in a table, or one key in a sentence."""
+_OWN_LINE: Final = ("#", "|", "```")
+_STARTS_BLOCK: Final = re.compile(r"#|\||```|\s*(?:[-*]|\d+\.) ")
 _LABEL: Final = re.compile(r">([^<]+)</kbd>")
 _COMMENT: Final = re.compile(r"^<!--.*?-->\n*", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[(?P<text>[^]]+)\]\((?!https?:)(?P<address>[^)]*)\)")
@@ -85,6 +87,21 @@ def read_topic(
 
     text = (DOCS / f"{topic.name}.md").read_text("utf-8")
     return _KEYS.sub(keys_shown, _LINK.sub(link_shown, _COMMENT.sub("", text)))
+
+
+def unwrap(markdown: str) -> str:
+    """The page with each paragraph and list item on one line, for the transcript, which keeps line breaks."""
+    lines: list[str] = []
+    in_code = False
+    for line in markdown.split("\n"):
+        is_fence = line.startswith("```")
+        continues = lines and lines[-1] and not lines[-1].startswith(_OWN_LINE) and not in_code
+        if continues and line.strip() and not _STARTS_BLOCK.match(line):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line)
+        in_code ^= is_fence
+    return "\n".join(lines)
 
 
 def outline(topics: Sequence[Topic] = TOPICS) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from stepchat import manual
-from stepchat.manual import DOCS, TOPICS, Topic, find_topic, outline, read_topic
+from stepchat.manual import DOCS, TOPICS, Topic, find_topic, outline, read_topic, unwrap
 
 
 def test_every_page_is_a_topic():
@@ -36,3 +36,14 @@ def test_topics_by_name():
     assert find_topic("keys") is TOPICS[0]
     assert find_topic("Keys") is None
     assert outline(TOPICS[:2]) == f"keys      {TOPICS[0].about}\ncommands  {TOPICS[1].about}"
+
+
+def test_paragraphs_and_items_become_one_line_each_and_nothing_else_changes():
+    text = "# A\n\none\ntwo\n\n- three\n  four\n- five\n\n1. six\n   seven\n\n| a |\n|---|\n| b |\n\n```sh\nx\ny\n```\n"
+    assert unwrap(text) == (
+        "# A\n\none two\n\n- three four\n- five\n\n1. six seven\n\n| a |\n|---|\n| b |\n\n```sh\nx\ny\n```\n"
+    )
+    for topic in TOPICS:
+        page = read_topic(topic)
+        assert unwrap(page).split() == page.split()
+        assert unwrap(unwrap(page)) == unwrap(page)

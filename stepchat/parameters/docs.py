@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def as_markdown() -> str:
-    """The table of the manual."""
-    lines = ["| parameter | value | when unset | for example |", "|---|---|---|---|"]
-    for group in GROUPS:
-        lines.append(f"| **{group.title}** | | | |")
-        lines += [
-            f"| `{row.name}` | {row.help} {_sentence(row)} | {row.default or '-'} | `{_cell(example(row))}` |"
-            for row in group.rows
-        ]
+    """The tables of the manual, one for each group."""
+    return "\n\n".join(f"### {group.title}\n\n{_table(group.rows)}" for group in GROUPS)
+
+
+def _table(rows: Sequence[Parameter]) -> str:
+    lines = ["| parameter | value | when unset | example |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{row.name}` | {row.help} {_sentence(row)} | {row.default} | `{_cell(example(row))}` |" for row in rows
+    ]
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from stepchat.manual import TOPICS, Topic, read_topic
+from stepchat.manual import TOPICS, Topic, read_topic, unwrap
 from stepchat.messages import AssistantMessage, StoredMessage
 from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.tui.dialog_keys import FIND, PAGE, bindings
@@ -90,7 +90,7 @@ class ManualScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         keymap = keymap_of(self)
-        text = read_topic(self._topic, keys=lambda name, _default: keymap.labels(name))
+        text = unwrap(read_topic(self._topic, keys=lambda name, _default: keymap.labels(name)))
         self._title.update(f"Manual: {self._topic.name}")
         self._view.find(FindNavigator.leave)
         self._view.show([StoredMessage("manual", "", None, AssistantMessage(text))])
