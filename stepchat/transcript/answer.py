@@ -31,7 +31,14 @@ SECTIONS: Final = 4
 class Answer:
     """The state of one answer. `edits` returns what brings its blocks up to date."""
 
-    def __init__(self, view: ReasoningView, *, tail_rows: int = TAIL_ROWS, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        view: ReasoningView,
+        fill_keys: labels.FillKeys = str,
+        *,
+        tail_rows: int = TAIL_ROWS,
+        as_json: bool = False,
+    ) -> None:
         self.reasoning = StreamingText("reasoning", first_gap=0)
         self._as_json = as_json
         self.text = StreamingText("answer", as_json=as_json)
@@ -44,6 +51,7 @@ class Answer:
         """What later requests did with the reasoning, in words."""
         self.estimate: Estimate = no_estimate
         self._view: ReasoningView = view
+        self._fill_keys = fill_keys
         self._tail_rows = tail_rows
         self._began: float | None = None
         self._reasoning_began: float | None = None
@@ -253,7 +261,7 @@ class Answer:
         blocks = [labels.tool_call(call.name, call.arguments) for call in message.tool_calls]
         mark = labels.ending_lines(message)
         if message.complete and not self.has_answer_text and not mark:
-            mark = [labels.no_answer(message)]
+            mark = [labels.no_answer(message, self._fill_keys)]
         blocks += mark
         # A failure before anything arrived has nothing to account for.
         began = message.complete or message.text or message.reasoning

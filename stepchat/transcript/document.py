@@ -56,7 +56,9 @@ class MessageView:
 class Document:
     """Messages in, rows out. `top` stays on the same text whatever changes around it."""
 
-    def __init__(self, palette: Palette, width: int) -> None:
+    def __init__(self, palette: Palette, width: int, fill_keys: labels.FillKeys = str) -> None:
+        """`fill_keys` replaces placeholders such as `{key:retry}` by the keys in force."""
+        self.fill_keys = fill_keys
         self.layout = Layout(palette, width)
         self.messages: list[MessageView] = []
         self.top = RowPosition()
@@ -116,7 +118,7 @@ class Document:
                 shown = message.text[:400] if tool.panel == "folded" else message.text
                 self._append(MessageView(BlockList(TOOL_SECTIONS, partial(tool.edits, 0.0), shown), stored, tool=tool))
             case AssistantMessage():
-                answer = Answer(self.reasoning_view, as_json=wants_json(message.parameters))
+                answer = Answer(self.reasoning_view, self.fill_keys, as_json=wants_json(message.parameters))
                 answer.load(message, stored.folded)
                 answer.returned = self._returned.get(stored.id, "")
                 answer.estimate = self._estimate
@@ -140,7 +142,7 @@ class Document:
     def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
         """Starts a live answer, which `feed` then extends."""
         self._drop_notice()
-        answer = Answer(self.reasoning_view, as_json=as_json)
+        answer = Answer(self.reasoning_view, self.fill_keys, as_json=as_json)
         answer.estimate = self._estimate
         answer.waiting_for = waiting_for
         answer.begin(now)
@@ -181,7 +183,7 @@ class Document:
         """Shows, below an incomplete answer, what is saved and what to do."""
         message = stored.message
         if isinstance(message, AssistantMessage) and message.stop in _NOT_WHOLE:
-            self._add_notice(labels.retry_hint(message))
+            self._add_notice(labels.retry_hint(message, self.fill_keys))
 
     def abandon_answer(self) -> None:
         index = self.live_index
@@ -197,7 +199,7 @@ class Document:
         Without text, removes a refusal.
         """
         if text:
-            self._add_notice(labels.notice(text, hint, kind))
+            self._add_notice(labels.notice(self.fill_keys(text), self.fill_keys(hint), kind))
             self._passing, self._refusing = kind in {"info", "refused"}, kind == "refused"
         elif self._refusing:
             self._drop_notice()

@@ -8,13 +8,15 @@ from stepchat.text.format import duration, estimated_tokens, money, short_model,
 from stepchat.transcript.markdown.blocks import Block, MetaLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from stepchat.messages import AssistantMessage
 
 NoticeKind: TypeAlias = Literal["error", "refused", "warning", "info"]
 """`refused` explains why a command was not carried out."""
+FillKeys: TypeAlias = "Callable[[str], str]"
+"""Replaces `{key:retry}` in a text by the key in force."""
 FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -62,15 +64,15 @@ def _header(mark: str, title: str, facts: Sequence[str]) -> Block:
     return line((f"{mark} {title}" if mark else title, "reasoning"), (rest, "dim"))
 
 
-def retry_hint(message: AssistantMessage) -> list[Block]:
+def retry_hint(message: AssistantMessage, fill_keys: FillKeys) -> list[Block]:
     """Below an incomplete answer: what is saved, and what to do next."""
     if message.stop == "length":
-        return [line((_limit_hint(message), "text"), gap=0, wraps=True)]
+        return [line((fill_keys(_limit_hint(message)), "text"), gap=0, wraps=True)]
     advice = message.error.hint if message.error else ""
-    keys = "Alt+G continue · Ctrl+R retry" if message.text else "Ctrl+R retry"
+    keys = "{key:continue} continue · {key:retry} retry" if message.text else "{key:retry} retry"
     saved = "" if "saved" in advice or "kept" in advice else _saved(message)
     text = " ".join(part for part in (saved, advice, keys) if part)
-    return [line((text, "text"), gap=0, wraps=True)]
+    return [line((fill_keys(text), "text"), gap=0, wraps=True)]
 
 
 def _saved(message: AssistantMessage) -> str:
@@ -86,20 +88,20 @@ def _limit_hint(message: AssistantMessage) -> str:
         f"{reasoning:,} of {total:,} tokens went into reasoning. " if reasoning and total and reasoning <= total else ""
     )
     if message.text:
-        return f"{spent}Alt+G continue · Alt+M retry with a higher limit"
+        return f"{spent}{{key:continue}} continue · {{key:more}} retry with a higher limit"
     return (
         f"The reasoning used up the token limit; it is saved. {spent}"
-        "Alt+M retry with a higher limit · Alt+G answer from this reasoning · Ctrl+R retry"
+        "{key:more} retry with a higher limit · {key:continue} answer from this reasoning · {key:retry} retry"
     )
 
 
-def no_answer(message: AssistantMessage) -> Block:
+def no_answer(message: AssistantMessage, fill_keys: FillKeys) -> Block:
     """In place of the text of an answer that finished without any."""
     if message.reasoning:
-        text = "No answer after the reasoning. Alt+G answer from this reasoning · Ctrl+R retry"
+        text = "No answer after the reasoning. {key:continue} answer from this reasoning · {key:retry} retry"
     else:
-        text = "The answer is empty. Ctrl+R retry"
-    return line((text, "warning"), wraps=True)
+        text = "The answer is empty. {key:retry} retry"
+    return line((fill_keys(text), "warning"), wraps=True)
 
 
 def ending_lines(message: AssistantMessage) -> list[Block]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from textual.binding import BindingType
+    from textual.dom import DOMNode
 
 LEADER: Final = "leader"
 DEFAULT_LEADER: Final = "ctrl+x"
@@ -102,6 +103,12 @@ class Keymap:
             for key in row.keys
             if key.startswith(f"{LEADER} ")
         }
+
+
+def keymap_of(node: DOMNode, default: Keymap | None = None) -> Keymap:
+    """The keymap of the app that a widget belongs to; `default` where it has none, as in tests."""
+    app: Any = node.app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
+    return getattr(app, "keymap", default or Keymap(()))
 
 
 def bindings(

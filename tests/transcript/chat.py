@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from stepchat.events import Delta
@@ -37,8 +38,11 @@ def tool(text: str, *, is_error: bool = False) -> StoredMessage:
     return stored(ToolMessage("c", "get_time", text, is_error), "t")
 
 
+KEYS = {"continue": "Alt+G", "retry": "Alt+R", "more": "Alt+M", "end": "Ctrl+End"}
+
+
 def page(*messages: StoredMessage, width: int = 60, height: int = 20) -> Viewport:
-    document = Document(colourless(), width)
+    document = Document(colourless(), width, lambda text: re.sub(r"\{key:([a-z]+)\}", lambda key: KEYS[key[1]], text))
     viewport = Viewport(document, height)
     document.show(messages)
     viewport.to_end()

@@ -205,14 +205,14 @@ def test_reasoning_without_an_answer_says_so():
     rows = everything(page(answered("", "I think.")))
     assert "  No answer after the reasoning. Alt+G answer from this" in rows
     assert "  │ I think." in rows
-    assert "  The answer is empty. Ctrl+R retry" in everything(page(answered("", "")))
+    assert "  The answer is empty. Alt+R retry" in everything(page(answered("", "")))
 
 
 def test_failed_answer_says_why_and_what_to_do():
     rows = everything(page(answered("Half", stop="error", error=Failure(502, "The provider is down."))))
     assert rows[1:5] == ["  Half", "", "  The provider is down.", FOOT]
     hint = " ".join(" ".join(rows[5:7]).split())
-    assert hint == "The partial answer is saved. Alt+G continue · Ctrl+R retry"
+    assert hint == "The partial answer is saved. Alt+G continue · Alt+R retry"
     nothing = everything(page(answered("", stop="error", error=Failure(502, "The provider is down."))))
     assert not any("Alt+G" in row for row in nothing)
 
@@ -220,7 +220,7 @@ def test_failed_answer_says_why_and_what_to_do():
 def test_hint_goes_with_the_next_message():
     viewport = page(answered("Half", stop="cut"))
     viewport.document.add(asked())
-    assert not any("Ctrl+R" in row for row in everything(viewport))
+    assert not any("Alt+R" in row for row in everything(viewport))
 
 
 def test_notice_stays_until_something_is_added():

@@ -48,7 +48,7 @@ async def test_a_failure_says_what_to_do_next(tmp_path, server, scenario, advice
     async with window(tmp_path, server) as pilot:
         shown = " ".join((await ask(pilot, f"demo:{scenario}")).split())
         assert advice in shown
-        assert "Ctrl+R retry" in shown
+        assert "Alt+R retry" in shown
         assert "saved" in shown or "kept" in shown
 
 

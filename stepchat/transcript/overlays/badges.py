@@ -154,7 +154,7 @@ class CopyBadges:
         return self._overlays.over(strip, None, lambda: with_text(strip, self._columns(strip, block), text))
 
 
-_NEW_TEXT: Final = (" ↓ new text · Ctrl+End ", " ↓ new text ", " ↓ ")
+_NEW_TEXT: Final = (" ↓ new text · {key:end} ", " ↓ new text ", " ↓ ")
 _SMALLEST_SHARE: Final = 2
 """The badge covers at most this fraction of the row, as a divisor."""
 
@@ -179,7 +179,8 @@ class UnreadBadge:
             self._seen = amount
         self._shown = None
         page = self._document.layout.builder.geometry
-        text = next((text for text in _NEW_TEXT if cells(text) <= page.wide // _SMALLEST_SHARE), "")
+        labels = map(self._document.fill_keys, _NEW_TEXT)
+        text = next((text for text in labels if cells(text) <= page.wide // _SMALLEST_SHARE), "")
         if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not text:
             return rows
         self._shown = range(page.margin + page.wide - cells(text), page.margin + page.wide)

@@ -28,8 +28,7 @@ from stepchat.tui.chat.status_controller import Standing
 from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.editing import Editing
 from stepchat.tui.composer.prompt import Prompt, PromptBar
-from stepchat.tui.dialogs.key_hints import keymap_of
-from stepchat.tui.keymap import MESSAGE, bindings
+from stepchat.tui.keymap import MESSAGE, bindings, keymap_of
 from stepchat.tui.message_keys import MESSAGE_ROWS
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.terminal.title import set_title

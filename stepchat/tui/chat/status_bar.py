@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from stepchat.text.sanitize import sanitize_line
+from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +128,7 @@ class StatusLine(Widget):
         if not text:
             self._go_on()
             return
-        self._said = (Fact(text, "state"),)
+        self._said = (Fact(keymap_of(self).fill(text), "state"),)
         self._forget = self.set_timer(seconds, self._go_on)
         self.refresh()
 
@@ -138,11 +139,14 @@ class StatusLine(Widget):
 
     def set_facts(self, facts: Sequence[str | Fact]) -> None:
         """What stands at the left, the most important first."""
-        self._change(tuple(facts), self._hints)
+        fill = keymap_of(self).fill
+        filled = [fact if isinstance(fact, str) else replace(fact, text=fill(fact.text)) for fact in facts]
+        self._change(tuple(filled), self._hints)
 
     def set_hints(self, hints: Sequence[tuple[str, str]]) -> None:
         """What stands at the right: key and word, the most important first."""
-        self._change(self._facts, tuple(hints))
+        fill = keymap_of(self).fill
+        self._change(self._facts, tuple((fill(key), fill(word)) for key, word in hints))
 
     def _change(self, facts: tuple[str | Fact, ...], hints: tuple[tuple[str, str], ...]) -> None:
         before = self._spans(self.size.width)

@@ -9,9 +9,8 @@ from stepchat.errors import UsageError
 from stepchat.manual import TOPICS, find_topic
 from stepchat.tui.commands.command import Command, run
 from stepchat.tui.dialogs.help import MOUSE, HelpRow, HelpScreen
-from stepchat.tui.dialogs.key_hints import keymap_of
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.keymap import MESSAGE, PROMPT
+from stepchat.tui.keymap import MESSAGE, PROMPT, keymap_of
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.themes import palette
 

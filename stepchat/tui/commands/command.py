@@ -48,7 +48,7 @@ class Command:
 def check_idle(screen: ChatScreen) -> None:
     """Raise StepchatError while an answer is being written in the session on screen."""
     if screen.conversation.busy:
-        raise StepchatError("Still answering.", "Esc stops it.")
+        raise StepchatError("Still answering.", "{key:stop} stops it.")
 
 
 async def run(screen: ChatScreen, command: Command, argument: str = "") -> None:

@@ -32,7 +32,7 @@ async def stop(screen: ChatScreen, _argument: str) -> None:
         screen.take_queue()
         await screen.conversation.stop()
     elif not screen.dismiss_notice():
-        screen.flash("Nothing to stop. Ctrl+C clears the prompt, Ctrl+Q quits.")
+        screen.flash("Nothing to stop. Ctrl+C clears the prompt, {key:quit} quits.")
 
 
 async def continue_(screen: ChatScreen, _argument: str) -> None:

@@ -107,7 +107,7 @@ async def debug(screen: ChatScreen, _argument: str) -> None:
     elif is_on:
         screen.flash("Upstream echo is off.")
     else:
-        screen.flash("Upstream echo is on from the next request; see F3.")
+        screen.flash("Upstream echo is on from the next request; see {key:inspect}.")
 
 
 def _has_request(_screen: ChatScreen, message: MessageView) -> bool:

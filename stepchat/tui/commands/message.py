@@ -208,7 +208,7 @@ async def fork_from(screen: ChatScreen, stored: StoredMessage) -> None:
     await screen.open(await screen.workspace.store.fork(stored.session, stored.id), keep_text=True)
     screen.conversation.set_model(model)
     screen.refresh_status()
-    screen.flash("Forked to a new session. Ctrl+O to go back.")
+    screen.flash("Forked to a new session. {key:sessions} to go back.")
 
 
 async def compare(screen: ChatScreen, _argument: str) -> None:
@@ -316,7 +316,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "compare", "Compare two versions of an answer side by side", compare,
         needs=("message",), message_key="=", word="compare", applies=_has_siblings,
-        missing="There is no second answer to compare with; Ctrl+R makes one.",
+        missing="There is no second answer to compare with; {key:retry} makes one.",
     ),
     Command(
         "copy-code", "Copy a code block; 1 to 9 copy one directly", copy_code, argument="[NUMBER]",

@@ -94,7 +94,7 @@ async def answer_now(screen: ChatScreen, _argument: str) -> None:
             screen.flash("The model is not thinking.")
     elif screen.progress.phase != "thinking":
         answering = screen.progress.phase == "answering"
-        screen.flash("It is answering already." if answering else "The model has not started yet. Esc cancels.")
+        screen.flash("It is answering already." if answering else "The model has not started yet. {key:stop} cancels.")
     else:
         await conversation.stop()
         if conversation.path and is_reasoning_only(conversation.path[-1].message):
@@ -135,7 +135,7 @@ def _larger(screen: ChatScreen, last: AssistantMessage) -> tuple[str, int]:
     if most is None or most <= received or any(last.parameters.get(name) for name in LIMITS):
         raise UsageError(
             "The model's maximum output length was reached; it cannot be raised.",
-            "Alt+G continues from there; a shorter question or another model may help, too.",
+            "{key:continue} continues from there; a shorter question or another model may help, too.",
         )
     return "max_tokens", most
 

@@ -59,7 +59,7 @@ async def tree(screen: ChatScreen, _argument: str) -> None:
 async def undo(screen: ChatScreen, _argument: str) -> None:
     if last := screen.conversation.path_to_question():
         await screen.show_leaf(last[-1].parent)
-        screen.flash("Undid the last exchange. Alt+Y redoes it.")
+        screen.flash("Undid the last exchange. {key:redo} redoes it.")
     else:
         screen.flash("Nothing to undo.")
 
@@ -171,7 +171,7 @@ async def import_(screen: ChatScreen, argument: str) -> None:
     from stepchat.sessions.importing.importer import import_file
 
     done = await import_file(screen.workspace.store, user_path(argument))
-    screen.notice(f"{done.describe()}.", "Ctrl+O shows them.")
+    screen.notice(f"{done.describe()}.", "{key:sessions} shows them.")
 
 
 COMMANDS: tuple[Command, ...] = (

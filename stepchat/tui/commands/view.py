@@ -86,7 +86,7 @@ async def mouse(screen: ChatScreen, _argument: str) -> None:
     free = not screen.mouse_is_free
     screen.set_mouse_free(free=free)
     report_mouse(screen.app, on=not free)
-    screen.flash("Mouse released to the terminal. F2 takes it back." if free else "Mouse captured again.")
+    screen.flash("Mouse released to the terminal. {key:mouse} takes it back." if free else "Mouse captured again.")
 
 
 def _views(_screen: ChatScreen) -> Sequence[tuple[str, str]]:

@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.text.sanitize import sanitize
-from stepchat.tui.dialog_keys import LIST, bindings
-from stepchat.tui.dialogs.key_hints import KeyHints, keymap_of
+from stepchat.tui.dialog_keys import DEFAULTS, LIST, bindings
+from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from textual import events
@@ -112,7 +113,7 @@ class FilterDialog(ModalScreen[T | None]):
     @property
     def keymap(self) -> Keymap:
         """The keys in force, for labels in sentences."""
-        return keymap_of(self)
+        return keymap_of(self, DEFAULTS)
 
     def on_resize(self, event: events.Resize) -> None:
         self.fit(event.size)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
 from stepchat.tui.dialog_keys import DEFAULTS
+from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from textual.dom import DOMNode
     from textual.geometry import Size
 
     from stepchat.tui.keymap import Keymap
@@ -46,7 +46,7 @@ class KeyHints(Widget):
         self.refresh(layout=self._lines > 1)
 
     def _content(self, width: int) -> list[Content]:
-        keymap = keymap_of(self)
+        keymap = keymap_of(self, DEFAULTS)
         keys = [(label, word) for names, word in self._hints if (label := hint_label(keymap, names))]
         return [Content(self._message)] if self._message or not keys else hint_lines(keys, width, self._lines)
 
@@ -55,12 +55,6 @@ class KeyHints(Widget):
 
     def render(self) -> Content:
         return Content("\n").join(self._content(self.size.width))
-
-
-def keymap_of(node: DOMNode) -> Keymap:
-    """The keys in force: those of the app, or the defaults where the app has no keymap."""
-    app: Any = node.app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
-    return getattr(app, "keymap", DEFAULTS)
 
 
 def hint_label(keymap: Keymap, names: str) -> str:

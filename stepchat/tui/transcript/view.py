@@ -21,6 +21,7 @@ from stepchat.transcript.overlays import focus
 from stepchat.transcript.overlays.overlays import Overlays
 from stepchat.transcript.palette import colourless
 from stepchat.transcript.viewport import Viewport
+from stepchat.tui.keymap import keymap_of
 from stepchat.tui.transcript.frame_rate import FrameScheduler, writes_waiting
 from stepchat.tui.transcript.mouse import MouseSelection
 from stepchat.tui.transcript.painting import RowPainter
@@ -86,7 +87,7 @@ class TranscriptView(Widget):
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
         super().__init__(id=id)
         self._palette = colourless()
-        self._document = Document(self._palette, 80)
+        self._document = Document(self._palette, 80, lambda text: keymap_of(self).fill(text))
         self._viewport = Viewport(self._document, 0)
         self.overlays = Overlays(self._document)
         self.finder = FindNavigator(self.overlays.search, self._viewport)

@@ -146,7 +146,7 @@ async def test_opening_a_session_without_an_answer_offers_to_ask(tmp_path, serve
 async def test_thoughts_without_an_answer_are_gone_on_from_and_an_empty_answer_is_asked_again(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:empty")
-        await wait_until(pilot, "The answer is empty. Ctrl+R retry")
+        await wait_until(pilot, "The answer is empty. Alt+R retry")
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
         assert [message["content"] for message in server.requests[1].body["messages"]] == ["demo:empty"]

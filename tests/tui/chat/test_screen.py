@@ -95,7 +95,7 @@ async def test_failed_answer_says_why_and_can_be_asked_again(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         shown = await ask(pilot, "demo:http402")
         assert "402" in shown
-        assert "Ctrl+R" in shown
+        assert "Alt+R" in shown
         first = conversation(pilot).path
         await pilot.press("alt+r")
         await wait_until(pilot, lambda: len(server.requests) >= 2 and not conversation(pilot).busy)
