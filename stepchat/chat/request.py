@@ -18,9 +18,13 @@ from stepchat.servers.errors import is_reasoning_error
 from stepchat.servers.recording import REMOVED
 from stepchat.servers.redaction import redacted
 from stepchat.servers.refusals import (
+    ALTERNATION,
+    blamed_fields,
     blamed_settings,
     reasoning_settings,
+    rejected_fields,
     rejected_settings,
+    remember_fields,
     remember_rejected,
     without_settings,
 )
@@ -91,6 +95,7 @@ class TurnRequest:
         question: Question,
         path: Sequence[StoredMessage],
         refused: Mapping[str, float],
+        omitted: Mapping[str, float],
     ) -> None:
         self._store = store
         self._server = server
@@ -98,6 +103,8 @@ class TurnRequest:
         self._path = path
         self._refused = dict(refused)
         """What the server did not take, and when; it is not sent."""
+        self._omitted = dict(omitted)
+        """The same of fields that stepchat adds."""
         self._to_remember = False
         self._target = Target(
             server.backend, server.base_url, question.model, question.session, question.mandatory_reasoning
@@ -112,7 +119,7 @@ class TurnRequest:
         """With what was learnt in earlier turns."""
         asked = bool(reasoning_settings(question.parameters))
         refused = await rejected_settings(store, server.base_url, question.model) if asked else {}
-        return cls(store, server, question, path, refused)
+        return cls(store, server, question, path, refused, await rejected_fields(store, server.base_url))
 
     @property
     def parameters(self) -> Json:
@@ -136,6 +143,8 @@ class TurnRequest:
             parameters=without_settings(self._question.parameters, self._refused),
             without=self._without,
             answer_now=self._question.answer_now,
+            omit=self._omitted,
+            alternate=ALTERNATION in self._omitted,
         )
 
     async def events(self, answer: str, draft: AnswerAccumulator) -> AsyncGenerator[ServerEvent]:
@@ -178,6 +187,14 @@ class TurnRequest:
     def _drop_rejected(self, error: ServerError, request: ComposedRequest) -> Notice | None:
         """What is left out from now on; None when that would not help."""
         settings = without_settings(self._question.parameters, self._refused)
+        if fields := blamed_fields(error, request.body, settings):
+            self._omitted |= dict.fromkeys(fields, time())
+            self._to_remember = True
+            if ALTERNATION in fields:
+                return Notice("The server requires alternating roles: adjacent questions are sent as one message.")
+            return Notice(
+                f"The server does not support {_words(fields)}; asked again without it, also for the next day."
+            )
         if self._without is None and is_reasoning_error(error) and request.returns_reasoning:
             self._without = "refused"
             return Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
@@ -192,7 +209,10 @@ class TurnRequest:
         self._to_remember = False
         # What cannot be kept will be learnt again.
         with suppress(StoreError):
-            await remember_rejected(self._store, self._server.base_url, self._question.model, self._refused)
+            if self._refused:
+                await remember_rejected(self._store, self._server.base_url, self._question.model, self._refused)
+            if self._omitted:
+                await remember_fields(self._store, self._server.base_url, self._omitted)
 
     def _keeper(
         self, answer: str, request: ComposedRequest, draft: AnswerAccumulator

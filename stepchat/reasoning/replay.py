@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepchat import lossless_json
 from stepchat.catalogue.backends import MANDATORY_REASONING, Backend, bare_slug, same_server
+from stepchat.lossless_json import without_surrogates
 from stepchat.reasoning.fields import REASONING_FIELDS
 from stepchat.reasoning.ledger import ReturnedReasoning
 
@@ -117,7 +118,8 @@ class Replay:
         return message.reasoning_field if message.reasoning_field in REASONING_FIELDS else None
 
     def _text(self, message: AssistantMessage) -> str:
-        return message.reasoning.strip() if self.target.backend.trim_reasoning else message.reasoning
+        text = without_surrogates(message.reasoning)
+        return text.strip() if self.target.backend.trim_reasoning else text
 
     def _details(self, message: AssistantMessage) -> tuple[Json, ReturnedReasoning]:
         """The list unedited, except for entries that servers are known to reject."""

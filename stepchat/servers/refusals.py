@@ -1,4 +1,4 @@
-"""Settings that a server rejected: recognized in its error, left out of the next request, and remembered for a day."""
+"""Settings and fields that a server rejected: recognized in its error, left out, and remembered for a day."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stepchat.catalogue.backends import bare_slug
 from stepchat.errors import StoreError
 from stepchat.reasoning.effort import REJECTED_SETTING
 from stepchat.servers.errors import error_text, is_length_error, mentions_other_parameter, mentions_reasoning, status_of
+from stepchat.servers.wire import has_adjacent_questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -27,6 +28,13 @@ _UNKNOWN: Final = re.compile(
     r"|does not (?:support|have|know)|doesn't support|extra inputs|invalid (?:parameter|argument|field)"
 )
 _OFF: Final = ("reasoning.enabled=false", 'reasoning.effort="none"', 'reasoning_effort="none"')
+
+
+ADDED_FIELDS: Final = ("stream_options", "session_id", "reasoning")
+"""The fields of a request that stepchat sends on its own."""
+ALTERNATION: Final = "adjacent user messages"
+"""Counts as a field: a server whose chat template requires alternating roles gets adjacent questions as one message."""
+_ALTERNATION: Final = re.compile(r"alternat|consecutive (?:user|messages)|roles? must|same role")
 
 
 class Settings(Protocol):
@@ -90,6 +98,36 @@ async def clear_rejection(store: Settings, server: str, model: str, settings: Co
 def _stored_name(server: str, model: str) -> str:
     # A command line can contain lone surrogates; the database cannot.
     return f"refused by {server} for {bare_slug(model)}".encode("utf-8", "replace").decode()
+
+
+async def rejected_fields(store: Settings, server: str) -> dict[str, float]:
+    """Returns the fields of our own that the server rejected, and when. An unreadable store counts as empty."""
+    with suppress(StoreError):
+        return read_rejected(await store.setting(_stored_fields(server)), time())
+    return {}
+
+
+async def remember_fields(store: Settings, server: str, rejected: Mapping[str, float]) -> None:
+    """Add rejected fields. Raises StoreError."""
+    await store.update_setting(
+        _stored_fields(server), lambda stored: write_rejected(read_rejected(stored, time()) | dict(rejected))
+    )
+
+
+def _stored_fields(server: str) -> str:
+    return f"fields refused by {server}".encode("utf-8", "replace").decode()
+
+
+def blamed_fields(error: ServerError, body: Json, parameters: Json) -> tuple[str, ...]:
+    """Returns what an error blames of a request that stepchat added and the user did not set."""
+    status = status_of(error.code)
+    words = error_text(error)
+    if status in {400, 422, 500} and _ALTERNATION.search(words) and has_adjacent_questions(body["messages"]):
+        return (ALTERNATION,)
+    if status not in {400, 422}:
+        return ()
+    added = (name for name in ADDED_FIELDS if name in body and name not in parameters)
+    return tuple(name for name in added if re.search(rf"(?<![\w.]){name}(?!\w)", words))
 
 
 def setting_key(name: str, value: Any) -> str:

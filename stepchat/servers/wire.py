@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
+from stepchat.lossless_json import without_surrogates
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
 from stepchat.reasoning.ledger import RequestLine, ReturnedReasoning
 from stepchat.reasoning.replay import Prefix, Replay, Target, same_source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from stepchat.reasoning.ledger import Rule
 
@@ -57,16 +59,21 @@ def compose(
     parameters: Json | None = None,
     without: Rule | None = None,
     answer_now: bool = False,
+    omit: Collection[str] = (),
+    alternate: bool = False,
 ) -> ComposedRequest:
     """Returns one streaming request. `without` withholds all earlier reasoning, for that reason.
 
-    With `answer_now` the messages end with stopped reasoning, and the question asks for an answer based on it.
+    With `answer_now` the messages end with stopped reasoning, and the question asks for an answer based on it. `omit` are
+    fields that the server rejects if stepchat adds them; with `alternate` it also rejects adjacent user messages.
     """
     prefix = Prefix(system, (parameters or {}).get("tools"))
     reasoning, question = _stopped_reasoning(messages) if answer_now else ("", -1)
     lines = _lines(messages, Replay(target, prefix, without), reasoning, question)
+    if alternate:
+        lines = _with_questions_merged(lines)
     if system:
-        lines.insert(0, RequestLine({"role": "system", "content": system}))
+        lines.insert(0, RequestLine({"role": "system", "content": without_surrogates(system)}))
     body: Json = {
         "model": target.model,
         "messages": [line.wire for line in lines if line.wire is not None],
@@ -77,7 +84,35 @@ def compose(
     if target.backend.supports_session_id and target.session_id:
         body["session_id"] = target.session_id[:256]
     body |= wire_parameters(target, parameters or {})
+    for name in omit:
+        if name not in (parameters or {}):
+            body.pop(name, None)
     return ComposedRequest(body, tuple(lines), prefix.digest)
+
+
+def has_adjacent_questions(messages: Sequence[Json]) -> bool:
+    """Whether user messages follow each other, as after a question that failed."""
+    roles = [message["role"] for message in messages]
+    return any(pair == ("user", "user") for pair in pairwise(roles))
+
+
+def _with_questions_merged(lines: Sequence[RequestLine]) -> list[RequestLine]:
+    """The same with adjacent user messages in the last of them."""
+    merged: list[RequestLine] = []
+    waiting: list[str] = []
+    sent = [line for line in lines if line.wire is not None]
+    following = {id(line): after.wire for line, after in pairwise(sent)}
+    for line in lines:
+        if line.wire is None or line.wire["role"] != "user":
+            merged.append(line)
+            continue
+        waiting.append(line.wire["content"])
+        if ((following.get(id(line)) or {}).get("role")) == "user":
+            merged.append(replace(line, wire=None))
+        else:
+            merged.append(replace(line, wire={"role": "user", "content": "\n\n".join(waiting)}))
+            waiting = []
+    return merged
 
 
 def wire_parameters(target: Target, parameters: Json) -> Json:
@@ -122,7 +157,7 @@ def _lines(messages: Sequence[Message], replay: Replay, stopped_reasoning: str, 
         match message:
             case UserMessage():
                 extra = ANSWER_NOW.format(stopped_reasoning) if stopped_reasoning and index == question else ""
-                line = RequestLine({"role": "user", "content": message.text + extra}, index)
+                line = RequestLine({"role": "user", "content": without_surrogates(message.text + extra)}, index)
             case AssistantMessage() if stopped_reasoning and index > question:
                 line = RequestLine(None, index, ReturnedReasoning("as text"))
             case AssistantMessage():
@@ -133,7 +168,8 @@ def _lines(messages: Sequence[Message], replay: Replay, stopped_reasoning: str, 
                 if message.call_id in called:
                     called.remove(message.call_id)
                     line = RequestLine(
-                        {"role": "tool", "tool_call_id": message.call_id, "content": message.text}, index
+                        {"role": "tool", "tool_call_id": message.call_id, "content": without_surrogates(message.text)},
+                        index,
                     )
         if line is not None:
             lines.append(line)
@@ -190,7 +226,7 @@ def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered
     # Their extra keys are signatures of whoever made them.
     own = replay.without is None and same_source(message, replay.target)
     calls = [_call(call, own=own) for call in message.tool_calls if message.complete and call.id in answered]
-    text = message.text or message.refusal
+    text = without_surrogates(message.text or message.refusal)
     has_reasoning = message.reasoning_details is not None or bool(message.reasoning)
     if not text and not calls:
         rule: Rule = "no answer" if message.complete else "stopped"

@@ -17,7 +17,7 @@ from stepchat.chat.accumulator import accumulate
 from stepchat.config.api_keys import Key
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
-from stepchat.errors import StepchatError
+from stepchat.errors import ServerError, StepchatError
 from stepchat.events import Delta, Notice
 from stepchat.reasoning.ledger import hash_of, received_reasoning
 from stepchat.servers.client import Client, Options
@@ -25,7 +25,8 @@ from stepchat.servers.refusals import clear_rejection
 from stepchat.servers.sse import SseParser
 from stepchat.sessions import exchanges
 from stepchat.sessions.store import SessionStore
-from tests.fakes import sse
+from tests.fakes import FakeServer, sse
+from tests.turns import DONE as END
 from tests.turns import answer_in, happening, question, until
 
 if TYPE_CHECKING:
@@ -334,3 +335,41 @@ async def test_exports_hold_nothing_of_it(store, client):
     whole = "".join([piece async for piece in export(store, "json", [session], Form(with_reasoning=True, to_api=None))])
     assert "User-Agent" not in whole
     assert "data: " not in whole
+
+
+def rejecting(message: str) -> ServerError:
+    return ServerError(message, code=400, body={"message": message})
+
+
+async def test_a_field_that_stepchat_adds_is_left_out_where_the_server_rejects_it(store):
+    server = FakeServer(
+        [rejecting("Extra inputs are not permitted: stream_options")], [END], [END], base_url="http://127.0.0.1:8000/v1"
+    )
+    asked = await question(store)
+    events = await happening(store, server, asked)
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "The server does not support stream_options; asked again without it, also for the next day."
+    ]
+    assert answer_in(events).text == " The end."
+    await happening(store, server, await question(store, "And?", asked.session))
+    assert ["stream_options" in body for body in server.requests] == [True, False, False]
+
+
+async def test_adjacent_questions_are_merged_where_roles_must_alternate(store):
+    server = FakeServer(
+        [ServerError("gone", code=502)],
+        [rejecting("Conversation roles must alternate user/assistant/user")],
+        [END],
+        [END],
+        base_url="http://127.0.0.1:8000/v1",
+    )
+    asked = await question(store)
+    with pytest.raises(ServerError):
+        await happening(store, server, asked)
+    assert answer_in(await happening(store, server, await question(store, "And?", asked.session))).text == " The end."
+    await happening(store, server, await question(store, "So?", asked.session))
+    roles = [[message["role"] for message in body["messages"]] for body in server.requests]
+    assert roles == [["user"], ["user", "user"], ["user"], ["user", "assistant", "user"]]
+    assert server.requests[2]["messages"] == [{"role": "user", "content": "Why?\n\nAnd?"}]
+    # The messages on disk are untouched.
+    assert [stored.message.text for stored in await store.path(asked.session)][::2] == ["Why?", "And?", "So?"]

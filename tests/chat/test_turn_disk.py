@@ -77,6 +77,9 @@ class Notebook:
         self.writing = False
         self.ends: list[tuple[float, AssistantMessage]] = []
 
+    async def setting(self, name):
+        return None
+
     async def begin_answer(self, session, parent, blank, *, asked):
         return "a"
 

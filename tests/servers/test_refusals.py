@@ -4,7 +4,10 @@ import pytest
 
 from stepchat.errors import ServerError
 from stepchat.servers.refusals import (
+    ADDED_FIELDS,
+    ALTERNATION,
     REMEMBERED,
+    blamed_fields,
     blamed_settings,
     read_rejected,
     reasoning_settings,
@@ -76,3 +79,30 @@ def test_a_rejected_setting_is_remembered_for_a_day():
     assert read_rejected(kept, 5000.0) == {'reasoning.effort="high"': 1000.0, "reasoning.enabled=false": 5000.0}
     assert read_rejected(kept, 1000.0 + REMEMBERED) == {"reasoning.enabled=false": 5000.0}
     assert read_rejected(kept, 0.0) == {}
+
+
+BODY = {
+    "messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}],
+    "stream_options": {"include_usage": True},
+    "session_id": "s",
+    "reasoning": {"enabled": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (rejection("Extra inputs are not permitted, field: 'stream_options'"), ("stream_options",)),
+        (rejection("Unknown parameter: session_id", 422), ("session_id",)),
+        (rejection("Unrecognized request argument supplied: reasoning"), ("reasoning",)),
+        (rejection("reasoning_effort is unknown"), ()),
+        (rejection("max_stream_options is unknown"), ()),
+        (rejection("stream_options", 404), ()),
+        (rejection("Conversation roles must alternate user/assistant/user/assistant/...", 500), (ALTERNATION,)),
+        (rejection("After the optional system message, roles must alternate"), (ALTERNATION,)),
+    ],
+)
+def test_an_error_blames_fields_that_stepchat_added(error, fields):
+    assert blamed_fields(error, BODY, {}) == fields
+    alone = {**BODY, "messages": BODY["messages"][:1]}
+    assert blamed_fields(error, alone, dict.fromkeys(ADDED_FIELDS)) == ()
