@@ -72,7 +72,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts and cost of one answer, over the object the server sent (WIRE.md 2.6)."""
+    """Token counts and cost of one answer, read from the object that the server sent (docs/protocol.md, The stream)."""
 
     raw: Json = field(default_factory=dict[str, Any])
 
@@ -102,7 +102,7 @@ class Usage:
 
     @property
     def cost(self) -> Decimal | None:
-        """USD charged; with the user's own provider key the upstream's price is added (WIRE.md section 0, 10)."""
+        """USD charged; with the user's own provider key, plus the provider's price (docs/protocol.md, The stream)."""
         cost = dollars(self.raw.get("cost"))
         if self.raw.get("is_byok") is True:
             details = self.raw.get("cost_details")

@@ -1,4 +1,4 @@
-"""What servers tell about their models (WIRE.md 5.1): odd entries and fields are left out, never refused."""
+"""What servers report about their models. Unusual entries and fields are left out, never rejected."""
 
 from __future__ import annotations
 

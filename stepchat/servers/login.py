@@ -1,4 +1,4 @@
-"""Getting a key with the browser: OAuth PKCE (WIRE.md 5.5), by a callback on this machine or by a code that is pasted."""
+"""Gets a key with the browser: OAuth with PKCE, through a local callback or a pasted code (docs/protocol.md, Other endpoints)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Server-sent events: bytes to events by the WHATWG rules, with two deliberate exceptions (WIRE.md 6).
+"""Server-sent events: bytes to events by the WHATWG rules, with two exceptions (docs/protocol.md, Server-sent events).
 
 1. A server may end its stream without the last empty line. `close(clean=True)` then uses what is pending if it is
    `[DONE]` or whole JSON.
-2. Old llama.cpp servers report failure in a field named `error` (WIRE.md 2.7, shape 8), which the rules would ignore.
+2. Old llama.cpp servers report failure in a field named `error`, which the rules would ignore.
    Such a line becomes an event of its own, named `error`, at once; the event around it is not touched.
 """
 

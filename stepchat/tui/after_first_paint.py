@@ -30,7 +30,7 @@ async def load(chat: ChatScreen) -> None:
         await conversation.run_optional(partial(go_to_words, chat, words))
     await conversation.show_returned_reasoning()
     await conversation.run_optional(partial(count_siblings, conversation))
-    # What is alive now stays; later collections need not look at it (SPEED.md 3.3).
+    # What is alive now stays, so later collections can skip it.
     gc.collect()
     gc.freeze()
     gc.enable()

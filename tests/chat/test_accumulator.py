@@ -19,7 +19,7 @@ def drafted(*deltas: Delta) -> AssistantMessage:
     return draft.message()
 
 
-# Tool calls, WIRE.md 2.4
+# Tool calls (docs/protocol.md, Tool calls in a stream)
 
 
 def calls(*fragments: ToolCallFragment | tuple[Any, ...]) -> list[tuple[str, str, str]]:

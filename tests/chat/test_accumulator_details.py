@@ -40,7 +40,7 @@ def exact(value: Any) -> str:
     return lossless_json.dumps(value)
 
 
-# The rules of WIRE.md 3.3
+# The rules of docs/protocol.md, Merging
 
 
 def test_rule_1_what_is_no_object_is_ignored():
@@ -178,7 +178,7 @@ def without_nulls(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def naive(lists: list[list[Any] | None]) -> list[Any] | None:
-    """WIRE.md 3.3 word for word, without a thought for speed."""
+    """The rules word for word, without regard to speed."""
     held: list[dict[str, Any]] | None = None
     for entries in lists:
         if entries is None:

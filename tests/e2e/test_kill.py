@@ -69,7 +69,7 @@ def test_a_kill_leaves_a_turn_that_can_go_on(tmp_path, server, moment):
     assert look(tmp_path, "SELECT count(*) FROM part") == [(0,)]
     assert stepchat(tmp_path, server.url, "--continue", "demo:haiku speed=0").returncode == 0
     sent = server.requests[-1].body["messages"]
-    # The partial text goes along, half a thought does not (WIRE.md 3.7).
+    # The partial text goes along, incomplete reasoning does not.
     partial = [{"role": "assistant", "content": answer["content"]} for answer in messages[1:] if answer["content"]]
     assert sent == [
         {"role": "user", "content": QUESTION},

@@ -1,4 +1,4 @@
-"""What a request does with the reasoning of earlier answers, rule by rule (WIRE.md 3.4-3.7)."""
+"""What a request does with the reasoning of earlier answers, rule by rule (docs/protocol.md, Sending reasoning back)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def told(message: str, **more: Any) -> dict[str, Any]:
     return {"error": {"message": message, "code": 400, **more}}
 
 
-# Before the first token: the table of WIRE.md 2.7
+# Before the first token (docs/protocol.md, Retries)
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -200,7 +200,7 @@ def test_what_a_code_means():
     ]  # fmt: skip
 
 
-# Whether to ask again without the earlier reasoning: WIRE.md 3.6, last rule
+# Whether to ask again without the earlier reasoning
 
 
 @pytest.mark.parametrize(

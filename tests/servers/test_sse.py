@@ -12,7 +12,7 @@ from stepchat.servers.sse import SseEvent, SseParser, SseTooLarge
 
 E = SseEvent
 
-# WIRE.md section 6: number, reads, events.
+# Number, reads, events.
 CASES: dict[int, tuple[list[bytes], list[SseEvent]]] = {
     1: ([b"data: a\n\n"], [E("a")]),
     2: ([b"data:a\n\n"], [E("a")]),

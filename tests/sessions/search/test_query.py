@@ -133,7 +133,7 @@ def test_a_title_is_shown_whole() -> None:
 
 
 def test_a_prefix_uses_the_index_of_prefixes(tmp_path) -> None:
-    """The trap of SPEED.md: without it, a broad prefix reads every word."""
+    """Without it, a broad prefix reads every word."""
     connection = connect(tmp_path / "x.db")
     migrate(connection, tmp_path / "x.db")
     search_index.prepare(connection, full_text=True)
