@@ -82,12 +82,32 @@ class Invocation:
 
         return SessionStore.open(self.paths, accumulate=accumulate)
 
-    def with_store(self, work: Callable[[SessionStore], Awaitable[None]]) -> int:
-        """Run a command that uses the sessions; returns its exit code. Raises StepchatError."""
+    def open_store_or_temporary(self) -> SessionStore:
+        """The user's sessions or, if they cannot be opened, an empty store that is not saved. Raises StoreError."""
+        from stepchat.chat.accumulator import accumulate
+        from stepchat.errors import StoreError
+        from stepchat.sessions.store import SessionStore
+
+        try:
+            return self.open_store()
+        except StoreError as error:
+            store = SessionStore.open_temporary(accumulate=accumulate)
+            self.output.print_notice(f"Nothing is saved. {error}")
+            return store
+
+    def open_store_for_reading(self) -> SessionStore:
+        """The user's sessions, also from a disk that cannot be written. Raises StoreError."""
+        from stepchat.chat.accumulator import accumulate
+        from stepchat.sessions.store import SessionStore
+
+        return SessionStore.open_for_reading(self.paths, accumulate=accumulate)
+
+    def with_store(self, work: Callable[[SessionStore], Awaitable[None]], *, reading: bool = False) -> int:
+        """Run a command that uses the sessions, or only reads them; returns its exit code. Raises StepchatError."""
         import asyncio
 
         async def run() -> None:
-            store = self.open_store()
+            store = self.open_store_for_reading() if reading else self.open_store()
             try:
                 await work(store)
             finally:

@@ -236,7 +236,7 @@ def _one_shot(invocation: Invocation, start: StartOptions, words: str, options: 
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
     from stepchat.cli.ask import ask
 
-    return ask(_workspace(invocation, start), text, output, anyway=options["anyway"])
+    return ask(_workspace(invocation, start, must_save=False), text, output, anyway=options["anyway"])
 
 
 def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int:
@@ -250,17 +250,19 @@ def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int
     os.environ.setdefault("TEXTUAL_FPS", "240")
     from stepchat.tui.app import open_window
 
-    workspace = asyncio.run(_workspace(invocation, start))
+    workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo))
     frame, invocation.frame = invocation.frame, None
     return open_window(workspace, frame, folded=folded)
 
 
-async def _workspace(invocation: Invocation, start: StartOptions) -> Workspace:
+async def _workspace(invocation: Invocation, start: StartOptions, *, must_save: bool) -> Workspace:
     from stepchat.chat.presets import read_presets, read_presets_or_none
     from stepchat.chat.workspace import open_workspace
 
     paths, config = invocation.paths, invocation.config
-    store = invocation.open_store()
+    # A question, or the demo, works without saving anything; a session that is continued must be saved.
+    must_save = must_save or start.latest or start.resume is not None
+    store = invocation.open_store() if must_save else invocation.open_store_or_temporary()
     try:
         session = await _session(start, store)
         read = read_presets if start.preset else read_presets_or_none

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -49,10 +50,20 @@ def list_sessions(
         for row in found:
             output.write_line(_summary_line(row))
 
-    return invocation.with_store(work)
+    return invocation.with_store(work, reading=True)
 
 
-@sessions.command("search")
+class _SearchCommand(click.Command):
+    """Takes symbols that start with a hyphen, such as `->`, for words. Click would take them for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" not in args:
+            symbols = [arg for arg in args if re.fullmatch(r"-[^-\w].*", arg, re.DOTALL)]
+            args = [arg for arg in args if arg not in symbols] + (["--", *symbols] if symbols else [])
+        return super().parse_args(ctx, args)
+
+
+@sessions.command("search", cls=_SearchCommand)
 @click.argument("words", nargs=-1, required=True)
 @click.option("--reasoning", is_flag=True, help="Search the reasoning as well.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many sessions.")
@@ -82,7 +93,7 @@ def search_sessions(
             for hit in session.hits:
                 output.write_line(f"    {hit.field}: {hit.snippet.text}")
 
-    return invocation.with_store(work)
+    return invocation.with_store(work, reading=True)
 
 
 @sessions.command("show")
@@ -94,9 +105,11 @@ def search_sessions(
 def show_session(invocation: Invocation, session: str, *, no_reasoning: bool, ledger: bool, as_json: bool) -> int:
     """Print a conversation as text; with --json, like `export`."""
     if ledger:
-        return invocation.with_store(_ledger(invocation, session, as_json=as_json))
+        return invocation.with_store(_ledger(invocation, session, as_json=as_json), reading=True)
     name = "json" if as_json else "markdown"
-    return invocation.with_store(export_to(invocation, session, name, None, with_reasoning=not no_reasoning))
+    return invocation.with_store(
+        export_to(invocation, session, name, None, with_reasoning=not no_reasoning), reading=True
+    )
 
 
 @sessions.command("rename")

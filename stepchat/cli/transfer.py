@@ -72,7 +72,7 @@ def export_session(
         )
     file = None if target == "-" else Path(target)
     work = export_to(invocation, session, chosen, file, with_reasoning=not no_reasoning, leaf=leaf, force=force)
-    return invocation.with_store(work)
+    return invocation.with_store(work, reading=True)
 
 
 @click.command("import", context_settings=HELP)

@@ -39,7 +39,7 @@ def usage(invocation: Invocation, *, as_json: bool) -> int:
         for line in spending_report(rows, today, prices):
             output.write_line(line.text.rstrip())
 
-    return invocation.with_store(work)
+    return invocation.with_store(work, reading=True)
 
 
 def _totals_json(totals: Totals) -> Json:

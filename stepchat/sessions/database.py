@@ -8,6 +8,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from stepchat.config.paths import path_exists
 from stepchat.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ T = TypeVar("T")
 BUSY_SECONDS: Final = 5.0
 """How long to wait for another process that is writing."""
 
+_LOCK_ERRORS: Final = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_LOCK,
+        sqlite3.SQLITE_IOERR_RDLOCK,
+        sqlite3.SQLITE_IOERR_UNLOCK,
+        sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+        sqlite3.SQLITE_IOERR_SHMLOCK,
+        sqlite3.SQLITE_IOERR_SHMMAP,
+        sqlite3.SQLITE_IOERR_SHMOPEN,
+    }
+)
+_CREATION_TRIES: Final = 50
 _KEPT: Final = "Everything saved before is safe."
 _LEFT_ALONE: Final = (
     "It was left unchanged. Move it away together with its -wal file and start again, or set STEPCHAT_HOME."
@@ -26,7 +39,7 @@ _LEFT_ALONE: Final = (
 
 
 def create_private(path: Path) -> None:
-    """Create an empty file that only its owner can read, unless the file exists. Raises StoreError.
+    """Create an empty file that only its owner can read, or check the existing one. Raises StoreError.
 
     SQLite gives its -wal and -shm files the same permissions.
     """
@@ -34,12 +47,86 @@ def create_private(path: Path) -> None:
         # Never an existing file: closing a second descriptor of a database drops the locks of this process.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        return
+        _check_size(path)
     except OSError as error:
         raise StoreError(
             f"Cannot create {path}: {error.strerror or error}.",
             "Free some space, fix the permissions, or set STEPCHAT_HOME to a writable directory.",
         ) from error
+
+
+def truncated_size(path: Path) -> int | None:
+    """The size of a truncated file that SQLite would take for a new database, and overwrite; otherwise None."""
+    # SQLite takes a file of one byte for an empty one, too.
+    if not path.is_file() or (size := path.stat().st_size) > 1:
+        return None
+    # An empty file is new, unless the directory of lock files shows that answers were saved.
+    is_new = path.with_name(f"{path.name}-wal").exists() or not (path.parent / "running").is_dir()
+    return None if size == 0 and is_new else size
+
+
+def _check_size(path: Path) -> None:
+    size = truncated_size(path)
+    for _ in range(_CREATION_TRIES if size == 0 else 0):
+        # Another process may be creating it.
+        time.sleep(0.01)
+        size = truncated_size(path)
+    if size is not None:
+        raise StoreError(
+            f"The session database {path} is truncated: it has {size} byte{'' if size == 1 else 's'}.", _LEFT_ALONE
+        )
+
+
+def can_lock(path: Path) -> bool:
+    """Whether the file system locks files with names that end like this one's. Creates and removes such a file."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where all files can be locked
+        return True
+    probe = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        handle = os.open(probe, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return True  # opening the database reports why
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return True
+
+
+def is_only_readable(path: Path) -> bool:
+    """Whether there is a database that this process can read, but neither write nor lock."""
+    if not path_exists(path) or not os.access(path, os.R_OK):
+        return False
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) and can_lock(path))
+
+
+def copy_to(path: Path, directory: Path) -> None:
+    """Copy a database that no process is writing. Raises StoreError."""
+    import shutil
+
+    try:
+        for file in (path, path.with_name(f"{path.name}-wal")):
+            if file.exists():
+                shutil.copyfile(file, directory / file.name)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot copy {path}, which is read-only, to {directory}: {error.strerror or error}.",
+            "Free some space there, or set TMPDIR.",
+        ) from error
+
+
+def no_locks(path: Path) -> StoreError:
+    """The error for a disk without locks, on which SQLite would wait in vain."""
+    return StoreError(
+        f"{path} is on a disk where files cannot be locked (a network drive?).",
+        f"Put it on a local disk: set STEPCHAT_HOME or XDG_DATA_HOME. {_KEPT}",
+    )
 
 
 def connect(path: Path, *, max_pages: int | None = None) -> sqlite3.Connection:
@@ -62,8 +149,32 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def use_wal(connection: sqlite3.Connection) -> None:
-    """Let readers and the writer work side by side. Raises sqlite3.Error."""
+def can_share_wal(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether processes can share a WAL on this disk. If not, the connection holds the database alone until `use_journal`.
+
+    Some network drives lock files, but not the memory that processes share for the WAL. SQLite would try for ten seconds;
+    a connection that holds the database alone needs no such memory. Raises StoreError if nothing can be locked.
+    """
+    if not can_lock(path):
+        raise no_locks(path)
+    if can_lock(path.with_name(f"{path.name}-shm")):
+        return True
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return False
+
+
+def use_journal(connection: sqlite3.Connection, *, wal: bool) -> None:
+    """Let readers and the writer work side by side in a WAL, or take turns. Raises sqlite3.Error."""
+    if wal:
+        _use_wal(connection)
+        return
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA locking_mode = NORMAL")
+    # The next read releases the lock.
+    connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -128,6 +239,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
             f"Cannot open the session database {path}.",
             "Check the permissions of its directory, or set STEPCHAT_HOME to a writable directory.",
         )
+    if _is(error, sqlite3.SQLITE_PROTOCOL) or getattr(error, "sqlite_errorcode", None) in _LOCK_ERRORS:
+        return no_locks(path)
     if _is(error, sqlite3.SQLITE_IOERR):
         return StoreError(
             f"The disk refused to read or write {path} ({error}).",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepchat.errors import StoreError
-from stepchat.sessions.database import explain, is_damage
+from stepchat.sessions.database import explain, is_damage, truncated_size
 from stepchat.sessions.migrations import version_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def check_database(path: Path) -> Health | None:
             return None
         if not path.is_file():
             return Health("this is not a file", "Move it away.")
+        if (found_size := truncated_size(path)) is not None:
+            return Health(f"truncated: it has {found_size} bytes", "Move it away, or restore a backup.", found_size)
         size = sum(file.stat().st_size for file in (path, path.with_name(f"{path.name}-wal")) if file.exists())
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
             if version_of(connection, path) == 0:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from stepchat.config.paths import Paths, private_directory
+from stepchat.errors import StoreError
 from stepchat.sessions import (
     database,
     exchanges,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from decimal import Decimal
     from pathlib import Path
+    from tempfile import TemporaryDirectory
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
@@ -61,6 +63,7 @@ class SessionStore:
         clock: Callable[[], float],
         recording_limit: int,
         accumulate: Accumulate,
+        temporary: TemporaryDirectory[str] | None,
     ) -> None:
         self.file = path
         self.recovered: tuple[str, ...] = recovered.recovered
@@ -74,6 +77,7 @@ class SessionStore:
         self._writer = Worker("stepchat-writer", path, database.connect, opened=connection)
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
         self._search: LiveSearch | None = None
+        self._temporary = temporary
         self._writer.repeat(lambda connection: organizing.purge(connection, clock() - organizing.KEEP_DELETED))
         self._index_soon()
 
@@ -87,12 +91,13 @@ class SessionStore:
         max_pages: int | None = None,
         full_text: bool = True,
         recording_limit: int = exchanges.RECORDING_LIMIT,
+        temporary: TemporaryDirectory[str] | None = None,
     ) -> SessionStore:
         """Open or create the database, and recover the answers that a killed process left behind.
 
         `accumulate` turns the deltas of an answer into a message marked as cut. `max_pages` limits the size of the file.
         Without `full_text`, as with an SQLite that lacks FTS5, search reads every message. Recorded responses take up to
-        `recording_limit` bytes.
+        `recording_limit` bytes. Closing the store removes the directory `temporary`.
         """
         running = private_directory(paths.data) / "running"
         path = paths.database
@@ -100,8 +105,9 @@ class SessionStore:
         try:
             connection = database.connect(path, max_pages=max_pages)
             try:
+                wal = database.can_share_wal(connection, path)
                 migrations.version_of(connection, path)
-                database.use_wal(connection)
+                database.use_journal(connection, wal=wal)
                 migrations.migrate(connection, path)
                 search_index.prepare(connection, full_text=full_text)
                 recovered = recovery.recover(connection, running, accumulate)
@@ -110,7 +116,34 @@ class SessionStore:
                 raise
         except sqlite3.Error as error:
             raise database.explain(error, path) from error
-        return cls(connection, path, Ownership(running), recovered, clock, recording_limit, accumulate)
+        return cls(connection, path, Ownership(running), recovered, clock, recording_limit, accumulate, temporary)
+
+    @classmethod
+    def open_temporary(cls, *, accumulate: Accumulate, copy_of: Path | None = None) -> SessionStore:
+        """A store that `close` removes: empty, or a copy of a database that cannot be written. Raises StoreError."""
+        # Imported late to keep the start fast.
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        directory = TemporaryDirectory(prefix="stepchat-", ignore_cleanup_errors=True)
+        home = Path(directory.name)
+        try:
+            if copy_of is not None:
+                database.copy_to(copy_of, home)
+            return cls.open(Paths(home, home, home), accumulate=accumulate, temporary=directory)
+        except BaseException:
+            directory.cleanup()
+            raise
+
+    @classmethod
+    def open_for_reading(cls, paths: Paths, *, accumulate: Accumulate) -> SessionStore:
+        """Open the database, or a temporary copy if it cannot be written or locked, for what only reads. Raises StoreError."""
+        try:
+            return cls.open(paths, accumulate=accumulate)
+        except StoreError:
+            if not database.is_only_readable(paths.database):
+                raise
+        return cls.open_temporary(accumulate=accumulate, copy_of=paths.database)
 
     # Sessions
 
@@ -460,6 +493,8 @@ class SessionStore:
         self._reader.close()
         self._writer.close()
         self._owner.release()
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     async def _read(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **named: P.kwargs

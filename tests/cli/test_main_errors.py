@@ -86,16 +86,18 @@ BROKEN = {
     "rubbish": b"This is no database at all. " * 100,
     "cut": None,
     "empty pages": b"SQLite format 3\x00" + b"\xff" * 4080,
+    "empty": b"",
+    "one byte": b"S",
 }
 
 
 @pytest.mark.parametrize("how", BROKEN)
-@pytest.mark.parametrize("arguments", [["hello"], ["sessions", "list"], ["--continue", "more"]])
+@pytest.mark.parametrize("arguments", [["sessions", "list"], ["--continue", "more"]])
 def test_broken_database_is_kept_as_it_is(shell, tmp_path, how, arguments):
     path = tmp_path / "sessions.db"
     shell("demo:haiku")
     whole = path.read_bytes()
-    broken = BROKEN[how] or whole[: len(whole) // 2]
+    broken = whole[: len(whole) // 2] if BROKEN[how] is None else BROKEN[how]
     path.write_bytes(broken)
     words = shell.refuse(1, *arguments)
     assert str(path) in words
@@ -104,12 +106,33 @@ def test_broken_database_is_kept_as_it_is(shell, tmp_path, how, arguments):
     assert len(shell.server.requests) == 1
 
 
+def answered_unsaved(shell, *parts):
+    """The demo answers, and stderr says what keeps the sessions from being saved."""
+    asked = len(shell.server.requests)
+    code, out, err = shell("demo:haiku")
+    assert (code, "Rain on the window" in out) == (0, True)
+    assert err.startswith("stepchat: Nothing is saved. ")
+    assert all(part in err for part in parts), err
+    assert len(shell.server.requests) == asked + 1
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_question_is_answered_without_its_database(shell, tmp_path, how):
+    path = tmp_path / "sessions.db"
+    shell("demo:haiku")
+    broken = path.read_bytes()[:-5000] if BROKEN[how] is None else BROKEN[how]
+    path.write_bytes(broken)
+    answered_unsaved(shell, str(path), "left unchanged")
+    assert path.read_bytes() == broken
+
+
 def test_database_of_another_program(shell, tmp_path):
     with sqlite3.connect(tmp_path / "sessions.db") as connection:
         connection.execute("CREATE TABLE mine (x)")
     connection.close()
     before = (tmp_path / "sessions.db").read_bytes()
-    assert "belongs to another program" in shell.refuse(1, "hello")
+    assert "belongs to another program" in shell.refuse(1, "sessions", "list")
+    answered_unsaved(shell, "belongs to another program")
     assert (tmp_path / "sessions.db").read_bytes() == before
 
 
@@ -117,28 +140,19 @@ def test_home_that_is_a_file(shell, tmp_path):
     home = tmp_path / "file"
     home.write_text("mine")
     shell.set(STEPCHAT_HOME=str(home))
-    words = shell.refuse(1, "hello")
-    assert str(home) in words
-    assert "Set STEPCHAT_HOME" in words
+    answered_unsaved(shell, str(home), "Set STEPCHAT_HOME")
     assert home.read_text() == "mine"
-    assert shell.server.requests == []
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a directory that even root cannot write to")
 def test_home_that_cannot_be_written(shell):
     shell.set(STEPCHAT_HOME="/proc/stepchat")
-    words = shell.refuse(1, "hello")
-    assert "/proc/stepchat" in words
-    assert "Set STEPCHAT_HOME" in words
-    assert shell.server.requests == []
+    answered_unsaved(shell, "/proc/stepchat", "Set STEPCHAT_HOME")
 
 
 def test_database_that_cannot_be_opened(shell, tmp_path):
     (tmp_path / "sessions.db").mkdir()
-    words = shell.refuse(1, "hello")
-    assert str(tmp_path / "sessions.db") in words
-    assert "STEPCHAT_HOME" in words
-    assert shell.server.requests == []
+    answered_unsaved(shell, str(tmp_path / "sessions.db"), "STEPCHAT_HOME")
 
 
 def test_answer_that_cannot_be_begun_keeps_the_question(shell, tmp_path):

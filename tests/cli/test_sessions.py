@@ -109,3 +109,11 @@ def test_what_changes_a_session_is_never_told_by_what_was_said_in_it(shell):
     assert listed["Taxes"] in err
     assert shell("sessions", "archive", "Rain on the window").code != 0
     assert len(json.loads(shell("sessions", "list", "--json").out)) == 2
+
+
+def test_symbols_are_searched_without_two_hyphens(shell):
+    shell("demo:haiku")
+    shell("sessions", "rename", "--", "haiku", "a -> b")
+    for words in (["->"], ["->", "--limit", "5"], ["--", "->"], ["->", "b"]):
+        assert "a -> b" in shell("sessions", "search", *words).out
+    assert shell("sessions", "search", "--limt", "5", "b").code == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -225,7 +226,7 @@ def test_two_that_make_a_database_at_once_wait_for_each_other(tmp_path: Path) ->
 
     other.set_trace_callback(count)
     with ThreadPoolExecutor() as threads:
-        waiting = threads.submit(database.use_wal, other)
+        waiting = threads.submit(database.use_journal, other, wal=True)
         assert tried_again.wait(database.BUSY_SECONDS)
         holder.execute("ROLLBACK")
         waiting.result()
@@ -241,3 +242,108 @@ def test_text_that_is_none_is_damage_and_is_not_told(paths: Paths) -> None:
     told = str(database.explain(raised.value, paths.database))
     assert "is damaged" in told
     assert "my words" not in told
+
+
+_NOLOCK = Path(__file__).parent / "nolock.c"
+
+
+@pytest.fixture(scope="session")
+def nolock(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A library for LD_PRELOAD that refuses locks below NOLOCK_DIR, on files that end with NOLOCK_SUFFIX."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and LD_PRELOAD")
+    library = tmp_path_factory.mktemp("nolock") / "nolock.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, _NOLOCK, "-ldl"], check=True)
+    return str(library)
+
+
+_STORE_AND_LIST = """
+import asyncio, sys, time
+from pathlib import Path
+from stepchat.chat.accumulator import accumulate
+from stepchat.config.paths import Paths
+from stepchat.errors import StoreError
+from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.sessions.store import SessionStore
+
+async def work(store):
+    session = await store.create(model="m", server="s", system=None)
+    asked = await store.append(session.id, None, UserMessage("hi"))
+    answer = await store.begin_answer(session.id, asked.id, AssistantMessage())
+    await store.finish_answer(answer, AssistantMessage(text="x"))
+    print(len(await store.sessions()))
+    await store.close()
+
+home = Path(sys.argv[1])
+began = time.monotonic()
+try:
+    store = SessionStore.open(Paths(home, home, home), accumulate=accumulate)
+    print(f"opened {time.monotonic() - began < 1}")
+    asyncio.run(work(store))
+except StoreError as error:
+    print(error, time.monotonic() - began < 1)
+store = SessionStore.open_for_reading(Paths(home, home, home), accumulate=accumulate)
+print("read", len(asyncio.run(store.sessions())))
+store.close_now()
+"""
+
+
+_NO_LOCKS = (
+    "is on a disk where files cannot be locked (a network drive?). Put it on a local disk: set STEPCHAT_HOME or "
+    "XDG_DATA_HOME. Everything saved before is safe."
+)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [
+        # WAL does not work there, but a rollback journal does.
+        ("-shm", ["opened True", "2", "read 2"]),
+        # Nothing can be locked: said at once, and what is there can be read.
+        (
+            "",
+            [
+                f"{{home}}/sessions.db {_NO_LOCKS} True",
+                "read 1",
+            ],
+        ),
+    ],
+)
+async def test_a_disk_without_locks(paths: Paths, nolock: str, suffix: str, expected: list[str]) -> None:
+    store = SessionStore.open(paths, accumulate=accumulate)
+    session = await store.create(model="m", server="s", system=None)
+    await store.append(session.id, None, UserMessage("made where locks work"))
+    await store.close()
+    environ = os.environ | {
+        "LD_PRELOAD": nolock,
+        "NOLOCK_DIR": str(paths.data),
+        "NOLOCK_SUFFIX": suffix,
+        "PYTHONPATH": str(ROOT),
+    }
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", _STORE_AND_LIST, str(paths.data)],
+        capture_output=True,
+        text=True,
+        env=environ,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [line.format(home=paths.data) for line in expected], done.stderr
+
+
+async def test_a_database_that_cannot_be_written_is_read_from_a_copy(paths: Paths) -> None:
+    store = SessionStore.open(paths, accumulate=accumulate)
+    session = await store.create(model="m", server="s", system=None)
+    await store.append(session.id, None, UserMessage("apple"))
+    # What is in the WAL is copied, too.
+    copy = SessionStore.open_temporary(accumulate=accumulate, copy_of=paths.database)
+    await copy.finish_index()
+    page = await copy.search("apple")
+    assert page is not None
+    assert [found.summary.id for found in page.sessions] == [session.id]
+    assert copy.file != store.file
+    await copy.close()
+    assert not copy.file.parent.exists()
+    assert len(await store.sessions()) == 1
+    await store.close()
