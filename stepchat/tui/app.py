@@ -28,7 +28,7 @@ from stepchat.tui.commands.command import run
 from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.view import reasoning_view
 from stepchat.tui.dialog_keys import LIST
-from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_label
 from stepchat.tui.leader import Leader
 from stepchat.tui.terminal.handover import Handover
@@ -72,7 +72,7 @@ class StepchatApp(App[str]):
         Binding("ctrl+c", "help_quit", show=False, system=True),
     ]
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy")]  # noqa: RUF012 - Textual declares it so
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-roomy")]  # noqa: RUF012 - Textual declares it so
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW, "-high")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from stepchat.text.sanitize import sanitize
 from stepchat.tui.dialog_keys import DEFAULTS, LIST, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
-from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from stepchat.tui.keymap import Keymap
 
 T = TypeVar("T")
-_NARROW = 100
-_WIDE = 120
 
 
 class FilterDialog(ModalScreen[T | None]):
@@ -92,8 +90,8 @@ class FilterDialog(ModalScreen[T | None]):
 
     def fit(self, size: Size) -> None:
         """Adapt to the size of the window. Called before the first frame, and on every resize."""
-        self.set_class(size.width < _NARROW, "-narrow")
-        self.set_class(size.width >= _WIDE, "-wide")
+        self.set_class(size.width < NARROW, "-narrow")
+        self.set_class(size.width >= NARROW, "-wide")
         self.set_class(size.height < LOW, "-low")
 
     # ---- widgets and events

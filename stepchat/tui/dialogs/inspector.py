@@ -16,7 +16,7 @@ from stepchat.chat.inspection import EventLines, Events, InspectorLine
 from stepchat.messages import AssistantMessage
 from stepchat.text.format import short_model
 from stepchat.text.sanitize import sanitize_for_display
-from stepchat.text.widths import pad_for_rich, unpad
+from stepchat.text.widths import pad_for_rich, truncate, unpad
 from stepchat.tui import workers
 from stepchat.tui.dialog_keys import bindings
 from stepchat.tui.dialogs.filter_dialog import FilterDialog
@@ -183,9 +183,9 @@ class InspectorScreen(FilterDialog[None]):
         clean = [InspectorLine(pad_for_rich(sanitize_for_display(line.text)), line.role) for line in lines]
         return inspection.wrap_lines(clean, max(_MIN_WIDTH, self._list.line_width))
 
-    def _line(self, index: int, _part: int, _width: int) -> list[Piece]:
+    def _line(self, index: int, _part: int, width: int) -> list[Piece]:
         line = self._lines[index]
-        return [(pad_for_rich(sanitize_for_display(unpad(line.text))), _ROLES[line.role])]
+        return [(truncate(pad_for_rich(sanitize_for_display(unpad(line.text))), width), _ROLES[line.role])]
 
     def _title_text(self) -> str:
         message = self._answer.message

@@ -28,6 +28,8 @@ Step: TypeAlias = Literal["up", "down", "page-up", "page-down", "first", "last"]
 
 LOW: Final = 22
 """Windows with fewer rows show dialogs without space around them."""
+NARROW: Final = 120
+"""Windows with fewer columns show dialogs in their full width."""
 _WHEEL_ROWS: Final = 3
 _NEAR_THE_END: Final = 40
 _MIN_HEIGHT_FOR_HEAD: Final = 6

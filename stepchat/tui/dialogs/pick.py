@@ -12,7 +12,7 @@ from textual.widgets import Static
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import align, pad, pad_for_rich, truncate
 from stepchat.tui.dialogs.filter_dialog import FilterDialog
-from stepchat.tui.dialogs.list_view import LOW, VirtualList
+from stepchat.tui.dialogs.list_view import LOW, NARROW, VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _GAP: Final = 2
 _FULL_ROW: Final = 2
 """Lines below the list for a row that does not fit into it."""
-_NARROW: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ def row_width(row: Choice, columns: Columns) -> int:
 def list_size(window: Size) -> tuple[int, int]:
     """Rows and cells of a picker's list in a window, as app.tcss lays the dialog out."""
     low = window.height < LOW
-    whole = low or window.width < _NARROW
+    whole = low or window.width < NARROW
     width = window.width if whole else min(90, window.width * 9 // 10)
     return max(1, window.height - 3 if low else int((window.height - 2) * 0.95) - 8), max(1, width - 6)
 

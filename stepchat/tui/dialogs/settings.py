@@ -66,7 +66,7 @@ class SettingsScreen(FilterDialog[None]):
     ) -> None:
         """`why_not` returns why the model does not support a value, "" if it does; `defaults` are the model's own."""
         super().__init__(
-            VirtualList(self._line, wraps_around=True),
+            VirtualList(self._line, settings_head, wraps_around=True),
             HINTS,
             placeholder="Type to filter; `set` lists what is set",
             typed=typed,
@@ -298,6 +298,12 @@ def _matches(words: Sequence[str], parameter: Parameter, group: str, decided: Re
     return all(word in text for word in words)
 
 
+def settings_head(width: int) -> list[Piece]:
+    """The line above the columns of `line_of`."""
+    columns = f"{'parameter':{VALUE_AT}}{'value':{value_width(width) + GAP}}{'set for':{SOURCE_WIDTH + GAP}}default"
+    return [(truncate(columns, width), "dim")]
+
+
 def line_of(row: SettingRow, width: int) -> list[Piece]:
     """Name, value, scope; where there is space, the default or why the model does not support the parameter."""
     quiet = bool(row.reason)
@@ -306,9 +312,8 @@ def line_of(row: SettingRow, width: int) -> list[Piece]:
         (f"{pad(_value(row), value_width(width))}{'':{GAP}}", "sign" if row.is_set and not quiet else "dim"),
     ]
     rest = width - VALUE_AT - value_width(width) - GAP
-    if row.decided.scope:
-        pieces.append((pad(row.decided.scope, min(rest, SOURCE_WIDTH + GAP)), "dim"))
-        rest -= SOURCE_WIDTH + GAP
+    pieces.append((pad(row.decided.scope or "", min(rest, SOURCE_WIDTH + GAP)), "dim"))
+    rest -= SOURCE_WIDTH + GAP
     if rest >= _MIN_NOTE:
         pieces.append((truncate(_note(row), rest), "warning" if quiet and row.is_set else "dim"))
     return pieces
@@ -317,7 +322,7 @@ def line_of(row: SettingRow, width: int) -> list[Piece]:
 def _note(row: SettingRow) -> str:
     if row.reason:
         return sanitize(row.reason, keep_newlines=False)
-    return "" if row.is_set or not row.default else sanitize(f"unset: {row.default}", keep_newlines=False)
+    return "" if row.is_set or not row.default else sanitize(row.default, keep_newlines=False)
 
 
 def value_width(width: int) -> int:
@@ -340,7 +345,9 @@ def description_lines(row: SettingRow) -> Iterator[str]:
     if row.reason:
         sent = " Not sent; set it again to retry." if row.reason == REJECTED_SETTING else " Sent anyway."
         reason = sanitize(row.reason, keep_newlines=False)
-        yield f"{reason[:1].upper()}{reason[1:]}." + (sent if row.is_set else "")
+        if reason.split(" ")[0].isalpha():  # not the name of a model
+            reason = reason[:1].upper() + reason[1:]
+        yield f"{reason}." + (sent if row.is_set else "")
         yield help_text
         return
     yield help_text

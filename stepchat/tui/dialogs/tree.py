@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
@@ -161,6 +161,8 @@ class TreeLine:
     """The lines of its branches, left of it."""
     shown: bool
     """It is on the branch that the window shows."""
+    passed: bool
+    """It is not, but that branch continues below it."""
     when: float
     siblings: tuple[str, ...]
     """The ids of all its versions, its own among them."""
@@ -219,9 +221,13 @@ def tree_lines(messages: Sequence[StoredMessage], leaf: str | None) -> list[Tree
     while waiting:
         stored, depth, begins, ids, before = waiting.pop()
         when = _time(stored) or before
-        lines.append(TreeLine(stored, _guide(depth, begins=begins), stored.id in shown, when, ids))
+        lines.append(TreeLine(stored, _guide(depth, begins=begins), stored.id in shown, False, when, ids))
         push(children[stored.id], depth, when)
-    return lines
+    rows = [row for row, line in enumerate(lines) if line.shown]
+    return [
+        line if line.shown or not rows or not rows[0] < row < rows[-1] else replace(line, passed=True)
+        for row, line in enumerate(lines)
+    ]
 
 
 def leaf_count(messages: Iterable[StoredMessage]) -> int:
@@ -265,6 +271,7 @@ def _time(stored: StoredMessage) -> float:
 # ---- rows
 
 _SHOWN: Final = "▌"
+_PASSED: Final = "│"
 _MODEL_WIDTH: Final = 18
 _AGE_WIDTH: Final = 6
 _WITH_MODEL: Final = 66
@@ -273,12 +280,12 @@ _WITH_AGE: Final = 30
 
 
 def tree_row(line: TreeLine, width: int, now: float) -> list[Piece]:
-    """The branch that is shown is bright, with a bar at its left."""
+    """The branch that is shown is bright, with a bar at its left that continues past side branches."""
     asks = isinstance(line.stored.message, UserMessage)
     right = align(age(line.when, now) if line.when else "", _AGE_WIDTH) if width >= _WITH_AGE else ""
     if width >= _WITH_MODEL:
         right = f"  {pad(line.model, _MODEL_WIDTH)}{right}"
-    lead = f"{_SHOWN if line.shown else ' '} "
+    lead = f"{_SHOWN if line.shown else _PASSED if line.passed else ' '} "
     mark = f"{line.mark} "
     rest = max(1, width - cell_len(lead + line.guide + mark + right))
     return [

@@ -55,7 +55,7 @@ def test_what_the_model_does_not_take_is_said():
 
 def test_the_default_is_the_models_own_where_it_tells_one():
     ((_, (row,)),) = setting_rows(Scopes(), nothing_against, "temperature", {"temperature": 0.6})
-    assert "unset: 0.6, the model's default" in plain(line_of(row, 110))
+    assert "0.6, the model's default" in plain(line_of(row, 110))
     assert [*description_lines(row)][1] == "Not sent. Default: 0.6, the model's default."
 
 

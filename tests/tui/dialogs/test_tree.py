@@ -44,8 +44,8 @@ async def test_the_tree_is_drawn_walked_and_gone_to(tmp_path, server):
         assert [" ".join(row.split()[:3]) for row in rows] == [
             "▌ ❯ demo:haiku",
             "▌ · Rain",
-            "├─ ❯ demo:primes",
-            "│ · There",
+            "│ ├─ ❯",
+            "│ │ ·",
             "▌ ❯ demo:compare",
             "▌ · Suppose",
         ]
