@@ -235,5 +235,5 @@ async def test_the_demo_is_a_server_too(tmp_path):
         await say(pilot, "/server demo")
         await wait_until(pilot, "Server: the demo")
         shown = await ask(pilot, "demo:haiku")
-        assert "said" in shown
+        assert "output" in shown
         assert pilot.app.workspace.server == "demo"
