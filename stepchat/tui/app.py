@@ -31,6 +31,7 @@ from stepchat.tui.dialog_keys import LIST
 from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_label
 from stepchat.tui.leader import Leader
+from stepchat.tui.message_keys import CHAT_ROWS
 from stepchat.tui.terminal.handover import Handover
 from stepchat.tui.themes import choose_theme, textual_theme
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.errors import ConfigError
     from stepchat.first_frame.frame import FirstFrame
+    from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Command
     from stepchat.tui.keymap import KeyRow
 
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 FAULT_LIMIT: Final = 3
 """How often the same exception may come within FAULT_SECONDS before stepchat gives up."""
 FAULT_SECONDS: Final = 30.0
+QUIT_SECONDS: Final = 2.0
+"""Within this time a second press of the interrupt key quits."""
 _USEFUL: Final = ("retry", "sessions", "new", "model", "reasoning", "find", "copy")
 """What the status bar lists first while the leader is pending; the others follow in the order of the table."""
 
@@ -69,7 +73,7 @@ class StepchatApp(App[str]):
             KEY_ROWS, MESSAGE, {f"copy-code-{digit}": f"message('copy-code', '{digit}')" for digit in "123456789"}
         ),
         Binding("ctrl+c", "message('copy')", show=False),
-        Binding("ctrl+c", "help_quit", show=False, system=True),
+        *bindings(KEY_ROWS, CHAT, {row.id: row.id.replace("-", "_") for row in CHAT_ROWS}),
     ]
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-roomy")]  # noqa: RUF012 - Textual declares it so
@@ -90,6 +94,8 @@ class StepchatApp(App[str]):
         """When an exception reached no handler lately, and which."""
         self.keymap = build_keymap(KEY_ROWS, workspace.config.keys)
         self.leader = Leader()
+        self._quits_until = float("-inf")
+        """Until when another press of the interrupt key quits."""
         defaults = {row.name: row.single_keys for row in KEY_ROWS}
         # Only what was rebound: Textual goes through all of it at every key.
         self.set_keymap({name: keys for name, keys in self.keymap.single_keys().items() if keys != defaults[name]})
@@ -101,6 +107,11 @@ class StepchatApp(App[str]):
     def workspace(self) -> Workspace:
         """The one in use: switching the server replaces it."""
         return self._workspace if self._chat is None else self._chat.workspace
+
+    @property
+    def session(self) -> Session | None:
+        """The session on screen."""
+        return None if self._chat is None else self._chat.conversation.session
 
     def get_default_screen(self) -> ChatScreen:
         typed = self._handover.type_ahead()
@@ -296,10 +307,27 @@ class StepchatApp(App[str]):
         else:
             self.action_command("quit")
 
-    def action_help_quit(self) -> None:
-        """Ctrl+C with nothing to copy or to clear."""
-        if self._chat is not None:
-            self._chat.flash("Esc stops the answer." if self._chat.conversation.busy else "Ctrl+Q quits.")
+    def action_interrupt(self) -> None:
+        """With nothing to copy or to clear: stop the answer. Only a press that finds nothing to do arms quitting."""
+        if self._chat is None:
+            return
+        if self._chat.conversation.busy:
+            self.action_command("stop")
+        elif monotonic() < self._quits_until:
+            self.action_command("quit")
+        else:
+            self._quits_until = monotonic() + QUIT_SECONDS
+            self._chat.flash("Press {key:interrupt} again to quit.")
+
+    def action_end_of_input(self) -> None:
+        if isinstance(self.screen, ChatScreen) and not self.screen.prompt.text:
+            self.action_command("quit")
+
+    def action_suspend(self) -> None:
+        if self._driver is not None and self._driver.can_suspend and sys.platform != "win32":
+            self.action_suspend_process()
+        elif self._chat is not None:
+            self._chat.flash("This terminal has no job control.")
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:
@@ -333,9 +361,11 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
         asyncio.run(in_use.close())
     for problem in (*problems, *filter(None, [told])):
         print(f"stepchat: {problem}", file=sys.stderr)
+    if app.session is not None and sys.stderr.isatty() and not app.return_code:
+        print(f"Resume with: stepchat --resume {app.session.id}", file=sys.stderr)
     if app.return_code:
         print(
-            "stepchat: That was a fault in stepchat. Everything that had arrived is saved; stepchat --continue goes on.",
+            "stepchat crashed; this is a bug. Everything received is saved. Resume with: stepchat --continue",
             file=sys.stderr,
         )
     return app.return_code or 0

@@ -1,11 +1,17 @@
-"""The default keys that move among focused messages. The keys that act on one are in the rows of the commands."""
+"""The default keys of the chat that run no command, and those that move among focused messages."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from stepchat.tui.keymap import MESSAGE, KeyRow
+from stepchat.tui.keymap import CHAT, MESSAGE, KeyRow
 
+CHAT_ROWS: Final = (
+    KeyRow("interrupt", CHAT, ("ctrl+c",), "Copy the selection, clear the prompt, stop the answer; twice quits"),
+    KeyRow("end-of-input", CHAT, ("ctrl+d",), "Quit, if the prompt is empty"),
+    KeyRow("suspend", CHAT, ("ctrl+z",), "Suspend to the shell; fg returns"),
+)
+"""What is no command, everywhere in the chat."""
 MESSAGE_ROWS: Final = (
     KeyRow("menu", MESSAGE, ("enter",), "Show the actions as a menu", "menu"),
     KeyRow("leave", MESSAGE, ("escape", "tab", "shift+tab"), "Back to the prompt", "prompt"),

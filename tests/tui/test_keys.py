@@ -79,3 +79,48 @@ async def test_keys_of_the_config_replace_the_defaults_everywhere(tmp_path, serv
 
 def test_the_contexts_of_the_rows_are_known():
     assert {row.context for row in KEY_ROWS} >= {CHAT, "prompt", "message", "list", "page", "find"}
+
+
+async def test_earlier_prompts_are_searched_and_never_sent(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await ask(pilot, "demo:haiku second")
+        prompt = pilot.app.screen.prompt
+        prompt.prefill("second")
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, "Earlier prompts")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: pilot.app.screen.prompt.text == "second")
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, "Earlier prompts")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: prompt.text == "demo:haiku second")
+        await pilot.press("ctrl+underscore")
+        assert prompt.text == "second"
+        assert len(server.requests) == 2
+
+
+async def test_ctrl_c_clears_then_stops_then_quits(tmp_path):
+    with DemoServer(speed=1) as server:
+        async with window(tmp_path, server) as pilot:
+            screen = pilot.app.screen
+            screen.prompt.prefill("demo:long")
+            await pilot.press("enter", *"x")
+            await wait_until(pilot, lambda: screen.conversation.busy)
+            await pilot.press("ctrl+c")
+            assert screen.prompt.text == ""
+            assert screen.conversation.busy
+            await pilot.press("ctrl+c")
+            await wait_until(pilot, lambda: not screen.conversation.busy)
+            await pilot.press("ctrl+c")
+            await wait_until(pilot, "Press Ctrl+C again to quit.")
+            await pilot.press("ctrl+c")
+            await wait_until(pilot, lambda: not pilot.app.is_running)
+
+
+async def test_ctrl_d_quits_only_on_an_empty_prompt(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await pilot.press("a", "ctrl+d")
+        assert pilot.app.screen.prompt.text == "a"
+        await pilot.press("backspace", "ctrl+d")
+        await wait_until(pilot, lambda: not pilot.app.is_running)

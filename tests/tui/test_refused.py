@@ -47,6 +47,7 @@ class Walk:
 
 
 WALKS = (
+    Walk(("ctrl+r", "escape"), ("prompts",)),
     Walk(
         ("ctrl+n", "demo:haiku"),
         (

@@ -12,6 +12,7 @@ from stepchat.tui.commands import (
     message,
     model,
     parameters,
+    prompt,
     reasoning,
     server,
     session,
@@ -20,7 +21,7 @@ from stepchat.tui.commands import (
 from stepchat.tui.composer.completion import Completion
 from stepchat.tui.dialog_keys import DIALOG_ROWS
 from stepchat.tui.keymap import CHAT, MESSAGE, KeyRow, normalize_key
-from stepchat.tui.message_keys import MESSAGE_ROWS
+from stepchat.tui.message_keys import CHAT_ROWS, MESSAGE_ROWS
 from stepchat.tui.prompt_keys import PROMPT_ROWS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _groups() -> app.Groups:
 
 GROUPS: app.Groups = (
     ("Conversation", conversation.COMMANDS),
+    ("Prompt", prompt.COMMANDS),
     ("Messages", message.COMMANDS),
     ("Reasoning", reasoning.COMMANDS),
     ("Requests", inspect.COMMANDS),
@@ -51,6 +53,7 @@ COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)
 BY_NAME: Final = {row.name: row for row in COMMANDS}
 KEY_ROWS: Final = (
     *(KeyRow(row.name, CHAT, row.keys, row.help) for row in COMMANDS),
+    *CHAT_ROWS,
     *MESSAGE_ROWS[:2],
     *(
         KeyRow(row.name, MESSAGE, (normalize_key(row.message_key) or "",), row.help, row.word)

@@ -42,11 +42,12 @@ class Choice:
 class Picker(FilterDialog[str]):
     """Returns the id of the chosen row."""
 
-    def __init__(self, title: str, rows: Sequence[Choice], *, empty_text: str = "No matches.") -> None:
+    def __init__(self, title: str, rows: Sequence[Choice], *, empty_text: str = "No matches.", typed: str = "") -> None:
         super().__init__(
             VirtualList(lambda index, _, width: line_of(self._found[index], self._columns, width), wraps_around=True),
             (("list.accept", "select"), ("list.close", "close")),
             title=title,
+            typed=typed,
         )
         self._rows = rows
         self._found: Sequence[Choice] = ()
