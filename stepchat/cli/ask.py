@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.catalogue.capabilities import unsupported_warnings
 from stepchat.chat.context_window import estimate_conversation_tokens
@@ -85,6 +85,14 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         await workspace.close()
 
 
+_WINDOW_SHARE: Final = 0.9
+"""The share of the context window from which a prompt may be why nothing came back."""
+_USUAL_WINDOW: Final = 32_768
+"""Tokens, for models whose context window is unknown."""
+_MOST_NAMES: Final = 5
+_LONGEST_NAME: Final = 100
+
+
 async def _show_turn(workspace: Workspace, question: Any, output: Output) -> int:
     last: StoredMessage | None = None
     failure: StepchatError | None = None
@@ -104,7 +112,11 @@ async def _show_turn(workspace: Workspace, question: Any, output: Output) -> int
         failure = error
     answer = last.message if last is not None and isinstance(last.message, AssistantMessage) else None
     output.end_line()
-    lacking = _what_is_lacking(answer, as_json=output.json) if answer is not None and answer.complete else ""
+    lacking = ""
+    if answer is not None and answer.complete:
+        known = workspace.catalogue.find(question.model)
+        window = known.context_length if known is not None else None
+        lacking = _what_is_lacking(answer, window, as_json=output.json)
     if text := lacking if failure is None else str(failure):
         output.print_notice(text)
     if text := _model_suggestion(workspace, question.model, failure):
@@ -121,7 +133,7 @@ async def _show_turn(workspace: Workspace, question: Any, output: Output) -> int
     return WRONG_FORM if mismatch else ANSWERED
 
 
-def _what_is_lacking(answer: AssistantMessage, *, as_json: bool) -> str:
+def _what_is_lacking(answer: AssistantMessage, window: int | None, *, as_json: bool) -> str:
     """Why a turn that ended as the server intended is not an answer; "" if it is one."""
     if answer.stop == "content_filter":
         return "The server's content filter truncated the answer. Rephrase the question, or choose another model."
@@ -133,7 +145,19 @@ def _what_is_lacking(answer: AssistantMessage, *, as_json: bool) -> str:
     if answer.tool_calls:
         # A program that reads the JSON gets the calls and can answer them.
         return "" if as_json else _unanswered_calls([call.name for call in answer.tool_calls])
-    return "" if answer.text else "The model reasoned, but gave no answer. Ask again."
+    return "" if answer.text else _empty_answer(answer, window)
+
+
+def _empty_answer(answer: AssistantMessage, window: int | None) -> str:
+    if answer.reasoning or answer.reasoning_details or answer.usage.reasoning_tokens:
+        return "The model reasoned, but gave no answer. Ask again."
+    prompt = answer.usage.prompt_tokens or 0
+    if prompt >= _WINDOW_SHARE * (window or _USUAL_WINDOW):
+        return (
+            f"The model returned nothing. The prompt has {prompt:,} tokens and may be too long for its context window;"
+            " start a new session or shorten the question."
+        )
+    return "The model returned nothing. Ask again."
 
 
 def _model_suggestion(workspace: Workspace, model: str, failure: StepchatError | None) -> str:
@@ -154,7 +178,10 @@ def _model_suggestion(workspace: Workspace, model: str, failure: StepchatError |
 
 def _unanswered_calls(names: list[str]) -> str:
     what = "a tool" if len(names) == 1 else f"{len(names)} tools"
-    return f"The model called {what} ({', '.join(names)}). One-shot mode has none."
+    shown = ", ".join(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES]) + (
+        ", ..." if len(names) > _MOST_NAMES else ""
+    )
+    return f"The model called {what} ({shown}). One-shot mode has none."
 
 
 def _show_event(event: TurnEvent, output: Output) -> None:

@@ -174,6 +174,7 @@ def test_silence_is_told_once(run):
     assert err == "stepchat: Nothing received for 20 s; giving up after 300 s.\n" * 2
 
 
+MANY = tuple(ToolCallFragment(index, f"c{index}", "t", "{}") for index in range(1, 20))
 CALLS = (ToolCallFragment(0, "c", "clock", "{}"), ToolCallFragment(1, "d", "file", "{}"))
 
 
@@ -183,7 +184,10 @@ CALLS = (ToolCallFragment(0, "c", "clock", "{}"), ToolCallFragment(1, "d", "file
         ([Delta(reasoning="Hm.", finish_reason="length")], "The token limit was reached before the answer began"),
         ([Delta(tool_calls=CALLS[:1], finish_reason="tool_calls")], "The model called a tool (clock)"),
         ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not."),
-        ([END], "gave no answer"),
+        ([END], "The model returned nothing. Ask again."),
+        ([Delta(reasoning="Hm."), END], "The model reasoned, but gave no answer."),
+        ([Delta(usage={"prompt_tokens": 36_000}, finish_reason="stop")], "36,000 tokens and may be too long"),
+        ([Delta(tool_calls=CALLS[:1] * 3 + MANY, finish_reason="tool_calls")], "20 tools (clock, t, t, t, t, ...)"),
         ([Delta(text="So", finish_reason="length")], "The token limit was reached in the middle of the answer"),
         ([Delta(text="So", finish_reason="content_filter")], "content filter truncated the answer"),
         ([Delta(text="So", tool_calls=CALLS, finish_reason="tool_calls")], "called 2 tools (clock, file)"),
