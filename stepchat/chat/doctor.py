@@ -17,6 +17,7 @@ from stepchat.config.file import Config, read_config, read_strict
 from stepchat.config.paths import path_exists
 from stepchat.errors import StepchatError
 from stepchat.servers.api import fetch_balance
+from stepchat.servers.network import PROXY_VARIABLES, certificate_settings, proxy_for, trusted_certificates
 from stepchat.servers.probe import probe
 from stepchat.sessions.health import check_database, has_full_text
 
@@ -65,6 +66,7 @@ def run_checks(
         yield Check("key", "broken", error.message, error.hint)
     else:
         try:
+            yield from _network(connection, environ)
             yield from _server(connection)
         finally:
             connection.client.close()
@@ -105,6 +107,29 @@ def _terminal(environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("terminal", "good", words)
 
 
+def _network(connection: Connection, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Proxies and certificates, as far as they concern the server."""
+    url = connection.config.base_url
+    settings = sorted({name.upper() for name in environ if name.upper() in PROXY_VARIABLES and environ[name]})
+    try:
+        proxy = proxy_for(url, environ)
+    except StepchatError as error:
+        yield Check("proxy", "broken", error.message, error.hint)
+    else:
+        if proxy is not None:
+            yield Check("proxy", "good", f"{proxy.shown} ({proxy.variable})")
+        elif settings:
+            yield Check("proxy", "good", f"none for this server ({', '.join(settings)} set)")
+    if url.startswith("https:"):
+        yield _attempt("certificates", lambda: _certificates(url, environ))
+
+
+def _certificates(url: str, environ: Mapping[str, str]) -> str:
+    trusted_certificates(url, environ)
+    named = certificate_settings(environ)
+    return ", ".join(f"{name} ({path})" for name, path in named.items()) or "those of the system and of certifi"
+
+
 def _server(connection: Connection) -> Iterator[Check]:
     place, client = connection.config, connection.client
     if connection.key_error is not None:
@@ -115,7 +140,7 @@ def _server(connection: Connection) -> Iterator[Check]:
     reach = probe(client, PATIENCE)
     words = f"{place.name} at {place.base_url}: {reach.message}"
     if not reach.reachable:
-        yield Check("server", "broken", words, place.backend.start_hint or "Check the address and the network.")
+        yield Check("server", "broken", words, reach.hint or "Check the address and the network.")
     elif reach.wants_key and client.has_key:
         yield Check("server", "broken", words, "Get another key: stepchat login")
     elif reach.wants_key:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 from stepchat import lossless_json
 from stepchat.catalogue.backends import bare_slug
 from stepchat.catalogue.models import Prices, read_model
-from stepchat.errors import ServerError, UnreachableError
+from stepchat.errors import ServerError
 from stepchat.messages import dollars
 from stepchat.servers.errors import describe_exception, find_error, from_error, from_status, status_of
+from stepchat.servers.network import unreachable
 from stepchat.servers.redaction import redacted
 
 if TYPE_CHECKING:
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
 
     from stepchat.catalogue.context_windows import JsonServer
     from stepchat.messages import Json
+    from stepchat.servers.network import Proxy
 
 MAX_BYTES = 32 * 1024 * 1024
 """Bytes of a response; the largest list of models has a tenth of that."""
 
 
-def get_json(request: httpx.Request, http: httpx.Client, redact: Callable[[str], str], seconds: float) -> Json:
+def get_json(
+    request: httpx.Request,
+    http: httpx.Client,
+    redact: Callable[[str], str],
+    seconds: float,
+    proxy: Proxy | None = None,
+) -> Json:
     """Sends a request and returns the JSON object of the response. Raises StepchatError, also for an error sent with 200."""
     import httpx
 
@@ -40,12 +48,11 @@ def get_json(request: httpx.Request, http: httpx.Client, redact: Callable[[str],
         finally:
             response.close()
     except httpx.TimeoutException as error:
-        raise UnreachableError(f"No response from {url} in time.", "Check the address and the network.") from error
+        raise unreachable(url, "no response in time", proxy) from error
     except (httpx.InvalidURL, httpx.TransportError, httpx.DecodingError) as error:
-        words = redact(describe_exception(error))
-        raise UnreachableError(
-            f"Cannot reach {url}: {words}.", "Check the address, the network and whether the server is running."
-        ) from error
+        raise unreachable(url, redact(describe_exception(error)), proxy) from error
+    if response.status_code == 407 and proxy is not None:
+        raise unreachable(url, "407", proxy)
     text = body.decode("utf-8", "replace")
     if not response.is_success:
         raise from_status(response.status_code, redact(text), response.headers)

@@ -18,7 +18,7 @@ from stepchat.errors import KeyRejectedError, ServerError, SilenceError, Stepcha
 from stepchat.events import Delta, Notice, Retrying, Silence
 from stepchat.servers.api import get_json
 from stepchat.servers.errors import LONGEST_WAIT, describe_exception, is_loading, status_of
-from stepchat.servers.network import Proxy, proxy_for, trusted_certificates
+from stepchat.servers.network import ADDRESS_HINT, Proxy, proxy_for, trusted_certificates
 from stepchat.servers.recording import REMOVED, ExchangeRecorder
 from stepchat.servers.stream import KeptConnection, StreamReader
 
@@ -159,7 +159,7 @@ class Client:
                     content=None if body is None else lossless_json.dumps(body).encode(),
                     headers=self.headers() | {"Accept": "application/json"},
                 )
-                return get_json(request, http, self.redact, seconds)
+                return get_json(request, http, self.redact, seconds, self._proxy)
         except StepchatError as error:
             self._explain(error)
             raise
@@ -267,7 +267,7 @@ class Client:
 
     def _explain(self, error: StepchatError) -> None:
         """Make an error more specific with what is known here, and remove the key from it."""
-        if isinstance(error, UnreachableError) and is_local(self.base_url) and self.backend.start_hint:
+        if isinstance(error, UnreachableError) and error.hint == ADDRESS_HINT and self.backend.start_hint:
             error.hint = self.backend.start_hint
         variable = self._options.key_variable
         if isinstance(error, KeyRejectedError) and self._key is None and variable:

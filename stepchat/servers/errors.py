@@ -400,7 +400,7 @@ _PLAIN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"its certificate is not trusted (\1)",
         ),
         (r".*wrong[ _]version[ _]number.*|.*record layer failure.*|.*http request.*_ssl.*", "it does not speak TLS; try http:// instead of https://"),
-        (r".*illegal (?:status|header) line.*|.*illegal header.*", "it does not speak HTTP/1.1"),
+        (r".*illegal (?:status|request|header) line.*|.*illegal header.*", "it does not speak HTTP/1.1"),
         (r".*invalid url in location header.*", "it redirects to an invalid address"),
         (r".*server disconnected without sending a response.*", "it closed the connection without a response"),
         (r".*peer closed connection without sending complete message body.*", "it closed the connection in the middle of the answer"),
@@ -418,11 +418,6 @@ def describe_exception(error: Exception) -> str:
             return found.expand(plain).replace(" ()", "")
     text = re.sub(r" ?\(_\w+\.c:\d+\)", "", text)
     return text or type(error).__name__
-
-
-def is_certificate_error(error: BaseException) -> bool:
-    """Whether a connection failed because the certificate is not trusted."""
-    return "certificate" in str(error).lower()
 
 
 # The text of an error

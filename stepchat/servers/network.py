@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ssl import SSLContext
 
+ADDRESS_HINT = "Check the address, the network and whether the server is running."
+CERTIFICATE_HINT = (
+    "If your company or your own authority signed it, set SSL_CERT_FILE to a PEM file that contains that authority,"
+    " often /etc/ssl/certs/ca-certificates.crt."
+)
+PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _SCHEMES = {"http": "http", "https": "https", "socks": "socks5", "socks5": "socks5", "socks5h": "socks5h"}
 
 
@@ -99,6 +105,22 @@ def _split_port(entry: str) -> tuple[str, int | None]:
     name, separator, port = entry.rpartition(":")
     has_port = bool(separator) and port.isdecimal() and (":" not in name or name.endswith("]"))
     return (name, int(port)) if has_port else (entry, None)
+
+
+def unreachable(url: str, reason: str, proxy: Proxy | None, *, retryable: bool = False) -> UnreachableError:
+    """Returns the error for a connection that could not be made, with the advice that fits the reason."""
+    through, hint = "", ADDRESS_HINT
+    if proxy is not None:
+        through = f" through the proxy {proxy.shown}"
+        hint = f"Check {proxy.variable}, or add the server to NO_PROXY."
+        if reason.startswith("407"):
+            hint = f"Set {proxy.variable} to {proxy.shown.replace('://', '://USER:PASSWORD@')}."
+            return UnreachableError(f"The proxy {proxy.shown} requires a login (407).", hint)
+    if "certificate" in reason:
+        hint = CERTIFICATE_HINT
+    elif "TLS" in reason or "HTTP" in reason:
+        hint = "Check the address and the port."
+    return UnreachableError(f"Cannot reach {url}{through}: {reason}.", hint, retryable=retryable)
 
 
 def certificate_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -22,6 +22,8 @@ class ProbeResult:
     """None if it was not asked."""
     message: str
     """A few words for a list."""
+    hint: str = ""
+    """What to do about a server that is not reachable."""
     wants_key: bool = False
     """It answers, but rejected the key or wants one."""
 
@@ -30,8 +32,10 @@ def probe(client: Client, seconds: float = PATIENCE) -> ProbeResult:
     """Ask a server for its models. Never raises."""
     try:
         answer = client.get_json("/models", seconds=seconds)
-    except UnreachableError:
-        return ProbeResult(False, "not reachable")
+    except UnreachableError as error:
+        if error.hint == client.backend.start_hint:
+            return ProbeResult(False, "not reachable", error.hint)
+        return ProbeResult(False, f"not reachable: {error.message.removesuffix('.')}", error.hint)
     except ApiKeyError:
         words = "reachable, but it rejects the key" if client.has_key else "reachable, but it wants a key"
         return ProbeResult(True, words, wants_key=True)
@@ -40,7 +44,7 @@ def probe(client: Client, seconds: float = PATIENCE) -> ProbeResult:
         answered = f"with {error.code}" if error.code else "with something unexpected"
         return ProbeResult(True, "reachable" if error.code == 404 else f"reachable, but answers {answered}")
     except StepchatError as error:
-        return ProbeResult(False, error.message)
+        return ProbeResult(False, error.message, error.hint)
     found: Any = answer.get("data", answer.get("models"))
     count = len(cast("list[Any]", found)) if isinstance(found, list) else 0
     total: Any = answer.get("total_count")

@@ -16,7 +16,8 @@ from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
-from stepchat.servers.errors import BASE_URL_HINT, describe_exception, from_status, is_certificate_error
+from stepchat.servers.errors import BASE_URL_HINT, describe_exception, from_status
+from stepchat.servers.network import unreachable
 from stepchat.servers.recording import ExchangeRecorder
 from stepchat.servers.redaction import redacted
 from stepchat.servers.sse import SseParser, SseTooLarge
@@ -34,10 +35,6 @@ LONGEST_BODY = 64 * 1024 * 1024
 """Bytes of a response that is not a stream; the rest is not read."""
 
 _CUT_HINT = "What arrived is saved; ask again for a complete answer."
-CERTIFICATE_HINT = (
-    "If your company or your own authority signed it, set SSL_CERT_FILE to a PEM file that contains that authority,"
-    " often /etc/ssl/certs/ca-certificates.crt."
-)
 _MARK = b"\xef\xbb\xbf"
 _BEFORE_SENDING = ("connect_tcp.started", "connect_tcp.complete", "start_tls.complete", "send_request_headers.started")
 """Where an exception from its trace hook can leave httpcore; elsewhere it would not clean up."""
@@ -174,41 +171,20 @@ class StreamReader:
                     raise
                 return self._once()
         except httpx.TimeoutException as error:
-            raise self._unreachable("no connection in time", retryable=True) from error
+            raise unreachable(self._url, "no connection in time", self._proxy, retryable=True) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
             raise UnreachableError(
                 f"{self._url!r} is not a server's address: {describe_exception(error)}.",
                 "Give one like https://host/v1 with --base-url.",
             ) from error
-        except httpx.ProxyError as error:
-            raise self._proxy_error(describe_exception(error)) from error
-        except httpx.ConnectError as error:
-            raise self._unreachable(describe_exception(error), untrusted=is_certificate_error(error)) from error
+        except (httpx.ConnectError, httpx.ProxyError) as error:
+            raise unreachable(self._url, describe_exception(error), self._proxy) from error
         except httpx.RemoteProtocolError as error:
             raise self._protocol_error(error) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise StreamCutError(
                 f"The connection broke: {describe_exception(error)}.", _CUT_HINT, retryable=True
             ) from error
-
-    def _unreachable(self, words: str, *, untrusted: bool = False, retryable: bool = False) -> UnreachableError:
-        hint = "Check the address, the network and whether the server is running."
-        through = ""
-        if self._proxy is not None:
-            through = f" through the proxy {self._proxy.shown}"
-            hint = f"Check {self._proxy.variable}, or add the server to NO_PROXY."
-        if untrusted:
-            hint = CERTIFICATE_HINT
-        return UnreachableError(f"Cannot reach {self._url}{through}: {words}.", hint, retryable=retryable)
-
-    def _proxy_error(self, words: str) -> UnreachableError:
-        """A proxy that rejects the connection: a login is the usual reason."""
-        if self._proxy is None or not words.startswith("407"):
-            return self._unreachable(words)
-        return UnreachableError(
-            f"The proxy {self._proxy.shown} requires a login (407).",
-            f"Set {self._proxy.variable} to {self._proxy.shown.replace('://', '://USER:PASSWORD@')}.",
-        )
 
     def _protocol_error(self, error: Exception) -> StepchatError:
         words = describe_exception(error)
@@ -254,7 +230,7 @@ class StreamReader:
             address = response.headers.get("location", "elsewhere").removesuffix("/chat/completions")[:300]
             return ServerError(f"{self._url} moved to {address}.", "Use that as --base-url.", code=response.status_code)
         if response.status_code == 407 and self._proxy is not None:
-            return self._proxy_error("407")
+            return unreachable(self._url, "407", self._proxy)
         import httpx
 
         body = bytearray()
