@@ -145,7 +145,11 @@ def _markdown(hit_tester: HitTester, run: Sequence[_Piece], *, alone: bool) -> s
         fresh = len([node for node in block.path[len(block.path) - block.fresh :] if node not in outside])
         if path and (piece.first <= 0 or isinstance(block.group, Fence)):
             text = _indented(text, path, fresh)
-        if before is not None:
+            if block.joint is not None and "\n" not in block.joint:
+                text = text.removeprefix(_prefix(path, fresh))
+        if before is not None and block.joint is not None:
+            parts.append(block.joint)
+        elif before is not None:
             parts.append("\n" + _prefix(path[: len(path) - fresh], 0).rstrip() + "\n" if block.gap else "\n")
         parts.append(text)
     return "".join(parts)
@@ -200,7 +204,7 @@ def _piece_markdown(hit_tester: HitTester, piece: _Piece) -> str:
     group = block.group
     match block.kind:
         case "paragraph":
-            return _paragraph(block.text)
+            return _paragraph(block.text, continues="\n" in (block.joint or ""))
         case "heading" if "\n" in block.text:
             return f"{_paragraph(block.text)}\n{'===' if block.level == 1 else '---'}"
         case "heading":
@@ -215,8 +219,10 @@ def _piece_markdown(hit_tester: HitTester, piece: _Piece) -> str:
             return block.text
 
 
-def _paragraph(text: str) -> str:
+def _paragraph(text: str, *, continues: bool = False) -> str:
     """Indents lines again that belong to the paragraph only because they were indented."""
+    if continues:
+        return _paragraph(f"\n{text}").removeprefix("\n")
     first, *others = text.split("\n")
     belong = (not _BEGINS_ANOTHER.match(line) and html_kind(line, lone_tag=False) is None for line in others)
     return "\n".join(

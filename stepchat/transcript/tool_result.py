@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
-from stepchat.transcript.markdown.blocks import Block
+from stepchat.transcript.markdown.blocks import Block, split_long
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,4 +59,8 @@ def user_lines(text: str, gap: int) -> list[Block]:
 
 
 def plain_lines(lines: Sequence[str], voice: Voice, gap: int) -> list[Block]:
-    return [Block("plain", line, voice=voice, gap=gap if not index else 0) for index, line in enumerate(lines)]
+    return [
+        Block("plain", text, voice=voice, gap=gap if not index and joint is None else 0, joint=joint)
+        for index, line in enumerate(lines)
+        for joint, text in split_long(line)
+    ]

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.transcript.markdown import block_starts, containers
 from stepchat.transcript.markdown.block_starts import LINE_LIMIT, Cursor, split_row
-from stepchat.transcript.markdown.blocks import FORMULA, FORMULA_MARK, Fence, Item, ListNumbers, Quote, Table
+from stepchat.transcript.markdown.blocks import (
+    FORMULA,
+    FORMULA_MARK,
+    LONGEST_TEXT,
+    Fence,
+    Item,
+    ListNumbers,
+    Quote,
+    Table,
+    split_long,
+)
 from stepchat.transcript.markdown.containers import (
     BlankLines,
     Fenced,
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_NESTING: Final = 60
 """Lists, items and quotes open at once; deeper markers are text."""
+_VERBATIM: Final = frozenset({"code", "html"})
 _STARTERS: Final = frozenset(">#`~<=-+*_0123456789|:$\\")
 _NOT_PLAIN: Final = frozenset(" \t") | _STARTERS
 
@@ -59,7 +70,7 @@ class BlockParser:
         """Marks the line just read as complete."""
         if not self.blocks:
             return
-        last = self.blocks[-1]
+        last = self._split_last()
         last.open = isinstance(self._leaf, Paragraph)
         last.stable = len(last.text)
 
@@ -88,9 +99,25 @@ class BlockParser:
         if self.blocks:
             last = self.blocks[-1]
             last.grow(text)
+            if stable:
+                last = self._split_last()
             last.open = True
             if stable:
                 last.stable = max(0, len(last.text) - (LINE_LIMIT if last.kind == "heading" else 0))
+
+    def _split_last(self) -> Block:
+        """Splits the last block if its text is long. Returns the last block."""
+        last = self.blocks[-1]
+        if len(last.text) <= LONGEST_TEXT or not (isinstance(self._leaf, Paragraph) or last.kind in _VERBATIM):
+            return last
+        parts = split_long(last.text, verbatim=last.kind in _VERBATIM)
+        if len(parts) > 1 and last.kind == "paragraph" and last.joint is None:
+            first = take_definitions(parts[0][1], self._out.links)
+            parts = [(None, first), *parts[1:]] if first.strip() else parts[1:]
+        last.text = parts[0][1]
+        for joint, text in parts[1:]:
+            last = self._out.continue_last(joint or "", text)
+        return last
 
     def end_endless(self) -> None:
         last = self.blocks[-1] if self.blocks else None
@@ -298,7 +325,7 @@ class BlockParser:
     def _close_paragraph(self) -> Block | None:
         """The paragraph without leading link definitions, or None if nothing else is left."""
         last = self.blocks[-1]
-        text = take_definitions(last.text, self._out.links)
+        text = last.text if last.joint is not None else take_definitions(last.text, self._out.links)
         if text is last.text:
             last.text = text.rstrip()
             last.open = False
@@ -323,7 +350,7 @@ class BlockParser:
         if aligns and self._head_table(Table(aligns, line.strip())):
             return True
         level = block_starts.setext_level(line)
-        if level is None:
+        if level is None or self.blocks[-1].joint is not None:
             return False
         self._leaf = None
         if heading := self._close_paragraph():
@@ -336,6 +363,8 @@ class BlockParser:
         last = self.blocks[-1]
         above, _, head = last.text.rpartition("\n")
         if "|" not in head or len(split_row(head)) != len(table.aligns):
+            return False
+        if not above and last.joint is not None:  # the beginning of this line is in another block
             return False
         self._leaf = None
         if above:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LONGEST_WORD: Final = 256
+"""Characters; a longer word may be split."""
+_SPACE: Final = re.compile(r"\s+(?=\S)")
 
 Voice: TypeAlias = Literal["answer", "reasoning", "user", "tool"]
 Kind: TypeAlias = Literal[
@@ -23,6 +28,8 @@ Kind: TypeAlias = Literal[
     "tail",  # the last rows of the reasoning
 ]
 
+LONGEST_TEXT: Final = 16_384
+"""Characters after which the text of a paragraph or of a line continues in another block."""
 FORMULA: Final = 2
 FORMULA_MARK: Final = 1
 """The `level` of a formula's lines: FORMULA of its content, FORMULA_MARK of its delimiters."""
@@ -88,7 +95,9 @@ class Fence:
 
     @property
     def source(self) -> str:
-        return "\n".join(line.text for line in self.lines)
+        return "".join(("\n" if line.joint is None else line.joint) + line.text for line in self.lines).removeprefix(
+            "\n"
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -155,10 +164,12 @@ class Block:
     `text` only grows while the block is open; `text[:stable]` never changes during the life of the block.
     `fresh` counts the containers at the end of `path` that begin with this block: their markers are on its first row.
     `gap` is the number of blank rows above. `flow` belongs to the layout.
+    A long paragraph or line is several blocks, so that no cost depends on its length. `joint` is the text between such a block
+    and the one before it; None for all others.
     """
 
     __slots__ = (
-        "_text", "flow", "fresh", "gap", "group", "kind", "level", "links", "open", "path", "stable", "version", "voice",
+        "_text", "flow", "fresh", "gap", "group", "joint", "kind", "level", "links", "open", "path", "stable", "version", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -173,6 +184,7 @@ class Block:
         level: int = 0,
         group: Group = None,
         links: Links | None = None,
+        joint: str | None = None,
     ) -> None:
         self.kind: Kind = kind
         self._text = text
@@ -186,6 +198,7 @@ class Block:
         """Of a heading, 1 to 6; of a table row or a line of code, its index in the group; of a formula's line, its kind."""
         self.group: Group = group
         self.links = links
+        self.joint = joint
         self.open = False
         self.stable = 0
         self.flow: Any = None
@@ -209,3 +222,32 @@ class Block:
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.text!r} path={len(self.path)} fresh={self.fresh} gap={self.gap}>"
+
+
+def split_long(text: str, *, verbatim: bool = False) -> list[tuple[str | None, str]]:
+    """The text in parts of about `LONGEST_TEXT` characters, each with the white space before it; None for the first.
+
+    Later text does not move a part, so a growing text can be split again and again. With `verbatim` white space is not
+    special.
+    """
+    parts: list[tuple[str | None, str]] = []
+    start, joint = 0, None
+    while len(text) - start > LONGEST_TEXT:
+        end = start + LONGEST_TEXT if verbatim else _boundary(text, start + LONGEST_TEXT)
+        if end is None:
+            break
+        part = text[start:end]
+        kept = part if verbatim else part.rstrip()
+        parts.append((joint, kept))
+        start, joint = end, part[len(kept) :]
+    return [*parts, (joint, text[start:])]
+
+
+def _boundary(text: str, at: int) -> int | None:
+    """The end of the first white space from `at` on, or a position between two letters if there is none; None if unknown."""
+    far = at + _LONGEST_WORD
+    if found := _SPACE.search(text, at, min(len(text), far)):
+        return found.end()
+    if len(text) <= far + 1:
+        return None
+    return next((end for end in range(far, at, -1) if text[end - 1].isalnum() and text[end].isalnum()), far)

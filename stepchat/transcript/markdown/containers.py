@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from stepchat.transcript.markdown.blocks import Block, Item, Links, Quote
+from stepchat.transcript.markdown.blocks import Block, Fence, Item, Links, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stepchat.transcript.markdown.blocks import Fence, Group, Kind, ListNumbers, Path, Table, Voice
+    from stepchat.transcript.markdown.blocks import Group, Kind, ListNumbers, Path, Table, Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +187,24 @@ class Outline:
         old = self.blocks.pop()
         return self._append(Block(
             kind, text, voice=old.voice, path=old.path, fresh=old.fresh, gap=old.gap,
-            level=level, group=group, links=self.links,
+            level=level, group=group, links=self.links, joint=old.joint,
         ))  # fmt: skip
+
+    def continue_last(self, joint: str, text: str) -> Block:
+        """Adds a block that continues the text of the last one, which is complete."""
+        last = self.blocks[-1]
+        last.open, last.stable, last.flow = False, len(last.text), None
+        level = last.level
+        if isinstance(last.group, Fence):
+            level = len(last.group.lines)
+        block = Block(
+            last.kind, text, voice=last.voice, path=last.path, gap=0,
+            level=level, group=last.group, links=last.links, joint=joint,
+        )  # fmt: skip
+        if isinstance(last.group, Fence):
+            last.group.lines.append(block)
+        self.blocks.append(block)
+        return block
 
     def _append(self, block: Block) -> Block:
         self.blank = False

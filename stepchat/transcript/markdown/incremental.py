@@ -136,6 +136,8 @@ _FENCE = "``````````json\n"
 _JSON = ("{", "[")
 _AT_A_TIME: Final = 16_000
 """Characters, parsed in about two milliseconds."""
+_SMALL_PIECES: Final = 512
+"""Pieces to keep before they are joined: each costs more memory than a token's text."""
 
 
 class StreamingText:
@@ -144,8 +146,11 @@ class StreamingText:
     def __init__(self, voice: Voice, *, first_gap: int = 1, as_json: bool = False) -> None:
         """With `as_json`, JSON is shown as a code block, whatever its strings contain."""
         self._pieces: list[str] = []
-        self._made = (voice, as_json)
+        self._joined = 0
+        """The pieces before this one are large."""
         self._read = 0
+        """The pieces before this one have been parsed."""
+        self._made = (voice, as_json)
         self._splitter = IncrementalParser(voice, first_gap=first_gap)
         self._finished = False
         self._blank = True
@@ -169,6 +174,15 @@ class StreamingText:
             self._pieces.append(text)
             self.length += len(text)
             self._blank = self._blank and text.isspace()
+            if len(self._pieces) - self._joined > _SMALL_PIECES:
+                self._join_pieces()
+
+    def _join_pieces(self) -> None:
+        """Joins the small pieces, those that have been parsed and the others."""
+        parsed, new = self._pieces[self._joined : self._read], self._pieces[max(self._joined, self._read) :]
+        self._pieces[self._joined :] = ["".join(part) for part in (parsed, new) if part]
+        self._read = min(self._read, self._joined + 1)
+        self._joined = len(self._pieces)
 
     def parse_new(self) -> int:
         """Brings the blocks up to date. Returns the index of the first one that may have changed."""
