@@ -1,4 +1,4 @@
-"""What `stepchat doctor` looks at. Each check says what it found and, when something is wrong, how to mend it."""
+"""The checks of `stepchat doctor`. Each says what it found and, if something is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stepchat.catalogue.backends import BACKENDS
+from stepchat.catalogue.backends import BACKENDS, is_local
 from stepchat.chat.connection import Connection, connect, default_server
 from stepchat.chat.spending import format_balance
 from stepchat.config.api_keys import KEYRING
 from stepchat.config.file import Config, read_config, read_strict
 from stepchat.config.paths import path_exists
 from stepchat.errors import StepchatError
+from stepchat.first_frame.picture import non_utf8_locale
 from stepchat.servers.api import fetch_balance
 from stepchat.servers.network import PROXY_VARIABLES, certificate_settings, proxy_for, trusted_certificates
 from stepchat.servers.probe import probe
 from stepchat.sessions.health import check_database, has_full_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from stepchat.config.paths import Paths
 
 State: TypeAlias = Literal["good", "odd", "broken"]
 MINIMUM_FREE_SPACE = 50 * 1024 * 1024
-PATIENCE = 5.0
+TIMEOUT = 5.0
+"""Seconds for each request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, what was found, and what to do about it."""
+    """One check: its subject, the state, what was found, and how to fix it."""
 
     name: str
     state: State
@@ -48,16 +50,21 @@ def run_checks(
     themes: Collection[str],
     base_url: str | None = None,
     server: str | None = None,
+    key_errors: Callable[[Config, Path], Sequence[StepchatError]] = lambda _config, _path: (),
 ) -> Iterator[Check]:
-    """One after the other, each as soon as it is known. `themes` are the names there are. Never raises."""
+    """Run the checks one after the other. `themes` are the known names, `key_errors` checks [keys]. Never raises."""
     yield _versions()
     yield from _terminal(environ)
     config = Config()
     try:
         config = read_config(paths.config_file)
         read_strict(paths.config_file, themes)
-        there = path_exists(paths.config_file)
-        yield Check("settings", "good", f"{paths.config_file}{'' if there else ' (there is none; the defaults apply)'}")
+        if errors := key_errors(config, paths.config_file):
+            raise errors[0]
+        exists = path_exists(paths.config_file)
+        yield Check(
+            "settings", "good", f"{paths.config_file}{'' if exists else ' (does not exist; the defaults apply)'}"
+        )
     except StepchatError as error:
         yield Check("settings", "broken", error.message, error.hint)
     try:
@@ -91,18 +98,20 @@ def _versions() -> Check:
 def _terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     term = environ.get("TERM", "")
     if not sys.stdout.isatty():
-        yield Check("terminal", "good", "stdout is no terminal now, so there is nothing to look at")
+        yield Check("terminal", "good", "skipped: stdout is not a terminal")
         return
     size = shutil.get_terminal_size()
     depth = "true colour" if environ.get("COLORTERM") in {"truecolor", "24bit"} else "256 colours or fewer"
     around = [name for name, variable in (("tmux", "TMUX"), ("SSH", "SSH_CONNECTION")) if environ.get(variable)]
     words = ", ".join([f"{term or 'no TERM'}", f"{size.columns}x{size.lines}", depth, *around])
     if term in {"", "dumb", "unknown"}:
-        yield Check("terminal", "broken", words, "The window needs a terminal; set TERM, or ask in one-shot mode.")
+        yield Check("terminal", "broken", words, "The window needs a terminal. Set TERM, or use one-shot mode.")
+    elif locale := non_utf8_locale(environ):
+        yield Check("terminal", "odd", f"{words}, {locale} is not UTF-8", "Use a UTF-8 locale: export LANG=C.UTF-8")
     elif sys.stdout.encoding.lower().replace("-", "") != "utf8":
         yield Check("terminal", "odd", f"{words}, {sys.stdout.encoding}", "Use a UTF-8 locale: export LANG=C.UTF-8")
     elif size.columns < 60 or size.lines < 16:
-        yield Check("terminal", "odd", words, "Make it 60x16 at least.")
+        yield Check("terminal", "odd", words, "Make it at least 60x16.")
     else:
         yield Check("terminal", "good", words)
 
@@ -137,18 +146,18 @@ def _server(connection: Connection) -> Iterator[Check]:
     else:
         yield _key(connection)
     began = time.monotonic()
-    reach = probe(client, PATIENCE)
+    reach = probe(client, TIMEOUT)
     words = f"{place.name} at {place.base_url}: {reach.message}"
     if not reach.reachable:
         yield Check("server", "broken", words, reach.hint or "Check the address and the network.")
     elif reach.wants_key and client.has_key:
-        yield Check("server", "broken", words, "Get another key: stepchat login")
+        yield Check("server", "broken", words, "Get a new key: stepchat login")
     elif reach.wants_key:
-        yield Check("server", "broken", words, f"Keep one: stepchat login --key --server {place.name}")
+        yield Check("server", "broken", words, f"Store one: stepchat login --key --server {place.name}")
     else:
         yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
     if reach.reachable and place.backend.has_accounts and connection.key is not None:
-        yield _attempt("balance", lambda: format_balance(fetch_balance(client, seconds=PATIENCE)))
+        yield _attempt("balance", lambda: format_balance(fetch_balance(client, seconds=TIMEOUT)))
     yield _catalogue(connection)
 
 
@@ -156,14 +165,16 @@ def _key(connection: Connection) -> Check:
     place, title = connection.config, connection.config.backend.title
     if connection.key is not None:
         words = f"{title}: {connection.key.source}"
+        if is_local(place.base_url) and not is_local(place.backend.base_url or place.base_url):
+            words += f"; sent to {place.base_url}, a local server that stands in for {title}"
         if (trouble := connection.keyring_error) is not None:
-            return Check("key", "odd", f"{words}; {KEYRING}, which goes before it, {trouble.message}", trouble.hint)
+            return Check("key", "odd", f"{words}; {KEYRING}, which takes precedence, {trouble.message}", trouble.hint)
         return Check("key", "good", words)
     if place.key_variables and place.name not in {row.name for row in BACKENDS}:
         variable = place.key_variables[0]
-        mend = f"If it wants one: export {variable}=..., or stepchat login --key --server {place.name}"
+        mend = f"If it needs one: export {variable}=..., or stepchat login --key --server {place.name}"
         return Check("key", "odd", f"{title}: none; {variable} is not set", mend)
-    return Check("key", "good", f"{title}: none is needed")
+    return Check("key", "good", f"{title}: none needed")
 
 
 def _attempt(name: str, work: Callable[[], str]) -> Check:
@@ -176,12 +187,12 @@ def _attempt(name: str, work: Callable[[], str]) -> Check:
 def _catalogue(connection: Connection) -> Check:
     catalogue = connection.catalogue
     if not catalogue.read() or catalogue.fetched is None:
-        return Check("models", "good", "no list on disk yet; it is fetched at the next start")
+        return Check("models", "good", "no list on disk yet; the next start fetches it")
     hours = max(0.0, time.time() - catalogue.fetched) / 3600
     number, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
     age = f"{number:.0f} {unit}{'s' * (round(number) != 1)}"
     state: State = "good" if hours < 7 * 24 else "odd"
-    mend = "" if state == "good" else "Fetch it anew: stepchat models --fresh"
+    mend = "" if state == "good" else "Refetch it: stepchat models --fresh"
     count = len(catalogue.models)
     return Check("models", state, f"{count} model{'s' * (count != 1)}, {age} old", mend)
 
@@ -198,21 +209,21 @@ def _store(paths: Paths) -> Iterator[Check]:
         sessions = f"{health.sessions} session{'s' * (health.sessions != 1)}"
         messages = f"{health.messages} message{'s' * (health.messages != 1)}"
         count = f"{sessions}, {messages}, {health.bytes / 1e6:.1f} MB"
-        yield Check("sessions", "good", f"{path}: whole, {count}")
+        yield Check("sessions", "good", f"{path}: intact, {count}")
     if not has_full_text():
-        yield Check("search", "odd", "This SQLite has no FTS5: search reads every message.", "Use another Python.")
+        yield Check("search", "odd", "This SQLite has no FTS5, so search reads every message.", "Use another Python.")
     for place in {paths.data: None, paths.config: None, paths.state: None}:
-        yield from _looked_at(place, _directory)
-    yield from _looked_at(paths.config / "keys", _keys)
-    yield from _looked_at(path, _private)
+        yield from _reporting_errors(place, _directory)
+    yield from _reporting_errors(paths.config / "keys", _keys)
+    yield from _reporting_errors(path, _private)
 
 
-def _looked_at(place: Path, look: Callable[[Path], Iterator[Check]]) -> Iterator[Check]:
+def _reporting_errors(path: Path, check: Callable[[Path], Iterator[Check]]) -> Iterator[Check]:
     try:
-        yield from look(place)
+        yield from check(path)
     except OSError as error:
         reason = error.strerror or str(error)
-        yield Check("directory", "broken", f"{place}: {reason}", "Mend it, or set STEPCHAT_HOME elsewhere.")
+        yield Check("directory", "broken", f"{path}: {reason}", "Fix it, or set STEPCHAT_HOME to another directory.")
 
 
 def _keys(place: Path) -> Iterator[Check]:
@@ -221,18 +232,25 @@ def _keys(place: Path) -> Iterator[Check]:
 
 
 def _directory(place: Path) -> Iterator[Check]:
-    there = next((folder for folder in (place, *place.parents) if path_exists(folder)), place)
-    if not there.is_dir():
-        yield Check("directory", "broken", f"{there} is no directory", "Move it away, or set STEPCHAT_HOME elsewhere.")
+    existing = next((folder for folder in (place, *place.parents) if path_exists(folder)), place)
+    if not existing.is_dir():
+        yield Check(
+            "directory",
+            "broken",
+            f"{existing} is not a directory",
+            "Move it away, or set STEPCHAT_HOME to another directory.",
+        )
         return
-    if not os.access(there, os.W_OK | os.X_OK):
-        yield Check("directory", "broken", f"{there} cannot be written to", "Mend it, or set STEPCHAT_HOME elsewhere.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield Check(
+            "directory", "broken", f"{existing} is not writable", "Fix it, or set STEPCHAT_HOME to another directory."
+        )
         return
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     if free < MINIMUM_FREE_SPACE:
-        yield Check("directory", "broken", f"{there}: {free / 1e6:.0f} MB are free", "Free some space.")
+        yield Check("directory", "broken", f"{existing}: only {free / 1e6:.0f} MB free", "Free some space.")
     if place.exists() and os.name == "posix" and place.stat().st_mode & 0o077:
-        yield Check("directory", "odd", f"{place} can be entered by other users", f"chmod 700 {place}")
+        yield Check("directory", "odd", f"{place} can be opened by other users", f"chmod 700 {place}")
 
 
 def _private(file: Path) -> Iterator[Check]:

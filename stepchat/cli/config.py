@@ -9,6 +9,9 @@ import click
 from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stepchat.config.file import Config
     from stepchat.config.paths import Paths
     from stepchat.errors import ConfigError
 
@@ -37,33 +40,36 @@ def config_path(invocation: Invocation, *, as_json: bool) -> int:
 @json_option
 @pass_invocation
 def config_check(invocation: Invocation, *, as_json: bool) -> int:
-    """Check it. A mistake is reported with its line number, and the exit code is 2."""
+    """Check it. Mistakes are reported with their line numbers, and the exit code is 2."""
     from stepchat.chat.connection import configured_prices, known_servers
+    from stepchat.cli.output import USAGE
     from stepchat.config.file import read_strict
     from stepchat.config.paths import path_exists
     from stepchat.errors import StepchatError
 
     paths, output = invocation.paths, invocation.output
     path = paths.config_file
-    problem: StepchatError | None = None
+    problems: list[StepchatError] = []
     try:
         settings = read_strict(path, theme_names(paths))
         known_servers(settings)
         configured_prices(settings)
+        problems += key_errors(settings, path)
     except StepchatError as error:
-        if not as_json:
-            raise
-        problem = error
+        problems.append(error)
     if as_json:
-        found = {"path": str(path), "exists": path_exists(path), "right": problem is None}
-        reason = {"error": None, "hint": None} if problem is None else {"error": problem.message, "hint": problem.hint}
-        output.write_json(found | reason)
-        return 0 if problem is None else 2
-    if path_exists(path):
+        rows = [{"error": problem.message, "hint": problem.hint} for problem in problems]
+        first = rows[0] if rows else {"error": None, "hint": None}
+        found = {"path": str(path), "exists": path_exists(path), "right": not problems}
+        output.write_json(found | first | {"problems": rows})
+    elif problems:
+        for problem in problems:
+            output.print_notice(str(problem))
+    elif path_exists(path):
         output.write_line(f"{path}: no problems found.")
     else:
         output.write_line(f"{path} does not exist; the defaults apply.")
-    return 0
+    return USAGE if problems else 0
 
 
 @config.command("show")
@@ -91,6 +97,20 @@ def config_show(invocation: Invocation, *, as_json: bool) -> int:
         if name in helps or value:
             output.write_line(f"{f'{name} = {lossless_json.dumps(value)}':50}  {helps.get(name, '')}".rstrip())
     return 0
+
+
+def key_errors(settings: Config, path: Path) -> list[ConfigError]:
+    """What is wrong in [keys], each with its line."""
+    if not settings.keys:
+        return []
+    from stepchat.config.file import config_error
+    from stepchat.tui.commands import KEY_ROWS
+    from stepchat.tui.keymap import build_keymap
+
+    return [
+        config_error(path, ("keys", *problem.path), f"in [keys]: {problem.what}", problem.hint)
+        for problem in build_keymap(KEY_ROWS, settings.keys).problems
+    ]
 
 
 def theme_names(paths: Paths) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
@@ -25,6 +26,35 @@ HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 server_option = click.option("--server", help="The server, by name; OpenRouter by default.")
 base_url_option = click.option("--base-url", help="The server, by address.")
+
+
+_MARK: Final = "\ue000"
+_DASHED_WORD: Final = re.compile(r"-{1,2}[^-A-Za-z]|-{3}")
+
+
+class WordsCommand(click.Command):
+    """A command whose arguments are words, even one such as `->`, which starts with a dash and cannot be an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, mark_words(args))
+        unmark_words(ctx)
+        return rest
+
+
+def mark_words(args: list[str]) -> list[str]:
+    """The arguments for click's parser, with words that only look like options marked."""
+    return [f"{_MARK}{word}" if _DASHED_WORD.match(word) else word for word in args]
+
+
+def unmark_words(ctx: click.Context) -> None:
+    """Remove the marks from what was parsed."""
+    ctx.params = {name: _unmarked(value) for name, value in ctx.params.items()}
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_unmarked, cast("tuple[Any, ...]", value)))
+    return value.removeprefix(_MARK) if isinstance(value, str) else value
 
 
 class Invocation:

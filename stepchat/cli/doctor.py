@@ -32,12 +32,12 @@ def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_ur
     from dataclasses import asdict
 
     from stepchat.chat.doctor import run_checks
-    from stepchat.cli.config import theme_names
+    from stepchat.cli.config import key_errors, theme_names
 
     reject_two_servers(base_url, server)
     paths, output = invocation.paths, invocation.output
     found: list[Check] = []
-    for check in run_checks(paths, invocation.environ, theme_names(paths), base_url, server):
+    for check in run_checks(paths, invocation.environ, theme_names(paths), base_url, server, key_errors):
         found.append(check)
         if not as_json:
             output.write_line(f"{MARKS[check.state]}  {check.name:10} {check.words}")

@@ -243,6 +243,7 @@ def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int
     import asyncio
     import gc
 
+    _warn_of_locale(invocation)
     # Nothing that is imported now ever becomes garbage, and collecting while importing costs a tenth of the start.
     gc.disable()
     # Textual reads this when it is imported. At its default of 60, a letter typed while an answer streams can wait for two
@@ -253,6 +254,21 @@ def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int
     workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo))
     frame, invocation.frame = invocation.frame, None
     return open_window(workspace, frame, folded=folded)
+
+
+def _warn_of_locale(invocation: Invocation) -> None:
+    """Ask before the window opens in a locale whose terminal shows UTF-8 as other characters."""
+    from stepchat.first_frame.picture import non_utf8_locale
+
+    encoding = sys.stdout.encoding
+    is_utf8 = encoding.lower().replace("-", "") == "utf8"
+    if setting := non_utf8_locale(os.environ) or ("" if is_utf8 else f"encoding {encoding}"):
+        invocation.restore_terminal()
+        invocation.output.print_notice(
+            f"{setting} is not UTF-8, so the window may be garbled. To avoid that: LANG=C.UTF-8 stepchat"
+        )
+        print("Press Enter to open it anyway, or Ctrl+C to cancel.", file=sys.stderr, flush=True)
+        sys.stdin.readline()
 
 
 async def _workspace(invocation: Invocation, start: StartOptions, *, must_save: bool) -> Workspace:

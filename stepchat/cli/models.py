@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stepchat.cli.context import HELP, Invocation, base_url_option, json_option, pass_invocation, server_option
+from stepchat.cli.context import (
+    HELP,
+    Invocation,
+    WordsCommand,
+    base_url_option,
+    json_option,
+    pass_invocation,
+    server_option,
+)
 from stepchat.errors import StepchatError, as_sentence
 
 if TYPE_CHECKING:
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
     from stepchat.servers.probe import ProbeResult
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=WordsCommand, context_settings=HELP)
 @click.argument("words", nargs=-1)
 @click.option("--fresh", is_flag=True, help="Ask the server, even if the stored list is recent.")
 @json_option

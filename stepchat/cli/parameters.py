@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
+from stepchat.cli.context import HELP, Invocation, WordsCommand, json_option, mark_words, pass_invocation, unmark_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,9 @@ class ParameterCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if any(argument.startswith("--") for argument in args) and not _NOT_PARSED_WITH.intersection(args):
             ctx.meta[_FLAGS] = all_flags(hidden=True)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, mark_words(args))
+        unmark_words(ctx)
+        return rest
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx), *ctx.meta.get(_FLAGS, ())]
@@ -75,7 +77,7 @@ def settings_from_flags(options: Mapping[str, Any]) -> Settings:
     return tuple(found)
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=WordsCommand, context_settings=HELP)
 @click.argument("words", nargs=-1)
 @json_option
 @pass_invocation

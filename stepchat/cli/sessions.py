@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from stepchat.cli.completion import SessionParameter
-from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
+from stepchat.cli.context import HELP, Invocation, WordsCommand, json_option, pass_invocation
 from stepchat.cli.transfer import export_session, export_to, import_sessions
 from stepchat.errors import SessionNotFoundError
 
@@ -53,17 +52,7 @@ def list_sessions(
     return invocation.with_store(work, reading=True)
 
 
-class _SearchCommand(click.Command):
-    """Takes symbols that start with a hyphen, such as `->`, for words. Click would take them for options."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if "--" not in args:
-            symbols = [arg for arg in args if re.fullmatch(r"-[^-\w].*", arg, re.DOTALL)]
-            args = [arg for arg in args if arg not in symbols] + (["--", *symbols] if symbols else [])
-        return super().parse_args(ctx, args)
-
-
-@sessions.command("search", cls=_SearchCommand)
+@sessions.command("search", cls=WordsCommand)
 @click.argument("words", nargs=-1, required=True)
 @click.option("--reasoning", is_flag=True, help="Search the reasoning as well.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many sessions.")
@@ -96,7 +85,7 @@ def search_sessions(
     return invocation.with_store(work, reading=True)
 
 
-@sessions.command("show")
+@sessions.command("show", cls=WordsCommand)
 @click.argument("session", type=SessionParameter())
 @click.option("--no-reasoning", is_flag=True, help="Leave out the reasoning.")
 @click.option("--ledger", is_flag=True, help="Show the reasoning received with each answer and sent back, instead.")
@@ -112,7 +101,7 @@ def show_session(invocation: Invocation, session: str, *, no_reasoning: bool, le
     )
 
 
-@sessions.command("rename")
+@sessions.command("rename", cls=WordsCommand)
 @click.argument("session", type=SessionParameter())
 @click.argument("title", nargs=-1, required=True)
 @json_option

@@ -19,6 +19,7 @@ from stepchat.first_frame.picture import (
     Picture,
     colour_depth,
     draw,
+    non_utf8_locale,
     prompt_width,
     read_frame_style,
 )
@@ -55,7 +56,7 @@ def paint_first_frame(argv: "Sequence[str]", environ: "Mapping[str, str]") -> "F
     """
     if environ.get("TERM", "").lower() in ("", "dumb", "unknown") or not (os.isatty(STDIN) and os.isatty(STDOUT)):
         return None
-    if sys.stdout.encoding.lower() not in ("utf-8", "utf8"):
+    if sys.stdout.encoding.lower() not in ("utf-8", "utf8") or non_utf8_locale(environ):
         return None
     try:
         size = terminal_size(environ)

@@ -27,6 +27,8 @@ MIN_COLUMNS, MIN_ROWS = 20, 6
 """Smaller terminals get no first frame."""
 DEFAULT_MODEL = "stepfun/step-3.5-flash"
 
+_PLAIN = ("C", "POSIX")
+
 ROLES = ("ground", "text", "placeholder", "cursor", "rule", "sign", "status", "key")
 """What is styled. The style of a role is an SGR parameter string: foreground, background and attributes."""
 
@@ -68,6 +70,23 @@ class FrameStyle:
     def __init__(self, items: "Sequence[str]", styles: "Mapping[str, str]") -> None:
         self.items = tuple(items)
         self.styles = styles
+
+
+def non_utf8_locale(environ: "Mapping[str, str]") -> str:
+    """The setting that makes this a locale without UTF-8, such as `LANG=C`; "" if there is none.
+
+    Python's own encoding does not tell: for the locale C it switches to UTF-8, while the terminal does not.
+    """
+    if environ.get("PYTHONUTF8") == "1":
+        return ""
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        value = environ.get(name, "")
+        # For LANG=C Python sets LC_CTYPE itself (PEP 538).
+        if not value or (name == "LC_CTYPE" and value.endswith(("UTF-8", "utf8")) and environ.get("LANG") in _PLAIN):
+            continue
+        codeset = value.partition(".")[2].partition("@")[0].lower().replace("-", "")
+        return f"{name}={value}" if value in _PLAIN or codeset not in ("", "utf8") else ""
+    return ""
 
 
 def colour_depth(environ: "Mapping[str, str]") -> str:

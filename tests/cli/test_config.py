@@ -30,7 +30,7 @@ def test_all_is_well(shell):
     assert set(lines) == {"versions", "terminal", "settings", "key", "server", "balance", "models", "sessions"}
     assert all(line.startswith("ok  ") for line in lines.values())
     assert "the environment (OPENROUTER_API_KEY)" in lines["key"]
-    assert "whole, 1 session, 2 messages" in lines["sessions"]
+    assert "intact, 1 session, 2 messages" in lines["sessions"]
     assert KEY not in ran.out
 
 
@@ -69,7 +69,7 @@ def test_a_home_that_is_none_is_told(shell):
     home.write_text("x")
     shell.set(STEPCHAT_HOME=str(home))
     ran = shell("doctor")
-    assert f"!!  directory  {home} is no directory\n" in ran.out
+    assert f"!!  directory  {home} is not a directory\n" in ran.out
     assert "the environment (OPENROUTER_API_KEY)" in ran.out
     assert shell.refuse(1, "sessions", "list").startswith(
         f"stepchat: Cannot use the directory {home}: it is a file. Move"
@@ -127,12 +127,30 @@ def test_config(shell):
 def test_config_as_json(shell):
     path = shell.home / "config.toml"
     assert json.loads(shell("config", "path", "--json").out) == {"path": str(path), "exists": False}
-    right = {"path": str(path), "exists": False, "right": True, "error": None, "hint": None}
+    right = {"path": str(path), "exists": False, "right": True, "error": None, "hint": None, "problems": []}
     assert json.loads(shell("config", "check", "--json").out) == right
     path.write_text("server = 'nope'\n")
     ran = shell("config", "check", "--json")
     assert ran.code == 2
     assert "line 1: server is wrong" in json.loads(ran.out)["error"]
+
+
+def test_the_problems_of_keys_are_reported_with_their_lines(shell):
+    path = shell.home / "config.toml"
+    path.write_text('[keys]\nretry = "alt+rr"\nretri = "f9"\n[keys.message]\ncopy = 5\n')
+    ran = shell("config", "check")
+    assert (ran.code, ran.out) == (2, "")
+    lines = ran.err.splitlines()
+    assert [line.partition(": ")[2].partition(" in [keys]: ")[0] for line in lines] == [
+        f"{path}, line 2: retry", f"{path}, line 3: retri", f"{path}, line 5: copy",
+    ]  # fmt: skip
+    found = json.loads(shell("config", "check", "--json").out)
+    assert len(found["problems"]) == 3
+    assert found["error"].startswith(f"{path}, line 2: retry in [keys]: 'alt+rr' is not a key")
+    assert found["problems"][1]["hint"] == "Did you mean 'retry'?"
+    assert states(shell)["settings"] == "broken"
+    path.write_text('[keys]\nretry = "f9"\n')
+    assert shell("config", "check").out == f"{path}: no problems found.\n"
 
 
 def test_themes(shell):

@@ -112,6 +112,26 @@ def test_questions_that_begin_like_a_command(shell, first):
     assert shell.question() == "--resume"
 
 
+@pytest.mark.parametrize(
+    "words", [["->"], ["a", "->", "b"], ["- one", "- two"], ["-1"], ["—x"], ["---"], ["a", "-", "b"]]
+)
+def test_words_that_begin_with_a_dash_and_cannot_be_options(shell, words):
+    assert shell(*words, "--set", "seed=1").code == 0
+    assert shell.question() == " ".join(words)
+    assert shell.asked()["seed"] == 1
+
+
+def test_dashed_words_in_commands(shell):
+    shell("What does -> mean?")
+    assert "What does -> mean?" in shell("sessions", "search", "->").out
+    assert shell("sessions", "rename", "What does", "->").code == 0
+    assert "->" in shell("sessions", "list").out
+    assert shell("--resume", "->", "more").code == 0
+    assert len(shell.asked()["messages"]) == 3
+    for arguments in (["-x"], ["--nope"], ["sessions", "search", "--nope", "->"], ["sessions", "search", "-x"]):
+        assert shell(*arguments).code == 2
+
+
 def test_bytes_that_are_no_text_in_the_arguments(shell):
     assert shell("what is \udcff\udcfe?")[0] == 0
     assert shell.question() == "what is \udcff\udcfe?"

@@ -29,6 +29,7 @@ from stepchat.first_frame.picture import (
     colour_depth,
     default_styles,
     draw,
+    non_utf8_locale,
     prompt_row_limit,
     read_frame_style,
     short_model_name,
@@ -293,3 +294,25 @@ def test_nothing_harmful_is_painted_before_textual():
     harmful = re.compile(f"[{HARMFUL}{HARMFUL_FAR}]")
     for code in (*range(0xD800), *range(0xE000, 0x10000), *range(0xE0000, 0xE1000)):
         assert not harmful.match(chr(code)) or cells(chr(code)) is None, hex(code)
+
+
+@pytest.mark.parametrize(
+    ("environ", "setting"),
+    [
+        ({}, ""),
+        ({"LANG": "C"}, "LANG=C"),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "LANG=C"),
+        ({"LANG": "POSIX", "LC_CTYPE": "C.utf8"}, "LANG=POSIX"),
+        ({"LC_ALL": "C", "LANG": "en_US.UTF-8"}, "LC_ALL=C"),
+        ({"LANG": "de_DE.ISO-8859-1"}, "LANG=de_DE.ISO-8859-1"),
+        ({"LANG": "ja_JP.eucJP@x"}, "LANG=ja_JP.eucJP@x"),
+        ({"LANG": "C", "PYTHONUTF8": "1"}, ""),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, ""),
+        ({"LC_CTYPE": "UTF-8"}, ""),
+        ({"LANG": "en_US"}, ""),
+        ({"LANG": "en_US.utf8"}, ""),
+        ({"LANG": "", "LC_ALL": ""}, ""),
+    ],
+)
+def test_locales_without_utf_8(environ, setting):
+    assert non_utf8_locale(environ) == setting
