@@ -63,7 +63,7 @@ def test_answer_reasoning_and_exit_code(tmp_path, server):
 def test_bytes_that_are_no_text(tmp_path, server):
     done = stepchat(tmp_path, server.url, b"what is \xff", "demo:haiku", stdin=b"caf\xe9")
     assert done.returncode == 0
-    assert server.requests[0].body["messages"][0]["content"] == "what is \udcff demo:haiku\n\ncaf\ufffd"
+    assert server.requests[0].body["messages"][0]["content"] == "what is \ufffd demo:haiku\n\ncaf\ufffd"
 
 
 def test_a_pipe_gets_the_exact_answer_and_a_terminal_a_harmless_one(tmp_path, server):
