@@ -58,3 +58,7 @@ def test_every_data_file_is_in_it(installed):
 
 def test_it_answers_from_the_demo(installed):
     assert "demo" in run(installed, "-m", "stepchat", "--demo", "demo:help speed=0")
+
+
+def test_it_has_the_manual(installed):
+    assert run(installed, "-m", "stepchat", "help", "keys").startswith("# Keys")
