@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.text.sanitize import sanitize
+from stepchat.text.widths import graphemes
 from stepchat.tui.dialog_keys import DEFAULTS, LIST, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, NARROW
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
     from stepchat.tui.keymap import Keymap
 
 T = TypeVar("T")
+
+
+class Field(Input):
+    """A text field in which Backspace deletes a grapheme cluster: an emoji with its joiners, a letter with its accents."""
+
+    def action_delete_left(self) -> None:
+        clusters = graphemes(self.value[: self.cursor_position])
+        if self.selection.is_empty and clusters:
+            self.delete(clusters[-1][0], self.cursor_position)
+        else:
+            super().action_delete_left()
 
 
 class FilterDialog(ModalScreen[T | None]):
@@ -58,9 +70,9 @@ class FilterDialog(ModalScreen[T | None]):
         super().__init__()
         self._list = rows
         self._title = Static(sanitize(title, keep_newlines=False), classes="dialog-title", markup=False)
-        self._filter = Input(typed, placeholder=placeholder, compact=True)
+        self._filter = Field(typed, placeholder=placeholder, compact=True)
         self._hints = KeyHints(hints, lines=hint_lines)
-        self._editor = Input(compact=True, select_on_focus=False, classes="row-editor")
+        self._editor = Field(compact=True, select_on_focus=False, classes="row-editor")
         """Edits something in the row at the cursor. Mounted when it is first needed."""
 
     # ---- for subclasses to override

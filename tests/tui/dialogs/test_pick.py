@@ -17,3 +17,17 @@ async def test_a_click_on_what_cannot_be_chosen_chooses_nothing_else(tmp_path):
         assert (taken, pilot.app.screen.__class__) == ([], Picker)
         await pilot.click(VirtualList, offset=(4, 2))
         await wait_until(pilot, lambda: taken == ["c"])
+
+
+async def test_backspace_deletes_a_grapheme_cluster(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        pilot.app.push_screen(Picker("Which?", ROWS))
+        await wait_until(pilot, "third")
+        field = pilot.app.screen._filter
+        field.value = "ae\u0301👩\u200d👩\u200d👧"
+        field.cursor_position = len(field.value)
+        left = []
+        for _ in range(4):
+            await pilot.press("backspace")
+            left.append(field.value)
+        assert left == ["ae\u0301", "a", "", ""]
