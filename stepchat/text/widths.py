@@ -17,6 +17,10 @@ from rich.cells import cell_len, set_cell_size, split_graphemes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FLAGS: Final = re.compile("[\U0001f1e6-\U0001f1ff]+$")
+"""Regional indicators, two of which are a flag; rich does not join them."""
+_LONGEST_GRAPHEME: Final = 100
+"""Characters; a cluster may be longer, but nobody means it."""
 EXTRA_CELL: Final = "\ufdd0"
 """Not a character; `sanitize` removes it from any text, so this one is always ours."""
 
@@ -86,6 +90,16 @@ def graphemes(text: str) -> list[tuple[int, int, int]]:
             used += 1
         parts.append((begins, end, used))
     return parts
+
+
+def grapheme_left(text: str, at: int) -> int:
+    """The start of the grapheme cluster before the cursor: an emoji with its joiners, a letter with its accents."""
+    start = max(text.rfind("\n", 0, at) + 1, at - _LONGEST_GRAPHEME)
+    if start == at:
+        return max(0, at - 1)
+    if flags := _FLAGS.search(text, start, at):
+        return at - 2 + len(flags[0]) % 2
+    return start + split_graphemes(text[start:at])[0][-1][0]
 
 
 def pad_for_rich(text: str) -> str:

@@ -5,17 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rich.cells import split_graphemes
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WORD: Final = re.compile(r"[^\W_]+")
 """Letters and digits, as in readline: the same for moving and for killing."""
-_FLAGS: Final = re.compile("[\U0001f1e6-\U0001f1ff]+$")
-"""Regional indicators, two of which are a flag; rich does not join them."""
-_LONGEST_GRAPHEME: Final = 100
-"""Characters; a cluster may be longer, but nobody means it."""
 
 
 def word_left(text: str, at: int) -> int:
@@ -40,16 +34,6 @@ def line_end(text: str, at: int) -> int:
     """The end of the line, or of the line break if the cursor is there already."""
     found = text.find("\n", at)
     return len(text) if found < 0 else found + (found == at)
-
-
-def grapheme_left(text: str, at: int) -> int:
-    """The start of the grapheme cluster before the cursor: an emoji with its joiners, a letter with its accents."""
-    start = max(line_start(text, at), at - _LONGEST_GRAPHEME)
-    if start == at:
-        return max(0, at - 1)
-    if flags := _FLAGS.search(text, start, at):
-        return at - 2 + len(flags[0]) % 2
-    return start + split_graphemes(text[start:at])[0][-1][0]
 
 
 def change_word(text: str, at: int, change: Callable[[str], str]) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from textual.widgets.text_area import Selection
 
 from stepchat.first_frame.picture import PLACEHOLDER, SIGN, prompt_width
 from stepchat.text.sanitize import sanitize_paste
+from stepchat.text.widths import grapheme_left
 from stepchat.tui.composer import line_editing
 from stepchat.tui.composer.completion import Completion, CompletionList
 from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
@@ -241,7 +242,7 @@ class Prompt(TextArea, inherit_bindings=False):
     def action_delete_left(self) -> None:
         if self.selection.is_empty:
             at = self._offset
-            self._delete_via_keyboard(self._location(line_editing.grapheme_left(self.text, at)), self._location(at))
+            self._delete_via_keyboard(self._location(grapheme_left(self.text, at)), self._location(at))
         else:
             super().action_delete_left()
 

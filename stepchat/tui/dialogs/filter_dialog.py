@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from stepchat.text.sanitize import sanitize
-from stepchat.text.widths import graphemes
+from stepchat.text.widths import grapheme_left
 from stepchat.tui.dialog_keys import DEFAULTS, LIST, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, NARROW
@@ -35,9 +35,8 @@ class Field(Input):
     """A text field in which Backspace deletes a grapheme cluster: an emoji with its joiners, a letter with its accents."""
 
     def action_delete_left(self) -> None:
-        clusters = graphemes(self.value[: self.cursor_position])
-        if self.selection.is_empty and clusters:
-            self.delete(clusters[-1][0], self.cursor_position)
+        if self.selection.is_empty:
+            self.delete(grapheme_left(self.value, self.cursor_position), self.cursor_position)
         else:
             super().action_delete_left()
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepchat.text.widths import grapheme_left
 from stepchat.tui.composer.line_editing import (
     KillRing,
     capitalized,
     change_word,
-    grapheme_left,
     line_end,
     line_start,
     transposed,
