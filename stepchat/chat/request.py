@@ -148,7 +148,7 @@ class TurnRequest:
         )
 
     async def events(self, answer: str, draft: AnswerAccumulator) -> AsyncGenerator[ServerEvent]:
-        """Send it, and again without what the server refuses: a setting, or earlier reasoning (WIRE.md 3.6)."""
+        """Send it, and again without what the server rejects (docs/protocol.md, Retries)."""
         if told := self._left_out():
             yield told
         request = self._first
