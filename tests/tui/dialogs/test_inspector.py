@@ -135,12 +135,16 @@ async def test_the_request_of_an_answer_that_has_not_come_yet(tmp_path):
             await wait_until(pilot, lambda: len(server.requests) == 2)
             await pilot.press("f3")
             shown = await wait_until(pilot, "Answer 2 of 2 · step-3.5-flash · ")
-            # The head of the response may have come, and nothing of the answer.
+            # The headers of the response may have come, and nothing of the answer.
             assert "no response yet" in shown or "status 200" in shown
-            assert "POST" in shown
-            assert "Events appear here when the answer is complete." in await section(pilot, "Events")
-            assert "sent back unchanged" in await section(pilot, "Ledger")
-            await pilot.press("escape", "escape")
+            await wait_until(pilot, "POST")
+            await section(pilot, "Events")
+            await wait_until(pilot, "Events appear here when the answer is complete.")
+            await section(pilot, "Ledger")
+            await wait_until(pilot, "sent back unchanged")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: hasattr(pilot.app.screen, "conversation"))
+            await pilot.press("escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
 
 
