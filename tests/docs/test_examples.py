@@ -17,6 +17,8 @@ from stepchat.config.file import read_config
 from stepchat.manual import DOCS
 from stepchat.sessions.records import SHORTEST_PREFIX, new_id
 from stepchat.tui.commands import COMMANDS as SLASH_COMMANDS
+from stepchat.tui.commands import KEY_ROWS
+from stepchat.tui.keymap import build_keymap
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -73,7 +75,7 @@ def test_command_lines_parse(page, line):
 def test_toml_is_valid_config(page, text, tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(text)
-    read_config(file)
+    assert build_keymap(KEY_ROWS, read_config(file).keys).problems == ()
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("json"), ids=str)
