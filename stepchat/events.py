@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from stepchat.messages import Json, StoredMessage
@@ -72,11 +72,13 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line to show that is not an error."""
+    """Something to show that does not end the turn. `hint` says what to do."""
 
     text: str
     is_schema_mismatch: bool = False
-    """It says where the answer violates response_format."""
+    """It reports where the answer does not match response_format."""
+    hint: str = ""
+    kind: Literal["error", "warning", "info"] = "warning"
 
 
 @dataclass(frozen=True, slots=True)

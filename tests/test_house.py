@@ -20,9 +20,11 @@ FUNCTION_LINES = 50
 VAGUE = {"util", "helper", "common", "manager", "service", "handler"}
 
 MAY_IMPORT = {
-    "textual": ("stepchat.tui", "stepchat.transcript", "stepchat.chat.drafts", "stepchat.chat.spent_today"),
+    "textual": ("stepchat.tui", "stepchat.transcript"),
     "httpx": ("stepchat.servers", "stepchat.tools"),
     "click": ("stepchat.cli",),
+    # One catches its errors, the other prints its version.
+    "sqlite3": ("stepchat.sessions", "stepchat.cli.completion", "stepchat.chat.doctor"),
 }
 # What the transcript may know of Textual and Rich: values, no widget, app or event.
 VALUES = {"textual.color", "textual.content", "textual.geometry", "textual.strip", "textual.style"}

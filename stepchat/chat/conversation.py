@@ -1,323 +1,558 @@
-"""The session on the screen and its running turn. Talks to run_turn and the transcript; knows no keys and no layout."""
+"""One session and its running turn, headless. Whatever happens is yielded or returned; a front end shows it."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
-from dataclasses import replace
-from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from stepchat.chat.branches import count_siblings
-from stepchat.chat.internal_errors import show_internal_error
+from stepchat.chat.context_window import tokens_over_limit
+from stepchat.chat.crash_report import summary
 from stepchat.chat.turn import CRASHED, RETRY_SECONDS, run_turn
-from stepchat.errors import StepchatError, StoreError, as_sentence
-from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.errors import StepchatError, StoreError
+from stepchat.events import ConcurrentQuestion, MessageSaved, Notice, TurnEvent
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.ledger import returned_from_json
 from stepchat.servers.refusals import RejectedSettings
-from stepchat.tui import workers
-from stepchat.tui.chat.sync import catch_up, tell_beside
-from stepchat.tui.chat.turn_status import TurnProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from stepchat.chat.loaded_session import Opened
     from stepchat.chat.workspace import Workspace
-    from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
     from stepchat.parameters.scopes import Scopes
     from stepchat.sessions.records import Session
-    from stepchat.tui.transcript.view import TranscriptView
+    from stepchat.sessions.store import SessionStore
+
+_CONTINUED: Final = "Another window continued this session; its turns are above."
+_AFTER_INTERNAL_ERROR: Final = (
+    "Everything received is saved; {key:retry} asks again. Please report this with what you did."
+)
 
 
-_WAY_OUT = "Alt+A asks for the answer now, Esc stops it; or let it go on."
+@dataclass(frozen=True, slots=True)
+class BranchChanged:
+    """The branch consists of these messages now, other than by one more at the end."""
+
+    path: tuple[StoredMessage, ...]
+    focus_on: str | None = None
+    """The id of the message to focus."""
+    is_reload: bool = False
+    """The whole session is shown anew, from its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsChanged:
+    """More is known about messages on the branch: `siblings`, or `returned`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStarted:
+    """An answer is awaited; deltas that follow belong to it."""
+
+    model: str
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAbandoned:
+    """The awaited answer left nothing; it will never be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The last event of a turn. `returned_text` is not on disk; `take_returned` hands it over."""
+
+    returned_text: str = ""
+
+
+ConversationEvent: TypeAlias = TurnEvent | BranchChanged | DetailsChanged | AnswerStarted | AnswerAbandoned | TurnEnded
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSession:
+    """Everything shown of a session, read before anything changes; without a session the start of a new one."""
+
+    session: Session | None
+    path: list[StoredMessage]
+    scopes: Scopes
+    siblings: Mapping[str, tuple[int, int]]
+
+
+async def load_session(workspace: Workspace, session: Session | None) -> LoadedSession:
+    """Raises StoreError, and UsageError or ConfigError if its parameters cannot be resolved."""
+    store = workspace.store
+    path = await store.complete_path(session.id) if session is not None else []
+    siblings = await store.sibling_positions(path[-1].session, path[-1].id) if path else {}
+    return LoadedSession(session, path, await workspace.scopes_for_session(session), siblings)
+
+
+async def newer_path(store: SessionStore, session_id: str, path: Sequence[StoredMessage]) -> list[StoredMessage] | None:
+    """The path to ask after if another process changed it, None otherwise.
+
+    It continues this one, or ends before a question that another process is answering. Messages are read only if there
+    may be more.
+    """
+    ours = [stored.id for stored in path]
+    end = ours[-1] if ours else None
+    leaf = await store.last_complete_message(session_id)
+    if leaf is not None and leaf != end:
+        newer = await store.path(session_id, leaf)
+        if len(newer) > len(ours) and [stored.id for stored in newer[: len(ours)]] == ours:
+            return newer
+    if path and isinstance(path[-1].message, UserMessage):
+        whole = await store.last_complete_message(session_id, end)
+        if whole != end:
+            return list(path[: ours.index(whole) + 1]) if whole in ours else []
+    return None
 
 
 class Conversation:
-    """One session: what was said, what is being said, and what waits to be said."""
+    """Owns the session, the branch, the queue, the model and the parameters; nothing else writes them."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        view: TranscriptView,
-        changed: Callable[[], None],
-        path: Sequence[StoredMessage] = (),
-    ) -> None:
+    def __init__(self, workspace: Workspace, path: Sequence[StoredMessage] = ()) -> None:
         self.workspace = workspace
-        self.view = view
         self.session: Session | None = workspace.session
         self.model = workspace.model
         self.scopes = workspace.scopes
-        """Who decides the parameters of the next question."""
+        """Where the parameters of the next question come from."""
         self.path: list[StoredMessage] = list(path)
-        self._refusals = RejectedSettings()
-        self.meter: TurnProgress | None = None
-        """The running turn's, None while nothing runs."""
-        self.queued: list[str] = []
+        self.siblings: Mapping[str, tuple[int, int]] = {}
+        """Of messages by id: which one of how many versions they are."""
+        self.returned: Mapping[str, str] = {}
+        """Of answers by id: what later requests did with their reasoning."""
+        self.queue: list[str] = []
+        """Questions that wait for the end of the running turn."""
+        self.branch_lock = asyncio.Lock()
+        """Held while the branch is being changed step by step."""
+        self.unsaved_answer: StoredMessage | None = None
+        """The answer that the disk refused when it was last tried."""
+        self._rejected = RejectedSettings()
         self._asked: str | None = None
-        self._saved_question = asyncio.Event()
-        self._saved_question.set()
-        self.changed = changed
-        self._task: asyncio.Task[None] | None = None
-        self._live_fold: bool | None = None
-        self._phase = ""
+        self._returned_text: list[str] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._question_saved = asyncio.Event()
+        self._question_saved.set()
+        self._task: asyncio.Task[Any] | None = None
+        self._stop_early = False
+        """Stopped before its first step."""
         self._leaving = False
         self._retry_now: asyncio.Event | None = None
-        """Set it when the disk that refused an answer is to be tried without waiting; None while none is refused."""
-        self.refused: StoredMessage | None = None
-        """The answer that the disk refused when it was tried last."""
+        """Set it to try the disk again without waiting; None while the disk refuses nothing."""
         self._save_attempted = asyncio.Event()
-        self._as_json = False
         self._base: list[StoredMessage] = []
-        """The messages that the running turn goes on from."""
-        self.branched = False
-        """What is said next may have siblings."""
-        self.branch_lock = asyncio.Lock()
-        """Held while another branch is being put on the screen."""
+        """The messages that the running turn follows."""
+        self._answering = False
+        """An answer is awaited and not stored yet."""
+        self._live_fold: bool | None = None
+        self._has_branches = False
+        """New messages may have siblings."""
+
+    # ---- what there is
 
     @property
     def busy(self) -> bool:
-        return self._task is not None and not self._task.done()
+        return not self._idle.is_set()
 
     @property
     def has_unanswered_question(self) -> bool:
-        """Whether the last thing is a question: what was to answer it left nothing."""
+        """Whether the branch ends with a question, because its answer left nothing."""
         return bool(self.path) and isinstance(self.path[-1].message, UserMessage)
 
     @property
     def unsaved(self) -> list[str]:
         """Questions that are not on disk yet."""
-        return [*([] if self._asked is None else [self._asked]), *self.queued]
+        return [*self._returned_text, *([] if self._asked is None else [self._asked]), *self.queue]
 
     @property
     def prompts(self) -> list[str]:
-        """What the person said in this session, oldest first."""
+        """The questions of this branch, oldest first."""
         messages = [stored.message for stored in self.path]
         return [message.text for message in messages if isinstance(message, UserMessage)]
 
     @property
     def parameters(self) -> Json:
-        """What the next question is asked with."""
+        """The parameters of the next question."""
         return self.scopes.request()
 
     @property
     def effort_rejected(self) -> bool:
-        """Whether the server did not take an effort that is set."""
-        return self._refusals.rejects_effort(self.model, self.parameters)
-
-    async def show(self, opened: Opened) -> None:
-        """Show a session, or an empty one, in the place of the one before. Nothing of it can fail."""
-        self.session, self.path, self.scopes = opened.session, opened.path, opened.scopes
-        if opened.session is not None and opened.session.model:
-            self.model = opened.session.model
-        self.view.show(self.path)
-        self.view.set_siblings(opened.siblings)
-        self.report_missing_profile()
-        self.changed()
-        await self.show_returned_reasoning()
-
-    def report_missing_profile(self) -> None:
-        """A profile or preset that the session uses and that is gone."""
-        if self.scopes.missing:
-            self.view.notice(self.scopes.missing, "/settings shows what is sent.", kind="warning")
-
-    async def show_returned_reasoning(self) -> None:
-        """Put beside each reasoning what later requests did with it."""
-        if self.session is None:
-            return
-        # A mark that cannot be read is missing, and nothing else is.
-        with suppress(StoreError):
-            found = await self.workspace.store.reasoning_outcomes(self.session.id)
-            await self.load_rejected_settings()
-            marks = {id_: returned_from_json(verdict.newest).label(verdict.sent) for id_, verdict in found.items()}
-            self.view.update_answers(marks)
-
-    async def load_rejected_settings(self) -> None:
-        """What the server did not take lately, for those who say what is sent."""
-        await self._refusals.load(self.workspace.store, self.workspace.client.base_url, self.model)
+        """Whether the server rejected the effort that is set."""
+        return self._rejected.rejects_effort(self.model, self.parameters)
 
     def rejection_reason(self, name: str, value: Any) -> str:
-        """Why a setting does not leave, "" when it does."""
-        return self._refusals.reason(self.model, name, value)
+        """Why a setting is not sent; "" if it is."""
+        return self._rejected.reason(self.model, name, value)
 
-    def update_message(self, filled: StoredMessage) -> None:
-        """More is known of an answer on show, such as its cost."""
-        if any(stored.id == filled.id for stored in self.path):
-            self.path = [filled if stored.id == filled.id else stored for stored in self.path]
-            if not self.busy:
-                follow = self.view.follow
-                self.view.show_branch(self.path, new=False)
-                if follow:
-                    self.view.scroll_to_end()
-            self.changed()
+    def tokens_over_limit(self, text: str, path: Sequence[StoredMessage] | None = None) -> int | None:
+        """About how many tokens asking this after `path` (the whole branch) takes, if the context window is smaller."""
+        system = self.workspace.system if self.session is None else self.session.system
+        model, backend = self.workspace.catalogue.find(self.model), self.workspace.client.backend
+        return tokens_over_limit(self.path if path is None else path, text, model, backend, self.parameters, system)
+
+    def path_to(self, message_id: str | None) -> list[StoredMessage]:
+        """The branch up to this message; empty for None."""
+        ids = [stored.id for stored in self.path]
+        return self.path[: ids.index(message_id) + 1] if message_id in ids else []
+
+    def path_to_question(self, stored: StoredMessage | None = None) -> list[StoredMessage]:
+        """The branch up to the question of this message, or up to the last question."""
+        path = list(self.path) if stored is None else self.path_to(stored.id)
+        while path and not isinstance(path[-1].message, UserMessage):
+            path.pop()
+        return path
+
+    # ---- what is set
 
     def set_model(self, model: str) -> None:
         """Ask this model from now on."""
         self.model = model
-        self.changed()
+
+    def set_workspace(self, workspace: Workspace) -> None:
+        """Use this connection and configuration from now on."""
+        self.workspace = workspace
 
     async def set_scopes(self, scopes: Scopes) -> None:
         """Ask with these parameters from now on."""
         if self.session is not None:
             self.session = await self.workspace.save_parameters(self.session, scopes)
         self.scopes = scopes
-        self.changed()
 
-    def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> None:
-        """Start a turn; without text the last question is asked again. While one runs the text waits its turn.
+    async def load_rejected_settings(self) -> None:
+        """Read which settings the server rejected lately. Raises StoreError."""
+        await self._rejected.load(self.workspace.store, self.workspace.client.base_url, self.model)
 
-        `after` is the path to what the turn follows, when that is not the end of what is shown: it makes a branch.
+    async def load_returned(self) -> DetailsChanged:
+        """Read what later requests did with each reasoning."""
+        # A label that cannot be read is missing, and nothing else is.
+        with suppress(StoreError):
+            if self.session is not None:
+                found = await self.workspace.store.reasoning_outcomes(self.session.id)
+                await self.load_rejected_settings()
+                self.returned = {
+                    id_: returned_from_json(outcome.newest).label(outcome.sent) for id_, outcome in found.items()
+                }
+        return DetailsChanged()
+
+    async def load_siblings(self) -> DetailsChanged:
+        """Read which messages of the branch have siblings. Raises StoreError."""
+        path, store = self.path, self.workspace.store
+        self.siblings = await store.sibling_positions(path[-1].session, path[-1].id) if path else {}
+        return DetailsChanged()
+
+    # ---- the branch
+
+    def show(self, loaded: LoadedSession) -> BranchChanged:
+        """Take another session, or an empty one."""
+        self.session, self.path, self.scopes = loaded.session, loaded.path, loaded.scopes
+        self.siblings, self.returned = loaded.siblings, {}
+        if loaded.session is not None and loaded.session.model:
+            self.model = loaded.session.model
+        return BranchChanged(tuple(self.path), is_reload=True)
+
+    async def show_leaf(self, leaf: str | None, focus_on: str | None = None) -> BranchChanged | None:
+        """Take the branch that ends with this message; None if something else happened meanwhile."""
+        session, store = self.session, self.workspace.store
+        if session is None:
+            return None
+        before = (session.id, self.busy)
+        await store.set_leaf(session.id, leaf)
+        # Not the leaf of the session: that may be another window's by now.
+        path = [] if leaf is None else await store.path(session.id, leaf)
+        siblings = await store.sibling_positions(session.id, leaf) if leaf is not None else {}
+        if self.session is None or (self.session.id, self.busy) != before:
+            return None
+        self._has_branches, self.path, self.siblings = True, path, siblings
+        return BranchChanged(tuple(path), focus_on)
+
+    async def step_sibling(self, stored: StoredMessage, by: int) -> BranchChanged | None:
+        """Take the sibling of a message, with what followed it last; None if there is none."""
+        store = self.workspace.store
+        siblings = await store.siblings(stored.id)
+        at = [sibling.id for sibling in siblings].index(stored.id) + by
+        if not 0 <= at < len(siblings):
+            return None
+        return await self.show_leaf(await store.deepest_leaf(siblings[at].id), siblings[at].id)
+
+    async def reload_if_newer(self, is_wanted: Callable[[], bool]) -> tuple[BranchChanged | None, bool]:
+        """Take what another process added, unless something happened here meanwhile.
+
+        Returns the change, and whether the session was deleted. `is_wanted` is asked again before anything changes.
+        """
+        session, path, length = self.session, self.path, len(self.path)
+        if session is None:
+            return None, False
+        store = self.workspace.store
+        newer = await newer_path(store, session.id, path)
+        deleted = (await store.session(session.id)).deleted is not None
+        if self.busy or self.path is not path or len(path) != length or not is_wanted():
+            return None, False
+        if newer is None or len(newer) <= length:
+            return None, deleted
+        self.path = newer
+        return BranchChanged(tuple(newer)), deleted
+
+    def update_message(self, filled: StoredMessage) -> bool:
+        """More is known about a stored message, such as its cost. Returns whether it is on the branch."""
+        if all(stored.id != filled.id for stored in self.path):
+            return False
+        self.path = [filled if stored.id == filled.id else stored for stored in self.path]
+        return True
+
+    def fold_live(self, *, folded: bool) -> None:
+        """The user folded or opened the reasoning of an answer that is not stored yet."""
+        self._live_fold = folded
+
+    # ---- the turn
+
+    def enqueue(self, text: str) -> None:
+        """Ask this after the running turn."""
+        self.queue.append(text)
+
+    def take_queue(self) -> list[str]:
+        """Remove the queued questions and return them."""
+        taken, self.queue = self.queue, []
+        return taken
+
+    def next_question(self) -> str:
+        """Remove and return what is queued if the last answer is complete; "" otherwise."""
+        last = self.path[-1].message if self.path else None
+        went_well = isinstance(last, AssistantMessage) and last.complete
+        return "\n\n".join(self.take_queue()) if went_well else ""
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether `take_returned` has something."""
+        return bool(self._returned_text)
+
+    def take_returned(self) -> str:
+        """Remove and return the text of questions that never reached the disk."""
+        taken, self._returned_text = self._returned_text, []
+        return "\n\n".join(taken)
+
+    def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> AsyncGenerator[ConversationEvent]:
+        """Start a turn and yield what happens; without text, regenerate the answer to the last question.
+
+        `after` is what the turn follows if that is not the whole branch. It counts as running at once and must be iterated
+        to its end, in one task; to stop it, call `stop`.
         """
         if self.busy:
-            if text is not None:
-                self.queued.append(text)
-                self.changed()
-            return
-        self._asked = text
-        self._saved_question.clear()
-        self._task = asyncio.create_task(self._turn(text, after), name="turn")
+            raise ValueError("a turn is running")
+        self._asked, self._live_fold, self._answering = text, None, False
+        self._stop_early = False
+        self._question_saved.clear()
+        self._idle.clear()
+        return self._turn(text, after)
+
+    async def stop(self) -> None:
+        """Stop the turn and wait until its partial answer is on disk. What the disk refused is tried again at once."""
+        if self._retry_now is not None:
+            self._retry_now.set()
+        else:
+            self._cancel()
+            await self._idle.wait()
 
     async def stop_without_waiting(self) -> None:
-        """`stop`, and do not wait for a disk that refuses what the turn had."""
+        """`stop`, without waiting for a disk that refuses the answer."""
         self._leaving = True
-        await self._cancel()
+        self._cancel()
+        await self._idle.wait()
+
+    async def finish_turn(self) -> bool:
+        """End the running turn; False if the disk refuses its answer, which keeps being tried."""
+        if not self.busy:
+            return True
+        self.unsaved_answer = None
+        self._save_attempted.clear()
+        if self._retry_now is None:
+            self._cancel()
+        else:
+            self._retry_now.set()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, self._save_attempted)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return self.unsaved_answer is None
 
     def interrupt(self) -> None:
         """stepchat crashes: what arrived of the answer is saved as interrupted."""
         self._leaving = True
+        self._cancel(CRASHED)
+
+    def _cancel(self, *message: str) -> None:
         if self._task is not None:
-            self._task.cancel(CRASHED)
-
-    async def finish_turn(self) -> bool:
-        """End the running turn; False when the disk refuses what it had, which goes on being tried."""
-        if (task := self._task) is None:
-            return True
-        self.refused = None
-        self._save_attempted.clear()
-        (task.cancel if self._retry_now is None else self._retry_now.set)()
-        tried = asyncio.ensure_future(self._save_attempted.wait())
-        await asyncio.wait([task, tried], return_when=asyncio.FIRST_COMPLETED)
-        tried.cancel()
-        if task.done() and self._task is task:
-            self._end()  # it was cancelled before its first step
-        return self.refused is None
-
-    async def stop(self) -> None:
-        """End the running turn and wait until what it had is on disk. What the disk refused is only tried at once."""
-        if self._retry_now is not None:
-            self._retry_now.set()
-        else:
-            await self._cancel()
-
-    async def _cancel(self) -> None:
-        if (task := self._task) is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-            if self._task is task:
-                # It was cancelled before its first step.
-                self._end()
+            self._task.cancel(*message)
+        elif self.busy:
+            self._stop_early = True
 
     async def wait_until_saved(self) -> None:
-        """Wait until the question of the running turn is on disk, or the turn has ended without."""
-        await self._saved_question.wait()
+        """Wait until the question of the running turn is on disk, or the turn ended without."""
+        await self._question_saved.wait()
 
-    def fold_live(self, folded: bool) -> None:  # noqa: FBT001 - the one thing it says
-        """The reader's choice for an answer that has no stored form yet."""
-        self._live_fold = folded
-
-    async def _turn(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
-        self._live_fold = None
+    async def _turn(self, text: str | None, after: Sequence[StoredMessage] | None) -> AsyncGenerator[ConversationEvent]:
         before = list(self.path)
+        self._task = asyncio.current_task()
         try:
-            await self._run(text, after)
+            if not self._stop_early:
+                async with aclosing(self._run(text, after)) as events:
+                    async for event in events:
+                        yield event
         except asyncio.CancelledError:
-            self.view.abandon_answer()
-            self._go_back(before)
+            if self._task is not None:
+                self._task.uncancel()
+            for event in self._undo(before):
+                yield event
         except StepchatError as error:
             # A failure of the server is part of the stored answer already; this one happened before there was one.
-            if self.view.live or not self._kept(error):
-                self.view.abandon_answer()
-                self._go_back(before)
-                self.view.notice(error.message, error.hint)
-        except Exception as fault:  # noqa: BLE001 - nobody awaits the task, so that it would be seen nowhere
-            self.view.abandon_answer()
-            self._go_back(before)
-            await show_internal_error(self, fault)
+            if self._answering or not self._is_stored(error):
+                for event in self._undo(before):
+                    yield event
+                yield Notice(error.message, hint=error.hint, kind="error")
+        except Exception as error:  # noqa: BLE001 - the turn ends, and nothing else does
+            for event in self._undo(before):
+                yield event
+            for event in await self.recover(error):
+                yield event
         finally:
-            self._end()
+            returned = self._end()
+        yield TurnEnded(returned)
 
-    def _kept(self, error: StepchatError) -> bool:
+    def _undo(self, before: Sequence[StoredMessage]) -> Iterator[ConversationEvent]:
+        """Nothing of the turn is stored: take back what made room for it."""
+        self._answering = False
+        yield AnswerAbandoned()
+        shown = [stored.id for stored in self.path]
+        if shown == [stored.id for stored in before[: len(shown)]] and self._set_path(before):
+            yield BranchChanged(tuple(before))
+
+    def _is_stored(self, error: StepchatError) -> bool:
         last = self.path[-1].message if self.path else None
         return isinstance(last, AssistantMessage) and last.error is not None and last.error.message == error.message
 
-    def _end(self) -> None:
-        """What was queued goes out; a question that is not on disk goes back to the prompt through `on_refused`."""
-        refused, self._asked = self._asked, None
-        self.meter = self._task = self.refused = None
-        self._saved_question.set()
-        if refused is not None:
-            self.on_refused("\n\n".join([refused, *self.queued]))
-            self.queued.clear()
-        elif self.queued and self._went_well():
-            text = "\n\n".join(self.queued)
-            self.queued.clear()
-            self.on_next(text)
-        self.changed()
+    async def recover(self, error: Exception) -> list[ConversationEvent]:
+        """An internal error ended the turn: what to show, which is what is on disk, and a report."""
+        events: list[ConversationEvent] = [AnswerAbandoned()]
+        with suppress(StepchatError):
+            if self.path:
+                # Below what is shown here: the leaf of the session may be another window's.
+                changed = await self.show_leaf(await self.workspace.store.deepest_leaf(self.path[-1].id))
+                events += [changed] if changed is not None else []
+        text = f"An internal error occurred: {summary(error)}"
+        return [*events, Notice(text, hint=_AFTER_INTERNAL_ERROR, kind="error")]
 
-    def _went_well(self) -> bool:
-        last = self.path[-1].message if self.path else None
-        return isinstance(last, AssistantMessage) and last.complete
+    def _end(self) -> str:
+        """Be idle again; returns the text of questions that are not on disk."""
+        asked, self._asked = self._asked, None
+        self._task = self.unsaved_answer = None
+        self._answering = False
+        self._question_saved.set()
+        self._idle.set()
+        if asked is None:
+            return ""
+        text = "\n\n".join([asked, *self.take_queue()])
+        self._returned_text.append(text)
+        return text
 
-    def on_refused(self, text: str) -> None:
-        """Replaced by the owner: gets text that is not on disk."""
-
-    def on_next(self, text: str) -> None:
-        """Replaced by the owner: asks what waited for its turn."""
-
-    def on_unpriced(self) -> None:
-        """Replaced by the owner: an answer ended without usage, so that its cost is to be asked for."""
-
-    async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> None:
+    async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> AsyncGenerator[ConversationEvent]:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
         session = self.session = await self.workspace.ensure_session(self.session, self.model, self.scopes)
-        self.branched = self.branched or text is None or after is not None
+        self._has_branches = self._has_branches or text is None or after is not None
         if after is None:
-            await catch_up(self)
+            for event in await self._catch_up(session):
+                yield event
             after = self.path if text is not None else self.path_to_question()
         self._base = list(after)
-        self.meter = TurnProgress(monotonic())
         question = self.workspace.build_question(session, list(after), text, self.model, self.scopes)
-        self._as_json = wants_json(question.parameters)
+        started = AnswerStarted(self.model, wants_json(question.parameters))
         if text is None:
-            self._show_branch(after)
-            if not self.view.follow:
-                self.view.scroll_to_end()
-            self.view.begin_answer(model=self.model, as_json=self._as_json)
-        self.changed()
+            if self._set_path(after):
+                yield BranchChanged(tuple(after))
+            self._answering = True
+            yield started
         store, client, once = self.workspace.store, self.workspace.client, self.scopes.once
         async with aclosing(run_turn(store, client, question, self._wait_for_disk)) as events:
             async for event in events:
                 if once:
-                    # Not before: a question that the disk refuses is asked anew, with the same.
+                    # Not before: a question that the disk refuses is asked again with the same.
                     self.scopes, once = self.scopes.after_turn(once), ()
-                self.meter.add(event, monotonic())
+                if isinstance(event, MessageSaved | ConcurrentQuestion):
+                    for more in await self._undisturbed(self._take(event, started)):
+                        yield more
+                else:
+                    yield event
+        yield await self.load_returned()
+
+    async def _catch_up(self, session: Session) -> list[ConversationEvent]:
+        """What another window added to the session comes first."""
+        before = len(self.path)
+        newer = await newer_path(self.workspace.store, session.id, self.path)
+        if newer is None:
+            return []
+        self.path = newer
+        changed = BranchChanged(tuple(newer), is_reload=True)
+        return [changed, Notice(_CONTINUED, kind="info")] if len(newer) > before else [changed]
+
+    async def _undisturbed(self, work: Awaitable[list[ConversationEvent]]) -> list[ConversationEvent]:
+        """The result of `work`. A cancellation meanwhile is for the turn, which knows what is on disk."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as cancelled:
+                await asyncio.wait([task])
+                if self._task is not None:
+                    self._task.uncancel()
+                    self._task.cancel(*cancelled.args)
+        return task.result()
+
+    async def _take(self, event: MessageSaved | ConcurrentQuestion, started: AnswerStarted) -> list[ConversationEvent]:
+        """Put what is stored on the branch; returns what to show for it."""
+        if isinstance(event, ConcurrentQuestion):
+            self._has_branches = True
+            return [event, *await self._siblings()]
+        stored, events = event.stored, list[ConversationEvent]()
+        if isinstance(stored.message, AssistantMessage):
+            self._answering = False
+            folded = self._live_fold
+            if folded is not None:
+                stored = replace(stored, folded=folded)
+            self.path.append(stored)
+            events.append(MessageSaved(stored))
+            if folded is not None:
                 try:
-                    await self._show(event)
-                except asyncio.CancelledError as cancelled:
-                    # The turn ends it: it knows what is on disk.
-                    if (task := asyncio.current_task()) is not None:
-                        task.cancel(*cancelled.args)
-        await self.show_returned_reasoning()
+                    await self.workspace.store.set_folded(stored.id, folded)
+                except StepchatError as error:
+                    events.append(Notice(error.message, hint=error.hint))
+            return [*events, *(await self._siblings() if self._has_branches else ())]
+        self._asked = None
+        self._question_saved.set()
+        if isinstance(stored.message, UserMessage) and self._set_path(self._base):
+            events.append(BranchChanged(tuple(self._base)))
+        self.path.append(stored)
+        self._answering = True
+        return [*events, MessageSaved(stored), *(await self._siblings() if self._has_branches else ()), started]
+
+    async def _siblings(self) -> list[ConversationEvent]:
+        try:
+            return [await self.load_siblings()]
+        except StepchatError as error:
+            return [Notice(error.message, hint=error.hint)]
+
+    def _set_path(self, path: Sequence[StoredMessage]) -> bool:
+        """Returns whether it is another branch."""
+        if [stored.id for stored in path] == [stored.id for stored in self.path]:
+            return False
+        self.path = list(path)
+        return True
 
     async def _wait_for_disk(self, refused: StoredMessage) -> None:
-        if self._leaving or not self.view.is_running:
+        if self._leaving:
             raise asyncio.CancelledError
-        self.refused, self._retry_now = refused, asyncio.Event()
+        self.unsaved_answer, self._retry_now = refused, asyncio.Event()
         self._save_attempted.set()
         try:
             async with asyncio.timeout(RETRY_SECONDS):
@@ -326,80 +561,3 @@ class Conversation:
             pass
         finally:
             self._retry_now = None
-
-    def path_to(self, message_id: str | None) -> list[StoredMessage]:
-        """The beginning of what is shown, to this message; from None it is empty."""
-        ids = [stored.id for stored in self.path]
-        return self.path[: ids.index(message_id) + 1] if message_id in ids else []
-
-    def path_to_question(self, stored: StoredMessage | None = None) -> list[StoredMessage]:
-        """The path to the question of this message, or of the last one."""
-        path = list(self.path) if stored is None else self.path_to(stored.id)
-        while path and not isinstance(path[-1].message, UserMessage):
-            path.pop()
-        return path
-
-    def _go_back(self, before: Sequence[StoredMessage]) -> None:
-        """Nothing has come in the place of what had made room for it."""
-        shown = [stored.id for stored in self.path]
-        if shown == [stored.id for stored in before[: len(shown)]]:
-            self._show_branch(before)
-
-    def _show_branch(self, path: Sequence[StoredMessage]) -> None:
-        if [stored.id for stored in path] != [stored.id for stored in self.path]:
-            self.path = list(path)
-            self.view.show_branch(self.path)
-
-    async def _show(self, event: TurnEvent) -> None:
-        match event:
-            case Delta():
-                self.view.feed(event)
-                if self.meter is not None and self.meter.repetition.add(event.reasoning):
-                    self.view.notice("The thinking goes round in circles.", _WAY_OUT, kind="info")
-                if self.meter is not None and self.meter.phase != self._phase:
-                    self._phase = self.meter.phase
-                    self.changed()
-            case MessageSaved():
-                await self._saved(event.stored)
-            case Retrying():
-                self.view.set_waiting(f"{as_sentence(event.reason)} Trying again in {event.delay:.0f} s")
-            case Silence():
-                self.view.set_waiting("nothing arrives" if event.seconds else "waiting")
-            case Notice():
-                self.view.notice(event.text, kind="warning")
-            case ConcurrentQuestion():
-                await self.run_optional(partial(tell_beside, self))
-        if not isinstance(event, Delta):
-            self.changed()
-
-    async def _saved(self, stored: StoredMessage) -> None:
-        if isinstance(answer := stored.message, AssistantMessage):
-            folded = self._live_fold
-            if folded is not None:
-                stored = replace(stored, folded=folded)
-            self.path.append(stored)
-            self.view.finish_answer(stored)
-            if answer.generation_id and not answer.usage.raw:
-                self.on_unpriced()
-            if folded is not None:
-                await self.run_optional(partial(self.workspace.store.set_folded, stored.id, folded))
-            if self.branched:
-                await self.run_optional(partial(count_siblings, self))
-        else:
-            self._asked = None
-            self._saved_question.set()
-            if isinstance(stored.message, UserMessage):
-                self._show_branch(self._base)
-            self.path.append(stored)
-            self.view.add(stored)
-            if self.branched:
-                await self.run_optional(partial(count_siblings, self))
-            self.view.begin_answer(model=self.model, as_json=self._as_json)
-
-    async def run_optional(self, do: Callable[[], Awaitable[None]]) -> None:
-        """Do what nothing else depends on: that it failed is only told."""
-
-        def tell(error: StepchatError) -> None:
-            self.view.notice(error.message, error.hint, kind="warning")
-
-        await workers.run_reporting(do, tell)

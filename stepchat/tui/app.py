@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from rich.style import Style
+from textual import constants, on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, MouseDown, Paste
@@ -17,37 +20,42 @@ from textual.worker import WorkerFailed
 
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import fresh
-from stepchat.errors import StepchatError
+from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
+from stepchat.errors import ConfigError, StepchatError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
 from stepchat.tui import workers
-from stepchat.tui.after_first_paint import load
 from stepchat.tui.chat.screen import ChatScreen, Opening
 from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, unknown_command
 from stepchat.tui.commands.command import run
+from stepchat.tui.commands.conversation import go_to_words
 from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.view import reasoning_view
+from stepchat.tui.composer.composer import Composer
 from stepchat.tui.dialog_keys import LIST
 from stepchat.tui.dialogs.list_view import LOW, NARROW
+from stepchat.tui.dialogs.unsaved import UNSAVED, unsaved_picker
 from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_label
 from stepchat.tui.leader import Leader
 from stepchat.tui.message_keys import CHAT_ROWS
-from stepchat.tui.terminal.handover import Handover
-from stepchat.tui.themes import choose_theme, textual_theme
+from stepchat.tui.terminal.handover import Handover, write_first_frame
+from stepchat.tui.themes import choose_theme, find_themes, palette, textual_theme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from textual.dom import DOMNode
+    from textual.driver import Driver
     from textual.message import Message
     from textual.widget import Widget
 
     from stepchat.chat.workspace import Workspace
-    from stepchat.errors import ConfigError
     from stepchat.first_frame.frame import FirstFrame
     from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Command
     from stepchat.tui.keymap import KeyRow
+    from stepchat.tui.themes import Theme
 
 
 FAULT_LIMIT: Final = 3
@@ -83,11 +91,11 @@ class StepchatApp(App[str]):
         if not os.environ.get("NO_COLOR"):
             os.environ.pop("NO_COLOR", None)  # an empty one counts for Textual
         # Without colours Textual is to drop them; it would make greys of them, which the terminal's own colours are not.
-        super().__init__(driver_class=handover.driver_class(), ansi_color="NO_COLOR" in os.environ or None)
+        super().__init__(driver_class=driver_class(handover), ansi_color="NO_COLOR" in os.environ or None)
         self._workspace = workspace
         self._opening = opening
         self._handover = handover
-        theme = opening.theme
+        self._look = theme = opening.theme
         self._chat: ChatScreen | None = None
         self._is_ready = False
         self.faults: list[tuple[float, str]] = []
@@ -115,30 +123,85 @@ class StepchatApp(App[str]):
 
     def get_default_screen(self) -> ChatScreen:
         typed = self._handover.type_ahead()
-        if not (typed.text or typed.pending):
-            self._chat = ChatScreen(self.workspace, self._opening, complete, typed=self._opening.draft)
-            return self._chat
-        row, column = typed.cursor
-        before = typed.text.split("\n")[:row]
-        cursor = sum(len(line) + 1 for line in before) + column
-        self._chat = ChatScreen(self.workspace, self._opening, complete, typed=typed.text, cursor=cursor)
+        text, cursor = self._opening.draft, None
+        if typed.text or typed.pending:
+            row, column = typed.cursor
+            text, cursor = typed.text, sum(len(line) + 1 for line in typed.text.split("\n")[:row]) + column
+        self._chat = ChatScreen(
+            self.workspace, self._opening, complete, palette(self._opening.theme), typed=text, cursor=cursor
+        )
         return self._chat
 
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""
         self._is_ready = True
-        self._handover.prompt_is_ready(None if self._chat is None else self._chat.rescue)
+        self._handover.prompt_is_ready(self._rescue)
         if self._chat is not None:
-            workers.run_task(self, partial(load, self._chat), group="load")
+            workers.run_task(self, partial(self._after_first_paint, self._chat), group="load")
+
+    async def _after_first_paint(self, screen: ChatScreen) -> None:
+        """Welcome, labels, the connection, the catalogue, late costs. Whatever fails, the rest comes."""
+        conversation, pane = screen.conversation, screen.pane
+        if screen.workspace.choose_session:
+            self.action_command("sessions")
+        elif conversation.session is None and not screen.prompt.text:
+            await pane.run_optional(partial(self._greet, screen))
+        await pane.run_optional(screen.announce_interrupted)
+        if words := screen.workspace.start_options.resume:
+            await pane.run_optional(partial(go_to_words, screen, words))
+        await pane.run_optional(pane.load_details)
+        # What is alive now stays; later collections need not look at it.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        await asyncio.to_thread(screen.workspace.client.prepare)
+        self._keep_for_next_start()
+        screen.load_catalogue()
+        screen.load_late_costs()
+
+    async def _greet(self, screen: ChatScreen) -> None:
+        """A user who has neither a key nor a session is asked how to start."""
+        workspace = screen.workspace
+        await screen.pane.welcome.greet(workspace)
+        screen.pane.is_welcoming = True
+        if workspace.key_error is not None and not await workspace.store.sessions(limit=1):
+            self.action_command("login")
 
     def on_app_focus(self) -> None:
-        """Only the app hears of it, no screen does."""
+        """Only the app gets this event, no screen does."""
         if self._chat is not None:
-            self._chat.standing.come_to_front()
+            self._chat.come_to_front()
 
     def on_app_blur(self) -> None:
         if self._chat is not None:
-            self._chat.standing.go_behind()
+            self._chat.go_behind()
+
+    # Theme
+
+    async def action_choose_theme(self, name: str) -> None:
+        """Switch to a theme and remember it. Raises ConfigError."""
+        workspace = self.workspace
+        theme = named_theme(name, workspace.paths.user_themes, self._report_theme)
+        if "NO_COLOR" in os.environ:
+            await workspace.store.set_setting("theme", name)
+            if self._chat is not None:
+                self._chat.flash("NO_COLOR is set: the theme applies from the next start with colours.")
+            return
+        self._look = theme
+        self.register_theme(textual_theme(theme))
+        self.theme = theme.name
+        if self._chat is not None:
+            self._chat.set_palette(palette(theme))
+        self._keep_for_next_start()
+        await workspace.store.set_setting("theme", name)
+
+    def _keep_for_next_start(self) -> None:
+        """For the first frame, which is painted before any theme is read."""
+        write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], frame_styles(self._look))
+
+    def _report_theme(self, error: ConfigError) -> None:
+        if self._chat is not None:
+            self._chat.notice(error.message, error.hint, kind="warning")
 
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(sanitize_for_clipboard(unpad(text)))
@@ -279,7 +342,8 @@ class StepchatApp(App[str]):
         command, number = BY_NAME[str(parameters[0])], str(parameters[1]) if len(parameters) > 1 else ""
         return command.applies(self._chat, focused) and (not number or int(number) <= code_count(self._chat, focused))
 
-    def on_chat_screen_command_entered(self, event: ChatScreen.CommandEntered) -> None:
+    @on(Composer.CommandEntered)
+    def _command_entered(self, event: Composer.CommandEntered) -> None:
         chat = self._chat
         if chat is None:
             return
@@ -292,7 +356,8 @@ class StepchatApp(App[str]):
         else:
             chat.submit(event.line)
 
-    def on_chat_screen_link_chosen(self, event: ChatScreen.LinkChosen) -> None:
+    @on(ChatScreen.LinkChosen)
+    def _link_chosen(self, event: ChatScreen.LinkChosen) -> None:
         if self._chat is not None:
             self._chat.start(partial(open_link, self._chat, event.address))
 
@@ -301,11 +366,48 @@ class StepchatApp(App[str]):
             self._chat.start(partial(run, self._chat, command, argument), line)
 
     async def action_quit(self) -> None:
-        """Ctrl+Q anywhere, also over a dialog: what runs is saved first."""
+        """Save and quit; also over a dialog. What the disk refuses is not lost without asking."""
         if self._chat is None:
             self.exit()
-        else:
-            self.action_command("quit")
+        elif not any(screen.has_class(UNSAVED) for screen in self.screen_stack):
+            self._chat.start(partial(self._quit, self._chat))
+
+    async def _quit(self, screen: ChatScreen) -> None:
+        failed = ""
+        while True:
+            refused = await screen.finish_turns()
+            text = screen.composer.unsaved_text
+            if not refused and not text:
+                await self._end(screen)
+                return
+            lost = [describe_unsaved(one) for one in refused] + (["the prompt's text"] if text else [])
+            choice = await self.push_screen_wait(unsaved_picker(lost, failed))
+            failed = ""
+            if choice == "lose":
+                await self._end(screen)
+                return
+            if choice == "file":
+                written = self._write_rescue(screen)
+                if len(written) == len(refused) + bool(text):
+                    await self._end(screen, describe_files(written))
+                    return
+                failed = "No file could be written. "
+            elif choice != "again":
+                return
+
+    async def _end(self, screen: ChatScreen, message: str = "") -> None:
+        await screen.stop_turns()
+        self.exit(message)
+
+    def _write_rescue(self, screen: ChatScreen) -> list[Path]:
+        conversations = [pane.conversation for pane in screen.panes]
+        directories = rescue_directories(screen.workspace.paths.state)
+        return write_rescue(conversations, screen.composer.unsaved_text, directories)
+
+    def _rescue(self) -> str:
+        """A signal ends the program: write what the disk refuses elsewhere; returns what to print, "" if nothing was."""
+        written = [] if self._chat is None else self._write_rescue(self._chat)
+        return f"stepchat: {describe_files(written)}\n" if written else ""
 
     def action_interrupt(self) -> None:
         """With nothing to copy or to clear: stop the answer. Only a press that finds nothing to do arms quitting."""
@@ -328,6 +430,40 @@ class StepchatApp(App[str]):
             self.action_suspend_process()
         elif self._chat is not None:
             self._chat.flash("This terminal has no job control.")
+
+
+def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], None]) -> Theme:
+    """A theme by name; files that cannot be used are reported. Raises ConfigError."""
+    themes = find_themes(user_themes, report)
+    if name not in themes:
+        raise ConfigError(f"No theme named {name!r}.", f"Available: {', '.join(themes)}.")
+    return themes[name]
+
+
+def frame_styles(theme: Theme) -> dict[str, Style]:
+    """How the first frame is painted."""
+    colours = palette(theme)
+    text = colours.text
+    swapped = Style(color=text.bgcolor, bgcolor=text.color)
+    return {
+        "ground": text,
+        "text": text,
+        "key": text,
+        "placeholder": colours.dim,
+        "status": colours.dim,
+        "rule": colours.rule,
+        "sign": colours.accent,
+        "cursor": swapped if text.color and text.bgcolor else text + Style(reverse=True),
+    }
+
+
+def driver_class(handover: Handover) -> type[Driver] | None:
+    """The driver that continues from the first frame; None, Textual's own choice, without a POSIX terminal."""
+    if os.name != "posix" or constants.DRIVER is not None:
+        return None
+    from stepchat.tui.terminal.driver import driver_class  # does not import on Windows
+
+    return driver_class(handover)
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:

@@ -20,6 +20,7 @@ from textual.widgets import Input
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.transcript.find.navigator import FindNavigator
+from stepchat.tui.terminal.driver import driver_class
 from stepchat.tui.terminal.handover import Handover
 from stepchat.tui.transcript.view import TranscriptView
 from tests.benchmarks.texts import mixed, tokens_of
@@ -29,7 +30,7 @@ class Bench(App[None]):
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, result: Path, job: dict) -> None:
-        super().__init__(driver_class=Handover(None).driver_class())
+        super().__init__(driver_class=driver_class(Handover(None)))
         self.result = result
         self.job = job
         self.stalls: list[float] = []

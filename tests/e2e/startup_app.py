@@ -43,6 +43,7 @@ from textual.widgets import Static
 from stepchat.config.paths import find_paths
 from stepchat.first_frame.frame import requested_model
 from stepchat.first_frame.picture import read_frame_style, status_line
+from stepchat.tui.terminal.driver import driver_class
 from stepchat.tui.terminal.handover import Handover, write_first_frame
 from tests.e2e.small_prompt import CSS, Prompt, main_screen, styles
 
@@ -53,7 +54,7 @@ class SmallApp(App[None]):
     BINDINGS: ClassVar = [Binding("ctrl+q", "quit", priority=False)]
 
     def __init__(self, handover: Handover) -> None:
-        super().__init__(driver_class=handover.driver_class())
+        super().__init__(driver_class=driver_class(handover))
         self.handover = handover
 
     def compose(self) -> ComposeResult:

@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
+from stepchat.chat.drafts import strip_paste_marks
 from stepchat.demo.server import DemoServer
 from stepchat.sessions import records
-from stepchat.tui.composer.paste import strip_paste_marks
 from tests.e2e.program import variables
 from tests.e2e.terminal import Terminal
 

@@ -11,7 +11,8 @@ from textual.widgets import Input, Static
 
 import stepchat.tui
 from stepchat.tui.composer.completion import Completion
-from stepchat.tui.composer.prompt import Prompt, PromptBar
+from stepchat.tui.composer.composer import Composer
+from stepchat.tui.composer.prompt import Prompt
 from stepchat.tui.themes import find_themes, textual_theme
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class PromptApp(App):
     def compose(self):
         yield Static("\n".join(f"row {number}" for number in range(60)), id="above")
         yield Input(id="other")
-        yield PromptBar(complete)
+        yield Composer(complete)
 
     def on_mount(self):
         self.prompt.focus()
@@ -54,8 +55,11 @@ class PromptApp(App):
     def on_key(self, event: events.Key):
         self.keys.append(event.key)
 
-    def on_prompt_submitted(self, event: Prompt.Submitted):
+    def on_composer_submitted(self, event: Composer.Submitted):
         self.sent.append(event.text)
+
+    def on_composer_command_entered(self, event: Composer.CommandEntered):
+        self.sent.append(event.line)
 
     @property
     def prompt(self) -> Prompt:

@@ -13,8 +13,8 @@ from textual.widgets import OptionList, TextArea
 import stepchat.tui
 from stepchat.errors import ConfigError
 from stepchat.transcript.palette import SYNTAX, colourless
-from stepchat.tui.chat.status_bar import StatusLine
-from stepchat.tui.composer.prompt import PromptBar
+from stepchat.tui.chat.status_bar import StatusBar
+from stepchat.tui.composer.composer import Composer
 from stepchat.tui.themes import COLORS, Theme, choose_theme, find_themes, load_theme, palette, textual_theme
 from tests.tui.screen import screen_cells
 
@@ -190,8 +190,8 @@ class Themed(App):
     def compose(self):
         yield OptionList("one", "two")
         yield TextArea("text")
-        yield PromptBar(lambda _: [])
-        yield StatusLine()
+        yield Composer(lambda _: [])
+        yield StatusBar()
 
 
 def assert_painted_in(app: App, theme: Theme) -> None:

@@ -1,66 +1,75 @@
-"""The main screen: transcript, prompt, status line. Routes what the person does to the conversation and the commands."""
+"""The chat screen: a pane for each open session, the composer, the status bar. Passes what the user does to them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from textual.containers import Container
+from textual import events, on
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import ContentSwitcher, TextArea
 
-from stepchat.chat import branches, switching
-from stepchat.chat import rescue as leaving
-from stepchat.chat.conversation import Conversation
-from stepchat.chat.drafts import Unsent
-from stepchat.chat.interrupted import announce, offer_retry
-from stepchat.chat.spent_today import show_estimated_costs
-from stepchat.errors import StepchatError
+from stepchat.catalogue.backends import DEFAULT_MODEL
+from stepchat.catalogue.catalogue import load_in_background
+from stepchat.chat import switching
+from stepchat.chat.context_window import estimate_conversation_tokens, small_window_warning
+from stepchat.chat.conversation import Conversation, LoadedSession, load_session
+from stepchat.chat.drafts import Drafts
+from stepchat.chat.favourites import remember_recent
+from stepchat.chat.interrupted import describe_kept, describe_others, shown_interrupted
+from stepchat.chat.late_costs import PAUSES, fetch_late_costs
+from stepchat.chat.spent_today import SpentToday, estimate_cost
+from stepchat.errors import StepchatError, StoreError, UntrustedServerError
 from stepchat.first_frame.picture import prompt_row_limit
-from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.parameters.values import format_value
+from stepchat.text.format import short_count
+from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
-from stepchat.tui.chat import context_window, notices, selection_keys
-from stepchat.tui.chat.background import Background
-from stepchat.tui.chat.find_bar import open_find, write_on
-from stepchat.tui.chat.status_bar import Fact, StatusLine
-from stepchat.tui.chat.status_controller import Standing
-from stepchat.tui.chat.welcome import Welcome
-from stepchat.tui.composer.editing import Editing
-from stepchat.tui.composer.prompt import Prompt, PromptBar
-from stepchat.tui.keymap import MESSAGE, bindings, keymap_of
-from stepchat.tui.message_keys import MESSAGE_ROWS
+from stepchat.tui.chat.find_bar import FindBar
+from stepchat.tui.chat.pane import ChatPane
+from stepchat.tui.chat.status_bar import Fact, StatusBar
+from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
+from stepchat.tui.composer.composer import Composer
+from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.keymap import MESSAGE, keymap_of
 from stepchat.tui.terminal import clipboard
-from stepchat.tui.terminal.title import set_title
-from stepchat.tui.theme_controller import ThemeController
-from stepchat.tui.themes import palette
+from stepchat.tui.terminal.title import notify_answer_ready, set_title, took_long
 from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from textual import events
     from textual.app import App, ComposeResult
-    from textual.binding import BindingType
+    from textual.timer import Timer
 
-    from stepchat.chat.connection import ServerConfig
+    from stepchat.chat.connection import Connection, ServerConfig
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import StoredMessage
+    from stepchat.reasoning.replay import Target
+    from stepchat.servers.client import Client
     from stepchat.sessions.records import Session
     from stepchat.transcript.answer import ReasoningView
     from stepchat.transcript.labels import NoticeKind
+    from stepchat.transcript.palette import Palette
     from stepchat.tui.chat.turn_status import TurnProgress
     from stepchat.tui.composer.completion import Completion
+    from stepchat.tui.composer.prompt import Prompt
     from stepchat.tui.themes import Theme
 
-
-_PENDING_HINTS = 5
+_PENDING_HINTS: Final = 5
 """With these, the leader and `? all`, the status bar shows seven things."""
+_LONGEST_NAME: Final = 40
+"""Cells of the status bar for the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the screen shows first: read before Textual starts, so that the first key meets a whole conversation."""
+    """What the window shows first. Read before Textual starts, so that the first key meets a whole conversation."""
 
     theme: Theme
     reasoning_view: ReasoningView = "tail"
@@ -68,38 +77,25 @@ class Opening:
     draft: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Arriving:
+    """A session on its way to the screen, everything of it read; `loaded` is None if its pane is open already."""
+
+    session: Session | None
+    loaded: LoadedSession | None = None
+    connection: Connection | None = None
+    """To its own server, if that is another one."""
+
+
 class ChatScreen(Screen[None]):
-    """One conversation at a time."""
+    """Shows one pane; the others are sessions whose answers are still being written."""
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *selection_keys.BINDINGS,
-        *bindings(
-            MESSAGE_ROWS,
-            MESSAGE,
-            {
-                "menu": "app.message_menu",
-                "leave": "leave_message",
-                "previous": "focus_message(-1)",
-                "next": "focus_message(1)",
-                "first": "focus_end(False)",
-                "last": "focus_end(True)",
-                "sibling-previous": "step_sibling(-1)",
-                "sibling-next": "step_sibling(1)",
-                "half-up": "scroll_message(-0.5)",
-                "half-down": "scroll_message(0.5)",
-                "page-up": "scroll_message(-1)",
-                "page-down": "scroll_message(1)",
-            },
-        ),
+        # They apply while text is selected, or right after a search; otherwise the key means what it always does.
+        Binding("ctrl+c", "copy_selection", show=False, priority=True, id="selection.copy"),
+        Binding("escape", "clear_selection", show=False, priority=True, id="selection.clear"),
     ]
-
-    class CommandEntered(Message):
-        """A line that starts with `/` was sent."""
-
-        def __init__(self, line: str) -> None:
-            super().__init__()
-            self.line = line
 
     class LinkChosen(Message):
         """The user clicked a link with this address."""
@@ -113,90 +109,269 @@ class ChatScreen(Screen[None]):
         workspace: Workspace,
         opening: Opening,
         complete: Callable[[str, ChatScreen], Sequence[Completion]],
+        palette: Palette,
         *,
         typed: str = "",
         cursor: int | None = None,
     ) -> None:
-        """`complete` returns the completions of a line that starts with `/`."""
+        """`complete` returns the completions of a line that starts with `/`; `typed` is what the prompt starts with."""
         super().__init__()
-        self.workspace = workspace
-        self.theme_controller = ThemeController(self, opening.theme)
+        self.palette = palette
         self._opening = opening
         self._typed = (typed, cursor)
+        self._reasoning_view: ReasoningView = opening.reasoning_view
+        self._mouse_is_free = False
+        self._panes = 0
+        conversation = Conversation(workspace, opening.path)
+        self.pane = self._new_pane(conversation)
+        session = conversation.session
+        self._drafts = Drafts(workspace.store, None if session is None else session.id, opening.draft)
+        self.composer = Composer(lambda line: complete(line, self), self._drafts, conversation)
+        self._status_bar = StatusBar()
         self._pending: tuple[str, tuple[tuple[str, str], ...]] = ("", ())
         """The leader and the keys that may follow it, while it is pending."""
-        view = TranscriptView(id="transcript")
-        self._bar = PromptBar(lambda line: complete(line, self))
-        self._status = StatusLine()
-        self.welcome = Welcome(id="welcome", markup=False)
-        view.document.reasoning_view = opening.reasoning_view
-        self.conversation = Conversation(workspace, view, self.refresh_status, opening.path)
-        show_estimated_costs(self.conversation)
-        self.conversation.on_refused = self._give_back
-        self.conversation.on_next = partial(context_window.ask_next, self, self.conversation)
-        self.background = Background(self)
-        self.unsent = Unsent(self)
-        self.standing = Standing(self, self._status)
-        self.editing = Editing(self, self.unsent)
+        self._spent = SpentToday()
+        self._midnight: Timer | None = None
+        self._in_front = True
+        self._warned: set[tuple[str, ...]] = set()
+        """What is said only once of a server and its model."""
+        self._opening_session = asyncio.Lock()
+
+    def compose(self) -> ComposeResult:
+        with ContentSwitcher(initial=self.pane.id, id="reading"):
+            yield self.pane
+        yield self.composer
+        yield self._status_bar
+
+    def on_mount(self) -> None:
+        self.prompt.prefill(*self._typed)
+        self.prompt.set_history(self.conversation.prompts)
+        self.composer.begin(self._opening.draft)
+        self.pane.offer_retry()
+        self.pane.report_missing_profile()
+        self.refresh_status()
+
+    # ---- parts
 
     @property
     def app(self) -> App[Any]:
         return super().app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
 
     @property
+    def panes(self) -> list[ChatPane]:
+        """The open sessions, the one on screen first."""
+        return [self.pane, *(pane for pane in self.query(ChatPane) if pane is not self.pane)]
+
+    @property
+    def conversation(self) -> Conversation:
+        return self.pane.conversation
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.conversation.workspace
+
+    @property
     def view(self) -> TranscriptView:
-        return self.conversation.view
+        return self.pane.view
 
     @property
     def prompt(self) -> Prompt:
-        return self._bar.prompt
+        return self.composer.prompt
+
+    @property
+    def progress(self) -> TurnProgress | None:
+        """The progress of the running turn, None when idle."""
+        return self.pane.progress
+
+    @property
+    def answering_sessions(self) -> frozenset[str]:
+        """Ids of the sessions with a running answer."""
+        conversations = [pane.conversation for pane in self.panes]
+        return frozenset(one.session.id for one in conversations if one.busy and one.session is not None)
+
+    # ---- what the user does
 
     def on_resize(self, event: events.Resize) -> None:
         self.prompt.styles.max_height = prompt_row_limit(event.size.height)
 
-    def compose(self) -> ComposeResult:
-        with Container(id="reading"):
-            yield self.view
-            yield self.welcome
-        yield self._bar
-        yield self._status
-
-    def on_mount(self) -> None:
-        self.welcome.display = False
-        self.prompt.prefill(*self._typed)
-        self.view.set_palette(palette(self.theme_controller.theme))
-        self.view.show(self.conversation.path)
-        self.prompt.set_history(self.conversation.prompts)
-        self.unsent.begin(self._opening.draft)
-        offer_retry(self)
-        self.conversation.report_missing_profile()
-        self.refresh_status()
-
-    # What the person does
-
-    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
-        self.welcome.display = False
-        if event.text.startswith("/"):
-            self.post_message(self.CommandEntered(event.text))
-        else:
-            self.submit(event.text)
+    @on(Composer.Submitted)
+    def _submitted(self, event: Composer.Submitted) -> None:
+        self.submit(event.text)
 
     def submit(self, text: str) -> None:
-        """Ask this, or send it in the place of the question that is being edited."""
+        """Ask this, or send it as a new version of the question that is being edited."""
+        self.pane.is_welcoming = False
         if self.workspace.key_error is not None:
-            self._give_back(text)
+            self.composer.give_back(text)
             self.start(partial(self.run_action, "app.command('login')"))
-            return
-        if not self.editing.take(text):
+        elif self.composer.editing is not None:
+            self._resend(self.composer.editing, text)
+        else:
             self.ask(text)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        if action in {"leave_message", "focus_message", "focus_end", "step_sibling", "scroll_message"}:
-            return self.view.has_focus
-        return selection_keys.applies(self, action, parameters)
+    def on_key(self, event: events.Key) -> None:
+        self._check_other_windows()
+        if event.is_printable or event.key == "enter":
+            self.pane.is_welcoming = False
+        if not self.view.has_focus or not event.is_printable or not event.character or event.key.startswith("alt+"):
+            return
+        if self.view.focused_message is None:  # it disappeared with another branch
+            self.pane.leave_message()
+            self.prompt.insert(event.character)
+            event.stop()
+        elif event.key not in self.active_bindings:
+            # It is not typed into the prompt: some letters of a sentence would do something else here.
+            self.flash(f"No action on {event.character}. Enter lists the actions, Esc returns to the prompt.")
+            event.stop()
 
-    def action_reading(self, what: str) -> None:
-        selection_keys.act(self, what)
+    def on_paste(self, event: events.Paste) -> None:
+        self.pane.leave_message()
+        self.prompt.paste(event.text)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if event.widget is self.prompt and self.view.focused_message is not None:
+            self.pane.leave_message()
+        elif event.widget is self.view:
+            self.flash("")
+            self.refresh_status()  # the keys of the message apply only now
+
+    @on(TextArea.Changed)
+    def _typed_on(self) -> None:
+        self._check_other_windows()
+        if self.pane.keep_position(self.prompt.text):
+            self.flash("")
+        if self.prompt.text:
+            self.pane.is_welcoming = False
+
+    @on(Composer.EditingChanged)
+    def _editing_changed(self) -> None:
+        self.refresh_status()
+
+    @on(Composer.DraftNotSaved)
+    def _draft_not_saved(self, event: Composer.DraftNotSaved) -> None:
+        self.flash(f"The text in the prompt cannot be saved. {event.reason}")
+
+    @on(TranscriptView.CopyWanted)
+    def _copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
+        self.copy(event.text)
+
+    @on(TranscriptView.LinkChosen)
+    def _link_chosen(self, event: TranscriptView.LinkChosen) -> None:
+        self.post_message(self.LinkChosen(event.address))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in {"copy_selection", "clear_selection"}:
+            return super().check_action(action, parameters)
+        can_go_back = action == "clear_selection" and self.prompt.has_focus and self.pane.can_go_back
+        return bool(self.view.selected_text) or can_go_back
+
+    def action_copy_selection(self) -> None:
+        self.copy(self.view.selected_text)
+
+    def action_clear_selection(self) -> None:
+        """Clear the selection, or go back to where a search began."""
+        if self.view.selected_text:
+            self.view.clear_selection()
+        elif self.pane.go_back():
+            self.flash("")
+
+    # ---- what panes report
+
+    @on(ChatPane.Changed)
+    def _pane_changed(self, event: ChatPane.Changed) -> None:
+        if event.pane is self.pane:
+            self.refresh_status()
+
+    @on(FindBar.Closed)
+    def _find_closed(self) -> None:
+        self.prompt.focus()
+        if self.view.finder.can_go_back:
+            self.flash("Press Esc again to return to where you were.")
+
+    @on(ChatPane.MessageLeft)
+    def _message_left(self, event: ChatPane.MessageLeft) -> None:
+        if event.pane is self.pane:
+            self.prompt.focus()
+            self.refresh_status()
+
+    @on(ChatPane.Noticed)
+    def _noticed(self, event: ChatPane.Noticed) -> None:
+        if event.pane is self.pane:
+            self.flash(event.text)
+
+    @on(ChatPane.TextReturned)
+    def _text_returned(self, event: ChatPane.TextReturned) -> None:
+        self.composer.give_back(event.pane.conversation.take_returned())
+
+    @on(ChatPane.TooLong)
+    def _too_long(self, event: ChatPane.TooLong) -> None:
+        if event.pane is self.pane:
+            self.ask(event.text)
+        else:  # nobody can decide about a session that is not on screen
+            self.composer.give_back(event.text)
+
+    @on(ChatPane.SessionGone)
+    def _session_gone(self, event: ChatPane.SessionGone) -> None:
+        event.pane.notice(
+            "Another window deleted this session.", "Asking a question restores it; {key:new} starts a new session."
+        )
+
+    @on(ChatPane.TurnEnded)
+    def _turn_ended(self, event: ChatPane.TurnEnded) -> None:
+        pane = event.pane
+        if pane.conversation.busy:  # what was queued is being asked
+            return
+        self._call_back(pane.conversation)
+        self.refresh_costs()
+        self.load_late_costs()
+        if pane is self.pane:
+            self.refresh_status()
+            self.show_title()
+            self._recheck_window()
+        elif pane.is_attached:
+            self.start(partial(self._close_hidden, pane))
+
+    def _call_back(self, conversation: Conversation) -> None:
+        """Call back a user who is elsewhere and waited long for the answer."""
+        session = conversation.session
+        if self._in_front or session is None or not took_long(conversation.path):
+            return
+
+        async def call() -> None:
+            title = (await conversation.workspace.store.session(session.id)).title
+            notify_answer_ready(self.app, conversation.workspace.config.notify, title)
+
+        workers.run_task(self, call, group="call back")
+
+    async def _close_hidden(self, pane: ChatPane) -> None:
+        """The answer of a hidden session is complete: opening the session finds it on disk."""
+        session = pane.conversation.session
+        if pane is self.pane or pane.conversation.busy or not pane.is_attached:
+            return
+        await pane.remove()
+        self.release(pane.conversation.workspace.client)
+        self.refresh_status()
+        if session is not None:
+            title = sanitize((await self.workspace.store.session(session.id)).title, keep_newlines=False)[:40]
+            self.flash(f"“{title or 'untitled'}” has its answer · {{key:sessions}} opens it")
+
+    def come_to_front(self) -> None:
+        """Other windows may have asked meanwhile, or the day may have changed."""
+        self._in_front = True
+        self.refresh_costs()
+        self._check_other_windows(at_once=True)
+
+    def go_behind(self) -> None:
+        self._in_front = False
+
+    def _check_other_windows(self, *, at_once: bool = False) -> None:
+        # Not under a dialog, nor while a question is being edited. Not every terminal reports that it comes to the front.
+        pane = self.pane
+        pane.check_other_windows(
+            lambda: pane is self.pane and self.is_current and self.composer.editing is None, at_once=at_once
+        )
+
+    # ---- what is shown
 
     def start(self, do: Callable[[], Awaitable[object]], line: str = "") -> None:
         """Do this in the background; an error becomes a notice. `line` is the command that was typed."""
@@ -205,113 +380,40 @@ class ChatScreen(Screen[None]):
             if line:
                 self.view.notice("")
             await do()
+            self.refresh_status()
 
         workers.run_task(self, run, partial(self.refuse, line=line), group="commands")
 
-    async def open(self, session: Session | None, *, keep_text: bool = False) -> None:
-        await self.unsent.switch(session, keep_text=keep_text)
-        offer_retry(self)
-        await self.conversation.run_optional(partial(announce, self))
-        self.show_title()
+    def flash(self, text: str) -> None:
+        """Show one line in the status bar for a few seconds; "" ends it."""
+        self._status_bar.show_flash(text)
 
-    def _give_back(self, text: str) -> None:
-        """Text that is not on disk returns to the prompt."""
-        self.prompt.prefill("\n\n".join(part for part in (text, self.prompt.text) if part))
+    def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "info") -> None:
+        """Say something at the end of the transcript, and in the status bar while the end is out of sight."""
+        self.pane.notice(text, hint, kind=kind)
 
-    def on_key(self, event: events.Key) -> None:
-        self.standing.see_key()
-        if self.welcome.display and (event.is_printable or event.key == "enter"):
-            self.welcome.display = False
-        if self.editing.on_key(event):
-            event.stop()
-        elif self.view.has_focus and event.is_printable and event.character and not event.key.startswith("alt+"):
-            if self.view.focused_message is None:  # it disappeared with another branch
-                self.leave_message()
-                self.prompt.insert(event.character)
-                event.stop()
-            elif event.key not in self.active_bindings:
-                # It is not typed into the prompt: some letters of a sentence would do something else here.
-                self.flash(f"No action on {event.character}. Enter lists the actions, Esc returns to the prompt.")
-                event.stop()
+    def refuse(self, error: StepchatError, line: str = "") -> None:
+        """Say why a command was not done; its line returns to an empty prompt."""
+        self.notice(error.message, error.hint, kind="refused")
+        if not self.prompt.text:
+            self.prompt.restore_command(line)
 
-    def on_paste(self, event: events.Paste) -> None:
-        self.leave_message()
-        self.prompt.paste(event.text)
+    def dismiss_notice(self) -> bool:
+        """Remove a notice that was shown in passing; False if there is none."""
+        return self.pane.dismiss_notice()
 
-    # The focused message
+    def copy(self, text: str) -> None:
+        self.flash(clipboard.copy(self.app, text))
 
-    def focus_transcript(self) -> None:
-        """Give the keys to the focused message and show its actions."""
-        self.flash("")
-        self.view.can_focus = True
-        self.view.focus()
-        self.refresh_status()
-
-    def leave_message(self) -> None:
-        """Go back to the prompt."""
-        if self.view.focused_message is not None:
-            self.view.clear_focus()
-        self.prompt.focus()
-        self.view.can_focus = False
-        self.refresh_status()
-
-    def focus_message(self, by: int) -> None:
-        """Focus the message before or after; below the last one is the prompt."""
-        if self.view.step_focus(by):
-            self.focus_transcript()
-        elif by > 0:
-            self.leave_message()
-
-    def action_focus_message(self, by: int) -> None:
-        self.focus_message(by)
-
-    def action_leave_message(self) -> None:
-        self.leave_message()
-
-    def action_focus_end(self, last: bool) -> None:  # noqa: FBT001 - an action
-        self.view.focus_end(last=last)
-        self.focus_transcript()
-
-    def action_scroll_message(self, pages: float) -> None:
-        self.view.scroll_page(pages)
-
-    def action_step_sibling(self, by: int) -> None:
-        self.start(partial(self._step_sibling, by))
-
-    async def _step_sibling(self, by: int) -> None:
-        async with self.conversation.branch_lock:
-            # Read only now: the step before may have changed it.
-            focused = self.view.focused_message
-            if by and focused is not None and focused.stored is not None:
-                if self.conversation.busy:
-                    raise StepchatError("Still answering.", "Esc stops it.")
-                await branches.show_sibling(self.conversation, focused.stored, by)
-
-    def message_name(self, stored: StoredMessage) -> str:
-        """What a message is called, counted by questions: question 3, answer 3."""
-        number = 0
-        for other in self.conversation.path:
-            number += isinstance(other.message, UserMessage)
-            if other.id == stored.id:
-                break
-        match stored.message:
-            case UserMessage():
-                return f"question {number}"
-            case AssistantMessage():
-                return f"answer {number}"
-            case _:
-                return f"tool result {number}"
-
-    def message_items(self) -> list[Fact]:
-        """What the status bar says of the focused or edited message; nothing without one."""
-        focused = self.view.focused_message
-        if focused is None:
-            return [Fact(words, "warning") for words in self.editing.facts()]
-        if focused.stored is None:
-            return [Fact("the answer being written", "state")]
-        position = self.view.versions.get(focused.stored.id)
-        versions = f" · ←→ {position[0]}/{position[1]}" if position else ""
-        return [Fact(self.message_name(focused.stored) + versions, "state")]
+    def refresh_status(self) -> None:
+        """Bring the status bar, the draft and the welcome up to date."""
+        if not self.is_running:
+            return
+        self.composer.settle()
+        if self.conversation.session is not None:
+            self.pane.is_welcoming = False
+        self._status_bar.items = self._items()
+        self._status_bar.hints = self._hints()
 
     def show_pending_keys(self, leader: str, hints: Sequence[tuple[str, str]]) -> None:
         """Show the keys that may follow the leader; none ends it."""
@@ -319,11 +421,46 @@ class ChatScreen(Screen[None]):
         self.flash("")
         self.refresh_status()
 
-    def pending_items(self) -> list[Fact]:
-        return [Fact(f"{self._pending[0]} …", "state")] if self._pending[1] else []
+    def _items(self) -> tuple[str | Fact | TurnProgress, ...]:
+        if self._pending[1]:
+            return (Fact(f"{self._pending[0]} …", "state"),)
+        focused = self.view.focused_message
+        if focused is not None:
+            return (self._message_item(focused.stored),)
+        if self.composer.editing is not None:
+            return (Fact(f"editing {self.pane.message_name(self.composer.editing)}", "warning"),)
+        conversation, spent = self.conversation, self._spent
+        session = conversation.session
+        name = conversation.model.rstrip("/").rpartition("/")[2] or conversation.model
+        items: list[str | Fact | TurnProgress] = [
+            Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
+        ]
+        if others := len(self.panes) - 1:
+            items.append(Fact(f"{others} more answering", "state"))
+        if self._mouse_is_free:
+            items.append(Fact("mouse free, {key:mouse} ends it", "state"))
+        if self.progress is not None:
+            items.append(self.progress)
+        else:
+            cost = spent.of_session(None if session is None else session.id)
+            model = conversation.workspace.catalogue.find(conversation.model)
+            items.append(effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_rejected))
+            estimate = partial(estimate_cost, conversation)
+            items += session_facts(conversation.path, model, estimate, cost, spent.today(conversation.workspace))
+        items += [Fact(f"once {name}={format_value(value)}"[:40], "state") for name, value in conversation.scopes.once]
+        if conversation.queue:
+            items.append(Fact(f"{len(conversation.queue)} queued", "warning"))
+        return tuple(items)
 
-    def pending_hints(self) -> Sequence[tuple[str, str]]:
-        """As many of the keys that may follow as fit, and `? all`, which opens the help."""
+    def _message_item(self, stored: StoredMessage | None) -> Fact:
+        if stored is None:
+            return Fact("the answer being written", "state")
+        position = self.conversation.siblings.get(stored.id)
+        versions = f" · ←→ {position[0]}/{position[1]}" if position else ""
+        return Fact(self.pane.message_name(stored) + versions, "state")
+
+    def _pending_hints(self) -> tuple[tuple[str, str], ...]:
+        """As many of the keys that may follow the leader as fit, and `? all`, which opens the help."""
         leader, hints = self._pending
         room = self.size.width - len(leader) - len("  …    ? all  ")
         shown: list[tuple[str, str]] = []
@@ -332,130 +469,18 @@ class ChatScreen(Screen[None]):
             if room < 0 or len(shown) == _PENDING_HINTS:
                 break
             shown.append((key, word))
-        return [*shown, ("?", "all")] if hints else []
+        return (*shown, ("?", "all"))
 
-    def message_hints(self) -> list[tuple[str, str]]:
-        """The keys of the focused message that do something now."""
+    def _hints(self) -> tuple[tuple[str, str], ...]:
+        if self._pending[1]:
+            return self._pending_hints()
         if self.view.focused_message is None:
-            return self.editing.hints()
+            editing = (("Enter", "resend as a new branch"), ("Esc", "cancel"))
+            return editing if self.composer.editing is not None else hints(self.progress)
         active = {binding.id for _, binding, enabled, _ in self.active_bindings.values() if enabled}
         keymap = keymap_of(self)
         rows = [row for row in keymap.rows if row.context == MESSAGE and row.word and row.name in active]
-        return [(keymap.label(row.name), row.word) for row in rows]
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget is self.prompt and self.view.focused_message is not None:
-            self.leave_message()
-        elif event.widget is self.view:
-            self.refresh_status()  # the keys of the message apply only now
-
-    def on_transcript_view_message_chosen(self, event: TranscriptView.MessageChosen) -> None:
-        self.focus_transcript()
-        self.action_step_sibling(event.by)
-
-    def on_text_area_changed(self) -> None:
-        self.unsent.changed()
-        write_on(self)
-        self.standing.see_key()
-        if self.prompt.text:
-            self.welcome.display = False
-
-    def on_transcript_view_reasoning_folded(self, event: TranscriptView.ReasoningFolded) -> None:
-        if event.message_id is None:
-            self.conversation.fold_live(event.folded)
-        else:
-            self.start(partial(self.workspace.store.set_folded, event.message_id, event.folded))
-
-    def on_transcript_view_copy_wanted(self, event: TranscriptView.CopyWanted) -> None:
-        self.copy(event.text)
-
-    def on_transcript_view_link_chosen(self, event: TranscriptView.LinkChosen) -> None:
-        self.post_message(self.LinkChosen(event.address))
-
-    # What is shown
-
-    def flash(self, text: str) -> None:
-        """Show one line in the status bar for a few seconds; "" ends it."""
-        self._status.say(text)
-
-    def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "info") -> None:
-        """Say something at the end of the transcript, and in the status bar while the end is out of sight."""
-        notices.say(self, text, hint, kind=kind)
-
-    def refuse(self, error: StepchatError, line: str = "") -> None:
-        """Say why a command was not done; its line returns to an empty prompt."""
-        notices.refuse(self, error.message, error.hint)
-        if not self.prompt.text:
-            self.prompt.restore_command(line)
-
-    def dismiss_notice(self) -> bool:
-        """Remove a notice that was shown in passing; False if there is none."""
-        return notices.put_away(self)
-
-    def copy(self, text: str) -> None:
-        self.flash(clipboard.copy(self.app, text))
-
-    # What commands do
-
-    def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None, *, is_typed: bool = True) -> None:
-        """Ask, if it fits into the context window; without text, regenerate the last answer."""
-        context_window.ask(self, text, after, is_typed=is_typed)
-
-    def edit(self, stored: StoredMessage) -> None:
-        """Put a question into the prompt, to be sent as a new branch."""
-        self.editing.begin(stored)
-
-    def take_queue(self) -> None:
-        self.unsent.take_queue()
-
-    @property
-    def progress(self) -> TurnProgress | None:
-        """The progress of the running turn, None when idle."""
-        return self.conversation.meter
-
-    @property
-    def answering_sessions(self) -> frozenset[str]:
-        """Ids of the sessions with a running answer."""
-        session = self.conversation.session
-        here = {session.id} if session is not None and self.conversation.busy else set[str]()
-        return self.background.sessions | here
-
-    async def show_leaf(self, leaf: str | None, focus_on: str | None = None) -> None:
-        await branches.show_leaf(self.conversation, leaf, focus_on)
-
-    async def announce_interrupted(self) -> None:
-        await announce(self)
-
-    async def open_find(self, words: str) -> None:
-        await open_find(self, words)
-
-    async def switch_model(self, slug: str) -> None:
-        await switching.switch_model(self, slug)
-
-    async def switch_server(self, place: ServerConfig) -> None:
-        await switching.switch_server(self, place)
-
-    def set_system_prompt(self, system: str | None, *, before: str) -> None:
-        switching.set_system_prompt(self, system, before=before)
-
-    def set_workspace(self, workspace: Workspace) -> None:
-        switching.set_workspace(self, workspace)
-
-    def set_reasoning_view(self, view: ReasoningView) -> None:
-        self.view.document.reasoning_view = view
-
-    @property
-    def mouse_is_free(self) -> bool:
-        """Whether the terminal has the mouse."""
-        return self.view.mouse_is_free
-
-    def set_mouse_free(self, *, free: bool) -> None:
-        self.view.mouse_is_free = free
-        self.refresh_status()
-
-    @property
-    def theme(self) -> Theme:
-        return self.theme_controller.theme
+        return tuple((keymap.label(row.name), row.word) for row in rows)
 
     def show_title(self) -> None:
         """Show the title of the session in the terminal's title."""
@@ -467,22 +492,444 @@ class ChatScreen(Screen[None]):
 
         workers.run_task(self, show, group="title", exclusive=True)
 
-    def refresh_status(self) -> None:
-        """Bring the status line up to date; while a turn runs a timer does it twice a second."""
-        if not self.is_running:
-            return
-        self.unsent.settle()
-        if self.conversation.session is not None:
-            self.welcome.display = False
-        self.standing.refresh()
+    def set_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        for pane in self.panes:
+            pane.set_palette(palette)
 
-    async def leave(self) -> None:
-        await leaving.leave(self)
+    def set_reasoning_view(self, view: ReasoningView) -> None:
+        """How the reasoning of new answers is shown."""
+        self._reasoning_view = view
+        for pane in self.panes:
+            pane.set_reasoning_view(view)
+
+    @property
+    def mouse_is_free(self) -> bool:
+        """Whether the terminal keeps the mouse to itself."""
+        return self._mouse_is_free
+
+    def set_mouse_free(self, *, free: bool) -> None:
+        self._mouse_is_free = free
+        for pane in self.panes:
+            pane.set_mouse_free(free=free)
+
+    def focus_transcript(self) -> None:
+        """Give the keys to the focused message."""
+        self.pane.focus_transcript()
+
+    def leave_message(self) -> None:
+        """Give the keys back to the prompt."""
+        self.pane.leave_message()
+
+    def focus_message(self, by: int) -> None:
+        self.pane.focus_message(by)
+
+    def message_name(self, stored: StoredMessage) -> str:
+        return self.pane.message_name(stored)
+
+    async def open_find(self, words: str) -> None:
+        await self.pane.open_find(words, self.prompt.text)
+
+    # ---- asking
+
+    def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None, *, is_typed: bool = True) -> None:
+        """Ask if it fits into the context window, otherwise let the user decide; without text, regenerate the last answer.
+
+        Typed text may also be asked in a new session, or go back to the prompt.
+        """
+        conversation = self.conversation
+        before = after
+        if before is None:
+            before = conversation.path if text is not None else conversation.path_to_question()
+        needed = None if conversation.busy else conversation.tokens_over_limit(text or "", before)
+        if needed is None:
+            self.pane.ask(text, after)
+        else:
+            self.start(partial(self._ask_anyway, text, after, needed, is_typed=is_typed, can_be_alone=bool(before)))
+
+    async def _ask_anyway(
+        self,
+        text: str | None,
+        after: Sequence[StoredMessage] | None,
+        needed: int,
+        *,
+        is_typed: bool,
+        can_be_alone: bool,
+    ) -> None:
+        typed = (text or "") if is_typed else ""
+        with self.composer.holding(typed):
+            chosen = await self.app.push_screen_wait(self._too_long_picker(needed, alone=bool(typed and can_be_alone)))
+            try:
+                if chosen == "new":
+                    await self.open(None)
+            except StepchatError:
+                self.composer.give_back(typed)
+                raise
+            if chosen in {"new", "send"}:
+                self.pane.ask(text, after if chosen == "send" else None)
+            else:
+                self.composer.give_back(typed)
+
+    def _too_long_picker(self, needed: int, *, alone: bool) -> Picker:
+        model = self.workspace.catalogue.find(self.conversation.model)
+        size = 0 if model is None else model.context_length or 0
+        more = (
+            self.workspace.client.backend.context_window_hint if model is not None and model.max_context_length else ""
+        )
+        rows = [
+            *([Choice("new", "Ask in a new session, without the earlier messages")] if alone else []),
+            Choice("send", "Send it anyway"),
+            Choice("back", "Back to the prompt"),
+            *([Choice("hint", more, disabled=True)] if more else []),
+        ]
+        return Picker(
+            f"About {short_count(needed)} tokens; {self.conversation.model}'s context window holds {short_count(size)}",
+            rows,
+        )
+
+    def edit(self, stored: StoredMessage) -> None:
+        """Put a question into the prompt, to be sent as a new branch."""
+        self.pane.leave_message()
+        self.flash("")
+        self.composer.edit(stored)
+
+    def _resend(self, question: StoredMessage, text: str) -> None:
+        """Ask the edited question as a new branch."""
+        if self.conversation.busy:
+            self.refuse(StepchatError("Still answering.", "{key:stop} stops it."))
+            self.prompt.prefill(text)
+            return
+
+        async def ask() -> None:
+            with self.composer.holding(text):
+                store = self.workspace.store
+                try:
+                    after = await store.path(question.session, question.parent) if question.parent is not None else []
+                except StepchatError:
+                    self.composer.give_back(text)
+                    raise
+                session = self.conversation.session
+                if session is not None and session.id == question.session:
+                    self.ask(text, after)
+                else:  # another session was opened meanwhile
+                    self.composer.give_back(text)
+
+        self.composer.stop_editing()
+        self.start(ask)
+
+    def take_queue(self) -> None:
+        """Put queued questions back into the prompt: after a stop nothing is sent unseen."""
+        self.composer.give_back("\n\n".join(self.conversation.take_queue()))
+
+    # ---- sessions
+
+    async def show_leaf(self, leaf: str | None, focus_on: str | None = None) -> None:
+        """Show the branch that ends with this message. Raises StoreError."""
+        await self.pane.show_leaf(leaf, focus_on)
+
+    async def open(self, session: Session | None, *, keep_text: bool = False) -> None:
+        """Open another session, or an empty one. The prompt's text stays with the session that is left, unless `keep_text`.
+
+        Raises StepchatError if it cannot be opened; then nothing has changed.
+        """
+        composer = self.composer
+        async with self._opening_session:
+            there = None if session is None else session.id
+            arriving = await self._read(session)
+            draft = await self._drafts.load(there)
+            composer.stop_editing()
+            await self.conversation.wait_until_saved()
+            self.take_queue()
+            current = self.conversation.session
+            if there == (None if current is None else current.id):
+                keep_text, draft = True, ""
+            left = await composer.leave()
+            left = "" if keep_text else left
+            with composer.switching():
+                await self._show(arriving)
+                composer.arrive(self.conversation, draft, left, keep_text=keep_text)
+        self.pane.offer_retry()
+        await self.pane.run_optional(self.announce_interrupted)
+        self.show_title()
+
+    async def _read(self, session: Session | None) -> _Arriving:
+        """Everything that can fail, before anything changes."""
+        if session is not None and self._answering_pane(session) is not None:
+            return _Arriving(session)
+        connection = await switching.session_connection(self.workspace, session) if session is not None else None
+        return _Arriving(session, await load_session(self.workspace, session), connection)
+
+    def _answering_pane(self, session: Session) -> ChatPane | None:
+        for pane in self.panes:
+            shown = pane.conversation.session
+            if pane.conversation.busy and shown is not None and shown.id == session.id:
+                return pane
+        return None
+
+    async def _show(self, arriving: _Arriving) -> None:
+        pane = self._answering_pane(arriving.session) if arriving.session is not None else None
+        if pane is self.pane:
+            return
+        if pane is None and arriving.loaded is None:  # its answer has ended since
+            arriving = await self._read(arriving.session)
+        self._leave_page()
+        if pane is not None:
+            await self._bring_back(pane)
+        elif arriving.loaded is not None:
+            await self._show_loaded(arriving.loaded, arriving.connection)
+        self.refresh_status()
+        self.refresh_costs()
+
+    def _leave_page(self) -> None:
+        """No search, no focused message and no notice moves to another session; the keys go to the prompt."""
+        self.flash("")
+        self.pane.close_find()
+        self.pane.leave_message()
+
+    async def _bring_back(self, pane: ChatPane) -> None:
+        """Show a pane whose answer is still being written."""
+        front = self.pane
+        here, there = front.conversation.workspace, pane.conversation.workspace
+        # It keeps the server it asks.
+        pane.conversation.set_workspace(
+            replace(
+                here, client=there.client, catalogue=there.catalogue, server=there.server, key_error=there.key_error
+            )
+        )
+        self._switch_to(pane)
+        pane.view.update_answers()
+        if not front.conversation.busy:
+            await front.remove()
+        self.release(here.client)
+
+    async def _show_loaded(self, loaded: LoadedSession, connection: Connection | None) -> None:
+        front = self.pane
+        if front.conversation.busy and front.conversation.session is not None:
+            await self._add_pane()
+        else:
+            await front.conversation.stop()
+        if connection is not None:
+            # First, so that no question goes to the server of the session before.
+            workspace = self.workspace
+            self.set_workspace(switching.with_connection(workspace, connection, workspace.close_demo))
+        if front.conversation.scopes.profile_name != self.workspace.scopes.profile_name:
+            # A profile chosen in the window stays with its session.
+            self.set_system_prompt(None, before=front.conversation.scopes.profile_name)
+        await self.pane.show_session(loaded)
+        if connection is not None:
+            self._report_connection(connection)
+            self.flash(f"Server: {switching.server_title(connection.config)}")
+            self._refresh_catalogue(settle=not connection.config.model)
+
+    async def _add_pane(self) -> None:
+        """An empty pane on screen; the one before goes on hidden."""
+        before = self.conversation
+        conversation = Conversation(before.workspace)
+        conversation.set_model(before.model)
+        pane = self._new_pane(conversation)
+        await self.query_one(ContentSwitcher).mount(pane)
+        self._switch_to(pane)
+
+    def _new_pane(self, conversation: Conversation) -> ChatPane:
+        self._panes += 1
+        pane = ChatPane(conversation, self.palette, id=f"pane-{self._panes}")
+        pane.set_reasoning_view(self._reasoning_view)
+        pane.set_mouse_free(free=self._mouse_is_free)
+        return pane
+
+    def _switch_to(self, pane: ChatPane) -> None:
+        self.pane = pane
+        self.query_one(ContentSwitcher).current = pane.id
+
+    def release(self, client: Client) -> None:
+        """Close a client that no pane needs any more."""
+        if all(client is not pane.conversation.workspace.client for pane in self.panes):
+            client.close()
+
+    async def announce_interrupted(self) -> None:
+        """Report answers that a crash interrupted, the one on screen first. Raises StoreError."""
+        cuts = await self.workspace.store.interrupted_answers()
+        path = self.conversation.path
+        here = shown_interrupted(path, cuts)
+        if self.conversation.busy or not cuts:
+            return
+        others = describe_others([cut for cut in cuts if cut is not here], also=here is not None)
+        if here is not None:
+            self.view.notice(f"{describe_kept(path[-1].message)}.", others, kind="info")
+        elif not self.pane.is_welcoming:
+            self.view.notice(others, kind="info")
+
+    # ---- model and server
+
+    async def switch_model(self, slug: str) -> None:
+        """Ask this model from now on."""
+        before = switching.target(self.conversation)
+        self.conversation.set_model(slug)
+        self.refresh_status()
+        await remember_recent(self.workspace.store, slug)
+        catalogue = self.workspace.catalogue
+        if catalogue.models and catalogue.find(slug) is None:
+            near = catalogue.nearest(slug)
+            hint = f"Similar: {', '.join(near)}." if near else "{key:model} lists its models."
+            self.view.notice(f"{slug} is not in the server's list of models; it is asked anyway.", hint, kind="warning")
+        self._warn_of_small_window()
+        self._report_switch(before, f"Model: {slug}")
+
+    async def switch_server(self, place: ServerConfig) -> None:
+        """Ask this server from now on. Raises StepchatError if it cannot be asked; then nothing has changed."""
+        pane = self.pane
+        before = switching.target(self.conversation)
+        self._check_idle(pane)
+        switched = await switching.switch_server(self.workspace, place)
+        # Another session may have come to the screen meanwhile, or a question to this one.
+        self._check_idle(pane)
+        self.set_workspace(switched.workspace)
+        if place.model:
+            self.conversation.set_model(place.model)
+        self.refresh_status()
+        self._report_connection(switched.connection)
+        self._report_switch(before, f"Server: {switching.server_title(switched.connection.config)}")
+        # A model that the server's entry names is asked, whatever the catalogue says.
+        self._refresh_catalogue(settle=not place.model)
+
+    def _check_idle(self, pane: ChatPane) -> None:
+        if pane is not self.pane or pane.conversation.busy:
+            raise StepchatError("Still answering.", "{key:stop} stops it.")
+
+    def set_workspace(self, workspace: Workspace) -> None:
+        """What follows in the session on screen uses this."""
+        old = self.workspace
+        self.conversation.set_workspace(workspace)
+        self.release(old.client)
+
+    def set_system_prompt(self, system: str | None, *, before: str) -> None:
+        """The system prompt of a profile for new sessions; without one, the usual one instead of that of `before`."""
+        self.set_workspace(switching.with_system_prompt(self.workspace, system, before=before))
+
+    def _report_connection(self, connection: Connection) -> None:
+        if connection.key_error is not None:
+            self.view.notice(connection.key_error.message, connection.key_error.hint, kind="warning")
+
+    def _report_switch(self, before: Target, words: str) -> None:
+        left = switching.describe_left_behind(self.conversation.path, before, switching.target(self.conversation))
+        if left:
+            self.view.notice(f"{words}. {left}", kind="info")
+        else:
+            self.flash(words)
+
+    def load_catalogue(self) -> None:
+        """After the first paint: what was spent, what the server has, and why it is not asked if it is not approved."""
+        self.refresh_costs()
+        if isinstance(error := self.workspace.key_error, UntrustedServerError):
+            self._report_error(error)
+        load_in_background(self.workspace.catalogue, partial(self._catalogue_loaded, self.workspace))
+
+    def _refresh_catalogue(self, *, settle: bool) -> None:
+        """Read which models the server has. `settle` takes another model if it does not have the current one."""
+        workspace = self.workspace
+
+        def changed() -> None:
+            self._catalogue_loaded(workspace)
+            if settle and self.workspace.client is workspace.client:
+                self._pick_available_model()
+
+        load_in_background(workspace.catalogue, changed, fresh=True, failed=self._report_error)
+
+    def _catalogue_loaded(self, workspace: Workspace) -> None:
+        switching.recognize_backend(workspace)
+        if self.workspace.client is not workspace.client:
+            return
+        if (
+            self.conversation.model == DEFAULT_MODEL
+        ):  # a model that somebody named is asked, whatever the catalogue says
+            self._pick_available_model()
+        self._warn_of_small_window()
+        self.view.update_answers()
+        self.refresh_status()
+
+    def _pick_available_model(self) -> None:
+        conversation = self.conversation
+        if conversation.busy:
+            return
+        model = switching.available_model(conversation)
+        if not model:
+            self.view.notice(
+                f"This server has no model {conversation.model}.", "{key:model} chooses one of its own.", kind="warning"
+            )
+        elif model != conversation.model:
+            conversation.set_model(model)
+            only = len(conversation.workspace.catalogue.models) == 1
+            self.flash(f"Model: {model}, the only one of this server." if only else f"Model: {model}")
+
+    def _report_error(self, error: StepchatError) -> None:
+        self.view.notice(error.message, error.hint, kind="warning")
+
+    def _recheck_window(self) -> None:
+        """Some servers load the model with the first answer: only then the size of its context window is known."""
+        workspace, conversation = self.workspace, self.conversation
+        asked = (workspace.client.base_url, conversation.model, "asked")
+        if not workspace.client.backend.loads_on_demand or asked in self._warned:
+            return
+        self._warned.add(asked)
+        sent = estimate_conversation_tokens(conversation.path_to_question())
+
+        def changed() -> None:
+            if self.workspace.client is workspace.client:
+                self._warn_of_small_window(sent=sent)
+            self._catalogue_loaded(workspace)
+
+        load_in_background(workspace.catalogue, changed, fresh=True)
+
+    def _warn_of_small_window(self, *, sent: int = 0) -> None:
+        """Say once that a server gives its model a small context window; `sent` are the tokens it was just asked to read."""
+        conversation, client = self.conversation, self.workspace.client
+        key, model = (client.base_url, conversation.model), self.workspace.catalogue.find(conversation.model)
+        if key not in self._warned and (words := small_window_warning(model, sent)):
+            self._warned.add(key)
+            self.view.notice(words, client.backend.context_window_hint, kind="warning")
+
+    # ---- costs
+
+    def refresh_costs(self) -> None:
+        """Read what was spent, in the background."""
+        workers.run_task(self, self._read_costs, group="spent", exclusive=True)
+
+    async def _read_costs(self) -> None:
+        with suppress(StoreError):
+            await self._spent.read(self.conversation)
+        if self._midnight is not None:
+            self._midnight.stop()
+        self._midnight = self.set_timer(self._spent.seconds_until_midnight(), self.refresh_costs)
+        self.refresh_status()
+
+    def load_late_costs(self, pauses: Sequence[float] = PAUSES) -> None:
+        """Ask for the costs of answers that ended without them."""
+        workers.run_task(self, partial(self._fill_in_costs, pauses), group="costs", exclusive=True)
+
+    async def _fill_in_costs(self, pauses: Sequence[float]) -> None:
+        async with aclosing(fetch_late_costs(self.workspace, pauses)) as answers:
+            async for filled in answers:
+                for pane in self.panes:
+                    pane.update_message(filled)
+                self.refresh_costs()
+
+    # ---- leaving
 
     def interrupt(self) -> None:
         """stepchat crashes: what arrived of every running answer is saved as interrupted."""
-        for conversation in (self.conversation, *self.background.conversations):
-            conversation.interrupt()
+        for pane in self.panes:
+            pane.conversation.interrupt()
 
-    def rescue(self) -> str:
-        return leaving.rescue(self)
+    async def finish_turns(self) -> list[Conversation]:
+        """End all turns and save the draft; returns the conversations whose answers the disk refuses."""
+        self.take_queue()
+        refused = [pane.conversation for pane in self.panes if not await pane.conversation.finish_turn()]
+        for pane in self.panes:
+            self.composer.give_back(pane.conversation.take_returned())
+        await self.composer.keep()
+        return refused
+
+    async def stop_turns(self) -> None:
+        """End all turns without waiting for a disk that refuses them."""
+        for pane in self.panes:
+            await pane.conversation.stop_without_waiting()

@@ -1,12 +1,15 @@
-"""The status line: facts at the left, keys at the right, in one row that drops things before it cuts them."""
+"""The status bar: items at the left, keys at the right, in one row that drops things before it cuts them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -14,7 +17,7 @@ from stepchat.text.sanitize import sanitize_line
 from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.timer import Timer
 
@@ -22,6 +25,8 @@ MOST_THINGS = 7
 MARGIN = 2
 """Blank columns before the first fact, after the last hint, and at least between the two groups."""
 SEPARATOR = " · "
+TICK = 0.5
+"""Seconds between two repaints of a running turn."""
 
 FactKind = Literal["plain", "state", "warning", "error"]
 Role = Literal["plain", "state", "warning", "error", "key"]
@@ -29,12 +34,20 @@ Role = Literal["plain", "state", "warning", "error", "key"]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing the line says. `state` is what is going on just now; warnings and errors want to be seen."""
+    """One thing the bar says. `state` is what is happening now; warnings and errors stand out."""
 
     text: str
     kind: FactKind = "plain"
     longer: str = ""
-    """Said instead of `text` where there is room for it when everything else is said."""
+    """Shown instead of `text` if there is space left."""
+
+
+class Progress(Protocol):
+    """A running turn, whose facts change with time."""
+
+    def facts(self, now: float) -> list[Fact]:
+        """`now` is monotonic."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ def _needed(facts: list[Fact], hints: list[tuple[str, str]]) -> int:
 
 
 def _shortened(text: str, width: int) -> str:
-    """What is said once is rather cut than not said: at a word, unless one word is most of it."""
+    """Cut at a word, unless one word is most of it."""
     if cell_len(text) <= width:
         return text
     words = text.split(" ")
@@ -102,72 +115,89 @@ def _clean_fact(fact: str | Fact) -> Fact:
     return Fact(sanitize_line(fact.text), fact.kind, sanitize_line(fact.longer))
 
 
-class StatusLine(Widget):
-    """One row. It is painted again only when what it shows has changed."""
+class StatusBar(Widget):
+    """One row. It is painted again only when what it shows has changed; nothing runs while idle."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "status-line--plain",
-        "status-line--state",
-        "status-line--warning",
-        "status-line--error",
-        "status-line--key",
+        "status-bar--plain",
+        "status-bar--state",
+        "status-bar--warning",
+        "status-bar--error",
+        "status-bar--key",
     }
+    items: var[tuple[str | Fact | Progress, ...]] = var((), init=False)
+    """What stands at the left, the most important first. Progress is asked again twice a second."""
+    hints: var[tuple[tuple[str, str], ...]] = var((), init=False)
+    """What stands at the right: key and word, the most important first."""
+    flash: var[str] = var("", init=False)
+    """Shown for a few seconds instead of what is plain; see `show_flash`."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self._facts: tuple[str | Fact, ...] = ()
-        self._hints: tuple[tuple[str, str], ...] = ()
-        self._said: tuple[Fact, ...] = ()
-        self._forget: Timer | None = None
+        self._clock = clock
+        self._shown: tuple[Span, ...] = ()
+        self._flash_timer: Timer | None = None
+        self._ticker: Timer | None = None
+        self._ticks = False
 
-    def say(self, text: str, seconds: float = 4.0) -> None:
-        """Show this for a while in the place of what is plain. The next thing said replaces it, "" ends it."""
-        if self._forget is not None:
-            self._forget.stop()
-        if not text:
-            self._go_on()
-            return
-        self._said = (Fact(keymap_of(self).fill(text), "state"),)
-        self._forget = self.set_timer(seconds, self._go_on)
-        self.refresh()
+    def on_mount(self) -> None:
+        self._ticker = self.set_interval(TICK, self._repaint, pause=True)
+        self.watch_items()
 
-    def _go_on(self) -> None:
-        self._said = ()
-        self._forget = None
-        self.refresh()
+    def show_flash(self, text: str, seconds: float = 4.0) -> None:
+        """Show one line for a while. The next one replaces it, "" ends it."""
+        if self._flash_timer is not None:
+            self._flash_timer.stop()
+        self.flash = text
+        self._flash_timer = self.set_timer(seconds, partial(self.show_flash, "")) if text else None
 
-    def set_facts(self, facts: Sequence[str | Fact]) -> None:
-        """What stands at the left, the most important first."""
-        fill = keymap_of(self).fill
-        filled = [fact if isinstance(fact, str) else replace(fact, text=fill(fact.text)) for fact in facts]
-        self._change(tuple(filled), self._hints)
+    def watch_items(self) -> None:
+        if self._ticker is not None and self._is_running_turn != self._ticks:
+            self._ticks = self._is_running_turn
+            if self._ticks:
+                self._ticker.reset()
+            else:
+                self._ticker.pause()
+        self._repaint()
 
-    def set_hints(self, hints: Sequence[tuple[str, str]]) -> None:
-        """What stands at the right: key and word, the most important first."""
-        fill = keymap_of(self).fill
-        self._change(self._facts, tuple((fill(key), fill(word)) for key, word in hints))
+    @property
+    def _is_running_turn(self) -> bool:
+        return any(not isinstance(item, str | Fact) for item in self.items)
 
-    def _change(self, facts: tuple[str | Fact, ...], hints: tuple[tuple[str, str], ...]) -> None:
-        before = self._spans(self.size.width)
-        self._facts, self._hints = facts, hints
-        if self._spans(self.size.width) != before:
+    def watch_hints(self) -> None:
+        self._repaint()
+
+    def watch_flash(self) -> None:
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if (spans := self._spans(self.size.width)) != self._shown:
+            self._shown = spans
             self.refresh()
 
     def _spans(self, width: int) -> tuple[Span, ...]:
-        if not self._said:
-            return arrange(self._facts, self._hints, width)
-        # What is going on, and the key that stops it, are worth more than the end of a sentence.
-        going_on = tuple(fact for fact in self._facts if isinstance(fact, Fact) and fact.kind != "plain")
-        hints = self._hints if going_on else ()
-        room = width - 2 * MARGIN
-        less = room - (cell_len(" ".join(hints[0])) + MARGIN if hints else 0)
-        said = [Fact(_shortened(fact.text, less if less > room // 2 else room), fact.kind) for fact in self._said]
-        return arrange((*said, *going_on), hints, width)
+        now, fill = self._clock(), keymap_of(self).fill
+        facts: list[str | Fact] = []
+        for item in self.items:
+            facts += [item] if isinstance(item, str | Fact) else item.facts(now)
+        facts = [fact if isinstance(fact, str) else replace(fact, text=fill(fact.text)) for fact in facts]
+        hints = tuple((fill(key), fill(word)) for key, word in self.hints)
+        if not self.flash:
+            return arrange(facts, hints, width)
+        # The running turn, and the key that stops it, are worth more than the end of a sentence.
+        running = tuple(fact for fact in facts if isinstance(fact, Fact) and fact.kind != "plain")
+        hints = hints if running else ()
+        space = width - 2 * MARGIN
+        less = space - (cell_len(" ".join(hints[0])) + MARGIN if hints else 0)
+        flash = Fact(_shortened(fill(self.flash), less if less > space // 2 else space), "state")
+        return arrange((flash, *running), hints, width)
 
     def render_line(self, y: int) -> Strip:
         if y:
             return Strip.blank(self.size.width, self.rich_style)
-        spans = self._spans(self.size.width)
-        segments = [Segment(span.text, self.get_component_rich_style(f"status-line--{span.role}")) for span in spans]
+        self._shown = self._spans(self.size.width)
+        segments = [
+            Segment(span.text, self.get_component_rich_style(f"status-bar--{span.role}")) for span in self._shown
+        ]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

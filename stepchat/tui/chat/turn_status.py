@@ -1,4 +1,4 @@
-"""What the status line says about the turn and the session. Pure: times come in as arguments."""
+"""What the status bar says about the turn and the session. Pure: times are arguments."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Welcome(Static):
     """Shown over the empty transcript."""
 
     async def greet(self, workspace: Workspace) -> None:
-        """Show what this person needs to begin."""
+        """Show what this user needs to start."""
         missing = workspace.key_error
         self.show(
             await workspace.store.sessions(limit=RECENT),
@@ -46,7 +46,10 @@ class Welcome(Static):
         cuts: Sequence[InterruptedAnswer] = (),
     ) -> None:
         """Fill it. `no_key` is what to do about a missing key, "" when there is one."""
-        lines = [Content.styled("stepchat", "bold $accent"), Content("Ask anything; the thinking shows as it happens.")]
+        lines = [
+            Content.styled("stepchat", "bold $accent"),
+            Content("Ask anything; the reasoning shows as it happens."),
+        ]
         if demo:
             lines[1] = Content("This is the demo: no key, no network, scripted answers. Try: demo:help")
         if no_key:
@@ -70,4 +73,3 @@ class Welcome(Static):
             Content("   ").join(Content.assemble((key, "$accent"), (f" {word}", "$dim")) for key, word in hints)
         )
         self.update(Content("\n").join(lines))
-        self.display = True

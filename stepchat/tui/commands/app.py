@@ -12,7 +12,7 @@ from stepchat.tui.dialogs.help import MOUSE, HelpRow, HelpScreen
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, PROMPT, keymap_of
 from stepchat.tui.terminal import clipboard
-from stepchat.tui.themes import palette
+from stepchat.tui.themes import find_themes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,17 +24,21 @@ Groups: TypeAlias = "tuple[tuple[str, tuple[Command, ...]], ...]"
 
 
 async def theme(screen: ChatScreen, argument: str) -> None:
-    names = list(screen.theme_controller.names())
-    if argument:
-        await screen.theme_controller.choose(argument)
-        return
+    """Switch to this theme, or to the next one."""
+    names = _theme_names(screen)
     current = names.index(screen.app.theme) if screen.app.theme in names else -1
-    await screen.theme_controller.choose(names[(current + 1) % len(names)])
-    screen.flash(f"Theme: {screen.app.theme}")
+    name = argument or names[(current + 1) % len(names)]
+    await screen.run_action(f"app.choose_theme({name!r})")
+    if not argument:
+        screen.flash(f"Theme: {screen.app.theme}")
+
+
+def _theme_names(screen: ChatScreen) -> list[str]:
+    return list(find_themes(screen.workspace.paths.user_themes, lambda _: None))
 
 
 def _themes(screen: ChatScreen) -> Sequence[tuple[str, str]]:
-    return [(name, "") for name in screen.theme_controller.names()]
+    return [(name, "") for name in _theme_names(screen)]
 
 
 async def _help(table: Callable[[], Groups], screen: ChatScreen, argument: str) -> None:
@@ -68,7 +72,7 @@ async def _open_manual(screen: ChatScreen, name: str) -> None:
     from stepchat.tui.dialogs.manual import ManualScreen
 
     await screen.app.push_screen_wait(
-        ManualScreen(topic, palette(screen.theme), lambda text: screen.app.notify(clipboard.copy(screen.app, text)))
+        ManualScreen(topic, screen.palette, lambda text: screen.app.notify(clipboard.copy(screen.app, text)))
     )
 
 
@@ -90,7 +94,7 @@ async def _palette(table: Callable[[], Groups], screen: ChatScreen, _argument: s
 
 
 async def _quit(screen: ChatScreen, _argument: str) -> None:
-    await screen.leave()
+    await screen.run_action("app.quit")
 
 
 def commands(table: Callable[[], Groups]) -> tuple[Command, ...]:

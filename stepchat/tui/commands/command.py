@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stepchat.errors import StepchatError
+from stepchat.errors import StepchatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -69,3 +70,11 @@ def target(screen: ChatScreen, applies: Callable[[ChatScreen, MessageView], bool
         return focused
     messages = reversed(screen.view.document.messages)
     return next((message for message in messages if applies(screen, message)), None)
+
+
+def user_path(text: str) -> Path:
+    """A path as the user typed it, with `~` expanded. Raises UsageError."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home directory for {text}.", "Give the whole path.") from error

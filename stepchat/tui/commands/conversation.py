@@ -10,7 +10,6 @@ from stepchat.chat.interrupted import CONTINUE, describe_others, name, shown_int
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.wire import is_reasoning_only
-from stepchat.tui.chat.goto import go_to_hit, go_to_words
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.dialogs.session_list import age, read_options, write_options
@@ -116,11 +115,18 @@ async def sessions(screen: ChatScreen, argument: str) -> None:
     found = await screen.app.push_screen_wait(dialog)
     if found is not None:
         await screen.open(await store.session(found))
-        await go_to_hit(screen, dialog.typed, dialog.opened.hits if dialog.opened is not None else ())
+        hits = dialog.opened.hits if dialog.opened is not None else ()
+        await screen.pane.reveal_hit(dialog.typed, hits, screen.prompt.text)
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await screen.open(None)
     if dialog.options != options:
         await store.set_setting(SESSION_VIEW, write_options(dialog.options))
+
+
+async def go_to_words(screen: ChatScreen, text: str) -> None:
+    """Go to the last match if the session was found by its text. Raises StoreError."""
+    if words := await screen.pane.reveal_words(text):
+        screen.flash(f"Last match. Search again with /find {words}")
 
 
 async def system(screen: ChatScreen, argument: str) -> None:

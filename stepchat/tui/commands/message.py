@@ -12,11 +12,10 @@ from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript import copying
-from stepchat.tui.commands.command import Command, check_idle, run, target
+from stepchat.tui.commands.command import Command, check_idle, run, target, user_path
 from stepchat.tui.dialogs.links import link_menu, link_picker
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.terminal import clipboard
-from stepchat.tui.themes import palette
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -98,7 +97,11 @@ def _can_be_asked(_screen: ChatScreen, message: MessageView) -> bool:
 
 def _has_siblings(screen: ChatScreen, message: MessageView) -> bool:
     stored = message.stored
-    return stored is not None and isinstance(stored.message, AssistantMessage) and stored.id in screen.view.versions
+    return (
+        stored is not None
+        and isinstance(stored.message, AssistantMessage)
+        and stored.id in screen.conversation.siblings
+    )
 
 
 # ---- the commands
@@ -133,7 +136,6 @@ async def copy(screen: ChatScreen, argument: str) -> None:
 
 async def _save(screen: ChatScreen, text: str, file: str) -> None:
     from stepchat.sessions.export.files import write_file
-    from stepchat.tui.commands.session import user_path
 
     async def pieces() -> AsyncIterator[str]:
         yield text
@@ -226,7 +228,7 @@ async def compare(screen: ChatScreen, _argument: str) -> None:
         siblings,
         (at - 1, at) if at else (0, 1),
         stored.id,
-        palette(screen.theme),
+        screen.palette,
         lambda text: screen.app.notify(clipboard.copy(screen.app, text)),
     )
     chosen = await screen.app.push_screen_wait(dialog)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.errors import StepchatError, UsageError
-from stepchat.tui.commands.command import Command, check_idle
+from stepchat.tui.commands.command import Command, check_idle, user_path
 from stepchat.tui.commands.message import fork_from
 
 if TYPE_CHECKING:
@@ -149,14 +148,6 @@ def _split(argument: str) -> tuple[set[str], str]:
         options.add(first)
         argument = argument.removeprefix(first).strip()
     return options, argument
-
-
-def user_path(text: str) -> Path:
-    """A path as the user typed it, with `~` expanded. Raises UsageError."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"There is no home directory for {text}.", "Give the whole path.") from error
 
 
 def file_name(title: str) -> str:

@@ -5,22 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from stepchat.chat.drafts import PASTE_BEGIN, PASTE_END
 from stepchat.text.sanitize import sanitize_paste
 
 FOLD_CHARACTERS: Final = 2000
 FOLD_LINES: Final = 20
 HUGE_CHARACTERS: Final = 50_000
 HUGE_LINES: Final = 1000
-"""Nobody has typed what is longer, and nobody edits it in a prompt of a few rows."""
+"""Longer text is never typed, and never edited in a prompt of a few rows."""
 BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
-BEGIN, END = "\x02", "\x03"
-"""Around a paste in a text that is kept: `sanitize_paste` lets neither into any other."""
-_MARKED: Final = re.compile(f"{BEGIN}([^{END}]*){END}")
-
-
-def strip_paste_marks(text: str) -> str:
-    """What was kept, as it would be sent."""
-    return text.replace(BEGIN, "").replace(END, "")
+_MARKED: Final = re.compile(f"{PASTE_BEGIN}([^{PASTE_END}]*){PASTE_END}")
 
 
 class Pastes:
@@ -54,10 +48,10 @@ class Pastes:
         """The same, so that `fold_marked` knows the pastes again, in another prompt too."""
         if not self._texts:
             return text
-        return self._pattern().sub(lambda found: f"{BEGIN}{self._texts[found[0]]}{END}", text)
+        return self._pattern().sub(lambda found: f"{PASTE_BEGIN}{self._texts[found[0]]}{PASTE_END}", text)
 
     def fold_marked(self, text: str) -> str:
-        return _MARKED.sub(lambda found: self.fold(sanitize_paste(found[1])), text) if BEGIN in text else text
+        return _MARKED.sub(lambda found: self.fold(sanitize_paste(found[1])), text) if PASTE_BEGIN in text else text
 
     def fold_known(self, text: str) -> str:
         """A text that was unfolded to be sent and came back: what was pasted is folded again."""

@@ -5,22 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
-from rich.segment import Segment
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
-from textual.widgets import Static, TextArea
+from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
-from stepchat.first_frame.picture import PLACEHOLDER, SIGN, prompt_width
+from stepchat.first_frame.picture import PLACEHOLDER, prompt_width
 from stepchat.text.sanitize import sanitize_paste
 from stepchat.text.widths import grapheme_left
 from stepchat.tui.composer import line_editing
-from stepchat.tui.composer.completion import Completion, CompletionList
 from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 from stepchat.tui.keymap import PROMPT, build_keymap
@@ -31,10 +26,11 @@ if TYPE_CHECKING:
 
     from rich.text import Text
     from textual import events
-    from textual.app import App, ComposeResult
+    from textual.app import App
     from textual.signal import Signal
     from textual.widgets.text_area import Edit, EditResult, Location
 
+    from stepchat.tui.composer.completion import Completion, CompletionList
     from stepchat.tui.keymap import Keymap, KeyRow
 
 _GOES_ON: Final = (" ", "=")
@@ -458,34 +454,3 @@ class Prompt(TextArea, inherit_bindings=False):
     @property
     def _running_app(self) -> App[object]:
         return cast("App[object]", super().app)
-
-
-class PromptRule(Widget):
-    """A thin line over the whole width."""
-
-    ALLOW_SELECT = False
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        return Strip([Segment("─" * width, self.rich_style)], width) if y == 0 else Strip.blank(width)
-
-
-class PromptBar(Widget):
-    """Rule, mark and prompt; the completions open above it. `complete` gets the whole line, which starts with `/`."""
-
-    def __init__(self, complete: Callable[[str], Sequence[Completion]], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._completion_list = CompletionList()
-        self.prompt = Prompt(self._completion_list, complete)
-
-    def compose(self) -> ComposeResult:
-        yield self._completion_list
-        yield PromptRule()
-        with Horizontal(id="prompt-row"):
-            yield Static(SIGN, id="prompt-mark", markup=False)
-            yield self.prompt
-
-    def on_completion_list_picked(self, event: CompletionList.Picked) -> None:
-        event.stop()
-        self.prompt.accept_completion(event.index)
-        self.prompt.focus()

@@ -13,7 +13,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
-from textual import constants
 from textual.strip import Strip
 
 from stepchat.config.paths import write_private
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.style import Style
-    from textual.driver import Driver
 
     from stepchat.first_frame.frame import FirstFrame
 
@@ -45,14 +43,6 @@ class Handover:
         self._taken: TypeAhead | None = None
         self._ready = threading.Event()
         self._wake = -1
-
-    def driver_class(self) -> type[Driver] | None:
-        """For App(driver_class=...). None, which is Textual's default, where there is no POSIX terminal."""
-        if os.name != "posix" or constants.DRIVER is not None:
-            return None
-        from stepchat.tui.terminal.driver import driver_class  # cannot be imported on Windows
-
-        return driver_class(self)
 
     def type_ahead(self) -> TypeAhead:
         """What was typed into the first frame, which stops echoing."""

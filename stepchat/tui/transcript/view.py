@@ -206,11 +206,6 @@ class TranscriptView(Widget):
     def selected_text(self) -> str:
         return self.overlays.selection.text()
 
-    @property
-    def versions(self) -> Mapping[str, tuple[int, int]]:
-        """Of messages by id: which one of how many versions they are."""
-        return self.overlays.siblings.known
-
     def clear_selection(self) -> None:
         self.overlays.selection.clear()
         self._paint()

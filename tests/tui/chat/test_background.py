@@ -21,9 +21,7 @@ async def streaming(pilot, question):
     """The session of an answer that has begun to come."""
     chat = pilot.app.screen
     await say(pilot, question)
-    await wait_until(
-        pilot, lambda: chat.conversation.meter is not None and chat.conversation.meter.phase == "answering"
-    )
+    await wait_until(pilot, lambda: chat.pane.progress is not None and chat.pane.progress.phase == "answering")
     return chat.conversation.session
 
 
@@ -58,7 +56,7 @@ async def test_coming_back_finds_the_answer_as_it_is(tmp_path, server):
         await chat.open(first)
         assert chat.view is view
         assert chat.view.document.live is half
-        assert chat.background.sessions == frozenset()
+        assert len(chat.panes) == 1
         assert len(chat.query("TranscriptView")) == 1
         await pilot.press("ctrl+o")
         await wait_until(pilot, " …demo:long")
@@ -83,8 +81,8 @@ async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, 
         chat.prompt.prefill("")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not chat.conversation.busy)
-        assert chat.background.sessions == {first.id}
-        await chat.background.stop()
+        assert [pane.conversation.session.id for pane in chat.panes[1:]] == [first.id]
+        await chat.stop_turns()
         for session in (first, second):
             last = (await store.path(session.id))[-1].message
             assert (last.stop, bool(last.text)) == ("cancelled", True)

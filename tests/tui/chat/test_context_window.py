@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stepchat.catalogue.catalogue import Catalogue
 from stepchat.chat.connection import find_server
-from stepchat.chat.conversation import Conversation
-from stepchat.chat.switching import set_workspace, switch_server
 from stepchat.demo.local_servers import MODELS
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
-from stepchat.tui.chat import context_window
 from tests.tui.screen import screen_text
 from tests.tui.window import ask, say, wait_until, window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from textual.pilot import Pilot
 
 HUGE = "word " * 4000
-CHOICE = "Send it all the same"
+CHOICE = "Send it anyway"
 
 
 @pytest.fixture
@@ -45,7 +41,7 @@ async def small_window(home: Path, server: DemoServer) -> AsyncIterator[Pilot[No
         catalogue = Catalogue(fetch=lambda *_: {"data": [entry]})
         assert catalogue.refresh()
         await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
-        set_workspace(chat, replace(chat.workspace, catalogue=catalogue))
+        chat.set_workspace(replace(chat.workspace, catalogue=catalogue))
         yield pilot
 
 
@@ -64,23 +60,18 @@ async def test_what_waited_for_its_turn(tmp_path, server):
     async with small_window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         # As if it was sent while the answer came.
-        chat.conversation.queued.append(HUGE)
+        chat.conversation.queue.append(HUGE)
         await say(pilot, "demo:haiku")
         await refuse(pilot, server, asked=1)
         assert chat.prompt.unfolded_text == HUGE.strip()
-        assert chat.conversation.queued == []
-        another = Conversation(chat.workspace, chat.view, lambda: None)
-        back: list[str] = []
-        another.on_refused = back.append
-        context_window.ask_next(chat, another, HUGE)
-        assert back == [HUGE]
+        assert chat.conversation.queue == []
 
 
 async def test_a_question_in_other_words(tmp_path, server):
     async with small_window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
-        chat.editing.begin(chat.conversation.path[0])
+        chat.edit(chat.conversation.path[0])
         await say(pilot, HUGE)
         # What stood before the edited question is nothing, so it could not be asked alone any better.
         assert "in a new session" not in await refuse(pilot, server, asked=1)
@@ -136,7 +127,7 @@ async def local_window(pilot: Pilot[None], kind: str, url: str) -> None:
     """Ask a server of this kind from now on; its models are known."""
     chat = pilot.app.screen
     place = replace(find_server(kind, chat.workspace.config), base_url=url, model=MODELS[0])
-    await switch_server(chat, place)
+    await chat.switch_server(place)
     await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
 
 
@@ -150,7 +141,7 @@ async def test_a_server_of_this_machine_has_the_room_it_was_started_with(tmp_pat
             assert "with a window" not in screen_text(pilot.app)
             await say(pilot, HUGE)
             shown = await refuse(pilot, local, asked=1)
-            assert "demo/talk takes 4.1k" in shown
+            assert "demo/talk's context window holds 4.1k" in shown
             assert "llama-server -c 32768" in shown
 
 
@@ -177,16 +168,10 @@ async def test_that_one_leaves_an_answer_to_itself_is_not_its_end(tmp_path, serv
             await local_window(pilot, "ollama", local.url)
             told = (chat.workspace.client.base_url, chat.conversation.model, "asked")
             await say(pilot, "demo:long tokens=9000 speed=60")
-            await wait_until(pilot, lambda: chat.conversation.meter is not None)
+            await wait_until(pilot, lambda: chat.pane.progress is not None)
             await wait_until(pilot, "Esc stop")
             await chat.open(None)
             await wait_until(pilot, "1 more answering")
-            assert told not in chat.standing.told
+            assert told not in chat._warned
             await ask(pilot, "demo:haiku")
-            await wait_until(pilot, lambda: told in chat.standing.told)
-
-
-def test_there_is_no_way_around():
-    package = Path(context_window.__file__).parents[2]
-    asks = [file.name for file in package.rglob("*.py") if re.search(r"conversation\.ask\(", file.read_text())]
-    assert asks == ["context_window.py"]
+            await wait_until(pilot, lambda: told in chat._warned)

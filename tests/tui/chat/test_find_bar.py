@@ -53,15 +53,15 @@ async def test_enter_takes_the_hit_and_escape_twice_goes_back(tmp_path):
         screen.view.show([asked(), answered(LONG)])
         await wait_until(pilot, "Paragraph 59")
         await pilot.press("ctrl+f", *"words")
-        await wait_until(pilot, "Enter stays · Esc back")
+        await wait_until(pilot, "Enter keep position · Esc cancel")
         number = screen.view.finder.search.number
         await pilot.press("enter")
-        await wait_until(pilot, "Enter hits · Esc closes")
+        await wait_until(pilot, "Enter next/previous · Esc close")
         assert screen.view.finder.search.number == number
         await pilot.press(*["enter"] * 20)
         await wait_until(pilot, "Paragraph 10 with")
         await pilot.press("escape")
-        shown = await wait_until(pilot, "Esc again goes back to where you were.")
+        shown = await wait_until(pilot, "Press Esc again to return to where you were.")
         assert "Paragraph 10 with" in shown
         await pilot.press("escape")
         await wait_until(pilot, "Paragraph 59")

@@ -53,7 +53,7 @@ async def test_a_session_opens_at_what_was_found(tmp_path, server):
         await wait_until(pilot, "An ocelot and its Whiskers.")
         await wait_until(pilot, "1/1")
         await pilot.press("escape")
-        await wait_until(pilot, "Esc again goes back to where you were.")
+        await wait_until(pilot, "Press Esc again to return to where you were.")
         assert pilot.app.focused is pilot.app.screen.prompt
         assert "An ocelot" in screen_text(pilot.app)
 
@@ -96,7 +96,7 @@ async def test_words_of_a_command_lead_to_them_on_their_branch(tmp_path, server)
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/sessions narwhal")
         await wait_until(pilot, "A narwhal.")
-        await wait_until(pilot, "Here it was said last; /find narwhal")
+        await wait_until(pilot, "Last match. Search again with /find narwhal")
         assert pilot.app.focused is pilot.app.screen.prompt
         await say(pilot, "/sessions whiskers")
         await wait_until(pilot, "An ocelot and its Whiskers.")

@@ -27,7 +27,7 @@ async def test_a_fault_before_the_answer_is_there(tmp_path, server, refused, sav
         store = chat.workspace.store
         store.refused, store.error = refused, KeyError("wrong")
         await say(pilot, "demo:haiku")
-        await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong' (refusing.py:")
+        await wait_until(pilot, "An internal error occurred: KeyError: 'wrong' (refusing.py:")
         await wait_until(pilot, lambda: not chat.conversation.busy)
         assert (len(chat.conversation.path), chat.view.live) == (saved, False)
         assert chat.prompt.text == ("" if saved else "demo:haiku")
@@ -41,17 +41,16 @@ async def test_a_fault_before_the_answer_is_there(tmp_path, server, refused, sav
 async def test_a_fault_while_the_answer_comes_shows_what_came(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
-        fault, changed = [KeyError("wrong")], chat.conversation.changed
+        fault, feed = [KeyError("wrong")], chat.view.feed
 
-        def faulty():
-            meter = chat.conversation.meter
-            if meter is not None and meter.phase == "answering" and fault:
+        def faulty(delta):
+            if delta.text and fault:
                 raise fault.pop()
-            changed()
+            feed(delta)
 
-        chat.conversation.changed = faulty
+        chat.view.feed = faulty
         await say(pilot, "demo:haiku")
-        await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong' (test_internal_errors.py:")
+        await wait_until(pilot, "An internal error occurred: KeyError: 'wrong' (test_internal_errors.py:")
         await wait_until(pilot, lambda: not chat.conversation.busy)
         answer = chat.conversation.path[-1].message
         assert isinstance(answer, AssistantMessage)
@@ -66,12 +65,12 @@ async def test_a_fault_after_the_answer_was_saved_shows_it(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
 
-        def faulty():
+        def faulty(_stored):
             raise KeyError("wrong")
 
-        chat.conversation.on_unpriced = faulty
+        chat.view.finish_answer = faulty
         await say(pilot, "demo:cut")
-        await wait_until(pilot, "That was a fault in stepchat: KeyError: 'wrong'")
+        await wait_until(pilot, "An internal error occurred: KeyError: 'wrong'")
         await wait_until(pilot, lambda: not chat.conversation.busy)
         assert [part.stored.id for part in chat.view.document.messages[:2]] == [
             row.id for row in chat.conversation.path

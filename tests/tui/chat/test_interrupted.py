@@ -53,9 +53,9 @@ def shown(pilot):
 async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
     (session,) = await killed(tmp_path, (QUESTION, HALF))
     async with window(tmp_path, server) as pilot:
-        await wait_until(pilot, f"An answer was cut when stepchat ended: “{QUESTION}”. Alt+G opens it")
+        await wait_until(pilot, f"An answer was interrupted when stepchat exited: “{QUESTION}”. Alt+G opens it")
         await pilot.press("alt+g")
-        await wait_until(pilot, "Alt+G goes on from there, Ctrl+R asks again, Alt+O leaves it as it is.")
+        await wait_until(pilot, "Alt+G continues, Alt+R retries, Alt+O dismisses this.")
         assert shown(pilot) == session
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
@@ -70,11 +70,11 @@ async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
         assert "cut when" not in screen_text(pilot.app)
 
 
-@pytest.mark.parametrize(("come", "kept"), [((), "The question is"), (HALF[:1], "The thoughts are")])
+@pytest.mark.parametrize(("come", "kept"), [((), "The question is"), (HALF[:1], "The reasoning is")])
 async def test_where_no_word_of_an_answer_came_the_question_is_asked_again(tmp_path, server, come, kept):
     await killed(tmp_path, (QUESTION, come))
     async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
-        await wait_until(pilot, f"{kept} kept: Ctrl+R asks again, Alt+O leaves it as it is.")
+        await wait_until(pilot, f"{kept} saved: Alt+R retries, Alt+O dismisses this.")
         await pilot.press("alt+g")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
         assert [message["content"] for message in server.requests[0].body["messages"]] == [QUESTION]
@@ -84,17 +84,17 @@ async def test_where_no_word_of_an_answer_came_the_question_is_asked_again(tmp_p
 async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_path, server):
     one, two, three = await killed(tmp_path, ("one", HALF), ("two", ()), ("three", HALF))
     async with window(tmp_path, server) as pilot:
-        await wait_until(pilot, "3 answers were cut when stepchat ended: “three”, “two” and 1 more.")
+        await wait_until(pilot, "3 answers were interrupted when stepchat exited: “three”, “two” and 1 more.")
         await pilot.press("alt+i")
         await wait_until(pilot, "15 characters received")
         await pilot.press("down", "enter")
-        await wait_until(pilot, "2 others were cut, too: “three”, “one”. Alt+I shows them.")
+        await wait_until(pilot, "2 other answers were interrupted: “three”, “one”. Alt+I shows them.")
         assert shown(pilot) == two
         await pilot.press("alt+o")
         await wait_until(pilot, "Kept as it is.")
     # Killed again: the others are still told, this one never more.
     async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
-        await wait_until(pilot, "Another answer was cut, too: “one”. Alt+I shows it.")
+        await wait_until(pilot, "Another answer was interrupted: “one”. Alt+I shows it.")
         assert shown(pilot) == three
         await pilot.press("alt+r")
         await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
@@ -114,7 +114,7 @@ async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, serv
     await store.set_draft(None, "half a question")
     await store.close()
     async with window(tmp_path, server) as pilot:
-        await wait_until(pilot, f"An answer was cut when stepchat ended: “{QUESTION}”. Alt+I shows it.")
+        await wait_until(pilot, f"An answer was interrupted when stepchat exited: “{QUESTION}”. Alt+I shows it.")
         assert pilot.app.screen.prompt.text == "half a question"
 
 
@@ -127,7 +127,7 @@ async def test_one_on_another_branch_is_shown_there(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await wait_until(pilot, "Alt+G opens it")
         await pilot.press("alt+g")
-        await wait_until(pilot, "Alt+O leaves it as it is.")
+        await wait_until(pilot, "Alt+O dismisses this.")
         assert pilot.app.screen.conversation.path[-1].id == cut.answer
 
 

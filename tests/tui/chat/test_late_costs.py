@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from time import time
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL
 from stepchat.chat.accumulator import accumulate
 from stepchat.chat.late_costs import fetch_late_costs
 from stepchat.config.paths import Paths
+from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage, Usage
 from stepchat.servers.client import Client
 from stepchat.sessions.store import SessionStore
@@ -43,13 +45,9 @@ async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_co
         return answer() if requests[-1] == "new" else httpx.Response(200, json={"data": {"total_cost": 0.25}})
 
     client = Client(OPENROUTER_URL, BACKENDS[0], None, transport=httpx.MockTransport(respond))
-    works = []
-    app = SimpleNamespace(run_worker=lambda work, **_: works.append(work))
-    conversation = SimpleNamespace(update_message=lambda filled: None)
-    place = SimpleNamespace(store=store, client=client)
-    standing = SimpleNamespace(costs=SimpleNamespace(refresh=lambda: None))
-    fetch_late_costs(SimpleNamespace(app=app, workspace=place, conversation=conversation, standing=standing), ())
-    await works[0]()
+    workspace = SimpleNamespace(store=store, client=client)
+    with suppress(StepchatError):
+        assert [filled.message.usage.cost async for filled in fetch_late_costs(workspace, ())] in ([], [0.25])
     assert requests == asked
     assert {one.generation for one in await store.unpriced(0)} == left
     await store.close()
@@ -57,14 +55,15 @@ async def test_what_is_said_of_one_answer_does_not_keep_the_others_from_their_co
 
 async def test_a_cost_that_comes_later_does_not_count_as_a_look_at_the_answer(tmp_path):
     async with window(tmp_path, None, size=(60, 14)) as pilot:
-        conversation = pilot.app.screen.conversation
+        pane = pilot.app.screen.pane
+        conversation, view = pane.conversation, pane.view
         old, new = answered("line\n\n" * 40), replace(answered("More."), id="new")
         conversation.path = [old]
-        conversation.view.show(conversation.path)
-        conversation.view.scroll_lines(-20)
+        view.show(conversation.path)
+        view.scroll_lines(-20)
         conversation.path.append(new)
-        conversation.view.add(new)
+        view.add(new)
         await wait_until(pilot, "↓ new text")
-        conversation.update_message(replace(new, message=replace(new.message, usage=Usage({"cost": 0.5}))))
+        pane.update_message(replace(new, message=replace(new.message, usage=Usage({"cost": 0.5}))))
         await pilot.pause()
         assert "↓ new text" in screen_text(pilot.app)

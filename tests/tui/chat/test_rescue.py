@@ -94,14 +94,16 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
         with refusing(tmp_path, "answer", "part", "draft"):
             await say(pilot, "demo:proof")
             await wait_until(pilot, "The answer is not on disk")
-            refused = conversation(pilot).refused
+            refused = conversation(pilot).unsaved_answer
             pilot.app.screen.prompt.prefill("Never said.")
             assert "characters and the prompt's text" in await quit_and_read(pilot)
             chat = pilot.app.screen_stack[0]
             blocked = tmp_path / "blocked"
             blocked.write_text("a file")
-            assert rescue.write_rescue(chat, [blocked]) == []
-            answer, text = rescue.write_rescue(chat, [blocked, tmp_path / "rescue"])
+            assert rescue.write_rescue([chat.conversation], chat.composer.unsaved_text, [blocked]) == []
+            answer, text = rescue.write_rescue(
+                [chat.conversation], chat.composer.unsaved_text, [blocked, tmp_path / "rescue"]
+            )
             await choose(pilot, "without")
             await wait_until(pilot, lambda: not pilot.app.is_running)
     assert text.read_text() == "Never said."
@@ -138,13 +140,13 @@ async def test_a_draft_on_its_way_is_waited_for(tmp_path, server):
         chat = pilot.app.screen_stack[0]
         with refusing(tmp_path, "draft"):
             chat.prompt.prefill("Never said.")
-            first = asyncio.create_task(chat.unsent.keep())
+            first = asyncio.create_task(chat.composer.keep())
             await asyncio.sleep(0)
-            await chat.unsent.keep()
-            assert chat.unsent.not_kept == "Never said."
+            await chat.composer.keep()
+            assert chat.composer.unsaved_text == "Never said."
             await first
-        await chat.unsent.keep()
-        assert chat.unsent.not_kept == ""
+        await chat.composer.keep()
+        assert chat.composer.unsaved_text == ""
 
 
 async def test_quitting_saves_and_asks_nothing_when_the_disk_takes_it(tmp_path):

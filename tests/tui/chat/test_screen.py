@@ -78,7 +78,7 @@ async def test_escape_stops_and_keeps_what_came(tmp_path):
             assert isinstance(answer, AssistantMessage)
             assert answer.stop == "cancelled"
             assert answer.text
-            assert "stopped" in screen_text(pilot.app)
+            assert "Stopped" in screen_text(pilot.app)
 
 
 async def test_message_sent_while_an_answer_streams_waits_its_turn(tmp_path):

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.app import App
 
 import stepchat.tui
-from stepchat.tui.chat.status_bar import MOST_THINGS, Fact, StatusLine, arrange
+from stepchat.tui.chat.status_bar import MOST_THINGS, Fact, StatusBar, arrange
 from stepchat.tui.themes import find_themes, textual_theme
 from tests.tui.screen import screen_cells, screen_rows
 
@@ -95,7 +95,7 @@ class StatusApp(App):
         super().__init__()
         self.register_theme(textual_theme(find_themes(Path("/nonexistent"), print)["dark"]))
         self.theme = "dark"
-        self.status = StatusLine()
+        self.status = StatusBar()
 
     def compose(self):
         yield self.status
@@ -105,8 +105,8 @@ class StatusApp(App):
 async def test_the_widget_shows_the_row_and_follows_the_width(size):
     app = StatusApp()
     async with app.run_test(size=size) as pilot:
-        app.status.set_facts(FACTS)
-        app.status.set_hints(HINTS)
+        app.status.items = tuple(FACTS)
+        app.status.hints = tuple(HINTS)
         await pilot.pause()
         assert screen_rows(app)[0] == row(FACTS, HINTS, size[0]).rstrip()
         await pilot.resize_terminal(40, 10)
@@ -117,7 +117,7 @@ async def test_the_widget_shows_the_row_and_follows_the_width(size):
 async def test_markup_and_escapes_are_only_text():
     app = StatusApp()
     async with app.run_test(size=(60, 16)) as pilot:
-        app.status.set_facts(["[bold red]x[/]", "a\x1b[31mb\u202ec\n"])
+        app.status.items = ("[bold red]x[/]", "a\x1b[31mb\u202ec\n")
         await pilot.pause()
         assert screen_rows(app)[0] == "  [bold red]x[/] · a[31mbc"
 
@@ -125,7 +125,7 @@ async def test_markup_and_escapes_are_only_text():
 async def test_a_state_stands_out_in_the_accent_colour():
     app = StatusApp()
     async with app.run_test(size=(60, 16)) as pilot:
-        app.status.set_facts(["m", Fact("thinking", "state")])
+        app.status.items = ("m", Fact("thinking", "state"))
         await pilot.pause()
         cells = screen_cells(app, 0)
         accent = app.current_theme.accent
@@ -136,7 +136,7 @@ async def test_a_state_stands_out_in_the_accent_colour():
 async def test_it_paints_only_what_has_changed():
     painted = []
 
-    class Counting(StatusLine):
+    class Counting(StatusBar):
         def render_line(self, y):
             painted.append(y)
             return super().render_line(y)
@@ -144,14 +144,14 @@ async def test_it_paints_only_what_has_changed():
     app = StatusApp()
     app.status = Counting()
     async with app.run_test(size=(60, 16)) as pilot:
-        app.status.set_facts(FACTS)
+        app.status.items = tuple(FACTS)
         await pilot.pause()
         painted.clear()
-        app.status.set_facts(list(FACTS))
-        app.status.set_facts([*FACTS, "one more that does not fit into so narrow a window"])
+        app.status.items = tuple(FACTS)
+        app.status.items = (*FACTS, "one more that does not fit into so narrow a window")
         await pilot.pause()
         assert painted == []
-        app.status.set_facts(FACTS[:2])
+        app.status.items = tuple(FACTS[:2])
         await pilot.pause()
         assert painted == [0]
 
@@ -159,29 +159,29 @@ async def test_it_paints_only_what_has_changed():
 async def test_what_is_said_once_is_cut_at_a_word_rather_than_not_said():
     class Window(App):
         def compose(self):
-            yield StatusLine()
+            yield StatusBar()
 
     async with Window().run_test(size=(30, 3)) as pilot:
-        line = pilot.app.query_one(StatusLine)
-        line.say("Copied very many characters to the clipboard.")
+        line = pilot.app.query_one(StatusBar)
+        line.show_flash("Copied very many characters to the clipboard.")
         await pilot.pause()
         assert line.render_line(0).text.strip() == "Copied very many…"
-        line.say(f"Model: {'m' * 300}")
+        line.show_flash(f"Model: {'m' * 300}")
         assert line.render_line(0).text.strip() == f"Model: {'m' * 18}…"
 
 
 async def test_what_goes_on_and_the_key_that_stops_it_are_seen_beside_what_is_said():
     app = StatusApp()
     async with app.run_test(size=(60, 16)) as pilot:
-        app.status.set_facts(["m", Fact("answering 3 s", "state"), "$0.01"])
-        app.status.set_hints([("Esc", "stop"), ("^T", "reasoning")])
-        app.status.say("Copied 13 characters.")
+        app.status.items = ("m", Fact("answering 3 s", "state"), "$0.01")
+        app.status.hints = (("Esc", "stop"), ("^T", "reasoning"))
+        app.status.show_flash("Copied 13 characters.")
         await pilot.pause()
         assert screen_rows(app)[0].split() == ["Copied", "13", "characters.", "·", "answering", "3", "s", "Esc", "stop"]
-        app.status.set_facts(["m", Fact("answering 4 s", "state"), "$0.01"])
+        app.status.items = ("m", Fact("answering 4 s", "state"), "$0.01")
         await pilot.pause()
         assert "answering 4 s" in screen_rows(app)[0]
-        app.status.say("A sentence that is longer than there is any room for in this line.")
+        app.status.show_flash("A sentence that is longer than there is any room for in this line.")
         await pilot.pause()
         assert screen_rows(app)[0].endswith("Esc stop")
         await pilot.resize_terminal(24, 16)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from stepchat.chat.switching import switch_server
 from stepchat.chat.workspace import StartOptions
 from stepchat.config.file import Config, Table
 from stepchat.demo.server import DemoServer
@@ -65,13 +64,11 @@ async def test_what_was_held_elsewhere_goes_there_while_another_session_is_answe
     async with window(tmp_path, server, config=config(server, elsewhere), STEPCHAT_BASE_URL="") as pilot:
         chat = pilot.app.screen
         await say(pilot, LONG)
-        await wait_until(
-            pilot, lambda: chat.conversation.meter is not None and chat.conversation.meter.phase == "answering"
-        )
+        await wait_until(pilot, lambda: chat.pane.progress is not None and chat.pane.progress.phase == "answering")
         first = chat.conversation.session
         await say(pilot, f"/sessions {private.id}")
         await wait_until(pilot, "private")
-        assert chat.background.sessions == {first.id}
+        assert [pane.conversation.session.id for pane in chat.panes[1:]] == [first.id]
         await ask(pilot, "demo:haiku")
         assert texts(other) == ["private", "Yes.", "demo:haiku"]
         assert texts(server) == [LONG]
@@ -134,7 +131,7 @@ async def test_a_profile_changes_nothing_when_its_server_cannot_be_asked_now(tmp
         before = chat.conversation.model
         await say(pilot, LONG)
         with pytest.raises(StepchatError, match=r"(?i)still answering"):
-            await switch_server(chat, None)
+            await chat.switch_server(None)
         with pytest.raises(StepchatError, match=r"(?i)still answering"):
             await profile(chat, "code")
         assert chat.conversation.model == before
@@ -189,7 +186,7 @@ async def test_no_key_is_looked_for_in_the_loop(tmp_path, server, line):
     async with window(tmp_path, server, config=config, STEPCHAT_BASE_URL="") as pilot:
         chat = pilot.app.screen
         keys = Keys({"OPENROUTER_API_KEY": "sk-or-test"})
-        chat.workspace = chat.conversation.workspace = replace(chat.workspace, environ=keys)
+        chat.set_workspace(replace(chat.workspace, environ=keys))
         await say(pilot, line)
         await wait_until(pilot, lambda: bool(keys.threads))
         assert threading.current_thread() not in keys.threads

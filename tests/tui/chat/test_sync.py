@@ -39,7 +39,7 @@ def rows(pilot):
 async def looked(pilot):
     """Wait until everything that was begun has ended."""
     await pilot.pause()
-    await wait_until(pilot, lambda: not [one for one in pilot.app.workers if one.group == "lookout"])
+    await wait_until(pilot, lambda: not [one for one in pilot.app.workers if one.group == "reload"])
     await pilot.pause()
 
 
@@ -50,12 +50,12 @@ async def test_what_another_window_added_is_seen_with_the_focus_and_with_a_key(t
         await go_on(chat, "apples")
         chat.prompt.prefill("half a question")
         come_back(pilot)
-        await wait_until(pilot, "Another window went on with this session; its turns are above.")
+        await wait_until(pilot, "Another window continued this session; its turns are above.")
         assert "About apples" in screen_text(pilot.app)
         assert chat.prompt.text == "half a question"
         # In a terminal that tells nothing of its focus the first key does the same.
         await go_on(chat, "pears")
-        chat.standing._lookout._looked -= 60
+        chat.pane._checked -= 60
         await pilot.press("x")
         await wait_until(pilot, "About pears")
         assert chat.prompt.text == "half a questionx"
@@ -76,6 +76,7 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
         for begin, end in (("alt+q", "escape"), ("f1", "escape"), ("ctrl+f", "escape")):
             await go_on(chat, "apples")
             before = len(chat.conversation.path)
+            chat.pane._checked += 60  # the key itself is not what looks
             await pilot.press(begin)
             await pilot.pause()
             come_back(pilot)
@@ -85,7 +86,7 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
             await wait_until(pilot, lambda: pilot.app.screen is chat and not chat.query("FindBar"))
             come_back(pilot)
             await wait_until(pilot, lambda before=before: len(chat.conversation.path) == before + 2)
-            shown = await wait_until(pilot, "Another window went on with this session; Ctrl+End shows it.")
+            shown = await wait_until(pilot, "Another window continued this session; Ctrl+End shows its turns.")
             assert "↓ new text" in shown
             assert rows(pilot) == top
 
@@ -117,7 +118,7 @@ async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(
         await ask(pilot, "demo:haiku")
         session = chat.conversation.session.id
         chat.prompt.prefill("demo:haiku again")
-        await chat.unsent.keep()
+        await chat.composer.keep()
         store = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
         await store.set_pinned([session], pinned=True)
         await store.set_title(session, "Mine")
@@ -144,8 +145,8 @@ async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(
         assert chat.prompt.text == "demo:haiku again"
         await pilot.press("ctrl+n")
         await wait_until(pilot, lambda: chat.conversation.session is None)
-        await chat.unsent.keep()
-        assert chat.unsent.not_kept == ""
+        await chat.composer.keep()
+        assert chat.composer.unsaved_text == ""
         await pilot.press("enter")
         await wait_until(pilot, lambda: len(server.requests) == 2 and not chat.conversation.busy)
         assert chat.conversation.prompts == ["demo:haiku again"]

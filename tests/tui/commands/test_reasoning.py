@@ -114,8 +114,9 @@ async def test_answer_now_stops_the_thinking_keeps_it_and_asks_for_the_answer(tm
             await say(pilot, f"/model {LEVELS}")
             await say(pilot, "/effort high")
             await say(pilot, "demo:loop times=100 speed=60")
-            conversation = pilot.app.screen.conversation
-            await wait_until(pilot, lambda: conversation.meter is not None and conversation.meter.phase == "thinking")
+            pane = pilot.app.screen.pane
+            conversation = pane.conversation
+            await wait_until(pilot, lambda: pane.progress is not None and pane.progress.phase == "thinking")
             await pilot.press("alt+a")
             await wait_until(pilot, lambda: len(server.requests) > 1)
             await pilot.press("escape")
@@ -164,7 +165,7 @@ async def test_thinking_in_circles_is_told_once_with_the_way_out(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server, size=(100, 40)) as pilot:
             await say(pilot, "demo:loop times=1000 speed=400")
-            shown = await wait_until(pilot, "The thinking goes round in circles.")
+            shown = await wait_until(pilot, "The model is repeating itself.")
             assert "Alt+A asks for the answer now" in shown
             await pilot.press("escape")
             await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)

@@ -69,12 +69,12 @@ async def test_a_fork_at_a_question_takes_the_prompt_along_and_offers_to_ask(tmp
         await ask(pilot, "demo:primes")
         first = chat.conversation.session.id
         chat.prompt.prefill("half a question")
-        await chat.unsent.keep()
+        await chat.composer.keep()
         await pilot.press("alt+up", "up", "up", "up", "F")
         await wait_until(pilot, "This question has no answer yet")
         assert texts(pilot) == ["demo:haiku"]
         assert chat.prompt.text == "half a question"
-        await chat.unsent.keep()
+        await chat.composer.keep()
         assert [await store.draft(key) for key in (first, chat.conversation.session.id)] == ["", "half a question"]
         # What can be brought back with Up is of this session alone.
         chat.prompt.prefill("")

@@ -97,33 +97,32 @@ async def test_what_was_spent_today_is_read_again_when_it_may_have_changed(tmp_p
     place = await open_place(tmp_path, None)
     await place.close()
     store = SessionStore.open(place.paths, accumulate=accumulate, clock=lambda: now[0])
-    works, waits = [], []
-    chat = SimpleNamespace(
-        app=SimpleNamespace(run_worker=lambda work, **_: works.append(work)),
-        prompt=SimpleNamespace(set_timer=lambda wait, _: waits.append(wait) or SimpleNamespace(stop=lambda: None)),
-        workspace=SimpleNamespace(store=store, server="https://a/v1", catalogue=place.catalogue),
-        conversation=SimpleNamespace(session=None),
-        refresh_status=lambda: None,
+    conversation = SimpleNamespace(
+        session=None, workspace=SimpleNamespace(store=store, server="https://a/v1", catalogue=place.catalogue)
     )
-    costs = SpentToday(chat, clock=lambda: now[0])
-    assert costs.today == ""
+    costs = SpentToday(clock=lambda: now[0])
+    assert costs.today(conversation.workspace) == ""
 
     async def look() -> str:
-        costs.refresh()
-        await works.pop()()
-        return costs.today
+        await costs.read(conversation)
+        return costs.today(conversation.workspace)
 
     assert await look() == ""
     await spend(store, "https://a/v1", 0.25)
     await spend(store, "https://b/v1", 0.5)
     await spend(store, DEMO, 7)
     assert await look() == "$0.75"
-    assert waits == [601, 601]
+    assert costs.seconds_until_midnight() == 601
     now[0] += 601
-    assert costs.today == ""
+    assert costs.today(conversation.workspace) == ""
     await spend(store, "https://a/v1", 0.25)
     assert await look() == "$0.25"
     await store.close()
+
+
+def spent(pilot):
+    screen = pilot.app.screen
+    return screen._spent.of_session(screen.conversation.session.id)
 
 
 async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path, server):
@@ -138,16 +137,14 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
         await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
         # Both answers were paid for; each last line tells of one.
         one = pilot.app.screen.conversation.path[-1].message.usage.cost
-        await wait_until(
-            pilot, lambda: f"{money(pilot.app.screen.standing.costs.session)} · today $3.00" in screen_text(pilot.app)
-        )
-        await wait_until(pilot, lambda: pilot.app.screen.standing.costs.session > one)
+        await wait_until(pilot, lambda: f"{money(spent(pilot))} · today $3.00" in screen_text(pilot.app))
+        await wait_until(pilot, lambda: spent(pilot) > one)
         first = pilot.app.screen.conversation.session
         await pilot.app.screen.open(None)
         await ask(pilot, "demo:haiku")
-        await wait_until(pilot, lambda: 0 < pilot.app.screen.standing.costs.session <= one)
+        await wait_until(pilot, lambda: 0 < spent(pilot) <= one)
         await pilot.app.screen.open(first)
-        await wait_until(pilot, lambda: pilot.app.screen.standing.costs.session > one)
+        await wait_until(pilot, lambda: spent(pilot) > one)
 
 
 def test_balance_balance_in_words():
@@ -162,7 +159,7 @@ async def test_a_question_that_cannot_fit_is_not_sent_silently(tmp_path, server)
         await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
         huge = "word " * 250_000
         await say(pilot, huge)
-        shown = await wait_until(pilot, "Send it all the same")
+        shown = await wait_until(pilot, "Send it anyway")
         assert "About 312k tokens, and stepfun/step-3.5-flash takes 262k" in shown
         assert server.requests == []
         await pilot.press("escape")

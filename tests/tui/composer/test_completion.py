@@ -3,7 +3,7 @@ from __future__ import annotations
 from textual.widgets import Input, Static
 
 from stepchat.tui.composer.completion import Completion
-from stepchat.tui.composer.prompt import PromptBar
+from stepchat.tui.composer.composer import Composer
 from tests.tui.prompt_app import SIZES, PromptApp, running, type_in
 from tests.tui.screen import screen_cells, screen_rows
 
@@ -116,7 +116,7 @@ async def test_names_and_help_are_shortened_and_never_markup():
     class Odd(PromptApp):
         def compose(self):
             yield Static(id="above")
-            yield PromptBar(lambda _: [Completion("/a[b]", "[red]x[/] \x1b[31m\u202e" + "long words " * 20)])
+            yield Composer(lambda _: [Completion("/a[b]", "[red]x[/] \x1b[31m\u202e" + "long words " * 20)])
 
     app = Odd()
     async with app.run_test(size=(60, 16)) as pilot:

@@ -47,10 +47,10 @@ async def test_a_draft_is_forgotten_once_its_question_is_on_disk(tmp_path, serve
         chat = pilot.app.screen
         store = chat.workspace.store
         chat.prompt.prefill("demo:silent at=3 wait=60")
-        await wait_until(pilot, lambda: chat.unsent._kept == "demo:silent at=3 wait=60")
+        await wait_until(pilot, lambda: chat._drafts.kept == "demo:silent at=3 wait=60")
         await pilot.press("enter")
         await wait_until(pilot, lambda: chat.conversation.busy and len(chat.conversation.path) == 1)
-        await wait_until(pilot, lambda: chat.unsent._kept == "")
+        await wait_until(pilot, lambda: chat._drafts.kept == "")
         session = chat.conversation.session
         await store.session(session.id)
         assert (await store.draft(None), await store.draft(session.id)) == ("", "")
@@ -59,7 +59,7 @@ async def test_a_draft_is_forgotten_once_its_question_is_on_disk(tmp_path, serve
         chat.prompt.prefill("and this")
         await chat.open(None)
         assert await store.draft(session.id) == "demo:haiku waits\n\nand this"
-        assert (chat.conversation.queued, chat.prompt.text) == ([], "")
+        assert (chat.conversation.queue, chat.prompt.text) == ([], "")
         assert len(server.requests) == 1
 
 
@@ -71,7 +71,7 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
         chat.prompt.prefill("draft")
         await chat.open(None)
         # Called when the session is there and its draft is not.
-        chat.conversation.changed = lambda: chat.prompt.prefill("typed")
+        chat.refresh_costs = lambda: chat.prompt.prefill("typed")
         await chat.open(first)
         assert chat.prompt.text == "draft\n\ntyped"
 
@@ -95,7 +95,7 @@ async def test_a_session_that_cannot_be_opened_changes_nothing(tmp_path, server,
         with pytest.raises(StoreError):
             await chat.open(other)
         store.refused = set()
-        await chat.unsent.keep()
+        await chat.composer.keep()
         assert chat.prompt.text == "half a question"
         assert (chat.conversation.session.id, chat.conversation.path[0], chat.view) == (session.id, first, view)
         assert chat.view.display
@@ -108,12 +108,12 @@ async def test_an_edit_outlives_a_session_that_cannot_be_opened(tmp_path, server
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
-        chat.editing.begin(chat.conversation.path[0])
+        chat.edit(chat.conversation.path[0])
         chat.prompt.prefill("demo:haiku in other words")
         chat.workspace.store.refused = {"draft"}
         with pytest.raises(StoreError):
             await chat.open(None)
-        assert (chat.prompt.text, chat.editing.question) == ("demo:haiku in other words", chat.conversation.path[0])
+        assert (chat.prompt.text, chat.composer.editing) == ("demo:haiku in other words", chat.conversation.path[0])
 
 
 async def test_text_that_the_disk_refuses_goes_along(tmp_path, server):
@@ -128,7 +128,7 @@ async def test_text_that_the_disk_refuses_goes_along(tmp_path, server):
         await chat.open(None)
         assert chat.prompt.text == "its own\n\nnowhere else"
         store.refused = set()
-        await chat.unsent.keep()
+        await chat.composer.keep()
         assert (await store.draft(None), await store.draft(first.id)) == ("its own\n\nnowhere else", "")
 
 
@@ -146,7 +146,7 @@ async def test_two_sessions_opened_at_once_keep_their_texts(tmp_path, server):
         await asyncio.gather(*(chat.open(session) for session in sessions))
         assert chat.conversation.session.id == sessions[1].id
         assert chat.prompt.text == "draft 1"
-        await chat.unsent.keep()
+        await chat.composer.keep()
         drafts = [await store.draft(key) for key in (None, sessions[0].id, sessions[1].id)]
         assert drafts == ["new", "draft 0", "draft 1"]
 
@@ -202,9 +202,9 @@ async def test_a_question_stopped_before_it_is_on_disk_comes_back(tmp_path, serv
             assert chat.prompt.text == "demo:haiku\n\nqueued\n\nbegun"
             # Nor when it is stopped before its first step.
             chat.prompt.prefill("")
-            chat.conversation.ask("at once")
+            chat.pane.ask("at once")
             await chat.conversation.stop()
-            assert chat.prompt.text == "at once"
+            await wait_until(pilot, lambda: chat.prompt.text == "at once")
         assert (chat.conversation.path, chat.conversation.unsaved, server.requests) == ([], [], [])
 
 
@@ -214,7 +214,7 @@ async def test_a_question_left_before_it_is_on_disk_is_the_draft(tmp_path, serve
         with locked(tmp_path):
             await say(pilot, "demo:haiku")
             assert chat.conversation.busy
-            leaving = asyncio.create_task(chat.leave())
+            leaving = asyncio.create_task(pilot.app.action_quit())
             await wait_until(pilot, lambda: not chat.conversation.busy)
         await leaving
     async with window(tmp_path, server) as pilot:
@@ -228,22 +228,23 @@ async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_p
         await chat.conversation.set_scopes(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
         await say(pilot, "demo:haiku")
         await wait_until(pilot, "Back to the prompt")
-        await wait_until(pilot, lambda: chat.unsent._kept == "demo:haiku")
+        await wait_until(pilot, lambda: chat._drafts.kept == "demo:haiku")
         await pilot.press("escape")
         await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
         await pilot.press("enter")
         await wait_until(pilot, "Back to the prompt")
-        await chat.leave()
+        await pilot.app.action_quit()
+        await wait_until(pilot, lambda: not pilot.app.is_running)
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         assert chat.prompt.text == "demo:haiku"
         await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
         await chat.conversation.set_scopes(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
         await pilot.press("enter")
-        await wait_until(pilot, "Send it all the same")
+        await wait_until(pilot, "Send it anyway")
         await pilot.press("enter")
         await wait_until(pilot, lambda: bool(chat.conversation.path))
-        await wait_until(pilot, lambda: chat.unsent._kept == "" == chat.prompt.text)
+        await wait_until(pilot, lambda: chat._drafts.kept == "" == chat.prompt.text)
 
 
 def test_a_draft_that_was_asked_already_is_not_offered_again():

@@ -148,7 +148,7 @@ async def test_an_edited_question_that_cannot_be_asked_comes_back(tmp_path, serv
             await ask(pilot, text)
         await pilot.press("alt+q")
         await wait_until(pilot, "editing question 2")
-        chat.editing.question = replace(chat.editing.question, parent="gone")
+        chat.composer.editing = replace(chat.composer.editing, parent="gone")
         await pilot.press("!", "enter")
         await wait_until(pilot, "There is no finished message gone")
         assert prompt(pilot).text == "demo:haiku two!"

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepchat.chat.drafts import strip_paste_marks
 from stepchat.text.sanitize import sanitize_paste
-from stepchat.tui.composer.paste import Pastes, strip_paste_marks
+from stepchat.tui.composer.paste import Pastes
 
 
 @pytest.mark.parametrize(

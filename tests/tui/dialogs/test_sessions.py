@@ -116,7 +116,7 @@ async def test_the_welcome_makes_room_for_the_session_that_is_opened(tmp_path, i
         await pilot.press("enter")
         shown = await wait_until(pilot, "Said of rain on glass.")
         assert "Recent" not in shown
-        assert not pilot.app.screen.welcome.display
+        assert not pilot.app.screen.pane.is_welcoming
 
 
 async def test_sorting(tmp_path, ids):

@@ -63,11 +63,10 @@ async def test_who_looks_at_the_window_is_not_called(tmp_path):
             conversation = SimpleNamespace(
                 session=chat.conversation.session, path=[long], workspace=chat.conversation.workspace
             )
-            standing = chat.standing
-            standing.ended(conversation)
-            standing.go_behind()
-            standing.ended(chat.conversation)
+            chat._call_back(conversation)
+            chat.go_behind()
+            chat._call_back(chat.conversation)
             await pilot.pause(0.05)
             assert rung == []
-            standing.ended(conversation)
+            chat._call_back(conversation)
             await wait_until(pilot, lambda: rung == [True])

@@ -1,0 +1,260 @@
+"""The composer: the prompt with its mark and completions, the question being edited, and the draft that is saved."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.reactive import var
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static, TextArea
+
+from stepchat.chat.drafts import Drafts, fresh
+from stepchat.errors import StepchatError
+from stepchat.first_frame.picture import SIGN
+from stepchat.tui import workers
+from stepchat.tui.composer.completion import Completion, CompletionList
+from stepchat.tui.composer.prompt import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from stepchat.chat.conversation import Conversation
+    from stepchat.messages import StoredMessage
+
+EDIT_SIGN = "»"
+"""Replaces the prompt's mark while a question is being edited."""
+PAUSE = 0.5
+"""Seconds from a key to the disk; keys meanwhile wait for the same write."""
+
+
+class PromptRule(Widget):
+    """A thin line over the whole width."""
+
+    ALLOW_SELECT = False
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        return Strip([Segment("─" * width, self.rich_style)], width) if y == 0 else Strip.blank(width)
+
+
+class Composer(Widget):
+    """Rule, mark and prompt; completions open above. `complete` gets the whole line, which starts with `/`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop_editing", "cancel", show=False, id="prompt.stop-editing"),
+    ]
+
+    class Submitted(Message):
+        """A text was sent that is not a command."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class CommandEntered(Message):
+        """A text was sent that starts with `/`."""
+
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = line
+
+    class EditingChanged(Message):
+        """Editing an earlier question began or ended."""
+
+    class DraftNotSaved(Message):
+        """The disk refused the text of the prompt."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
+    editing: var[StoredMessage | None] = var(None, init=False, toggle_class="-editing")
+    """The earlier question that is being edited. What is sent becomes a new branch; the question stays."""
+
+    def __init__(
+        self,
+        complete: Callable[[str], Sequence[Completion]],
+        drafts: Drafts | None = None,
+        conversation: Conversation | None = None,
+    ) -> None:
+        """Without drafts and conversation nothing is saved."""
+        super().__init__()
+        self._completion_list = CompletionList()
+        self.prompt = Prompt(self._completion_list, complete)
+        self._drafts = drafts
+        self._conversation = conversation
+        self._timer: Timer | None = None
+        self._keeping = asyncio.Lock()
+        self._switching = False
+        self._aside = ""
+        """A draft that appears once the prompt is empty."""
+        self._stash = self._edited = ""
+        """What was in the prompt before editing, and the question as it was put there."""
+        self._held: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield self._completion_list
+        yield PromptRule()
+        with Horizontal(id="prompt-row"):
+            yield Static(SIGN, id="prompt-mark", markup=False)
+            yield self.prompt
+
+    # ---- what the user sends
+
+    @on(Prompt.Submitted)
+    def _submitted(self, event: Prompt.Submitted) -> None:
+        event.stop()
+        is_command = event.text.startswith("/")
+        self.post_message(self.CommandEntered(event.text) if is_command else self.Submitted(event.text))
+
+    @on(CompletionList.Picked)
+    def _picked(self, event: CompletionList.Picked) -> None:
+        event.stop()
+        self.prompt.accept_completion(event.index)
+        self.prompt.focus()
+
+    def give_back(self, text: str) -> None:
+        """Text that was not sent after all comes before what is in the prompt."""
+        if text:
+            self.prompt.prefill("\n\n".join(part for part in (text, self.prompt.marked_text) if part))
+
+    # ---- editing an earlier question
+
+    def edit(self, stored: StoredMessage) -> None:
+        """Put a question that is on disk into the prompt. What was there comes back afterwards."""
+        if self.editing is None:
+            self._stash = self.prompt.marked_text
+        self.prompt.prefill(stored.message.text)
+        self._edited = self.prompt.marked_text
+        self.editing = stored
+
+    def stop_editing(self) -> None:
+        """Bring back what was in the prompt before."""
+        if self.editing is None:
+            return
+        text, self._stash, self._edited = self._stash, "", ""
+        self.editing = None
+        self.prompt.prefill(text)
+
+    def action_stop_editing(self) -> None:
+        self.stop_editing()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.editing is not None if action == "stop_editing" else super().check_action(action, parameters)
+
+    def watch_editing(self) -> None:
+        self.query_one("#prompt-mark", Static).update(SIGN if self.editing is None else EDIT_SIGN)
+        self.post_message(self.EditingChanged())
+
+    # ---- the draft
+
+    def begin(self, draft: str) -> None:
+        """`draft` is on disk. If something else was typed ahead, it appears once the prompt is empty."""
+        if draft and self.prompt.marked_text != draft:
+            self._aside = draft
+            self.schedule_keep()
+
+    @on(TextArea.Changed)
+    def _changed(self) -> None:
+        self.schedule_keep()
+
+    def schedule_keep(self) -> None:
+        """The prompt, or what waits to be sent, changed: save it soon."""
+        if self._timer is None and not self._switching:
+            self._timer = self.set_timer(PAUSE, self._keep_soon)
+
+    def settle(self) -> None:
+        """Something happened in the conversation. A draft that is on disk as a question now is forgotten at once."""
+        if self._drafts is not None and self._drafts.kept and not self._switching and not self._text():
+            self._keep_soon()
+
+    @contextmanager
+    def holding(self, text: str) -> Generator[None]:
+        """Save this with the draft until it is decided what becomes of it."""
+        self._held.append(text)
+        self.schedule_keep()
+        try:
+            yield
+        finally:
+            self._held.remove(text)
+        self.schedule_keep()
+
+    def _keep_soon(self) -> None:
+        # Not in the widget's own task: keys do not wait for the disk.
+        self._timer = None
+        workers.run_task(self, self.keep, group="draft")
+
+    async def keep(self, *, held: bool = True) -> None:
+        """Save the text if it changed."""
+        async with self._keeping:
+            if self._drafts is None or self._switching:
+                return
+            if self._aside and not self.prompt.text:
+                self.prompt.prefill(self._aside)
+                self._aside = ""
+            try:
+                await self._drafts.keep(self._session_id, self._text(held=held))
+            except StepchatError as error:
+                # The next key tries again.
+                self.post_message(self.DraftNotSaved(error.message))
+
+    async def leave(self) -> str:
+        """Save everything before another session opens; returns the text that stays with this one.
+
+        What the disk refuses, or forgot with its session, is not among it: it exists nowhere else.
+        """
+        await self.keep(held=False)
+        if self._drafts is None:
+            return ""
+        while self._text(held=False) != self._drafts.kept and not self._drafts.unsaved:
+            await self.keep(held=False)
+        return "" if self._drafts.unsaved or await self._drafts.is_orphaned() else self.prompt.marked_text
+
+    @contextmanager
+    def switching(self) -> Generator[None]:
+        """Save nothing while another session takes the screen."""
+        self._switching = True
+        try:
+            yield
+        finally:
+            self._switching = False
+        self.schedule_keep()
+
+    def arrive(self, conversation: Conversation, draft: str, left: str, *, keep_text: bool) -> None:
+        """Compose for this conversation. Its draft replaces the text that was left; what was typed meanwhile is meant for it."""
+        self._conversation = conversation
+        if left:
+            self._aside = ""
+        self.prompt.set_history(conversation.prompts)
+        typed = self.prompt.marked_text.removeprefix(left)
+        self.prompt.prefill("\n\n".join(filter(None, [fresh(draft, conversation.path), typed])))
+        if self._drafts is not None and not keep_text:
+            self._drafts.follow(self._session_id, draft)
+
+    @property
+    def unsaved_text(self) -> str:
+        """The text that the disk refused when it was last tried."""
+        return "" if self._drafts is None else self._drafts.unsaved
+
+    @property
+    def _session_id(self) -> str | None:
+        session = None if self._conversation is None else self._conversation.session
+        return None if session is None else session.id
+
+    def _text(self, *, held: bool = True) -> str:
+        written = self.prompt.marked_text
+        if written == self._edited:
+            written = ""
+        unsaved = () if self._conversation is None else self._conversation.unsaved
+        return "\n\n".join(filter(None, (*unsaved, *(self._held if held else ()), self._aside, self._stash, written)))
