@@ -185,13 +185,14 @@ class Answer:
         mark = labels.FOLDED if self.panel == "folded" else labels.UNFOLDED
         message = self.message
         if self.reasoning and message is not None:
-            key: object = ("done", mark, self.returned)
+            key: object = ("done", mark, self.returned, labels.reasoning_tokens(message))
         elif self.is_reasoning:
             key = ("thinking", mark, int(self._thinking_time(now)))
         elif self.reasoning:
             key = ("thought", mark, self.reasoning.length)
         else:
-            key = ("hidden", message is None, self.returned) if self._encrypted else None
+            known = labels.counted_reasoning_tokens(message) if message is not None else None
+            key = ("hidden", known, self.returned) if self._encrypted else None
         if key == self._header:
             return
         self._header = key

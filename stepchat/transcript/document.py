@@ -88,12 +88,15 @@ class Document:
 
     def show_branch(self, messages: Sequence[StoredMessage]) -> None:
         """Shows another branch. The common part stays as it is, and so does `top` unless its message is gone."""
+        kept = updated = 0
+        while kept < min(len(self.messages), len(messages)) and _is(self.messages[kept], messages[kept]):
+            updated += self._update(kept, messages[kept])
+            kept += 1
+        if updated and kept == len(messages) == len(self.messages) - (self._notice is not None):
+            return
         self._drop_notice()
         self.live = None
-        kept = 0
-        while kept < min(len(self.messages), len(messages)) and _is(self.messages[kept], messages[kept]):
-            kept += 1
-        # An answer with new facts is laid out again and stays in place.
+        # A message whose text has changed is laid out again and stays in place.
         at = self.top.message
         stays = at < min(len(self.messages), len(messages)) and _has_id(self.messages[at], messages[at])
         self._heights.splice(kept, len(self.messages) - kept, [])
@@ -104,6 +107,18 @@ class Document:
             self.add(stored)
         if messages:
             self._hint_after(messages[-1])
+
+    def _update(self, index: int, stored: StoredMessage) -> bool:
+        """Takes what became known of an answer later, such as its cost; its blocks stay. Returns whether there was anything."""
+        message = self.messages[index]
+        if message.answer is None or message.stored is None or not isinstance(stored.message, AssistantMessage):
+            return False
+        if message.answer.message is None or message.answer.message.usage == stored.message.usage:
+            return False
+        message.stored, message.answer.message = stored, stored.message
+        if message.blocks.is_built:
+            self._apply(index, message.answer.edits(0.0))
+        return True
 
     def add(self, stored: StoredMessage) -> None:
         """Adds a complete message."""
@@ -374,7 +389,9 @@ def _is(message: MessageView, stored: StoredMessage) -> bool:
     if not _has_id(message, stored) or message.stored is None:
         return False
     before, now = message.stored.message, stored.message
-    return not (isinstance(before, AssistantMessage) and isinstance(now, AssistantMessage)) or before.usage == now.usage
+    if not (isinstance(before, AssistantMessage) and isinstance(now, AssistantMessage)) or before.usage == now.usage:
+        return True
+    return (before.text, before.reasoning, before.stop) == (now.text, now.reasoning, now.stop)
 
 
 def _has_id(message: MessageView, stored: StoredMessage) -> bool:

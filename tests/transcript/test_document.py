@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from stepchat.events import Delta, ToolCallFragment
 from stepchat.messages import Failure, ToolCall, Usage
 from stepchat.transcript import copying
+from stepchat.transcript.find.navigator import FindNavigator
+from stepchat.transcript.overlays.overlays import Overlays
 from tests.transcript.chat import USAGE, answered, asked, everything, page, shown, stream, thoughts, tool, words
 
 FOOT = "  step-3.5-flash · 1.2k reasoning + 310 output · $0.00045"
@@ -215,6 +217,29 @@ def test_failed_answer_says_why_and_what_to_do():
     assert hint == "The partial answer is saved. Alt+G continue · Alt+R retry"
     nothing = everything(page(answered("", stop="error", error=Failure(502, "The provider is down."))))
     assert not any("Alt+G" in row for row in nothing)
+
+
+def test_a_cost_that_arrives_late_takes_nothing_from_the_user():
+    before = [asked(), answered("It is a heron.", "A thought.", usage=Usage()), replace(asked("Sure?"), id="u2")]
+    viewport = page(*before, width=70, height=30)
+    document, seen = viewport.document, shown(viewport)
+    overlays = Overlays(document)
+    navigator = FindNavigator(overlays.search, viewport)
+    navigator.search_for("heron")
+    navigator.step(0)
+    y = next(y for y, row in enumerate(seen) if "heron" in row)
+    overlays.selection.begin(viewport, seen[y].index("heron"), y, "word")
+    document.notice("Copied.", "", "info")
+    viewport.render()
+    messages, hit = list(document.messages), overlays.search.current
+    after = [before[0], replace(before[1], message=replace(before[1].message, usage=USAGE)), before[2]]
+    viewport.show_branch(after)
+    assert document.messages == messages
+    assert (overlays.selection.text(), overlays.search.current) == ("heron", hit)
+    assert "  Copied." in shown(viewport)
+    document.notice("", "", "info")
+    document.dismiss_notice()
+    assert everything(viewport) == everything(page(*after, width=70, height=30))
 
 
 def test_hint_goes_with_the_next_message():

@@ -33,6 +33,9 @@ def wrapped(width, *parts):
         (12, ["https://a.b/", "c", "dé/two?x=1"], ["https://a.b/", "cdé/two?x=1"]),
         (12, ["abcdefghij.klm"], ["abcdefghij.", "klm"]),
         (12, ["a.bcdefghijklm"], ["a.bcdefghijk", "lm"]),
+        (8, ["한국어를 배웁니다"], ["한국어를", "배웁니다"]),
+        (9, ["ｱｲｳｴ ｵｶｷｸｹ"], ["ｱｲｳｴ", "ｵｶｷｸｹ"]),
+        (4, ["一丁鿿龥，"], ["一丁", "鿿", "龥，"]),
     ],
 )
 def test_wrapping(width, parts, expected):
