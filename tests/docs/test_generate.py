@@ -71,3 +71,9 @@ def test_architecture_names_every_package_and_module():
     packages = [path.parent.name for path in (ROOT / "stepchat").glob("*/__init__.py") if path.parent != DOCS]
     modules = [path.name for path in (ROOT / "stepchat").glob("[a-z]*.py")]
     assert [name for name in packages + modules if f"`{name}`" not in text] == []
+
+
+def test_the_code_refers_to_no_document_outside_the_repository():
+    files = [path for folder in ("stepchat", "tests") for path in (ROOT / folder).rglob("*.py")]
+    named = {name for path in files for name in re.findall(r"\b[A-Z]{3,}\.md\b", path.read_text("utf-8"))}
+    assert named <= {"README.md", "CONTRIBUTING.md"}
