@@ -43,7 +43,10 @@ section h2 { font-size: 1.2rem; margin: 1.2em 0 .5em; }
 section h3 { font-size: 1.05rem; margin: 1.2em 0 .5em; }
 section > h2:first-child { font-size: .85rem; color: var(--dim); margin: 0 0 .4rem; font-weight: 600; }
 .facts, .note { color: var(--dim); font-size: .85rem; }
-.plain { white-space: pre-wrap; unicode-bidi: plaintext; }
+.plain { white-space: pre-wrap; }
+/* Each block takes the direction of its own text, and cannot turn the text around it. */
+.plain, pre, section :is(h1, h2, h3, h4, h5, h6, p, li, th, td), header h1 { unicode-bidi: plaintext; }
+code, bdi, a { unicode-bidi: isolate; }
 .user .plain { background: var(--soft); border-radius: .5rem; padding: .7rem 1rem; }
 details { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--dim); margin-bottom: 1rem; }
 summary { cursor: pointer; }
@@ -72,8 +75,8 @@ def head(title: str) -> str:
 
 def html(content: SessionContent, zone: tzinfo | None = None) -> str:
     """One session as an article for the body."""
-    facts = " · ".join(captions.session_line(content, zone))
-    parts = [f"<article>\n<header>\n<h1>{_text(captions.title(content))}</h1>", _note("facts", facts), "</header>"]
+    facts = _facts(captions.session_line(content, zone))
+    parts = [f"<article>\n<header>\n<h1>{_text(captions.title(content))}</h1>", facts, "</header>"]
     if content.session.system:
         parts += _section("system", "System prompt", [_plain(content.session.system)])
     for stored in content.messages:
@@ -84,7 +87,7 @@ def html(content: SessionContent, zone: tzinfo | None = None) -> str:
 
 
 def _section(kind: str, name: str, body: Iterator[str] | list[str]) -> list[str]:
-    return [f'<section class="{kind}">\n<h2>{_text(name)}</h2>', *body, "</section>"]
+    return [f'<section class="{kind}">\n<h2><bdi>{_text(name)}</bdi></h2>', *body, "</section>"]
 
 
 def _message(message: Message) -> Iterator[str]:
@@ -99,9 +102,9 @@ def _message(message: Message) -> Iterator[str]:
                 yield f"{_plain(message.reasoning)}\n</details>"
             yield _rendered(message.text or message.refusal)
             for call in message.tool_calls:
-                yield f"<p>Calls {_text(call.name)}:</p>\n{_code(call.arguments)}"
+                yield f"<p>Calls <bdi>{_text(call.name)}</bdi>:</p>\n{_code(call.arguments)}"
             yield _note("note", captions.ending(message))
-            yield _note("facts", " · ".join(captions.footer(message)))
+            yield _facts(captions.footer(message))
 
 
 def _text(text: str) -> str:
@@ -120,8 +123,13 @@ def _note(kind: str, text: str) -> str:
     return f'<p class="{kind}">{_text(text)}</p>' if text else ""
 
 
+def _facts(facts: Sequence[str]) -> str:
+    return f'<p class="facts">{" · ".join(f"<bdi>{_text(fact)}</bdi>" for fact in facts)}</p>' if facts else ""
+
+
 def _rendered(text: str) -> str:
-    return str(_parser().render(sanitize_for_export(text))).strip() if text else ""
+    # Once more afterwards: Markdown has entities such as `&#x202e;`.
+    return sanitize_for_export(str(_parser().render(sanitize_for_export(text)))).strip() if text else ""
 
 
 @cache

@@ -29,6 +29,7 @@ _TAGS = {
         "summary",
         "p",
     ),
+    "bdi",
     *("h1", "h2", "h3", "h4", "h5", "h6", "pre", "code", "a", "em", "strong", "s", "ul", "ol", "li", "blockquote"),
     *("table", "thead", "tbody", "tr", "th", "td", "hr", "br"),
 }
@@ -142,7 +143,7 @@ def test_markdown_is_rendered_and_the_rest_is_text() -> None:
         '<pre><code class="language-py">x &lt; 1\n</code></pre>',
         "<td><s>b</s></td>",
         '<details>\n<summary>Thought</summary>\n<div class="plain">*so*\n&lt;b&gt;</div>\n</details>',
-        "<h2>step</h2>",
+        "<h2><bdi>step</bdi></h2>",
         "2 messages on other branches are not included",
     ):
         assert part in page
@@ -159,3 +160,18 @@ def test_a_picture_is_a_link_so_that_nothing_is_loaded() -> None:
 def test_a_time_that_is_none_is_left_out(time: float) -> None:
     page = _page(created=time)
     assert ("1970-01-01 00:00 UTC" in page) is (time == 0.0)
+
+
+def test_no_text_turns_the_text_around_it() -> None:
+    override = "\u202e"
+    answer = f"a {override}b &#x202e;c &#8297; `{override}`"
+    page = _page(
+        UserMessage(override),
+        AssistantMessage(text=answer, reasoning=override, model=f"m{override}"),
+        title=f"t{override}",
+    )
+    assert not set(page) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    # A replacement character shows where each was.
+    assert "<p>a \ufffdb \ufffdc \ufffd <code>\ufffd</code></p>" in page
+    assert "<h2><bdi>m\ufffd</bdi></h2>" in page
+    assert "unicode-bidi: plaintext" in page
