@@ -32,6 +32,8 @@ _LOCK_ERRORS: Final = frozenset(
     }
 )
 _CREATION_TRIES: Final = 50
+_INVALID_TEXT: Final = "Could not decode to UTF-8"
+"""Python's message for invalid text. It goes on to quote the data, so it must not be shown."""
 _KEPT: Final = "Everything saved before is safe."
 _LEFT_ALONE: Final = (
     "It was left unchanged. Move it away together with its -wal file and start again, or set STEPCHAT_HOME."
@@ -192,7 +194,16 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Do all of `work`, or none of it."""
+    """Do all of `work`, or none of it. Runs it again if the database contains invalid text."""
+    return _with_any_text(connection, lambda: _transaction(connection, work))
+
+
+def snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Read the state of one moment, however many statements `work` runs; again if the database contains invalid text."""
+    return _with_any_text(connection, lambda: _snapshot(connection, work))
+
+
+def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = work(connection)
@@ -204,14 +215,28 @@ def transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connecti
     return result
 
 
-def snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Read the state of one moment, however many statements `work` runs."""
+def _snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     connection.execute("BEGIN")
     try:
         return work(connection)
     finally:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
+
+
+def _with_any_text(connection: sqlite3.Connection, work: Callable[[], T]) -> T:
+    """One damaged title must not make the list of sessions unreadable. Decoding leniently from the start would be slower."""
+    try:
+        return work()
+    except sqlite3.OperationalError as error:
+        if _INVALID_TEXT not in str(error) or connection.text_factory is not str:
+            raise
+    connection.text_factory = _decode
+    return work()
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _is(error: sqlite3.Error, *codes: int) -> bool:
@@ -222,8 +247,7 @@ def _is(error: sqlite3.Error, *codes: int) -> bool:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file no longer contains what was written to it."""
-    # Python's own message for invalid text. It quotes the data, so it must not be shown.
-    return _is(error, sqlite3.SQLITE_CORRUPT) or "Could not decode to UTF-8" in str(error)
+    return _is(error, sqlite3.SQLITE_CORRUPT) or _INVALID_TEXT in str(error)
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:

@@ -241,11 +241,11 @@ def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> l
         "  UNION ALL"
         "  SELECT above.number, above.parent FROM line JOIN message AS above ON above.id = line.parent"
         "  WHERE above.number < line.number)"
-        " SELECT message.id, session, message.parent, folded, data"
+        " SELECT message.id, session, message.parent, folded, data, role"
         " FROM line JOIN message ON message.number = line.number ORDER BY message.number",
         (end, session_id),
     )
-    found = [records.stored_message(row) for row in rows]
+    found = [records.readable_message(row) for row in rows]
     if not found:
         raise StoreError(f"There is no finished message {end} in the session {session_id}.")
     return found
@@ -253,19 +253,24 @@ def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> l
 
 def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMessage]:
     """The whole tree in order of creation, without answers that are still streaming."""
+    return [records.readable_message(row) for row in _whole_tree(connection, session_id)]
+
+
+def _whole_tree(connection: sqlite3.Connection, session_id: str) -> sqlite3.Cursor:
     session(connection, session_id)
-    rows = connection.execute(
-        "SELECT id, session, parent, folded, data FROM message WHERE session = ? AND owner IS NULL ORDER BY number",
+    return connection.execute(
+        "SELECT id, session, parent, folded, data, role FROM message WHERE session = ? AND owner IS NULL ORDER BY number",
         (session_id,),
     )
-    return [records.stored_message(row) for row in rows]
 
 
 def content(connection: sqlite3.Connection, session_id: str, leaf: str | None, *, whole_tree: bool) -> SessionContent:
     """A session with its whole tree, or with the branch to `leaf`, or to its own leaf."""
     found = session(connection, session_id)
     if whole_tree and leaf is None:
-        return SessionContent(found, tuple(messages(connection, session_id)))
+        # A lossless copy must not hide a damaged message.
+        rows = _whole_tree(connection, session_id)
+        return SessionContent(found, tuple(records.stored_message(row[:5]) for row in rows))
     branch = path(connection, session_id, leaf)
     (count,) = connection.execute("SELECT messages FROM session WHERE id = ?", (session_id,)).fetchone()
     return SessionContent(replace(found, leaf=leaf or found.leaf), tuple(branch), count - len(branch))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from stepchat import lossless_json, messages
 from stepchat.errors import SessionNotFoundError, StoreError
 from stepchat.events import Delta, ToolCallFragment
-from stepchat.messages import Json, Message, StoredMessage
+from stepchat.messages import AssistantMessage, Failure, Json, Message, StoredMessage, ToolMessage, UserMessage
 
 if TYPE_CHECKING:
     import sqlite3
@@ -118,6 +118,9 @@ class Writer(Protocol):
     async def add(self, insert: Callable[[sqlite3.Connection], T]) -> T: ...
 
 
+_DAMAGED: Final = "This message is damaged and cannot be read. It was left unchanged in the database."
+
+
 def session_not_found(wanted: str, *, deleted: bool = False) -> SessionNotFoundError:
     """The error for a session that does not exist, or is not among the deleted ones."""
     if deleted:
@@ -174,6 +177,27 @@ def stored_message(row: tuple[str, str, str | None, int | None, str]) -> StoredM
     message_id, session, parent, folded, data = row
     message = message_from_text(message_id, data)
     return StoredMessage(message_id, session, parent, message, None if folded is None else bool(folded))
+
+
+def readable_message(row: tuple[str, str, str | None, int | None, str, str]) -> StoredMessage:
+    """From the columns of `stored_message` and role. A damaged message is replaced by one that says so: the others of its
+    session can still be read. It must not be saved.
+    """
+    message_id, session, parent, folded, data, role = row
+    try:
+        return stored_message((message_id, session, parent, folded, data))
+    except StoreError:
+        return StoredMessage(message_id, session, parent, _damaged(role), None)
+
+
+def _damaged(role: str) -> Message:
+    match role:
+        case "user":
+            return UserMessage(f"[{_DAMAGED}]")
+        case "tool":
+            return ToolMessage("", "", f"[{_DAMAGED}]", is_error=True)
+        case _:
+            return AssistantMessage(stop="error", error=Failure(None, _DAMAGED))
 
 
 def deltas_to_text(deltas: Sequence[Delta]) -> str:

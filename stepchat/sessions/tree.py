@@ -126,12 +126,12 @@ _FIRST: Final = "FROM message WHERE parent IS NULL AND session = ?1 AND owner IS
 
 
 def _below(connection: sqlite3.Connection, session_id: str, parent: str | None) -> list[StoredMessage]:
-    columns = "SELECT id, session, parent, folded, data"
+    columns = "SELECT id, session, parent, folded, data, role"
     if parent is None:
         rows = connection.execute(f"{columns} {_FIRST}", (session_id,))
     else:
         rows = connection.execute(f"{columns} {_BELOW}", (session_id, parent))
-    return [records.stored_message(row) for row in rows]
+    return [records.readable_message(row) for row in rows]
 
 
 def _newest_child(connection: sqlite3.Connection, session_id: str, parent: str | None) -> str | None:

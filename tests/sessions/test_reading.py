@@ -100,14 +100,12 @@ async def test_a_very_long_search_text_is_searched(store: SessionStore) -> None:
         await store.find(text + "more")
 
 
-async def test_a_damaged_message_is_named_and_the_rest_still_opens(store: SessionStore) -> None:
+async def test_sessions_beside_a_damaged_message_are_found_and_named(store: SessionStore) -> None:
     broken, whole = await _session(store, "broken"), await _session(store, "whole")
     assert broken.leaf
     connection = connect(store.file)
     connection.execute("UPDATE message SET data = '{' WHERE id = ?", (broken.leaf,))
     connection.close()
-    with pytest.raises(StoreError, match=f"{broken.leaf} cannot be read"):
-        await store.path(broken.id)
     assert len(await store.path(whole.id)) == 2
     assert len(await store.sessions()) == 2
     # It keeps nobody from finding the others, nor from an automatic title.
@@ -148,3 +146,37 @@ async def test_the_prompts_of_all_sessions_newest_first(store: SessionStore) -> 
     connection.close()
     assert await store.prompts() == ["one", "two\nlines"]
     assert await store.prompts(limit=3) == ["one"]
+
+
+async def test_a_damaged_message_hides_no_other(store: SessionStore) -> None:
+    session = await _session(store, "apple", "pear")
+    asked, answer = await store.path(session.id)
+    connection = connect(store.file)
+    for text in ("{", "[]", '{"role": 5}', b"\xff\xfe"):
+        for stored in (asked, answer):
+            connection.execute("UPDATE message SET data = ? WHERE id = ?", (text, stored.id))
+    connection.close()
+    question, reply = (stored.message for stored in await store.path(session.id))
+    assert isinstance(question, UserMessage)
+    assert isinstance(reply, AssistantMessage)
+    assert "damaged" in question.text
+    assert (reply.stop, "damaged" in reply.ending_label) == ("error", True)
+    assert [stored.id for stored in await store.messages(session.id)] == [asked.id, answer.id]
+    assert [stored.id for stored in await store.siblings(answer.id)] == [answer.id]
+    # It can go on, but a lossless copy of it cannot be made.
+    more = await store.append(session.id, answer.id, UserMessage("more"))
+    assert (await store.path(session.id))[-1].id == more.id
+    with pytest.raises(StoreError, match="cannot be read"):
+        await store.content(session.id, whole_tree=True)
+
+
+async def test_a_title_that_is_not_text_breaks_no_list(store: SessionStore) -> None:
+    session = await _session(store, "apple")
+    connection = connect(store.file)
+    connection.execute("UPDATE session SET title = CAST(x'61ff62' AS TEXT) WHERE id = ?", (session.id,))
+    connection.close()
+    other = await _session(store, "pear")
+    assert sorted(row.title for row in await store.sessions()) == ["a\ufffdb", "pear"]
+    assert (await store.find("pear")).id == other.id
+    await store.append(session.id, session.leaf, UserMessage("more"))
+    assert (await store.path(session.id))[-1].message.text == "more"
