@@ -368,7 +368,7 @@ class ChatScreen(Screen[None]):
         # Not under a dialog, nor while a question is being edited. Not every terminal reports that it comes to the front.
         pane = self.pane
         pane.check_other_windows(
-            lambda: pane is self.pane and self.is_current and self.composer.editing is None, at_once=at_once
+            lambda: pane is self.pane and self.is_active and self.composer.editing is None, at_once=at_once
         )
 
     # ---- what is shown

@@ -109,9 +109,9 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
     assert text.read_text() == "Never said."
     assert (answer.stat().st_mode & 0o777, text.stat().st_mode & 0o777) == (0o600, 0o600)
     (read,) = importer.read_file(answer)
-    assert [one.message for one in read.conversation.messages][-1] == refused.message
-    assert len(read.conversation.messages) == 4
-    assert read.conversation.session.title == "demo:haiku"
+    assert [one.message for one in read.content.messages][-1] == refused.message
+    assert len(read.content.messages) == 4
+    assert read.content.session.title == "demo:haiku"
     async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         store = pilot.app.workspace.store
         assert (await import_file(store, answer)).messages == 1
