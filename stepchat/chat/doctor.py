@@ -130,13 +130,13 @@ def _network(connection: Connection, environ: Mapping[str, str]) -> Iterator[Che
         elif settings:
             yield Check("proxy", "good", f"none for this server ({', '.join(settings)} set)")
     if url.startswith("https:"):
-        yield _attempt("certificates", lambda: _certificates(url, environ))
+        yield _attempt("TLS", lambda: _certificates(url, environ))
 
 
 def _certificates(url: str, environ: Mapping[str, str]) -> str:
     trusted_certificates(url, environ)
     named = certificate_settings(environ)
-    return ", ".join(f"{name} ({path})" for name, path in named.items()) or "those of the system and of certifi"
+    return ", ".join(f"{name} ({path})" for name, path in named.items()) or "the certificates of the system and of certifi"
 
 
 def _server(connection: Connection) -> Iterator[Check]:

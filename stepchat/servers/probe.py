@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,7 +36,8 @@ def probe(client: Client, seconds: float = PATIENCE) -> ProbeResult:
     except UnreachableError as error:
         if error.hint == client.backend.start_hint:
             return ProbeResult(False, "not reachable", error.hint)
-        return ProbeResult(False, f"not reachable: {error.message.removesuffix('.')}", error.hint)
+        reason = re.sub(r"^Cannot reach \S+?:? ", "", error.message.removesuffix("."))
+        return ProbeResult(False, f"not reachable: {reason}", error.hint)
     except ApiKeyError:
         words = "reachable, but it rejects the key" if client.has_key else "reachable, but it wants a key"
         return ProbeResult(True, words, wants_key=True)
