@@ -164,7 +164,7 @@ def test_a_server_that_wants_a_key_and_gets_none(shell):
     with server:
         table = f"[servers.box]\nbase_url = '{server.url}'\nkey_variable = 'BOX_KEY'\nprofile = 'vllm'\n"
         (shell.home / "config.toml").write_text(table)
-        said = "The server wants an API key, and none was sent: BOX_KEY is not set. export BOX_KEY=..."
+        said = "The server requires an API key, and none was sent: BOX_KEY is not set. export BOX_KEY=..."
         assert said in shell.refuse(3, "--server", "box", "hello")
         ran = shell("doctor", "--server", "box")
     assert "--  key        box: none; BOX_KEY is not set\n" in ran.out

@@ -49,7 +49,7 @@ def test_wrong_key(shell):
     with DemoServer(speed=0, key="another") as other:
         shell.set(STEPCHAT_BASE_URL=other.url)
         words = shell.refuse(3, "hello")
-    assert "refused the API key" in words
+    assert "rejected the API key" in words
     assert "Check the key" in words
     # The question is kept.
     assert shell.newest()["title"] == "hello"

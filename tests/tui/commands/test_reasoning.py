@@ -46,11 +46,11 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
         async with window(tmp_path, server) as pilot:
             await wait_until(pilot, lambda: pilot.app.workspace.catalogue.find(LEVELS) is not None)
             await say(pilot, "/effort high")
-            await wait_until(pilot, "Effort high is not sent: this model has no levels of effort.")
+            await wait_until(pilot, "Effort high is not sent: this model has no effort levels.")
             await pilot.press("alt+e")
-            await wait_until(pilot, "No effort levels: this model has no levels of effort.")
+            await wait_until(pilot, "No effort levels: this model has no effort levels.")
             await say(pilot, "/effort none")
-            await wait_until(pilot, "this model cannot do without reasoning")
+            await wait_until(pilot, "this model always reasons")
             await say(pilot, "/effort nonsense")
             await wait_until(pilot, "There is no effort 'nonsense'")
             pilot.app.screen.prompt.prefill("")
@@ -77,10 +77,10 @@ async def test_a_level_the_server_refused_is_told_and_tried_again_when_it_is_nam
             assert sent(server) == {"enabled": True}
             await wait_until(pilot, "effort low, refused")
             await say(pilot, "/settings reasoning.effort")
-            await wait_until(pilot, "The server refused it before. Not sent; set it again to retry.")
+            await wait_until(pilot, "The server rejected it before. Not sent; set it again to retry.")
             await pilot.press("escape", "escape")
             await say(pilot, "/effort")
-            await wait_until(pilot, "the server refused it before")
+            await wait_until(pilot, "the server rejected it before")
             await pilot.press("escape")
             await ask(pilot, "demo:haiku")
             assert sent(server) == {"enabled": True}
