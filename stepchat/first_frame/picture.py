@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SIGN = "❯ "
 """In the left margin of the prompt's first row."""
 PLACEHOLDER = "Ask, or / for commands"
-HINTS = (("^T", "reasoning"), ("^P", "commands"))
+HINTS = (("Ctrl+T", "reasoning"), ("Ctrl+P", "commands"))
 RULE = "─"
 SEPARATOR = " · "
 MARGIN = 2
@@ -63,12 +63,17 @@ def default_styles(depth: str) -> dict[str, str]:
 
 
 class FrameStyle:
-    """What a frame shows beside the typed text: the status items (the model first) and an SGR string for each role."""
+    """What a frame shows beside the typed text: the status items (the model first), the keys with a word each, and an SGR
+    string for each role.
+    """
 
-    __slots__ = ("items", "styles")
+    __slots__ = ("hints", "items", "styles")
 
-    def __init__(self, items: "Sequence[str]", styles: "Mapping[str, str]") -> None:
+    def __init__(
+        self, items: "Sequence[str]", styles: "Mapping[str, str]", hints: "Sequence[tuple[str, str]]" = HINTS
+    ) -> None:
         self.items = tuple(items)
+        self.hints = tuple(hints)
         self.styles = styles
 
 
@@ -112,17 +117,21 @@ def read_frame_style(content: bytes, depth: str, model: str | None) -> FrameStyl
     styles = default_styles(depth)
     stored_model = DEFAULT_MODEL
     status: list[str] = []
+    hints: list[tuple[str, str]] = []
     for line in content.decode("utf-8", "replace").split("\n"):
         key, _, value = line.partition(" ")
         if key == "model" and value:
             stored_model = value
         elif key == "status" and value and len(status) < 6:
             status.append(clean(value))
+        elif key == "hint" and "\t" in value and len(hints) < 6:
+            label, _, word = value.partition("\t")
+            hints.append((clean(label), clean(word)))
         elif key == depth:
             role, _, sgr = value.partition(" ")
             if role in styles and len(sgr) <= 60 and not sgr.strip("0123456789;"):
                 styles[role] = sgr
-    return FrameStyle([short_model_name(model or stored_model), *filter(None, status)], styles)
+    return FrameStyle([short_model_name(model or stored_model), *filter(None, status)], styles, hints or HINTS)
 
 
 def short_model_name(model: str) -> str:
@@ -215,13 +224,15 @@ def prompt_row_limit(rows: int) -> int:
     return max(1, min(MAX_PROMPT_ROWS, rows - 4))
 
 
-def status_line(items: "Sequence[str]", columns: int) -> list[tuple[str, str]]:
+def status_line(
+    items: "Sequence[str]", columns: int, hints: "Sequence[tuple[str, str]]" = HINTS
+) -> list[tuple[str, str]]:
     """The parts of the status line, each with its role, `columns` wide. tui/chat/status_bar.py follows the same rule:
 
     what does not fit is dropped from the right: first the hints except one, then the items except one, then the last
     hint, then the last item.
     """
-    left, right = list(items), list(HINTS)
+    left, right = list(items), list(hints)
     while (left or right) and _status_width(left, right) > columns:
         hints_go = len(right) > 1 or (right and len(left) <= 1)
         (right if hints_go else left).pop()
@@ -267,7 +278,7 @@ def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int) -> 
         before = ("sign", SIGN) if index == 0 else ("text", " " * MARGIN)
         after = columns - MARGIN - sum([width_of(part) for _, part in parts])
         painted.append(_painted([before, *parts, ("text", " " * after)], styles))
-    painted.append(_painted(status_line(style.items, columns), styles))
+    painted.append(_painted(status_line(style.items, columns, style.hints), styles))
     blank = _painted([("ground", " " * columns)], styles)
     above = rows - len(painted)
     return Picture([blank] * above + painted, (above + 1 + row, MARGIN + width_of(lines[row][:column])))

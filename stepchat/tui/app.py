@@ -26,6 +26,7 @@ from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
 from stepchat.tui import workers
 from stepchat.tui.chat.screen import ChatScreen, Opening
+from stepchat.tui.chat.turn_status import idle_hints
 from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, unknown_command
 from stepchat.tui.commands.command import run
 from stepchat.tui.commands.conversation import go_to_words
@@ -197,7 +198,8 @@ class StepchatApp(App[str]):
 
     def _keep_for_next_start(self) -> None:
         """For the first frame, which is painted before any theme is read."""
-        write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], frame_styles(self._look))
+        hints = [(self.keymap.fill(key), word) for key, word in idle_hints()]
+        write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], hints, frame_styles(self._look))
 
     def _report_theme(self, error: ConfigError) -> None:
         if self._chat is not None:
@@ -350,7 +352,7 @@ class StepchatApp(App[str]):
         if (found := find(event.line)) is not None:
             self._run(*found, line=event.line)
         elif name := unknown_command(event.line):
-            hint = "F1 lists all commands. To send it as a message, start with a space."
+            hint = "{key:help} lists all commands. To send it as a message, start with a space."
             chat.prompt.restore_command(event.line)
             chat.refuse(StepchatError(f"There is no command {name}.", hint))
         else:

@@ -76,7 +76,7 @@ class SmallApp(App[None]):
     def ready(self) -> None:
         self.note("ready")
         self.handover.prompt_is_ready()
-        write_first_frame(find_paths(os.environ).first_frame, "stepfun/step-3.5-flash", [], styles())
+        write_first_frame(find_paths(os.environ).first_frame, "stepfun/step-3.5-flash", [], [], styles())
 
     def note(self, state: str) -> None:
         prompt = self.query_one(Prompt)

@@ -17,7 +17,7 @@ def test_without_colours_everything_is_in_the_terminals_own(tmp_path):
     with Terminal(PROGRAM, tmp_path, {"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("This is the demo")
         assert "Ask, or / for commands" in terminal.screen()  # the prompt
-        assert "^P commands" in terminal.screen()  # the status line
+        assert "Ctrl+P commands" in terminal.screen()  # the status line
         assert "─" * 100 in terminal.screen()  # the rule
         assert colours(terminal) == {("default", "default")}
         for key, words in (("f1", "Commands and keys"), ("ctrl+o", "Type to"), ("ctrl+p", "Type to")):

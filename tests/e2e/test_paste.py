@@ -17,7 +17,7 @@ def test_a_paste_with_escape_sequences_is_neither_sent_nor_cut(tmp_path):
     with Terminal([sys.executable, "-m", "stepchat", "--demo"], tmp_path) as terminal:
         terminal.send(HOSTILE)  # perhaps before Textual runs
         terminal.wait_for(lambda terminal: prompt_rows(terminal) == SHOWN)
-        terminal.wait_for("^P commands")
+        terminal.wait_for("Ctrl+P commands")
         terminal.press("ctrl+c")
         terminal.wait_for("Ask, or / for commands")
         for start in range(0, len(HOSTILE), 25):

@@ -100,7 +100,7 @@ TYPED = [
 def test_the_picture_does_not_change_when_textual_takes_over(keys, text, size, tmp_path, gate):
     with start(tmp_path, "app-gate", *size) as terminal:
         # The last words of the frame: a read may end in the middle of it.
-        terminal.wait_for("^T reasoning")
+        terminal.wait_for("Ctrl+T reasoning")
         terminal.type(keys)
         if text:
             terminal.wait_for(lambda seen: settled(seen, text))

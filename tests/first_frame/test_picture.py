@@ -102,7 +102,7 @@ def test_the_empty_frame():
         *[""] * 5,
         "─" * 80,
         "❯ Ask, or / for commands",
-        "  step-3.5-flash" + " " * 37 + "^T reasoning  ^P commands",
+        "  step-3.5-flash" + " " * 37 + "Ctrl+T reasoning  Ctrl+P commands",
     ]
 
 
@@ -247,10 +247,11 @@ STYLES = {role: Style(color="#010203", bgcolor="#f0f1f2", bold=role == "sign") f
 
 def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "not" / "there" / "first-frame"
-    write_first_frame(path, "maker/model-1", ["effort high", "context 0 %"], STYLES)
+    write_first_frame(path, "maker/model-1", ["effort high", "context 0 %"], [("Ctrl+X r", "retry")], STYLES)
     content = path.read_bytes()
     look = read_frame_style(content, "truecolor", None)
     assert look.items == ("model-1", "effort high", "context 0 %")
+    assert look.hints == (("Ctrl+X r", "retry"),)
     assert look.styles["text"] == "38;2;1;2;3;48;2;240;241;242"
     assert look.styles["sign"] == "1;38;2;1;2;3;48;2;240;241;242"
     assert read_frame_style(content, "256", None).styles["text"] == "38;5;16;48;5;255"
@@ -261,18 +262,18 @@ def test_what_is_written_is_read_back(tmp_path):
 def test_writing_leaves_the_styles_as_they_were(tmp_path):
     style = STYLES["text"]
     before = style.render("x")
-    write_first_frame(tmp_path / "first-frame", "m", [], STYLES)
+    write_first_frame(tmp_path / "first-frame", "m", [], [], STYLES)
     assert style.render("x") == before
 
 
 def test_the_file_is_private_and_replaced_whole(tmp_path):
     path = tmp_path / "first-frame"
-    write_first_frame(path, "a", [], STYLES)
+    write_first_frame(path, "a", [], [], STYLES)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     first = path.stat()
-    write_first_frame(path, "a", [], STYLES)
+    write_first_frame(path, "a", [], [], STYLES)
     assert path.stat().st_ino == first.st_ino
-    write_first_frame(path, "b", [], STYLES)
+    write_first_frame(path, "b", [], [], STYLES)
     assert path.read_text().startswith("model b\n")
     assert [entry.name for entry in tmp_path.iterdir()] == ["first-frame"]
 
@@ -280,9 +281,9 @@ def test_the_file_is_private_and_replaced_whole(tmp_path):
 def test_a_home_that_cannot_be_written_is_no_error(tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    write_first_frame(in_the_way / "first-frame", "a", [], STYLES)
+    write_first_frame(in_the_way / "first-frame", "a", [], [], STYLES)
     (tmp_path / "directory").mkdir()
-    write_first_frame(tmp_path / "directory", "a", [], STYLES)
+    write_first_frame(tmp_path / "directory", "a", [], [], STYLES)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["directory", "file"]
 
 

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from stepchat.transcript.find.navigator import FindNavigator
+from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -18,10 +19,22 @@ if TYPE_CHECKING:
 
     from stepchat.tui.transcript.view import TranscriptView
 
-_KEYS: Final = ("↑↓ next/previous · Enter keep position · Esc cancel", "Enter keep · Esc cancel", "↑↓")
-_KEYS_THEN: Final = ("↑↓ Enter next/previous · Esc close", "↑↓ next/previous · Esc close", "↑↓")
+_KEYS: Final = (
+    "↑↓ next/previous · Enter keep position · {key:find.close} cancel",
+    "Enter keep · {key:find.close} cancel",
+    "↑↓",
+)
+_KEYS_THEN: Final = (
+    "↑↓ Enter next/previous · {key:find.close} close",
+    "↑↓ next/previous · {key:find.close} close",
+    "↑↓",
+)
 """After the user accepted a hit."""
-_KEYS_BESIDE: Final = ("Ctrl+F more hits · Esc close", "Ctrl+F · Esc close", "Ctrl+F")
+_KEYS_BESIDE: Final = (
+    "{key:find} more hits · {key:find.close} close",
+    "{key:find} · {key:find.close} close",
+    "{key:find}",
+)
 """While the prompt has the keys."""
 _WIDE: Final = 90
 _USUAL: Final = 60
@@ -90,7 +103,7 @@ class FindBar(Horizontal):
         words = (
             _KEYS_BESIDE if self.is_beside else _KEYS if self._view.finder.only_typed or not self._words else _KEYS_THEN
         )
-        keys.update(words[(region.width < _WIDE) + (region.width < _USUAL)])
+        keys.update(keymap_of(self).fill(words[(region.width < _WIDE) + (region.width < _USUAL)]))
 
     def begin(self, words: str, draft: str, *, beside: bool = False) -> None:
         """Take the focus unless `beside`; with words, go to their first hit."""

@@ -221,7 +221,9 @@ class ChatScreen(Screen[None]):
             event.stop()
         elif event.key not in self.active_bindings:
             # It is not typed into the prompt: some letters of a sentence would do something else here.
-            self.flash(f"No action on {event.character}. Enter lists the actions, Esc returns to the prompt.")
+            self.flash(
+                f"No action on {event.character}. {{key:message.menu}} lists the actions, {{key:message.leave}} returns to the prompt."
+            )
             event.stop()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -286,7 +288,7 @@ class ChatScreen(Screen[None]):
     def _find_closed(self) -> None:
         self.prompt.focus()
         if self.view.finder.can_go_back:
-            self.flash("Press Esc again to return to where you were.")
+            self.flash("Press {key:stop} again to return to where you were.")
 
     @on(ChatPane.MessageLeft)
     def _message_left(self, event: ChatPane.MessageLeft) -> None:
@@ -475,7 +477,7 @@ class ChatScreen(Screen[None]):
         if self._pending[1]:
             return self._pending_hints()
         if self.view.focused_message is None:
-            editing = (("Enter", "resend as a new branch"), ("Esc", "cancel"))
+            editing = (("Enter", "resend as a new branch"), ("{key:stop}", "cancel"))
             return editing if self.composer.editing is not None else hints(self.progress)
         active = {binding.id for _, binding, enabled, _ in self.active_bindings.values() if enabled}
         keymap = keymap_of(self)

@@ -104,12 +104,17 @@ class TurnProgress:
         return f"{max(0, int(seconds))} s"
 
 
+def idle_hints() -> tuple[tuple[str, str], ...]:
+    """The keys of a session in which nothing runs; the first frame shows them as well."""
+    return (("{key:reasoning}", "reasoning"), ("{key:commands}", "commands"))
+
+
 def hints(meter: TurnProgress | None) -> tuple[tuple[str, str], ...]:
     """Which keys are worth knowing now."""
     if meter is None:
-        return (("^T", "reasoning"), ("^P", "commands"))
-    way_out = (("Alt+A", "answer now"),) if meter.phase == "thinking" else ()
-    return (("Esc", "stop"), *way_out, ("^T", "reasoning"))
+        return idle_hints()
+    way_out = (("{key:answer-now}", "answer now"),) if meter.phase == "thinking" else ()
+    return (("{key:stop}", "stop"), *way_out, ("{key:reasoning}", "reasoning"))
 
 
 def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: bool = False) -> Fact:

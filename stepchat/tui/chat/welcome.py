@@ -11,6 +11,7 @@ from textual.widgets import Static
 from stepchat.chat.interrupted import describe
 from stepchat.text.sanitize import sanitize
 from stepchat.tui.dialogs.session_list import age
+from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +55,17 @@ class Welcome(Static):
             lines[1] = Content("This is the demo: no key, no network, scripted answers. Try: demo:help")
         if no_key:
             lines.append(Content.styled(no_key, "$warning"))
+        keymap = keymap_of(self)
         if cuts:
-            keys = [("Alt+G", "$accent"), (" opens it" if len(cuts) == 1 else " opens the first", "$dim")]
-            more = [(", ", "$dim"), ("Alt+I", "$accent"), (" lists them", "$dim")] if len(cuts) > 1 else []
+            keys = [
+                (keymap.label("continue"), "$accent"),
+                (" opens it" if len(cuts) == 1 else " opens the first", "$dim"),
+            ]
+            more = (
+                [(", ", "$dim"), (keymap.label("interrupted"), "$accent"), (" lists them", "$dim")]
+                if len(cuts) > 1
+                else []
+            )
             lines += [Content(""), Content.assemble((f"{describe(cuts)} ", "$warning"), *keys, *more)]
         if recent:
             lines += [Content(""), Content.styled("Recent", "$dim")]
@@ -67,7 +76,7 @@ class Welcome(Static):
                 )
                 for row in recent[:RECENT]
             ]
-        hints = (("/", "commands"), ("Ctrl+O", "open a session"), ("F1", "help"))
+        hints = (("/", "commands"), (keymap.label("sessions"), "open a session"), (keymap.label("help"), "help"))
         lines.append(Content(""))
         lines.append(
             Content("   ").join(Content.assemble((key, "$accent"), (f" {word}", "$dim")) for key, word in hints)

@@ -75,13 +75,20 @@ class Handover:
         self._wake = wake
 
 
-def write_first_frame(path: Path, model: str, status: Sequence[str], styles: Mapping[str, Style]) -> None:
+def write_first_frame(
+    path: Path,
+    model: str,
+    status: Sequence[str],
+    hints: Sequence[tuple[str, str]],
+    styles: Mapping[str, Style],
+) -> None:
     """Save the style of the next first frame; a file that cannot be written is ignored.
 
-    `status` are the items after the model in the status line of a new session; `styles` has a style for each of
-    first_frame.ROLES, with foreground and background.
+    `status` are the items after the model in the status line of a new session, `hints` its keys with a word each; `styles`
+    has a style for each of first_frame.ROLES, with foreground and background.
     """
     lines = [f"model {sanitize_line(model[:200])}", *(f"status {clean(item)}" for item in status)]
+    lines += [f"hint {clean(key)}\t{clean(word)}" for key, word in hints]
     for depth, system in _SYSTEMS:
         for role in ROLES:
             style = styles[role]

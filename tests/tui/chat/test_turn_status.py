@@ -140,12 +140,12 @@ def test_money(cost, shown):
 
 def test_the_keys_worth_knowing_follow_what_is_going_on():
     meter = TurnProgress(0)
-    assert hints(None)[-1] == ("^P", "commands")
-    assert ("Alt+A", "answer now") not in hints(meter)
+    assert hints(None)[-1] == ("{key:commands}", "commands")
+    assert ("{key:answer-now}", "answer now") not in hints(meter)
     meter.add(Delta(reasoning="hm"), 1)
-    assert hints(meter)[:2] == (("Esc", "stop"), ("Alt+A", "answer now"))
+    assert hints(meter)[:2] == (("{key:stop}", "stop"), ("{key:answer-now}", "answer now"))
     meter.add(Delta(text="So"), 2)
-    assert ("Alt+A", "answer now") not in hints(meter)
+    assert ("{key:answer-now}", "answer now") not in hints(meter)
 
 
 def test_what_was_asked_for_and_what_was_observed():
