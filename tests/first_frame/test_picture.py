@@ -102,7 +102,7 @@ def test_the_empty_frame():
         *[""] * 5,
         "─" * 80,
         "❯ Ask, or / for commands",
-        "  step-3.5-flash" + " " * 37 + "Ctrl+T reasoning  Ctrl+P commands",
+        "  step-3.5-flash" + " " * 29 + "Ctrl+T reasoning  Ctrl+P commands",
     ]
 
 
