@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from stepchat.demo.server import DemoServer
-from tests.tui.window import say, wait_until, window
+from tests.tui.window import branch, busy, say, wait_until, window
 
 SIZE = (100, 42)
 QUESTION = "How many primes are there below 10,000, and how would you count them?"
@@ -19,9 +19,8 @@ async def draw(theme: str) -> str:
     """The window after one answer, its reasoning folded."""
     with tempfile.TemporaryDirectory() as home, DemoServer(speed=190) as server:
         async with window(Path(home), server, size=SIZE, theme=theme) as pilot:
-            chat = pilot.app.screen
             await say(pilot, QUESTION)
-            await wait_until(pilot, lambda: len(chat.conversation.path) == 2 and not chat.conversation.busy)
+            await wait_until(pilot, lambda: len(branch(pilot)) == 2 and not busy(pilot))
             await pilot.pause(0.3)
             return bare(pilot.app.export_screenshot(title="stepchat"))
 

@@ -8,8 +8,7 @@ from stepchat.config.file import Config
 from stepchat.demo.server import DemoServer
 from stepchat.tui.commands import COMMANDS, KEY_ROWS
 from stepchat.tui.keymap import CHAT, LEADER, build_keymap, normalize_key
-from tests.tui.screen import screen_rows
-from tests.tui.window import ask, wait_until, window
+from tests.tui.window import ask, busy, draft, status, wait_until, window, write
 
 
 @pytest.fixture
@@ -38,19 +37,19 @@ async def test_the_leader_runs_a_command_and_shows_what_may_follow(tmp_path, ser
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await pilot.press("ctrl+x")
-        assert "Ctrl+X" in screen_rows(pilot.app)[-1]
-        assert "r retry  s sessions" in screen_rows(pilot.app)[-1]
-        assert "? all" in screen_rows(pilot.app)[-1]
+        assert "Ctrl+X" in status(pilot)
+        assert "r retry  s sessions" in status(pilot)
+        assert "? all" in status(pilot)
         await pilot.press("0")
         await wait_until(pilot, "Ctrl+X 0 is not assigned.")
-        assert pilot.app.screen.prompt.text == ""
+        assert draft(pilot) == ""
         await pilot.press("ctrl+x", "r")
         await wait_until(pilot, lambda: len(server.requests) == 2)
-        await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
         await pilot.press("ctrl+x", "escape", "r")
-        assert pilot.app.screen.prompt.text == "r"
+        assert draft(pilot) == "r"
         await pilot.press("ctrl+x", "enter", "x")
-        assert pilot.app.screen.prompt.text == "r\nx"
+        assert draft(pilot) == "r\nx"
         assert len(server.requests) == 2
 
 
@@ -68,9 +67,9 @@ async def test_keys_of_the_config_replace_the_defaults_everywhere(tmp_path, serv
             count = len(server.requests)
             await pilot.press(*press)
             await wait_until(pilot, lambda count=count: len(server.requests) == count + 1)
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
         await pilot.press("alt+r", "ctrl+p", "a", "f7")
-        assert pilot.app.screen.prompt.text == ""
+        assert draft(pilot) == ""
         assert len(server.requests) == 3
         await pilot.press("f1")
         await pilot.resize_terminal(100, 240)
@@ -90,7 +89,7 @@ async def test_earlier_prompts_are_searched_and_never_sent(tmp_path, server):
         await pilot.press("ctrl+r")
         await wait_until(pilot, "Earlier prompts")
         await pilot.press("escape")
-        await wait_until(pilot, lambda: pilot.app.screen.prompt.text == "second")
+        await wait_until(pilot, lambda: draft(pilot) == "second")
         await pilot.press("ctrl+r")
         await wait_until(pilot, "Earlier prompts")
         await pilot.press("enter")
@@ -103,15 +102,14 @@ async def test_earlier_prompts_are_searched_and_never_sent(tmp_path, server):
 async def test_ctrl_c_clears_then_stops_then_quits(tmp_path):
     with DemoServer(speed=1) as server:
         async with window(tmp_path, server) as pilot:
-            screen = pilot.app.screen
-            screen.prompt.prefill("demo:long")
+            write(pilot, "demo:long")
             await pilot.press("enter", *"x")
-            await wait_until(pilot, lambda: screen.conversation.busy)
+            await wait_until(pilot, lambda: busy(pilot))
             await pilot.press("ctrl+c")
-            assert screen.prompt.text == ""
-            assert screen.conversation.busy
+            assert draft(pilot) == ""
+            assert busy(pilot)
             await pilot.press("ctrl+c")
-            await wait_until(pilot, lambda: not screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
             await pilot.press("ctrl+c")
             await wait_until(pilot, "Press Ctrl+C again to quit.")
             await pilot.press("ctrl+c")
@@ -121,6 +119,6 @@ async def test_ctrl_c_clears_then_stops_then_quits(tmp_path):
 async def test_ctrl_d_quits_only_on_an_empty_prompt(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await pilot.press("a", "ctrl+d")
-        assert pilot.app.screen.prompt.text == "a"
+        assert draft(pilot) == "a"
         await pilot.press("backspace", "ctrl+d")
         await wait_until(pilot, lambda: not pilot.app.is_running)

@@ -6,8 +6,8 @@ import pytest
 
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
-from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.screen import screen_text
+from tests.tui.window import ask, draft, say, status, wait_until, window
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ async def test_an_alt_key_never_writes_its_letter(tmp_path, server):
         await wait_until(pilot, "▾ Thought")
         await pilot.press("alt+x", "alt+c")
         await wait_until(pilot, "characters")
-        assert pilot.app.screen.prompt.text == ""
+        assert draft(pilot) == ""
 
 
 async def test_what_is_said_stands_in_the_status_line_and_the_next_takes_its_place(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await pilot.press("ctrl+c")
         await wait_until(pilot, "Press Ctrl+C again to quit.")
-        assert screen_rows(pilot.app)[-1].split() == "Press Ctrl+C again to quit.".split()
+        assert status(pilot).split() == ["Press", "Ctrl+C", "again", "to", "quit."]
         await say(pilot, "/set temperature=0.5")
         await wait_until(pilot, "temperature = 0.5")
         assert "again to quit" not in screen_text(pilot.app)
@@ -56,7 +56,7 @@ async def test_a_command_that_was_refused_can_be_mended(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/theme nonsense")
         await wait_until(pilot, "No theme named")
-        assert pilot.app.screen.prompt.text == "/theme nonsense"
+        assert draft(pilot) == "/theme nonsense"
 
 
 async def test_esc_always_does_one_thing_that_is_seen(tmp_path, server):
@@ -76,7 +76,7 @@ async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_
         await wait_until(pilot, "Type to filter")
         await pilot.press(*"next question only", "enter")
         await wait_until(pilot, lambda: pilot.app.screen.id is None and hasattr(pilot.app.screen, "prompt"))
-        assert pilot.app.screen.prompt.text == "/once "
+        assert draft(pilot) == "/once "
 
 
 async def test_turns_of_another_window_come_first(tmp_path, server):

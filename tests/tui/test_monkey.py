@@ -15,7 +15,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.tui.composer.prompt import Prompt
 from stepchat.tui.terminal.driver import deliver, kept_messages, let_settle
 from stepchat.tui.terminal.input import TerminalInput
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, open_session, say, wait_until, window, write
 
 TEXTS = ["", "one line", "first\nsecond", "\n", "one\n"]
 PROMPT_KEYS = sorted(
@@ -66,7 +66,7 @@ async def test_every_key_of_a_dialog_on_any_text(tmp_path, server, command):
                     await pilot.pause(0)
             while app.screen is not chat:
                 await pilot.press("escape")
-            chat.prompt.prefill("")
+            write(pilot, "")
             await pilot.pause(0.02)
 
 
@@ -152,17 +152,17 @@ async def test_an_exception_that_nothing_catches_is_a_notice_with_a_report(tmp_p
         def faulty():
             raise KeyError("sk-or-test")
 
-        chat.prompt.prefill("kept")
+        write(pilot, "kept")
         chat.prompt.call_later(faulty)
         await wait_until(pilot, "An internal error occurred; stepchat continues: KeyError")
-        assert chat.prompt.text == "kept"
+        assert draft(pilot) == "kept"
         (report,) = tmp_path.glob("crash-*.txt")
         assert report.stat().st_mode & 0o777 == 0o600
         text = report.read_text()
         assert "KeyError" in text
         assert "faulty" in text
         assert "sk-or-test" not in text
-        chat.prompt.prefill("")
+        write(pilot, "")
         assert "demo:haiku again" in await ask(pilot, "demo:haiku again")
 
 
@@ -172,13 +172,13 @@ async def test_an_exception_that_comes_again_and_again_ends_it_and_marks_the_ans
             chat = pilot.app.screen
             store = chat.workspace.store
             await say(pilot, "demo:slow wait=20")
-            await wait_until(pilot, lambda: bool(chat.conversation.path))
+            await wait_until(pilot, lambda: bool(branch(pilot)))
 
-            session = chat.conversation.session.id
+            session = open_session(pilot).id
             for _ in range(6):
                 chat.prompt.call_later(lambda: 1 / 0)
                 await asyncio.sleep(0.01)
-            await wait_until(pilot, lambda: not chat.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
             assert pilot.app.return_code == 1
             path = await store.path(session)
             assert (path[0].message.text, path[1].message.stop) == ("demo:slow wait=20", "cut")

@@ -17,7 +17,7 @@ from stepchat.messages import UserMessage
 from stepchat.sessions.store import SessionStore
 from stepchat.tui import workers
 from tests.tui.refusing import RefusingStore, methods
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, busy, say, wait_until, window, write
 
 NEVER = {
     "insert",
@@ -119,8 +119,8 @@ async def back(pilot, chat):
         await wait_until(pilot, lambda deep=deep: len(pilot.app.screen_stack) < deep)
     chat.leave_message()
     await chat.conversation.stop()
-    await wait_until(pilot, lambda: not chat.conversation.busy)
-    chat.prompt.prefill("")
+    await wait_until(pilot, lambda: not busy(pilot))
+    write(pilot, "")
 
 
 @pytest.mark.parametrize("row", WALKS, ids=lambda row: row.methods[0])
@@ -131,7 +131,7 @@ async def test_the_window_stays(tmp_path, server, row, monkeypatch):
         store = chat.workspace.store
         await ask(pilot, "demo:haiku")
         await walk(pilot, store, row.before)
-        await wait_until(pilot, lambda: not chat.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
         for method in row.methods:
             store.called.clear()
             store.refused = {method}

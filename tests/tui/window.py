@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stepchat.chat.accumulator import accumulate
 from stepchat.chat.workspace import StartOptions, open_workspace
@@ -15,7 +15,7 @@ from stepchat.sessions.store import SessionStore
 from stepchat.tui.app import StepchatApp, prepare
 from stepchat.tui.terminal.handover import Handover
 from stepchat.tui.themes import choose_theme
-from tests.tui.screen import screen_text
+from tests.tui.screen import screen_rows, screen_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from stepchat.chat.workspace import Workspace
     from stepchat.demo.server import DemoServer
+    from stepchat.messages import StoredMessage
+    from stepchat.sessions.records import Session
+    from stepchat.tui.chat.screen import ChatScreen
 
 
 async def workspace(
@@ -89,17 +92,68 @@ async def wait_until(pilot: Pilot[None], wanted: str | Callable[[], bool], secon
         await pilot.pause(0.02)
 
 
+# What the tests of the window do and see. Only this file knows the parts of the screen.
+
+
+def chat_screen(pilot: Pilot[None]) -> ChatScreen:
+    """The chat, also while a dialog covers it."""
+    return cast("ChatScreen", pilot.app.screen_stack[0])
+
+
 async def ask(pilot: Pilot[None], text: str) -> str:
     """Send a message and wait for the end of its answer; returns the screen."""
-    chat = pilot.app.screen
     await say(pilot, text)
-    await wait_until(pilot, lambda: not chat.conversation.busy)
+    await wait_until(pilot, lambda: not busy(pilot))
     await pilot.pause(0.05)
     return screen_text(pilot.app)
 
 
 async def say(pilot: Pilot[None], text: str) -> None:
     """Type a message and press Enter."""
-    pilot.app.screen.prompt.prefill(text)
+    write(pilot, text)
     await pilot.press("enter")
     await pilot.pause()
+
+
+def write(pilot: Pilot[None], text: str) -> None:
+    """Replace what is in the prompt."""
+    chat_screen(pilot).prompt.prefill(text)
+
+
+def draft(pilot: Pilot[None]) -> str:
+    """What is in the prompt."""
+    return chat_screen(pilot).prompt.text
+
+
+def busy(pilot: Pilot[None]) -> bool:
+    """Whether an answer is being written in the session on screen."""
+    return chat_screen(pilot).conversation.busy
+
+
+def branch(pilot: Pilot[None]) -> list[StoredMessage]:
+    """The messages of the branch on screen."""
+    return chat_screen(pilot).conversation.path
+
+
+def open_session(pilot: Pilot[None]) -> Session | None:
+    return chat_screen(pilot).conversation.session
+
+
+def focused(pilot: Pilot[None]) -> str | None:
+    """The text of the focused message."""
+    message = chat_screen(pilot).view.focused_message
+    return message.stored.message.text if message is not None and message.stored is not None else None
+
+
+def status(pilot: Pilot[None]) -> str:
+    """The status bar."""
+    return screen_rows(pilot.app)[-1]
+
+
+def notice(pilot: Pilot[None]) -> str:
+    """The notice at the end of the transcript; "" if there is none."""
+    messages = chat_screen(pilot).view.document.messages
+    last = messages[-1] if messages else None
+    if last is None or last.stored is not None or last.answer is not None:
+        return ""
+    return "\n".join(block.text for block in last.blocks.blocks)

@@ -6,7 +6,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, open_session, say, wait_until, window, write
 
 LONG = "demo:long tokens=200 reasoning=5 speed=60"
 
@@ -22,7 +22,7 @@ async def streaming(pilot, question):
     chat = pilot.app.screen
     await say(pilot, question)
     await wait_until(pilot, lambda: chat.pane.progress is not None and chat.pane.progress.phase == "answering")
-    return chat.conversation.session
+    return open_session(pilot)
 
 
 async def test_an_answer_goes_on_unseen_and_is_told_of(tmp_path, server):
@@ -35,14 +35,14 @@ async def test_an_answer_goes_on_unseen_and_is_told_of(tmp_path, server):
         assert "Chapter" not in screen_text(pilot.app)
         await ask(pilot, "demo:haiku")
         assert "Rain on the window" in screen_text(pilot.app)
-        assert chat.conversation.session.id != first.id
+        assert open_session(pilot).id != first.id
         await wait_until(pilot, "has its answer · Ctrl+O opens it")
         assert len(chat.query("TranscriptView")) == 1
         path = await chat.workspace.store.path(first.id)
         assert [stored.message.stop for stored in path if hasattr(stored.message, "stop")] == ["stop"]
         # What had waited was not sent unseen.
         await chat.open(first)
-        assert chat.prompt.text == "demo:haiku waits"
+        assert draft(pilot) == "demo:haiku waits"
         assert len(server.requests) == 2
 
 
@@ -62,10 +62,10 @@ async def test_coming_back_finds_the_answer_as_it_is(tmp_path, server):
         await wait_until(pilot, " …demo:long")
         await pilot.press("enter")
         await wait_until(pilot, lambda: pilot.app.screen is chat)
-        await wait_until(pilot, lambda: not chat.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
         await pilot.pause(0.1)
         assert "tok/s" in screen_text(pilot.app)
-        assert [stored.message.stop for stored in chat.conversation.path[1:]] == ["stop"]
+        assert [stored.message.stop for stored in branch(pilot)[1:]] == ["stop"]
 
 
 async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, server):
@@ -78,9 +78,9 @@ async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, 
         second = await streaming(pilot, question)
         await say(pilot, "/server demo")
         await wait_until(pilot, "Still answering.")
-        chat.prompt.prefill("")
+        write(pilot, "")
         await pilot.press("escape")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
         assert [pane.conversation.session.id for pane in chat.panes[1:]] == [first.id]
         await chat.stop_turns()
         for session in (first, second):

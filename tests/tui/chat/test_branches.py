@@ -9,7 +9,7 @@ import pytest
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, open_session, say, status, wait_until, window
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_siblings_are_counted_and_walked_and_nothing_jumps(tmp_path, serve
         await wait_until(pilot, "‹ 1/2 ›")
         row = next(y for y, line in enumerate(before) if "Thought" in line)
         assert screen_rows(pilot.app)[row].startswith("▌ ▸ Thought")
-        assert "answer 1 · ←→ 1/2" in screen_rows(pilot.app)[-1]
+        assert "answer 1 · ←→ 1/2" in status(pilot)
         await pilot.press("left")  # there is none further on
         await pilot.press("right")
         await wait_until(pilot, lambda: ids(pilot) == longer)
@@ -166,14 +166,14 @@ async def test_undo_and_redo_leave_the_prompt_and_remember_the_branch(tmp_path, 
         await pilot.press(*"begun")
         await pilot.press("alt+z")
         await wait_until(pilot, lambda: len(ids(pilot)) == 2)
-        assert pilot.app.screen.prompt.text == "begun"
+        assert draft(pilot) == "begun"
         await pilot.press("alt+z", "alt+z")
         await wait_until(pilot, "Nothing to undo.")
         assert ids(pilot) == []
         await pilot.press("ctrl+x", "y", "ctrl+x", "y", "ctrl+x", "y")
         await wait_until(pilot, "Nothing to redo.")
         assert ids(pilot) == before
-        assert pilot.app.screen.prompt.text == "begun"
+        assert draft(pilot) == "begun"
 
 
 class Waiting:
@@ -208,14 +208,14 @@ async def test_a_branch_that_comes_late_is_not_put_in_the_place_of_something_els
         await wait_until(pilot, lambda: store.waiting)
         if meanwhile == "ctrl+n":
             await pilot.press("ctrl+n")
-            await wait_until(pilot, lambda: chat.conversation.session is None)
+            await wait_until(pilot, lambda: open_session(pilot) is None)
         else:
             await say(pilot, "demo:long tokens=9000 speed=60")
-            await wait_until(pilot, lambda: chat.view.live and len(chat.conversation.path) == 5)
-        before = [stored.id for stored in chat.conversation.path]
+            await wait_until(pilot, lambda: chat.view.live and len(branch(pilot)) == 5)
+        before = [stored.id for stored in branch(pilot)]
         store.may.set()
         await wait_until(pilot, "Undid the last exchange")
-        assert [stored.id for stored in chat.conversation.path] == before
+        assert [stored.id for stored in branch(pilot)] == before
         assert chat.view.live == (meanwhile == "question")
 
 
@@ -230,8 +230,8 @@ async def test_a_question_in_other_words_is_not_asked_in_another_session(tmp_pat
         await pilot.press("enter")
         await wait_until(pilot, lambda: store.waiting)
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: chat.conversation.session is None)
+        await wait_until(pilot, lambda: open_session(pilot) is None)
         store.may.set()
-        await wait_until(pilot, lambda: chat.prompt.text == "demo:primes!")
-        assert chat.conversation.session is None
-        assert not chat.conversation.busy
+        await wait_until(pilot, lambda: draft(pilot) == "demo:primes!")
+        assert open_session(pilot) is None
+        assert not busy(pilot)

@@ -14,7 +14,7 @@ from stepchat.demo.local_servers import MODELS
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, say, wait_until, window, write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -51,7 +51,7 @@ async def refuse(pilot: Pilot[None], server: DemoServer, asked: int) -> str:
     shown = await wait_until(pilot, CHOICE)
     await pilot.press("escape")
     await wait_until(pilot, lambda: pilot.app.screen is chat)
-    assert not chat.conversation.busy
+    assert not busy(pilot)
     assert len(server.requests) == asked
     return shown
 
@@ -71,7 +71,7 @@ async def test_a_question_in_other_words(tmp_path, server):
     async with small_window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
-        chat.edit(chat.conversation.path[0])
+        chat.edit(branch(pilot)[0])
         await say(pilot, HUGE)
         # What stood before the edited question is nothing, so it could not be asked alone any better.
         assert "in a new session" not in await refuse(pilot, server, asked=1)
@@ -100,11 +100,11 @@ async def test_a_session_that_has_grown_too_long(tmp_path, server, answer, keys)
             await store.append(session.id, question.id, answer)
         await chat.open(await store.session(session.id))
         if keys == "enter":
-            chat.prompt.prefill("And?")
+            write(pilot, "And?")
         await pilot.press(*keys.split())
         shown = await refuse(pilot, server, asked=0)
         assert ("in a new session" in shown) == (keys == "enter")
-        assert chat.prompt.text == ("And?" if keys == "enter" else "")
+        assert draft(pilot) == ("And?" if keys == "enter" else "")
         if keys == "alt+r":
             await pilot.press(keys)
             await wait_until(pilot, CHOICE)

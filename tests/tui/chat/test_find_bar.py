@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from stepchat.demo.server import DemoServer
 from tests.transcript.chat import answered, asked
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, say, wait_until, window, write
 
 LONG = "\n\n".join(f"Paragraph {number} with some words." for number in range(60))
 
@@ -14,7 +14,7 @@ async def test_typing_finds_enter_goes_on_and_escape_returns(tmp_path):
     async with window(tmp_path, None) as pilot:
         screen = pilot.app.screen
         screen.view.show([asked(), answered(LONG, "a thought with words")])
-        screen.prompt.prefill("unsent")
+        write(pilot, "unsent")
         await wait_until(pilot, "Paragraph 59")
         await wait_until(pilot, lambda: "StepFun" in screen_rows(pilot.app)[-5])
         before = screen_rows(pilot.app)
@@ -32,7 +32,7 @@ async def test_typing_finds_enter_goes_on_and_escape_returns(tmp_path):
         await wait_until(pilot, lambda: "Find:" not in screen_text(pilot.app))
         assert screen_rows(pilot.app) == before
         assert screen.prompt.has_focus
-        assert screen.prompt.text == "unsent"
+        assert draft(pilot) == "unsent"
 
 
 async def test_command_with_words(tmp_path):
@@ -73,7 +73,7 @@ async def test_a_fold_that_a_hit_opened_is_remembered(tmp_path):
         async with window(tmp_path, server) as pilot:
             screen = pilot.app.screen
             await ask(pilot, "demo:primes")
-            stored = screen.conversation.path[-1]
+            stored = branch(pilot)[-1]
             said, thought = stored.message.text, stored.message.reasoning
             await pilot.press("ctrl+f", *next(word for word in thought.split() if word.isalpha() and word not in said))
             await wait_until(pilot, "folded")
@@ -111,7 +111,7 @@ async def searching_what_comes(tmp_path):
             await pilot.press("ctrl+f", "a")
             yield pilot, pilot.app.screen.view
             await pilot.press("escape", "escape")
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
 
 
 async def test_finds_what_is_being_written(tmp_path):

@@ -9,7 +9,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.store import SessionStore
 from tests.tui.screen import screen_text
-from tests.tui.window import say, wait_until, window
+from tests.tui.window import draft, say, wait_until, window
 
 FILLING = "\n\n".join(f"Paragraph {number} of something else." for number in range(40))
 
@@ -65,14 +65,14 @@ async def test_what_is_typed_where_a_hit_is_goes_to_the_prompt_until_the_find_ba
         await wait_until(pilot, "1/1  Ctrl+F more hits")
         await pilot.press(*"and")
         await wait_until(pilot, lambda: not pilot.app.screen.query("FindBar"))
-        assert pilot.app.screen.prompt.text == "and"
+        assert draft(pilot) == "and"
         assert "An ocelot" in screen_text(pilot.app)
         await pilot.press("ctrl+c")
         await search(pilot, *"ocelot whisk")
         await wait_until(pilot, "1/1")
         await pilot.press("ctrl+f", *"paragraph")
         await wait_until(pilot, "Find: paragraph")
-        assert pilot.app.screen.prompt.text == ""
+        assert draft(pilot) == ""
 
 
 async def test_a_hit_in_a_thought_is_opened(tmp_path, server):
@@ -107,7 +107,7 @@ async def test_the_words_of_resume_lead_to_them(tmp_path, server):
     async with window(tmp_path, server, StartOptions(latest=True, resume="ocelot")) as pilot:
         await wait_until(pilot, "An ocelot and its Whiskers.")
         await pilot.press("x")
-        assert pilot.app.screen.prompt.text == "x"
+        assert draft(pilot) == "x"
     async with window(tmp_path, server, StartOptions(latest=True, resume=session[:6])) as pilot:
         await wait_until(pilot, "Paragraph 39")
         assert "ocelot" not in screen_text(pilot.app)

@@ -8,7 +8,7 @@ from stepchat.chat.crash_report import summary
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage
 from tests.tui.refusing import RefusingStore
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ async def test_a_fault_before_the_answer_is_there(tmp_path, server, refused, sav
         store.refused, store.error = refused, KeyError("wrong")
         await say(pilot, "demo:haiku")
         await wait_until(pilot, "An internal error occurred: KeyError: 'wrong' (refusing.py:")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
-        assert (len(chat.conversation.path), chat.view.live) == (saved, False)
-        assert chat.prompt.text == ("" if saved else "demo:haiku")
+        await wait_until(pilot, lambda: not busy(pilot))
+        assert (len(branch(pilot)), chat.view.live) == (saved, False)
+        assert draft(pilot) == ("" if saved else "demo:haiku")
         store.refused = set()
-        chat.prompt.prefill("")
+        write(pilot, "")
         await ask(pilot, "demo:haiku again")
 
         assert chat.conversation.prompts[-1] == "demo:haiku again"
@@ -51,14 +51,14 @@ async def test_a_fault_while_the_answer_comes_shows_what_came(tmp_path, server):
         chat.view.feed = faulty
         await say(pilot, "demo:haiku")
         await wait_until(pilot, "An internal error occurred: KeyError: 'wrong' (test_internal_errors.py:")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
-        answer = chat.conversation.path[-1].message
+        await wait_until(pilot, lambda: not busy(pilot))
+        answer = branch(pilot)[-1].message
         assert isinstance(answer, AssistantMessage)
         assert answer.reasoning
         assert (answer.stop, chat.view.live) == ("cancelled", False)
-        assert chat.view.document.messages[1].stored == chat.conversation.path[-1]
+        assert chat.view.document.messages[1].stored == branch(pilot)[-1]
         await ask(pilot, "demo:haiku again")
-        assert len(chat.conversation.path) == 4
+        assert len(branch(pilot)) == 4
 
 
 async def test_a_fault_after_the_answer_was_saved_shows_it(tmp_path, server):
@@ -71,10 +71,8 @@ async def test_a_fault_after_the_answer_was_saved_shows_it(tmp_path, server):
         chat.view.finish_answer = faulty
         await say(pilot, "demo:cut")
         await wait_until(pilot, "An internal error occurred: KeyError: 'wrong'")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
-        assert [part.stored.id for part in chat.view.document.messages[:2]] == [
-            row.id for row in chat.conversation.path
-        ]
+        await wait_until(pilot, lambda: not busy(pilot))
+        assert [part.stored.id for part in chat.view.document.messages[:2]] == [row.id for row in branch(pilot)]
         assert not chat.view.live
 
 

@@ -11,7 +11,7 @@ from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.store import SessionStore
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, open_session, say, wait_until, window
 
 QUESTION = "demo:haiku and more"
 HALF = (Delta(reasoning="Five"), Delta(text="Rain on the"))
@@ -46,7 +46,7 @@ async def unanswered(home):
 
 
 def shown(pilot):
-    session = pilot.app.screen.conversation.session
+    session = open_session(pilot)
     return None if session is None else session.id
 
 
@@ -58,7 +58,7 @@ async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
         await wait_until(pilot, "Alt+G continues, Alt+R retries, Alt+O dismisses this.")
         assert shown(pilot) == session
         await pilot.press("alt+g")
-        await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: bool(server.requests) and not busy(pilot))
         sent = [message["content"] for message in server.requests[0].body["messages"]]
         assert sent == [QUESTION, "Rain on the", CONTINUE]
         await say(pilot, "/continue")
@@ -76,7 +76,7 @@ async def test_where_no_word_of_an_answer_came_the_question_is_asked_again(tmp_p
     async with window(tmp_path, server, StartOptions(latest=True)) as pilot:
         await wait_until(pilot, f"{kept} saved: Alt+R retries, Alt+O dismisses this.")
         await pilot.press("alt+g")
-        await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: bool(server.requests) and not busy(pilot))
         assert [message["content"] for message in server.requests[0].body["messages"]] == [QUESTION]
         assert await pilot.app.workspace.store.interrupted_answers() == []
 
@@ -97,7 +97,7 @@ async def test_each_of_several_is_told_and_what_is_kept_is_never_told_again(tmp_
         await wait_until(pilot, "Another answer was interrupted: “one”. Alt+I shows it.")
         assert shown(pilot) == three
         await pilot.press("alt+r")
-        await wait_until(pilot, lambda: bool(server.requests) and not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: bool(server.requests) and not busy(pilot))
         await say(pilot, "/keep all")
         await wait_until(pilot, "Kept as it is.")
         await say(pilot, "/sessions one")
@@ -115,7 +115,7 @@ async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, serv
     await store.close()
     async with window(tmp_path, server) as pilot:
         await wait_until(pilot, f"An answer was interrupted when stepchat exited: “{QUESTION}”. Alt+I shows it.")
-        assert pilot.app.screen.prompt.text == "half a question"
+        assert draft(pilot) == "half a question"
 
 
 async def test_one_on_another_branch_is_shown_there(tmp_path, server):
@@ -128,7 +128,7 @@ async def test_one_on_another_branch_is_shown_there(tmp_path, server):
         await wait_until(pilot, "Alt+G opens it")
         await pilot.press("alt+g")
         await wait_until(pilot, "Alt+O dismisses this.")
-        assert pilot.app.screen.conversation.path[-1].id == cut.answer
+        assert branch(pilot)[-1].id == cut.answer
 
 
 async def test_opening_a_session_without_an_answer_offers_to_ask(tmp_path, server):
@@ -148,11 +148,11 @@ async def test_thoughts_without_an_answer_are_gone_on_from_and_an_empty_answer_i
         await ask(pilot, "demo:empty")
         await wait_until(pilot, "The answer is empty. Alt+R retry")
         await pilot.press("alt+g")
-        await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not busy(pilot))
         assert [message["content"] for message in server.requests[1].body["messages"]] == ["demo:empty"]
         await wait_until(pilot, "‹ 2/2 ›")
         chat = pilot.app.screen
-        store, question = chat.workspace.store, chat.conversation.path[0]
+        store, question = chat.workspace.store, branch(pilot)[0]
         await store.append(question.session, question.id, AssistantMessage(reasoning="Deep wool", stop="stop"))
         await chat.open(None)
         await chat.open(await store.session(question.session))

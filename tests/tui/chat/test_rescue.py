@@ -17,7 +17,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.sessions.importing import importer
 from stepchat.sessions.importing.importer import import_file
 from stepchat.tui.dialogs.pick import Picker
-from tests.tui.window import say, wait_until, window
+from tests.tui.window import say, wait_until, window, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
             await say(pilot, "demo:proof")
             await wait_until(pilot, "The answer is not on disk")
             refused = conversation(pilot).unsaved_answer
-            pilot.app.screen.prompt.prefill("Never said.")
+            write(pilot, "Never said.")
             assert "characters and the prompt's text" in await quit_and_read(pilot)
             chat = pilot.app.screen_stack[0]
             blocked = tmp_path / "blocked"
@@ -139,7 +139,7 @@ async def test_a_draft_on_its_way_is_waited_for(tmp_path, server):
         await wait_until(pilot, lambda: len(conversation(pilot).path) == 2 and not conversation(pilot).busy)
         chat = pilot.app.screen_stack[0]
         with refusing(tmp_path, "draft"):
-            chat.prompt.prefill("Never said.")
+            write(pilot, "Never said.")
             first = asyncio.create_task(chat.composer.keep())
             await asyncio.sleep(0)
             await chat.composer.keep()

@@ -10,7 +10,7 @@ from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, draft, say, wait_until, window
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_unknown_command_stays_in_the_prompt(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/nonsense")
         await wait_until(pilot, "There is no command /nonsense")
-        assert pilot.app.screen.prompt.text == "/nonsense"
+        assert draft(pilot) == "/nonsense"
 
 
 async def test_live_and_resumed_look_the_same(tmp_path, server):
@@ -183,7 +183,7 @@ async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_s
             await say(pilot, "demo:haiku")
             shown = await wait_until(pilot, "The answer is not on disk")
             assert "Rain on the window" in shown
-            assert (pilot.app.screen.prompt.text, conversation(pilot).busy) == ("", True)
+            assert (draft(pilot), conversation(pilot).busy) == ("", True)
             disk.execute("DROP TRIGGER full")
         await pilot.press("escape")
         shown = await wait_until(pilot, "The answer is on disk now.")
@@ -192,7 +192,7 @@ async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_s
         assert answer.message.stop == "stop"
         assert "Rain on the window" in shown
         assert await pilot.app.workspace.store.path(answer.session) == conversation(pilot).path
-        assert pilot.app.screen.prompt.text == ""
+        assert draft(pilot) == ""
 
 
 async def test_resume_without_a_value_lets_one_choose(tmp_path, server):
@@ -217,4 +217,4 @@ async def test_a_fold_that_cannot_be_kept_does_not_end_the_turn(tmp_path):
             await wait_until(pilot, "Everything saved before is safe.")
             await wait_until(pilot, lambda: not conversation(pilot).busy)
             assert len(conversation(pilot).path) == 2
-            assert pilot.app.screen.prompt.text == ""
+            assert draft(pilot) == ""

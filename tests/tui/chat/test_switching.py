@@ -14,7 +14,7 @@ from stepchat.errors import StepchatError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.tui.commands.parameters import profile
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, busy, draft, open_session, say, wait_until, window
 from tests.tui.window import workspace as open_place
 
 LONG = "demo:long tokens=200 reasoning=5 speed=60"
@@ -65,7 +65,7 @@ async def test_what_was_held_elsewhere_goes_there_while_another_session_is_answe
         chat = pilot.app.screen
         await say(pilot, LONG)
         await wait_until(pilot, lambda: chat.pane.progress is not None and chat.pane.progress.phase == "answering")
-        first = chat.conversation.session
+        first = open_session(pilot)
         await say(pilot, f"/sessions {private.id}")
         await wait_until(pilot, "private")
         assert [pane.conversation.session.id for pane in chat.panes[1:]] == [first.id]
@@ -77,7 +77,7 @@ async def test_what_was_held_elsewhere_goes_there_while_another_session_is_answe
         here = chat.workspace.client
         await chat.open(first)
         assert chat.workspace.client.base_url == chat.conversation.workspace.client.base_url == server.url
-        await wait_until(pilot, lambda: not chat.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
         await ask(pilot, "demo:haiku once more")
         assert texts(server)[-1] == "demo:haiku once more"
         assert len(other.requests) == 1
@@ -90,7 +90,7 @@ async def test_a_cut_session_goes_on_where_it_was_held(tmp_path, server, other):
     async with window(tmp_path, server, config=config(server, elsewhere), STEPCHAT_BASE_URL="") as pilot:
         await wait_until(pilot, "Alt+G opens it")
         await pilot.press("alt+g")
-        await wait_until(pilot, lambda: getattr(pilot.app.screen.conversation.session, "id", "") == session.id)
+        await wait_until(pilot, lambda: getattr(open_session(pilot), "id", "") == session.id)
         await ask(pilot, "demo:haiku")
         assert texts(other) == ["private", "Ye", "demo:haiku"]
         assert texts(server) == []
@@ -115,11 +115,10 @@ async def test_where_there_is_no_way_nothing_is_opened(tmp_path, server):
     (tmp_path / "keys" / "openrouter").chmod(0o600)
     local = Config(servers=(Table("box", {"base_url": server.url, "key_variable": "BOX_KEY"}),), server="box")
     async with window(tmp_path, server, config=local, BOX_KEY="sk-box", **environ) as pilot:
-        chat = pilot.app.screen
         await say(pilot, f"/sessions {session.id}")
         shown = await wait_until(pilot, "Copy it again; mind quotes")
         assert "private" not in shown
-        assert chat.conversation.session is None
+        assert open_session(pilot) is None
         await ask(pilot, "demo:haiku")
         assert texts(server) == ["demo:haiku"]
 
@@ -152,9 +151,9 @@ async def test_a_stranger_that_a_session_names_is_told_of_and_gets_nothing(tmp_p
             await say(pilot, f"/sessions {session.id}")
         await wait_until(pilot, "which you have not named so far")
         await say(pilot, "demo:haiku")
-        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        await wait_until(pilot, lambda: draft(pilot) == "demo:haiku")
         await pilot.press("alt+r")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
         assert other.requests == server.requests == []
         assert other.received == []
         # Now the user names it.

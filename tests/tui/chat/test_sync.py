@@ -9,7 +9,7 @@ from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.store import SessionStore
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, open_session, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -48,17 +48,17 @@ async def test_what_another_window_added_is_seen_with_the_focus_and_with_a_key(t
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
         await go_on(chat, "apples")
-        chat.prompt.prefill("half a question")
+        write(pilot, "half a question")
         come_back(pilot)
         await wait_until(pilot, "Another window continued this session; its turns are above.")
         assert "About apples" in screen_text(pilot.app)
-        assert chat.prompt.text == "half a question"
+        assert draft(pilot) == "half a question"
         # In a terminal that tells nothing of its focus the first key does the same.
         await go_on(chat, "pears")
         chat.pane._checked -= 60
         await pilot.press("x")
         await wait_until(pilot, "About pears")
-        assert chat.prompt.text == "half a questionx"
+        assert draft(pilot) == "half a questionx"
         await ask(pilot, "demo:primes")
         assert [message["content"] for message in server.requests[-1].body["messages"]][2::2] == [
             "apples", "pears", "demo:primes",
@@ -75,17 +75,17 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
         # A question that is edited, a dialog, a search.
         for begin, end in (("alt+q", "escape"), ("f1", "escape"), ("ctrl+f", "escape")):
             await go_on(chat, "apples")
-            before = len(chat.conversation.path)
+            before = len(branch(pilot))
             chat.pane._checked += 60  # the key itself is not what looks
             await pilot.press(begin)
             await pilot.pause()
             come_back(pilot)
             await looked(pilot)
-            assert len(chat.conversation.path) == before
+            assert len(branch(pilot)) == before
             await pilot.press(end)
             await wait_until(pilot, lambda: pilot.app.screen is chat and not chat.query("FindBar"))
             come_back(pilot)
-            await wait_until(pilot, lambda before=before: len(chat.conversation.path) == before + 2)
+            await wait_until(pilot, lambda before=before: len(branch(pilot)) == before + 2)
             shown = await wait_until(pilot, "Another window continued this session; Ctrl+End shows its turns.")
             assert "↓ new text" in shown
             assert rows(pilot) == top
@@ -98,26 +98,26 @@ async def test_an_answer_that_comes_and_another_branch_stay(tmp_path, server):
         await say(pilot, "demo:silent at=3 wait=60")
         await wait_until(pilot, "The beginning")
         store = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
-        await store.append(chat.conversation.session.id, chat.conversation.path[1].id, UserMessage("beside"))
+        await store.append(open_session(pilot).id, branch(pilot)[1].id, UserMessage("beside"))
         await store.close()
         come_back(pilot)
         await looked(pilot)
-        assert chat.conversation.busy
+        assert busy(pilot)
         assert "beside" not in screen_text(pilot.app)
         await pilot.press("escape")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
-        ours = [stored.id for stored in chat.conversation.path]
+        await wait_until(pilot, lambda: not busy(pilot))
+        ours = [stored.id for stored in branch(pilot)]
         come_back(pilot)
         await looked(pilot)
-        assert [stored.id for stored in chat.conversation.path] == ours
+        assert [stored.id for stored in branch(pilot)] == ours
 
 
 async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
-        session = chat.conversation.session.id
-        chat.prompt.prefill("demo:haiku again")
+        session = open_session(pilot).id
+        write(pilot, "demo:haiku again")
         await chat.composer.keep()
         store = SessionStore.open(chat.workspace.paths, accumulate=accumulate)
         await store.set_pinned([session], pinned=True)
@@ -142,11 +142,11 @@ async def test_a_session_that_another_window_deletes_is_told_and_the_text_stays(
         await other.close()
         await pilot.press("enter")
         await wait_until(pilot, f"There is no session '{session}'.")
-        assert chat.prompt.text == "demo:haiku again"
+        assert draft(pilot) == "demo:haiku again"
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: chat.conversation.session is None)
+        await wait_until(pilot, lambda: open_session(pilot) is None)
         await chat.composer.keep()
         assert chat.composer.unsaved_text == ""
         await pilot.press("enter")
-        await wait_until(pilot, lambda: len(server.requests) == 2 and not chat.conversation.busy)
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not busy(pilot))
         assert chat.conversation.prompts == ["demo:haiku again"]

@@ -8,7 +8,7 @@ from stepchat.demo.server import DemoServer
 from stepchat.sessions.export import formats
 from stepchat.tui.commands.session import file_name
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, open_session, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ async def test_export_writes_the_form_its_name_says_and_replaces_nothing(tmp_pat
     async with window(tmp_path, server, size=(120, 30)) as pilot:
         await say(pilot, "/export")
         await wait_until(pilot, "This session has not started yet.")
-        pilot.app.screen.prompt.prefill("")
+        write(pilot, "")
         await ask(pilot, "demo:details")
         for name in ("a.md", "a.html", "a.json", "a.jsonl"):
             await say(pilot, f"/export {tmp_path / name}")
             await wait_until(pilot, (tmp_path / name).exists)
         body = json.loads((tmp_path / "a.jsonl").read_text())
-        answer = pilot.app.screen.conversation.path[1].message
+        answer = branch(pilot)[1].message
         assert body["messages"][1]["reasoning_details"] == list(answer.reasoning_details)
         assert json.loads((tmp_path / "a.json").read_text())["format"] == "stepchat-session"
         assert "<details>" in (tmp_path / "a.html").read_text()
@@ -39,7 +39,7 @@ async def test_export_writes_the_form_its_name_says_and_replaces_nothing(tmp_pat
         before = (tmp_path / "a.md").stat().st_ino
         await say(pilot, f"/export --force --no-reasoning {tmp_path / 'a.md'}")
         await wait_until(pilot, lambda: (tmp_path / "a.md").stat().st_ino != before)
-        pilot.app.screen.prompt.prefill("")
+        write(pilot, "")
         await say(pilot, f"/export {tmp_path / 'a.pdf'}")
         await wait_until(pilot, "Known endings: .md, .html, .json, .jsonl.")
 
@@ -50,12 +50,12 @@ async def test_every_format_of_the_table_is_offered_and_written(tmp_path, server
     monkeypatch.chdir(tmp_path)
     async with window(tmp_path, server, size=(120, 30)) as pilot:
         await ask(pilot, "demo:haiku")
-        pilot.app.screen.prompt.prefill("/export --force dir.d/a")
+        write(pilot, "/export --force dir.d/a")
         await wait_until(
             pilot, lambda: all(f"dir.d/a{suffix} " in screen_text(pilot.app) for suffix in (".md", ".loud"))
         )
         assert "in capitals" in screen_text(pilot.app)
-        pilot.app.screen.prompt.prefill("/export a.l")
+        write(pilot, "/export a.l")
         await wait_until(pilot, "/export a.loud")
         await pilot.press("enter")
         await wait_until(pilot, (tmp_path / "a.loud").exists)
@@ -84,7 +84,7 @@ async def test_import_adds_once_and_refuses_by_place(tmp_path, server):
 async def test_pin_and_archive_go_both_ways(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        store, session = pilot.app.workspace.store, pilot.app.screen.conversation.session.id
+        store, session = pilot.app.workspace.store, open_session(pilot).id
         for command, there, gone, mark in (
             ("/pin", "Pinned to the top", "Unpinned.", "pinned"),
             ("/archive", "Archived: ", "Unarchived.", "archived"),

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, draft, say, wait_until, window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ async def test_the_first_start_offers_the_ways_to_begin(tmp_path, server):
         await wait_until(pilot, "How do you want to start?")
         await pilot.press("escape")
         await pilot.pause()
-        assert pilot.app.screen.prompt.text == "hello"
+        assert draft(pilot) == "hello"
         assert server.requests == []
 
 
@@ -118,7 +118,7 @@ async def test_what_cannot_be_a_key_leaves_the_dialog_open(tmp_path, server):
         await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == KEY)
         await pilot.press("enter")
         await wait_until(pilot, "is saved in the file")
-        assert pilot.app.screen.prompt.text == ""
+        assert draft(pilot) == ""
 
 
 async def test_a_pasted_key_is_nowhere_but_in_its_file(tmp_path, server):

@@ -11,7 +11,7 @@ from stepchat.messages import ToolMessage, UserMessage
 from stepchat.sessions.store import SessionStore
 from tests.transcript.chat import answered, asked
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, focused, open_session, say, wait_until, window
 
 
 @pytest.fixture
@@ -20,33 +20,28 @@ def server():
         yield running
 
 
-def chosen(pilot):
-    part = pilot.app.screen.view.overlays.focus.message
-    return part.stored.message.text if part else None
-
-
 async def test_keys_walk_over_the_messages_and_letters_act(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await ask(pilot, "demo:primes")
         chat = pilot.app.screen
         await pilot.press("alt+up")
-        assert chosen(pilot) == chat.conversation.path[3].message.text
+        assert focused(pilot) == branch(pilot)[3].message.text
         status = screen_rows(pilot.app)[-1]
         assert "answer 2" in status
         assert "Enter menu  Esc prompt  c copy  b code  t reasoning  f fold" in status
         await pilot.press("up")
-        assert chosen(pilot) == "demo:primes"
+        assert focused(pilot) == "demo:primes"
         assert "f fold" not in screen_rows(pilot.app)[-1]
         assert "▌ ▌ demo:primes" in screen_text(pilot.app)
         await pilot.press("alt+up")
-        assert chosen(pilot) == chat.conversation.path[1].message.text
+        assert focused(pilot) == branch(pilot)[1].message.text
         await pilot.press("f")
         await wait_until(pilot, "▾ Thought")
         await pilot.press("c")
-        await wait_until(pilot, lambda: pilot.app.clipboard == chosen(pilot))
+        await wait_until(pilot, lambda: pilot.app.clipboard == focused(pilot))
         await pilot.press("escape")
-        assert chosen(pilot) is None
+        assert focused(pilot) is None
         assert chat.focused is chat.prompt
         assert "Esc prompt" not in screen_rows(pilot.app)[-1]
 
@@ -61,7 +56,7 @@ async def test_code_thoughts_and_links_of_the_message_in_focus(tmp_path):
             [asked("Q1"), answered(CODE, "First a thought."), asked("Q2"), answered("Said [b](https://b.example).")]
         )
         await pilot.press("alt+up", "up", "up")
-        assert chosen(pilot) == CODE
+        assert focused(pilot) == CODE
         status = screen_rows(pilot.app)[-1]
         assert "Enter menu  Esc prompt  c copy  b code" in status
         await pilot.press("b")
@@ -80,7 +75,7 @@ async def test_code_thoughts_and_links_of_the_message_in_focus(tmp_path):
             assert "b.example" not in listed
             await pilot.press("escape")
             await wait_until(pilot, lambda: "Links of" not in screen_text(pilot.app))
-        assert chosen(pilot) == CODE
+        assert focused(pilot) == CODE
 
 
 async def test_what_has_come_of_an_answer_can_be_copied_and_folded(tmp_path):
@@ -106,9 +101,9 @@ async def test_home_and_end_go_to_the_first_message_and_the_last(tmp_path):
         turns = [message for number in range(30) for message in (asked(f"Question {number}"), answered("Yes."))]
         chat.view.show(turns)
         await pilot.press("alt+up", "home")
-        assert chosen(pilot) == "Question 0"
+        assert focused(pilot) == "Question 0"
         await pilot.press("up")
-        assert chosen(pilot) == "Question 0"
+        assert focused(pilot) == "Question 0"
         await wait_until(pilot, "▌ ▌ Question 0")
         await pilot.press("end")
         assert chat.view.overlays.focus.index == 59
@@ -142,10 +137,10 @@ async def test_a_long_tool_result_is_opened_by_key_and_by_click_and_that_is_reme
 async def test_alt_with_a_letter_is_a_command_also_on_a_message(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        session = pilot.app.screen.conversation.session.id
+        session = open_session(pilot).id
         await pilot.press("alt+up", "alt+k", "alt+j")
-        assert pilot.app.screen.prompt.text == ""
-        assert pilot.app.screen.conversation.session.id == session
+        assert draft(pilot) == ""
+        assert open_session(pilot).id == session
         assert len(await pilot.app.screen.workspace.store.sessions()) == 1
 
 
@@ -154,15 +149,15 @@ async def test_a_letter_that_means_nothing_says_so_and_goes_nowhere(tmp_path, se
         await ask(pilot, "demo:haiku")
         await pilot.press("alt+up", "W")
         await wait_until(pilot, "No action on W. Enter lists the actions, Esc returns to the prompt.")
-        assert chosen(pilot)
+        assert focused(pilot)
         await pilot.press("9")
         await wait_until(pilot, "No action on 9.")
         await pilot.press("escape", "W", "h", "y")
-        assert pilot.app.screen.prompt.text == "Why"
+        assert draft(pilot) == "Why"
         await pilot.press("alt+down")
-        assert chosen(pilot) == "demo:haiku"
+        assert focused(pilot) == "demo:haiku"
         await pilot.press("down", "down", "!")
-        assert pilot.app.screen.prompt.text == "Why!"
+        assert draft(pilot) == "Why!"
 
 
 async def test_enter_opens_the_menu(tmp_path, server):
@@ -173,7 +168,7 @@ async def test_enter_opens_the_menu(tmp_path, server):
         assert "Answer 1" in screen_text(pilot.app)
         await pilot.press("down", "down", "enter")
         await wait_until(pilot, "▾ Thought")
-        assert chosen(pilot)
+        assert focused(pilot)
 
 
 async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path, server):
@@ -185,15 +180,15 @@ async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path, ser
         await wait_until(pilot, "answering")
         for _ in range(4):
             await pilot.press("alt+up")
-        assert chosen(pilot) == "demo:haiku"
+        assert focused(pilot) == "demo:haiku"
         await pilot.resize_terminal(60, 20)
         await pilot.pause()
-        assert chosen(pilot) == "demo:haiku"
+        assert focused(pilot) == "demo:haiku"
         assert "▌ ▌ demo:haiku" in screen_text(pilot.app)
         await pilot.press("r")
         await wait_until(pilot, "Still answering.")
         await pilot.press("escape", "escape")
-        await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
 
 
 async def test_a_click_on_the_edge_puts_a_message_in_focus(tmp_path, server):
@@ -201,26 +196,25 @@ async def test_a_click_on_the_edge_puts_a_message_in_focus(tmp_path, server):
         shown = await ask(pilot, "demo:haiku")
         row = next(y for y, line in enumerate(shown.splitlines()) if "demo:haiku" in line)
         await pilot.click("#transcript", offset=(2, row))
-        assert chosen(pilot) == "demo:haiku"
+        assert focused(pilot) == "demo:haiku"
         await pilot.press("F")
         await wait_until(pilot, "Forked to a new session")
-        assert len(pilot.app.screen.conversation.path) == 1
+        assert len(branch(pilot)) == 1
         await pilot.click("#prompt")
-        assert chosen(pilot) is None
+        assert focused(pilot) is None
 
 
 async def test_regenerating_an_earlier_answer_makes_a_branch_there(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
         await ask(pilot, "demo:primes")
-        chat = pilot.app.screen
-        first = list(chat.conversation.path)
+        first = list(branch(pilot))
         for _ in range(3):
             await pilot.press("alt+up")
         await pilot.press("r")
-        await wait_until(pilot, lambda: len(server.requests) == 3 and not chat.conversation.busy)
-        assert [stored.id for stored in chat.conversation.path[:1]] == [first[0].id]
-        assert len(chat.conversation.path) == 2
+        await wait_until(pilot, lambda: len(server.requests) == 3 and not busy(pilot))
+        assert [stored.id for stored in branch(pilot)[:1]] == [first[0].id]
+        assert len(branch(pilot)) == 2
         assert "demo:primes" not in screen_text(pilot.app)
         assert [message["content"] for message in server.requests[-1].body["messages"]] == ["demo:haiku"]
         stored = await pilot.app.workspace.store.messages(first[0].session)
@@ -235,7 +229,7 @@ async def test_no_letter_is_lost_when_the_message_in_focus_has_gone(tmp_path, se
         await ask(pilot, "demo:haiku")
         chat = pilot.app.screen
         await pilot.press("alt+up", key)
-        await wait_until(pilot, lambda: not chat.conversation.path)
+        await wait_until(pilot, lambda: not branch(pilot))
         assert chat.prompt.has_focus or key == "alt+z"
         await pilot.press(*"Call")
-        assert chat.prompt.text == "Call"
+        assert draft(pilot) == "Call"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, busy, say, wait_until, window, write
 
 LEVELS = "stepfun/step-3.7-flash"
 
@@ -53,7 +53,7 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
             await wait_until(pilot, "this model always reasons")
             await say(pilot, "/effort nonsense")
             await wait_until(pilot, "There is no effort 'nonsense'")
-            pilot.app.screen.prompt.prefill("")
+            write(pilot, "")
             await ask(pilot, "demo:haiku")
             assert sent(server) == {"enabled": True}
             await say(pilot, f"/model {LEVELS}")
@@ -148,7 +148,7 @@ async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_p
             assert "150 of 200 tokens went into reasoning. Alt+G continue · Alt+M retry with a higher limit" in shown
             await pilot.press("alt+m")
             await wait_until(pilot, lambda: len(server.requests) == 2)
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
             assert server.requests[-1].body["max_tokens"] == 400
             await pilot.press("alt+m")
             await wait_until(pilot, "not cut off by a token limit")
@@ -157,7 +157,7 @@ async def test_after_the_limit_a_larger_one_or_an_answer_from_the_thoughts(tmp_p
             assert "The reasoning used up the token limit; it is saved." in " ".join(shown.split())
             await pilot.press("alt+g")
             await wait_until(pilot, lambda: len(server.requests) == 4)
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
             assert "<thoughts>\nStep 1: there is" in server.requests[-1].body["messages"][-1]["content"]
 
 
@@ -168,5 +168,5 @@ async def test_thinking_in_circles_is_told_once_with_the_way_out(tmp_path):
             shown = await wait_until(pilot, "The model is repeating itself.")
             assert "Alt+A asks for the answer now" in shown
             await pilot.press("escape")
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
             assert "round in circles" not in screen_text(pilot.app)

@@ -4,7 +4,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, draft, open_session, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def server():
 
 
 def texts(pilot):
-    return [stored.message.text for stored in pilot.app.screen.conversation.path][::2]
+    return [stored.message.text for stored in branch(pilot)][::2]
 
 
 async def test_undo_redo_and_asking_on_makes_a_branch(tmp_path, server):
@@ -31,19 +31,19 @@ async def test_undo_redo_and_asking_on_makes_a_branch(tmp_path, server):
         await ask(pilot, "demo:compare")
         sent = [message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "user"]
         assert sent == ["demo:haiku", "demo:compare"]
-        session = pilot.app.screen.conversation.session.id
+        session = open_session(pilot).id
         assert len(await pilot.app.workspace.store.messages(session)) == 6
 
 
 async def test_fork_goes_on_in_a_session_of_its_own_with_the_reasoning(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:details")
-        first = pilot.app.screen.conversation.session.id
+        first = open_session(pilot).id
         details = server.requests[-1]
         await say(pilot, "/fork")
-        await wait_until(pilot, lambda: pilot.app.screen.conversation.session.id != first)
+        await wait_until(pilot, lambda: open_session(pilot).id != first)
         await ask(pilot, "demo:haiku")
-        answer = pilot.app.screen.conversation.path[1].message
+        answer = branch(pilot)[1].message
         assert server.requests[-1].body["messages"][1]["reasoning_details"] == list(answer.reasoning_details)
         assert server.requests[-1].body["session_id"] != details.body["session_id"]
         assert len(await pilot.app.workspace.store.messages(first)) == 2
@@ -52,10 +52,10 @@ async def test_fork_goes_on_in_a_session_of_its_own_with_the_reasoning(tmp_path,
 async def test_a_fork_keeps_the_model_that_was_chosen_and_not_asked_yet(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        first = pilot.app.screen.conversation.session.id
+        first = open_session(pilot).id
         pilot.app.screen.conversation.model = "z-ai/glm-4.7"
         await say(pilot, "/fork")
-        await wait_until(pilot, lambda: pilot.app.screen.conversation.session.id != first)
+        await wait_until(pilot, lambda: open_session(pilot).id != first)
         await wait_until(pilot, "glm-4.7")
         await ask(pilot, "demo:haiku")
         assert server.requests[-1].body["model"] == "z-ai/glm-4.7"
@@ -67,28 +67,28 @@ async def test_a_fork_at_a_question_takes_the_prompt_along_and_offers_to_ask(tmp
         store = chat.workspace.store
         await ask(pilot, "demo:haiku")
         await ask(pilot, "demo:primes")
-        first = chat.conversation.session.id
-        chat.prompt.prefill("half a question")
+        first = open_session(pilot).id
+        write(pilot, "half a question")
         await chat.composer.keep()
         await pilot.press("alt+up", "up", "up", "up", "F")
         await wait_until(pilot, "This question has no answer yet")
         assert texts(pilot) == ["demo:haiku"]
-        assert chat.prompt.text == "half a question"
+        assert draft(pilot) == "half a question"
         await chat.composer.keep()
-        assert [await store.draft(key) for key in (first, chat.conversation.session.id)] == ["", "half a question"]
+        assert [await store.draft(key) for key in (first, open_session(pilot).id)] == ["", "half a question"]
         # What can be brought back with Up is of this session alone.
-        chat.prompt.prefill("")
+        write(pilot, "")
         await pilot.press("up")
-        assert chat.prompt.text == "demo:haiku"
+        assert draft(pilot) == "demo:haiku"
 
 
 async def test_title_and_delete(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await say(pilot, "/title too early")
         await wait_until(pilot, "This session has not started yet")
-        pilot.app.screen.prompt.prefill("")
+        write(pilot, "")
         await ask(pilot, "demo:haiku")
-        store, session = pilot.app.workspace.store, pilot.app.screen.conversation.session.id
+        store, session = pilot.app.workspace.store, open_session(pilot).id
         await say(pilot, "/title Rain poem")
         await wait_until(pilot, "Title: Rain poem")
         assert (await store.session(session)).title == "Rain poem"

@@ -22,7 +22,7 @@ from stepchat.text.format import money
 from stepchat.tui.chat.status_bar import Fact
 from stepchat.tui.chat.turn_status import session_facts
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, open_session, say, wait_until, window
 from tests.tui.window import workspace as open_place
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def test_what_was_spent_today_is_read_again_when_it_may_have_changed(tmp_p
 
 def spent(pilot):
     screen = pilot.app.screen
-    return screen._spent.of_session(screen.conversation.session.id)
+    return screen._spent.of_session(open_session(pilot).id)
 
 
 async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path, server):
@@ -134,12 +134,12 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
         await ask(pilot, "demo:haiku")
         await wait_until(pilot, " · today $3.00")
         await pilot.press("alt+r")
-        await wait_until(pilot, lambda: len(server.requests) == 2 and not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: len(server.requests) == 2 and not busy(pilot))
         # Both answers were paid for; each last line tells of one.
-        one = pilot.app.screen.conversation.path[-1].message.usage.cost
+        one = branch(pilot)[-1].message.usage.cost
         await wait_until(pilot, lambda: f"{money(spent(pilot))} · today $3.00" in screen_text(pilot.app))
         await wait_until(pilot, lambda: spent(pilot) > one)
-        first = pilot.app.screen.conversation.session
+        first = open_session(pilot)
         await pilot.app.screen.open(None)
         await ask(pilot, "demo:haiku")
         await wait_until(pilot, lambda: 0 < spent(pilot) <= one)
@@ -173,14 +173,14 @@ async def test_cost_of_a_stopped_answer_comes_later(tmp_path, server):
         await say(pilot, "demo:long tokens=5000 speed=200")
         await wait_until(pilot, "answering")
         await pilot.press("escape")
-        await wait_until(pilot, lambda: not chat.conversation.busy)
-        assert chat.conversation.path[-1].message.usage.cost is None
-        await wait_until(pilot, lambda: chat.conversation.path[-1].message.usage.cost is not None)
-        answer = chat.conversation.path[-1].message
+        await wait_until(pilot, lambda: not busy(pilot))
+        assert branch(pilot)[-1].message.usage.cost is None
+        await wait_until(pilot, lambda: branch(pilot)[-1].message.usage.cost is not None)
+        answer = branch(pilot)[-1].message
         assert answer.stop == "cancelled"
         # In the status line and below the answer.
         await wait_until(pilot, lambda: screen_text(pilot.app).count(money(answer.usage.cost)) == 2)
-        assert (await chat.workspace.store.path(chat.conversation.session.id))[-1].message == answer
+        assert (await chat.workspace.store.path(open_session(pilot).id))[-1].message == answer
         assert await chat.workspace.store.unpriced(0) == []
 
 
@@ -196,7 +196,7 @@ async def test_a_cost_that_was_not_told_is_estimated_below_the_answer_too(tmp_pa
         # The prices come after the answer is on the screen.
         await wait_until(pilot, lambda: screen_text(pilot.app).count("~$0.0090") == 2)
         await ask(pilot, "demo:usage_tokens")
-        stored = pilot.app.screen.conversation.path[-1].message
+        stored = branch(pilot)[-1].message
         assert stored.usage.completion_tokens
         assert stored.usage.cost is None
         assert f" · ~{money(pilot.app.screen.workspace.catalogue.estimate_cost(stored))}" in screen_text(pilot.app)

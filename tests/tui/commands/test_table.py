@@ -11,7 +11,7 @@ from stepchat.tui.dialogs.help import HelpRow, help_lines
 from stepchat.tui.keymap import build_keymap
 from tests.transcript.chat import answered
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, notice, say, wait_until, window, write
 
 SINGLE = [row for row in COMMANDS if row.message_key]
 MANUAL = DOCS / "commands.md"
@@ -79,9 +79,9 @@ async def test_a_refusal_ends_with_the_turn_that_was_its_reason(tmp_path):
             await wait_until(pilot, lambda: pilot.app.screen.view.live)
             await say(pilot, "/server demo")
             await wait_until(pilot, "Still answering.")
-            pilot.app.screen.prompt.prefill("")
+            write(pilot, "")
             await pilot.press("escape")
-            await wait_until(pilot, lambda: "Still answering." not in screen_text(pilot.app))
+            await wait_until(pilot, lambda: not notice(pilot))
 
 
 async def test_help_lists_every_command_and_what_can_be_done_with_a_message(tmp_path):
@@ -170,7 +170,7 @@ async def test_copy_puts_source_text_on_the_clipboard(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
             await ask(pilot, "demo:primes")
-            answer = pilot.app.screen.conversation.path[-1].message
+            answer = branch(pilot)[-1].message
             await say(pilot, "/copy")
             await wait_until(pilot, lambda: pilot.app.clipboard == answer.text)
             await say(pilot, "/copy reasoning")

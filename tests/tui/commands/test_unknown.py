@@ -4,7 +4,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from stepchat.tui.commands import find, unknown_command
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, busy, draft, say, wait_until, window
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,6 @@ def test_the_argument_of_a_command_may_have_several_lines():
 async def test_a_mistaken_command_is_never_sent_and_makes_room_for_the_next(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
-            chat = pilot.app.screen
             await say(pilot, "/tree/compare")
             await wait_until(pilot, "There is no command /tree/compare.")
             await wait_until(pilot, "To send it as a message, start with a space.")
@@ -44,12 +43,12 @@ async def test_a_mistaken_command_is_never_sent_and_makes_room_for_the_next(tmp_
             await wait_until(pilot, "There is no command /themee")
             # It can be mended ...
             await pilot.press("left", "x")
-            assert chat.prompt.text == "/themee papexr"
+            assert draft(pilot) == "/themee papexr"
             await say(pilot, "/tree")
             await wait_until(pilot, "This session has not started yet.")
             # ... or another one begun in its place, which can be undone.
             await pilot.press("slash", "t", "i")
-            assert chat.prompt.text == "/ti"
+            assert draft(pilot) == "/ti"
             assert not server.requests
             await ask(pilot, " /tree")
             assert server.requests[0].body["messages"][0]["content"] == " /tree"
@@ -79,6 +78,6 @@ async def test_what_only_reads_and_a_title_work_while_an_answer_comes(tmp_path):
             await wait_until(pilot, "Pinned")
             await say(pilot, "/title While it comes")
             await wait_until(pilot, "Title: While it comes")
-            assert chat.conversation.busy
+            assert busy(pilot)
             await say(pilot, "/undo")
             await wait_until(pilot, "Still answering.")

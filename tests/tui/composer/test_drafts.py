@@ -14,7 +14,7 @@ from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.parameters.scopes import Scopes
 from tests.tui.refusing import RefusingStore
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, open_session, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -28,38 +28,38 @@ async def test_each_session_keeps_what_was_written_in_it(tmp_path, server):
         chat = pilot.app.screen
         store = chat.workspace.store
         await ask(pilot, "demo:haiku")
-        first = chat.conversation.session
-        chat.prompt.prefill("for the first")
+        first = open_session(pilot)
+        write(pilot, "for the first")
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: chat.conversation.session is None and not chat.prompt.text)
+        await wait_until(pilot, lambda: open_session(pilot) is None and not draft(pilot))
         assert await store.draft(first.id) == "for the first"
-        chat.prompt.prefill("for a new one")
+        write(pilot, "for a new one")
         await chat.open(first)
-        assert chat.prompt.text == "for the first"
+        assert draft(pilot) == "for the first"
         assert await store.draft(None) == "for a new one"
         await pilot.press("ctrl+c")
         await chat.open(None)
-        assert (chat.prompt.text, await store.draft(first.id)) == ("for a new one", "")
+        assert (draft(pilot), await store.draft(first.id)) == ("for a new one", "")
 
 
 async def test_a_draft_is_forgotten_once_its_question_is_on_disk(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         store = chat.workspace.store
-        chat.prompt.prefill("demo:silent at=3 wait=60")
+        write(pilot, "demo:silent at=3 wait=60")
         await wait_until(pilot, lambda: chat._drafts.kept == "demo:silent at=3 wait=60")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: chat.conversation.busy and len(chat.conversation.path) == 1)
+        await wait_until(pilot, lambda: busy(pilot) and len(branch(pilot)) == 1)
         await wait_until(pilot, lambda: chat._drafts.kept == "")
-        session = chat.conversation.session
+        session = open_session(pilot)
         await store.session(session.id)
         assert (await store.draft(None), await store.draft(session.id)) == ("", "")
         # What waits for its turn is a draft, too, and does not go to another session.
         await say(pilot, "demo:haiku waits")
-        chat.prompt.prefill("and this")
+        write(pilot, "and this")
         await chat.open(None)
         assert await store.draft(session.id) == "demo:haiku waits\n\nand this"
-        assert (chat.conversation.queue, chat.prompt.text) == ([], "")
+        assert (chat.conversation.queue, draft(pilot)) == ([], "")
         assert len(server.requests) == 1
 
 
@@ -67,13 +67,13 @@ async def test_text_typed_while_a_session_opens_is_kept_behind_its_draft(tmp_pat
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
-        first = chat.conversation.session
-        chat.prompt.prefill("draft")
+        first = open_session(pilot)
+        write(pilot, "draft")
         await chat.open(None)
         # Called when the session is there and its draft is not.
-        chat.refresh_costs = lambda: chat.prompt.prefill("typed")
+        chat.refresh_costs = lambda: write(pilot, "typed")
         await chat.open(first)
-        assert chat.prompt.text == "draft\n\ntyped"
+        assert draft(pilot) == "draft\n\ntyped"
 
 
 @pytest.mark.parametrize("refused", ["complete_path", "sibling_positions", "draft"])
@@ -83,37 +83,37 @@ async def test_a_session_that_cannot_be_opened_changes_nothing(tmp_path, server,
         chat = pilot.app.screen
         store = chat.workspace.store
         await ask(pilot, "demo:haiku")
-        other = chat.conversation.session
+        other = open_session(pilot)
         await chat.open(None)
         await store.set_draft(other.id, "its own")
         await say(pilot, question)
         at = 1 if busy else 2
-        await wait_until(pilot, lambda: len(chat.conversation.path) == at and chat.conversation.busy == busy)
-        session, view, first = chat.conversation.session, chat.view, chat.conversation.path[0]
-        chat.prompt.prefill("half a question")
+        await wait_until(pilot, lambda: len(branch(pilot)) == at and chat.conversation.busy == busy)
+        session, view, first = open_session(pilot), chat.view, branch(pilot)[0]
+        write(pilot, "half a question")
         store.refused = {refused}
         with pytest.raises(StoreError):
             await chat.open(other)
         store.refused = set()
         await chat.composer.keep()
-        assert chat.prompt.text == "half a question"
-        assert (chat.conversation.session.id, chat.conversation.path[0], chat.view) == (session.id, first, view)
+        assert draft(pilot) == "half a question"
+        assert (open_session(pilot).id, branch(pilot)[0], chat.view) == (session.id, first, view)
         assert chat.view.display
         assert [await store.draft(one.id) for one in (session, other)] == ["half a question", "its own"]
         await chat.open(other)
-        assert chat.prompt.text == "its own"
+        assert draft(pilot) == "its own"
 
 
 async def test_an_edit_outlives_a_session_that_cannot_be_opened(tmp_path, server):
     async with window(tmp_path, server, wrapped=RefusingStore) as pilot:
         chat = pilot.app.screen
         await ask(pilot, "demo:haiku")
-        chat.edit(chat.conversation.path[0])
-        chat.prompt.prefill("demo:haiku in other words")
+        chat.edit(branch(pilot)[0])
+        write(pilot, "demo:haiku in other words")
         chat.workspace.store.refused = {"draft"}
         with pytest.raises(StoreError):
             await chat.open(None)
-        assert (chat.prompt.text, chat.composer.editing) == ("demo:haiku in other words", chat.conversation.path[0])
+        assert (draft(pilot), chat.composer.editing) == ("demo:haiku in other words", branch(pilot)[0])
 
 
 async def test_text_that_the_disk_refuses_goes_along(tmp_path, server):
@@ -121,12 +121,12 @@ async def test_text_that_the_disk_refuses_goes_along(tmp_path, server):
         chat = pilot.app.screen
         store = chat.workspace.store
         await ask(pilot, "demo:haiku")
-        first = chat.conversation.session
+        first = open_session(pilot)
         await store.set_draft(None, "its own")
-        chat.prompt.prefill("nowhere else")
+        write(pilot, "nowhere else")
         store.refused = {"set_draft"}
         await chat.open(None)
-        assert chat.prompt.text == "its own\n\nnowhere else"
+        assert draft(pilot) == "its own\n\nnowhere else"
         store.refused = set()
         await chat.composer.keep()
         assert (await store.draft(None), await store.draft(first.id)) == ("its own\n\nnowhere else", "")
@@ -139,13 +139,13 @@ async def test_two_sessions_opened_at_once_keep_their_texts(tmp_path, server):
         sessions = []
         for number in range(2):
             await ask(pilot, "demo:haiku")
-            sessions.append(chat.conversation.session)
+            sessions.append(open_session(pilot))
             await chat.open(None)
             await store.set_draft(sessions[number].id, f"draft {number}")
-        chat.prompt.prefill("new")
+        write(pilot, "new")
         await asyncio.gather(*(chat.open(session) for session in sessions))
-        assert chat.conversation.session.id == sessions[1].id
-        assert chat.prompt.text == "draft 1"
+        assert open_session(pilot).id == sessions[1].id
+        assert draft(pilot) == "draft 1"
         await chat.composer.keep()
         drafts = [await store.draft(key) for key in (None, sessions[0].id, sessions[1].id)]
         assert drafts == ["new", "draft 0", "draft 1"]
@@ -158,7 +158,7 @@ async def test_what_is_set_once_stays_until_its_question_is_on_disk(tmp_path, se
         await conversation.set_scopes(conversation.scopes.with_setting("once", "temperature", 0.7))
         store.refused = {"begin_answer", "insert"}
         await say(pilot, "demo:haiku")
-        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        await wait_until(pilot, lambda: draft(pilot) == "demo:haiku")
         assert conversation.scopes.once == (("temperature", 0.7),)
         store.refused = {"begin_answer"}
         await pilot.press("enter")
@@ -196,29 +196,28 @@ async def test_a_question_stopped_before_it_is_on_disk_comes_back(tmp_path, serv
         with locked(tmp_path):
             await say(pilot, "demo:haiku")
             await say(pilot, "queued")
-            chat.prompt.prefill("begun")
+            write(pilot, "begun")
             await pilot.press("escape")
-            await wait_until(pilot, lambda: not chat.conversation.busy)
-            assert chat.prompt.text == "demo:haiku\n\nqueued\n\nbegun"
+            await wait_until(pilot, lambda: not busy(pilot))
+            assert draft(pilot) == "demo:haiku\n\nqueued\n\nbegun"
             # Nor when it is stopped before its first step.
-            chat.prompt.prefill("")
+            write(pilot, "")
             chat.pane.ask("at once")
             await chat.conversation.stop()
-            await wait_until(pilot, lambda: chat.prompt.text == "at once")
-        assert (chat.conversation.path, chat.conversation.unsaved, server.requests) == ([], [], [])
+            await wait_until(pilot, lambda: draft(pilot) == "at once")
+        assert (branch(pilot), chat.conversation.unsaved, server.requests) == ([], [], [])
 
 
 async def test_a_question_left_before_it_is_on_disk_is_the_draft(tmp_path, server):
     async with window(tmp_path, server) as pilot:
-        chat = pilot.app.screen
         with locked(tmp_path):
             await say(pilot, "demo:haiku")
-            assert chat.conversation.busy
+            assert busy(pilot)
             leaving = asyncio.create_task(pilot.app.action_quit())
-            await wait_until(pilot, lambda: not chat.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
         await leaving
     async with window(tmp_path, server) as pilot:
-        assert pilot.app.screen.prompt.text == "demo:haiku"
+        assert draft(pilot) == "demo:haiku"
 
 
 async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_path, server):
@@ -230,21 +229,21 @@ async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_p
         await wait_until(pilot, "Back to the prompt")
         await wait_until(pilot, lambda: chat._drafts.kept == "demo:haiku")
         await pilot.press("escape")
-        await wait_until(pilot, lambda: chat.prompt.text == "demo:haiku")
+        await wait_until(pilot, lambda: draft(pilot) == "demo:haiku")
         await pilot.press("enter")
         await wait_until(pilot, "Back to the prompt")
         await pilot.app.action_quit()
         await wait_until(pilot, lambda: not pilot.app.is_running)
     async with window(tmp_path, server) as pilot:
         chat = pilot.app.screen
-        assert chat.prompt.text == "demo:haiku"
+        assert draft(pilot) == "demo:haiku"
         await wait_until(pilot, lambda: chat.workspace.catalogue.find(chat.conversation.model) is not None)
         await chat.conversation.set_scopes(chat.conversation.scopes.with_setting("session", "max_tokens", 10_000_000))
         await pilot.press("enter")
         await wait_until(pilot, "Send it anyway")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: bool(chat.conversation.path))
-        await wait_until(pilot, lambda: chat._drafts.kept == "" == chat.prompt.text)
+        await wait_until(pilot, lambda: bool(branch(pilot)))
+        await wait_until(pilot, lambda: chat._drafts.kept == "" == draft(pilot))
 
 
 def test_a_draft_that_was_asked_already_is_not_offered_again():

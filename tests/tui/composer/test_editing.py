@@ -6,7 +6,7 @@ import pytest
 
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, open_session, say, wait_until, window
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def prompt(pilot):
 
 
 def questions(pilot):
-    return [stored.message.text for stored in pilot.app.screen.conversation.path][::2]
+    return [stored.message.text for stored in branch(pilot)][::2]
 
 
 def asked(request):
@@ -28,7 +28,7 @@ def asked(request):
 
 
 async def idle(pilot, server, requests):
-    await wait_until(pilot, lambda: len(server.requests) == requests and not pilot.app.screen.conversation.busy)
+    await wait_until(pilot, lambda: len(server.requests) == requests and not busy(pilot))
     await pilot.pause(0.05)
 
 
@@ -36,7 +36,7 @@ async def test_an_earlier_question_is_asked_in_other_words_as_a_branch(tmp_path,
     async with window(tmp_path, server) as pilot:
         for text in ("demo:haiku one", "demo:haiku two", "demo:haiku three"):
             await ask(pilot, text)
-        before = list(pilot.app.screen.conversation.path)
+        before = list(branch(pilot))
         prompt(pilot).prefill("something begun")
         await pilot.press("alt+up", "up", "up", "up", "e")
         await wait_until(pilot, "editing question 2")
@@ -64,7 +64,7 @@ async def test_escape_brings_back_what_was_in_the_prompt(tmp_path, server):
         await pilot.press(*"begun", "alt+q")
         await wait_until(pilot, "editing question 1")
         assert prompt(pilot).text == "demo:haiku"
-        store, session = pilot.app.workspace.store, pilot.app.screen.conversation.session.id
+        store, session = pilot.app.workspace.store, open_session(pilot).id
 
         async def draft_is(text):
             for _ in range(200):
@@ -106,20 +106,20 @@ async def test_while_an_answer_comes_the_words_stay_in_the_prompt(tmp_path, serv
         await wait_until(pilot, "Still answering.")
         assert prompt(pilot).text.startswith("demo:long")
         await pilot.press("escape")
-        assert pilot.app.screen.conversation.busy
+        assert busy(pilot)
         assert prompt(pilot).text == ""
         await pilot.press("escape")
-        await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+        await wait_until(pilot, lambda: not busy(pilot))
 
 
 async def test_another_session_ends_the_editing_and_the_text_stays_with_its_own(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:haiku")
-        first = pilot.app.screen.conversation.session
+        first = open_session(pilot)
         await pilot.press(*"begun", "alt+q")
         await wait_until(pilot, "editing question 1")
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: pilot.app.screen.conversation.session is None)
+        await wait_until(pilot, lambda: open_session(pilot) is None)
         assert prompt(pilot).text == ""
         await pilot.app.screen.open(first)
         assert prompt(pilot).text == "begun"

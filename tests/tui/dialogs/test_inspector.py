@@ -8,7 +8,7 @@ from stepchat import lossless_json
 from stepchat.config.file import Config, Table
 from stepchat.demo.server import DemoServer
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, busy, draft, say, wait_until, window
 
 
 async def section(pilot, name: str) -> str:
@@ -145,7 +145,7 @@ async def test_the_request_of_an_answer_that_has_not_come_yet(tmp_path):
             await pilot.press("escape")
             await wait_until(pilot, lambda: hasattr(pilot.app.screen, "conversation"))
             await pilot.press("escape")
-            await wait_until(pilot, lambda: not pilot.app.screen.conversation.busy)
+            await wait_until(pilot, lambda: not busy(pilot))
 
 
 async def test_an_answer_of_which_nothing_is_kept_says_so(tmp_path):
@@ -178,8 +178,8 @@ async def test_a_turn_is_whole_when_nothing_of_it_can_be_kept_or_read(tmp_path):
             connection.close()
             shown = await ask(pilot, "demo:haiku")
             assert "soon there is a stream." in shown
-            assert pilot.app.screen.prompt.text == ""
-            assert len(pilot.app.screen.conversation.path) == 2
+            assert draft(pilot) == ""
+            assert len(branch(pilot)) == 2
             await pilot.press("f3")
             await wait_until(pilot, "Answer 1 of 1")
             await wait_until(pilot, "The recording of this answer cannot be read")

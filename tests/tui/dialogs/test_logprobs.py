@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from stepchat.demo.server import DemoServer
 from stepchat.tui.dialogs.logprobs import TokenText
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, say, wait_until, window
 
 
 async def test_the_tokens_of_the_last_answer(tmp_path):
@@ -14,7 +14,7 @@ async def test_the_tokens_of_the_last_answer(tmp_path):
             await say(pilot, "/set logprobs=true")
             await say(pilot, "/set top_logprobs=3")
             await ask(pilot, "demo:haiku")
-            answer = pilot.app.screen.conversation.path[-1].message
+            answer = branch(pilot)[-1].message
             assert "".join(entry["token"] for entry in answer.logprobs) == answer.text
             assert all(len(entry["top_logprobs"]) == 3 for entry in answer.logprobs)
             await say(pilot, "/tokens")
@@ -41,7 +41,7 @@ async def test_an_answer_in_json_is_shown_as_code_and_what_does_not_fit_is_told(
             assert '"certain": true' in shown
             assert "copy" in shown
             chat = pilot.app.screen
-            assert chat.view.document.messages[-1].answer.text.source == chat.conversation.path[-1].message.text
+            assert chat.view.document.messages[-1].answer.text.source == branch(pilot)[-1].message.text
             live = [block.text for block in chat.view.document.messages[-1].answer.text.blocks]
             await ask(pilot, "demo:form wrong=json")
             await wait_until(pilot, "The answer is not JSON: line ")

@@ -13,7 +13,7 @@ from stepchat.tui.dialogs.key_hints import hint_label, hint_lines
 from stepchat.tui.dialogs.session_list import SessionListOptions, age, read_options, write_options
 from stepchat.tui.dialogs.sessions import HINTS, SessionScreen
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import say, wait_until, window
+from tests.tui.window import open_session, say, wait_until, window
 
 START = 1_700_000_000.0
 TOPICS = ("Sorting by hand", "Prime numbers", "Rain on glass")
@@ -73,8 +73,8 @@ async def test_columns_preview_and_opening(tmp_path, ids):
         await wait_until(pilot, "Said of prime numbers.")
         await pilot.press("enter")
         await wait_until(pilot, lambda: pilot.app.screen is not screen)
-        await wait_until(pilot, lambda: pilot.app.screen.conversation.session is not None)
-        assert pilot.app.screen.conversation.session.id == ids[1]
+        await wait_until(pilot, lambda: open_session(pilot) is not None)
+        assert open_session(pilot).id == ids[1]
         # The next time it begins where it was left.
         again = await opened(pilot)
         await wait_until(pilot, lambda: again.current is not None and again.current.id == ids[1])
@@ -221,12 +221,12 @@ async def test_the_session_that_was_deleted_is_not_shown_any_more(tmp_path, ids)
     async with window(tmp_path, None) as pilot:
         chat = pilot.app.screen
         await say(pilot, "/sessions prime")
-        await wait_until(pilot, lambda: chat.conversation.session is not None)
+        await wait_until(pilot, lambda: open_session(pilot) is not None)
         screen = await opened(pilot)
         await pilot.press(*"prime")
         await listed(pilot, screen, "Prime numbers")
         await pilot.press("ctrl+d", "escape")
-        await wait_until(pilot, lambda: pilot.app.screen is chat and chat.conversation.session is None)
+        await wait_until(pilot, lambda: pilot.app.screen is chat and open_session(pilot) is None)
 
 
 async def test_only_what_is_in_sight_is_read(tmp_path):

@@ -9,7 +9,7 @@ from stepchat.parameters.scopes import Scopes
 from stepchat.parameters.table import PARAMETERS
 from stepchat.tui.dialogs.pick import Picker
 from stepchat.tui.dialogs.settings import description_lines, line_of, setting_rows
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, open_session, say, wait_until, window
 
 CONFIG = Config(parameters=(("temperature", 0.7), ("min_p", 0.1)))
 
@@ -160,7 +160,7 @@ async def test_presets_belong_to_the_session_that_uses_them(tmp_path):
         # It comes back with the session, in another run.
         async with window(tmp_path, server) as pilot:
             await say(pilot, "/sessions demo:haiku")
-            await wait_until(pilot, lambda: pilot.app.screen.conversation.session is not None)
+            await wait_until(pilot, lambda: open_session(pilot) is not None)
             assert pilot.app.screen.conversation.scopes.preset_name == "dry"
             assert pilot.app.screen.conversation.parameters == {"temperature": 0.1}
 

@@ -5,7 +5,7 @@ import pytest
 from stepchat.demo.server import DemoServer
 from stepchat.tui.dialogs.list_view import VirtualList
 from tests.tui.screen import screen_rows, screen_text
-from tests.tui.window import ask, say, wait_until, window
+from tests.tui.window import ask, branch, open_session, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def server():
 
 
 def shown(pilot):
-    return [stored.message.text for stored in pilot.app.screen.conversation.path][::2]
+    return [stored.message.text for stored in branch(pilot)][::2]
 
 
 def listed(pilot):
@@ -61,7 +61,7 @@ async def test_the_tree_is_drawn_walked_and_gone_to(tmp_path, server):
 async def test_typing_filters_and_a_fork_can_begin_there(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await two_branches(pilot, server)
-        first = pilot.app.screen.conversation.session.id
+        first = open_session(pilot).id
         await say(pilot, "/tree")
         await wait_until(pilot, "Tree · 6 messages")
         await pilot.press(*"DEMO primes")
@@ -70,21 +70,21 @@ async def test_typing_filters_and_a_fork_can_begin_there(tmp_path, server):
         await pilot.press("ctrl+f")
         await wait_until(pilot, "Forked to a new session")
         assert shown(pilot) == ["demo:haiku", "demo:primes"]
-        assert len(pilot.app.screen.conversation.path) == 3
-        assert pilot.app.screen.conversation.session.id != first
+        assert len(branch(pilot)) == 3
+        assert open_session(pilot).id != first
 
 
 async def test_escape_changes_nothing_and_without_a_session_there_is_no_tree(tmp_path, server):
     async with window(tmp_path, server, size=(60, 16)) as pilot:
         await say(pilot, "/tree")
         await wait_until(pilot, "This session has not started yet.")
-        pilot.app.screen.prompt.prefill("")
+        write(pilot, "")
         await two_branches(pilot, server)
-        before = pilot.app.screen.conversation.path
+        before = branch(pilot)
         await say(pilot, "/tree")
         await wait_until(pilot, "Tree · 6 messages")
         await pilot.press(*"nothing like this")
         await wait_until(pilot, "No matches.")
         await pilot.press("enter", "up", "left", "escape")
         await wait_until(pilot, lambda: hasattr(pilot.app.screen, "conversation"))
-        assert pilot.app.screen.conversation.path == before
+        assert branch(pilot) == before

@@ -10,7 +10,7 @@ from stepchat.config.file import SETTINGS, Config
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, StoredMessage, Timing
 from stepchat.tui.terminal.title import NOTIFICATIONS, notification, notify_answer_ready, took_long
-from tests.tui.window import ask, wait_until, window
+from tests.tui.window import ask, branch, open_session, wait_until, window
 
 
 @given(st.sampled_from(sorted(NOTIFICATIONS)), st.text())
@@ -56,12 +56,12 @@ async def test_who_looks_at_the_window_is_not_called(tmp_path):
             chat, rung = pilot.app.screen, []
             pilot.app.bell = lambda: rung.append(True)
             await ask(pilot, "demo:haiku")
-            stored = chat.conversation.path[-1]
+            stored = branch(pilot)[-1]
             long = StoredMessage(
                 stored.id, stored.session, stored.parent, AssistantMessage(timing=Timing(1.0, ended=99.0))
             )
             conversation = SimpleNamespace(
-                session=chat.conversation.session, path=[long], workspace=chat.conversation.workspace
+                session=open_session(pilot), path=[long], workspace=chat.conversation.workspace
             )
             chat._call_back(conversation)
             chat.go_behind()

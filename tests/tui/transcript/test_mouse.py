@@ -6,7 +6,7 @@ from stepchat.tui.transcript.mouse import MouseSelection
 from tests.transcript.chat import answered, asked, page, shown
 from tests.tui.screen import screen_cells, screen_rows
 from tests.tui.transcript.test_view import settled, window
-from tests.tui.window import wait_until
+from tests.tui.window import draft, wait_until, write
 from tests.tui.window import window as chat_window
 
 LONG = "\n\n".join(f"Paragraph {number} with some words." for number in range(60))
@@ -78,7 +78,7 @@ async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
     async with chat_window(tmp_path, None) as pilot:
         screen = pilot.app.screen
         screen.view.show([asked("Some words here")])
-        screen.prompt.prefill("unsent")
+        write(pilot, "unsent")
         await wait_until(pilot, "Some words here")
         await drag(pilot, place(pilot, "words"), place(pilot, " here"))
         await wait_until(pilot, " 5 characters")
@@ -86,11 +86,11 @@ async def test_ctrl_c_and_escape_belong_to_the_selection_first(tmp_path):
         pilot.app.copy_to_clipboard("something else")
         await pilot.press("ctrl+c")
         assert pilot.app.clipboard == "words"
-        assert screen.prompt.text == "unsent"
+        assert draft(pilot) == "unsent"
         await pilot.press("escape")
         assert not screen.view.overlays.selection
         await pilot.press("ctrl+c")
-        assert screen.prompt.text == ""
+        assert draft(pilot) == ""
 
 
 async def test_copy_command_takes_the_selection(tmp_path):
@@ -100,7 +100,7 @@ async def test_copy_command_takes_the_selection(tmp_path):
         await wait_until(pilot, "Some words here")
         await drag(pilot, place(pilot, "words"), place(pilot, " here"))
         pilot.app.copy_to_clipboard("")
-        screen.prompt.prefill("/copy selection")
+        write(pilot, "/copy selection")
         await pilot.press("enter")
         await wait_until(pilot, lambda: pilot.app.clipboard == "words")
 
@@ -124,7 +124,7 @@ async def test_click_on_copy_copies_the_code(tmp_path):
         await wait_until(pilot, "python")
         await pilot.click(screen.view, offset=place(pilot, "copy"))
         await wait_until(pilot, lambda: pilot.app.clipboard == "x = 1\n\n\ty")
-        screen.prompt.prefill("/copy code")
+        write(pilot, "/copy code")
         await pilot.press("enter")
         await wait_until(pilot, lambda: pilot.app.clipboard == "last")
 
