@@ -156,6 +156,7 @@ class StepchatApp(App[str]):
         gc.freeze()
         gc.enable()
         await asyncio.to_thread(screen.workspace.client.prepare)
+        await asyncio.to_thread(_import_dialogs)
         self._keep_for_next_start()
         screen.load_catalogue()
         screen.load_late_costs()
@@ -466,6 +467,11 @@ def driver_class(handover: Handover) -> type[Driver] | None:
     from stepchat.tui.terminal.driver import driver_class  # does not import on Windows
 
     return driver_class(handover)
+
+
+def _import_dialogs() -> None:
+    """Import the dialogs that keys open most, so that they open within a frame the first time too."""
+    from stepchat.tui.dialogs import models, sessions, settings  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:

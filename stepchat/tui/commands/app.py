@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from stepchat.errors import UsageError
 from stepchat.manual import TOPICS, find_topic
 from stepchat.tui.commands.command import Command, run
-from stepchat.tui.dialogs.help import MOUSE, HelpRow, HelpScreen
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, PROMPT, keymap_of
 from stepchat.tui.terminal import clipboard
@@ -42,6 +41,8 @@ def _themes(screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 async def _help(table: Callable[[], Groups], screen: ChatScreen, argument: str) -> None:
+    from stepchat.tui.dialogs.help import MOUSE, HelpRow, HelpScreen
+
     if argument:
         await _open_manual(screen, argument)
         return

@@ -13,7 +13,6 @@ from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.dialogs.session_list import age, read_options, write_options
-from stepchat.tui.dialogs.sessions import SessionScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,6 +102,8 @@ async def new(screen: ChatScreen, _argument: str) -> None:
 
 
 async def sessions(screen: ChatScreen, argument: str) -> None:
+    from stepchat.tui.dialogs.sessions import SessionScreen
+
     store = screen.workspace.store
     if argument:
         await screen.open(await store.find(argument))

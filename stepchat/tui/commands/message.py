@@ -13,7 +13,6 @@ from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript import copying
 from stepchat.tui.commands.command import Command, check_idle, run, target, user_path
-from stepchat.tui.dialogs.links import link_menu, link_picker
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.terminal import clipboard
 
@@ -240,6 +239,8 @@ async def compare(screen: ChatScreen, _argument: str) -> None:
 
 async def links(screen: ChatScreen, _argument: str) -> None:
     """List the links of the focused message, otherwise of the whole conversation."""
+    from stepchat.tui.dialogs.links import link_picker
+
     focused, messages = screen.view.focused_message, screen.view.document.messages
     if focused is not None and focused.stored is not None:
         parts, whose = [focused], screen.message_name(focused.stored)
@@ -269,6 +270,8 @@ async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
 
 async def open_link(screen: ChatScreen, address: str) -> None:
     """Show the whole address, then copy or open it."""
+    from stepchat.tui.dialogs.links import link_menu
+
     match await screen.app.push_screen_wait(link_menu(address, desktop=has_desktop(os.environ))):
         case "copy":
             screen.copy(address)

@@ -10,7 +10,6 @@ from stepchat.chat.favourites import read_model_choices, toggle_favourite
 from stepchat.concurrency import run_in_daemon
 from stepchat.servers.api import fetch_providers
 from stepchat.tui.commands.command import Command
-from stepchat.tui.dialogs.models import ModelPicker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +27,8 @@ async def model(screen: ChatScreen, argument: str) -> None:
 
 
 async def _pick_model(screen: ChatScreen) -> str | None:
+    from stepchat.tui.dialogs.models import ModelPicker
+
     workspace = screen.workspace
     store, client, catalogue = workspace.store, workspace.client, workspace.catalogue
     if not catalogue.models:

@@ -16,7 +16,6 @@ from stepchat.parameters.values import format_value, parse_text
 from stepchat.servers.refusals import clear_rejection, reasoning_settings
 from stepchat.tui.commands.command import Command, check_idle
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.dialogs.settings import SettingsScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +28,8 @@ _SETTING = re.compile(r"\s*([^\s=]+)(\s*=|\s+|$)\s*(.*)", re.DOTALL)
 
 
 async def settings(screen: ChatScreen, argument: str) -> None:
+    from stepchat.tui.dialogs.settings import SettingsScreen
+
     conversation, catalogue = screen.conversation, screen.workspace.catalogue
 
     async def write(changed: Scopes) -> None:

@@ -17,8 +17,6 @@ from stepchat.servers.client import Client
 from stepchat.servers.probe import ProbeResult, probe
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.dialogs.report import TextDialog
-from stepchat.tui.dialogs.secret import SecretPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +76,7 @@ async def _keep(screen: ChatScreen, place: ServerConfig, key: Key | None) -> Non
 
 async def _by_browser(screen: ChatScreen, place: ServerConfig) -> Key | None:
     from stepchat.servers.login import PATIENCE, Callback, authorization_url, exchange_code, new_challenge, open_browser
+    from stepchat.tui.dialogs.report import TextDialog
 
     _check_login(place)
     challenge, stop = new_challenge(), Event()
@@ -118,6 +117,7 @@ async def _by_browser(screen: ChatScreen, place: ServerConfig) -> Key | None:
 
 async def _by_code(screen: ChatScreen, place: ServerConfig) -> Key | None:
     from stepchat.servers.login import authorization_url, exchange_code, new_challenge
+    from stepchat.tui.dialogs.secret import SecretPrompt
 
     _check_login(place)
     challenge = new_challenge()
@@ -131,6 +131,8 @@ async def _by_code(screen: ChatScreen, place: ServerConfig) -> Key | None:
 
 
 async def _by_hand(screen: ChatScreen, place: ServerConfig) -> Key | None:
+    from stepchat.tui.dialogs.secret import SecretPrompt
+
     words = f"It is saved in the system's keyring, or in a private file.\n{place.base_url}\n"
 
     async def take(given: str) -> Key:
@@ -205,6 +207,8 @@ def _server_names(screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 async def usage(screen: ChatScreen, _argument: str) -> None:
+    from stepchat.tui.dialogs.report import TextDialog
+
     workspace = screen.workspace
     demo = workspace.server == DEMO
     rows = [row for row in await workspace.store.spending() if (row.server == DEMO) == demo]
