@@ -99,6 +99,7 @@ class Ownership:
             self._lock.release()
             _remove(_lock_file(self.directory, self._token))
             self._lock = self._token = None
+            _remove_stale(self.directory)
 
 
 def recover(connection: sqlite3.Connection, directory: Path, accumulate: Accumulate) -> Recovered:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import filelock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from stepchat.errors import StoreError
 from stepchat.events import Delta
 from stepchat.messages import AssistantMessage, StoredMessage, Timing, Usage, UserMessage
 from stepchat.sessions.database import connect
+from stepchat.sessions.recovery import Ownership
 from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 from tests.sessions.children import start_child
@@ -299,3 +302,44 @@ async def test_a_process_that_is_killed_leaves_its_answer_to_be_decided(paths: P
     assert await _undecided(other) == [answer] == await _undecided(store)
     await other.close()
     await store.close()
+
+
+async def test_no_lock_file_outlives_its_process(paths: Paths) -> None:
+    """Neither that of one that was killed while it answered, nor that of one that ended."""
+    running = paths.data / "running"
+    await _killed(paths, "apple")
+    with closing(connect(paths.database)) as connection:
+        (owner,) = connection.execute("SELECT owner FROM message WHERE owner IS NOT NULL").fetchone()
+    # A kill leaves the files, unlocked.
+    (running / f"{owner}.lock").touch()
+    (running / "idle.lock").touch()
+    os.utime(running / "idle.lock", (0, 0))
+    store = SessionStore.open(paths, accumulate=accumulate)
+    assert len(store.recovered) == 1
+    assert [file.name for file in running.iterdir()] == ["idle.lock"]
+    session = await store.create(model="m", server="s", system=None)
+    asked = await store.append(session.id, None, UserMessage("q"))
+    answer = await store.begin_answer(session.id, asked.id, AssistantMessage())
+    assert len(list(running.iterdir())) == 1
+    await store.finish_answer(answer, AssistantMessage(text="a"))
+    await store.close()
+    assert list(running.iterdir()) == []
+
+
+async def test_a_lock_is_free_after_recovery_and_after_the_end(paths: Paths) -> None:
+    ownership = Ownership(paths.data / "running")
+    token = ownership.token()
+    file = paths.data / "running" / f"{token}.lock"
+    with pytest.raises(filelock.Timeout):
+        filelock.FileLock(file).acquire(blocking=False)
+    ownership.release()
+    assert (ownership.held, file.exists()) == (None, False)
+    held = filelock.FileLock(file)
+    held.acquire(blocking=False)
+    held.release()
+
+
+async def test_a_changed_setting_is_stored(store: SessionStore) -> None:
+    await store.update_setting("one", lambda before: f"{before} then a")
+    await store.update_setting("one", lambda before: f"{before} then b")
+    assert await store.setting("one") == "None then a then b"
