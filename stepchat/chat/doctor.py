@@ -136,7 +136,9 @@ def _network(connection: Connection, environ: Mapping[str, str]) -> Iterator[Che
 def _certificates(url: str, environ: Mapping[str, str]) -> str:
     trusted_certificates(url, environ)
     named = certificate_settings(environ)
-    return ", ".join(f"{name} ({path})" for name, path in named.items()) or "the certificates of the system and of certifi"
+    return (
+        ", ".join(f"{name} ({path})" for name, path in named.items()) or "the certificates of the system and of certifi"
+    )
 
 
 def _server(connection: Connection) -> Iterator[Check]:
