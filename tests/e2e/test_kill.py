@@ -50,7 +50,7 @@ MOMENTS: dict[str, Callable[[Running, Path], bool]] = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_kill_leaves_a_turn_that_can_go_on(tmp_path, server, moment):
-    with Running(tmp_path, server.url, QUESTION) as running:
+    with Running(tmp_path, server.url, QUESTION, "--show-reasoning") as running:
         running.wait_for(lambda running: MOMENTS[moment](running, tmp_path))
         # What was there before the kill must be there after it.
         before = on_disk(tmp_path)
@@ -79,7 +79,7 @@ def test_a_kill_leaves_a_turn_that_can_go_on(tmp_path, server, moment):
 
 
 def test_nothing_is_lost_when_the_last_word_is_older_than_the_promise(tmp_path, server):
-    with Running(tmp_path, server.url, "demo:silent at=60 wait=60") as running:
+    with Running(tmp_path, server.url, "demo:silent at=60 wait=60", "--show-reasoning") as running:
         running.wait_for(lambda running: bool(running.out) and on_disk(tmp_path).text == running.out)
         assert server.requests[0].finished is False
         running.end(signal.SIGKILL)

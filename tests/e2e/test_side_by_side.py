@@ -83,12 +83,12 @@ def test_a_question_beside_a_running_one_is_a_branch_and_both_are_told(tmp_path,
     ):
         first.wait_for(lambda running: bool(running.out or running.err))
         second = stack.enter_context(Running(tmp_path, server.url, "--resume", session, WAITS.format("second")))
-        second.wait_for(lambda running: "Another stepchat asks in this session" in running.err)
+        second.wait_for(lambda running: "Another stepchat is asking in this session" in running.err)
         second.wait_for(lambda _: answers_begun(server) == 3)
         assert second.end(signal.SIGINT) == 130
         assert first.end(signal.SIGINT) == 130
-        assert first.err.count("Another stepchat asks in this session") == 1
-        assert second.err.count("Another stepchat asks in this session") == 1
+        assert first.err.count("Another stepchat is asking in this session") == 1
+        assert second.err.count("Another stepchat is asking in this session") == 1
     kept = tree(tmp_path, session)
     questions = [kept[WAITS.format(name)] for name in ("first", "second")]
     assert questions[0]["parent"] == questions[1]["parent"]
@@ -106,7 +106,7 @@ def test_a_killed_question_keeps_its_place_for_a_process_that_was_there_all_the_
         # Coming to the front it sees what was added meanwhile.
         assert stepchat(tmp_path, server.url, "--resume", session, "demo:haiku meanwhile").returncode == 0
         window.type("\x1b[I")
-        window.wait_for("Another window went on with this session; its turns are above.")
+        window.wait_for("Another window continued this session; its turns are above.")
         window.wait_for("haiku meanwhile")
         with Running(tmp_path, server.url, "--resume", session, WAITS.format("killed")) as first:
             first.wait_for(lambda _: bool(on_disk(tmp_path).text))
@@ -136,10 +136,10 @@ def test_two_windows_keep_to_their_branches(tmp_path, server):
         one.wait_for(lambda _: answers_begun(server) == 2)
         one.wait_for("answering")
         two.type(WAITS.format("from two") + "\r")
-        two.wait_for("Another window asks in this session, too")
+        two.wait_for("Another window is also asking in this session")
         two.wait_for(lambda _: answers_begun(server) == 3)
         one.press("escape")
-        one.wait_for("Another window asks in this session, too")
+        one.wait_for("Another window is also asking in this session")
         one.wait_for("Ctrl+P commands")
         two.press("escape")
         two.wait_for("Ctrl+P commands")

@@ -47,7 +47,7 @@ def test_the_whole_path(tmp_path, server):
         terminal.process.send_signal(signal.SIGKILL)
         terminal.wait_exit()
     with Terminal([*STEPCHAT, "--continue"], tmp_path, variables(server)) as terminal:
-        terminal.wait_for("cut")
+        terminal.wait_for("Interrupted")
         kept = export(tmp_path, server)
         answers = [row["message"] for row in kept["messages"] if row["message"]["role"] == "assistant"]
         assert [answer["stop"] for answer in answers] == ["stop", "cut"]
