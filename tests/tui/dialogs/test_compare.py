@@ -5,8 +5,8 @@ import pytest
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, Timing, Usage
 from stepchat.tui.dialogs.compare import fact_rows, short_facts, table
-from tests.tui.screen import screen_text
-from tests.tui.window import ask, branch, busy, say, status, wait_until, window
+from tests.tui.screen import screen_rows, screen_text
+from tests.tui.window import ask, say, wait_until, window
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def server():
 
 
 def ids(pilot):
-    return [stored.id for stored in branch(pilot)]
+    return [stored.id for stored in pilot.app.screen.conversation.path]
 
 
 async def again(pilot, server, setting=""):
@@ -25,8 +25,8 @@ async def again(pilot, server, setting=""):
         await say(pilot, f"/set {setting}")
         await pilot.pause(0.05)
     count = len(server.requests)
-    await pilot.press("ctrl+r")
-    await wait_until(pilot, lambda: len(server.requests) > count and not busy(pilot))
+    await pilot.press("alt+r")
+    await wait_until(pilot, lambda: len(server.requests) > count and not pilot.app.screen.conversation.busy)
     await pilot.pause(0.05)
 
 
@@ -39,7 +39,7 @@ async def test_two_answers_stand_side_by_side_and_one_is_gone_on_with(tmp_path, 
         await again(pilot, server, "temperature=0.5")
         second = ids(pilot)
         await pilot.press("alt+up")
-        assert "= compare" in status(pilot)
+        assert "= compare" in screen_rows(pilot.app)[-1]
         await pilot.press("=")
         await wait_until(pilot, "Tab side")
         shown = await wait_until(pilot, "≠ temperature")
