@@ -350,7 +350,7 @@ async def test_parameters_that_cannot_be_read_are_not_written_over(opened, store
     with closing(connect(store.file)) as connection:
         for damaged in ("{oh", "[1]"):
             connection.execute("UPDATE session SET parameters = ?", (damaged,))
-            with pytest.raises(StoreError, match=f"parameters of the session {session.id} cannot be read.*left as"):
+            with pytest.raises(StoreError, match=f"parameters of the session {session.id} cannot be read"):
                 await place.save_parameters(session, place.scopes.with_setting("session", "seed", 5))
             assert connection.execute("SELECT parameters FROM session").fetchone() == (damaged,)
 

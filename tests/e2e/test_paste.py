@@ -34,7 +34,7 @@ def test_what_turns_the_writing_round_is_drawn_nowhere(tmp_path):
         terminal.wait_for("This is the demo")
         terminal.paste("say ab\u202ec\u2066d\u3164e")
         terminal.wait_for("❯ say abcde")
-        terminal.press("ctrl+f")
+        terminal.press("ctrl+x", "f")
         terminal.wait_for("Find:")
         terminal.paste("x\u202ey\u200fz")
         terminal.wait_for("Find: xyz")

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 from codecs import getincrementaldecoder
 from pathlib import Path
 
@@ -133,7 +134,10 @@ def test_what_is_typed_at_any_moment_arrives_once_and_in_order(moment, tmp_path)
     with start(tmp_path) as terminal:
         terminal.process_wait(moment)
         terminal.type("hello wörld 漢")
-        terminal.press("left", "left", "x", "enter")
+        terminal.press("left", "left", "x")
+        time.sleep(0.05)  # lines that come at once would be a paste
+        terminal.press("enter")
+        time.sleep(0.05)
         terminal.type("again")
         wait_until_ready(terminal, tmp_path)
         done = quit_and_look(terminal, tmp_path)

@@ -56,7 +56,7 @@ def test_the_terminal_shows_what_textual_would_paint(tmp_path):
         terminal.wait_for("Ask, or / for commands")
         terminal.type("demo:long tokens=1500 reasoning=100 speed=3000")
         terminal.press("enter")
-        terminal.wait_for("1.5k said")
+        terminal.wait_for("1.5k output")
         terminal.wait_for("Ctrl+T reasoning")
         assert transcript(terminal) == as_textual_paints(terminal)
         for keys, down in MOVES:

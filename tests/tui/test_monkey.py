@@ -37,7 +37,7 @@ def server():
 async def test_every_key_of_the_prompt_at_each_end_of_any_text(tmp_path, server, text):
     async with window(tmp_path, server) as pilot:
         prompt = pilot.app.screen.prompt
-        for key in PROMPT_KEYS:
+        for key in sorted(set(PROMPT_KEYS) - {"ctrl+d"}):  # which quits on an empty prompt
             for at_end in (True, False):
                 prompt.load_text(text)
                 prompt.move_cursor(prompt.document.end if at_end else (0, 0))
@@ -91,7 +91,7 @@ async def monkey(tmp_path, server, steps: int, seed: int) -> None:
         terminal = TerminalInput()
         pieces = [
             *(key.encode() for key in "abyjkxgG19 /.?@[]"), b"\r", b"\t", b"\x1b", b"\x7f", b"\x0a",
-            *(bytes([code]) for code in range(1, 27) if code not in {17, 26}),
+            *(bytes([code]) for code in range(1, 27) if code not in {4, 17, 26}),
             *(b"\x1b" + bytes([code]) for code in range(97, 123)),
             *(b"\x1b[" + end for end in (b"A", b"B", b"C", b"D", b"H", b"F", b"Z", b"I", b"O", b"3~", b"5~", b"6~", b"1;3A", b"1;3B",
               b"1;5H", b"1;5F", b"1;2A", b"1;2B", b"1;2D", b"107;6u", b"97:65;2;65u", b"99999999;5u", b"?62;22c", b"<32;NaN;NaNM")),

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.app import SuspendNotSupported
+
 from stepchat.errors import StepchatError
 
 if TYPE_CHECKING:
@@ -42,8 +44,11 @@ async def edit_text(app: App[object], text: str, environ: Mapping[str, str] = os
         path = Path(directory) / "prompt.md"
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
-        with app.suspend():
-            code = await _run([*command, str(path)])
+        try:
+            with app.suspend():
+                code = await _run([*command, str(path)])
+        except SuspendNotSupported:
+            raise StepchatError("This terminal cannot be lent to an editor.", "The prompt is unchanged.") from None
         if code:
             raise StepchatError(f"{command[0]} ended with exit code {code}.", "The prompt is unchanged.")
         try:

@@ -68,6 +68,8 @@ class HelpScreen(ModalScreen[None]):
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
+        if not self.is_attached:
+            return  # closed before the first refresh
         table = self.query_one(VerticalScroll)
         table.query_one(Static).update(
             Content("\n").join(help_lines(self._groups, table.scrollable_content_region.width))

@@ -60,7 +60,7 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
             await say(pilot, "/effort")
             shown = await wait_until(pilot, "Reasoning effort")
             assert "xhigh" in shown
-            assert "this model does not have this level" in shown
+            assert "not supported by this model" in shown
             await pilot.press("down", "enter")
             await wait_until(pilot, lambda: "Reasoning effort" not in screen_text(pilot.app))
             await ask(pilot, "demo:haiku")

@@ -128,8 +128,8 @@ async def test_choosing_a_model_in_the_picker(tmp_path, server):
         await pilot.press("tab")
         await wait_until(pilot, "tok/s    first")
         await pilot.press("enter")
-        shown = await wait_until(pilot, "stays behind")
-        assert "Model: stepfun/step-3.7-flash. The reasoning of 1 answer by step-3.5-flash stays behind" in shown
+        shown = await wait_until(pilot, "is not sent to")
+        assert "Model: stepfun/step-3.7-flash. The reasoning of 1 answer by step-3.5-flash is not sent" in shown
         await ask(pilot, "demo:haiku again")
         assert server.requests[-1].body["model"] == NEXT
         choices = await read_model_choices(pilot.app.workspace.store)
@@ -142,7 +142,7 @@ async def test_a_name_that_is_not_in_the_list_is_used_anyway(tmp_path, server):
         await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
         await say(pilot, "/model stepfun/step-3.5-flsh")
         shown = await wait_until(pilot, "is not in the server's list of models")
-        assert f"Near: {STEP}" in shown
+        assert f"Similar: {STEP}" in shown
         assert chat.conversation.model == "stepfun/step-3.5-flsh"
 
 
