@@ -12,10 +12,11 @@ from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions import records
 from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionContent, SessionSummary, session_not_found
+from stepchat.sessions.search.query import WordFinder
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from stepchat.messages import Json, StoredMessage
@@ -64,9 +65,12 @@ def session(connection: sqlite3.Connection, session_id: str) -> Session:
 
 
 def latest(connection: sqlite3.Connection) -> Session | None:
-    """The session that changed last; sessions without messages do not count."""
-    row = connection.execute(f"{_SESSION} WHERE messages > 0 AND deleted IS NULL {_NEWEST_FIRST} LIMIT 1").fetchone()
-    return None if row is None else _session(row)
+    """The session with the newest message, whatever the clock said when it was written."""
+    row = connection.execute(
+        "SELECT session FROM message JOIN session ON session.id = message.session"
+        " WHERE messages > 0 AND deleted IS NULL ORDER BY message.number DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else session(connection, row[0])
 
 
 def sessions(connection: sqlite3.Connection, limit: int, offset: int, which: SessionFilter) -> list[SessionSummary]:
@@ -102,25 +106,28 @@ def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = 
 
 
 def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) -> Session:
-    """The session with this beginning of an ID (at least four characters), otherwise the newest with exactly this title,
-    otherwise the newest with the text in its title or messages.
+    """The session with this beginning of an ID (at least four characters), otherwise the best match as the session screen
+    ranks them: titles before messages, whole words before parts of words, then the newest.
     """
     text = wanted.strip()
     if not text:
         raise session_not_found(wanted, deleted=deleted)
     if found := _by_prefix(connection, text.lower(), deleted=deleted):
         return found
-    needle = text.casefold()
-    titles = _titled(connection, needle, deleted=deleted)
-    if exact := next((id_ for id_, title in titles if title.casefold() == needle), None):
-        return session(connection, exact)
-    titled = _newest_titled(connection, needle, deleted=deleted)
-    after = titled.updated if titled else float("-inf")
-    if found := _newest_containing(connection, text, needle, after, deleted=deleted):
-        return found
-    if titled is None:
+    needle, finder = text.casefold(), WordFinder(text)
+    titled = list(_titled(connection, deleted=deleted))
+    ranks: tuple[Callable[[str], bool], ...] = (
+        lambda title: title.casefold() == needle,
+        finder.is_in,
+        lambda title: needle in title.casefold(),
+    )
+    for matches in ranks:
+        if found := next((session_id for session_id, title in titled if matches(title)), None):
+            return session(connection, found)
+    found = _newest_containing(connection, text, finder, deleted=deleted)
+    if found is None:
         raise session_not_found(wanted, deleted=deleted)
-    return titled
+    return session(connection, found)
 
 
 def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
@@ -132,7 +139,7 @@ def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
     if text and (found := _by_prefix(connection, text.lower(), deleted=False)):
         return found
     needle = text.casefold()
-    titled = list(_titled(connection, needle, deleted=False)) if text else []
+    titled = [one for one in _titled(connection, deleted=False) if needle in one[1].casefold()] if text else []
     meant = [one for one in titled if one[1].casefold() == needle] or titled
     if not meant:
         raise session_not_found(wanted)
@@ -160,43 +167,39 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) ->
     return _session(rows[0]) if rows else None
 
 
-def _newest_titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> Session | None:
-    newest = next(_titled(connection, needle, deleted=deleted), None)
-    return None if newest is None else session(connection, newest[0])
-
-
-def _titled(connection: sqlite3.Connection, needle: str, *, deleted: bool) -> Iterator[tuple[str, str]]:
-    """ID and title of the sessions with the text in their title, newest first."""
-    for session_id, title in connection.execute(
+def _titled(connection: sqlite3.Connection, *, deleted: bool) -> Iterator[tuple[str, str]]:
+    """ID and title of all sessions, newest first."""
+    yield from connection.execute(
         # -1 marks a session that is being removed for good.
         "SELECT id, title FROM session WHERE CASE WHEN ? THEN deleted >= 0 ELSE deleted IS NULL END"
         " ORDER BY updated DESC, number DESC",
         (deleted,),
-    ):
-        if needle in title.casefold():
-            yield session_id, title
+    )
 
 
-def _newest_containing(
-    connection: sqlite3.Connection, text: str, needle: str, after: float, *, deleted: bool
-) -> Session | None:
+def _newest_containing(connection: sqlite3.Connection, text: str, words: WordFinder, *, deleted: bool) -> str | None:
+    """The ID of the newest session whose questions or answers contain the words or, if there is none, the text."""
     # LIKE on the JSON is fast but finds too much (keys, reasoning, model names), so each hit is read.
     rows = connection.execute(
         "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
-        " WHERE session.updated > ?1 AND CASE WHEN ?4 THEN session.deleted >= 0 ELSE session.deleted IS NULL END"
+        " WHERE CASE WHEN ?3 THEN session.deleted >= 0 ELSE session.deleted IS NULL END"
         " AND message.owner IS NULL"
-        r" AND (message.data LIKE ?2 ESCAPE '!' OR (?3 <> ?2 AND message.data LIKE ?3 ESCAPE '!'))"
+        r" AND (message.data LIKE ?1 ESCAPE '!' OR (?2 <> ?1 AND message.data LIKE ?2 ESCAPE '!'))"
         " ORDER BY session.updated DESC, session.number DESC",
-        (after, like_pattern(text), like_pattern(text, ascii_only=True), deleted),
+        (like_pattern(text), like_pattern(text, ascii_only=True), deleted),
     )
+    partly: str | None = None
+    needle = text.casefold()
     for session_id, message_id, data in rows:
         try:
-            text_found = records.message_from_text(message_id, data).text
+            content = records.message_from_text(message_id, data).text
         except StoreError:
             continue  # a damaged message must not hide others
-        if needle in text_found.casefold():
-            return session(connection, session_id)
-    return None
+        if words.is_in(content):
+            return session_id
+        if partly is None and needle in content.casefold():
+            partly = session_id
+    return partly
 
 
 def like_pattern(text: str, *, ascii_only: bool = False) -> str:

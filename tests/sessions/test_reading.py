@@ -75,7 +75,7 @@ async def test_only_titles_questions_and_answers_are_searched(store: SessionStor
         await store.find(wanted)
 
 
-async def test_the_newest_hit_wins_be_it_title_or_text(paths: Paths) -> None:
+async def test_a_title_wins_over_a_newer_text(paths: Paths) -> None:
     now = [1.0]
     store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: now[0])
     by_text = await _session(store, "q", "about whales")
@@ -84,8 +84,8 @@ async def test_the_newest_hit_wins_be_it_title_or_text(paths: Paths) -> None:
     by_title = await _session(store, "Whales?")
     assert await store.find("whales") == by_title
     now[0] = 3.0
-    newer_by_text = await _session(store, "q", "no whales here")
-    assert await store.find("whales") == newer_by_text
+    await _session(store, "q", "no whales here")
+    assert await store.find("whales") == by_title
     # An edited title is found, too.
     await store.set_title(by_text.id, "Narwhals")
     assert (await store.find("narwhals")).id == by_text.id
@@ -180,3 +180,27 @@ async def test_a_title_that_is_not_text_breaks_no_list(store: SessionStore) -> N
     assert (await store.find("pear")).id == other.id
     await store.append(session.id, session.leaf, UserMessage("more"))
     assert (await store.path(session.id))[-1].message.text == "more"
+
+
+async def test_find_ranks_titles_before_text_and_words_before_parts_of_words(store: SessionStore) -> None:
+    expected: list[str] = []
+    for question, answer in (("Green tea", ""), ("Teapots", ""), ("Drinks", "A cup of tea."), ("Code", "A bytearray.")):
+        session = await _session(store, question, answer)
+        expected.append(session.id)
+    for best in expected:
+        assert (await store.find("tea")).id == best
+        await store.delete([best])
+    with pytest.raises(SessionNotFoundError):
+        await store.find("tea")
+
+
+async def test_the_latest_session_is_that_of_the_last_event_whatever_the_clock_says(paths: Paths) -> None:
+    times = iter((2e9, 2e9, 2e9, *range(1000, 1100)))
+    store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: float(next(times)))
+    for question in ("in the future", "now"):
+        session = await store.create(model="m", server="s", system=None)
+        await store.append(session.id, None, UserMessage(question))
+        latest = await store.latest()
+        assert latest is not None
+        assert latest.title == question
+    await store.close()

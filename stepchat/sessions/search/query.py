@@ -128,6 +128,20 @@ class TermFinder:
             at = folded.find(first, at + 1)
 
 
+class WordFinder:
+    """Tells whether a text contains all words of a query, none of them as a part of another word."""
+
+    def __init__(self, typed: str) -> None:
+        # The space says that the last word is complete. A query that is too long to be parsed whole has no words.
+        terms = parse(typed + " ") if len(typed) < _READ_AT_MOST else ()
+        self._terms = terms if sum(len(term.words) for term in terms) < _WORDS_AT_MOST else ()
+        self._finder = TermFinder(self._terms)
+
+    def is_in(self, text: str) -> bool:
+        """False if the query has no words."""
+        return bool(self._terms) and len(self._finder.terms_in(text)) == len(self._terms)
+
+
 class SymbolFinder:
     """Finds symbols that are in no word, such as `->`, literally. They are one term."""
 
