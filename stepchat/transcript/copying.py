@@ -246,8 +246,11 @@ def _prefix(path: Sequence[Container], fresh: int) -> str:
     parts: list[str] = []
     for depth, node in enumerate(path):
         if isinstance(node, Item):
+            # As far in as it was: what follows an item is outside of it only if it is less indented than its content.
             marker = node.marker if node.ordered else "-"
-            parts.append(f"{marker} " if depth >= len(path) - fresh else " " * (len(marker) + 1))
+            width = max(node.content, len(marker) + 1)
+            first = marker.ljust(min(width, len(marker) + 4)).rjust(width)
+            parts.append(first if depth >= len(path) - fresh else " " * width)
         else:
             parts.append("> ")
     return "".join(parts)
