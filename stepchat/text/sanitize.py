@@ -78,9 +78,16 @@ def sanitize_for_display(text: str, *, keep_newlines: bool = False) -> str:
     Terminals disagree on the width of composed emoji, and a row with one would shift or overflow. So they become their
     parts: a family its members, a flag its country code; joiners, variation selectors and skin tones are dropped.
     """
-    if not text.isascii() and _COMPOSED.search(text):
-        text = _COMPOSED.sub(_part, text)
-    return sanitize(text, keep_newlines=keep_newlines)
+    return sanitize(split_emoji(text), keep_newlines=keep_newlines)
+
+
+def split_emoji(text: str) -> str:
+    """The text with composed emoji as their parts."""
+    return _COMPOSED.sub(_part, text) if not text.isascii() and has_composed_emoji(text) else text
+
+
+def has_composed_emoji(text: str) -> bool:
+    return _COMPOSED.search(text) is not None
 
 
 def sanitize_for_clipboard(text: str) -> str:

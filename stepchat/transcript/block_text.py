@@ -43,10 +43,11 @@ class TextRun(NamedTuple):
 class BlockText:
     """The text of one block, which may grow: the settled part is not read again."""
 
-    def __init__(self, block: Block, *, keep_composed: bool = False) -> None:
+    def __init__(self, block: Block, *, joins_emoji: bool = False, keep_source: bool = False) -> None:
+        """As a page shows it that `joins_emoji`; with `keep_source`, composed emoji stay whole, and so do tabs in code."""
         self._block = block
-        self._keep_composed = keep_composed
-        """Composed emoji stay whole, and so do tabs in code."""
+        self._keep_source = keep_source
+        self._keep_composed = joins_emoji or keep_source
         self._labels: Mapping[str, Any] = _labels(block)
         self._settled: list[Span] = []
         self._done = 0
@@ -77,7 +78,7 @@ class BlockText:
         show = sanitize if self._keep_composed else sanitize_for_display
         match block.kind:
             case "code" | "html":
-                return _runs([block.text if self._keep_composed else shown_code(block.text)])
+                return _runs([block.text if self._keep_source else shown_code(block.text)])
             case "label":
                 return _runs([show(block.text, keep_newlines=False)])
             case "plain":

@@ -56,10 +56,12 @@ class MessageView:
 class Document:
     """Messages in, rows out. `top` stays on the same text whatever changes around it."""
 
-    def __init__(self, palette: Palette, width: int, fill_keys: labels.FillKeys = str) -> None:
+    def __init__(
+        self, palette: Palette, width: int, fill_keys: labels.FillKeys = str, *, joins_emoji: bool = False
+    ) -> None:
         """`fill_keys` replaces placeholders such as `{key:retry}` by the keys in force."""
         self.fill_keys = fill_keys
-        self.layout = Layout(palette, width)
+        self.layout = Layout(palette, width, joins_emoji=joins_emoji)
         self.messages: list[MessageView] = []
         self.top = RowPosition()
         self.reasoning_view: ReasoningView = "tail"
@@ -266,8 +268,8 @@ class Document:
 
     # ---- rows
 
-    def reset(self, palette: Palette, width: int) -> None:
-        """Changes palette or width. `top` stays on the same text."""
+    def reset(self, palette: Palette, width: int, *, joins_emoji: bool | None = None) -> None:
+        """Changes palette, width, or whether the terminal draws composed emoji as one. `top` stays on the same text."""
         top = self.top
         share = 0.0
         if self._resized is not None and self._resized[0] == top:
@@ -275,7 +277,7 @@ class Document:
             share = self._resized[1]
         elif top.message < len(self.messages) and top.row:
             share = top.row / max(1, len(self.rows(top.message, top.block)))
-        self.layout.reset(palette, width)
+        self.layout.reset(palette, width, joins_emoji=joins_emoji)
         self._heights = Heights()
         self._heights.splice(0, 0, [message.blocks.height(self.layout) for message in self.messages])
         if share:

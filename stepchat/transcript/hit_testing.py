@@ -15,7 +15,7 @@ from unicodedata import category
 
 from rich.style import Style
 
-from stepchat.text.sanitize import sanitize_for_clipboard, sanitize_for_display
+from stepchat.text.sanitize import sanitize, sanitize_for_clipboard, sanitize_for_display
 from stepchat.text.widths import cells, graphemes, unpad
 from stepchat.transcript.block_text import BlockText
 from stepchat.transcript.layout.layout import formula_indent, shown_code
@@ -25,12 +25,13 @@ from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Table, Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.strip import Strip
 
     from stepchat.transcript.document import Document, MessageView
     from stepchat.transcript.layout.layout import Layout
+    from stepchat.transcript.layout.strips import StripBuilder
     from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.viewport import ScreenRow, Viewport
 
@@ -169,6 +170,8 @@ class CellMap:
     """For a table row, what is on each row, cell by cell."""
     cell_starts: Sequence[int] = (0,)
     """The number of characters before each cell."""
+    joins_emoji: bool = False
+    """Composed emoji are whole."""
 
     def runs(self, row: int) -> Sequence[CellRun]:
         """The text on a row of the block; nothing for a rule or outside the block."""
@@ -238,7 +241,7 @@ def build_cell_map(
         case "row":
             start += builder.edge(block, page.wide).width
             if isinstance(block.group, Table) and len(block.text) <= LONGEST_ROW:
-                return _measure_row(block, block.group, start, rows)
+                return _measure_row(block, block.group, start, rows, builder)
         case "meta" | "rule" | "empty":
             pass
         case _:
@@ -259,20 +262,29 @@ def build_cell_map(
     before = [0]
     for text in texts:
         before.append(before[-1] + (len(text) if every else _count(text)))
-    return CellMap(start, texts, before[:-1], before[-1], every, hang)
+    return CellMap(start, texts, before[:-1], before[-1], every, hang, joins_emoji=builder.joins_emoji)
 
 
-def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip]) -> CellMap:
+def _measure_row(block: Block, table: Table, start: int, rows: Sequence[Strip], builder: StripBuilder) -> CellMap:
     texts = [unpad(row.crop(start, row.cell_length).text).rstrip() for row in rows]
     numbers = range(len(table.aligns))
-    counts = [_count(cell_text(block, table, number)) for number in numbers]
+    counts = [_count(cell_text(block, table, number, builder)) for number in numbers]
     starts = [sum(counts[:number]) for number in numbers]
     if table.column_widths is not None:
         found = list(_in_columns(table.column_widths, starts, start, rows))
     else:
-        names = [_count(cell_text(table.rows[0], table, number)) for number in numbers]
+        names = [_count(cell_text(table.rows[0], table, number, builder)) for number in numbers]
         found = list(_stacked(_owners(counts, names, is_head=not block.level), starts, start, texts))
-    return CellMap(start, texts, [0] * len(rows), sum(counts), counts_whitespace=False, cells=found, cell_starts=starts)
+    return CellMap(
+        start,
+        texts,
+        [0] * len(rows),
+        sum(counts),
+        counts_whitespace=False,
+        cells=found,
+        cell_starts=starts,
+        joins_emoji=builder.joins_emoji,
+    )
 
 
 def _in_columns(
@@ -382,26 +394,27 @@ class SourceMap:
 def source_map(block: Block, cell_map: CellMap) -> SourceMap:
     """The text in one line unless it has line breaks of its own; cells of a table row are separated by tabs."""
     every = cell_map.counts_whitespace
-    text = "\t".join(run.text for run in BlockText(block, keep_composed=True).runs())
-    found = _counted(text, every=every)
+    text = "\t".join(run.text for run in BlockText(block, keep_source=True).runs())
+    show = sanitize if cell_map.joins_emoji else sanitize_for_display
+    found = _counted(text, show, counts_whitespace=every)
     if len(found.starts) == cell_map.total:
         return found
     # Not all of it is on the screen, or the screen has more.
     rows = range(len(cell_map.texts))
     runs = sorted(chain.from_iterable(map(cell_map.runs, rows)), key=lambda run: run.before)
-    return _counted(("" if every else " ").join(run.text for run in runs), every=every)
+    return _counted(("" if every else " ").join(run.text for run in runs), show, counts_whitespace=every)
 
 
-def _counted(text: str, *, every: bool) -> SourceMap:
+def _counted(text: str, show: Callable[[str], str], *, counts_whitespace: bool) -> SourceMap:
     starts: list[int] = []
     ends: list[int] = []
     for first, end in clusters(text):
-        if every and text[first] == "\t" and len(text) <= LINE_LIMIT:
+        if counts_whitespace and text[first] == "\t" and len(text) <= LINE_LIMIT:
             count = len(shown_code(text[:end])) - len(shown_code(text[:first]))
-        elif every:
+        elif counts_whitespace:
             count = len(sanitize_for_display(text[first:end]))
         else:
-            count = len("".join(sanitize_for_display(text[first:end]).split()))
+            count = len("".join(show(text[first:end]).split()))
         starts += [first] * count
         ends += [end] * count
     return SourceMap(text, starts, ends)

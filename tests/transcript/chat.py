@@ -41,8 +41,12 @@ def tool(text: str, *, is_error: bool = False) -> StoredMessage:
 KEYS = {"continue": "Alt+G", "retry": "Alt+R", "more": "Alt+M", "end": "Ctrl+End"}
 
 
-def page(*messages: StoredMessage, width: int = 60, height: int = 20) -> Viewport:
-    document = Document(colourless(), width, lambda text: re.sub(r"\{key:([a-z]+)\}", lambda key: KEYS[key[1]], text))
+def _with_keys(text: str) -> str:
+    return re.sub(r"\{key:([a-z]+)\}", lambda key: KEYS[key[1]], text)
+
+
+def page(*messages: StoredMessage, width: int = 60, height: int = 20, joins_emoji: bool = False) -> Viewport:
+    document = Document(colourless(), width, _with_keys, joins_emoji=joins_emoji)
     viewport = Viewport(document, height)
     document.show(messages)
     viewport.to_end()

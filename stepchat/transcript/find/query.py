@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from stepchat.text.sanitize import sanitize_for_display
+from stepchat.text.sanitize import has_composed_emoji, sanitize_for_display, split_emoji
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,17 +62,17 @@ class Query:
 
 
 def plain(text: str) -> str:
-    """A text as queries are compared with it: accents separate from their letters, one kind of quotation marks."""
+    """A text as queries are compared with it: accents and emoji separate from what they modify, one kind of quotation marks."""
     if text.isascii():
         return text
     for alike, usual in _SAME:
         text = re.sub(alike, usual, text)
-    return unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFD", split_emoji(text))
 
 
 def source_offsets(text: str) -> list[int]:
     """For every position in the plain form of a text, and its end, the index of the character it came from."""
-    if len(plain(text)) == len(text):
+    if len(plain(text)) == len(text) and not has_composed_emoji(text):
         return list(range(len(text) + 1))
     found = [at for at, character in enumerate(text) for _ in (character if character < "\x80" else plain(character))]
     return [*found, len(text)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, overload
 
-from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript.layout.strips import task_box
 from stepchat.transcript.layout.wrap import Wrapper
 from stepchat.transcript.markdown.blocks import numbers_width
@@ -90,12 +89,25 @@ class Flow:
         if self._block.kind == "plain":
             end = self._done + PIECE_LENGTH
             return (end, self._spans(text[self._done : end], growing=False)) if end <= stable else None
-        return next_piece(text, self._done, stable, self.labels, keep_breaks=self._keep_breaks)
+        return next_piece(
+            text,
+            self._done,
+            stable,
+            self.labels,
+            keep_breaks=self._keep_breaks,
+            keep_composed=self.builder.joins_emoji,
+        )
 
     def _spans(self, source: str, *, growing: bool) -> list[Span]:
         if self._block.kind == "plain":
-            return [Span(sanitize_for_display(source))]
-        return spans(source, self.labels, keep_breaks=self._keep_breaks, growing=growing)
+            return [Span(self.builder.shown(source))]
+        return spans(
+            source,
+            self.labels,
+            keep_breaks=self._keep_breaks,
+            growing=growing,
+            keep_composed=self.builder.joins_emoji,
+        )
 
     def _wrap(self, wrapper: Wrapper, found: list[Span]) -> None:
         for span in found:

@@ -62,19 +62,20 @@ class _Kept(NamedTuple):
 class Layout:
     """Lays out blocks for one palette and one width at a time."""
 
-    def __init__(self, palette: Palette, width: int) -> None:
+    def __init__(self, palette: Palette, width: int, *, joins_emoji: bool = False) -> None:
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
         self.kept_rows = 0
         self._highlights = HighlightCache(shown_code)
-        self.builder = StripBuilder(palette, page_geometry(width))
+        self.builder = StripBuilder(palette, page_geometry(width), joins_emoji=joins_emoji)
 
     @property
     def width(self) -> int:
         return self.builder.geometry.width
 
-    def reset(self, palette: Palette, width: int) -> None:
-        """Changes palette or width and drops all rows."""
-        self.builder = StripBuilder(palette, page_geometry(width))
+    def reset(self, palette: Palette, width: int, *, joins_emoji: bool | None = None) -> None:
+        """Changes palette, width or the treatment of emoji, and drops all rows."""
+        joins_emoji = self.builder.joins_emoji if joins_emoji is None else joins_emoji
+        self.builder = StripBuilder(palette, page_geometry(width), joins_emoji=joins_emoji)
         self._kept.clear()
         self.kept_rows = 0
 
@@ -202,7 +203,7 @@ class Layout:
         pad = (" " * _CODE_PAD, builder.palette.code_block)
         available = page.wide - edge.width - 2 * _CODE_PAD
         if block.kind == "label":
-            name = [(sanitize_for_display(block.text or _UNNAMED)[:available], builder.palette.code_label)]
+            name = [(builder.shown(block.text or _UNNAMED)[:available], builder.palette.code_label)]
             return [
                 builder.strip(
                     [*edge.first, pad, *name], fill=builder.palette.code_label, fill_to=self.code_block_width(block)

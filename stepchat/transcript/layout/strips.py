@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.text.widths import cells, pad_for_rich
 from stepchat.transcript.markdown import inline
 from stepchat.transcript.markdown.blocks import Item
@@ -66,11 +67,17 @@ def page_geometry(width: int, reading_columns: int = READING_COLUMNS) -> PageGeo
 class StripBuilder:
     """Builds strips for one palette and one width."""
 
-    def __init__(self, palette: Palette, measures: PageGeometry) -> None:
+    def __init__(self, palette: Palette, measures: PageGeometry, *, joins_emoji: bool = False) -> None:
+        """`joins_emoji`: the terminal draws a composed emoji as one of two cells."""
         self.palette = palette
+        self.joins_emoji = joins_emoji
         self.geometry = measures
         self.blank = self.strip([])
         self._styles: dict[tuple[Style, int, str], Style] = {}
+
+    def shown(self, text: str) -> str:
+        """Text as this page shows it, in one line."""
+        return sanitize(text, keep_newlines=False) if self.joins_emoji else sanitize_for_display(text)
 
     def base(self, voice: Voice) -> Style:
         match voice:

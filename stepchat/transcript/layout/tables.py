@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.text.sanitize import sanitize_for_display
 from stepchat.text.widths import cells
 from stepchat.transcript.layout.wrap import Wrapper, chop, longest_word
 from stepchat.transcript.markdown.block_starts import split_row
@@ -50,10 +49,10 @@ def columns(table: Table, builder: StripBuilder, block: Block) -> tuple[int, ...
         return table.column_widths
     if relabelled:
         table.labels, table.measured, table.widths, table.words = labels, 0, [], []
-    _measure_closed(table)
+    _measure_closed(table, builder)
     widths, words = table.widths, table.words
     if growing:
-        widths, words = _widened(table, last)
+        widths, words = _widened(table, last, builder)
     available = (
         builder.geometry.wide
         - builder.edge(block, builder.geometry.wide).width
@@ -79,7 +78,7 @@ def rows(block: Block, builder: StripBuilder) -> list[Strip]:
     base = builder.base(block.voice)
     available = builder.geometry.wide - edge.width
     if len(block.text) > LONGEST_ROW:
-        lines = chop([(sanitize_for_display(block.text), base)], available)
+        lines = chop([(builder.shown(block.text), base)], available)
     elif widths is None:
         lines = _stacked(block, table, builder, available)
     else:
@@ -92,22 +91,22 @@ def _in_columns(block: Block, table: Table, widths: Sequence[int], builder: Stri
     base = builder.base(block.voice)
     cell_lines = [
         _wrapped(cell, width, builder, base, head=not block.level)
-        for cell, width in zip(_cells(block, table), widths, strict=True)
+        for cell, width in zip(_cells(block, table, builder), widths, strict=True)
     ]
     high = max(map(len, cell_lines))
     lines = [_joined(cell_lines, row, widths, table.aligns, builder, base) for row in range(high)]
     if not block.level:
         lines.append([(_CROSSING.join("─" * width for width in widths), builder.palette.table_rule)])
-    elif block.level > 1 and (high > 1 or _wraps(table.rows[block.level - 1], table, widths)):
+    elif block.level > 1 and (high > 1 or _wraps(table.rows[block.level - 1], table, widths, builder)):
         lines.insert(0, [(_LIGHT_CROSSING.join("╌" * width for width in widths), builder.palette.table_rule)])
     return lines
 
 
-def _wraps(block: Block, table: Table, widths: Sequence[int]) -> bool:
+def _wraps(block: Block, table: Table, widths: Sequence[int], builder: StripBuilder) -> bool:
     """Whether a row takes more than one screen row."""
     if len(block.text) > LONGEST_ROW:
         return True
-    texts = ("".join(span.text for span in cell) for cell in _cells(block, table))
+    texts = ("".join(span.text for span in cell) for cell in _cells(block, table, builder))
     return any("\n" in text or cells(text) > width for text, width in zip(texts, widths, strict=True))
 
 
@@ -115,7 +114,7 @@ def _stacked(block: Block, table: Table, builder: StripBuilder, available: int) 
     """A row without columns: each cell with text after the name of its column, rows separated by rules."""
     base = builder.base(block.voice)
     strong, rule = base + builder.palette.strong, builder.palette.table_rule
-    names = _cells(table.rows[0], table)
+    names = _cells(table.rows[0], table, builder)
     if not block.level:
         wrapper = Wrapper(available)
         for index, name in enumerate(names):
@@ -124,7 +123,7 @@ def _stacked(block: Block, table: Table, builder: StripBuilder, available: int) 
             _add(wrapper, name, builder, strong)
         return [*wrapper.all_lines(), [("─" * available, rule)]]
     lines: list[Line] = [] if block.level == 1 else [[("╌" * available, rule)]]
-    for name, cell in zip(names, _cells(block, table), strict=True):
+    for name, cell in zip(names, _cells(block, table, builder), strict=True):
         if not _says_something(cell):
             continue
         wrapper = Wrapper(available)
@@ -140,32 +139,35 @@ def _says_something(cell: Sequence[Span]) -> bool:
     return any(span.text.strip() for span in cell)
 
 
-def _cells(block: Block, table: Table) -> list[list[Span]]:
+def _cells(block: Block, table: Table, builder: StripBuilder) -> list[list[Span]]:
     labels: Mapping[str, Any] = block.links.labels if block.links else {}
-    found = [spans(cell, labels, growing=block.open) for cell in split_row(block.text)[: len(table.aligns)]]
+    found = [
+        spans(cell, labels, growing=block.open, keep_composed=builder.joins_emoji)
+        for cell in split_row(block.text)[: len(table.aligns)]
+    ]
     return found + [[] for _ in range(len(table.aligns) - len(found))]
 
 
-def cell_text(block: Block, table: Table, number: int) -> str:
+def cell_text(block: Block, table: Table, number: int, builder: StripBuilder) -> str:
     """The text of one cell of a row."""
-    return "".join(span.text for span in _cells(block, table)[number])
+    return "".join(span.text for span in _cells(block, table, builder)[number])
 
 
-def _measure_closed(table: Table) -> None:
+def _measure_closed(table: Table, builder: StripBuilder) -> None:
     """Widens the columns for closed rows that are not measured yet."""
     count = len(table.rows) - table.rows[-1].open
     for block in table.rows[table.measured : count]:
-        table.widths, table.words = _widened(table, block)
+        table.widths, table.words = _widened(table, block, builder)
     table.measured = max(table.measured, count)
 
 
-def _widened(table: Table, block: Block) -> tuple[list[int], list[int]]:
+def _widened(table: Table, block: Block, builder: StripBuilder) -> tuple[list[int], list[int]]:
     """The widest cells and words, including this row."""
     if len(block.text) > LONGEST_ROW:
         return table.widths or [0] * len(table.aligns), table.words or [0] * len(table.aligns)
     widths: list[int] = []
     words: list[int] = []
-    for cell in _cells(block, table):
+    for cell in _cells(block, table, builder):
         text = "".join(span.text for span in cell)
         widths.append(max(map(cells, text.split("\n"))))
         words.append(min(_LONGEST_WORD, longest_word(text)))
