@@ -252,3 +252,112 @@ def test_json_that_is_no_answer():
     reader, _ = body({"hello": "world"})
     assert reader.failure is not None
     assert "base URL" in reader.failure.message
+
+
+# Shapes that are not in any documentation
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (7, "7"),
+        (lossless_json.Number("0.10"), "0.10"),
+        ({"text": "a"}, "a"),
+        ({"type": "text", "text": {"value": "a"}}, "a"),
+        (["a", {"type": "output_text", "text": "b"}, 1], "ab1"),
+    ],
+)
+def test_text_is_read_from_any_shape(content, text):
+    read = say(chunk({"content": content}), chunk({"reasoning": content}, "stop"))
+    assert (read.message.text, read.message.reasoning, read.reader.lost_text) == (text, text, 0)
+
+
+def test_reasoning_parts_of_a_content_are_reasoning():
+    part = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    message = say(chunk({"content": [part]}), chunk({"content": [{"type": "text", "text": "a"}]}, "stop")).message
+    assert (message.text, message.reasoning) == ("a", "Hm.")
+
+
+@pytest.mark.parametrize("content", [{"blob": 1}, [{"type": "text"}], [{"type": "text", "text": {"x": 1}}]])
+def test_text_that_is_lost_is_counted(content):
+    assert say(chunk({"content": content}, "stop")).reader.lost_text == 1
+
+
+def test_parts_without_text_are_counted_by_name():
+    read = say(
+        chunk({"content": [{"type": "image_url", "image_url": {}}], "images": [1, 2], "audio": {"id": 1}}, "stop")
+    )
+    assert (read.reader.dropped, read.reader.lost_text) == ({"image_url": 1, "image": 2, "audio": 1}, 0)
+
+
+def test_only_the_first_choice_is_the_answer():
+    def two(first: Any, second: Any) -> dict[str, Any]:
+        return {"choices": [{"index": 1, "delta": second, "finish_reason": "length"}, {"index": 0, "delta": first}]}
+
+    read = say(two({"content": "a"}, {"content": "x", "reasoning": "y"}), chunk({}, "stop"))
+    assert (read.message.text, read.message.reasoning, read.message.finish_reason) == ("a", "", "stop")
+    assert read.reader.dropped == {"alternative answer": 1}
+
+
+@pytest.mark.parametrize("where", ["choice", "delta", "x_groq"])
+def test_usage_is_found_where_it_is(where):
+    usage = {"usage": {"prompt_tokens": 3}}
+    body = chunk({"content": "a", **(usage if where == "delta" else {})}, "stop")
+    if where == "choice":
+        body["choices"][0] |= usage
+    if where == "x_groq":
+        body["x_groq"] = usage
+    assert say(body).message.usage.prompt_tokens == 3
+
+
+def test_a_chunk_that_is_almost_json_is_read():
+    data = b'data: {"choices":[{"delta":{"content":"a\tb\x01"},"logprobs":{"content":[{"token":"a","logprob":-Infinity}]}}],"x":NaN}\n\n'
+    read = say(data, chunk({}, "stop"))
+    assert (read.message.text, read.reader.bad_chunks) == ("a\tb\x01", 0)
+    assert read.message.logprobs == ({"token": "a", "logprob": None},)
+
+
+def test_lone_surrogates_are_replaced_in_text_and_kept_in_details():
+    entry = {"type": "reasoning.text", "text": "\ud83d", "index": 0}
+    first = chunk({"content": "a\ud83d", "reasoning": "\ude00", "reasoning_details": [entry]})
+    read = say(first, chunk({"content": "\ude00b\ud800"}), chunk({"content": "c"}, "stop"))
+    assert (read.message.text, read.message.reasoning) == ("a\U0001f600b\ufffdc", "\ufffd")
+    assert read.message.reasoning_details == (entry,)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}},
+        {"0": {"id": "c", "function": {"name": "f", "arguments": "{}"}}},
+    ],
+)
+def test_tool_calls_may_be_an_object(calls):
+    assert [call.name for call in say(chunk({"tool_calls": calls}, "tool_calls")).message.tool_calls] == ["f"]
+    older = say(chunk({"function_call": {"name": "f", "arguments": "{"}}), chunk({"function_call": {"arguments": "}"}}))
+    assert [(call.name, call.arguments) for call in older.message.tool_calls] == [("f", "{}")]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (["ha", "ha", "ha"], "hahaha"),
+        (["1", "11", "111"], "111111"),
+        (["H", "He", "Hel", "Hell"], "Hell"),
+        (["ab", "abc"], "ababc"),
+        (["ab", "abc", "abcd", "abcd", "abcde"], "abcde"),
+        (["ab", "abc", "x"], "ababcx"),
+        (["ab", "abc", "abcd", "xyz"], "abcdxyz"),
+        (["\n", "\n\n", "\n\n\n"], "\n" * 6),
+    ],
+)
+@pytest.mark.parametrize("name", ["content", "reasoning", "refusal"])
+def test_restated_text_is_read_once(pieces, text, name):
+    message = say(*(chunk({name: piece}) for piece in pieces), chunk({}, "stop")).message
+    assert getattr(message, "text" if name == "content" else name) == text
+
+
+@pytest.mark.parametrize(("whole", "text"), [("ab", "ab"), ("abc", "abc"), ("xyz", "ab"), ("a", "ab"), ("", "ab")])
+def test_a_whole_message_adds_only_its_rest(whole, text):
+    end = {"choices": [{"message": {"content": whole, "tool_calls": []}, "finish_reason": "stop"}]}
+    assert say(chunk({"content": "a"}), chunk({"content": "b"}), end).message.text == text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from stepchat import lossless_json
 from stepchat.demo.scenarios.faults import STATUSES
 from stepchat.errors import KeyRejectedError, ServerError, StepchatError
-from stepchat.servers.errors import from_error, from_status, is_reasoning_error, status_of
+from stepchat.servers.errors import find_error, from_error, from_status, is_reasoning_error, status_of
 from tests.sessions.samples import json_values
 
 
@@ -248,3 +249,85 @@ def test_a_refusal_of_something_else(message):
 def test_only_a_400_or_404_can_be_about_the_reasoning():
     assert not is_reasoning_error(refused(500, told("invalid signature")))
     assert not is_reasoning_error(refused(403, told("invalid signature")))
+
+
+NOW = 1_796_045_000.0
+FREE = "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day"
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [
+        (f"{NOW + 20:.0f}000", 20.0),
+        (f"{NOW + 20:.0f}", 20.0),
+        ("20", 20.0),
+        ("1m20s", 80.0),
+        (f"{NOW - 20:.0f}000", None),
+        ("nonsense", None),
+    ],
+)
+@pytest.mark.parametrize("is_header", [True, False])
+def test_when_a_limit_resets(monkeypatch, reset, seconds, is_header):
+    monkeypatch.setattr("stepchat.servers.errors.time", lambda: NOW)
+    headers = {"X-RateLimit-Reset": reset}
+    metadata = {} if is_header else {"metadata": {"headers": headers}}
+    body = lossless_json.dumps({"error": {"message": "Slow down", "code": 429, **metadata}})
+    found = from_status(429, body, {name.lower(): value for name, value in headers.items()} if is_header else {})
+    assert isinstance(found, ServerError)
+    assert found.retry_after == seconds
+    assert found.retryable
+
+
+def test_a_limit_that_ends_later_names_the_time_and_what_to_do_without_waiting(monkeypatch):
+    monkeypatch.setattr("stepchat.servers.errors.time", lambda: NOW)
+    found = from_status(429, lossless_json.dumps(told(FREE)), {"x-ratelimit-reset": f"{NOW + 6 * 3600:.0f}000"})
+    assert re.fullmatch(
+        r"Free again at \d\d:\d\d \(in 6 h\)\. Or add credits, or use the model without :free\.", found.hint
+    )
+    later = from_status(503, "{}", {"retry-after": str(3 * 86_400)})
+    assert re.match(r"Try again at \d{4}-\d\d-\d\d \d\d:\d\d \(in 3 days\)\.", later.hint)
+    assert from_status(429, "{}", {"retry-after": "inf"}).hint.startswith("The server does not say when.")
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Please try again in 6m0s.", 360.0),
+        ("Please retry in 38.7s.", 38.7),
+        ("Try again in 20ms", 0.02),
+        ("retry after 2 hours", 7200.0),
+        ("Slow down", None),
+    ],
+)
+def test_a_wait_in_words(message, seconds):
+    assert refused(429, told(message)).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errors": [{"message": "It broke", "code": 7}]},
+        {"detail": {"message": "It broke"}},
+        {"base_resp": {"status_code": 1004, "status_msg": "It broke"}},
+        {"code": 40001, "msg": "It broke"},
+        [{"error": {"message": "It broke"}}],
+        {"statusCode": 400, "error": "Bad Request", "message": "It broke"},
+    ],
+)
+def test_envelopes_of_errors(body):
+    assert refused(400, body).message == "The server answered 400: It broke"
+    if isinstance(body, dict) and "detail" not in body and "statusCode" not in body:
+        assert find_error(body) is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"base_resp": {"status_code": 0, "status_msg": "ok"}}, {"code": 0, "msg": "ok"}, {"type": "ping"}, {"id": "x"}],
+)
+def test_what_is_no_error(body):
+    assert find_error(body) is None
+
+
+def test_long_lists_in_messages_are_shortened():
+    names = refused(400, {"detail": [{"msg": f"tool{number}"} for number in range(20_000)]}).message
+    assert names == "The server answered 400: tool0; tool1; tool2; tool3; tool4 and 19995 more"
