@@ -21,6 +21,7 @@ from textual.worker import WorkerFailed
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import fresh
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
+from stepchat.config.file import config_error
 from stepchat.errors import ConfigError, StepchatError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
@@ -138,6 +139,9 @@ class StepchatApp(App[str]):
         self._is_ready = True
         self._handover.prompt_is_ready(self._rescue)
         if self._chat is not None:
+            for problem in self.keymap.problems:
+                path = ("keys", *problem.path)
+                self._report_problem(config_error(self.workspace.paths.config_file, path, problem.what, problem.hint))
             workers.run_task(self, partial(self._after_first_paint, self._chat), group="load")
 
     async def _after_first_paint(self, screen: ChatScreen) -> None:
@@ -183,7 +187,7 @@ class StepchatApp(App[str]):
     async def action_choose_theme(self, name: str) -> None:
         """Switch to a theme and remember it. Raises ConfigError."""
         workspace = self.workspace
-        theme = named_theme(name, workspace.paths.user_themes, self._report_theme)
+        theme = named_theme(name, workspace.paths.user_themes, self._report_problem)
         if "NO_COLOR" in os.environ:
             await workspace.store.set_setting("theme", name)
             if self._chat is not None:
@@ -202,7 +206,7 @@ class StepchatApp(App[str]):
         hints = [(self.keymap.fill(key), word) for key, word in idle_hints()]
         write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], hints, frame_styles(self._look))
 
-    def _report_theme(self, error: ConfigError) -> None:
+    def _report_problem(self, error: ConfigError) -> None:
         if self._chat is not None:
             self._chat.notice(error.message, error.hint, kind="warning")
 

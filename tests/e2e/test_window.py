@@ -39,7 +39,7 @@ def test_the_whole_path(tmp_path, server):
         terminal.type("demo:details speed=0")
         terminal.press("enter")
         terminal.wait_for("Thought")
-        terminal.wait_for("Ctrl+T reasoning")
+        terminal.wait_for("effort auto")
         terminal.type("demo:long tokens=4000 reasoning=60 speed=300")
         terminal.press("enter")
         terminal.wait_for("answering")

@@ -187,6 +187,7 @@ def kept_messages(pending: Sequence[bytes], keyboard: TerminalInput) -> Iterable
 def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterable[Message]:
     """The messages of new keys, until "x" is written to `wake`, or the terminal is gone, which ends the app."""
     timeout: float | None = ESCAPE_SECONDS
+    is_first = True
     while True:
         ready = select.select([terminal, wake], [], [], timeout)[0]
         if wake in ready:
@@ -200,7 +201,9 @@ def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterab
             if not data:
                 yield ExitApp()
                 return
-            yield from keyboard.feed(data)
+            # What the first read returns was typed while nobody read, and not at once.
+            yield from keyboard.feed(data, typed=is_first)
+            is_first = False
             timeout = keyboard.wait
         else:
             yield from keyboard.tick()
