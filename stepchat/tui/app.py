@@ -119,6 +119,11 @@ class StepchatApp(App[str]):
         return self._workspace if self._chat is None else self._chat.workspace
 
     @property
+    def joins_emoji(self) -> bool:
+        """Whether the terminal draws a composed emoji as one."""
+        return self._handover.joins_emoji
+
+    @property
     def session(self) -> Session | None:
         """The session on screen."""
         return None if self._chat is None else self._chat.conversation.session
@@ -133,6 +138,11 @@ class StepchatApp(App[str]):
             self.workspace, self._opening, complete, palette(self._opening.theme), typed=text, cursor=cursor
         )
         return self._chat
+
+    def on_handover_driver_emoji_joined(self) -> None:
+        """The terminal has reported it only now."""
+        if self._chat is not None:
+            self._chat.set_palette(palette(self._look))
 
     def on_ready(self) -> None:
         """The first paint is done: now what can wait."""

@@ -113,7 +113,8 @@ class TranscriptView(Widget):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         self._painter.set_palette(palette)
-        self._document.reset(palette, self._document.layout.width)
+        joins_emoji = getattr(self.app, "joins_emoji", False)
+        self._document.reset(palette, self._document.layout.width, joins_emoji=joins_emoji)
         self._paint()
 
     @property
