@@ -46,10 +46,11 @@ class Flow:
         self._rows: Sequence[Strip] = ()
 
     def fits(self, builder: StripBuilder) -> bool:
-        """Whether this can be continued: same width, palette and link definitions, and no task box has appeared."""
+        """Whether this can be continued: same width, palette and link definitions, no task box, nothing cut off."""
         labels = self._block.links.labels if self._block.links else self.labels
         same = labels is self.labels or "[" not in self._block.text
         same = same and numbers_width(self._block.path) == self._numbers
+        same = same and self._done <= len(self._block.text)
         return self.builder is builder and same and _start(self._block) == self._start
 
     def rows(self) -> Sequence[Strip]:

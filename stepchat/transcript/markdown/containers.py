@@ -193,7 +193,7 @@ class Outline:
     def continue_last(self, joint: str, text: str) -> Block:
         """Adds a block that continues the text of the last one, which is complete."""
         last = self.blocks[-1]
-        last.open, last.stable, last.flow = False, len(last.text), None
+        last.open, last.stable = False, len(last.text)
         level = last.level
         if isinstance(last.group, Fence):
             level = len(last.group.lines)
