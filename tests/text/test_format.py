@@ -15,7 +15,7 @@ from stepchat.text.format import date, duration, money, short_count, short_model
         (12_345_678, "12M"),
     ],
 )  # fmt: skip
-def test_few_characters_that_say_the_most(number, shown):
+def test_counts_are_short(number, shown):
     assert short_count(number) == shown
     assert len(shown) <= 4
 

@@ -43,7 +43,7 @@ def test_every_word_must_be_found(typed, text):
     assert match(words_of(typed), text) is None
 
 
-def test_places_are_those_of_the_letters():
+def test_positions_are_those_of_the_matched_letters():
     text = "StepFun/Step-3.5-Flash"
     assert match(words_of("flash"), text).positions == tuple(range(17, 22))
     scattered = match(words_of("sf3"), text)
@@ -51,7 +51,7 @@ def test_places_are_those_of_the_letters():
 
 
 @given(st.text(max_size=12), st.text(max_size=40))
-def test_any_text_is_found_in_itself_and_places_lie_within(typed, around):
+def test_any_text_matches_itself_with_positions_inside(typed, around):
     text = around + typed + around
     found = match(words_of(typed), text)
     if typed.casefold() == typed.lower() and len(text.lower()) == len(text.casefold()) == len(text):

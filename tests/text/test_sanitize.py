@@ -65,7 +65,7 @@ def test_emoji_of_several_characters_are_shown_as_their_parts(text, expected):
 
 
 @given(st.text(alphabet=st.characters()))
-def test_nothing_a_terminal_obeys_is_left(text):
+def test_nothing_is_left_that_a_terminal_acts_on(text):
     for character in sanitize(text).replace("\n", ""):
         assert unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"}
         assert unicodedata.bidirectional(character) not in {

@@ -97,7 +97,7 @@ def rows_of(text, width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_hard_text_has_the_width_that_terminals_think(kind, width):
+def test_difficult_text_is_as_wide_as_terminals_draw_it(kind, width):
     for text in HARD:
         assert_agreed(rows_of(kind.replace("{}", text), width), width)
 
@@ -110,7 +110,7 @@ def test_hard_text_has_the_width_that_terminals_think(kind, width):
     st.integers(8, 90),
 )
 @settings(max_examples=150, deadline=None)
-def test_mixtures_have_the_width_that_terminals_think(text, kind, width):
+def test_mixed_text_is_as_wide_as_terminals_draw_it(text, kind, width):
     assert_agreed(rows_of(kind.replace("{}", text), width), width)
 
 
@@ -118,7 +118,7 @@ MARKS = re.compile(f"[{''.join(c for c in ''.join(MELTING) if cells(c) > cell_le
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_question_has_the_width_that_terminals_think(width):
+def test_a_question_is_as_wide_as_terminals_draw_it(width):
     viewport = page(asked(" ".join(HARD)), width=width, height=60)
     assert_agreed([strip.text for _, _, rows in viewport.document.forward(0, 0) for strip in rows], width)
 
@@ -137,7 +137,7 @@ def columns(row):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_melting_scripts_end_where_every_terminal_must_agree(kind, width):
+def test_rows_with_long_clusters_end_where_all_terminals_agree(kind, width):
     for text in MELTING:
         for row in rows_of(kind.replace("{}", text), width):
             assert cell_len(row) == width
@@ -154,7 +154,7 @@ def test_the_columns_of_a_table_of_melting_scripts_stand_below_one_another():
 
 
 @given(st.text(st.sampled_from("aक中िா்ौ🫨 ㉈é\u0301👍"), max_size=30), st.integers(2, 12))
-def test_characters_of_melting_scripts_are_cut_so_that_they_fit(text, width):
+def test_long_clusters_are_cut_to_fit(text, width):
     assert cell_len(pad_for_rich(text)) == cells(text) == sum(size for _, _, size in graphemes(text))
     assert "".join(text[start:end] for start, end, _ in graphemes(text)) == text
     rows = chop([(text, Style.null())], width)
@@ -162,7 +162,7 @@ def test_characters_of_melting_scripts_are_cut_so_that_they_fit(text, width):
     assert all(cells("".join(part for part, _ in row)) <= width for row in rows)
 
 
-def test_characters_stand_in_the_columns_where_we_think():
+def test_characters_are_in_the_computed_columns():
     (row,) = [row for row in rows_of("| 中é | 👨‍👩‍👧 |\n|---|---|\n| 🇩🇪 | ❤️x |", 60) if "DE" in row]
     screen = pyte.Screen(60, 1)
     pyte.Stream(screen).feed(row)
@@ -179,18 +179,18 @@ def test_marked_ranges_mark_the_same_characters(text, ends):
 
 
 @given(st.text(st.sampled_from("aक中िா்"), max_size=20), st.integers(0, 20))
-def test_a_row_that_is_cut_is_as_wide_as_was_thought(text, width):
+def test_a_cut_row_has_the_computed_width(text, width):
     part = set_cell_size(pad_for_rich(text), width)
     assert cells(unpad(part)) == width
 
 
 @given(st.text(), st.integers(0, 20))
-def test_as_wide_as_there_is_room(text, width):
+def test_truncated_padded_and_aligned_text_fits(text, width):
     text = sanitize_line(text)
     assert cell_len(truncate(text, width)) <= width
     assert cell_len(pad(text, width)) == cell_len(align(text, width)) == width
 
 
-def test_what_is_cut_is_marked():
+def test_a_cut_is_marked():
     assert (truncate("one two", 7), truncate("one two", 5)) == ("one two", "one…")
     assert (pad("漢字漢字", 6), pad("ab", 4), align("ab", 4)) == ("漢字… ", "ab  ", "  ab")

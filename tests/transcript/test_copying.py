@@ -54,7 +54,7 @@ ADDRESSES = [
 ]
 
 
-def test_every_address_and_only_those_a_terminal_may_be_told():
+def test_only_safe_addresses_become_links():
     old = answered("[old](https://old.example), [again](https://bare.example/x)")
     parts = page(old, asked(), answered(LINKS)).document.messages
     found = list(copying.links_in(parts[2]))

@@ -219,7 +219,7 @@ def test_failed_answer_says_why_and_what_to_do():
     assert not any("Alt+G" in row for row in nothing)
 
 
-def test_a_cost_that_arrives_late_takes_nothing_from_the_user():
+def test_a_late_cost_keeps_selection_hits_and_notice():
     before = [asked(), answered("It is a heron.", "A thought.", usage=Usage()), replace(asked("Sure?"), id="u2")]
     viewport = page(*before, width=70, height=30)
     document, seen = viewport.document, shown(viewport)
@@ -312,7 +312,7 @@ def test_very_long_prompt_is_laid_out_where_it_is_seen():
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), min_size=1, max_size=8), st.integers(0, 40))
 @settings(max_examples=60, deadline=None)
-def test_another_branch_is_what_showing_it_afresh_is(steps, scrolled):
+def test_switching_branches_equals_showing_the_branch_from_scratch(steps, scrolled):
     """Each step keeps so many messages of the branch and puts another end to it."""
     viewport = page(width=50, height=12)
     branch = []
@@ -336,7 +336,7 @@ def test_another_branch_is_what_showing_it_afresh_is(steps, scrolled):
 
 
 @pytest.mark.parametrize("scrolled", [0, 5, 30])
-def test_an_answer_whose_cost_is_told_later_stays_where_it_is(scrolled):
+def test_an_answer_does_not_move_when_its_cost_arrives_late(scrolled):
     text = "\n\n".join(f"Paragraph {number}." for number in range(30))
     before = [asked(), answered(text, "A thought.", usage=Usage())]
     viewport = page(*before, width=70, height=12)

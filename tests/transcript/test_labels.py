@@ -28,19 +28,19 @@ def test_the_footer_drops_the_least_needed_facts_first():
     assert shown(foot, 30) == "step-3.5-flash"
 
 
-def test_foot_of_an_answer_of_which_nothing_is_known():
+def test_the_footer_of_an_answer_without_facts():
     assert labels.footer(AssistantMessage(text="x")) is None
     assert shown(labels.footer(AssistantMessage(text="x", model_asked="a/b"))) == "b"
 
 
-def test_foot_estimates_only_what_was_not_told():
+def test_the_footer_estimates_only_an_unknown_cost():
     assert shown(labels.footer(answered("x").message, estimate=Decimal(9))).endswith(" · $0.00045")
     message = AssistantMessage(text="x", model="m")
     assert shown(labels.footer(message, estimate=Decimal("0.0123"))) == "m · ~$0.012"
     assert shown(labels.footer(message, estimate=Decimal(0))) == "m"
 
 
-def test_foot_without_reasoning():
+def test_the_footer_without_reasoning():
     message = AssistantMessage(
         text="x", model="m", usage=Usage({"completion_tokens": 5}), timing=Timing(0, None, 0.2, 0.2)
     )

@@ -45,7 +45,7 @@ def test_lines_break_between_tokens_and_at_newlines():
     assert texts([], 10) == []
 
 
-def test_nothing_that_a_terminal_obeys():
+def test_tokens_contain_nothing_that_a_terminal_acts_on():
     assert not {"\x1b", "\u202e"} & set(visible("\x1b[31m\u202e"))
 
 

@@ -14,7 +14,7 @@ def result(text, folded=None):
 
 
 @pytest.mark.parametrize(("folded", "opened"), [(None, False), (True, False), (False, True)])
-def test_a_long_result_is_folded_unless_the_reader_opened_it(folded, opened):
+def test_a_long_result_is_folded_unless_the_user_opened_it(folded, opened):
     rows = everything(page(asked(), result(LONG, folded)))
     assert (f"  │ line {SHOWN_LINES + 2}" in rows) == opened
     assert ("  … 3 more lines" in rows) == (not opened)

@@ -89,7 +89,7 @@ def test_new_text_moves_nothing_when_the_reader_has_scrolled_up():
     assert shown(viewport) == before
 
 
-def test_following_takes_hold_again_at_the_end():
+def test_following_resumes_at_the_end():
     viewport = page(asked(), height=10)
     stream(viewport, words(LONG))
     viewport.scroll(-3)
@@ -101,7 +101,7 @@ def test_following_takes_hold_again_at_the_end():
     assert shown(viewport)[-2] == "  the newest"
 
 
-def test_reader_in_the_middle_of_a_growing_paragraph_is_not_moved():
+def test_growing_text_does_not_move_a_scrolled_page():
     viewport = page(height=8)
     now = stream(viewport, words("word " * 200))
     viewport.scroll(-5)
@@ -135,7 +135,7 @@ def test_header_above_the_screen_comes_to_the_top_when_its_panel_folds():
     assert shown(viewport)[3] == "  The answer."
 
 
-def test_panel_that_the_reader_reads_in_does_not_fold():
+def test_a_panel_the_user_is_reading_does_not_fold():
     viewport = page(asked(), height=10)
     viewport.document.reasoning_view = "full"
     now = stream(viewport, thoughts(THOUGHT))
@@ -147,7 +147,7 @@ def test_panel_that_the_reader_reads_in_does_not_fold():
     assert shown(viewport) == before
 
 
-def test_panel_that_the_reader_has_touched_does_not_fold():
+def test_a_panel_the_user_has_toggled_does_not_fold():
     viewport = page(asked(), height=40)
     now = stream(viewport, thoughts(THOUGHT))
     place = viewport.visible_panel()
@@ -217,7 +217,7 @@ def test_resize_keeps_the_text_at_the_top():
         assert next(line for line in shown(viewport) if line).split()[:1] == top.split()[:1]
 
 
-def test_jumping_is_near_where_it_was_meant_to_be():
+def test_a_jump_lands_near_its_target():
     viewport = conversation(30, height=12)
     total = viewport.document.height
     for share in (0.0, 0.25, 0.5, 0.9):
@@ -241,7 +241,7 @@ def test_thumb_of_the_scrollbar():
         assert abs(first - min(thumb, 20 - (end - first))) <= 2
 
 
-def test_long_session_is_read_only_where_it_is_looked_at():
+def test_a_long_session_is_parsed_only_where_it_is_visible():
     viewport = conversation(200, height=20)
     viewport.render()
     built = [part.blocks.is_built for part in viewport.document.messages]
@@ -274,7 +274,7 @@ def test_unchanged_rows_are_the_same_strips():
     assert lines(first)[-1] == ""
 
 
-def test_opening_a_panel_out_of_sight_and_folding_it_again_gives_the_place_back():
+def test_unfolding_an_offscreen_panel_and_folding_it_restores_the_screen():
     viewport = page(asked(), answered(LONG, THOUGHT), height=12)
     viewport.scroll(-30)
     before = shown(viewport)

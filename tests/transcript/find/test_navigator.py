@@ -22,7 +22,7 @@ def test_goes_to_the_first_hit_from_the_top_of_the_screen_on():
     assert finder.search.current.block == int(first.split()[1])
 
 
-def test_goes_round_to_what_is_above():
+def test_the_search_wraps_around_to_earlier_hits():
     viewport = page(asked(), answered(LONG), asked("last"))
     finder = search(viewport, "paragraph 7")
     assert any("Paragraph 7 with" in row for row in shown(viewport))
@@ -66,7 +66,7 @@ def test_typing_opens_no_fold_the_next_hit_does():
     assert viewport.document.messages[1].answer.panel == "open"
 
 
-def test_folds_that_only_were_passed_close_again():
+def test_folds_passed_on_the_way_close_again():
     viewport = page(asked(), answered("x", THOUGHT, folded=True), asked("needle"))
     viewport.to_start()
     finder = search(viewport, "needle")
@@ -106,7 +106,7 @@ def test_words_that_are_not_there_and_no_words_return():
         assert shown(viewport) == before
 
 
-def test_a_hit_that_was_gone_to_is_where_one_stays():
+def test_leaving_stays_at_the_chosen_hit():
     viewport = page(asked(), answered(LONG), asked("last"))
     finder = search(viewport, "paragraph")
     finder.step(-1)
@@ -154,7 +154,7 @@ def test_what_is_only_typed_is_taken_by_a_step():
     assert shown(viewport) == there
 
 
-def test_a_reader_who_scrolls_stays_there_and_goes_on_from_there():
+def test_after_scrolling_the_search_continues_from_there():
     viewport = page(asked(), answered(LONG), asked("last"))
     finder = search(viewport, "paragraph 3 with")
     viewport.document.top = RowPosition(1, 40, 0)
@@ -186,7 +186,7 @@ def test_what_a_tool_gave_back_opens_for_a_hit_and_is_remembered():
     assert viewport.document.messages[1].tool.panel == "open"
 
 
-def test_an_empty_page_has_nothing_to_go_to():
+def test_an_empty_page_has_no_message_to_focus():
     viewport = page()
     finder = search(viewport, "needle")
     finder.step(1)

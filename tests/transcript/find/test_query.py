@@ -37,7 +37,7 @@ def test_finds_what_reads_the_same(typed, text, hits):
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "\u200b"])
-def test_nothing_is_looked_for(typed):
+def test_an_empty_query_finds_nothing(typed):
     assert Query(typed).empty
 
 

@@ -31,7 +31,7 @@ def marked(viewport, finder):
     return [text for text, _ in texts], "".join(text for text, current in texts if current)
 
 
-def test_looks_in_questions_answers_reasoning_and_tools():
+def test_it_searches_questions_answers_reasoning_and_tools():
     viewport = page(asked("needle"), answered("a Needle here", "and a needle there"), tool("needle"), height=40)
     finder = search(viewport, "needle")
     assert (finder.search.number, finder.search.total) == (1, 4)
@@ -217,7 +217,7 @@ def test_takes_in_what_comes():
     assert finder.search.number == 3
 
 
-def test_a_row_that_stays_as_it_is_is_the_same_strip():
+def test_an_unchanged_row_is_the_same_strip():
     viewport = page(answered("needle needle\n\nneedle"))
     finder = search(viewport, "needle")
     first = finder.search.mark_rows(viewport, viewport.render(), HIT, CURRENT)
@@ -245,7 +245,7 @@ def test_other_words_while_an_answer_comes_and_when_it_is_there():
     assert finder.search.total == 3
 
 
-def test_a_conversation_that_is_gone_has_no_hits():
+def test_a_closed_conversation_has_no_hits():
     viewport = page(asked("needle"))
     finder = search(viewport, "needle")
     viewport.document.show([asked("other")])

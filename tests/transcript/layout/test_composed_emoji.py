@@ -28,7 +28,7 @@ def test_those_of_the_user_are_whole_too():
     assert FAMILY in "\n".join(everything(page(asked(FAMILY), joins_emoji=True)))
 
 
-def test_a_terminal_that_says_so_late_gets_them_whole():
+def test_they_become_whole_when_the_terminal_reports_it_late():
     viewport = page(answered(f"{FAMILY}!"))
     document = viewport.document
     assert FAMILY not in "\n".join(shown(viewport))

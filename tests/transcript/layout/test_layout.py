@@ -334,7 +334,7 @@ def test_kept_rows_are_bounded():
     assert layout.rows(blocks[-1]) is layout.rows(blocks[-1])
 
 
-def test_facts_that_do_not_fit_are_left_out_whole():
+def test_facts_that_do_not_fit_are_dropped_whole():
     parts = (("model", "dim"), (" · provider", "dim"), (" · 12 tokens", "dim"))
     by_need = Block("meta", gap=0, group=MetaLine(parts, needs=(2, 0, 1)))
     from_right = Block("meta", gap=0, group=MetaLine(parts))
@@ -361,14 +361,14 @@ def test_user_text_has_its_bar_and_its_surface():
     assert isinstance(palette.user, Style)
 
 
-def test_levels_of_headings_are_told_apart():
+def test_heading_levels_look_different():
     layout = Layout(colourless(), 60)
     blocks = split("# a\n\n## a\n\n### a\n\n#### a\n\n##### a\n\n###### a\n\n**a**").blocks
     styles = [str(styles_of(layout.rows(block)[-1], "a")[0]) for block in blocks]
     assert styles == ["bold underline", "bold", "bold italic", "italic", "dim italic", "dim", "bold"]
 
 
-def test_definitions_at_the_end_are_not_shown_before_they_vanish():
+def test_definitions_at_the_end_never_appear():
     layout = Layout(colourless(), 60)
     splitter = split("See [a] and [b].\n\n[a]: https://a.example\n[b]: https://b.exam", finish=False)
     rows = sum(len(layout.rows(block)) for block in splitter.blocks)
@@ -378,12 +378,12 @@ def test_definitions_at_the_end_are_not_shown_before_they_vanish():
     assert layout.rows(split("[a]: https://a b c", finish=False).blocks[0])
 
 
-def test_blanks_before_a_closing_fence_are_no_line_of_code():
+def test_spaces_before_a_closing_fence_are_not_code():
     splitter = split("- a\n  ```\n  x\n  ", finish=False)
     assert [block.text for block in splitter.blocks if block.kind == "code"] == ["x"]
 
 
-def test_numbers_of_a_list_end_below_one_another_however_many_there_are():
+def test_list_numbers_are_right_aligned():
     text = "8. eight\n9. nine,\n   - on two lines\n\n     | a |\n     |---|\n     | b |\n10. ten\n\nend\n\n9. nine"
     layout = Layout(colourless(), 40)
     splitter = IncrementalParser()

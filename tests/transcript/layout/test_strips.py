@@ -17,7 +17,7 @@ def test_the_same_row_with_the_same_mark_is_the_same_strip():
     assert overlays.over(Strip(list(ROW), 13), "mark", lambda: ROW) is ROW
 
 
-def test_no_more_is_kept_than_was_said():
+def test_selected_characters_all_belong_to_the_text():
     overlays = OverlayCache(most=2)
     rows = [Strip([Segment(str(number))]) for number in range(9)]
     for row in rows:
@@ -26,7 +26,7 @@ def test_no_more_is_kept_than_was_said():
     assert overlays.over(rows[0], None, lambda: rows[0]) is rows[0]
 
 
-def test_styles_are_added_and_words_take_the_place_of_what_was_there():
+def test_styles_are_added_and_text_is_replaced():
     marked = with_styles(ROW, [(4, 7, Style(reverse=True)), (6, 9, Style(italic=True))])
     assert (marked.text, marked.cell_length) == (ROW.text, 13)
     assert [text for text, style, _ in marked if style.reverse] == ["tw", "o"]

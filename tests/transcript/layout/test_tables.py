@@ -87,7 +87,7 @@ def test_table_inside_a_quote_and_an_item_keeps_their_marks():
     )
 
 
-def test_table_without_names_of_columns_stands_below_one_another_too():
+def test_a_table_without_column_names_is_stacked_too():
     assert laid_out("| | |\n|-|-|\n| unbreakable word | two and three |\n| | |\n", 12).split("\n")[1:] == [
         "────────────",
         "unbreakable",
@@ -103,7 +103,7 @@ CELLS = ["", "a", "two words", "中文字符", "👩🏽‍🚀", "e\u0301", "**
 
 @given(st.lists(st.lists(st.sampled_from(CELLS), min_size=1, max_size=5), min_size=1, max_size=5), st.integers(1, 90))
 @settings(max_examples=200, deadline=None)
-def test_rows_of_a_table_have_the_width_and_all_bars_stand_below_one_another(rows, width):
+def test_table_rows_fill_the_width_with_aligned_bars(rows, width):
     text = "".join("| " + " | ".join(row) + " |\n" for row in [["h"] * 3, ["---"] * 3, *rows])
     layout = Layout(colourless(), width)
     found = [row.text for block in split(text).blocks for row in layout.rows(block)]
@@ -125,7 +125,7 @@ def test_row_that_fits_leaves_all_others_as_they_are():
     assert len(splitter.blocks) == 202
 
 
-def test_table_that_becomes_too_wide_while_it_comes_is_laid_out_anew_once():
+def test_a_table_that_becomes_too_wide_is_laid_out_again_once():
     layout, splitter = Layout(colourless(), 24), IncrementalParser()
     splitter.feed("| a | b |\n|---|---|\n| 1 | 2 |\n")
     assert "│" in layout.rows(splitter.blocks[1])[0].text
@@ -151,7 +151,7 @@ def test_link_defined_below_a_table_reaches_into_it():
         )
 
 
-def test_a_table_that_has_all_the_room_moves_no_row_while_it_grows_and_is_right_in_the_end():
+def test_a_full_width_table_moves_no_row_while_it_grows():
     head = (
         "| name | what it is |\n| --- | --- |\n| a | " + "words that fill the width of it " * 3 + "|\n| b | short |\n"
     )

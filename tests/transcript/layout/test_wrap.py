@@ -65,7 +65,7 @@ def test_a_change_of_style_does_not_change_the_lines(width, text, at):
     assert lines == [line.rstrip() for line in wrapped(width, text)]
 
 
-def test_going_on_leaves_the_wrapper_as_it_was():
+def test_continuing_does_not_change_the_wrapper():
     wrapper = Wrapper(10)
     wrapper.add("one two ", PLAIN)
     other = wrapper.continued()

@@ -120,7 +120,7 @@ def rows_of(viewport):
 
 @given(DOCUMENTS, ENDS, st.integers(1, 40), WIDTHS)
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_in_pieces_it_is_what_it_is_at_once(text, end, size, width):
+def test_streamed_in_pieces_equals_loaded_at_once(text, end, size, width):
     text = text.replace("\n", end)
     message = answered(text)
     live = page(width=width, height=30)
@@ -159,7 +159,7 @@ def test_each_character_on_a_row_is_one_of_the_text(text, width, joins_emoji):
     DOCUMENTS, st.sampled_from(["word", "o", "bold", "two words", "漢", "a.b"]), WIDTHS.filter(lambda width: width > 10)
 )
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_hits_are_what_was_looked_for(text, query, width):
+def test_hits_are_what_was_searched_for(text, query, width):
     viewport = page(answered(text), width=width, height=4000)
     viewport.to_start()
     viewport.render()
@@ -182,7 +182,7 @@ def test_hits_are_what_was_looked_for(text, query, width):
 @example("* ---\n\ntwo\nlines\n===\n", 20)
 @example("word\n12) <div>\n    word\n    </div>\n    # one\n    - two\n    ===\n", 20)
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_what_is_copied_whole_reads_as_it_did(text, width):
+def test_a_whole_copy_renders_the_same(text, width):
     assume("]:" not in text)  # a definition is not seen, so not copied
     assume("\u2028" not in text)  # nor a paragraph of nothing else
     assume("\r" not in text)  # which ends a line, so what follows may be outside of its container

@@ -60,7 +60,7 @@ def test_diff_is_coloured_by_line():
     assert {name for _, name in lines[5]} == {""}
 
 
-def test_tabs_reach_to_the_next_stop_also_behind_wide_characters():
+def test_tabs_reach_the_next_stop_after_wide_characters():
     assert [shown_code(text) for text in ("\ta", "ab\tc", "中\tc", "中文\tc\td")] == [
         "    a",
         "ab  c",
@@ -151,7 +151,7 @@ def test_no_text_is_lost_or_breaks_it(language, texts):
         assert line is None or "".join(piece for piece, _ in line) == shown_code(text)
 
 
-def test_it_gives_up_rather_than_hold_up_a_frame():
+def test_it_gives_up_rather_than_block_a_frame():
     lines = lines_of("x = 1\n" * 1000)
     assert StreamingHighlighter("python", shown_code).line(lines, 900) is None
     assert StreamingHighlighter("python", shown_code).line([Block("code", "x" * (LONGEST_LINE + 1))], 0) is None
@@ -173,7 +173,7 @@ def test_nothing_changes_when_the_fence_closes(count):
     assert layout.rows(splitter.blocks[-1]) == before
 
 
-def test_a_line_is_plain_while_it_is_written():
+def test_an_incomplete_line_is_plain():
     layout = Layout(colourless(), 60)
     open_line = split("```python\ndef f(", finish=False).blocks[1]
     assert [segment.text.strip() for segment in layout.rows(open_line)[0] if segment.text.strip()] == ["def f("]

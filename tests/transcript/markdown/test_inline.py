@@ -94,7 +94,7 @@ def test_no_control_character_gets_through(source):
         assert "\x1b" not in span.target
 
 
-def test_link_target_cannot_hold_a_control_character():
+def test_a_link_target_contains_no_control_character():
     for source in (
         "[a](https://b\x07c)",
         "<https://a\x1bb>",
@@ -134,7 +134,7 @@ def test_marks_of_a_growing_text_show_their_effect_at_once(growing, shown):
 
 @given(st.text(alphabet="ab *_`~[]()\n"))
 @settings(max_examples=500, deadline=None)
-def test_mending_only_takes_off_marks_at_the_end_and_adds_marks(source):
+def test_autoclosing_only_drops_trailing_marks_and_adds_marks(source):
     mended = close_open_markup(source)
     kept = 0
     while kept < min(len(source), len(mended)) and source[kept] == mended[kept]:
@@ -231,7 +231,7 @@ def test_marks_are_those_of_markdown_it(text):
         ("[README.md](https://example.com/README.md)", "README.md"),
     ],
 )
-def test_a_link_that_says_another_address_tells_where_it_leads(source, seen):
+def test_a_link_with_another_address_as_its_text_shows_the_real_host(source, seen):
     assert "".join(span.text for span in spans(source, {})) == seen
 
 

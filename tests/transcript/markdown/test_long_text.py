@@ -87,7 +87,7 @@ def test_a_paragraph_that_begins_with_definitions_does_not_show_them():
 
 
 @pytest.mark.parametrize("below", ["===", "---", "| - |"])
-def test_a_line_below_it_does_not_turn_its_end_into_something_else(below):
+def test_a_line_below_it_does_not_turn_its_end_into_a_heading_or_table(below):
     blocks = split(f"{WORDS * 1600}| x\n{below}\n\nend").blocks
     assert {block.kind for block in blocks} <= {"paragraph", "rule"}
 

@@ -63,7 +63,7 @@ def test_the_same_row_is_the_same_strip_until_the_count_changes():
 CODE = "Look:\n\n```python\none\n```\n\n- item\n\n  ```\n  two\n  three\n  ```\n"
 
 
-def test_every_code_block_has_the_word_and_it_means_that_block():
+def test_every_code_block_has_a_copy_badge():
     viewport = page(answered(CODE))
     marks = CopyBadges(viewport.document)
     rows = lines(marks.add_to(viewport, viewport.render()))
@@ -83,7 +83,7 @@ def test_the_same_row_is_the_same_strip():
     assert all(new is old for new, old in zip(marks.add_to(viewport, viewport.render()), first, strict=True))
 
 
-def test_no_word_where_there_is_no_room_but_the_label_means_the_block():
+def test_without_space_there_is_no_copy_badge_but_the_label_still_copies():
     viewport = page(answered("```averylongname\nx\n```"), width=16)
     marks = CopyBadges(viewport.document)
     rows = lines(marks.add_to(viewport, viewport.render()))
@@ -125,7 +125,7 @@ def say(viewport, text, now=1.0):
     viewport.update_live(now, 0)
 
 
-def test_it_is_seen_only_further_up_and_only_when_something_has_come():
+def test_the_badge_shows_only_when_scrolled_up_with_new_text():
     viewport, marks = coming()
     assert "↓" not in last_row(viewport, marks).text
     viewport.scroll(-5)
@@ -151,7 +151,7 @@ def test_it_stays_the_same_strip_while_more_comes_and_after_the_end():
     assert "↓" in last_row(viewport, marks).text
 
 
-def test_scrolled_down_to_the_end_nothing_is_new():
+def test_at_the_end_nothing_is_new():
     viewport, marks = coming()
     viewport.scroll(-5)
     last_row(viewport, marks)
@@ -163,7 +163,7 @@ def test_scrolled_down_to_the_end_nothing_is_new():
 
 
 @pytest.mark.parametrize("width", [8, 20, 40, 120])
-def test_a_click_on_it_wants_the_end(width):
+def test_a_click_on_it_scrolls_to_the_end(width):
     viewport, marks = coming(width)
     viewport.scroll(-5)
     last_row(viewport, marks)

@@ -65,7 +65,7 @@ def test_what_is_in_sight_does_not_move():
         assert lines(viewport.render()) == before
 
 
-def test_a_message_that_is_higher_than_the_screen_is_shown_from_its_beginning():
+def test_a_message_taller_than_the_screen_is_shown_from_its_beginning():
     viewport = page(*turns(2, LONG), height=10)
     chosen = Focus(viewport.document)
     viewport.render()
@@ -89,7 +89,7 @@ def test_it_stays_on_its_message_while_an_answer_comes_and_at_another_width(widt
     assert "Question 1" in row
 
 
-def test_it_survives_another_branch_that_has_the_message_and_goes_with_one_that_has_not():
+def test_focus_survives_a_branch_with_the_message_and_ends_without_it():
     messages = list(turns(2))
     viewport = page(*messages)
     chosen = Focus(viewport.document)
@@ -101,7 +101,7 @@ def test_it_survives_another_branch_that_has_the_message_and_goes_with_one_that_
     assert chosen.message is None
 
 
-def test_notices_are_no_messages():
+def test_notices_cannot_be_focused():
     viewport = page(*turns(1))
     viewport.document.notice("Something", "happened", "info")
     assert focus.messages(viewport.document) == [0, 1]

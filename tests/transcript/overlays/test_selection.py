@@ -66,7 +66,7 @@ def test_code_is_copied_exactly_and_with_its_fences_only_if_they_are_selected():
     ],
 )
 @pytest.mark.parametrize("mark", ["", "- ", "> "])
-def test_code_beside_anything_else_stands_in_a_fence_that_is_closed(first, last, text, mark):
+def test_code_next_to_other_text_is_copied_in_a_closed_fence(first, last, text, mark):
     source = "Look:\n\n```python\ndef f():\n    pass\n```\n\nDone."
     rest = mark.replace("-", " ")
     viewport = page(answered("\n".join((rest if at else mark) + line for at, line in enumerate(source.split("\n")))))
@@ -93,7 +93,7 @@ def test_the_programs_own_lines_are_marked_only_when_they_are_copied():
 
 
 @pytest.mark.parametrize("indent", ["", "        ", "\t"])
-def test_a_long_line_of_code_goes_on_below_its_own_indentation_and_is_copied_as_one(indent):
+def test_a_wrapped_line_of_code_is_indented_and_copied_as_one_line(indent):
     line = f"{indent}total=sum(values.weighted(weights,strict=True).filtered(lambda:other),start=Z)"
     viewport = page(answered(f"```python\n{line}\n```"), width=40)
     rows = [row for row in shown(viewport) if row.strip()][1:-1]  # less the label and the foot
@@ -192,7 +192,7 @@ def test_parts_of_rows_beside_whole_ones_are_rows(width):
 
 
 @pytest.mark.parametrize("width", [26, 80])
-def test_a_row_of_a_table_without_room_for_columns_counts_its_characters_as_one_with_columns(width):
+def test_a_stacked_table_row_counts_its_characters_like_one_in_columns(width):
     viewport = page(answered(TABLE), width=80, height=40)
     selection = select(viewport, "ultiples", "prime in")
     viewport.document.reset(viewport.document.layout.builder.palette, width)
