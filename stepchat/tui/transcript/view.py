@@ -113,7 +113,7 @@ class TranscriptView(Widget):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         self._painter.set_palette(palette)
-        joins_emoji = getattr(self.app, "joins_emoji", False)
+        joins_emoji = getattr(self.app, "joins_emoji", False)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - generic in Textual
         self._document.reset(palette, self._document.layout.width, joins_emoji=joins_emoji)
         self._paint()
 
