@@ -99,7 +99,7 @@ BACKENDS: tuple[Backend, ...] = (
 def backend_for(base_url: str) -> Backend:
     """Returns the row for a base URL: by OpenRouter's own path, else by host and port, else `custom`. Never raises."""
     address = _address(base_url)
-    # The path tells more than the port: OpenRouter's demo, its proxies and its imitations run anywhere.
+    # The path first: the demo server, proxies and imitations of OpenRouter run on any host and port.
     if address.path.endswith("/api/v1"):
         return BACKENDS[0]
     for backend in BACKENDS:

@@ -88,15 +88,15 @@ def find_server(wanted: str, config: Config) -> ServerConfig:
 def default_server(
     config: Config, environ: Mapping[str, str], base_url: str | None, server: str | None
 ) -> ServerConfig:
-    """Where a command goes that has no session: what it was told, else the environment, else config.toml. Raises UsageError."""
+    """The server of a command without a session: from its options, the environment, or config.toml. Raises UsageError."""
     if is_demo(config, environ, base_url, server):
         raise UsageError("The demo runs inside stepchat only.", "Try: stepchat --demo, or stepchat demo-server.")
     if base_url:
         return server_for_url(check_url(base_url), config)
     if server:
         return find_server(server, config)
-    if told := environ.get("STEPCHAT_BASE_URL"):
-        return server_for_url(check_url(told, " from STEPCHAT_BASE_URL"), config)
+    if base_url := environ.get("STEPCHAT_BASE_URL"):
+        return server_for_url(check_url(base_url, " from STEPCHAT_BASE_URL"), config)
     if config.server:
         return find_server(config.server, config)
     return server_for_url(
@@ -221,7 +221,7 @@ def _connection(
     place: ServerConfig, server: str, key: Key | None, error: StepchatError | None, paths: Paths, config: Config
 ) -> Connection:
     client = Client(place.base_url, place.backend, key, _options(config, next(iter(place.key_variables), "")))
-    # A server of this machine may have been started anew, with other models and another window.
+    # A local server may have been restarted with other models and another context window.
     fresh_for = STALE_SECONDS if not is_local(place.base_url) or server == DEMO else LOCAL_STALE_SECONDS
     catalogue = Catalogue(
         paths.models / file_name(server), client.get_json, configured_prices(config),

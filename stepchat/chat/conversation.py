@@ -40,7 +40,7 @@ class BranchChanged:
     focus_on: str | None = None
     """The id of the message to focus."""
     is_reload: bool = False
-    """The whole session is shown anew, from its end."""
+    """Show the whole session again, from its end."""
 
 
 @dataclass(frozen=True, slots=True)

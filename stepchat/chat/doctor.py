@@ -41,7 +41,7 @@ class Check:
     name: str
     state: State
     words: str
-    mend: str = ""
+    fix: str = ""
 
 
 def run_checks(
@@ -174,8 +174,8 @@ def _key(connection: Connection) -> Check:
         return Check("key", "good", words)
     if place.key_variables and place.name not in {row.name for row in BACKENDS}:
         variable = place.key_variables[0]
-        mend = f"If it needs one: export {variable}=..., or stepchat login --key --server {place.name}"
-        return Check("key", "odd", f"{title}: none; {variable} is not set", mend)
+        fix = f"If it needs one: export {variable}=..., or stepchat login --key --server {place.name}"
+        return Check("key", "odd", f"{title}: none; {variable} is not set", fix)
     return Check("key", "good", f"{title}: none needed")
 
 
@@ -194,9 +194,9 @@ def _catalogue(connection: Connection) -> Check:
     number, unit = (hours, "hour") if hours < 48 else (hours / 24, "day")
     age = f"{number:.0f} {unit}{'s' * (round(number) != 1)}"
     state: State = "good" if hours < 7 * 24 else "odd"
-    mend = "" if state == "good" else "Refetch it: stepchat models --fresh"
+    fix = "" if state == "good" else "Refetch it: stepchat models --fresh"
     count = len(catalogue.models)
-    return Check("models", state, f"{count} model{'s' * (count != 1)}, {age} old", mend)
+    return Check("models", state, f"{count} model{'s' * (count != 1)}, {age} old", fix)
 
 
 def _store(paths: Paths) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,8 +29,6 @@ MARKS = {"good": "ok", "odd": "--", "broken": "!!"}
 @pass_invocation
 def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_url: str | None) -> int:
     """Check terminal, settings, key, server, models and sessions, and suggest fixes. Exits with 1 if something is broken."""
-    from dataclasses import asdict
-
     from stepchat.chat.doctor import run_checks
     from stepchat.cli.config import key_errors, theme_names
 
@@ -41,9 +39,10 @@ def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_ur
         found.append(check)
         if not as_json:
             output.write_line(f"{MARKS[check.state]}  {check.name:10} {check.words}")
-            if check.mend:
-                output.write_line(f"{'':15}{check.mend}")
+            if check.fix:
+                output.write_line(f"{'':15}{check.fix}")
     if as_json:
-        rows: list[dict[str, Any]] = [asdict(check) for check in found]
+        # `mend` is the published name of the fix; scripts read it.
+        rows = [{"name": row.name, "state": row.state, "words": row.words, "mend": row.fix} for row in found]
         output.write_json(rows)
     return int(any(check.state == "broken" for check in found))
