@@ -257,7 +257,7 @@ class StepchatApp(App[str]):
         """Report it and go on; give up when the same comes again and again, or before there is a window."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
-        now, same = monotonic(), summary(error)
+        now, same = monotonic(), self.workspace.client.redact(summary(error))
         self.faults = [(at, which) for at, which in self.faults if now - at < FAULT_SECONDS] + [(now, same)]
         count = sum(which == same for _, which in self.faults)
         if self._exit or not self._is_ready or count > FAULT_LIMIT or len(self.faults) > 3 * FAULT_LIMIT:

@@ -154,7 +154,8 @@ async def test_an_exception_that_nothing_catches_is_a_notice_with_a_report(tmp_p
 
         write(pilot, "kept")
         chat.prompt.call_later(faulty)
-        await wait_until(pilot, "An internal error occurred; stepchat continues: KeyError")
+        shown = await wait_until(pilot, "An internal error occurred; stepchat continues: KeyError")
+        assert "sk-or-test" not in shown
         assert draft(pilot) == "kept"
         (report,) = tmp_path.glob("crash-*.txt")
         assert report.stat().st_mode & 0o777 == 0o600

@@ -17,6 +17,7 @@ from stepchat.errors import StepchatError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
 
     from textual.app import App
 
@@ -59,9 +60,10 @@ async def edit_text(app: App[object], text: str, environ: Mapping[str, str] = os
 
 async def _run(command: list[str]) -> int:
     """Run it in the foreground; Ctrl+C there is the editor's, not ours."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A handler, not SIG_IGN: the editor would inherit that.
+    before = signal.signal(signal.SIGINT, _ignore)
     try:
-        process = await asyncio.create_subprocess_exec(*command, preexec_fn=_own_interrupts)
+        process = await asyncio.create_subprocess_exec(*command)
         return await process.wait()
     except OSError as error:
         raise StepchatError(f"Cannot start {command[0]}: {error.strerror}.", "Set $VISUAL or $EDITOR.") from None
@@ -69,5 +71,5 @@ async def _run(command: list[str]) -> int:
         signal.signal(signal.SIGINT, before)
 
 
-def _own_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
