@@ -236,6 +236,9 @@ class ChunkReader:
             self._has_details = self._has_details or bool(entries)
             out.details = out.details or []
             out.details += [cast("Json", entry) for entry in entries if isinstance(entry, dict)]
+        if entries and not plain and (released := self._shown.add(self._plain.release(), "")):
+            # Details without plain text are compared with all of it.
+            out.reasoning.append(released)
         if plain or entries:
             self.produced = True
             self._switch_tags_off(out)
@@ -330,6 +333,16 @@ class _Channel:
         self._parts.append(new)
         self._length += len(new)
         return new
+
+    def release(self) -> str:
+        """Returns what is held back: more text will come, so these were pieces."""
+        if not self._held:
+            return ""
+        self._restates = False
+        held = self.close()
+        self._parts.append(held)
+        self._length += len(held)
+        return held
 
     def close(self) -> str:
         """Returns what is held back."""

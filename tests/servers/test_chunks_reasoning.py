@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.servers.streams import both, chunk, listed, say
@@ -53,6 +53,7 @@ reasoning_chunks = st.lists(st.tuples(st.sampled_from(["", "a", "ab", "b"]), st.
 
 @settings(max_examples=60, deadline=None)
 @given(reasoning_chunks)
+@example([("a", ""), ("ab", "a"), ("", "a")])
 def test_showing_once_equals_the_rule_read_naively(chunks):
     visible = received = ""
     for s, t in chunks:
