@@ -103,14 +103,10 @@ def key_errors(settings: Config, path: Path) -> list[ConfigError]:
     """What is wrong in [keys], each with its line."""
     if not settings.keys:
         return []
-    from stepchat.config.file import config_error
+    from stepchat.tui import keymap
     from stepchat.tui.commands import KEY_ROWS
-    from stepchat.tui.keymap import build_keymap
 
-    return [
-        config_error(path, ("keys", *problem.path), f"in [keys]: {problem.what}", problem.hint)
-        for problem in build_keymap(KEY_ROWS, settings.keys).problems
-    ]
+    return keymap.key_errors(keymap.build_keymap(KEY_ROWS, settings.keys), path)
 
 
 def theme_names(paths: Paths) -> list[str]:

@@ -21,7 +21,6 @@ from textual.worker import WorkerFailed
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import fresh
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
-from stepchat.config.file import config_error
 from stepchat.errors import ConfigError, StepchatError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
@@ -37,7 +36,7 @@ from stepchat.tui.composer.composer import Composer
 from stepchat.tui.dialog_keys import LIST
 from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.dialogs.unsaved import UNSAVED, unsaved_picker
-from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_label
+from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_errors, key_label
 from stepchat.tui.leader import Leader
 from stepchat.tui.message_keys import CHAT_ROWS
 from stepchat.tui.terminal.handover import Handover, write_first_frame
@@ -149,9 +148,7 @@ class StepchatApp(App[str]):
         self._is_ready = True
         self._handover.prompt_is_ready(self._rescue)
         if self._chat is not None:
-            for problem in self.keymap.problems:
-                path = ("keys", *problem.path)
-                self._report_problem(config_error(self.workspace.paths.config_file, path, problem.what, problem.hint))
+            self._report_key_problems()
             workers.run_task(self, partial(self._after_first_paint, self._chat), group="load")
 
     async def _after_first_paint(self, screen: ChatScreen) -> None:
@@ -215,6 +212,13 @@ class StepchatApp(App[str]):
         """For the first frame, which is painted before any theme is read."""
         hints = [(self.keymap.fill(key), word) for key, word in idle_hints()]
         write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], hints, frame_styles(self._look))
+
+    def _report_key_problems(self) -> None:
+        """The first problem of [keys] with its line, and how to see the others."""
+        if errors := key_errors(self.keymap, self.workspace.paths.config_file):
+            if len(errors) > 1:
+                errors[0].hint += f" {len(errors) - 1} more: stepchat config check"
+            self._report_problem(errors[0])
 
     def _report_problem(self, error: ConfigError) -> None:
         if self._chat is not None:

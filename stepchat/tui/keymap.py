@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from stepchat.config.file import config_error
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from textual.binding import BindingType
     from textual.dom import DOMNode
+
+    from stepchat.errors import ConfigError
 
 LEADER: Final = "leader"
 DEFAULT_LEADER: Final = "ctrl+x"
@@ -52,7 +57,7 @@ class KeyRow(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with an entry of `[keys]`: its path in config.toml, what it is, and what to do."""
+    """What is wrong with an entry of `[keys]`: its path in config.toml, a predicate for its name, and what to do."""
 
     path: tuple[str, ...]
     what: str
@@ -135,14 +140,22 @@ def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap
     for path, value in _entries(overrides, contexts):
         name = ".".join(path)
         if name not in names:
-            problems.append(Problem(path, f"{name!r} is not a key id", _nearest(name, names)))
+            problems.append(Problem(path, "is not a key id", _nearest(name, names)))
         elif (keys := _keys_of(path, value, leader, problems)) is not None:
             changed[name], paths[name] = keys, path
     found = [row._replace(keys=changed.get(row.name, row.keys)) for row in rows]
     if not leader:
         found = [row._replace(keys=tuple(key for key in row.keys if LEADER not in key)) for row in found]
-    found = _without_conflicts(found, paths, problems)
+    found = _without_conflicts(found, paths, leader, problems)
     return Keymap(tuple(found), leader, tuple(problems))
+
+
+def key_errors(keymap: Keymap, path: Path) -> list[ConfigError]:
+    """The problems of `[keys]` in the config.toml at this path, each with its line."""
+    return [
+        config_error(path, ("keys", *problem.path), f"in [keys] {problem.what}", problem.hint)
+        for problem in keymap.problems
+    ]
 
 
 def _entries(overrides: Mapping[str, Any], contexts: Iterable[str]) -> Iterable[tuple[tuple[str, ...], Any]]:
@@ -163,7 +176,9 @@ def _leader(value: Any, problems: list[Problem]) -> str:
     key = normalize_key(value) if isinstance(value, str) else None
     if key is None or " " in key or len(key) == 1:
         problems.append(
-            Problem((LEADER,), f"{value!r} cannot be the leader", 'For example: leader = "ctrl+x", or "none".')
+            Problem(
+                (LEADER,), f"is {value!r}, which cannot be the leader", 'For example: leader = "ctrl+x", or "none".'
+            )
         )
         return DEFAULT_LEADER
     return key
@@ -186,20 +201,22 @@ def _keys_of(path: tuple[str, ...], value: Any, leader: str, problems: list[Prob
         if second and first == leader:
             key = f"{LEADER} {second}"
         if key is None:
-            problems.append(Problem(path, f"{written!r} is not a key", _nearest(written.lower(), NAMED_KEYS)))
+            problems.append(Problem(path, f"is {written!r}, which is not a key", _nearest(written.lower(), NAMED_KEYS)))
         elif second and first not in {LEADER, leader}:
             problems.append(
-                Problem(path, f"{written!r}: only the leader begins a sequence", 'Write "leader r", for example.')
+                Problem(
+                    path, f"is {written!r}, but only the leader begins a sequence", 'Write "leader r", for example.'
+                )
             )
         elif second and not leader:
-            problems.append(Problem(path, f"{written!r}: there is no leader", "Set leader in [keys]."))
+            problems.append(Problem(path, f"is {written!r}, but there is no leader", "Set leader in [keys]."))
         else:
             keys.append(key)
     return tuple(dict.fromkeys(keys)) if keys or not given or "none" in given else None
 
 
 def _without_conflicts(
-    rows: list[KeyRow], paths: Mapping[str, tuple[str, ...]], problems: list[Problem]
+    rows: list[KeyRow], paths: Mapping[str, tuple[str, ...]], leader: str, problems: list[Problem]
 ) -> list[KeyRow]:
     """A key has one meaning in a context: the user's own wins over a default, the first over the second."""
     owners: dict[tuple[str, str], str] = {}
@@ -209,11 +226,14 @@ def _without_conflicts(
             if other != row.name:
                 path = paths.get(row.name) or paths.get(other)
                 if path is not None:
+                    rest = row.name if path == paths.get(other) else other
                     problems.append(
-                        Problem(path, f"{key_label(key)} is bound to both {other} and {row.name}", f"{other} keeps it.")
+                        Problem(
+                            path, f"has {key_label(key.replace(LEADER, leader))}, like {rest}", f"{other} keeps it."
+                        )
                     )
     problems += [
-        Problem(paths[row.name], f"{key_label(key)} is {owners[inner, key]} there, which wins", "Choose another key.")
+        Problem(paths[row.name], f"has {key_label(key)}, like {owners[inner, key]}, which wins", "Choose another key.")
         for row in rows
         if row.name in paths and row.context == CHAT
         for inner in INNER

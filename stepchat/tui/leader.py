@@ -44,11 +44,13 @@ class Leader:
 
     def press(self, keymap: Keymap, contexts: Sequence[str], key: str, now: float) -> Step:
         """Take a key, in the contexts that apply, the innermost first. `now` is a clock in seconds."""
+        repeating, self._repeats_until = now < self._repeats_until, 0.0
+        if not (self.pending or repeating or key == keymap.leader):
+            return Step("pass")
         following: dict[str, KeyRow] = {}
         for context in reversed(contexts):
             following |= keymap.following(context)
         if not self.pending:
-            repeating, self._repeats_until = now < self._repeats_until, 0.0
             row = following.get(key)
             if repeating and row is not None and row.id in REPEATING:
                 return self._run(row, now)

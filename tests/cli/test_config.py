@@ -141,12 +141,12 @@ def test_the_problems_of_keys_are_reported_with_their_lines(shell):
     ran = shell("config", "check")
     assert (ran.code, ran.out) == (2, "")
     lines = ran.err.splitlines()
-    assert [line.partition(": ")[2].partition(" in [keys]: ")[0] for line in lines] == [
+    assert [line.partition(": ")[2].partition(" in [keys] ")[0] for line in lines] == [
         f"{path}, line 2: retry", f"{path}, line 3: retri", f"{path}, line 5: copy",
     ]  # fmt: skip
     found = json.loads(shell("config", "check", "--json").out)
     assert len(found["problems"]) == 3
-    assert found["error"].startswith(f"{path}, line 2: retry in [keys]: 'alt+rr' is not a key")
+    assert found["error"].startswith(f"{path}, line 2: retry in [keys] is 'alt+rr', which is not a key")
     assert found["problems"][1]["hint"] == "Did you mean 'retry'?"
     assert states(shell)["settings"] == "broken"
     path.write_text('[keys]\nretry = "f9"\n')

@@ -17,7 +17,8 @@ ROWS = (
 
 
 def problems(**keys):
-    return [(problem.path, f"{problem.what}. {problem.hint}") for problem in build_keymap(ROWS, keys).problems]
+    found = build_keymap(ROWS, keys).problems
+    return [(problem.path, f"{problem.path[-1]} {problem.what}. {problem.hint}") for problem in found]
 
 
 def test_the_defaults():
@@ -51,20 +52,20 @@ def test_rebinding_and_unbinding():
 @pytest.mark.parametrize(
     ("keys", "path", "words"),
     [
-        ({"retri": "alt+r"}, ("retri",), "'retri' is not a key id. Did you mean 'retry'?"),
-        ({"retry": "alt+pagup"}, ("retry",), "'alt+pagup' is not a key."),
-        ({"retry": "hyperr+x"}, ("retry",), "'hyperr+x' is not a key."),
+        ({"retri": "alt+r"}, ("retri",), "retri is not a key id. Did you mean 'retry'?"),
+        ({"retry": "alt+pagup"}, ("retry",), "retry is 'alt+pagup', which is not a key."),
+        ({"retry": "hyperr+x"}, ("retry",), "retry is 'hyperr+x', which is not a key."),
         ({"retry": 3}, ("retry",), "must be a key, a list of keys"),
         ({"retry": "ctrl+t r"}, ("retry",), "only the leader begins a sequence"),
-        ({"retry": "leader r r"}, ("retry",), "is not a key"),
+        ({"retry": "leader r r"}, ("retry",), "which is not a key"),
         ({"leader": "x"}, ("leader",), "cannot be the leader"),
         ({"leader": "none", "retry": "leader r"}, ("retry",), "there is no leader"),
-        ({"retry": "ctrl+p"}, ("retry",), "Ctrl+P is bound to both retry and palette. retry keeps it."),
-        ({"retry": "ctrl+k"}, ("retry",), "Ctrl+K is prompt.kill-line-right there, which wins"),
+        ({"retry": "ctrl+p"}, ("retry",), "retry has Ctrl+P, like palette. retry keeps it."),
+        ({"retry": "ctrl+k"}, ("retry",), "retry has Ctrl+K, like prompt.kill-line-right, which wins"),
         (
             {"message": {"forks": "x"}},
             ("message", "forks"),
-            "'message.forks' is not a key id. Did you mean 'message.fork'?",
+            "forks is not a key id. Did you mean 'message.fork'?",
         ),
     ],
 )

@@ -61,7 +61,9 @@ async def test_keys_of_the_config_replace_the_defaults_everywhere(tmp_path, serv
         "prompt": {"undo": "f7"},
         "nonsense": "f8",
     }
+    (tmp_path / "config.toml").write_text('[keys]\nretry = "f6"\nnonsense = "f8"\n')
     async with window(tmp_path, server, config=Config(keys=keys)) as pilot:
+        await wait_until(pilot, "nonsense in [keys] is not a key id")
         await ask(pilot, "demo:haiku")
         for press in (["f6"], ["ctrl+a", "t"]):
             count = len(server.requests)
