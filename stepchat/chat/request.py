@@ -1,4 +1,4 @@
-"""The request of a turn: composed, sent, once more without what the server refuses, and kept as it went over the line."""
+"""The request of a turn: composes and sends it, retries without what the server rejects, and records the exchange."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ if TYPE_CHECKING:
     from stepchat.servers.recording import ExchangeRecorder
     from stepchat.sessions.store import SessionStore
 
-_GIVE_INS: Final = 4
-"""So often a turn asks again without something, whatever the server says."""
+_MAX_REDUCED_RETRIES: Final = 4
+"""How often one turn may retry with something left out."""
 
 
 class Server(Protocol):
-    """What a turn needs of a server: `Client`, or a fake with a script."""
+    """What a turn needs from a server: `Client`, or a scripted fake."""
 
     base_url: str
     backend: Backend
 
     def redact(self, text: str) -> str:
-        """Words without the key."""
+        """The text without the API key."""
         ...
 
     def stream(
@@ -63,17 +63,17 @@ class Server(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one turn is about. `parent` is the message it follows; without `text` the question is already stored there."""
+    """The input of one turn. Without `text`, the question is the last message of `path`."""
 
     session: str
     model: str
     path: Sequence[StoredMessage] = ()
-    """The messages to the parent, oldest first."""
+    """The messages before it, oldest first."""
     text: str | None = None
     system: str | None = None
     parameters: Json = field(default_factory=dict[str, Any])
     mandatory_reasoning: bool | None = None
-    """Whether the model cannot do without, if the catalogue knows it."""
+    """Whether the model always reasons; None if the catalogue does not say."""
 
     @property
     def parent(self) -> str | None:
@@ -81,12 +81,12 @@ class Question:
 
     @property
     def answer_now(self) -> bool:
-        """Whether it is about thinking that was stopped: then the answer is wanted from what was thought so far."""
+        """Whether to answer from the reasoning so far, because the last message is reasoning that was stopped."""
         return self.text is None and bool(self.path) and is_reasoning_only(self.path[-1].message)
 
 
 class TurnRequest:
-    """The request about a path of messages that ends with the question. `begin` makes one."""
+    """The request for a path of messages that ends with the question. `prepare` makes one."""
 
     def __init__(
         self,
@@ -94,45 +94,45 @@ class TurnRequest:
         server: Server,
         question: Question,
         path: Sequence[StoredMessage],
-        refused: Mapping[str, float],
+        rejected: Mapping[str, float],
         omitted: Mapping[str, float],
     ) -> None:
         self._store = store
         self._server = server
         self._question = question
         self._path = path
-        self._refused = dict(refused)
-        """What the server did not take, and when; it is not sent."""
+        self._rejected = dict(rejected)
+        """Settings that the server rejected, and when. They are not sent."""
         self._omitted = dict(omitted)
-        """The same of fields that stepchat adds."""
-        self._to_remember = False
+        """The same for fields that stepchat adds."""
+        self._has_new_rejections = False
         self._target = Target(
             server.backend, server.base_url, question.model, question.session, question.mandatory_reasoning
         )
-        self._without: Rule | None = None
+        self._withhold_reasoning: Rule | None = None
         self._first = self._compose()
 
     @classmethod
-    async def begin(
+    async def prepare(
         cls, store: SessionStore, server: Server, question: Question, path: Sequence[StoredMessage]
     ) -> TurnRequest:
-        """With what was learnt in earlier turns."""
+        """Make a request that leaves out what the server rejected in earlier turns."""
         asked = bool(reasoning_settings(question.parameters))
-        refused = await rejected_settings(store, server.base_url, question.model) if asked else {}
-        return cls(store, server, question, path, refused, await rejected_fields(store, server.base_url))
+        rejected = await rejected_settings(store, server.base_url, question.model) if asked else {}
+        return cls(store, server, question, path, rejected, await rejected_fields(store, server.base_url))
 
     @property
     def parameters(self) -> Json:
-        """As they were sent last, or will be."""
-        return wire_parameters(self._target, without_settings(self._question.parameters, self._refused))
+        """The parameters as last sent, or as they will be sent."""
+        return wire_parameters(self._target, without_settings(self._question.parameters, self._rejected))
 
     @property
     def prefix(self) -> str:
-        """A hash of all that the answer will follow."""
+        """A hash of everything before the answer."""
         return self._first.prefix
 
     def redacted_answer(self, answer: AssistantMessage) -> AssistantMessage:
-        """The answer as it is kept: the key may have come in pieces that only together are one."""
+        """The answer without the API key, which may have arrived in several pieces."""
         return redacted(replace(answer, parameters=self.parameters), self._server.redact)
 
     def _compose(self) -> ComposedRequest:
@@ -140,117 +140,124 @@ class TurnRequest:
             [stored.message for stored in self._path],
             self._target,
             system=self._question.system,
-            parameters=without_settings(self._question.parameters, self._refused),
-            without=self._without,
+            parameters=without_settings(self._question.parameters, self._rejected),
+            without=self._withhold_reasoning,
             answer_now=self._question.answer_now,
             omit=self._omitted,
             alternate=ALTERNATION in self._omitted,
         )
 
-    async def events(self, answer: str, draft: AnswerAccumulator) -> AsyncGenerator[ServerEvent]:
-        """Send it, and again without what the server rejects (docs/protocol.md, Retries)."""
-        if told := self._left_out():
-            yield told
+    async def events(self, answer: str, accumulator: AnswerAccumulator) -> AsyncGenerator[ServerEvent]:
+        """Send the request, and retry without what the server rejects (docs/protocol.md, Retries)."""
+        if notice := self._omission_notice():
+            yield notice
         request = self._first
-        for given_in in count():
+        for attempt in count():
             try:
-                async with aclosing(self._server.stream(request.body, self._keeper(answer, request, draft))) as events:
+                async with aclosing(
+                    self._server.stream(request.body, self._on_recorded(answer, request, accumulator))
+                ) as events:
                     async for event in events:
-                        if self._to_remember and isinstance(event, Delta) and (event.text or event.reasoning):
+                        if self._has_new_rejections and isinstance(event, Delta) and (event.text or event.reasoning):
                             await self._remember()
                         yield event
             except ServerError as error:
-                told = None if given_in >= _GIVE_INS or not draft.empty else self._drop_rejected(error, request)
-                if told is None:
+                may_retry = attempt < _MAX_REDUCED_RETRIES and accumulator.empty
+                notice = self._drop_rejected(error, request) if may_retry else None
+                if notice is None:
                     raise
-                yield told
+                yield notice
                 request = self._compose()
             else:
                 return
 
-    def _left_out(self) -> Notice | None:
-        """What was refused in an earlier turn, unless the last answer was asked for just so."""
-        settings = set(reasoning_settings(self._question.parameters)) & set(self._refused)
+    def _omission_notice(self) -> Notice | None:
+        """Names the settings rejected in an earlier turn, unless the last answer already went without them."""
+        settings = set(reasoning_settings(self._question.parameters)) & set(self._rejected)
         answers = (stored.message for stored in reversed(self._path) if isinstance(stored.message, AssistantMessage))
         last = next(answers, None)
-        told = (
+        already_reported = (
             last is not None
             and last.model_asked == self._question.model
             and reasoning_settings(last.parameters) == reasoning_settings(self.parameters)
         )
-        if told or not settings:
+        if already_reported or not settings:
             return None
         return Notice(
-            f"Asked without {_words(settings)}, which the server refused before. /set NAME=VALUE tries it again."
+            f"Sent without {_names(settings)}, which the server rejected before. /set NAME=VALUE tries again."
         )
 
     def _drop_rejected(self, error: ServerError, request: ComposedRequest) -> Notice | None:
-        """What is left out from now on; None when that would not help."""
-        settings = without_settings(self._question.parameters, self._refused)
+        """Leave out what the error blames and return a notice; None if nothing can be left out."""
+        settings = without_settings(self._question.parameters, self._rejected)
         if fields := blamed_fields(error, request.body, settings):
             self._omitted |= dict.fromkeys(fields, time())
-            self._to_remember = True
+            self._has_new_rejections = True
             if ALTERNATION in fields:
-                return Notice("The server requires alternating roles: adjacent questions are sent as one message.")
+                return Notice("The server requires alternating roles, so adjacent questions are sent as one message.")
             return Notice(
-                f"The server does not support {_words(fields)}; asked again without it, also for the next day."
+                f"The server does not support {_names(fields)}. Retrying without it, now and for the next 24 hours."
             )
-        if self._without is None and is_reasoning_error(error) and request.returns_reasoning:
-            self._without = "refused"
-            return Notice("The server refused the earlier reasoning; asked again without it. It stays on disk.")
+        if self._withhold_reasoning is None and is_reasoning_error(error) and request.returns_reasoning:
+            self._withhold_reasoning = "refused"
+            return Notice("The server rejected the earlier reasoning. Retrying without it; it stays on disk.")
         if not (named := blamed_settings(error, settings)):
             return None
-        self._refused |= dict.fromkeys(named, time())
-        self._to_remember = True
-        return Notice(f"The server does not take {_words(named)}; asked again without, also for the next day.")
+        self._rejected |= dict.fromkeys(named, time())
+        self._has_new_rejections = True
+        return Notice(
+            f"The server does not support {_names(named)}. Retrying without it, now and for the next 24 hours."
+        )
 
     async def _remember(self) -> None:
-        """Only when the server answers without: so it was what it said."""
-        self._to_remember = False
-        # What cannot be kept will be learnt again.
+        """Store the rejections. Call it once the server answers without them, which confirms them."""
+        self._has_new_rejections = False
+        # What cannot be stored is rejected again at worst.
         with suppress(StoreError):
-            if self._refused:
-                await remember_rejected(self._store, self._server.base_url, self._question.model, self._refused)
+            if self._rejected:
+                await remember_rejected(self._store, self._server.base_url, self._question.model, self._rejected)
             if self._omitted:
                 await remember_fields(self._store, self._server.base_url, self._omitted)
 
-    def _keeper(
-        self, answer: str, request: ComposedRequest, draft: AnswerAccumulator
+    def _on_recorded(
+        self, answer: str, request: ComposedRequest, accumulator: AnswerAccumulator
     ) -> Callable[[ExchangeRecorder], None]:
-        """Keeps what went over the line; the work is the writer's."""
+        """A callback that records an exchange; the store's writer thread does the work."""
 
-        def keep(tape: ExchangeRecorder) -> None:
+        def keep(recorder: ExchangeRecorder) -> None:
             def numbered(number: int) -> None:
-                tape.number = number
+                recorder.number = number
 
-            make = partial(self._exchange, answer, request, tape, had_key=self._had_key(draft))
+            make = partial(self._exchange, answer, request, recorder, contains_key=self._contains_key(accumulator))
             self._store.record_exchange(self._question.session, make, numbered)
 
         return keep
 
-    def _had_key(self, draft: AnswerAccumulator) -> bool:
-        """Whether the server has said the key. In several events it is only seen where their words are put together."""
-        message = draft.message()
+    def _contains_key(self, accumulator: AnswerAccumulator) -> bool:
+        """Whether the answer contains the API key, possibly spread over several events."""
+        message = accumulator.message()
         found = redacted(message, lambda text: self._server.redact(text).replace(REMOVED, ""))
         return found is not message
 
-    def _exchange(self, answer: str, request: ComposedRequest, tape: ExchangeRecorder, *, had_key: bool) -> Exchange:
-        pieces = tape.pieces()
-        # In bytes it is found only where it is in one piece.
-        secret = had_key and not tape.masked
+    def _exchange(
+        self, answer: str, request: ComposedRequest, recorder: ExchangeRecorder, *, contains_key: bool
+    ) -> Exchange:
+        pieces = recorder.pieces()
+        # The recorder masks the key only where it is in one piece.
+        secret = contains_key and not recorder.masked
         return Exchange(
             answer=answer,
             lines=tuple(map(self._sent_line, request.request_lines)),
             rest={**request.body, "messages": None},
-            url=tape.url,
-            headers=tape.headers,
-            started=tape.started,
-            status=tape.status,
-            answered=tape.answered,
+            url=recorder.url,
+            headers=recorder.headers,
+            started=recorder.started,
+            status=recorder.status,
+            answered=recorder.answered,
             pieces=() if secret else pieces,
-            cut=tape.cut or secret,
-            error=tape.error,
-            number=tape.number,
+            cut=recorder.cut or secret,
+            error=recorder.error,
+            number=recorder.number,
         )
 
     def _sent_line(self, line: RequestLine) -> SentMessage:
@@ -258,5 +265,5 @@ class TurnRequest:
         return SentMessage(line.wire, origin, None if line.returned is None else line.returned.to_json())
 
 
-def _words(settings: Iterable[str]) -> str:
+def _names(settings: Iterable[str]) -> str:
     return ", ".join(sorted(settings)).replace('"', "")

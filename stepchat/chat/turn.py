@@ -1,7 +1,7 @@
-"""run_turn: the only turn loop. Asks, saves while it streams, stops cleanly; it knows no terminal.
+"""run_turn, the only turn loop: asks a question, and saves the answer while it streams.
 
-The order is always disk, then memory, then screen: the question is committed before the request leaves, both channels of
-the answer within 250 ms of their arrival, and the finished message replaces its parts in one transaction.
+The order is always disk, then memory, then screen. The question is committed before the request is sent, text and
+reasoning within 250 ms of their arrival, and the complete message replaces its parts in one transaction.
 """
 
 from __future__ import annotations
@@ -24,161 +24,171 @@ if TYPE_CHECKING:
 
     from stepchat.sessions.store import SessionStore
 
-    Again: TypeAlias = Callable[[StoredMessage], Awaitable[None]]
+    WaitToRetry: TypeAlias = Callable[[StoredMessage], Awaitable[None]]
 
 T = TypeVar("T")
 
 __all__ = ["Question", "Server", "run_turn"]
 
 CRASHED = "crashed"
-"""The message of a cancellation (`Task.cancel`) by which the answer counts as interrupted, not as stopped by the user."""
+"""The message of a cancellation (`Task.cancel`) after which the answer counts as interrupted, not as stopped."""
 FLUSH_SECONDS = 0.2
-"""How long a delta may wait for the next write; the promise is 250 ms."""
+"""How long a delta may wait for the next write; the documented limit is 250 ms."""
 RETRY_SECONDS = 2.0
-"""The same after a write that failed."""
+"""The same, after a failed write."""
 
 
 async def run_turn(
-    store: SessionStore, server: Server, question: Question, again: Again | None = None
+    store: SessionStore, server: Server, question: Question, wait_to_retry: WaitToRetry | None = None
 ) -> AsyncGenerator[TurnEvent]:
-    """Ask and yield what happens. Cancelling keeps the partial answer and ends normally; failures are kept, then raised.
+    """Ask a question and yield what happens.
 
-    When the disk refuses the whole answer it is tried again after each time that `again`, which gets that answer, has
-    been awaited; cancelling that tries once more. Without `again` it is not.
+    Cancelling saves the partial answer and ends normally; a failure is saved with the answer, then raised. If the
+    complete answer cannot be saved, `wait_to_retry` is awaited with it before each new attempt; cancelling that wait
+    leaves one last attempt. Without `wait_to_retry`, there is only one attempt.
     """
-    asked = _asked(question)
+    asked = _new_message(question)
     path = [*question.path, *([] if asked is None else [asked])]
     parent = path[-1].id if path else None
     try:
-        asking, stopped = await _to_the_end(TurnRequest.begin(store, server, question, path))
-        blank = _blank(question, server, asking)
-        answer_id, late = await _to_the_end(store.begin_answer(question.session, parent, blank, asked=asked))
+        request, stopped = await _run_to_completion(TurnRequest.prepare(store, server, question, path))
+        blank = _blank_answer(question, server, request)
+        answer_id, stopped_later = await _run_to_completion(
+            store.begin_answer(question.session, parent, blank, asked=asked)
+        )
     except Exception:
-        if asked is not None and await _kept_alone(store, asked):
+        if asked is not None and await _save_alone(store, asked):
             yield MessageSaved(asked)
         raise
-    draft = AnswerAccumulator(blank)
-    place = (answer_id, question.session, parent)
-    answer = _Answer(store, place, draft, asking, cost_later=server.backend.has_accounts)
+    accumulator = AnswerAccumulator(blank)
+    ids = (answer_id, question.session, parent)
+    answer = _StreamingAnswer(store, ids, accumulator, request, cost_later=server.backend.has_accounts)
     failure: StepchatError | None = None
-    stop: Stop | None = "cancelled" if stopped or late else None
-    beside = False
+    stop: Stop | None = "cancelled" if stopped or stopped_later else None
+    concurrent = False
     try:
         if asked is not None:
             yield MessageSaved(asked)
-        if beside := await _is_beside(store, asked):
+        if concurrent := await _has_concurrent_question(store, asked):
             yield ConcurrentQuestion()
         if stop is None:
-            async with aclosing(_arriving(asking, answer, draft)) as events:
+            async with aclosing(_stream(request, answer, accumulator)) as events:
                 async for event in events:
                     yield event
     except asyncio.CancelledError as cancelled:
-        # Esc: the task was cancelled. The partial is kept and the turn ends like any other.
+        # The user stopped the answer: the part that arrived is saved, and the turn ends normally.
         _uncancel()
         stop = "cut" if CRASHED in cancelled.args else "cancelled"
     except StepchatError as error:
         failure = error
         stop = "cut" if isinstance(error, StreamCutError) else "error"
     except BaseException as error:
-        # The front end went away without a word, or there is a fault in stepchat: keep what came.
-        await _to_the_end(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
+        # The front end closed this generator, or stepchat has a bug: save what arrived.
+        await _run_to_completion(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
         raise
-    async with aclosing(_finish(answer, stop, failure, again)) as events:
+    async with aclosing(_finish(answer, stop, failure, wait_to_retry)) as events:
         async for event in events:
             yield event
-            if isinstance(event, MessageSaved) and not beside and (await _to_the_end(_is_beside(store, asked)))[0]:
+            if (
+                isinstance(event, MessageSaved)
+                and not concurrent
+                and (await _run_to_completion(_has_concurrent_question(store, asked)))[0]
+            ):
                 yield ConcurrentQuestion()
 
 
-async def _arriving(asking: TurnRequest, answer: _Answer, draft: AnswerAccumulator) -> AsyncGenerator[TurnEvent]:
-    async with aclosing(asking.events(answer.id, draft)) as events:
+async def _stream(
+    request: TurnRequest, answer: _StreamingAnswer, accumulator: AnswerAccumulator
+) -> AsyncGenerator[TurnEvent]:
+    async with aclosing(request.events(answer.id, accumulator)) as events:
         async for event in events:
             if isinstance(event, Delta):
                 answer.add(event)
-                if notice := answer.save_error():
+                if notice := answer.save_error_notice():
                     yield notice
             yield event
 
 
-def _asked(question: Question) -> StoredMessage | None:
-    """The question as it will be on disk; None when it is there already."""
+def _new_message(question: Question) -> StoredMessage | None:
+    """The question as it will be stored; None if it is stored already."""
     if question.text is None:
         return None
     message = UserMessage(question.text, time())
     return StoredMessage(new_id(MESSAGE_ID_LENGTH), question.session, question.parent, message)
 
 
-async def _kept_alone(store: SessionStore, asked: StoredMessage) -> bool:
-    """Keep a question that cannot be answered. False when the disk refuses that, too: then it was never asked."""
+async def _save_alone(store: SessionStore, asked: StoredMessage) -> bool:
+    """Save a question without an answer. Returns False if that fails as well."""
     try:
-        await _to_the_end(store.insert(asked))
+        await _run_to_completion(store.insert(asked))
     except StoreError:
         return False
     return True
 
 
-async def _is_beside(store: SessionStore, asked: StoredMessage | None) -> bool:
-    """Whether another process has asked in the same place. What cannot be read is no reason to end a turn."""
+async def _has_concurrent_question(store: SessionStore, asked: StoredMessage | None) -> bool:
+    """Whether another process has asked after the same message."""
     if asked is None:
         return False
+    # A failed read is no reason to end a turn.
     try:
         return await store.has_concurrent_question(asked)
     except StoreError:
         return False
 
 
-def _blank(question: Question, server: Server, asking: TurnRequest) -> AssistantMessage:
-    """What is known of the answer before it comes."""
+def _blank_answer(question: Question, server: Server, request: TurnRequest) -> AssistantMessage:
+    """The answer before anything has arrived."""
     return AssistantMessage(
         model_asked=question.model,
         server=server.base_url,
         timing=Timing(time()),
-        parameters=asking.parameters,
-        prefix=asking.prefix,
+        parameters=request.parameters,
+        prefix=request.prefix,
     )
 
 
 async def _finish(
-    answer: _Answer, stop: Stop | None, failure: StepchatError | None, again: Again | None
+    answer: _StreamingAnswer, stop: Stop | None, failure: StepchatError | None, wait_to_retry: WaitToRetry | None
 ) -> AsyncGenerator[TurnEvent]:
-    """Save the whole answer; nobody is told that it is there before it is."""
-    told = False
+    """Save the complete answer, then yield it."""
+    notified = False
     while True:
         try:
-            stored, _ = await _to_the_end(answer.finish(stop, failure))
+            stored, _ = await _run_to_completion(answer.finish(stop, failure))
             break
         except AnswerNotOpenError:
             raise
         except StoreError as error:
-            if again is None:
+            if wait_to_retry is None:
                 raise StoreError(f"The answer is not saved. {error.message}", error.hint) from error
-            words = f"The answer is not on disk; that is tried again every {RETRY_SECONDS:.0f} s. {error}"
-        if not told:
-            told = True
-            yield Notice(words)
+            text = f"The answer is not saved yet; retrying every {RETRY_SECONDS:.0f} s. {error}"
+        if not notified:
+            notified = True
+            yield Notice(text)
         try:
-            await again(answer.unsaved())
+            await wait_to_retry(answer.unsaved())
         except asyncio.CancelledError:
             _uncancel()
-            again = None
-    if told or answer.save_failed:
-        yield Notice("The answer is on disk now.")
+            wait_to_retry = None
+    if notified or answer.save_failed:
+        yield Notice("The answer is saved now.")
     yield MessageSaved(stored)
     if failure is not None:
         raise failure
-    if wrong := await _wrong_form(stored.message):
-        yield Notice(wrong, is_schema_mismatch=True)
+    if mismatch := await _find_schema_mismatch(stored.message):
+        yield Notice(mismatch, is_schema_mismatch=True)
 
 
-async def _wrong_form(answer: Message) -> str:
-    """Where the answer is not in the form that was asked for. In a thread: an answer may be long."""
+async def _find_schema_mismatch(answer: Message) -> str:
+    """Where the answer does not match response_format; "" if it does. Uses a thread, because an answer may be long."""
     if not isinstance(answer, AssistantMessage) or answer.stop != "stop" or not wants_json(answer.parameters):
         return ""
     return await asyncio.to_thread(schema_mismatch, answer.text, answer.parameters)
 
 
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """The result of a write, which is waited for in any case, and whether the task was cancelled meanwhile."""
+async def _run_to_completion(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
+    """Await a write even if the task is cancelled meanwhile. Returns its result, and whether the task was cancelled."""
     writing = asyncio.ensure_future(work)
     cancelled = False
     while not writing.done():
@@ -195,8 +205,8 @@ def _uncancel() -> None:
         task.uncancel()
 
 
-def failure_of(error: StepchatError) -> Failure:
-    """An error as it is kept with the answer."""
+def to_failure(error: StepchatError) -> Failure:
+    """The record of an error that is stored with an answer."""
     match error:
         case ServerError():
             code = error.code
@@ -207,49 +217,49 @@ def failure_of(error: StepchatError) -> Failure:
     return Failure(code, error.message, error.hint)
 
 
-class _Answer:
-    """The streaming answer and its way to disk, one write at a time."""
+class _StreamingAnswer:
+    """Saves an answer while it streams, one write at a time."""
 
     def __init__(
         self,
         store: SessionStore,
-        place: tuple[str, str, str | None],
-        draft: AnswerAccumulator,
-        asking: TurnRequest,
+        ids: tuple[str, str, str | None],
+        accumulator: AnswerAccumulator,
+        request: TurnRequest,
         *,
         cost_later: bool,
     ) -> None:
         self._store = store
         self._cost_later = cost_later
-        self._asking = asking
-        self.id, self._session, self._parent = place
-        self._draft = draft
+        self._request = request
+        self.id, self._session, self._parent = ids
+        self._accumulator = accumulator
         self._start = monotonic()
         self._pending: list[Delta] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._write: asyncio.Task[None] | None = None
-        self._refused: StoreError | None = None
-        self._told = False
+        self._write_task: asyncio.Task[None] | None = None
+        self._save_error: StoreError | None = None
+        self._notified = False
         self.message: AssistantMessage | None = None
-        """The whole answer, once it has ended."""
+        """The complete answer, once it has ended."""
 
     @property
     def save_failed(self) -> bool:
-        """Whether `save_error` has told something."""
-        return self._told
+        """Whether `save_error_notice` has returned a notice."""
+        return self._notified
 
     def unsaved(self) -> StoredMessage:
-        """The whole answer that the disk refused, as it would be there."""
+        """The complete answer that could not be saved."""
         if self.message is None:
             raise ValueError("the answer has not ended")
         return StoredMessage(self.id, self._session, self._parent, self.message)
 
     def add(self, delta: Delta) -> None:
-        self._draft.add(delta, monotonic() - self._start)
+        self._accumulator.add(delta, monotonic() - self._start)
         self._pending.append(delta)
-        self._flush_in(FLUSH_SECONDS)
+        self._schedule_flush(FLUSH_SECONDS)
 
-    def _flush_in(self, seconds: float) -> None:
+    def _schedule_flush(self, seconds: float) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._flush)
 
@@ -260,8 +270,8 @@ class _Answer:
 
     def _flush(self) -> None:
         self._timer = None
-        if self._write is None or self._write.done():
-            self._write = asyncio.ensure_future(self._save())
+        if self._write_task is None or self._write_task.done():
+            self._write_task = asyncio.ensure_future(self._save())
 
     async def _save(self) -> None:
         batch, self._pending = self._pending, []
@@ -269,37 +279,37 @@ class _Answer:
         try:
             await self._store.add_part(self.id, batch)
         except StoreError as error:
-            # Tried again together with what follows, so that there is never a hole in what is on disk.
+            # It is written again together with what follows, so that nothing is missing in the middle.
             self._pending[:0] = batch
-            self._refused = error
+            self._save_error = error
             self._stop_timer()
             wait = RETRY_SECONDS
         if self._pending:
-            self._flush_in(wait)
+            self._schedule_flush(wait)
 
-    def save_error(self) -> Notice | None:
-        """The first write that failed, once: the answer streams on, only the disk refuses it."""
-        if self._refused is None or self._told:
+    def save_error_notice(self) -> Notice | None:
+        """A notice about the first failed write, once; the answer continues to stream."""
+        if self._save_error is None or self._notified:
             return None
-        self._told = True
-        return Notice(f"The answer is not being saved: {self._refused}")
+        self._notified = True
+        return Notice(f"The answer is not being saved: {self._save_error}")
 
     async def finish(self, stop: Stop | None, failure: StepchatError | None) -> StoredMessage:
-        """Replace the parts by the whole message."""
+        """Replace the saved parts with the complete message."""
         self._stop_timer()
-        while self._write is not None and not self._write.done():
-            # Its error was told, or will show again in the write below.
-            await asyncio.gather(self._write, return_exceptions=True)
+        while self._write_task is not None and not self._write_task.done():
+            # Its error was reported already, or will occur again in the write below.
+            await asyncio.gather(self._write_task, return_exceptions=True)
             self._stop_timer()
         if self.message is None:
-            kept = None if failure is None else failure_of(failure)
-            self.message = self._asking.redacted_answer(
-                self._draft.message(stop, error=kept, ended=monotonic() - self._start)
+            error = None if failure is None else to_failure(failure)
+            self.message = self._request.redacted_answer(
+                self._accumulator.message(stop, error=error, ended=monotonic() - self._start)
             )
         try:
             return await self._store.finish_answer(self.id, self.message, cost_later=self._cost_later)
         except StoreError:
-            # The rest may still fit as a part: then the next start finds all of it.
+            # The rest may still be saved as a part, and then the next start restores all of it.
             if self._pending:
                 await self._save()
                 self._stop_timer()

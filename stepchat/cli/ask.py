@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stepchat.catalogue.capabilities import unsupported_warnings
 from stepchat.chat.context_window import estimate_conversation_tokens
-from stepchat.chat.turn import failure_of, run_turn
+from stepchat.chat.turn import run_turn, to_failure
 from stepchat.cli.output import ANSWERED, FAILED, STOPPED, WRONG_FORM, exit_code, run_guarded
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import ServerError, StepchatError, as_sentence
@@ -273,7 +273,7 @@ def _result_json(
     details = answer.reasoning_details
     error: Json | None = None
     if failure is not None:
-        error = {"code": failure_of(failure).code, "message": failure.message}
+        error = {"code": to_failure(failure).code, "message": failure.message}
     return {
         "type": "result",
         "session": session,

@@ -188,7 +188,7 @@ async def test_a_setting_that_the_server_refuses_is_left_out_told_and_remembered
     asked = await question(store, "demo:no_effort", **more)
     events = await happening(store, client, asked)
     assert [event.text for event in events if isinstance(event, Notice)] == [
-        "The server does not take reasoning.effort=high; asked again without, also for the next day."
+        "The server does not support reasoning.effort=high. Retrying without it, now and for the next 24 hours."
     ]
     assert answer_in(events).text
     await say(store, client, "demo:no_effort", asked.session, **more)
@@ -216,7 +216,7 @@ async def test_what_was_refused_before_is_told_once_in_a_session_and_tried_again
         told.append([event.text for event in events if isinstance(event, Notice)])
         assert "effort" not in demo.requests[-1].body["reasoning"]
         session = asked.session
-    words = "Asked without reasoning.effort=high, which the server refused before. /set NAME=VALUE tries it again."
+    words = "Sent without reasoning.effort=high, which the server rejected before. /set NAME=VALUE tries again."
     assert told == [[words], []]
     await clear_rejection(store, client.base_url, asked.model, ['reasoning.effort="high"'])
     await say(store, client, "demo:haiku", session, **more)
@@ -348,7 +348,7 @@ async def test_a_field_that_stepchat_adds_is_left_out_where_the_server_rejects_i
     asked = await question(store)
     events = await happening(store, server, asked)
     assert [event.text for event in events if isinstance(event, Notice)] == [
-        "The server does not support stream_options; asked again without it, also for the next day."
+        "The server does not support stream_options. Retrying without it, now and for the next 24 hours."
     ]
     assert answer_in(events).text == " The end."
     await happening(store, server, await question(store, "And?", asked.session))

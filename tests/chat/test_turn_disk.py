@@ -150,7 +150,7 @@ def test_what_the_disk_refused_is_written_later_without_a_hole():
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert notices == [
         "The answer is not being saved: The disk is full. Free some space.",
-        "The answer is on disk now.",
+        "The answer is saved now.",
     ]
     assert answer_in(events).text.endswith("t299 ")
     # A disk that refuses is not asked all the time.
@@ -185,8 +185,8 @@ def test_a_disk_that_refuses_the_end_is_tried_again_until_it_takes_it():
     assert store.finished.text.endswith("t19 ")
     told = [event.text for event in events if isinstance(event, Notice)]
     assert told[-2:] == [
-        "The answer is not on disk; that is tried again every 2 s. The disk is full. Free some space.",
-        "The answer is on disk now.",
+        "The answer is not saved yet; retrying every 2 s. The disk is full. Free some space.",
+        "The answer is saved now.",
     ]
     assert answer_in(events) is store.finished
 

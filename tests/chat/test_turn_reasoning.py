@@ -125,7 +125,7 @@ async def test_refused_reasoning_is_left_out_once_and_told(store):
     events = await happening(store, server, await question(store, "And?", session))
     assert [("reasoning_details" in body["messages"][1]) for body in server.requests] == [True, False]
     assert [event.text for event in events if isinstance(event, Notice)] == [
-        "The server refused the earlier reasoning; asked again without it. It stays on disk."
+        "The server rejected the earlier reasoning. Retrying without it; it stays on disk."
     ]
     assert answer_in(events).stop == "stop"
     kept = (await store.path(session))[1].message

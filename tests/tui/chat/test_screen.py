@@ -186,7 +186,7 @@ async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_s
             assert (draft(pilot), conversation(pilot).busy) == ("", True)
             disk.execute("DROP TRIGGER full")
         await pilot.press("escape")
-        shown = await wait_until(pilot, "The answer is on disk now.")
+        shown = await wait_until(pilot, "The answer is saved now.")
         await wait_until(pilot, lambda: not conversation(pilot).busy)
         answer = conversation(pilot).path[-1]
         assert answer.message.stop == "stop"
