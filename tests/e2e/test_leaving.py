@@ -25,7 +25,7 @@ def test_what_the_disk_refuses_is_written_elsewhere_and_can_be_imported(tmp_path
             with Terminal([sys.executable, "-m", "stepchat"], tmp_path, variables(tmp_path, server.url)) as terminal:
                 terminal.wait_for("Ask, or / for commands")
                 terminal.type("demo:haiku\r")
-                terminal.wait_for("The answer is not on disk")
+                terminal.wait_for("The answer is not saved yet")
                 terminal.kill(number)
                 assert terminal.wait_exit() == -number
                 assert "stepchat: What could not be saved is in" in terminal.screen()

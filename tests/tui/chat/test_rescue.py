@@ -70,7 +70,7 @@ async def test_going_back_and_trying_again(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         with refusing(tmp_path, "answer"):
             await say(pilot, "demo:haiku")
-            await wait_until(pilot, "The answer is not on disk")
+            await wait_until(pilot, "The answer is not saved yet")
             shown = await quit_and_read(pilot)
             assert "Not saved: an answer of " in shown
             # The same key again does not take the question for answered.
@@ -93,7 +93,7 @@ async def test_what_the_disk_refuses_goes_into_a_file_that_can_be_imported(tmp_p
         await wait_until(pilot, lambda: len(conversation(pilot).path) == 2 and not conversation(pilot).busy)
         with refusing(tmp_path, "answer", "part", "draft"):
             await say(pilot, "demo:proof")
-            await wait_until(pilot, "The answer is not on disk")
+            await wait_until(pilot, "The answer is not saved yet")
             refused = conversation(pilot).unsaved_answer
             write(pilot, "Never said.")
             assert "characters and the prompt's text" in await quit_and_read(pilot)
@@ -124,7 +124,7 @@ async def test_quitting_with_the_file_tells_where_it_is(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         with refusing(tmp_path, "answer", "part"):
             await say(pilot, "demo:haiku")
-            await wait_until(pilot, "The answer is not on disk")
+            await wait_until(pilot, "The answer is not saved yet")
             await quit_and_read(pilot)
             await choose(pilot, "file")
             await wait_until(pilot, lambda: not pilot.app.is_running)

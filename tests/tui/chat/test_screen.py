@@ -181,7 +181,7 @@ async def test_an_answer_that_the_disk_refuses_stays_on_the_screen_until_it_is_s
         with closing(sqlite3.connect(Paths(tmp_path, tmp_path, tmp_path).database)) as disk:
             disk.execute("CREATE TRIGGER full BEFORE UPDATE OF owner ON message BEGIN SELECT RAISE(ABORT, 'full'); END")
             await say(pilot, "demo:haiku")
-            shown = await wait_until(pilot, "The answer is not on disk")
+            shown = await wait_until(pilot, "The answer is not saved yet")
             assert "Rain on the window" in shown
             assert (draft(pilot), conversation(pilot).busy) == ("", True)
             disk.execute("DROP TRIGGER full")
