@@ -41,21 +41,18 @@ RETRY_SECONDS = 2.0
 async def run_turn(
     store: SessionStore, server: Server, question: Question, wait_to_retry: WaitToRetry | None = None
 ) -> AsyncGenerator[TurnEvent]:
-    """Ask a question and yield what happens.
+    """Ask and yield what happens. Cancelling saves the partial answer and ends normally; a failure is saved, then raised.
 
-    Cancelling saves the partial answer and ends normally; a failure is saved with the answer, then raised. If the
-    complete answer cannot be saved, `wait_to_retry` is awaited with it before each new attempt; cancelling that wait
-    leaves one last attempt. Without `wait_to_retry`, there is only one attempt.
+    If the complete answer cannot be saved, `wait_to_retry` is awaited with it before each new attempt; cancelling that
+    wait leaves one last attempt. Without `wait_to_retry`, there is only one attempt.
     """
     asked = _new_message(question)
     path = [*question.path, *([] if asked is None else [asked])]
     parent = path[-1].id if path else None
     try:
-        request, stopped = await _run_to_completion(TurnRequest.prepare(store, server, question, path))
+        request, stopped = await _shielded(TurnRequest.prepare(store, server, question, path))
         blank = _blank_answer(question, server, request)
-        answer_id, stopped_later = await _run_to_completion(
-            store.begin_answer(question.session, parent, blank, asked=asked)
-        )
+        answer_id, stopped_later = await _shielded(store.begin_answer(question.session, parent, blank, asked=asked))
     except Exception:
         if asked is not None and await _save_alone(store, asked):
             yield MessageSaved(asked)
@@ -84,16 +81,13 @@ async def run_turn(
         stop = "cut" if isinstance(error, StreamCutError) else "error"
     except BaseException as error:
         # The front end closed this generator, or stepchat has a bug: save what arrived.
-        await _run_to_completion(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
+        await _shielded(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
         raise
     async with aclosing(_finish(answer, stop, failure, wait_to_retry)) as events:
         async for event in events:
             yield event
-            if (
-                isinstance(event, MessageSaved)
-                and not concurrent
-                and (await _run_to_completion(_has_concurrent_question(store, asked)))[0]
-            ):
+            is_new = isinstance(event, MessageSaved) and not concurrent
+            if is_new and (await _shielded(_has_concurrent_question(store, asked)))[0]:
                 yield ConcurrentQuestion()
 
 
@@ -120,7 +114,7 @@ def _new_message(question: Question) -> StoredMessage | None:
 async def _save_alone(store: SessionStore, asked: StoredMessage) -> bool:
     """Save a question without an answer. Returns False if that fails as well."""
     try:
-        await _run_to_completion(store.insert(asked))
+        await _shielded(store.insert(asked))
     except StoreError:
         return False
     return True
@@ -155,7 +149,7 @@ async def _finish(
     notified = False
     while True:
         try:
-            stored, _ = await _run_to_completion(answer.finish(stop, failure))
+            stored, _ = await _shielded(answer.finish(stop, failure))
             break
         except AnswerNotOpenError:
             raise
@@ -187,7 +181,7 @@ async def _find_schema_mismatch(answer: Message) -> str:
     return await asyncio.to_thread(schema_mismatch, answer.text, answer.parameters)
 
 
-async def _run_to_completion(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
+async def _shielded(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
     """Await a write even if the task is cancelled meanwhile. Returns its result, and whether the task was cancelled."""
     writing = asyncio.ensure_future(work)
     cancelled = False
