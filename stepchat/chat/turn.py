@@ -22,6 +22,7 @@ from stepchat.sessions.records import MESSAGE_ID_LENGTH, new_id
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
+    from stepchat.catalogue.backends import Backend
     from stepchat.sessions.store import SessionStore
 
     WaitToRetry: TypeAlias = Callable[[StoredMessage], Awaitable[None]]
@@ -43,8 +44,8 @@ async def run_turn(
 ) -> AsyncGenerator[TurnEvent]:
     """Ask and yield what happens. Cancelling saves the partial answer and ends normally; a failure is saved, then raised.
 
-    If the complete answer cannot be saved, `wait_to_retry` is awaited with it before each new attempt; cancelling that
-    wait leaves one last attempt. Without `wait_to_retry`, there is only one attempt.
+    If the complete answer cannot be saved, `wait_to_retry` is awaited with it, then saving is tried again. If that wait
+    is cancelled, the next attempt is the last. Without it, there is only one attempt.
     """
     asked = _new_message(question)
     path = [*question.path, *([] if asked is None else [asked])]
@@ -58,8 +59,7 @@ async def run_turn(
             yield MessageSaved(asked)
         raise
     accumulator = AnswerAccumulator(blank)
-    ids = (answer_id, question.session, parent)
-    answer = _StreamingAnswer(store, ids, accumulator, request, cost_later=server.backend.has_accounts)
+    answer = _StreamingAnswer(store, (answer_id, question.session, parent), accumulator, request, server.backend)
     failure: StepchatError | None = None
     stop: Stop | None = "cancelled" if stopped or stopped_later else None
     concurrent = False
@@ -220,11 +220,10 @@ class _StreamingAnswer:
         ids: tuple[str, str, str | None],
         accumulator: AnswerAccumulator,
         request: TurnRequest,
-        *,
-        cost_later: bool,
+        backend: Backend,
     ) -> None:
         self._store = store
-        self._cost_later = cost_later
+        self._cost_later = backend.has_accounts
         self._request = request
         self.id, self._session, self._parent = ids
         self._accumulator = accumulator
