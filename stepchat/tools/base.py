@@ -1,0 +1,63 @@
+"""What a tool is: something the model may call. Where tools come from: builtin.py, user.py, mcp.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from stepchat.messages import Json
+
+BUILT_IN: Final = "built-in"
+"""The source of stepchat's own tools."""
+
+
+class ToolError(Exception):
+    """A tool failed in a way that the model can react to; the message is for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a tool returned."""
+
+    text: str
+    is_error: bool = False
+
+
+Run: TypeAlias = "Callable[[Json], Awaitable[Output]]"
+"""Runs a tool with arguments that fit its schema. Raises ToolError; cancelling it ends everything it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool."""
+
+    name: str
+    description: str
+    parameters: Json
+    """The JSON schema of its arguments."""
+    run: Run
+    source: str = BUILT_IN
+    read_only: bool = False
+    """It changes nothing, so several calls may run at the same time, and config.toml may trust it."""
+    timeout: float | None = None
+    """Seconds, if other than the configured limit."""
+    revision: str = ""
+    """Changes when its code does, if that is known."""
+
+    @property
+    def definition(self) -> Json:
+        """The form of the protocol."""
+        function: Json = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything changes that an approval relied on."""
+        parts: list[Any] = [self.source, self.name, self.description, self.parameters, self.revision]
+        text = json.dumps(parts, sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
