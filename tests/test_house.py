@@ -8,8 +8,12 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for folder in ("stepchat", "tests") for path in (ROOT / folder).rglob("*.py"))
@@ -55,8 +59,9 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-every_module = pytest.mark.parametrize("path", MODULES, ids=relative)
-every_package_module = pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def findings(paths: list[Path], check: Callable[[Path], object]) -> dict[str, object]:
+    """What a check finds wrong, by file. One test for all files: each of them would cost more than the check."""
+    return {relative(path): found for path in paths if (found := check(path))}
 
 
 @cache
@@ -105,69 +110,78 @@ def tracked() -> list[str]:
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
-@every_module
-def test_functions_are_short(path):
-    long = {
-        node.name: node.end_lineno - node.lineno + 1
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
-    }
-    assert long == {}
+def test_functions_are_short():
+    def long(path: Path) -> dict[str, int]:
+        return {
+            node.name: node.end_lineno - node.lineno + 1
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
+        }
+
+    assert findings(MODULES, long) == {}
 
 
-@every_module
-def test_names_say_something(path):
-    names = set(path.relative_to(ROOT).with_suffix("").parts)
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-    assert {name for name in names if words(name) & VAGUE} == set()
+def test_names_say_something():
+    def vague(path: Path) -> set[str]:
+        names = set(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+        return {name for name in names if words(name) & VAGUE}
+
+    assert findings(MODULES, vague) == {}
 
 
-@every_package_module
-def test_libraries_are_imported_only_where_they_belong(path):
-    module = dotted(path)
-    astray = {
-        name
-        for name in imports_of(path)
-        for library, homes in MAY_IMPORT.items()
-        if within(name, (library,)) and not within(module, homes)
-    }
-    assert astray == set()
+def test_libraries_are_imported_only_where_they_belong():
+    def astray(path: Path) -> set[str]:
+        return {
+            name
+            for name in imports_of(path)
+            for library, homes in MAY_IMPORT.items()
+            if within(name, (library,)) and not within(dotted(path), homes)
+        }
+
+    assert findings(PACKAGE, astray) == {}
 
 
-@every_package_module
-def test_transcript_knows_no_widget(path):
-    if not within(dotted(path), ("stepchat.transcript",)):
-        return
-    known = {name for name in imports_of(path) if within(name, ("textual", "rich"))}
-    assert {name for name in known if not within(name, VALUES)} == set()
+def test_transcript_knows_no_widget():
+    def widgets(path: Path) -> set[str]:
+        return {name for name in imports_of(path) if within(name, ("textual", "rich")) and not within(name, VALUES)}
+
+    transcript = [path for path in PACKAGE if within(dotted(path), ("stepchat.transcript",))]
+    assert transcript
+    assert findings(transcript, widgets) == {}
 
 
-@every_package_module
-def test_no_inheritance_of_our_own(path):
+def test_no_inheritance_of_our_own():
     """Except for errors and dialogs with a filter."""
-    ours = {
-        alias.asname or alias.name
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.ImportFrom) and (node.level or within(node.module or "", ("stepchat",)))
-        for alias in node.names
-    }
-    classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
-    ours |= {node.name for node in classes}
-    heirs = {
-        node.name
-        for node in classes
-        for base in node.bases
-        if ast.unparse(base).split("[")[0].split(".")[0] in ours - {"FilterDialog"} and not node.name.endswith("Error")
-    }
-    assert heirs == set()
+
+    def heirs(path: Path) -> set[str]:
+        ours = {
+            alias.asname or alias.name
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.ImportFrom) and (node.level or within(node.module or "", ("stepchat",)))
+            for alias in node.names
+        }
+        classes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)]
+        ours |= {node.name for node in classes}
+        return {
+            node.name
+            for node in classes
+            for base in node.bases
+            if ast.unparse(base).split("[")[0].split(".")[0] in ours - {"FilterDialog"}
+            and not node.name.endswith("Error")
+        }
+
+    assert findings(PACKAGE, heirs) == {}
 
 
-@every_package_module
-def test_no_global_statement(path):
-    assert [node.names for node in ast.walk(tree_of(path)) if isinstance(node, ast.Global)] == []
+def test_no_global_statement():
+    def rebound(path: Path) -> list[list[str]]:
+        return [node.names for node in ast.walk(tree_of(path)) if isinstance(node, ast.Global)]
+
+    assert findings(PACKAGE, rebound) == {}
 
 
 def test_top_level_is_fixed():
