@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from stepchat.__main__ import _opens_window
 from stepchat.cli.main import COMMANDS, chat
+from stepchat.cli.options import OPTIONS
 from stepchat.cli.parameters import all_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+ONE_SHOT = {row.parameter for row in OPTIONS if row.one_shot}
 
 
 def means_the_window(arguments: list[str]) -> bool | None:
@@ -27,12 +31,11 @@ def means_the_window(arguments: list[str]) -> bool | None:
     except (click.ClickException, click.exceptions.Exit):
         return None
     given = context.params
-    return not (given["question"] or given["one_shot"] or given["as_json"])
+    return not (given["question"] or any(given[name] not in {None, False} for name in ONE_SHOT))
 
 
 VALUES = {"--set": "top_k=1"}
 FLAGS = all_flags()
-ONE_SHOT = {"one_shot", "as_json"}
 
 
 def spellings() -> Iterator[tuple[list[str], bool]]:
@@ -129,7 +132,7 @@ from stepchat.cli import main
 assert _opens_window(["--warp", "9"]) and _opens_window(["-w", "9"]) and not _opens_window(["--warp", "9", "hello"])
 main.COMMANDS["thems"] = main.COMMANDS["themes"]._replace(usage="thems", help="another list")
 assert main._meant_command(["thens"]) in ("thems", "themes")
-assert "stepchat thems" in main._epilog()
+assert "  thems" in main._epilog()
 main.run(["--help"], None)
 """
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

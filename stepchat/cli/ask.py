@@ -15,6 +15,7 @@ from stepchat.concurrency import run_in_daemon
 from stepchat.errors import ServerError, StepchatError, as_sentence
 from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, StoredMessage, to_json
+from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.loops import RepetitionDetector
 
 if TYPE_CHECKING:
@@ -26,15 +27,18 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 
-def ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool = False) -> int:
+def ask(
+    opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool = False, timeout: float | None = None
+) -> int:
     """Ask one question; returns the exit code. Never raises StepchatError.
 
-    A question that cannot fit into the model's context window is rejected, unless `anyway` is set.
+    A question that cannot fit into the model's context window is rejected, unless `anyway` is set. After `timeout` seconds
+    the answer is stopped.
     """
 
     def work() -> int:
         try:
-            return asyncio.run(_ask(opening, text, output, anyway=anyway))
+            return asyncio.run(_ask(opening, text, output, anyway=anyway, seconds=timeout))
         except StepchatError as error:
             if not output.json:
                 raise
@@ -45,7 +49,8 @@ def ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: boo
     return run_guarded(work, output)
 
 
-async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool) -> int:
+async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool, seconds: float | None) -> int:
+    deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     from stepchat.chat.workspace import check_context_window, truncation_notice, with_available_model
 
     workspace = await opening
@@ -64,23 +69,29 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         if output.json:
             output.write_json({"type": "session", "session": session.id})
         question = workspace.build_question(session, path, text)
+        output.plain = output.plain or wants_json(question.parameters)
         if workspace.scopes.missing:
             output.print_notice(workspace.scopes.missing)
         for warning in unsupported_warnings(question.parameters, workspace.catalogue.find(workspace.model)):
             output.print_notice(warning)
         turn = asyncio.ensure_future(_show_turn(workspace, question, output))
         loop = asyncio.get_running_loop()
+        if deadline is not None:
+            loop.call_at(deadline, turn.cancel)
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, turn.cancel)
+        code = STOPPED  # by a signal that came before the turn began
         with suppress(asyncio.CancelledError):
             code = await turn
             if code != STOPPED and (
                 notice := await truncation_notice(workspace, estimate_conversation_tokens(path, text))
             ):
                 output.print_notice(notice)
-            return code
-        return STOPPED  # by a signal that came before the turn began
+        if code == STOPPED and deadline is not None and loop.time() >= deadline:
+            output.print_notice(f"Stopped after {seconds:g} s (--timeout). What arrived is saved.")
+            return FAILED
+        return code
     finally:
         await workspace.close()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepchat.cli.context import HELP, Invocation, json_option, pass_invocation
+from stepchat.cli.context import HELP, CommandGroup, Invocation, json_option, pass_invocation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stepchat.errors import ConfigError
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=CommandGroup, context_settings=HELP)
 def config() -> None:
     """The settings file: where it is, whether it is valid, what it sets. stepchat never writes to it."""
 

@@ -28,6 +28,8 @@ server_option = click.option("--server", help="The server, by name; OpenRouter b
 base_url_option = click.option("--base-url", help="The server, by address.")
 
 
+_WHOLE_SENTENCE: Final = 1000
+
 _MARK: Final = "\ue000"
 _DASHED_WORD: Final = re.compile(r"-{1,2}[^-A-Za-z]|-{3}")
 
@@ -55,6 +57,19 @@ def _unmarked(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_unmarked, cast("tuple[Any, ...]", value)))
     return value.removeprefix(_MARK) if isinstance(value, str) else value
+
+
+class CommandGroup(click.Group):
+    """A group whose help shows the first sentence of each command in full."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, command.get_short_help_str(_WHOLE_SENTENCE)) for name, command in commands if command is not None
+        ]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 class Invocation:

@@ -19,7 +19,8 @@ from stepchat.cli.context import (
 if TYPE_CHECKING:
     from stepchat.chat.doctor import Check
 
-MARKS = {"good": "ok", "odd": "--", "broken": "!!"}
+MARKS = {"good": ("ok", "32"), "odd": ("--", "33"), "broken": ("!!", "1;31")}
+"""By state: the mark, and the SGR codes of its colour."""
 
 
 @click.command(context_settings=HELP)
@@ -38,7 +39,8 @@ def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_ur
     for check in run_checks(paths, invocation.environ, theme_names(paths), base_url, server, key_errors):
         found.append(check)
         if not as_json:
-            output.write_line(f"{MARKS[check.state]}  {check.name:10} {check.words}")
+            output.write(output.styled(*MARKS[check.state]))
+            output.write_line(f"  {check.name:10} {check.words}")
             if check.fix:
                 output.write_line(f"{'':15}{check.fix}")
     if as_json:

@@ -40,11 +40,9 @@ def help(invocation: Invocation, topic: str | None) -> int:  # noqa: A001 - the 
     else:
         from stepchat.cli.page import render_page
 
-        # As git does it: end at once if everything fits, keep the colours, leave the text on the screen.
-        os.environ.setdefault("LESS", "FRX")
         width = min(terminal_width(), _WIDEST)
         text = read_topic(found, _COMMAND, _keys_in_force(invocation))
-        click.echo_via_pager(render_page(text, width, os.environ, colour=True))
+        invocation.output.write_page(render_page(text, width, os.environ, colour=True))
     return 0
 
 

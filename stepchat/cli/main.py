@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -14,7 +16,7 @@ import click
 from stepchat import __version__
 from stepchat.cli.completion import COMPLETION_VARIABLE, SessionParameter
 from stepchat.cli.context import HELP, Invocation, pass_invocation, reject_two_servers
-from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, REPEATED, SWITCH, OptionRow
+from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, REPEATED, SWITCH, VALUE, OptionRow, leading_options
 from stepchat.cli.parameters import ParameterCommand, settings_from_flags
 from stepchat.errors import SessionNotFoundError, StepchatError, UsageError, shortage
 
@@ -39,21 +41,25 @@ class Row(NamedTuple):
 COMMANDS = {
     row.name: row
     for row in (
-        Row("sessions", "sessions", "sessions --help", "list, search, show, rename, delete, export, import"),
-        Row("parameters", "parameters", "parameters [WORDS]", "request parameters for --set and as flags (--temperature 0.5)"),
+        Row("ask", "main", "ask WORDS", "ask a question, whatever its first word is"),
+        Row("sessions", "sessions", "sessions --help", "list, search, show, tag, delete, export, import"),
         Row("models", "models", "models [WORDS]", "a server's models, with prices and capabilities"),
-        Row("servers", "models", "servers", "the servers that --server accepts, and which are running"),
+        Row("servers", "models", "servers", "the names for --server, and which are running"),
+        Row("parameters", "parameters", "parameters [WORDS]", "request parameters: --set, --temperature 0.5"),
         Row("usage", "usage", "usage", "tokens and cost, by model and day"),
-        Row("login", "login", "login, logout", "get a key with the browser and store it; remove it"),
+        Row("login", "login", "login, logout", "get a key in the browser and store it; remove it"),
         Row("logout", "login"),
         Row("doctor", "doctor", "doctor", "check the setup and suggest fixes"),
-        Row("config", "config", "config path|check|show", "the settings file"),
+        Row("config", "config", "config --help", "the settings file: path, check, show"),
         Row("themes", "config", "themes", "the available themes"),
         Row("demo-server", "demo_server", "demo-server --port N", "the demo server alone, for any client"),
         Row("help", "help", "help [TOPIC]", "the manual"),
     )
 }  # fmt: skip
-"""Add a command here. A question that begins with one of these words is asked with -p or after --."""
+"""Add a command here. A question that begins with one of these words is asked with `stepchat ask`, -p or after --."""
+
+
+_LONGEST_TIMEOUT = 1e6
 
 
 def load_command(name: str) -> click.Command:
@@ -64,27 +70,64 @@ def load_command(name: str) -> click.Command:
     return command
 
 
-def _find_command(arguments: Sequence[str]) -> str | None:
-    """The command that the arguments call; None if they are options or a question."""
-    if not arguments or arguments[0] not in COMMANDS:
+class Call(NamedTuple):
+    """A command and its arguments."""
+
+    name: str
+    arguments: list[str]
+
+
+def find_call(arguments: Sequence[str]) -> Call | None:
+    """The command that the arguments call; None if they are options or a question. Raises UsageError.
+
+    Options may precede the name of a command; with one of one-shot mode or of a session, the words are a question.
+    """
+    count = leading_options(arguments)
+    if count is None or count == len(arguments) or arguments[count] not in COMMANDS:
         return None
-    if arguments[0] == "help":
+    name, options, rest = arguments[count], arguments[:count], arguments[count + 1 :]
+    if name == "help":
         from stepchat.cli.help import asks_for_manual
 
-        return "help" if asks_for_manual(arguments[1:]) else None
-    return arguments[0]
+        if not asks_for_manual(rest):
+            return None
+    if name == "ask":
+        return Call(name, ["-p", *options, *rest])
+    return Call(name, [*_options_for(name, options), *rest])
+
+
+def _options_for(name: str, options: Sequence[str]) -> list[str]:
+    """The options before the name of a command, as its own. Raises UsageError for one that it does not have."""
+    if not options:
+        return []
+    own = {spelling for param in load_command(name).params for spelling in param.opts}
+    found: list[str] = []
+    for option in options:
+        spelling = option.partition("=")[0]
+        if option == "--demo" and "--server" in own:
+            found += ["--server", "demo"]
+        elif not spelling.startswith("-") or spelling in own:
+            found.append(option)
+        else:
+            raise UsageError(f"`stepchat {name}` has no option {spelling}.", f"See: stepchat {name} --help")
+    return found
 
 
 def _epilog() -> str:
-    commands = "\n".join(f"  stepchat {row.usage:25}  {row.help}" for row in COMMANDS.values() if row.usage)
+    commands = "\n".join(f"  {row.usage:22}{row.help}" for row in COMMANDS.values() if row.usage)
     return f"""\b
-Commands:
+Commands (stepchat COMMAND --help):
 {commands}
 
 \b
-Exit codes of one-shot mode: 0 answered, 1 failed, truncated or no answer, 2 wrong usage, 3 no key or key rejected,
-4 not in the format that response_format asked for, 130 stopped.
-Environment: OPENROUTER_API_KEY, STEPCHAT_BASE_URL, STEPCHAT_MODEL, STEPCHAT_HOME.
+Exit codes of one-shot mode:
+  0 answered    1 failed, truncated, timed out or no answer    2 wrong usage
+  3 no key or key rejected    4 not what response_format asked for
+  130 stopped
+
+\b
+Environment: OPENROUTER_API_KEY, STEPCHAT_BASE_URL, STEPCHAT_MODEL,
+  STEPCHAT_HOME
 """
 
 
@@ -95,10 +138,12 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     if COMPLETION_VARIABLE in os.environ:
         _complete()
     try:
-        if (name := _find_command(arguments)) is not None:
-            command, title, rest = load_command(name), f"stepchat {name}", arguments[1:]
+        call = find_call(arguments)
+        if call is not None and call.name != "ask":
+            command, title = load_command(call.name), f"stepchat {call.name}"
         else:
-            command, title, rest = chat, "stepchat", arguments
+            command, title = chat, "stepchat"
+        rest = arguments if call is None else call.arguments
         code: int = command.main([*rest], title, standalone_mode=False, obj=invocation) or 0
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
@@ -169,10 +214,13 @@ def _click_option(row: OptionRow) -> click.Option:
 
 
 @click.command(
-    cls=ParameterCommand, epilog=_epilog(), context_settings=HELP, params=[_click_option(row) for row in OPTIONS]
+    cls=ParameterCommand,
+    epilog=_epilog(),
+    context_settings=HELP,
+    params=[_click_option(row) for row in OPTIONS],
 )
 @click.argument("question", nargs=-1)
-@click.version_option(__version__, prog_name="stepchat")
+@click.version_option(__version__, "--version", "-V", prog_name="stepchat")
 @pass_invocation
 def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Chat with a reasoning model. With no question, opens the chat window; with one, prints the answer."""
@@ -181,9 +229,10 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
 
     _reject_contradictions(options)
     piped = not sys.stdin.isatty()
-    continues = options["latest"] or options["resume"]
-    if not (piped or continues or options["one_shot"] or invocation.is_question):
+    is_question = bool(options["latest"] or options["resume"] or options["one_shot"] or invocation.is_question)
+    if not (piped or is_question):
         reject_mistyped(question)
+    suspicious = "" if is_question else looks_like_command(question)
     start = StartOptions(
         model=options["model"],
         base_url=options["base_url"],
@@ -197,8 +246,8 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
         preset=options["preset"],
         profile=options["profile"],
     )
-    if question or options["one_shot"] or options["as_json"] or piped:
-        return _one_shot(invocation, start, " ".join(question), options, piped=piped)
+    if question or piped or any(options[row.parameter] for row in OPTIONS if row.one_shot):
+        return _one_shot(invocation, start, " ".join(question), options, piped=piped, suspicious=suspicious)
     if not sys.stdout.isatty():
         raise UsageError(
             "The window needs a terminal, and stdout is not one.", 'Give a question instead: stepchat "question" > file'
@@ -211,8 +260,16 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
     return _window(invocation, start, folded=options["no_reasoning"])
 
 
+ask = chat
+"""`stepchat ask WORDS`."""
+
+
 def _reject_contradictions(options: dict[str, Any]) -> None:
-    """Raises UsageError when two options contradict each other."""
+    """Raises UsageError for options that contradict each other or name nothing."""
+    for row in OPTIONS:
+        value = options.get(row.parameter)
+        if row.kind == VALUE and row.parameter != "system" and value is not None and not value.strip():
+            raise UsageError(f"{row.names[0]} is empty.", "Give it a value, or leave it out.")
     reject_two_servers(options["base_url"], options["server"], demo=options["demo"])
     if options["latest"] and options["resume"] is not None:
         raise UsageError("--continue and --resume name two sessions.", "Give one of them.")
@@ -220,9 +277,17 @@ def _reject_contradictions(options: dict[str, Any]) -> None:
         raise UsageError("--show-reasoning and --no-reasoning contradict each other.", "Give one of them.")
 
 
-def _one_shot(invocation: Invocation, start: StartOptions, words: str, options: dict[str, Any], *, piped: bool) -> int:
+def _one_shot(
+    invocation: Invocation,
+    start: StartOptions,
+    words: str,
+    options: dict[str, Any],
+    *,
+    piped: bool,
+    suspicious: str = "",
+) -> int:
     output = invocation.output
-    output.json = options["as_json"]
+    output.json, output.plain = options["as_json"], options["plain"] or os.environ.get("TERM") == "dumb"
     output.reasoning = options["show_reasoning"] or (sys.stderr.isatty() and not options["no_reasoning"])
     text = words
     if piped:
@@ -230,13 +295,31 @@ def _one_shot(invocation: Invocation, start: StartOptions, words: str, options: 
 
         given = read_stdin(sys.stdin, output.print_notice, has_question=bool(words.strip()))
         text = "\n\n".join(part for part in (words, given.strip("\n")) if part.strip())
+    if suspicious and text == words and not _is_meant(words):
+        raise UsageError(suspicious, f"To ask it as a question: stepchat ask {words}")
     if not text.strip():
         raise UsageError("No question.", 'Give one: stepchat "question", or pipe it in.')
     if start.resume == "":
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
+    timeout = None if options["timeout"] is None else _seconds(options["timeout"])
     from stepchat.cli.ask import ask
+    from stepchat.cli.output import output_file
 
-    return ask(_workspace(invocation, start, must_save=False), text, output, anyway=options["anyway"])
+    with ExitStack() as stack:
+        if options["target"] not in {None, "-"}:
+            output.out = stack.enter_context(output_file(Path(options["target"])))
+        opening = _workspace(invocation, start, must_save=False)
+        return ask(opening, text, output, anyway=options["anyway"], timeout=timeout)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < _LONGEST_TIMEOUT:
+        raise UsageError(f"--timeout {text}: not a number of seconds.", "For example: --timeout 60")
+    return seconds
 
 
 def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int:
@@ -303,8 +386,41 @@ async def _session(start: StartOptions, store: SessionStore) -> Session | None:
 # ---- mistyped commands
 
 _SIMILARITY = 0.8
-_FOREIGN = {"version": "--version"}
-"""Commands of other programs."""
+_FOREIGN = {
+    "version": "--version", "update": "", "upgrade": "", "install": "", "uninstall": "", "chat": "", "run": "", "start": "",
+    "serve": "", "init": "", "tools": "help tools", "tool": "help tools", "mcp": "help tools", "list": "sessions list",
+    "ls": "sessions list", "history": "sessions list", "logs": "sessions list", "search": "sessions search WORDS",
+    "show": "sessions show SESSION", "export": "sessions export SESSION", "import": "sessions import FILE",
+    "delete": "sessions delete SESSION", "resume": "--resume", "continue": "--continue", "new": "", "auth": "login",
+    "key": "login", "keys": "help keys", "status": "doctor", "check": "doctor", "settings": "config show",
+    "configure": "config path", "set": "parameters", "presets": "help parameters", "profiles": "help config", "shell": "",
+    "demo": "--demo", "cost": "usage", "stats": "usage", "manual": "help", "docs": "help", "exit": "", "quit": "",
+}  # fmt: skip
+"""Commands that other programs have, with what does the same here; "" where nothing does, or `stepchat` alone."""
+
+
+def looks_like_command(words: Sequence[str]) -> str:
+    """Why a single word is probably meant as a command, with the command to use; "" for a question."""
+    if len(words) != 1 or words[0] not in _FOREIGN | COMMANDS:
+        return ""
+    [word] = words
+    instead = word if word in COMMANDS else _FOREIGN[word]
+    return f"`{word}` looks like a command. " + (
+        f"The command is: stepchat {instead}" if instead else "`stepchat --help` lists the commands."
+    )
+
+
+def _is_meant(words: str) -> bool:
+    """Whether the user confirms that a word is a question. Without a terminal nobody can."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(
+        f"stepchat: `{words}` looks like a command. Send it to the model as a question? [y/N] ",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
 
 
 def reject_mistyped(words: Sequence[str]) -> None:
@@ -317,7 +433,7 @@ def reject_mistyped(words: Sequence[str]) -> None:
 def _meant_command(words: Sequence[str]) -> str:
     match words:
         case [word] if word in _FOREIGN:
-            return _FOREIGN[word]
+            return ""
         case [word]:
             return _nearest(word, COMMANDS)
         case [word, second, *rest]:

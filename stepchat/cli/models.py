@@ -60,7 +60,10 @@ def models(
         return 0
     if not found:
         output.print_notice("No matching model." if words else "The server lists no models.")
-    width = max((len(model.id) for model in found), default=0)
+    width = max([len("model"), *(len(model.id) for model in found)])
+    if found:
+        head = f"{'model':{min(width, 60)}}{'$/M in':>8}{'$/M out':>8}{'context':>8}  supports"
+        output.write(f"{output.styled(head, '1')}\n")
     for model in found:
         output.write_line(_model_line(model, width))
     return 0

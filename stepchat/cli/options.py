@@ -3,6 +3,12 @@
 Add an option here. Imported before anything else, so nothing may be imported here.
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 VALUE, SWITCH, REPEATED, OPTIONAL_VALUE = "value", "switch", "repeated", "optional value"
 """What follows the name: a value, nothing, a value each time it is given, or a value that may be left out."""
 
@@ -39,6 +45,17 @@ OPTIONS = (
         "--print -p", "one_shot", SWITCH, "One-shot: answer on stdout, even without a question in the arguments.",
         one_shot=True,
     ),
+    OptionRow(
+        "--output -o", "target", VALUE, "One-shot: write the answer to this file once it has ended.", metavar="FILE",
+        one_shot=True,
+    ),
+    OptionRow(
+        "--timeout", "timeout", VALUE, "One-shot: stop after this time and keep what arrived.", metavar="SECONDS",
+        one_shot=True,
+    ),
+    OptionRow(
+        "--plain", "plain", SWITCH, "One-shot: print the answer as Markdown source on a terminal, too.", one_shot=True
+    ),
     OptionRow("--json", "as_json", SWITCH, "One-shot: print one JSON object per line as things happen.", one_shot=True),
     OptionRow("--anyway", "anyway", SWITCH, "One-shot: send even if the prompt exceeds the model's context window."),
     OptionRow(
@@ -50,3 +67,16 @@ OPTIONS = (
         "One-shot: no reasoning on stderr. In the window: start with reasoning folded.",
     ),
 )  # fmt: skip
+
+
+def leading_options(arguments: Sequence[str]) -> int | None:
+    """How many arguments are options before the first word; None if what follows is a question, or in doubt."""
+    rows = {name: row for row in OPTIONS for name in row.names}
+    count = 0
+    while count < len(arguments) and arguments[count].startswith("-"):
+        name, equals, _ = arguments[count].partition("=")
+        row = rows.get(name)
+        if row is None or row.one_shot or row.kind == OPTIONAL_VALUE or row.parameter == "latest":
+            return None
+        count += 1 if row.kind == SWITCH or equals else 2
+    return min(count, len(arguments))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stepchat import lossless_json
@@ -12,7 +13,9 @@ from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError,
 from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
+
+    from stepchat.cli.markdown import MarkdownStream, WordWrap
 
 ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
 
@@ -31,6 +34,12 @@ class Output:
     err: TextIO
     json: bool = False
     reasoning: bool = True
+    plain: bool = False
+    """A terminal gets the answer as Markdown source, too."""
+    _page: MarkdownStream | None = field(default=None)
+    """The answer on a terminal, unless it is plain."""
+    _words: WordWrap | None = field(default=None)
+    """The reasoning on a terminal."""
     _ends_with_newline: bool = field(default=True)
     _in_reasoning: bool = field(default=False)
     _silent: bool = field(default=False)
@@ -43,12 +52,42 @@ class Output:
         """Write one line for people to stdout; nothing in it controls a terminal."""
         self.write(sanitize(text, keep_newlines=False) + "\n")
 
+    def styled(self, text: str, codes: str) -> str:
+        """The text in the style of these SGR codes if stdout is a terminal that shows colours."""
+        return f"\x1b[{codes}m{text}\x1b[0m" if self.out.isatty() and _shows_colours() else text
+
+    def write_markdown(self, text: str) -> None:
+        """Write a long text: rendered and with $PAGER on a terminal, unchanged otherwise."""
+        if not self.out.isatty():
+            self.write(text)
+            return
+        from stepchat.cli.markdown import render
+
+        self.write_page(render(text, _terminal_size(self.out), colour=_shows_colours()))
+
+    def write_page(self, text: str) -> None:
+        """Write a long, clean text to a terminal with $PAGER."""
+        from click import echo_via_pager
+
+        # As git does it: end at once if everything fits, keep the colours, leave the text on the screen.
+        os.environ.setdefault("LESS", "FRX")
+        echo_via_pager(text, color=True)
+
     def write_json(self, value: Any) -> None:
         """Write one line of JSON to stdout."""
         self.write(lossless_json.dumps(value) + "\n")
 
     def write_answer(self, text: str) -> None:
+        """Write a piece of the answer: rendered on a terminal, unchanged otherwise."""
         self._end_reasoning()
+        if self.out.isatty() and not self.plain:
+            if self._page is None:
+                from stepchat.cli.markdown import MarkdownStream
+
+                self._page = MarkdownStream(self.write, lambda: _terminal_size(self.out), colour=_shows_colours())
+            self._page.add(text)
+            self._ends_with_newline = False
+            return
         self._write(self.out, sanitize(text) if self.out.isatty() else text)
         self._ends_with_newline = text.endswith("\n")
 
@@ -56,15 +95,25 @@ class Output:
         if not self.reasoning or self.json:
             return
         if self.err.isatty():
-            # Each piece is dimmed by itself: a style left on would bleed into other output.
-            self._write(self.err, f"\x1b[2m{sanitize(text)}\x1b[22m")
+            if self._words is None:
+                from stepchat.cli.markdown import WordWrap
+
+                self._words = WordWrap(self._write_dim, lambda: _terminal_size(self.err))
+            self._words.add(sanitize(text))
         else:
             self._write(self.err, text)
         self._in_reasoning = True
 
+    def _write_dim(self, text: str) -> None:
+        # Each piece is dimmed by itself: a style left on would bleed into other output.
+        self._write(self.err, f"\x1b[2m{text}\x1b[22m")
+
     def _end_reasoning(self) -> None:
         if self._in_reasoning:
             self._in_reasoning = False
+            if self._words is not None:
+                self._words.finish()
+                self._words = None
             self._write(self.err, "\n\n" if self.err.isatty() else "\n")
 
     def print_notice(self, text: str) -> None:
@@ -81,7 +130,12 @@ class Output:
 
     def end_line(self) -> None:
         """Put a terminal's cursor on an empty line. A pipe gets nothing that the model did not write."""
-        if not self._ends_with_newline and self.out.isatty():
+        if self._ends_with_newline:
+            return
+        if self._page is not None:
+            self._page.finish()
+            self._ends_with_newline = True
+        elif self.out.isatty():
             self._write(self.out, "\n")
             self._ends_with_newline = True
 
@@ -99,6 +153,53 @@ class Output:
             # The answer can be given without stderr.
             if stream is self.out:
                 raise OutputError(_write_failure(error)) from None
+
+
+def _shows_colours() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _terminal_size(stream: TextIO) -> os.terminal_size:
+    """Columns and lines of the terminal that a stream goes to."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        size = os.terminal_size((0, 0))
+    return os.terminal_size((size.columns or 80, size.lines or 24))
+
+
+@contextmanager
+def output_file(path: Path) -> Generator[TextIO]:
+    """A stream whose text replaces this file at the end, if there is any: a failure must not cost the old file.
+
+    Raises UsageError if the file cannot be written, before anything is asked.
+    """
+    import tempfile
+
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory.", "Give the path of a file.")
+        if path.exists() and not path.is_file():
+            # A device or a pipe.
+            with path.open("w", encoding="utf-8", errors="replace", newline="") as stream:
+                yield stream
+            return
+        path = path.resolve()
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
+    except OSError as error:
+        raise UsageError(f"Cannot write {path}: {error.strerror}.", "Choose another file.") from None
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as stream:
+            yield stream
+        if part.stat().st_size:
+            part.chmod(mode)
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _write_failure(error: OSError) -> str:

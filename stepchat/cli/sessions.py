@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepchat.cli.completion import SessionParameter
-from stepchat.cli.context import HELP, Invocation, WordsCommand, json_option, pass_invocation
+from stepchat.cli.context import HELP, CommandGroup, Invocation, WordsCommand, json_option, pass_invocation
 from stepchat.cli.transfer import export_session, export_to, import_sessions
 from stepchat.errors import SessionNotFoundError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import SessionStore
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=CommandGroup, context_settings=HELP)
 def sessions() -> None:
     """Stored sessions. A SESSION is an ID, the beginning of one (at least four characters), or words of its title or text."""
 
@@ -92,12 +92,12 @@ def search_sessions(
 @json_option
 @pass_invocation
 def show_session(invocation: Invocation, session: str, *, no_reasoning: bool, ledger: bool, as_json: bool) -> int:
-    """Print a conversation as text; with --json, like `export`."""
+    """Print a conversation as text, with $PAGER on a terminal; with --json, like `export`."""
     if ledger:
         return invocation.with_store(_ledger(invocation, session, as_json=as_json), reading=True)
     name = "json" if as_json else "markdown"
     return invocation.with_store(
-        export_to(invocation, session, name, None, with_reasoning=not no_reasoning), reading=True
+        export_to(invocation, session, name, None, with_reasoning=not no_reasoning, paged=not as_json), reading=True
     )
 
 

@@ -116,6 +116,7 @@ def export_to(
     with_reasoning: bool,
     leaf: str | None = None,
     force: bool = False,
+    paged: bool = False,
 ) -> Callable[[SessionStore], Awaitable[None]]:
     """Write one session, or all of them if none is named. Of all of them, those that cannot be written are reported."""
     output = invocation.output
@@ -137,6 +138,8 @@ def export_to(
         if file is not None:
             await write_file(file, pieces, overwrite=force)
             output.print_notice(f"Wrote {file}.")
+        elif paged:
+            output.write_markdown("".join([piece async for piece in pieces]))
         else:
             async for piece in pieces:
                 output.write(_safe_for_stdout(piece, escape_as_json=name in {"json", "jsonl"}))

@@ -40,7 +40,7 @@ def test_a_terminal_gets_a_page_of_its_width_in_the_pager(shell, monkeypatch):
     pages: list[str] = []
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setattr(help_command, "terminal_width", lambda: 60)
-    monkeypatch.setattr(help_command.click, "echo_via_pager", pages.append)
+    monkeypatch.setattr(help_command.click, "echo_via_pager", lambda text, **_: pages.append(text))
     assert shell("help", "keys").code == 0
     (page,) = pages
     assert "\x1b[1m" in page

@@ -6,10 +6,11 @@ import re
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from stepchat import __version__, lossless_json
-from stepchat.cli.main import COMMANDS, reject_mistyped, run
+from stepchat.cli.main import COMMANDS, find_call, load_command, reject_mistyped, run
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage, from_json
@@ -31,7 +32,7 @@ def test_help_and_version(shell):
     for words in ("--continue", "--set NAME=VALUE", "sessions --help", "130 stopped", "OPENROUTER_API_KEY"):
         assert words in out
     assert shell("-h") == (0, out, "")
-    assert shell("--version") == (0, f"stepchat, version {__version__}\n", "")
+    assert shell("-V") == shell("--version") == (0, f"stepchat, version {__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,28 @@ def test_commands_have_help(shell, arguments):
     code, out, err = shell(*arguments)
     assert (code, err) == (0, "")
     assert out.startswith(f"Usage: stepchat {arguments[0]}")
+
+
+def every_help() -> list[list[str]]:
+    """The command lines that print a help."""
+    found = [[], *([name] for name in COMMANDS if name != "ask")]
+    groups = {name: load_command(name) for name in COMMANDS}
+    found += [[name, inner] for name, group in groups.items() for inner in getattr(group, "commands", ())]
+    return found
+
+
+@pytest.mark.parametrize("arguments", every_help(), ids=" ".join)
+def test_help_fits_80_columns_and_explains_every_option(shell, arguments):
+    shell.set(COLUMNS="80")
+    out = shell(*arguments, "--help").out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    body = out.split("\n", 1)[1]
+    assert "..." not in body.split("Options:")[-1]
+    command = load_command(arguments[0]) if arguments else load_command("ask")
+    command = command.commands[arguments[1]] if len(arguments) == 2 else command
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert (param.help or "").endswith((".", ".)")), param.name
 
 
 @pytest.mark.parametrize(
@@ -424,6 +447,92 @@ def test_mistyped_commands_are_rejected_only_at_a_terminal(shell, monkeypatch):
     assert shell("-p", "modles").code == 0
     # Words in a conversation are for the model.
     assert shell("-c", "models").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ([], None),
+        (["--demo"], None),
+        (["why", "models"], None),
+        (["models", "flash"], ("models", ["flash"])),
+        (["--demo", "models", "flash"], ("models", ["--server", "demo", "flash"])),
+        (["--server=ollama", "models"], ("models", ["--server=ollama"])),
+        (["-m", "models", "doctor"], None),
+        (["-c", "models"], None),
+        (["-p", "models"], None),
+        (["--resume", "models"], None),
+        (["--", "models"], None),
+        (["help", "me"], None),
+        (["ask", "models", "of", "Mars"], ("ask", ["-p", "models", "of", "Mars"])),
+        (["--demo", "ask", "help"], ("ask", ["-p", "--demo", "help"])),
+    ],
+)
+def test_the_command_that_is_called(arguments, call):
+    if arguments[:2] == ["-m", "models"]:
+        with pytest.raises(UsageError, match="has no option -m"):
+            find_call(arguments)
+        return
+    assert find_call(arguments) == call
+
+
+def test_a_word_that_looks_like_a_command_is_not_sent_unseen(shell, monkeypatch):
+    for word in ("tools", "update", "version"):
+        assert f"`{word}` looks like a command." in shell.refuse(2, word)
+    assert "stepchat help tools" in shell.refuse(2, "mcp")
+    assert "The command is: stepchat models" in shell.refuse(2, "--temperature", "0.5", "models")
+    assert not shell.server.requests
+    assert shell("ask", "tools").code == 0
+    assert shell("tools", "of", "stone").code == 0
+    shell.pipe(b"some text")
+    assert shell("run").code == 0
+    assert shell.question() == "run\n\nsome text"
+
+
+@pytest.mark.parametrize(("reply", "code"), [("y\n", 0), ("\n", 2), ("", 2)])
+def test_a_word_that_looks_like_a_command_is_asked_about_at_a_terminal(shell, monkeypatch, reply, code):
+    screen = io.StringIO(reply)
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", screen)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert shell("tools").code == code
+    assert len(shell.server.requests) == (not code)
+
+
+# The answer in a file, and an end in time
+
+
+def test_the_answer_in_a_file(shell, tmp_path):
+    target = tmp_path / "answer.md"
+    target.write_text("before")
+    target.chmod(0o640)
+    assert shell("-o", str(target), "demo:haiku") == (0, "", "")
+    assert target.read_text() == "Rain on the window:\neach drop arrives by itself,\nsoon there is a stream.\n"
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert shell("-o", str(target), "demo:http402").code == 1
+    assert target.read_text().startswith("Rain")
+    assert shell("--json", "-o", str(target), "demo:haiku").out == ""
+    assert json.loads(target.read_text().splitlines()[-1])["type"] == "result"
+    assert sorted(path.name for path in tmp_path.iterdir() if "answer" in path.name) == ["answer.md"]
+
+
+@pytest.mark.parametrize("name", [".", "missing/answer.md"])
+def test_a_file_that_cannot_be_written_costs_nothing(shell, tmp_path, name):
+    shell.refuse(2, "-o", str(tmp_path / name), "demo:haiku")
+    assert not shell.server.requests
+
+
+def test_timeout(shell):
+    ran = shell("--timeout", "0.3", "demo:long tokens=5000 speed=50")
+    assert ran.code == 1
+    assert "Stopped after 0.3 s (--timeout)." in ran.err
+    for text in ("0", "-1", "soon", "inf", "nan"):
+        assert "not a number of seconds" in shell.refuse(2, f"--timeout={text}", "hello")
+
+
+@pytest.mark.parametrize("option", ["-m", "--server", "--base-url", "--preset", "--profile", "-o"])
+def test_an_empty_value_is_a_mistake(shell, option):
+    assert "is empty" in shell.refuse(2, option, "", "hello")
 
 
 # Bugs

@@ -19,8 +19,10 @@ def shell(tmp_path, monkeypatch, capsys):
 
 def test_models_with_prices_and_abilities(shell):
     ran = shell("models", "step", "3.5")
-    assert (ran.code, ran.out.split()) == (0, ["stepfun/step-3.5-flash", "0.09", "0.30", "262k", "think", "tools"])
-    assert len(shell("models").out.splitlines()) == len(MODELS)
+    head, row = map(str.split, ran.out.splitlines())
+    assert (ran.code, row) == (0, ["stepfun/step-3.5-flash", "0.09", "0.30", "262k", "think", "tools"])
+    assert head == ["model", "$/M", "in", "$/M", "out", "context", "supports"]
+    assert len(shell("models").out.splitlines()) == 1 + len(MODELS)
 
 
 def test_models_as_json(shell):

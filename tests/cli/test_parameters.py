@@ -64,7 +64,7 @@ def test_help_stays_short_and_says_where_the_flags_are(shell):
     out = shell("--help").out
     assert "--temperature 0.5" in out
     assert "--top-k" not in out
-    assert "stepchat parameters" in out
+    assert "parameters [WORDS]" in out
 
 
 def test_the_table_in_the_shell(shell):
