@@ -6,6 +6,7 @@ import sys
 def main() -> None:
     """Run stepchat with the arguments of the command line, and exit."""
     _disable_core_dumps()
+    _skip_command_line_of_httpx()
     frame = None
     if sys.platform != "win32" and _opens_window(sys.argv[1:]):
         import os
@@ -28,6 +29,11 @@ def main() -> None:
         print("stepchat:", reason, file=sys.stderr)
         code = 1
     sys.exit(code)
+
+
+def _skip_command_line_of_httpx() -> None:
+    """`import httpx` imports rich, pygments and click for the `httpx` command, which takes as long as the rest of it."""
+    sys.modules.setdefault("httpx._main", None)  # pyright: ignore[reportArgumentType] - documented: importing it fails
 
 
 def _disable_core_dumps() -> None:

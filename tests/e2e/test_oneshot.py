@@ -19,7 +19,7 @@ from tests.e2e.terminal import Terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEAVY = {"textual", "mcp", "pydantic", "keyring"}
+HEAVY = {"textual", "mcp", "pydantic", "keyring", "pygments"}
 
 
 @pytest.fixture
