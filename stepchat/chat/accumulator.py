@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepchat.events import Delta, ToolCallFragment
 
 _GROWING = 32
-"""Calls that can grow at the same time, newest first; a limit, so that a hostile stream stays linear."""
+"""Tool calls that can grow at the same time, counted from the newest. The limit keeps a hostile stream linear."""
 
 
 class _Call:
@@ -47,7 +47,7 @@ class ToolCallMerge:
             call.extra |= fragment.extra
 
     def _find(self, fragment: ToolCallFragment) -> _Call:
-        """The call with the same id, else the newest that the fragment can belong to, else a new one."""
+        """The call with the same id, otherwise the newest call that the fragment can belong to, otherwise a new one."""
         index = fragment.index
         known = self._calls if index is None else self._by_index.setdefault(index, [])
         newest = known[-1] if known else None
@@ -191,7 +191,7 @@ def _stop(finish_reason: str | None, *, has_calls: bool) -> Stop:
 
 
 def accumulate(blank: AssistantMessage, deltas: Iterable[Delta]) -> AssistantMessage:
-    """Returns the message a killed turn had received: complete if it had a finish_reason, else marked as cut."""
+    """Returns the message that a killed turn had received: complete if it had a finish_reason, otherwise marked as cut."""
     draft = AnswerAccumulator(blank)
     for delta in deltas:
         draft.add(delta)

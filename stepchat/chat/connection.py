@@ -1,4 +1,4 @@
-"""Which server is asked, how it speaks and where its key is: the rows of catalogue/backends.py under the tables of config.toml."""
+"""Which server is used, with which backend and API key: config.toml takes precedence over catalogue/backends.py."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 CUSTOM_KEY = "STEPCHAT_API_KEY"
 DEMO = "demo"
-"""What a session's `server` says when the built-in demo answered, whatever its port was."""
+"""A session's `server` if the built-in demo answered; its address changes with each start."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """A server that can be asked. `name` is what --server takes, and under what its key is kept."""
+    """A server. `name` selects it with --server; its API key is stored under `key_name`."""
 
     name: str
     base_url: str
@@ -42,9 +42,9 @@ class ServerConfig:
     key_name: str
     key_variables: tuple[str, ...]
     model: str = ""
-    """What config.toml says is asked there."""
+    """The model set in config.toml."""
     context_length: int = 0
-    """What config.toml says its models take; 0 when it says nothing."""
+    """The context window set in config.toml; 0 if it sets none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +55,34 @@ class Connection:
     client: Client
     catalogue: Catalogue
     server: str
-    """As a session remembers it: the base URL, or `demo`."""
+    """As sessions store it: the base URL, or `demo`."""
     key: Key | None
     key_error: StepchatError | None
-    """Why it is not asked."""
+    """Why nothing can be sent."""
     keyring_error: KeyringUnavailableError | None = None
-    """Why the keyring could not be asked for the key."""
+    """Why the key could not be read from the keyring."""
 
 
 def known_servers(config: Config) -> list[ServerConfig]:
-    """All that have a name: those of config.toml, then the known kinds."""
+    """All servers with a name: those of config.toml, then the built-in ones."""
     own = [_from_table(table) for table in config.servers]
-    names = {place.name for place in own}
-    known = [_from_profile(row) for row in BACKENDS if row.base_url and row.name not in names]
+    names = {server.name for server in own}
+    known = [_from_backend(row) for row in BACKENDS if row.base_url and row.name not in names]
     return own + known
 
 
 def find_server(wanted: str, config: Config) -> ServerConfig:
-    """By name or by address. Raises UsageError."""
+    """The server with this name or address. Raises UsageError."""
     if wanted == DEMO:
         return ServerConfig(DEMO, "", BACKENDS[-1], DEMO, ())
     known = known_servers(config)
-    for place in known:
-        if place.name == wanted:
-            return place
+    for server in known:
+        if server.name == wanted:
+            return server
     if "://" in wanted:
         return server_for_url(check_url(wanted), config)
-    names = ", ".join([*(place.name for place in known), DEMO])
-    raise UsageError(f"There is no server {wanted!r}.", f"Known ones: {names}; or give an address.")
+    names = ", ".join([*(server.name for server in known), DEMO])
+    raise UsageError(f"There is no server {wanted!r}.", f"Known servers: {names}. An address works as well.")
 
 
 def default_server(
@@ -105,16 +105,16 @@ def default_server(
 
 
 def is_demo(config: Config, environ: Mapping[str, str], base_url: str | None, server: str | None) -> bool:
-    """Whether a command that has no session is to ask the demo."""
+    """Whether a command without a session would use the demo."""
     return (server or ("" if base_url or environ.get("STEPCHAT_BASE_URL") else config.server)) == DEMO
 
 
 def server_for_url(base_url: str, config: Config) -> ServerConfig:
-    """The place of an address: what config.toml says of it counts."""
+    """The server at an address, with the settings that config.toml has for it."""
     for table in config.servers:
-        place = _from_table(table)
-        if place.base_url == base_url:
-            return place
+        server = _from_table(table)
+        if server.base_url == base_url:
+            return server
     row = backend_for(base_url)
     name, variables = key_name_and_variables(base_url, row)
     return ServerConfig(row.name, base_url, row, name, variables)
@@ -131,76 +131,78 @@ def _from_table(table: Table) -> ServerConfig:
     model, context_length = options.pop("model", ""), int(options.pop("context_length", 0))
     name, variables = key_name_and_variables(base_url, row)
     if table.name not in {row.name for row in BACKENDS}:
-        # A key of its own. With the name of a known kind it would be that one's, which is for its own host alone.
+        # It has a key of its own: the key of a built-in server is for that server's host only.
         name = table.name
     title = row.title if table.name == row.name else table.name
-    profile = replace(row, title=title, **options)
+    backend = replace(row, title=title, **options)
     return ServerConfig(
-        table.name, base_url, profile, name, (variable,) if variable else variables, model, context_length
+        table.name, base_url, backend, name, (variable,) if variable else variables, model, context_length
     )
 
 
-def _from_profile(row: Backend) -> ServerConfig:
+def _from_backend(row: Backend) -> ServerConfig:
     name, variables = key_name_and_variables(row.base_url, row)
     return ServerConfig(row.name, row.base_url, row, name, variables)
 
 
-def key_name_and_variables(base_url: str, profile: Backend) -> tuple[str, tuple[str, ...]]:
-    """Under which name and in which variables a server's key is looked for: the key of one host never goes to another,
-    but for this machine's imitations of OpenRouter.
+def key_name_and_variables(base_url: str, backend: Backend) -> tuple[str, tuple[str, ...]]:
+    """The name and the environment variables of a server's API key.
+
+    The key of one host is never sent to another, except to a local server that imitates it.
     """
-    if urlsplit(base_url).hostname == urlsplit(profile.base_url).hostname and profile.key_variable:
-        return profile.name, (profile.key_variable,)
+    if urlsplit(base_url).hostname == urlsplit(backend.base_url).hostname and backend.key_variable:
+        return backend.name, (backend.key_variable,)
     if is_local(base_url):
-        return profile.name, (profile.key_variable or CUSTOM_KEY, CUSTOM_KEY)
+        return backend.name, (backend.key_variable or CUSTOM_KEY, CUSTOM_KEY)
     return "custom", (CUSTOM_KEY,)
 
 
-def connect(place: ServerConfig, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
-    """The client for a place. A missing key is only noted. Raises ConfigError for one that cannot be used."""
-    found = find_key(place.key_name, place.key_variables, environ, paths)
+def connect(server: ServerConfig, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
+    """Make the client of a server. A missing key goes to `key_error`. Raises ConfigError for an unusable key."""
+    found = find_key(server.key_name, server.key_variables, environ, paths)
     key, error = found.key, None
-    needs_key = place.backend.key_variable and place.backend.name != "custom"
+    needs_key = server.backend.key_variable and server.backend.name != "custom"
     if key is None and needs_key:
-        login = "login" if place.backend.has_accounts else f"login --key --server {place.name}"
-        title, variable = place.backend.title, place.key_variables[0]
-        error = missing_key_error(title, variable, place.key_name, paths, found.keyring_error, login=login)
-    return replace(_connection(place, place.base_url, key, error, paths, config), keyring_error=found.keyring_error)
+        login = "login" if server.backend.has_accounts else f"login --key --server {server.name}"
+        title, variable = server.backend.title, server.key_variables[0]
+        error = missing_key_error(title, variable, server.key_name, paths, found.keyring_error, login=login)
+    return replace(_connection(server, server.base_url, key, error, paths, config), keyring_error=found.keyring_error)
 
 
-def connect_to_session_server(server: str, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
-    """The client for where a session was held. A session may come from anybody: at a place that the user has never named
-    nothing is asked, and no key is looked for.
+def connect_to_session_server(url: str, paths: Paths, config: Config, environ: Mapping[str, str]) -> Connection:
+    """Make the client of a session's server.
+
+    A session may come from anywhere, so a server that the user has never approved gets neither text nor a key.
     """
-    if is_trusted(server, paths, config, environ):
-        return connect(server_for_url(server, config), paths, config, environ)
+    if is_trusted(url, paths, config, environ):
+        return connect(server_for_url(url, config), paths, config, environ)
     error = UntrustedServerError(
-        f"This session was held at {server}, which you have not named so far. Nothing is sent there.",
-        f"To go on there: /server {server} (or --base-url {server}). To go on elsewhere: /server.",
+        f"This session used {url}, a server you have not approved. Nothing was sent.",
+        f"To continue there: /server {url} (or --base-url {url}). To use another server: /server.",
     )
-    place = ServerConfig("", server, backend_for(server), "", ())
-    client = Client(server, place.backend, None, _options(config))
-    return Connection(place, client, Catalogue(prices=configured_prices(config)), server, None, error)
+    server = ServerConfig("", url, backend_for(url), "", ())
+    client = Client(url, server.backend, None, _options(config))
+    return Connection(server, client, Catalogue(prices=configured_prices(config)), url, None, error)
 
 
 def is_trusted(base_url: str, paths: Paths, config: Config, environ: Mapping[str, str]) -> bool:
-    """Whether it is a known server's address, or the user has given it at some time."""
+    """Whether this is the address of a known server, or of one that the user has approved."""
     known = [
-        *(place.base_url for place in known_servers(config)),
+        *(server.base_url for server in known_servers(config)),
         config.base_url,
         environ.get("STEPCHAT_BASE_URL", ""),
     ]
-    return any(same_address(base_url, other) for other in (*known, *_named(paths)) if other)
+    return any(same_address(base_url, other) for other in (*known, *_approved(paths)) if other)
 
 
 def trust_server(base_url: str, paths: Paths, config: Config) -> None:
-    """The user has given this address: sessions that were held there go on there."""
+    """Remember that the user approved this address, so that sessions may continue there."""
     if not is_trusted(base_url, paths, config, {}):
-        # When it cannot be written it will be asked for again.
-        write_private(paths.trusted_servers, "".join(f"{url}\n" for url in (*_named(paths), base_url)).encode())
+        # If this cannot be written, the user has to approve the address again.
+        write_private(paths.trusted_servers, "".join(f"{url}\n" for url in (*_approved(paths), base_url)).encode())
 
 
-def _named(paths: Paths) -> list[str]:
+def _approved(paths: Paths) -> list[str]:
     try:
         return paths.trusted_servers.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -209,26 +211,25 @@ def _named(paths: Paths) -> list[str]:
 
 def connect_demo(base_url: str, paths: Paths, config: Config) -> Connection:
     """The client for the built-in demo."""
-    profile = backend_for(base_url)
+    backend = backend_for(base_url)
     variable = "STEPCHAT_DEMO_KEY"
-    place = ServerConfig(DEMO, base_url, replace(profile, title="the demo"), DEMO, (variable,))
-    return _connection(
-        place, DEMO, find_key(DEMO, (variable,), {variable: "sk-of-the-demo-server"}, paths).key, None, paths, config
-    )
+    server = ServerConfig(DEMO, base_url, replace(backend, title="the demo"), DEMO, (variable,))
+    key = find_key(DEMO, (variable,), {variable: "sk-of-the-demo-server"}, paths).key
+    return _connection(server, DEMO, key, None, paths, config)
 
 
 def _connection(
-    place: ServerConfig, server: str, key: Key | None, error: StepchatError | None, paths: Paths, config: Config
+    server: ServerConfig, stored_as: str, key: Key | None, error: StepchatError | None, paths: Paths, config: Config
 ) -> Connection:
-    client = Client(place.base_url, place.backend, key, _options(config, next(iter(place.key_variables), "")))
+    client = Client(server.base_url, server.backend, key, _options(config, next(iter(server.key_variables), "")))
     # A local server may have been restarted with other models and another context window.
-    fresh_for = STALE_SECONDS if not is_local(place.base_url) or server == DEMO else LOCAL_STALE_SECONDS
+    fresh_for = STALE_SECONDS if not is_local(server.base_url) or stored_as == DEMO else LOCAL_STALE_SECONDS
     catalogue = Catalogue(
-        paths.models / file_name(server), client.get_json, configured_prices(config),
+        paths.models / file_name(stored_as), client.get_json, configured_prices(config),
         extend=partial(with_context_windows, client), write=write_private, fresh_for=fresh_for,
-        context_length=place.context_length,
+        context_length=server.context_length,
     )  # fmt: skip
-    return Connection(place, client, catalogue, server, key, error)
+    return Connection(server, client, catalogue, stored_as, key, error)
 
 
 def _options(config: Config, key_variable: str = "") -> Options:
@@ -242,7 +243,7 @@ def _options(config: Config, key_variable: str = "") -> Options:
 
 
 def configured_prices(config: Config) -> dict[str, Prices]:
-    """What config.toml says models cost."""
+    """The prices of models in config.toml, per token."""
     found: dict[str, Prices] = {}
     for table in config.prices:
         rates: dict[str, Any] = {name: Decimal(str(value)) / MILLION for name, value in table.values.items()}

@@ -1,4 +1,4 @@
-"""Whether a question still fits into the model's window. Pure; what is not counted by the server is estimated."""
+"""Whether a question fits into the model's context window. Pure; what no server has counted is estimated."""
 
 from __future__ import annotations
 
@@ -15,67 +15,67 @@ if TYPE_CHECKING:
     from stepchat.messages import Json, StoredMessage
 
 BYTES_PER_TOKEN = 4
-"""Of UTF-8: about right for English and for code, and for scripts of which a letter takes two bytes or three."""
-_MOST_PER_TOKEN = 7
-"""Characters: prose has 4.7 of English and 5.4 of German, indented code 5, a table with blanks 6.5, and other scripts have fewer."""
+"""Bytes of UTF-8. About right for English, code, and scripts whose letters take two or three bytes."""
+_CHARACTERS_PER_TOKEN = 7
+"""An upper bound: English prose has 4.7, German 5.4, indented code 5, a table with spaces 6.5, other scripts fewer."""
 LIMITS = ("max_tokens", "max_completion_tokens")
 SMALL_WINDOW = 16_384
-"""Tokens below which a window is soon full with reasoning."""
+"""Tokens. Reasoning soon fills a smaller window."""
 
 
 def estimate_tokens(text: str) -> int:
-    """How many it may be."""
+    """A good guess of how many tokens a text has."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     return size // BYTES_PER_TOKEN
 
 
 def minimum_tokens(text: str) -> int:
-    """How many it is at the least, if it was written by people."""
-    return len(text) // _MOST_PER_TOKEN
+    """The fewest tokens a text can have if people wrote it."""
+    return len(text) // _CHARACTERS_PER_TOKEN
 
 
 def tokens_used(path: Sequence[StoredMessage], before: str = "", count: Callable[[str], int] = estimate_tokens) -> int:
-    """Tokens of the conversation as the next question finds it: what the last answer told, and what `count` says of what
-    came after it. Templates of models leave out what was thought about earlier questions.
+    """Tokens of the conversation before the next question: the usage of the last answer, plus `count` of later messages.
 
-    `before` stands before all messages; it is in what an answer told.
+    Earlier reasoning does not count, because chat templates leave it out. `before` is text before all messages; a
+    reported usage includes it.
     """
     tokens = 0
     for stored in reversed(path):
         match stored.message:
             case AssistantMessage() as answer:
                 if answer.usage.prompt_tokens:
-                    return tokens + answer.usage.prompt_tokens + _said(answer)
+                    return tokens + answer.usage.prompt_tokens + _text_tokens(answer)
                 tokens += count(answer.text)
             case UserMessage() | ToolMessage() as message:
                 tokens += count(message.text)
     return tokens + count(before)
 
 
-def _said(answer: AssistantMessage) -> int:
-    """Tokens of an answer without its thoughts, which not every server counts."""
-    told = answer.usage.reasoning_tokens
-    thought = estimate_tokens(answer.reasoning) if told is None else told
-    return max(0, (answer.usage.completion_tokens or 0) - thought)
+def _text_tokens(answer: AssistantMessage) -> int:
+    """Tokens of an answer without its reasoning, which not every server counts."""
+    counted = answer.usage.reasoning_tokens
+    reasoning = estimate_tokens(answer.reasoning) if counted is None else counted
+    return max(0, (answer.usage.completion_tokens or 0) - reasoning)
 
 
 def estimate_conversation_tokens(path: Sequence[StoredMessage], text: str = "") -> int:
-    """Tokens of what was said, whatever the server counted: it may have cut it."""
-    said = [stored.message.text for stored in path]
-    return sum(map(estimate_tokens, said)) + estimate_tokens(text)
+    """Tokens of all message texts. Ignores the server's counts, because it may have truncated the conversation."""
+    return sum(estimate_tokens(stored.message.text) for stored in path) + estimate_tokens(text)
 
 
 def small_window_warning(model: Model | None, sent: int = 0) -> str:
-    """A sentence about a server that gives its model little of the room that it could have; "" when it does not.
+    """A sentence about a server that runs a model with a small part of its possible context window; "" otherwise.
 
-    `sent` is how many tokens it was asked to read.
+    `sent` is the number of tokens in the last request.
     """
     if model is None or not model.max_context_length or not model.context_length:
         return ""
     if model.context_length >= max(SMALL_WINDOW, sent):
         return ""
-    cut = f" Of about {sent:,} that were sent it has read no more." if sent > model.context_length else ""
-    return f"The server runs {model.id} with a window of {model.context_length:,} tokens; it could take {model.max_context_length:,}.{cut}"
+    truncated = f" It has read no more of the {sent:,} tokens sent." if sent > model.context_length else ""
+    window, possible = f"{model.context_length:,}", f"{model.max_context_length:,}"
+    return f"The server runs {model.id} with a context window of {window} tokens; the model supports {possible}.{truncated}"
 
 
 def tokens_over_limit(
@@ -88,10 +88,9 @@ def tokens_over_limit(
     *,
     certain_only: bool = False,
 ) -> int | None:
-    """About how many tokens the request needs when that is more than the model takes.
+    """About how many tokens the request needs if that exceeds the model's context window; None otherwise.
 
-    `certain_only` is for where nobody can say that it be sent all the same: what might fit is None, unless the server would cut
-    it without a word.
+    With `certain_only`, a request that might fit counts as fitting, unless the server would silently truncate it.
     """
     if model is None or not model.context_length:
         return None

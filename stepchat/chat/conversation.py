@@ -1,4 +1,4 @@
-"""One session and its running turn, headless. Whatever happens is yielded or returned; a front end shows it."""
+"""One session and its running turn, headless. It yields or returns events, and a front end shows them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.records import Session
     from stepchat.sessions.store import SessionStore
 
-_CONTINUED: Final = "Another window continued this session; its turns are above."
+_CONTINUED: Final = "Another window continued this session. Its turns are shown above."
 _AFTER_INTERNAL_ERROR: Final = (
     "Everything received is saved; {key:retry} asks again. Please report this with what you did."
 )
@@ -34,23 +34,23 @@ _AFTER_INTERNAL_ERROR: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BranchChanged:
-    """The branch consists of these messages now, other than by one more at the end."""
+    """The branch changed other than by one more message at its end. It consists of these messages now."""
 
     path: tuple[StoredMessage, ...]
     focus_on: str | None = None
     """The id of the message to focus."""
     is_reload: bool = False
-    """Show the whole session again, from its end."""
+    """Whether the whole session is to be shown again, from its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetailsChanged:
-    """More is known about messages on the branch: `siblings`, or `returned`."""
+    """`siblings` or `returned` of the conversation changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerStarted:
-    """An answer is awaited; deltas that follow belong to it."""
+    """An answer starts. The next deltas belong to it."""
 
     model: str
     as_json: bool
@@ -58,12 +58,12 @@ class AnswerStarted:
 
 @dataclass(frozen=True, slots=True)
 class AnswerAbandoned:
-    """The awaited answer left nothing; it will never be stored."""
+    """The answer that started is empty and will not be stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The last event of a turn. `returned_text` is not on disk; `take_returned` hands it over."""
+    """The last event of a turn. `returned_text` was not saved; `take_returned` removes and returns it."""
 
     returned_text: str = ""
 
@@ -73,7 +73,7 @@ ConversationEvent: TypeAlias = TurnEvent | BranchChanged | DetailsChanged | Answ
 
 @dataclass(frozen=True, slots=True)
 class LoadedSession:
-    """Everything shown of a session, read before anything changes; without a session the start of a new one."""
+    """Everything that is shown of a session; without a session, of a new one."""
 
     session: Session | None
     path: list[StoredMessage]
@@ -82,7 +82,7 @@ class LoadedSession:
 
 
 async def load_session(workspace: Workspace, session: Session | None) -> LoadedSession:
-    """Raises StoreError, and UsageError or ConfigError if its parameters cannot be resolved."""
+    """Read a session; None loads a new one. Raises StoreError, or UsageError or ConfigError for its parameters."""
     store = workspace.store
     path = await store.complete_path(session.id) if session is not None else []
     siblings = await store.sibling_positions(path[-1].session, path[-1].id) if path else {}
@@ -90,10 +90,10 @@ async def load_session(workspace: Workspace, session: Session | None) -> LoadedS
 
 
 async def newer_path(store: SessionStore, session_id: str, path: Sequence[StoredMessage]) -> list[StoredMessage] | None:
-    """The path to ask after if another process changed it, None otherwise.
+    """The path as another process changed it; None if none did.
 
-    It continues this one, or ends before a question that another process is answering. Messages are read only if there
-    may be more.
+    It continues `path`, or ends before a question that another process is answering. Messages are read only if there may
+    be new ones.
     """
     ours = [stored.id for stored in path]
     end = ours[-1] if ours else None
@@ -117,18 +117,18 @@ class Conversation:
         self.session: Session | None = workspace.session
         self.model = workspace.model
         self.scopes = workspace.scopes
-        """Where the parameters of the next question come from."""
+        """The parameters of the next question."""
         self.path: list[StoredMessage] = list(path)
         self.siblings: Mapping[str, tuple[int, int]] = {}
-        """Of messages by id: which one of how many versions they are."""
+        """By message id: the position among its versions, and their number."""
         self.returned: Mapping[str, str] = {}
-        """Of answers by id: what later requests did with their reasoning."""
+        """By answer id: what later requests did with its reasoning."""
         self.queue: list[str] = []
-        """Questions that wait for the end of the running turn."""
+        """Questions to ask after the running turn."""
         self.branch_lock = asyncio.Lock()
-        """Held while the branch is being changed step by step."""
+        """Held while the branch changes in several steps."""
         self.unsaved_answer: StoredMessage | None = None
-        """The answer that the disk refused when it was last tried."""
+        """The answer that could not be saved at the last attempt."""
         self._rejected = RejectedSettings()
         self._asked: str | None = None
         self._returned_text: list[str] = []
@@ -138,20 +138,20 @@ class Conversation:
         self._question_saved.set()
         self._task: asyncio.Task[Any] | None = None
         self._stop_early = False
-        """Stopped before its first step."""
-        self._leaving = False
+        """The turn was stopped before its first step."""
+        self._exiting = False
         self._retry_now: asyncio.Event | None = None
-        """Set it to try the disk again without waiting; None while the disk refuses nothing."""
+        """Setting it retries saving at once; None while nothing has to be retried."""
         self._save_attempted = asyncio.Event()
         self._base: list[StoredMessage] = []
-        """The messages that the running turn follows."""
+        """The messages before the running turn."""
         self._answering = False
-        """An answer is awaited and not stored yet."""
+        """An answer has started and is not stored yet."""
         self._live_fold: bool | None = None
         self._has_branches = False
         """New messages may have siblings."""
 
-    # ---- what there is
+    # ---- state
 
     @property
     def busy(self) -> bool:
@@ -164,7 +164,7 @@ class Conversation:
 
     @property
     def unsaved(self) -> list[str]:
-        """Questions that are not on disk yet."""
+        """Questions that are not saved yet."""
         return [*self._returned_text, *([] if self._asked is None else [self._asked]), *self.queue]
 
     @property
@@ -188,7 +188,7 @@ class Conversation:
         return self._rejected.reason(self.model, name, value)
 
     def tokens_over_limit(self, text: str, path: Sequence[StoredMessage] | None = None) -> int | None:
-        """About how many tokens asking this after `path` (the whole branch) takes, if the context window is smaller."""
+        """About how many tokens a question after `path` (by default the branch) needs, if the context window is smaller."""
         system = self.workspace.system if self.session is None else self.session.system
         model, backend = self.workspace.catalogue.find(self.model), self.workspace.client.backend
         return tokens_over_limit(self.path if path is None else path, text, model, backend, self.parameters, system)
@@ -205,18 +205,18 @@ class Conversation:
             path.pop()
         return path
 
-    # ---- what is set
+    # ---- settings
 
     def set_model(self, model: str) -> None:
-        """Ask this model from now on."""
+        """Use this model from the next question on."""
         self.model = model
 
     def set_workspace(self, workspace: Workspace) -> None:
-        """Use this connection and configuration from now on."""
+        """Use this connection and configuration from the next question on."""
         self.workspace = workspace
 
     async def set_scopes(self, scopes: Scopes) -> None:
-        """Ask with these parameters from now on."""
+        """Use these parameters from the next question on."""
         if self.session is not None:
             self.session = await self.workspace.save_parameters(self.session, scopes)
         self.scopes = scopes
@@ -226,8 +226,8 @@ class Conversation:
         await self._rejected.load(self.workspace.store, self.workspace.client.base_url, self.model)
 
     async def load_returned(self) -> DetailsChanged:
-        """Read what later requests did with each reasoning."""
-        # A label that cannot be read is missing, and nothing else is.
+        """Read what later requests did with the reasoning of each answer."""
+        # If this fails, only the labels are missing.
         with suppress(StoreError):
             if self.session is not None:
                 found = await self.workspace.store.reasoning_outcomes(self.session.id)
@@ -246,7 +246,7 @@ class Conversation:
     # ---- the branch
 
     def show(self, loaded: LoadedSession) -> BranchChanged:
-        """Take another session, or an empty one."""
+        """Change to another session, or to a new one."""
         self.session, self.path, self.scopes = loaded.session, loaded.path, loaded.scopes
         self.siblings, self.returned = loaded.siblings, {}
         if loaded.session is not None and loaded.session.model:
@@ -254,13 +254,13 @@ class Conversation:
         return BranchChanged(tuple(self.path), is_reload=True)
 
     async def show_leaf(self, leaf: str | None, focus_on: str | None = None) -> BranchChanged | None:
-        """Take the branch that ends with this message; None if something else happened meanwhile."""
+        """Change to the branch that ends with this message; None if something else happened meanwhile."""
         session, store = self.session, self.workspace.store
         if session is None:
             return None
         before = (session.id, self.busy)
         await store.set_leaf(session.id, leaf)
-        # Not the leaf of the session: that may be another window's by now.
+        # Another window may have changed the leaf of the session by now, so this uses its own.
         path = [] if leaf is None else await store.path(session.id, leaf)
         siblings = await store.sibling_positions(session.id, leaf) if leaf is not None else {}
         if self.session is None or (self.session.id, self.busy) != before:
@@ -269,7 +269,7 @@ class Conversation:
         return BranchChanged(tuple(path), focus_on)
 
     async def step_sibling(self, stored: StoredMessage, by: int) -> BranchChanged | None:
-        """Take the sibling of a message, with what followed it last; None if there is none."""
+        """Change to a sibling of a message and to its latest branch; None if there is no such sibling."""
         store = self.workspace.store
         siblings = await store.siblings(stored.id)
         at = [sibling.id for sibling in siblings].index(stored.id) + by
@@ -277,10 +277,10 @@ class Conversation:
             return None
         return await self.show_leaf(await store.deepest_leaf(siblings[at].id), siblings[at].id)
 
-    async def reload_if_newer(self, is_wanted: Callable[[], bool]) -> tuple[BranchChanged | None, bool]:
-        """Take what another process added, unless something happened here meanwhile.
+    async def reload_if_newer(self, still_wanted: Callable[[], bool]) -> tuple[BranchChanged | None, bool]:
+        """Add what another process added, unless something happened here meanwhile.
 
-        Returns the change, and whether the session was deleted. `is_wanted` is asked again before anything changes.
+        Returns the change, and whether the session was deleted. `still_wanted` is called before anything changes.
         """
         session, path, length = self.session, self.path, len(self.path)
         if session is None:
@@ -288,18 +288,18 @@ class Conversation:
         store = self.workspace.store
         newer = await newer_path(store, session.id, path)
         deleted = (await store.session(session.id)).deleted is not None
-        if self.busy or self.path is not path or len(path) != length or not is_wanted():
+        if self.busy or self.path is not path or len(path) != length or not still_wanted():
             return None, False
         if newer is None or len(newer) <= length:
             return None, deleted
         self.path = newer
         return BranchChanged(tuple(newer)), deleted
 
-    def update_message(self, filled: StoredMessage) -> bool:
-        """More is known about a stored message, such as its cost. Returns whether it is on the branch."""
-        if all(stored.id != filled.id for stored in self.path):
+    def update_message(self, updated: StoredMessage) -> bool:
+        """Replace a stored message, for instance when its cost is known. Returns whether it is on the branch."""
+        if all(stored.id != updated.id for stored in self.path):
             return False
-        self.path = [filled if stored.id == filled.id else stored for stored in self.path]
+        self.path = [updated if stored.id == updated.id else stored for stored in self.path]
         return True
 
     def fold_live(self, *, folded: bool) -> None:
@@ -318,26 +318,26 @@ class Conversation:
         return taken
 
     def next_question(self) -> str:
-        """Remove and return what is queued if the last answer is complete; "" otherwise."""
+        """Remove and return the queued questions if the last answer is complete; "" otherwise."""
         last = self.path[-1].message if self.path else None
         went_well = isinstance(last, AssistantMessage) and last.complete
         return "\n\n".join(self.take_queue()) if went_well else ""
 
     @property
     def has_returned(self) -> bool:
-        """Whether `take_returned` has something."""
+        """Whether `take_returned` would return text."""
         return bool(self._returned_text)
 
     def take_returned(self) -> str:
-        """Remove and return the text of questions that never reached the disk."""
+        """Remove and return the text of questions that could not be saved."""
         taken, self._returned_text = self._returned_text, []
         return "\n\n".join(taken)
 
     def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> AsyncGenerator[ConversationEvent]:
-        """Start a turn and yield what happens; without text, regenerate the answer to the last question.
+        """Start a turn and yield what happens. Without text, it regenerates the answer to the last question.
 
-        `after` is what the turn follows if that is not the whole branch. It counts as running at once and must be iterated
-        to its end, in one task; to stop it, call `stop`.
+        `after` are the messages before the turn, by default the branch. The turn counts as running at once. One task must
+        iterate it to its end; `stop` stops it.
         """
         if self.busy:
             raise ValueError("a turn is running")
@@ -348,7 +348,7 @@ class Conversation:
         return self._turn(text, after)
 
     async def stop(self) -> None:
-        """Stop the turn and wait until its partial answer is on disk. What the disk refused is tried again at once."""
+        """Stop the turn and wait until its partial answer is saved. If saving failed, retry at once instead."""
         if self._retry_now is not None:
             self._retry_now.set()
         else:
@@ -356,13 +356,13 @@ class Conversation:
             await self._idle.wait()
 
     async def stop_without_waiting(self) -> None:
-        """`stop`, without waiting for a disk that refuses the answer."""
-        self._leaving = True
+        """Stop the turn, but do not wait for a disk that cannot save the answer."""
+        self._exiting = True
         self._cancel()
         await self._idle.wait()
 
     async def finish_turn(self) -> bool:
-        """End the running turn; False if the disk refuses its answer, which keeps being tried."""
+        """End the running turn. Returns False if its answer cannot be saved; saving it is retried."""
         if not self.busy:
             return True
         self.unsaved_answer = None
@@ -378,8 +378,8 @@ class Conversation:
         return self.unsaved_answer is None
 
     def interrupt(self) -> None:
-        """stepchat crashes: what arrived of the answer is saved as interrupted."""
-        self._leaving = True
+        """Save what arrived of the answer as interrupted, because stepchat crashes."""
+        self._exiting = True
         self._cancel(CRASHED)
 
     def _cancel(self, *message: str) -> None:
@@ -389,7 +389,7 @@ class Conversation:
             self._stop_early = True
 
     async def wait_until_saved(self) -> None:
-        """Wait until the question of the running turn is on disk, or the turn ended without."""
+        """Wait until the question of the running turn is saved, or the turn has ended."""
         await self._question_saved.wait()
 
     async def _turn(self, text: str | None, after: Sequence[StoredMessage] | None) -> AsyncGenerator[ConversationEvent]:
@@ -406,12 +406,12 @@ class Conversation:
             for event in self._undo(before):
                 yield event
         except StepchatError as error:
-            # A failure of the server is part of the stored answer already; this one happened before there was one.
-            if self._answering or not self._is_stored(error):
+            # A failure of the server is stored with the answer; this one happened before there was an answer.
+            if self._answering or not self._is_stored_failure(error):
                 for event in self._undo(before):
                     yield event
                 yield Notice(error.message, hint=error.hint, kind="error")
-        except Exception as error:  # noqa: BLE001 - the turn ends, and nothing else does
+        except Exception as error:  # noqa: BLE001 - a bug ends the turn, not the program
             for event in self._undo(before):
                 yield event
             for event in await self.recover(error):
@@ -421,30 +421,30 @@ class Conversation:
         yield TurnEnded(returned)
 
     def _undo(self, before: Sequence[StoredMessage]) -> Iterator[ConversationEvent]:
-        """Nothing of the turn is stored: take back what made room for it."""
+        """Restore the branch, because nothing of the turn was stored."""
         self._answering = False
         yield AnswerAbandoned()
         shown = [stored.id for stored in self.path]
         if shown == [stored.id for stored in before[: len(shown)]] and self._set_path(before):
             yield BranchChanged(tuple(before))
 
-    def _is_stored(self, error: StepchatError) -> bool:
+    def _is_stored_failure(self, error: StepchatError) -> bool:
         last = self.path[-1].message if self.path else None
         return isinstance(last, AssistantMessage) and last.error is not None and last.error.message == error.message
 
     async def recover(self, error: Exception) -> list[ConversationEvent]:
-        """An internal error ended the turn: what to show, which is what is on disk, and a report."""
+        """Show what is on disk after an internal error ended the turn. Returns what to show, with a report of the error."""
         events: list[ConversationEvent] = [AnswerAbandoned()]
         with suppress(StepchatError):
             if self.path:
-                # Below what is shown here: the leaf of the session may be another window's.
+                # The leaf of the session may belong to another window, so this continues the branch shown here.
                 changed = await self.show_leaf(await self.workspace.store.deepest_leaf(self.path[-1].id))
                 events += [changed] if changed is not None else []
         text = f"An internal error occurred: {summary(error)}"
         return [*events, Notice(text, hint=_AFTER_INTERNAL_ERROR, kind="error")]
 
     def _end(self) -> str:
-        """Be idle again; returns the text of questions that are not on disk."""
+        """Become idle. Returns the text of questions that were not saved."""
         asked, self._asked = self._asked, None
         self._task = self.unsaved_answer = None
         self._answering = False
@@ -477,17 +477,17 @@ class Conversation:
         async with aclosing(run_turn(store, client, question, self._wait_for_disk)) as events:
             async for event in events:
                 if once:
-                    # Not before: a question that the disk refuses is asked again with the same.
+                    # Not earlier: a question that could not be saved is asked again with the same parameters.
                     self.scopes, once = self.scopes.after_turn(once), ()
                 if isinstance(event, MessageSaved | ConcurrentQuestion):
-                    for more in await self._undisturbed(self._take(event, started)):
+                    for more in await self._shielded(self._apply(event, started)):
                         yield more
                 else:
                     yield event
         yield await self.load_returned()
 
     async def _catch_up(self, session: Session) -> list[ConversationEvent]:
-        """What another window added to the session comes first."""
+        """Add what another window added to the session. Returns what to show."""
         before = len(self.path)
         newer = await newer_path(self.workspace.store, session.id, self.path)
         if newer is None:
@@ -496,8 +496,8 @@ class Conversation:
         changed = BranchChanged(tuple(newer), is_reload=True)
         return [changed, Notice(_CONTINUED, kind="info")] if len(newer) > before else [changed]
 
-    async def _undisturbed(self, work: Awaitable[list[ConversationEvent]]) -> list[ConversationEvent]:
-        """The result of `work`. A cancellation meanwhile is for the turn, which knows what is on disk."""
+    async def _shielded(self, work: Awaitable[list[ConversationEvent]]) -> list[ConversationEvent]:
+        """The result of `work`. A cancellation meanwhile takes effect afterwards, in the turn."""
         task = asyncio.ensure_future(work)
         while not task.done():
             try:
@@ -509,8 +509,8 @@ class Conversation:
                     self._task.cancel(*cancelled.args)
         return task.result()
 
-    async def _take(self, event: MessageSaved | ConcurrentQuestion, started: AnswerStarted) -> list[ConversationEvent]:
-        """Put what is stored on the branch; returns what to show for it."""
+    async def _apply(self, event: MessageSaved | ConcurrentQuestion, started: AnswerStarted) -> list[ConversationEvent]:
+        """Add a stored message to the branch. Returns what to show."""
         if isinstance(event, ConcurrentQuestion):
             self._has_branches = True
             return [event, *await self._siblings()]
@@ -543,14 +543,14 @@ class Conversation:
             return [Notice(error.message, hint=error.hint)]
 
     def _set_path(self, path: Sequence[StoredMessage]) -> bool:
-        """Returns whether it is another branch."""
+        """Returns whether the branch changed."""
         if [stored.id for stored in path] == [stored.id for stored in self.path]:
             return False
         self.path = list(path)
         return True
 
     async def _wait_for_disk(self, refused: StoredMessage) -> None:
-        if self._leaving:
+        if self._exiting:
             raise asyncio.CancelledError
         self.unsaved_answer, self._retry_now = refused, asyncio.Event()
         self._save_attempted.set()

@@ -1,4 +1,4 @@
-"""A report of an exception in stepchat itself, as a private file that can be attached to a bug report."""
+"""Writes a report of an internal error to a private file that can be attached to a bug report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _KEEP = 10
-"""Reports; older ones are deleted."""
+"""How many reports to keep."""
 
 
 def summary(error: BaseException) -> str:
-    """Type, message and place: one line."""
+    """Type, message and location of an error in one line."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

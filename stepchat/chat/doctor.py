@@ -142,39 +142,39 @@ def _certificates(url: str, environ: Mapping[str, str]) -> str:
 
 
 def _server(connection: Connection) -> Iterator[Check]:
-    place, client = connection.config, connection.client
+    server, client = connection.config, connection.client
     if connection.key_error is not None:
         yield Check("key", "broken", connection.key_error.message, connection.key_error.hint)
     else:
         yield _key(connection)
     began = time.monotonic()
     reach = probe(client, TIMEOUT)
-    words = f"{place.name} at {place.base_url}: {reach.message}"
+    words = f"{server.name} at {server.base_url}: {reach.message}"
     if not reach.reachable:
         yield Check("server", "broken", words, reach.hint or "Check the address and the network.")
     elif reach.wants_key and client.has_key:
         yield Check("server", "broken", words, "Get a new key: stepchat login")
     elif reach.wants_key:
-        yield Check("server", "broken", words, f"Store one: stepchat login --key --server {place.name}")
+        yield Check("server", "broken", words, f"Store one: stepchat login --key --server {server.name}")
     else:
         yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
-    if reach.reachable and place.backend.has_accounts and connection.key is not None:
+    if reach.reachable and server.backend.has_accounts and connection.key is not None:
         yield _attempt("balance", lambda: format_balance(fetch_balance(client, seconds=TIMEOUT)))
     yield _catalogue(connection)
 
 
 def _key(connection: Connection) -> Check:
-    place, title = connection.config, connection.config.backend.title
+    server, title = connection.config, connection.config.backend.title
     if connection.key is not None:
         words = f"{title}: {connection.key.source}"
-        if is_local(place.base_url) and not is_local(place.backend.base_url or place.base_url):
-            words += f"; sent to {place.base_url}, a local server that stands in for {title}"
+        if is_local(server.base_url) and not is_local(server.backend.base_url or server.base_url):
+            words += f"; sent to {server.base_url}, a local server that stands in for {title}"
         if (trouble := connection.keyring_error) is not None:
             return Check("key", "odd", f"{words}; {KEYRING}, which takes precedence, {trouble.message}", trouble.hint)
         return Check("key", "good", words)
-    if place.key_variables and place.name not in {row.name for row in BACKENDS}:
-        variable = place.key_variables[0]
-        fix = f"If it needs one: export {variable}=..., or stepchat login --key --server {place.name}"
+    if server.key_variables and server.name not in {row.name for row in BACKENDS}:
+        variable = server.key_variables[0]
+        fix = f"If it needs one: export {variable}=..., or stepchat login --key --server {server.name}"
         return Check("key", "odd", f"{title}: none; {variable} is not set", fix)
     return Check("key", "good", f"{title}: none needed")
 
@@ -214,8 +214,8 @@ def _store(paths: Paths) -> Iterator[Check]:
         yield Check("sessions", "good", f"{path}: intact, {count}")
     if not has_full_text():
         yield Check("search", "odd", "This SQLite has no FTS5, so search reads every message.", "Use another Python.")
-    for place in {paths.data: None, paths.config: None, paths.state: None}:
-        yield from _reporting_errors(place, _directory)
+    for folder in {paths.data: None, paths.config: None, paths.state: None}:
+        yield from _reporting_errors(folder, _directory)
     yield from _reporting_errors(paths.config / "keys", _keys)
     yield from _reporting_errors(path, _private)
 
@@ -228,13 +228,13 @@ def _reporting_errors(path: Path, check: Callable[[Path], Iterator[Check]]) -> I
         yield Check("directory", "broken", f"{path}: {reason}", "Fix it, or set STEPCHAT_HOME to another directory.")
 
 
-def _keys(place: Path) -> Iterator[Check]:
-    for file in place.glob("*"):
+def _keys(folder: Path) -> Iterator[Check]:
+    for file in folder.glob("*"):
         yield from _private(file)
 
 
-def _directory(place: Path) -> Iterator[Check]:
-    existing = next((folder for folder in (place, *place.parents) if path_exists(folder)), place)
+def _directory(folder: Path) -> Iterator[Check]:
+    existing = next((path for path in (folder, *folder.parents) if path_exists(path)), folder)
     if not existing.is_dir():
         yield Check(
             "directory",
@@ -251,8 +251,8 @@ def _directory(place: Path) -> Iterator[Check]:
     free = shutil.disk_usage(existing).free
     if free < MINIMUM_FREE_SPACE:
         yield Check("directory", "broken", f"{existing}: only {free / 1e6:.0f} MB free", "Free some space.")
-    if place.exists() and os.name == "posix" and place.stat().st_mode & 0o077:
-        yield Check("directory", "odd", f"{place} can be opened by other users", f"chmod 700 {place}")
+    if folder.exists() and os.name == "posix" and folder.stat().st_mode & 0o077:
+        yield Check("directory", "odd", f"{folder} can be opened by other users", f"chmod 700 {folder}")
 
 
 def _private(file: Path) -> Iterator[Check]:

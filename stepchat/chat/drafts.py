@@ -1,4 +1,4 @@
-"""The text of the prompt on disk, with the session it belongs to. It outlives quit, kill and switching."""
+"""Saves the text of the prompt with its session, so that it survives quitting, crashes and switching sessions."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Drafts:
         self._kept = (session_id, draft)
         self._writing = asyncio.Lock()
         self.unsaved = ""
-        """The text that the disk refused when it was last tried."""
+        """The text that could not be saved at the last attempt."""
 
     @property
     def kept(self) -> str:
-        """The text on disk."""
+        """The saved text."""
         return self._kept[1]
 
     async def load(self, session_id: str | None) -> str:
@@ -41,12 +41,12 @@ class Drafts:
         return await self._store.draft(session_id)
 
     def follow(self, session_id: str | None, draft: str) -> None:
-        """Another session is open now, with this draft on disk."""
+        """Note that another session is open now, whose saved draft is this."""
         self._kept = (session_id, draft)
 
     async def keep(self, session_id: str | None, text: str) -> None:
         """Write the text if it changed. Raises StoreError; the next call tries again."""
-        # One after the other: until a write has ended it is unknown whether it is kept.
+        # Writes run one after the other: until a write has ended, it is unknown whether it succeeded.
         async with self._writing:
             now, before = (session_id, text), self._kept
             if now == before:
@@ -78,11 +78,11 @@ class Drafts:
 
 
 def strip_paste_marks(text: str) -> str:
-    """A draft as it would be sent."""
+    """The text of a draft as it would be sent."""
     return text.replace(PASTE_BEGIN, "").replace(PASTE_END, "")
 
 
-def fresh(draft: str, path: Sequence[StoredMessage]) -> str:
-    """The draft; "" if it was sent already and a kill came before it was forgotten."""
+def without_sent(draft: str, path: Sequence[StoredMessage]) -> str:
+    """The draft; "" if it was sent, but a crash prevented its deletion."""
     last = next((row.message for row in reversed(path) if isinstance(row.message, UserMessage)), None)
     return "" if last is not None and last.text == strip_paste_marks(draft).strip() else draft

@@ -1,4 +1,4 @@
-"""The models a person likes, and those chosen last: kept among the store's settings."""
+"""Favourite and recently used models, stored in the session database."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MOST_RECENT = 8
 
 @dataclass(frozen=True, slots=True)
 class ModelChoices:
-    """Slugs; the recent ones begin with the newest."""
+    """Slugs of models; recent ones are newest first."""
 
     favourites: tuple[str, ...] = ()
     recent: tuple[str, ...] = ()
 
     @property
     def first(self) -> tuple[str, ...]:
-        """What stands at the top."""
+        """The models at the top of the list."""
         return tuple(dict.fromkeys(self.favourites + self.recent))
 
 
@@ -33,39 +33,39 @@ async def read_model_choices(store: SessionStore) -> ModelChoices:
 
 
 async def toggle_favourite(store: SessionStore, slug: str) -> ModelChoices:
-    """Like it, or no longer. Raises StoreError when what is kept cannot be read: that is not written over."""
+    """Make a model a favourite, or no longer. Raises StoreError if the stored list is unreadable, and leaves it as it is."""
 
-    def change(kept: str | None) -> str:
-        liked = _items(kept)
-        if liked is None:
+    def change(stored: str | None) -> str:
+        favourites = _items(stored)
+        if favourites is None:
             raise StoreError(
                 f"The favourite models in {store.file} cannot be read (table setting, row {FAVOURITES!r}).",
-                "Nothing was changed. A newer stepchat may read them; or mend or delete that row with sqlite3.",
+                "Nothing was changed. A newer stepchat may be able to read them; otherwise fix or delete the row with sqlite3.",
             )
-        return json.dumps([name for name in liked if name != slug] if slug in liked else [*liked, slug])
+        return json.dumps([name for name in favourites if name != slug] if slug in favourites else [*favourites, slug])
 
     await store.update_setting(FAVOURITES, change)
     return await read_model_choices(store)
 
 
 async def remember_recent(store: SessionStore, slug: str) -> None:
-    """It was chosen just now."""
+    """Put a model first in the list of recent ones."""
 
-    def change(kept: str | None) -> str:
-        return json.dumps([slug, *(name for name in _slugs(kept) if name != slug)][:MOST_RECENT])
+    def change(stored: str | None) -> str:
+        return json.dumps([slug, *(name for name in _slugs(stored) if name != slug)][:MOST_RECENT])
 
     await store.update_setting(RECENT, change)
 
 
-def _slugs(kept: str | None) -> tuple[str, ...]:
-    """Without what cannot be read: a picker without them is better than none."""
-    return tuple(item for item in _items(kept) or () if isinstance(item, str))
+def _slugs(stored: str | None) -> tuple[str, ...]:
+    """The slugs that can be read; a picker with fewer models is better than none."""
+    return tuple(item for item in _items(stored) or () if isinstance(item, str))
 
 
-def _items(kept: str | None) -> list[Any] | None:
-    """What is kept, None when that is no list."""
+def _items(stored: str | None) -> list[Any] | None:
+    """The stored list; None if it is not a list."""
     try:
-        value: Any = json.loads(kept or "[]")
+        value: Any = json.loads(stored or "[]")
     except ValueError:
         return None
     return cast("list[Any]", value) if isinstance(value, list) else None

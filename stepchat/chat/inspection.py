@@ -1,4 +1,4 @@
-"""What the inspector says about an exchange, in lines. The text in them is as it came: whoever draws it cleans it."""
+"""The inspector's lines about a recorded exchange. Their text is raw; the caller sanitizes it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["text", "dim", "title", "state", "warning", "error"]
 
 _END: Final = re.compile(rb"(?>\r\n|\n|\r){2,}")
-"""The end of a line and the empty lines after it. Atomic, because half of a CRLF is no end of a line."""
+"""The end of a line and the empty lines after it. Atomic, because half of a CRLF does not end a line."""
 _FIELD: Final = re.compile(rb"(?:\xef\xbb\xbf)?+\s*+[^{\[<]")
-"""How a stream of events begins. What begins as JSON or a page is one thing, whatever empty lines are in it."""
+"""The start of an event stream. JSON or a web page counts as one event, even if it contains empty lines."""
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _FIRST_REASONING: Final = re.compile(rb'"reasoning(?:_content)?"\s*:\s*"[^"]')
 _FIRST_TEXT: Final = re.compile(rb'"content"\s*:\s*"[^"]')
 _RAGGED: Final = 16
-"""Columns that may stay empty at the end of a row, so that it ends with a word."""
+"""Columns that may stay empty at the end of a row to avoid breaking a word."""
 _NOTEWORTHY: Final = frozenset({"refused", "edited before", "unsigned", "no data", "duplicate"})
 _SUMMARY: Final = 200
-"""Characters of an event that its line may have."""
+"""Characters of an event shown in its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +48,40 @@ class InspectorLine:
 
 
 class InspectorLines(Protocol):
-    """Lines that may be made when they are looked at."""
+    """A sequence of lines that are made when they are shown."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, place: int, /) -> InspectorLine: ...
+    def __getitem__(self, index: int, /) -> InspectorLine: ...
 
 
 def filter_lines(lines: Iterable[InspectorLine], typed: str) -> list[InspectorLine]:
-    """The lines with all words."""
+    """The lines that contain every typed word."""
     words = typed.casefold().split()
     return [line for line in lines if all(word in line.text.casefold() for word in words)]
 
 
 def wrap_lines(lines: Iterable[InspectorLine], width: int) -> list[InspectorLine]:
-    """The same in rows of at most `width` cells; the text is cleaned before, or cells mean nothing."""
+    """Wrap lines of sanitized text into rows of at most `width` cells."""
     rows: list[InspectorLine] = []
     for line in lines:
         if len(line.text) <= width and line.text.isascii():
             rows.append(line)
         else:
-            rows += [InspectorLine(part, line.role) for part in _parts(line.text, width)]
+            rows += [InspectorLine(part, line.role) for part in _wrap_text(line.text, width)]
     return rows
 
 
-def _parts(text: str, width: int) -> list[str]:
-    """Broken behind a space where one is near the end of the row; what goes on is indented like the first row."""
+def _wrap_text(text: str, width: int) -> list[str]:
+    """Break a text after a space if there is one near the end of the row. Continuation rows are indented like the first."""
     if not text.isascii():
         return chop_cells(text, width) or [text]
     indent = " " * min(len(text) - len(text.lstrip(" ")), width // 2)
     parts: list[str] = []
-    at, room, lead = 0, width, ""
-    while len(text) - at > room:
-        end = text.rfind(" ", at + room - min(_RAGGED, room // 2), at + room) + 1 or at + room
+    at, space, lead = 0, width, ""
+    while len(text) - at > space:
+        end = text.rfind(" ", at + space - min(_RAGGED, space // 2), at + space) + 1 or at + space
         parts.append(lead + text[at:end])
-        at, room, lead = end, width - len(indent), indent
+        at, space, lead = end, width - len(indent), indent
     return [*parts, lead + text[at:]]
 
 
@@ -89,13 +89,13 @@ def _parts(text: str, width: int) -> list[str]:
 
 
 def request_lines(exchange: Exchange) -> list[InspectorLine]:
-    """What was sent, and the head of what came."""
+    """The request, and the status and headers of the response."""
     lines = [InspectorLine(f"POST {exchange.url}", "title")]
     lines += [InspectorLine(f"{name}: {value}", "dim") for name, value in exchange.headers.items()]
     lines += [InspectorLine(""), *(InspectorLine(text) for text in json_lines(exchange.body))]
     lines.append(InspectorLine(""))
     if exchange.status is not None:
-        lines.append(InspectorLine(f"Answered {exchange.status}", "title" if exchange.status < 400 else "error"))
+        lines.append(InspectorLine(f"Status {exchange.status}", "title" if exchange.status < 400 else "error"))
         lines += [InspectorLine(f"{name}: {value}", "dim") for name, value in (exchange.answered or {}).items()]
     if exchange.error:
         lines.append(InspectorLine(exchange.error, "error"))
@@ -103,7 +103,7 @@ def request_lines(exchange: Exchange) -> list[InspectorLine]:
 
 
 def json_lines(value: Any) -> list[str]:
-    """A JSON value over several lines, numbers and keys as they are."""
+    """A JSON value on several lines. Numbers and keys stay exactly as received."""
     lines: list[str] = []
     _write(value, "", "", "", lines)
     return lines
@@ -132,7 +132,7 @@ def _write(value: Any, indent: str, head: str, tail: str, lines: list[str]) -> N
 
 
 class Events:
-    """The events of an exchange: cut once, put into words only when they are looked at. Long ones are made in a thread."""
+    """The events of a response: split once, described when shown. The constructor takes long for a long response."""
 
     def __init__(self, exchange: Exchange) -> None:
         pieces = exchange.pieces or ()
@@ -151,14 +151,14 @@ class Events:
         self._lowered = self._whole.lower()
         self._head = self._first_lines()
         self._last: tuple[str, Sequence[int]] = ("", range(len(self._spans)))
-        """What was sought last, and found."""
+        """The last filter, and the events it matched."""
 
     def __len__(self) -> int:
         return len(self._spans)
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The whole response."""
         return self._whole.decode("utf-8", "replace")
 
     def raw(self, number: int) -> bytes:
@@ -166,19 +166,19 @@ class Events:
         return self._whole[start:end]
 
     def seconds(self, number: int) -> float:
-        """When its last byte was read, since the request left."""
+        """The seconds from the request to the last byte of an event."""
         return self._at(self._spans[number][1] - 1)
 
     def _at(self, offset: int) -> float:
-        place = bisect_left(self._ends, offset + 1)
-        return self._times[place] if place < len(self._times) else math.nan
+        piece = bisect_left(self._ends, offset + 1)
+        return self._times[piece] if piece < len(self._times) else math.nan
 
     def line(self, number: int) -> InspectorLine:
-        kind, words, role = _event(self.raw(number))
-        return InspectorLine(f"{number + 1:>6}  {self.seconds(number):>9.3f} s  {kind:<9}  {words[:_SUMMARY]}", role)
+        kind, summary, role = _describe(self.raw(number))
+        return InspectorLine(f"{number + 1:>6}  {self.seconds(number):>9.3f} s  {kind:<9}  {summary[:_SUMMARY]}", role)
 
     def detail(self, number: int) -> list[InspectorLine]:
-        """The event as it came, then its JSON laid out."""
+        """The event as received, then its JSON, indented."""
         raw = self.raw(number).decode("utf-8", "replace")
         lines = [InspectorLine(f"        {text}", "dim") for text in _LINE_END.split(raw) if text]
         data = _data(self.raw(number))
@@ -187,7 +187,7 @@ class Events:
         return lines
 
     def matching(self, typed: str) -> Sequence[int]:
-        """The numbers of the events with all words. What goes on from the last ones is sought among their events."""
+        """The numbers of the events that contain every typed word. A longer filter searches only the last matches."""
         typed = typed.lower()
         before, numbers = self._last
         if typed == before:
@@ -201,16 +201,18 @@ class Events:
         return numbers
 
     def summary_lines(self) -> list[InspectorLine]:
-        """When things came first, and how much came."""
+        """The times of the first byte, reasoning and text, and the size of the response."""
         return self._head
 
     def _first_lines(self) -> list[InspectorLine]:
         if self.dropped:
             return [
-                InspectorLine("What came is not kept any more: keep_events in config.toml says how much is.", "warning")
+                InspectorLine(
+                    "The recording of this response was deleted to save space (keep_events in config.toml).", "warning"
+                )
             ]
         if not self._times:
-            words = "Nothing came." if self._ended else "Events appear here when the answer is complete."
+            words = "The response was empty." if self._ended else "Events appear here when the answer is complete."
             return [InspectorLine(words, "warning")]
         moments = [("first byte", self._times[0])]
         for name, pattern in (("first reasoning", _FIRST_REASONING), ("first text", _FIRST_TEXT)):
@@ -220,11 +222,11 @@ class Events:
         times = " · ".join(f"{name} {seconds:.3f} s" for name, seconds in moments)
         reads = "1 read" if len(self._times) == 1 else f"{len(self._times):,} reads"
         size = f"{len(self):,} events, {len(self._whole):,} bytes in {reads}"
-        more = [InspectorLine("More came than is kept.", "warning")] if self.cut else []
+        more = [InspectorLine("The recording is incomplete.", "warning")] if self.cut else []
         return [InspectorLine(times, "title"), InspectorLine(size, "dim"), *more]
 
     def upstream_lines(self) -> list[InspectorLine]:
-        """What the server says it gave to the provider, when it was asked to tell (`debug.echo_upstream_body`)."""
+        """The request that the server sent to the provider, if it reported it (`debug.echo_upstream_body`)."""
         for number in range(min(len(self), 20)):
             data = _data(self.raw(number))
             debug: Any = cast("Json", data).get("debug") if isinstance(data, dict) else None
@@ -232,13 +234,13 @@ class Events:
                 return [InspectorLine(text) for text in json_lines(debug)]
         return [
             InspectorLine(
-                "The server did not tell. /debug asks it to with the next request; only OpenRouter does.", "dim"
+                "No upstream request recorded. /debug records it from the next request on (OpenRouter only).", "dim"
             )
         ]
 
 
 class EventLines:
-    """Events that were chosen, each a line, and below an open one its detail."""
+    """One line per event, and below each opened event its details."""
 
     def __init__(self, events: Events, numbers: Sequence[int], opened: Mapping[int, Sequence[InspectorLine]]) -> None:
         self._events = events
@@ -250,27 +252,27 @@ class EventLines:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: int, /) -> InspectorLine:
-        row = self._rows[place]
+    def __getitem__(self, index: int, /) -> InspectorLine:
+        row = self._rows[index]
         return self._events.line(row) if isinstance(row, int) else row
 
-    def number(self, place: int) -> int | None:
-        """Which event this line is; None for other lines."""
-        row = self._rows[place] if 0 <= place < len(self._rows) else None
+    def number(self, index: int) -> int | None:
+        """The number of the event on a line; None if the line is not an event."""
+        row = self._rows[index] if 0 <= index < len(self._rows) else None
         return row if isinstance(row, int) else None
 
 
 def _data(raw: bytes) -> Any:
     text = raw.decode("utf-8", "replace")
-    datas = [line.partition(":")[2] for line in _LINE_END.split(text) if line.startswith("data:")]
+    lines = [line.partition(":")[2] for line in _LINE_END.split(text) if line.startswith("data:")]
     try:
-        return lossless_json.loads("\n".join(datas) if datas else text)
+        return lossless_json.loads("\n".join(lines) if lines else text)
     except ValueError:
         return None
 
 
-def _event(raw: bytes) -> tuple[str, str, Role]:
-    """Kind, words and look of one event."""
+def _describe(raw: bytes) -> tuple[str, str, Role]:
+    """The kind, summary and role of one event."""
     data = _data(raw)
     if not isinstance(data, dict):
         text = " ".join(raw[: _SUMMARY * 4].decode("utf-8", "replace").split())
@@ -281,44 +283,44 @@ def _event(raw: bytes) -> tuple[str, str, Role]:
     if chunk.get("error") is not None:
         return "error", lossless_json.dumps(chunk["error"], ascii_only=False)[:_SUMMARY], "error"
     if chunk.get("debug") is not None:
-        return "debug", "what the provider was given", "dim"
+        return "debug", "the request sent to the provider", "dim"
     choices: Any = chunk.get("choices")
     first: Any = cast("list[Any]", choices)[0] if isinstance(choices, list) and choices else None
     choice = cast("Json", first) if isinstance(first, dict) else {}
     delta: Any = choice.get("delta") or choice.get("message")
-    return _delta(cast("Json", delta) if isinstance(delta, dict) else {}, choice, chunk)
+    return _describe_delta(cast("Json", delta) if isinstance(delta, dict) else {}, choice, chunk)
 
 
-def _delta(delta: Json, choice: Json, chunk: Json) -> tuple[str, str, Role]:
-    def said(value: Any) -> str:
+def _describe_delta(delta: Json, choice: Json, chunk: Json) -> tuple[str, str, Role]:
+    def summary(value: Any) -> str:
         return lossless_json.dumps(value, ascii_only=False)[: _SUMMARY * 2]
 
     for name in REASONING_FIELDS:
         if delta.get(name):
-            return "reasoning", said(delta[name]), "dim"
+            return "reasoning", summary(delta[name]), "dim"
     if delta.get("tool_calls"):
-        return "tool call", said(delta["tool_calls"]), "text"
+        return "tool call", summary(delta["tool_calls"]), "text"
     if delta.get("content"):
-        return "text", said(delta["content"]), "text"
+        return "text", summary(delta["content"]), "text"
     if delta.get("reasoning_details"):
-        return "details", said(delta["reasoning_details"]), "dim"
+        return "details", summary(delta["reasoning_details"]), "dim"
     if choice.get("finish_reason"):
-        return "finish", said(choice["finish_reason"]), "state"
+        return "finish", summary(choice["finish_reason"]), "state"
     if chunk.get("usage"):
-        return "usage", said(chunk["usage"]), "state"
-    return "empty", said(delta), "dim"
+        return "usage", summary(chunk["usage"]), "state"
+    return "empty", summary(delta), "dim"
 
 
 # ---- usage and ledger
 
 
 def usage_lines(message: AssistantMessage) -> list[InspectorLine]:
-    """Who answered, how it ended, what it took."""
+    """The model that answered, how the answer ended, its times and its usage."""
     timing = message.timing
     facts = [
-        ("model", message.model or message.model_asked), ("asked for", message.model_asked),
+        ("model", message.model or message.model_asked), ("requested", message.model_asked),
         ("provider", message.provider), ("generation", message.generation_id),
-        ("finish reason", message.finish_reason), ("native", message.native_finish_reason), ("kept as", message.stop),
+        ("finish reason", message.finish_reason), ("native", message.native_finish_reason), ("stored as", message.stop),
         ("started", _moment(timing.started)),
         ("first reasoning", _seconds(timing.first_reasoning)), ("first text", _seconds(timing.first_text)),
         ("ended", _seconds(timing.ended)),
@@ -326,10 +328,10 @@ def usage_lines(message: AssistantMessage) -> list[InspectorLine]:
     lines = [InspectorLine(f"{name:<16}{value}") for name, value in facts if value]
     lines.append(InspectorLine(""))
     if not message.usage.raw:
-        return [*lines, InspectorLine("The server told no usage.", "dim")]
+        return [*lines, InspectorLine("The server reported no usage.", "dim")]
     return [
         *lines,
-        InspectorLine("Usage, as it came", "title"),
+        InspectorLine("Usage as received", "title"),
         *(InspectorLine(text) for text in json_lines(message.usage.raw)),
     ]
 
@@ -347,7 +349,7 @@ def _moment(value: float) -> str:
 def ledger_lines(
     exchange: Exchange, messages: Mapping[str, AssistantMessage], account: ReasoningAccount | None
 ) -> list[InspectorLine]:
-    """What this request did with earlier reasoning, and what became of the reasoning that came."""
+    """What this request did with earlier reasoning, and what later requests did with the reasoning of its answer."""
     lines = [InspectorLine("Earlier reasoning in this request", "title")]
     number = 0
     for line in exchange.lines:
@@ -356,7 +358,7 @@ def ledger_lines(
         if line.verdict is not None and line.message is not None:
             lines += _verdict(number, line.verdict, line.wire, messages.get(line.message))
     if len(lines) == 1:
-        lines.append(InspectorLine("There was none.", "dim"))
+        lines.append(InspectorLine("None.", "dim"))
     if account is not None:
         lines += [InspectorLine(""), InspectorLine("The reasoning of this answer", "title")]
         lines += [InspectorLine(text) for text in ledger.account_lines(account)]
@@ -379,8 +381,8 @@ def _verdict(number: int, verdict: Json, wire: Json | None, message: AssistantMe
         sent = hash_of(cast("list[Json]", details))
         lines.append(InspectorLine(f"            sent     sha256 {sent[:32]}", "dim"))
         if message is not None:
-            came = received_reasoning(message)
-            same = "the same" if came.hash == sent else "not the same"
-            lines.append(InspectorLine(f"            on disk  sha256 {came.hash[:32] or '-'}  {same}", "dim"))
-            lines.append(InspectorLine(f"            {ledger.describe_received(came)}", "dim"))
+            received = received_reasoning(message)
+            same = "identical" if received.hash == sent else "different"
+            lines.append(InspectorLine(f"            on disk  sha256 {received.hash[:32] or '-'}  {same}", "dim"))
+            lines.append(InspectorLine(f"            {ledger.describe_received(received)}", "dim"))
     return lines

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from stepchat.messages import Message, StoredMessage
     from stepchat.sessions.recovery import InterruptedAnswer
 
-CONTINUE: Final = "Go on exactly where your answer stopped."
+CONTINUE: Final = "Continue exactly where your answer stopped."
 _NAMED: Final = 2
 _TITLE: Final = 40
 
 
-def shown_interrupted(path: Sequence[StoredMessage], cuts: Sequence[InterruptedAnswer]) -> InterruptedAnswer | None:
+def interrupted_at_end(path: Sequence[StoredMessage], answers: Sequence[InterruptedAnswer]) -> InterruptedAnswer | None:
     """The interrupted answer at the end of this branch."""
-    return next((cut for cut in cuts if path and cut.answer == path[-1].id), None)
+    return next((interrupted for interrupted in answers if path and interrupted.answer == path[-1].id), None)
 
 
 def describe_kept(message: Message) -> str:
@@ -31,25 +31,27 @@ def describe_kept(message: Message) -> str:
     return f"{'The reasoning is' if reasoned else 'The question is'} saved: {{key:retry}} retries, {{key:keep}} dismisses this"
 
 
-def describe(cuts: Sequence[InterruptedAnswer], *, also: bool = False) -> str:
-    """One sentence that names them."""
-    names = ", ".join(name(cut) for cut in cuts[:_NAMED])
-    more = f" and {len(cuts) - _NAMED} more" if len(cuts) > _NAMED else ""
-    if len(cuts) == 1:
+def describe(answers: Sequence[InterruptedAnswer], *, also: bool = False) -> str:
+    """A sentence that names these answers. With `also`, they are further ones."""
+    names = ", ".join(name(interrupted) for interrupted in answers[:_NAMED])
+    more = f" and {len(answers) - _NAMED} more" if len(answers) > _NAMED else ""
+    if len(answers) == 1:
         which = "Another answer was interrupted" if also else "An answer was interrupted when stepchat exited"
     else:
-        which = f"{len(cuts)} {'other answers were interrupted' if also else 'answers were interrupted when stepchat exited'}"
+        which = f"{len(answers)} {'other answers were interrupted' if also else 'answers were interrupted when stepchat exited'}"
     return f"{which}: {names}{more}."
 
 
-def describe_others(cuts: Sequence[InterruptedAnswer], *, also: bool) -> str:
-    """The same, with the key that lists them; "" when there are none."""
+def describe_others(answers: Sequence[InterruptedAnswer], *, also: bool) -> str:
+    """A sentence that names these answers and the key that lists them; "" if there are none."""
     return (
-        f"{describe(cuts, also=also)} {{key:interrupted}} shows {'it' if len(cuts) == 1 else 'them'}." if cuts else ""
+        f"{describe(answers, also=also)} {{key:interrupted}} shows {'it' if len(answers) == 1 else 'them'}."
+        if answers
+        else ""
     )
 
 
-def name(cut: InterruptedAnswer) -> str:
+def name(interrupted: InterruptedAnswer) -> str:
     """The title of its session, in quotes."""
-    title = sanitize(cut.title, keep_newlines=False) or "untitled"
+    title = sanitize(interrupted.title, keep_newlines=False) or "untitled"
     return f"“{title if len(title) <= _TITLE else title[: _TITLE - 1] + '…'}”"

@@ -1,4 +1,4 @@
-"""Asks the server what answers cost that ended without usage: with growing pauses, because it knows late (docs/protocol.md)."""
+"""Fetches the cost of interrupted answers, with growing pauses, because the server knows it late (docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 
 PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 30.0)
 MAX_ANSWERS: Final = 100
-LONG_ENOUGH: Final = 3600.0
-"""Seconds after which a server that knows nothing of an answer never will."""
+GIVE_UP_AFTER: Final = 3600.0
+"""Seconds after which the server will not know the cost of an answer any more."""
 
 
 async def fetch_late_costs(workspace: Workspace, pauses: Sequence[float] = PAUSES) -> AsyncGenerator[StoredMessage]:
-    """Yield each answer whose usage became known. The next start asks for the rest.
+    """Yield each answer whose usage the server now reports. The next start fetches the rest.
 
-    Raises UnreachableError, ApiKeyError and StoreError, after which nothing can become known now.
+    Raises UnreachableError, ApiKeyError and StoreError; trying further is pointless then.
     """
     if not workspace.client.backend.has_accounts:
         return
     for pause in (0.0, *pauses):
         unpriced = await workspace.store.unpriced(time() - DAY)
-        waiting = [one for one in unpriced if same_server(one.server, workspace.client.base_url)][:MAX_ANSWERS]
+        waiting = [answer for answer in unpriced if same_server(answer.server, workspace.client.base_url)][:MAX_ANSWERS]
         if not waiting:
             return
         await asyncio.sleep(pause)
-        for one in waiting:
-            if (filled := await _fill_in(workspace, one)) is not None:
-                yield filled
+        for answer in waiting:
+            if (updated := await _fetch_cost(workspace, answer)) is not None:
+                yield updated
 
 
-async def _fill_in(workspace: Workspace, one: Unpriced) -> StoredMessage | None:
+async def _fetch_cost(workspace: Workspace, answer: Unpriced) -> StoredMessage | None:
     try:
-        usage = await run_in_daemon(fetch_usage, workspace.client, one.generation)
+        usage = await run_in_daemon(fetch_usage, workspace.client, answer.generation)
     except UnreachableError:
         raise
     except ServerError:
-        usage = None  # whatever else a server reports concerns this one answer
+        usage = None  # any other error concerns this answer only
     if usage is not None:
-        return await workspace.store.set_usage(one.message, usage)
-    if time() - one.since > LONG_ENOUGH:
-        await workspace.store.forget_unpriced(one.message)
+        return await workspace.store.set_usage(answer.message, usage)
+    if time() - answer.since > GIVE_UP_AFTER:
+        await workspace.store.forget_unpriced(answer.message)
     return None

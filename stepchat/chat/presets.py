@@ -1,4 +1,4 @@
-"""Named sets of parameters: profiles, which the user writes in config.toml, and presets, which the window saves."""
+"""Named sets of parameters: profiles, written by the user in config.toml, and presets, saved by the window."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _NAME = re.compile(r"\w[\w.-]{0,40}")
 
 
 def find_profile(config: Config, name: str) -> Table:
-    """Raises UsageError."""
+    """The profile with this name. Raises UsageError."""
     for table in config.profiles:
         if table.name == name:
             return table
     known = ", ".join(table.name for table in config.profiles)
-    hint = f"Known ones: {known}." if known else "Write a table [profiles.NAME] into config.toml."
+    hint = f"Known profiles: {known}." if known else "Add a table [profiles.NAME] to config.toml."
     raise UsageError(f"There is no profile {name!r}.", hint)
 
 
@@ -42,55 +42,54 @@ def profile_settings(table: Table) -> Settings:
 
 
 async def read_presets(store: SessionStore) -> dict[str, Settings]:
-    """All that were saved, by name. Raises StoreError when they cannot be read."""
+    """All saved presets by name. Raises StoreError if they cannot be read."""
     presets = _raw(await store.setting(_SETTING), store.file)
     return {name: from_stored(cast("Json", value)) for name, value in presets.items() if isinstance(value, dict)}
 
 
-async def read_presets_or_none(store: SessionStore) -> dict[str, Settings]:
-    """The same for opening a session, which does not fail for want of presets."""
+async def read_presets_or_empty(store: SessionStore) -> dict[str, Settings]:
+    """All saved presets; none if they cannot be read, because a session opens without them as well."""
     with suppress(StoreError):
         return await read_presets(store)
     return {}
 
 
 async def save_preset(store: SessionStore, name: str, settings: Settings, before: Settings | None = None) -> None:
-    """Keep it; what this version does not know in one of this name stays in it. `before` is what it was changed from,
-    None when it does not matter.
+    """Save a preset. Settings that a newer version stored in it are preserved.
 
-    Raises UsageError for a name that could not be typed again.
+    `before` are the settings from which the user started; None means those on disk. Raises UsageError for an invalid name.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a preset.", "One word of letters, digits, dots and dashes.")
+        raise UsageError(f"{name!r} is not a valid preset name.", "Use one word of letters, digits, dots and dashes.")
 
     def change(presets: Json) -> Json:
-        kept: Any = presets.get(name, {})
-        if not isinstance(kept, dict):
+        stored: Any = presets.get(name, {})
+        if not isinstance(stored, dict):
             raise _unreadable(f"The preset {name}", "it is not a table", store.file)
-        kept = cast("Json", kept)
-        return {**presets, name: update_stored(kept, from_stored(kept) if before is None else before, settings)}
+        stored = cast("Json", stored)
+        return {**presets, name: update_stored(stored, from_stored(stored) if before is None else before, settings)}
 
     await _change(store, change)
 
 
 async def delete_preset(store: SessionStore, name: str) -> None:
-    """Raises UsageError."""
+    """Raises UsageError if there is no such preset."""
 
     def change(presets: Json) -> Json:
         find_preset(presets, name)
-        return {kept: value for kept, value in presets.items() if kept != name}
+        return {other: value for other, value in presets.items() if other != name}
 
     await _change(store, change)
 
 
 async def _change(store: SessionStore, change: Callable[[Json], Json]) -> None:
-    await store.update_setting(_SETTING, lambda kept: lossless_json.dumps(change(_raw(kept, store.file))))
+    await store.update_setting(_SETTING, lambda stored: lossless_json.dumps(change(_raw(stored, store.file))))
 
 
-def _raw(kept: str | None, file: Path) -> Json:
-    """The presets with all that a newer version may have written. Raises StoreError."""
+def _raw(stored: str | None, file: Path) -> Json:
+    """The presets, including entries by a newer version. Raises StoreError."""
     try:
-        presets: Any = lossless_json.loads(kept or "{}")
+        presets: Any = lossless_json.loads(stored or "{}")
     except ValueError as error:
         raise _unreadable("The presets", str(error), file) from None
     if not isinstance(presets, dict):
@@ -101,15 +100,17 @@ def _raw(kept: str | None, file: Path) -> Json:
 def _unreadable(what: str, why: str, file: Path) -> StoreError:
     return StoreError(
         f"{what} in {file} cannot be read (table setting, row {_SETTING!r}): {why}.",
-        "Nothing was changed. A newer stepchat may read it; or mend or delete that row with sqlite3.",
+        "Nothing was changed. A newer stepchat may be able to read it; otherwise fix or delete that row with sqlite3.",
     )
 
 
 def find_preset(presets: Mapping[str, T], name: str) -> T:
-    """Raises UsageError."""
+    """The preset with this name. Raises UsageError."""
     if name in presets:
         return presets[name]
-    hint = f"Known ones: {', '.join(presets)}." if presets else "/preset save NAME keeps the parameters of a session."
+    hint = (
+        f"Known presets: {', '.join(presets)}." if presets else "/preset save NAME saves the parameters of a session."
+    )
     raise UsageError(f"There is no preset {name!r}.", hint)
 
 
@@ -123,9 +124,9 @@ def build_scopes(
     settings: Settings = (),
     once: Settings = (),
 ) -> Scopes:
-    """What a session asks with: what it remembers, under what the command line says. Raises UsageError.
+    """The parameters of a session: its own, and those of the command line, which win. Raises UsageError.
 
-    A profile or preset that the session remembers and that is gone says nothing; `missing` tells.
+    A profile or preset of the session that no longer exists is ignored and mentioned in `missing`.
     """
     profile_name = profile if profile is not None else session.profile if session else ""
     preset_name = preset if preset is not None else session.preset if session else ""

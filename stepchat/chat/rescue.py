@@ -1,4 +1,4 @@
-"""Files for data that the disk refuses in its usual place."""
+"""Rescue files for answers and prompts that cannot be saved in the database."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def write_rescue(conversations: Iterable[Conversation], text: str, directories: Iterable[Path]) -> list[Path]:
-    """Write each refused answer with its conversation, and the text of the prompt; returns the files.
+    """Write each unsaved answer with its conversation, and the text of the prompt. Returns the files written.
 
-    Of the directories the first that takes a file gets it.
+    Each file goes to the first directory in which it can be written.
     """
-    places = list(directories)
+    folders = list(directories)
     found = [
         (f"{one.unsaved_answer.id}.json", _exported(one)) for one in conversations if one.unsaved_answer is not None
     ]
@@ -33,15 +33,15 @@ def write_rescue(conversations: Iterable[Conversation], text: str, directories: 
     written: list[Path] = []
     for name, content in found:
         data = content.encode("utf-8", "replace")
-        paths = (place / f"stepchat-rescue-{name}" for place in places)
+        paths = (folder / f"stepchat-rescue-{name}" for folder in folders)
         written += [path for path in (next((path for path in paths if write_private(path, data)), None),) if path]
     return written
 
 
 def rescue_directories(state: Path) -> list[Path]:
-    """Where a file may still find space, the best first."""
+    """Directories that may have space, the best first."""
     found = [state]
-    # Not every user has a home, and where every disk is full Python finds no directory for temporary files.
+    # Some users have no home, and on full disks Python finds no directory for temporary files.
     with suppress(RuntimeError):
         found.append(Path.home())
     with suppress(OSError):
@@ -59,7 +59,7 @@ def _exported(conversation: Conversation) -> str:
     if refused is None or session is None:
         return ""
     before = conversation.path_to(refused.parent)
-    # The parts of it that are on disk have the old id at the next start.
+    # The next start restores the saved parts under the old id.
     answer = replace(refused, id=new_id(MESSAGE_ID_LENGTH), parent=before[-1].id if before else None)
     asked = next((one.message.text for one in before if isinstance(one.message, UserMessage)), "")
     session = replace(session, title=session.title or title_from(asked), leaf=answer.id, updated=time())
@@ -67,7 +67,7 @@ def _exported(conversation: Conversation) -> str:
 
 
 def describe_unsaved(conversation: Conversation) -> str:
-    """The refused answer in a few words."""
+    """The unsaved answer in a few words."""
     message = None if conversation.unsaved_answer is None else conversation.unsaved_answer.message
     if not isinstance(message, AssistantMessage):
         return "an answer"
@@ -75,7 +75,7 @@ def describe_unsaved(conversation: Conversation) -> str:
 
 
 def describe_files(written: list[Path]) -> str:
-    """Where the files are, and how to import them."""
+    """A sentence that says where the files are and how to import them."""
     imports = " ".join(str(path) for path in written if path.suffix == ".json")
-    added = f"\nAdd it with: stepchat sessions import {imports}" if imports else ""
-    return as_sentence(f"What could not be saved is in {' and '.join(map(str, written))}") + added
+    hint = f"\nImport it with: stepchat sessions import {imports}" if imports else ""
+    return as_sentence(f"Unsaved text was written to {' and '.join(map(str, written))}") + hint

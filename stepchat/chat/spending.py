@@ -1,13 +1,16 @@
-"""What was spent, in tables and small plots: the same for the window and the shell. Pure."""
+"""What was spent: today and in a session, and as a report for the window and the shell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from time import time
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from stepchat.catalogue.backends import same_address
+from stepchat.catalogue.backends import same_address, same_server
+from stepchat.chat.connection import DEMO
+from stepchat.sessions.spending import day_of
 from stepchat.text.format import money, short_count
 from stepchat.text.sanitize import sanitize_for_display
 
@@ -16,36 +19,39 @@ if TYPE_CHECKING:
 
     from stepchat.catalogue.catalogue import Catalogue
     from stepchat.catalogue.models import Prices
+    from stepchat.chat.conversation import Conversation
+    from stepchat.chat.workspace import Workspace
+    from stepchat.messages import AssistantMessage
     from stepchat.servers.api import Balance
     from stepchat.sessions.spending import Spent
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _NAME = 34
 _WITH_TOKENS = 64
-"""Columns from which on a row has room for its tokens, too."""
+"""Columns needed to show tokens as well."""
 WIDTH = 81
-"""Columns with room for all."""
+"""Columns of the complete table."""
 PLOT_DAYS = 30
 
-
 PriceLookup: TypeAlias = "Callable[[Spent], Prices | None]"
-"""What the model of a row costs where it was asked."""
+"""Returns the prices of a row's model on its server."""
 
 
 def price_lookup(catalogue: Catalogue, server: str) -> PriceLookup:
-    """By the list of that server for what was asked there, and by the user's own prices everywhere: two servers may have
-    models of one name.
+    """Look up prices in the catalogue of this server, and for other servers in the user's own prices.
+
+    Two servers may have models of the same name.
     """
 
-    def of(row: Spent) -> Prices | None:
+    def prices_of(row: Spent) -> Prices | None:
         model = catalogue.find(row.model) if same_address(row.server, server) else None
         return catalogue.configured_prices(row.model) if model is None else model.prices
 
-    return of
+    return prices_of
 
 
 class ReportLine(NamedTuple):
-    """One line of the report, and its rank."""
+    """One line of the report, and how to print it."""
 
     text: str
     role: Literal["head", "plain", "dim"] = "plain"
@@ -53,7 +59,7 @@ class ReportLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What some days came to. A part of `cost` is estimated when `estimated`; `unknown` answers have no price at all."""
+    """Sums over several days. If `estimated`, part of `cost` is an estimate; `unknown` counts answers without any price."""
 
     answers: int = 0
     prompt: int = 0
@@ -66,14 +72,14 @@ class Totals:
 
     @property
     def formatted_cost(self) -> str:
-        """In dollars, with ~ before what is estimated; "" when nothing is known."""
+        """The cost in dollars, with ~ before an estimate; "?" if no price is known."""
         if not self.cost and self.unknown and self.unknown == self.answers:
             return "?"
         return f"{'~' if self.estimated else ''}{money(self.cost)}"
 
 
 def total(rows: Iterable[Spent], prices: PriceLookup) -> Totals:
-    """Add up. What came with tokens and no cost is estimated from the prices of its model."""
+    """Add up rows. Answers with tokens but no cost are estimated from the prices of their model."""
     result = Totals()
     for row in rows:
         cost, estimated, unknown = row.cost, result.estimated, result.unknown
@@ -99,7 +105,7 @@ def total(rows: Iterable[Spent], prices: PriceLookup) -> Totals:
 
 
 def periods(rows: Sequence[Spent], today: date, prices: PriceLookup) -> list[tuple[str, Totals]]:
-    """Today, the last 7 and 30 days (today is one of them), and all."""
+    """The totals of today, the last 7 and 30 days (including today), and all days."""
     found: list[tuple[str, Totals]] = []
     for name, days in (("today", 1), ("7 days", 7), ("30 days", 30)):
         since = (today - timedelta(days=days - 1)).isoformat()
@@ -108,9 +114,9 @@ def periods(rows: Sequence[Spent], today: date, prices: PriceLookup) -> list[tup
 
 
 def spending_report(rows: Sequence[Spent], today: date, prices: PriceLookup, width: int = WIDTH) -> list[ReportLine]:
-    """The whole table: periods, the last 30 days as a plot, then by model, then by day; in `width` columns."""
+    """The report in `width` columns: totals of periods, a plot of the last 30 days, tables by model and by day."""
     if not rows:
-        return [ReportLine("Nothing was asked yet.", "dim")]
+        return [ReportLine("Nothing spent yet.", "dim")]
     sums = periods(rows, today, prices)
     column = max(1, min(12, (width - 10) // len(sums)))
     lines = [ReportLine(f"{'':10}" + "".join(f"{name:>{column}}" for name, _ in sums), "dim")]
@@ -137,19 +143,16 @@ def spending_report(rows: Sequence[Spent], today: date, prices: PriceLookup, wid
     if any(one.estimated for _, one in sums):
         lines += [
             ReportLine(""),
-            ReportLine("~ is estimated from the prices of the catalogue: the server told no cost.", "dim"),
+            ReportLine("~ estimated from the catalogue's prices, because the server reported no cost", "dim"),
         ]
     if unknown := sums[-1][1].unknown:
-        lines.append(
-            ReportLine(
-                f"{unknown} answer{'s' if unknown > 1 else ''} came without cost and without a known price.", "dim"
-            )
-        )
+        answers = f"{unknown} answer{'s' if unknown > 1 else ''}"
+        lines.append(ReportLine(f"The cost of {answers} is unknown: no reported cost, no known price.", "dim"))
     return lines
 
 
 def sparkline(values: Sequence[Decimal]) -> str:
-    """A bar of one cell for each value; anything above nothing is seen."""
+    """One bar of one cell per value. Any value above zero is visible."""
     most = max(values, default=Decimal())
     if most <= 0:
         return " " * len(values)
@@ -164,25 +167,25 @@ def _group(rows: Iterable[Spent], key: Callable[[Spent], str], prices: PriceLook
 
 
 def _columns(width: int) -> ReportLine:
-    tokens = f"{'in':>8}{'out':>8}{'thought':>9}" if width >= _WITH_TOKENS else ""
-    return ReportLine(f"{'':{_name_width(width)}}{'answers':>9}{tokens}{'cost':>13}", "dim")
+    tokens = f"{'in':>8}{'out':>8}{'reasoning':>10}" if width >= _WITH_TOKENS else ""
+    return ReportLine(f"{'':{_name_width(width)}}{'answers':>8}{tokens}{'cost':>13}", "dim")
 
 
 def _row(name: str, one: Totals, width: int) -> ReportLine:
-    label, room = sanitize_for_display(name or "?"), _name_width(width)
-    label = label if len(label) <= room else label[: room - 1] + "…"
-    tokens = f"{short_count(one.prompt):>8}{short_count(one.completion):>8}{short_count(one.reasoning):>9}"
+    label, space = sanitize_for_display(name or "?"), _name_width(width)
+    label = label if len(label) <= space else label[: space - 1] + "…"
+    tokens = f"{short_count(one.prompt):>8}{short_count(one.completion):>8}{short_count(one.reasoning):>10}"
     return ReportLine(
-        f"{label:{room}}{one.answers:>9}{tokens if width >= _WITH_TOKENS else ''}{one.formatted_cost:>13}"
+        f"{label:{space}}{one.answers:>8}{tokens if width >= _WITH_TOKENS else ''}{one.formatted_cost:>13}"
     )
 
 
 def _name_width(width: int) -> int:
-    return max(1, min(_NAME, width - (47 if width >= _WITH_TOKENS else 22)))
+    return max(1, min(_NAME, width - (47 if width >= _WITH_TOKENS else 21)))
 
 
 def format_balance(balance: Balance) -> str:
-    """In one line."""
+    """The state of an API key's account in one line."""
     renewed = f", renewed {balance.resets}" if balance.resets else ""
     parts = [
         f"{money(balance.remaining)} left of {money(balance.limit)}{renewed}"
@@ -196,3 +199,56 @@ def format_balance(balance: Balance) -> str:
         f"expires {balance.expires}" if balance.expires else "",
     ]
     return sanitize_for_display(f"Key {balance.label}: " + " · ".join(part for part in parts if part))
+
+
+class SpentToday:
+    """What a session and all windows have spent, as last read from the store. The owner decides when to read again."""
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._day = ""
+        self._rows: Sequence[Spent] = ()
+        self._session = ("", Decimal())
+
+    async def read(self, conversation: Conversation) -> None:
+        """Read it again. Raises StoreError."""
+        session, store, day = conversation.session, conversation.workspace.store, day_of(self._clock())
+        rows = await store.spending(day)
+        if session is not None:
+            self._session = (session.id, await store.session_cost(session.id))
+        self._day, self._rows = day, rows
+
+    def of_session(self, session_id: str | None) -> Decimal:
+        """The reported cost of a session with all its branches; 0 unless it is the one last read."""
+        known, cost = self._session
+        return cost if session_id == known else Decimal()
+
+    def today(self, workspace: Workspace) -> str:
+        """The cost of today in dollars, with ~ before an estimate; "" if it is 0, or if the day has changed since reading."""
+        if self._day != day_of(self._clock()):
+            return ""
+        prices = price_lookup(workspace.catalogue, workspace.server)
+        demo = workspace.server == DEMO
+        spent = total((row for row in self._rows if row.day == self._day and (row.server == DEMO) == demo), prices)
+        return spent.formatted_cost if spent.cost else ""
+
+    def seconds_until_midnight(self) -> float:
+        return seconds_until_midnight(self._clock())
+
+
+def estimate_cost(conversation: Conversation, answer: AssistantMessage) -> Decimal | None:
+    """The estimated cost of an answer without a reported one.
+
+    It uses the catalogue's prices for the current server, and the user's own prices for others.
+    """
+    workspace = conversation.workspace
+    if not answer.server or same_server(answer.server, workspace.client.base_url):
+        return workspace.catalogue.estimate_cost(answer)
+    own = workspace.catalogue.configured_prices(answer.model or answer.model_asked)
+    return None if own is None or answer.usage.cost is not None else own.cost_of(answer.usage)
+
+
+def seconds_until_midnight(now: float) -> float:
+    """Seconds until just after the local day changes."""
+    tomorrow = datetime.fromtimestamp(now).date() + timedelta(days=1)  # noqa: DTZ006 - local time is meant
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day).timestamp() - now + 1  # noqa: DTZ001 - the same

@@ -1,4 +1,4 @@
-"""Another model or server for a conversation: what becomes of its workspace, and what to tell the user."""
+"""Switches a conversation to another model or server, and describes the consequences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Switched:
 async def session_connection(workspace: Workspace, session: Session) -> Connection | None:
     """The connection to the server of a session, if it is not the current one and the start named none.
 
-    A session of the demo continues on the current server: nobody should be in the demo without knowing.
+    A session of the demo continues on the current server, so that nobody uses the demo by accident.
     """
     used, options = session.server, workspace.start_options
     named = options.base_url or options.server or workspace.environ.get("STEPCHAT_BASE_URL")
@@ -42,20 +42,20 @@ async def session_connection(workspace: Workspace, session: Session) -> Connecti
     return await run_in_daemon(connect_to_session_server, used, workspace.paths, workspace.config, workspace.environ)
 
 
-async def switch_server(workspace: Workspace, place: ServerConfig) -> Switched:
+async def switch_server(workspace: Workspace, server: ServerConfig) -> Switched:
     """Connect to another server. Raises StepchatError."""
-    if place.name == DEMO:
+    if server.name == DEMO:
         base_url, close_demo = _start_demo(workspace)
         new = connect_demo(base_url, workspace.paths, workspace.config)
         return Switched(with_connection(workspace, new, close_demo), new)
-    new = await run_in_daemon(_connect, place, workspace)
+    new = await run_in_daemon(_connect, server, workspace)
     return Switched(with_connection(workspace, new, workspace.close_demo), new)
 
 
-def _connect(place: ServerConfig, workspace: Workspace) -> Connection:
+def _connect(server: ServerConfig, workspace: Workspace) -> Connection:
     """Blocks: a keyring may be slow."""
-    trust_server(place.base_url, workspace.paths, workspace.config)
-    return connect(place, workspace.paths, workspace.config, workspace.environ)
+    trust_server(server.base_url, workspace.paths, workspace.config)
+    return connect(server, workspace.paths, workspace.config, workspace.environ)
 
 
 def with_connection(workspace: Workspace, new: Connection, close_demo: Callable[[], None] | None) -> Workspace:
@@ -81,8 +81,9 @@ def _start_demo(workspace: Workspace) -> tuple[str, Callable[[], None]]:
 
 
 def with_system_prompt(workspace: Workspace, system: str | None, *, before: str) -> Workspace:
-    """The workspace with a profile's system prompt for new sessions; without one, the usual prompt replaces that of the
-    profile `before`.
+    """The workspace with a profile's system prompt for new sessions.
+
+    Without one, the usual prompt replaces that of the profile `before`.
     """
     given = [table.values.get("system") for table in workspace.config.profiles if table.name == before]
     if system is None and workspace.system is not None and workspace.system in given:
@@ -91,14 +92,18 @@ def with_system_prompt(workspace: Workspace, system: str | None, *, before: str)
     return workspace if system is None else replace(workspace, system=system or None)
 
 
-def server_title(place: ServerConfig) -> str:
+def server_title(server: ServerConfig) -> str:
     """The name of a server; its address if it only speaks the protocol of that name."""
-    own = place.name == DEMO or place.name != place.backend.name or same_address(place.base_url, place.backend.base_url)
-    return place.backend.title if own else place.base_url
+    own = (
+        server.name == DEMO
+        or server.name != server.backend.name
+        or same_address(server.base_url, server.backend.base_url)
+    )
+    return server.backend.title if own else server.base_url
 
 
 def recognize_backend(workspace: Workspace) -> None:
-    """Its catalogue may show what kind of server an unknown one is."""
+    """Detect the backend of an unknown server from its catalogue."""
     own = workspace.client.backend
     if own.name == "custom" and (kind := detect_backend(model.owner for model in workspace.catalogue.models)):
         workspace.client.backend = replace(kind, base_url=own.base_url, key_variable=own.key_variable)
@@ -114,7 +119,7 @@ def available_model(conversation: Conversation) -> str:
 
 
 def target(conversation: Conversation) -> Target:
-    """Where the next question goes."""
+    """The server and model of the next question."""
     client = conversation.workspace.client
     return Target(client.backend, client.base_url, conversation.model)
 

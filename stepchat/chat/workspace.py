@@ -1,4 +1,4 @@
-"""What a front end works with: the store, the server, the model and the session. Built once by cli/main.py, then handed down."""
+"""What a front end works with: store, server, model and session. cli/main.py builds it once and passes it on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stepchat.chat.connection import (
     trust_server,
 )
 from stepchat.chat.context_window import estimate_conversation_tokens, small_window_warning, tokens_over_limit
-from stepchat.chat.presets import build_scopes, find_profile, read_presets, read_presets_or_none
+from stepchat.chat.presets import build_scopes, find_profile, read_presets, read_presets_or_empty
 from stepchat.chat.turn import Question
 from stepchat.concurrency import run_in_daemon
 from stepchat.config.file import check_url
@@ -46,104 +46,106 @@ if TYPE_CHECKING:
     from stepchat.sessions.store import SessionStore
 
 
-_PATIENCE = 3.0
-"""Seconds for that look."""
-_WORTH_ASKING = 1500
-"""Tokens of a question from which on it is worth a look how large the window of a server on this machine is."""
+_REFETCH_TIMEOUT = 3.0
+"""Seconds to wait for a new list of models before a question is sent."""
+_LARGE_QUESTION = 1500
+"""Tokens of a question that make it worth refetching the context window of a local server."""
 
 
 async def continuation_request_builder(
     store: SessionStore, config: Config, environ: Mapping[str, str]
 ) -> Callable[[Session, Sequence[Message]], Json]:
-    """Makes the body of the request that would go on with messages of a session, just as config.toml and presets say now."""
-    presets = await read_presets_or_none(store)
+    """Returns a function that builds the request body with which a session would continue, with today's settings."""
+    presets = await read_presets_or_empty(store)
 
-    def request(session: Session, said: Sequence[Message]) -> Json:
-        place = _place_to_go_on(session, said, config, environ)
-        target = Target(place.backend, place.base_url, _first_model(session.model, environ, place, config))
+    def request(session: Session, messages: Sequence[Message]) -> Json:
+        server = _server_to_continue_on(session, messages, config, environ)
+        target = Target(server.backend, server.base_url, _choose_model(session.model, environ, server, config))
         parameters = build_scopes(config, presets, session).checked()
-        return request_body(said, target, system=session.system, parameters=parameters)
+        return request_body(messages, target, system=session.system, parameters=parameters)
 
     return request
 
 
-def _place_to_go_on(
-    session: Session, said: Sequence[Message], config: Config, environ: Mapping[str, str]
+def _server_to_continue_on(
+    session: Session, messages: Sequence[Message], config: Config, environ: Mapping[str, str]
 ) -> ServerConfig:
-    """Where a session goes on. One that came from another program goes where a new one would."""
+    """The server on which a session continues. For one imported from another program, that of a new session."""
     if "://" in session.server:
         return server_for_url(session.server, config)
     if not session.server and not is_demo(config, environ, None, None):
         return default_server(config, environ, None, None)
-    # The demo's address is another each time, so a session does not remember it.
-    answered = [message.server for message in said if isinstance(message, AssistantMessage) and message.server]
-    return server_for_url(answered[-1] if answered else OPENROUTER_URL, config)
+    # The demo's address changes with each start, so a session does not store it.
+    urls = [message.server for message in messages if isinstance(message, AssistantMessage) and message.server]
+    return server_for_url(urls[-1] if urls else OPENROUTER_URL, config)
 
 
-def _first_model(model: str | None, environ: Mapping[str, str], place: ServerConfig, config: Config) -> str:
-    """The model that was named nearest to the session."""
-    named = (model, environ.get("STEPCHAT_MODEL"), place.model, config.model)
+def _choose_model(model: str | None, environ: Mapping[str, str], server: ServerConfig, config: Config) -> str:
+    """The model from the most specific setting: session, environment, server, config.toml, default."""
+    named = (model, environ.get("STEPCHAT_MODEL"), server.model, config.model)
     return next((name for name in named if name), DEFAULT_MODEL).strip()
 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """What the command line asked for. None where nothing was said."""
+    """What the command line sets; None where it sets nothing."""
 
     model: str | None = None
     base_url: str | None = None
     server: str | None = None
-    """By its name in config.toml or in the table of servers."""
+    """A name from config.toml or catalogue/backends.py."""
     system: str | None = None
     demo: bool = False
     resume: str | None = None
     """An id or words of a session; "" lets the user choose."""
     latest: bool = False
     settings: Settings = ()
-    """Parameters of the session."""
+    """Parameters for the session."""
     once: Settings = ()
-    """Parameters of the first question alone."""
+    """Parameters for the first question only."""
     profile: str | None = None
     preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Everything a turn needs, and where it is kept."""
+    """Everything a turn needs, and where it is stored."""
 
     paths: Paths
     config: Config
     store: SessionStore
     client: Client
     server: str
-    """As a session remembers it: the base URL, or `demo`."""
+    """As sessions store it: the base URL, or `demo`."""
     model: str
     system: str | None
     session: Session | None
-    """The session that was asked for; None starts a new one with the first question."""
+    """The session to resume; None starts a new one with the first question."""
     key_error: StepchatError | None
-    """Why the server is not asked: no key, or nobody has named it."""
+    """Why nothing can be sent: the key is missing, or the user has not approved the server."""
     close_demo: Callable[[], None] | None
     scopes: Scopes = field(default_factory=Scopes)
-    """What the first question is asked with."""
+    """The parameters of the first question."""
     start_options: StartOptions = field(default_factory=StartOptions)
     catalogue: Catalogue = field(default_factory=Catalogue)
-    """What the server says about its models; nothing until it was read."""
+    """The server's models; empty until loaded."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """For the keys of other servers."""
+    """Has the API keys of other servers."""
     choose_session: bool = False
-    """The user wants to choose a session first."""
+    """Whether to open the list of sessions first."""
 
     async def scopes_for_session(self, session: Session | None) -> Scopes:
-        """What a session that is opened later is asked with; a new one begins as the command line says."""
-        asked = self.start_options
-        presets = await (read_presets if session is None and asked.preset else read_presets_or_none)(self.store)
+        """The parameters of a session; those of a new one (None) come from the command line."""
+        options = self.start_options
+        presets = await (read_presets if session is None and options.preset else read_presets_or_empty)(self.store)
         if session is not None:
             return build_scopes(self.config, presets, session)
-        return build_scopes(self.config, presets, profile=asked.profile, preset=asked.preset, settings=asked.settings)
+        return build_scopes(
+            self.config, presets, profile=options.profile, preset=options.preset, settings=options.settings
+        )
 
     async def ensure_session(self, session: Session | None, model: str, scopes: Scopes) -> Session:
-        """The session as it is on disk before a question; a new one when there was none."""
+        """Store a session's model, server and parameters before a question; creates the session if it is None."""
         if session is None:
             session = await self.store.create(model=model, server=self.server, system=self.system)
         elif (session.model, session.server) != (model, self.server):
@@ -152,18 +154,18 @@ class Workspace:
         return await self.save_parameters(session, scopes)
 
     async def save_parameters(self, session: Session, scopes: Scopes) -> Session:
-        """The session with its own parameters on disk."""
+        """Store a session's parameters, and return the session with them."""
         before = from_stored(session.parameters)
         profile = None if scopes.profile_name == session.profile else scopes.profile_name
         preset = None if scopes.preset_name == session.preset else scopes.preset_name
         if before == scopes.session and profile is None and preset is None:
             return session
 
-        def change(kept: Json) -> Json:
-            return update_stored(kept, before, scopes.session)
+        def change(stored: Json) -> Json:
+            return update_stored(stored, before, scopes.session)
 
         await self.store.update_parameters(session.id, change, profile, preset)
-        # What another window changed in it meanwhile shows when the session is opened again.
+        # Changes by another window appear when the session is opened again.
         return replace(
             session,
             parameters=change(session.parameters),
@@ -179,16 +181,16 @@ class Workspace:
         model: str | None = None,
         scopes: Scopes | None = None,
     ) -> Question:
-        """One turn in a session. Without text the last message of the path is asked again; when that is thinking that was
-        stopped, it is asked for as little more of it as the model allows.
+        """The input of one turn. Without text, the last message of `path` is the question.
 
-        Raises UsageError when parameters do not go together.
+        If that message is reasoning that was stopped, the answer uses as little further reasoning as the model allows.
+        Raises UsageError if parameters cannot be combined.
         """
-        asked = model or self.model
-        known = self.catalogue.find(asked)
+        slug = model or self.model
+        known = self.catalogue.find(slug)
         question = Question(
             session=session.id,
-            model=asked,
+            model=slug,
             path=path,
             text=text,
             system=session.system,
@@ -196,11 +198,11 @@ class Workspace:
             mandatory_reasoning=None if known is None else known.requires_reasoning,
         )
         if question.answer_now:
-            return replace(question, parameters=with_minimal_effort(question.parameters, known, asked))
+            return replace(question, parameters=with_minimal_effort(question.parameters, known, slug))
         return question
 
     async def close(self) -> None:
-        """Let go of the database, the connection and the demo; what is wrong with one of them keeps none of the others."""
+        """Close the connection, the demo and the database; an error in one does not keep the others open."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
             if self.close_demo is not None:
@@ -209,7 +211,7 @@ class Workspace:
 
 
 def with_available_model(workspace: Workspace) -> Workspace:
-    """When nobody named a model and the server has only one, that one. Blocks: it may ask the server for its list."""
+    """Use the server's only model if none was chosen. Blocks: it may fetch the list of models."""
     catalogue = workspace.catalogue
     if workspace.model != DEFAULT_MODEL or workspace.client.backend.supports_session_id:
         return workspace
@@ -222,39 +224,43 @@ def with_available_model(workspace: Workspace) -> Workspace:
 
 
 async def check_context_window(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
-    """Raises UsageError for a question that cannot fit into the model's window. One that might is sent: the server knows."""
-    catalogue, profile = workspace.catalogue, workspace.client.backend
-    if not profile.supports_session_id and estimate_conversation_tokens(path, text) > _WORTH_ASKING and catalogue.stale:
-        await _look_again(catalogue)
+    """Raises UsageError if a question certainly exceeds the model's context window. A borderline one is sent."""
+    catalogue, backend = workspace.catalogue, workspace.client.backend
+    large = estimate_conversation_tokens(path, text) > _LARGE_QUESTION
+    if not backend.supports_session_id and large and catalogue.stale:
+        await _refetch_models(catalogue)
     model = catalogue.find(workspace.model)
     system = workspace.system if workspace.session is None else workspace.session.system
-    needed = tokens_over_limit(path, text, model, profile, workspace.scopes.request(), system, certain_only=True)
+    needed = tokens_over_limit(path, text, model, backend, workspace.scopes.request(), system, certain_only=True)
     if needed is not None and model is not None:
-        hint = "Ask for less, or in a new session, or a model with more room; --anyway sends it all the same."
+        window = f"{model.id}'s context window holds {model.context_length:,}"
+        hint = "Shorten it, start a new session, or use a model with a larger window; --anyway sends it unchanged."
         raise UsageError(
-            f"This needs about {needed:,} tokens, and {model.id} takes {model.context_length:,}. Nothing was sent.",
-            f"{hint} {profile.context_window_hint if model.max_context_length else ''}".rstrip(),
+            f"This needs about {needed:,} tokens, but {window}. Nothing was sent.",
+            f"{hint} {backend.context_window_hint if model.max_context_length else ''}".rstrip(),
         )
 
 
-async def _look_again(catalogue: Catalogue) -> bool:
-    """Ask for the list of models anew, but not for long: the answer matters more."""
+async def _refetch_models(catalogue: Catalogue) -> bool:
+    """Refetch the list of models within a short time, because the question waits. Returns whether it succeeded."""
     with suppress(TimeoutError):
-        return await asyncio.wait_for(run_in_daemon(catalogue.refresh), _PATIENCE)
+        return await asyncio.wait_for(run_in_daemon(catalogue.refresh), _REFETCH_TIMEOUT)
     return False
 
 
 async def truncation_notice(workspace: Workspace, sent: int) -> str:
-    """What a server did not read of what it was just sent, in words. When it loads a model with its first question that
-    shows only now.
+    """A sentence if the server has truncated the request just sent; "" otherwise.
+
+    A server that loads a model with its first question reports the context window only afterwards.
     """
-    catalogue, profile = workspace.catalogue, workspace.client.backend
-    if not profile.loads_on_demand or sent <= _WORTH_ASKING or not await _look_again(catalogue):
+    catalogue, backend = workspace.catalogue, workspace.client.backend
+    if not backend.loads_on_demand or sent <= _LARGE_QUESTION or not await _refetch_models(catalogue):
         return ""
     model = catalogue.find(workspace.model)
     if model is None or not model.context_length or sent <= model.context_length:
         return ""
-    return f"{words} {profile.context_window_hint}." if (words := small_window_warning(model, sent)) else ""
+    warning = small_window_warning(model, sent)
+    return f"{warning} {backend.context_window_hint}." if warning else ""
 
 
 def open_workspace(
@@ -266,7 +272,7 @@ def open_workspace(
     environ: Mapping[str, str],
     presets: Mapping[str, Settings] | None = None,
 ) -> Workspace:
-    """Decide server, model and key. Raises UsageError and ConfigError; a missing key is only noted."""
+    """Choose server, model and key. Raises UsageError and ConfigError; a missing key goes to `key_error`."""
     scopes = build_scopes(
         config, presets or {}, session,
         profile=request.profile, preset=request.preset, settings=request.settings, once=request.once,
@@ -274,7 +280,7 @@ def open_workspace(
     if request.settings or request.once:
         scopes.checked()
     request = _with_profile(request, config)
-    connection, close_demo = _choose(request, session, paths, config, environ)
+    connection, close_demo = _connect_server(request, session, paths, config, environ)
     model = request.model or (session.model if session is not None else None)
     store.limit_recordings(int(config.keep_events * 1_000_000))
     return Workspace(
@@ -283,7 +289,7 @@ def open_workspace(
         store=store,
         client=connection.client,
         server=connection.server,
-        model=_first_model(model, environ, connection.config, config),
+        model=_choose_model(model, environ, connection.config, config),
         system=request.system if request.system is not None else (config.system or None),
         scopes=scopes,
         start_options=request,
@@ -297,7 +303,7 @@ def open_workspace(
 
 
 def _with_profile(request: StartOptions, config: Config) -> StartOptions:
-    """What the profile that was asked for says, where the command line says nothing itself."""
+    """Fill in the values of the profile where the command line sets none."""
     if not request.profile:
         return request
     values = find_profile(config, request.profile).values
@@ -311,35 +317,35 @@ def _with_profile(request: StartOptions, config: Config) -> StartOptions:
     )
 
 
-def _choose(
+def _connect_server(
     request: StartOptions, session: Session | None, paths: Paths, config: Config, environ: Mapping[str, str]
 ) -> tuple[Connection, Callable[[], None] | None]:
     named = request.base_url or request.server or environ.get("STEPCHAT_BASE_URL")
-    held = session.server if session is not None and not named else ""
-    wanted = request.server or ("" if named or held else config.server)
-    if request.demo or DEMO in {held, wanted}:
+    used = session.server if session is not None and not named else ""
+    wanted = request.server or ("" if named or used else config.server)
+    if request.demo or DEMO in {used, wanted}:
         base_url, close_demo = _start_demo()
         return connect_demo(base_url, paths, config), close_demo
-    if held:
-        # The rest of a conversation goes where its beginning went, unless another server is named.
-        held = check_url(held, ", where this session was held,")
-        return connect_to_session_server(held, paths, config, environ), None
-    place = (
+    if used:
+        # A conversation stays on its server, unless the user names another.
+        used = check_url(used, ", the server of this session,")
+        return connect_to_session_server(used, paths, config, environ), None
+    server = (
         find_server(wanted, config) if wanted else server_for_url(_base_url(request, paths, config, environ), config)
     )
     if named:
-        trust_server(place.base_url, paths, config)
-    return connect(place, paths, config, environ), None
+        trust_server(server.base_url, paths, config)
+    return connect(server, paths, config, environ), None
 
 
 def _base_url(request: StartOptions, paths: Paths, config: Config, environ: Mapping[str, str]) -> str:
-    places = (
+    sources = (
         (request.base_url, ""),
         (environ.get("STEPCHAT_BASE_URL"), " from STEPCHAT_BASE_URL"),
         (config.base_url, f", base_url in {paths.config_file},"),
     )
-    url, place = next(((url, place) for url, place in places if url), (OPENROUTER_URL, ""))
-    return check_url(url, place)
+    url, source = next(((url, source) for url, source in sources if url), (OPENROUTER_URL, ""))
+    return check_url(url, source)
 
 
 def _start_demo() -> tuple[str, Callable[[], None]]:

@@ -355,7 +355,7 @@ def _warn_of_locale(invocation: Invocation) -> None:
 
 
 async def _workspace(invocation: Invocation, start: StartOptions, *, must_save: bool) -> Workspace:
-    from stepchat.chat.presets import read_presets, read_presets_or_none
+    from stepchat.chat.presets import read_presets, read_presets_or_empty
     from stepchat.chat.workspace import open_workspace
 
     paths, config = invocation.paths, invocation.config
@@ -364,7 +364,7 @@ async def _workspace(invocation: Invocation, start: StartOptions, *, must_save: 
     store = invocation.open_store() if must_save else invocation.open_store_or_temporary()
     try:
         session = await _session(start, store)
-        read = read_presets if start.preset else read_presets_or_none
+        read = read_presets if start.preset else read_presets_or_empty
         presets = await read(store) if start.preset or (session and session.preset) else {}
         return open_workspace(start, session, store, paths, config, os.environ, presets)
     except BaseException:

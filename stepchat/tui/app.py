@@ -19,7 +19,7 @@ from textual.screen import ModalScreen
 from textual.worker import WorkerFailed
 
 from stepchat.chat.crash_report import summary, write_crash_report
-from stepchat.chat.drafts import fresh
+from stepchat.chat.drafts import without_sent
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
 from stepchat.errors import ConfigError, StepchatError
 from stepchat.text.sanitize import sanitize_for_clipboard
@@ -504,7 +504,7 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
         theme=choose_theme(wanted, workspace.paths.user_themes, report),
         reasoning_view="hidden" if folded else reasoning_view(view or ""),
         path=path,
-        draft=fresh(await store.draft(session.id if session else None), path),
+        draft=without_sent(await store.draft(session.id if session else None), path),
     )
 
 

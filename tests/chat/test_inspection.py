@@ -99,7 +99,7 @@ def test_when_things_came_first():
     assert times == "first byte 0.250 s · first reasoning 0.500 s · first text 1.000 s · last byte 1.500 s"
     assert size.startswith("7 events, ")
     assert "kept" in Events(exchange(pieces=None)).summary_lines()[0].text
-    assert texts(Events(exchange()).summary_lines()) == ["Nothing came."]
+    assert texts(Events(exchange()).summary_lines()) == ["The response was empty."]
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\n"])
@@ -214,8 +214,8 @@ def test_the_ledger_of_one_request():
     assert "            servers reject an encrypted entry without data (entry 2)" in told
     assert "answer 3    not sent back (stopped)" in told
     assert told[-2:] == ["not part of a later request yet", f"sha256 {received_reasoning(message).hash}"]
-    assert texts(ledger_lines(exchange(), {}, None))[-1] == "There was none."
+    assert texts(ledger_lines(exchange(), {}, None))[-1] == "None."
 
 
 def test_usage_as_it_came():
-    assert "The server told no usage." in texts(usage_lines(answer()))
+    assert "The server reported no usage." in texts(usage_lines(answer()))

@@ -66,20 +66,20 @@ def test_a_price_is_that_of_the_server_that_was_asked():
 def test_report_tells_periods_models_and_days():
     shown = text()
     assert "cost          $0.00021    ~$0.0042    ~$0.0042      ~$1.50" in shown
-    assert "~ is estimated" in shown
-    assert "1 answer came without cost and without a known price." in shown
+    assert "~ estimated from" in shown
+    assert "The cost of 1 answer is unknown: no reported cost, no known price." in shown
     models = shown[shown.index("By model") : shown.index("By day")]
     assert [line.split()[0] for line in models.strip().split("\n")[2:]] == ["local/m", "a/b", "new/x"]
     assert shown.index("2026-11-25") < shown.index("2026-11-20") < shown.index("2026-01-01")
-    assert "Nothing was asked yet." in text([])
+    assert "Nothing spent yet." in text([])
 
 
 @pytest.mark.parametrize("width", [54, 63, 64, 74, 81])
 def test_no_row_of_a_report_is_wider_than_there_is_room(width):
     lines = [line.text for line in spending_report(ROWS, TODAY, prices, width)]
-    tables = [line for line in lines if "estimated" not in line and "answer came" not in line]
+    tables = [line for line in lines if "estimated" not in line and "is unknown" not in line]
     assert max(map(len, tables)) <= width
-    assert ("thought" in "".join(tables)) == (width >= 64)
+    assert ("  out" in "".join(tables)) == (width >= 64)
 
 
 def test_hostile_names_do_no_harm():

@@ -21,7 +21,7 @@ from stepchat.chat.conversation import (
     DetailsChanged,
     TurnEnded,
 )
-from stepchat.chat.spent_today import estimate_cost
+from stepchat.chat.spending import estimate_cost
 from stepchat.errors import StepchatError, as_sentence
 from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
 from stepchat.messages import AssistantMessage, UserMessage
@@ -291,27 +291,27 @@ class ChatPane(Widget):
         self._show(await self.conversation.load_returned())
         self._show(await self.conversation.load_siblings())
 
-    def check_other_windows(self, is_wanted: Callable[[], bool], *, at_once: bool = False) -> None:
+    def check_other_windows(self, still_wanted: Callable[[], bool], *, at_once: bool = False) -> None:
         """The user is here, with a key or (`at_once`) with the terminal's focus: load what another window added."""
         now = self._clock()
-        if (at_once or now - self._checked >= _PAUSE) and self._may_reload(is_wanted):
+        if (at_once or now - self._checked >= _PAUSE) and self._may_reload(still_wanted):
             self._checked = now
             # What cannot be read now is not missed; a question says why.
-            workers.run_task(self, partial(self._reload, is_wanted), group="reload", exclusive=True)
+            workers.run_task(self, partial(self._reload, still_wanted), group="reload", exclusive=True)
 
-    def _may_reload(self, is_wanted: Callable[[], bool]) -> bool:
+    def _may_reload(self, still_wanted: Callable[[], bool]) -> bool:
         conversation = self.conversation
         return (
             conversation.session is not None
             and not conversation.busy
             and not conversation.branch_lock.locked()
             and self.find_bar is None
-            and is_wanted()
+            and still_wanted()
         )
 
-    async def _reload(self, is_wanted: Callable[[], bool]) -> None:
+    async def _reload(self, still_wanted: Callable[[], bool]) -> None:
         follow, session = self.view.follow, self.conversation.session
-        changed, deleted = await self.conversation.reload_if_newer(partial(self._may_reload, is_wanted))
+        changed, deleted = await self.conversation.reload_if_newer(partial(self._may_reload, still_wanted))
         if session is not None and deleted and self._reported_gone != session.id:
             self.post_message(self.SessionGone(self))
         self._reported_gone = session.id if session is not None and deleted else ""

@@ -21,9 +21,9 @@ from stepchat.chat.context_window import estimate_conversation_tokens, small_win
 from stepchat.chat.conversation import Conversation, LoadedSession, load_session
 from stepchat.chat.drafts import Drafts
 from stepchat.chat.favourites import remember_recent
-from stepchat.chat.interrupted import describe_kept, describe_others, shown_interrupted
+from stepchat.chat.interrupted import describe_kept, describe_others, interrupted_at_end
 from stepchat.chat.late_costs import PAUSES, fetch_late_costs
-from stepchat.chat.spent_today import SpentToday, estimate_cost
+from stepchat.chat.spending import SpentToday, estimate_cost
 from stepchat.errors import StepchatError, StoreError, UntrustedServerError
 from stepchat.first_frame.picture import prompt_row_limit
 from stepchat.parameters.values import format_value
@@ -752,7 +752,7 @@ class ChatScreen(Screen[None]):
         """Report answers that a crash interrupted, the one on screen first. Raises StoreError."""
         cuts = await self.workspace.store.interrupted_answers()
         path = self.conversation.path
-        here = shown_interrupted(path, cuts)
+        here = interrupted_at_end(path, cuts)
         if self.conversation.busy or not cuts:
             return
         others = describe_others([cut for cut in cuts if cut is not here], also=here is not None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING
 
-from stepchat.chat.interrupted import CONTINUE, describe_others, name, shown_interrupted
+from stepchat.chat.interrupted import CONTINUE, describe_others, interrupted_at_end, name
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.servers.wire import is_reasoning_only
@@ -59,7 +59,7 @@ async def keep(screen: ChatScreen, argument: str) -> None:
         raise UsageError(f"There is no {argument!r} to keep.", "Use /keep for the answer shown here, or /keep all.")
     store = screen.workspace.store
     cuts = await store.interrupted_answers()
-    here = shown_interrupted(screen.conversation.path, cuts)
+    here = interrupted_at_end(screen.conversation.path, cuts)
     chosen = cuts if argument else [here] if here is not None else []
     await store.dismiss_interrupted([cut.answer for cut in chosen])
     more = describe_others([cut for cut in cuts if cut not in chosen], also=True)

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
-from stepchat.chat.drafts import Drafts, fresh
+from stepchat.chat.drafts import Drafts, without_sent
 from stepchat.errors import StepchatError
 from stepchat.first_frame.picture import SIGN
 from stepchat.tui import workers
@@ -238,7 +238,7 @@ class Composer(Widget):
             self._aside = ""
         self.prompt.set_history(conversation.prompts)
         typed = self.prompt.marked_text.removeprefix(left)
-        self.prompt.prefill("\n\n".join(filter(None, [fresh(draft, conversation.path), typed])))
+        self.prompt.prefill("\n\n".join(filter(None, [without_sent(draft, conversation.path), typed])))
         if self._drafts is not None and not keep_text:
             self._drafts.follow(self._session_id, draft)
 

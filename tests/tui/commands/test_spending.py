@@ -10,8 +10,7 @@ import pytest
 from stepchat.catalogue.models import Model, Prices
 from stepchat.chat.accumulator import accumulate
 from stepchat.chat.connection import DEMO
-from stepchat.chat.spending import format_balance
-from stepchat.chat.spent_today import SpentToday, seconds_until_midnight
+from stepchat.chat.spending import SpentToday, format_balance, seconds_until_midnight
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, StoredMessage, Usage, UserMessage

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stepchat.chat.drafts import fresh
+from stepchat.chat.drafts import without_sent
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.errors import StoreError
@@ -248,6 +248,6 @@ async def test_a_question_that_does_not_fit_is_a_draft_until_it_is_decided(tmp_p
 
 def test_a_draft_that_was_asked_already_is_not_offered_again():
     path = [SimpleNamespace(message=UserMessage("asked", 0.0))]
-    assert fresh("asked\n", path) == ""
-    assert fresh("asked more", path) == "asked more"
-    assert fresh("asked", []) == "asked"
+    assert without_sent("asked\n", path) == ""
+    assert without_sent("asked more", path) == "asked more"
+    assert without_sent("asked", []) == "asked"
