@@ -82,7 +82,7 @@ def find_server(wanted: str, config: Config) -> ServerConfig:
     if "://" in wanted:
         return server_for_url(check_url(wanted), config)
     names = ", ".join([*(server.name for server in known), DEMO])
-    raise UsageError(f"There is no server {wanted!r}.", f"Known servers: {names}. An address works as well.")
+    raise UsageError(f"There is no server {wanted!r}.", f"Known servers: {names}. An address works too.")
 
 
 def default_server(

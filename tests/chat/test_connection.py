@@ -47,7 +47,7 @@ def test_all_that_have_a_name():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(UsageError, match=r"There is no server 'bix'\. Known ones: box, ollama, openrouter"):
+    with pytest.raises(UsageError, match=r"There is no server 'bix'\. Known servers: box, ollama, openrouter"):
         find_server("bix", CONFIG)
     with pytest.raises(UsageError, match=r"'http:///v1', base_url of \[servers\.x\], is not"):
         find_server("x", Config(servers=(Table("x", {"base_url": "http:///v1"}),)))

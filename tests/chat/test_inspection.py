@@ -57,7 +57,7 @@ def test_the_request_with_its_head_and_what_it_was_answered():
     assert told[0] == "POST https://example.com/v1/chat/completions"
     assert "X-Title: t" in told
     assert '      "content": "Why?"' in told
-    assert told[-3:] == ["Answered 503", "content-type: text/event-stream", "Overloaded."]
+    assert told[-3:] == ["Status 503", "content-type: text/event-stream", "Overloaded."]
 
 
 def test_lines_are_filtered_by_words_and_wrapped_by_cells():
@@ -98,7 +98,7 @@ def test_when_things_came_first():
     times, size = texts(Events(exchange(*PIECES)).summary_lines())
     assert times == "first byte 0.250 s · first reasoning 0.500 s · first text 1.000 s · last byte 1.500 s"
     assert size.startswith("7 events, ")
-    assert "kept" in Events(exchange(pieces=None)).summary_lines()[0].text
+    assert "deleted" in Events(exchange(pieces=None)).summary_lines()[0].text
     assert texts(Events(exchange()).summary_lines()) == ["The response was empty."]
 
 
@@ -182,7 +182,7 @@ def test_what_the_provider_was_given():
         exchange((0.1, event({"choices": [], "debug": {"echo_upstream_body": {"model": "m"}}})))
     ).upstream_lines()
     assert '    "model": "m"' in texts(told)
-    assert "did not tell" in texts(Events(exchange(*PIECES)).upstream_lines())[0]
+    assert "No upstream request recorded" in texts(Events(exchange(*PIECES)).upstream_lines())[0]
 
 
 def test_a_hundred_thousand_events_are_only_cut_until_they_are_looked_at():
@@ -208,7 +208,7 @@ def test_the_ledger_of_one_request():
     )
     (account,) = reasoning_accounts([StoredMessage("a1", "s", None, message)], {})
     told = texts(ledger_lines(exchange(lines=lines), {"a1": message}, account))
-    assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  the same" in told
+    assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  identical" in told
     assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  not the same" in told
     assert "answer 2    sent back in part (no data)" in told
     assert "            servers reject an encrypted entry without data (entry 2)" in told

@@ -31,7 +31,7 @@ async def test_presets_are_saved_found_and_deleted(store):
     await delete_preset(store, "dry")
     assert await read_presets(store) == {"wet": ()}
     for wrong in ("", "two words", "-x", "a=b"):
-        with pytest.raises(UsageError, match="is no name for a preset"):
+        with pytest.raises(UsageError, match="is not a valid preset name"):
             await save_preset(store, wrong, ())
     with pytest.raises(UsageError, match="There is no preset 'dry'"):
         await delete_preset(store, "dry")

@@ -63,11 +63,14 @@ def test_what_cannot_fit_is_refused_before_it_is_kept(shell):
     assert shell("models").code == 0  # so that the model's window is known
     shell.pipe(b"word " * 400_000)
     told = shell.refuse(USAGE, "Review this.")
-    assert "This needs about 500,003 tokens, and stepfun/step-3.5-flash takes 262,144. Nothing was sent." in told
+    assert (
+        "This needs about 500,003 tokens, but stepfun/step-3.5-flash's context window holds 262,144. Nothing was sent."
+        in told
+    )
     assert json.loads(shell("sessions", "list", "--json").out) == []
     shell.pipe(b"")
     assert shell("demo:haiku").code == ANSWERED
-    assert "takes 262,144" in shell.refuse(USAGE, "--continue", "And?", "--max-tokens", "262144")
+    assert "window holds 262,144" in shell.refuse(USAGE, "--continue", "And?", "--max-tokens", "262144")
     # It might fit, and the server knows.
     shell.pipe(b"word " * 300_000)
     assert shell("demo:haiku").code == ANSWERED
@@ -83,7 +86,7 @@ def test_the_room_of_a_server_on_this_machine_is_asked_for_when_it_matters(shell
         assert [request.path for request in local.received] == ["/v1/chat/completions"]
         shell.pipe(b"word " * 8000)
         told = shell.refuse(USAGE, "--server", kind, "demo:haiku")
-        assert "about 10,003 tokens, and demo/talk takes 4,096." in told
+        assert "about 10,003 tokens, but demo/talk's context window holds 4,096." in told
         assert ("llama-server -c" if kind == "llama.cpp" else "OLLAMA_CONTEXT_LENGTH") in told
 
 
@@ -94,7 +97,7 @@ def test_what_a_server_has_cut_off_without_a_word_is_told_afterwards(shell):
         ran = shell("--server", "ollama", "demo:haiku")
         assert ran.code == ANSWERED
         assert (
-            "window of 4,096 tokens; it could take 131,072. Of about 5,003 that were sent it has read no more."
+            "context window of 4,096 tokens; the model supports 131,072. It has read no more of the 5,003 tokens sent."
             in ran.err
         )
 

@@ -98,7 +98,7 @@ def test_what_was_spent_is_what_the_server_took_whatever_becomes_of_the_sessions
     # In another place, where all of it is imported, nothing was spent.
     shell.set(STEPCHAT_HOME=str(home / "other"))
     assert shell("sessions", "import", str(home / "all.json")).code == 0
-    assert shell("usage").out == "Nothing was asked yet.\n"
+    assert shell("usage").out == "Nothing spent yet.\n"
 
 
 def answers(shell) -> list[AssistantMessage]:
@@ -108,7 +108,7 @@ def answers(shell) -> list[AssistantMessage]:
 
 
 def test_usage(shell):
-    assert shell("usage").out == "Nothing was asked yet.\n"
+    assert shell("usage").out == "Nothing spent yet.\n"
     shell("demo:haiku")
     shown = shell("usage").out
     assert "By model, last 30 days" in shown
@@ -129,7 +129,7 @@ def test_a_key_that_is_a_word_does_not_damage_the_list(shell):
 def test_models_of_the_demo(shell):
     assert "stepfun/step-3.5-flash" in shell("models", "--server", "demo", "step").out
     assert not shell.server.received
-    assert "ollama, lmstudio, demo; or give" in shell.refuse(2, "models", "--server", "dem")
+    assert "ollama, lmstudio, demo. An address works too" in shell.refuse(2, "models", "--server", "dem")
 
 
 def test_a_wrong_model_is_told_with_the_nearest_ones(shell):

@@ -28,7 +28,7 @@ def test_what_the_disk_refuses_is_written_elsewhere_and_can_be_imported(tmp_path
                 terminal.wait_for("The answer is not saved yet")
                 terminal.kill(number)
                 assert terminal.wait_exit() == -number
-                assert "stepchat: What could not be saved is in" in terminal.screen()
+                assert "stepchat: Unsaved text was written to" in terminal.screen()
             for name in ("whole", "part"):
                 disk.execute(f"DROP TRIGGER {name}")
         (written,) = home.rglob("stepchat-rescue-*.json")

@@ -106,7 +106,7 @@ def test_a_killed_question_keeps_its_place_for_a_process_that_was_there_all_the_
         # Coming to the front it sees what was added meanwhile.
         assert stepchat(tmp_path, server.url, "--resume", session, "demo:haiku meanwhile").returncode == 0
         window.type("\x1b[I")
-        window.wait_for("Another window continued this session; its turns are above.")
+        window.wait_for("Another window continued this session. Its turns are shown above.")
         window.wait_for("haiku meanwhile")
         with Running(tmp_path, server.url, "--resume", session, WAITS.format("killed")) as first:
             first.wait_for(lambda _: bool(on_disk(tmp_path).text))

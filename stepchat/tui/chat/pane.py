@@ -320,8 +320,8 @@ class ChatPane(Widget):
         self.view.show_branch(self.conversation.path, new=False)
         if follow:
             self.view.scroll_to_end()
-        where = "its turns are above" if follow else "{key:end} shows its turns"
-        self.notice(f"Another window continued this session; {where}.")
+        where = "Its turns are shown above" if follow else "{key:end} shows its turns"
+        self.notice(f"Another window continued this session. {where}.")
         await self.load_details()
 
     # ---- the focused message

@@ -135,10 +135,10 @@ async def test_a_server_of_this_machine_has_the_room_it_was_started_with(tmp_pat
     with DemoServer(speed=0, imitates="llama.cpp") as local:
         async with window(tmp_path, server) as pilot:
             await local_window(pilot, "llama.cpp", local.url)
-            shown = await wait_until(pilot, "with a window of 4,096 tokens; it could take 131,072.")
+            shown = await wait_until(pilot, "with a context window of 4,096 tokens; the model supports 131,072.")
             assert "llama-server -c 32768" in shown
             await ask(pilot, "demo:haiku")
-            assert "with a window" not in screen_text(pilot.app)
+            assert "with a context window" not in screen_text(pilot.app)
             await say(pilot, HUGE)
             shown = await refuse(pilot, local, asked=1)
             assert "demo/talk's context window holds 4.1k" in shown
@@ -150,11 +150,12 @@ async def test_what_was_cut_off_unseen_is_told_when_it_shows(tmp_path, server):
         async with window(tmp_path, server) as pilot:
             await local_window(pilot, "ollama", local.url)
             # Nobody knows yet how large its window will be.
-            assert "with a window" not in screen_text(pilot.app)
+            assert "with a context window" not in screen_text(pilot.app)
             await say(pilot, f"demo:haiku {HUGE}")
             shown = " ".join((await wait_until(pilot, "OLLAMA_CONTEXT_LENGTH")).split())
             assert (
-                "runs demo/talk with a window of 4,096 tokens; it could take 131,072. Of about 5,002 that were" in shown
+                "runs demo/talk with a context window of 4,096 tokens; the model supports 131,072. It has read no more of the 5,002 tokens"
+                in shown
             )
             await say(pilot, "And?")
             await refuse(pilot, local, asked=1)

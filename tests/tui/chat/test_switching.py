@@ -149,7 +149,7 @@ async def test_a_stranger_that_a_session_names_is_told_of_and_gets_nothing(tmp_p
         chat = pilot.app.screen
         if not at_start:
             await say(pilot, f"/sessions {session.id}")
-        await wait_until(pilot, "which you have not named so far")
+        await wait_until(pilot, "a server you have not approved")
         await say(pilot, "demo:haiku")
         await wait_until(pilot, lambda: draft(pilot) == "demo:haiku")
         await pilot.press("alt+r")

@@ -50,7 +50,7 @@ async def test_what_another_window_added_is_seen_with_the_focus_and_with_a_key(t
         await go_on(chat, "apples")
         write(pilot, "half a question")
         come_back(pilot)
-        await wait_until(pilot, "Another window continued this session; its turns are above.")
+        await wait_until(pilot, "Another window continued this session. Its turns are shown above.")
         assert "About apples" in screen_text(pilot.app)
         assert draft(pilot) == "half a question"
         # In a terminal that tells nothing of its focus the first key does the same.
@@ -86,7 +86,7 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
             await wait_until(pilot, lambda: pilot.app.screen is chat and not chat.query("FindBar"))
             come_back(pilot)
             await wait_until(pilot, lambda before=before: len(branch(pilot)) == before + 2)
-            shown = await wait_until(pilot, "Another window continued this session; Ctrl+End shows its turns.")
+            shown = await wait_until(pilot, "Another window continued this session. Ctrl+End shows its turns.")
             assert "↓ new text" in shown
             assert rows(pilot) == top
 

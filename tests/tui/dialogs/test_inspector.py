@@ -38,12 +38,12 @@ async def test_every_section_of_the_last_answer(tmp_path):
             await wait_until(pilot, lambda: pilot.app.screen._account is not None)
             shown = await section(pilot, "Ledger")
             assert "sent back unchanged" in shown
-            assert "the same" in shown
+            assert "identical" in shown
             assert "received 5 entries" in shown
             assert '"reasoning_content": "' in await section(pilot, "Upstream")
             await pilot.press("alt+up")
             await wait_until(pilot, "Answer 1 of 2")
-            assert "did not tell" in await section(pilot, "Upstream")
+            assert "No upstream request recorded" in await section(pilot, "Upstream")
             await pilot.press("escape")
             assert pilot.app.screen is pilot.app.screen_stack[0]
 
