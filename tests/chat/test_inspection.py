@@ -209,7 +209,7 @@ def test_the_ledger_of_one_request():
     (account,) = reasoning_accounts([StoredMessage("a1", "s", None, message)], {})
     told = texts(ledger_lines(exchange(lines=lines), {"a1": message}, account))
     assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  identical" in told
-    assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  not the same" in told
+    assert f"            on disk  sha256 {received_reasoning(message).hash[:32]}  different" in told
     assert "answer 2    sent back in part (no data)" in told
     assert "            servers reject an encrypted entry without data (entry 2)" in told
     assert "answer 3    not sent back (stopped)" in told
