@@ -282,13 +282,14 @@ def code_blocks(document: Document, index: int) -> list[Fence]:
     return list(dict.fromkeys(block.group for block in answer.text.blocks if isinstance(block.group, Fence)))
 
 
-def links_in(part: MessageView) -> Iterator[tuple[str, str]]:
-    """The links of one message: text and address."""
+def links_in(part: MessageView) -> Iterator[tuple[str, str] | None]:
+    """The links of one message, text and address, with None after each block, where a caller may pause."""
     answer = part.answer
     # Most answers have none, which shows without parsing their Markdown.
     if answer is not None and may_have_links(answer.text.source):
         for block in answer.blocks(TEXT):
             yield from _links(block) if block is not None else ()
+            yield None
 
 
 def may_have_links(source: str) -> bool:

@@ -54,14 +54,25 @@ ADDRESSES = [
 ]
 
 
+def links_of(part):
+    return [link for link in copying.links_in(part) if link is not None]
+
+
+def test_a_search_for_links_can_pause_after_each_block():
+    (part,) = page(answered("one https://a.example\n\n" * 50)).document.messages
+    found = list(copying.links_in(part))
+    assert len(links_of(part)) == 50
+    assert all(found[at] is None or found[at - 1] is None for at in range(1, len(found)))
+
+
 def test_only_safe_addresses_become_links():
     old = answered("[old](https://old.example), [again](https://bare.example/x)")
     parts = page(old, asked(), answered(LINKS)).document.messages
-    found = list(copying.links_in(parts[2]))
+    found = links_of(parts[2])
     assert list(dict.fromkeys(target for _, target in found)) == ADDRESSES
     assert ("cell", "http://example.org/cell") in found
-    assert [text for text, _ in copying.links_in(parts[0])] == ["old", "again"]
-    assert list(copying.links_in(parts[1])) == []
+    assert [text for text, _ in links_of(parts[0])] == ["old", "again"]
+    assert links_of(parts[1]) == []
 
 
 def test_code_is_the_last_block_of_the_newest_answer():

@@ -256,15 +256,17 @@ async def links(screen: ChatScreen, _argument: str) -> None:
 
 
 async def _links(parts: Sequence[MessageView]) -> list[tuple[str, str]]:
-    """Text and address of the links of all parts in order, each address once. A long chat takes many frames."""
+    """Text and address of the links of all parts in order, each address once. Much text takes many frames."""
     found: dict[str, str] = {}
     end = monotonic() + _SLICE
     for part in parts:
-        for text, address in copying.links_in(part):
-            found.setdefault(address, text)
-        if monotonic() > end:
-            await asyncio.sleep(0)
-            end = monotonic() + _SLICE
+        for link in copying.links_in(part):
+            if link is not None:
+                text, address = link
+                found.setdefault(address, text)
+            if monotonic() > end:
+                await asyncio.sleep(0)
+                end = monotonic() + _SLICE
     return [(text, address) for address, text in found.items()]
 
 
