@@ -189,6 +189,11 @@ class StepchatApp(App[str]):
         if self._chat is not None:
             self._chat.go_behind()
 
+    def watch_app_focus(self, focus: bool) -> None:  # noqa: FBT001 - a watcher
+        """A screen that opened while the terminal was not in front got no focus, and no key would do anything."""
+        if focus and self.screen.focused is None:
+            self.screen._update_auto_focus()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
     # Theme
 
     async def action_choose_theme(self, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from textual.events import Paste
+from textual.events import AppBlur, Paste
 from textual.widgets import Input
 
 from stepchat.demo.server import DemoServer
@@ -53,6 +53,14 @@ async def test_the_first_start_offers_the_ways_to_begin(tmp_path, server):
         await pilot.pause()
         assert draft(pilot) == "hello"
         assert server.requests == []
+
+
+async def test_a_dialog_that_opened_behind_another_window_gets_the_keys(tmp_path, server):
+    async with window(tmp_path, server, OPENROUTER_API_KEY="") as pilot:
+        pilot.app.post_message(AppBlur())
+        await wait_until(pilot, "How do you want to start?")
+        await pilot.press(*"paste a key", "enter")
+        await wait_until(pilot, "Key for OpenRouter")
 
 
 async def test_the_demo_is_one_way(tmp_path, server):
