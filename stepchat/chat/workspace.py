@@ -99,6 +99,8 @@ class StartOptions:
     resume: str | None = None
     """An id or words of a session; "" lets the user choose."""
     latest: bool = False
+    one_shot: bool = False
+    """No window: one question, and its answer on stdout."""
     settings: Settings = ()
     """Parameters for the session."""
     once: Settings = ()
@@ -147,7 +149,9 @@ class Workspace:
     async def ensure_session(self, session: Session | None, model: str, scopes: Scopes) -> Session:
         """Store a session's model, server and parameters before a question; creates the session if it is None."""
         if session is None:
-            session = await self.store.create(model=model, server=self.server, system=self.system)
+            session = await self.store.create(
+                model=model, server=self.server, system=self.system, one_shot=self.start_options.one_shot
+            )
         elif (session.model, session.server) != (model, self.server):
             await self.store.set_model(session.id, model, self.server)
             session = replace(session, model=model, server=self.server)

@@ -241,12 +241,13 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
         demo=options["demo"],
         resume=options["resume"],
         latest=options["latest"],
+        one_shot=bool(question or piped or any(options[row.parameter] for row in OPTIONS if row.one_shot)),
         settings=(*map(parse_setting, settings), *settings_from_flags(options)),
         once=tuple(map(parse_setting, options["once"])),
         preset=options["preset"],
         profile=options["profile"],
     )
-    if question or piped or any(options[row.parameter] for row in OPTIONS if row.one_shot):
+    if start.one_shot:
         return _one_shot(invocation, start, " ".join(question), options, piped=piped, suspicious=suspicious)
     if not sys.stdout.isatty():
         raise UsageError(

@@ -179,6 +179,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
         for context in (
             "chat",
             "message",
+            "welcome",
             "prompt",
             "list",
             "page",

@@ -178,8 +178,17 @@ def _interrupted(connection: sqlite3.Connection) -> None:
     )
 
 
+def _one_shot(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        ALTER TABLE session ADD COLUMN one_shot INTEGER NOT NULL DEFAULT 0;  -- begun without the window
+        """,
+    )
+
+
 STEPS: Final[tuple[Step, ...]] = (
-    _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted,
+    _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted, _one_shot,
 )  # fmt: skip
 """Step n leads to version n + 1."""
 

@@ -26,9 +26,10 @@ _SESSION: Final = (
     " parameters, profile, preset, system, title_edited, pinned, archived FROM session"
 )
 _SUMMARY: Final = (
-    "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost FROM session WHERE messages > 0"
+    "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot AND turns < 2"
+    " FROM session WHERE messages > 0"
 )
-_WHICH: Final = "(deleted IS NOT NULL) = ?1 AND (?2 IS NULL OR archived = ?2)"
+_WHICH: Final = "(deleted IS NOT NULL) = ?1 AND (?2 IS NULL OR archived = ?2) AND (?3 OR NOT one_shot OR turns > 1)"
 _COUNT: Final = "SELECT count(*) FROM session WHERE messages > 0"
 _NEWEST_FIRST: Final = "ORDER BY updated DESC, number DESC"
 Order: TypeAlias = Literal["updated", "created", "title", "turns", "cost"]
@@ -54,6 +55,8 @@ class SessionFilter:
     """Deleted sessions that can be restored, instead of the others."""
     pinned_first: bool = False
     order: Order = "updated"
+    one_shot: bool = True
+    """With the runs of one-shot mode that were not continued."""
 
 
 def session(connection: sqlite3.Connection, session_id: str) -> Session:
@@ -87,15 +90,15 @@ def _sorted(
     connection: sqlite3.Connection, condition: str, limit: int, offset: int, which: SessionFilter
 ) -> list[SessionSummary]:
     rows = connection.execute(
-        f"{_SUMMARY} AND {condition} AND {_WHICH} ORDER BY {ORDERS[which.order]}, number DESC LIMIT ?3 OFFSET ?4",
-        (which.deleted, which.archived, limit, offset),
+        f"{_SUMMARY} AND {condition} AND {_WHICH} ORDER BY {ORDERS[which.order]}, number DESC LIMIT ?4 OFFSET ?5",
+        (which.deleted, which.archived, which.one_shot, limit, offset),
     )
     return [_summary(row) for row in rows]
 
 
 def count(connection: sqlite3.Connection, which: SessionFilter) -> int:
     """How many sessions the list contains."""
-    (found,) = connection.execute(f"{_COUNT} AND {_WHICH}", (which.deleted, which.archived)).fetchone()
+    (found,) = connection.execute(f"{_COUNT} AND {_WHICH}", (which.deleted, which.archived, which.one_shot)).fetchone()
     return int(found)
 
 
@@ -304,7 +307,7 @@ def setting(connection: sqlite3.Connection, name: str) -> str | None:
 
 
 def _summary(row: tuple[Any, ...]) -> SessionSummary:
-    session_id, title, created, updated, messages, turns, model, pinned, archived, cost = row
+    session_id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot = row
     return SessionSummary(
         id=session_id,
         title=title,
@@ -316,6 +319,7 @@ def _summary(row: tuple[Any, ...]) -> SessionSummary:
         model=model,
         pinned=bool(pinned),
         archived=bool(archived),
+        one_shot=bool(one_shot),
     )
 
 

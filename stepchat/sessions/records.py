@@ -90,6 +90,8 @@ class SessionSummary:
     model: str
     pinned: bool = False
     archived: bool = False
+    one_shot: bool = False
+    """One question, asked without the window."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,9 +147,11 @@ class SessionStore:
 
     # Sessions
 
-    async def create(self, *, model: str, server: str, system: str | None) -> Session:
-        """A session without messages; lists omit it until it has one."""
-        return await self._write(writing.create, model=model, server=server, system=system, now=self._clock())
+    async def create(self, *, model: str, server: str, system: str | None, one_shot: bool = False) -> Session:
+        """A session without messages; lists omit it until it has one. `one_shot`: begun without the window."""
+        return await self._write(
+            writing.create, model=model, server=server, system=system, one_shot=one_shot, now=self._clock()
+        )
 
     async def session(self, session_id: str) -> Session:
         """Raises SessionNotFoundError."""
@@ -168,12 +170,14 @@ class SessionStore:
         deleted: bool = False,
         pinned_first: bool = False,
         order: Order = "updated",
+        one_shot: bool = True,
     ) -> list[SessionSummary]:
         """A page of the list of sessions, newest first unless `order` says otherwise; sessions without messages are omitted.
 
-        `archived` and `deleted` are those of SessionFilter.
+        `archived`, `deleted` and `one_shot` are those of SessionFilter.
         """
-        return await self._read(reading.sessions, limit, offset, SessionFilter(archived, deleted, pinned_first, order))
+        which = SessionFilter(archived, deleted, pinned_first, order, one_shot)
+        return await self._read(reading.sessions, limit, offset, which)
 
     async def count_sessions(self, *, archived: bool | None = False, deleted: bool = False) -> int:
         """How many sessions `sessions` returns without a limit."""

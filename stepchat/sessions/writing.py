@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
 
 
-def create(connection: sqlite3.Connection, *, model: str, server: str, system: str | None, now: float) -> Session:
+def create(
+    connection: sqlite3.Connection, *, model: str, server: str, system: str | None, one_shot: bool, now: float
+) -> Session:
     """A session without messages."""
     session = Session(
         id=records.new_id(SESSION_ID_LENGTH),
@@ -38,7 +40,7 @@ def create(connection: sqlite3.Connection, *, model: str, server: str, system: s
         system=system,
     )
     connection.execute(
-        "INSERT INTO session (id, created, updated, model, server, system) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO session (id, created, updated, model, server, system, one_shot) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             now,
@@ -46,6 +48,7 @@ def create(connection: sqlite3.Connection, *, model: str, server: str, system: s
             session.model,
             session.server,
             None if system is None else records.text_to_stored(system),
+            one_shot,
         ),
     )
     return session

@@ -36,7 +36,7 @@ from stepchat.tui.composer.composer import Composer
 from stepchat.tui.dialog_keys import LIST
 from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.dialogs.unsaved import UNSAVED, unsaved_picker
-from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, bindings, build_keymap, key_errors, key_label
+from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, WELCOME, bindings, build_keymap, key_errors, key_label
 from stepchat.tui.leader import Leader
 from stepchat.tui.message_keys import CHAT_ROWS
 from stepchat.tui.terminal.handover import Handover, write_first_frame
@@ -156,7 +156,7 @@ class StepchatApp(App[str]):
         conversation, pane = screen.conversation, screen.pane
         if screen.workspace.choose_session:
             self.action_command("sessions")
-        elif conversation.session is None and not screen.prompt.text:
+        elif conversation.session is None:
             await pane.run_optional(partial(self._greet, screen))
         await pane.run_optional(screen.announce_interrupted)
         if words := screen.workspace.start_options.resume:
@@ -175,8 +175,7 @@ class StepchatApp(App[str]):
     async def _greet(self, screen: ChatScreen) -> None:
         """A user who has neither a key nor a session is asked how to start."""
         workspace = screen.workspace
-        await screen.pane.welcome.greet(workspace)
-        screen.pane.is_welcoming = True
+        await screen.greet()
         if workspace.key_error is not None and not await workspace.store.sessions(limit=1):
             self.action_command("login")
 
@@ -317,7 +316,8 @@ class StepchatApp(App[str]):
     def _key_contexts(self) -> tuple[str, ...]:
         """The contexts in which a key means something now, the innermost first."""
         if isinstance(self.screen, ChatScreen):
-            return (MESSAGE if self.screen.view.has_focus else PROMPT, CHAT)
+            inner = MESSAGE if self.screen.view.has_focus else PROMPT
+            return (WELCOME if self.screen.pane.welcome.is_selecting else inner, CHAT)
         names = [binding.id or "" for _, binding in self.screen._bindings]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         # A dialog's own context comes before that of all lists.
         return tuple(sorted({name.partition(".")[0] for name in names if "." in name}, key=LIST.__eq__))

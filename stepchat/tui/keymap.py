@@ -29,7 +29,8 @@ CHAT: Final = "chat"
 """The context of the commands: everywhere in the chat, unless the prompt or a focused message binds the key."""
 PROMPT: Final = "prompt"
 MESSAGE: Final = "message"
-INNER: Final = (PROMPT, MESSAGE)
+WELCOME: Final = "welcome"
+INNER: Final = (PROMPT, MESSAGE, WELCOME)
 """Contexts within the chat."""
 
 

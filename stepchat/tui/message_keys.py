@@ -1,10 +1,10 @@
-"""The default keys of the chat that run no command, and those that move among focused messages."""
+"""The default keys of the chat that run no command, and those that move among focused messages and the rows of the welcome."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from stepchat.tui.keymap import CHAT, MESSAGE, KeyRow
+from stepchat.tui.keymap import CHAT, MESSAGE, WELCOME, KeyRow
 
 CHAT_ROWS: Final = (
     KeyRow("interrupt", CHAT, ("ctrl+c",), "Copy the selection, clear the prompt, stop the answer; twice quits"),
@@ -25,4 +25,11 @@ MESSAGE_ROWS: Final = (
     KeyRow("half-down", MESSAGE, ("ctrl+d",), "Half a page down"),
     KeyRow("page-up", MESSAGE, ("ctrl+b",), "Page up"),
     KeyRow("page-down", MESSAGE, ("ctrl+f",), "Page down"),
+)
+WELCOME_ROWS: Final = (
+    KeyRow("up", WELCOME, ("up", "k", "alt+up"), "Row above"),
+    KeyRow("down", WELCOME, ("down", "j", "alt+down"), "Row below; after the last one the prompt"),
+    KeyRow("open", WELCOME, ("enter",), "Open the session, or ask the question"),
+    KeyRow("leave", WELCOME, ("escape", "tab", "shift+tab"), "Back to the prompt"),
+    *(KeyRow(f"open-{digit}", WELCOME, (digit,), f"Open row {digit}") for digit in "123456"),
 )

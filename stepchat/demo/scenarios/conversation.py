@@ -18,6 +18,12 @@ _TOPICS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("haiku", "poem", "verse"), "haiku"),
     (("reasoning", "remember", "round trip", "roundtrip", "send back", "sent back"), "roundtrip"),
 )
+QUESTIONS = (
+    "How many primes are there below 10,000, and how would you count them?",
+    "Compare three ways to store a text that grows",
+    "Show me everything that an answer can contain",
+)
+"""What the welcome of the demo offers: each leads to another topic."""
 _BY_TURN = ("roundtrip", "primes", "compare", "languages", "haiku")
 
 
@@ -138,9 +144,9 @@ the speed of a real model, so that you can see how everything works without a ke
 ### Three things to try
 
 1. Ask something else. Words like *primes*, *compare*, *translate* or *haiku* lead to different answers.
-2. Send `demo:help` for the whole list of scripts, among them
+2. Send `demo:help` for more scripts, among them
    - every kind of reasoning, such as `demo:details`,
-   - every fault a server can have, such as `demo:drop at=40`,
+   - every fault a server can have, such as `demo:drop at=40`; `demo:faults` lists them,
    - and `demo:long tokens=5000 speed=350` if you like to watch text go by.
 3. Open the reasoning above this answer. It goes back with your next question, and I shall tell you whether it \
 arrived unchanged.

@@ -1,4 +1,4 @@
-"""The table of scenarios. Add one here: `demo:help` lists it, and the tests play it."""
+"""The tables of scenarios. Add one here: `demo:NAME` of its group lists it, and the tests play it."""
 
 from __future__ import annotations
 
@@ -27,17 +27,34 @@ class Scenario:
 
 def _help(ask: ScenarioRequest) -> Iterator[Step]:
     yield from reasoning_steps(
-        ask, "They want to know what I can do. I will list every row of the table, with its description."
+        ask, "They want to know what I can do. The ten lines that matter, and where the rest is."
     )
     yield Say(
-        "## What this demo server can do\n\n"
         "Start a message with `demo:NAME`, or choose the model `demo/NAME`. Options follow as `key=value`; "
         "`speed=N` (tokens per second, 0 for no limit) works with all of them.\n\n"
     )
-    for scenario in SCENARIOS:
-        example = f" (`demo:{scenario.name} {scenario.example}`)" if scenario.example else ""
-        yield Say(f"- `{scenario.name}`: {scenario.about}{example}\n")
+    rows = {scenario.name: scenario for scenario in SCENARIOS}
+    for name in (*_FAVOURITES, *GROUPS):
+        yield Say(_line(rows[name]))
     yield Finish()
+
+
+def _listed(group: str) -> Scenario:
+    """The scenario that lists a group."""
+
+    def script(ask: ScenarioRequest) -> Iterator[Step]:
+        rows = GROUPS[group]
+        yield from reasoning_steps(ask, f"They ask for the {group}. I list all {len(rows)}, with what each one does.")
+        for scenario in rows:
+            yield Say(_line(scenario))
+        yield Finish()
+
+    return Scenario(group, f"lists all kinds of {group}", script)
+
+
+def _line(scenario: Scenario) -> str:
+    example = f" (`demo:{scenario.name} {scenario.example}`)" if scenario.example else ""
+    return f"- `{scenario.name}`: {scenario.about}{example}\n"
 
 
 def _unknown(ask: ScenarioRequest) -> Iterator[Step]:
@@ -46,8 +63,7 @@ def _unknown(ask: ScenarioRequest) -> Iterator[Step]:
     yield Finish()
 
 
-SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("help", "this list", _help),
+_ANSWERS = (
     Scenario(
         "talk", "an ordinary conversation, chosen by words in the question and by its turn", conversation.conversation
     ),
@@ -67,6 +83,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         Scenario(f"long_{kind}", f"a long answer made only of: {kind}", long_answers.only(kind), "tokens=300")
         for kind in long_answers.KINDS
     ),
+    Scenario("hostile", "escape sequences, control and bidi characters, markup, everywhere", reasoning.hostile),
+    Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tools.tools),
+    Scenario(
+        "form",
+        "JSON as response_format asks; wrong=value and wrong=json violate it",
+        tools.structured_output,
+    ),
+)
+_REASONING = (
     Scenario("noreasoning", "an answer without any reasoning", reasoning.no_reasoning),
     Scenario(
         "details", "every type of reasoning_details, a late signature, unknown keys, exact numbers", reasoning.details
@@ -84,13 +109,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("think_tags", "reasoning between think tags inside the content", reasoning.think_tags),
     Scenario("lone_close_tag", "only the closing think tag", reasoning.lone_close_tag),
     Scenario("loop", "reasoning that repeats itself", reasoning.loop, "times=10"),
-    Scenario("hostile", "escape sequences, control and bidi characters, markup, everywhere", reasoning.hostile),
-    Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tools.tools),
-    Scenario(
-        "form",
-        "JSON as response_format asks; wrong=value and wrong=json violate it",
-        tools.structured_output,
-    ),
+)
+_FAULTS = (
     Scenario("length", "reasons until the token limit; finish_reason length and no answer", faults.length),
     Scenario("content_filter", "truncated by a content filter", faults.content_filter),
     Scenario("refusal", "the model refuses to answer", faults.refusal),
@@ -133,6 +153,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("usage_empty", "the usage chunk has an empty list of choices", framings.usage_empty),
     Scenario("usage_tokens", "usage has tokens and no cost, as with most servers", framings.usage_tokens),
     Scenario("usage_preview", "a preview of the usage at the beginning", framings.usage_preview),
+)
+GROUPS: dict[str, tuple[Scenario, ...]] = {"answers": _ANSWERS, "reasoning": _REASONING, "faults": _FAULTS}
+_FAVOURITES = ("welcome", "primes", "languages", "roundtrip", "tools", "form", "long")
+SCENARIOS = (
+    Scenario("help", "what to try first", _help),
+    *(_listed(group) for group in GROUPS),
+    *(scenario for rows in GROUPS.values() for scenario in rows),
 )
 
 

@@ -128,7 +128,7 @@ class ChatPane(Widget):
         pane: ChatPane
 
     is_welcoming = var(False, init=False, toggle_class="-welcoming")
-    """The welcome is shown; the first key hides it."""
+    """The welcome is shown, until the first question."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class ChatPane(Widget):
         super().__init__(id=id)
         self.conversation = conversation
         self.view = TranscriptView(id="transcript")
-        self.welcome = Welcome(id="welcome", markup=False)
+        self.welcome = Welcome(id="welcome")
         self.find_bar: FindBar | None = None
         self.progress: TurnProgress | None = None
         """Of the running turn, None when idle."""
@@ -343,7 +343,9 @@ class ChatPane(Widget):
         self.post_message(self.MessageLeft(self))
 
     def focus_message(self, by: int) -> None:
-        """Focus the message before or after; below the last one is the prompt."""
+        """Focus the message before or after; below the last one is the prompt. Before the first question: a row of the welcome."""
+        if self.is_welcoming and by < 0 and self.welcome.focus_rows():
+            return
         if self.view.step_focus(by):
             self.focus_transcript()
         elif by > 0:

@@ -34,6 +34,7 @@ from stepchat.tui.chat.find_bar import FindBar
 from stepchat.tui.chat.pane import ChatPane
 from stepchat.tui.chat.status_bar import Fact, StatusBar
 from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
+from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.composer import Composer
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, keymap_of
@@ -200,7 +201,6 @@ class ChatScreen(Screen[None]):
 
     def submit(self, text: str) -> None:
         """Ask this, or send it as a new version of the question that is being edited."""
-        self.pane.is_welcoming = False
         if self.workspace.key_error is not None:
             self.composer.give_back(text)
             self.start(partial(self.run_action, "app.command('login')"))
@@ -211,8 +211,6 @@ class ChatScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         self._check_other_windows()
-        if event.is_printable or event.key == "enter":
-            self.pane.is_welcoming = False
         if not self.view.has_focus or not event.is_printable or not event.character or event.key.startswith("alt+"):
             return
         if self.view.focused_message is None:  # it disappeared with another branch
@@ -242,8 +240,6 @@ class ChatScreen(Screen[None]):
         self._check_other_windows()
         if self.pane.keep_position(self.prompt.text):
             self.flash("")
-        if self.prompt.text:
-            self.pane.is_welcoming = False
 
     @on(Composer.EditingChanged)
     def _editing_changed(self) -> None:
@@ -295,6 +291,22 @@ class ChatScreen(Screen[None]):
         if event.pane is self.pane:
             self.prompt.focus()
             self.refresh_status()
+
+    @on(Welcome.Left)
+    def _welcome_left(self, event: Welcome.Left) -> None:
+        self.prompt.focus()
+        self.prompt.insert(event.typed)
+
+    @on(Welcome.Chosen)
+    def _welcome_chosen(self, event: Welcome.Chosen) -> None:
+        self.prompt.focus()
+        if event.row.question:
+            self.submit(event.row.question)
+        else:
+            self.start(partial(self._open_recent, event.row.session))
+
+    async def _open_recent(self, session: str) -> None:
+        await self.open(await self.workspace.store.session(session))
 
     @on(ChatPane.Noticed)
     def _noticed(self, event: ChatPane.Noticed) -> None:
@@ -412,7 +424,7 @@ class ChatScreen(Screen[None]):
         if not self.is_running:
             return
         self.composer.settle()
-        if self.conversation.session is not None:
+        if self.conversation.session is not None or self.conversation.busy:
             self.pane.is_welcoming = False
         self._status_bar.items = self._items()
         self._status_bar.hints = self._hints()
@@ -651,6 +663,8 @@ class ChatScreen(Screen[None]):
                 await self._show(arriving)
                 composer.arrive(self.conversation, draft, left, keep_text=keep_text)
         self.pane.offer_retry()
+        if session is None:
+            await self.pane.run_optional(self.greet)
         await self.pane.run_optional(self.announce_interrupted)
         self.show_title()
 
@@ -747,6 +761,11 @@ class ChatScreen(Screen[None]):
         """Close a client that no pane needs any more."""
         if all(client is not pane.conversation.workspace.client for pane in self.panes):
             client.close()
+
+    async def greet(self) -> None:
+        """Show what a new session begins with. Raises StoreError."""
+        await self.pane.welcome.greet(self.workspace)
+        self.pane.is_welcoming = self.conversation.session is None and not self.conversation.busy
 
     async def announce_interrupted(self) -> None:
         """Report answers that a crash interrupted, the one on screen first. Raises StoreError."""

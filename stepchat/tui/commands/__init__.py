@@ -21,7 +21,7 @@ from stepchat.tui.commands import (
 from stepchat.tui.composer.completion import Completion
 from stepchat.tui.dialog_keys import DIALOG_ROWS
 from stepchat.tui.keymap import CHAT, MESSAGE, KeyRow, normalize_key
-from stepchat.tui.message_keys import CHAT_ROWS, MESSAGE_ROWS
+from stepchat.tui.message_keys import CHAT_ROWS, MESSAGE_ROWS, WELCOME_ROWS
 from stepchat.tui.prompt_keys import PROMPT_ROWS
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ KEY_ROWS: Final = (
     ),
     *(KeyRow(f"copy-code-{digit}", MESSAGE, (digit,), f"Copy code block {digit}") for digit in "123456789"),
     *MESSAGE_ROWS[2:],
+    *WELCOME_ROWS,
     *PROMPT_ROWS,
     *DIALOG_ROWS,
 )

@@ -68,6 +68,8 @@ class VirtualList(Widget):
         """The row at the cursor; without a cursor the first visible one."""
         self.has_cursor = True
         """Without a cursor, moving scrolls."""
+        self.shows_cursor = True
+        """A list without the keys may hide its cursor; a click still opens a row."""
         self.row_height = 1
         """Lines of each row."""
         self.empty_text = ""
@@ -196,7 +198,7 @@ class VirtualList(Widget):
         if index >= self.count:
             text = truncate(self.empty_text, width) if y == head and not self.count else ""
             return self._strip([(text, "dim")], ground, y)
-        chosen = self._style("chosen") if self.has_cursor and index == self.cursor else None
+        chosen = self._style("chosen") if self.has_cursor and self.shows_cursor and index == self.cursor else None
         return self._strip(self._draw(index, part, width), ground, y, chosen)
 
     def _strip(self, pieces: Sequence[Piece], ground: Style, y: int, chosen: Style | None = None) -> Strip:

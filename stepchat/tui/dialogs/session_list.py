@@ -121,6 +121,7 @@ PREFIX: Final = 2
 """Cells for two signs: marked, and pinned or being answered."""
 _GAP: Final = 2
 _ARCHIVED: Final = "archived · "
+_ONE_SHOT: Final = "one-shot · "
 SPEAKERS: Final = {"prompt": "you", "answer": "answer", "reasoning": "reasoning", "tool": "tool"}
 
 
@@ -194,9 +195,10 @@ class SessionRows:
         pieces: list[Piece] = [(("●" if row.id in self.marked else " ") + state, "sign")]
         title = next((hit.snippet for hit in entry.hits if hit.field == "title"), None)
         title_width = self.title_width(width)
-        if self.show_archived and row.archived:
-            pieces.append((_ARCHIVED[:title_width], "dim"))
-            title_width = max(1, title_width - len(_ARCHIVED))
+        for mark in (_ARCHIVED * (self.show_archived and row.archived), _ONE_SHOT * row.one_shot):
+            if mark and title_width > len(mark):
+                pieces.append((mark, "dim"))
+                title_width -= len(mark)
         if title is not None:
             pieces += _highlighted(title.text, title.ranges, title_width, "text")
         else:

@@ -73,10 +73,12 @@ def test_can_be_chosen_by_model(client, server, scenario):
     assert not server.requests[0].disconnected
 
 
-def test_help_lists_every_row(client):
-    text = ask(client, "demo:help").text
-    for scenario in SCENARIOS:
-        assert f"- `{scenario.name}`: {scenario.about}" in text
+def test_help_is_ten_lines_and_the_groups_list_every_row(client):
+    assert ask(client, "demo:help").text.count("\n- `") == 10
+    for group, rows in table.GROUPS.items():
+        text = ask(client, f"demo:{group}").text
+        assert all(f"- `{scenario.name}`: {scenario.about}" in text for scenario in rows)
+        assert text.count("\n- `") == len(rows) - 1
 
 
 def test_unknown_name_is_told(client):
@@ -385,7 +387,8 @@ def test_very_long_reasoning_is_one_entry(client):
 def test_a_new_row_shows_up_everywhere(client, monkeypatch):
     row = table.Scenario("yodel", "an answer in the mountains", yodel)
     monkeypatch.setattr(table, "SCENARIOS", (*SCENARIOS, row))
-    assert "- `yodel`: an answer in the mountains" in ask(client, "demo:help").text
+    monkeypatch.setitem(table.GROUPS, "answers", (row,))
+    assert "- `yodel`: an answer in the mountains" in ask(client, "demo:answers").text
     assert ask(client, "demo:yodel").text == "Holla-ri-di-o."
     assert whole(client, "hello", model="demo/yodel")["choices"][0]["message"]["content"] == "Holla-ri-di-o."
 

@@ -66,7 +66,7 @@ async def test_a_cut_answer_is_found_again_and_gone_on_from(tmp_path, server):
         await say(pilot, "/keep")
         await wait_until(pilot, "No interrupted answer here.")
     async with window(tmp_path, server) as pilot:
-        await wait_until(pilot, "Recent")
+        await wait_until(pilot, "all sessions")
         assert "cut when" not in screen_text(pilot.app)
 
 
@@ -114,7 +114,7 @@ async def test_what_is_typed_at_the_start_does_not_hide_the_offer(tmp_path, serv
     await store.set_draft(None, "half a question")
     await store.close()
     async with window(tmp_path, server) as pilot:
-        await wait_until(pilot, f"An answer was interrupted when stepchat exited: “{QUESTION}”. Alt+I shows it.")
+        await wait_until(pilot, f"An answer was interrupted when stepchat exited: “{QUESTION}”. Alt+G opens it")
         assert draft(pilot) == "half a question"
 
 

@@ -8,7 +8,7 @@ import pytest
 from stepchat.chat.workspace import StartOptions
 from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
-from stepchat.messages import AssistantMessage
+from stepchat.messages import AssistantMessage, UserMessage
 from tests.tui.screen import screen_text
 from tests.tui.window import ask, draft, say, wait_until, window
 
@@ -23,11 +23,64 @@ def conversation(pilot):
     return pilot.app.screen.conversation
 
 
-async def test_empty_session_shows_welcome_until_something_is_typed(tmp_path, server):
+async def test_the_welcome_stays_until_the_first_message(tmp_path, server):
     async with window(tmp_path, server) as pilot:
-        await wait_until(pilot, "Ctrl+O open a session")
-        await pilot.press("h")
-        assert "Ctrl+O open a session" not in screen_text(pilot.app)
+        shown = await wait_until(pilot, "/ commands")
+        assert "all sessions" not in shown  # there are none
+        await pilot.press("h", "i")
+        assert "sent back with your next question" in screen_text(pilot.app)
+        assert "sent back with your next question" not in await ask(pilot, "demo:haiku")
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, "all sessions")
+
+
+async def test_the_rows_of_the_welcome_open_sessions(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        await ask(pilot, "demo:haiku")
+        await pilot.press("ctrl+n")
+        await ask(pilot, "demo:primes")
+        await pilot.press("ctrl+n")
+        assert "2     now  demo:haiku" in await wait_until(pilot, "1     now  demo:primes")
+        await pilot.press("1")  # the prompt has the keys
+        assert draft(pilot) == "1"
+        await pilot.press("backspace", "alt+up", "x")
+        assert draft(pilot) == "x"
+        await pilot.press("backspace", "alt+up", "alt+down")
+        await pilot.press("alt+up", "up", "enter")
+        await wait_until(pilot, lambda: conversation(pilot).path[0].message.text == "demo:primes")
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, "1     now  demo:primes")
+        await pilot.press("alt+up", "2")
+        await wait_until(pilot, lambda: conversation(pilot).path[0].message.text == "demo:haiku")
+        await pilot.press("ctrl+n")
+        shown = await wait_until(pilot, "1     now")
+        row = next(at for at, line in enumerate(shown.split("\n")) if "1     now" in line)
+        await pilot.click(offset=(20, row))
+        await wait_until(pilot, lambda: len(conversation(pilot).path) == 2)
+
+
+async def test_the_welcome_of_the_demo_offers_questions(tmp_path):
+    async with window(tmp_path, None, StartOptions(demo=True), STEPCHAT_BASE_URL="") as pilot:
+        await wait_until(pilot, "1  How many primes")
+        await pilot.press("alt+up", "1")
+        await wait_until(pilot, lambda: bool(conversation(pilot).path))
+        assert conversation(pilot).path[0].message.text.startswith("How many primes")
+
+
+async def test_the_welcome_lists_no_one_shot_runs(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        store = pilot.app.workspace.store
+        for one_shot, words in ((False, "In the window"), (True, "In the shell"), (True, "Continued")):
+            session = await store.create(model="a/b", server="http://localhost/", system=None, one_shot=one_shot)
+            for _ in range(1 + (words == "Continued")):
+                leaf = (await store.session(session.id)).leaf
+                await store.append(session.id, leaf, UserMessage(words))
+        await pilot.app._chat.greet()
+        shown = await wait_until(pilot, "In the window")
+        assert "Continued" in shown
+        assert "In the shell" not in shown
+        await pilot.press("ctrl+o")
+        await wait_until(pilot, "one-shot · In the shell")
 
 
 async def test_question_thinking_and_answer_are_shown_and_kept(tmp_path, server):

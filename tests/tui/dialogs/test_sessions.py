@@ -111,11 +111,11 @@ async def test_typing_searches_and_a_key_includes_the_reasoning(tmp_path, ids):
 
 async def test_the_welcome_makes_room_for_the_session_that_is_opened(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
-        await wait_until(pilot, "Recent")
+        await wait_until(pilot, "all sessions")
         await opened(pilot)
         await pilot.press("enter")
         shown = await wait_until(pilot, "Said of rain on glass.")
-        assert "Recent" not in shown
+        assert "all sessions" not in shown
         assert not pilot.app.screen.pane.is_welcoming
 
 
