@@ -12,6 +12,7 @@ from stepchat.transcript import labels
 from stepchat.transcript.answer import REASONING, SECTIONS, Answer, no_estimate
 from stepchat.transcript.entry import BlockList, Edit, Heights
 from stepchat.transcript.layout.layout import Layout
+from stepchat.transcript.markdown.highlighting import load_at_once
 from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.transcript.answer import Estimate, ReasoningView
     from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.markdown.highlighting import StartLoading
     from stepchat.transcript.palette import Palette
 
 _NOT_WHOLE = frozenset({"cut", "error", "length"})
@@ -57,11 +59,17 @@ class Document:
     """Messages in, rows out. `top` stays on the same text whatever changes around it."""
 
     def __init__(
-        self, palette: Palette, width: int, fill_keys: labels.FillKeys = str, *, joins_emoji: bool = False
+        self,
+        palette: Palette,
+        width: int,
+        fill_keys: labels.FillKeys = str,
+        *,
+        joins_emoji: bool = False,
+        start_loading: StartLoading = load_at_once,
     ) -> None:
-        """`fill_keys` replaces placeholders such as `{key:retry}` by the keys in force."""
+        """`fill_keys` replaces placeholders such as `{key:retry}` by the keys in force, `start_loading` loads lexers."""
         self.fill_keys = fill_keys
-        self.layout = Layout(palette, width, joins_emoji=joins_emoji)
+        self.layout = Layout(palette, width, joins_emoji=joins_emoji, start_loading=start_loading)
         self.messages: list[MessageView] = []
         self.top = RowPosition()
         self.reasoning_view: ReasoningView = "tail"

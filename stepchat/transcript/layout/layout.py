@@ -16,7 +16,7 @@ from stepchat.transcript.layout.wrap import Wrapper, chop, hanging
 from stepchat.transcript.markdown import blocks, highlighting, inline
 from stepchat.transcript.markdown.block_starts import LINE_LIMIT
 from stepchat.transcript.markdown.blocks import Fence, Links, MetaLine, Table, Tail
-from stepchat.transcript.markdown.highlighting import HighlightCache
+from stepchat.transcript.markdown.highlighting import HighlightCache, load_at_once
 from stepchat.transcript.markdown.inline import take_definitions
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from stepchat.transcript.layout.wrap import Line
     from stepchat.transcript.markdown.blocks import Block
+    from stepchat.transcript.markdown.highlighting import StartLoading
     from stepchat.transcript.palette import Palette
 
 MAX_ROWS: Final = 4000
@@ -62,10 +63,12 @@ class _Kept(NamedTuple):
 class Layout:
     """Lays out blocks for one palette and one width at a time."""
 
-    def __init__(self, palette: Palette, width: int, *, joins_emoji: bool = False) -> None:
+    def __init__(
+        self, palette: Palette, width: int, *, joins_emoji: bool = False, start_loading: StartLoading = load_at_once
+    ) -> None:
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
         self.kept_rows = 0
-        self._highlights = HighlightCache(shown_code)
+        self._highlights = HighlightCache(shown_code, start_loading)
         self.builder = StripBuilder(palette, page_geometry(width), joins_emoji=joins_emoji)
 
     @property
@@ -312,4 +315,4 @@ def shown_code(text: str) -> str:
 def warm_up() -> None:
     """Loads what the first answer would wait for. Slow; meant for a thread."""
     inline.warm_up()
-    highlighting.warm_up()
+    highlighting.load("python")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from functools import cache
+from concurrent.futures import Future
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from stepchat.transcript.markdown.blocks import Block, Fence
 
+StartLoading: TypeAlias = "Callable[[Callable[[], None]], Future[None]]"
 Colored: TypeAlias = "tuple[str, str]"
 """Text, and the name of its style in `Palette.syntax`; "" for none."""
 
@@ -104,10 +106,17 @@ def lex_line(lexer: Lexer, text: str, states: list[str]) -> tuple[list[Colored],
     return [(piece, name) for piece, name in pieces if piece], context.stack
 
 
-def warm_up() -> None:
-    """Imports Pygments ahead of the first code block. Slow; meant for a thread."""
-    list(highlight("python", "pass"))
-    stateful_lexer("python")
+def load(language: str) -> None:
+    """Loads the lexer of a language, which takes up to 50 ms the first time. Meant for a thread."""
+    if can_highlight(language, "/**/"):
+        list(highlight(language, "/**/"))
+
+
+def load_at_once(load_lexer: Callable[[], None]) -> Future[None]:
+    """A `HighlightCache.start` that waits for the lexer."""
+    done: Future[None] = Future()
+    done.set_result(load_lexer())
+    return done
 
 
 @cache
@@ -137,17 +146,23 @@ _NOTHING: Final[list[Colored]] = []
 
 
 class HighlightCache:
-    """Caches the coloured lines of recent code blocks. `shown` makes a line safe to show."""
+    """Caches the coloured lines of recent code blocks.
 
-    def __init__(self, shown: Callable[[str], str]) -> None:
+    `shown` makes a line safe to show. `start` runs what loads a lexer, in a thread if nothing may wait for it.
+    """
+
+    def __init__(self, shown: Callable[[str], str], start: StartLoading = load_at_once) -> None:
         self._shown = shown
+        self._start = start
+        self._loads: dict[str, Future[None]] = {}
+        self._loading: set[str] = set()
         self._lines: OrderedDict[Fence, list[list[Colored]] | None] = OrderedDict()
         self._growing: tuple[Fence, StreamingHighlighter] | None = None
         self._jobs: deque[tuple[Fence, list[list[Colored]], Iterator[list[Colored]]]] = deque()
 
     @property
     def has_work(self) -> bool:
-        return bool(self._jobs)
+        return bool(self._jobs or self._loading)
 
     def line(self, fence: Fence, number: int) -> list[Colored] | None:
         """One coloured line, the same object as long as it looks the same; None while it is unknown."""
@@ -155,14 +170,14 @@ class HighlightCache:
         if whole is not None:
             return whole[number] if number < len(whole) else _NOTHING
         if self._growing is None or self._growing[0] is not fence:
-            if fence.closed or not fence.language:
+            if fence.closed or not self._is_loaded(fence.language):
                 return None
             self._growing = (fence, StreamingHighlighter(fence.language, self._shown))
         return self._growing[1].line(fence.lines, number)
 
     def _whole(self, fence: Fence) -> list[list[Colored]] | None:
         """The coloured lines of a closed block; None while they are unknown, or if it stays plain."""
-        if not fence.closed or not fence.language:
+        if not fence.closed or not self._is_loaded(fence.language):
             return None
         if fence in self._lines:
             self._lines.move_to_end(fence)
@@ -179,10 +194,23 @@ class HighlightCache:
             self._lines.popitem(last=False)
         return self._lines[fence]
 
+    def _is_loaded(self, language: str) -> bool:
+        """Whether the lexer is loaded; the first call for a language loads it."""
+        if not language:
+            return False
+        name = language.lower()
+        if name not in self._loads:
+            self._loads[name] = self._start(partial(load, name))
+            if not self._loads[name].done():
+                self._loading.add(name)
+        return name not in self._loading
+
     def work(self, seconds: float) -> bool:
-        """Highlights for about so many seconds. Returns whether a block is finished."""
+        """Highlights for about so many seconds. Returns whether lines got their colours or can now get them."""
         end = time.perf_counter() + seconds
-        done = False
+        loaded = {name for name in self._loading if self._loads[name].done()}
+        self._loading -= loaded
+        done = bool(loaded)
         while self._jobs and time.perf_counter() < end:
             fence, found, coloured = self._jobs[0]
             line = next(coloured, None)

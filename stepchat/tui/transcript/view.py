@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 from textual.message import Message
 from textual.widget import Widget
 
+from stepchat.concurrency import start_daemon
 from stepchat.messages import UserMessage
 from stepchat.text.format import short_model
 from stepchat.transcript.document import Document
@@ -87,7 +88,9 @@ class TranscriptView(Widget):
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
         super().__init__(id=id)
         self._palette = colourless()
-        self._document = Document(self._palette, 80, lambda text: keymap_of(self).fill(text))
+        self._document = Document(
+            self._palette, 80, lambda text: keymap_of(self).fill(text), start_loading=start_daemon
+        )
         self._viewport = Viewport(self._document, 0)
         self.overlays = Overlays(self._document)
         self.finder = FindNavigator(self.overlays.search, self._viewport)

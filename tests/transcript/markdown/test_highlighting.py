@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import Future
 
 import pytest
 from hypothesis import given, settings
@@ -177,3 +178,24 @@ def test_an_incomplete_line_is_plain():
     layout = Layout(colourless(), 60)
     open_line = split("```python\ndef f(", finish=False).blocks[1]
     assert [segment.text.strip() for segment in layout.rows(open_line)[0] if segment.text.strip()] == ["def f("]
+
+
+@pytest.mark.parametrize("fence", ["```python\nx = 'a'\n```\n", "```python\nx = 'a'\n"])
+def test_code_is_plain_until_its_lexer_is_loaded(fence):
+    loads = []
+
+    def start(load):
+        loads.append((load, Future()))
+        return loads[-1][1]
+
+    layout = Layout(colourless(), 60, start_loading=start)
+    code = split(fence, finish=False).blocks[1]
+    plain = layout.rows(code)
+    assert layout.has_work
+    assert not layout.work(0.01)
+    ((load, future),) = loads
+    future.set_result(load())
+    assert layout.work(0.01)
+    assert not layout.has_work
+    assert len(layout.rows(code)[0]._segments) > len(plain[0]._segments)
+    assert len(loads) == 1
