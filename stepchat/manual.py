@@ -40,6 +40,7 @@ TOPICS: Final = (
     Topic("config", "config.toml, themes, environment variables, files"),
     Topic("reasoning", "The panel, effort, and how reasoning goes back to the model"),
     Topic("tools", "Tool definitions and tool calls"),
+    Topic("files", "Attaching text, images, PDFs and audio"),
     Topic("shell", "One-shot questions, pipes, options, exit codes, completion"),
     Topic("json", "What --json prints, and the export formats"),
     Topic("servers", "OpenRouter, local servers, API keys, the demo server"),

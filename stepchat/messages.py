@@ -182,10 +182,35 @@ class Failure:
     """What the reader can do next."""
 
 
+AttachmentKind: TypeAlias = Literal["text", "image", "pdf", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that belongs to a question. What is sent of it is stored once, under its digest."""
+
+    digest: str
+    """SHA-256 of the content, in hexadecimal."""
+    name: str
+    kind: AttachmentKind
+    """How it is sent. A PDF of which only the text is sent is `text`."""
+    media_type: str
+    size: int
+    """Bytes of the content."""
+    tokens: int = 0
+    """An estimate."""
+    width: int = 0
+    height: int = 0
+    """Pixels of an image."""
+    pages: int = 0
+    """Of a PDF; 0 if unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class UserMessage:
     text: str
     time: float = 0.0
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +296,9 @@ def to_json(message: Message) -> Json:
     """The form on disk and in exports; `from_json` reads it back to an equal value."""
     match message:
         case UserMessage():
-            return {"role": "user", "content": message.text, "time": message.time}
+            attachments = [attachment_to_json(attachment) for attachment in message.attachments]
+            more = {"attachments": attachments} if attachments else {}
+            return {"role": "user", "content": message.text, "time": message.time, **more}
         case ToolMessage():
             return {
                 "role": "tool",
@@ -315,12 +342,51 @@ def to_json(message: Message) -> Json:
             }
 
 
+_COUNTS = ("tokens", "width", "height", "pages")
+
+
+def attachment_to_json(attachment: Attachment) -> Json:
+    """The form on disk and in exports. Counts of 0 are left out."""
+    counts = {name: count for name in _COUNTS if (count := getattr(attachment, name))}
+    return {
+        "digest": attachment.digest,
+        "name": attachment.name,
+        "kind": attachment.kind,
+        "media_type": attachment.media_type,
+        "size": attachment.size,
+        **counts,
+    }
+
+
+def attachment_from_json(data: Any) -> Attachment:
+    """Read the form of `attachment_to_json`. Raises ValueError, KeyError and TypeError."""
+    fields = _object(data)
+    digest, kind = _text(fields["digest"]), fields["kind"]
+    if len(digest) != _DIGEST_LENGTH or not set(digest) <= _HEXADECIMAL:
+        raise ValueError("the digest of an attachment is not SHA-256")
+    if kind not in get_args(AttachmentKind):
+        raise ValueError(f"unknown kind of attachment {kind!r}")
+    counts = [_count(fields.get(name, 0)) for name in ("size", *_COUNTS)]
+    return Attachment(digest, _text(fields["name"]), kind, _text(fields["media_type"]), *counts)
+
+
+_DIGEST_LENGTH = 64
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not 0 <= _is(int, value) < _LIMIT:
+        raise ValueError(f"{value!r} is not a count")
+    return value
+
+
 def from_json(data: Json) -> Message:
     """Read the form of `to_json`. Raises ValueError for anything else."""
     try:
         match data["role"]:
             case "user":
-                return UserMessage(_text(data["content"]), _seconds(data["time"]))
+                attachments = tuple(map(attachment_from_json, _list(data.get("attachments", []))))
+                return UserMessage(_text(data["content"]), _seconds(data["time"]), attachments)
             case "tool":
                 return ToolMessage(
                     _text(data["tool_call_id"]),

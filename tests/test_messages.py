@@ -128,7 +128,22 @@ def test_a_wrong_value_is_refused(key, value):
         from_json({**STORED_ANSWER, key: value})
 
 
-@pytest.mark.parametrize("change", [{"content": 5}, {"content": None}, {"time": "x"}])
+ATTACHED = {"digest": "0a" * 32, "name": "a", "kind": "text", "media_type": "text/plain", "size": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": 5},
+        {"content": None},
+        {"time": "x"},
+        {"attachments": {}},
+        *(
+            {"attachments": [{**ATTACHED, **wrong}]}
+            for wrong in ({"digest": "../x"}, {"digest": "0A" * 32}, {"kind": "video"}, {"size": -1}, {"tokens": True})
+        ),
+    ],
+)
 def test_a_wrong_value_in_a_question_is_refused(change):
     with pytest.raises(ValueError):
         from_json({**STORED_USER, **change})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from stepchat.catalogue.backends import Backend
     from stepchat.catalogue.models import Model
-    from stepchat.messages import Json, StoredMessage
+    from stepchat.messages import Attachment, Json, StoredMessage
 
 BYTES_PER_TOKEN = 4
 """Bytes of UTF-8. About right for English, code, and scripts whose letters take two or three bytes."""
@@ -47,8 +47,10 @@ def tokens_used(path: Sequence[StoredMessage], before: str = "", count: Callable
                 if answer.usage.prompt_tokens:
                     return tokens + answer.usage.prompt_tokens + _text_tokens(answer)
                 tokens += count(answer.text)
-            case UserMessage() | ToolMessage() as message:
-                tokens += count(message.text)
+            case UserMessage() as question:
+                tokens += count(question.text) + attachment_tokens(question.attachments)
+            case ToolMessage() as result:
+                tokens += count(result.text)
     return tokens + count(before)
 
 
@@ -59,9 +61,19 @@ def _text_tokens(answer: AssistantMessage) -> int:
     return max(0, (answer.usage.completion_tokens or 0) - reasoning)
 
 
-def estimate_conversation_tokens(path: Sequence[StoredMessage], text: str = "") -> int:
-    """Tokens of all message texts. Ignores the server's counts, because it may have truncated the conversation."""
-    return sum(estimate_tokens(stored.message.text) for stored in path) + estimate_tokens(text)
+def attachment_tokens(attachments: Sequence[Attachment]) -> int:
+    """About how many tokens attached files take."""
+    return sum(attachment.tokens for attachment in attachments)
+
+
+def estimate_conversation_tokens(
+    path: Sequence[StoredMessage], text: str = "", attachments: Sequence[Attachment] = ()
+) -> int:
+    """Tokens of all message texts and files. Ignores the server's counts, because it may have truncated the conversation."""
+    questions = [stored.message for stored in path if isinstance(stored.message, UserMessage)]
+    files = [*(one for question in questions for one in question.attachments), *attachments]
+    texts = sum(estimate_tokens(stored.message.text) for stored in path) + estimate_tokens(text)
+    return texts + attachment_tokens(files)
 
 
 def small_window_warning(model: Model | None, sent: int = 0) -> str:
@@ -86,6 +98,7 @@ def tokens_over_limit(
     parameters: Json,
     system: str | None = None,
     *,
+    attachments: Sequence[Attachment] = (),
     certain_only: bool = False,
 ) -> int | None:
     """About how many tokens the request needs if that exceeds the model's context window; None otherwise.
@@ -100,7 +113,7 @@ def tokens_over_limit(
     longest = max(limits, default=0) if backend.counts_max_tokens else 0
 
     def needed(count: Callable[[str], int]) -> int:
-        return tokens_used(path, before, count) + count(text) + longest
+        return tokens_used(path, before, count) + count(text) + attachment_tokens(attachments) + longest
 
     least = needed(minimum_tokens if certain_only and not backend.truncates_silently else estimate_tokens)
     return needed(estimate_tokens) if least > model.context_length else None

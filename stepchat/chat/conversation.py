@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from stepchat.attachments.marks import split_marks
 from stepchat.chat.context_window import tokens_over_limit
 from stepchat.chat.crash_report import summary
 from stepchat.chat.turn import CRASHED, RETRY_SECONDS, run_turn
@@ -191,7 +192,9 @@ class Conversation:
         """About how many tokens a question after `path` (by default the branch) needs, if the context window is smaller."""
         system = self.workspace.system if self.session is None else self.session.system
         model, backend = self.workspace.catalogue.find(self.model), self.workspace.client.backend
-        return tokens_over_limit(self.path if path is None else path, text, model, backend, self.parameters, system)
+        words, attachments = split_marks(text)
+        path = self.path if path is None else path
+        return tokens_over_limit(path, words, model, backend, self.parameters, system, attachments=attachments)
 
     def path_to(self, message_id: str | None) -> list[StoredMessage]:
         """The branch up to this message; empty for None."""
@@ -336,6 +339,8 @@ class Conversation:
     def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None) -> AsyncGenerator[ConversationEvent]:
         """Start a turn and yield what happens. Without text, it regenerates the answer to the last question.
 
+        The text contains the marks of its attachments (attachments/marks.py).
+
         `after` are the messages before the turn, by default the branch. The turn counts as running at once. One task must
         iterate it to its end; `stop` stops it.
         """
@@ -466,7 +471,10 @@ class Conversation:
                 yield event
             after = self.path if text is not None else self.path_to_question()
         self._base = list(after)
-        question = self.workspace.build_question(session, list(after), text, self.model, self.scopes)
+        words, attachments = (None, ()) if text is None else split_marks(text)
+        question = self.workspace.build_question(
+            session, list(after), words, self.model, self.scopes, attachments=attachments
+        )
         started = AnswerStarted(self.model, wants_json(question.parameters))
         if text is None:
             if self._set_path(after):

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from stepchat.attachments.marks import split_marks
 from stepchat.errors import SessionNotFoundError, StepchatError
 from stepchat.messages import UserMessage
 
@@ -78,11 +79,14 @@ class Drafts:
 
 
 def strip_paste_marks(text: str) -> str:
-    """The text of a draft as it would be sent."""
-    return text.replace(PASTE_BEGIN, "").replace(PASTE_END, "")
+    """The text of a draft as it would be sent, without its attachments."""
+    return split_marks(text)[0].replace(PASTE_BEGIN, "").replace(PASTE_END, "")
 
 
 def without_sent(draft: str, path: Sequence[StoredMessage]) -> str:
     """The draft; "" if it was sent, but a crash prevented its deletion."""
     last = next((row.message for row in reversed(path) if isinstance(row.message, UserMessage)), None)
-    return "" if last is not None and last.text == strip_paste_marks(draft).strip() else draft
+    if last is None:
+        return draft
+    is_sent = last.text == strip_paste_marks(draft).strip() and last.attachments == split_marks(draft)[1]
+    return "" if is_sent else draft

@@ -9,9 +9,10 @@ from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from stepchat.attachments.content import Files, left_out_notice, without_data
 from stepchat.errors import ServerError, StoreError
 from stepchat.events import Delta, Notice
-from stepchat.messages import AssistantMessage
+from stepchat.messages import AssistantMessage, Attachment, UserMessage
 from stepchat.reasoning.ledger import SentMessage
 from stepchat.reasoning.replay import Target
 from stepchat.servers.errors import is_reasoning_error
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from stepchat.catalogue.backends import Backend
     from stepchat.chat.accumulator import AnswerAccumulator
-    from stepchat.messages import Json, StoredMessage
+    from stepchat.messages import AttachmentKind, Json, StoredMessage
     from stepchat.reasoning.ledger import RequestLine, Rule
     from stepchat.servers.client import ServerEvent
     from stepchat.servers.recording import ExchangeRecorder
@@ -70,6 +71,10 @@ class Question:
     path: Sequence[StoredMessage] = ()
     """The messages before it, oldest first."""
     text: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    """Files that belong to `text`, stored already."""
+    unsupported: frozenset[AttachmentKind] = frozenset()
+    """Kinds of files that the model is known not to accept."""
     system: str | None = None
     parameters: Json = field(default_factory=dict[str, Any])
     mandatory_reasoning: bool | None = None
@@ -96,6 +101,7 @@ class TurnRequest:
         path: Sequence[StoredMessage],
         rejected: Mapping[str, float],
         omitted: Mapping[str, float],
+        files: Files,
     ) -> None:
         self._store = store
         self._server = server
@@ -105,6 +111,7 @@ class TurnRequest:
         """Settings that the server rejected, and when. They are not sent."""
         self._omitted = dict(omitted)
         """The same for fields that stepchat adds."""
+        self._files = files
         self._has_new_rejections = False
         self._target = Target(
             server.backend, server.base_url, question.model, question.session, question.mandatory_reasoning
@@ -119,7 +126,9 @@ class TurnRequest:
         """Make a request that leaves out what the server rejected in earlier turns."""
         asked = bool(reasoning_settings(question.parameters))
         rejected = await rejected_settings(store, server.base_url, question.model) if asked else {}
-        return cls(store, server, question, path, rejected, await rejected_fields(store, server.base_url))
+        digests = [one.digest for one in _attachments(path)]
+        files = Files(await store.attachments(digests) if digests else {}, question.unsupported)
+        return cls(store, server, question, path, rejected, await rejected_fields(store, server.base_url), files)
 
     @property
     def parameters(self) -> Json:
@@ -145,12 +154,15 @@ class TurnRequest:
             answer_now=self._question.answer_now,
             omit=self._omitted,
             alternate=ALTERNATION in self._omitted,
+            files=self._files,
         )
 
     async def events(self, answer: str, accumulator: AnswerAccumulator) -> AsyncGenerator[ServerEvent]:
         """Send the request, and retry without what the server rejects (docs/protocol.md, Retries)."""
         if notice := self._omission_notice():
             yield notice
+        if words := left_out_notice(_attachments(self._path), self._files.unsupported):
+            yield Notice(words)
         request = self._first
         for attempt in count():
             try:
@@ -262,7 +274,13 @@ class TurnRequest:
 
     def _sent_line(self, line: RequestLine) -> SentMessage:
         origin = None if line.index is None else self._path[line.index].id
-        return SentMessage(line.wire, origin, None if line.returned is None else line.returned.to_json())
+        wire = None if line.wire is None else without_data(line.wire)
+        return SentMessage(wire, origin, None if line.returned is None else line.returned.to_json())
+
+
+def _attachments(path: Iterable[StoredMessage]) -> list[Attachment]:
+    questions = (stored.message for stored in path if isinstance(stored.message, UserMessage))
+    return [one for question in questions for one in question.attachments]
 
 
 def _names(settings: Iterable[str]) -> str:

@@ -107,7 +107,7 @@ def _new_message(question: Question) -> StoredMessage | None:
     """The question as it will be stored; None if it is stored already."""
     if question.text is None:
         return None
-    message = UserMessage(question.text, time())
+    message = UserMessage(question.text, time(), question.attachments)
     return StoredMessage(new_id(MESSAGE_ID_LENGTH), question.session, question.parent, message)
 
 

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from stepchat.attachments.content import Files
+from stepchat.attachments.support import unsupported_kinds
 from stepchat.catalogue.backends import DEFAULT_MODEL, OPENROUTER_URL
 from stepchat.catalogue.catalogue import Catalogue
 from stepchat.chat.connection import (
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from stepchat.config.file import Config
     from stepchat.config.paths import Paths
     from stepchat.errors import StepchatError
-    from stepchat.messages import Json, Message, StoredMessage
+    from stepchat.messages import Attachment, Json, Message, StoredMessage
     from stepchat.parameters.scopes import Settings
     from stepchat.servers.client import Client
     from stepchat.sessions.records import Session
@@ -54,15 +56,16 @@ _LARGE_QUESTION = 1500
 
 async def continuation_request_builder(
     store: SessionStore, config: Config, environ: Mapping[str, str]
-) -> Callable[[Session, Sequence[Message]], Json]:
+) -> Callable[[Session, Sequence[Message], Mapping[str, bytes]], Json]:
     """Returns a function that builds the request body with which a session would continue, with today's settings."""
     presets = await read_presets_or_empty(store)
 
-    def request(session: Session, messages: Sequence[Message]) -> Json:
+    def request(session: Session, messages: Sequence[Message], contents: Mapping[str, bytes]) -> Json:
         server = _server_to_continue_on(session, messages, config, environ)
         target = Target(server.backend, server.base_url, _choose_model(session.model, environ, server, config))
         parameters = build_scopes(config, presets, session).checked()
-        return request_body(messages, target, system=session.system, parameters=parameters)
+        files = Files(contents)
+        return request_body(messages, target, system=session.system, parameters=parameters, files=files)
 
     return request
 
@@ -184,6 +187,7 @@ class Workspace:
         text: str | None,
         model: str | None = None,
         scopes: Scopes | None = None,
+        attachments: tuple[Attachment, ...] = (),
     ) -> Question:
         """The input of one turn. Without text, the last message of `path` is the question.
 
@@ -197,6 +201,8 @@ class Workspace:
             model=slug,
             path=path,
             text=text,
+            attachments=attachments,
+            unsupported=unsupported_kinds(known),
             system=session.system,
             parameters=(scopes or self.scopes).checked(),
             mandatory_reasoning=None if known is None else known.requires_reasoning,
@@ -227,15 +233,20 @@ def with_available_model(workspace: Workspace) -> Workspace:
     return replace(workspace, model=catalogue.models[0].id)
 
 
-async def check_context_window(workspace: Workspace, path: Sequence[StoredMessage], text: str) -> None:
+async def check_context_window(
+    workspace: Workspace, path: Sequence[StoredMessage], text: str, attachments: Sequence[Attachment] = ()
+) -> None:
     """Raises UsageError if a question certainly exceeds the model's context window. A borderline one is sent."""
     catalogue, backend = workspace.catalogue, workspace.client.backend
-    large = estimate_conversation_tokens(path, text) > _LARGE_QUESTION
+    large = estimate_conversation_tokens(path, text, attachments) > _LARGE_QUESTION
     if not backend.supports_session_id and large and catalogue.stale:
         await _refetch_models(catalogue)
     model = catalogue.find(workspace.model)
     system = workspace.system if workspace.session is None else workspace.session.system
-    needed = tokens_over_limit(path, text, model, backend, workspace.scopes.request(), system, certain_only=True)
+    parameters = workspace.scopes.request()
+    needed = tokens_over_limit(
+        path, text, model, backend, parameters, system, attachments=attachments, certain_only=True
+    )
     if needed is not None and model is not None:
         window = f"{model.id}'s context window holds {model.context_length:,}"
         hint = "Shorten it, start a new session, or use a model with a larger window; --anyway sends it unchanged."

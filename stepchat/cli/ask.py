@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.catalogue.capabilities import unsupported_warnings
 from stepchat.chat.context_window import estimate_conversation_tokens
@@ -19,16 +19,32 @@ from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.loops import RepetitionDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
     from stepchat.chat.workspace import Workspace
     from stepchat.cli.output import Output
     from stepchat.events import TurnEvent
-    from stepchat.messages import Json
+    from stepchat.messages import Attachment, Json
+
+
+class GivenFiles(NamedTuple):
+    """Files to attach to the question, and the content of stdin if it is one of them."""
+
+    paths: Sequence[str] = ()
+    piped: bytes | None = None
+
+
+NO_FILES: Final = GivenFiles()
 
 
 def ask(
-    opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool = False, timeout: float | None = None
+    opening: Awaitable[Workspace],
+    text: str,
+    output: Output,
+    *,
+    anyway: bool = False,
+    timeout: float | None = None,
+    files: GivenFiles = NO_FILES,
 ) -> int:
     """Ask one question; returns the exit code. Never raises StepchatError.
 
@@ -38,7 +54,7 @@ def ask(
 
     def work() -> int:
         try:
-            return asyncio.run(_ask(opening, text, output, anyway=anyway, seconds=timeout))
+            return asyncio.run(_ask(opening, text, output, anyway=anyway, seconds=timeout, files=files))
         except StepchatError as error:
             if not output.json:
                 raise
@@ -49,7 +65,9 @@ def ask(
     return run_guarded(work, output)
 
 
-async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool, seconds: float | None) -> int:
+async def _ask(
+    opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool, seconds: float | None, files: GivenFiles
+) -> int:
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     from stepchat.chat.workspace import check_context_window, truncation_notice, with_available_model
 
@@ -63,12 +81,13 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         path = [] if known is None else await workspace.store.complete_path(known.id)
         if not workspace.catalogue.models:
             workspace.catalogue.read(workspace.model)
+        attachments = await _attach(workspace, files)
         if not anyway:
-            await check_context_window(workspace, path, text)
+            await check_context_window(workspace, path, text, attachments)
         session = await workspace.ensure_session(known, workspace.model, workspace.scopes)
         if output.json:
             output.write_json({"type": "session", "session": session.id})
-        question = workspace.build_question(session, path, text)
+        question = workspace.build_question(session, path, text, attachments=attachments)
         output.plain = output.plain or wants_json(question.parameters)
         if workspace.scopes.missing:
             output.print_notice(workspace.scopes.missing)
@@ -85,7 +104,7 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         with suppress(asyncio.CancelledError):
             code = await turn
             if code != STOPPED and (
-                notice := await truncation_notice(workspace, estimate_conversation_tokens(path, text))
+                notice := await truncation_notice(workspace, estimate_conversation_tokens(path, text, attachments))
             ):
                 output.print_notice(notice)
         if code == STOPPED and deadline is not None and loop.time() >= deadline:
@@ -94,6 +113,17 @@ async def _ask(opening: Awaitable[Workspace], text: str, output: Output, *, anyw
         return code
     finally:
         await workspace.close()
+
+
+async def _attach(workspace: Workspace, files: GivenFiles) -> tuple[Attachment, ...]:
+    if files == NO_FILES:
+        return ()
+    from stepchat.chat.attaching import attach_content, attach_files
+
+    found = await attach_files(workspace, workspace.model, files.paths)
+    if files.piped is None:
+        return found
+    return (*found, await attach_content(workspace, workspace.model, "stdin", files.piped))
 
 
 _WINDOW_SHARE: Final = 0.9

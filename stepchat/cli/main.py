@@ -204,6 +204,8 @@ def _complete() -> None:
 
 def _click_option(row: OptionRow) -> click.Option:
     more: dict[str, Any] = {"help": row.help, "metavar": row.metavar}
+    if row.metavar == "PATH":
+        more["type"] = click.Path(allow_dash=True)
     if row.kind == SWITCH:
         more["is_flag"] = True
     elif row.kind == REPEATED:
@@ -278,6 +280,9 @@ def _reject_contradictions(options: dict[str, Any]) -> None:
         raise UsageError("--show-reasoning and --no-reasoning contradict each other.", "Give one of them.")
 
 
+_STDIN = "-"
+
+
 def _one_shot(
     invocation: Invocation,
     start: StartOptions,
@@ -290,27 +295,33 @@ def _one_shot(
     output = invocation.output
     output.json, output.plain = options["as_json"], options["plain"] or os.environ.get("TERM") == "dumb"
     output.reasoning = options["show_reasoning"] or (sys.stderr.isatty() and not options["no_reasoning"])
-    text = words
-    if piped:
+    text, files = words, options["files"]
+    content: bytes | None = None
+    if _STDIN in files:
+        from stepchat.cli.stdin import read_stdin_bytes
+
+        content = read_stdin_bytes(sys.stdin, output.print_notice, has_question=False)
+    elif piped:
         from stepchat.cli.stdin import read_stdin
 
         given = read_stdin(sys.stdin, output.print_notice, has_question=bool(words.strip()))
         text = "\n\n".join(part for part in (words, given.strip("\n")) if part.strip())
-    if suspicious and text == words and not _is_meant(words):
+    if suspicious and text == words and not files and not _is_meant(words):
         raise UsageError(suspicious, f"To ask it as a question: stepchat ask {words}")
     if not text.strip():
         raise UsageError("No question.", 'Give one: stepchat "question", or pipe it in.')
     if start.resume == "":
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
     timeout = None if options["timeout"] is None else _seconds(options["timeout"])
-    from stepchat.cli.ask import ask
+    from stepchat.cli.ask import GivenFiles, ask
     from stepchat.cli.output import output_file
 
     with ExitStack() as stack:
         if options["target"] not in {None, "-"}:
             output.out = stack.enter_context(output_file(Path(options["target"])))
         opening = _workspace(invocation, start, must_save=False)
-        return ask(opening, text, output, anyway=options["anyway"], timeout=timeout)
+        given = GivenFiles([path for path in files if path != _STDIN], content)
+        return ask(opening, text, output, anyway=options["anyway"], timeout=timeout, files=given)
 
 
 def _seconds(text: str) -> float:

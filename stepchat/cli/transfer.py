@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,7 @@ def export_to(
     output = invocation.output
 
     async def work(store: SessionStore) -> None:
-        from stepchat.sessions.export.files import write_file
+        from stepchat.sessions.export.files import FilesBeside, write_file
 
         left_out: list[str] = []
 
@@ -132,11 +133,15 @@ def export_to(
 
         ids = None if wanted is None else [(await store.find(wanted)).id]
         to_api = await _request_builder(invocation, store) if name == "jsonl" else None
+        beside = None if file is None else FilesBeside(file)
         options = ExportOptions(with_reasoning=with_reasoning, to_api=to_api)
+        if beside is not None:
+            options = replace(options, link=beside.link)
         end = None if leaf is None or ids is None else await _message_id(store, ids[0], leaf)
         pieces = export(store, name, ids, options, leaf=end, leave_out=leave_out if ids is None else None)
-        if file is not None:
+        if file is not None and beside is not None:
             await write_file(file, pieces, overwrite=force)
+            await beside.write()
             output.print_notice(f"Wrote {file}.")
         elif paged:
             output.write_markdown("".join([piece async for piece in pieces]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
+from stepchat.attachments.content import NO_FILES, merge_contents, question_content
 from stepchat.lossless_json import without_surrogates
 from stepchat.messages import AssistantMessage, Json, Message, ToolCall, ToolMessage, UserMessage
 from stepchat.reasoning.ledger import RequestLine, ReturnedReasoning
@@ -14,6 +15,7 @@ from stepchat.reasoning.replay import Prefix, Replay, Target, same_source
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from stepchat.attachments.content import Content, Files
     from stepchat.reasoning.ledger import Rule
 
 ANSWER_NOW = (
@@ -46,9 +48,10 @@ def request_body(
     *,
     system: str | None = None,
     parameters: Json | None = None,
+    files: Files = NO_FILES,
 ) -> Json:
     """Returns the JSON of one streaming request."""
-    return compose(messages, target, system=system, parameters=parameters).body
+    return compose(messages, target, system=system, parameters=parameters, files=files).body
 
 
 def compose(
@@ -61,15 +64,17 @@ def compose(
     answer_now: bool = False,
     omit: Collection[str] = (),
     alternate: bool = False,
+    files: Files = NO_FILES,
 ) -> ComposedRequest:
     """Returns one streaming request. `without` withholds all earlier reasoning, for that reason.
 
     With `answer_now` the messages end with stopped reasoning, and the question asks for an answer based on it. `omit` are
-    fields that the server rejects if stepchat adds them; with `alternate` it also rejects adjacent user messages.
+    fields that the server rejects if stepchat adds them; with `alternate` it also rejects adjacent user messages. `files` are
+    the attachments of the questions.
     """
     prefix = Prefix(system, (parameters or {}).get("tools"))
     reasoning, question = _stopped_reasoning(messages) if answer_now else ("", -1)
-    lines = _lines(messages, Replay(target, prefix, without), reasoning, question)
+    lines = _lines(messages, Replay(target, prefix, without), files, reasoning, question)
     if alternate:
         lines = _with_questions_merged(lines)
     if system:
@@ -99,7 +104,7 @@ def has_adjacent_questions(messages: Sequence[Json]) -> bool:
 def _with_questions_merged(lines: Sequence[RequestLine]) -> list[RequestLine]:
     """The same with adjacent user messages in the last of them."""
     merged: list[RequestLine] = []
-    waiting: list[str] = []
+    waiting: list[Content] = []
     sent = [line for line in lines if line.wire is not None]
     following = {id(line): after.wire for line, after in pairwise(sent)}
     for line in lines:
@@ -110,7 +115,7 @@ def _with_questions_merged(lines: Sequence[RequestLine]) -> list[RequestLine]:
         if ((following.get(id(line)) or {}).get("role")) == "user":
             merged.append(replace(line, wire=None))
         else:
-            merged.append(replace(line, wire={"role": "user", "content": "\n\n".join(waiting)}))
+            merged.append(replace(line, wire={"role": "user", "content": merge_contents(waiting)}))
             waiting = []
     return merged
 
@@ -148,7 +153,9 @@ def _without_openrouter_fields(body: Json) -> Json:
     return body | ({"reasoning": settings} if settings else {})
 
 
-def _lines(messages: Sequence[Message], replay: Replay, stopped_reasoning: str, question: int) -> list[RequestLine]:
+def _lines(
+    messages: Sequence[Message], replay: Replay, files: Files, stopped_reasoning: str, question: int
+) -> list[RequestLine]:
     """The messages as the server expects them. `stopped_reasoning` goes into the message at index `question`."""
     lines: list[RequestLine] = []
     called: set[str] = set()
@@ -157,7 +164,8 @@ def _lines(messages: Sequence[Message], replay: Replay, stopped_reasoning: str, 
         match message:
             case UserMessage():
                 extra = ANSWER_NOW.format(stopped_reasoning) if stopped_reasoning and index == question else ""
-                line = RequestLine({"role": "user", "content": without_surrogates(message.text + extra)}, index)
+                content = question_content(message.text + extra, message.attachments, files)
+                line = RequestLine({"role": "user", "content": content}, index)
             case AssistantMessage() if stopped_reasoning and index > question:
                 line = RequestLine(None, index, ReturnedReasoning("as text"))
             case AssistantMessage():

@@ -187,8 +187,31 @@ def _one_shot(connection: sqlite3.Connection) -> None:
     )
 
 
+def _attachments(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        -- What is sent of attached files, each content once (attachments.py).
+        CREATE TABLE attachment (
+            number INTEGER PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,          -- SHA-256 of data, in hexadecimal
+            data   BLOB NOT NULL,
+            added  REAL NOT NULL                  -- when it was attached last
+        );
+
+        -- Which messages refer to it; message.data has the rest.
+        CREATE TABLE attached (
+            message TEXT NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+            digest  TEXT NOT NULL,
+            PRIMARY KEY (message, digest)
+        ) WITHOUT ROWID;
+        CREATE INDEX attached_digest ON attached (digest);
+        """,
+    )
+
+
 STEPS: Final[tuple[Step, ...]] = (
-    _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted, _one_shot,
+    _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted, _one_shot, _attachments,
 )  # fmt: skip
 """Step n leads to version n + 1."""
 

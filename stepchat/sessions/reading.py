@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 from stepchat import lossless_json
 from stepchat.errors import StoreError
 from stepchat.messages import UserMessage
-from stepchat.sessions import records
+from stepchat.sessions import attachments, records
 from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionContent, SessionSummary, session_not_found
 from stepchat.sessions.search.query import WordFinder
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from stepchat.messages import Json, StoredMessage
@@ -276,10 +276,17 @@ def content(connection: sqlite3.Connection, session_id: str, leaf: str | None, *
     if whole_tree and leaf is None:
         # A lossless copy must not hide a damaged message.
         rows = _whole_tree(connection, session_id)
-        return SessionContent(found, tuple(records.stored_message(row[:5]) for row in rows))
+        messages = tuple(records.stored_message(row[:5]) for row in rows)
+        return SessionContent(found, messages, files=_files(connection, messages))
     branch = path(connection, session_id, leaf)
     (count,) = connection.execute("SELECT messages FROM session WHERE id = ?", (session_id,)).fetchone()
-    return SessionContent(replace(found, leaf=leaf or found.leaf), tuple(branch), count - len(branch))
+    files = _files(connection, branch)
+    return SessionContent(replace(found, leaf=leaf or found.leaf), tuple(branch), count - len(branch), files)
+
+
+def _files(connection: sqlite3.Connection, stored: Iterable[StoredMessage]) -> dict[str, bytes]:
+    questions = (row.message for row in stored if isinstance(row.message, UserMessage))
+    return attachments.read(connection, [one.digest for question in questions for one in question.attachments])
 
 
 def session_ids(connection: sqlite3.Connection) -> list[str]:

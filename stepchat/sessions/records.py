@@ -14,7 +14,7 @@ from stepchat.messages import AssistantMessage, Failure, Json, Message, StoredMe
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -102,6 +102,8 @@ class SessionContent:
     messages: tuple[StoredMessage, ...]
     elsewhere: int = 0
     """How many messages of other branches it lacks."""
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """The content of attachments, by digest."""
 
 
 class Reader(Protocol):

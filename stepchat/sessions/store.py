@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from stepchat.config.paths import Paths, private_directory
 from stepchat.errors import StoreError
 from stepchat.sessions import (
+    attachments,
     database,
     exchanges,
     migrations,
@@ -79,6 +80,7 @@ class SessionStore:
         self._search: LiveSearch | None = None
         self._temporary = temporary
         self._writer.repeat(lambda connection: organizing.purge(connection, clock() - organizing.KEEP_DELETED))
+        self._collect_attachments()
         self._index_soon()
 
     @classmethod
@@ -381,6 +383,28 @@ class SessionStore:
     async def dismiss_interrupted(self, answers: Collection[str]) -> None:
         """Keep these answers as they are, and stop listing them."""
         await self._write(recovery.dismiss_interrupted, tuple(answers))
+
+    # Attachments
+
+    async def add_attachment(self, content: bytes) -> str:
+        """Store content unless it is stored already; returns its digest. A day later it needs a message or a draft."""
+        return await self._write(attachments.add, content, self._clock())
+
+    async def attachments(self, digests: Collection[str]) -> dict[str, bytes]:
+        """The stored content by digest, without what is missing."""
+        return await self._read(attachments.read, digests)
+
+    def _collect_attachments(self) -> None:
+        """Remove content that nothing refers to any more, in the background and in small steps."""
+        before, last = self._clock() - attachments.KEEP_UNUSED, 0
+
+        def step(connection: sqlite3.Connection) -> bool:
+            nonlocal last
+            found = attachments.collect(connection, before, last)
+            last = found or last
+            return found is not None
+
+        self._writer.repeat(step)
 
     # Recorded requests and responses
 

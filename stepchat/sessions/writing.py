@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stepchat import lossless_json
 from stepchat.errors import AnswerNotOpenError, StoreError
 from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, UserMessage
-from stepchat.sessions import reading, records, spending, tree
+from stepchat.sessions import attachments, reading, records, spending, tree
 from stepchat.sessions.records import (
     MESSAGE_ID_LENGTH,
     NEW_SESSION_DRAFT,
@@ -75,6 +75,7 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
             " SELECT ?, ?, ?, role, created, folded, data FROM message WHERE id = ?",
             (copy, new_id, parent, stored.id),
         )
+        attachments.refer(connection, copy, stored.message)
         numbers.append(added.lastrowid or 0)
         parent = copy
     search_index.add_later(connection, numbers)
@@ -283,6 +284,7 @@ def _insert(connection: sqlite3.Connection, stored: StoredMessage, *, owner: str
         "INSERT INTO message (id, session, parent, role, created, owner, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (stored.id, stored.session, stored.parent, role_of(stored.message), now, owner, data),
     )
+    attachments.refer(connection, stored.id, stored.message)
     return added.lastrowid or 0
 
 

@@ -70,3 +70,11 @@ def money(amount: Decimal) -> str:
 def short_model(name: str) -> str:
     """A model's name without its maker: `step-3.5-flash` for `stepfun/step-3.5-flash`."""
     return name.rstrip("/").rpartition("/")[2] or name
+
+
+def file_size(size: int) -> str:
+    """`312 bytes`, `14 kB`, `1.2 MB`."""
+    if size < 1000:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    amount, unit = (size / 1000, "kB") if size < 999_500 else (size / 1_000_000, "MB")
+    return f"{amount:.1f}".removesuffix(".0") + f" {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"

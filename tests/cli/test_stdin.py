@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from stepchat.cli import stdin
-from stepchat.cli.stdin import decode, read_stdin
+from stepchat.cli.stdin import read_stdin
 from stepchat.demo.server import DemoServer
 from stepchat.errors import UsageError
+from stepchat.text.encoding import decode
 from tests.shell import Shell
 
 SOON = {"hint_after": 0.05, "give_up_after": 0.1}

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from stepchat import lossless_json
 from stepchat.events import Delta, ToolCallFragment
-from stepchat.messages import AssistantMessage, Failure, Json, Timing, ToolCall, ToolMessage, Usage, UserMessage
+from stepchat.messages import (
+    AssistantMessage,
+    Attachment,
+    Failure,
+    Json,
+    Timing,
+    ToolCall,
+    ToolMessage,
+    Usage,
+    UserMessage,
+)
 
 # Every code point, lone surrogates and NUL included.
 texts = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -55,7 +65,24 @@ deltas = st.builds(
     logprobs=st.lists(objects, max_size=2).map(tuple),
 )
 
-users = st.builds(UserMessage, text=texts, time=st.floats(min_value=0, max_value=1e10))
+attachments = st.builds(
+    Attachment,
+    digest=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    name=texts,
+    kind=st.sampled_from(["text", "image", "pdf", "audio"]),
+    media_type=texts,
+    size=st.integers(0, 10**9),
+    tokens=st.integers(0, 10**6),
+    width=st.integers(0, 9999),
+    height=st.integers(0, 9999),
+    pages=st.integers(0, 99),
+)
+users = st.builds(
+    UserMessage,
+    text=texts,
+    time=st.floats(min_value=0, max_value=1e10),
+    attachments=st.lists(attachments, max_size=2).map(tuple),
+)
 tools = st.builds(ToolMessage, call_id=texts, name=texts, text=texts, is_error=st.booleans())
 answers = st.builds(
     AssistantMessage,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepchat.demo.scenarios import conversation, faults, framings, long_answers, reasoning, tools
+from stepchat.demo.scenarios import conversation, faults, files, framings, long_answers, reasoning, tools
 from stepchat.demo.steps import Finish, Say, reasoning_steps
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ _ANSWERS = (
         for kind in long_answers.KINDS
     ),
     Scenario("hostile", "escape sequences, control and bidi characters, markup, everywhere", reasoning.hostile),
+    Scenario("files", "describes the files in the question: name, type, size", files.describe),
     Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tools.tools),
     Scenario(
         "form",
@@ -175,6 +176,8 @@ def choose(ask: ScenarioRequest) -> tuple[Script | None, Mapping[str, str]]:
         return rows.get(name), options
     if _must_call(ask):
         return tools.tools, {}
+    if files.has_files(ask):
+        return files.describe, {}
     return tools.structured_output if tools.wants_structured_output(ask) else conversation.conversation, {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from stepchat.attachments.detection import describe
 from stepchat.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from stepchat.text.format import duration, money, token_split
 from stepchat.text.sanitize import sanitize_for_export
@@ -12,6 +13,7 @@ from stepchat.text.sanitize import sanitize_for_export
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from stepchat.messages import Attachment
     from stepchat.sessions.records import SessionContent
 
 
@@ -52,6 +54,11 @@ def speaker(message: Message) -> str:
             return sanitize_for_export(message.model or message.model_asked) or "Model"
         case ToolMessage():
             return f"Tool {sanitize_for_export(message.name)}".strip() + (" (failed)" if message.is_error else "")
+
+
+def attachment_line(attachment: Attachment) -> str:
+    """Name, type and size of an attached file."""
+    return f"{sanitize_for_export(attachment.name)} · {describe(attachment)}"
 
 
 def reasoning_line(message: AssistantMessage) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from stepchat.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
+
+    from stepchat.messages import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,44 @@ async def write_file(path: Path, pieces: AsyncIterable[str], *, overwrite: bool 
         with contextlib.suppress(OSError):
             begun.file.close()
         _remove(begun.name)
+
+
+class FilesBeside:
+    """The attachments that an exported file links to, in a folder beside it. Written after the file itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = path.with_name(f"{path.stem}-files")
+        self._contents: dict[str, bytes] = {}
+
+    def link(self, attachment: Attachment, content: bytes) -> str:
+        """The address of an attachment, relative to the exported file."""
+        ending = re.sub(r"[^\w.-]+", "-", attachment.name.rpartition("/")[2])[-_LONGEST_NAME:]
+        name = f"{attachment.digest[:8]}-{ending}"
+        self._contents[name] = content
+        return quote(f"{self._folder.name}/{name}")
+
+    async def write(self) -> int:
+        """Write them, and return how many there are. Raises StoreError."""
+        if self._contents:
+            try:
+                await asyncio.to_thread(self._write)
+            except OSError as error:
+                raise StoreError(
+                    f"Cannot write the attached files to {self._folder}: {error.strerror or error}.",
+                    "Check free space and permissions; the text was written.",
+                ) from error
+        return len(self._contents)
+
+    def _write(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for name, content in self._contents.items():
+            handle = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+
+
+_LONGEST_NAME: Final = 80
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
 def _begin(path: Path, overwrite: bool, nameless: bool) -> _Unfinished:  # noqa: FBT001 - called by to_thread

@@ -5,22 +5,25 @@ JSON is lossless: importing it gives equal messages.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from stepchat import lossless_json, messages
+from stepchat.attachments.content import data_url
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from stepchat.messages import Json, Message, StoredMessage
+    from stepchat.sessions.export.markdown import Link
     from stepchat.sessions.records import Reader, Session, SessionContent
 
-ToApi: TypeAlias = "Callable[[Session, Sequence[Message]], Json]"
-"""The body of the request that would continue these messages."""
+ToApi: TypeAlias = "Callable[[Session, Sequence[Message], Mapping[str, bytes]], Json]"
+"""The body of the request that would continue these messages, with the contents of their attachments by digest."""
 
 FORMAT: Final = "stepchat-session"
 FORMAT_OF_MANY: Final = "stepchat-sessions"
@@ -34,6 +37,8 @@ class ExportOptions:
     with_reasoning: bool = True
     zone: tzinfo | None = None
     to_api: ToApi | None = None
+    link: Link = data_url
+    """The address of attached images and PDFs in Markdown; by default they are part of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +128,25 @@ def without_message_reasoning(message: AssistantMessage) -> AssistantMessage:
     )
 
 
-def export_json(session: Session, stored: Sequence[StoredMessage]) -> str:
-    """One JSON object: `format`, `version`, `session`, and `messages`, one per line, parents before their children.
+def export_json(session: Session, stored: Sequence[StoredMessage], files: Mapping[str, bytes] | None = None) -> str:
+    """One JSON object: `format`, `version`, `session`, `messages`, one per line, parents before their children, and `files`.
 
-    A message has `id`, `parent`, `folded` and `message` (see `messages.to_json`). Numbers keep their spelling and keys
+    `files` holds the content of attachments in base64 by digest, and is omitted if there are none. A message has `id`, `parent`, `folded` and `message` (see `messages.to_json`). Numbers keep their spelling and keys
     their order, so equal sessions give equal text. It ends with a newline and can always be encoded as UTF-8.
     """
     lines = ",\n".join(lossless_json.dumps_for_storage(_message(message)) for message in stored)
     return (
         f'{{"format":{lossless_json.dumps_for_storage(FORMAT)},"version":{VERSION},\n'
         f'"session":{lossless_json.dumps_for_storage(_session(session))},\n'
-        f'"messages":[\n{lines}\n]}}\n'
+        f'"messages":[\n{lines}\n]{_files(files or {})}}}\n'
     )
+
+
+def _files(files: Mapping[str, bytes]) -> str:
+    if not files:
+        return ""
+    lines = ",\n".join(f'"{digest}":"{b64encode(content).decode()}"' for digest, content in sorted(files.items()))
+    return f',\n"files":{{\n{lines}\n}}'
 
 
 def _session(session: Session) -> Json:
@@ -170,20 +182,20 @@ def _message(stored: StoredMessage) -> Json:
 
 
 def _json(content: SessionContent, _: ExportOptions) -> str:
-    return export_json(content.session, content.messages)
+    return export_json(content.session, content.messages, content.files)
 
 
 def _jsonl(content: SessionContent, options: ExportOptions) -> str:
     if options.to_api is None:
         raise UsageError("JSONL needs the form in which messages are sent.", "Give `to_api`.")
-    body = options.to_api(content.session, [stored.message for stored in content.messages])
+    body = options.to_api(content.session, [stored.message for stored in content.messages], content.files)
     return lossless_json.dumps(body) + "\n"
 
 
 def _markdown(content: SessionContent, options: ExportOptions) -> str:
     from stepchat.sessions.export.markdown import markdown
 
-    return markdown(content, options.zone)
+    return markdown(content, options.zone, options.link)
 
 
 def _html(content: SessionContent, options: ExportOptions) -> str:

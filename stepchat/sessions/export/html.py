@@ -10,22 +10,24 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from stepchat.attachments.content import data_url
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.sessions.export import captions
 from stepchat.text.sanitize import sanitize_for_export
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import tzinfo
 
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-    from stepchat.messages import Message
+    from stepchat.messages import Attachment, Message
     from stepchat.sessions.records import SessionContent
 
 _SAFE_LINK: Final = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x20]+", re.IGNORECASE)
 
+_IMAGE_TYPE: Final = re.compile(r"image/(?:png|jpeg|gif|webp)")
 _STYLE: Final = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --dim: #5f6671; --line: #d7dbe0; --soft: #f4f5f7;
   --link: #0b57d0; }
@@ -55,6 +57,8 @@ pre { background: var(--soft); padding: .8rem 1rem; border-radius: .5rem; overfl
 code { font-family: ui-monospace, monospace; font-size: .9em; }
 :not(pre) > code { background: var(--soft); padding: .1em .3em; border-radius: .25rem; }
 table { border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0; }
+figure { margin: 1rem 0; }
+img { max-width: 100%; height: auto; }
 hr { border: 0; border-top: 1px solid var(--line); margin: 1.5rem 0; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; }
 blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--dim); }
@@ -66,7 +70,7 @@ def head(title: str) -> str:
     """The beginning of the file. Its policy forbids a browser to load or run anything, whatever follows."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
@@ -81,7 +85,7 @@ def html(content: SessionContent, zone: tzinfo | None = None) -> str:
         parts += _section("system", "System prompt", [_plain(content.session.system)])
     for stored in content.messages:
         kind = type(stored.message).__name__.removesuffix("Message").lower()
-        parts += _section(kind, captions.speaker(stored.message), _message(stored.message))
+        parts += _section(kind, captions.speaker(stored.message), _message(stored.message, content.files))
     parts += [_note("note", captions.missing_note(content)), "</article>\n"]
     return "\n".join(part for part in parts if part)
 
@@ -90,10 +94,12 @@ def _section(kind: str, name: str, body: Iterator[str] | list[str]) -> list[str]
     return [f'<section class="{kind}">\n<h2><bdi>{_text(name)}</bdi></h2>', *body, "</section>"]
 
 
-def _message(message: Message) -> Iterator[str]:
+def _message(message: Message, files: Mapping[str, bytes]) -> Iterator[str]:
     match message:
         case UserMessage():
             yield _plain(message.text)
+            for attachment in message.attachments:
+                yield _attachment(attachment, files.get(attachment.digest))
         case ToolMessage():
             yield _code(message.text)
         case AssistantMessage():
@@ -105,6 +111,18 @@ def _message(message: Message) -> Iterator[str]:
                 yield f"<p>Calls <bdi>{_text(call.name)}</bdi>:</p>\n{_code(call.arguments)}"
             yield _note("note", captions.ending(message))
             yield _facts(captions.footer(message))
+
+
+def _attachment(attachment: Attachment, content: bytes | None) -> str:
+    line = f"<bdi>{_text(captions.attachment_line(attachment))}</bdi>"
+    if content is None:
+        return f'<p class="facts">{line} · missing</p>'
+    if attachment.kind == "text":
+        return f"<details>\n<summary>{line}</summary>\n{_code(content.decode('utf-8', 'replace'))}\n</details>"
+    url = escape(data_url(attachment, content))
+    if attachment.kind == "image" and _IMAGE_TYPE.fullmatch(attachment.media_type):
+        return f'<figure><img src="{url}" alt="{_text(attachment.name)}"><figcaption class="facts">{line}</figcaption></figure>'
+    return f'<p class="facts"><a download="{_text(attachment.name)}" href="{url}">{line}</a></p>'
 
 
 def _text(text: str) -> str:

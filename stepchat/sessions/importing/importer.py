@@ -7,6 +7,7 @@ import json
 import re
 import stat
 import tempfile
+import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from stepchat import lossless_json
 from stepchat.errors import StoreError, UsageError
 from stepchat.messages import AssistantMessage, Message, UserMessage, valid_time
-from stepchat.sessions import records, tree, writing
+from stepchat.sessions import attachments, records, tree, writing
 from stepchat.sessions.export.formats import without_message_reasoning
 from stepchat.sessions.importing import chatgpt, llm, stepchat_json
 from stepchat.sessions.importing.values import ImportedSession, InvalidImportError, invalid_if_it_fails, is_object
@@ -329,7 +330,9 @@ def _insert(
                 records.message_to_text(stored.message),
             ),
         )
+        attachments.refer(connection, stored.id, stored.message)
         new.append((added.lastrowid or 0, stored))
+    attachments.restore(connection, entry.content.files, time.time())
     return new
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from stepchat import lossless_json, messages
@@ -71,7 +73,22 @@ def _session(data: Json, prefix: str) -> ImportedSession:
         found.append(stored)
     if session.leaf is not None and session.leaf not in known:
         raise InvalidImportError(f"{place}.leaf", f"there is no message {session.leaf}")
-    return ImportedSession(SessionContent(session, tuple(found)), place)
+    files = _files(expect_object(data.get("files", {}), f"{prefix}files"), f"{prefix}files")
+    return ImportedSession(SessionContent(session, tuple(found), files=files), place)
+
+
+def _files(data: Json, place: str) -> dict[str, bytes]:
+    """The content of attachments by digest, decoded."""
+    files: dict[str, bytes] = {}
+    for digest, encoded in data.items():
+        try:
+            content = b64decode(expect_text(encoded, f"{place}.{digest}"), validate=True)
+        except ValueError as error:
+            raise InvalidImportError(f"{place}.{digest}", "not base64") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise InvalidImportError(f"{place}.{digest}", "its content has another digest")
+        files[digest] = content
+    return files
 
 
 def _header(data: Json, place: str) -> Session:

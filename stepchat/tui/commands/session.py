@@ -11,7 +11,7 @@ from stepchat.tui.commands.command import Command, check_idle, user_path
 from stepchat.tui.commands.message import fork_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stepchat.messages import Json, Message
     from stepchat.sessions.records import Session
@@ -98,7 +98,7 @@ async def archive(screen: ChatScreen, _argument: str) -> None:
 async def export(screen: ChatScreen, argument: str) -> None:
     """The format follows the file name; without one, a Markdown file named after the session is written to this directory."""
     from stepchat.chat.workspace import continuation_request_builder
-    from stepchat.sessions.export.files import write_file
+    from stepchat.sessions.export.files import FilesBeside, write_file
     from stepchat.sessions.export.formats import FORMATS, ExportOptions, format_of
     from stepchat.sessions.export.formats import export as pieces_of
 
@@ -113,16 +113,18 @@ async def export(screen: ChatScreen, argument: str) -> None:
         raise UsageError(f"{target} has no ending that names a format.", f"Known endings: {suffixes}.")
     to_api = await continuation_request_builder(store, screen.workspace.config, screen.workspace.environ)
 
-    def next_request(kept: Session, messages: Sequence[Message]) -> Json:
+    def next_request(kept: Session, messages: Sequence[Message], contents: Mapping[str, bytes]) -> Json:
         # An imported session continues with the model and server of the window.
         model, server = kept.model or screen.conversation.model, kept.server or screen.workspace.server
-        return to_api(replace(kept, model=model, server=server), messages)
+        return to_api(replace(kept, model=model, server=server), messages, contents)
 
-    form_options = ExportOptions(with_reasoning=_WITHOUT not in options, to_api=next_request)
+    beside = FilesBeside(target)
+    form_options = ExportOptions(with_reasoning=_WITHOUT not in options, to_api=next_request, link=beside.link)
     # Write the branch on screen, even if another window has a newer one.
     leaf = None if form == "json" else path[-1].id
     pieces = pieces_of(store, form, [session.id], form_options, leaf=leaf)
     await write_file(target, pieces, overwrite=_FORCE in options)
+    await beside.write()
     screen.notice(f"Wrote {target.absolute()}")
 
 

@@ -17,7 +17,7 @@ from stepchat.sessions.store import SessionStore
 from tests.sessions import samples
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stepchat.config.paths import Paths
     from stepchat.messages import Json
@@ -155,7 +155,7 @@ async def test_jsonl_is_one_request_a_line(store: SessionStore) -> None:
     one, _ = await _tree(store, "one \u2028 \ud800")
     two, _ = await _tree(store, "two")
 
-    def to_api(session: Session, said: Sequence[Message]) -> Json:
+    def to_api(session: Session, said: Sequence[Message], _: Mapping[str, bytes]) -> Json:
         entries = [{"text": m.text, "details": getattr(m, "reasoning_details", None)} for m in said]
         return {"model": session.model, "system": session.system, "messages": entries}
 

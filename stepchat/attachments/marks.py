@@ -1,0 +1,40 @@
+"""Attachments as part of a prompt's text: so they are queued, returned, saved as a draft and restored together with it.
+
+A mark is the JSON of an attachment between two control characters, which no text in the prompt contains
+(`sanitize_paste` removes them).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from stepchat import lossless_json
+from stepchat.messages import Attachment, attachment_from_json, attachment_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BEGIN: Final = "\x0e"
+_END: Final = "\x0f"
+_MARK: Final = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
+
+
+def mark(text: str, attachments: Sequence[Attachment]) -> str:
+    """The text with its attachments; `split_marks` returns both."""
+    return "".join(f"{_BEGIN}{lossless_json.dumps(attachment_to_json(one))}{_END}" for one in attachments) + text
+
+
+def split_marks(text: str) -> tuple[str, tuple[Attachment, ...]]:
+    """A text, which may consist of several that were marked, and the attachments of all of them."""
+    if _BEGIN not in text:
+        return text, ()
+    found: list[Attachment] = []
+    for match in _MARK.finditer(text):
+        try:
+            attachment = attachment_from_json(lossless_json.loads(match[1]))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if attachment not in found:
+            found.append(attachment)
+    return _MARK.sub("", text).replace(_BEGIN, "").replace(_END, "").strip("\n"), tuple(found)

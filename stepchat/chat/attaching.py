@@ -1,0 +1,57 @@
+"""Attaches files to a question: read, checked against the model, and stored before anything shows them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stepchat.attachments.reading import MOST_FILES, Recipient, load_content, load_file
+from stepchat.concurrency import run_in_daemon, start_daemon
+from stepchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.attachments.reading import LoadedFile
+    from stepchat.catalogue.models import Model
+    from stepchat.chat.workspace import Workspace
+    from stepchat.messages import Attachment
+
+_PATIENCE: Final = 3.0
+"""Seconds for the server to say which files the model accepts."""
+
+
+async def attach_files(workspace: Workspace, model: str, paths: Sequence[str | Path]) -> tuple[Attachment, ...]:
+    """All of the files or, if one cannot be attached, none. Raises UsageError and StoreError."""
+    if len(paths) > MOST_FILES:
+        raise UsageError(f"These are {len(paths):,} files; at most {MOST_FILES} can be attached at once.")
+    recipient = _recipient(workspace, model)
+    loaded = [await run_in_daemon(load_file, Path(path), recipient) for path in paths]
+    return tuple([await _store(workspace, file) for file in loaded])
+
+
+async def attach_content(workspace: Workspace, model: str, name: str, data: bytes) -> Attachment:
+    """What is not a file, such as the clipboard, as an attachment. Raises UsageError and StoreError."""
+    loaded = await run_in_daemon(load_content, name, data, _recipient(workspace, model))
+    return await _store(workspace, loaded)
+
+
+def _recipient(workspace: Workspace, model: str) -> Recipient:
+    catalogue = workspace.catalogue
+
+    def look_up() -> tuple[Model | None, Sequence[Model]]:
+        # One-shot mode may have read only the model that it asks.
+        if catalogue.find(model) is None or len(catalogue.models) <= 1:
+            catalogue.read()
+        if not catalogue.models:
+            with suppress(TimeoutError):
+                start_daemon(catalogue.refresh).result(_PATIENCE)
+        return catalogue.find(model), catalogue.models
+
+    return Recipient(model, look_up)
+
+
+async def _store(workspace: Workspace, loaded: LoadedFile) -> Attachment:
+    await workspace.store.add_attachment(loaded.content)
+    return loaded.attachment
