@@ -182,6 +182,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
             "welcome",
             "prompt",
             "list",
+            "pick",
             "page",
             "find",
             "manual",

@@ -33,11 +33,12 @@ from stepchat.tui.commands.conversation import go_to_words
 from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.view import reasoning_view
 from stepchat.tui.composer.composer import Composer
-from stepchat.tui.dialog_keys import LIST
+from stepchat.tui.dialog_keys import FIND, LIST, PAGE
+from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.dialogs.unsaved import UNSAVED, unsaved_picker
 from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, WELCOME, bindings, build_keymap, key_errors, key_label
-from stepchat.tui.leader import Leader
+from stepchat.tui.leader import Leader, Step
 from stepchat.tui.message_keys import CHAT_ROWS
 from stepchat.tui.terminal.handover import Handover, write_first_frame
 from stepchat.tui.themes import choose_theme, find_themes, palette, textual_theme
@@ -64,6 +65,8 @@ FAULT_LIMIT: Final = 3
 FAULT_SECONDS: Final = 30.0
 QUIT_SECONDS: Final = 2.0
 """Within this time a second press of the interrupt key quits."""
+_SHARED: Final = (LIST, PAGE, PROMPT)
+"""Contexts of several dialogs, the inner ones first."""
 _USEFUL: Final = ("retry", "sessions", "new", "model", "reasoning", "find", "copy")
 """What the status bar lists first while the leader is pending; the others follow in the order of the table."""
 
@@ -82,7 +85,9 @@ class StepchatApp(App[str]):
             KEY_ROWS, MESSAGE, {f"copy-code-{digit}": f"message('copy-code', '{digit}')" for digit in "123456789"}
         ),
         Binding("ctrl+c", "message('copy')", show=False),
-        *bindings(KEY_ROWS, CHAT, {row.id: row.id.replace("-", "_") for row in CHAT_ROWS}),
+        *bindings(KEY_ROWS, CHAT, {row.id: row.id.replace("-", "_") for row in CHAT_ROWS if row.id != "suspend"}),
+        # The only key that a dialog passes on, besides the one that quits.
+        *bindings(KEY_ROWS, CHAT, {"suspend": "suspend"}, priority=True),
     ]
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-roomy")]  # noqa: RUF012 - Textual declares it so
@@ -307,31 +312,47 @@ class StepchatApp(App[str]):
         if step.kind == "pass":
             return False
         self._show_pending()
-        if step.kind == "unknown" and self._chat is not None:
-            self._chat.flash(f"{step.label} is not assigned.")
-        if step.row is not None:
-            await self._run_binding(step.row.name)
+        if step.row is not None and not await self._run_binding(step.row.name):
+            # Bound in the context of the prompt, which this field does not have.
+            step = Step("unknown", label=self.keymap.written(f"leader {key}"))
+        if step.kind == "unknown":
+            self._report_key(f"{step.label} is not assigned.")
         return True
+
+    def _report_key(self, text: str) -> None:
+        """One line about a key: in the dialog's last line, otherwise in the status bar."""
+        if isinstance(self.screen, ModalScreen):
+            for hints in self.screen.query(KeyHints):
+                hints.show_message(text)
+        elif self._chat is not None:
+            self._chat.flash(text)
 
     def _key_contexts(self) -> tuple[str, ...]:
         """The contexts in which a key means something now, the innermost first."""
+        names = [binding.id or "" for _, map_ in self.screen._modal_binding_chain for _, binding in map_]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        found = dict.fromkeys(name.partition(".")[0] for name in names if "." in name)
         if isinstance(self.screen, ChatScreen):
             inner = MESSAGE if self.screen.view.has_focus else PROMPT
-            return (WELCOME if self.screen.pane.welcome.is_selecting else inner, CHAT)
-        names = [binding.id or "" for _, binding in self.screen._bindings]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        # A dialog's own context comes before that of all lists.
-        return tuple(sorted({name.partition(".")[0] for name in names if "." in name}, key=LIST.__eq__))
+            inner = WELCOME if self.screen.pane.welcome.is_selecting else inner
+            return (*((FIND,) if FIND in found else ()), inner, CHAT)
+        # A dialog's own context comes before that of all lists and pages, and both before the field's.
+        return tuple(sorted(found, key=lambda name: _SHARED.index(name) if name in _SHARED else -1))
 
-    async def _run_binding(self, name: str) -> None:
-        """Run what is bound to a key id, wherever in the focused chain it is."""
+    async def _run_binding(self, name: str) -> bool:
+        """Run what is bound to a key id, wherever in the focused chain it is; False if it is not bound there."""
         for node, bindings_map in self.screen._binding_chain:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
             for _, binding in bindings_map:
                 if binding.id == name:
                     await self.run_action(binding.action, node)
-                    return
+                    return True
+        return False
 
     def _show_pending(self) -> None:
         """List the keys that may follow the leader, while it is pending."""
+        if isinstance(self.screen, ModalScreen):
+            for hints in self.screen.query(KeyHints):
+                hints.set_pending(pending=self.leader.pending)
+            return
         if self._chat is None:
             return
         rows: list[tuple[str, KeyRow]] = []

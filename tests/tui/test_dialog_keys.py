@@ -26,8 +26,8 @@ def test_a_row_is_spelled_as_it_has_to_be(row):
 
 def test_bindings_have_the_ids_of_the_table():
     (rename,) = bindings("sessions", {"rename": "rename"})
-    assert (rename.id, rename.key, rename.action, rename.priority) == ("sessions.rename", "ctrl+r", "rename", True)
-    assert DEFAULTS.label("sessions.rename") == "Ctrl+R"
+    assert (rename.id, rename.key, rename.action, rename.priority) == ("sessions.rename", "f2", "rename", True)
+    assert DEFAULTS.label("sessions.rename") == "Ctrl+X r"
     with pytest.raises(KeyError):
         bindings("sessions", {"renam": "rename"})
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.actions import SkipAction
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from stepchat.transcript.find.navigator import FindNavigator
+from stepchat.tui.dialog_keys import FIND, bindings
+from stepchat.tui.field import Field
 from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.binding import BindingType
     from textual.timer import Timer
+    from textual.widgets import Input
 
     from stepchat.tui.transcript.view import TranscriptView
 
@@ -66,11 +70,16 @@ class FindBar(Horizontal):
 
         bar: FindBar
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,f3", "step(1)", "Next hit", show=False, id="find.next"),
-        Binding("up,shift+f3,shift+enter", "step(-1)", "Previous hit", show=False, id="find.previous"),
-        Binding("escape", "close", "Close", show=False, id="find.close"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        FIND,
+        {
+            "next": "step(1)",
+            "next-at-end": "step_at_end",
+            "previous": "step(-1)",
+            "accept": "accept",
+            "close": "close",
+        },
+    )
 
     def __init__(self, view: TranscriptView) -> None:
         super().__init__()
@@ -84,7 +93,7 @@ class FindBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("Find: ", markup=False)
-        yield Input(compact=True, select_on_focus=True)
+        yield Field()
         yield Static("", id="find-count", markup=False)
         yield Static("", id="find-keys", markup=False)
 
@@ -108,7 +117,7 @@ class FindBar(Horizontal):
     def begin(self, words: str, draft: str, *, beside: bool = False) -> None:
         """Take the focus unless `beside`; with words, go to their first hit."""
         self.is_beside, self.draft = beside, draft
-        field = self.query_one(Input)
+        field = self.query_one(Field)
         if not beside:
             field.focus()
         if words:
@@ -125,10 +134,15 @@ class FindBar(Horizontal):
         if event.value != self._words:
             self._search_for(event.value)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    def action_accept(self) -> None:
         finder = self._view.finder
         self.action_step(0 if finder.only_typed and finder.search.current is not None else 1)
+
+    def action_step_at_end(self) -> None:
+        """With something behind the cursor, the key moves the cursor."""
+        if not self.query_one(Field).is_at_end:
+            raise SkipAction
+        self.action_step(1)
 
     def action_step(self, by: int) -> None:
         self._view.find(lambda finder: finder.step(by))

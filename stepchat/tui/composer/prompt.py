@@ -15,7 +15,7 @@ from textual.widgets.text_area import Selection
 from stepchat.first_frame.picture import PLACEHOLDER, prompt_width
 from stepchat.text.sanitize import sanitize_paste
 from stepchat.text.widths import grapheme_left
-from stepchat.tui.composer import line_editing
+from stepchat.tui import line_editing
 from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 from stepchat.tui.keymap import PROMPT, build_keymap

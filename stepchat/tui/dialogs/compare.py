@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.messages import AssistantMessage
@@ -16,9 +15,9 @@ from stepchat.text.format import duration, money, short_model
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import pad
 from stepchat.transcript.labels import speed_of
-from stepchat.tui.dialog_keys import PAGE, bindings
-from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialog_keys import bindings
 from stepchat.tui.dialogs.list_view import LOW
+from stepchat.tui.dialogs.page import PageDialog, scroll_view, scroll_widget, search_view
 from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.transcript.palette import Palette
     from stepchat.tui.dialogs.key_hints import Hints
+    from stepchat.tui.dialogs.page import PageStep
 
 _BESIDE_FROM: Final = 100
 """Columns from which the answers stand side by side, rather than one above the other."""
@@ -44,38 +44,22 @@ _NAME: Final = 18
 Shown: TypeAlias = Literal["both", "answers", "table"]
 
 
-class CompareScreen(ModalScreen[str | None]):
+class CompareScreen(PageDialog[str]):
     """Returns the id of the answer to continue with, None if none was chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(
-            "compare",
-            {
-                "side": "other_side",
-                "version-previous": "version(-1)",
-                "version-next": "version(1)",
-                "accept": "accept",
-                "fold": "fold",
-                "table": "table",
-                "sync": "sync",
-                "copy": "copy",
-            },
-        ),
-        *bindings(
-            PAGE,
-            {
-                "up": "scroll(-1)",
-                "down": "scroll(1)",
-                "page-up": "page(-1)",
-                "page-down": "page(1)",
-                "half-up": "page(-0.5)",
-                "half-down": "page(0.5)",
-                "first": "end(False)",
-                "last": "end(True)",
-                "close": "dismiss(None)",
-            },
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        "compare",
+        {
+            "side": "other_side",
+            "version-previous": "version(-1)",
+            "version-next": "version(1)",
+            "accept": "accept",
+            "fold": "fold",
+            "table": "table",
+            "sync": "sync",
+            "copy": "copy",
+        },
+    )
 
     def __init__(
         self,
@@ -86,7 +70,7 @@ class CompareScreen(ModalScreen[str | None]):
         copy: Callable[[str], object],
     ) -> None:
         """`sides` are the indexes of the versions left and right; `active` is the id of the one the session shows."""
-        super().__init__()
+        super().__init__((), hint_lines=2)
         self._siblings = siblings
         self._sides = list(sides)
         self._active = active
@@ -101,7 +85,6 @@ class CompareScreen(ModalScreen[str | None]):
         self._heads = (Static(markup=False, classes="compare-head"), Static(markup=False, classes="compare-head"))
         self._rows = Static(markup=False)
         self._table = VerticalScroll(self._rows, id="compare-table", can_focus=False)
-        self._hints = KeyHints((), lines=2)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="compare"):
@@ -112,7 +95,8 @@ class CompareScreen(ModalScreen[str | None]):
                         yield self._heads[side]
                         yield self._views[side]
             yield self._table
-            yield self._hints
+            yield self.find_line
+            yield self.hints
 
     def on_mount(self) -> None:
         self._fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
@@ -133,7 +117,7 @@ class CompareScreen(ModalScreen[str | None]):
         self._table.display = self._shown != "answers"
         self._table.set_class(self._shown == "both", "-below")
         self.query_one("#compare-sides").display = self._shown != "table"
-        self._hints.set_hints(_hints(synced=self._synced))
+        self.set_hints(_hints(synced=self._synced))
         self._show_facts()
 
     @property
@@ -191,22 +175,22 @@ class CompareScreen(ModalScreen[str | None]):
             self._sides[self._side] = place
             self._show(self._side)
 
-    def action_scroll(self, by: int) -> None:
+    def scroll_by(self, step: PageStep) -> None:
         if self._shown == "table":
-            self._table.scroll_relative(y=by, animate=False)
+            scroll_widget(self._table, step)
         for view in self._moved():
-            view.scroll_lines(by)
+            scroll_view(view, step)
 
-    def action_page(self, by: float) -> None:
-        for view in self._moved():
-            view.scroll_page(by)
+    def search(self, words: str) -> None:
+        for view in self._views:
+            search_view(view, words)
 
-    def action_end(self, end: bool) -> None:  # noqa: FBT001 - a binding has no keywords
-        for view in self._moved():
-            if end:
-                view.scroll_to_end()
-            else:
-                view.scroll_home()
+    def go_to_match(self, by: int) -> None:
+        self._views[self._side].find(lambda finder: finder.step(by))
+
+    def matches(self) -> tuple[int, int]:
+        search = self._views[self._side].finder.search
+        return search.number, search.total
 
     def action_fold(self) -> None:
         """Fold the reasoning if any of it is open, otherwise open it."""
@@ -245,7 +229,8 @@ def _hints(*, synced: bool) -> Hints:
     return (
         ("compare.side", "side"), ("compare.version-previous compare.version-next", "version"),
         ("compare.accept", "use this one"), ("compare.fold", "reasoning"), ("compare.table", "table"),
-        ("compare.copy", "copy"), ("compare.sync", "scroll one" if synced else "sync scrolling"), ("page.close", "close"),
+        ("compare.copy", "copy"), ("compare.sync", "scroll one" if synced else "sync scrolling"), ("page.find", "find"),
+        ("page.close", "close"),
     )  # fmt: skip
 
 

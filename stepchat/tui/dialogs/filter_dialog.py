@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from textual.actions import SkipAction
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
-from stepchat.text.widths import grapheme_left
 from stepchat.tui.dialog_keys import DEFAULTS, LIST, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, NARROW
+from stepchat.tui.field import Field
 from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
@@ -23,22 +24,13 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.geometry import Size
+    from textual.widgets import Input
 
     from stepchat.tui.dialogs.key_hints import Hints
     from stepchat.tui.dialogs.list_view import Step, VirtualList
     from stepchat.tui.keymap import Keymap
 
 T = TypeVar("T")
-
-
-class Field(Input):
-    """A text field in which Backspace deletes a grapheme cluster: an emoji with its joiners, a letter with its accents."""
-
-    def action_delete_left(self) -> None:
-        if self.selection.is_empty:
-            self.delete(grapheme_left(self.value, self.cursor_position), self.cursor_position)
-        else:
-            super().action_delete_left()
 
 
 class FilterDialog(ModalScreen[T | None]):
@@ -52,6 +44,7 @@ class FilterDialog(ModalScreen[T | None]):
         {
             **{step: f"move({step!r})" for step in ("up", "down", "page-up", "page-down", "first", "last")},
             "accept": "accept",
+            "delete": "delete",
             "close": "close",
         },
     )
@@ -69,10 +62,11 @@ class FilterDialog(ModalScreen[T | None]):
         super().__init__()
         self._list = rows
         self._title = Static(sanitize(title, keep_newlines=False), classes="dialog-title", markup=False)
-        self._filter = Field(typed, placeholder=placeholder, compact=True)
+        self._filter = Field(typed, placeholder=placeholder, select_on_focus=False)
         self._hints = KeyHints(hints, lines=hint_lines)
-        self._editor = Field(compact=True, select_on_focus=False, classes="row-editor")
+        self._editor = Field(select_on_focus=False)
         """Edits something in the row at the cursor. Mounted when it is first needed."""
+        self._editor.add_class("row-editor")
 
     # ---- for subclasses to override
 
@@ -88,6 +82,9 @@ class FilterDialog(ModalScreen[T | None]):
 
     def accept(self) -> None:
         """Enter, or a click on a row."""
+
+    def delete(self) -> None:
+        """Delete, pressed where it has no character to delete."""
 
     def close(self) -> None:
         """Esc."""
@@ -155,6 +152,12 @@ class FilterDialog(ModalScreen[T | None]):
             self.editor_accepted(self._editor.value)
         else:
             self.accept()
+
+    def action_delete(self) -> None:
+        """With something behind the cursor of the filter, the key deletes that."""
+        if not self._filter.is_at_end:
+            raise SkipAction
+        self.delete()
 
     def action_close(self) -> None:
         if self.is_editing:

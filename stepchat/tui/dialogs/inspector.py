@@ -45,8 +45,9 @@ _NO_RECORDING: Final = InspectorLine(
 )
 HINTS: Final = (
     ("inspector.section-next", "section"), ("inspector.answer-previous inspector.answer-next", "answer"),
-    ("inspector.attempt", "attempt"), ("list.accept", "event"), ("inspector.copy-curl", "copy curl"),
-    ("inspector.copy-request", "copy request"), ("inspector.copy-events", "copy events"), ("list.close", "close"),
+    ("inspector.attempt", "attempt"), ("list.accept", "event"), ("list.close", "close"),
+    ("inspector.copy-curl", "copy curl"), ("inspector.copy-request", "copy request"),
+    ("inspector.copy-events", "copy events"),
 )  # fmt: skip
 _ROLES: Final[dict[str, Role]] = {
     "text": "text", "dim": "dim", "title": "bold", "state": "sign", "warning": "warning", "error": "error",
@@ -55,7 +56,6 @@ _ROLES: Final[dict[str, Role]] = {
 _MANY: Final = 2000
 """Events that are filtered on each key; more are filtered once typing pauses."""
 _PAUSE: Final = 0.1
-_MESSAGE_SECONDS: Final = 3
 _MIN_WIDTH: Final = 20
 
 
@@ -269,7 +269,6 @@ class InspectorScreen(FilterDialog[None]):
             case _:
                 text = self._events_of(exchange).text
         self._hints.show_message(self._copy(text) if text else "Nothing to copy.")
-        self.set_timer(_MESSAGE_SECONDS, partial(self._hints.set_hints, HINTS))
 
     def filter_changed(self, typed: str) -> None:  # noqa: ARG002 - read in `_event_lines`
         found = self._events

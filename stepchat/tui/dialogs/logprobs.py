@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
@@ -9,14 +11,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Static
 
 from stepchat.transcript.logprobs import Certainty, Piece, Token, lay_out, visible
-from stepchat.tui.dialog_keys import PAGE, bindings
-from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialog_keys import bindings
+from stepchat.tui.dialogs.page import PageDialog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,43 +26,23 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
+    from stepchat.tui.dialogs.page import PageStep
+
 _MARGIN: Final = 1
 _BAR: Final = 20
 _ALTERNATIVES: Final = 6
 HINTS: Final = (
     ("logprobs.token-previous logprobs.token-next", "token"), ("page.up page.down", "line"),
-    ("logprobs.uncertain-next", "next uncertain"), ("logprobs.uncertain-previous", "previous"), ("page.close", "close"),
+    ("logprobs.uncertain-next", "next uncertain"), ("logprobs.uncertain-previous", "previous"), ("page.find", "find"),
+    ("page.close", "close"),
 )  # fmt: skip
 
 
 class TokenText(ScrollView):
     """The text token by token, with a cursor."""
 
-    can_focus = True
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"token-text--{role}" for role in ("sure", "doubtful", "unsure", "cursor")}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(
-            PAGE,
-            {
-                "up": "line(-1)",
-                "down": "line(1)",
-                "page-up": "page(-1)",
-                "page-down": "page(1)",
-                "first": "end(False)",
-                "last": "end(True)",
-            },
-        ),
-        *bindings(
-            "logprobs",
-            {
-                "token-previous": "move(-1)",
-                "token-next": "move(1)",
-                "uncertain-next": "uncertain(1)",
-                "uncertain-previous": "uncertain(-1)",
-            },
-        ),
-    ]
 
     class Moved(Message):
         """The cursor is at another token."""
@@ -94,16 +75,17 @@ class TokenText(ScrollView):
             self.scroll_to_region(Region(0, self._line_of[self.cursor], 1, 1), animate=False)
         self.refresh()
 
-    def action_move(self, by: int) -> None:
-        self.go_to(self.cursor + by)
+    def step(self, by: PageStep) -> None:
+        """Move to the token a line or a page away, or to the first or last one."""
+        page = max(1, self.size.height - 1)
+        match by:
+            case "first" | "last":
+                self.go_to(len(self._tokens) - 1 if by == "last" else 0)
+            case _:
+                lines = {"up": 1, "down": 1, "half-up": page // 2, "half-down": page // 2}.get(by, page)
+                self.move_lines(-lines if by.endswith("up") else lines)
 
-    def action_end(self, last: bool) -> None:  # noqa: FBT001 - a binding has no keywords
-        self.go_to(len(self._tokens) - 1 if last else 0)
-
-    def action_page(self, by: int) -> None:
-        self.action_line(by * max(1, self.size.height - 1))
-
-    def action_line(self, by: int) -> None:
+    def move_lines(self, by: int) -> None:
         """Move to the token above or below."""
         here = self._line_of[self.cursor]
         there = min(max(here + by, 0), len(self._lines) - 1)
@@ -126,7 +108,7 @@ class TokenText(ScrollView):
                 return piece.token
         return line[-1].token if line else self.cursor
 
-    def action_uncertain(self, step: int) -> None:
+    def go_to_uncertain(self, step: int) -> None:
         """Move to the next uncertain token, wrapping around at the ends."""
         count = len(self._tokens)
         for away in range(1, count + 1):
@@ -154,16 +136,30 @@ class TokenText(ScrollView):
         return Strip(segments).adjust_cell_length(self.size.width, blank)
 
 
-class LogprobsScreen(ModalScreen[None]):
+class LogprobsScreen(PageDialog[None]):
     """Shows the tokens of one answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(PAGE, {"close": "dismiss(None)"})
+    BINDINGS: ClassVar[list[BindingType]] = bindings(
+        "logprobs",
+        {
+            "token-previous": "move(-1)",
+            "token-next": "move(1)",
+            "uncertain-next": "uncertain(1)",
+            "uncertain-previous": "uncertain(-1)",
+            "match-next": "match(1)",
+        },
+    )
 
     def __init__(self, tokens: Sequence[Token]) -> None:
-        super().__init__()
+        super().__init__(HINTS)
         self._tokens = tokens
         self._text = TokenText(tokens)
         self._about = Static(id="token-about", markup=False)
+        self._starts = list(accumulate((len(token.text) for token in tokens), initial=0))
+        """Where each token begins in the text."""
+        self._source = "".join(token.text for token in tokens).casefold()
+        self._found: list[int] = []
+        """The tokens in which the words begin."""
 
     def compose(self) -> ComposeResult:
         counts: dict[Certainty, int] = {"sure": 0, "doubtful": 0, "unsure": 0}
@@ -177,11 +173,41 @@ class LogprobsScreen(ModalScreen[None]):
             yield Static(title, classes="dialog-title", markup=False)
             yield self._text
             yield self._about
-            yield KeyHints(HINTS)
+            yield self.find_line
+            yield self.hints
 
     def on_mount(self) -> None:
-        self._text.focus()
         self._describe()
+
+    def scroll_by(self, step: PageStep) -> None:
+        self._text.step(step)
+
+    def action_move(self, by: int) -> None:
+        self._text.go_to(self._text.cursor + by)
+
+    def action_uncertain(self, step: int) -> None:
+        self._text.go_to_uncertain(step)
+
+    # ---- finding
+
+    def search(self, words: str) -> None:
+        wanted, at = words.casefold(), -1
+        self._found = []
+        while wanted and (at := self._source.find(wanted, at + 1)) >= 0:
+            token = bisect_right(self._starts, at) - 1
+            if token < len(self._tokens) and token not in self._found[-1:]:
+                self._found.append(token)
+
+    def go_to_match(self, by: int) -> None:
+        """After the cursor; with 0 also the one at the cursor."""
+        if self._found:
+            cursor = self._text.cursor
+            later = (token for token in self._found if token > cursor or (not by and token == cursor))
+            self._text.go_to(next(later, self._found[0]))
+
+    def matches(self) -> tuple[int, int]:
+        cursor = self._text.cursor
+        return (self._found.index(cursor) + 1 if cursor in self._found else 0), len(self._found)
 
     def on_token_text_moved(self) -> None:
         self._describe()

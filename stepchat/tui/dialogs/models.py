@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from stepchat.tui.dialogs.list_view import Piece
 
 HINTS: Final = (
-    ("list.accept", "select"), ("models.providers", "providers"), ("models.favourite", "favourite"),
-    ("models.refresh", "refresh"), ("list.close", "close"),
+    ("list.accept", "select"), ("models.providers", "providers"), ("models.refresh", "refresh"),
+    ("list.close", "close"), ("models.favourite", "favourite"),
 )  # fmt: skip
 _HIGH: Final = 30
 """Rows of a window from which all details have room."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import align, pad, pad_for_rich, truncate
+from stepchat.tui.dialog_keys import bindings
 from stepchat.tui.dialogs.filter_dialog import FilterDialog
 from stepchat.tui.dialogs.list_view import LOW, NARROW, VirtualList
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.app import ComposeResult
+    from textual.binding import BindingType
     from textual.geometry import Size
 
     from stepchat.tui.dialogs.list_view import Piece
@@ -41,6 +43,8 @@ class Choice:
 
 class Picker(FilterDialog[str]):
     """Returns the id of the chosen row."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("pick", {"next": "move('down')", "accept": "accept"})
 
     def __init__(self, title: str, rows: Sequence[Choice], *, empty_text: str = "No matches.", typed: str = "") -> None:
         super().__init__(

@@ -2,89 +2,103 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final
 
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
-from stepchat.tui.dialog_keys import PAGE, bindings
-from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.dialogs.page import PageDialog, scroll_widget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
-    from textual.binding import BindingType
     from textual.geometry import Size
 
     from stepchat.chat.spending import ReportLine
+    from stepchat.tui.dialogs.page import PageStep
 
-PageStep: TypeAlias = Literal["up", "down", "page-up", "page-down", "half-up", "half-down", "first", "last"]
-"""A move on a page, named like the key ids of `page`."""
-PAGE_ACTIONS: Final = {
-    **{step: f"scroll({step!r})" for step in get_args(PageStep)},
-    "close": "dismiss(None)",
-}
-"""The actions of a page without a field, by the ids of its keys."""
+HINTS: Final = (("page.up page.down", "scroll"), ("page.find", "find"), ("page.close", "close"))
 _MARGIN: Final = 5
 """Columns of a narrow window that the lines do not have: margins and the scrollbar."""
 _STYLES: Final = {"head": "$accent", "plain": "$text", "dim": "$dim"}
 
 
-class TextDialog(ModalScreen[None]):
+class TextDialog(PageDialog[None]):
     """`lines` makes the lines for a number of columns; it is called again when the window has another width."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(PAGE, PAGE_ACTIONS)
-
     def __init__(self, title: str, lines: Callable[[int], Sequence[ReportLine]]) -> None:
-        super().__init__()
+        super().__init__(HINTS)
         self._heading = title
         self._lines = lines
+        self._shown: list[Content] = []
+        self._words = ""
+        self._found: list[int] = []
+        """The lines with the words."""
+        self._at = -1
+        """Which of them was gone to; -1 for none."""
         self._text = Static(markup=False)
-        self._scroll = VerticalScroll(self._text, can_focus=True)
+        self._scroll = VerticalScroll(self._text, can_focus=False)
 
     def compose(self) -> ComposeResult:
         self._fill(self.app.size)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         with Vertical(classes="dialog wide"):
             yield Static(sanitize(self._heading, keep_newlines=False), classes="dialog-title", markup=False)
             yield self._scroll
-            yield KeyHints((("page.up page.down", "scroll"), ("page.close", "close")))
+            yield self.find_line
+            yield self.hints
 
     def on_resize(self, event: events.Resize) -> None:
         self._fill(event.size)
 
     def _fill(self, size: Size) -> None:
-        lines = self._lines(max(1, size.width - _MARGIN))
-        self._text.update(
-            Content("\n").join(
-                Content.styled(sanitize(line.text, keep_newlines=False), _STYLES[line.role]) for line in lines
-            )
-        )
+        self._shown = [
+            Content.styled(sanitize(line.text, keep_newlines=False), _STYLES[line.role])
+            for line in self._lines(max(1, size.width - _MARGIN))
+        ]
+        self.search(self._words)
 
-    def action_scroll(self, by: PageStep) -> None:
-        scroll_page(self._scroll, by)
+    def scroll_by(self, step: PageStep) -> None:
+        scroll_widget(self._scroll, step)
+
+    def search(self, words: str) -> None:
+        wanted = words.casefold().strip()
+        if wanted != self._words:
+            self._words, self._at = wanted, -1
+        self._found = [number for number, line in enumerate(self._shown) if wanted and wanted in line.plain.casefold()]
+        self._paint()
+
+    def go_to_match(self, by: int) -> None:
+        if not self._found:
+            return
+        if self._at < 0:
+            top = round(self._scroll.scroll_y)
+            self._at = next((at for at, line in enumerate(self._found) if line >= top), 0)
+        else:
+            self._at = (self._at + by) % len(self._found)
+        self._scroll.scroll_to(y=max(0, self._found[self._at] - 2), animate=False)
+        self._paint()
+
+    def matches(self) -> tuple[int, int]:
+        return self._at + 1, len(self._found)
+
+    def _paint(self) -> None:
+        """Show the lines with the words marked."""
+        current = self._found[self._at] if 0 <= self._at < len(self._found) else -1
+        lines = list(self._shown)
+        for number in self._found:
+            lines[number] = _marked(lines[number], self._words, "reverse" if number == current else "underline")
+        self._text.update(Content("\n").join(lines))
 
 
-def scroll_page(widget: VerticalScroll, by: PageStep) -> None:
-    """Scroll by a row, a page or half a page, or to an end."""
-    match by:
-        case "up":
-            widget.scroll_up(animate=False)
-        case "down":
-            widget.scroll_down(animate=False)
-        case "page-up":
-            widget.scroll_page_up(animate=False)
-        case "page-down":
-            widget.scroll_page_down(animate=False)
-        case "half-up":
-            widget.scroll_relative(y=-widget.size.height // 2, animate=False)
-        case "half-down":
-            widget.scroll_relative(y=widget.size.height // 2, animate=False)
-        case "first":
-            widget.scroll_home(animate=False)
-        case "last":
-            widget.scroll_end(animate=False)
+def _marked(line: Content, words: str, style: str) -> Content:
+    text, at = line.plain.casefold(), 0
+    if len(text) != len(line.plain):
+        return line.stylize(style)  # casefolding moved the characters
+    while (at := text.find(words, at)) >= 0:
+        line = line.stylize(style, at, at + len(words))
+        at += len(words)
+    return line

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
 from stepchat.tui.dialog_keys import bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
+from stepchat.tui.field import Field
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +41,7 @@ class SecretPrompt(ModalScreen["Key | None"]):
         self._text = text
         self._accept = accept
         self._busy_text = busy_text
-        self._field = Input(password=True, placeholder="Paste the key here; it is not shown", compact=True)
+        self._field = Field(password=True, placeholder="Paste the key here; it is not shown")
         self._message = Static(markup=False, classes="dialog-message")
 
     def compose(self) -> ComposeResult:

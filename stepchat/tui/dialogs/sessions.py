@@ -63,10 +63,10 @@ PLACEHOLDERS: Final = {
 
 def _hints(archive: str, show: str) -> Hints:
     return (
-        ("list.accept", "open"), ("sessions.mark", "mark"), ("sessions.rename", "rename"), ("sessions.pin", "pin"),
-        ("sessions.delete", "delete"), ("sessions.undo", "undo"), ("sessions.archive", archive),
-        ("sessions.sort", "sort"), ("sessions.search-reasoning", "reasoning"), ("sessions.show-archived", show),
-        ("list.close", "close"),
+        ("list.accept", "open"), ("sessions.mark", "mark"), ("sessions.search-reasoning", "reasoning"),
+        ("list.close", "close"), ("sessions.rename", "rename"), ("sessions.pin", "pin"),
+        ("sessions.archive", archive), ("sessions.delete", "delete"), ("sessions.undo", "undo"),
+        ("sessions.sort", "sort"), ("sessions.show-archived", show),
     )  # fmt: skip
 
 
@@ -74,8 +74,9 @@ HINTS: Final[dict[Mode, Hints]] = {
     "current": _hints("archive", "archived"),
     "archived": _hints("unarchive", "deleted"),
     "deleted": (
-        ("list.accept", "restore"), ("sessions.mark", "mark"), ("sessions.undo", "undo"), ("sessions.sort", "sort"),
-        ("sessions.search-reasoning", "reasoning"), ("sessions.show-archived", "current"), ("list.close", "close"),
+        ("list.accept", "restore"), ("sessions.mark", "mark"), ("sessions.search-reasoning", "reasoning"),
+        ("list.close", "close"), ("sessions.undo", "undo"), ("sessions.sort", "sort"),
+        ("sessions.show-archived", "current"),
     ),
     "rename": (("list.accept", "save"), ("list.close", "cancel")),
 }  # fmt: skip
@@ -265,6 +266,9 @@ class SessionScreen(FilterDialog[str]):
     def filter_changed(self, typed: str) -> None:  # noqa: ARG002 - `self.typed` has it
         self._message = ""
         self._load()
+
+    def delete(self) -> None:
+        self.action_change("delete")
 
     def accept(self) -> None:
         row = self.current

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from stepchat.tui.dialogs.list_view import Piece
 
 HINTS: Final = (
-    ("list.accept", "change"), ("settings.unset", "unset"), ("settings.scope", "scope"), ("list.close", "close"),
+    ("list.accept", "change"), ("list.delete settings.unset", "unset"), ("settings.scope", "scope"),
+    ("list.close", "close"),
 )  # fmt: skip
 EDIT_HINTS: Final = (("list.accept", "save; empty unsets"), ("list.close", "cancel"))
 WRITABLE: Final[tuple[Scope, ...]] = ("session", "once", "preset")
@@ -159,6 +160,9 @@ class SettingsScreen(FilterDialog[None]):
     def _toggled(self, name: str) -> Scopes:
         following = {None: True, True: False, False: None}[self._scopes.resolve(name).value]
         return self._scopes.with_setting(self._scope, name, following)
+
+    def delete(self) -> None:
+        self.action_unset()
 
     def accept(self) -> None:
         row = self._current

@@ -8,6 +8,7 @@ from time import time
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 from rich.cells import cell_len
+from textual.actions import SkipAction
 from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from stepchat.tui.dialogs.list_view import Piece
 
 HINTS: Final = (
-    ("list.accept", "go to message"), ("tree.sibling-previous tree.sibling-next", "versions"), ("tree.fork", "fork"),
-    ("list.close", "close"),
+    ("list.accept", "go to message"), ("tree.sibling-previous tree.sibling-next", "versions"),
+    ("list.close", "close"), ("tree.fork", "fork"),
 )  # fmt: skip
 _PREVIEW_LENGTH: Final = 4000
 """Characters of a message that the preview shows at most."""
@@ -103,15 +104,9 @@ class TreeScreen(FilterDialog[TreeChoice]):
         self._preview.update(message_preview(line.stored) if line is not None else "")
 
     def action_sibling(self, by: int) -> None:
-        """Go to another version of the message; with text in the filter, move the cursor in it instead."""
-        if not self._filter.value:
-            self._go_to_sibling(by)
-        elif by < 0:
-            self._filter.action_cursor_left()
-        else:
-            self._filter.action_cursor_right()
-
-    def _go_to_sibling(self, by: int) -> None:
+        """Go to another version of the message; with text in the filter, the key moves in that."""
+        if self._filter.value:
+            raise SkipAction
         line = self._current
         if line is None:
             return

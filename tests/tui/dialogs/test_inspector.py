@@ -88,14 +88,14 @@ async def test_what_is_copied(tmp_path):
             await ask(pilot, "demo:http502 times=1")
             await pilot.press("f3")
             await wait_until(pilot, "attempt 2 of 2 · status 200")
-            await pilot.press("ctrl+r")
+            await pilot.press("ctrl+x", "j")
             await wait_until(pilot, "characters")
             assert pilot.app.clipboard == lossless_json.dumps(server.requests[-1].body)
-            await pilot.press("ctrl+l")
+            await pilot.press("ctrl+x", "c")
             assert pilot.app.clipboard.startswith("curl ")
             assert "$OPENROUTER_API_KEY" in pilot.app.clipboard
             assert "sk-or-test" not in pilot.app.clipboard
-            await pilot.press("ctrl+e")
+            await pilot.press("ctrl+x", "e")
             assert pilot.app.clipboard.endswith("data: [DONE]\n\n")
             await pilot.press("ctrl+t")
             await wait_until(pilot, "attempt 1 of 2 · status 502")
@@ -108,7 +108,7 @@ async def test_the_command_names_the_variable_of_the_servers_own_key(tmp_path):
             await ask(pilot, "demo:haiku")
             await pilot.press("f3")
             await wait_until(pilot, "status 200")
-            await pilot.press("ctrl+l")
+            await pilot.press("ctrl+x", "c")
             await wait_until(pilot, "characters")
             assert 'Bearer $BOX_KEY"' in pilot.app.clipboard
 

@@ -123,7 +123,7 @@ async def test_choosing_a_model_in_the_picker(tmp_path, server):
         await pilot.press(*"s37")
         shown = await wait_until(pilot, "StepFun: Step 3.7 Flash")
         assert "anthropic" not in shown
-        await pilot.press("ctrl+f")
+        await pilot.press("ctrl+x", "f")
         await wait_until(pilot, "★ stepfun/step-3.7-flash")
         await pilot.press("tab")
         await wait_until(pilot, "tok/s    first")

@@ -122,10 +122,10 @@ async def test_the_welcome_makes_room_for_the_session_that_is_opened(tmp_path, i
 async def test_sorting(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)
-        await pilot.press("ctrl+s", "ctrl+s")
+        await pilot.press("ctrl+x", "s", "ctrl+x", "s")
         await listed(pilot, screen, "Prime numbers", "Rain on glass", "Sorting by hand")
         assert "title ▾" in screen_text(pilot.app)
-        await pilot.press("ctrl+s", "ctrl+s")
+        await pilot.press("ctrl+x", "s", "ctrl+x", "s")
         await listed(pilot, screen, "Sorting by hand", "Prime numbers", "Rain on glass")
 
 
@@ -134,24 +134,24 @@ async def test_marked_ones_are_deleted_together_and_come_back(tmp_path, ids):
         screen = await opened(pilot)
         await pilot.press("tab", "tab")
         assert "2 marked" in screen_text(pilot.app)
-        await pilot.press("ctrl+d")
+        await pilot.press("ctrl+x", "d")
         await listed(pilot, screen, "Sorting by hand")
-        await wait_until(pilot, "Deleted 2 sessions · Ctrl+Z to undo")
+        await wait_until(pilot, "Deleted 2 sessions · Ctrl+X z to undo")
         # What is undone is marked again, with the cursor at its first one.
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+x", "z")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
         assert (set(screen._rows.marked), screen.current.id) == ({ids[2], ids[1]}, ids[2])
-        await pilot.press("ctrl+d")
+        await pilot.press("ctrl+x", "d")
         await listed(pilot, screen, "Sorting by hand")
-        await pilot.press("ctrl+l", "ctrl+l")
+        await pilot.press("ctrl+x", "v", "ctrl+x", "v")
         await listed(pilot, screen, "Rain on glass", "Prime numbers")
         await pilot.press("enter")
         await listed(pilot, screen, "Prime numbers")
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+x", "z")
         await listed(pilot, screen, "Rain on glass", "Prime numbers")
-        await pilot.press("ctrl+z", "ctrl+l")
+        await pilot.press("ctrl+x", "z", "ctrl+x", "v")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+x", "z")
         await wait_until(pilot, "Nothing to undo.")
 
 
@@ -159,7 +159,7 @@ async def test_the_cursor_stays_beside_what_is_deleted_above_it(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
-        await pilot.press("tab", "ctrl+d")
+        await pilot.press("tab", "ctrl+x", "d")
         await listed(pilot, screen, "Prime numbers", "Sorting by hand")
         assert screen.current.id == ids[1]
 
@@ -170,7 +170,7 @@ async def test_another_size_while_it_is_open(tmp_path, ids):
         assert "Said of rain on glass." not in screen_text(pilot.app)
         await pilot.resize_terminal(120, 40)
         await wait_until(pilot, "Said of rain on glass.")
-        await pilot.press("ctrl+r")
+        await pilot.press("ctrl+x", "r")
         await pilot.resize_terminal(60, 16)
         await wait_until(pilot, lambda: not screen._pane.is_on_screen)
         await wait_until(pilot, lambda: screen._editor.region.right < 60 - 10)
@@ -180,16 +180,16 @@ async def test_pinned_first_and_archived_ones_apart(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
-        await pilot.press("down", "down", "ctrl+p")
+        await pilot.press("down", "down", "ctrl+x", "p")
         await listed(pilot, screen, "Sorting by hand", "Rain on glass", "Prime numbers")
         assert screen.current.id == ids[0]
-        await pilot.press("ctrl+p")
+        await pilot.press("ctrl+x", "p")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
-        await pilot.press("ctrl+a")
+        await pilot.press("ctrl+x", "a")
         await listed(pilot, screen, "Rain on glass", "Prime numbers")
-        await pilot.press("ctrl+l")
+        await pilot.press("ctrl+x", "v")
         await listed(pilot, screen, "Sorting by hand")
-        await pilot.press("ctrl+a")
+        await pilot.press("ctrl+x", "a")
         await wait_until(pilot, "No archived sessions.")
 
 
@@ -208,11 +208,11 @@ async def test_a_search_finds_archived_ones_and_says_so(tmp_path, ids):
 async def test_a_title_is_edited_in_its_row(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         screen = await opened(pilot)
-        await pilot.press("ctrl+r", "backspace", "ctrl+a", *"Wet ", "enter")
+        await pilot.press("ctrl+x", "r", "backspace", "ctrl+a", *"Wet ", "enter")
         await listed(pilot, screen, "Wet Rain on glas", "Prime numbers", "Sorting by hand")
-        await pilot.press("ctrl+z")
+        await pilot.press("ctrl+x", "z")
         await listed(pilot, screen, "Rain on glass", "Prime numbers", "Sorting by hand")
-        await pilot.press("ctrl+r", "x", "escape")
+        await pilot.press("ctrl+x", "r", "x", "escape")
         assert pilot.app.screen is screen
         assert screen._filter.has_focus
 
@@ -225,7 +225,7 @@ async def test_the_session_that_was_deleted_is_not_shown_any_more(tmp_path, ids)
         screen = await opened(pilot)
         await pilot.press(*"prime")
         await listed(pilot, screen, "Prime numbers")
-        await pilot.press("ctrl+d", "escape")
+        await pilot.press("ctrl+x", "d", "escape")
         await wait_until(pilot, lambda: pilot.app.screen is chat and open_session(pilot) is None)
 
 

@@ -95,7 +95,7 @@ async def test_a_value_is_changed_in_place_and_sent(tmp_path):
             await wait_until(pilot, 'Value: {"type":"text"} (once).')
             # Unset: first this scope's word, then the weaker one's.
             filtering(pilot, "min_p")
-            await pilot.press("tab", "delete")
+            await pilot.press("tab", "end", "delete")
             await wait_until(pilot, "Not sent (unset for session).")
             await pilot.press("escape")
             await ask(pilot, "demo:haiku")

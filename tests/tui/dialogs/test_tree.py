@@ -67,7 +67,7 @@ async def test_typing_filters_and_a_fork_can_begin_there(tmp_path, server):
         await pilot.press(*"DEMO primes")
         await pilot.pause()
         assert len(listed(pilot)) == 1
-        await pilot.press("ctrl+f")
+        await pilot.press("ctrl+x", "f")
         await wait_until(pilot, "Forked to a new session")
         assert shown(pilot) == ["demo:haiku", "demo:primes"]
         assert len(branch(pilot)) == 3

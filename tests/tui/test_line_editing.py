@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat.text.widths import grapheme_left
-from stepchat.tui.composer.line_editing import (
+from stepchat.tui.line_editing import (
     KillRing,
     capitalized,
     change_word,
