@@ -9,6 +9,7 @@ import click
 from stepchat.cli.context import HELP, CommandGroup, Invocation, json_option, pass_invocation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from stepchat.config.file import Config
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=CommandGroup, context_settings=HELP)
 def config() -> None:
-    """The settings file: where it is, whether it is valid, what it sets. stepchat never writes to it."""
+    """The settings file: where it is, whether it is valid, what it sets. Only `init` and your editor write to it."""
 
 
 @config.command("path")
@@ -97,6 +98,50 @@ def config_show(invocation: Invocation, *, as_json: bool) -> int:
         if name in helps or value:
             output.write_line(f"{f'{name} = {lossless_json.dumps(value)}':50}  {helps.get(name, '')}".rstrip())
     return 0
+
+
+@config.command("init")
+@pass_invocation
+def config_init(invocation: Invocation) -> int:
+    """Write a settings file with every setting, its default and what it does, all commented out."""
+    from stepchat.config.file import default_file
+    from stepchat.config.paths import path_exists, write_private
+    from stepchat.errors import StepchatError, UsageError
+
+    path = invocation.paths.config_file
+    if path_exists(path):
+        raise UsageError(f"{path} already exists.", "To change it: stepchat config edit")
+    if not write_private(path, default_file().encode()):
+        raise StepchatError(f"Cannot write {path}.", "Check its permissions and free space.")
+    invocation.output.write_line(f"{path}: written. To change it: stepchat config edit")
+    return 0
+
+
+@config.command("edit")
+@pass_invocation
+@click.pass_context
+def config_edit(context: click.Context, invocation: Invocation) -> int:
+    """Open it in $VISUAL or $EDITOR, and check it afterwards."""
+    path = invocation.paths.config_file
+    edit_file(path, invocation.environ)
+    return context.invoke(config_check, as_json=False)
+
+
+def edit_file(path: Path, environ: Mapping[str, str]) -> None:
+    """Open a file in the user's editor and wait. Raises StepchatError."""
+    import subprocess
+
+    from stepchat.chat.editor import editor_command
+    from stepchat.errors import StepchatError
+
+    command = editor_command(environ)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        code = subprocess.run([*command, path], check=False).returncode
+    except OSError as error:
+        raise StepchatError(f"Cannot edit {path}: {error.strerror}.", "Set $VISUAL or $EDITOR.") from None
+    if code:
+        raise StepchatError(f"{command[0]} ended with exit code {code}.")
 
 
 def key_errors(settings: Config, path: Path) -> list[ConfigError]:

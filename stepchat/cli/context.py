@@ -24,7 +24,6 @@ HELP: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
 """Settings of every command."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-server_option = click.option("--server", help="The server, by name; OpenRouter by default.")
 base_url_option = click.option("--base-url", help="The server, by address.")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepchat.cli.completion import server_option
 from stepchat.cli.context import (
     HELP,
     Invocation,
@@ -13,7 +14,6 @@ from stepchat.cli.context import (
     json_option,
     pass_invocation,
     reject_two_servers,
-    server_option,
 )
 
 if TYPE_CHECKING:

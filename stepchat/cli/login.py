@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepchat.cli.completion import server_option
 from stepchat.cli.context import (
     HELP,
     Invocation,
     base_url_option,
     pass_invocation,
     reject_two_servers,
-    server_option,
 )
 from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from stepchat import __version__
-from stepchat.cli.completion import COMPLETION_VARIABLE, SessionParameter
+from stepchat.cli.completion import COMPLETION_VARIABLE, SessionParameter, answer_shell, complete_file, complete_value
 from stepchat.cli.context import HELP, Invocation, pass_invocation, reject_two_servers
 from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, REPEATED, SWITCH, VALUE, OptionRow, leading_options
 from stepchat.cli.parameters import ParameterCommand, settings_from_flags
@@ -50,9 +50,11 @@ COMMANDS = {
         Row("login", "login", "login, logout", "get a key in the browser and store it; remove it"),
         Row("logout", "login"),
         Row("doctor", "doctor", "doctor", "check the setup and suggest fixes"),
-        Row("config", "config", "config --help", "the settings file: path, check, show"),
+        Row("config", "config", "config --help", "the settings file: edit, check, show, init"),
         Row("themes", "config", "themes", "the available themes"),
         Row("demo-server", "demo_server", "demo-server --port N", "the demo server alone, for any client"),
+        Row("completion", "completion", "completion SHELL", "the completion script for bash, zsh or fish"),
+        Row("man", "man", "man", "the man page"),
         Row("help", "help", "help [TOPIC]", "the manual"),
     )
 }  # fmt: skip
@@ -199,7 +201,7 @@ def _complete() -> None:
 
     options = [param for param in chat.params if isinstance(param, click.Option)]
     commands = {name: load_command(name) for name in COMMANDS}
-    click.Group("stepchat", commands, params=[*options, *all_flags()]).main([], "stepchat")
+    answer_shell(click.Group("stepchat", commands, params=[*options, *all_flags()]))
 
 
 def _click_option(row: OptionRow) -> click.Option:
@@ -209,9 +211,11 @@ def _click_option(row: OptionRow) -> click.Option:
     if row.kind == SWITCH:
         more["is_flag"] = True
     elif row.kind == REPEATED:
-        more["multiple"] = True
+        more |= {"multiple": True, "shell_complete": complete_value(row.parameter)}
     elif row.kind == OPTIONAL_VALUE:
         more |= {"type": SessionParameter(), "is_flag": False, "flag_value": ""}
+    else:
+        more["shell_complete"] = complete_file if row.metavar == "FILE" else complete_value(row.parameter)
     return click.Option([*row.names, row.parameter], **more)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stepchat.cli.completion import server_option
 from stepchat.cli.context import (
     HELP,
     Invocation,
@@ -13,7 +14,6 @@ from stepchat.cli.context import (
     base_url_option,
     json_option,
     pass_invocation,
-    server_option,
 )
 from stepchat.errors import StepchatError, as_sentence
 

@@ -202,6 +202,19 @@ def output_file(path: Path) -> Generator[TextIO]:
         part.unlink(missing_ok=True)
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that is no secret, with its directory. Raises UsageError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.new")
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {path}: {error.strerror}.", "Fix its permissions, or write it yourself."
+        ) from None
+
+
 def _write_failure(error: OSError) -> str:
     # A stream that was closed before the program began has a read-only stand-in, whose error has no text.
     return "" if isinstance(error, BrokenPipeError) else error.strerror or _CLOSED

@@ -1,4 +1,4 @@
-"""Reads config.toml; errors name file, line and key. stepchat never writes to it.
+"""Reads config.toml; errors name file, line and key. Only `stepchat config init` writes it.
 
 A setting is a row of SETTINGS and a field of Config.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from stepchat import lossless_json
 from stepchat.catalogue.backends import BACKENDS
 from stepchat.errors import ConfigError, UsageError
 from stepchat.files import read_regular_file
@@ -164,6 +165,36 @@ def read_config(path: Path) -> Config:
     config = Config(**values)
     _check_servers(source, config)
     return config
+
+
+def default_file() -> str:
+    """The text of a config.toml with every setting at its default, all commented out."""
+    lines = [
+        "# The settings of stepchat. Remove the # in front of a line to change it.",
+        "# The manual: stepchat help config",
+    ]
+    for row in SETTINGS:
+        lines += ["", *_commented(row)]
+    lines += [
+        "",
+        "# Request parameters of every session; `stepchat parameters` lists them.",
+        "#[parameters]",
+        "#temperature = 0.7",
+    ]
+    lines += ["", "# Keys; `stepchat help keys` lists the ids.", "#[keys]", '#retry = "alt+r"']
+    for name, settings in _TABLES.items():
+        lines += ["", f"#[{name}.{_EXAMPLE_NAMES[name]}]"]
+        lines += [line for row in settings for line in _commented(row)]
+    return "\n".join(lines) + "\n"
+
+
+_EXAMPLE_NAMES = {"servers": "box", "prices": '"stepfun/step-3.5-flash"', "profiles": "work"}
+
+
+def _commented(row: Setting) -> list[str]:
+    value = str(row.default).lower() if isinstance(row.default, bool) else lossless_json.dumps(row.default)
+    choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
+    return [f"# {row.help}{choices}", f"#{row.name} = {value}"]
 
 
 def read_strict(path: Path, themes: Collection[str]) -> Config:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import tomllib
 from contextlib import closing
 
 import pytest
 
-from stepchat.config.file import SETTINGS
+from stepchat.config.file import SETTINGS, Config, read_config
 from stepchat.demo.server import DemoServer
 from tests.shell import KEY, Shell
 
@@ -169,3 +171,29 @@ def test_a_server_that_wants_a_key_and_gets_none(shell):
         ran = shell("doctor", "--server", "box")
     assert "--  key        box: none; BOX_KEY is not set\n" in ran.out
     assert "export BOX_KEY=..., or stepchat login --key --server box\n" in ran.out
+
+
+def test_init_writes_every_setting_commented_out(shell):
+    path = shell.home / "config.toml"
+    ran = shell("config", "init")
+    assert (ran.code, path.stat().st_mode & 0o777) == (0, 0o600)
+    assert str(path) in ran.out
+    text = path.read_text()
+    assert read_config(path) == Config()
+    assert all(line.startswith("#") or not line for line in text.splitlines())
+    path.write_text(
+        re.sub(r"^#(?=[a-z\\[])", "", text, flags=re.MULTILINE).replace('base_url = ""', 'base_url = "http://x/v1"')
+    )
+    uncommented = tomllib.loads(path.read_text())
+    assert {row.name for row in SETTINGS} < set(uncommented)
+    assert "already exists" in shell.refuse(2, "config", "init")
+
+
+def test_edit_opens_the_editor_and_checks_what_it_left(shell, tmp_path):
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "notify = 5" > "$1"\n')
+    editor.chmod(0o755)
+    shell.set(VISUAL=str(editor))
+    assert "notify must be text" in shell.refuse(2, "config", "edit")
+    shell.set(VISUAL="/nowhere/editor")
+    assert "not installed" in shell.refuse(1, "config", "edit")

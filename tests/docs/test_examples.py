@@ -57,6 +57,7 @@ def stepchat_arguments(line: str) -> list[list[str]]:
 def test_command_lines_parse(page, line):
     if "_STEPCHAT_COMPLETE" in line or "git clone" in line:
         return
+    line = re.sub(r'"\$\((.*?)\)"', r"\1", line)
     runs = stepchat_arguments(line)
     assert runs or "pip install" in line
     for arguments in runs:

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from stepchat.chat.editor import editor_command
 from stepchat.errors import StepchatError
-from stepchat.tui.composer.external_editor import edit_text, editor_command
+from stepchat.tui.composer.external_editor import edit_text
 
 
 class Suspendable:
