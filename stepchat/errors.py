@@ -28,7 +28,7 @@ def as_sentence(text: str) -> str:
 
 
 def shortage(error: BaseException | None) -> str:
-    """What the system has run out of, if that caused the error; "" otherwise. Imports nothing, because memory may be short."""
+    """Says what the system has run out of, if that caused the error; "" otherwise. Imports nothing: memory may be short."""
     while error is not None:
         match error:
             case MemoryError() | OSError(errno=12):

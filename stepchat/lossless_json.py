@@ -1,6 +1,6 @@
 """JSON in, the same JSON out: numbers keep their spelling, keys their order, lone surrogates survive.
 
-`json` turns `1.10` into `1.1` and `1e400` into `Infinity`; what goes back to a server must be what it sent.
+`json` turns `1.10` into `1.1` and `1e400` into `Infinity`, but a server must get back exactly what it sent.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _lenient_decoder = json.JSONDecoder(parse_float=Number, parse_int=_integer, pars
 def loads(text: str, *, any_depth: bool = False, lenient: bool = False) -> Any:
     """Parse. Raises ValueError, also for nesting deeper than 200.
 
-    With `any_depth` the nesting is limited only by Python, and what is kept must be checked with `is_deep`. `lenient` accepts
-    raw control characters in strings, and NaN and Infinity, which become null.
+    With `any_depth`, only Python limits the nesting; check what is stored with `is_deep`. `lenient` accepts raw control
+    characters in strings, and NaN and Infinity, which become null.
     """
     try:
         value = (_lenient_decoder if lenient else _decoder).decode(text)

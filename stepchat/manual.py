@@ -1,4 +1,4 @@
-"""The manual: its topics, and their text as the program shows it. Pages are in `docs/`, `cli/help.py` prints them, `/help` opens them."""
+"""The topics of the manual, and their text as the program shows it. The pages are in `docs/`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEYS: Final = re.compile(
     r'|<kbd title="all (?P<all>[a-z0-9.-]+)">[^<]*</kbd>(?:, <kbd title="all (?P=all)">[^<]*</kbd>)*'
     r'|<kbd(?: title="(?P<one>[a-z0-9.-]+)")?>[^<]*</kbd>'
 )
-"""The keys of an id in a table, or one key in a sentence."""
+"""The keys of an action in a table, or one key in a sentence."""
 _OWN_LINE: Final = ("#", "|", "```")
 _STARTS_BLOCK: Final = re.compile(r"#|\||```|\s*(?:[-*]|\d+\.) ")
 _LABEL: Final = re.compile(r">([^<]+)</kbd>")
@@ -25,7 +25,7 @@ _LINK: Final = re.compile(r"\[(?P<text>[^]]+)\]\((?!https?:)(?P<address>[^)]*)\)
 
 
 class Topic(NamedTuple):
-    """A page of the manual and what it is about."""
+    """A page of the manual and its subject."""
 
     name: str
     about: str
@@ -106,6 +106,6 @@ def unwrap(markdown: str) -> str:
 
 
 def outline(topics: Sequence[Topic] = TOPICS) -> str:
-    """The topics, one a line."""
+    """The topics, one per line."""
     width = max(len(topic.name) for topic in topics)
     return "\n".join(f"{topic.name:<{width}}  {topic.about}" for topic in topics)

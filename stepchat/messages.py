@@ -1,4 +1,4 @@
-"""What a conversation is made of: frozen values that can be written as JSON and read back without loss."""
+"""Messages: frozen values that can be written as JSON and read back without loss."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ T = TypeVar("T")
 Json: TypeAlias = dict[str, Any]
 
 Stop: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "cut", "error"]
-"""Why an answer ended: the first four as the server intended, the others not."""
+"""Why an answer ended. The first four are complete answers, the others are not."""
 
 _LIMIT = 1e15
 _PLACES = 40
 _SMALLEST = Decimal("1e-12")
-"""No count and no cost is so large; also keeps infinities out."""
+"""A larger count or cost is an error, infinity included."""
 
 COMPLETE: frozenset[str] = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
 
 class Ending(NamedTuple):
-    """How an answer ended, in words."""
+    """How to describe the end of an answer."""
 
     word: str
-    """For a list of facts."""
+    """For tables."""
     label: str
-    """For a line below the answer; "" when the model finished on its own."""
+    """For the line below the answer; "" if the model finished on its own."""
 
 
 ENDINGS: Mapping[Stop, Ending] = MappingProxyType(
@@ -48,7 +48,7 @@ ENDINGS: Mapping[Stop, Ending] = MappingProxyType(
     }
 )
 _CUT_OFF = "cut off"
-"""What `cut` is when an error says why: the connection ended, not the program."""
+"""For `cut` with an error: the connection ended, not the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ToolCall:
     """Other keys of the call as received, such as Gemini's thought signature; those of `function` are under that name."""
 
     def to_wire(self) -> Json:
-        """Returns the form of the protocol, which is also the stored one."""
+        """Returns the call as sent and as stored."""
         function = {"name": self.name, "arguments": self.arguments}
         more: Any = self.extra.get("function")
         if isinstance(more, dict):
@@ -72,7 +72,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts and cost of one answer, read from the object that the server sent (docs/protocol.md, The stream)."""
+    """Token counts and cost of one answer, from the usage object of the server (docs/protocol.md, The stream)."""
 
     raw: Json = field(default_factory=dict[str, Any])
 
@@ -115,7 +115,7 @@ class Usage:
 
 
 def dollars(value: Any) -> Decimal | None:
-    """A number that a server sent as an amount of money: exact, but for what is far below any price. None for no number."""
+    """An amount of money as sent by a server; None if it is not a number. Exact, except far below any price."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < _LIMIT:
         return None
     try:
@@ -126,23 +126,23 @@ def dollars(value: Any) -> Decimal | None:
 
 
 def round_amount(amount: Decimal) -> Decimal:
-    """As it is, unless it has more places than any price: an exponent of a few characters may stand for millions of zeros."""
+    """Rounds an amount that has more digits than any price. A short exponent may mean millions of zeros."""
     return amount if amount.as_tuple().exponent >= -_PLACES else amount.quantize(_SMALLEST)  # pyright: ignore[reportOperatorIssue] - a number for what is finite
 
 
 LATEST = 1e11
-"""Seconds since 1970 that every calendar of the machine knows."""
+"""The latest Unix time that every calendar function supports."""
 
 
 def valid_time(seconds: float | None) -> float | None:
-    """The time, or None for what is none: what is kept came from anywhere, and its numbers are of any size."""
-    # Compared before it is a float: one of 400 digits cannot become one, and NaN compares as false.
+    """The time, or None if it is not a possible one. Stored numbers come from anywhere and can have any size."""
+    # Compared before converting: an integer of 400 digits is too large for a float. NaN compares as false.
     return float(seconds) if seconds is not None and abs(seconds) <= LATEST else None
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds since the request left; `started` is Unix time."""
+    """Seconds since the request was sent; `started` is Unix time."""
 
     started: float = 0.0
     first_reasoning: float | None = None
@@ -151,7 +151,7 @@ class Timing:
 
     @property
     def reasoning_seconds(self) -> float | None:
-        """How long the reasoning took."""
+        """The duration of the reasoning."""
         begin, text = valid_time(self.first_reasoning), valid_time(self.first_text)
         end = text if text is not None else self.total_seconds
         return None if begin is None or end is None else max(0.0, end - begin)
@@ -164,22 +164,22 @@ class Timing:
 
     @property
     def total_seconds(self) -> float | None:
-        """How long all of it took."""
+        """The duration of the whole answer."""
         return valid_time(self.ended)
 
 
 SHORTEST = 0.05
-"""Seconds below which a speed says nothing."""
+"""Seconds below which a speed is meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an answer failed, in words without secrets."""
+    """Why an answer failed, without secrets."""
 
     code: int | str | None
     message: str
     hint: str = ""
-    """What the reader can do next."""
+    """What the user can do next."""
 
 
 AttachmentKind: TypeAlias = Literal["text", "image", "pdf", "audio"]
@@ -215,12 +215,12 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
-    """One reply of a model. `reasoning` is for the eye, `reasoning_details` for the wire."""
+    """One answer of a model. `reasoning` is shown, `reasoning_details` is sent back."""
 
     text: str = ""
     reasoning: str = ""
     reasoning_details: tuple[Json, ...] | None = None
-    """The merged list in order of arrival; None when no list came, () when an empty one did."""
+    """The merged list in order of arrival; None if no list arrived, () if an empty one did."""
     tool_calls: tuple[ToolCall, ...] = ()
     refusal: str = ""
     stop: Stop = "stop"
@@ -233,36 +233,36 @@ class AssistantMessage:
     """Base URL of the server that answered."""
     generation_id: str = ""
     reasoning_field: str | None = None
-    """The name under which the reasoning text came, and goes back to servers without reasoning_details."""
+    """The field in which the reasoning text arrived, and is sent back if there are no reasoning_details."""
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
     error: Failure | None = None
     parameters: Json = field(default_factory=dict[str, Any])
-    """What the request asked for besides model and messages, as it was sent."""
+    """The request as sent, without model and messages."""
     logprobs: tuple[Json, ...] = ()
-    """The tokens of the text with their probabilities, as they came; none unless they were asked for."""
+    """The tokens of the text with their probabilities as received; empty unless requested."""
     prefix: str = ""
-    """A hash of what the request said before this answer (wire.compose); "" in old data."""
+    """A hash of the messages before this answer (wire.compose); "" in old data."""
 
     @property
     def complete(self) -> bool:
-        """True when the stream ended as the server meant it to."""
+        """Whether the stream ended as the server intended."""
         return self.stop in COMPLETE
 
     @property
     def ending_word(self) -> str:
-        """How the answer ended, in a word or two."""
+        """How the answer ended, in one or two words."""
         return _CUT_OFF if self.stop == "cut" and self.error is not None else ENDINGS[self.stop].word
 
     @property
     def ending_label(self) -> str:
-        """Why the answer is not complete: the error if there is one; "" when the model finished on its own."""
+        """Why the answer is incomplete: the error if there is one; "" if the model finished on its own."""
         reason = self.error.message if self.error is not None else ""
         return reason or ENDINGS[self.stop].label
 
     @property
     def speed(self) -> float | None:
-        """Tokens a second from the first to the end; None when that is not known."""
+        """Tokens per second from the first token to the end; None if unknown."""
         tokens, first, ended = self.usage.completion_tokens, self.timing.first_token_seconds, self.timing.total_seconds
         if not tokens or first is None or ended is None or ended - first < SHORTEST:
             return None
@@ -289,11 +289,11 @@ class StoredMessage:
     parent: str | None
     message: Message
     folded: bool | None = None
-    """The reader's choice for the reasoning panel; None when it was never touched."""
+    """The user's choice for the reasoning panel; None if there was none."""
 
 
 def to_json(message: Message) -> Json:
-    """The form on disk and in exports; `from_json` reads it back to an equal value."""
+    """Returns the message as stored and exported; `from_json` reads it back."""
     match message:
         case UserMessage():
             attachments = [attachment_to_json(attachment) for attachment in message.attachments]
@@ -335,7 +335,7 @@ def to_json(message: Message) -> Json:
                 "error": None
                 if message.error is None
                 else {"code": message.error.code, "message": message.error.message, "hint": message.error.hint},
-                # Left out when empty, as in what was written before there were any.
+                # Omitted if empty, as in data from before this field existed.
                 **({"parameters": message.parameters} if message.parameters else {}),
                 **({"logprobs": list(message.logprobs)} if message.logprobs else {}),
                 **({"prefix": message.prefix} if message.prefix else {}),
@@ -381,7 +381,7 @@ def _count(value: Any) -> int:
 
 
 def from_json(data: Json) -> Message:
-    """Read the form of `to_json`. Raises ValueError for anything else."""
+    """Reads the result of `to_json`. Raises ValueError for anything else."""
     try:
         match data["role"]:
             case "user":
@@ -446,7 +446,7 @@ def _call(call: Any) -> ToolCall:
 
 
 def _is(kind: type[T], value: Any) -> T:
-    """The value, which must be of this type. Raises TypeError."""
+    """Returns the value if it has this type. Raises TypeError otherwise."""
     if not isinstance(value, kind):
         raise TypeError(f"{type(value).__name__} instead of {kind.__name__}")
     return value

@@ -1,4 +1,4 @@
-"""The table of backends: the kinds of server stepchat knows. To add a server, add a row. Imports nothing of stepchat."""
+"""The table of backends: the kinds of server that stepchat supports. To add a server, add a row."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Backend:
     base_url: str
     key_variable: str | None
     reasoning_field: str = "reasoning_content"
-    """The field of a message in which it sends reasoning as text. All rows' fields are read from every server."""
+    """The message field with its reasoning as text. Responses are searched for the fields of all rows."""
     reasoning_back: Literal["as read", "always", "never"] = "as read"
     """How reasoning is sent back when there are no reasoning_details: under the name it was read from; in every assistant
     message, even when empty (DeepSeek requires that); or not at all."""
     usage_option: bool = True
-    """Request token counts with stream_options. OpenRouter sends them anyway."""
+    """Token counts have to be requested with stream_options. OpenRouter always sends them."""
     trim_reasoning: bool = True
-    """Strip white space around replayed reasoning; with it, Step models in llama.cpp fall into loops."""
+    """Strip white space around replayed reasoning, which would send Step models in llama.cpp into loops."""
     supports_session_id: bool = False
     sends_attribution: bool = False
     has_accounts: bool = False
@@ -49,11 +49,11 @@ class Backend:
     loads_on_demand: bool = False
     """Loads a model with the first question, and only then reports its context window."""
     counts_max_tokens: bool = False
-    """Rejects a request if max_tokens does not fit behind the prompt; others end the answer where the window ends."""
+    """Rejects a request if prompt and max_tokens exceed the context window; others truncate the answer."""
     truncates_silently: bool = False
     """Drops what exceeds the context window without an error."""
     model_owner: str = ""
-    """The `owned_by` of its models, by which a server at an unknown address is recognized."""
+    """The `owned_by` of its models, which identifies a server at an unknown address."""
 
 
 BACKENDS: tuple[Backend, ...] = (
@@ -97,9 +97,9 @@ BACKENDS: tuple[Backend, ...] = (
 
 
 def backend_for(base_url: str) -> Backend:
-    """Returns the row for a base URL: by OpenRouter's own path, else by host and port, else `custom`. Never raises."""
+    """Returns the row for a base URL, by OpenRouter's path or by host and port; otherwise `custom`. Never raises."""
     address = _address(base_url)
-    # The path first: the demo server, proxies and imitations of OpenRouter run on any host and port.
+    # The path comes first: the demo server, proxies and imitations of OpenRouter run on any host and port.
     if address.path.endswith("/api/v1"):
         return BACKENDS[0]
     for backend in BACKENDS:
@@ -110,7 +110,7 @@ def backend_for(base_url: str) -> Backend:
 
 
 def detect_backend(owners: Iterable[str]) -> Backend | None:
-    """Returns the row of a server by the `owned_by` of all its models; None if they do not agree."""
+    """Returns the row of a server by the `owned_by` of its models; None if they differ."""
     found = {next((row for row in BACKENDS if row.model_owner and row.model_owner == owner), None) for owner in owners}
     return found.pop() if len(found) == 1 else None
 

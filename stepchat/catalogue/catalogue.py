@@ -11,13 +11,14 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from stepchat import lossless_json
 from stepchat.catalogue.backends import bare_slug
 from stepchat.catalogue.models import Model, Prices, Reasoning, read_model
+from stepchat.concurrency import start_daemon
 from stepchat.errors import ServerError, StepchatError
 from stepchat.text import fuzzy
 
@@ -37,7 +38,7 @@ _LARGEST_FILE = 64 * 1024 * 1024
 
 
 class Catalogue:
-    """What is known about a server's models: nothing until `read` or `refresh` has run. Both block: call them in a thread."""
+    """A server's models; empty until `read` or `refresh` has run. Both block: call them in a thread."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Catalogue:
         self._models: tuple[Model, ...] = ()
         self._by_slug: dict[str, Model] = {}
         self._searched: tuple[tuple[Model, str], ...] = ()
-        """The models with the text that search looks at."""
+        """The models with their searchable text."""
         self._refreshing = Lock()
         self.fetched: float | None = None
         """When the list was fetched; None if nothing is known."""
@@ -82,7 +83,7 @@ class Catalogue:
         return self.fetched is None or not 0 <= self._clock() - self.fetched < self._fresh_for
 
     def find(self, slug: str) -> Model | None:
-        """Returns the model with this slug, else with the slug without its routing suffix. Never blocks."""
+        """Returns the model with this slug, or with the slug without its routing suffix. Never blocks."""
         found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
         own = self.configured_prices(slug)
         # A name missing from a list may be a typo.
@@ -96,18 +97,18 @@ class Catalogue:
         return self._own_prices.get(slug) or self._own_prices.get(bare_slug(slug))
 
     def estimate_cost(self, answer: AssistantMessage) -> Decimal | None:
-        """Estimates the cost of an answer that came without one, from its tokens; None if unknown. Never blocks."""
+        """Estimates the cost of an answer without a reported one, from its tokens; None if unknown. Never blocks."""
         model = self.find(answer.model) or self.find(answer.model_asked)
         return None if model is None or answer.usage.cost is not None else model.prices.cost_of(answer.usage)
 
     def search(self, typed: str, first: Sequence[str] = ()) -> list[Model]:
-        """Returns the models that match all words, best first, or all models if nothing is typed. `first` rank higher."""
+        """Returns the models that match every word, best first; all models without words. The slugs `first` rank higher."""
         rank = {slug: place for place, slug in enumerate(first)}
         words = fuzzy.words_of(typed)
         if not words:
             return sorted(self._models, key=lambda model: (rank.get(model.id, len(rank)), -model.created))
         found: list[tuple[float, Model]] = []
-        # One tuple, because a thread may replace the list at any time.
+        # Copied, because a thread may replace the list at any time.
         for model, text in self._searched:
             match = fuzzy.match(words, text)
             if match is not None:
@@ -153,7 +154,7 @@ class Catalogue:
     def refresh(self, *, force: bool = False) -> bool:
         """Fetch the list and store it. On failure returns False, sets `error` and keeps the old list.
 
-        While another refresh runs it does nothing, unless `force` is set because the server knows more by now.
+        While another refresh runs it does nothing, unless `force` is set.
         """
         if self._fetch is None or not self._refreshing.acquire(blocking=force):
             return False
@@ -173,7 +174,7 @@ class Catalogue:
         return True
 
     def _fetch_all(self, fetch: Callable[[str, Mapping[str, str]], Json]) -> list[Any]:
-        """Raises StepchatError, also for an answer without a list: the old list is worth more."""
+        """Fetch the entries. Raises StepchatError, also for a response without any: the old list is worth more."""
         entries: list[Any] = []
         query: Mapping[str, str] = {}
         for _ in range(_PAGES):
@@ -181,12 +182,12 @@ class Catalogue:
             found: Any = page.get("data", page.get("models"))
             if not isinstance(found, list):
                 raise ServerError(
-                    "The server's answer contains no list of models.", "Check the base URL, or try again."
+                    "The server's response contains no list of models.", "Check the base URL, or try again."
                 )
             entries += cast("list[Any]", found)
             links: Any = page.get("links")
             following: Any = cast("Json", links).get("next") if isinstance(links, dict) else None
-            # Only the query: the key must not follow a link to another host.
+            # Only the query of the link is used, because the key must not go to another host.
             query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
             if not query or not found:
                 break
@@ -213,7 +214,7 @@ class Catalogue:
         if self._file is None or self._write_file is None:
             return
         lines = [json.dumps({"fetched": self.fetched}), *(lossless_json.dumps_for_storage(entry) for entry in entries)]
-        # The file is only a cache: a full disk is no error.
+        # The file is only a cache, so a full disk is not an error.
         self._write_file(self._file, "\n".join(lines).encode("utf-8", "replace"))
 
 
@@ -239,7 +240,7 @@ def load_in_background(
 ) -> None:
     """Load the catalogue in a thread: from disk, then from the server if the list is stale, or if `fresh` is set.
 
-    `changed` is called in the event loop each time more is known, `failed` if the server sends no list.
+    The event loop calls `changed` each time more is known, and `failed` if the server sends no list.
     """
     import asyncio
 
@@ -260,5 +261,4 @@ def load_in_background(
         elif failed is not None and catalogue.error is not None:
             notify(partial(failed, catalogue.error))
 
-    # A daemon thread, unlike asyncio.to_thread's: quitting does not wait for a silent server.
-    Thread(target=work, name="stepchat-catalogue", daemon=True).start()
+    start_daemon(work)

@@ -1,4 +1,4 @@
-"""The context windows that local servers run with, which their lists of models rarely mention.
+"""Detects the context windows of local servers, which their lists of models rarely mention.
 
 To support another backend, add a row to `PROBES`. Everything here blocks: call it in a thread.
 """
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 PATIENCE = 2.0
-"""Seconds for each request, and after which no further models are asked about one by one."""
+"""Seconds for each request, and seconds after which no further model is queried."""
 _MOST = 100
-"""Models asked about one by one, at most."""
+"""The most models to query one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextWindow:
-    """Tokens: the window the server runs with, and the largest the model supports; None if unknown."""
+    """The context window that the server uses, and the largest that the model supports, in tokens; None if unknown."""
 
     tokens: int | None = None
     maximum: int | None = None
 
 
 class AskServer(Protocol):
-    """Returns the JSON at a path from the server's root: GET, or POST if there is a body. Raises StepchatError."""
+    """Returns the JSON at a path below the server's root, with GET, or with POST if there is a body."""
 
     def __call__(self, path: str, body: Json | None = None, /, **query: str) -> Json: ...
 
@@ -45,7 +45,7 @@ Find: TypeAlias = Callable[[AskServer, Sequence[str]], Mapping[str, ContextWindo
 def _llama_cpp(ask: AskServer, names: Sequence[str]) -> Mapping[str, ContextWindow]:
     if len(names) == 1:
         return {names[0]: _props(ask("/props"))}
-    # A router in front of several models: asking must not load any of them.
+    # A router in front of several models: a query must not load any of them.
     return _each(names, lambda name: _props(ask("/props", model=name, autoload="false")))
 
 
@@ -77,7 +77,7 @@ def _ollama(ask: AskServer, names: Sequence[str]) -> Mapping[str, ContextWindow]
             next((length for value in lengths if (length := natural_number(value))), None),
         )
 
-    # Loaded models first: the user is asking one of them.
+    # Loaded models first, because the user is probably using one of them.
     return _each(sorted(names, key=lambda name: name not in running), show)
 
 
@@ -99,11 +99,11 @@ PROBES: tuple[tuple[str, Find], ...] = (
     ("ollama", _ollama),
     ("lmstudio", _lm_studio),
 )
-"""Backend and how to ask it. vLLM reports the window in its list of models."""
+"""The function that queries each backend. vLLM reports the window in its list of models."""
 
 
 class JsonServer(Protocol):
-    """Answers JSON requests: `servers.client.Client`."""
+    """A server that answers JSON requests, such as `servers.client.Client`."""
 
     @property
     def backend(self) -> Backend: ...
@@ -150,7 +150,7 @@ def _merged(entry: Any, found: Mapping[str, ContextWindow]) -> Any:
 
 
 def _each(names: Sequence[str], ask: Callable[[str], ContextWindow]) -> Mapping[str, ContextWindow]:
-    """The windows of as many models as there is time for."""
+    """The context windows of as many models as can be queried in time."""
     found: dict[str, ContextWindow] = {}
     end = monotonic() + PATIENCE
     for name in names:

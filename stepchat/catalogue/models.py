@@ -1,4 +1,4 @@
-"""What servers report about their models. Unusual entries and fields are left out, never rejected."""
+"""Models and their prices as servers report them. Unusual entries and fields are ignored, never rejected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """USD per token, per request, per image; None where nothing is known or it varies."""
+    """USD per token, per request, per image; None if unknown or variable."""
 
     prompt: Decimal | None = None
     completion: Decimal | None = None
@@ -32,16 +32,16 @@ class Prices:
     request: Decimal | None = None
     image: Decimal | None = None
     tiers: tuple[tuple[int, Prices], ...] = ()
-    """Other prices for requests with at least so many prompt tokens, the fewest first."""
+    """Other prices from this number of prompt tokens on, in ascending order."""
 
     def cost(self, prompt: int, completion: int, cached: int = 0, *, requests: int = 1) -> Decimal | None:
-        """An estimate in USD; reasoning tokens count as completion. None without prices.
+        """Estimates the cost in USD; reasoning tokens count as completion. None without prices.
 
-        The tokens may be those of several requests, which are taken to be alike.
+        The tokens may be the sum of several requests, which count as equally large.
         """
         rates = self
-        for least, other in self.tiers:
-            if prompt >= least * requests:
+        for threshold, other in self.tiers:
+            if prompt >= threshold * requests:
                 rates = other
         if rates.prompt is None or rates.completion is None:
             return None
@@ -51,7 +51,7 @@ class Prices:
         return (prompt - cached) * rates.prompt + cached * read + completion * rates.completion + fee
 
     def cost_of(self, usage: Usage) -> Decimal | None:
-        """What an answer may have cost, from its counts alone."""
+        """Estimates the cost of an answer from its token counts."""
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
         if prompt is None and completion is None:
             return None
@@ -60,19 +60,19 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What the model's reasoning allows."""
+    """What a model supports in its reasoning."""
 
     mandatory: bool = False
     default_enabled: bool = True
     supported_efforts: tuple[str, ...] = ()
-    """Highest first; none when it has no levels, or when nothing is told about them."""
+    """Highest first; empty if there are no levels, or if none are reported."""
     default_effort: str | None = None
     supports_max_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model of a server. Most servers tell only the id."""
+    """One model of a server. Most servers report only the id."""
 
     id: str
     name: str = ""
@@ -80,27 +80,27 @@ class Model:
     created: int = 0
     context_length: int | None = None
     max_context_length: int | None = None
-    """Tokens, where the server runs it with fewer than that."""
+    """The largest context window in tokens, if the server uses a smaller one."""
     max_completion_tokens: int | None = None
     input_modalities: tuple[str, ...] = ()
     output_modalities: tuple[str, ...] = ()
     prices: Prices = field(default_factory=Prices)
     supported_parameters: frozenset[str] = frozenset()
-    """Empty when the server does not tell: then anything may be supported."""
+    """Empty if the server does not report them; then anything may be supported."""
     default_parameters: tuple[tuple[str, Any], ...] = ()
     reasoning: Reasoning | None = None
-    """None when it does not reason, or when nothing is told."""
+    """None if the model does not reason, or if nothing is reported."""
     canonical_slug: str = ""
     owner: str = ""
     expires: str = ""
 
     def supports(self, parameter: str) -> bool | None:
-        """Whether a request parameter is supported; None when nothing is known."""
+        """Whether the model supports a request parameter; None if unknown."""
         return parameter in self.supported_parameters if self.supported_parameters else None
 
     @property
     def requires_reasoning(self) -> bool | None:
-        """Whether requests that switch its reasoning off are refused; None when nothing is told."""
+        """Whether the model rejects requests that turn reasoning off; None if unknown."""
         if self.reasoning is None:
             return False if self.supported_parameters else None
         return self.reasoning.mandatory
@@ -119,14 +119,14 @@ class Model:
 
 
 def read_model(entry: Any) -> Model | None:
-    """One entry of a /models list, or of Ollama's and LM Studio's lists; None when it has no usable id."""
+    """Reads one entry of a /models list, or of Ollama's or LM Studio's list; None if it has no usable id."""
     data = _map(entry)
     identity = _text(data.get("id")) or _text(data.get("key")) or _text(data.get("model")) or _text(data.get("name"))
     if not identity:
         return None
     architecture, provider = _map(data.get("architecture")), _map(data.get("top_provider"))
     meta = _map(data.get("meta"))
-    # What it runs with goes before what it could take.
+    # The context window in use takes precedence over the largest possible one.
     lengths = (
         data.get("loaded_context_length"), data.get("context_length"), provider.get("context_length"),
         data.get("max_model_len"), meta.get("n_ctx"), data.get("max_context_length"), meta.get("n_ctx_train"),
@@ -163,7 +163,7 @@ def _reasoning(value: Any) -> Reasoning | None:
     data = cast("Json", value)
     mandatory = data.get("mandatory") is True
     listed: Any = data.get("supported_efforts", ())
-    # null stands for all of them.
+    # null means all levels.
     efforts = EFFORTS if listed is None else _texts(listed)
     if mandatory:
         efforts = tuple(effort for effort in efforts if effort != "none")
@@ -189,15 +189,15 @@ _PRICE_NAMES: Mapping[str, str] = {
 
 def _prices(data: Json) -> Prices:
     if "-1" in (str(data.get("prompt")), str(data.get("completion"))):
-        # A router: what it costs is known afterwards.
+        # A router, whose price is known only after the answer.
         return Prices()
     prices = _rates(data, Prices())
     steps: list[tuple[int, Prices]] = []
     overrides: Any = data.get("overrides")
     for override in cast("list[Any]", overrides) if isinstance(overrides, list) else []:
         entry = _map(override)
-        if least := natural_number(entry.get("min_prompt_tokens")):
-            steps.append((least, _rates(entry, prices)))
+        if threshold := natural_number(entry.get("min_prompt_tokens")):
+            steps.append((threshold, _rates(entry, prices)))
     return replace(prices, tiers=tuple(sorted(steps, key=lambda step: step[0])))
 
 
@@ -232,14 +232,14 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def natural_number(value: Any) -> int | None:
-    """A whole number from nought on, None for anything else."""
+    """The value if it is a whole number and not negative; None otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LARGEST:
         return None
     return int(value)
 
 
 def format_price_per_million(price: Decimal | None) -> str:
-    """A price per token as USD per million tokens, without the sign; "" when it is not known."""
+    """Formats a price per token as USD per million tokens, without the sign; "" if it is unknown."""
     if price is None:
         return ""
     if not price:
@@ -249,5 +249,5 @@ def format_price_per_million(price: Decimal | None) -> str:
 
 
 def format_context_length(tokens: int | None) -> str:
-    """A context length: 8.2k, 131k, 262k, 1M; nothing when it is not told."""
+    """Formats a context length: 8.2k, 131k, 262k, 1M; "" if it is unknown."""
     return short_count(tokens) if tokens else ""

@@ -40,7 +40,7 @@ class Check:
 
     name: str
     state: State
-    words: str
+    message: str
     fix: str = ""
 
 
@@ -103,17 +103,17 @@ def _terminal(environ: Mapping[str, str]) -> Iterator[Check]:
     size = shutil.get_terminal_size()
     depth = "true colour" if environ.get("COLORTERM") in {"truecolor", "24bit"} else "256 colours or fewer"
     around = [name for name, variable in (("tmux", "TMUX"), ("SSH", "SSH_CONNECTION")) if environ.get(variable)]
-    words = ", ".join([f"{term or 'no TERM'}", f"{size.columns}x{size.lines}", depth, *around])
+    message = ", ".join([f"{term or 'no TERM'}", f"{size.columns}x{size.lines}", depth, *around])
     if term in {"", "dumb", "unknown"}:
-        yield Check("terminal", "broken", words, "The window needs a terminal. Set TERM, or use one-shot mode.")
+        yield Check("terminal", "broken", message, "The window needs a terminal. Set TERM, or use one-shot mode.")
     elif locale := non_utf8_locale(environ):
-        yield Check("terminal", "odd", f"{words}, {locale} is not UTF-8", "Use a UTF-8 locale: export LANG=C.UTF-8")
+        yield Check("terminal", "odd", f"{message}, {locale} is not UTF-8", "Use a UTF-8 locale: export LANG=C.UTF-8")
     elif sys.stdout.encoding.lower().replace("-", "") != "utf8":
-        yield Check("terminal", "odd", f"{words}, {sys.stdout.encoding}", "Use a UTF-8 locale: export LANG=C.UTF-8")
+        yield Check("terminal", "odd", f"{message}, {sys.stdout.encoding}", "Use a UTF-8 locale: export LANG=C.UTF-8")
     elif size.columns < 60 or size.lines < 16:
-        yield Check("terminal", "odd", words, "Make it at least 60x16.")
+        yield Check("terminal", "odd", message, "Make it at least 60x16.")
     else:
-        yield Check("terminal", "good", words)
+        yield Check("terminal", "good", message)
 
 
 def _network(connection: Connection, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -148,17 +148,17 @@ def _server(connection: Connection) -> Iterator[Check]:
     else:
         yield _key(connection)
     began = time.monotonic()
-    reach = probe(client, TIMEOUT)
-    words = f"{server.name} at {server.base_url}: {reach.message}"
-    if not reach.reachable:
-        yield Check("server", "broken", words, reach.hint or "Check the address and the network.")
-    elif reach.wants_key and client.has_key:
-        yield Check("server", "broken", words, "Get a new key: stepchat login")
-    elif reach.wants_key:
-        yield Check("server", "broken", words, f"Store one: stepchat login --key --server {server.name}")
+    result = probe(client, TIMEOUT)
+    message = f"{server.name} at {server.base_url}: {result.message}"
+    if not result.reachable:
+        yield Check("server", "broken", message, result.hint or "Check the address and the network.")
+    elif result.wants_key and client.has_key:
+        yield Check("server", "broken", message, "Get a new key: stepchat login")
+    elif result.wants_key:
+        yield Check("server", "broken", message, f"Store one: stepchat login --key --server {server.name}")
     else:
-        yield Check("server", "good", f"{words}, in {1000 * (time.monotonic() - began):.0f} ms")
-    if reach.reachable and server.backend.has_accounts and connection.key is not None:
+        yield Check("server", "good", f"{message}, in {1000 * (time.monotonic() - began):.0f} ms")
+    if result.reachable and server.backend.has_accounts and connection.key is not None:
         yield _attempt("balance", lambda: format_balance(fetch_balance(client, seconds=TIMEOUT)))
     yield _catalogue(connection)
 
@@ -166,12 +166,12 @@ def _server(connection: Connection) -> Iterator[Check]:
 def _key(connection: Connection) -> Check:
     server, title = connection.config, connection.config.backend.title
     if connection.key is not None:
-        words = f"{title}: {connection.key.source}"
+        message = f"{title}: {connection.key.source}"
         if is_local(server.base_url) and not is_local(server.backend.base_url or server.base_url):
-            words += f"; sent to {server.base_url}, a local server that stands in for {title}"
+            message += f"; sent to {server.base_url}, a local server that stands in for {title}"
         if (trouble := connection.keyring_error) is not None:
-            return Check("key", "odd", f"{words}; {KEYRING}, which takes precedence, {trouble.message}", trouble.hint)
-        return Check("key", "good", words)
+            return Check("key", "odd", f"{message}; {KEYRING}, which takes precedence, {trouble.message}", trouble.hint)
+        return Check("key", "good", message)
     if server.key_variables and server.name not in {row.name for row in BACKENDS}:
         variable = server.key_variables[0]
         fix = f"If it needs one: export {variable}=..., or stepchat login --key --server {server.name}"
@@ -205,8 +205,8 @@ def _store(paths: Paths) -> Iterator[Check]:
     if health is None:
         yield Check("sessions", "good", f"{path}: none yet")
     elif health.problem:
-        words = health.problem if str(path) in health.problem else f"{path}: {health.problem}"
-        yield Check("sessions", "broken", words, health.hint)
+        message = health.problem if str(path) in health.problem else f"{path}: {health.problem}"
+        yield Check("sessions", "broken", message, health.hint)
     else:
         sessions = f"{health.sessions} session{'s' * (health.sessions != 1)}"
         messages = f"{health.messages} message{'s' * (health.messages != 1)}"

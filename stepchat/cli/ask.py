@@ -58,7 +58,7 @@ def ask(
         except StepchatError as error:
             if not output.json:
                 raise
-            output.print_notice(str(error))
+            output.print_error(error)
             output.write_json(_result_json(None, AssistantMessage(stop="error"), error))
             return exit_code(error)
 
@@ -108,7 +108,7 @@ async def _ask(
             ):
                 output.print_notice(notice)
         if code == STOPPED and deadline is not None and loop.time() >= deadline:
-            output.print_notice(f"Stopped after {seconds:g} s (--timeout). What arrived is saved.")
+            output.print_notice(f"Stopped after {seconds:g} s (--timeout). Everything received is saved.")
             return FAILED
         return code
     finally:
@@ -180,7 +180,7 @@ def _what_is_lacking(answer: AssistantMessage, window: int | None, *, as_json: b
         return "The server's content filter truncated the answer. Rephrase the question, or choose another model."
     if answer.stop == "length":
         where = "in the middle of the answer" if answer.text else "before the answer began"
-        return f"The token limit was reached {where}. Raise max_tokens and ask again."
+        return f"The token limit was reached {where}. Raise max_tokens and retry."
     if answer.refusal:
         return f"The model refused: {answer.refusal}"
     if answer.tool_calls:
@@ -191,14 +191,14 @@ def _what_is_lacking(answer: AssistantMessage, window: int | None, *, as_json: b
 
 def _empty_answer(answer: AssistantMessage, window: int | None) -> str:
     if answer.reasoning or answer.reasoning_details or answer.usage.reasoning_tokens:
-        return "The model reasoned, but gave no answer. Ask again."
+        return "The model reasoned, but gave no answer. Retry."
     prompt = answer.usage.prompt_tokens or 0
     if prompt >= _WINDOW_SHARE * (window or _USUAL_WINDOW):
         return (
             f"The model returned nothing. The prompt has {prompt:,} tokens and may be too long for its context window;"
             " start a new session or shorten the question."
         )
-    return "The model returned nothing. Ask again."
+    return "The model returned nothing. Retry."
 
 
 def _model_suggestion(workspace: Workspace, model: str, failure: StepchatError | None) -> str:

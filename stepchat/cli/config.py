@@ -61,11 +61,11 @@ def config_check(invocation: Invocation, *, as_json: bool) -> int:
     if as_json:
         rows = [{"error": problem.message, "hint": problem.hint} for problem in problems]
         first = rows[0] if rows else {"error": None, "hint": None}
-        found = {"path": str(path), "exists": path_exists(path), "right": not problems}
+        found = {"path": str(path), "exists": path_exists(path), "valid": not problems}
         output.write_json(found | first | {"problems": rows})
     elif problems:
         for problem in problems:
-            output.print_notice(str(problem))
+            output.print_error(problem)
     elif path_exists(path):
         output.write_line(f"{path}: no problems found.")
     else:
@@ -171,7 +171,7 @@ def themes(invocation: Invocation, *, as_json: bool) -> int:
     output = invocation.output
 
     def report(error: ConfigError) -> None:
-        output.print_notice(str(error))
+        output.print_error(error)
 
     folder = invocation.paths.user_themes
     found = list(find_themes(folder, report))

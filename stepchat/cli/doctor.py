@@ -40,11 +40,10 @@ def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_ur
         found.append(check)
         if not as_json:
             output.write(output.styled(*MARKS[check.state]))
-            output.write_line(f"  {check.name:10} {check.words}")
-            if check.fix:
-                output.write_line(f"{'':15}{check.fix}")
+            output.write_line(f"  {check.name:10} {check.message}")
+            for line in check.fix.split("\n") if check.fix else ():
+                output.write_line(f"{'':15}{line}")
     if as_json:
-        # `mend` is the published name of the fix; scripts read it.
-        rows = [{"name": row.name, "state": row.state, "words": row.words, "mend": row.fix} for row in found]
+        rows = [{"name": row.name, "state": row.state, "message": row.message, "fix": row.fix} for row in found]
         output.write_json(rows)
     return int(any(check.state == "broken" for check in found))

@@ -122,6 +122,13 @@ class Output:
         self.end_line()
         self._write(self.err, sanitize(f"stepchat: {text}", keep_newlines=False) + "\n")
 
+    def print_error(self, error: StepchatError) -> None:
+        """Write an error to stderr. Its hint may have several lines."""
+        hint, *more = error.hint.split("\n")
+        self.print_notice(str(StepchatError(error.message, hint)))
+        for line in more:
+            self._write(self.err, sanitize(line, keep_newlines=False) + "\n")
+
     def report_silence(self, seconds: float, limit: float) -> None:
         """Report once that nothing arrives. 0 seconds mean that data arrives again."""
         if seconds and not self._silent:
@@ -242,10 +249,10 @@ def run_guarded(work: Callable[[], int], output: Output) -> int:
 
 
 def report_failure(error: Exception, output: Output) -> int | None:
-    """Report what ended a command, in one line, and return the exit code; None for an unexpected error."""
+    """Report what ended a command, and return the exit code; None for an unexpected error."""
     match error:
         case StepchatError() if not shortage(error):
-            output.print_notice(str(error))
+            output.print_error(error)
             return exit_code(error)
         case OutputError():
             return _report_lost_output(str(error), output)

@@ -32,7 +32,7 @@ SHORTEST_SECRET = 8
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """A secret. `source` says where it was found, for the user."""
+    """An API key. `source` tells the user where it was found."""
 
     _value: str
     source: str
@@ -45,22 +45,22 @@ class Key:
         return f"Bearer {self._value}"
 
     def reveal(self) -> str:
-        """The secret itself, to be stored."""
+        """The key itself, for storing it."""
         return self._value
 
     def redact(self, text: str) -> str:
-        """The text without the key. A placeholder such as `none` or `x` stays, because removing it would damage the text."""
+        """The text without the key. A placeholder such as `none` stays, because removing it would damage the text."""
         return text.replace(self._value, "[key removed]") if len(self._value) >= SHORTEST_SECRET else text
 
     def mask(self, data: bytes) -> bytes:
-        """The same number of bytes, with asterisks instead of the key; the same exception."""
+        """The same number of bytes, with asterisks instead of the key. A placeholder stays."""
         value = self._value.encode()
         return data.replace(value, b"*" * len(value)) if len(value) >= SHORTEST_SECRET else data
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLookup:
-    """A key that was found, or None. `keyring_error` says why the keyring could not be read."""
+    """The key found, or None. `keyring_error` says why the keyring could not be read."""
 
     key: Key | None
     keyring_error: KeyringUnavailableError | None = None
@@ -87,7 +87,7 @@ def find_key(
 
 
 def find_keys(environ: Mapping[str, str], paths: Paths) -> list[Key]:
-    """Whatever may be a key, in the environment and in files, to be redacted. Never raises."""
+    """Everything that may be a key in the environment and in files, for redaction. Never raises."""
     found = [value for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN", "_SECRET")) and value]
     with contextlib.suppress(OSError):
         for path in (paths.config / "keys").iterdir():
@@ -115,7 +115,7 @@ def _from_file(path: Path) -> Key | None:
 
 
 def validate_key(value: str, source: str) -> Key:
-    """The key. Raises ConfigError if it cannot be one."""
+    """Returns the key. Raises ConfigError if it contains impossible characters."""
     if not value.isascii() or not value.isprintable() or set(value) & set(" \"'`"):
         raise ConfigError(
             f"The API key from {source} contains invalid characters.",
@@ -131,7 +131,7 @@ def _from_keyring(name: str, backend: Callable[[], KeyringBackend | None]) -> st
 
 
 def save_key(key: Key, name: str, paths: Paths, backend: Callable[[], KeyringBackend | None] = system_keyring) -> str:
-    """Store the key in the keyring if that works, or else in a private file. Returns where, and why. Raises StoreError."""
+    """Store the key in the keyring, or in a private file if that fails. Returns where, and why. Raises StoreError."""
     path = paths.config / "keys" / name
     found, why = backend(), ""
     if found is not None:
@@ -207,12 +207,14 @@ def missing_key_error(
     *,
     login: str = "login",
 ) -> KeyMissingError:
-    """The error that lists the ways to give a key, and what went wrong. `login` is the command that stores one."""
+    """The error for a missing key; its hint lists the ways to set one. `login` is the command that stores one."""
     blocked = "" if keyring_error is None else f": {KEYRING} {keyring_error.message}"
     first = "" if keyring_error is None else f"{keyring_error.hint} Or another way. "
-    return KeyMissingError(
-        f"No API key for {title}{blocked}.",
-        f"{first}Get one with: stepchat {login}. Or give it in the environment (export {variable}=...), in the system keyring "
-        f"(keyring set {SERVICE} {name}), or in the private file {paths.config / 'keys' / name} (chmod 600). "
-        "To look around without a key: stepchat --demo",
+    ways = (
+        f"stepchat {login}",
+        f"export {variable}=...",
+        f"keyring set {SERVICE} {name}",
+        f"a private file (chmod 600): {paths.config / 'keys' / name}",
+        "without a key: stepchat --demo",
     )
+    return KeyMissingError(f"No API key for {title}{blocked}.", "\n  ".join([f"{first}Use one of these:", *ways]))

@@ -34,11 +34,11 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("model", "", "The model to ask; stepfun/step-3.5-flash if empty."),
-    Setting("base_url", "", "The server to ask, by address; OpenRouter if empty."),
-    Setting("server", "", "The server to ask, by name; takes precedence over base_url."),
+    Setting("model", "", "The model; stepfun/step-3.5-flash if empty."),
+    Setting("base_url", "", "The server's address; OpenRouter if empty."),
+    Setting("server", "", "The server's name; takes precedence over base_url."),
     Setting("system", "", "The system prompt of new sessions."),
-    Setting("theme", "", "The theme, by name; the last choice of /theme if empty."),
+    Setting("theme", "", "The theme's name; the last choice of /theme if empty."),
     Setting(
         "reasoning_view", "tail", "What to show while the model reasons: the last lines, everything, or only the header.",
         ("tail", "full", "hidden"),
@@ -56,7 +56,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("send_referer", True, "Send OpenRouter the program's address (HTTP-Referer)."),
     Setting("send_title", True, "Send OpenRouter the program's name (X-Title)."),
 )  # fmt: skip
-"""The keys outside of tables."""
+"""The top-level keys."""
 
 KINDS = tuple(backend.name for backend in BACKENDS)
 
@@ -64,9 +64,9 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("base_url", "", "Its address, such as http://127.0.0.1:8080/v1."),
     Setting("profile", "", "The kind of server; derived from its address if not given.", KINDS),
     Setting("key_variable", "", "The environment variable that holds its key."),
-    Setting("model", "", "The model to ask there if none is named."),
+    Setting("model", "", "Its default model."),
     Setting(
-        "context_length", 0, "Context window of its models in tokens, if the server reports none or too large a one.",
+        "context_length", 0, "Context window of its models in tokens, if the server reports none or a wrong one.",
         low=0, high=1e9,
     ),
     Setting(
@@ -92,9 +92,9 @@ PRICE_SETTINGS: tuple[Setting, ...] = (
 """The keys of a table [prices."MODEL"]."""
 
 PROFILE_SETTINGS: tuple[Setting, ...] = (
-    Setting("model", "", "The model to ask."),
-    Setting("server", "", "The server, by name."),
-    Setting("base_url", "", "The server, by address."),
+    Setting("model", "", "The model."),
+    Setting("server", "", "The server's name."),
+    Setting("base_url", "", "The server's address."),
     Setting("system", "", "The system prompt of new sessions."),
 )
 """The keys of a table [profiles.NAME]. Its parameters are a table in it."""
@@ -198,7 +198,7 @@ def _commented(row: Setting) -> list[str]:
 
 
 def read_strict(path: Path, themes: Collection[str]) -> Config:
-    """Like read_config, but also rejects what does no harm: an unknown theme, a hint that never appears."""
+    """Like read_config, but also rejects harmless mistakes: an unknown theme, a hint that never appears."""
     config = read_config(path)
     source = _read_source(path)
     if source is None:
@@ -246,7 +246,7 @@ def _read_source(path: Path) -> _Source | None:
 
 
 def _check_servers(source: _Source, config: Config) -> None:
-    """Raises ConfigError for an unknown server or an invalid address: no start would succeed with it."""
+    """Raises ConfigError for an unknown server or an invalid address, because no start would succeed with them."""
     known = [*(table.name for table in config.servers), *(kind for kind in KINDS if kind != "custom"), "demo"]
     tables: list[tuple[tuple[str, ...], dict[str, Any]]] = [
         ((), {"server": config.server, "base_url": config.base_url})
@@ -303,7 +303,7 @@ def _tables(source: _Source, kind: str, value: Any) -> tuple[Table, ...]:
 
 
 def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ...] = ()) -> Any:
-    """The value. Raises ConfigError if the setting cannot have it."""
+    """Returns the value. Raises ConfigError if it is invalid for the setting."""
     key = (*table, setting.name)
     match setting.default:
         case bool():
@@ -316,7 +316,7 @@ def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ..
         raise source.error(key, f"must be {kind}", setting.help)
     if setting.choices and value not in setting.choices:
         raise source.error(key, f"must be one of {', '.join(setting.choices)}", setting.help)
-    # Negated, so that nan is rejected.
+    # Negated to reject nan as well.
     if setting.low is not None and not value >= setting.low:
         raise source.error(key, f"must be at least {setting.low:g}", setting.help)
     if setting.high is not None and not value <= setting.high:
@@ -336,7 +336,7 @@ def _parameters(source: _Source, table: tuple[str, ...], entries: dict[str, Any]
 
 
 def check_url(url: str, source: str = "") -> str:
-    """A base URL without its last slash. Raises UsageError, which mentions the `source` it came from."""
+    """Returns a base URL without its trailing slash. Raises UsageError, which mentions where it came from (`source`)."""
     try:
         parts = urlsplit(url.strip())
         parts.port  # noqa: B018 - raises for a port that is not a number
@@ -351,7 +351,7 @@ def check_url(url: str, source: str = "") -> str:
     if parts.username or parts.password:
         raise UsageError(
             "The base URL contains a user name or password.",
-            "Remove it: stepchat stores addresses, and never secrets.",
+            "Remove it: stepchat stores addresses, but never passwords.",
         )
     return url.strip().rstrip("/")
 

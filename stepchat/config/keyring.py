@@ -1,4 +1,4 @@
-"""The system keyring, with a time limit and with its errors in words. No error of it is fatal."""
+"""The system keyring, with a time limit and readable errors, none of which is fatal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MISSING = frozenset({"NoKeyringError"})
 
 
 class KeyringBackend(Protocol):
-    """What we use of the package `keyring`."""
+    """The part of the package `keyring` that stepchat uses."""
 
     def get_password(self, service_name: str, username: str) -> str | None: ...
     def set_password(self, service_name: str, username: str, password: str) -> None: ...
@@ -69,7 +69,7 @@ class Keyring:
         self._call(lambda: self._backend.delete_password(SERVICE, name))
 
     def _call(self, work: Callable[[], object]) -> object:
-        """Call the backend in a thread: it may wait for a password that nobody can enter."""
+        """Call the backend in a thread, because it may wait for a password that nobody can enter."""
         future = start_daemon(work)
         try:
             return future.result(self._timeout)
@@ -83,7 +83,7 @@ class Keyring:
 
 
 def _unavailable(error: Exception) -> KeyringUnavailableError:
-    # By name, because the package is optional.
+    # Compared by name, because the package is optional.
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & _MISSING:
         return KeyringUnavailableError(
@@ -91,5 +91,5 @@ def _unavailable(error: Exception) -> KeyringUnavailableError:
         )
     if names & _LOCKED:
         return KeyringUnavailableError("is locked", "Unlock it and try again.")
-    # Only its type: the text of the error may contain the secret.
+    # Shows only the type, because the text of the error may contain the secret.
     return KeyringUnavailableError(f"does not work ({type(error).__name__})", "See: keyring diagnose")

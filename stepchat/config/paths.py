@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where things are. Nothing is created here."""
+    """The locations of files and directories. Creates nothing."""
 
     data: Path
     config: Path
@@ -41,7 +41,7 @@ class Paths:
 
     @property
     def trusted_servers(self) -> Path:
-        """The server addresses that the user has used outside config.toml, one per line."""
+        """The server addresses that the user has approved outside config.toml, one per line."""
         return self.state / "named-servers"
 
     @property

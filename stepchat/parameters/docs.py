@@ -52,7 +52,7 @@ def _matching(words: Sequence[str]) -> list[tuple[str, list[Parameter]]]:
 
 
 def as_text(words: Sequence[str] = ()) -> str:
-    """For a terminal of 80 columns."""
+    """The parameters that match the words, for a terminal of 80 columns."""
     lines: list[str] = []
     for title, rows in _matching(words):
         lines += [title, ""]
@@ -69,7 +69,7 @@ def as_text(words: Sequence[str] = ()) -> str:
 
 
 def as_rows(words: Sequence[str] = ()) -> list[Json]:
-    """For programs."""
+    """The parameters that match the words, as JSON."""
     return [
         {
             "name": row.name,

@@ -55,7 +55,7 @@ def _budget_within_answer(parameters: Json) -> tuple[str, str] | None:
         limit: Any = parameters.get(name)
         if budget is not None and limit is not None and budget >= limit:
             return (
-                f"reasoning.max_tokens must be less than {name}: {budget} tokens of reasoning leave nothing of {limit}.",
+                f"reasoning.max_tokens ({budget}) must be less than {name} ({limit}), which includes the reasoning.",
                 f"Raise {name}, or unset one: {name}= or reasoning.max_tokens=",
             )
     return None

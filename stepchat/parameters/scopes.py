@@ -58,7 +58,7 @@ class Scopes:
         return to_request(setting for scope in SCOPES for setting in self.settings_of(scope))
 
     def checked(self) -> Json:
-        """Like request. Raises UsageError if some cannot be combined."""
+        """The parameters of the next request. Raises UsageError if some cannot be combined."""
         parameters = self.request()
         check_combinations(parameters)
         return parameters
@@ -73,7 +73,7 @@ class Scopes:
             settings += layer
             before, value = value, value_at(to_request(settings), name) if layer else value
             sets = any(_within(set_name, name) for set_name, _ in layer)
-            # A map without this name matters only if it hides the value of a weaker scope.
+            # A map that lacks this name counts only if it hides the value of a weaker scope.
             if sets or ((before, value) != (None, None) and any(_within(name, set_name) for set_name, _ in layer)):
                 scope = candidate
         return ResolvedSetting(value, scope)
@@ -93,7 +93,7 @@ class Scopes:
         return self._with(scope, tuple(pair for pair in self.settings_of(scope) if not _within(pair[0], name)))
 
     def after_turn(self, asked: Settings) -> Scopes:
-        """Remove what was set for that question only. What has been set for the next one since then stays."""
+        """Remove what was set for the question just asked, but not what was set for the next one since."""
         return replace(self, once=tuple(pair for pair in self.once if pair not in asked))
 
     def _with(self, scope: Scope, settings: Settings) -> Scopes:
@@ -153,7 +153,7 @@ def value_at(parameters: Json, name: str) -> Any:
 
 
 def from_stored(data: Mapping[str, Any]) -> Settings:
-    """Read what `update_stored` wrote. What this version does not know or would reject is not sent, but stays on disk."""
+    """Reads the result of `update_stored`. Settings that are unknown or invalid here are not sent, but stay on disk."""
     found: list[tuple[str, Any]] = []
     for name, value in data.items():
         try:
@@ -164,7 +164,7 @@ def from_stored(data: Mapping[str, Any]) -> Settings:
 
 
 def update_stored(stored: Json, before: Settings, after: Settings) -> Json:
-    """The stored settings with this program's changes. Unknown settings stay, and so do changes made by other programs."""
+    """Returns the stored settings with the changes from `before` to `after`. Other stored settings stay."""
     unchanged = [setting for setting in before if setting in after]
     common = next(
         (index for index, pair in enumerate(zip(unchanged, after, strict=False)) if pair[0] != pair[1]), len(unchanged)

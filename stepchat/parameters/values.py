@@ -35,7 +35,7 @@ def parse_text(name: str, text: str) -> Any:
     parameter = find_parameter(name)
     plain = text.strip()
     if parameter.kind in {"text", "texts"} and not plain.startswith(("[", '"')):
-        # With its spaces: one of them may be the text to stop at.
+        # Keeps spaces, because a space may be the text to stop at.
         plain = text
     if not plain:
         return None
@@ -168,7 +168,7 @@ def _form(parameter: Parameter, value: Any) -> Any:
 
 
 def _as_form(value: Json, name: str = "answer") -> Json:
-    """The response_format to send; a bare schema is wrapped in one."""
+    """Returns the response_format to send, which wraps a bare schema."""
     if value.get("type") in _FORMS or "json_schema" in value:
         return value
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "answer"
@@ -182,7 +182,7 @@ def _wrong(parameter: Parameter, value: Any, wanted: str) -> UsageError:
 
 
 def format_value(value: Any) -> str:
-    """The value as the user would write it after NAME=."""
+    """Returns a value as the user would write it after NAME=."""
     if value is None:
         return ""
     return value if isinstance(value, str) else lossless_json.dumps(value)

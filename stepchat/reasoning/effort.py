@@ -1,4 +1,4 @@
-"""Effort levels: which a model supports, and the lowest it can be asked for."""
+"""Effort levels: those that a model supports, and the lowest that can be requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names under which servers send reasoning: the one list, for the reader, the replay, the inspector and the ledger."""
+"""The field names under which servers send reasoning: the only list of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 REASONING_FIELDS: Final = tuple(dict.fromkeys(backend.reasoning_field for backend in BACKENDS))
-"""In the order in which they are tried: a server that sends several repeats the same words in each."""
+"""The first one with text counts, because a server that sends several repeats the same text in each."""
 _TEXT_KEYS: Final = ("text", "content", "value", "summary", "thinking", "reasoning", "parts")
 """Where servers put the text of a part, of reasoning sent as an object, or of an object in place of a string."""
 
@@ -25,9 +25,9 @@ def reasoning_text(message: Json) -> tuple[str, str]:
 
 
 def text_of(value: Any) -> str | None:
-    """Returns the text of a value that should be a string: a number's spelling, the text of an object or of a list's parts.
+    """Returns the text of a value that should be a string but may be a number, an object or a list of parts.
 
-    None if there is a value, but no text in it.
+    None if there is a value without any text in it.
     """
     match value:
         case str():

@@ -1,4 +1,4 @@
-"""The reasoning ledger: what arrived with each answer, and what every later request did with it, proven by hashes."""
+"""The reasoning ledger: what arrived with each answer, and what each later request did with it, verified with hashes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Rule: TypeAlias = Literal[
 Way: TypeAlias = Literal["unchanged", "in part", "as text", "left out"]
 
 RULES: Mapping[Rule, str] = {
-    "other model": "it is from another model, and only that model can use it",
-    "other server": "it is from another server",
+    "other model": "it comes from another model, and only that model can use it",
+    "other server": "it comes from another server",
     "stopped": "the answer was interrupted; incomplete reasoning is not replayed",
     "no answer": "no answer followed it",
     "unsigned": "its format requires a signature, and none arrived",
@@ -40,7 +40,7 @@ _SHORT: Mapping[Rule, str] = {
     "refused": "rejected",
     "not taken": "not accepted",
 }
-"""The rules whose stored key is not what the screen shows."""
+"""The rules that the screen calls by another name than the stored key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningSent:
-    """One recorded request that had one answer's reasoning to send. Requests that begin alike share the line."""
+    """A recorded request in which the reasoning of one answer was due. Requests with the same beginning share `line`."""
 
     request: int
     answer: str
@@ -130,7 +130,7 @@ class ReasoningSent:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningUse:
-    """What one request did with the reasoning of one answer; `hash` is that of the list it sent, "" if none."""
+    """What one request did with the reasoning of one answer; `hash` is that of the list sent, "" if none was."""
 
     request: int
     answer: str
@@ -139,7 +139,7 @@ class ReasoningUse:
     returned: ReturnedReasoning
     hash: str
     unchanged: bool
-    """What was sent equals what is stored, compared now."""
+    """Whether what was sent equals what is stored now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def reasoning_accounts(
         message = stored.message
         if isinstance(message, AssistantMessage):
             received = received_reasoning(message)
-            # Requests share lines: each long list is hashed once.
+            # Requests share lines, so each long list is hashed only once.
             judged: dict[int, tuple[ReturnedReasoning, str, bool]] = {}
             uses: list[ReasoningUse] = []
             for sending in sendings.get(stored.id, ()):

@@ -16,7 +16,7 @@ _JOINED = ("text", "summary")
 _JOINED_TYPES = ("reasoning.text", "reasoning.summary")
 _SIGNED_FORMAT = "anthropic-claude-v1"
 _GROWING = 32
-"""Entries that can grow at the same time, newest first; a limit, so that a hostile stream stays linear."""
+"""Entries that can grow at the same time, counted from the newest. The limit keeps a hostile stream linear."""
 
 
 class _Entry:
@@ -34,7 +34,7 @@ class _Entry:
         mine, other = self.head.get("id"), fragment.get("id")
         if mine is not None and other is not None and mine != other:
             return False
-        # Text added below a signature would break it: a new block begins, even if the index has not moved on.
+        # Text added after a signature would invalidate it, so a new block begins, even under the same index.
         signed = self.head.get("signature") is not None and self.head.get("format") == _SIGNED_FORMAT
         return not (signed and fragment.get("text"))
 
@@ -54,9 +54,9 @@ class _Entry:
 
 
 class DetailsMerge:
-    """Merges by type and index. Each fragment costs the same, however many came before.
+    """Merges entries of the same type and index. The cost of a fragment does not depend on the number of earlier ones.
 
-    Text and summaries are concatenated, other values replaced by the newest; encrypted and unknown entries are never joined.
+    Text and summaries are concatenated; of other values, the newest wins. Encrypted and unknown entries are never merged.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class DetailsMerge:
         index = fragment.get("index")
         if isinstance(index, int) and not isinstance(index, bool):
             known = self._by_index.setdefault((kind, index), [])
-            # Newest first: it is the one that grows.
+            # Newest first, because that one grows.
             for entry in islice(reversed(known), _GROWING):
                 if entry.accepts(fragment):
                     entry.join(fragment)
@@ -101,7 +101,7 @@ class DetailsMerge:
         return entry
 
     def _is_repeated(self, fragment: Json) -> bool:
-        # Compared as JSON, where true is not 1 and 1.0 is not 1.
+        # Compared as JSON, because true is not 1 there, and 1.0 is not 1.
         known = lossless_json.dumps(sorted((key, value) for key, value in fragment.items() if value is not None))
         if known in self._encrypted:
             return True

@@ -21,7 +21,7 @@ _SIGNING_MAKERS = ("anthropic/", "google/")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes."""
+    """The server and model of a request."""
 
     backend: Backend
     base_url: str
@@ -39,9 +39,9 @@ class Target:
 
 
 class Prefix:
-    """A running hash of the messages before an answer, as sent, except their reasoning.
+    """A running hash of the messages before an answer as sent, without their reasoning.
 
-    Signatures stay valid without earlier reasoning, but not with other text before them.
+    A signature stays valid if earlier reasoning is withheld, but not if earlier text changes.
     """
 
     def __init__(self, system: str | None, tools: Any) -> None:
@@ -52,7 +52,7 @@ class Prefix:
         self._update("tools", lossless_json.dumps(tools) if tools else "")
 
     def add(self, message: Json) -> None:
-        """Add one message in its request form."""
+        """Add a message as it is sent."""
         for name in ("role", "content", "tool_calls", "tool_call_id"):
             value: Any = message.get(name)
             self._update(name, value if isinstance(value, str) else lossless_json.dumps(value) if value else "")
@@ -68,7 +68,7 @@ class Prefix:
 
 @dataclass(slots=True)
 class Replay:
-    """The reasoning of one request. Ask in message order: an encrypted entry is sent only once per request."""
+    """The reasoning that one request sends. Call it in message order: an encrypted entry is sent once per request."""
 
     target: Target
     prefix: Prefix
@@ -77,7 +77,7 @@ class Replay:
     _sent_encrypted: set[str] = field(default_factory=set[str])
 
     def fields(self, message: AssistantMessage) -> tuple[Json, ReturnedReasoning]:
-        """Returns the request fields with one answer's reasoning: the list or plain text, never both, and what was done."""
+        """Returns the request fields for one answer's reasoning (the list or plain text, never both), and the outcome."""
         if self.without is not None:
             return {}, ReturnedReasoning("left out", self.without)
         foreign = _foreign(message, self.target)
@@ -114,7 +114,7 @@ class Replay:
         return ({name or backend.reasoning_field: text} if text else {}), ReturnedReasoning("as text")
 
     def _field_of(self, message: AssistantMessage) -> str | None:
-        """The name the reasoning arrived under; None if it came some other way, such as between tags."""
+        """The field in which the reasoning arrived; None if it arrived otherwise, such as between tags."""
         return message.reasoning_field if message.reasoning_field in REASONING_FIELDS else None
 
     def _text(self, message: AssistantMessage) -> str:
@@ -165,7 +165,7 @@ class Replay:
 
 
 def same_source(message: AssistantMessage, target: Target) -> bool:
-    """Whether the target is the model and server that produced the reasoning: only those can use it again."""
+    """Whether the target is the model and server that produced the reasoning. Only those can use it again."""
     return _foreign(message, target) is None
 
 

@@ -1,10 +1,10 @@
 """Reasoning inside the text, between tags such as `<think>`, from servers without a reasoning parser.
 
-An opening tag counts only at the very start of the text; the first closing tag of the same name ends the reasoning; every
-later tag is text. gpt-oss marks its channels instead: `<|channel|>analysis<|message|>`.
+An opening tag counts only at the very start of the text. The first closing tag of the same name ends the reasoning, and
+every later tag is text. gpt-oss marks its channels instead: `<|channel|>analysis<|message|>`.
 
-The prompts of some models already end with the opening tag, so that only a lone `</think>` arrives. An ordinary answer may
-mention that tag, too, and must not become reasoning. So a lone tag closes only where an answer would hardly put it:
+The prompts of some models already end with the opening tag, so that only a lone `</think>` arrives. But an ordinary answer
+may mention that tag, and must not become reasoning. So a lone tag counts only where an answer is unlikely to have it:
 
 - outside fenced code and inline code, and with no `<think>` outside code before it; and
 - directly before a line break or the end of the text, with nothing but three spaces at most before it on its line, or
@@ -97,7 +97,7 @@ class ThinkTagSplitter:
         self._place = _MarkdownPosition()
 
     def feed(self, text: str) -> Split:
-        """Returns what the next piece contains. The cost is linear however the text is cut."""
+        """Returns what the next piece contains. The cost is linear, however the text is divided."""
         if not text:
             return Split()
         text = self._held + text
@@ -119,7 +119,7 @@ class ThinkTagSplitter:
                 return self._start(text)
 
     def switch_off(self) -> Split:
-        """A reasoning field arrived, so tags mean nothing: returns what is held; from now on everything is text."""
+        """Stop looking for tags, because a reasoning field arrived. Returns what is held; what follows is text."""
         split = Split()
         if self._state is not _State.TEXT:
             held = "".join(self._spaces) + self._held
@@ -128,7 +128,7 @@ class ThinkTagSplitter:
         return split
 
     def close(self) -> Split:
-        """Returns what is held when the message has ended."""
+        """Returns what is held at the end of the message."""
         held = self._held
         split = Split()
         match self._state:
@@ -249,7 +249,7 @@ class ThinkTagSplitter:
 
 
 def _safe_end(text: str, *tags: str) -> int:
-    """Where the longest suffix begins that may be the beginning of a tag; the length of the text if there is none."""
+    """The start of the longest suffix that may be the beginning of a tag; the length of the text if there is none."""
     begin = text.rfind(tags[0][0], -max(map(len, tags)))
     if begin >= 0 and any(tag.startswith(text[begin:]) for tag in tags):
         return begin
@@ -257,7 +257,7 @@ def _safe_end(text: str, *tags: str) -> int:
 
 
 class _MarkdownPosition:
-    """The position in Markdown, as far as it matters for a lone tag. Inline code is recognized line by line."""
+    """Tracks whether a position in Markdown is inside code. Inline code is recognized line by line."""
 
     def __init__(self) -> None:
         self._fence = ""

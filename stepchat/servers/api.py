@@ -1,4 +1,4 @@
-"""Everything a server offers besides chat: JSON requests, the key's balance, costs, providers. Blocks: call it in a thread."""
+"""The endpoints other than chat: JSON requests, balance, costs, providers. They block: call them in a thread."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def get_json(
     seconds: float,
     proxy: Proxy | None = None,
 ) -> Json:
-    """Sends a request and returns the JSON object of the response. Raises StepchatError, also for an error sent with 200."""
+    """Sends a request and returns the JSON object of the response. Raises StepchatError, also for errors with status 200."""
     import httpx
 
     url = str(request.url.copy_with(query=None))
@@ -129,7 +129,7 @@ def fetch_balance(server: JsonServer, *, seconds: float = 10.0) -> Balance:
 
 
 def fetch_usage(server: JsonServer, generation_id: str, *, seconds: float = 5.0) -> Json | None:
-    """Returns what a generation used, as a usage object; None if the server does not know it (yet)."""
+    """Returns the usage object of a generation; None if the server does not know it (yet)."""
     try:
         found: Any = server.get_json("/generation", {"id": generation_id}, seconds=seconds).get("data")
     except ServerError as error:
@@ -170,7 +170,7 @@ class Provider:
 
 
 def fetch_providers(server: JsonServer, slug: str) -> list[Provider]:
-    """Returns who serves a model, how fast and at what price. Raises StepchatError."""
+    """Returns the providers of a model, with their speed and prices. Raises StepchatError."""
     data: Any = server.get_json(f"/models/{bare_slug(slug)}/endpoints").get("data")
     found: Any = cast("Json", data).get("endpoints") if isinstance(data, dict) else None
     entries = cast("list[Any]", found) if isinstance(found, list) else []

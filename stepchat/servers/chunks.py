@@ -1,4 +1,4 @@
-"""Turns the JSON of chunks into deltas. Every key is optional and may have any type; what is dropped is counted."""
+"""Turns the JSON of chunks into deltas. Every key is optional and may have any type; dropped content is counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SEVERAL = 2
 
 @dataclass(slots=True)
 class _Gathered:
-    """What the events of one read add up to."""
+    """Collects the contents of the events of one read."""
 
     text: list[str] = field(default_factory=list[str])
     reasoning: list[str] = field(default_factory=list[str])
@@ -73,13 +73,13 @@ class ChunkReader:
         self.bad_chunks = 0
         """Events that are not JSON objects."""
         self.lost_text = 0
-        """Of those and of the parts of a message, how many contained text that is lost."""
+        """Events and message parts whose text is lost."""
         self.dropped: Counter[str] = Counter()
-        """Other things that stepchat cannot show, by name."""
+        """The names of other content that stepchat cannot show."""
         self.produced = False
         self._native: str | None = None
         self._remark = ""
-        """The text of an event that is neither a chunk nor clearly an error: the reason if nothing else arrives."""
+        """An event that is neither a chunk nor clearly an error. If nothing else arrives, it is the error message."""
         self._has_delta = False
         self._has_details = False
         self._has_calls = False
@@ -95,7 +95,7 @@ class ChunkReader:
         return self.done or self.finish_reason is not None
 
     def read(self, events: Iterable[SseEvent]) -> Delta | None:
-        """Returns what these events add. Stops at [DONE] and at an error."""
+        """Returns the content of these events. Stops at [DONE] and at an error."""
         gathered = _Gathered()
         for event in events:
             if self.done or self.failure:
@@ -152,7 +152,7 @@ class ChunkReader:
             self._remark = remark
 
     def fail(self, error: Any) -> None:
-        """Take an error of any shape as the end of the stream."""
+        """End the stream with an error of any shape."""
         self.failure = from_error(lossless_json.loads(self._redact(lossless_json.dumps(error))))
 
     def _choice(self, choice: Json, out: _Gathered) -> None:
@@ -179,7 +179,7 @@ class ChunkReader:
             self._native = out.facts["native_finish_reason"] = native
 
     def _part(self, part: Json, out: _Gathered, *, is_whole: bool) -> None:
-        """Read a delta, or after deltas a whole message, which only counts where it goes beyond them."""
+        """Read a delta, or a complete message after deltas, which counts only where it adds something."""
         text, reasoning = self._split_content(part.get("content"))
         self._reasoning(part, reasoning, out, is_whole=is_whole)
         if text:
@@ -197,13 +197,13 @@ class ChunkReader:
             self.produced = self._has_calls = True
 
     def _known(self, value: Any) -> str:
-        """The text of a value; counts it as lost if it has none."""
+        """Returns the text of a value; counts the value as lost if it has none."""
         text = text_of(value)
         self.lost_text += text is None
         return text or ""
 
     def _split_content(self, content: Any) -> tuple[str, str]:
-        """The text and the reasoning in a content, which is a string, an object, or a list of parts."""
+        """Returns text and reasoning of a content, which is a string, an object or a list of parts."""
         if isinstance(content, str) or content is None:
             return content or "", ""
         text: list[str] = []
@@ -237,7 +237,7 @@ class ChunkReader:
             out.details = out.details or []
             out.details += [cast("Json", entry) for entry in entries if isinstance(entry, dict)]
         if entries and not plain and (released := self._shown.add(self._plain.release(), "")):
-            # Details without plain text are compared with all of it.
+            # Details without plain text are compared with all plain text.
             out.reasoning.append(released)
         if plain or entries:
             self.produced = True
@@ -270,7 +270,7 @@ class ChunkReader:
             out.facts.setdefault("reasoning_field", "think_tags")
 
     def close(self) -> Delta | None:
-        """End the stream: returns what was held back, and finds a failure that looks like success."""
+        """End the stream: returns what was held back, and detects a failure that looks like success."""
         out = _Gathered()
         if held := self._shown.add(self._plain.close(), ""):
             out.reasoning.append(held)
@@ -294,7 +294,7 @@ class ChunkReader:
         if (self._native or "").lower().startswith(_NATIVE_FAILURES):
             self.failure = ServerError(
                 f"The model returned nothing and ended with {self._native}.",
-                "Ask again.",
+                "Retry.",
                 code=self._native,
                 retryable=True,
             )
@@ -303,10 +303,11 @@ class ChunkReader:
 
 
 class _Channel:
-    """The text of one channel: returns what is new, whatever form the server sends it in.
+    """The text of one channel. Returns what is new in each piece.
 
-    Most servers send pieces. Some repeat the whole message at the end, and some repeat everything so far each time. The latter
-    is assumed only after several pieces in a row began with all that came before; until then such pieces are held back.
+    Most servers send only what is new. Some repeat the whole message at the end, and some repeat everything so far in each
+    piece. The latter is assumed only after several pieces in a row began with all text so far; until then, such pieces are
+    held back.
     """
 
     def __init__(self) -> None:
@@ -319,7 +320,7 @@ class _Channel:
         self._restates: bool | None = None
         """None while unknown."""
         self._half_pair = ""
-        """A high surrogate whose other half comes with the next piece."""
+        """A high surrogate whose other half arrives with the next piece."""
 
     def add(self, text: str, *, is_whole: bool = False) -> str:
         """Returns what is new in a piece, or in a whole message."""
@@ -335,7 +336,7 @@ class _Channel:
         return new
 
     def release(self) -> str:
-        """Returns what is held back: more text will come, so these were pieces."""
+        """Returns what is held back, because it is new text: more text follows."""
         if not self._held:
             return ""
         self._restates = False
@@ -382,20 +383,20 @@ class _Channel:
 
 
 class _ShownReasoning:
-    """Decides what of a chunk's reasoning is new on the screen: plain fields and details usually repeat the same words."""
+    """Decides which reasoning to show: the plain field and the details of a chunk usually contain the same text."""
 
     def __init__(self) -> None:
         self._visible = StringIO()
         self._details = StringIO()
         self._details_length = 0
         self._same = 0
-        """How far the two are known to agree."""
+        """The number of characters in which the two agree."""
         self._differ = False
 
     def add(self, plain: str, details: str, *, is_held: bool = False) -> str:
-        """Returns what to show of one chunk: the plain text, else that of the details unless it was shown before.
+        """Returns what to show of a chunk: its plain text, otherwise the text of its details unless shown before.
 
-        With `is_held` the plain text follows later.
+        With `is_held`, the plain text follows later.
         """
         _append(self._visible, plain)
         _append(self._details, details)
@@ -435,14 +436,14 @@ def _object(value: Any) -> Json:
 
 
 def _list(value: Any) -> list[Any]:
-    """A list; an object where a list belongs counts as its only entry."""
+    """Returns a list. An object in place of a list counts as its only entry."""
     if isinstance(value, dict):
         return [cast("Json", value)]
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _is_first(choice: Json, position: int) -> bool:
-    """Whether a choice is the answer, rather than an alternative to it."""
+    """Whether a choice is the answer and not an alternative."""
     index: Any = choice.get("index")
     return str(index) in {"0", "0.0"} if index is not None else position == 0
 
@@ -470,7 +471,7 @@ def _details_text(entries: Iterable[Any]) -> str:
 
 
 def _calls(part: Json) -> list[Json]:
-    """The tool calls of a message, also as one object, as an object of calls, or in the older `function_call`."""
+    """The tool calls of a message: a list, one call, an object of calls, or the older `function_call`."""
     calls: Any = part.get("tool_calls")
     if isinstance(calls, dict) and not calls.keys() & {"function", "id", "index"}:
         calls = list(cast("Json", calls).values())
@@ -503,7 +504,7 @@ def _fragment(call: Json) -> ToolCallFragment:
 
 
 def read_body(body: Json, reader: ChunkReader) -> Delta | None:
-    """Read a response that is one JSON object although a stream was requested: an answer or an error."""
+    """Read a response that is one JSON object (an answer or an error) although a stream was requested."""
     inner = _object(body.get("data"))
     if not body.get("choices") and inner.get("choices"):
         body = inner

@@ -1,4 +1,4 @@
-"""HTTP to one server: send, wait, retry while nothing was shown, notice silence, cancel."""
+"""The HTTP client of one server: sends, retries until something was shown, detects silence, cancels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONNECT_TIMEOUT = 10.0
 GET_JSON_SECONDS = 15.0
 RETRIES = 3
 LOADING_POLL = 2.0
-"""Seconds between looks at a server that is loading its model."""
+"""Seconds between checks of a server that is loading its model."""
 
 APP_URL = "https://github.com/stepchat/stepchat"
 APP_TITLE = "stepchat"
@@ -54,7 +54,7 @@ class Options:
     backoff: float = 0.5
     loading_poll: float = LOADING_POLL
     key_variable: str = ""
-    """The variable that would hold the key, for the message when the server wants one."""
+    """The variable for the key, to be named if the server requires one."""
 
 
 class Client:
@@ -71,7 +71,7 @@ class Client:
         rng: random.Random | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`environ` has the settings of proxies and certificates; by default that of the process."""
+        """`environ` contains the settings of proxies and certificates; by default it is that of the process."""
         self.base_url = base_url.rstrip("/")
         self.backend = backend
         self._key = key
@@ -82,14 +82,14 @@ class Client:
         self._environ = environ
         self._proxy: Proxy | None = None
         self._trusted: SSLContext | None = None
-        """The trusted certificates: slow to read, so they are read once."""
+        """The trusted certificates. They are read only once, because reading is slow."""
         self._kept = KeptConnection()
         self._lock = Lock()
 
     def prepare(self) -> None:
-        """Import httpx and build its client, certificates included. Slow: call it in a thread ahead of the first request.
+        """Import httpx and build its client, in a thread before the first request, because it is slow.
 
-        A failure shows with the first request.
+        The first request reports a failure.
         """
         with suppress(UnreachableError):
             self._open()
@@ -100,8 +100,8 @@ class Client:
 
         with self._lock:
             if self._http is None:
-                # One kept connection, so that `KeptConnection` knows it, also while a slow reader lingers. More may exist for
-                # a while: a cancelled request that is still connecting must not delay the next.
+                # Only one connection is kept, so that `KeptConnection` knows which. More may exist for a while, because a
+                # cancelled request that is still connecting must not delay the next one.
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=120.0)
                 self._http = self._connect(httpx.Timeout(None, connect=CONNECT_TIMEOUT, write=60.0), limits)
             return self._http
@@ -111,7 +111,7 @@ class Client:
 
         import httpx
 
-        # Cookies are never sent back: the recording would not show them, and no user asked for them.
+        # Cookies are never sent back: the recording would not show them, and nobody wants them.
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         try:
             self._proxy = proxy_for(self.base_url, self._environ)
@@ -119,7 +119,7 @@ class Client:
             encrypted = self.base_url.lower().startswith("https:") or proxy_url.startswith("https:")
             if self._trusted is None and self._transport is None and encrypted:
                 self._trusted = trusted_certificates(self.base_url, self._environ)
-            # Without TLS there is nothing to verify. trust_env is off, because httpx fails on entries of NO_PROXY that do not concern this server.
+            # Without TLS there is nothing to verify. trust_env is off, because httpx fails on NO_PROXY entries for other servers.
             return httpx.Client(
                 verify=self._trusted or False, transport=self._transport, trust_env=False, timeout=timeout, limits=limits,
                 proxy=proxy_url or None, cookies=cookies,
@@ -148,7 +148,7 @@ class Client:
         """
         import httpx
 
-        # On its own connection: the kept one belongs to the answers.
+        # Uses its own connection, because the kept one belongs to the answers.
         timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
         try:
             with self._connect(timeout, httpx.Limits(max_keepalive_connections=0)) as http:
@@ -230,11 +230,11 @@ class Client:
             if loading is None:
                 await asyncio.sleep(wait)
                 continue
-            yield Notice("The server is still loading its model; the question is asked as soon as it is ready.")
+            yield Notice("The server is still loading its model. The question will be sent when it is ready.")
             await self._wait_until_loaded(loading)
 
     async def _wait_until_loaded(self, error: ServerError) -> None:
-        """Look at the list of models until the server has loaded; raises the error after `silence_timeout`."""
+        """Poll the list of models until the server has loaded its model. Raises the error after `silence_timeout`."""
         end = monotonic() + self._options.silence_timeout
         while monotonic() < end:
             await asyncio.sleep(self._options.loading_poll)
@@ -259,14 +259,14 @@ class Client:
         return self._options.backoff * 2**attempt * self._rng.uniform(0.75, 1.25)
 
     def _shown_headers(self) -> dict[str, str]:
-        """The headers without the key in any form."""
+        """Returns the headers without the key in any form."""
         headers = self.headers()
         if self._key is not None:
             headers["Authorization"] = f"Bearer {REMOVED}"
         return headers
 
     def _explain(self, error: StepchatError) -> None:
-        """Make an error more specific with what is known here, and remove the key from it."""
+        """Add what the client knows to an error, and remove the key from it."""
         if isinstance(error, UnreachableError) and error.hint == ADDRESS_HINT and self.backend.start_hint:
             error.hint = self.backend.start_hint
         variable = self._options.key_variable
@@ -316,7 +316,7 @@ class Client:
 
 
 class _Inbox:
-    """From the reading thread to the event loop, with one wake-up for everything that has gathered."""
+    """Passes items from the reading thread to the event loop, with one wake-up for everything that has accumulated."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -337,7 +337,7 @@ class _Inbox:
     async def take(self) -> list[Any]:
         await self._filled.wait()
         self._filled.clear()
-        # Reset first: an item that arrives now causes one more wake-up, at worst an empty one.
+        # Reset first: an item that arrives now causes another wake-up, at worst an unnecessary one.
         self._woken = False
         taken = list[Any]()
         while self._items:
@@ -346,7 +346,7 @@ class _Inbox:
 
 
 class _SilenceWatch:
-    """Notices silence with one timer, which costs nothing per token."""
+    """Detects silence with one timer, at no cost per token."""
 
     def __init__(self, reader: StreamReader, inbox: _Inbox, options: Options) -> None:
         self._reader = reader
@@ -369,7 +369,7 @@ class _SilenceWatch:
             self._inbox.put(
                 SilenceError(
                     f"Nothing arrived for {limit:g} seconds, so stepchat gave up.",
-                    "What arrived is saved; ask again. silence_timeout in config.toml sets the limit.",
+                    "Everything received is saved. Retry, or raise silence_timeout in config.toml.",
                 )
             )
             return

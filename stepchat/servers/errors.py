@@ -1,4 +1,4 @@
-"""Turns error bodies of every known shape into a ServerError that says what happened and what to do next."""
+"""Turns error responses of every known shape into a ServerError with a message and a hint."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _HINTS: dict[int, str] = {
     402: "Add credits to the account, raise the key's limit, or ask for a smaller max_tokens.",
     403: "The provider rejects this content or this region, or the key lacks permission; choose another model.",
     404: "Check the model's name, or choose another one with --model.",
-    408: "Ask again.",
+    408: "Retry.",
     413: "Shorten the question or start a new session.",
     422: "Change the request: a parameter or a message is not accepted.",
-    429: "Wait a moment, then ask again.",
-    500: "Ask again; if it persists, choose another model.",
-    502: "Ask again; if it persists, choose another model.",
-    503: "Ask again in a moment, or choose another model.",
-    504: "Ask again.",
-    524: "Ask again.",
-    529: "Ask again in a moment, or choose another model.",
+    429: "Wait a moment, then retry.",
+    500: "Retry; if it persists, choose another model.",
+    502: "Retry; if it persists, choose another model.",
+    503: "Retry in a moment, or choose another model.",
+    504: "Retry.",
+    524: "Retry.",
+    529: "Retry in a moment, or choose another model.",
 }
 BASE_URL_HINT: Final = "Check the base URL; it usually ends in /v1."
 _KEY_HINT: Final = "Check the key; /login (in the shell: stepchat login) replaces it."
 
 
 class _Cause(NamedTuple):
-    """A cause that the status does not show. `retryable` overrides the status; None leaves it."""
+    """A cause that the status does not reveal. `retryable` overrides the status, unless it is None."""
 
     pattern: re.Pattern[str]
     hint: str
@@ -76,7 +76,7 @@ _CAUSES: tuple[_Cause, ...] = (
         r"|method not allowed|(?:path|route|endpoint) (?:was )?not found",
         BASE_URL_HINT,
     ),
-    # Nothing but the name of the status: no API answered.
+    # Only the name of the status, so this was no API.
     _cause(r"^\W*(?:404\W+)?(?:(?:page |url )?not found\W*)(?:nginx|apache|caddy|cloudflare)?\W*$", BASE_URL_HINT, statuses=(404,)),
     _cause(r"", BASE_URL_HINT, statuses=(405,)),
     _cause(
@@ -94,7 +94,7 @@ _CAUSES: tuple[_Cause, ...] = (
     ),
     _cause(r"loading|warming up|is starting", "Wait until the server has loaded the model.", retryable=True, statuses=(503,)),
 )  # fmt: skip
-"""The first that matches the error's text, type and code."""
+"""The first row that matches the error's text, type and code counts."""
 
 _STATUS_OF: dict[str, int] = {
     "authentication": 401,
@@ -114,10 +114,10 @@ _STATUS_OF: dict[str, int] = {
 
 _TAG = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _PAGE = 20_000
-"""Characters of a page that are looked at."""
+"""Characters of a page to examine."""
 _LONGEST_MESSAGE = 500
 _SENT_BACK = re.compile(r"signature|encrypted|pinned_endpoint_slug")
-# Not as part of a model's name.
+# But not as part of a model's name.
 _REASONING = re.compile(r"(?<![-\w/:])(?:thought|thinking|reasoning)")
 _SETTING = re.compile(r"mandatory|effort")
 _LENGTH = re.compile(
@@ -139,7 +139,7 @@ _SUCCESS = frozenset({0, 200, "0", "200", "ok", "success", "OK", "SUCCESS", "Suc
 
 
 def from_status(status: int, text: str, headers: Mapping[str, str] | None = None) -> StepchatError:
-    """Returns the error of a response that is not 2xx. `text` is the whole body; names of headers are in lower case."""
+    """Returns the error of a response that is not 2xx. `text` is the body; header names are in lower case."""
     value = _parse(text)
     body = _envelope(value)
     error: Any = find_error(body, status=status) if body else None
@@ -157,9 +157,9 @@ def from_status(status: int, text: str, headers: Mapping[str, str] | None = None
 
 
 def find_error(body: Json, *, status: int | None = None) -> Any:
-    """Returns the error in a body that is not an answer; None if it is no error.
+    """Returns the error in a body that is not an answer; None if it contains none.
 
-    Without a failed `status` a text alone proves nothing: a code or a type must say that it is an error.
+    If `status` is not a failure, a text is an error only with a code or a type that says so.
     """
     if body.get("error"):
         if isinstance(body["error"], str) and isinstance(body.get("message"), str):
@@ -182,7 +182,7 @@ def find_error(body: Json, *, status: int | None = None) -> Any:
 
 
 def from_error(error: Any, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> StepchatError:
-    """Returns the error for an error object, list or string from a body or a chunk. `status` is None in mid-stream."""
+    """Returns the error for an error object, list or string. `status` is None for an error in the stream."""
     inner = _envelope(error)
     body: Json = inner or {"message": _dig(error) or str(error)}
     if isinstance(wrapped := body.get("error"), dict) and not body.get("message"):
@@ -200,7 +200,7 @@ def from_error(error: Any, *, status: int | None = None, headers: Mapping[str, s
     if cause is not None and cause.hint is _KEY_HINT:
         return KeyRejectedError(sentence, _KEY_HINT)
     wait = _wait(headers or {}, body, metadata, availability, message)
-    # A quota that names its end is a rate limit.
+    # A quota that says when it resets is a rate limit.
     if cause is not None and cause.retryable is False and wait is not None and number == 429:
         cause = None
     retryable = number in RETRYABLE
@@ -208,7 +208,7 @@ def from_error(error: Any, *, status: int | None = None, headers: Mapping[str, s
         retryable = cause.retryable
     if isinstance(wanted := availability.get("retryable"), bool):
         retryable = wanted
-    hint = cause.hint if cause is not None else _HINTS.get(number or 0, "Ask again, or choose another model.")
+    hint = cause.hint if cause is not None else _HINTS.get(number or 0, "Retry, or choose another model.")
     if wait is not None and wait > LONGEST_WAIT:
         hint = _reset_hint(wait, message, number)
     return ServerError(sentence, hint, code=code, retry_after=wait, body=body, retryable=retryable)
@@ -236,7 +236,7 @@ def status_of(code: Any) -> int | None:
 # When to try again
 
 LONGEST_WAIT: Final = 60.0
-"""Seconds that a retry waits; for longer waits the hint names the time."""
+"""The longest wait for a retry in seconds. For longer waits, the hint says when to try again."""
 _YEAR: Final = 366 * 86_400.0
 _DURATION = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|h|hours?|m|min|minutes?|s|sec|seconds?)(?![a-z])", re.IGNORECASE
@@ -248,7 +248,7 @@ _RETRY_IN = re.compile(
 
 
 def _wait(headers: Mapping[str, str], body: Json, metadata: Json, availability: Json, message: str) -> float | None:
-    """Seconds until the server accepts the request again; infinite if it says never, None if it says nothing."""
+    """Seconds until the server accepts the request again; infinite if never, None if unknown."""
     hidden = {str(key).lower(): value for key, value in _dict(metadata.get("headers")).items()}
     found = (
         _milliseconds(headers.get("retry-after-ms")),
@@ -261,7 +261,7 @@ def _wait(headers: Mapping[str, str], body: Json, metadata: Json, availability: 
         _seconds(body.get("estimated_time")),
         _reset(headers.get("x-ratelimit-reset")),
         _reset(hidden.get("x-ratelimit-reset")),
-        _spoken_delay(message),
+        _delay_in_text(message),
     )
     wait = next((seconds for seconds in found if seconds is not None), None)
     return None if wait is None else float("inf") if wait > _YEAR else max(0.0, wait)
@@ -298,7 +298,7 @@ def _reset(value: Any) -> float | None:
     if number is None or number < 1e9:
         return number
     at = number / 1000 if number >= 1e12 else number
-    # A reset that has passed, by a clock that may be wrong: the usual pause.
+    # A reset in the past means that a clock is wrong, so the usual pause applies.
     return at - time() if at > time() else None
 
 
@@ -319,13 +319,13 @@ def _retry_delay(details: Any) -> float | None:
     return None
 
 
-def _spoken_delay(message: str) -> float | None:
+def _delay_in_text(message: str) -> float | None:
     found = _RETRY_IN.search(message)
     return _duration(found[1]) if found else None
 
 
 def _reset_hint(wait: float, message: str, number: int | None) -> str:
-    """When the limit ends, and how to do without waiting."""
+    """Says when the limit ends, and how to avoid the wait."""
     when = "The server does not say when."
     if wait < _YEAR:
         at = localtime(time() + wait)
@@ -356,12 +356,12 @@ def is_reasoning_error(error: ServerError) -> bool:
 
 
 def error_text(error: ServerError) -> str:
-    """Returns everything an error says, in lower case."""
+    """Returns all texts of an error, in lower case."""
     return lossless_json.dumps(error.body).lower().replace("\\n", " ")
 
 
 def is_length_error(error: ServerError) -> bool:
-    """Whether an error is about the length of a request or its answer; such errors often mention the reasoning, too."""
+    """Whether an error is about the length of a request or answer. Such errors often mention reasoning as well."""
     kinds = (
         error.code,
         error.body.get("code"),
@@ -374,12 +374,12 @@ def is_length_error(error: ServerError) -> bool:
 
 
 def mentions_reasoning(words: str) -> bool:
-    """Whether an error names the reasoning, other than in a model's name."""
+    """Whether an error mentions reasoning, other than in a model's name."""
     return bool(_REASONING.search(words))
 
 
 def mentions_other_parameter(words: str) -> bool:
-    """Whether an error names a parameter that has nothing to do with reasoning, but may exclude it."""
+    """Whether an error names a parameter that is not about reasoning, but may exclude it."""
     return bool(_ANOTHER.search(words))
 
 
@@ -411,7 +411,7 @@ _PLAIN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def describe_exception(error: Exception) -> str:
-    """Returns what a library's exception says, without its internals and the numbers of the operating system."""
+    """Returns a library's error message without internals and numbers of the operating system."""
     text = re.sub(r"^\[Errno -?\d+\] ", "", str(error)).strip().rstrip(".")
     for pattern, plain in _PLAIN:
         if found := pattern.fullmatch(text):
@@ -431,7 +431,7 @@ def _code(body: Json, metadata: Json) -> int | str | None:
 
 
 def _words(body: Json, metadata: Json) -> str:
-    """The most telling sentence: some errors only say "Provider returned error" and hide the text in metadata.raw."""
+    """The most informative sentence. Some errors say only "Provider returned error", with the text in metadata.raw."""
     text = next((found for key in _TEXT_KEYS if key != "data" and (found := _dig(body.get(key)))), "")
     raw = metadata.get("raw")
     if raw and text.lower().rstrip(".") in {"", "provider returned error"}:
@@ -449,7 +449,7 @@ def _shortened(text: str) -> str:
 
 
 def _dig(raw: Any) -> str:
-    """The words in an error that may be text, JSON in text, an object or a list of them."""
+    """The message in an error that may be text, JSON in text, an object, or a list of these."""
     match raw:
         case str():
             inner = _parse(raw) if raw.lstrip()[:1] in {"{", "["} else None
@@ -479,14 +479,14 @@ def _dig_object(raw: Json) -> str:
 
 
 def _envelope(value: Any) -> Json:
-    """The object in a body; a list of one error object is that object."""
+    """The object in a body, which may be the only item of a list."""
     if isinstance(value, list) and len(cast("list[Any]", value)) == 1:
         value = cast("list[Any]", value)[0]
     return _dict(value)
 
 
 def _parse(text: str) -> Any:
-    """JSON, or the Python literals that some servers print into their messages; None for anything else."""
+    """Parses JSON, or Python literals, which some servers print in their messages; None for anything else."""
     try:
         return lossless_json.loads(text, lenient=True)
     except ValueError:

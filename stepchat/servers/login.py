@@ -1,4 +1,4 @@
-"""Gets a key with the browser: OAuth with PKCE, through a local callback or a pasted code (docs/protocol.md, Other endpoints)."""
+"""Gets an API key in the browser: OAuth with PKCE, with a local callback or a pasted code (docs/protocol.md, Other endpoints)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from stepchat.concurrency import start_daemon
 from stepchat.config.api_keys import Key, validate_key
 from stepchat.errors import ApiKeyError, KeyRejectedError, ServerError
 from stepchat.servers.errors import status_of
@@ -25,15 +26,17 @@ if TYPE_CHECKING:
     from stepchat.servers.client import Client
 
 PATIENCE = 300.0
-"""Seconds a person has for the page; a code lives for 600."""
+"""Seconds to wait for the user; a code is valid for 600."""
 
-_DONE = "<!doctype html><meta charset=utf-8><title>stepchat</title><p>Done. You can close this page and go back to stepchat."
-_WRONG = "<!doctype html><meta charset=utf-8><title>stepchat</title><p>This is not what stepchat is waiting for."
+_DONE = (
+    "<!doctype html><meta charset=utf-8><title>stepchat</title><p>Done. You can close this page and return to stepchat."
+)
+_WRONG = "<!doctype html><meta charset=utf-8><title>stepchat</title><p>This address is not part of a login."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Challenge:
-    """A secret that never leaves this program until the code is exchanged, and its digest, which goes first."""
+    """A secret that stays in this program until the code is exchanged, and its digest, which is sent before."""
 
     verifier: str
     digest: str
@@ -46,7 +49,7 @@ def new_challenge() -> Challenge:
 
 
 def authorization_url(base_url: str, challenge: Challenge, callback: str | None = None) -> str:
-    """The page to open. Without a callback it shows a code to paste."""
+    """Returns the address of the login page. Without a callback, the page shows a code to paste."""
     parts = urlsplit(base_url)
     query = {"code_challenge": challenge.digest, "code_challenge_method": "S256"}
     if callback is not None:
@@ -55,25 +58,25 @@ def authorization_url(base_url: str, challenge: Challenge, callback: str | None 
 
 
 def exchange_code(client: Client, code: str, challenge: Challenge) -> Key:
-    """The key for a code. Blocks. Raises StepchatError."""
+    """Exchanges a code for a key. Blocks. Raises StepchatError."""
     body = {"code": code.strip(), "code_verifier": challenge.verifier, "code_challenge_method": "S256"}
     try:
         answer = client.get_json("/auth/keys", body=body)
     except (ServerError, KeyRejectedError) as error:
         if isinstance(error, KeyRejectedError) or status_of(error.code) in {400, 403}:
             raise ApiKeyError(
-                "The server does not accept this code.", "A code works once and for ten minutes: begin again."
+                "The server rejected the code.", "A code is valid once, for ten minutes. Start the login again."
             ) from None
         raise
     key: Any = answer.get("key")
     if not isinstance(key, str) or not key:
-        raise ServerError("The server gave no key.", "Try again, or make a key on its website.")
+        raise ServerError("The server returned no key.", "Try again, or create a key on its website.")
     return validate_key(key, "the login")
 
 
 def open_browser(address: str) -> None:
-    """In a process of its own: browsers write to the terminal as they please, and some end only when their page is done."""
-    Thread(target=_browse, args=(address,), name="stepchat-browser", daemon=True).start()
+    """Open a page in another process, because browsers write to the terminal, and some run until the page is closed."""
+    start_daemon(partial(_browse, address))
 
 
 def _browse(address: str) -> None:
@@ -84,15 +87,15 @@ def _browse(address: str) -> None:
 
 
 class Callback:
-    """Listens on this machine for the browser to come back. Only who knows the random path is heard."""
+    """A local web server to which the login page redirects the browser. Only requests for its random path count."""
 
     def __init__(self, port: int = 0) -> None:
-        """Raises OSError when the port cannot be used."""
+        """Raises OSError if the port cannot be used."""
         self._path = f"/{secrets.token_urlsafe(24)}"
         self._codes: list[str | None] = []
         path, codes = self._path, self._codes
 
-        class Visit(BaseHTTPRequestHandler):
+        class CallbackRequest(BaseHTTPRequestHandler):
             timeout = 10
 
             def do_GET(self) -> None:
@@ -100,24 +103,24 @@ class Callback:
                 known = secrets.compare_digest(parts.path.encode(), path.encode())
                 if known:
                     codes.append(parse_qs(parts.query).get("code", [None])[0])
-                words = (_DONE if known and codes[-1] else _WRONG).encode()
+                page = (_DONE if known and codes[-1] else _WRONG).encode()
                 self.send_response(200 if known else 404)
                 self.send_header("content-type", "text/html; charset=utf-8")
-                self.send_header("content-length", str(len(words)))
+                self.send_header("content-length", str(len(page)))
                 self.end_headers()
-                self.wfile.write(words)
+                self.wfile.write(page)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as in the library
-                """The address holds the code: nothing is logged."""
+                """Log nothing, because the address contains the code."""
 
-        self._server = HTTPServer(("127.0.0.1", port), Visit)
+        self._server = HTTPServer(("127.0.0.1", port), CallbackRequest)
 
     @property
     def url(self) -> str:
         return f"http://localhost:{self._server.server_port}{self._path}"
 
     def wait(self, seconds: float = PATIENCE, stop: Callable[[], bool] = lambda: False) -> str | None:
-        """The code, or None when the person refused, or did not come in time, or `stop` says so. Blocks."""
+        """Returns the code; None if the user declined, if the time is up, or if `stop` returns True. Blocks."""
         end = monotonic() + seconds
         while not self._codes and not stop() and (left := end - monotonic()) > 0:
             self._server.timeout = min(left, 0.2)

@@ -1,4 +1,4 @@
-"""Proxies and certificates: what the environment says, checked, for one server. Errors name the variable, never a password."""
+"""Reads and checks proxies and certificates in the environment. Errors name the variable, never a password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SCHEMES = {"http": "http", "https": "https", "socks": "socks5", "socks5": "sock
 
 
 class Proxy(NamedTuple):
-    """A proxy, and the variable that names it. `url` may contain a password; `shown` does not."""
+    """A proxy, and the variable that sets it. `url` may contain a password; `shown` does not."""
 
     url: str
     shown: str
@@ -34,16 +34,16 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(url: str, environ: Mapping[str, str] | None = None) -> Proxy | None:
-    """Returns the proxy for a server; None for a direct connection, which servers on this machine always get.
+    """Returns the proxy for a server; None for a direct connection, which local servers always get.
 
-    Raises UnreachableError for a setting that is not a proxy's address.
+    Raises UnreachableError if a setting is not the address of a proxy.
     """
     variables = os.environ if environ is None else environ
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        # Not a server's address, which the request reports.
+        # The address of the server is invalid, which the request reports.
         return None
     if not host or is_local(url) or _is_excluded(host, port or (443 if parts.scheme == "https" else 80), variables):
         return None
@@ -87,7 +87,7 @@ def _is_excluded(host: str, port: int, variables: Mapping[str, str]) -> bool:
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY means the host: `*`, a domain, an address or a network, each with or without a port."""
+    """Whether an entry of NO_PROXY covers the host. It is `*`, a domain, an address or a network, possibly with a port."""
     if entry == "*":
         return True
     try:
@@ -108,7 +108,7 @@ def _split_port(entry: str) -> tuple[str, int | None]:
 
 
 def unreachable(url: str, reason: str, proxy: Proxy | None, *, retryable: bool = False) -> UnreachableError:
-    """Returns the error for a connection that could not be made, with the advice that fits the reason."""
+    """Returns the error for a failed connection, with a hint that fits the reason."""
     through, hint = "", ADDRESS_HINT
     if proxy is not None:
         through = f" through the proxy {proxy.shown}"
@@ -124,7 +124,7 @@ def unreachable(url: str, reason: str, proxy: Proxy | None, *, retryable: bool =
 
 
 def certificate_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Returns the variables that replace the trusted certificates, with their paths."""
+    """Returns the variables that replace the trusted certificates, with their values."""
     variables = os.environ if environ is None else environ
     return {name: path for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if (path := variables.get(name, ""))}
 

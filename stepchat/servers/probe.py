@@ -1,4 +1,4 @@
-"""Whether a server is reachable. Blocks: call it in a thread."""
+"""Checks whether a server is reachable. Blocks: call it in a thread."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ProbeResult:
     """The outcome of asking a server for its models."""
 
     reachable: bool | None
-    """None if it was not asked."""
+    """None if it was not checked."""
     message: str
-    """A few words for a list."""
+    """A short description for a list."""
     hint: str = ""
-    """What to do about a server that is not reachable."""
+    """What to do if the server is not reachable."""
     wants_key: bool = False
-    """It answers, but rejected the key or wants one."""
+    """Whether the server responded, but requires a key or rejected it."""
 
 
 def probe(client: Client, seconds: float = PATIENCE) -> ProbeResult:
@@ -39,12 +39,12 @@ def probe(client: Client, seconds: float = PATIENCE) -> ProbeResult:
         reason = re.sub(r"^Cannot reach \S+?:? ", "", error.message.removesuffix("."))
         return ProbeResult(False, f"not reachable: {reason}", error.hint)
     except ApiKeyError:
-        words = "reachable, but it rejects the key" if client.has_key else "reachable, but it wants a key"
+        words = "reachable, but it rejects the key" if client.has_key else "reachable, but it requires a key"
         return ProbeResult(True, words, wants_key=True)
     except ServerError as error:
-        # Any answer proves that it runs; not every server has a list.
-        answered = f"with {error.code}" if error.code else "with something unexpected"
-        return ProbeResult(True, "reachable" if error.code == 404 else f"reachable, but answers {answered}")
+        # Any response proves that it runs; not every server has a list of models.
+        problem = f"responds with {error.code}" if error.code else "its response is unexpected"
+        return ProbeResult(True, "reachable" if error.code == 404 else f"reachable, but {problem}")
     except StepchatError as error:
         return ProbeResult(False, error.message, error.hint)
     found: Any = answer.get("data", answer.get("models"))

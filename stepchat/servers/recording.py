@@ -1,4 +1,4 @@
-"""Records one attempt of a request: what was sent, and the bytes received with their times. Exports it as curl."""
+"""Records one attempt of a request: what was sent, and the bytes received, with times. Exports it as a curl command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 LONGEST = 32 * 1024 * 1024
-"""Bytes of one response that are recorded; the rest is dropped."""
+"""The most bytes of a response to record; the rest is dropped."""
 REMOVED = "[key removed]"
 _AT_ONCE = 64 * 1024
-"""Bytes that are compressed at a time, in less than a millisecond."""
+"""Bytes to compress at a time, which takes less than a millisecond."""
 _QUICK = 1
 _LONGEST_ARGUMENT = 100_000
 """Characters in one argument; most systems reject more than 128 KB."""
@@ -28,12 +28,12 @@ _IMPLICIT = frozenset({"user-agent", "accept-encoding"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedReads:
-    """What was read and when, decompressed while iterating: tens of thousands of reads take little memory."""
+    """The data and times of reads, decompressed during iteration, so that many reads take little memory."""
 
     times: Sequence[float]
     sizes: Sequence[int]
     packed: Sequence[bytes]
-    """Each holds several reads, none of them split."""
+    """Compressed blocks of one or more complete reads."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -52,7 +52,7 @@ class RecordedReads:
 
 
 class ExchangeRecorder:
-    """Filled by the reading thread, one entry per read."""
+    """Records one attempt. The reading thread adds one entry per read."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class ExchangeRecorder:
         self.status: int | None = None
         self.answered: dict[str, str] | None = None
         self.number = 0
-        """Its number in the store; 0 before it is saved."""
+        """Its number in the store; 0 until it is saved."""
         self.cut = False
         self.error = ""
         self.masked = False
-        """`pieces` has found the key in the response and masked it."""
+        """Whether `pieces` found the key in the response and masked it."""
         self._redact = redact
         self._mask = mask
         self._began = monotonic()
@@ -103,7 +103,7 @@ class ExchangeRecorder:
                 self._recent = bytearray()
 
     def pieces(self) -> Collection[tuple[float, bytes]]:
-        """Returns what was read, byte for byte unless the server echoed the key."""
+        """Returns what was read, unchanged unless the server echoed the key."""
         with self._lock:
             packed = (*self._packed, zlib.compress(self._recent, _QUICK)) if self._recent else tuple(self._packed)
             pieces = RecordedReads(self._times[:], self._sizes[:], packed)
@@ -116,7 +116,7 @@ class ExchangeRecorder:
         )
 
     def _has_key(self, packed: Sequence[bytes]) -> bool:
-        """Checks neighbouring blocks together, because the key may span two."""
+        """Whether the key is in these blocks. Checks neighbours together, because the key may span two."""
         before = b""
         for part in map(zlib.decompress, packed):
             both = before + part
@@ -139,5 +139,5 @@ def curl(url: str, headers: Mapping[str, str], body: str, variable: str) -> str:
                 parts.append(f"-H {shlex.quote(f'{name}: {value}')}")
     if len(body) <= _LONGEST_ARGUMENT:
         return " \\\n  ".join([*parts, f"--data-raw {shlex.quote(body)}"]) + "\n"
-    # A here-document: its one line begins with a brace and cannot be the end mark.
+    # A here-document, whose only line begins with a brace and so cannot end it.
     return " \\\n  ".join([*parts, "--data-binary @- <<'END'"]) + f"\n{body}\nEND\n"

@@ -1,4 +1,4 @@
-"""Takes secrets out of what a server sent, wherever in it they are. What holds none stays the very same object."""
+"""Removes secrets from any part of a value. A value without secrets is returned as the same object."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ T = TypeVar("T")
 
 
 def redacted(value: T, redact: Callable[[str], str]) -> T:
-    """The same with `redact` applied to every string in it: in dicts, lists, tuples and dataclasses."""
+    """Applies `redact` to every string in dicts, lists, tuples and dataclasses."""
     return cast("T", _redacted(value, redact))
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
     match value:
         case str():
-            clean: Any = redact(value)
-            return value if clean == value else clean
+            cleaned: Any = redact(value)
+            return value if cleaned == value else cleaned
         case dict():
-            given = cast("dict[Any, Any]", value)
-            pairs = [(_redacted(key, redact), _redacted(item, redact)) for key, item in given.items()]
-            same = all(a is c and b is d for (a, b), (c, d) in zip(pairs, given.items(), strict=True))
-            return given if same else dict(pairs)
+            original = cast("dict[Any, Any]", value)
+            pairs = [(_redacted(key, redact), _redacted(item, redact)) for key, item in original.items()]
+            same = all(a is c and b is d for (a, b), (c, d) in zip(pairs, original.items(), strict=True))
+            return original if same else dict(pairs)
         case list() | tuple():
             items = cast("list[Any] | tuple[Any, ...]", value)
-            found = [_redacted(item, redact) for item in items]
-            if all(a is b for a, b in zip(found, items, strict=True)):
+            cleaned = [_redacted(item, redact) for item in items]
+            if all(a is b for a, b in zip(cleaned, items, strict=True)):
                 return items
-            return found if isinstance(items, list) else tuple(found)
+            return cleaned if isinstance(items, list) else tuple(cleaned)
         case _ if is_dataclass(value) and not isinstance(value, type):
-            given = {field.name: getattr(value, field.name) for field in fields(value)}
-            found = {name: _redacted(item, redact) for name, item in given.items()}
-            changed = {name: item for name, item in found.items() if item is not given[name]}
+            original = {field.name: getattr(value, field.name) for field in fields(value)}
+            cleaned = {name: _redacted(item, redact) for name, item in original.items()}
+            changed = {name: item for name, item in cleaned.items() if item is not original[name]}
             return replace(cast("Any", value), **changed) if changed else value
         case _:
             return value

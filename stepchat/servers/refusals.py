@@ -1,4 +1,4 @@
-"""Settings and fields that a server rejected: recognized in its error, left out, and remembered for a day."""
+"""Recognizes settings and fields that a server rejects, so that requests leave them out for a day."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 REMEMBERED: Final = 24 * 3600.0
-"""Seconds. The endpoints behind a model's name change, so a rejected setting is tried again."""
+"""Seconds. The providers of a model change, so a rejected setting is tried again later."""
 _SETTINGS: Final = ("reasoning", "reasoning_effort", "include_reasoning")
 _UNKNOWN: Final = re.compile(
     r"unknown|unrecogni[sz]ed|unexpected|unsupported|not (?:be )?(?:supported|allowed|permitted|accepted|valid)"
@@ -33,12 +33,12 @@ _OFF: Final = ("reasoning.enabled=false", 'reasoning.effort="none"', 'reasoning_
 ADDED_FIELDS: Final = ("stream_options", "session_id", "reasoning")
 """The fields of a request that stepchat sends on its own."""
 ALTERNATION: Final = "adjacent user messages"
-"""Counts as a field: a server whose chat template requires alternating roles gets adjacent questions as one message."""
+"""Treated as a field: servers whose chat template requires alternating roles get adjacent questions as one message."""
 _ALTERNATION: Final = re.compile(r"alternat|consecutive (?:user|messages)|roles? must|same role")
 
 
 class Settings(Protocol):
-    """Where small values are remembered: the session store."""
+    """The part of the session store that remembers small values."""
 
     async def setting(self, name: str) -> str | None: ...
 
@@ -46,14 +46,14 @@ class Settings(Protocol):
 
 
 class RejectedSettings:
-    """The rejected settings of one model, the one loaded last, for display."""
+    """The rejected settings of the model last loaded, for display."""
 
     def __init__(self) -> None:
         self._model = ""
         self._rejected: Mapping[str, float] = {}
 
     async def load(self, store: Settings, server: str, model: str) -> None:
-        """Load what is remembered about a model."""
+        """Load the rejected settings of a model."""
         self._rejected = await rejected_settings(store, server, model)
         self._model = model
 
@@ -119,7 +119,7 @@ def _stored_fields(server: str) -> str:
 
 
 def blamed_fields(error: ServerError, body: Json, parameters: Json) -> tuple[str, ...]:
-    """Returns what an error blames of a request that stepchat added and the user did not set."""
+    """Returns the fields blamed by an error that stepchat added and the user did not set."""
     status = status_of(error.code)
     words = error_text(error)
     if status in {400, 422, 500} and _ALTERNATION.search(words) and has_adjacent_questions(body["messages"]):
@@ -131,7 +131,7 @@ def blamed_fields(error: ServerError, body: Json, parameters: Json) -> tuple[str
 
 
 def setting_key(name: str, value: Any) -> str:
-    """Returns a setting as its rejection is remembered."""
+    """Returns the stored name of a setting."""
     return f"{name}={lossless_json.dumps(value)}"
 
 
@@ -167,7 +167,7 @@ def without_settings(parameters: Json, rejected: Collection[str]) -> Json:
 
 
 def blamed_settings(error: ServerError, parameters: Json) -> tuple[str, ...]:
-    """Returns the reasoning settings that an error blames; none if it is, or may be, about something else."""
+    """Returns the reasoning settings that an error blames; none if it may be about something else."""
     given = reasoning_settings(parameters)
     if status_of(error.code) not in {400, 422} or not given or is_length_error(error):
         return ()

@@ -1,9 +1,9 @@
-"""Server-sent events: bytes to events by the WHATWG rules, with two exceptions (docs/protocol.md, Server-sent events).
+"""Parses server-sent events by the WHATWG rules, with two exceptions (docs/protocol.md, Server-sent events).
 
-1. A server may end its stream without the last empty line. `close(clean=True)` then uses what is pending if it is
-   `[DONE]` or whole JSON.
-2. Old llama.cpp servers report failure in a field named `error`, which the rules would ignore.
-   Such a line becomes an event of its own, named `error`, at once; the event around it is not touched.
+1. A server may end its stream without the last empty line. `close(clean=True)` then accepts a pending event that is
+   `[DONE]` or complete JSON.
+2. Old llama.cpp servers report a failure in a field named `error`, which the rules would ignore. Such a line becomes an
+   event named `error` at once, without affecting the event around it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _LINE_ENDS = b"\r\n"
 
 
 class SseEvent(NamedTuple):
-    """One event. `event` is "" for an ordinary message. A tuple, because it is made twice as fast as a dataclass.
+    """One event. `event` is "" for an ordinary message. A tuple, because a dataclass takes twice as long to create.
 
-    Ids and reconnection times are not kept: an answer that broke off is asked for anew, not gone on with.
+    Ids and reconnection times are ignored, because an interrupted stream is never resumed.
     """
 
     data: str
     event: str = ""
 
 
-class SseTooLarge(ValueError):  # noqa: N818 - it says what the matter is without a suffix
-    """One event, or one line, is longer than the limit; nothing more can be read from this stream."""
+class SseTooLargeError(ValueError):
+    """An event or a line exceeds the limit. Nothing more can be read from this stream."""
 
 
 class SseParser:
-    """Takes bytes as they are read and gives the events they complete. `limit` bounds one event, in bytes."""
+    """Turns bytes into events as they arrive. `limit` is the largest event in bytes."""
 
     def __init__(self, *, limit: int = 64 * 1024 * 1024) -> None:
         self._limit = limit
@@ -45,17 +45,17 @@ class SseParser:
         """The unfinished line."""
         self._data: list[bytes] = []
         self._size = 0
-        """Bytes of the data lines of the unfinished event."""
+        """Bytes in the data lines of the unfinished event."""
         self._name = ""
         self._too_large = False
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
-        """Read on. The cost is linear however the bytes are cut.
+        """Returns the events that these bytes complete. The cost is linear, however the bytes are divided.
 
-        Raises SseTooLarge; events that were complete before the large one are handed over first, and the next call raises.
+        Raises SseTooLargeError. If events were complete before the large one, it returns them, and the next call raises.
         """
         if self._too_large:
-            raise self._refusal()
+            raise self._too_large_error()
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
@@ -75,29 +75,29 @@ class SseParser:
         self._line += rest
         if self._too_large or self._size + len(self._line) > self._limit:
             self._too_large = True
-            self._forget()
+            self._clear()
             if not events:
-                raise self._refusal()
+                raise self._too_large_error()
         return events
 
     def close(self, *, clean: bool) -> list[SseEvent]:
-        """The input has ended. `clean` is False after a network error: what is pending is then dropped.
+        """End the input and return the pending event, if any. After a network error (not `clean`) it is dropped.
 
-        Raises SseTooLarge when the last call of `feed` met it and could not say so.
+        Raises SseTooLargeError if the last call of `feed` exceeded the limit and returned events instead.
         """
         if self._too_large:
-            raise self._refusal()
+            raise self._too_large_error()
         events: list[SseEvent] = []
         if clean:
             line = bytes(self._line)
-            if line.startswith((b"data:", b"error:")):  # other fields may be cut short, and end no event
+            if line.startswith((b"data:", b"error:")):  # other fields may be truncated, and do not end an event
                 self._read_lines([line], events)
             self._dispatch(events)
-        self._forget()
-        return [event for event in events if _is_whole(event.data)]
+        self._clear()
+        return [event for event in events if _is_complete(event.data)]
 
     def _without_mark(self, chunk: bytes) -> bytes:
-        """Hold the first bytes until it is clear whether they are a byte order mark."""
+        """Remove a byte order mark. Holds the first bytes until it is clear whether they are one."""
         chunk = bytes(self._line) + chunk
         if len(chunk) < len(_MARK) and _MARK.startswith(chunk):
             self._line[:] = chunk
@@ -107,7 +107,7 @@ class SseParser:
         return chunk.removeprefix(_MARK)
 
     def _read_lines(self, lines: Iterable[bytes], events: list[SseEvent]) -> None:
-        """Interpret whole lines. Stops at the first that is too large."""
+        """Interpret complete lines. Stops at the first one that is too large."""
         data = self._data
         for line in lines:
             if not line:
@@ -148,20 +148,20 @@ class SseParser:
         self._size = 0
         self._name = ""
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._line.clear()
         self._data.clear()
         self._size = 0
 
-    def _refusal(self) -> SseTooLarge:
-        return SseTooLarge(f"The server sent an event of more than {self._limit} bytes.")
+    def _too_large_error(self) -> SseTooLargeError:
+        return SseTooLargeError(f"The server sent an event of more than {self._limit} bytes.")
 
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _is_whole(data: str) -> bool:
+def _is_complete(data: str) -> bool:
     if data == "[DONE]":
         return True
     try:

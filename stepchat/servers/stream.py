@@ -1,6 +1,6 @@
-"""One HTTP request in its own thread, which turns bytes into deltas: the event loop only sees finished work.
+"""Runs one HTTP request in its own thread, which turns bytes into deltas, so that the event loop gets finished work.
 
-A thread with httpx's synchronous client costs half the CPU of its asynchronous one and never delays a key press.
+A thread with httpx's synchronous client needs half the CPU time of the asynchronous one and never delays a key press.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from stepchat.servers.errors import BASE_URL_HINT, describe_exception, from_stat
 from stepchat.servers.network import unreachable
 from stepchat.servers.recording import ExchangeRecorder
 from stepchat.servers.redaction import redacted
-from stepchat.servers.sse import SseParser, SseTooLarge
+from stepchat.servers.sse import SseParser, SseTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,26 +32,26 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 0.25
 """How long to wait for the end of the body after [DONE], so that the connection can be reused."""
 LONGEST_BODY = 64 * 1024 * 1024
-"""Bytes of a response that is not a stream; the rest is not read."""
+"""The most bytes to read of a response that is not a stream."""
 
-_CUT_HINT = "What arrived is saved; ask again for a complete answer."
+_CUT_HINT = "Everything received is saved. Retry for a complete answer."
 _MARK = b"\xef\xbb\xbf"
 _BEFORE_SENDING = ("connect_tcp.started", "connect_tcp.complete", "start_tls.complete", "send_request_headers.started")
-"""Where an exception from its trace hook can leave httpcore; elsewhere it would not clean up."""
+"""The events in which httpcore cleans up after an exception from its trace hook."""
 
 
 class _CancelledError(Exception):
-    """Raised inside httpx, from its trace hook, to end a cancelled request."""
+    """Raised in httpx's trace hook to end a cancelled request."""
 
 
 class KeptConnection:
-    """The connection that is kept alive after an answer: the next request that reuses it must be able to cut it."""
+    """The connection that is kept alive after an answer, so that the next request that reuses it can close it."""
 
     def __init__(self) -> None:
         self._stream: Any = None
 
     def take(self) -> Any:
-        """Returns its network stream, for one user at a time; None if there is none."""
+        """Returns its network stream, for one request at a time; None if there is none."""
         stream, self._stream = self._stream, None
         return stream
 
@@ -60,7 +60,7 @@ class KeptConnection:
 
 
 class StreamReader:
-    """A running request. `deliver` is called in the thread with deltas, and at the end with None or the error."""
+    """A running request. It calls `deliver` in its thread with deltas, and at the end with None or the error."""
 
     def __init__(
         self,
@@ -88,13 +88,13 @@ class StreamReader:
         self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
         self._stream: Any = self._kept.take()
         self._handshake: socket.socket | None = None
-        """A second handle of the socket during the TLS handshake, when the first is out of reach."""
+        """A second handle of the socket during the TLS handshake, when the first is not accessible."""
         self._connected = False
         self._answered = False
         self._cancelled = False
         self._over = False
         self.alive_at = monotonic()
-        """When the last byte arrived, including headers and keep-alive comments."""
+        """When the last bytes arrived, including headers and keep-alive comments."""
 
     @property
     def finished(self) -> bool:
@@ -102,16 +102,16 @@ class StreamReader:
         return self._reader.finish_reason is not None
 
     def cancel(self) -> None:
-        """Close the connection, from any thread: for many providers this ends the generation and its cost.
+        """Close the connection, from any thread. Many providers then end the generation and its cost.
 
-        After the end it does nothing, because the connection may serve the next request. During connecting, the thread ends
-        once the connection is made, or after CONNECT_TIMEOUT.
+        After the end it does nothing, because the connection may serve the next request. While connecting, the thread ends
+        when the connection is established, or after CONNECT_TIMEOUT.
         """
         self._cancelled = True
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the connection; what was read so far counts."""
+        """Close the connection, and keep what was read."""
         if self._over:
             return
         stream = self._stream
@@ -122,7 +122,7 @@ class StreamReader:
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def run(self) -> None:
-        """Runs in the thread. Never raises."""
+        """The body of the thread. Never raises."""
         import httpx
 
         outcome: StepchatError | None = None
@@ -134,7 +134,7 @@ class StreamReader:
         except StepchatError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the turn must end and keep what arrived
-            outcome = ServerError(f"Reading the answer failed: {describe_exception(error)}.", "Ask again.")
+            outcome = ServerError(f"Reading the answer failed: {describe_exception(error)}.", "Retry.")
         self._forget_handshake()
         self._over = True
         if not self._cancelled:
@@ -150,7 +150,7 @@ class StreamReader:
             if self._url.lower().startswith("https:") and name.endswith("connect_tcp.complete"):
                 self._handshake = sock.dup()
             self._stream = made
-        # Checked after the stream is stored: either this sees the cancellation, or `cancel` sees the stream.
+        # Checked after storing the stream, so that either this sees the cancellation, or `cancel` sees the stream.
         if self._cancelled and name.endswith(_BEFORE_SENDING):
             if made is not None:
                 made.close()
@@ -166,7 +166,7 @@ class StreamReader:
             try:
                 return self._once()
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                # The server closed the idle connection at that moment, and has not seen this request.
+                # The server closed the idle connection just then, and has not received this request.
                 if self._stream is None or self._connected or self._answered or self._cancelled:
                     raise
                 return self._once()
@@ -189,7 +189,7 @@ class StreamReader:
     def _protocol_error(self, error: Exception) -> StepchatError:
         words = describe_exception(error)
         if not self._answered and "without a response" not in words:
-            # Another protocol, or a broken header: the next attempt would end in the same way.
+            # Another protocol, or a broken header: a retry would fail in the same way.
             return UnreachableError(f"Cannot use {self._url}: {words}.", "Check the address and the port.")
         return StreamCutError(f"The connection broke: {words}.", _CUT_HINT, retryable=True)
 
@@ -206,7 +206,7 @@ class StreamReader:
         self._recorder.response_started(response.status_code, response.headers)
         if identity := response.headers.get("x-generation-id"):
             self._give(Delta(generation_id=identity))
-        parts = map(self._taped, response.iter_bytes())
+        parts = map(self._recorded_reads, response.iter_bytes())
         if not response.is_success:
             return self._refusal(response, parts)
         first = next(parts, b"")
@@ -221,7 +221,7 @@ class StreamReader:
                 self._drain(parts)
                 return outcome
 
-    def _taped(self, data: bytes) -> bytes:
+    def _recorded_reads(self, data: bytes) -> bytes:
         self._recorder.add_read(data)
         return data
 
@@ -234,7 +234,7 @@ class StreamReader:
         import httpx
 
         body = bytearray()
-        # The status is what counts; a part of the body is better than nothing.
+        # The status matters most; part of the body is better than nothing.
         with contextlib.suppress(httpx.HTTPError):
             self._gather(parts, body)
         text = self._redact(body.decode("utf-8", "replace"))
@@ -271,10 +271,10 @@ class StreamReader:
                     break
             else:
                 self._give(self._reader.read(parser.close(clean=True)))
-        except SseTooLarge as error:
+        except SseTooLargeError as error:
             self._reader.failure = ServerError(str(error), _CUT_HINT)
         except Exception:
-            # What was held back belongs to the answer, also when the connection dies.
+            # What was held back belongs to the answer, even if the connection breaks.
             self._give(self._reader.close())
             if self._reader.finish_reason is not None and not self._reader.failure:
                 return None
@@ -283,7 +283,7 @@ class StreamReader:
         return self._outcome()
 
     def _drain(self, parts: Iterator[bytes]) -> None:
-        """Read to the end of the body if it comes soon. A connection with anything unread is closed."""
+        """Read to the end of the body if it arrives soon. A connection with unread data is closed."""
         if self._cancelled or not self._reader.done:
             return
         timer = Timer(DRAIN_SECONDS, self.hang_up)
@@ -303,7 +303,7 @@ class StreamReader:
         if reader.failure is not None:
             return reader.failure
         if not reader.complete:
-            what = "The answer is cut off: the stream ended without its end mark."
+            what = "The answer was cut off: the stream ended without its end mark."
             if not reader.produced:
                 what = "The stream ended before an answer began."
             return StreamCutError(what, _CUT_HINT, retryable=True)
@@ -311,7 +311,7 @@ class StreamReader:
             what = "one event" if lost == 1 else f"{lost} events"
             return StreamCutError(
                 f"Part of the answer is lost: {what} from the server could not be read.",
-                "What arrived is saved; the inspector shows what the server sent.",
+                "Everything received is saved. The inspector shows what the server sent.",
                 retryable=True,
             )
         return None
@@ -322,7 +322,7 @@ class StreamReader:
 
 
 def _dropped(reader: ChunkReader) -> Iterator[Notice]:
-    """Reports what is not part of the answer although it arrived."""
+    """A notice about received content that is not part of the answer; None if there is none."""
     if (ignored := reader.bad_chunks) and not reader.lost_text:
         what = "One event" if ignored == 1 else f"{ignored} events"
         yield Notice(f"{what} from the server could not be read; the inspector shows what arrived.")
@@ -332,10 +332,10 @@ def _dropped(reader: ChunkReader) -> Iterator[Notice]:
 
 
 def _kind(content_type: str, first: bytes) -> Literal["json", "page", "stream"]:
-    """What a 200 contains, by its first bytes and by its content type; the bytes are right more often."""
+    """What a response with status 200 contains, by its first bytes and its content type. The bytes are more reliable."""
     match first.removeprefix(_MARK).lstrip()[:1]:
         case b"d" | b"e" | b"i" | b"r" | b":":
-            # The fields of an event stream, or a comment. No JSON begins like that.
+            # The fields of an event stream, or a comment. JSON never begins like this.
             return "stream"
         case b"{":
             return "json"

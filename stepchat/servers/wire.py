@@ -1,4 +1,4 @@
-"""Builds the request body from the messages. History is repaired here and in `reasoning.replay`, never on disk."""
+"""Builds the request body from messages. History is repaired here and in `reasoning.replay`, never on disk."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ANSWER_NOW = (
     "\n\n[You began to think about this and were asked to answer now. Your thoughts so far, which may break off:\n\n"
     "<thoughts>\n{}\n</thoughts>\n\nAnswer now, from these thoughts, without thinking any further.]"
 )
-"""Appended to the question, because every chat template accepts that. Servers that reason reject a prefilled answer
-(llama.cpp), and incomplete reasoning is not sent back as reasoning."""
+"""Appended to the question, because every chat template accepts that. llama.cpp rejects prefilled answers with reasoning,
+and incomplete reasoning is not sent back as reasoning."""
 _FIRST, _LAST = 10_000, 40_000
 
 
 @dataclass(frozen=True, slots=True)
 class ComposedRequest:
-    """A request, what it does with each earlier answer's reasoning, and a hash of everything the new answer follows."""
+    """A request, what it does with the reasoning of earlier answers, and a hash of everything before the new answer."""
 
     body: Json
     request_lines: tuple[RequestLine, ...]
@@ -37,7 +37,7 @@ class ComposedRequest:
 
     @property
     def returns_reasoning(self) -> bool:
-        """Whether it sends any earlier reasoning back as reasoning, which a server may reject."""
+        """Whether it sends back earlier reasoning as such, which a server may reject."""
         sent = (line.returned for line in self.request_lines if line.wire is not None)
         return any(returned is not None and returned.way != "left out" for returned in sent)
 
@@ -66,11 +66,11 @@ def compose(
     alternate: bool = False,
     files: Files = NO_FILES,
 ) -> ComposedRequest:
-    """Returns one streaming request. `without` withholds all earlier reasoning, for that reason.
+    """Returns one streaming request. `without` is the reason for withholding all earlier reasoning.
 
-    With `answer_now` the messages end with stopped reasoning, and the question asks for an answer based on it. `omit` are
-    fields that the server rejects if stepchat adds them; with `alternate` it also rejects adjacent user messages. `files` are
-    the attachments of the questions.
+    With `answer_now`, the messages end with stopped reasoning, and the question asks for an answer based on it. `omit` are
+    fields that the server rejects. With `alternate`, it also rejects adjacent user messages. `files` are the attachments of
+    the questions.
     """
     prefix = Prefix(system, (parameters or {}).get("tools"))
     reasoning, question = _stopped_reasoning(messages) if answer_now else ("", -1)
@@ -96,13 +96,13 @@ def compose(
 
 
 def has_adjacent_questions(messages: Sequence[Json]) -> bool:
-    """Whether user messages follow each other, as after a question that failed."""
+    """Whether two user messages are adjacent, as after a question that failed."""
     roles = [message["role"] for message in messages]
     return any(pair == ("user", "user") for pair in pairwise(roles))
 
 
 def _with_questions_merged(lines: Sequence[RequestLine]) -> list[RequestLine]:
-    """The same with adjacent user messages in the last of them."""
+    """Merges adjacent user messages into the last of them."""
     merged: list[RequestLine] = []
     waiting: list[Content] = []
     sent = [line for line in lines if line.wire is not None]
@@ -121,7 +121,7 @@ def _with_questions_merged(lines: Sequence[RequestLine]) -> list[RequestLine]:
 
 
 def wire_parameters(target: Target, parameters: Json) -> Json:
-    """Returns the parameters as sent: in the server's dialect, and never switching off reasoning that is mandatory."""
+    """Returns the parameters as sent: in the server's dialect, and without turning off mandatory reasoning."""
     body = dict(parameters)
     if not target.backend.supports_session_id:
         body = _without_openrouter_fields(body)
@@ -140,7 +140,7 @@ def wire_parameters(target: Target, parameters: Json) -> Json:
 
 
 def _without_openrouter_fields(body: Json) -> Json:
-    """Other servers reject OpenRouter's own fields or, worse, ignore them: they read `reasoning_effort`."""
+    """Translates OpenRouter's fields for other servers, which reject or ignore them but read `reasoning_effort`."""
     body.pop("debug", None)
     given: Any = body.get("reasoning")
     if not isinstance(given, dict):
@@ -156,7 +156,7 @@ def _without_openrouter_fields(body: Json) -> Json:
 def _lines(
     messages: Sequence[Message], replay: Replay, files: Files, stopped_reasoning: str, question: int
 ) -> list[RequestLine]:
-    """The messages as the server expects them. `stopped_reasoning` goes into the message at index `question`."""
+    """The messages as the server expects them. `stopped_reasoning` is added to the message at index `question`."""
     lines: list[RequestLine] = []
     called: set[str] = set()
     for index, message in enumerate(messages):
@@ -172,7 +172,7 @@ def _lines(
                 line = _answer_line(message, index, replay, _answered(messages, index))
                 called = {call["id"] for call in (line.wire or {}).get("tool_calls", ())}
             case ToolMessage():
-                # One result for each call, and none without a call.
+                # Every call needs exactly one result, and every result a call.
                 if message.call_id in called:
                     called.remove(message.call_id)
                     line = RequestLine(
@@ -187,7 +187,7 @@ def _lines(
 
 
 def is_reasoning_only(message: Message) -> bool:
-    """Whether it is an answer that ended while the model was still reasoning."""
+    """Whether a message is an answer that ended while the model was still reasoning."""
     return isinstance(message, AssistantMessage) and bool(message.reasoning) and not _has_answer(message)
 
 
@@ -211,7 +211,7 @@ def _stopped_reasoning(messages: Sequence[Message]) -> tuple[str, int]:
 
 
 def _shortened(reasoning: str) -> str:
-    """The beginning and the end of very long reasoning: the middle of a loop is no loss."""
+    """The beginning and the end of very long reasoning, which is probably a loop."""
     if len(reasoning) <= _FIRST + _LAST:
         return reasoning
     return f"{reasoning[:_FIRST]}\n\n[...]\n\n{reasoning[-_LAST:]}"
@@ -220,7 +220,7 @@ def _shortened(reasoning: str) -> str:
 def _answered(messages: Sequence[Message], index: int) -> set[str]:
     """The ids of the calls whose results directly follow the message at this index. Some servers reuse ids."""
     found: set[str] = set()
-    # By index: slicing would copy the rest of the conversation for every answer.
+    # Uses indexes, because slicing would copy the rest of the conversation for every answer.
     for following in range(index + 1, len(messages)):
         message = messages[following]
         if not isinstance(message, ToolMessage):
@@ -231,7 +231,7 @@ def _answered(messages: Sequence[Message], index: int) -> set[str]:
 
 def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered: set[str]) -> RequestLine:
     # An incomplete call is never sent, and most servers reject a call without its result.
-    # Their extra keys are signatures of whoever made them.
+    # Extra keys of calls are signatures of their provider.
     own = replay.without is None and same_source(message, replay.target)
     calls = [_call(call, own=own) for call in message.tool_calls if message.complete and call.id in answered]
     text = without_surrogates(message.text or message.refusal)
@@ -247,7 +247,7 @@ def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered
 
 
 def _call(call: ToolCall, *, own: bool) -> Json:
-    # Models write nothing for no arguments; chat templates parse it as JSON.
+    # Models leave arguments empty if there are none, but chat templates parse them as JSON.
     return replace(
         call, arguments=call.arguments if call.arguments.strip() else "{}", extra=call.extra if own else {}
     ).to_wire()

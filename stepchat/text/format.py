@@ -1,4 +1,4 @@
-"""Counts, money, durations, dates and model names in few characters; the same everywhere, so that they compare at a glance."""
+"""Formats counts, money, durations, dates and model names in few characters, the same everywhere."""
 
 from __future__ import annotations
 

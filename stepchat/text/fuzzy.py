@@ -1,4 +1,4 @@
-"""Fuzzy search: every word must match, as it is or with other letters in between."""
+"""Fuzzy search: every word must match, with or without other letters in between."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 `sanitize`                 text on the screen; controls, bidi controls and broken code points become visible
 `sanitize_for_display`     the same for rows of the transcript, reduced to characters whose width all terminals agree on
 `sanitize_for_clipboard`   the same, but tabs stay: pasted into a shell, it must not do what a model wrote
-`sanitize_for_export`      text in an exported file, where only what acts on its own is replaced
+`sanitize_for_export`      text in an exported file; only active characters are replaced
 `sanitize_paste`           text pasted or restored into the prompt; escape sequences and controls are dropped
 `sanitize_title`           one line of words, as a session title
 `sanitize_line`            one line of printable characters, for names and labels that come from a server
@@ -28,7 +28,7 @@ HARMFUL: Final = (
     "\ud800-\udfff"  # half a surrogate pair cannot be encoded as UTF-8
 )
 HARMFUL_FAR: Final = "\U000e0000-\U000e0fff"  # tags: invisible text
-"""Characters besides controls that do harm on a screen, as the inside of a regular expression's set."""
+"""Characters besides controls that do harm on a screen, as the contents of a regular expression's set."""
 _HARMFUL: Final = re.compile(
     f"[\x00-\x1f\x7f-\x9f\u00ad{HARMFUL}{HARMFUL_FAR}]"
 )  # C0, DEL, C1 (which includes NEL), soft hyphen
@@ -43,9 +43,9 @@ _VISIBLE: Final = {
     0x302E: "\u00b7",
     0x302F: ":",
 }
-"""C0 controls and DEL as Unicode control pictures, tone marks as what they look like; anything else becomes U+FFFD."""
+"""C0 controls and DEL become control pictures, tone marks a similar character, anything else U+FFFD."""
 _INVISIBLE: Final = frozenset("\r\u00ad\u034f\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
-"""Zero width and no effect on their own: dropped."""
+"""Characters without width or effect of their own, which are dropped."""
 
 _EXPORT_HARMFUL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Controls, direction overrides, and what no file can hold. Tabs and newlines stay."""
@@ -98,7 +98,7 @@ def sanitize_for_clipboard(text: str) -> str:
 
 
 def sanitize_for_export(text: str) -> str:
-    """Text for a file: controls and direction overrides become visible, everything else stays as it was written."""
+    """Text for a file: controls and direction overrides become visible, everything else stays."""
     return _EXPORT_HARMFUL.sub(_control_picture, text.replace("\r\n", "\n"))
 
 

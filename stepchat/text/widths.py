@@ -1,9 +1,9 @@
-"""How many cells text takes in a terminal: rich's count, corrected where it is too low.
+"""The width of text in terminal cells: rich's count, corrected where it is too low.
 
-Rich counts no cell for spacing combining marks, as in Devanagari, Tamil or Javanese. Xterm, tmux and most others give them
+Rich gives no cell to spacing combining marks, as in Devanagari, Tamil or Javanese. Xterm, tmux and most others give them
 one; some join them with their letter. So such a mark counts as one cell here, and in a row to be painted EXTRA_CELL
-precedes it: then rich and Textual count it too, and never separate the two. EXTRA_CELL never reaches the terminal:
-tui/terminal/output.py removes it, and moves the cursor to where we think the word ends.
+precedes it: then rich and Textual count it as well, and never separate the two. EXTRA_CELL never reaches the terminal:
+tui/terminal/output.py removes it, and moves the cursor to the calculated end of the word.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _FLAGS: Final = re.compile("[\U0001f1e6-\U0001f1ff]+$")
 """Regional indicators, two of which are a flag; rich does not join them."""
 _LONGEST_GRAPHEME: Final = 100
-"""Characters; a cluster may be longer, but nobody means it."""
+"""Characters of a cluster; longer ones are split."""
 EXTRA_CELL: Final = "\ufdd0"
 """Not a character; `sanitize` removes it from any text, so this one is always ours."""
 
 UNSURE: Final = "\u2630-\u2637\u268a-\u268f\u2ffc-\u2fff\u31e4-\u31ef"  # wide since Unicode 15 or 16
 UNSURE_FAR: Final = "\U0001d300-\U0001d376\U0001f6d5-\U0001f6df\U0001f7f0\U0001fa70-\U0001faff"  # the same; new emoji
-"""Characters that older terminals give fewer cells than rich does, as the inside of a regular expression's set."""
+"""Characters that older terminals give fewer cells than rich does, as the contents of a regular expression's set."""
 
 UNDERCOUNTED_AREA: Final = "\u0903-\u1cf7\u3248-\u324f\ua823-\uabec"
 _UNDERCOUNTED_AREA: Final = re.compile(f"[{UNDERCOUNTED_AREA}\U00011000-\U0001d172]")
@@ -103,14 +103,14 @@ def grapheme_left(text: str, at: int) -> int:
 
 
 def pad_for_rich(text: str) -> str:
-    """Text for a row, of which rich counts `cells(text)`."""
+    """Text for a row, padded so that rich counts `cells(text)`."""
     if text.isascii() or not _UNDERCOUNTED_AREA.search(text):
         return text
     return _undercounted().sub(rf"{EXTRA_CELL}\g<0>", text)
 
 
 def pad_ranges_for_rich(text: str, ranges: Sequence[tuple[int, int]]) -> tuple[str, Sequence[tuple[int, int]]]:
-    """The same for a text with ranges in it."""
+    """Pads a text, and adjusts the ranges in it."""
     if not undercounted_cells(text):
         return text, ranges
     return pad_for_rich(text), [

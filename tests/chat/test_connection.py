@@ -76,7 +76,7 @@ def test_connecting_finds_the_key_and_notes_a_missing_one(tmp_path):
     assert "sk-1" not in repr(there)
     missing = connect(server_for_url(OPENROUTER_URL, Config()), paths, Config(), {}).key_error
     assert missing is not None
-    assert "with: stepchat login. Or" in missing.hint
+    assert "\n  stepchat login\n" in missing.hint
     # Only OpenRouter gives keys in the browser.
     missing = connect(find_server("deepseek", Config()), paths, Config(), {}).key_error
     assert missing is not None

@@ -190,7 +190,7 @@ CALLS = (ToolCallFragment(0, "c", "clock", "{}"), ToolCallFragment(1, "d", "file
         ([Delta(reasoning="Hm.", finish_reason="length")], "The token limit was reached before the answer began"),
         ([Delta(tool_calls=CALLS[:1], finish_reason="tool_calls")], "The model called a tool (clock)"),
         ([Delta(refusal="I will not.", finish_reason="stop")], "The model refused: I will not."),
-        ([END], "The model returned nothing. Ask again."),
+        ([END], "The model returned nothing. Retry."),
         ([Delta(reasoning="Hm."), END], "The model reasoned, but gave no answer."),
         ([Delta(usage={"prompt_tokens": 36_000}, finish_reason="stop")], "36,000 tokens and may be too long"),
         ([Delta(tool_calls=CALLS[:1] * 3 + MANY, finish_reason="tool_calls")], "20 tools (clock, t, t, t, t, ...)"),

@@ -129,7 +129,7 @@ def test_config(shell):
 def test_config_as_json(shell):
     path = shell.home / "config.toml"
     assert json.loads(shell("config", "path", "--json").out) == {"path": str(path), "exists": False}
-    right = {"path": str(path), "exists": False, "right": True, "error": None, "hint": None, "problems": []}
+    right = {"path": str(path), "exists": False, "valid": True, "error": None, "hint": None, "problems": []}
     assert json.loads(shell("config", "check", "--json").out) == right
     path.write_text("server = 'nope'\n")
     ran = shell("config", "check", "--json")

@@ -103,7 +103,7 @@ def test_what_the_model_does_not_take_is_said_and_sent(shell):
     catalogue = Catalogue(shell.home / "models" / file_name(shell.server.url), lambda *_: models, write=write_private)
     assert catalogue.refresh()
     ran = shell("--model", "demo/haiku", "--top-k", "5", "--temperature", "1", "Hi")
-    assert "stepchat: top_k: not supported by haiku; it is sent all the same." in ran.err
+    assert "stepchat: top_k: not supported by haiku; sent anyway." in ran.err
     assert "temperature" not in ran.err
     assert shell.asked()["top_k"] == 5
 

@@ -135,7 +135,7 @@ def test_a_keyring_that_fails_is_told_when_there_is_no_other_key(paths, keep, ke
     assert found.key is None
     error = missing_key_error("OpenRouter", "OPENROUTER_API_KEY", "openrouter", paths, found.keyring_error)
     assert error.message == f"No API key for OpenRouter: the system keyring {words}."
-    assert error.hint.startswith(f"{hint} Or another way. Get one with: stepchat login.")
+    assert error.hint.startswith(f"{hint} Or another way. Use one of these:")
     assert SECRET not in str(error)
     keep(SECRET)
     assert find(paths, keyring).source.startswith("the file")

@@ -48,7 +48,7 @@ def test_what_was_sent_is_compared_with_what_is_on_disk():
     assert account_lines(account)[1:] == [
         "sent back unchanged, identical to the stored copy in 1 request",
         "sent back unchanged in 1 request",
-        "not sent back (other model) in 1 request: it is from another model, and only that model can use it",
+        "not sent back (other model) in 1 request: it comes from another model, and only that model can use it",
         "not sent back (stopped) in 1 request: the answer was interrupted; incomplete reasoning is not replayed",
     ]
     told = account_json(account)

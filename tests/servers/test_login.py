@@ -59,7 +59,7 @@ def test_the_browser_comes_back_with_a_code_for_a_key(demo, client):
     assert "You can close this page" in shown[0].text
     key = exchange_code(client, code, challenge)
     assert key.bearer().startswith("Bearer sk-or-demo-")
-    with pytest.raises(ApiKeyError, match="does not accept this code"):
+    with pytest.raises(ApiKeyError, match="rejected the code"):
         exchange_code(client, code, challenge)
 
 

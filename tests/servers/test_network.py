@@ -207,5 +207,5 @@ async def test_a_local_server_that_loads_its_model_is_waited_for():
     assert turn.message.text == "a"
     assert looks == [b"/v1/chat/completions", b"/v1/models", b"/v1/models", b"/v1/chat/completions"]
     assert [event.text for event in turn.events if hasattr(event, "is_schema_mismatch")] == [
-        "The server is still loading its model; the question is asked as soon as it is ready."
+        "The server is still loading its model. The question will be sent when it is ready."
     ]

@@ -14,9 +14,9 @@ from tests.fakes import Answers
     ("key", "status", "words"),
     [
         (Key("sk-of-a-test", "a test"), 401, "reachable, but it rejects the key"),
-        (None, 401, "reachable, but it wants a key"),
+        (None, 401, "reachable, but it requires a key"),
         (None, 404, "reachable"),
-        (None, 500, "reachable, but answers with 500"),
+        (None, 500, "reachable, but responds with 500"),
     ],
 )
 def test_a_server_that_gives_no_list_is_there_all_the_same(key, status, words):

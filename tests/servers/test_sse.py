@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stepchat.servers.sse import SseEvent, SseParser, SseTooLarge
+from stepchat.servers.sse import SseEvent, SseParser, SseTooLargeError
 
 E = SseEvent
 
@@ -232,7 +232,7 @@ def read_to_limit(reads: list[bytes], limit: int) -> tuple[list[SseEvent], bool]
         for read in reads:
             events += parser.feed(read)
         events += parser.close(clean=True)
-    except SseTooLarge:
+    except SseTooLargeError:
         return events, True
     return events, False
 
@@ -271,7 +271,7 @@ def test_after_the_limit_nothing_is_read():
     parser = SseParser(limit=10)
     assert parser.feed(b"data: a\n\ndata: " + b"x" * 20) == [E("a")]
     for _ in range(2):
-        with pytest.raises(SseTooLarge, match="more than 10 bytes"):
+        with pytest.raises(SseTooLargeError, match="more than 10 bytes"):
             parser.feed(b"\n\ndata: b\n\n")
     with pytest.raises(ValueError):
         parser.close(clean=True)

@@ -107,7 +107,7 @@ async def test_a_code_that_is_not_taken_leaves_the_dialog_open(tmp_path, server)
         with httpx.Client(trust_env=False) as browser:
             code = browser.get(address).text.partition("<code>")[2].partition("</code>")[0]
         await pilot.press(*"nonsense", "enter")
-        shown = await wait_until(pilot, "The server does not accept this code.")
+        shown = await wait_until(pilot, "The server rejected the code.")
         assert "The code" in shown
         pilot.app.post_message(Paste(code))
         await wait_until(pilot, lambda: pilot.app.screen.query_one(Input).value == code)
