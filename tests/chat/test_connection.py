@@ -80,7 +80,7 @@ def test_connecting_finds_the_key_and_notes_a_missing_one(tmp_path):
     # Only OpenRouter gives keys in the browser.
     missing = connect(find_server("deepseek", Config()), paths, Config(), {}).key_error
     assert missing is not None
-    assert "with: stepchat login --key --server deepseek. Or" in missing.hint
+    assert "\n  stepchat login --key --server deepseek\n" in missing.hint
     local = connect(find_server("ollama", Config()), paths, Config(), {})
     assert (local.key, local.key_error) == (None, None)
 
