@@ -129,6 +129,7 @@ async def monkey(tmp_path, server, steps: int, seed: int) -> None:
                 )
                 app._driver.process_message(Resize(size, size))
             await pilot.pause(0)
+            app._quits_until = float("-inf")  # a second Ctrl+C would quit
             assert not app.faults, (seed, app.faults)
             assert app.is_running
 

@@ -90,12 +90,16 @@ class FindBar(Horizontal):
         """What the prompt held when it opened."""
         self._words = ""
         self._pause: Timer | None = None
+        # Kept: a resize or a timer may come when they are gone.
+        self._field = Field()
+        self._hits = Static("", id="find-count", markup=False)
+        self._keys = Static("", id="find-keys", markup=False)
 
     def compose(self) -> ComposeResult:
         yield Static("Find: ", markup=False)
-        yield Field()
-        yield Static("", id="find-count", markup=False)
-        yield Static("", id="find-keys", markup=False)
+        yield self._field
+        yield self._hits
+        yield self._keys
 
     def on_mount(self) -> None:
         self.set_interval(_AGAIN, self._refresh)
@@ -107,7 +111,7 @@ class FindBar(Horizontal):
 
     def _show_keys(self) -> None:
         region = self.region
-        keys = self.query_one("#find-keys", Static)
+        keys = self._keys
         keys.display = region.width >= _NARROW
         words = (
             _KEYS_BESIDE if self.is_beside else _KEYS if self._view.finder.only_typed or not self._words else _KEYS_THEN
@@ -117,7 +121,7 @@ class FindBar(Horizontal):
     def begin(self, words: str, draft: str, *, beside: bool = False) -> None:
         """Take the focus unless `beside`; with words, go to their first hit."""
         self.is_beside, self.draft = beside, draft
-        field = self.query_one(Field)
+        field = self._field
         if not beside:
             field.focus()
         if words:
@@ -195,4 +199,4 @@ class FindBar(Horizontal):
             shown = f"{search.total} folded" + (", Enter opens" if self.size.width >= _USUAL else "")
         else:
             shown = "not found" if self._words.strip() else ""
-        self.query_one("#find-count", Static).update(shown)
+        self._hits.update(shown)
