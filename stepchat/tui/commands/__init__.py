@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from stepchat.chat.command_lines import command_name, nearest_command
+from stepchat.errors import StepchatError
 from stepchat.tui.commands import (
     app,
     conversation,
@@ -67,26 +68,28 @@ KEY_ROWS: Final = (
     *DIALOG_ROWS,
 )
 """Everything that has a key or can be given one."""
-_NAME: Final = re.compile(r"/([^\W_][^\s/]*)(/?)")
 
 
 def find(line: str) -> tuple[Command, str] | None:
     """The command of a line like `/model stepfun/step-3.5-flash`, and its argument, which may have several lines."""
-    name, *argument = line.split(maxsplit=1) or [""]
-    if not line.startswith("/") or name[1:] not in BY_NAME:
+    word, *argument = line.split(maxsplit=1) or [""]
+    command = BY_NAME.get(command_name(line))
+    if command is None or word not in {f"/{command.name}", "/?"}:
         return None
-    return BY_NAME[name[1:]], argument[0].strip() if argument else ""
+    return command, argument[0].strip() if argument else ""
 
 
-def unknown_command(text: str) -> str:
-    """The first word of a text that looks like a command, "" if it does not. Such a text is never sent unasked.
-
-    A text of several lines may begin with a path.
-    """
-    begins = _NAME.match(text)
-    if begins is None or ("\n" in text and begins[2] and begins[1] not in BY_NAME):
-        return ""
-    return text.split(maxsplit=1)[0]
+def unknown_command(line: str) -> StepchatError | None:
+    """Why a line that is a command by its form is none; None for a question."""
+    name = command_name(line)
+    if not name:
+        return None
+    near = nearest_command(name, BY_NAME)
+    meant = f"Did you mean /{near}? " if near else ""
+    return StepchatError(
+        f"There is no command {line.split(maxsplit=1)[0]}.",
+        f"{meant}{{key:help}} lists all commands. To send it as a message, start with a space.",
+    )
 
 
 def complete(line: str, screen: ChatScreen) -> Sequence[Completion]:

@@ -31,9 +31,17 @@ def _session(screen: ChatScreen) -> Session:
 
 
 async def title(screen: ChatScreen, argument: str) -> None:
-    kept = await screen.workspace.store.set_title(_session(screen).id, argument)
+    """Without text, show it, with what names the session in the shell; `off` resets it to the first question."""
+    session, store = _session(screen), screen.workspace.store
+    if not argument:
+        found = await store.session(session.id)
+        origin = f"fork of {found.forked_from}" if found.forked_from else ""
+        facts = " · ".join(filter(None, (f"ID {found.id}", origin)))
+        screen.notice(f"Title: {found.title or 'untitled'}", f"{facts} · stepchat --resume {found.id}")
+        return
+    kept = await store.set_title(session.id, "" if argument == "off" else argument)
     screen.show_title()
-    screen.flash(f"Title: {kept}" if argument else f"Title reset to the first question: {kept}")
+    screen.flash(f"Title reset to the first question: {kept}" if argument == "off" else f"Title: {kept}")
 
 
 async def tree(screen: ChatScreen, _argument: str) -> None:
@@ -168,7 +176,7 @@ async def import_(screen: ChatScreen, argument: str) -> None:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("title", "Rename the session", title, (), "[TEXT]", needs=("session",)),
+    Command("title", "Rename the session, or show its title and ID", title, (), "[TEXT|off]", needs=("session",)),
     Command("tree", "Show all branches of the session and go to one", tree, ("f5", "leader b"), needs=("session",)),
     Command("undo", "Undo the last exchange", undo, ("alt+z", "leader z"), needs=("session", "idle")),
     Command("redo", "Redo it", redo, ("leader y",), needs=("session", "idle")),

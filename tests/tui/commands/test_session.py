@@ -92,6 +92,10 @@ async def test_title_and_delete(tmp_path, server):
         await say(pilot, "/title Rain poem")
         await wait_until(pilot, "Title: Rain poem")
         assert (await store.session(session)).title == "Rain poem"
+        await say(pilot, "/title")
+        await wait_until(pilot, f"ID {session}")
+        await say(pilot, "/title off")
+        await wait_until(pilot, "Title reset to the first question: demo:haiku")
         await say(pilot, "/delete")
         await wait_until(pilot, "Session deleted.")
         assert await store.sessions() == []

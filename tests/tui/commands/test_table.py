@@ -161,6 +161,12 @@ async def test_model_and_system_reach_the_request(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
             await say(pilot, "/system Be brief.")
+            await say(pilot, "/system")
+            await wait_until(pilot, "System prompt of the new session: Be brief.")
+            await say(pilot, "/system off")
+            await wait_until(pilot, "No system prompt.")
+            assert pilot.app.workspace.system is None
+            await say(pilot, "/system Be brief.")
             await say(pilot, "/model demo/haiku")
             await ask(pilot, "hello")
             body = server.requests[-1].body
@@ -168,6 +174,8 @@ async def test_model_and_system_reach_the_request(tmp_path):
             assert body["messages"][0] == {"role": "system", "content": "Be brief."}
             await say(pilot, "/system Be long.")
             await wait_until(pilot, "belongs to the whole session")
+            await say(pilot, "/system")
+            await wait_until(pilot, "System prompt of this session: Be brief.")
 
 
 async def test_copy_puts_source_text_on_the_clipboard(tmp_path):

@@ -10,12 +10,17 @@ from tests.tui.window import ask, busy, draft, say, wait_until, window
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("/tree/compare", "/tree/compare"),
         ("/sytem Be brief.\nAnd kind.", "/sytem"),
-        ("/etc/hosts looks odd", "/etc/hosts"),
-        ("/tree/compare\nand more", "/tree/compare"),
-        # A log, code, and what is said as it is.
+        ("/tmp", "/tmp"),
+        ("/Help!", "/Help!"),
+        ("/model: what is it?", "/model:"),
+        # Files, code, and what is sent as it is.
+        ("/tree/compare", ""),
+        ("/etc/hosts looks odd", ""),
+        ("/etc/ looks odd", ""),
         ("/usr/bin/env: no such file\nWhy?", ""),
+        ("/vmlinuz.old is large", ""),
+        ("/" + "long" * 20, ""),
         ("// a comment", ""),
         ("/* of C */", ""),
         ("/ or", ""),
@@ -25,7 +30,22 @@ from tests.tui.window import ask, busy, draft, say, wait_until, window
 )
 def test_what_looks_like_a_command_is_told_from_a_text(text, name):
     assert find(text) is None
-    assert unknown_command(text) == name
+    error = unknown_command(text)
+    assert (error is not None) is bool(name)
+    assert error is None or error.message == f"There is no command {name}."
+
+
+@pytest.mark.parametrize(
+    ("line", "name"), [("/?", "help"), ("/? keys", "help"), ("/help", "help"), ("/title a b", "title")]
+)
+def test_a_command_is_found_by_its_first_word(line, name):
+    row, argument = find(line)
+    assert (row.name, argument) == (name, line.partition(" ")[2])
+
+
+@pytest.mark.parametrize(("line", "near"), [("/sytem x", "/system"), ("/Help", "/help"), ("/modle", "/model")])
+def test_the_nearest_command_is_suggested(line, near):
+    assert f"Did you mean {near}?" in unknown_command(line).hint
 
 
 def test_the_argument_of_a_command_may_have_several_lines():
@@ -36,8 +56,9 @@ def test_the_argument_of_a_command_may_have_several_lines():
 async def test_a_mistaken_command_is_never_sent_and_makes_room_for_the_next(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
-            await say(pilot, "/tree/compare")
-            await wait_until(pilot, "There is no command /tree/compare.")
+            await say(pilot, "/cmopare")
+            await wait_until(pilot, "There is no command /cmopare.")
+            await wait_until(pilot, "Did you mean /compare?")
             await wait_until(pilot, "To send it as a message, start with a space.")
             await say(pilot, "/themee paper")
             await wait_until(pilot, "There is no command /themee")

@@ -206,6 +206,8 @@ async def test_the_system_prompt_of_a_profile_goes_with_it(tmp_path, line):
             chat = pilot.app.screen
             await say(pilot, "/profile code")
             await wait_until(pilot, lambda: chat.workspace.system == "Be brief.")
+            await say(pilot, "/system")
+            await wait_until(pilot, "System prompt of the new session: Be brief.")
             await say(pilot, line)
             await wait_until(pilot, lambda: chat.workspace.system == "Be kind.")
             await say(pilot, "/system Be loud.")
