@@ -88,6 +88,8 @@ class StepchatApp(App[str]):
         *bindings(KEY_ROWS, CHAT, {row.id: row.id.replace("-", "_") for row in CHAT_ROWS if row.id != "suspend"}),
         # The only key that a dialog passes on, besides the one that quits.
         *bindings(KEY_ROWS, CHAT, {"suspend": "suspend"}, priority=True),
+        *bindings(KEY_ROWS, CHAT, {f"tab-{digit}": f"open_tab({digit})" for digit in "123456789"}),
+        *bindings(KEY_ROWS, CHAT, {"tab-next": "step_tab(1)", "tab-previous": "step_tab(-1)"}),
     ]
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-roomy")]  # noqa: RUF012 - Textual declares it so
@@ -373,6 +375,14 @@ class StepchatApp(App[str]):
     def action_message(self, name: str, argument: str = "") -> None:
         """Run a command on the focused message."""
         self._run(BY_NAME[name], argument)
+
+    def action_open_tab(self, number: int) -> None:
+        if self._chat is not None:
+            self._chat.open_tab(number)
+
+    def action_step_tab(self, by: int) -> None:
+        if self._chat is not None:
+            self._chat.step_tab(by)
 
     def action_message_menu(self) -> None:
         if self._chat is not None:

@@ -12,6 +12,14 @@ CHAT_ROWS: Final = (
     KeyRow("suspend", CHAT, ("ctrl+z",), "Suspend to the shell; fg returns"),
 )
 """What is no command, everywhere in the chat."""
+TAB_ROWS: Final = (
+    *(
+        KeyRow(f"tab-{digit}", CHAT, (f"alt+{digit}", f"leader {digit}"), f"Open session {digit}")
+        for digit in "123456789"
+    ),
+    KeyRow("tab-next", CHAT, ("leader tab",), "Next open session"),
+    KeyRow("tab-previous", CHAT, ("leader shift+tab",), "Previous open session"),
+)
 MESSAGE_ROWS: Final = (
     KeyRow("menu", MESSAGE, ("enter",), "Show the actions as a menu", "menu"),
     KeyRow("leave", MESSAGE, ("escape", "tab", "shift+tab"), "Back to the prompt", "prompt"),

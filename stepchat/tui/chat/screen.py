@@ -26,6 +26,7 @@ from stepchat.chat.late_costs import PAUSES, fetch_late_costs
 from stepchat.chat.spending import SpentToday, estimate_cost
 from stepchat.errors import StepchatError, StoreError, UntrustedServerError
 from stepchat.first_frame.picture import prompt_row_limit
+from stepchat.messages import AssistantMessage
 from stepchat.parameters.values import format_value
 from stepchat.text.format import short_count
 from stepchat.text.sanitize import sanitize
@@ -33,6 +34,7 @@ from stepchat.tui import workers
 from stepchat.tui.chat.find_bar import FindBar
 from stepchat.tui.chat.pane import ChatPane
 from stepchat.tui.chat.status_bar import Fact, StatusBar
+from stepchat.tui.chat.tab_bar import NEW_SESSION, OpenSessions, Tab, TabBar
 from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
 from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.composer import Composer
@@ -129,6 +131,11 @@ class ChatScreen(Screen[None]):
         self._drafts = Drafts(workspace.store, None if session is None else session.id, opening.draft)
         self.composer = Composer(lambda line: complete(line, self), self._drafts, conversation)
         self._status_bar = StatusBar()
+        self._tab_bar = TabBar(id="tabs")
+        self._open = OpenSessions(None if session is None else session.id)
+        self._titles: dict[str, str] = {}
+        self._sides: dict[str, str | None] = {}
+        """Side sessions, and the sessions they were opened from."""
         self._pending: tuple[str, tuple[tuple[str, str], ...]] = ("", ())
         """The leader and the keys that may follow it, while it is pending."""
         self._spent = SpentToday()
@@ -139,6 +146,7 @@ class ChatScreen(Screen[None]):
         self._opening_session = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
+        yield self._tab_bar
         with ContentSwitcher(initial=self.pane.id, id="reading"):
             yield self.pane
         yield self.composer
@@ -366,8 +374,12 @@ class ChatScreen(Screen[None]):
         self.release(pane.conversation.workspace.client)
         self.refresh_status()
         if session is not None:
+            self._open.unread.add(session.id)
             title = sanitize((await self.workspace.store.session(session.id)).title, keep_newlines=False)[:40]
-            self.flash(f"“{title or 'untitled'}” has its answer · {{key:sessions}} opens it")
+            number = self._open.number(session.id)
+            key = f"{{key:tab-{number}}}" if number else "{key:sessions}"
+            self.flash(f"“{title or 'untitled'}” has its answer · {key} opens it")
+            self.check_tabs()
 
     def come_to_front(self) -> None:
         """Other windows may have asked meanwhile, or the day may have changed."""
@@ -426,6 +438,7 @@ class ChatScreen(Screen[None]):
         self.composer.settle()
         if self.conversation.session is not None or self.conversation.busy:
             self.pane.is_welcoming = False
+        self._refresh_tabs()
         self._status_bar.items = self._items()
         self._status_bar.hints = self._hints()
 
@@ -449,7 +462,9 @@ class ChatScreen(Screen[None]):
         items: list[str | Fact | TurnProgress] = [
             Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
         ]
-        if others := len(self.panes) - 1:
+        if session is not None and session.id in self._sides:
+            items.append(Fact("side question, {key:stop} closes it, /keep keeps it", "state"))
+        if (others := len(self.panes) - 1) and not self._tab_bar.display:
             items.append(Fact(f"{others} more answering", "state"))
         if self._mouse_is_free:
             items.append(Fact("mouse free, {key:mouse} ends it", "state"))
@@ -505,6 +520,7 @@ class ChatScreen(Screen[None]):
             set_title(self.app, title, busy=self.conversation.busy)
 
         workers.run_task(self, show, group="title", exclusive=True)
+        self.check_tabs()
 
     def set_palette(self, palette: Palette) -> None:
         self.palette = palette
@@ -667,6 +683,101 @@ class ChatScreen(Screen[None]):
             await self.pane.run_optional(self.greet)
         await self.pane.run_optional(self.announce_interrupted)
         self.show_title()
+
+    @on(TabBar.Chosen)
+    def _tab_chosen(self, event: TabBar.Chosen) -> None:
+        self.open_tab(event.number)
+
+    def open_tab(self, number: int) -> None:
+        """Show the session of a tab, counted from 1."""
+        try:
+            session = self._open.at(number)
+        except IndexError:
+            self.flash(f"Session {number} is not open.")
+        else:
+            self.start(partial(self._open_again, session))
+
+    def step_tab(self, by: int) -> None:
+        """Show the session of the next tab, or of the one before."""
+        self.start(partial(self._open_again, self._open.beside(by)))
+
+    async def _open_again(self, session: str | None) -> None:
+        if session != self._open.current:
+            await self.open(None if session is None else await self.workspace.store.session(session))
+
+    async def close_session(self) -> None:
+        """Close the session on screen and show the one before, or an empty one. Raises StepchatError."""
+        await self._open_again(self._open.close(self._open.current))
+
+    def _refresh_tabs(self) -> None:
+        session = self.conversation.session
+        shown = None if session is None else session.id
+        if shown != self._open.current or shown not in self._open.ids:
+            self._open.visit(shown, self.answering_sessions)
+            self.check_tabs()
+        if not self.workspace.config.tabs or len(self._open.ids) < 2:
+            self._tab_bar.tabs = ()
+            return
+        answering = self.answering_sessions
+        self._tab_bar.tabs = tuple(
+            Tab(
+                (self._titles.get(id_) or "untitled") if id_ is not None else NEW_SESSION,
+                is_current=id_ == shown,
+                is_answering=id_ in answering and id_ != shown,
+                is_unread=id_ in self._open.unread,
+            )
+            for id_ in self._open.ids
+        )
+
+    def check_tabs(self) -> None:
+        """Read the titles of the open sessions; those that were deleted lose their tabs."""
+
+        async def read() -> None:
+            for id_ in [id_ for id_ in self._open.ids if id_ is not None]:
+                with suppress(StoreError):
+                    session = await self.workspace.store.session(id_)
+                    self._titles[id_] = session.title
+                    if session.deleted is not None and id_ != self._open.current:
+                        self._open.close(id_)
+            self._refresh_tabs()
+
+        workers.run_task(self, read, group="tabs", exclusive=True)
+
+    async def open_side(self, question: str) -> None:
+        """Ask in a fork of the session on screen, whose answer goes on. Raises StepchatError."""
+        conversation, store = self.conversation, self.workspace.store
+        answers = [stored for stored in conversation.path if isinstance(stored.message, AssistantMessage)]
+        origin, model = conversation.session, conversation.model
+        if origin is not None and answers:
+            side = await store.fork(origin.id, answers[-1].id)
+            await store.set_title(side.id, question)
+        else:
+            side = await self.workspace.ensure_session(None, model, conversation.scopes)
+        await self.open(side)
+        self._sides[side.id] = None if origin is None else origin.id
+        self.conversation.set_model(model)
+        self.refresh_status()
+        self.ask(question)
+
+    @property
+    def in_side_session(self) -> bool:
+        """Whether the session on screen was opened for a side question."""
+        return self._open.current in self._sides
+
+    async def close_side(self) -> None:
+        """Delete the side session on screen and return to where it was opened. Raises StepchatError."""
+        side = self._open.current
+        if side is None or side not in self._sides:
+            return
+        await self._open_again(self._sides.pop(side))
+        self._open.close(side)
+        await self.workspace.store.delete([side])
+        self.check_tabs()
+
+    def keep_side(self) -> None:
+        """Let the side session on screen be a session like any other."""
+        self._sides.pop(self._open.current or "", None)
+        self.refresh_status()
 
     async def _read(self, session: Session | None) -> _Arriving:
         """Everything that can fail, before anything changes."""

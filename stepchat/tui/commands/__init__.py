@@ -22,7 +22,7 @@ from stepchat.tui.commands import (
 from stepchat.tui.composer.completion import Completion
 from stepchat.tui.dialog_keys import DIALOG_ROWS
 from stepchat.tui.keymap import CHAT, MESSAGE, KeyRow, normalize_key
-from stepchat.tui.message_keys import CHAT_ROWS, MESSAGE_ROWS, WELCOME_ROWS
+from stepchat.tui.message_keys import CHAT_ROWS, MESSAGE_ROWS, TAB_ROWS, WELCOME_ROWS
 from stepchat.tui.prompt_keys import PROMPT_ROWS
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ BY_NAME: Final = {row.name: row for row in COMMANDS}
 KEY_ROWS: Final = (
     *(KeyRow(row.name, CHAT, row.keys, row.help) for row in COMMANDS),
     *CHAT_ROWS,
+    *TAB_ROWS,
     *MESSAGE_ROWS[:2],
     *(
         KeyRow(row.name, MESSAGE, (normalize_key(row.message_key) or "",), row.help, row.word)

@@ -29,7 +29,12 @@ async def stop(screen: ChatScreen, _argument: str) -> None:
     if screen.conversation.busy:
         screen.take_queue()
         await screen.conversation.stop()
-    elif not screen.dismiss_notice():
+    elif screen.dismiss_notice():
+        pass
+    elif screen.in_side_session:
+        await screen.close_side()
+        screen.flash("The side question is closed; {key:sessions} lists it among the deleted sessions for 30 days.")
+    else:
         screen.flash("Nothing to stop. Ctrl+C clears the prompt, {key:quit} quits.")
 
 
@@ -54,7 +59,11 @@ async def continue_(screen: ChatScreen, _argument: str) -> None:
 
 
 async def keep(screen: ChatScreen, argument: str) -> None:
-    """Dismiss the interrupted answer at the end of the branch, or all of them."""
+    """Keep the side session on screen; otherwise dismiss the interrupted answer at the end of the branch, or all of them."""
+    if screen.in_side_session and not argument:
+        screen.keep_side()
+        screen.flash("Kept as a session of its own.")
+        return
     if argument not in {"", "all"}:
         raise UsageError(f"There is no {argument!r} to keep.", "Use /keep for the answer shown here, or /keep all.")
     store = screen.workspace.store
@@ -101,6 +110,17 @@ async def new(screen: ChatScreen, _argument: str) -> None:
     await screen.open(None)
 
 
+async def close(screen: ChatScreen, _argument: str) -> None:
+    await screen.close_session()
+
+
+async def btw(screen: ChatScreen, argument: str) -> None:
+    """Ask in a side session, which has what was said so far; a running answer goes on."""
+    if not argument:
+        raise UsageError("There is no question.", "Write it after the command: /btw QUESTION")
+    await screen.open_side(argument)
+
+
 async def sessions(screen: ChatScreen, argument: str) -> None:
     from stepchat.tui.dialogs.sessions import SessionScreen
 
@@ -120,6 +140,7 @@ async def sessions(screen: ChatScreen, argument: str) -> None:
         await screen.pane.reveal_hit(dialog.typed, hits, screen.prompt.text)
     elif current is not None and (await store.session(current.id)).deleted is not None:
         await screen.open(None)
+    screen.check_tabs()
     if dialog.options != options:
         await store.set_setting(SESSION_VIEW, write_options(dialog.options))
 
@@ -150,9 +171,20 @@ COMMANDS: tuple[Command, ...] = (
         ("alt+g", "leader g"),
         needs=("idle",),
     ),
-    Command("keep", "Keep an interrupted answer and stop reminding me", keep, ("alt+o", "leader o"), "[all]", _keeping),
+    Command(
+        "keep",
+        "Keep a side session, or an interrupted answer without further reminders",
+        keep,
+        ("alt+o", "leader o"),
+        "[all]",
+        _keeping,
+    ),
     Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i", "leader i")),
     Command("new", "Start a new session", new, ("ctrl+n", "leader n")),
+    Command("close", "Close this session's tab", close, needs=("idle",)),
+    Command(
+        "btw", "Ask a side question in a session of its own, without interrupting this one", btw, argument="QUESTION"
+    ),
     Command("sessions", "Open another session", sessions, ("ctrl+o", "leader s"), "[ID or text]"),
     Command("system", "Set the system prompt of a new session", system, (), "TEXT"),
 )

@@ -31,12 +31,12 @@ async def test_an_answer_goes_on_unseen_and_is_told_of(tmp_path, server):
         first = await streaming(pilot, LONG)
         await say(pilot, "demo:haiku waits")
         await pilot.press("ctrl+n")
-        await wait_until(pilot, "1 more answering")
+        await wait_until(pilot, "1 … demo:long")
         assert "Chapter" not in screen_text(pilot.app)
         await ask(pilot, "demo:haiku")
         assert "Rain on the window" in screen_text(pilot.app)
         assert open_session(pilot).id != first.id
-        await wait_until(pilot, "has its answer · Ctrl+O opens it")
+        await wait_until(pilot, "has its answer · Alt+1 opens it")
         assert len(chat.query("TranscriptView")) == 1
         path = await chat.workspace.store.path(first.id)
         assert [stored.message.stop for stored in path if hasattr(stored.message, "stop")] == ["stop"]

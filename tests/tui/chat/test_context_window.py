@@ -172,7 +172,7 @@ async def test_that_one_leaves_an_answer_to_itself_is_not_its_end(tmp_path, serv
             await wait_until(pilot, lambda: chat.pane.progress is not None)
             await wait_until(pilot, "Esc stop")
             await chat.open(None)
-            await wait_until(pilot, "1 more answering")
+            await wait_until(pilot, " 1 … ")
             assert told not in chat._warned
             await ask(pilot, "demo:haiku")
             await wait_until(pilot, lambda: told in chat._warned)

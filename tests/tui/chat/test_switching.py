@@ -117,7 +117,7 @@ async def test_where_there_is_no_way_nothing_is_opened(tmp_path, server):
     async with window(tmp_path, server, config=local, BOX_KEY="sk-box", **environ) as pilot:
         await say(pilot, f"/sessions {session.id}")
         shown = await wait_until(pilot, "Copy it again, without quotes")
-        assert "private" not in shown
+        assert "▌ private" not in shown
         assert open_session(pilot) is None
         await ask(pilot, "demo:haiku")
         assert texts(server) == ["demo:haiku"]
