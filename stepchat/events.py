@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from stepchat.messages import Json, StoredMessage
+    from stepchat.messages import Json, StoredMessage, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +86,57 @@ class ConcurrentQuestion:
     """Another process has asked after the same message: its question is a sibling of this turn's."""
 
 
-TurnEvent: TypeAlias = Delta | MessageSaved | ConcurrentQuestion | Retrying | Silence | Notice
+@dataclass(frozen=True, slots=True)
+class ToolCallReceived:
+    """A call is about to be decided on. `source` is that of its tool, "" if there is none: then it becomes an error."""
+
+    call: ToolCall
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDecided:
+    """Whether a call may run, and who says so. `reason` is what the model gets to read."""
+
+    call: ToolCall
+    allowed: bool
+    origin: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallStarted:
+    """A call runs. It ends with MessageSaved of its result."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class CallsLeft:
+    """The turn ends with calls that have no result: no tool is on, the limit of rounds was reached, or the user stopped it."""
+
+    calls: tuple[ToolCall, ...]
+    why: Literal["no tool", "round limit", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStarted:
+    """The turn goes on with another request, which sends the results of the calls."""
+
+    number: int
+    """The first of these is 2."""
+
+
+TurnEvent: TypeAlias = (
+    Delta
+    | MessageSaved
+    | ConcurrentQuestion
+    | Retrying
+    | Silence
+    | Notice
+    | ToolCallReceived
+    | ToolCallDecided
+    | ToolCallStarted
+    | CallsLeft
+    | RequestStarted
+)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar, 
 from stepchat.lossless_json import Number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -112,6 +112,17 @@ class Usage:
             if upstream is not None:
                 return (cost or Decimal()) + upstream
         return cost
+
+
+def total_usage(usages: Iterable[Usage]) -> Json:
+    """The sums over the requests of a turn, as far as the server reported them."""
+    found = list(usages)
+    sums: Json = {
+        name: sum(getattr(one, name) or 0 for one in found)
+        for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+    }
+    costs = [one.cost for one in found if one.cost is not None]
+    return {"requests": len(found), **sums, "cost": sum(costs, Decimal()) if costs else None}
 
 
 def dollars(value: Any) -> Decimal | None:
@@ -271,10 +282,16 @@ class AssistantMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolMessage:
+    """The result of a tool call."""
+
     call_id: str
     name: str
     text: str
     is_error: bool = False
+    seconds: float | None = None
+    """How long the tool ran; None if it did not run."""
+    size: int | None = None
+    """Characters that the tool returned, if `text` has fewer."""
 
 
 Message: TypeAlias = UserMessage | AssistantMessage | ToolMessage
@@ -306,6 +323,9 @@ def to_json(message: Message) -> Json:
                 "name": message.name,
                 "content": message.text,
                 "is_error": message.is_error,
+                # Left out when unknown, as in what was written before there were any.
+                **({} if message.seconds is None else {"seconds": message.seconds}),
+                **({} if message.size is None else {"size": message.size}),
             }
         case AssistantMessage():
             details = message.reasoning_details
@@ -393,6 +413,8 @@ def from_json(data: Json) -> Message:
                     _text(data["name"]),
                     _text(data["content"]),
                     _is(bool, data["is_error"]),
+                    _maybe(_seconds, data.get("seconds")),
+                    _maybe(_whole, data.get("size")),
                 )
             case "assistant":
                 return _assistant(data)
@@ -466,6 +488,12 @@ def _list(value: Any) -> list[Any]:
 
 def _seconds(value: Any) -> float:
     return value if isinstance(value, int) and not isinstance(value, bool) else _is(float, value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError("bool instead of int")
+    return _is(int, value)
 
 
 def _code(value: Any) -> int | str | None:

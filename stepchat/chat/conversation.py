@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from stepchat.attachments.marks import split_marks
 from stepchat.chat.context_window import tokens_over_limit
 from stepchat.chat.crash_report import summary
-from stepchat.chat.turn import CRASHED, RETRY_SECONDS, run_turn
+from stepchat.chat.saving import RETRY_SECONDS
+from stepchat.chat.tool_calls import CRASHED, calls_without_result
+from stepchat.chat.toolbox import Toolbox
+from stepchat.chat.turn import run_turn
 from stepchat.errors import StepchatError, StoreError
-from stepchat.events import ConcurrentQuestion, MessageSaved, Notice, TurnEvent
-from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.events import ConcurrentQuestion, MessageSaved, Notice, RequestStarted, TurnEvent
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.ledger import returned_from_json
 from stepchat.servers.refusals import RejectedSettings
@@ -130,6 +133,9 @@ class Conversation:
         """Held while the branch changes in several steps."""
         self.unsaved_answer: StoredMessage | None = None
         """The answer that could not be saved at the last attempt."""
+        options = workspace.start_options
+        self.toolbox = Toolbox(workspace.tools, workspace.config.tools, options.tools, options.no_tools)
+        self.toolbox.start_session(None if workspace.session is None else workspace.session.tools)
         self._rejected = RejectedSettings()
         self._asked: str | None = None
         self._returned_text: list[str] = []
@@ -201,6 +207,16 @@ class Conversation:
         ids = [stored.id for stored in self.path]
         return self.path[: ids.index(message_id) + 1] if message_id in ids else []
 
+    def path_before_answer(self, stored: StoredMessage | None = None) -> list[StoredMessage]:
+        """The branch up to what this message, or the last one, answers: a question, or the results of tools."""
+        path = list(self.path) if stored is None else self.path_to(stored.id)
+        # Results that nothing follows belong to the answer that is asked for again.
+        while path and isinstance(path[-1].message, ToolMessage):
+            path.pop()
+        while path and isinstance(path[-1].message, AssistantMessage):
+            path.pop()
+        return path
+
     def path_to_question(self, stored: StoredMessage | None = None) -> list[StoredMessage]:
         """The branch up to the question of this message, or up to the last question."""
         path = list(self.path) if stored is None else self.path_to(stored.id)
@@ -223,6 +239,13 @@ class Conversation:
         if self.session is not None:
             self.session = await self.workspace.save_parameters(self.session, scopes)
         self.scopes = scopes
+
+    async def set_tools(self, names: Sequence[str]) -> None:
+        """Switch these tools on, and all others off."""
+        if self.session is not None:
+            await self.workspace.store.set_tools(self.session.id, names)
+            self.session = replace(self.session, tools=tuple(names))
+        self.toolbox.choose(names)
 
     async def load_rejected_settings(self) -> None:
         """Read which settings the server rejected lately. Raises StoreError."""
@@ -252,6 +275,7 @@ class Conversation:
         """Change to another session, or to a new one."""
         self.session, self.path, self.scopes = loaded.session, loaded.path, loaded.scopes
         self.siblings, self.returned = loaded.siblings, {}
+        self.toolbox.start_session(None if loaded.session is None else loaded.session.tools)
         if loaded.session is not None and loaded.session.model:
             self.model = loaded.session.model
         return BranchChanged(tuple(self.path), is_reload=True)
@@ -323,7 +347,7 @@ class Conversation:
     def next_question(self) -> str:
         """Remove and return the queued questions if the last answer is complete; "" otherwise."""
         last = self.path[-1].message if self.path else None
-        went_well = isinstance(last, AssistantMessage) and last.complete
+        went_well = isinstance(last, AssistantMessage) and last.complete and not calls_without_result(self.path)
         return "\n\n".join(self.take_queue()) if went_well else ""
 
     @property
@@ -464,25 +488,30 @@ class Conversation:
     async def _run(self, text: str | None, after: Sequence[StoredMessage] | None) -> AsyncGenerator[ConversationEvent]:
         if self.workspace.key_error is not None:
             raise self.workspace.key_error
+        is_new = self.session is None
         session = self.session = await self.workspace.ensure_session(self.session, self.model, self.scopes)
+        if is_new and self.toolbox.is_chosen:
+            await self.set_tools(self.toolbox.on)
         self._has_branches = self._has_branches or text is None or after is not None
         if after is None:
             for event in await self._catch_up(session):
                 yield event
-            after = self.path if text is not None else self.path_to_question()
+            after = self.path if text is not None else self.path_before_answer()
         self._base = list(after)
         words, attachments = (None, ()) if text is None else split_marks(text)
         question = self.workspace.build_question(
             session, list(after), words, self.model, self.scopes, attachments=attachments
         )
         started = AnswerStarted(self.model, wants_json(question.parameters))
+        store, client, once = self.workspace.store, self.workspace.client, self.scopes.once
+        tools = await self.toolbox.for_turn(store)
         if text is None:
             if self._set_path(after):
                 yield BranchChanged(tuple(after))
-            self._answering = True
-            yield started
-        store, client, once = self.workspace.store, self.workspace.client, self.scopes.once
-        async with aclosing(run_turn(store, client, question, self._wait_for_disk)) as events:
+            if not calls_without_result(after):
+                self._answering = True
+                yield started
+        async with aclosing(run_turn(store, client, question, self._wait_for_disk, tools)) as events:
             async for event in events:
                 if once:
                     # Not earlier: a question that could not be saved is asked again with the same parameters.
@@ -490,6 +519,9 @@ class Conversation:
                 if isinstance(event, MessageSaved | ConcurrentQuestion):
                     for more in await self._shielded(self._apply(event, started)):
                         yield more
+                elif isinstance(event, RequestStarted):
+                    self._answering, self._live_fold = True, None
+                    yield started
                 else:
                     yield event
         yield await self.load_returned()
@@ -536,9 +568,12 @@ class Conversation:
                 except StepchatError as error:
                     events.append(Notice(error.message, hint=error.hint))
             return [*events, *(await self._siblings() if self._has_branches else ())]
+        if isinstance(stored.message, ToolMessage):
+            self.path.append(stored)
+            return [MessageSaved(stored), *(await self._siblings() if self._has_branches else ())]
         self._asked = None
         self._question_saved.set()
-        if isinstance(stored.message, UserMessage) and self._set_path(self._base):
+        if self._set_path(self._base):
             events.append(BranchChanged(tuple(self._base)))
         self.path.append(stored)
         self._answering = True

@@ -1,4 +1,4 @@
-"""run_turn, the only turn loop: asks a question, and saves the answer while it streams.
+"""run_turn, the only turn loop: asks a question, saves the answer while it streams, runs the tools it calls, and asks again.
 
 The order is always disk, then memory, then screen. The question is committed before the request is sent, text and
 reasoning within 250 ms of their arrival, and the complete message replaces its parts in one transaction.
@@ -8,52 +8,91 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from itertools import count
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING
 
 from stepchat.chat.accumulator import AnswerAccumulator
 from stepchat.chat.request import Question, Server, TurnRequest
-from stepchat.errors import AnswerNotOpenError, KeyRejectedError, ServerError, StepchatError, StoreError, StreamCutError
-from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, TurnEvent
+from stepchat.chat.saving import RETRY_SECONDS, shielded, uncancel, until_saved
+from stepchat.chat.tool_calls import (
+    CRASHED,
+    Turn,
+    calls_without_result,
+    offer_tools,
+    run_calls,
+    without_forced_call,
+)
+from stepchat.errors import KeyRejectedError, ServerError, StepchatError, StoreError, StreamCutError
+from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, RequestStarted, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Message, Stop, StoredMessage, Timing, UserMessage
 from stepchat.parameters.schema import schema_mismatch, wants_json
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncGenerator
 
     from stepchat.catalogue.backends import Backend
+    from stepchat.chat.saving import WaitToRetry
+    from stepchat.chat.tool_calls import TurnTools
     from stepchat.sessions.store import SessionStore
 
-    WaitToRetry: TypeAlias = Callable[[StoredMessage], Awaitable[None]]
-
-T = TypeVar("T")
 
 __all__ = ["Question", "Server", "run_turn"]
 
-CRASHED = "crashed"
-"""The message of a cancellation (`Task.cancel`) after which the answer counts as interrupted, not as stopped."""
 FLUSH_SECONDS = 0.2
 """How long a delta may wait for the next write; the documented limit is 250 ms."""
-RETRY_SECONDS = 2.0
-"""The same, after a failed write."""
 
 
 async def run_turn(
-    store: SessionStore, server: Server, question: Question, wait_to_retry: WaitToRetry | None = None
+    store: SessionStore,
+    server: Server,
+    question: Question,
+    wait_to_retry: WaitToRetry | None = None,
+    tools: TurnTools | None = None,
 ) -> AsyncGenerator[TurnEvent]:
-    """Ask and yield what happens. Cancelling saves the partial answer and ends normally; a failure is saved, then raised.
+    """Ask and yield what happens, until an answer calls no tool. Cancelling saves what there is and ends normally; a failure
+    is saved, then raised.
 
-    If the complete answer cannot be saved, `wait_to_retry` is awaited with it, then saving is tried again. If that wait
-    is cancelled, the next attempt is the last. Without it, there is only one attempt.
+    If something cannot be saved, `wait_to_retry` is awaited with it, then saving is tried again. If that wait is cancelled,
+    the next attempt is the last. Without it, there is only one attempt. A path that ends with calls without results, and no
+    text, goes on with these calls.
     """
+    question = offer_tools(question, tools)
+    turn = Turn(store, server, list(question.path), wait_to_retry)
+    if question.text is not None or not calls_without_result(turn.path):
+        async with aclosing(_ask(turn, question)) as events:
+            async for event in events:
+                yield event
+    for number in count(2):
+        if not calls_without_result(turn.path):
+            return
+        async with aclosing(run_calls(turn, tools, number - 1)) as events:
+            async for event in events:
+                yield event
+        if turn.cancelled or calls_without_result(turn.path):
+            return
+        yield RequestStarted(number)
+        question = replace(
+            question, path=list(turn.path), text=None, parameters=without_forced_call(question.parameters)
+        )
+        async with aclosing(_ask(turn, question)) as events:
+            async for event in events:
+                yield event
+
+
+async def _ask(turn: Turn, question: Question) -> AsyncGenerator[TurnEvent]:
+    """One request and its answer."""
+    store, server = turn.store, turn.server
     asked = _new_message(question)
     path = [*question.path, *([] if asked is None else [asked])]
     parent = path[-1].id if path else None
     try:
-        request, stopped = await _shielded(TurnRequest.prepare(store, server, question, path))
+        request, stopped = await shielded(TurnRequest.prepare(store, server, question, path))
         blank = _blank_answer(question, server, request)
-        answer_id, stopped_later = await _shielded(store.begin_answer(question.session, parent, blank, asked=asked))
+        answer_id, stopped_later = await shielded(store.begin_answer(question.session, parent, blank, asked=asked))
     except Exception:
         if asked is not None and await _save_alone(store, asked):
             yield MessageSaved(asked)
@@ -74,20 +113,22 @@ async def run_turn(
                     yield event
     except asyncio.CancelledError as cancelled:
         # The user stopped the answer: the part that arrived is saved, and the turn ends normally.
-        _uncancel()
+        uncancel()
         stop = "cut" if CRASHED in cancelled.args else "cancelled"
     except StepchatError as error:
         failure = error
         stop = "cut" if isinstance(error, StreamCutError) else "error"
     except BaseException as error:
         # The front end closed this generator, or stepchat has a bug: save what arrived.
-        await _shielded(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
+        await shielded(answer.finish("cancelled" if isinstance(error, GeneratorExit) else "error", None))
         raise
-    async with aclosing(_finish(answer, stop, failure, wait_to_retry)) as events:
+    async with aclosing(_finish(turn, answer, stop, failure)) as events:
         async for event in events:
+            if isinstance(event, MessageSaved):
+                turn.path = [*path, event.stored]
             yield event
             is_new = isinstance(event, MessageSaved) and not concurrent
-            if is_new and (await _shielded(_has_concurrent_question(store, asked)))[0]:
+            if is_new and (await shielded(_has_concurrent_question(store, asked)))[0]:
                 yield ConcurrentQuestion()
 
 
@@ -114,7 +155,7 @@ def _new_message(question: Question) -> StoredMessage | None:
 async def _save_alone(store: SessionStore, asked: StoredMessage) -> bool:
     """Save a question without an answer. Returns False if that fails as well."""
     try:
-        await _shielded(store.insert(asked))
+        await shielded(store.insert(asked))
     except StoreError:
         return False
     return True
@@ -143,34 +184,26 @@ def _blank_answer(question: Question, server: Server, request: TurnRequest) -> A
 
 
 async def _finish(
-    answer: _StreamingAnswer, stop: Stop | None, failure: StepchatError | None, wait_to_retry: WaitToRetry | None
+    turn: Turn, answer: _StreamingAnswer, stop: Stop | None, failure: StepchatError | None
 ) -> AsyncGenerator[TurnEvent]:
     """Save the complete answer, then yield it."""
-    notified = False
-    while True:
-        try:
-            stored, _ = await _shielded(answer.finish(stop, failure))
-            break
-        except AnswerNotOpenError:
-            raise
-        except StoreError as error:
-            if wait_to_retry is None:
-                raise StoreError(f"The answer is not saved. {error.message}", error.hint) from error
-            text = f"The answer is not saved yet; retrying every {RETRY_SECONDS:.0f} s. {error}"
-        if not notified:
-            notified = True
-            yield Notice(text)
-        try:
-            await wait_to_retry(answer.unsaved())
-        except asyncio.CancelledError:
-            _uncancel()
-            wait_to_retry = None
-    if notified or answer.save_failed:
-        yield Notice("The answer is saved now.")
-    yield MessageSaved(stored)
+    saving = until_saved(
+        partial(answer.finish, stop, failure),
+        answer.unsaved,
+        turn.wait_to_retry,
+        what="answer",
+        on_cancelled=turn.cancel,
+        has_failed=lambda: answer.save_failed,
+    )
+    stored: StoredMessage | None = None
+    async with aclosing(saving) as events:
+        async for event in events:
+            if isinstance(event, MessageSaved):
+                stored = event.stored
+            yield event
     if failure is not None:
         raise failure
-    if mismatch := await _find_schema_mismatch(stored.message):
+    if stored is not None and (mismatch := await _find_schema_mismatch(stored.message)):
         yield Notice(mismatch, is_schema_mismatch=True)
 
 
@@ -179,24 +212,6 @@ async def _find_schema_mismatch(answer: Message) -> str:
     if not isinstance(answer, AssistantMessage) or answer.stop != "stop" or not wants_json(answer.parameters):
         return ""
     return await asyncio.to_thread(schema_mismatch, answer.text, answer.parameters)
-
-
-async def _shielded(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """Await a write even if the task is cancelled meanwhile. Returns its result, and whether the task was cancelled."""
-    writing = asyncio.ensure_future(work)
-    cancelled = False
-    while not writing.done():
-        try:
-            await asyncio.wait([writing])
-        except asyncio.CancelledError:
-            _uncancel()
-            cancelled = True
-    return writing.result(), cancelled
-
-
-def _uncancel() -> None:
-    if (task := asyncio.current_task()) is not None:
-        task.uncancel()
 
 
 def to_failure(error: StepchatError) -> Failure:

@@ -33,6 +33,7 @@ from stepchat.parameters.scopes import Scopes, from_stored, update_stored
 from stepchat.reasoning.effort import with_minimal_effort
 from stepchat.reasoning.replay import Target
 from stepchat.servers.wire import request_body
+from stepchat.tools.sources import ToolSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,6 +111,13 @@ class StartOptions:
     """Parameters for the first question only."""
     profile: str | None = None
     preset: str | None = None
+    tools: tuple[str, ...] = ()
+    """Tools to switch on."""
+    no_tools: bool = False
+    """Switch all tools off."""
+    allowed_tools: tuple[str, ...] = ()
+    """Tools that may run where nobody can be asked."""
+    allow_all_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,8 @@ class Workspace:
     """The server's models; empty until loaded."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Has the API keys of other servers."""
+    tools: ToolSources = field(default_factory=ToolSources)
+    """Everything that a model may be offered to call."""
     choose_session: bool = False
     """Whether to open the list of sessions first."""
 
@@ -313,6 +323,7 @@ def open_workspace(
         close_demo=close_demo,
         catalogue=connection.catalogue,
         environ=environ,
+        tools=ToolSources(config.tools.folders),
         choose_session=request.resume == "",
     )
 

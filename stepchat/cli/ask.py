@@ -12,15 +12,29 @@ from stepchat.chat.context_window import estimate_conversation_tokens
 from stepchat.chat.turn import run_turn, to_failure
 from stepchat.cli.output import ANSWERED, FAILED, STOPPED, WRONG_FORM, exit_code, run_guarded
 from stepchat.concurrency import run_in_daemon
-from stepchat.errors import ServerError, StepchatError, as_sentence
-from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
-from stepchat.messages import AssistantMessage, StoredMessage, to_json
+from stepchat.errors import ServerError, StepchatError, UsageError, as_sentence
+from stepchat.events import (
+    CallsLeft,
+    ConcurrentQuestion,
+    Delta,
+    MessageSaved,
+    Notice,
+    RequestStarted,
+    Retrying,
+    Silence,
+    ToolCallDecided,
+    ToolCallReceived,
+    ToolCallStarted,
+)
+from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, to_json, total_usage
 from stepchat.parameters.schema import wants_json
 from stepchat.reasoning.loops import RepetitionDetector
+from stepchat.text.format import result_facts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from stepchat.chat.tool_calls import TurnTools
     from stepchat.chat.workspace import Workspace
     from stepchat.cli.output import Output
     from stepchat.events import TurnEvent
@@ -88,12 +102,13 @@ async def _ask(
         if output.json:
             output.write_json({"type": "session", "session": session.id})
         question = workspace.build_question(session, path, text, attachments=attachments)
+        tools = await _tools(workspace)
         output.plain = output.plain or wants_json(question.parameters)
         if workspace.scopes.missing:
             output.print_notice(workspace.scopes.missing)
         for warning in unsupported_warnings(question.parameters, workspace.catalogue.find(workspace.model)):
             output.print_notice(warning)
-        turn = asyncio.ensure_future(_show_turn(workspace, question, output))
+        turn = asyncio.ensure_future(_show_turn(workspace, question, tools, output))
         loop = asyncio.get_running_loop()
         if deadline is not None:
             loop.call_at(deadline, turn.cancel)
@@ -134,36 +149,60 @@ _MOST_NAMES: Final = 5
 _LONGEST_NAME: Final = 100
 
 
-async def _show_turn(workspace: Workspace, question: Any, output: Output) -> int:
-    last: StoredMessage | None = None
+async def _tools(workspace: Workspace) -> TurnTools | None:
+    """The tools that are on. Raises UsageError for a name that no tool has, or for one that is allowed but not on."""
+    options, session = workspace.start_options, workspace.session
+    from stepchat.chat.toolbox import Toolbox, check_names
+    from stepchat.tools.approvals import AllowList
+
+    toolbox = Toolbox(workspace.tools, workspace.config.tools, options.tools, options.no_tools)
+    toolbox.start_session(None if session is None else session.tools)
+    if named := (*options.tools, *options.allowed_tools):
+        check_names(named, await workspace.tools.tools())
+    for name in options.allowed_tools:
+        if name not in toolbox.on:
+            raise UsageError(f"--allow-tool {name}: this tool is not on.", f"Switch it on: --tool {name}")
+    allowed = AllowList(options.allowed_tools, options.allow_all_tools)
+    return await toolbox.for_turn(workspace.store, allowed)
+
+
+async def _show_turn(workspace: Workspace, question: Any, tools: TurnTools | None, output: Output) -> int:
+    answers: list[AssistantMessage] = []
+    ended = ""
     failure: StepchatError | None = None
     mismatch = ""
     repetition = RepetitionDetector()
     try:
-        async with aclosing(run_turn(workspace.store, workspace.client, question)) as events:
+        async with aclosing(run_turn(workspace.store, workspace.client, question, tools=tools)) as events:
             async for event in events:
                 _show_event(event, output)
                 if isinstance(event, Delta) and repetition.add(event.reasoning):
                     output.print_notice("The reasoning repeats itself. Ctrl+C stops it and keeps the partial answer.")
-                if isinstance(event, MessageSaved):
-                    last = event.stored
+                if isinstance(event, MessageSaved) and isinstance(event.stored.message, AssistantMessage):
+                    answers.append(event.stored.message)
+                if isinstance(event, CallsLeft):
+                    ended = "" if output.json else _calls_left(event, tools)
                 if isinstance(event, Notice) and event.is_schema_mismatch:
                     mismatch = event.text
     except StepchatError as error:
         failure = error
-    answer = last.message if last is not None and isinstance(last.message, AssistantMessage) else None
+    answer = answers[-1] if answers else None
     output.end_line()
     lacking = ""
     if answer is not None and answer.complete:
         known = workspace.catalogue.find(question.model)
         window = known.context_length if known is not None else None
-        lacking = _what_is_lacking(answer, window, as_json=output.json)
+        lacking = ended or _what_is_lacking(answer, window)
     if text := lacking if failure is None else str(failure):
         output.print_notice(text)
     if text := _model_suggestion(workspace, question.model, failure):
         output.print_notice(text)
     if output.json:
         result = _result_json(question.session, answer or AssistantMessage(stop="error"), failure, mismatch)
+        if len(answers) > 1:
+            total = total_usage(one.usage for one in answers)
+            cost = total["cost"]
+            result["total"] = total | {"cost": None if cost is None else float(cost)}
         output.write_json(result)
     if failure is not None:
         return exit_code(failure)
@@ -174,7 +213,7 @@ async def _show_turn(workspace: Workspace, question: Any, output: Output) -> int
     return WRONG_FORM if mismatch else ANSWERED
 
 
-def _what_is_lacking(answer: AssistantMessage, window: int | None, *, as_json: bool) -> str:
+def _what_is_lacking(answer: AssistantMessage, window: int | None) -> str:
     """Why a turn that ended as the server intended is not an answer; "" if it is one."""
     if answer.stop == "content_filter":
         return "The server's content filter truncated the answer. Rephrase the question, or choose another model."
@@ -183,10 +222,8 @@ def _what_is_lacking(answer: AssistantMessage, window: int | None, *, as_json: b
         return f"The token limit was reached {where}. Raise max_tokens and retry."
     if answer.refusal:
         return f"The model refused: {answer.refusal}"
-    if answer.tool_calls:
-        # A program that reads the JSON gets the calls and can answer them.
-        return "" if as_json else _unanswered_calls([call.name for call in answer.tool_calls])
-    return "" if answer.text else _empty_answer(answer, window)
+    # A program that reads the JSON gets the calls and can answer them.
+    return "" if answer.text or answer.tool_calls else _empty_answer(answer, window)
 
 
 def _empty_answer(answer: AssistantMessage, window: int | None) -> str:
@@ -217,12 +254,21 @@ def _model_suggestion(workspace: Workspace, model: str, failure: StepchatError |
     )
 
 
-def _unanswered_calls(names: list[str]) -> str:
+def _calls_left(event: CallsLeft, tools: TurnTools | None) -> str:
+    """Why the turn ends with calls that have no result; "" if the user stopped it."""
+    if event.why == "stopped":
+        return ""
+    if event.why == "round limit" and tools is not None:
+        return (
+            f"The model called tools in {tools.rounds} rounds without an answer. Raise the limit with [tools] rounds in"
+            " config.toml, or ask in the window."
+        )
+    names = [call.name for call in event.calls]
     what = "a tool" if len(names) == 1 else f"{len(names)} tools"
     shown = ", ".join(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES]) + (
         ", ..." if len(names) > _MOST_NAMES else ""
     )
-    return f"The model called {what} ({shown}). One-shot mode has none."
+    return f"The model called {what} ({shown}) that stepchat does not have. --json prints the calls for a program to answer."
 
 
 def _show_event(event: TurnEvent, output: Output) -> None:
@@ -246,6 +292,24 @@ def _show_event(event: TurnEvent, output: Output) -> None:
             output.print_notice(
                 "Another stepchat is asking in this session as well. Each question becomes its own branch."
             )
+        case (
+            MessageSaved() | ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | CallsLeft() | RequestStarted()
+        ):
+            _show_tools(event, output)
+
+
+def _show_tools(event: TurnEvent, output: Output) -> None:
+    """Calls and results as lines on stderr, where the reasoning goes; what did not run is always reported."""
+    match event:
+        case ToolCallDecided(call, False, "option"):
+            output.print_notice(f"{call.name} did not run. Allow it with: --allow-tool {call.name}")
+        case ToolCallStarted(call):
+            output.write_tool_line(f"→ {call.name} {call.arguments}")
+        case MessageSaved(StoredMessage(message=ToolMessage() as result)):
+            facts = result_facts(result.size or len(result.text), result.seconds, is_error=result.is_error)
+            output.write_tool_line(f"← {result.name} ({facts}): {result.text}")
+        case RequestStarted():
+            output.end_answer()
         case _:
             pass
 
@@ -270,6 +334,18 @@ def _event_json(event: TurnEvent) -> Json:
             return {"type": "notice", "text": event.text}
         case ConcurrentQuestion():
             return {"type": "asked_beside"}
+        case ToolCallReceived(call, source):
+            arguments: Any = {"id": call.id, "name": call.name, "arguments": call.arguments}
+            return {"type": "tool_call", **arguments, "source": source or None}
+        case ToolCallDecided(call, allowed, origin, reason):
+            decision = {"allowed": allowed, "by": origin, "reason": reason or None}
+            return {"type": "tool_approval", "id": call.id, "name": call.name, **decision}
+        case ToolCallStarted(call):
+            return {"type": "tool_started", "id": call.id, "name": call.name}
+        case CallsLeft(calls, why):
+            return {"type": "tool_calls_left", "ids": [call.id for call in calls], "why": why}
+        case RequestStarted(number):
+            return {"type": "request", "number": number}
 
 
 def _delta_json(delta: Delta) -> Json:

@@ -79,11 +79,12 @@ def config_check(invocation: Invocation, *, as_json: bool) -> int:
 def config_show(invocation: Invocation, *, as_json: bool) -> int:
     """Print every setting, its value and what it does."""
     from stepchat import lossless_json
-    from stepchat.config.file import SETTINGS
+    from stepchat.config.file import SETTINGS, TOOL_SETTINGS
 
     settings, output = invocation.config, invocation.output
     values: dict[str, Any] = {row.name: getattr(settings, row.name) for row in SETTINGS}
     values["parameters"] = dict(settings.parameters)
+    values["tools"] = {row.name: getattr(settings.tools, row.name) for row in TOOL_SETTINGS}
     values["servers"] = {table.name: table.values for table in settings.servers}
     values["prices"] = {table.name: table.values for table in settings.prices}
     values["profiles"] = {

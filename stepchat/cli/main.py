@@ -252,6 +252,10 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
         once=tuple(map(parse_setting, options["once"])),
         preset=options["preset"],
         profile=options["profile"],
+        tools=tuple(options["tools"]),
+        no_tools=options["no_tools"],
+        allowed_tools=tuple(options["allowed_tools"]),
+        allow_all_tools=options["allow_all_tools"],
     )
     if start.one_shot:
         return _one_shot(invocation, start, " ".join(question), options, piped=piped, suspicious=suspicious)
@@ -280,6 +284,8 @@ def _reject_contradictions(options: dict[str, Any]) -> None:
     reject_two_servers(options["base_url"], options["server"], demo=options["demo"])
     if options["latest"] and options["resume"] is not None:
         raise UsageError("--continue and --resume name two sessions.", "Give one of them.")
+    if options["no_tools"] and (options["tools"] or options["allowed_tools"] or options["allow_all_tools"]):
+        raise UsageError("--no-tools switches all tools off, so no tool can be named.", "Give one of them.")
     if options["show_reasoning"] and options["no_reasoning"]:
         raise UsageError("--show-reasoning and --no-reasoning contradict each other.", "Give one of them.")
 

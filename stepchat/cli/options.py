@@ -41,6 +41,13 @@ OPTIONS = (
     OptionRow("--once", "once", REPEATED, "Set a request parameter for this question only.", metavar="NAME=VALUE"),
     OptionRow("--preset", "preset", VALUE, "Use the parameters saved under this name."),
     OptionRow("--profile", "profile", VALUE, "Use [profiles.NAME] of config.toml: model, server, parameters."),
+    OptionRow("--tool", "tools", REPEATED, "Switch a tool on. Can be repeated.", metavar="NAME"),
+    OptionRow("--no-tools", "no_tools", SWITCH, "Switch all tools off."),
+    OptionRow(
+        "--allow-tool", "allowed_tools", REPEATED, "One-shot: let this tool run. Can be repeated.", metavar="NAME",
+        one_shot=True,
+    ),
+    OptionRow("--allow-tools", "allow_all_tools", SWITCH, "One-shot: let every tool run that is on.", one_shot=True),
     OptionRow("--demo", "demo", SWITCH, "Try everything without a key or a network."),
     OptionRow(
         "--print -p", "one_shot", SWITCH, "One-shot: answer on stdout, even without a question in the arguments.",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
 
 _CLOSED = "it is closed"
+_LONGEST_TOOL_LINE = 200
 
 
 class OutputError(Exception):
@@ -115,6 +116,24 @@ class Output:
                 self._words.finish()
                 self._words = None
             self._write(self.err, "\n\n" if self.err.isatty() else "\n")
+
+    def write_tool_line(self, text: str) -> None:
+        """Write a call or a result as one line, where the reasoning is shown."""
+        if self.reasoning and not self.json:
+            self._end_reasoning()
+            self.end_line()
+            line = sanitize(text, keep_newlines=False)
+            line = line if len(line) <= _LONGEST_TOOL_LINE else f"{line[: _LONGEST_TOOL_LINE - 1]}…"
+            self._write_dim(f"{line}\n") if self.err.isatty() else self._write(self.err, f"{line}\n")
+
+    def end_answer(self) -> None:
+        """The text of another answer follows."""
+        self._end_reasoning()
+        if not self._ends_with_newline and not self.out.isatty():
+            self._write(self.out, "\n")
+            self._ends_with_newline = True
+        self.end_line()
+        self._page = None
 
     def print_notice(self, text: str) -> None:
         """Write one line to stderr, after `stepchat: `."""

@@ -101,6 +101,29 @@ PROFILE_SETTINGS: tuple[Setting, ...] = (
 """The keys of a table [profiles.NAME]. Its parameters are a table in it."""
 
 
+TOOL_SETTINGS: tuple[Setting, ...] = (
+    Setting("on", (), "The tools that are on in new sessions."),
+    Setting("trusted", (), "Tools that run without asking. Only tools that change nothing can be trusted."),
+    Setting("folders", (), "Folders whose files the tools may read; the working directory if empty."),
+    Setting("rounds", 25, "Ask before going on after this many rounds of calls in one turn.", low=1, high=10_000),
+    Setting("timeout", 60, "Stop a call after this many seconds.", low=1, high=86_400),
+    Setting("output", 40_000, "Characters of a result that the model gets to read.", low=100, high=10_000_000),
+)
+"""The keys of the table [tools]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """The table [tools], or its defaults."""
+
+    on: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    rounds: int = 25
+    timeout: float = 60
+    output: int = 40_000
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A named table of config.toml and its keys."""
@@ -131,6 +154,7 @@ class Config:
     prices: tuple[Table, ...] = ()
     profiles: tuple[Table, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tools: ToolSettings = field(default_factory=ToolSettings)
 
 
 def read_config(path: Path) -> Config:
@@ -155,6 +179,8 @@ def read_config(path: Path) -> Config:
             if not isinstance(value, dict):
                 raise source.error((name,), "must be a table", 'For example: keys.retry = "alt+r"')
             values[name] = value
+        elif name == "tools":
+            values[name] = ToolSettings(**_entries(source, (name,), value, TOOL_SETTINGS))
         elif name in _TABLES:
             values[name] = _tables(source, name, value)
         elif name in known:
@@ -162,7 +188,9 @@ def read_config(path: Path) -> Config:
         else:
             others = ", ".join(f"[{table}.NAME]" for table in _TABLES)
             raise source.error(
-                (name,), "is not a setting", f"Known settings: {', '.join(known)}, [parameters], [keys], {others}."
+                (name,),
+                "is not a setting",
+                f"Known settings: {', '.join(known)}, [parameters], [keys], [tools], {others}.",
             )
     config = Config(**values)
     _check_servers(source, config)
@@ -304,14 +332,31 @@ def _tables(source: _Source, kind: str, value: Any) -> tuple[Table, ...]:
     return tuple(tables)
 
 
+def _entries(source: _Source, table: tuple[str, ...], value: Any, settings: Sequence[Setting]) -> dict[str, Any]:
+    """The entries of one table. Raises ConfigError."""
+    if not isinstance(value, dict):
+        raise source.error(table, "must be a table", f"For example: [{'.'.join(table)}]")
+    known = {setting.name: setting for setting in settings}
+    found: dict[str, Any] = {}
+    for key, inner in cast("dict[str, Any]", value).items():
+        if key not in known:
+            raise source.error((*table, key), "is not a setting there", f"Known settings: {', '.join(known)}.")
+        found[key] = _checked(source, known[key], inner, table)
+    return found
+
+
 def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ...] = ()) -> Any:
     """Returns the value. Raises ConfigError if it is invalid for the setting."""
     key = (*table, setting.name)
+    checked: Any = value
     match setting.default:
         case bool():
             kind, fits = "true or false", isinstance(value, bool)
         case int() | float():
             kind, fits = "a number", isinstance(value, int | float) and not isinstance(value, bool)
+        case tuple():
+            checked = _texts(value)
+            kind, fits = "a list of texts", checked is not None
         case _:
             kind, fits = "text", isinstance(value, str)
     if not fits:
@@ -323,7 +368,13 @@ def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ..
         raise source.error(key, f"must be at least {setting.low:g}", setting.help)
     if setting.high is not None and not value <= setting.high:
         raise source.error(key, f"must be at most {setting.high:.0f}", setting.help)
-    return value
+    return checked
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    """A list of texts; None for anything else."""
+    items: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [None]
+    return tuple(items) if all(isinstance(item, str) for item in items) else None
 
 
 def _parameters(source: _Source, table: tuple[str, ...], entries: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -102,7 +102,7 @@ def _toml(setting: Setting) -> str:
     match setting.default:
         case bool(value):
             return str(value).lower()
-        case "" | 0 | 0.0:
+        case "" | () | 0 | 0.0:
             return ""
         case str(value):
             return f'"{value}"'
@@ -120,6 +120,12 @@ def config() -> str:
     from stepchat.config.file import SETTINGS
 
     return _settings(SETTINGS)
+
+
+def tool_settings() -> str:
+    from stepchat.config.file import TOOL_SETTINGS
+
+    return _settings(TOOL_SETTINGS)
 
 
 def server_settings() -> str:
@@ -169,6 +175,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "parameters": parameters,
     "config": config,
+    "tool settings": tool_settings,
     "server settings": server_settings,
     "price settings": price_settings,
     "profile settings": profile_settings,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -24,7 +26,12 @@ ANSWER_NOW = (
 )
 """Appended to the question, because every chat template accepts that. llama.cpp rejects prefilled answers with reasoning,
 and incomplete reasoning is not sent back as reasoning."""
+NO_RESULT = "No result: this call did not run, or was interrupted."
+"""The result of a call that has none: most servers reject a call without one, and a signature may depend on the call."""
 _FIRST, _LAST = 10_000, 40_000
+_LONGEST_NAME = 64
+_TOOL_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{_LONGEST_NAME}}}")
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,31 +165,32 @@ def _lines(
 ) -> list[RequestLine]:
     """The messages as the server expects them. `stopped_reasoning` is added to the message at index `question`."""
     lines: list[RequestLine] = []
-    called: set[str] = set()
+
+    def add(line: RequestLine) -> None:
+        lines.append(line)
+        if line.wire is not None:
+            replay.prefix.add(line.wire)
+
+    def extra(index: int | None) -> str:
+        return ANSWER_NOW.format(stopped_reasoning) if stopped_reasoning and index == question else ""
+
     for index, message in enumerate(messages):
-        line: RequestLine | None = None
         match message:
             case UserMessage():
-                extra = ANSWER_NOW.format(stopped_reasoning) if stopped_reasoning and index == question else ""
-                content = question_content(message.text + extra, message.attachments, files)
-                line = RequestLine({"role": "user", "content": content}, index)
+                content = question_content(message.text + extra(index), message.attachments, files)
+                add(RequestLine({"role": "user", "content": content}, index))
             case AssistantMessage() if stopped_reasoning and index > question:
-                line = RequestLine(None, index, ReturnedReasoning("as text"))
+                add(RequestLine(None, index, ReturnedReasoning("as text")))
             case AssistantMessage():
-                line = _answer_line(message, index, replay, _answered(messages, index))
-                called = {call["id"] for call in (line.wire or {}).get("tool_calls", ())}
+                results = _results(messages, index)
+                line = _answer_line(message, index, replay, results)
+                add(line)
+                for call in (line.wire or {}).get("tool_calls", ()):
+                    at, text = results.get(call["id"], (None, NO_RESULT))
+                    text = without_surrogates(text + extra(at))
+                    add(RequestLine({"role": "tool", "tool_call_id": call["id"], "content": text}, at))
             case ToolMessage():
-                # Every call needs exactly one result, and every result a call.
-                if message.call_id in called:
-                    called.remove(message.call_id)
-                    line = RequestLine(
-                        {"role": "tool", "tool_call_id": message.call_id, "content": without_surrogates(message.text)},
-                        index,
-                    )
-        if line is not None:
-            lines.append(line)
-            if line.wire is not None:
-                replay.prefix.add(line.wire)
+                pass  # sent with its call, if there is one
     return lines
 
 
@@ -196,14 +204,14 @@ def _has_answer(message: AssistantMessage) -> bool:
 
 
 def _stopped_reasoning(messages: Sequence[Message]) -> tuple[str, int]:
-    """The reasoning after the last question, if nothing else followed it, and the index of that question."""
+    """The reasoning after the last question or tool result, if nothing else followed it, and the index of that message."""
     index = len(messages)
     reasoning: list[str] = []
     for message in reversed(messages):
         index -= 1
         if isinstance(message, AssistantMessage) and not _has_answer(message):
             reasoning.append(message.reasoning)
-        elif isinstance(message, UserMessage):
+        elif isinstance(message, UserMessage | ToolMessage):
             return _shortened("\n\n".join(text for text in reversed(reasoning) if text)), index
         else:
             break
@@ -217,23 +225,25 @@ def _shortened(reasoning: str) -> str:
     return f"{reasoning[:_FIRST]}\n\n[...]\n\n{reasoning[-_LAST:]}"
 
 
-def _answered(messages: Sequence[Message], index: int) -> set[str]:
-    """The ids of the calls whose results directly follow the message at this index. Some servers reuse ids."""
-    found: set[str] = set()
-    # Uses indexes, because slicing would copy the rest of the conversation for every answer.
+def _results(messages: Sequence[Message], index: int) -> dict[str, tuple[int, str]]:
+    """The results that directly follow the message at this index, by the ID of their call: where they are, and their text.
+
+    Some servers use the same IDs again in later messages.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    # By index: slicing would copy the rest of the conversation for every answer.
     for following in range(index + 1, len(messages)):
         message = messages[following]
         if not isinstance(message, ToolMessage):
             break
-        found.add(message.call_id)
+        found.setdefault(message.call_id, (following, message.text))
     return found
 
 
-def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered: set[str]) -> RequestLine:
-    # An incomplete call is never sent, and most servers reject a call without its result.
-    # Extra keys of calls are signatures of their provider.
+def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered: Collection[str]) -> RequestLine:
+    # Their extra keys are signatures of whoever made them.
     own = replay.without is None and same_source(message, replay.target)
-    calls = [_call(call, own=own) for call in message.tool_calls if message.complete and call.id in answered]
+    calls = [_call(call, own=own) for call in _sent_calls(message, answered)]
     text = without_surrogates(message.text or message.refusal)
     has_reasoning = message.reasoning_details is not None or bool(message.reasoning)
     if not text and not calls:
@@ -246,8 +256,25 @@ def _answer_line(message: AssistantMessage, index: int, replay: Replay, answered
     return RequestLine(entry, index, returned if has_reasoning else None)
 
 
+def _sent_calls(message: AssistantMessage, answered: Collection[str]) -> list[ToolCall]:
+    """An incomplete call is never sent; one that is complete and has no result gets one in the request."""
+    if not message.complete:
+        return []
+    calls = {call.id: call for call in reversed(message.tool_calls)}
+    return [call for call in reversed(calls.values()) if message.stop == "tool_calls" or call.id in answered]
+
+
 def _call(call: ToolCall, *, own: bool) -> Json:
-    # Models leave arguments empty if there are none, but chat templates parse them as JSON.
+    name = call.name if _TOOL_NAME.fullmatch(call.name) else _NOT_IN_NAMES.sub("_", call.name)[:_LONGEST_NAME]
     return replace(
-        call, arguments=call.arguments if call.arguments.strip() else "{}", extra=call.extra if own else {}
+        call, name=name or "unknown", arguments=_arguments(call.arguments), extra=call.extra if own else {}
     ).to_wire()
+
+
+def _arguments(text: str) -> str:
+    """The arguments, or an empty object for what is none: chat templates parse them. The model's own text is in the result."""
+    try:
+        is_object = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return without_surrogates(text) if is_object else "{}"

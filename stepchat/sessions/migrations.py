@@ -210,8 +210,28 @@ def _attachments(connection: sqlite3.Connection) -> None:
     )
 
 
+def _tools(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        ALTER TABLE session ADD COLUMN tools TEXT; -- JSON: the names of the tools that are on; NULL if never chosen
+
+        -- Tool calls that are running (tool_calls.py). Names and IDs come from a model: JSON strings.
+        CREATE TABLE running_call (
+            answer  TEXT NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+            call    TEXT NOT NULL,
+            name    TEXT NOT NULL,
+            owner   TEXT NOT NULL,
+            started REAL NOT NULL,
+            PRIMARY KEY (answer, call)
+        ) WITHOUT ROWID;
+        """,
+    )
+
+
 STEPS: Final[tuple[Step, ...]] = (
     _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted, _one_shot, _attachments,
+    _tools,
 )  # fmt: skip
 """Step n leads to version n + 1."""
 

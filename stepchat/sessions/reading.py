@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SESSION: Final = (
     "SELECT id, title, created, updated, leaf, model, server, deleted, forked_from, forked_at,"
-    " parameters, profile, preset, system, title_edited, pinned, archived FROM session"
+    " tools, parameters, profile, preset, system, title_edited, pinned, archived FROM session"
 )
 _SUMMARY: Final = (
     "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot AND turns < 2"
@@ -331,7 +331,7 @@ def _summary(row: tuple[Any, ...]) -> SessionSummary:
 
 
 def _session(row: tuple[Any, ...]) -> Session:
-    *plain, parameters, profile, preset, system, edited, pinned, archived = row
+    *plain, tools, parameters, profile, preset, system, edited, pinned, archived = row
     session_id, title, created, updated, leaf, model, server, deleted, forked_from, forked_at = plain
     return Session(
         id=session_id,
@@ -351,6 +351,7 @@ def _session(row: tuple[Any, ...]) -> Session:
         parameters=_object(parameters, f"The parameters of the session {session_id}"),
         profile=profile,
         preset=preset,
+        tools=records.names_from_stored(tools),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from stepchat import lossless_json, messages
 from stepchat.errors import SessionNotFoundError, StoreError
@@ -74,6 +74,8 @@ class Session:
     """The profile of config.toml that it uses; it may be gone."""
     preset: str = ""
     """The preset that it uses; it may be gone."""
+    tools: tuple[str, ...] | None = None
+    """The names of the tools that are on; None if never chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,17 @@ def sum_from_text(stored: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return found if found.is_finite() else None
+
+
+def names_from_stored(stored: Any) -> tuple[str, ...] | None:
+    """A stored JSON list of names; None if there is none, or if it is damaged."""
+    try:
+        names: Any = lossless_json.loads(stored) if isinstance(stored, str) else None
+    except ValueError:
+        return None
+    if not isinstance(names, list):
+        return None
+    return tuple(name for name in cast("list[Any]", names) if isinstance(name, str))
 
 
 def message_to_text(message: Message) -> str:

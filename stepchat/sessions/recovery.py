@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from stepchat.config.paths import private_directory
 from stepchat.errors import StoreError
 from stepchat.messages import AssistantMessage
-from stepchat.sessions import records, tree, writing
+from stepchat.sessions import records, tool_calls, tree, writing
 from stepchat.sessions.database import transaction
 
 if TYPE_CHECKING:
@@ -106,7 +106,12 @@ def recover(connection: sqlite3.Connection, directory: Path, accumulate: Accumul
     """Merge what dead processes left open. On a full or read-only disk that waits for the next start."""
     recovered: list[str] = []
     unreadable: list[str] = []
-    owners = [owner for (owner,) in connection.execute("SELECT DISTINCT owner FROM message WHERE owner IS NOT NULL")]
+    owners = [
+        owner
+        for (owner,) in connection.execute(
+            "SELECT owner FROM message WHERE owner IS NOT NULL UNION SELECT owner FROM running_call"
+        )
+    ]
     for owner in owners:
         with contextlib.suppress(sqlite3.OperationalError), _dead(directory, owner) as dead:
             if dead:
@@ -134,6 +139,7 @@ def _recover_owner(connection: sqlite3.Connection, owner: str, accumulate: Accum
         if isinstance(blank, AssistantMessage):
             _recover_answer(connection, message_id, accumulate(blank, deltas), owner)
             recovered.append(message_id)
+    tool_calls.recover(connection, owner, time.time())
     return Recovered(tuple(recovered), tuple(unreadable))
 
 

@@ -24,6 +24,7 @@ from stepchat.sessions import (
     reading,
     recovery,
     spending,
+    tool_calls,
     tree,
     writing,
 )
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from stepchat.events import Delta
-    from stepchat.messages import AssistantMessage, Json, Message, StoredMessage
+    from stepchat.messages import AssistantMessage, Json, Message, StoredMessage, ToolCall
     from stepchat.sessions.exchanges import Exchange, ReasoningOutcome, ReasoningSent
     from stepchat.sessions.preview import Preview
     from stepchat.sessions.reading import Order
@@ -301,6 +302,25 @@ class SessionStore:
         return await self._write(
             writing.finish_answer, message_id, message, self._owner.held, self._clock(), cost_later=cost_later
         )
+
+    async def start_call(self, answer: str, call: ToolCall) -> None:
+        """Note that a call of this answer is about to run. If this process is killed, the call gets a result that says so."""
+        now = self._clock()
+
+        def with_lock(connection: sqlite3.Connection) -> None:
+            # Taken before the transaction, as in `begin_answer`.
+            owner = self._owner.token()
+            database.transaction(connection, lambda connection: tool_calls.start(connection, answer, call, owner, now))
+
+        await self._writer.run(with_lock)
+
+    async def finish_call(self, answer: str, result: StoredMessage, call: str) -> None:
+        """Save the result of a call of this answer, which becomes the leaf."""
+        await self._write(tool_calls.finish, answer, result, call, self._clock())
+
+    async def set_tools(self, session_id: str, names: Sequence[str]) -> None:
+        """Save which tools are on in a session. Raises SessionNotFoundError."""
+        await self._write(tool_calls.set_tools, session_id, tuple(names))
 
     async def path(self, session_id: str, leaf: str | None = None) -> list[StoredMessage]:
         """The messages from the root to `leaf`, or to the leaf of the session."""

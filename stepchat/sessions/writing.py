@@ -61,8 +61,9 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
     new_id = records.new_id(SESSION_ID_LENGTH)
     connection.execute(
         "INSERT INTO session (id, title_edited, created, updated, model, server, system, parameters,"
-        " profile, preset, forked_from, forked_at)"
-        " SELECT ?, title_edited, ?, ?, model, server, system, parameters, profile, preset, id, ? FROM session WHERE id = ?",
+        " profile, preset, tools, forked_from, forked_at)"
+        " SELECT ?, title_edited, ?, ?, model, server, system, parameters, profile, preset, tools, id, ?"
+        " FROM session WHERE id = ?",
         (new_id, now, now, message_id, session_id),
     )
     retitle(connection, new_id, source.title)
@@ -93,14 +94,15 @@ def append(
     return stored
 
 
-def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
-    """Save a finished message that already has an ID and a parent; it becomes the leaf."""
+def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float, *, moves_leaf: bool = True) -> None:
+    """Save a finished message that already has an ID and a parent; it becomes the leaf unless told otherwise."""
     number = _insert(connection, stored, owner=None, now=now)
     search_index.add(connection, number, stored.message)
     if isinstance(stored.message, UserMessage):
         _name_after(connection, stored.session, stored.message.text)
     add_totals(connection, stored.session, [stored.message])
-    _move_leaf(connection, stored, now)
+    if moves_leaf:
+        _move_leaf(connection, stored, now)
 
 
 def begin_answer(

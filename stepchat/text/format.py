@@ -38,6 +38,14 @@ def token_split(total: int | None, reasoning: int | None) -> str:
     return f"{short_count(reasoning)} reasoning + {short_count(max(0, total - reasoning))} output tokens"
 
 
+def result_facts(characters: int, seconds: float | None, *, is_error: bool = False) -> str:
+    """`1,234 characters · 0.4 s` about the result of a tool; `error` first if it is one."""
+    facts = ["error"] if is_error else []
+    facts += [f"{characters:,} character{'' if characters == 1 else 's'}"]
+    facts += [duration(seconds)] if seconds is not None else []
+    return " · ".join(facts)
+
+
 def duration(seconds: float) -> str:
     """`0.4 s`, `12 s`, `1 min 15 s`, `1 h 2 min`."""
     if seconds < 1:

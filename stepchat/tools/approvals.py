@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ALWAYS: Final = "tools.always"
 """The setting in the database: fingerprints of tools by name."""
 
+NOT_ALLOWED: Final = "The user has not allowed this tool, so it did not run. Answer without it if you can."
+
 Answer: TypeAlias = Literal["once", "session", "always", "no"]
 Origin: TypeAlias = Literal["user", "session", "always", "trusted", "option"]
 
@@ -43,6 +45,12 @@ class ApprovalRequest:
 
 
 Ask: TypeAlias = "Callable[[ApprovalRequest], Awaitable[Decision]]"
+
+
+class Decides(Protocol):
+    """Decides about each call that is ready to run."""
+
+    async def decide(self, ready: ReadyCall) -> Decision: ...
 
 
 class Settings(Protocol):
@@ -80,6 +88,20 @@ class Approvals:
         elif decision.answer == "always":
             await approve_always(self.settings, tool)
         return decision
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """The decisions where nobody can be asked: what was allowed in advance runs, nothing else does."""
+
+    names: Collection[str] = ()
+    everything: bool = False
+
+    async def decide(self, ready: ReadyCall) -> Decision:
+        """Whether the tool was allowed."""
+        if self.everything or ready.tool.name in self.names:
+            return Decision("once", origin="option")
+        return Decision("no", NOT_ALLOWED, origin="option")
 
 
 async def always_approved(settings: Settings) -> dict[str, str]:

@@ -12,7 +12,7 @@ from stepchat.concurrency import run_in_daemon
 from stepchat.tools.base import Output, Tool, ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from stepchat.messages import Json, ToolCall
 
@@ -158,14 +158,3 @@ def truncated(text: str, limit: int) -> str:
     head = int(limit * _HEAD)
     tail = text[-(limit - head) :] if limit > head else ""
     return f"{text[:head]}\n\n[… {len(text) - limit:,} of {len(text):,} characters left out …]\n\n{tail}"
-
-
-def groups(calls: Sequence[ReadyCall]) -> list[list[ReadyCall]]:
-    """The calls in order, those that change nothing together with their neighbours: a group may run at the same time."""
-    found: list[list[ReadyCall]] = []
-    for ready in calls:
-        if ready.tool.read_only and found and found[-1][-1].tool.read_only:
-            found[-1].append(ready)
-        else:
-            found.append([ready])
-    return found

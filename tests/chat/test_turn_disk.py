@@ -10,7 +10,8 @@ import pytest
 
 from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL
 from stepchat.chat.accumulator import accumulate
-from stepchat.chat.turn import RETRY_SECONDS, Question, run_turn
+from stepchat.chat.saving import RETRY_SECONDS
+from stepchat.chat.turn import Question, run_turn
 from stepchat.config.paths import Paths
 from stepchat.errors import StoreError
 from stepchat.events import Delta, Notice

@@ -43,7 +43,7 @@ def test_every_row_is_a_field_with_the_same_default():
     defaults = {
         field.name: field.default
         for field in fields(Config)
-        if field.name not in {"parameters", "servers", "prices", "profiles", "keys"}
+        if field.name not in {"parameters", "servers", "prices", "profiles", "keys", "tools"}
     }
     assert {setting.name: setting.default for setting in SETTINGS} == defaults
     assert all(setting.help.endswith(".") for setting in SETTINGS)

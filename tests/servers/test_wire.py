@@ -11,8 +11,9 @@ from stepchat import lossless_json
 from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL, Backend
 from stepchat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage, from_json, to_json
 from stepchat.reasoning.replay import Target, same_source
-from stepchat.servers.wire import compose, request_body, wire_parameters
+from stepchat.servers.wire import NO_RESULT, compose, request_body, wire_parameters
 from tests.sessions.samples import any_message, texts
+from tests.strict import check_strictly
 
 STEP, CLAUDE, GEMINI, DEEPSEEK = (
     "stepfun/step-3.5-flash",
@@ -134,21 +135,88 @@ def test_rule_7_an_empty_list_goes_back_as_an_empty_list():
 
 def test_rule_8_calls_and_results_stay_together():
     got = sent(answer(tool_calls=(CALL,), stop="tool_calls"), UserMessage("Wait"), RESULT)
-    assert [entry["role"] for entry in got] == ["assistant", "user"]
-    assert "tool_calls" not in got[0]
+    assert [entry["role"] for entry in got] == ["assistant", "tool", "user"]
+    assert got[1]["content"] == NO_RESULT
 
 
-def test_a_call_without_result_and_a_result_without_call_stay_here():
+def test_a_call_without_result_gets_one_and_a_result_without_call_stays_here():
     two = (CALL, replace(CALL, id="call_2"))
     got = sent(answer(tool_calls=two, stop="tool_calls"), RESULT, RESULT, replace(RESULT, call_id="call_9"))
-    assert [call["id"] for call in got[0]["tool_calls"]] == ["call_1"]
-    assert [entry["role"] for entry in got] == ["assistant", "tool"]
+    assert [call["id"] for call in got[0]["tool_calls"]] == ["call_1", "call_2"]
+    assert [(entry.get("tool_call_id"), entry["content"]) for entry in got[1:]] == [
+        ("call_1", "found"),
+        ("call_2", NO_RESULT),
+    ]
+
+
+@pytest.mark.parametrize("stop", ["length", "content_filter", "cancelled", "cut", "error", "stop"])
+def test_a_call_that_may_be_incomplete_is_never_sent(stop):
+    assert "tool_calls" not in sent(answer(tool_calls=(CALL,), stop=stop))[0]
+
+
+def test_results_are_sent_in_the_order_of_the_calls():
+    """Some chat templates print them without their ids."""
+    calls = tuple(replace(CALL, id=f"call_{number}") for number in (1, 2, 3))
+    results = [replace(RESULT, call_id=f"call_{number}") for number in (3, 1, 2)]
+    got = sent(answer(tool_calls=calls, stop="tool_calls"), *results)
+    assert [entry["tool_call_id"] for entry in got[1:]] == ["call_1", "call_2", "call_3"]
 
 
 def test_ids_of_calls_may_come_again_in_a_later_answer():
     first = answer(tool_calls=(CALL,), stop="tool_calls")
-    got = sent(first, RESULT, answer(tool_calls=(CALL,), stop="tool_calls"))
-    assert ["tool_calls" in entry for entry in got] == [True, False, False]
+    got = sent(first, RESULT, answer(tool_calls=(CALL,), stop="tool_calls"), replace(RESULT, text="again"))
+    assert [entry["content"] for entry in got] == ["Yes.", "found", "Yes.", "again"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sent_name", "sent_arguments"),
+    [
+        ("look", '{"a": 1', "look", "{}"),
+        ("look", "[1]", "look", "{}"),
+        ("look up!", '{"a": 1}', "look_up_", '{"a": 1}'),
+        ("", "null", "unknown", "{}"),
+        ("x" * 100, '{"a":  1}', "x" * 64, '{"a":  1}'),
+    ],
+)
+def test_a_call_that_servers_reject_is_repaired_on_its_way(name, arguments, sent_name, sent_arguments):
+    wrong = replace(CALL, name=name, arguments=arguments)
+    (call,) = sent(answer(tool_calls=(wrong,), stop="tool_calls"), RESULT)[0]["tool_calls"]
+    assert call["function"] == {"name": sent_name, "arguments": sent_arguments}
+
+
+def test_reasoning_that_was_stopped_after_a_tool_result_is_answered_from_there():
+    stopped = answer(text="", stop="cancelled", reasoning="half")
+    got = sent(answer(tool_calls=(CALL,), stop="tool_calls"), RESULT, stopped, answer_now=True)
+    assert [entry["role"] for entry in got] == ["assistant", "tool"]
+    assert got[1]["content"].startswith("found\n\n[")
+    assert "half" in got[1]["content"]
+
+
+# Any history, whatever was forked, retried or imported
+
+
+ids = st.sampled_from(["a", "b", "c", ""])
+calls = st.builds(ToolCall, ids, texts | st.just("look"), texts | st.just('{"a":1}'), st.just({}))
+histories = st.lists(
+    any_message
+    | st.builds(
+        AssistantMessage,
+        text=texts,
+        tool_calls=st.lists(calls, max_size=3).map(tuple),
+        stop=st.sampled_from(["tool_calls", "stop", "length", "cut", "cancelled", "error"]),
+        reasoning_details=st.none() | st.just(({"type": "reasoning.text", "text": "hm", "format": "unknown"},)),
+        model_asked=st.just(STEP),
+        server=st.just(OPENROUTER_URL),
+    )
+    | st.builds(ToolMessage, ids, texts, texts),
+    max_size=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories, st.booleans())
+def test_any_history_makes_a_request_that_a_strict_server_accepts(history, answer_now):
+    check_strictly(compose(history, target(), answer_now=answer_now).body["messages"])
 
 
 def test_calls_without_arguments_are_json_all_the_same():

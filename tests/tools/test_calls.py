@@ -8,7 +8,7 @@ import pytest
 from stepchat.messages import ToolCall
 from stepchat.tools.approvals import Approvals, Decision, forget_always
 from stepchat.tools.base import Output, Tool, ToolError
-from stepchat.tools.calls import Limits, ReadyCall, Result, Toolset, groups, parse_arguments, truncated
+from stepchat.tools.calls import Limits, ReadyCall, Result, Toolset, parse_arguments, truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,12 +124,6 @@ def test_a_long_output_keeps_its_beginning_and_end():
 
 def test_no_arguments_are_an_empty_object():
     assert parse_arguments(" ") == {}
-
-
-def test_neighbours_that_only_read_run_together():
-    names = ["r1", "r2", "w1", "w2", "r3"]
-    calls = [ReadyCall(call(name=name), tool(name, read_only=name.startswith("r")), {}) for name in names]
-    assert [[one.tool.name for one in group] for group in groups(calls)] == [["r1", "r2"], ["w1"], ["w2"], ["r3"]]
 
 
 # Approvals

@@ -23,7 +23,19 @@ from stepchat.chat.conversation import (
 )
 from stepchat.chat.spending import estimate_cost
 from stepchat.errors import StepchatError, as_sentence
-from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, Retrying, Silence
+from stepchat.events import (
+    CallsLeft,
+    ConcurrentQuestion,
+    Delta,
+    MessageSaved,
+    Notice,
+    RequestStarted,
+    Retrying,
+    Silence,
+    ToolCallDecided,
+    ToolCallReceived,
+    ToolCallStarted,
+)
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.transcript.answer import REASONING
 from stepchat.transcript.find.navigator import FindNavigator
@@ -221,6 +233,8 @@ class ChatPane(Widget):
                     "{key:focus-up} to the question, then Left or Right shows the other.",
                     kind="info",
                 )
+            case ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | CallsLeft() | RequestStarted():
+                pass
             case BranchChanged() | DetailsChanged():
                 self._show_branch(event)
             case TurnEnded():

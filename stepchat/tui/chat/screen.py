@@ -570,7 +570,7 @@ class ChatScreen(Screen[None]):
         conversation = self.conversation
         before = after
         if before is None:
-            before = conversation.path if text is not None else conversation.path_to_question()
+            before = conversation.path if text is not None else conversation.path_before_answer()
         needed = None if conversation.busy else conversation.tokens_over_limit(text or "", before)
         if needed is None:
             self.pane.ask(text, after)

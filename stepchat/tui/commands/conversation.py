@@ -7,8 +7,9 @@ from time import time
 from typing import TYPE_CHECKING
 
 from stepchat.chat.interrupted import CONTINUE, describe_others, interrupted_at_end, name
+from stepchat.chat.tool_calls import calls_without_result
 from stepchat.errors import StepchatError, UsageError
-from stepchat.messages import AssistantMessage
+from stepchat.messages import AssistantMessage, ToolMessage
 from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.commands.command import Command
 from stepchat.tui.dialogs.pick import Choice, Picker
@@ -47,6 +48,9 @@ async def continue_(screen: ChatScreen, _argument: str) -> None:
             await _open(screen, cuts[0])
         else:
             screen.flash("There is nothing to continue.")
+    elif isinstance(last, ToolMessage) or calls_without_result(conversation.path):
+        # Calls that have not run are asked about again; results that are there are sent.
+        screen.ask(None, conversation.path)
     elif not isinstance(last, AssistantMessage):
         screen.ask(None)
     elif last.complete and is_reasoning_only(last):

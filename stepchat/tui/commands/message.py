@@ -191,7 +191,7 @@ async def retry(screen: ChatScreen, _argument: str) -> None:
         screen.ask(None)
         return
     screen.leave_message()
-    screen.ask(None, screen.conversation.path_to_question(focused.stored))
+    screen.ask(None, screen.conversation.path_before_answer(focused.stored))
 
 
 async def fork(screen: ChatScreen, _argument: str) -> None:

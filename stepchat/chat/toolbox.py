@@ -1,0 +1,93 @@
+"""The tools of one conversation: which are on, what the user approved, and what a turn gets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from stepchat.chat.tool_calls import TurnTools
+from stepchat.errors import UsageError
+from stepchat.tools.approvals import Approvals, Ask, Decision
+from stepchat.tools.calls import Limits, Toolset
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from stepchat.config.file import ToolSettings
+    from stepchat.sessions.store import SessionStore
+    from stepchat.tools.approvals import ApprovalRequest, Decides
+    from stepchat.tools.base import Tool
+    from stepchat.tools.sources import ToolSources
+
+ConfirmRounds: TypeAlias = Callable[[int], Awaitable[bool]]
+
+_NOBODY: Final = "Nobody can approve calls here, so this one did not run."
+
+
+async def _refuse(_request: ApprovalRequest) -> Decision:
+    return Decision("no", _NOBODY, origin="option")
+
+
+async def _end_turn(_rounds: int) -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class Toolbox:
+    """The tools of one conversation."""
+
+    sources: ToolSources
+    settings: ToolSettings
+    asked_for: tuple[str, ...] = ()
+    """The names of tools that the command line switched on."""
+    has_none: bool = False
+    """The command line switched all tools off."""
+    on: tuple[str, ...] = ()
+    """The names of the tools that are on."""
+    ask: Ask = _refuse
+    """Asks the user about a call. Set by the front end."""
+    confirm_rounds: ConfirmRounds = _end_turn
+    """Asks the user whether a turn may go on. Set by the front end."""
+    is_chosen: bool = False
+    """The user has chosen the tools of this session."""
+    approved: set[str] = field(default_factory=set[str])
+    """Fingerprints of tools that are approved until the session is left."""
+
+    def start_session(self, on: Collection[str] | None) -> None:
+        """Another session, with the tools chosen for it; None for those of config.toml."""
+        chosen = self.settings.on if on is None else on
+        self.on = () if self.has_none else tuple(dict.fromkeys([*chosen, *self.asked_for]))
+        self.approved, self.is_chosen = set(), on is not None
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Switch these tools on, and all others off."""
+        self.on, self.is_chosen = tuple(names), True
+
+    async def enabled(self) -> list[Tool]:
+        """The tools that are on and exist."""
+        return [tool for tool in await self.sources.tools() if tool.name in self.on] if self.on else []
+
+    async def for_turn(self, store: SessionStore, approvals: Decides | None = None) -> TurnTools | None:
+        """What a turn needs; None if no tool is on. Without `approvals` the user is asked."""
+        enabled = await self.enabled()
+        if not enabled:
+            return None
+        limits = Limits(self.settings.timeout, int(self.settings.output))
+        return TurnTools(
+            Toolset({tool.name: tool for tool in enabled}, limits),
+            approvals or Approvals(store, self.ask, self.settings.trusted, self.approved),
+            self.confirm_rounds,
+            int(self.settings.rounds),
+        )
+
+
+def check_names(names: Sequence[str], tools: Sequence[Tool]) -> None:
+    """Raises UsageError for a name that no tool has."""
+    known = [tool.name for tool in tools]
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known tools: {', '.join(known)}."
+            raise UsageError(f"There is no tool {name!r}.", hint)
