@@ -323,9 +323,7 @@ def to_json(message: Message) -> Json:
                 "name": message.name,
                 "content": message.text,
                 "is_error": message.is_error,
-                # Left out when unknown, as in what was written before there were any.
-                **({} if message.seconds is None else {"seconds": message.seconds}),
-                **({} if message.size is None else {"size": message.size}),
+                **_known(seconds=message.seconds, size=message.size),
             }
         case AssistantMessage():
             details = message.reasoning_details
@@ -398,6 +396,11 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not 0 <= _is(int, value) < _LIMIT:
         raise ValueError(f"{value!r} is not a count")
     return value
+
+
+def _known(**values: Any) -> Json:
+    """Those that are known; what was written before there were any has none."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def from_json(data: Json) -> Message:

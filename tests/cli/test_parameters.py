@@ -35,7 +35,12 @@ def test_unset_hides_what_the_config_says(shell):
 
 
 def test_flags_take_no_question_for_their_value(shell):
-    assert shell("--logprobs", "--no-parallel-tool-calls", "demo:haiku", "--stop", "A", "--stop", "B").code == 0
+    assert (
+        shell(
+            "--logprobs", "--no-parallel-tool-calls", "--tool", "calculate", "demo:haiku", "--stop", "A", "--stop", "B"
+        ).code
+        == 0
+    )
     asked = shell.asked()
     assert (asked["logprobs"], asked["parallel_tool_calls"], asked["stop"]) == (True, False, ["A", "B"])
     assert shell.question() == "demo:haiku"
