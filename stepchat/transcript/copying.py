@@ -11,6 +11,7 @@ import re
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from stepchat.attachments.detection import describe
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.text.format import short_model
 from stepchat.text.sanitize import sanitize
@@ -332,7 +333,8 @@ def _newest_index(document: Document) -> int | None:
 def _message_markdown(message: Message) -> str:
     match message:
         case UserMessage():
-            return f"## You\n\n{message.text}"
+            files = "".join(f"\n@ {one.name} · {describe(one)}" for one in message.attachments)
+            return f"## You\n\n{message.text}{files and chr(10)}{files}"
         case ToolMessage():
             return f"## Tool {message.name}\n\n{message.text}"
         case AssistantMessage():

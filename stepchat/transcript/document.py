@@ -136,7 +136,7 @@ class Document:
         message = stored.message
         match message:
             case UserMessage():
-                blocks = partial(_user_blocks, message.text, gap=2 if self.messages else 1)
+                blocks = partial(_user_blocks, message, gap=2 if self.messages else 1)
                 self._append(MessageView(BlockList(1, blocks, message.text), stored))
             case ToolMessage():
                 tool = ToolResult(message, stored.folded)
@@ -408,5 +408,5 @@ def _has_id(message: MessageView, stored: StoredMessage) -> bool:
     return message.stored is not None and message.stored.id == stored.id
 
 
-def _user_blocks(text: str, *, gap: int) -> list[Edit]:
-    return [Edit(0, 0, user_lines(text, gap))]
+def _user_blocks(message: UserMessage, *, gap: int) -> list[Edit]:
+    return [Edit(0, 0, [*user_lines(message.text, gap), *map(labels.attachment_line, message.attachments)])]

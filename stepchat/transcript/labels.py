@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from stepchat.attachments.detection import describe
 from stepchat.text.format import duration, estimated_tokens, money, short_model, token_count, token_split
 from stepchat.transcript.markdown.blocks import Block, MetaLine
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from decimal import Decimal
 
-    from stepchat.messages import AssistantMessage
+    from stepchat.messages import AssistantMessage, Attachment
 
 NoticeKind: TypeAlias = Literal["error", "refused", "warning", "info"]
 """`refused` explains why a command was not carried out."""
@@ -31,6 +32,11 @@ _WRAPPED_ARGUMENTS: Final = 200
 def line(*parts: tuple[str, str], gap: int = 1, wraps: bool = False) -> Block:
     """A line of texts, each with the name of its style in the palette."""
     return Block("meta", gap=gap, group=MetaLine(parts, wraps))
+
+
+def attachment_line(attachment: Attachment) -> Block:
+    """A file below the question that it was sent with."""
+    return line((f"@ {attachment.name}", "text"), (f" · {describe(attachment)}", "dim"), gap=0)
 
 
 def spinner(frame: int) -> str:

@@ -17,6 +17,7 @@ from textual.widgets import ContentSwitcher, TextArea
 from stepchat.catalogue.backends import DEFAULT_MODEL
 from stepchat.catalogue.catalogue import load_in_background
 from stepchat.chat import switching
+from stepchat.chat.attaching import attach_files
 from stepchat.chat.context_window import estimate_conversation_tokens, small_window_warning
 from stepchat.chat.conversation import Conversation, LoadedSession, load_session
 from stepchat.chat.drafts import Drafts
@@ -38,6 +39,7 @@ from stepchat.tui.chat.tab_bar import NEW_SESSION, OpenSessions, Tab, TabBar
 from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
 from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.composer import Composer
+from stepchat.tui.composer.prompt import Prompt
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, keymap_of
 from stepchat.tui.terminal import clipboard
@@ -46,6 +48,7 @@ from stepchat.tui.transcript.view import TranscriptView
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from textual.app import App, ComposeResult
     from textual.timer import Timer
@@ -61,7 +64,6 @@ if TYPE_CHECKING:
     from stepchat.transcript.palette import Palette
     from stepchat.tui.chat.turn_status import TurnProgress
     from stepchat.tui.composer.completion import Completion
-    from stepchat.tui.composer.prompt import Prompt
     from stepchat.tui.themes import Theme
 
 _PENDING_HINTS: Final = 5
@@ -153,7 +155,7 @@ class ChatScreen(Screen[None]):
         yield self._status_bar
 
     def on_mount(self) -> None:
-        self.prompt.prefill(*self._typed)
+        self.composer.put(*self._typed)
         self.prompt.set_history(self.conversation.prompts)
         self.composer.begin(self._opening.draft)
         self.pane.offer_retry()
@@ -252,6 +254,22 @@ class ChatScreen(Screen[None]):
     @on(Composer.EditingChanged)
     def _editing_changed(self) -> None:
         self.refresh_status()
+
+    @on(Prompt.FilesChosen)
+    def _files_chosen(self, event: Prompt.FilesChosen) -> None:
+        self.start(partial(self.attach, event.paths))
+
+    @on(Prompt.PickFile)
+    def _pick_file(self) -> None:
+        self.start(partial(self.run_action, "app.command('attach')"))
+
+    @on(Composer.StillReading)
+    def _still_reading(self) -> None:
+        self.flash("Still reading the file. {key:prompt.send} sends once it is attached.")
+
+    @on(Composer.Detached)
+    def _detached(self, event: Composer.Detached) -> None:
+        self.flash(f"Detached {event.attachment.name}.")
 
     @on(Composer.DraftNotSaved)
     def _draft_not_saved(self, event: Composer.DraftNotSaved) -> None:
@@ -617,6 +635,11 @@ class ChatScreen(Screen[None]):
             rows,
         )
 
+    async def attach(self, paths: Sequence[Path]) -> None:
+        """Attach these files to the next question. Raises UsageError and StoreError; then none of them is attached."""
+        with self.composer.reading_files():
+            self.composer.attach(await attach_files(self.workspace, self.conversation.model, paths))
+
     def edit(self, stored: StoredMessage) -> None:
         """Put a question into the prompt, to be sent as a new branch."""
         self.pane.leave_message()
@@ -627,7 +650,7 @@ class ChatScreen(Screen[None]):
         """Ask the edited question as a new branch."""
         if self.conversation.busy:
             self.refuse(StepchatError("Still answering.", "{key:stop} stops it."))
-            self.prompt.prefill(text)
+            self.composer.put(text)
             return
 
         async def ask() -> None:

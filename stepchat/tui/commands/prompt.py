@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from stepchat.tui.commands.command import Command
+from stepchat.attachments.detection import describe
+from stepchat.chat.attaching import attach_content
+from stepchat.concurrency import run_in_daemon
+from stepchat.errors import UsageError
+from stepchat.tui.commands.command import Command, user_path
 from stepchat.tui.composer.external_editor import edit_text
 from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.terminal.clipboard import read_clipboard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stepchat.tui.chat.screen import ChatScreen
+
+_CLIPBOARD: Final = "clipboard"
 
 
 async def history_search(screen: ChatScreen, _argument: str) -> None:
@@ -30,7 +41,69 @@ async def editor(screen: ChatScreen, _argument: str) -> None:
     screen.prompt.prefill(await edit_text(screen.app, screen.prompt.unfolded_text))
 
 
+async def attach(screen: ChatScreen, argument: str) -> None:
+    """Attach files by path or pattern, or what is on the clipboard; without an argument, choose one."""
+    if not argument:
+        await pick_file(screen)
+    elif argument == _CLIPBOARD:
+        await _attach_clipboard(screen)
+    else:
+        await screen.attach(await run_in_daemon(paths_of, argument))
+
+
+async def pick_file(screen: ChatScreen) -> None:
+    """Choose a file below the working directory and attach it."""
+    # Not needed by the first frame.
+    from stepchat.tui.dialogs.files import FilePicker
+
+    chosen = await screen.app.push_screen_wait(FilePicker(Path.cwd()))
+    if chosen is not None:
+        screen.prompt.take_at_sign()
+        await screen.attach([chosen])
+
+
+async def _attach_clipboard(screen: ChatScreen) -> None:
+    content = await run_in_daemon(read_clipboard)
+    conversation = screen.conversation
+    name = f"clipboard.{content.ending}"
+    with screen.composer.reading_files():
+        attachment = await attach_content(screen.workspace, conversation.model, name, content.data)
+        screen.composer.attach([attachment])
+
+
+def paths_of(argument: str) -> list[Path]:
+    """The files that an argument names: one path, which may contain spaces, or a pattern. Raises UsageError."""
+    path = user_path(argument.removeprefix("file://"))
+    if path.exists() or not any(mark in argument for mark in "*?["):
+        return [path]
+    found = sorted(glob(str(path), recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    files = [Path(name) for name in found if Path(name).is_file()]
+    if not files:
+        raise UsageError(f"No file matches {argument}.", "Patterns are those of the shell: src/*.py, docs/**/*.md")
+    return files
+
+
+async def detach(screen: ChatScreen, argument: str) -> None:
+    """Remove the file with this name, or the last one."""
+    attachments = screen.composer.attachments
+    if not attachments:
+        screen.flash("No files are attached. /attach PATH attaches one.")
+        return
+    found = [one for one in attachments if argument in {"", one.name}] or [
+        one for one in attachments if argument.casefold() in one.name.casefold()
+    ]
+    if not found:
+        raise UsageError(f"No attached file is named {argument}.", "/detach alone removes the last one.")
+    screen.composer.detach(found[-1])
+
+
+def _attached_names(screen: ChatScreen) -> Sequence[tuple[str, str]]:
+    return [(one.name, describe(one)) for one in screen.composer.attachments]
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("history-search", "Search earlier prompts", history_search, ("ctrl+r", "leader slash")),
+    Command("attach", "Attach files to the question", attach, argument="[PATH or clipboard]"),
+    Command("detach", "Remove an attached file", detach, argument="[NAME]", options=_attached_names),
     Command("editor", "Edit the prompt in $VISUAL or $EDITOR", editor, ("ctrl+g", "leader ctrl+e")),
 )

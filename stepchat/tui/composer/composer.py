@@ -16,21 +16,26 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
+from stepchat.attachments.marks import mark, split_marks
+from stepchat.attachments.paths import existing_files
 from stepchat.chat.drafts import Drafts, without_sent
+from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError
 from stepchat.first_frame.picture import SIGN
+from stepchat.messages import UserMessage
 from stepchat.tui import workers
+from stepchat.tui.composer.attachment_bar import AttachmentBar
 from stepchat.tui.composer.completion import Completion, CompletionList
 from stepchat.tui.composer.prompt import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from textual.app import ComposeResult
     from textual.timer import Timer
 
     from stepchat.chat.conversation import Conversation
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Attachment, StoredMessage
 
 EDIT_SIGN = "»"
 """Replaces the prompt's mark while a question is being edited."""
@@ -69,6 +74,16 @@ class Composer(Widget):
             super().__init__()
             self.line = line
 
+    class StillReading(Message):
+        """A text was not sent, because a file that goes with it is still being read."""
+
+    class Detached(Message):
+        """The last file was removed from the question."""
+
+        def __init__(self, attachment: Attachment) -> None:
+            super().__init__()
+            self.attachment = attachment
+
     class EditingChanged(Message):
         """Editing an earlier question began or ended."""
 
@@ -102,10 +117,15 @@ class Composer(Widget):
         self._stash = self._edited = ""
         """What was in the prompt before editing, and the question as it was put there."""
         self._held: list[str] = []
+        self._bar = AttachmentBar()
+        self._reading = 0
+        self.attachments: tuple[Attachment, ...] = ()
+        """The files that go with the next question."""
 
     def compose(self) -> ComposeResult:
         yield self._completion_list
         yield PromptRule()
+        yield self._bar
         with Horizontal(id="prompt-row"):
             yield Static(SIGN, id="prompt-mark", markup=False)
             yield self.prompt
@@ -115,8 +135,16 @@ class Composer(Widget):
     @on(Prompt.Submitted)
     def _submitted(self, event: Prompt.Submitted) -> None:
         event.stop()
-        is_command = event.text.startswith("/")
-        self.post_message(self.CommandEntered(event.text) if is_command else self.Submitted(event.text))
+        if event.text.startswith("/"):
+            self.post_message(self.CommandEntered(event.text))
+            return
+        if self._reading:
+            self.prompt.prefill(event.text)
+            self.post_message(self.StillReading())
+            return
+        attachments = self.attachments
+        self._show_attachments(())
+        self.post_message(self.Submitted(mark(event.text, attachments)))
 
     @on(CompletionList.Picked)
     def _picked(self, event: CompletionList.Picked) -> None:
@@ -127,16 +155,72 @@ class Composer(Widget):
     def give_back(self, text: str) -> None:
         """Text that was not sent after all comes before what is in the prompt."""
         if text:
-            self.prompt.prefill("\n\n".join(part for part in (text, self.prompt.marked_text) if part))
+            self.put("\n\n".join(part for part in (text, self.marked_text) if part))
+
+    # ---- text and files
+
+    @property
+    def marked_text(self) -> str:
+        """What is in the prompt, with its files and pastes; `put` brings it back."""
+        return mark(self.prompt.marked_text, self.attachments)
+
+    def put(self, text: str, cursor: int | None = None) -> None:
+        """Replace what is in the prompt, files included; `cursor` is that of `Prompt.prefill`."""
+        words, attachments = split_marks(text)
+        self._show_attachments(attachments)
+        self.prompt.prefill(words, cursor)
+
+    @contextmanager
+    def reading_files(self) -> Generator[None]:
+        """Send nothing while files are being read that go with the next question."""
+        self._reading += 1
+        self._bar.show(self.attachments, reading=True)
+        try:
+            yield
+        finally:
+            self._reading -= 1
+            self._bar.show(self.attachments, reading=bool(self._reading))
+
+    def attach(self, attachments: Sequence[Attachment]) -> None:
+        """Add files that are stored to the next question; each once."""
+        self._show_attachments(dict.fromkeys((*self.attachments, *attachments)))
+
+    def detach(self, attachment: Attachment) -> None:
+        """Remove a file from the next question."""
+        self._show_attachments(one for one in self.attachments if one != attachment)
+        self.post_message(self.Detached(attachment))
+
+    @on(Prompt.StartDeleted)
+    def _start_deleted(self, event: Prompt.StartDeleted) -> None:
+        event.stop()
+        if self.attachments:
+            self.detach(self.attachments[-1])
+
+    @on(Prompt.PathEntered)
+    def _path_entered(self, event: Prompt.PathEntered) -> None:
+        event.stop()
+
+        async def look() -> None:
+            # In a thread: the path may be on a network that does not answer.
+            if files := await run_in_daemon(existing_files, event.text):
+                self.prompt.offer_files(event.text, files)
+
+        workers.run_task(self, look, group="path", exclusive=True)
+
+    def _show_attachments(self, attachments: Iterable[Attachment]) -> None:
+        self.attachments = tuple(attachments)
+        self._bar.show(self.attachments, reading=bool(self._reading))
+        self.schedule_keep()
 
     # ---- editing an earlier question
 
     def edit(self, stored: StoredMessage) -> None:
         """Put a question that is on disk into the prompt. What was there comes back afterwards."""
         if self.editing is None:
-            self._stash = self.prompt.marked_text
-        self.prompt.prefill(stored.message.text)
-        self._edited = self.prompt.marked_text
+            self._stash = self.marked_text
+        message = stored.message
+        self.put(mark(message.text, message.attachments if isinstance(message, UserMessage) else ()))
+        self._edited = self.marked_text
         self.editing = stored
 
     def stop_editing(self) -> None:
@@ -145,7 +229,7 @@ class Composer(Widget):
             return
         text, self._stash, self._edited = self._stash, "", ""
         self.editing = None
-        self.prompt.prefill(text)
+        self.put(text)
 
     def action_stop_editing(self) -> None:
         self.stop_editing()
@@ -161,7 +245,7 @@ class Composer(Widget):
 
     def begin(self, draft: str) -> None:
         """`draft` is on disk. If something else was typed ahead, it appears once the prompt is empty."""
-        if draft and self.prompt.marked_text != draft:
+        if draft and self.marked_text != draft:
             self._aside = draft
             self.schedule_keep()
 
@@ -200,8 +284,8 @@ class Composer(Widget):
         async with self._keeping:
             if self._drafts is None or self._switching:
                 return
-            if self._aside and not self.prompt.text:
-                self.prompt.prefill(self._aside)
+            if self._aside and not self.marked_text:
+                self.put(self._aside)
                 self._aside = ""
             try:
                 await self._drafts.keep(self._session_id, self._text(held=held))
@@ -219,7 +303,7 @@ class Composer(Widget):
             return ""
         while self._text(held=False) != self._drafts.kept and not self._drafts.unsaved:
             await self.keep(held=False)
-        return "" if self._drafts.unsaved or await self._drafts.is_orphaned() else self.prompt.marked_text
+        return "" if self._drafts.unsaved or await self._drafts.is_orphaned() else self.marked_text
 
     @contextmanager
     def switching(self) -> Generator[None]:
@@ -237,8 +321,8 @@ class Composer(Widget):
         if left:
             self._aside = ""
         self.prompt.set_history(conversation.prompts)
-        typed = self.prompt.marked_text.removeprefix(left)
-        self.prompt.prefill("\n\n".join(filter(None, [without_sent(draft, conversation.path), typed])))
+        typed = self.marked_text.removeprefix(left)
+        self.put("\n\n".join(filter(None, [without_sent(draft, conversation.path), typed])))
         if self._drafts is not None and not keep_text:
             self._drafts.follow(self._session_id, draft)
 
@@ -253,7 +337,7 @@ class Composer(Widget):
         return None if session is None else session.id
 
     def _text(self, *, held: bool = True) -> str:
-        written = self.prompt.marked_text
+        written = self.marked_text
         if written == self._edited:
             written = ""
         unsaved = () if self._conversation is None else self._conversation.unsaved

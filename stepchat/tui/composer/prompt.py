@@ -12,10 +12,12 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
+from stepchat.attachments.paths import typed_path
 from stepchat.first_frame.picture import PLACEHOLDER, prompt_width
 from stepchat.text.sanitize import sanitize_paste
 from stepchat.text.widths import grapheme_left
 from stepchat.tui import line_editing
+from stepchat.tui.composer.completion import Completion
 from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 from stepchat.tui.keymap import PROMPT, build_keymap
@@ -23,6 +25,7 @@ from stepchat.tui.prompt_keys import PROMPT_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from rich.text import Text
     from textual import events
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from textual.signal import Signal
     from textual.widgets.text_area import Edit, EditResult, Location
 
-    from stepchat.tui.composer.completion import Completion, CompletionList
+    from stepchat.tui.composer.completion import CompletionList
     from stepchat.tui.keymap import Keymap, KeyRow
 
 _GOES_ON: Final = (" ", "=")
@@ -78,6 +81,26 @@ class Prompt(TextArea, inherit_bindings=False):
             super().__init__()
             self.text = text
 
+    class PathEntered(Message):
+        """The text before the cursor, typed or pasted, may name files: `offer_files` offers to attach them instead."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class FilesChosen(Message):
+        """The user attaches files that were offered; their paths are gone from the text."""
+
+        def __init__(self, paths: Sequence[Path]) -> None:
+            super().__init__()
+            self.paths = paths
+
+    class PickFile(Message):
+        """The user wants to choose a file. `take_at_sign` removes the @ that said so."""
+
+    class StartDeleted(Message):
+        """Backspace was pressed at the start of the text, where there is nothing to delete."""
+
     def __init__(self, completion_list: CompletionList, complete: Callable[[str], Sequence[Completion]]) -> None:
         # TextArea's own constructor already moves the cursor, which asks for these.
         self._pastes = Pastes()
@@ -87,6 +110,8 @@ class Prompt(TextArea, inherit_bindings=False):
         self._list = completion_list
         self._complete = complete
         self._offers: tuple[Completion, ...] = ()
+        self._offered_files: tuple[str, Sequence[Path]] = ("", ())
+        """The text that names files, and the files, while they are offered."""
         self._chosen: int | None = None
         self._closed_at: str | None = None
         self._narrower = 0
@@ -135,8 +160,11 @@ class Prompt(TextArea, inherit_bindings=False):
         if not text:
             return
         self.history.checkpoint()
-        self.replace(self._pastes.fold(sanitize_paste(text)), *sorted(self.selection), maintain_selection_offset=False)
+        clean = sanitize_paste(text)
+        self.replace(self._pastes.fold(clean), *sorted(self.selection), maintain_selection_offset=False)
         self.history.checkpoint()
+        if "/" in clean and self._text_before_cursor.endswith(clean):
+            self.post_message(self.PathEntered(clean))
 
     @property
     def marked_text(self) -> str:
@@ -148,8 +176,29 @@ class Prompt(TextArea, inherit_bindings=False):
         """The text as it would be sent: pastes unfolded, blank lines around it gone."""
         return BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
 
+    def offer_files(self, text: str, paths: Sequence[Path]) -> None:
+        """Offer to attach files in the place of the text before the cursor, if that is still this one."""
+        if self._text_before_cursor.endswith(text) and not self._offers:
+            name = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+            self._offer((Completion(f"Attach {name}", "instead of the path"),))
+            self._offered_files = (text, paths)
+
+    def take_at_sign(self) -> None:
+        """Remove the @ before the cursor."""
+        if self._text_before_cursor.endswith("@"):
+            self._edit_as_one("", self._location(self._offset - 1), self.cursor_location)
+
+    @property
+    def _text_before_cursor(self) -> str:
+        return self.text[: self._offset]
+
     def accept_completion(self, index: int) -> None:
         """Take one of the completions on show."""
+        text, paths = self._offered_files
+        if paths:
+            self._edit_as_one("", self._location(self._offset - len(text)), self.cursor_location)
+            self.post_message(self.FilesChosen(paths))
+            return
         offer = self._offers[index]
         if not offer.text.endswith(_GOES_ON):
             self._closed_at = offer.text
@@ -220,6 +269,13 @@ class Prompt(TextArea, inherit_bindings=False):
         if self._offers:
             self.accept_completion(self._chosen or 0)
 
+    def action_pick_file(self) -> None:
+        """Insert an @; at the start of a word it also asks for a file."""
+        before = self._text_before_cursor
+        self.replace("@", *sorted(self.selection), maintain_selection_offset=False)
+        if not before or before[-1].isspace():
+            self.post_message(self.PickFile())
+
     def action_paste(self) -> None:
         self.paste(self._running_app.clipboard)
 
@@ -236,7 +292,9 @@ class Prompt(TextArea, inherit_bindings=False):
         self.move_cursor(self._location(line_editing.word_right(self.text, self._offset)), select=select)
 
     def action_delete_left(self) -> None:
-        if self.selection.is_empty:
+        if self.selection.is_empty and not self._offset:
+            self.post_message(self.StartDeleted())
+        elif self.selection.is_empty:
             at = self._offset
             self._delete_via_keyboard(self._location(grapheme_left(self.text, at)), self._location(at))
         else:
@@ -401,8 +459,12 @@ class Prompt(TextArea, inherit_bindings=False):
             self._offer(())
         else:
             self._offer(tuple(self._complete(line)), 0 if not line.endswith(" ") else None)
+        row, column = self.cursor_location
+        if not self._offers and line != self._closed_at and (path := typed_path(self.document.get_line(row)[:column])):
+            self.post_message(self.PathEntered(path))
 
     def _offer(self, offers: tuple[Completion, ...], chosen: int | None = None) -> None:
+        self._offered_files = ("", ())
         self._offers = offers
         self._chosen = chosen if offers else None
         self._list.show(self._offers, self._chosen)
