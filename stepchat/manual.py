@@ -37,6 +37,7 @@ TOPICS: Final = (
     Topic("sessions", "Saving, resuming, branching, searching, export, import"),
     Topic("models", "Choosing a model; context windows and costs"),
     Topic("parameters", "Every request parameter, and where to set it"),
+    Topic("prompts", "The prompt library: your own commands and personas"),
     Topic("config", "config.toml, themes, environment variables, files"),
     Topic("reasoning", "The panel, effort, and how reasoning goes back to the model"),
     Topic("tools", "Tool definitions and tool calls"),

@@ -249,11 +249,18 @@ def _settings(_invocation: Invocation, _given: dict[str, Any], incomplete: str) 
             yield from ((f"{name}={choice}", "") for choice in choices)
 
 
+def _prompts(invocation: Invocation, _given: dict[str, Any], _incomplete: str) -> _Values:
+    from stepchat.prompts.library import list_descriptions
+
+    return list_descriptions(invocation.paths.prompts)
+
+
 _VALUES: Final[dict[str, Callable[[Invocation, dict[str, Any], str], _Values]]] = {
     "model": _models,
     "server": _servers,
     "profile": _profiles,
     "preset": _presets,
+    "prompt": _prompts,
     "settings": _settings,
     "once": _settings,
 }

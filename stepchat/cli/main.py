@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from stepchat.chat.workspace import StartOptions, Workspace
     from stepchat.first_frame.frame import FirstFrame
+    from stepchat.prompts.library import Prompt
     from stepchat.sessions.records import Session
     from stepchat.sessions.store import SessionStore
 
@@ -46,6 +48,7 @@ COMMANDS = {
         Row("models", "models", "models [WORDS]", "a server's models, with prices and capabilities"),
         Row("servers", "models", "servers", "the names for --server, and which are running"),
         Row("parameters", "parameters", "parameters [WORDS]", "request parameters: --set, --temperature 0.5"),
+        Row("prompts", "prompts", "prompts --help", "the prompt library: list, show, edit, new"),
         Row("usage", "usage", "usage", "tokens and cost, by model and day"),
         Row("login", "login", "login, logout", "get a key in the browser and store it; remove it"),
         Row("logout", "login"),
@@ -257,8 +260,18 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
         allowed_tools=tuple(options["allowed_tools"]),
         allow_all_tools=options["allow_all_tools"],
     )
+    prompt = None
+    if options["prompt"]:
+        from stepchat.cli.prompts import start_with
+        from stepchat.prompts.library import find_prompt
+
+        prompt = find_prompt(invocation.paths.prompts, options["prompt"])
+        # A prompt with a text of its own is a question.
+        start = replace(start_with(prompt, start), one_shot=start.one_shot or bool(prompt.text.parts))
     if start.one_shot:
-        return _one_shot(invocation, start, " ".join(question), options, piped=piped, suspicious=suspicious)
+        invocation.restore_terminal()
+        words = Words(question, prompt, "" if prompt else suspicious)
+        return _one_shot(invocation, start, words, options, piped=piped)
     if not sys.stdout.isatty():
         raise UsageError(
             "The window needs a terminal, and stdout is not one.", 'Give a question instead: stepchat "question" > file'
@@ -293,33 +306,27 @@ def _reject_contradictions(options: dict[str, Any]) -> None:
 _STDIN = "-"
 
 
+class Words(NamedTuple):
+    """The question in the arguments, the prompt to ask it with, and why it is probably meant as a command, if it is."""
+
+    question: tuple[str, ...]
+    prompt: Prompt | None
+    suspicious: str
+
+
 def _one_shot(
-    invocation: Invocation,
-    start: StartOptions,
-    words: str,
-    options: dict[str, Any],
-    *,
-    piped: bool,
-    suspicious: str = "",
+    invocation: Invocation, start: StartOptions, words: Words, options: dict[str, Any], *, piped: bool
 ) -> int:
     output = invocation.output
     output.json, output.plain = options["as_json"], options["plain"] or os.environ.get("TERM") == "dumb"
     output.reasoning = options["show_reasoning"] or (sys.stderr.isatty() and not options["no_reasoning"])
-    text, files = words, options["files"]
+    files = options["files"]
     content: bytes | None = None
     if _STDIN in files:
         from stepchat.cli.stdin import read_stdin_bytes
 
         content = read_stdin_bytes(sys.stdin, output.print_notice, has_question=False)
-    elif piped:
-        from stepchat.cli.stdin import read_stdin
-
-        given = read_stdin(sys.stdin, output.print_notice, has_question=bool(words.strip()))
-        text = "\n\n".join(part for part in (words, given.strip("\n")) if part.strip())
-    if suspicious and text == words and not files and not _is_meant(words):
-        raise UsageError(suspicious, f"To ask it as a question: stepchat ask {words}")
-    if not text.strip():
-        raise UsageError("No question.", 'Give one: stepchat "question", or pipe it in.')
+    text = _question_text(invocation, words, piped=piped and content is None, has_files=bool(files))
     if start.resume == "":
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
     timeout = None if options["timeout"] is None else _seconds(options["timeout"])
@@ -332,6 +339,27 @@ def _one_shot(
         opening = _workspace(invocation, start, must_save=False)
         given = GivenFiles([path for path in files if path != _STDIN], content)
         return ask(opening, text, output, anyway=options["anyway"], timeout=timeout, files=given)
+
+
+def _question_text(invocation: Invocation, words: Words, *, piped: bool, has_files: bool) -> str:
+    """What is asked: the words, what is piped in, and the prompt they are filled into. Raises StepchatError."""
+    question, given = " ".join(words.question), ""
+    if piped:
+        from stepchat.cli.stdin import read_stdin
+
+        report = invocation.output.print_notice
+        given = read_stdin(sys.stdin, report, has_question=bool(question.strip() or words.prompt))
+    if words.prompt is not None:
+        from stepchat.cli.prompts import prompt_text
+
+        text = prompt_text(words.prompt, words.question, given, invocation)
+    else:
+        text = "\n\n".join(part for part in (question, given.strip("\n")) if part.strip())
+    if words.suspicious and text == question and not has_files and not _is_meant(question):
+        raise UsageError(words.suspicious, f"To ask it as a question: stepchat ask {question}")
+    if not text.strip():
+        raise UsageError("No question.", 'Give one: stepchat "question", or pipe it in.')
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -39,6 +39,7 @@ OPTIONS = (
     OptionRow("--system", "system", VALUE, "The system prompt of a new session."),
     OptionRow("--set", "settings", REPEATED, "Set a request parameter. Can be repeated.", metavar="NAME=VALUE"),
     OptionRow("--once", "once", REPEATED, "Set a request parameter for this question only.", metavar="NAME=VALUE"),
+    OptionRow("--prompt", "prompt", VALUE, "Ask with a prompt of the library. `stepchat prompts` lists them."),
     OptionRow("--preset", "preset", VALUE, "Use the parameters saved under this name."),
     OptionRow("--profile", "profile", VALUE, "Use [profiles.NAME] of config.toml: model, server, parameters."),
     OptionRow("--tool", "tools", REPEATED, "Switch a tool on. Can be repeated.", metavar="NAME"),

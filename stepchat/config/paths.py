@@ -35,6 +35,11 @@ class Paths:
         return self.config / "themes"
 
     @property
+    def prompts(self) -> Path:
+        """The prompt library."""
+        return self.config / "prompts"
+
+    @property
     def models(self) -> Path:
         """The lists of models, one file per server."""
         return self.state / "models"

@@ -31,6 +31,7 @@ from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, u
 from stepchat.tui.commands.command import run
 from stepchat.tui.commands.conversation import go_to_words
 from stepchat.tui.commands.message import code_count, menu, open_link
+from stepchat.tui.commands.prompts import ask_with, is_prompt, offers
 from stepchat.tui.commands.view import reasoning_view
 from stepchat.tui.composer.composer import Composer
 from stepchat.tui.dialog_keys import FIND, LIST, PAGE
@@ -44,7 +45,7 @@ from stepchat.tui.terminal.handover import Handover, write_first_frame
 from stepchat.tui.themes import choose_theme, find_themes, palette, textual_theme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from textual.dom import DOMNode
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from stepchat.first_frame.frame import FirstFrame
     from stepchat.sessions.records import Session
     from stepchat.tui.commands.command import Command
+    from stepchat.tui.composer.completion import Completion
     from stepchat.tui.keymap import KeyRow
     from stepchat.tui.themes import Theme
 
@@ -141,7 +143,7 @@ class StepchatApp(App[str]):
             row, column = typed.cursor
             text, cursor = typed.text, sum(len(line) + 1 for line in typed.text.split("\n")[:row]) + column
         self._chat = ChatScreen(
-            self.workspace, self._opening, complete, palette(self._opening.theme), typed=text, cursor=cursor
+            self.workspace, self._opening, _complete, palette(self._opening.theme), typed=text, cursor=cursor
         )
         return self._chat
 
@@ -406,6 +408,8 @@ class StepchatApp(App[str]):
             return
         if (found := find(event.line)) is not None:
             self._run(*found, line=event.line)
+        elif is_prompt(chat, event.line):
+            chat.start(partial(ask_with, chat, event.line), event.line)
         elif name := unknown_command(event.line):
             hint = "{key:help} lists all commands. To send it as a message, start with a space."
             chat.prompt.restore_command(event.line)
@@ -542,6 +546,10 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
         path=path,
         draft=without_sent(await store.draft(session.id if session else None), path),
     )
+
+
+def _complete(line: str, screen: ChatScreen) -> Sequence[Completion]:
+    return complete(line, screen, offers(screen))
 
 
 def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:

@@ -14,6 +14,7 @@ from stepchat.tui.commands import (
     model,
     parameters,
     prompt,
+    prompts,
     reasoning,
     server,
     session,
@@ -38,7 +39,7 @@ def _groups() -> app.Groups:
 
 GROUPS: app.Groups = (
     ("Conversation", conversation.COMMANDS),
-    ("Prompt", prompt.COMMANDS),
+    ("Prompt", (*prompt.COMMANDS, *prompts.COMMANDS)),
     ("Messages", message.COMMANDS),
     ("Reasoning", reasoning.COMMANDS),
     ("Requests", inspect.COMMANDS),
@@ -93,18 +94,20 @@ def unknown_command(line: str) -> StepchatError | None:
     )
 
 
-def complete(line: str, screen: ChatScreen) -> Sequence[Completion]:
-    """Completions of a line that starts with `/`: commands, or arguments of the command that is there."""
+def complete(line: str, screen: ChatScreen, library: Sequence[tuple[str, str]] = ()) -> Sequence[Completion]:
+    """Completions of a line that starts with `/`: commands and prompts of the library, or arguments of the command."""
     name, space, argument = line.removeprefix("/").partition(" ")
     if not space:
         starting = [command for command in COMMANDS if command.name.startswith(name)]
         # A name that is complete comes first: Enter takes the first.
         starting.sort(key=lambda command: command.name != name)
         within = [command for command in COMMANDS if name in command.name and command not in starting]
-        return [
-            Completion(f"/{command.name}{' ' if command.argument else ''}", command.help)
-            for command in starting + within
-        ]
+        own = [Completion(f"/{known} ", words) for known, words in library if name in known and known not in BY_NAME]
+        first, last = (
+            [Completion(f"/{command.name}{' ' if command.argument else ''}", command.help) for command in found]
+            for found in (starting, within)
+        )
+        return [*first, *own, *last]
     command = BY_NAME.get(name)
     if command is not None and command.completions is not None:
         return [Completion(f"/{name} {value}", words) for value, words in command.completions(screen, argument)]
