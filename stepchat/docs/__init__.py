@@ -1,1 +1,1 @@
-"""The manual, one Markdown file per topic. `python -m stepchat.docs.generate` refreshes what comes from tables."""
+"""The manual, one Markdown file per topic. `python -m stepchat.docs.generate` updates its tables."""

@@ -1,4 +1,4 @@
-"""Refreshes what README and the manual take from tables: `python -m stepchat.docs.generate`.
+"""Updates the tables and keys in README and manual: `python -m stepchat.docs.generate`.
 
 A block between `<!-- generated: NAME -->` and `<!-- /generated -->` is replaced by the table of that name. In sentences,
 `{key:retry}` becomes the default key of `retry` in a `<kbd>`, which keeps the id, so that the program can show the key in force.
@@ -25,14 +25,14 @@ _KEY: Final = re.compile(r'\{key:([a-z0-9.-]+)\}|<kbd title="([a-z0-9.-]+)">[^<]
 
 
 def regenerate(text: str) -> str:
-    """The page with its tables and default keys as they are now. Raises KeyError for a table or key id that does not exist."""
+    """Returns the page with current tables and default keys. Raises KeyError for an unknown table or key id."""
     tables, keymap = TABLES, default_keymap()
     text = _BLOCK.sub(lambda found: f"{found[1]}\n{tables[found[2]]()}\n\n{found[3]}", text)
     return _KEY.sub(lambda found: _key(found[1] or found[2], keymap), text)
 
 
 def default_keymap() -> Keymap:
-    """Every key of the program, as it is when nothing is rebound."""
+    """The keymap without the user's own keys."""
     from stepchat.tui.commands import KEY_ROWS
     from stepchat.tui.keymap import Keymap
 

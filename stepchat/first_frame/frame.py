@@ -181,7 +181,7 @@ class FirstFrame:
         self._before: dict[int, _Disposition] = {}
 
     def start(self) -> None:
-        """Paint and start to echo. Raises OSError or termios.error."""
+        """Paint the frame and start to echo what is typed. Raises OSError or termios.error."""
         self._guard()
         termios.tcsetattr(STDIN, termios.TCSANOW, _raw(self.modes))
         self.on_screen = True
@@ -203,7 +203,7 @@ class FirstFrame:
         return self._typing.result(time.monotonic())
 
     def hand_to_textual(self) -> None:
-        """Textual's driver has started: from now on only a signal makes us restore the terminal."""
+        """Note that Textual's driver has started: from now on, only a signal restores the terminal here."""
         self._given_to_textual = self.on_screen = True
 
     def give_back(self) -> None:
@@ -317,7 +317,7 @@ class FirstFrame:
 
 
 class _Messages:
-    """stderr while the frame is shown: restores the terminal before a message is written."""
+    """Replaces stderr while the frame is shown: restores the terminal before a message is written."""
 
     def __init__(self, stream: "TextIO", make_way: "Callable[[], None]") -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""What the first frame shows: the layout that the real widgets match, the stored style, and a pure function that draws it.
+"""Draws the first frame, from a stored style and in the same layout as the real widgets.
 
 Imported before anything else (see frame.py), so it imports only C modules and what the interpreter has already loaded.
 
@@ -24,13 +24,13 @@ CURSOR_COLUMN = 1
 """Text wraps this much earlier, so that the cursor has a cell after a full row (like Textual's TextArea)."""
 MAX_PROMPT_ROWS = 8
 MIN_COLUMNS, MIN_ROWS = 20, 6
-"""Smaller terminals get no first frame."""
+"""In smaller terminals there is no first frame."""
 DEFAULT_MODEL = "stepfun/step-3.5-flash"
 
 _PLAIN = ("C", "POSIX")
 
 ROLES = ("ground", "text", "placeholder", "cursor", "rule", "sign", "status", "key")
-"""What is styled. The style of a role is an SGR parameter string: foreground, background and attributes."""
+"""The parts with a style, which is an SGR parameter string: foreground, background and attributes."""
 
 DEPTHS = ("truecolor", "256", "16", "none")
 
@@ -63,8 +63,8 @@ def default_styles(depth: str) -> dict[str, str]:
 
 
 class FrameStyle:
-    """What a frame shows beside the typed text: the status items (the model first), the keys with a word each, and an SGR
-    string for each role.
+    """The contents of a frame besides the typed text: status items (the model first), keys with a word each, and an SGR string
+    for each role.
     """
 
     __slots__ = ("hints", "items", "styles")

@@ -1,4 +1,5 @@
-"""What is typed before Textual runs: simple editing keys change a text; from the first other key on, raw bytes are kept.
+"""Handles what is typed before Textual runs: simple editing keys change a text; from the first other key on, raw bytes are
+kept.
 
 Imported before anything else (see frame.py), so it imports only what the interpreter has already loaded.
 Every edit matches Textual's TextArea. A key whose effect depends on more than the text (it moves by visible row in a

@@ -1,4 +1,4 @@
-"""The SQLite file: kept private, opened the same way everywhere, its errors put into words."""
+"""Opens the SQLite file the same way everywhere, keeps it private, and explains its errors."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def create_private(path: Path) -> None:
 
 
 def truncated_size(path: Path) -> int | None:
-    """The size of a truncated file that SQLite would take for a new database, and overwrite; otherwise None."""
-    # SQLite takes a file of one byte for an empty one, too.
+    """The size of a truncated file that SQLite would treat as a new database and overwrite; otherwise None."""
+    # SQLite treats a file of one byte like an empty one.
     if not path.is_file() or (size := path.stat().st_size) > 1:
         return None
     # An empty file is new, unless the directory of lock files shows that answers were saved.
@@ -80,7 +80,7 @@ def _check_size(path: Path) -> None:
 
 
 def can_lock(path: Path) -> bool:
-    """Whether the file system locks files with names that end like this one's. Creates and removes such a file."""
+    """Whether the file system can lock files. Creates and removes one with a name that ends like this one's."""
     try:
         import fcntl
     except ImportError:  # Windows, where all files can be locked
@@ -166,7 +166,7 @@ def can_share_wal(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def use_journal(connection: sqlite3.Connection, *, wal: bool) -> None:
-    """Let readers and the writer work side by side in a WAL, or take turns. Raises sqlite3.Error."""
+    """Set the journal mode: with a WAL, readers and the writer work at the same time. Raises sqlite3.Error."""
     if wal:
         _use_wal(connection)
         return
@@ -182,7 +182,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         try:
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         except sqlite3.OperationalError as error:
-            # SQLite does not wait here, and another process may be switching, too.
+            # SQLite does not wait here, and another process may be switching as well.
             if not _is(error, sqlite3.SQLITE_BUSY) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
@@ -194,12 +194,12 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Do all of `work`, or none of it. Runs it again if the database contains invalid text."""
+    """Run `work` in a transaction; once more if the database contains invalid text."""
     return _with_any_text(connection, lambda: _transaction(connection, work))
 
 
 def snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Read the state of one moment, however many statements `work` runs; again if the database contains invalid text."""
+    """Run `work` on one consistent state of the database; once more if the database contains invalid text."""
     return _with_any_text(connection, lambda: _snapshot(connection, work))
 
 
@@ -225,7 +225,7 @@ def _snapshot(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection
 
 
 def _with_any_text(connection: sqlite3.Connection, work: Callable[[], T]) -> T:
-    """One damaged title must not make the list of sessions unreadable. Decoding leniently from the start would be slower."""
+    """Run `work`, and if text is invalid, again with lenient decoding, which is slower."""
     try:
         return work()
     except sqlite3.OperationalError as error:
@@ -240,18 +240,18 @@ def _decode(text: bytes) -> str:
 
 
 def _is(error: sqlite3.Error, *codes: int) -> bool:
-    # The low byte is the kind of error; the rest is detail.
+    # The low byte is the kind of error.
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in codes
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file no longer contains what was written to it."""
+    """Whether an error means that the file is damaged."""
     return _is(error, sqlite3.SQLITE_CORRUPT) or _INVALID_TEXT in str(error)
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
-    """The error in words, with what to do."""
+    """Turns an error of SQLite into one that says what to do."""
     if _is(error, sqlite3.SQLITE_FULL):
         return StoreError(f"The disk is full: {path} cannot grow.", f"Free some space and try again. {_KEPT}")
     if _is(error, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):

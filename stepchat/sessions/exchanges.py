@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json
 
 RECORDING_LIMIT: Final = 200_000_000
-"""Bytes on disk for what was received; the oldest is dropped first."""
+"""Bytes on disk for recorded responses; the oldest are deleted first."""
 _PIECE: Final = struct.Struct("<dI")
 _LEVEL: Final = 3
 
@@ -46,7 +46,7 @@ class Exchange:
     pieces: Collection[tuple[float, bytes]] | None = ()
     """The bytes received, with seconds since the start; None if they were dropped to save space."""
     cut: bool = False
-    """More was received than is kept."""
+    """Whether part of the response was not recorded."""
     error: str = ""
     number: int = 0
 
@@ -65,7 +65,7 @@ class ReasoningOutcome:
 
 
 def put(connection: sqlite3.Connection, session: str, exchange: Exchange, limit: int) -> int:
-    """Save an exchange in its own transaction; returns its number. `limit` is the size of all that was received, in bytes."""
+    """Save an exchange in its own transaction; returns its number. `limit` is the total size of responses in bytes."""
     # Packed before the transaction, because it takes time.
     events = pack(exchange.pieces or ())
     return transaction(connection, lambda connection: keep(connection, session, exchange, events, limit))
@@ -252,7 +252,7 @@ def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentM
 
 
 def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str, ReasoningOutcome]:
-    """By ID of the answer, if a later request could send its reasoning back."""
+    """The outcome for each answer, by its ID, whose reasoning a later request could send back."""
     requests: dict[int, int] = {}
     newest: dict[int, int] = {}
     for line, count, number in connection.execute(
@@ -277,7 +277,7 @@ def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str
 
 
 def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:
-    """Times and lengths, then the bytes, all compressed. Iterates twice rather than hold a copy of all bytes."""
+    """Packs times and lengths, then the bytes, compressed. Iterates twice instead of holding a copy of all bytes."""
     packer = zlib.compressobj(_LEVEL)
     head = b"".join(_PIECE.pack(seconds, len(data)) for seconds, data in pieces)
     packed = [packer.compress(struct.pack("<I", len(pieces)) + head)]
@@ -286,7 +286,7 @@ def pack(pieces: Collection[tuple[float, bytes]]) -> bytes:
 
 
 def unpack(events: bytes) -> tuple[tuple[float, bytes], ...]:
-    """The pieces that `pack` got."""
+    """Reverses `pack`."""
     whole = zlib.decompress(events)
     (count,) = struct.unpack_from("<I", whole)
     at = 4 + count * _PIECE.size

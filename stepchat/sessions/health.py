@@ -1,4 +1,4 @@
-"""Check the database without changing it."""
+"""Checks the database without changing it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Health:
 
 
 def check_database(path: Path) -> Health | None:
-    """The state of the database, None if there is none yet. Reads all of it: some seconds per gigabyte."""
+    """Checks the database; None if there is none yet. Reads all of it, which takes seconds per gigabyte."""
     size = 0
     try:
         if not path.exists():
@@ -55,7 +55,7 @@ def check_database(path: Path) -> Health | None:
         explained = explain(error, path)
         return Health(str(error), _RESCUE if is_damage(error) else explained.hint, size)
     except OSError as error:
-        return Health(error.strerror or str(error), "Fix that, or set STEPCHAT_HOME to another directory.")
+        return Health(error.strerror or str(error), "Fix it, or set STEPCHAT_HOME to another directory.")
     return Health(trouble, _RESCUE if trouble else "", size, sessions, messages)
 
 

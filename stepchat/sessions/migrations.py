@@ -1,4 +1,4 @@
-"""The versions of the database. Each step leads from one version to the next, and is never changed once released."""
+"""Migrates the database. Each step leads from one version to the next, and never changes once released."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def version_of(connection: sqlite3.Connection, path: Path, *, newest: int = len(
     """The version of the database, 0 for an empty one. Raises StoreError if it is not ours, or newer than `newest`."""
     filled = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
     version = _pragma(connection, "user_version")
-    # Read last: if another process is creating the tables meanwhile, it has signed them by now.
+    # Read last: a process that is creating the tables meanwhile has marked them by now.
     owner = _pragma(connection, "application_id")
     if owner != APPLICATION_ID:
         if owner or version or filled:

@@ -1,4 +1,4 @@
-"""Pin, archive, delete and restore sessions, several at once. Each function runs inside a transaction."""
+"""Pins, archives, deletes and restores several sessions at once. Each function runs inside a transaction."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ _DUE: Final = (
     " (SELECT 1 FROM message WHERE message.owner IS NOT NULL AND message.session = session.id) LIMIT 1"
 )
 _BATCH: Final = 500_000
-"""Characters of messages that are removed in one step, which other writes wait for."""
+"""Characters to remove in one step, for which other writes wait."""
 _ROW: Final = 100
-"""What a row costs, however little it contains."""
+"""The least that a row counts, in characters."""
 _SENT: Final = (
     ("SELECT number, size FROM exchange WHERE session = ?", "DELETE FROM exchange WHERE number = ?"),
     ("SELECT number, 0 FROM sent_line WHERE session = ?", "DELETE FROM sent_line WHERE number = ?"),
     ("SELECT number, length(data) FROM sent_text WHERE session = ?", "DELETE FROM sent_text WHERE number = ?"),
 )
-"""Recorded requests and responses are removed before the messages, which would take all of them along in one step."""
+"""Recorded requests and responses. They are removed before the messages, whose removal would delete all of them at once."""
 
 
 def set_pinned(connection: sqlite3.Connection, session_ids: Iterable[str], *, pinned: bool) -> None:
-    """All of them or, if one does not exist, none. Raises SessionNotFoundError."""
+    """Pin or unpin all of these sessions, or none if one does not exist. Raises SessionNotFoundError."""
     _for_each(connection, "UPDATE session SET pinned = ? WHERE id = ?", pinned, session_ids)
 
 
 def set_archived(connection: sqlite3.Connection, session_ids: Iterable[str], *, archived: bool) -> None:
-    """All of them or none. Raises SessionNotFoundError."""
+    """Archive or unarchive all of these sessions, or none if one does not exist. Raises SessionNotFoundError."""
     _for_each(connection, "UPDATE session SET archived = ? WHERE id = ?", archived, session_ids)
 
 
 def delete(connection: sqlite3.Connection, session_ids: Iterable[str], now: float) -> None:
-    """Hide them until `undelete` or `purge_some`. All of them or none. Raises SessionNotFoundError."""
+    """Hide these sessions until `undelete` or `purge_some`; all or none. Raises SessionNotFoundError."""
     _for_each(connection, "UPDATE session SET deleted = coalesce(deleted, ?) WHERE id = ?", now, session_ids)
 
 
 def undelete(connection: sqlite3.Connection, session_ids: Iterable[str]) -> None:
-    """Restore them. All of them or none. Raises SessionNotFoundError."""
+    """Restore these sessions; all or none. Raises SessionNotFoundError."""
     statement = "UPDATE session SET deleted = ? WHERE id = ? AND (deleted IS NULL OR deleted >= 0)"
     _for_each(connection, statement, None, session_ids)
 
@@ -63,7 +63,7 @@ def purge(connection: sqlite3.Connection, before: float) -> bool:
 
 
 def purge_some(connection: sqlite3.Connection, before: float) -> bool:
-    """Remove for good a part of what was deleted before this time. False if nothing is left."""
+    """Permanently remove part of what was deleted before this time. Returns False if nothing is left."""
     row = connection.execute(_DUE, (before,)).fetchone()
     if row is None:
         return False
@@ -94,7 +94,7 @@ def _remove(connection: sqlite3.Connection, rows: str, session: tuple[str], remo
 
 def _remove_messages(connection: sqlite3.Connection, session: tuple[str], left: int) -> int:
     gone: list[tuple[int]] = []
-    # Children before their parents.
+    # Children are removed before their parents.
     rows = "SELECT number, data FROM message WHERE session = ? ORDER BY number DESC"
     for number, data in connection.execute(rows, session) if left > 0 else ():
         search_index.remove(connection, number, data)

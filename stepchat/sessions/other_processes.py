@@ -1,4 +1,4 @@
-"""What other processes are doing in the same sessions. `mine` marks the answers of this process (recovery.py)."""
+"""Detects what other processes do in the same sessions. `mine` marks the answers of this process (recovery.py)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CONCURRENT: Final = (
 
 
 def is_answering(connection: sqlite3.Connection, session_id: str, mine: str | None) -> bool:
-    """Whether the session has an answer that another process left open; it may be dead."""
-    # The plus makes SQLite look through the few open answers, not through the session.
+    """Whether another process, which may be dead, has an open answer in the session."""
+    # The plus makes SQLite search the few open answers, not the whole session.
     row = connection.execute(
         "SELECT 1 FROM message WHERE owner IS NOT NULL AND owner IS NOT ? AND +session = ? LIMIT 1", (mine, session_id)
     ).fetchone()
@@ -32,7 +32,7 @@ def is_answering(connection: sqlite3.Connection, session_id: str, mine: str | No
 def last_complete_message(
     connection: sqlite3.Connection, session_id: str, leaf: str | None, mine: str | None
 ) -> str | None:
-    """`leaf`, or the leaf of the session, above questions that other processes are having answered."""
+    """`leaf`, or the leaf of the session, without questions at the end that other processes are waiting to have answered."""
     end = reading.session(connection, session_id).leaf if leaf is None else leaf
     while row := connection.execute(
         "SELECT parent FROM message WHERE id = ? AND role = 'user' AND EXISTS (SELECT 1 FROM message AS answer"
@@ -44,7 +44,7 @@ def last_complete_message(
 
 
 def has_concurrent_question(connection: sqlite3.Connection, question: StoredMessage, mine: str | None) -> bool:
-    """Whether another process is having a sibling of this question answered, or has added one since."""
+    """Whether another process is waiting for an answer to a sibling of this question, or has added one since."""
     parent = "IS NULL AND ?2 IS NULL" if question.parent is None else "= ?2"
     values = (question.session, question.parent, question.id, mine)
     return connection.execute(_CONCURRENT.format(parent), values).fetchone() is not None

@@ -1,4 +1,4 @@
-"""Every query of sessions. Each function reads one state of the database and raises StoreError."""
+"""All queries of sessions. Each function reads one state of the database and raises StoreError."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LIKE_LIMIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions a list contains, and in which order."""
+    """The sessions in a list, and their order."""
 
     archived: bool | None = False
     """Only archived sessions, only others, or (None) both."""
@@ -56,7 +56,7 @@ class SessionFilter:
     pinned_first: bool = False
     order: Order = "updated"
     one_shot: bool = True
-    """With the runs of one-shot mode that were not continued."""
+    """Whether to include sessions of one-shot mode that were not continued."""
 
 
 def session(connection: sqlite3.Connection, session_id: str) -> Session:
@@ -68,7 +68,7 @@ def session(connection: sqlite3.Connection, session_id: str) -> Session:
 
 
 def latest(connection: sqlite3.Connection) -> Session | None:
-    """The session with the newest message, whatever the clock said when it was written."""
+    """The session with the newest message, by order of writing and not by the clock."""
     row = connection.execute(
         "SELECT session FROM message JOIN session ON session.id = message.session"
         " WHERE messages > 0 AND deleted IS NULL ORDER BY message.number DESC LIMIT 1"
@@ -97,13 +97,13 @@ def _sorted(
 
 
 def count(connection: sqlite3.Connection, which: SessionFilter) -> int:
-    """How many sessions the list contains."""
+    """The number of sessions in the list."""
     (found,) = connection.execute(f"{_COUNT} AND {_WHICH}", (which.deleted, which.archived, which.one_shot)).fetchone()
     return int(found)
 
 
 def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = False) -> SessionSummary | None:
-    """The row of a list, None for a session that lists omit."""
+    """The row of a session in lists; None if lists omit it."""
     row = connection.execute(f"{_SUMMARY} AND id = ? AND (deleted IS NOT NULL) = ?", (session_id, deleted)).fetchone()
     return None if row is None else _summary(row)
 
@@ -197,7 +197,7 @@ def _newest_containing(connection: sqlite3.Connection, text: str, words: WordFin
         try:
             content = records.message_from_text(message_id, data).text
         except StoreError:
-            continue  # a damaged message must not hide others
+            continue  # a damaged message must not hide the others
         if words.is_in(content):
             return session_id
         if partly is None and needle in content.casefold():
@@ -220,7 +220,7 @@ def like_pattern(text: str, *, ascii_only: bool = False) -> str:
 
 
 def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
-    """What the user asked in all sessions that are not deleted, newest first, each text once."""
+    """The user's questions in all sessions that are not deleted, newest first, without duplicates."""
     rows = connection.execute(
         "SELECT id, data FROM message WHERE role = 'user'"
         " AND session IN (SELECT id FROM session WHERE deleted IS NULL) ORDER BY number DESC LIMIT ?",
@@ -228,7 +228,7 @@ def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
     )
     found: dict[str, None] = {}
     for message_id, data in rows:
-        with suppress(StoreError):  # a damaged one is missing from the history, nothing else
+        with suppress(StoreError):  # only the damaged message is missing from the history
             message = records.message_from_text(message_id, data)
             if isinstance(message, UserMessage) and message.text.strip():
                 found.setdefault(message.text)
@@ -258,7 +258,7 @@ def path(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> l
 
 
 def messages(connection: sqlite3.Connection, session_id: str) -> list[StoredMessage]:
-    """The whole tree in order of creation, without answers that are still streaming."""
+    """All messages of the tree in order of creation, without answers that are still streaming."""
     return [records.readable_message(row) for row in _whole_tree(connection, session_id)]
 
 
@@ -290,7 +290,7 @@ def _files(connection: sqlite3.Connection, stored: Iterable[StoredMessage]) -> d
 
 
 def session_ids(connection: sqlite3.Connection) -> list[str]:
-    """The IDs of all sessions with messages, archived ones included and deleted ones not, newest first."""
+    """The IDs of all sessions with messages, newest first, including archived but not deleted ones."""
     rows = connection.execute(
         "SELECT id FROM session WHERE messages > 0 AND deleted IS NULL ORDER BY updated DESC, number DESC"
     )
@@ -356,7 +356,7 @@ def _session(row: tuple[Any, ...]) -> Session:
 
 
 def _time(stored: Any) -> float:
-    """0 for a damaged time: nothing else may fail because of it."""
+    """Reads a time; 0 if it is damaged, so that nothing else fails because of it."""
     return stored if isinstance(stored, int | float) else 0.0
 
 

@@ -24,19 +24,19 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 SESSION_ID_LENGTH: Final = 12
 MESSAGE_ID_LENGTH: Final = 16
 SHORTEST_PREFIX: Final = 4
-"""Characters of an ID that are enough to name it, as with git."""
+"""Characters of an ID that are enough to identify a session, as with git."""
 
 NEW_SESSION_DRAFT: Final = "draft of a new session"
 """The setting that stores the prompt text while there is no session yet."""
 
 
 def new_id(length: int) -> str:
-    """A random ID: letter, digit, then either. So no word begins an ID, and four characters tell many IDs apart."""
+    """A random ID: a letter, a digit, then either, so that no word begins an ID, and four characters distinguish many."""
     return _spell(os.urandom(length))
 
 
 def derived_id(length: int, *origin: str) -> str:
-    """The ID that an imported object always gets, so that importing it again is noticed."""
+    """The ID of an imported object, which is the same for each import, so that repeated imports are detected."""
     import hashlib
 
     return _spell(hashlib.sha256("\0".join(origin).encode("utf-8", "surrogatepass")).digest()[:length])
@@ -93,7 +93,7 @@ class SessionSummary:
     pinned: bool = False
     archived: bool = False
     one_shot: bool = False
-    """One question, asked without the window."""
+    """Whether it was started in one-shot mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,13 @@ class SessionContent:
     session: Session
     messages: tuple[StoredMessage, ...]
     elsewhere: int = 0
-    """How many messages of other branches it lacks."""
+    """The number of messages on other branches, which are not included."""
     files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """The content of attachments, by digest."""
 
 
 class Reader(Protocol):
-    """What an export needs of the store."""
+    """The part of the store that an export needs."""
 
     async def session_ids(self) -> list[str]: ...
 
@@ -119,7 +119,7 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """What an import needs of the store."""
+    """The part of the store that an import needs."""
 
     async def add(self, insert: Callable[[sqlite3.Connection], T]) -> T: ...
 
@@ -139,7 +139,7 @@ def session_not_found(wanted: str, *, deleted: bool = False) -> SessionNotFoundE
 
 
 def text_to_stored(text: str) -> str:
-    """A JSON string: SQLite rejects lone surrogates, JSON escapes them."""
+    """Turns text into a JSON string, because SQLite rejects lone surrogates, which JSON escapes."""
     return lossless_json.dumps_for_storage(text)
 
 
@@ -149,12 +149,12 @@ def text_from_stored(stored: str) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with "?" for what UTF-8 cannot encode."""
+    """The text with "?" for characters that UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()
 
 
 def sum_from_text(stored: Any) -> Decimal | None:
-    """A stored sum of USD. None if there is none, or if it is damaged: nothing else may fail because of that."""
+    """Reads a sum of USD; None if there is none, or if it is damaged, so that nothing else fails because of it."""
     try:
         found = Decimal(str(stored))
     except InvalidOperation:
@@ -174,7 +174,7 @@ def names_from_stored(stored: Any) -> tuple[str, ...] | None:
 
 
 def message_to_text(message: Message) -> str:
-    """The form in the column message.data."""
+    """Returns the message as stored in the column message.data."""
     return lossless_json.dumps_for_storage(messages.to_json(message))
 
 
@@ -190,15 +190,15 @@ def message_from_text(message_id: str, text: str) -> Message:
 
 
 def stored_message(row: tuple[str, str, str | None, int | None, str]) -> StoredMessage:
-    """From the columns id, session, parent, folded, data. Raises StoreError."""
+    """Reads a message from the columns id, session, parent, folded, data. Raises StoreError."""
     message_id, session, parent, folded, data = row
     message = message_from_text(message_id, data)
     return StoredMessage(message_id, session, parent, message, None if folded is None else bool(folded))
 
 
 def readable_message(row: tuple[str, str, str | None, int | None, str, str]) -> StoredMessage:
-    """From the columns of `stored_message` and role. A damaged message is replaced by one that says so: the others of its
-    session can still be read. It must not be saved.
+    """Reads a message from the columns of `stored_message` and role. A damaged message is replaced by one that says so, so that
+    the rest of the session can be read. It must not be saved.
     """
     message_id, session, parent, folded, data, role = row
     try:
@@ -218,7 +218,7 @@ def _damaged(role: str) -> Message:
 
 
 def deltas_to_text(deltas: Sequence[Delta]) -> str:
-    """A JSON list of objects that have the non-empty fields."""
+    """Returns deltas as a JSON list of objects with the non-empty fields."""
     return lossless_json.dumps_for_storage([_delta_to_json(delta) for delta in deltas])
 
 

@@ -1,5 +1,5 @@
-"""Answers interrupted by a kill: found by the lock that their process no longer holds, merged into messages, and listed
-until the user has dealt with each.
+"""Recovers answers that a crash interrupted: detects them by the lock that their process no longer holds, merges their
+parts into messages, and lists them until the user has dealt with each.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Accumulate: TypeAlias = "Callable[[AssistantMessage, Iterable[Delta]], Assistant
 _STALE_SECONDS: Final = 60.0
 """A lock file younger than this may be about to be locked."""
 
-# An answer counts as dealt with once a message follows it, or its question was asked again or edited since.
+# An answer counts as dealt with once a message follows it, or its question was retried or edited since.
 _INTERRUPTED: Final = """
 SELECT message.id, message.session, session.title, message.created, message.data
 FROM interrupted
@@ -56,7 +56,7 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class InterruptedAnswer:
-    """An answer that a kill interrupted: its ID and its session's, when it started (Unix time), and its length."""
+    """An interrupted answer: its ID and its session's, when it started (Unix time), and its length."""
 
     answer: str
     session: str
@@ -66,7 +66,7 @@ class InterruptedAnswer:
 
 
 class Ownership:
-    """The lock that shows that this process is alive. Taken when its first answer begins."""
+    """The lock that shows that this process is alive. The process acquires it when its first answer begins."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -79,7 +79,7 @@ class Ownership:
         return self._token
 
     def token(self) -> str:
-        """What marks the answers of this process; takes the lock. Raises StoreError."""
+        """The token that marks the answers of this process. Acquires the lock. Raises StoreError."""
         if self._token is None:
             private_directory(self.directory)
             _remove_stale(self.directory)
@@ -103,7 +103,7 @@ class Ownership:
 
 
 def recover(connection: sqlite3.Connection, directory: Path, accumulate: Accumulate) -> Recovered:
-    """Merge what dead processes left open. On a full or read-only disk that waits for the next start."""
+    """Merge the answers that dead processes left open. On a full or read-only disk, the next start does it."""
     recovered: list[str] = []
     unreadable: list[str] = []
     owners = [
@@ -160,7 +160,7 @@ def _recover_answer(connection: sqlite3.Connection, message_id: str, message: As
     if moved:
         tree.remember_shown(connection, stored.session, stored.parent, message_id)
     elif shown is not None:
-        # The child shown last stays that, although it may no longer be the newest.
+        # The child shown last stays the same, although it may no longer be the newest.
         tree.remember_shown(connection, stored.session, stored.parent, shown)
 
 
@@ -170,7 +170,7 @@ def _deltas(connection: sqlite3.Connection, message_id: str) -> Iterator[Delta]:
 
 
 def interrupted_answers(connection: sqlite3.Connection) -> list[InterruptedAnswer]:
-    """Those that the user has not dealt with, newest first."""
+    """The interrupted answers that the user has not dealt with, newest first."""
     found: list[InterruptedAnswer] = []
     for answer, session, title, started, data in connection.execute(_INTERRUPTED):
         try:
@@ -184,7 +184,7 @@ def interrupted_answers(connection: sqlite3.Connection) -> list[InterruptedAnswe
 
 
 def dismiss_interrupted(connection: sqlite3.Connection, answers: Collection[str]) -> None:
-    """Keep these answers as they are, and stop listing them."""
+    """Stop listing these answers, without changing them."""
     connection.executemany("DELETE FROM interrupted WHERE message = ?", ((answer,) for answer in answers))
 
 
@@ -193,7 +193,7 @@ def _dead(directory: Path, owner: str) -> Generator[bool]:
     """Hold the lock of a process that no longer holds it; False if the process is alive."""
     path = _lock_file(directory, owner)
     if not path.exists():
-        # A living owner has a file, made before its first answer.
+        # A living owner has a file, which it creates before its first answer.
         yield True
         return
     lock = _take(path)

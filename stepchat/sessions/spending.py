@@ -1,6 +1,6 @@
-"""What answers cost: sums by day, model and server, updated with every answer, and answers whose cost is not known yet.
+"""The cost of answers: sums by day, model and server, updated with every answer, and answers whose cost is unknown yet.
 
-Deleting a session changes nothing here. Imported and copied messages are not counted.
+Deleting a session does not change the sums. Imported and copied messages do not count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json, StoredMessage
 
 DAY = 86_400.0
-"""Seconds for which stepchat keeps asking for the cost of an answer."""
+"""Seconds for which stepchat tries to fetch the cost of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """An answer without usage that has a generation ID to ask for it. `server` is its base URL, `since` a Unix time."""
+    """An answer without usage, whose generation ID allows fetching it. `server` is its base URL, `since` a Unix time."""
 
     message: str
     generation: str
@@ -132,7 +132,7 @@ def of_session(connection: sqlite3.Connection, session_id: str) -> Decimal:
 
 
 def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
-    """Answers since then that wait for their cost, newest first."""
+    """Answers since then whose cost is still unknown, newest first."""
     rows = connection.execute(
         "SELECT message, generation, server, since FROM unpriced WHERE since >= ? ORDER BY since DESC",
         (since,),
@@ -141,7 +141,7 @@ def unpriced(connection: sqlite3.Connection, since: float) -> list[Unpriced]:
 
 
 def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> StoredMessage | None:
-    """Fill in the usage of an answer. None if it does not exist or has one already. Nothing else of it changes."""
+    """Set the usage of an answer and change nothing else. Returns None if it does not exist or has a usage already."""
     connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
     row = connection.execute(
         "SELECT id, session, parent, folded, data, created FROM message WHERE id = ? AND owner IS NULL", (message_id,)
@@ -177,7 +177,7 @@ def _counted_under(connection: sqlite3.Connection, spent: Spent, message: Assist
 
 
 def forget_unpriced(connection: sqlite3.Connection, message_id: str) -> None:
-    """Stop asking for the cost of this answer."""
+    """Stop fetching the cost of this answer."""
     connection.execute("DELETE FROM unpriced WHERE message = ?", (message_id,))
 
 

@@ -1,8 +1,8 @@
-"""The session store: saves every conversation while it happens, and is the only writer of the database.
+"""The session store, which saves every conversation as it happens, and is the only writer of the database.
 
-All writes go through one thread and are committed when they return. Cancelling a task that waits for a write does not undo
-it. Every method raises StoreError, which says what to do next. A method's name and arguments are those of the function that
-it runs, and the details are documented there.
+All writes run in one thread and are committed when they return. Cancelling a task that waits for a write does not undo
+the write. Every method raises StoreError. A method has the name and arguments of the function that it runs, where the
+details are documented.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class SessionStore:
     # Sessions
 
     async def create(self, *, model: str, server: str, system: str | None, one_shot: bool = False) -> Session:
-        """A session without messages; lists omit it until it has one. `one_shot`: begun without the window."""
+        """Create a session, which lists omit until it has messages. `one_shot` marks sessions of one-shot mode."""
         return await self._write(
             writing.create, model=model, server=server, system=system, one_shot=one_shot, now=self._clock()
         )
@@ -187,7 +187,7 @@ class SessionStore:
         return await self._read(reading.count, SessionFilter(archived, deleted))
 
     async def preview(self, session_id: str) -> Preview:
-        """The beginning and the end of a session, each cut to a screenful."""
+        """The beginning and the end of a session, each limited to a screenful."""
         # Imported late to keep the start fast.
         from stepchat.sessions.preview import preview
 
@@ -224,7 +224,7 @@ class SessionStore:
             pass
 
     async def set_title(self, session_id: str, title: str) -> str:
-        """The title as saved (cleaned). An empty one restores the automatic title."""
+        """Set and return the cleaned title. An empty one restores the automatic title."""
         return await self._write(writing.set_title, session_id, title)
 
     async def set_pinned(self, session_ids: Iterable[str], *, pinned: bool) -> None:
@@ -236,7 +236,7 @@ class SessionStore:
         await self._write(organizing.set_archived, tuple(session_ids), archived=archived)
 
     async def delete(self, session_ids: Iterable[str]) -> None:
-        """Hide all of them, or none, from lists and searches; after 30 days they are gone. Raises SessionNotFoundError."""
+        """Hide these sessions; after 30 days they are removed. Raises SessionNotFoundError."""
         await self._write(organizing.delete, tuple(session_ids), self._clock())
 
     async def undelete(self, session_ids: Iterable[str]) -> None:
@@ -250,7 +250,7 @@ class SessionStore:
     async def update_parameters(
         self, session_id: str, change: Callable[[Json], Json], profile: str | None = None, preset: str | None = None
     ) -> None:
-        """Replace the parameters of the session by what `change` makes of them, and its profile and preset unless None.
+        """Replace the parameters of the session with the result of `change`, and its profile and preset unless None.
 
         `change` runs on another thread, and nothing else is written meanwhile.
         """
@@ -269,7 +269,7 @@ class SessionStore:
     async def begin_answer(
         self, session_id: str, parent: str | None, blank: AssistantMessage, *, asked: StoredMessage | None = None
     ) -> str:
-        """The ID of an answer about to stream. `blank` holds what is known already: model, server, start.
+        """Begin an answer and return its ID. `blank` has what is known already: model, server, start.
 
         `asked`, its question if that is new, is saved in the same transaction: no process finds it without its answer.
         """
@@ -281,7 +281,7 @@ class SessionStore:
             return writing.begin_answer(connection, session_id, parent, blank, owner, now)
 
         def with_lock(connection: sqlite3.Connection) -> str:
-            # Taken before the transaction: no process may see an answer whose owner has no lock yet.
+            # Locked before the transaction: no process may see an answer whose owner has no lock yet.
             owner = self._owner.token()
             return database.transaction(connection, lambda connection: begin(connection, owner))
 
@@ -295,7 +295,7 @@ class SessionStore:
     async def finish_answer(
         self, message_id: str, message: AssistantMessage, *, cost_later: bool = True
     ) -> StoredMessage:
-        """Replace the parts of an answer by the finished message, which becomes the leaf.
+        """Replace the parts of an answer with the finished message, which becomes the leaf.
 
         `cost_later`: the server can report its cost later.
         """
@@ -327,7 +327,7 @@ class SessionStore:
         return await self._read(reading.path, session_id, leaf)
 
     async def prompts(self, limit: int = 5_000) -> list[str]:
-        """What the user asked in all sessions, newest first, each text once."""
+        """The user's questions in all sessions, newest first, without duplicates."""
         return await self._read(reading.prompts, limit)
 
     async def messages(self, session_id: str) -> list[StoredMessage]:
@@ -339,7 +339,7 @@ class SessionStore:
         return await self._read(reading.content, session_id, leaf, whole_tree=whole_tree)
 
     async def set_folded(self, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - the value to save
-        """Save whether the reader folded the reasoning panel of an answer."""
+        """Save whether the user folded the reasoning panel of an answer."""
         await self._write(writing.set_folded, message_id, folded)
 
     # The tree
@@ -485,7 +485,7 @@ class SessionStore:
         return await self._read(spending.unpriced, since)
 
     async def set_usage(self, message_id: str, usage: Json) -> StoredMessage | None:
-        """Fill in the usage of an answer; None if there was nothing to fill in."""
+        """Set the usage of an answer; None if it does not exist or has a usage already."""
         return await self._write(spending.set_usage, message_id, usage)
 
     async def forget_unpriced(self, message_id: str) -> None:
@@ -511,7 +511,7 @@ class SessionStore:
         await self._write(writing.set_setting, name, value)
 
     async def update_setting(self, name: str, change: Callable[[str | None], str]) -> None:
-        """Replace a saved choice by what `change` makes of it. It runs on another thread, and nothing else is written."""
+        """Replace a saved choice with the result of `change`, which runs in the writer thread."""
         await self._write(writing.update_setting, name, change)
 
     # Everything else

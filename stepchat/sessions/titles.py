@@ -1,4 +1,4 @@
-"""Titles of sessions, made from the first question without asking a model."""
+"""Makes the title of a session from its first question, without a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUTOMATIC_CELLS: Final = 60
 EDITED_CELLS: Final = 200
 
 _CHARACTERS_PER_CELL: Final = 4
-"""Marks above and below letters take no cell; this limits their number."""
+"""Limits the number of combining marks, which take no cell."""
 
 _FENCE: Final = re.compile(r"\s*(?:`{3,}|~{3,})")
 _LINE_START: Final = re.compile(r"\s*(?:(?:>|#{1,6}(?=\s)|[-*+](?=\s)|\d{1,3}[.)](?=\s)|\[[ xX]\](?=\s))\s*)+")
@@ -24,7 +24,7 @@ _MARKDOWN: Final = (
     (re.compile(r"`([^`]+)`"), r"\1"),
     (re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*"), r"\1"),
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
-    # Several words only: `__init__` is a name.
+    # Only around several words, because `__init__` is a name.
     (re.compile(r"(?<!\w)__?(?=\S)([^_]+\s[^_]+?)(?<=\S)__?(?!\w)"), r"\1"),
     (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~"), r"\1"),
 )
@@ -34,7 +34,7 @@ _LONG_WORD: Final = 30
 
 _SENTENCE_END: Final = re.compile(r"[.!?](?=\s)|[。！？]")
 _READ_AT_MOST: Final = 20_000
-"""Characters of a question that are searched for a title."""
+"""Characters of a question to search for a title."""
 
 _LINE_AT_MOST: Final = 1000
 
@@ -112,7 +112,7 @@ def _fit(title: str, cells: int) -> str:
     while end < min(len(title) - 1, cells * _CHARACTERS_PER_CELL) and width + cell_len(title[end]) < cells:
         width += cell_len(title[end])
         end += 1
-    # Never between a letter and its marks, nor inside a joined emoji.
+    # Never cuts between a letter and its marks, nor inside a composed emoji.
     while end > 0 and (
         unicodedata.category(title[end]).startswith("M") or title[end] in JOINERS or title[end - 1] in JOINERS
     ):

@@ -1,4 +1,4 @@
-"""The tree of a session: siblings, the branch shown last, the exchange that follows.
+"""Queries of a session's tree: siblings, the branch shown last, the next exchange.
 
 Of several children, the one shown last is the newest unless the table `shown` says otherwise. Functions that change
 something run inside a transaction.

@@ -1,4 +1,4 @@
-"""One thread with one connection. It does its work in order, even if no caller waits for it any more."""
+"""A thread with one connection, which does its work in order, even if no caller waits for it any more."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Worker:
         self._closing = False
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of the work. Cancelling the wait does not cancel the work. Raises StoreError."""
+        """Run work and return its result. Cancelling the wait does not cancel the work. Raises StoreError."""
         try:
             done = self._thread.submit(self._do, work)
         except RuntimeError as error:
@@ -94,7 +94,7 @@ class Worker:
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[T], done: Future[T]) -> None:
-    # If the loop is gone by now, no caller waits.
+    # If the loop is closed by now, no caller waits.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(_settle, waiter, done)
 

@@ -1,4 +1,4 @@
-"""Every change to a session. Each function runs inside a transaction and raises StoreError."""
+"""All changes of sessions. Each function runs inside a transaction and raises StoreError."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def create(
     connection: sqlite3.Connection, *, model: str, server: str, system: str | None, one_shot: bool, now: float
 ) -> Session:
-    """A session without messages."""
+    """Create a session without messages."""
     session = Session(
         id=records.new_id(SESSION_ID_LENGTH),
         title="",
@@ -55,7 +55,7 @@ def create(
 
 
 def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: float) -> Session:
-    """A new session with copies of the messages up to this one, unchanged. They are indexed later. Raises StoreError."""
+    """Create a session with copies of the messages up to this one, to be indexed later. Raises StoreError."""
     source = reading.session(connection, session_id)
     path = reading.path(connection, session_id, message_id)
     new_id = records.new_id(SESSION_ID_LENGTH)
@@ -108,7 +108,7 @@ def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float, *,
 def begin_answer(
     connection: sqlite3.Connection, session_id: str, parent: str | None, blank: AssistantMessage, owner: str, now: float
 ) -> str:
-    """The ID of an answer that `owner` is about to write; it is not part of the tree yet."""
+    """Insert an open answer of `owner`, which is not part of the tree yet. Returns its ID."""
     answer = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, blank)
     _insert(connection, answer, owner=owner, now=now)
     connection.execute("UPDATE session SET updated = max(updated, ?) WHERE id = ?", (now, session_id))
@@ -189,7 +189,7 @@ def set_leaf(connection: sqlite3.Connection, session_id: str, leaf: str | None) 
 
 
 def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> str:
-    """The title as saved (cleaned). An empty one restores the automatic title."""
+    """Set and return the cleaned title. An empty one restores the automatic title."""
     edited = clean_title(title)
     retitle(connection, session_id, edited)
     connection.execute("UPDATE session SET title_edited = ? WHERE id = ?", (bool(edited), session_id))
@@ -203,7 +203,7 @@ def set_title(connection: sqlite3.Connection, session_id: str, title: str) -> st
         try:
             question = records.message_from_text(message_id, data)
         except StoreError:
-            continue  # the first readable question makes the title
+            continue  # the title comes from the first readable question
         if isinstance(question, UserMessage) and (automatic := _name_after(connection, session_id, question.text)):
             return automatic
     return ""
@@ -235,7 +235,7 @@ def update_parameters(
     profile: str | None,
     preset: str | None,
 ) -> None:
-    """Replace the parameters by what `change` makes of them; None keeps the profile or preset."""
+    """Replace the parameters with the result of `change`; None keeps the profile or preset."""
     parameters = change(reading.session(connection, session_id).parameters)
     names = [None if name is None else records.encodable(name) for name in (profile, preset)]
     connection.execute(
@@ -245,7 +245,7 @@ def update_parameters(
 
 
 def set_folded(connection: sqlite3.Connection, message_id: str, folded: bool | None) -> None:  # noqa: FBT001 - the value to save
-    """Save whether the reader folded the reasoning panel of an answer."""
+    """Save whether the user folded the reasoning panel of an answer."""
     changed = connection.execute("UPDATE message SET folded = ? WHERE id = ?", (folded, message_id)).rowcount
     if not changed:
         raise StoreError(f"There is no message {message_id}.")
@@ -269,7 +269,7 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def update_setting(connection: sqlite3.Connection, name: str, change: Callable[[str | None], str]) -> None:
-    """Replace a saved choice by what `change` makes of it; one that cannot be read stays."""
+    """Replace a saved choice with the result of `change`; one that cannot be read stays."""
     set_setting(connection, name, change(reading.setting(connection, name)))
 
 
@@ -312,7 +312,7 @@ def _check_parent(connection: sqlite3.Connection, session_id: str, parent: str |
 
 
 def _name_after(connection: sqlite3.Connection, session_id: str, question: str) -> str:
-    """The title of the session, made from the question if there was none."""
+    """Give the session a title from the question if it has none. Returns the title."""
     (title,) = connection.execute("SELECT title FROM session WHERE id = ?", (session_id,)).fetchone()
     if not title:
         title = title_from(question)
@@ -326,7 +326,7 @@ def _move_leaf(connection: sqlite3.Connection, stored: StoredMessage, now: float
         "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?", (stored.id, now, stored.session)
     )
     if stored.parent == before:
-        # The branch above is the one shown last already.
+        # The branch above is already the one shown last.
         tree.remember_shown(connection, stored.session, stored.parent, stored.id)
     else:
         tree.remember_path(connection, stored.session, stored.id)

@@ -1,4 +1,4 @@
-"""What an export says around the messages, in words, and text that is safe to keep in a file that people open."""
+"""The captions of an export: titles, facts and notes around the messages."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def title(content: SessionContent) -> str:
 
 
 def session_line(content: SessionContent, zone: tzinfo | None) -> list[str]:
-    """Model, time and number of messages, as far as known."""
+    """The line below the title: model, time and number of messages, as far as known."""
     session, count = content.session, len(content.messages)
     counted = f"{count} message" + ("" if count == 1 else "s")
     return [fact for fact in (sanitize_for_export(session.model), format_time(session.created, zone), counted) if fact]
 
 
 def missing_note(content: SessionContent) -> str:
-    """How much other branches hold, or ""."""
+    """A note about messages on other branches; "" if there are none."""
     count = content.elsewhere
     if not count:
         return ""
@@ -68,7 +68,7 @@ def reasoning_line(message: AssistantMessage) -> str:
 
 
 def ending(message: AssistantMessage) -> str:
-    """Why the answer is not complete, as a sentence, or ""."""
+    """A sentence that says why the answer is incomplete; "" if it is complete."""
     label = sanitize_for_export(message.ending_label)
     return label if not label or label[-1] in ".!?…" else f"{label}."
 

@@ -1,4 +1,4 @@
-"""Write a file that appears complete or not at all, that only its owner can read, and that never replaces another."""
+"""Writes private files atomically, without replacing others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class _Unfinished:
 
 
 async def write_file(path: Path, pieces: AsyncIterable[str], *, overwrite: bool = False, nameless: bool = True) -> None:
-    """Write UTF-8; replace an existing file only with `overwrite`. `nameless` uses files without a name where possible.
+    """Write UTF-8. An existing file is replaced only with `overwrite`. `nameless` uses a file without a name until it is
+    complete, where possible.
 
     Raises UsageError for a file that exists or a directory that does not, StoreError if the disk refuses, and whatever
     `pieces` raises; then nothing is left behind.
@@ -68,7 +69,7 @@ class FilesBeside:
         return quote(f"{self._folder.name}/{name}")
 
     async def write(self) -> int:
-        """Write them, and return how many there are. Raises StoreError."""
+        """Write the attachments, and return their number. Raises StoreError."""
         if self._contents:
             try:
                 await asyncio.to_thread(self._write)
@@ -105,7 +106,7 @@ def _begin(path: Path, overwrite: bool, nameless: bool) -> _Unfinished:  # noqa:
 
 
 def _nameless(directory: Path) -> int | None:
-    """A file in this directory without a name, which Linux supports on most file systems; None elsewhere."""
+    """Opens a file without a name in this directory, which Linux supports on most file systems; None elsewhere."""
     if not hasattr(os, "O_TMPFILE"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Sessions as files. Add an export format here: a function and a row of FORMATS.
+"""The table of export formats. To add a format, add a function and a row of FORMATS.
 
 JSON is lossless: importing it gives equal messages.
 """
@@ -32,7 +32,7 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """`zone` is that of the times shown; None is the zone of this machine. JSONL needs `to_api`."""
+    """`zone` is the time zone; None means this machine's. JSONL needs `to_api`."""
 
     with_reasoning: bool = True
     zone: tzinfo | None = None
@@ -53,11 +53,11 @@ class Format:
     """Whether a session is exported with all its branches, or only with the one it shows."""
     one: Callable[[SessionContent, ExportOptions], str]
     head: Callable[[str], str] = lambda _: ""
-    """What precedes several sessions, given a title."""
+    """Makes the beginning of a file with several sessions from a title."""
     between: str = ""
     tail: str = ""
     always: bool = False
-    """Whether a single session has a head and a tail, too."""
+    """Whether a single session has a head and a tail as well."""
 
 
 def format_of(path: str) -> str | None:
@@ -107,7 +107,7 @@ async def export(
 
 
 def without_reasoning(content: SessionContent) -> SessionContent:
-    """The same without the reasoning of the answers."""
+    """The content without the reasoning of its answers."""
     return replace(
         content,
         messages=tuple(
@@ -187,7 +187,7 @@ def _json(content: SessionContent, _: ExportOptions) -> str:
 
 def _jsonl(content: SessionContent, options: ExportOptions) -> str:
     if options.to_api is None:
-        raise UsageError("JSONL needs the form in which messages are sent.", "Give `to_api`.")
+        raise UsageError("JSONL needs messages as they are sent.", "Give `to_api`.")
     body = options.to_api(content.session, [stored.message for stored in content.messages], content.files)
     return lossless_json.dumps(body) + "\n"
 

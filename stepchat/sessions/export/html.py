@@ -146,7 +146,7 @@ def _facts(facts: Sequence[str]) -> str:
 
 
 def _rendered(text: str) -> str:
-    # Once more afterwards: Markdown has entities such as `&#x202e;`.
+    # Sanitized again, because Markdown has entities such as `&#x202e;`.
     return sanitize_for_export(str(_parser().render(sanitize_for_export(text)))).strip() if text else ""
 
 

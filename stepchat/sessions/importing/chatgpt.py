@@ -1,8 +1,8 @@
-"""Sessions from ChatGPT's `conversations.json`, with all branches.
+"""Imports ChatGPT's `conversations.json`, with all branches.
 
-Every node of its tree holds one message, or none. Reasoning ("thoughts") has nodes of its own above the answer; tool calls
-and their results are nodes, too. Pictures and files are not in the file; placeholders in the text mark where they were. The
-user's custom instructions become the system prompt.
+Every node of its tree has one message, or none. Reasoning ("thoughts"), tool calls and their results are nodes of their
+own. Pictures and files are missing from the file; placeholders in the text mark them. The user's custom instructions
+become the system prompt.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from stepchat.messages import Json, Message
 
 _MARK: Final = re.compile("\ue200([^\ue200\ue201]*)\ue201")
-"""A citation, an entity, a link or the like: a kind and its values, with \ue202 between them."""
+"""A citation, an entity, a link or the like: its kind and values, separated by U+E202."""
 _OLD_MARK: Final = re.compile("【[0-9]+[^【】\n]{0,100}†[^【】\n]{0,300}】")
 """A citation of older exports, such as 【12†source】."""
 
@@ -56,11 +56,11 @@ _PICTURE, _RECORDING, _OTHER = (
 )
 _RECORDINGS: Final = frozenset({"audio_asset_pointer", "real_time_user_audio_video_asset_pointer"})
 _TEXTS: Final = ("text", "result", "output_str", "summary", "content", "shared_prompt")
-"""Where the kinds of content without parts have their text, the best first."""
+"""The keys with the text of content without parts, the best first."""
 _PLAIN_KINDS: Final = frozenset(
     {"", "text", "code", "execution_output", "system_error", "tether_quote", "tether_browsing_display", "sonic_webpage"}
 )
-"""Kinds of content that contain nothing if they contain no text."""
+"""Kinds of content that are empty without text."""
 _STOPS: Final[dict[str, Stop]] = {"max_tokens": "length", "interrupted": "cancelled"}
 
 
@@ -73,7 +73,7 @@ class _Node:
     children: tuple[str, ...]
     message: Json | None
     place: str
-    """The position of its message in the file."""
+    """Where in the file its message is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,14 @@ class _Above:
     call: str = ""
     reasoning: str = ""
     recap: str = ""
-    """What ChatGPT shows instead of the reasoning, which may be missing from the file."""
+    """The summary that ChatGPT shows in place of the reasoning, which may be missing from the file."""
     seconds: float | None = None
-    """How long the reasoning took."""
+    """The duration of the reasoning."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """A conversation while it is being read."""
+    """The state of reading a conversation."""
 
     session: str
     origin: str
@@ -112,13 +112,13 @@ class _Reading:
 
 
 def is_chatgpt(data: Any) -> bool:
-    """Whether it is a list of conversations, or a conversation."""
+    """Whether the data is a ChatGPT conversation, or a list of them."""
     entries = cast("list[Any]", data) if isinstance(data, list) else [data]
     return data == [] or any(is_object(entry) and "mapping" in entry for entry in entries)
 
 
 def read(data: Any, where: str = "") -> Iterator[ImportedSession]:
-    """The conversations that have messages. `where` is the name of the file in an archive. Raises InvalidImportError."""
+    """Reads the conversations that have messages. `where` is the file's name in an archive. Raises InvalidImportError."""
     one = is_object(data)
     entries: list[Any] = [data] if one else expect_list(data, where)
     for number, entry in enumerate(entries):
@@ -367,7 +367,7 @@ def _text_without_parts(content: Json) -> str:
 
 
 def _replace_marks(text: str, references: Any) -> str:
-    """The text with words and links for ChatGPT's marks. Where a mark leaves nothing, no double space remains."""
+    """Replaces ChatGPT's marks with words and links. A removed mark leaves no double space."""
     alternatives: dict[str, str] = {}
     for reference in cast("list[Any]", references) if isinstance(references, list) else ():
         if is_object(reference) and isinstance(alt := reference.get("alt"), str):
@@ -400,7 +400,7 @@ def _words_of_mark(mark: str) -> str:
 
 
 def _link_old_citations(text: str, citations: Any) -> str:
-    """The text with links for marks such as 【12†source】 that the metadata explains, and without the others."""
+    """Replaces marks such as 【12†source】 with links if the metadata explains them, and removes the others."""
     links: dict[int, str] = {}
     for citation in cast("list[Any]", citations) if isinstance(citations, list) else ():
         source = citation.get("metadata") if is_object(citation) else None
@@ -445,7 +445,7 @@ def _instructions_of(node: _Node) -> str:
     """The user's custom instructions: about the user, and how to answer."""
     typed = _metadata_of(node).get("user_context_message_data")
     places = (
-        # As typed; the other place has words of ChatGPT around them.
+        # As typed; elsewhere ChatGPT adds words around them.
         (typed if is_object(typed) else {}, ("about_user_message", "about_model_message")),
         (_content_of(node), ("user_profile", "user_instructions")),
     )

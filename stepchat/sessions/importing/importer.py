@@ -1,4 +1,4 @@
-"""Sessions from files: stepchat's JSON, ChatGPT's export, the log database of `llm`. All of a file is added, or nothing."""
+"""Imports sessions from stepchat's JSON, ChatGPT's export and the log database of `llm`, all of a file or nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LARGEST: Final = 300_000_000
 _TOO_LARGE: Final = f"It is larger than {_LARGEST // 1_000_000} MB"
 _DATABASE, _ARCHIVE = b"SQLite format 3\0", b"PK\x03\x04"
 _BY_NAME: Final = (_DATABASE, _ARCHIVE)
-"""How files begin that are not read from front to back, and so must have a name."""
+"""The first bytes of files that need random access, and so cannot come from stdin."""
 _BEGINNING: Final = 16
 _PIECE: Final = 1 << 20
 _MARK: Final = re.compile(r'"(?:[^"\\]|\\.)*"|NaN|Infinity|[][{}]')
@@ -64,11 +64,11 @@ class ImportResult:
     completed: int = 0
 
     def as_json(self) -> Json:
-        """The form for programs."""
+        """The result as JSON."""
         return {**asdict(self), "sessions": list(self.sessions)}
 
     def describe(self) -> str:
-        """The form for people."""
+        """The result as a sentence."""
         if self.known and not (self.sessions or self.messages or self.completed):
             return f"Nothing new: {_counted(self.known, 'session')} already here"
         added = f"Added {_counted(len(self.sessions), 'session')}, {_counted(self.messages, 'message')}"
@@ -82,28 +82,28 @@ def _counted(count: int, what: str) -> str:
 
 
 async def import_file(store: Writer, *paths: Path) -> ImportResult:
-    """Add the sessions of files or folders: everything new in them, or nothing. Raises UsageError, which says where."""
+    """Import files or folders: everything new in them, or nothing. Raises UsageError, which names the file and position."""
     return await add_sessions(store, await asyncio.to_thread(read_files, paths))
 
 
 async def add_sessions(store: Writer, incoming: list[ImportedSession]) -> ImportResult:
-    """Add what was read: everything that is new, or nothing. Raises UsageError and StoreError."""
+    """Add sessions: everything that is new, or nothing. Raises UsageError and StoreError."""
     return await store.add(lambda connection: insert_sessions(connection, incoming))
 
 
 def read_files(paths: Iterable[Path]) -> list[ImportedSession]:
-    """The sessions of several files or folders."""
+    """Reads the sessions of several files or folders."""
     return [session for path in paths for session in read_file(path)]
 
 
 def read_file(path: Path, limit: int = _LARGEST) -> list[ImportedSession]:
-    """The sessions of a file or folder, checked; `limit` is in bytes. Raises UsageError, which says where it is faulty."""
+    """Reads and checks the sessions of a file or folder; `limit` is in bytes. Raises UsageError with the position."""
     with _named(str(path)):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             return _read_folder(path)
         if not stat.S_ISREG(mode):
-            # A pipe would keep its reader waiting, and a device may have no end.
+            # A pipe would block, and a device may be endless.
             raise InvalidImportError("", "It is not a regular file")
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
@@ -113,7 +113,7 @@ def read_file(path: Path, limit: int = _LARGEST) -> list[ImportedSession]:
 
 
 def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[ImportedSession]:
-    """The sessions of a stream that can be read only once, such as stdin; `limit` is in bytes."""
+    """Reads the sessions of a stream, such as stdin; `limit` is in bytes."""
     with _named(name):
         beginning = stream.read(_BEGINNING)
         if not beginning.startswith(_BY_NAME):
@@ -130,7 +130,7 @@ def read_stream(stream: IO[bytes], name: str, limit: int = _LARGEST) -> list[Imp
 
 
 def _read_folder(path: Path) -> list[ImportedSession]:
-    """A ChatGPT export that was unpacked, as some browsers do, into this folder or one in it."""
+    """Reads a ChatGPT export that was unpacked into this folder or a folder in it."""
     for pattern in ("*", "*/*"):
         files = sorted(file for file in path.glob(pattern) if file.is_file() and _is_conversations(file.name))
         if files:
@@ -147,7 +147,7 @@ def _read_by_name(path: Path, beginning: bytes, limit: int) -> list[ImportedSess
 
 @contextmanager
 def _named(name: str) -> Generator[None]:
-    """Report what goes wrong together with the name of the file."""
+    """Add the name of the file to errors."""
     try:
         with invalid_if_it_fails(""):
             yield
@@ -176,7 +176,7 @@ def _read_json(content: bytes, where: str = "") -> Iterator[ImportedSession]:
         raise InvalidImportError(where, f"{place}: {error.msg}") from error
     except ValueError as error:
         raise InvalidImportError(where, f"{_no_json_at(text)}: {error}") from error
-    if stepchat_json.is_ours(data):
+    if stepchat_json.is_stepchat(data):
         return stepchat_json.read(data)
     if chatgpt.is_chatgpt(data):
         return chatgpt.read(data, where)
@@ -197,7 +197,7 @@ def _is_request(data: Any) -> bool:
 
 
 def _no_json_at(text: str) -> str:
-    """The position of what the parser rejects without one: NaN and the like, or nesting that is too deep."""
+    """The position of an error that the parser reports without one: NaN and the like, or excessive nesting."""
     depth = at = 0
     for mark in _MARK.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
@@ -208,7 +208,7 @@ def _no_json_at(text: str) -> str:
 
 
 def _documents(file: IO[bytes], where: str, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the conversations in an archive, or in the archives that it contains; `limit` is in bytes."""
+    """Yields name and content of the conversations in an archive and in archives within it; `limit` is in bytes."""
     with zipfile.ZipFile(file) as archive:
         # Large exports are split into conversations-000.json and so on.
         names = sorted(name for name in archive.namelist() if _is_conversations(name.rpartition("/")[2]))
@@ -230,7 +230,7 @@ def _documents(file: IO[bytes], where: str, limit: int) -> Iterator[tuple[str, b
 
 
 def _limited(file: IO[bytes], limit: int, where: str, beginning: bytes) -> bytes:
-    """The whole content of a file, whose beginning was read already."""
+    """The complete content of a file whose beginning was read already."""
     content = beginning + file.read(limit + 1 - len(beginning))
     if len(content) > limit:
         raise InvalidImportError(where, _TOO_LARGE)
@@ -242,7 +242,7 @@ def _is_conversations(name: str) -> bool:
 
 
 def insert_sessions(connection: sqlite3.Connection, incoming: list[ImportedSession]) -> ImportResult:
-    """Add what is new, inside a transaction. Raises UsageError and StoreError; then nothing may be committed.
+    """Add what is new, inside a transaction. If it raises UsageError or StoreError, the transaction must be rolled back.
 
     Imported messages count as older than all others: they get lower numbers, by which searches are sorted.
     """
@@ -368,7 +368,7 @@ def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[in
         )
         tree.remember_path(connection, session.id, end)
     elif leaf is not None:
-        # The branch shown stays, although another is the newest now.
+        # The branch shown stays the same, although another one is the newest now.
         tree.remember_path(connection, session.id, leaf)
 
 
@@ -380,7 +380,7 @@ def _continues(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) 
 
 
 def _completes(connection: sqlite3.Connection, leaf: str | None, new_leaf: str) -> bool:
-    """Whether it is the complete version of the incomplete answer shown, as in a rescue file."""
+    """Whether the new leaf is the complete version of the incomplete answer shown, as in a rescue file."""
     row = connection.execute(
         "SELECT cut.id, cut.data, whole.id, whole.data FROM message AS cut JOIN message AS whole"
         " ON whole.session = cut.session AND whole.parent IS cut.parent WHERE cut.id = ? AND whole.id = ?",

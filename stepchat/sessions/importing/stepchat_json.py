@@ -1,4 +1,4 @@
-"""Sessions from stepchat's JSON (sessions/export/formats.py)."""
+"""Imports stepchat's JSON (sessions/export/formats.py)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"[0-9a-z]{1,64}")
 
 
-def is_ours(data: Any) -> TypeGuard[Json]:
-    """Whether the file claims to be ours."""
+def is_stepchat(data: Any) -> TypeGuard[Json]:
+    """Whether the data claims to be stepchat's JSON."""
     return is_object(data) and isinstance(name := data.get("format"), str) and name.startswith("stepchat")
 
 
@@ -153,7 +153,7 @@ def _check_times(message: Message, place: str) -> None:
 
 
 def _date(value: Any, place: str) -> float:
-    """A time as exported; an earlier version kept the milliseconds of ChatGPT's files."""
+    """Reads a time. An earlier version exported ChatGPT's times in milliseconds."""
     if isinstance(value, int | float) and LATEST < value <= LATEST * 1000:
         return float(value)
     return expect_time(value, place)

@@ -1,4 +1,4 @@
-"""Values read from import files, and the checks that reject faulty ones."""
+"""Checks of values in import files."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LONGEST_PLACE, _LONGEST_PROBLEM = 300, 600
 
 
 class InvalidImportError(ValueError):
-    """What is wrong, and where in the file."""
+    """An import file is invalid. The message says what is wrong, and where."""
 
     def __init__(self, place: str, problem: str) -> None:
-        # Both may quote the file.
+        # Both may quote the file, which can be long.
         place, problem = _shortened(place, _LONGEST_PLACE), _shortened(problem, _LONGEST_PROBLEM)
         super().__init__(f"{place}: {problem}" if place else problem)
 
@@ -34,7 +34,7 @@ def _shortened(text: str, limit: int) -> str:
 
 @contextmanager
 def invalid_if_it_fails(place: str) -> Generator[None]:
-    """Turn any fault while reading foreign data into an InvalidImportError: no file may crash the program."""
+    """Turn any error while reading foreign data into an InvalidImportError, because no file may crash the program."""
     try:
         yield
     except (InvalidImportError, OSError):
@@ -46,14 +46,14 @@ def invalid_if_it_fails(place: str) -> Generator[None]:
 
 @dataclass(frozen=True, slots=True)
 class ImportedSession:
-    """A session read from a file; `place` is where it was."""
+    """A session read from a file. `place` is its position, for errors."""
 
     content: SessionContent
     place: str
 
 
 def is_object(value: Any) -> TypeGuard[Json]:
-    """Whether it is a JSON object."""
+    """Whether a value is a JSON object."""
     return isinstance(value, dict)
 
 

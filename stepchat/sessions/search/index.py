@@ -37,7 +37,7 @@ _REMOVE: Final = (
     "INSERT INTO message_index (message_index, rowid, prompt, answer, reasoning, tool) VALUES ('delete', ?, ?, ?, ?, ?)"
 )
 _BATCH: Final = 1_000_000
-"""Characters indexed in one step, about 0.1 s, which other writes wait for."""
+"""Characters to index in one step, for which other writes wait about 0.1 s."""
 
 
 def has_fts5(connection: sqlite3.Connection) -> bool:
@@ -50,7 +50,7 @@ def has_fts5(connection: sqlite3.Connection) -> bool:
 
 
 def is_kept(connection: sqlite3.Connection) -> bool:
-    """Whether there is an index that every writer updates."""
+    """Whether there is an up-to-date index, which every writer updates."""
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (_STATE,)).fetchone()
     return row is not None and row[0] == records.text_to_stored(VERSION)
 
@@ -74,7 +74,7 @@ def _make(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(f"CREATE VIRTUAL TABLE {table} {_FTS5.format(columns=', '.join(columns))}")
     connection.execute("DELETE FROM unindexed")
-    # Written like this, SQLite reads an index and not the messages.
+    # In this form, SQLite reads an index and not the messages.
     connection.execute(
         "INSERT INTO unindexed SELECT number FROM message"
         " WHERE number NOT IN (SELECT number FROM message WHERE owner IS NOT NULL)"
@@ -93,7 +93,7 @@ def add(connection: sqlite3.Connection, number: int, message: Message) -> None:
 
 
 def add_later(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
-    """Messages for `add_waiting`, where there are too many to add them at once."""
+    """Mark messages for `add_waiting`, because there are too many to index at once."""
     if is_kept(connection):
         connection.executemany("INSERT INTO unindexed (number) VALUES (?)", ((number,) for number in numbers))
 
@@ -121,7 +121,7 @@ def retitle(connection: sqlite3.Connection, number: int, before: str, after: str
 
 
 def add_waiting(connection: sqlite3.Connection) -> bool:
-    """Index some of the waiting messages, newest first. False if none is left."""
+    """Index some of the waiting messages, newest first. Returns False if none is left."""
     if not is_kept(connection):
         return False
     batch: list[tuple[int, Message]] = []

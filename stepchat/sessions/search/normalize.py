@@ -1,4 +1,4 @@
-"""Text normalized for search: no case, no accents, and one word for each character of scripts without spaces.
+"""Normalizes text for search: no case, no accents, and one word for each character of scripts without spaces.
 
 The index contains folded text and queries are folded the same way, so they agree, however SQLite classifies a character.
 Changes here need a new `index.VERSION`.
@@ -36,7 +36,7 @@ _ALONE: Final = (
     ("\uac00", "\ud7a3"),  # Korean
     ("\U00020000", "\U0003fffd"),  # more Chinese
 )
-"""Spaces separate sentences here, so each character becomes a word, and several become a phrase."""
+"""Scripts without spaces between words: each character becomes a word, and several become a phrase."""
 
 BETWEEN: Final = r"\x00-/:-@\[-`{-\x7f"
 """For a pattern: characters that are in no word of folded text. (Classes beyond ASCII take long to compile.)"""

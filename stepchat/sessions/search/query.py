@@ -1,4 +1,4 @@
-"""A query as the user typed it: parsed into an FTS5 expression, and located in texts."""
+"""Parses a query as the user typed it into an FTS5 expression, and finds its terms in texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TERM: Final = re.compile(r'"([^"]*)("?)|([^\s"]+)')
 _WORDS_AT_MOST: Final = 32
 _READ_AT_MOST: Final = 2000
 _PREFIX_AT_LEAST: Final = 2
-"""One letter begins too many words."""
+"""Letters. A shorter prefix would match too many words."""
 
 _MATCHES_AT_MOST: Final = 200
 _BEFORE: Final = 40
@@ -75,7 +75,7 @@ def parse(typed: str) -> tuple[Term, ...]:
 
 
 def expression(terms: Iterable[Term], columns: Iterable[str]) -> str:
-    """The query in FTS5 syntax. No input can make it fail."""
+    """The query in FTS5 syntax, valid for any input."""
     return f"{{{' '.join(columns)}}} : ({' AND '.join(term.expression() for term in terms)})"
 
 
@@ -129,7 +129,7 @@ class TermFinder:
 
 
 class WordFinder:
-    """Tells whether a text contains all words of a query, none of them as a part of another word."""
+    """Checks whether a text contains all words of a query, as whole words."""
 
     def __init__(self, typed: str) -> None:
         # The space says that the last word is complete. A query that is too long to be parsed whole has no words.
@@ -143,7 +143,7 @@ class WordFinder:
 
 
 class SymbolFinder:
-    """Finds symbols that are in no word, such as `->`, literally. They are one term."""
+    """Finds symbols that are not part of words, such as `->`, literally, as one term."""
 
     def __init__(self, symbols: str) -> None:
         self._symbols = symbols
@@ -163,7 +163,7 @@ class SymbolFinder:
 
 
 def symbols_in(typed: str) -> str:
-    """What to search for if `parse` finds no word, without quotes around it; "" if nothing was typed."""
+    """The symbols to search for if `parse` finds no word, without quotes around them; "" if nothing was typed."""
     symbols = typed[:_READ_AT_MOST].strip()
     return symbols.strip('"').strip() or symbols
 

@@ -1,7 +1,7 @@
-"""Full-text search over sessions: newest first and not ranked, so that the first results are immediate.
+"""Full-text search over sessions, newest first and not ranked, so that the first results appear immediately.
 
-With FTS5 (index.py) the cost of a page does not grow with the store. Without it, and for symbols that are in no word,
-messages are read until the page is full.
+With FTS5 (index.py), the cost of a page does not grow with the store. Without it, and for symbols that are not part of
+words, messages are read until the page is full.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ class FoundSession:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Sessions, those with the newest hit first. `more`: another page follows."""
+    """Sessions, sorted by their newest hit. `more`: another page follows."""
 
     sessions: tuple[FoundSession, ...] = ()
     more: bool = False
     complete: bool = True
-    """False while messages wait to be indexed, as after an update; those were not searched."""
+    """False if some messages were not searched, because they wait to be indexed, as after an update."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class _Group:
 def search(
     connection: sqlite3.Connection, typed: str, options: SearchOptions, stopped: Callable[[], bool] = lambda: False
 ) -> SearchPage:
-    """One page. Returns early with what it has once `stopped` returns True; `Connection.interrupt` raises instead."""
+    """Search for one page. Returns early with what it has once `stopped` returns True; `Connection.interrupt` raises."""
     terms, symbols = parse(typed), symbols_in(typed)
     if not symbols:
         return SearchPage()
@@ -209,7 +209,7 @@ def _hit(
         return Hit(summary.id, None, "title", finder.whole(summary.title))
     (data,) = connection.execute("SELECT data FROM message WHERE number = ?", (match.number,)).fetchone()
     texts = _wanted_texts(data, fields)
-    # The first field with the most terms; if the words are spread over two fields, one is shown.
+    # Shows the first field with the most terms, even if the words are in two fields.
     name: Field = max(texts, key=lambda name: len(finder.terms_in(texts[name]))) if texts else "answer"
     return Hit(summary.id, match.message, name, finder.snippet(texts.get(name, "")))
 
@@ -224,17 +224,14 @@ def _wanted_texts(data: str, fields: frozenset[Field]) -> dict[Field, str]:
 
 
 class LiveSearch:
-    """Search while the user types: one query at a time, in a thread and on a connection of its own.
-
-    Each query ends the one before.
-    """
+    """Searches while the user types, in its own thread and on its own connection. Each query ends the one before."""
 
     def __init__(self, path: Path) -> None:
         self._worker = Worker("stepchat-search", path, database.connect_for_reading)
         self._asked = 0
 
     async def search(self, typed: str, options: SearchOptions) -> SearchPage | None:
-        """None if a newer query arrived meanwhile. Cancelling ends the query, too. Raises StoreError."""
+        """Search; returns None if a newer query arrived meanwhile. Cancelling also ends the query. Raises StoreError."""
         self.stop()
         number = self._asked
 
