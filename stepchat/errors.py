@@ -9,6 +9,7 @@ StepchatError
 │   └── KeyRejectedError
 ├── StoreError            the session database
 │   ├── SessionNotFoundError
+│   ├── AmbiguousSessionError   several sessions match (exit 2)
 │   └── AnswerNotOpenError
 └── ServerError           the server or the connection to it
     ├── UnreachableError  no connection
@@ -18,7 +19,14 @@ StepchatError
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_CANDIDATES = 8
+"""How many sessions an error names."""
 
 
 def as_sentence(text: str) -> str:
@@ -84,6 +92,18 @@ class StoreError(StepchatError):
 
 class SessionNotFoundError(StoreError):
     """No session has this ID or text."""
+
+
+class AmbiguousSessionError(StoreError):
+    """Several sessions have this ID or text, none of them more than the others."""
+
+    def __init__(self, wanted: str, candidates: Sequence[tuple[str, str]]) -> None:
+        """`candidates` are their IDs and titles, the best first."""
+        self.candidates = tuple(candidates)
+        self.summary = f"{wanted!r} matches {len(candidates)} sessions"
+        named = [f"{session_id} ({title or 'untitled'})" for session_id, title in candidates[:_CANDIDATES]]
+        more = " and more" if len(candidates) > _CANDIDATES else ""
+        super().__init__(f"{self.summary}: {', '.join(named)}{more}.", "Give the beginning of an ID.")
 
 
 class AnswerNotOpenError(StoreError):

@@ -101,7 +101,7 @@ class StartOptions:
     system: str | None = None
     demo: bool = False
     resume: str | None = None
-    """An id or words of a session; "" lets the user choose."""
+    """An ID or words of a session; "" lets the user choose."""
     latest: bool = False
     one_shot: bool = False
     """No window: one question, and its answer on stdout."""

@@ -19,7 +19,7 @@ from stepchat.cli.completion import COMPLETION_VARIABLE, SessionParameter, answe
 from stepchat.cli.context import HELP, Invocation, pass_invocation, reject_two_servers
 from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, REPEATED, SWITCH, VALUE, OptionRow, leading_options
 from stepchat.cli.parameters import ParameterCommand, settings_from_flags
-from stepchat.errors import SessionNotFoundError, StepchatError, UsageError, shortage
+from stepchat.errors import AmbiguousSessionError, SessionNotFoundError, StepchatError, UsageError, shortage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -355,6 +355,7 @@ def _question_text(invocation: Invocation, words: Words, *, piped: bool, has_fil
         text = prompt_text(words.prompt, words.question, given, invocation)
     else:
         text = "\n\n".join(part for part in (question, given.strip("\n")) if part.strip())
+        reject_commands(text)
     if words.suspicious and text == question and not has_files and not _is_meant(question):
         raise UsageError(words.suspicious, f"To ask it as a question: stepchat ask {question}")
     if not text.strip():
@@ -384,7 +385,7 @@ def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int
     os.environ.setdefault("TEXTUAL_FPS", "240")
     from stepchat.tui.app import open_window
 
-    workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo))
+    workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo, can_choose=True))
     frame, invocation.frame = invocation.frame, None
     return open_window(workspace, frame, folded=folded)
 
@@ -404,7 +405,9 @@ def _warn_of_locale(invocation: Invocation) -> None:
         sys.stdin.readline()
 
 
-async def _workspace(invocation: Invocation, start: StartOptions, *, must_save: bool) -> Workspace:
+async def _workspace(
+    invocation: Invocation, start: StartOptions, *, must_save: bool, can_choose: bool = False
+) -> Workspace:
     from stepchat.chat.presets import read_presets, read_presets_or_empty
     from stepchat.chat.workspace import open_workspace
 
@@ -413,10 +416,17 @@ async def _workspace(invocation: Invocation, start: StartOptions, *, must_save: 
     must_save = must_save or start.latest or start.resume is not None
     store = invocation.open_store() if must_save else invocation.open_store_or_temporary()
     try:
-        session = await _session(start, store)
+        must_choose = False
+        try:
+            session = await _session(start, store)
+        except AmbiguousSessionError:
+            if not can_choose:
+                raise
+            session, must_choose = None, True
         read = read_presets if start.preset else read_presets_or_empty
         presets = await read(store) if start.preset or (session and session.preset) else {}
-        return open_workspace(start, session, store, paths, config, os.environ, presets)
+        workspace = open_workspace(start, session, store, paths, config, os.environ, presets)
+        return replace(workspace, choose_session=workspace.choose_session or must_choose)
     except BaseException:
         await store.close()
         raise
@@ -431,6 +441,25 @@ async def _session(start: StartOptions, store: SessionStore) -> Session | None:
             raise SessionNotFoundError("There is no session to continue yet.", "Start one: stepchat")
         return session
     return None
+
+
+# ---- commands that are no questions
+
+
+def reject_commands(text: str) -> None:
+    """Raises UsageError for a text that is a command of the window: it is not sent to a model."""
+    from stepchat.chat.command_lines import command_name, nearest_command
+
+    name = command_name(text)
+    if not name:
+        return
+    from stepchat.tui.commands import BY_NAME
+
+    word, near = text.split(maxsplit=1)[0], nearest_command(name, BY_NAME)
+    what = f"{word} is a command of the window" if name in BY_NAME else f"There is no command {word}"
+    shell = next((f"In the shell: stepchat {row}. " for row in (name, f"{name}s") if row in COMMANDS), "")
+    meant = shell if name in BY_NAME else f"Did you mean /{near}? " if near else ""
+    raise UsageError(f"{what}.", f'{meant}To ask it as a question, start with a space: stepchat " {word} ..."')
 
 
 # ---- mistyped commands

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stepchat import lossless_json
-from stepchat.errors import ApiKeyError, ConfigError, StepchatError, UsageError, shortage
+from stepchat.errors import AmbiguousSessionError, ApiKeyError, ConfigError, StepchatError, UsageError, shortage
 from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ ANSWERED, FAILED, USAGE, NO_KEY, WRONG_FORM, STOPPED = 0, 1, 2, 3, 4, 130
 
 _CLOSED = "it is closed"
 _LONGEST_TOOL_LINE = 200
+_CANDIDATES = 20
 
 
 class OutputError(Exception):
@@ -146,7 +147,18 @@ class Output:
         hint, *more = error.hint.split("\n")
         self.print_notice(str(StepchatError(error.message, hint)))
         for line in more:
-            self._write(self.err, sanitize(line, keep_newlines=False) + "\n")
+            self._write_error_line(line)
+
+    def print_candidates(self, error: AmbiguousSessionError) -> None:
+        """Write the sessions that were meant to stderr, one a line."""
+        self.print_notice(f"{error.summary}. {error.hint}")
+        for session_id, title in error.candidates[:_CANDIDATES]:
+            self._write_error_line(f"  {session_id}  {title or 'untitled'}")
+        if (more := len(error.candidates) - _CANDIDATES) > 0:
+            self._write_error_line(f"  and {more:,} more")
+
+    def _write_error_line(self, text: str) -> None:
+        self._write(self.err, sanitize(text, keep_newlines=False) + "\n")
 
     def report_silence(self, seconds: float, limit: float) -> None:
         """Report once that nothing arrives. 0 seconds mean that data arrives again."""
@@ -270,6 +282,9 @@ def run_guarded(work: Callable[[], int], output: Output) -> int:
 def report_failure(error: Exception, output: Output) -> int | None:
     """Report what ended a command, and return the exit code; None for an unexpected error."""
     match error:
+        case AmbiguousSessionError():
+            output.print_candidates(error)
+            return exit_code(error)
         case StepchatError() if not shortage(error):
             output.print_error(error)
             return exit_code(error)
@@ -295,7 +310,7 @@ def exit_code(error: StepchatError) -> int:
     match error:
         case ApiKeyError():
             return NO_KEY
-        case UsageError() | ConfigError():
+        case UsageError() | ConfigError() | AmbiguousSessionError():
             return USAGE
         case _:
             return FAILED

@@ -222,12 +222,13 @@ def _ledger(invocation: Invocation, wanted: str, *, as_json: bool) -> Callable[[
 
 
 def _summary_line(row: SessionSummary) -> str:
-    """ID, time, turns, cost and title."""
+    """ID, time, turns, cost and title, and which session it is a fork of."""
     from stepchat.text.format import date, money
 
     cost = "" if row.cost is None else money(row.cost)
     turns = f"{row.turns} turn" + ("" if row.turns == 1 else "s")
-    return f"{row.id}{'*' if row.pinned else ' '} {date(row.updated):>16}  {turns:>9}  {cost:>9}  {row.title or 'untitled'}"
+    title = f"{row.title or 'untitled'}{f' (fork of {row.forked_from})' if row.forked_from else ''}"
+    return f"{row.id}{'*' if row.pinned else ' '} {date(row.updated):>16}  {turns:>9}  {cost:>9}  {title}"
 
 
 def _summary_json(row: SessionSummary) -> Json:
@@ -236,6 +237,7 @@ def _summary_json(row: SessionSummary) -> Json:
         "messages": row.messages, "turns": row.turns, "model": row.model,
         "cost": None if row.cost is None else float(row.cost),
         "pinned": row.pinned, "archived": row.archived,
+        **({} if row.forked_from is None else {"forked_from": row.forked_from}),
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from stepchat import lossless_json
@@ -161,9 +161,11 @@ def _drop_oldest(connection: sqlite3.Connection, limit: int) -> None:
 
 
 def of_answer(connection: sqlite3.Connection, message: str) -> list[Exchange]:
-    """The requests made for an answer, in order."""
+    """The requests made for an answer, or for the one that it is a copy of, in order."""
     rows = connection.execute(
-        "SELECT number, line, started, about, events FROM exchange WHERE message = ? ORDER BY number", (message,)
+        "SELECT number, line, started, about, events FROM exchange"
+        " WHERE message = coalesce((SELECT copy_of FROM message WHERE id = ?1), ?1) ORDER BY number",
+        (message,),
     ).fetchall()
     return [
         _exchange(message, number, started, about, events, _lines(connection, line))
@@ -182,7 +184,39 @@ def newest_answer(connection: sqlite3.Connection, session: str) -> str | None:
 def reasoning_sent(
     connection: sqlite3.Connection, session: str, message: str | None = None
 ) -> dict[str, list[ReasoningSent]]:
-    """By ID of the answer: what each request of the session did with its reasoning. Of one answer only, if given."""
+    """By ID of the answer: what each request of the session did with its reasoning. Of one answer only, if given.
+
+    The requests that a fork copied the answers of are its own, too.
+    """
+    own = _reasoning_sent(connection, session, message)
+    found: dict[str, list[ReasoningSent]] = {}
+    for source, copies in _copied(connection, session).items():
+        original = next((origin for origin, copy in copies.items() if copy == message), None)
+        if message is None or original is not None:
+            for origin, sendings in _reasoning_sent(connection, source, original).items():
+                sent = [replace(one, answer=copies[one.answer]) for one in sendings if one.answer in copies]
+                if sent and origin in copies:
+                    found.setdefault(copies[origin], []).extend(sent)
+    for answer, sendings in own.items():
+        found.setdefault(answer, []).extend(sendings)
+    return found
+
+
+def _copied(connection: sqlite3.Connection, session: str) -> dict[str, dict[str, str]]:
+    """Of a fork: by the session it was copied from, the ID of each copy by that of its original."""
+    found: dict[str, dict[str, str]] = {}
+    for source, original, copy in connection.execute(
+        "SELECT original.session, original.id, copy.id FROM message AS copy INDEXED BY message_copy"
+        " JOIN message AS original ON original.id = copy.copy_of WHERE copy.session = ? AND copy.copy_of IS NOT NULL",
+        (session,),
+    ):
+        found.setdefault(source, {})[original] = copy
+    return found
+
+
+def _reasoning_sent(
+    connection: sqlite3.Connection, session: str, message: str | None
+) -> dict[str, list[ReasoningSent]]:
     # A line points to the nearest one above it with a verdict, so that no request walks through the whole chain.
     nearest: dict[int | None, int | None] = {None: None}
     kept: dict[int, tuple[int | None, str, SentMessage]] = {}
@@ -252,12 +286,26 @@ def _line(data: bytes | None, message: str | None, verdict: str | None) -> SentM
 
 
 def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str, ReasoningOutcome]:
-    """The outcome for each answer, by its ID, whose reasoning a later request could send back."""
+    """The outcome for each answer, by its ID, whose reasoning a later request could send back; for copies in a fork, too."""
+    found = _outcomes(connection, session, session)
+    for source, copies in _copied(connection, session).items():
+        for original, outcome in _outcomes(connection, source, session).items():
+            if original in copies:
+                own = found.get(copies[original])
+                found[copies[original]] = (
+                    outcome if own is None else ReasoningOutcome(own.newest, own.sent + outcome.sent)
+                )
+    return found
+
+
+def _outcomes(connection: sqlite3.Connection, session: str, fork: str) -> dict[str, ReasoningOutcome]:
+    """By the requests of `session`; if `fork` is another one, only by those for the answers that it copied."""
     requests: dict[int, int] = {}
     newest: dict[int, int] = {}
     for line, count, number in connection.execute(
-        "SELECT line, count(*), max(number) FROM exchange WHERE session = ? AND line IS NOT NULL GROUP BY line",
-        (session,),
+        "SELECT line, count(*), max(number) FROM exchange WHERE session = ?1 AND line IS NOT NULL AND (?1 = ?2"
+        " OR message IN (SELECT copy_of FROM message WHERE session = ?2 AND copy_of IS NOT NULL)) GROUP BY line",
+        (session, fork),
     ):
         requests[line], newest[line] = count, number
     found: dict[str, tuple[int, Any, int]] = {}
@@ -269,7 +317,7 @@ def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str
         if before is not None:
             requests[before] = requests.get(before, 0) + count
             newest[before] = max(newest.get(before, 0), last)
-        if message is not None and verdict is not None:
+        if count and message is not None and verdict is not None:
             at, kept, sent = found.get(message, (-1, None, 0))
             sent += count if '"left out"' not in verdict else 0
             found[message] = (last, verdict, sent) if last > at else (at, kept, sent)

@@ -229,9 +229,25 @@ def _tools(connection: sqlite3.Connection) -> None:
     )
 
 
+def _order_of_events(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        -- Which session changed last: its time, but larger than that of any change before, whatever the clock said.
+        ALTER TABLE session ADD COLUMN position REAL NOT NULL DEFAULT 0;
+        UPDATE session SET position = updated;
+        DROP INDEX session_updated;
+        CREATE INDEX session_position ON session (position);
+
+        ALTER TABLE message ADD COLUMN copy_of TEXT;  -- in a fork: the message that was copied; may be gone
+        CREATE INDEX message_copy ON message (session, copy_of, id) WHERE copy_of IS NOT NULL;
+        """,
+    )
+
+
 STEPS: Final[tuple[Step, ...]] = (
     _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted, _one_shot, _attachments,
-    _tools,
+    _tools, _order_of_events,
 )  # fmt: skip
 """Step n leads to version n + 1."""
 

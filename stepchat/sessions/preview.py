@@ -57,8 +57,10 @@ def preview(connection: sqlite3.Connection, session_id: str) -> Preview:
 
 
 def _message_preview(connection: sqlite3.Connection, number: int, *, from_end: bool) -> MessagePreview:
-    message_id, data = connection.execute("SELECT id, data FROM message WHERE number = ?", (number,)).fetchone()
-    message = records.message_from_text(message_id, data)
+    row = connection.execute(
+        "SELECT id, session, parent, folded, data, role FROM message WHERE number = ?", (number,)
+    ).fetchone()
+    message = records.readable_message(row).message
     text = _text(message).strip()
     if len(text) > _CHARACTERS:
         # The end of an answer says more, and the beginning of a question.
@@ -70,7 +72,8 @@ def _message_preview(connection: sqlite3.Connection, number: int, *, from_end: b
 def _text(message: Message) -> str:
     match message:
         case AssistantMessage():
-            return message.text or message.refusal or message.reasoning
+            failure = "" if message.error is None else message.error.message
+            return message.text or message.refusal or message.reasoning or failure
         case _:
             return message.text
 

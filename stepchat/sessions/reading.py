@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from stepchat import lossless_json
-from stepchat.errors import StoreError
+from stepchat.errors import AmbiguousSessionError, StoreError
 from stepchat.messages import UserMessage
 from stepchat.sessions import attachments, records
 from stepchat.sessions.records import NEW_SESSION_DRAFT, Session, SessionContent, SessionSummary, session_not_found
@@ -16,7 +16,7 @@ from stepchat.sessions.search.query import WordFinder
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from stepchat.messages import Json, StoredMessage
@@ -26,22 +26,21 @@ _SESSION: Final = (
     " tools, parameters, profile, preset, system, title_edited, pinned, archived FROM session"
 )
 _SUMMARY: Final = (
-    "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot AND turns < 2"
-    " FROM session WHERE messages > 0"
+    "SELECT id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot AND turns < 2,"
+    " forked_from FROM session WHERE messages > 0"
 )
 _WHICH: Final = "(deleted IS NOT NULL) = ?1 AND (?2 IS NULL OR archived = ?2) AND (?3 OR NOT one_shot OR turns > 1)"
 _COUNT: Final = "SELECT count(*) FROM session WHERE messages > 0"
-_NEWEST_FIRST: Final = "ORDER BY updated DESC, number DESC"
+_NEWEST_FIRST: Final = "ORDER BY position DESC, number DESC"
 Order: TypeAlias = Literal["updated", "created", "title", "turns", "cost"]
 ORDERS: Final[dict[Order, str]] = {
-    "updated": "updated DESC",
+    "updated": "position DESC",
     "created": "created DESC",
     "title": "title = '', title COLLATE NOCASE",
     "turns": "turns DESC",
     "cost": "CAST(cost AS REAL) DESC",
 }
 _ID_PREFIX: Final = re.compile(f"[0-9a-z]{{{records.SHORTEST_PREFIX},}}")
-_CANDIDATES: Final = 8
 _LIKE_LIMIT: Final = 1000
 
 
@@ -108,51 +107,48 @@ def summary(connection: sqlite3.Connection, session_id: str, *, deleted: bool = 
     return None if row is None else _summary(row)
 
 
+def summaries(connection: sqlite3.Connection, session_ids: Sequence[str]) -> list[SessionSummary]:
+    """The rows of these sessions in a list, in this order; those that lists omit are missing."""
+    found = (summary(connection, session_id) for session_id in session_ids)
+    return [row for row in found if row is not None]
+
+
 def find(connection: sqlite3.Connection, wanted: str, *, deleted: bool = False) -> Session:
-    """The session with this beginning of an ID (at least four characters), otherwise the best match as the session screen
-    ranks them: titles before messages, whole words before parts of words, then the newest.
+    """The session with this beginning of an ID (at least four characters), otherwise the best match: titles before messages,
+    whole words before parts of words. Raises SessionNotFoundError, and AmbiguousSessionError if several match equally well.
     """
     text = wanted.strip()
-    if not text:
-        raise session_not_found(wanted, deleted=deleted)
-    if found := _by_prefix(connection, text.lower(), deleted=deleted):
+    if text and (found := _by_prefix(connection, text.lower(), deleted=deleted)):
         return found
-    needle, finder = text.casefold(), WordFinder(text)
-    titled = list(_titled(connection, deleted=deleted))
-    ranks: tuple[Callable[[str], bool], ...] = (
-        lambda title: title.casefold() == needle,
-        finder.is_in,
-        lambda title: needle in title.casefold(),
+    matches = (
+        (_best_titles(connection, text, deleted=deleted) or _containing(connection, text, deleted=deleted))
+        if text
+        else []
     )
-    for matches in ranks:
-        if found := next((session_id for session_id, title in titled if matches(title)), None):
-            return session(connection, found)
-    found = _newest_containing(connection, text, finder, deleted=deleted)
-    if found is None:
-        raise session_not_found(wanted, deleted=deleted)
-    return session(connection, found)
+    return _only(connection, wanted, matches, deleted=deleted)
 
 
 def find_unique(connection: sqlite3.Connection, wanted: str) -> Session:
     """The one session with this beginning of an ID or with this title; its messages do not count. For changes.
 
-    Raises SessionNotFoundError, and StoreError if several sessions match.
+    Raises SessionNotFoundError, and AmbiguousSessionError if several match equally well.
     """
     text = wanted.strip()
     if text and (found := _by_prefix(connection, text.lower(), deleted=False)):
         return found
     needle = text.casefold()
     titled = [one for one in _titled(connection, deleted=False) if needle in one[1].casefold()] if text else []
-    meant = [one for one in titled if one[1].casefold() == needle] or titled
-    if not meant:
-        raise session_not_found(wanted)
-    if len(meant) > 1:
-        names = ", ".join(f"{id_} ({title})" for id_, title in meant[:_CANDIDATES])
-        more = " and more" if len(meant) > _CANDIDATES else ""
-        raise StoreError(
-            f"{wanted!r} matches the titles of several sessions: {names}{more}.", "Give the beginning of an ID."
-        )
-    return session(connection, meant[0][0])
+    return _only(connection, wanted, [one for one in titled if one[1].casefold() == needle] or titled)
+
+
+def _only(
+    connection: sqlite3.Connection, wanted: str, matches: Sequence[tuple[str, str]], *, deleted: bool = False
+) -> Session:
+    if not matches:
+        raise session_not_found(wanted, deleted=deleted)
+    if len(matches) > 1:
+        raise AmbiguousSessionError(wanted, matches)
+    return session(connection, matches[0][0])
 
 
 def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) -> Session | None:
@@ -160,13 +156,11 @@ def _by_prefix(connection: sqlite3.Connection, prefix: str, *, deleted: bool) ->
         return None
     # "~" sorts after every character of an ID.
     rows = connection.execute(
-        f"{_SESSION} WHERE id >= ? AND id < ? AND (deleted IS NOT NULL) = ? {_NEWEST_FIRST} LIMIT ?",
-        (prefix, prefix + "~", deleted, _CANDIDATES + 1),
+        f"{_SESSION} WHERE id >= ? AND id < ? AND (deleted IS NOT NULL) = ? {_NEWEST_FIRST}",
+        (prefix, prefix + "~", deleted),
     ).fetchall()
     if len(rows) > 1:
-        names = ", ".join(f"{row[0]} ({row[1] or 'untitled'})" for row in rows[:_CANDIDATES])
-        more = " and more" if len(rows) > _CANDIDATES else ""
-        raise StoreError(f"{prefix!r} is the beginning of several IDs: {names}{more}.", "Give more characters.")
+        raise AmbiguousSessionError(prefix, [row[:2] for row in rows])
     return _session(rows[0]) if rows else None
 
 
@@ -175,34 +169,53 @@ def _titled(connection: sqlite3.Connection, *, deleted: bool) -> Iterator[tuple[
     yield from connection.execute(
         # -1 marks a session that is being removed for good.
         "SELECT id, title FROM session WHERE CASE WHEN ? THEN deleted >= 0 ELSE deleted IS NULL END"
-        " ORDER BY updated DESC, number DESC",
+        " ORDER BY position DESC, number DESC",
         (deleted,),
     )
 
 
-def _newest_containing(connection: sqlite3.Connection, text: str, words: WordFinder, *, deleted: bool) -> str | None:
-    """The ID of the newest session whose questions or answers contain the words or, if there is none, the text."""
+def _best_titles(connection: sqlite3.Connection, text: str, *, deleted: bool) -> list[tuple[str, str]]:
+    """The sessions with this title or, if there are none, with its words in the title, otherwise with parts of words."""
+    needle, words = text.casefold(), WordFinder(text)
+    titled = list(_titled(connection, deleted=deleted))
+    ranks: tuple[Callable[[str], bool], ...] = (
+        lambda title: title.casefold() == needle,
+        words.is_in,
+        lambda title: needle in title.casefold(),
+    )
+    for matches in ranks:
+        if found := [one for one in titled if matches(one[1])]:
+            return found
+    return []
+
+
+def _containing(connection: sqlite3.Connection, text: str, *, deleted: bool) -> list[tuple[str, str]]:
+    """The sessions whose questions or answers contain the words or, if there are none, parts of words; newest first."""
     # LIKE on the JSON is fast but finds too much (keys, reasoning, model names), so each hit is read.
     rows = connection.execute(
-        "SELECT session.id, message.id, message.data FROM session CROSS JOIN message ON message.session = session.id"
+        "SELECT session.id, title, message.id, message.data"
+        " FROM session CROSS JOIN message ON message.session = session.id"
         " WHERE CASE WHEN ?3 THEN session.deleted >= 0 ELSE session.deleted IS NULL END"
         " AND message.owner IS NULL"
         r" AND (message.data LIKE ?1 ESCAPE '!' OR (?2 <> ?1 AND message.data LIKE ?2 ESCAPE '!'))"
-        " ORDER BY session.updated DESC, session.number DESC",
+        " ORDER BY session.position DESC, session.number DESC",
         (like_pattern(text), like_pattern(text, ascii_only=True), deleted),
     )
-    partly: str | None = None
-    needle = text.casefold()
-    for session_id, message_id, data in rows:
+    needle, words = text.casefold(), WordFinder(text)
+    whole: dict[str, str] = {}
+    partly: dict[str, str] = {}
+    for session_id, title, message_id, data in rows:
+        if session_id in whole:
+            continue
         try:
             content = records.message_from_text(message_id, data).text
         except StoreError:
             continue  # a damaged message must not hide the others
         if words.is_in(content):
-            return session_id
-        if partly is None and needle in content.casefold():
-            partly = session_id
-    return partly
+            whole[session_id] = title
+        elif needle in content.casefold():
+            partly[session_id] = title
+    return list((whole or partly).items())
 
 
 def like_pattern(text: str, *, ascii_only: bool = False) -> str:
@@ -292,7 +305,7 @@ def _files(connection: sqlite3.Connection, stored: Iterable[StoredMessage]) -> d
 def session_ids(connection: sqlite3.Connection) -> list[str]:
     """The IDs of all sessions with messages, newest first, including archived but not deleted ones."""
     rows = connection.execute(
-        "SELECT id FROM session WHERE messages > 0 AND deleted IS NULL ORDER BY updated DESC, number DESC"
+        "SELECT id FROM session WHERE messages > 0 AND deleted IS NULL ORDER BY position DESC, number DESC"
     )
     return [session_id for (session_id,) in rows]
 
@@ -314,7 +327,7 @@ def setting(connection: sqlite3.Connection, name: str) -> str | None:
 
 
 def _summary(row: tuple[Any, ...]) -> SessionSummary:
-    session_id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot = row
+    session_id, title, created, updated, messages, turns, model, pinned, archived, cost, one_shot, forked = row
     return SessionSummary(
         id=session_id,
         title=title,
@@ -327,6 +340,7 @@ def _summary(row: tuple[Any, ...]) -> SessionSummary:
         pinned=bool(pinned),
         archived=bool(archived),
         one_shot=bool(one_shot),
+        forked_from=forked,
     )
 
 

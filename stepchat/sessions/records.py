@@ -94,6 +94,8 @@ class SessionSummary:
     archived: bool = False
     one_shot: bool = False
     """Whether it was started in one-shot mode."""
+    forked_from: str | None = None
+    """The session whose beginning this one copied; it may be gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,10 @@ class SessionStore:
         which = SessionFilter(archived, deleted, pinned_first, order, one_shot)
         return await self._read(reading.sessions, limit, offset, which)
 
+    async def summaries(self, session_ids: Iterable[str]) -> list[SessionSummary]:
+        """The rows of these sessions, in this order; those that lists omit are missing."""
+        return await self._read(reading.summaries, tuple(session_ids))
+
     async def count_sessions(self, *, archived: bool | None = False, deleted: bool = False) -> int:
         """How many sessions `sessions` returns without a limit."""
         return await self._read(reading.count, SessionFilter(archived, deleted))
@@ -198,11 +202,11 @@ class SessionStore:
         return await self._read(reading.session_ids)
 
     async def find(self, text: str, *, deleted: bool = False) -> Session:
-        """Raises SessionNotFoundError, and StoreError if several IDs begin with the text."""
+        """The best match. Raises SessionNotFoundError, and AmbiguousSessionError if several match equally well."""
         return await self._read(reading.find, text, deleted=deleted)
 
     async def find_unique(self, text: str) -> Session:
-        """Raises SessionNotFoundError, and StoreError if several sessions match."""
+        """By ID or title. Raises SessionNotFoundError, and AmbiguousSessionError if several match equally well."""
         return await self._read(reading.find_unique, text)
 
     async def search(self, typed: str, options: SearchOptions | None = None) -> SearchPage | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stepchat import lossless_json
 from stepchat.errors import AnswerNotOpenError, StoreError
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from stepchat.events import Delta
 
 
+_STEP: Final = 1e-6
+"""Seconds between two changes at the same time."""
+
+
 def create(
     connection: sqlite3.Connection, *, model: str, server: str, system: str | None, one_shot: bool, now: float
 ) -> Session:
@@ -40,11 +44,13 @@ def create(
         system=system,
     )
     connection.execute(
-        "INSERT INTO session (id, created, updated, model, server, system, one_shot) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO session (id, created, updated, position, model, server, system, one_shot)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             now,
             now,
+            _next_position(connection, now),
             session.model,
             session.server,
             None if system is None else records.text_to_stored(system),
@@ -60,11 +66,10 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
     path = reading.path(connection, session_id, message_id)
     new_id = records.new_id(SESSION_ID_LENGTH)
     connection.execute(
-        "INSERT INTO session (id, title_edited, created, updated, model, server, system, parameters,"
-        " profile, preset, tools, forked_from, forked_at)"
-        " SELECT ?, title_edited, ?, ?, model, server, system, parameters, profile, preset, tools, id, ?"
-        " FROM session WHERE id = ?",
-        (new_id, now, now, message_id, session_id),
+        "INSERT INTO session (id, title_edited, created, updated, position, model, server, system, parameters,"
+        " profile, preset, tools, forked_from, forked_at) SELECT ?, title_edited, ?, ?, ?, model, server, system,"
+        " parameters, profile, preset, tools, id, ? FROM session WHERE id = ?",
+        (new_id, now, now, _next_position(connection, now), message_id, session_id),
     )
     retitle(connection, new_id, source.title)
     parent: str | None = None
@@ -72,8 +77,8 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
     for stored in path:
         copy = records.new_id(MESSAGE_ID_LENGTH)
         added = connection.execute(
-            "INSERT INTO message (id, session, parent, role, created, folded, data)"
-            " SELECT ?, ?, ?, role, created, folded, data FROM message WHERE id = ?",
+            "INSERT INTO message (id, session, parent, role, created, folded, data, copy_of)"
+            " SELECT ?, ?, ?, role, created, folded, data, coalesce(copy_of, id) FROM message WHERE id = ?",
             (copy, new_id, parent, stored.id),
         )
         attachments.refer(connection, copy, stored.message)
@@ -81,7 +86,8 @@ def fork(connection: sqlite3.Connection, session_id: str, message_id: str, now: 
         parent = copy
     search_index.add_later(connection, numbers)
     connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (parent, new_id))
-    add_totals(connection, new_id, [stored.message for stored in path])
+    # What the copies cost was spent in the other session.
+    add_totals(connection, new_id, [stored.message for stored in path], with_cost=False)
     return reading.session(connection, new_id)
 
 
@@ -111,7 +117,7 @@ def begin_answer(
     """Insert an open answer of `owner`, which is not part of the tree yet. Returns its ID."""
     answer = StoredMessage(records.new_id(MESSAGE_ID_LENGTH), session_id, parent, blank)
     _insert(connection, answer, owner=owner, now=now)
-    connection.execute("UPDATE session SET updated = max(updated, ?) WHERE id = ?", (now, session_id))
+    _touch(connection, session_id, now)
     return answer.id
 
 
@@ -165,14 +171,16 @@ def close_answer(
     return StoredMessage(message_id, session_id, parent, message, None if folded is None else bool(folded))
 
 
-def add_totals(connection: sqlite3.Connection, session_id: str, messages: Iterable[Message]) -> None:
+def add_totals(
+    connection: sqlite3.Connection, session_id: str, messages: Iterable[Message], *, with_cost: bool = True
+) -> None:
     """Add new messages to the counts that lists show."""
     row = connection.execute("SELECT messages, turns, cost FROM session WHERE id = ?", (session_id,)).fetchone()
     count, turns, cost = row
     for message in messages:
         count += 1
         turns += isinstance(message, UserMessage)
-        spent = message.usage.cost if isinstance(message, AssistantMessage) else None
+        spent = message.usage.cost if with_cost and isinstance(message, AssistantMessage) else None
         if spent is not None and spent >= 0:
             cost = str((records.sum_from_text(cost) or 0) + spent)
     connection.execute(
@@ -322,14 +330,28 @@ def _name_after(connection: sqlite3.Connection, session_id: str, question: str) 
 
 def _move_leaf(connection: sqlite3.Connection, stored: StoredMessage, now: float) -> None:
     (before,) = connection.execute("SELECT leaf FROM session WHERE id = ?", (stored.session,)).fetchone()
-    connection.execute(
-        "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?", (stored.id, now, stored.session)
-    )
+    connection.execute("UPDATE session SET leaf = ? WHERE id = ?", (stored.id, stored.session))
+    _touch(connection, stored.session, now)
     if stored.parent == before:
         # The branch above is already the one shown last.
         tree.remember_shown(connection, stored.session, stored.parent, stored.id)
     else:
         tree.remember_path(connection, stored.session, stored.id)
+
+
+def _touch(connection: sqlite3.Connection, session_id: str, now: float) -> None:
+    """This session changed last."""
+    connection.execute(
+        "UPDATE session SET updated = max(updated, ?), position = ? WHERE id = ?",
+        (now, _next_position(connection, now), session_id),
+    )
+
+
+def _next_position(connection: sqlite3.Connection, now: float) -> float:
+    """The position of a session that changes now: after all others, even if the clock was set back."""
+    # The condition leaves out what a damaged file may hold: text counts as larger than all numbers.
+    (last,) = connection.execute("SELECT max(position) FROM session WHERE position < 1e18").fetchone()
+    return now if last is None else max(now, last + _STEP)
 
 
 def _changed(rows: int, session_id: str) -> None:

@@ -21,7 +21,7 @@ from textual.worker import WorkerFailed
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import without_sent
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
-from stepchat.errors import ConfigError, StepchatError
+from stepchat.errors import ConfigError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
 from stepchat.tui import workers
@@ -163,12 +163,13 @@ class StepchatApp(App[str]):
     async def _after_first_paint(self, screen: ChatScreen) -> None:
         """Welcome, labels, the connection, the catalogue, late costs. Whatever fails, the rest comes."""
         conversation, pane = screen.conversation, screen.pane
+        words = screen.workspace.start_options.resume or ""
         if screen.workspace.choose_session:
-            self.action_command("sessions")
+            self._run(BY_NAME["sessions"], words)
         elif conversation.session is None:
             await pane.run_optional(partial(self._greet, screen))
         await pane.run_optional(screen.announce_interrupted)
-        if words := screen.workspace.start_options.resume:
+        if words and not screen.workspace.choose_session:
             await pane.run_optional(partial(go_to_words, screen, words))
         await pane.run_optional(pane.load_details)
         # What is alive now stays; later collections need not look at it.
@@ -410,10 +411,9 @@ class StepchatApp(App[str]):
             self._run(*found, line=event.line)
         elif is_prompt(chat, event.line):
             chat.start(partial(ask_with, chat, event.line), event.line)
-        elif name := unknown_command(event.line):
-            hint = "{key:help} lists all commands. To send it as a message, start with a space."
+        elif (error := unknown_command(event.line)) is not None:
             chat.prompt.restore_command(event.line)
-            chat.refuse(StepchatError(f"There is no command {name}.", hint))
+            chat.refuse(error)
         else:
             chat.submit(event.line)
 

@@ -261,6 +261,45 @@ def test_resume_by_id_beginning_and_words(shell):
     assert shell.asked()["session_id"] == identity
 
 
+@pytest.mark.parametrize(
+    "command", [["--resume", "pears", "more"], ["sessions", "show", "pears"], ["sessions", "export", "pears"]]
+)
+def test_words_of_several_sessions_print_them(shell, command):
+    for question in ("apples and pears", "more pears", "no fruit"):
+        shell(question)
+    asked = len(shell.server.requests)
+    code, out, err = shell(*command)
+    assert (code, out) == (2, "")
+    first, *rows = err.splitlines()
+    assert first == "stepchat: 'pears' matches 2 sessions. Give the beginning of an ID."
+    assert [row.split(maxsplit=1)[1] for row in rows] == ["more pears", "apples and pears"]
+    assert len(shell.server.requests) == asked
+    assert shell("sessions", "show", rows[1].split()[0])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("/help", "/help is a command of the window. In the shell: stepchat help."),
+        ("/?", "/? is a command of the window. In the shell: stepchat help."),
+        ("/sytem Be brief.", "There is no command /sytem. Did you mean /system?"),
+        ("/xyzzy", "There is no command /xyzzy."),
+    ],
+)
+def test_a_command_of_the_window_is_no_question(shell, text, words):
+    code, out, err = shell("-p", *text.split(" "))
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "start with a space" in err
+    assert not shell.server.requests
+
+
+@pytest.mark.parametrize("text", ["/etc/hosts looks odd", " /help", "/usr/bin/env: no such file", "// why?", "/ or |"])
+def test_a_text_that_begins_with_a_path_is_a_question(shell, text):
+    assert shell("-p", text)[0] == 0
+    assert shell.question() == text
+
+
 def test_a_session_keeps_its_model_and_system_prompt(shell):
     shell("--model", "demo/haiku", "--system", "Be brief.", "hello")
     assert shell("--continue", "more")[1].startswith("Rain")

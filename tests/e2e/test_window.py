@@ -135,3 +135,14 @@ def test_question_typed_early_into_a_resumed_session_follows_what_was_said(tmp_p
         terminal.wait_for(lambda _: len(server.requests) == 2)
         roles = [message["role"] for message in server.requests[1].body["messages"]]
         assert roles == ["user", "assistant", "user"]
+
+
+def test_resume_with_the_words_of_several_sessions_lets_one_choose(tmp_path, server):
+    for question in ("demo:haiku ocelots speed=0", "demo:haiku of ocelots speed=0"):
+        subprocess.run(
+            [*STEPCHAT, question], env=environment(tmp_path, variables(server)), check=True, stdin=subprocess.DEVNULL
+        )
+    with Terminal([*STEPCHAT, "--resume", "ocelots"], tmp_path, variables(server)) as terminal:
+        terminal.wait_for("2 found")
+        terminal.press("enter")
+        terminal.wait_for("Rain on the window")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat import lossless_json
+from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.reasoning.ledger import SentMessage
-from stepchat.sessions import exchanges
+from stepchat.sessions import exchanges, reading, writing
 from stepchat.sessions.exchanges import Exchange, ReasoningOutcome
 from stepchat.sessions.migrations import migrate
+from stepchat.sessions.records import message_to_text
 from tests.sessions.samples import objects
 
 wires = st.sampled_from([{"role": "user", "content": name} for name in "abc"]) | objects
@@ -98,4 +101,37 @@ def test_what_came_is_added_to_the_request_that_had_left():
     assert exchanges.keep(connection, "s", made(sent, {}, came, number), exchanges.pack(came), 10**9) == number
     (found,) = exchanges.of_answer(connection, "a")
     assert (found.pieces, found.lines) == (came, sent)
+    connection.close()
+
+
+def test_a_fork_shows_the_recordings_of_what_it_copied():
+    connection = opened()
+    add = "INSERT INTO message (id, session, parent, role, created, data) VALUES (?, 's', ?, ?, 1, ?)"
+    connection.execute("UPDATE message SET data = ? WHERE id = 'a'", (message_to_text(AssistantMessage(text="one")),))
+    connection.execute(add, ("q", "a", "user", message_to_text(UserMessage("two"))))
+    for answer in ("b", "other"):
+        connection.execute(add, (answer, "q", "assistant", message_to_text(AssistantMessage(text=answer))))
+    line = SentMessage({"role": "assistant"}, "a", {"way": "unchanged"})
+    for answer, sent in (("a", ()), ("b", (line,)), ("other", (line,))):
+        exchange = replace(made(sent, {}, ((0.5, answer.encode()),)), answer=answer)
+        exchanges.keep(connection, "s", exchange, exchanges.pack(exchange.pieces), 10**9)
+    fork = writing.fork(connection, "s", "b", 2.0)
+    again = writing.fork(connection, fork.id, reading.path(connection, fork.id, None)[-1].id, 3.0)
+    for session in (fork.id, again.id):
+        first, _, last = [stored.id for stored in reading.path(connection, session, None)]
+        pieces = [exchange.pieces for message in (first, last) for exchange in exchanges.of_answer(connection, message)]
+        assert pieces == [((0.5, b"a"),), ((0.5, b"b"),)]
+        # What an answer that was not copied was asked with is no part of it.
+        assert {
+            origin: [one.answer for one in sent]
+            for origin, sent in exchanges.reasoning_sent(connection, session).items()
+        } == {first: [last]}
+        assert exchanges.reasoning_sent(connection, session, first).keys() == {first}
+        assert exchanges.reasoning_outcomes(connection, session) == {first: ReasoningOutcome({"way": "unchanged"}, 1)}
+        exchange = replace(made((SentMessage({"role": "assistant"}, first, {"way": "as text"}),), {}, ()), answer=last)
+        exchanges.keep(connection, session, exchange, b"", 10**9)
+        assert exchanges.reasoning_outcomes(connection, session) == {first: ReasoningOutcome({"way": "as text"}, 2)}
+        assert len(exchanges.reasoning_sent(connection, session)[first]) == 2
+    connection.execute("DELETE FROM session WHERE id = 's'")
+    assert exchanges.of_answer(connection, first) == []
     connection.close()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.chat.accumulator import accumulate
-from stepchat.errors import SessionNotFoundError, StoreError
+from stepchat.errors import AmbiguousSessionError, SessionNotFoundError, StoreError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.database import connect
 from stepchat.sessions.store import SessionStore
@@ -194,13 +194,59 @@ async def test_find_ranks_titles_before_text_and_words_before_parts_of_words(sto
         await store.find("tea")
 
 
-async def test_the_latest_session_is_that_of_the_last_event_whatever_the_clock_says(paths: Paths) -> None:
-    times = iter((2e9, 2e9, 2e9, *range(1000, 1100)))
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("tea", ["Tea for two", "Green tea"]),
+        ("green tea", ["Green tea"]),
+        ("TEAP", ["Two teapots", "Teapots"]),
+        ("cup", ["Coffee", "Drinks"]),
+        ("arra", ["Arrays", "Code"]),
+    ],
+)
+async def test_sessions_that_match_equally_well_are_candidates_the_newest_first(
+    store: SessionStore, wanted: str, expected: list[str]
+) -> None:
+    for question, answer in (
+        ("Green tea", "A green one."), ("Teapots", ""), ("Drinks", "A cup of tea."), ("Coffee", "A cup."),
+        ("Code", "A bytearray."), ("Arrays", "Also a bytearray."), ("Tea for two", ""), ("Two teapots", ""),
+    ):  # fmt: skip
+        await _session(store, question, answer)
+    if len(expected) == 1:
+        assert (await store.find(wanted)).title == expected[0]
+        return
+    if wanted == "arra":  # a part of a word of a title comes before one of a text
+        assert (await store.find(wanted)).title == "Arrays"
+        wanted = "tearra"
+    with pytest.raises(AmbiguousSessionError) as caught:
+        await store.find(wanted)
+    found = [title for _, title in caught.value.candidates]
+    assert sorted(found) == sorted(expected)
+    rows = await store.summaries([session_id for session_id, _ in caught.value.candidates])
+    assert [row.title for row in rows] == found
+    assert (await store.find(rows[-1].id)).title == found[-1]
+
+
+async def test_newest_means_the_last_event_whatever_the_clock_says(paths: Paths) -> None:
+    times = iter((2e9, 2e9, 2e9, 2e9, *range(1000, 1100)))
     store = SessionStore.open(paths, accumulate=accumulate, clock=lambda: float(next(times)))
-    for question in ("in the future", "now"):
-        session = await store.create(model="m", server="s", system=None)
-        await store.append(session.id, None, UserMessage(question))
+    sessions = [await store.create(model="m", server="s", system=None) for _ in range(3)]
+
+    async def ask(number: int, question: str) -> None:
+        path = await store.complete_path(sessions[number].id)
+        await store.append(sessions[number].id, path[-1].id if path else None, UserMessage(question))
         latest = await store.latest()
         assert latest is not None
-        assert latest.title == question
+        assert latest.id == sessions[number].id
+        assert (await store.sessions())[0].id == latest.id
+        assert (await store.session_ids())[0] == latest.id
+        for words in ("walrus", question):
+            page = await store.search(words)
+            assert page is not None
+            assert page.sessions[0].summary.id == latest.id
+
+    for number in (0, 1, 2, 0, 2, 1):
+        await ask(number, f"Walrus {number}")
+    forked = await store.fork(sessions[0].id, (await store.path(sessions[0].id))[0].id)
+    assert (await store.sessions())[0].id == forked.id
     await store.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,10 @@ async def test_a_fork_is_a_lossless_copy_that_goes_its_own_way(store: SessionSto
             to_json(original.message)
         )
     row = next(row for row in await store.sessions() if row.id == forked.id)
-    assert (row.messages, row.turns, str(row.cost)) == (2, 1, "0.10")
+    # The cost is its own: what the copies cost was spent in the other session.
+    assert (row.messages, row.turns, row.cost, row.forked_from) == (2, 1, None, source.id)
+    await store.append(forked.id, second.id, AssistantMessage(text="more", usage=Usage({"cost": 0.02})))
+    assert await store.session_cost(forked.id) == Decimal("0.02")
     # It lives on when the other is gone.
     await store.delete([source.id])
     await store.append(forked.id, second.id, UserMessage("more"))

@@ -244,9 +244,11 @@ def _is_conversations(name: str) -> bool:
 def insert_sessions(connection: sqlite3.Connection, incoming: list[ImportedSession]) -> ImportResult:
     """Add what is new, inside a transaction. If it raises UsageError or StoreError, the transaction must be rolled back.
 
-    Imported messages count as older than all others: they get lower numbers, by which searches are sorted.
+    Imported messages count as older than all others: they get lower numbers, by which searches are sorted. A session whose time is in
+    the future does not stay at the top of lists.
     """
     (lowest,) = connection.execute("SELECT min(number) FROM message").fetchone()
+    (latest,) = connection.execute("SELECT max(coalesce(max(position), 0), ?) FROM session", (time.time(),)).fetchone()
     count = sum(len(entry.content.messages) for entry in incoming)
     number = 1 if lowest is None else lowest - count
     added: list[str] = []
@@ -258,11 +260,11 @@ def insert_sessions(connection: sqlite3.Connection, incoming: list[ImportedSessi
             completed += sum(_complete(connection, stored) for stored in entry.content.messages)
             new = _insert(connection, entry, None)
         else:
-            _insert_session(connection, session)
+            _insert_session(connection, session, latest)
             new = _insert(connection, entry, number)
             number += len(new)
             added.append(session.id)
-        _finish(connection, session, new)
+        _finish(connection, session, new, latest)
         total += len(new)
     return ImportResult(tuple(added), total, known, completed)
 
@@ -278,15 +280,16 @@ def _is_known(connection: sqlite3.Connection, session: Session) -> bool:
     return True
 
 
-def _insert_session(connection: sqlite3.Connection, session: Session) -> None:
+def _insert_session(connection: sqlite3.Connection, session: Session, latest: float) -> None:
     connection.execute(
-        "INSERT INTO session (id, title_edited, created, updated, model, server, system, pinned, archived,"
-        " forked_from, forked_at, parameters, profile, preset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO session (id, title_edited, created, updated, position, model, server, system, pinned, archived,"
+        " forked_from, forked_at, parameters, profile, preset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             session.title_edited,
             session.created,
             session.updated,
+            min(session.updated, latest),
             session.model,
             session.server,
             None if session.system is None else records.text_to_stored(session.system),
@@ -354,7 +357,9 @@ def _complete(connection: sqlite3.Connection, stored: StoredMessage) -> bool:
     return True
 
 
-def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[int, StoredMessage]]) -> None:
+def _finish(
+    connection: sqlite3.Connection, session: Session, new: list[tuple[int, StoredMessage]], latest: float
+) -> None:
     if not new:
         return
     search_index.add_later(connection, [number for number, _ in new])
@@ -363,8 +368,8 @@ def _finish(connection: sqlite3.Connection, session: Session, new: list[tuple[in
     end = session.leaf
     if end is not None and (_continues(connection, leaf, end) or _completes(connection, leaf, end)):
         connection.execute(
-            "UPDATE session SET leaf = ?, updated = max(updated, ?) WHERE id = ?",
-            (end, session.updated, session.id),
+            "UPDATE session SET leaf = ?, updated = max(updated, ?), position = max(position, ?) WHERE id = ?",
+            (end, session.updated, min(session.updated, latest), session.id),
         )
         tree.remember_path(connection, session.id, end)
     elif leaf is not None:

@@ -81,11 +81,13 @@ class SearchPage:
 
 @dataclass(slots=True)
 class _Match:
-    """A message, or with an empty ID a title, that contains the words."""
+    """A message, or with an empty ID a title, that contains the words.
 
-    time: float
+    `number` is the order of events: that of the message, or of the newest one below the title.
+    """
+
+    number: int
     session: str
-    number: int = 0
     message: str = ""
 
 
@@ -111,7 +113,7 @@ def search(
     both = heapq.merge(
         titles(connection, terms, finder, wanted) if "title" in options.fields else (),
         messages(connection, terms, finder, options.fields) if options.fields - {"title"} else (),
-        key=lambda match: -match.time,
+        key=lambda match: -match.number,
     )
     groups = _grouped(connection, both, options, wanted, stopped)
     page = groups[options.offset : options.offset + options.limit]
@@ -154,8 +156,9 @@ def _group(connection: sqlite3.Connection, session_id: str, options: SearchOptio
 
 def _titles(connection: sqlite3.Connection, terms: tuple[Term, ...], _: _Finder, wanted: int) -> Iterator[_Match]:
     rows = connection.execute(
-        "SELECT updated, id FROM title_index CROSS JOIN session ON number = title_index.rowid"
-        " WHERE title_index MATCH ? ORDER BY updated DESC, number DESC LIMIT ?",
+        "SELECT (SELECT coalesce(max(message.number), 0) FROM message WHERE message.session = session.id), id"
+        " FROM title_index CROSS JOIN session ON number = title_index.rowid"
+        " WHERE title_index MATCH ? ORDER BY 1 DESC, number DESC LIMIT ?",
         (expression(terms, ["title"]), wanted),
     )
     return (_Match(*row) for row in rows)
@@ -166,7 +169,7 @@ def _messages(
 ) -> Iterator[_Match]:
     columns = [column for column in search_index.COLUMNS if column in fields]
     rows = connection.execute(
-        "SELECT created, session, number, id FROM message_index CROSS JOIN message ON number = message_index.rowid"
+        "SELECT number, session, id FROM message_index CROSS JOIN message ON number = message_index.rowid"
         " WHERE message_index MATCH ? ORDER BY message_index.rowid DESC",
         (expression(terms, columns),),
     )
@@ -174,11 +177,12 @@ def _messages(
 
 
 def _scan_titles(connection: sqlite3.Connection, terms: tuple[Term, ...], finder: _Finder, _: int) -> Iterator[_Match]:
-    for updated, session_id, title in connection.execute(
-        "SELECT updated, id, title FROM session ORDER BY updated DESC, number DESC"
+    for newest, session_id, title in connection.execute(
+        "SELECT (SELECT coalesce(max(message.number), 0) FROM message WHERE message.session = session.id), id, title"
+        " FROM session ORDER BY 1 DESC, number DESC"
     ):
         if len(finder.terms_in(title)) == len(terms):
-            yield _Match(updated, session_id)
+            yield _Match(newest, session_id)
 
 
 def _scan_messages(
@@ -187,7 +191,7 @@ def _scan_messages(
     # LIKE finds too much (keys, model names) and does not ignore accents, so each hit is read.
     longest = max((word for term in terms for word in term.words), key=len)
     rows = connection.execute(
-        "SELECT created, session, number, id, data FROM message"
+        "SELECT number, session, id, data FROM message"
         " WHERE owner IS NULL AND data LIKE ? ESCAPE '!' ORDER BY number DESC",
         (reading.like_pattern(longest),),
     )

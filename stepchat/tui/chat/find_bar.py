@@ -144,7 +144,7 @@ class FindBar(Horizontal):
 
     def action_step_at_end(self) -> None:
         """With something behind the cursor, the key moves the cursor."""
-        if not self.query_one(Field).is_at_end:
+        if not self._field.is_at_end:
             raise SkipAction
         self.action_step(1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.chat.interrupted import CONTINUE, describe_others, interrupted_at_end, name
 from stepchat.chat.tool_calls import calls_without_result
-from stepchat.errors import StepchatError, UsageError
+from stepchat.errors import AmbiguousSessionError, StepchatError, UsageError
 from stepchat.messages import AssistantMessage, ToolMessage
 from stepchat.servers.wire import is_reasoning_only
 from stepchat.tui.commands.command import Command
@@ -129,17 +129,22 @@ async def sessions(screen: ChatScreen, argument: str) -> None:
     from stepchat.tui.dialogs.sessions import SessionScreen
 
     store = screen.workspace.store
+    found: Sequence[str] = ()
     if argument:
-        await screen.open(await store.find(argument))
-        await go_to_words(screen, argument)
-        return
+        try:
+            await screen.open(await store.find(argument))
+            await go_to_words(screen, argument)
+        except AmbiguousSessionError as error:
+            found = [session_id for session_id, _ in error.candidates]
+        else:
+            return
     options = read_options(await store.setting(SESSION_VIEW))
     current = screen.conversation.session
-    dialog = SessionScreen(store, options, screen.answering_sessions)
+    dialog = SessionScreen(store, options, screen.answering_sessions, typed=argument, found=found)
     await dialog.read()
-    found = await screen.app.push_screen_wait(dialog)
-    if found is not None:
-        await screen.open(await store.session(found))
+    chosen = await screen.app.push_screen_wait(dialog)
+    if chosen is not None:
+        await screen.open(await store.session(chosen))
         hits = dialog.opened.hits if dialog.opened is not None else ()
         await screen.pane.reveal_hit(dialog.typed, hits, screen.prompt.text)
     elif current is not None and (await store.session(current.id)).deleted is not None:
@@ -156,14 +161,23 @@ async def go_to_words(screen: ChatScreen, text: str) -> None:
 
 
 async def system(screen: ChatScreen, argument: str) -> None:
-    conversation = screen.conversation
-    if conversation.session is not None:
-        if argument:
-            raise StepchatError("The system prompt belongs to the whole session.", "Start a new one first: /new")
-        screen.flash(f"System prompt: {conversation.session.system or 'none'}")
+    """Without text, show it, wherever it comes from; a session that has started keeps its own."""
+    conversation, workspace = screen.conversation, screen.workspace
+    session = conversation.session
+    if not argument:
+        shown = workspace.system if session is None else session.system
+        if not shown:
+            screen.flash("No system prompt.")
+        elif session is not None:
+            screen.notice(f"System prompt of this session: {shown}")
+        else:
+            screen.notice(f"System prompt of the new session: {shown}", "/system off clears it.")
         return
-    screen.set_workspace(replace(screen.workspace, system=argument or None))
-    screen.flash("System prompt set for the new session." if argument else "No system prompt.")
+    if session is not None:
+        raise StepchatError("The system prompt belongs to the whole session.", "Start a new one first: /new")
+    system = None if argument == "off" else argument
+    screen.set_workspace(replace(workspace, system=system))
+    screen.flash("No system prompt." if system is None else "System prompt set for the new session.")
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -190,5 +204,5 @@ COMMANDS: tuple[Command, ...] = (
         "btw", "Ask a side question in a session of its own, without interrupting this one", btw, argument="QUESTION"
     ),
     Command("sessions", "Open another session", sessions, ("ctrl+o", "leader s"), "[ID or text]"),
-    Command("system", "Set the system prompt of a new session", system, (), "TEXT"),
+    Command("system", "Show the system prompt, or set it for a new session", system, (), "[TEXT|off]"),
 )

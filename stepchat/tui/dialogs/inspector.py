@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 Section: TypeAlias = Literal["Request", "Events", "Usage", "Ledger", "Upstream"]
 SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
 _NO_RECORDING: Final = InspectorLine(
-    "No recording for this answer: it is older than the inspector, imported, or part of the session this was forked"
-    " from.",
+    "No recording for this answer: it is older than the inspector, imported, or copied from a session that is gone.",
     "dim",
 )
 HINTS: Final = (

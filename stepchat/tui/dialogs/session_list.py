@@ -85,6 +85,13 @@ class SessionLoader:
             entries = await self.page(options, "current", "", 0, RESTORE_LIMIT) or ()
         return entries
 
+    async def these(self, options: SessionListOptions, wanted: Sequence[str], typed: str) -> Sequence[ListedSession]:
+        """These sessions, with where they match the search."""
+        matching = await self.page(options, "current", f"{typed} ", 0, len(wanted)) or ()
+        hits = {entry.summary.id: entry.hits for entry in matching}
+        self.more = False
+        return [ListedSession(row, hits.get(row.id, ())) for row in await self._store.summaries(wanted)]
+
     async def page(
         self, options: SessionListOptions, listed: Listed, typed: str, offset: int, limit: int
     ) -> Sequence[ListedSession] | None:
@@ -122,6 +129,7 @@ PREFIX: Final = 2
 _GAP: Final = 2
 _ARCHIVED: Final = "archived · "
 _ONE_SHOT: Final = "one-shot · "
+_FORK: Final = "fork · "
 SPEAKERS: Final = {"prompt": "you", "answer": "answer", "reasoning": "reasoning", "tool": "tool"}
 
 
@@ -195,7 +203,11 @@ class SessionRows:
         pieces: list[Piece] = [(("●" if row.id in self.marked else " ") + state, "sign")]
         title = next((hit.snippet for hit in entry.hits if hit.field == "title"), None)
         title_width = self.title_width(width)
-        for mark in (_ARCHIVED * (self.show_archived and row.archived), _ONE_SHOT * row.one_shot):
+        for mark in (
+            _ARCHIVED * (self.show_archived and row.archived),
+            _ONE_SHOT * row.one_shot,
+            _FORK * bool(row.forked_from),
+        ):
             if mark and title_width > len(mark):
                 pieces.append((mark, "dim"))
                 title_width -= len(mark)

@@ -45,6 +45,8 @@ def session_preview(entry: ListedSession, preview: Preview, height: int) -> Cont
 def _header(row: SessionSummary) -> list[Content]:
     """The full title, and what the columns do not show."""
     facts = [
+        row.id,
+        f"fork of {row.forked_from}" if row.forked_from else "",
         "created " + date(row.created),
         row.model,
         "pinned" if row.pinned else "",

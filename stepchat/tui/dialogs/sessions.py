@@ -109,13 +109,17 @@ class SessionScreen(FilterDialog[str]):
         options: SessionListOptions,
         answering: Collection[str] = (),
         now: Callable[[], float] = time,
+        *,
+        typed: str = "",
+        found: Sequence[str] = (),
     ) -> None:
-        """`answering` are the sessions in which an answer is being written."""
+        """`answering` are the sessions in which an answer is being written. `found` are those listed for `typed` at first."""
         self._rows = SessionRows(now, answering)
         super().__init__(
             VirtualList(self._rows.line, self._rows.head, clicks_to_open=2),
             HINTS["current"],
             placeholder=PLACEHOLDERS[options.search_reasoning],
+            typed=typed,
             hint_lines=2,
         )
         self.options = options
@@ -127,6 +131,7 @@ class SessionScreen(FilterDialog[str]):
         self._renaming: SessionSummary | None = None
         self._listed: Listed = "current"
         self._first: Sequence[ListedSession] = ()
+        self._found, self._found_for = found, typed if found else None
         self._total = 0
         self._message = ""
         self._changes = Changes(store)
@@ -140,11 +145,14 @@ class SessionScreen(FilterDialog[str]):
 
     async def read(self) -> None:
         """Read the first rows before the screen is shown, so that its first frame has them. Raises StoreError."""
-        self._first = await self._loader.first(self.options)
+        if self._found:
+            self._first = await self._loader.these(self.options, self._found, self.typed)
+        else:
+            self._first = await self._loader.first(self.options)
 
     def on_mount(self) -> None:
         self._filter.focus()
-        self._fill(self._first, (self.options.at,), 0)
+        self._fill(self._first, () if self._found else (self.options.at,), 0)
         self._run(self._read_total)
 
     def fit(self, size: Size) -> None:
@@ -263,7 +271,10 @@ class SessionScreen(FilterDialog[str]):
 
     # ---- typing, moving, opening
 
-    def filter_changed(self, typed: str) -> None:  # noqa: ARG002 - `self.typed` has it
+    def filter_changed(self, typed: str) -> None:
+        if typed == self._found_for:
+            return  # they are listed already
+        self._found_for = None
         self._message = ""
         self._load()
 

@@ -8,8 +8,9 @@ from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.sessions.store import SessionStore
+from stepchat.tui.dialogs.sessions import SessionScreen
 from tests.tui.screen import screen_text
-from tests.tui.window import draft, say, wait_until, window
+from tests.tui.window import ask, draft, open_session, say, wait_until, window
 
 FILLING = "\n\n".join(f"Paragraph {number} of something else." for number in range(40))
 
@@ -100,6 +101,29 @@ async def test_words_of_a_command_lead_to_them_on_their_branch(tmp_path, server)
         assert pilot.app.focused is pilot.app.screen.prompt
         await say(pilot, "/sessions whiskers")
         await wait_until(pilot, "An ocelot and its Whiskers.")
+
+
+async def test_words_of_several_sessions_open_the_list(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        for question in (
+            "demo:haiku of ocelots",
+            "demo:haiku with bytearrays",
+            "demo:haiku and bytearrays",
+            "demo:haiku ocelots",
+        ):
+            await say(pilot, "/new")
+            await ask(pilot, question)
+        chat = pilot.app.screen
+        # By whole words, and by parts of words, which a search does not find.
+        for words in ("ocelots", "tearray"):
+            await say(pilot, f"/sessions {words}")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, SessionScreen))
+            await wait_until(pilot, "2 found")
+            titles = [entry.summary.title for entry in pilot.app.screen._rows.entries]
+            assert all(words in title for title in titles)
+            await pilot.press("down", "enter")
+            await wait_until(pilot, lambda: pilot.app.screen is chat)
+            await wait_until(pilot, lambda titles=titles: open_session(pilot).title == titles[1])
 
 
 async def test_the_words_of_resume_lead_to_them(tmp_path, server):
