@@ -22,6 +22,8 @@ MARGIN = 2
 """Free columns on both sides of the prompt and the status line."""
 CURSOR_COLUMN = 1
 """Text wraps this much earlier, so that the cursor has a cell after a full row (like Textual's TextArea)."""
+KEPT_ITEMS = 3
+"""These items of the status line are worth more than the last hint."""
 MAX_PROMPT_ROWS = 8
 MIN_COLUMNS, MIN_ROWS = 20, 6
 """In smaller terminals there is no first frame."""
@@ -229,12 +231,12 @@ def status_line(
 ) -> list[tuple[str, str]]:
     """The parts of the status line, each with its role, `columns` wide. tui/chat/status_bar.py follows the same rule:
 
-    what does not fit is dropped from the right: first the hints except one, then the items except one, then the last
-    hint, then the last item.
+    what does not fit is dropped from the right: first the hints except one, then the items except three, then the last
+    hint, then the other items.
     """
     left, right = list(items), list(hints)
     while (left or right) and _status_width(left, right) > columns:
-        hints_go = len(right) > 1 or (right and len(left) <= 1)
+        hints_go = len(right) > 1 or (right and len(left) <= KEPT_ITEMS)
         (right if hints_go else left).pop()
     if not left:
         return [("ground", " " * columns)]

@@ -65,6 +65,11 @@ def date(time: float) -> str:
         return "-"
 
 
+def tokens_per_second(speed: float) -> str:
+    """`187 tok/s`, `41,513 tok/s`."""
+    return f"{speed:,.0f} tok/s"
+
+
 def money(amount: Decimal) -> str:
     """US dollars, with two significant digits even for fractions of a cent."""
     if not amount:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stepchat.attachments.detection import describe
-from stepchat.text.format import duration, estimated_tokens, money, short_model, token_count, token_split
+from stepchat.text.format import (
+    duration,
+    estimated_tokens,
+    money,
+    short_model,
+    token_count,
+    token_split,
+    tokens_per_second,
+)
 from stepchat.transcript.markdown.blocks import Block, MetaLine
 
 if TYPE_CHECKING:
@@ -23,6 +31,8 @@ UNFOLDED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _SHORTEST_REASONING: Final = 0.05
 """Seconds below which a reasoning time is not shown."""
+_SHORTEST_WAIT: Final = 0.05
+"""Seconds to the first token below which they are not shown."""
 _LONGEST_ARGUMENTS: Final = 2000
 """Characters of a tool call's arguments that are shown."""
 _WRAPPED_ARGUMENTS: Final = 200
@@ -128,7 +138,8 @@ def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None 
     elif estimate:
         cost = f"~{money(estimate)}"
     if timing.first_token_seconds is not None:
-        first = f"first token {timing.first_token_seconds:.1f} s"
+        if timing.first_token_seconds >= _SHORTEST_WAIT:
+            first = f"first token {timing.first_token_seconds:.1f} s"
         speed = speed_of(message)
     tokens, _, unit = token_split(usage.completion_tokens, usage.reasoning_tokens).rpartition(" ")
     known = [
@@ -152,7 +163,7 @@ def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None 
 
 def speed_of(message: AssistantMessage) -> str:
     """`111 tok/s`, or "" if the speed is unknown."""
-    return "" if message.speed is None else f"{message.speed:,.0f} tok/s"
+    return "" if message.speed is None else tokens_per_second(message.speed)
 
 
 def tool_call(name: str, arguments: str) -> Block:

@@ -38,7 +38,7 @@ def switches(pid: int) -> int:
 def opened(home: Path, server: WordServer) -> Terminal:
     keys = {"OPENROUTER_API_KEY": "sk-or-bench", "STEPCHAT_BASE_URL": server.url, "STEPCHAT_MODEL": "bench/x"}
     terminal = Terminal(STEPCHAT, home, keys, cols=120, rows=40)
-    terminal.wait_for("Ctrl+O open a session")
+    terminal.wait_for("F1 help")
     return terminal
 
 

@@ -102,7 +102,7 @@ def test_a_killed_question_keeps_its_place_for_a_process_that_was_there_all_the_
     session = begun(tmp_path, server)
     with Terminal([*STEPCHAT, "--resume", session], tmp_path, variables(tmp_path, server.url)) as window:
         window.wait_for("demo:haiku begins")
-        window.wait_for("effort auto")
+        window.wait_for("Ctrl+P commands")
         # Coming to the front it sees what was added meanwhile.
         assert stepchat(tmp_path, server.url, "--resume", session, "demo:haiku meanwhile").returncode == 0
         window.type("\x1b[I")
@@ -113,7 +113,7 @@ def test_a_killed_question_keeps_its_place_for_a_process_that_was_there_all_the_
             first.end(signal.SIGKILL)
         window.type("demo:haiku after it\r")
         window.wait_for(lambda _: answers_begun(server) == 4)
-        window.wait_for("effort auto")
+        window.wait_for("Ctrl+P commands")
         window.press("ctrl+q")
         window.wait_exit()
     assert sent(server, "after it") == ["user", "assistant"] * 3 + ["user"]
@@ -130,8 +130,8 @@ def test_two_windows_keep_to_their_branches(tmp_path, server):
         Terminal([*STEPCHAT, "--continue"], tmp_path, environ) as one,
         Terminal([*STEPCHAT, "--continue"], tmp_path, environ) as two,
     ):
-        one.wait_for("effort auto")
-        two.wait_for("effort auto")
+        one.wait_for("Ctrl+P commands")
+        two.wait_for("Ctrl+P commands")
         one.type(WAITS.format("from one") + "\r")
         one.wait_for(lambda _: answers_begun(server) == 2)
         one.wait_for("answering")
@@ -140,16 +140,16 @@ def test_two_windows_keep_to_their_branches(tmp_path, server):
         two.wait_for(lambda _: answers_begun(server) == 3)
         one.press("escape")
         one.wait_for("Another window is also asking in this session")
-        one.wait_for("effort auto")
+        one.wait_for("Ctrl+P commands")
         two.press("escape")
-        two.wait_for("effort auto")
+        two.wait_for("Ctrl+P commands")
         # What one window shows is what it goes on with, whatever the other one did last.
         one.type("demo:haiku one again\r")
         one.wait_for(lambda _: answers_begun(server) == 4)
-        one.wait_for("effort auto")
+        one.wait_for("Ctrl+P commands")
         two.type("demo:haiku two again\r")
         two.wait_for(lambda _: answers_begun(server) == 5)
-        two.wait_for("effort auto")
+        two.wait_for("Ctrl+P commands")
         two.press("ctrl+q")
         two.wait_exit()
         one.kill()

@@ -39,7 +39,7 @@ def test_the_whole_path(tmp_path, server):
         terminal.type("demo:details speed=0")
         terminal.press("enter")
         terminal.wait_for("Thought")
-        terminal.wait_for("effort auto")
+        terminal.wait_for("Ctrl+P commands")
         terminal.type("demo:long tokens=4000 reasoning=60 speed=300")
         terminal.press("enter")
         terminal.wait_for("answering")
@@ -68,7 +68,7 @@ def test_the_whole_path(tmp_path, server):
 
 def test_quitting_gives_the_terminal_back(tmp_path, server):
     with Terminal([*STEPCHAT], tmp_path, variables(server)) as terminal:
-        terminal.wait_for("Ctrl+O open a session")
+        terminal.wait_for("F1 help")
         terminal.press("ctrl+q")
         assert terminal.wait_exit() == 0
         assert not terminal.alternate

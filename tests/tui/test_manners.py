@@ -30,7 +30,7 @@ async def test_what_is_said_stands_in_the_status_line_and_the_next_takes_its_pla
     async with window(tmp_path, server) as pilot:
         await pilot.press("ctrl+c")
         await wait_until(pilot, "Press Ctrl+C again to quit.")
-        assert status(pilot).split() == ["Press", "Ctrl+C", "again", "to", "quit."]
+        assert status(pilot).split() == ["step-3.5-flash", "·", "Press", "Ctrl+C", "again", "to", "quit."]
         await say(pilot, "/set temperature=0.5")
         await wait_until(pilot, "temperature = 0.5")
         assert "again to quit" not in screen_text(pilot.app)

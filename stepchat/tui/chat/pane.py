@@ -222,7 +222,7 @@ class ChatPane(Widget):
             case AnswerAbandoned():
                 view.abandon_answer()
             case Retrying():
-                view.set_waiting(f"{as_sentence(event.reason)} Trying again in {event.delay:.0f} s")
+                view.set_waiting(f"{as_sentence(event.reason)} Retry {event.attempt} of {event.limit}")
             case Silence():
                 view.set_waiting("nothing arrives" if event.seconds else "waiting")
             case Notice():

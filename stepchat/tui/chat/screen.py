@@ -28,7 +28,6 @@ from stepchat.chat.spending import SpentToday, estimate_cost
 from stepchat.errors import StepchatError, StoreError, UntrustedServerError
 from stepchat.first_frame.picture import prompt_row_limit
 from stepchat.messages import AssistantMessage
-from stepchat.parameters.values import format_value
 from stepchat.text.format import short_count
 from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
@@ -36,7 +35,7 @@ from stepchat.tui.chat.find_bar import FindBar
 from stepchat.tui.chat.pane import ChatPane
 from stepchat.tui.chat.status_bar import Fact, StatusBar
 from stepchat.tui.chat.tab_bar import NEW_SESSION, OpenSessions, Tab, TabBar
-from stepchat.tui.chat.turn_status import effort_fact, hints, session_facts
+from stepchat.tui.chat.turn_status import effort_facts, hints, session_facts, settings_facts
 from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.composer import Composer
 from stepchat.tui.composer.prompt import Prompt
@@ -454,8 +453,7 @@ class ChatScreen(Screen[None]):
         if not self.is_running:
             return
         self.composer.settle()
-        if self.conversation.session is not None or self.conversation.busy:
-            self.pane.is_welcoming = False
+        self.pane.is_welcoming = self.pane.is_welcoming and self._is_new
         self._refresh_tabs()
         self._status_bar.items = self._items()
         self._status_bar.hints = self._hints()
@@ -488,15 +486,16 @@ class ChatScreen(Screen[None]):
             items.append(Fact("mouse free, {key:mouse} ends it", "state"))
         if self.progress is not None:
             items.append(self.progress)
-        else:
-            cost = spent.of_session(None if session is None else session.id)
-            model = conversation.workspace.catalogue.find(conversation.model)
-            items.append(effort_fact(conversation.parameters, conversation.path, refused=conversation.effort_rejected))
-            estimate = partial(estimate_cost, conversation)
-            items += session_facts(conversation.path, model, estimate, cost, spent.today(conversation.workspace))
-        items += [Fact(f"once {name}={format_value(value)}"[:40], "state") for name, value in conversation.scopes.once]
         if conversation.queue:
             items.append(Fact(f"{len(conversation.queue)} queued", "warning"))
+        cost = spent.of_session(None if session is None else session.id)
+        model = conversation.workspace.catalogue.find(conversation.model)
+        estimate = partial(estimate_cost, conversation)
+        items += session_facts(conversation.path, model, estimate, cost, spent.today(conversation.workspace))
+        items += effort_facts(conversation.parameters, model, rejected=conversation.effort_rejected)
+        items += settings_facts(conversation.scopes)
+        if self.workspace.system if session is None else session.system:
+            items.append("system prompt")
         return tuple(items)
 
     def _message_item(self, stored: StoredMessage | None) -> Fact:
@@ -896,10 +895,16 @@ class ChatScreen(Screen[None]):
         if all(client is not pane.conversation.workspace.client for pane in self.panes):
             client.close()
 
+    @property
+    def _is_new(self) -> bool:
+        """Nothing was asked yet; notices do not count."""
+        shown = any(message.stored is not None or message.answer is not None for message in self.view.document.messages)
+        return self.conversation.session is None and not self.conversation.busy and not shown
+
     async def greet(self) -> None:
         """Show what a new session begins with. Raises StoreError."""
         await self.pane.welcome.greet(self.workspace)
-        self.pane.is_welcoming = self.conversation.session is None and not self.conversation.busy
+        self.pane.is_welcoming = self._is_new
 
     async def announce_interrupted(self) -> None:
         """Report answers that a crash interrupted, the one on screen first. Raises StoreError."""

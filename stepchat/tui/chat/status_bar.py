@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_THINGS = 7
 MARGIN = 2
 """Blank columns before the first fact, after the last hint, and at least between the two groups."""
+KEPT_FACTS = 3
+"""While idle these are worth more than the last hint: the model, the context, and the cost."""
 SEPARATOR = " · "
 TICK = 0.5
 """Seconds between two repaints of a running turn."""
@@ -62,19 +64,14 @@ def arrange(facts: Sequence[str | Fact], hints: Sequence[tuple[str, str]], width
     """The row, exactly `width` cells wide unless nothing fits: then it is empty.
 
     Facts and hints come in order of importance. What does not fit goes from the right: hints down to the first one,
-    then facts down to the first one, then the hint that was left, then the fact. Nothing is cut in the middle.
+    then facts down to the first three (to the first one while something is going on, which the hint stops), then the
+    hint that was left, then the other facts. Nothing is cut in the middle.
     """
     left = [clean for fact in facts if (clean := _clean_fact(fact)).text]
     right = [(sanitize_line(key), sanitize_line(word)) for key, word in hints]
     while (left or right) and (len(left) + len(right) > MOST_THINGS or _needed(left, right) > width):
-        if len(right) > 1:
-            right.pop()
-        elif len(left) > 1:
-            left.pop()
-        elif right:
-            right.pop()
-        else:
-            left.pop()
+        kept = 1 if any(fact.kind == "state" for fact in left) else KEPT_FACTS
+        (right if len(right) > 1 or (right and len(left) <= kept) else left).pop()
     if not left and not right:
         return ()
     for place, fact in enumerate(left):
@@ -185,13 +182,14 @@ class StatusBar(Widget):
         hints = tuple((fill(key), fill(word)) for key, word in self.hints)
         if not self.flash:
             return arrange(facts, hints, width)
-        # The running turn, and the key that stops it, are worth more than the end of a sentence.
-        running = tuple(fact for fact in facts if isinstance(fact, Fact) and fact.kind != "plain")
-        hints = hints if running else ()
-        space = width - 2 * MARGIN
-        less = space - (cell_len(" ".join(hints[0])) + MARGIN if hints else 0)
-        flash = Fact(_shortened(fill(self.flash), less if less > space // 2 else space), "state")
-        return arrange((flash, *running), hints, width)
+        # The model stays. The running turn, and the key that stops it, are worth more than the end of a sentence.
+        model, running = facts[:1], [fact for fact in facts[1:] if isinstance(fact, Fact) and fact.kind != "plain"]
+        hints = hints[:1] if running else ()
+        space = width - _needed([_clean_fact(fact) for fact in model], list(hints)) - len(SEPARATOR)
+        if space < width // 2:
+            hints, space = (), width - _needed([_clean_fact(fact) for fact in model], []) - len(SEPARATOR)
+        flash = Fact(_shortened(fill(self.flash), max(1, space)), "state")
+        return arrange((*model, flash, *running), hints, width)
 
     def render_line(self, y: int) -> Strip:
         if y:

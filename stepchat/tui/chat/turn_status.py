@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from stepchat.events import Delta, Retrying, Silence
-from stepchat.messages import AssistantMessage
-from stepchat.reasoning.effort import effort_of
+from stepchat.messages import AssistantMessage, Usage
+from stepchat.parameters.values import format_value
+from stepchat.reasoning.effort import AUTO, effort_of
 from stepchat.reasoning.loops import RepetitionDetector
-from stepchat.text.format import money, short_count
+from stepchat.text.format import money, short_count, tokens_per_second
 from stepchat.transcript.answer import no_estimate
 from stepchat.tui.chat.status_bar import Fact
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stepchat.catalogue.models import Model
     from stepchat.events import TurnEvent
     from stepchat.messages import Json, StoredMessage
+    from stepchat.parameters.scopes import Scopes
     from stepchat.transcript.answer import Estimate
 
 CHARACTERS_PER_TOKEN = 4
@@ -27,6 +29,10 @@ CHARACTERS_PER_TOKEN = 4
 NOTHING = Decimal()
 FULL = 80
 """Percent of the model's window from which the meter warns."""
+_LONGEST_SETTING = 40
+"""Cells of a parameter with its value."""
+_OWN_FACT = frozenset({"reasoning.effort", "reasoning_effort"})
+"""Parameters that have a fact of their own."""
 Phase = Literal["waiting", "thinking", "answering"]
 
 
@@ -38,7 +44,6 @@ class TurnProgress:
         self.phase: Phase = "waiting"
         self.provider = ""
         self.repetition = RepetitionDetector()
-        self._since = started
         self._first: float | None = None
         self._characters = 0
         self._retry_at = started
@@ -66,9 +71,7 @@ class TurnProgress:
         self._characters += added
         if self._first is None:
             self._first = now
-        phase: Phase = "answering" if delta.text else "thinking"
-        if phase != self.phase:
-            self.phase, self._since = phase, now
+        self.phase = "answering" if delta.text else "thinking"
 
     @property
     def tokens(self) -> int:
@@ -83,13 +86,11 @@ class TurnProgress:
 
     def facts(self, now: float) -> list[Fact]:
         """What the turn is doing, in words."""
-        facts = [self._state(now)]
-        # While it thinks the header of the reasoning counts them.
-        if self.tokens and self.phase == "answering":
-            facts.append(Fact(f"~{short_count(self.tokens)} tokens"))
-        if (speed := self.speed(now)) is not None:
-            facts.append(Fact(f"~{speed:.0f} tok/s"))
-        return facts
+        state, speed = self._state(now), self.speed(now)
+        # The transcript counts the seconds, and the tokens of the reasoning.
+        if self.phase == "answering" and speed is not None and state.kind == "state":
+            return [Fact(f"{state.text} ~{tokens_per_second(speed)}", state.kind)]
+        return [state]
 
     def _state(self, now: float) -> Fact:
         if now < self._retry_at:
@@ -97,11 +98,7 @@ class TurnProgress:
         if self._silence.seconds:
             silent, limit = self._silence.seconds, self._silence.limit
             return Fact(f"nothing arrives for {silent:.0f} s, giving up at {limit:.0f} s", "warning")
-        return Fact(f"{self.phase} {self._seconds(now - self._since)}", "state")
-
-    @staticmethod
-    def _seconds(seconds: float) -> str:
-        return f"{max(0, int(seconds))} s"
+        return Fact(self.phase, "state")
 
 
 def idle_hints() -> tuple[tuple[str, str], ...]:
@@ -117,14 +114,29 @@ def hints(meter: TurnProgress | None) -> tuple[tuple[str, str], ...]:
     return (("{key:stop}", "stop"), *way_out, ("{key:reasoning}", "reasoning"))
 
 
-def effort_fact(parameters: Json, path: Sequence[StoredMessage], *, refused: bool = False) -> Fact:
-    """How hard to think was asked for, and, where it tells, how much the last answer was thought about."""
-    last = next((stored.message for stored in reversed(path) if isinstance(stored.message, AssistantMessage)), None)
-    thought = last.usage.reasoning_tokens if last is not None else None
-    words = f"effort {effort_of(parameters)}"
-    if refused:
-        return Fact(f"{words}, refused", "warning")
-    return Fact(words + (f", {short_count(thought)} thought" if thought else ""))
+def effort_facts(parameters: Json, model: Model | None, *, rejected: bool = False) -> list[Fact]:
+    """The effort that is sent. A model without levels gets none, so there is nothing to show."""
+    levels = () if model is None or model.reasoning is None else model.reasoning.supported_efforts
+    asked = effort_of(parameters)
+    if asked == AUTO and not levels:
+        return []
+    return [Fact(f"effort {asked}, rejected", "warning") if rejected else Fact(f"effort {asked}")]
+
+
+def settings_facts(scopes: Scopes) -> list[Fact]:
+    """What makes the session's requests differ: its profile, its preset, and what was set for it or for the next question."""
+    facts = [
+        Fact(f"{kind} {name}")
+        for kind, name in (("profile", scopes.profile_name), ("preset", scopes.preset_name))
+        if name
+    ]
+    own = [(name, value) for name, value in scopes.session if name not in _OWN_FACT and value is not None]
+    if len(own) == 1:
+        facts.append(Fact(f"{own[0][0]}={format_value(own[0][1])}"[:_LONGEST_SETTING]))
+    elif own:
+        facts.append(Fact(f"{len(own)} parameters set"))
+    facts += [Fact(f"once {name}={format_value(value)}"[:_LONGEST_SETTING], "state") for name, value in scopes.once]
+    return facts
 
 
 def session_facts(
@@ -134,22 +146,21 @@ def session_facts(
     spent: Decimal = NOTHING,
     today: str = "",
 ) -> list[Fact]:
-    """Room in the model's window, what the session cost and, where there is room, the day, the speed of the last answer.
+    """How much of the context window is used, what the session cost and, where there is space, the day.
 
-    `estimate` is for answers whose cost was not told; `spent` was told of all branches, those on show and the others.
+    `estimate` is for answers whose cost is unknown; `spent` is the known cost of all branches, shown or not.
     """
     answers = [stored.message for stored in path if isinstance(stored.message, AssistantMessage)]
     if not answers:
         return [Fact(f"today {today}")] if today else []
     facts: list[Fact] = []
-    last = answers[-1]
-    used = (last.usage.prompt_tokens or 0) + (last.usage.completion_tokens or 0)
+    # An answer that is being written, or that failed, has no counts.
+    counted = next((answer.usage for answer in reversed(answers) if answer.usage.prompt_tokens), Usage())
+    used = (counted.prompt_tokens or 0) + (counted.completion_tokens or 0)
     if used:
         facts.append(context_fact(used, model))
     if cost := cost_of(answers, estimate, spent):
         facts.append(Fact(cost, longer=f"{cost} · today {today}" if today not in {"", cost} else ""))
-    if (speed := last.speed) is not None:
-        facts.append(Fact(f"{speed:.0f} tok/s"))
     return facts
 
 

@@ -13,6 +13,7 @@ LONG = "\n\n".join(f"Paragraph {number} with some words." for number in range(60
 async def test_typing_finds_enter_goes_on_and_escape_returns(tmp_path):
     async with window(tmp_path, None) as pilot:
         screen = pilot.app.screen
+        screen.pane.welcome.styles.display = "none"
         screen.view.show([asked(), answered(LONG, "a thought with words")])
         write(pilot, "unsent")
         await wait_until(pilot, "Paragraph 59")

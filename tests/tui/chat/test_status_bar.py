@@ -13,7 +13,7 @@ from stepchat.tui.chat.status_bar import MOST_THINGS, Fact, StatusBar, arrange
 from stepchat.tui.themes import find_themes, textual_theme
 from tests.tui.screen import screen_cells, screen_rows
 
-FACTS = ["step-3.5-flash", "effort auto", "context 2 %", "$0.0021"]
+FACTS = ["step-3.5-flash", "context 2 %", "$0.0021", "effort auto"]
 HINTS = [("^T", "reasoning"), ("^P", "commands")]
 
 
@@ -24,11 +24,11 @@ def row(facts, hints, width):
 @pytest.mark.parametrize(
     ("width", "shown"),
     [
-        (100, "  step-3.5-flash · effort auto · context 2 % · $0.0021" + " " * 19 + "^T reasoning  ^P commands  "),
-        (81, "  step-3.5-flash · effort auto · context 2 % · $0.0021  ^T reasoning"),
-        (60, "  step-3.5-flash · effort auto · context 2 %    ^T reasoning  "),
-        (47, "  step-3.5-flash · effort auto   ^T reasoning  "),
-        (33, "  step-3.5-flash   ^T reasoning  "),
+        (100, "  step-3.5-flash · context 2 % · $0.0021 · effort auto" + " " * 19 + "^T reasoning  ^P commands  "),
+        (81, "  step-3.5-flash · context 2 % · $0.0021 · effort auto  ^T reasoning"),
+        (60, "  step-3.5-flash · context 2 % · $0.0021  ^T reasoning  "),
+        (47, "  step-3.5-flash · context 2 % · $0.0021"),
+        (33, "  step-3.5-flash · context 2 %"),
         (31, "  step-3.5-flash"),
         (18, "  step-3.5-flash  "),
         (17, ""),
@@ -42,7 +42,7 @@ def test_things_go_from_the_right_and_whole(width, shown):
 
 
 def test_the_exact_row():
-    assert row(FACTS, HINTS, 60) == "  step-3.5-flash · effort auto · context 2 %  ^T reasoning  "
+    assert row(FACTS, HINTS, 60) == "  step-3.5-flash · context 2 % · $0.0021      ^T reasoning  "
     assert row(FACTS[:1], HINTS, 50) == "  step-3.5-flash       ^T reasoning  ^P commands  "
     assert row([], HINTS[:1], 20) == "      ^T reasoning  "
 
@@ -163,11 +163,12 @@ async def test_what_is_said_once_is_cut_at_a_word_rather_than_not_said():
 
     async with Window().run_test(size=(30, 3)) as pilot:
         line = pilot.app.query_one(StatusBar)
+        line.items = ("flash",)
         line.show_flash("Copied very many characters to the clipboard.")
         await pilot.pause()
-        assert line.render_line(0).text.strip() == "Copied very many…"
+        assert line.render_line(0).text.strip() == "flash · Copied very many…"
         line.show_flash(f"Model: {'m' * 300}")
-        assert line.render_line(0).text.strip() == f"Model: {'m' * 18}…"
+        assert line.render_line(0).text.strip() == f"flash · Model: {'m' * 10}…"
 
 
 async def test_what_goes_on_and_the_key_that_stops_it_are_seen_beside_what_is_said():
@@ -177,13 +178,25 @@ async def test_what_goes_on_and_the_key_that_stops_it_are_seen_beside_what_is_sa
         app.status.hints = (("Esc", "stop"), ("^T", "reasoning"))
         app.status.show_flash("Copied 13 characters.")
         await pilot.pause()
-        assert screen_rows(app)[0].split() == ["Copied", "13", "characters.", "·", "answering", "3", "s", "Esc", "stop"]
+        assert screen_rows(app)[0].split() == [
+            "m",
+            "·",
+            "Copied",
+            "13",
+            "characters.",
+            "·",
+            "answering",
+            "3",
+            "s",
+            "Esc",
+            "stop",
+        ]
         app.status.items = ("m", Fact("answering 4 s", "state"), "$0.01")
         await pilot.pause()
         assert "answering 4 s" in screen_rows(app)[0]
         app.status.show_flash("A sentence that is longer than there is any room for in this line.")
         await pilot.pause()
-        assert screen_rows(app)[0].endswith("Esc stop")
+        assert screen_rows(app)[0].strip().startswith("m · A sentence that is longer")
         await pilot.resize_terminal(24, 16)
         await pilot.pause()
-        assert screen_rows(app)[0].strip() == "A sentence that is…"
+        assert screen_rows(app)[0].strip() == "m · A sentence that…"

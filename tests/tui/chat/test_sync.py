@@ -86,7 +86,7 @@ async def test_it_disturbs_nobody_who_reads_edits_or_looks_elsewhere(tmp_path, s
             await wait_until(pilot, lambda: pilot.app.screen is chat and not chat.query("FindBar"))
             come_back(pilot)
             await wait_until(pilot, lambda before=before: len(branch(pilot)) == before + 2)
-            shown = await wait_until(pilot, "Another window continued this session. Ctrl+End shows its turns.")
+            shown = await wait_until(pilot, "Another window continued this session. Ctrl+End shows its…")
             assert "↓ new text" in shown
             assert rows(pilot) == top
 

@@ -27,7 +27,7 @@ async def test_a_key_goes_through_the_levels_that_the_model_has(tmp_path):
             shown = await ask(pilot, "demo:haiku")
             assert sent(server) == {"enabled": True, "effort": "high"}
             assert "effort high" in shown or "Effort high" in shown
-            await wait_until(pilot, "thought")
+            await wait_until(pilot, "Thought")
 
 
 async def test_an_effort_takes_the_place_of_a_budget(tmp_path):
@@ -75,7 +75,7 @@ async def test_a_level_the_server_refused_is_told_and_tried_again_when_it_is_nam
             await say(pilot, "/effort low")
             await ask(pilot, "demo:no_effort")
             assert sent(server) == {"enabled": True}
-            await wait_until(pilot, "effort low, refused")
+            await wait_until(pilot, "effort low, rejected")
             await say(pilot, "/settings reasoning.effort")
             await wait_until(pilot, "The server rejected it before. Not sent; set it again to retry.")
             await pilot.press("escape", "escape")

@@ -129,7 +129,7 @@ async def test_the_status_line_tells_what_the_session_and_the_day_cost(tmp_path,
     await spend(place.store, server.url, 3)
     await place.close()
     async with window(tmp_path, server, size=(140, 20)) as pilot:
-        await wait_until(pilot, "effort auto · today $3.00")
+        await wait_until(pilot, "today $3.00")
         await ask(pilot, "demo:haiku")
         await wait_until(pilot, " · today $3.00")
         await pilot.press("alt+r")
