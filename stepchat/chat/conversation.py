@@ -339,6 +339,14 @@ class Conversation:
         """Ask this after the running turn."""
         self.queue.append(text)
 
+    def take_queued(self, index: int = -1) -> str:
+        """Remove a queued question, the last one by default, and return it; "" if there is none."""
+        return self.queue.pop(index) if self.queue else ""
+
+    def move_queued(self, index: int, by: int) -> None:
+        """Move a queued question before or after its neighbour."""
+        self.queue.insert(index + by, self.queue.pop(index))
+
     def take_queue(self) -> list[str]:
         """Remove the queued questions and return them."""
         taken, self.queue = self.queue, []

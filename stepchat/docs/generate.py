@@ -197,6 +197,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
             "models",
             "settings",
             "tree",
+            "queue",
             "inspector",
             "compare",
             "logprobs",

@@ -103,6 +103,15 @@ DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
         ("fork", ("leader f",), "Fork a new session from the message"),
     ),
     *_rows(
+        "queue",
+        ("up", ("k",), "Message above"),
+        ("down", ("j",), "Message below"),
+        ("edit", ("e",), "Take the message back into the prompt"),
+        ("remove", ("d",), "Remove the message"),
+        ("move-up", ("K",), "Move the message up"),
+        ("move-down", ("J",), "Move the message down"),
+    ),
+    *_rows(
         "inspector",
         ("section-next", ("tab",), "Next section"),
         ("section-previous", ("shift+tab",), "Previous section"),

@@ -270,6 +270,10 @@ class ChatScreen(Screen[None]):
     def _detached(self, event: Composer.Detached) -> None:
         self.flash(f"Detached {event.attachment.name}.")
 
+    @on(Composer.QueueChanged)
+    def _queue_changed(self) -> None:
+        self.refresh_status()
+
     @on(Composer.DraftNotSaved)
     def _draft_not_saved(self, event: Composer.DraftNotSaved) -> None:
         self.flash(f"The text in the prompt cannot be saved. {event.reason}")
@@ -453,6 +457,7 @@ class ChatScreen(Screen[None]):
         if not self.is_running:
             return
         self.composer.settle()
+        self.composer.show_queue()
         self.pane.is_welcoming = self.pane.is_welcoming and self._is_new
         self._refresh_tabs()
         self._status_bar.items = self._items()
@@ -486,8 +491,6 @@ class ChatScreen(Screen[None]):
             items.append(Fact("mouse free, {key:mouse} ends it", "state"))
         if self.progress is not None:
             items.append(self.progress)
-        if conversation.queue:
-            items.append(Fact(f"{len(conversation.queue)} queued", "warning"))
         cost = spent.of_session(None if session is None else session.id)
         model = conversation.workspace.catalogue.find(conversation.model)
         estimate = partial(estimate_cost, conversation)

@@ -160,6 +160,30 @@ async def go_to_words(screen: ChatScreen, text: str) -> None:
         screen.flash(f"Last match. Search again with /find {words}")
 
 
+async def queue(screen: ChatScreen, _argument: str) -> None:
+    """List what is queued; a message to edit goes back into the prompt, a removed one into its history."""
+    conversation, composer = screen.conversation, screen.composer
+    if not conversation.queue:
+        screen.flash("Nothing is queued.")
+        return
+    # Not needed by the first frame.
+    from stepchat.tui.composer.queue_lines import one_line
+    from stepchat.tui.dialogs.queue import QueueDialog
+
+    def remove(index: int) -> None:
+        composer.prompt.remember(conversation.take_queued(index))
+        screen.refresh_status()
+
+    def move(index: int, by: int) -> None:
+        conversation.move_queued(index, by)
+        screen.refresh_status()
+
+    dialog = QueueDialog(lambda: conversation.queue, composer.queue_lines, one_line, remove=remove, move=move)
+    chosen = await screen.app.push_screen_wait(dialog)
+    if chosen is not None:
+        composer.give_back(conversation.take_queued(chosen))
+
+
 async def system(screen: ChatScreen, argument: str) -> None:
     """Without text, show it, wherever it comes from; a session that has started keeps its own."""
     conversation, workspace = screen.conversation, screen.workspace
@@ -198,6 +222,7 @@ COMMANDS: tuple[Command, ...] = (
         _keeping,
     ),
     Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i", "leader i")),
+    Command("queue", "Edit, remove or reorder queued messages", queue),
     Command("new", "Start a new session", new, ("ctrl+n", "leader n")),
     Command("close", "Close this session's tab", close, needs=("idle",)),
     Command(

@@ -27,6 +27,7 @@ from stepchat.tui import workers
 from stepchat.tui.composer.attachment_bar import AttachmentBar
 from stepchat.tui.composer.completion import Completion, CompletionList
 from stepchat.tui.composer.prompt import Prompt
+from stepchat.tui.composer.queue_lines import QueueLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -87,6 +88,9 @@ class Composer(Widget):
     class EditingChanged(Message):
         """Editing an earlier question began or ended."""
 
+    class QueueChanged(Message):
+        """A queued question was taken back into the prompt."""
+
     class DraftNotSaved(Message):
         """The disk refused the text of the prompt."""
 
@@ -106,7 +110,8 @@ class Composer(Widget):
         """Without drafts and conversation nothing is saved."""
         super().__init__()
         self._completion_list = CompletionList()
-        self.prompt = Prompt(self._completion_list, complete)
+        self.queue_lines = QueueLines()
+        self.prompt = Prompt(self._completion_list, complete, self._take_queued)
         self._drafts = drafts
         self._conversation = conversation
         self._timer: Timer | None = None
@@ -124,6 +129,7 @@ class Composer(Widget):
 
     def compose(self) -> ComposeResult:
         yield self._completion_list
+        yield self.queue_lines
         yield PromptRule()
         yield self._bar
         with Horizontal(id="prompt-row"):
@@ -211,6 +217,18 @@ class Composer(Widget):
         self.attachments = tuple(attachments)
         self._bar.show(self.attachments, reading=bool(self._reading))
         self.schedule_keep()
+
+    # ---- the queue
+
+    def show_queue(self) -> None:
+        """Show what is queued in the conversation."""
+        self.queue_lines.queue = () if self._conversation is None else tuple(self._conversation.queue)
+
+    def _take_queued(self) -> str:
+        text = "" if self._conversation is None else self._conversation.take_queued()
+        if text:
+            self.post_message(self.QueueChanged())
+        return text
 
     # ---- editing an earlier question
 

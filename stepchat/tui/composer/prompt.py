@@ -101,7 +101,13 @@ class Prompt(TextArea, inherit_bindings=False):
     class StartDeleted(Message):
         """Backspace was pressed at the start of the text, where there is nothing to delete."""
 
-    def __init__(self, completion_list: CompletionList, complete: Callable[[str], Sequence[Completion]]) -> None:
+    def __init__(
+        self,
+        completion_list: CompletionList,
+        complete: Callable[[str], Sequence[Completion]],
+        take_queued: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`take_queued` takes back the message that was queued last; "" if there is none."""
         # TextArea's own constructor already moves the cursor, which asks for these.
         self._pastes = Pastes()
         self._past: list[str] = []
@@ -109,6 +115,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self._at = 0
         self._list = completion_list
         self._complete = complete
+        self._take_queued = take_queued
         self._offers: tuple[Completion, ...] = ()
         self._offered_files: tuple[str, Sequence[Path]] = ("", ())
         """The text that names files, and the files, while they are offered."""
@@ -238,6 +245,8 @@ class Prompt(TextArea, inherit_bindings=False):
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - TextArea's signature
         if not select and self._offers:
             self._choose(-1)
+        elif not select and not self.text and (text := self._take_queued()):
+            self.prefill(text)
         elif select or self._cursor_row() > 0 or not self._step_in_history(-1):
             super().action_cursor_up(select)
 
@@ -258,7 +267,7 @@ class Prompt(TextArea, inherit_bindings=False):
         text = self.unfolded_text
         if not text:
             return
-        self._remember(self.text)
+        self.remember(self.text)
         self.load_text("")
         self.post_message(self.Submitted(text))
 
@@ -405,14 +414,14 @@ class Prompt(TextArea, inherit_bindings=False):
 
     # History
 
-    def _remember(self, text: str) -> None:
-        """Keeps placeholders folded: they unfold again when the text is sent again."""
+    def remember(self, text: str) -> None:
+        """Up brings this back. Placeholders stay folded: they unfold again when the text is sent again."""
         self._walk = []
         if not self._past or self._past[-1] != text:
             self._past.append(text)
 
     def _set_aside(self) -> None:
-        self._remember(self.text)
+        self.remember(self.text)
         self.history.checkpoint()
         self.clear()
         self.history.checkpoint()

@@ -137,9 +137,9 @@ async def test_escape_stops_and_keeps_what_came(tmp_path):
 async def test_message_sent_while_an_answer_streams_waits_its_turn(tmp_path):
     with DemoServer(speed=200) as server:
         async with window(tmp_path, server) as pilot:
-            await say(pilot, "demo:slow wait=4 speed=0")
+            await say(pilot, "demo:slow wait=1 speed=0")
             await say(pilot, "demo:haiku speed=0")
-            assert "1 queued" in screen_text(pilot.app)
+            assert "queued  demo:haiku speed=0" in screen_text(pilot.app)
             await wait_until(pilot, lambda: len(conversation(pilot).path) == 4 and not conversation(pilot).busy)
             assert conversation(pilot).path[2].message.text == "demo:haiku speed=0"
 
