@@ -24,7 +24,7 @@ from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_direct
 from stepchat.errors import ConfigError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
-from stepchat.tui import workers
+from stepchat.tui import changed_keys, workers
 from stepchat.tui.chat.screen import ChatScreen, Opening
 from stepchat.tui.chat.turn_status import idle_hints
 from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, unknown_command
@@ -112,6 +112,8 @@ class StepchatApp(App[str]):
         """When an exception reached no handler lately, and which."""
         self.keymap = build_keymap(KEY_ROWS, workspace.config.keys)
         self.leader = Leader()
+        self._announced = changed_keys.ALL
+        """The keys whose new meaning was announced; loaded after the first paint."""
         self._quits_until = float("-inf")
         """Until when another press of the interrupt key quits."""
         defaults = {row.name: row.single_keys for row in KEY_ROWS}
@@ -169,6 +171,8 @@ class StepchatApp(App[str]):
         elif conversation.session is None:
             await pane.run_optional(partial(self._greet, screen))
         await pane.run_optional(screen.announce_interrupted)
+        await pane.run_optional(screen.load_earlier_prompts)
+        await pane.run_optional(self._load_announced)
         if words and not screen.workspace.choose_session:
             await pane.run_optional(partial(go_to_words, screen, words))
         await pane.run_optional(pane.load_details)
@@ -305,12 +309,39 @@ class StepchatApp(App[str]):
 
     async def on_event(self, event: Event) -> None:
         """Before anything else sees a key: the leader, and the key after it, are nobody else's."""
-        if isinstance(event, Key) and not event.is_forwarded and await self._leader_takes(event.key):
-            return
+        if isinstance(event, Key) and not event.is_forwarded:
+            if await self._leader_takes(event.key):
+                return
+            self._announce(event.key)
         if isinstance(event, (Paste, MouseDown)) and self.leader.pending:
             self.leader.cancel()
             self._show_pending()
         await super().on_event(event)
+
+    async def _load_announced(self) -> None:
+        """A setup without sessions never had the old keys. Raises StoreError."""
+        store = self.workspace.store
+        announced = await store.setting(changed_keys.SETTING)
+        if announced is None and not await store.sessions(limit=1):
+            announced = changed_keys.ALL
+            await store.set_setting(changed_keys.SETTING, announced)
+        self._announced = announced or ""
+
+    def _announce(self, key: str) -> None:
+        """The first time a key is pressed that has a new meaning, name the one that does what it did."""
+        if self._announced == changed_keys.ALL:
+            return
+        row = changed_keys.changed_key(self.keymap, self._key_contexts(), key, self._announced)
+        if row is None or self._chat is None:
+            return
+        self._announced = f"{self._announced} {changed_keys.name(row)}".strip()
+        text = changed_keys.announcement(row, self.keymap)
+        if isinstance(self.screen, ModalScreen):
+            self._report_key(text)
+        else:
+            self._chat.notice(text)
+        save = partial(self.workspace.store.set_setting, changed_keys.SETTING, self._announced)
+        workers.run_task(self, partial(self._chat.pane.run_optional, save), group="announced")
 
     async def _leader_takes(self, key: str) -> bool:
         step = self.leader.press(self.keymap, self._key_contexts(), key, monotonic())

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events, on
@@ -65,6 +66,9 @@ if TYPE_CHECKING:
     from stepchat.tui.composer.completion import Completion
     from stepchat.tui.themes import Theme
 
+ESCAPE_SECONDS: Final = 0.5
+"""Within this time a second Esc edits the last question."""
+EARLIER_PROMPTS: Final = 1000
 _PENDING_HINTS: Final = 5
 """With these, the leader and `? all`, the status bar shows seven things."""
 _LONGEST_NAME: Final = 40
@@ -145,6 +149,8 @@ class ChatScreen(Screen[None]):
         self._warned: set[tuple[str, ...]] = set()
         """What is said only once of a server and its model."""
         self._opening_session = asyncio.Lock()
+        self._escaped = float("-inf")
+        """When Esc was pressed with nothing to do."""
 
     def compose(self) -> ComposeResult:
         yield self._tab_bar
@@ -203,6 +209,18 @@ class ChatScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.prompt.styles.max_height = prompt_row_limit(event.size.height)
+
+    def is_second_escape(self) -> bool:
+        """Whether Esc, which has nothing else to do, was pressed twice on an empty prompt."""
+        before, self._escaped = self._escaped, monotonic()
+        if self._escaped - before > ESCAPE_SECONDS:
+            return False
+        self._escaped = float("-inf")
+        return not self.prompt.text
+
+    async def load_earlier_prompts(self) -> None:
+        """Read the prompts of all sessions, for the history of the prompt. Raises StoreError."""
+        self.prompt.set_earlier(await self.workspace.store.prompts(limit=EARLIER_PROMPTS))
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
@@ -707,6 +725,7 @@ class ChatScreen(Screen[None]):
         if session is None:
             await self.pane.run_optional(self.greet)
         await self.pane.run_optional(self.announce_interrupted)
+        await self.pane.run_optional(self.load_earlier_prompts)
         self.show_title()
 
     @on(TabBar.Chosen)

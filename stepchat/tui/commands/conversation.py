@@ -26,7 +26,9 @@ SESSION_VIEW = "session screen"
 
 
 async def stop(screen: ChatScreen, _argument: str) -> None:
-    """Stop the answer; queued questions and text that is not on disk return to the prompt. When idle, dismiss the notice."""
+    """Stop the answer; queued questions and text that is not on disk return to the prompt. When idle, dismiss the
+    notice; twice on an empty prompt, edit the last question.
+    """
     if screen.conversation.busy:
         screen.take_queue()
         await screen.conversation.stop()
@@ -35,8 +37,10 @@ async def stop(screen: ChatScreen, _argument: str) -> None:
     elif screen.in_side_session:
         await screen.close_side()
         screen.flash("The side question is closed; {key:sessions} lists it among the deleted sessions for 30 days.")
+    elif screen.is_second_escape():
+        await screen.run_action("app.command('edit')")
     else:
-        screen.flash("Nothing to stop. Ctrl+C clears the prompt, {key:quit} quits.")
+        screen.flash("Nothing to stop. {key:interrupt} clears the prompt, {key:quit} quits.")
 
 
 async def continue_(screen: ChatScreen, _argument: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from stepchat.errors import UsageError
+from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript import copying
@@ -187,6 +187,8 @@ async def edit(screen: ChatScreen, _argument: str) -> None:
 async def retry(screen: ChatScreen, _argument: str) -> None:
     """Regenerate the answer to the focused question, the focused answer, or the last answer."""
     focused = screen.view.focused_message
+    if focused is None and screen.prompt.text:
+        raise StepchatError("Not regenerated: the prompt has text.", "Send it, or clear it with {key:interrupt}.")
     if focused is None or focused.stored is None or not _can_be_asked(screen, focused):
         screen.ask(None)
         return

@@ -10,6 +10,7 @@ from stepchat.chat.favourites import read_model_choices, toggle_favourite
 from stepchat.concurrency import run_in_daemon
 from stepchat.servers.api import fetch_providers
 from stepchat.tui.commands.command import Command
+from stepchat.tui.terminal.title import repaint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ _MOST_NAMES = 30
 
 
 async def model(screen: ChatScreen, argument: str) -> None:
+    if not argument:
+        # Its key clears a garbled screen in other programs, and does so here, too.
+        repaint(screen.app)
     slug = argument or await _pick_model(screen)
     if slug and slug != screen.conversation.model:
         await screen.switch_model(slug)

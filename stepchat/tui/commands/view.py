@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepchat.errors import UsageError
 from stepchat.tui.commands.command import Command
-from stepchat.tui.terminal.title import report_mouse
+from stepchat.tui.terminal.title import repaint, report_mouse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +89,10 @@ async def mouse(screen: ChatScreen, _argument: str) -> None:
     screen.flash("Mouse released to the terminal. {key:mouse} takes it back." if free else "Mouse captured again.")
 
 
+async def redraw(screen: ChatScreen, _argument: str) -> None:
+    repaint(screen.app)
+
+
 def _views(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
     return _VIEWS
 
@@ -108,4 +112,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("end", "Go to the end and follow new text", end, ("ctrl+end", "leader greater_than_sign")),
     Command("find", "Find in the conversation", find, ("ctrl+f", "leader f"), "[WORDS]"),
     Command("mouse", "Release the mouse to the terminal, or take it back", mouse, ("f2", "leader left_square_bracket")),
+    Command("redraw", "Repaint the whole screen", redraw),
 )

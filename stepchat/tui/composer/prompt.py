@@ -111,6 +111,8 @@ class Prompt(TextArea, inherit_bindings=False):
         # TextArea's own constructor already moves the cursor, which asks for these.
         self._pastes = Pastes()
         self._past: list[str] = []
+        self._earlier: Sequence[str] = ()
+        """The prompts of all sessions, the newest first; cleaned when they are shown."""
         self._walk: list[str] = []
         self._at = 0
         self._list = completion_list
@@ -148,6 +150,10 @@ class Prompt(TextArea, inherit_bindings=False):
         """Earlier prompts, the oldest first. What is sent from now on is added by itself."""
         self._past = [self._pastes.fold_known(sanitize_paste(prompt)) for prompt in prompts]
         self._walk = []
+
+    def set_earlier(self, prompts: Sequence[str]) -> None:
+        """The prompts of all sessions, the newest first. They come after those of this session."""
+        self._earlier = prompts
 
     def prefill(self, text: str, cursor: int | None = None) -> None:
         """Put this in the place of what is there; `cursor` counts characters, None is the end."""
@@ -429,7 +435,8 @@ class Prompt(TextArea, inherit_bindings=False):
     def _step_in_history(self, step: int) -> bool:
         """Each entry keeps what was changed in it until something is sent; the last is the unsent text."""
         if not self._walk:
-            self._walk = [*self._past, self.text]
+            own = set(self._past)
+            self._walk = [*reversed([prompt for prompt in self._earlier if prompt not in own]), *self._past, self.text]
             self._at = len(self._walk) - 1
         target = self._at + step
         if not 0 <= target < len(self._walk):
@@ -437,6 +444,8 @@ class Prompt(TextArea, inherit_bindings=False):
         self._walk[self._at] = self.text
         self._at = target
         text = self._walk[target]
+        if target < len(self._walk) - 1 - len(self._past):
+            text = self._pastes.fold_known(sanitize_paste(text))
         self._closed_at = text
         # The first row going up, the last going down, so that the next press goes on walking.
         first_line = text.partition("\n")[0]

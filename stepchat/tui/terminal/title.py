@@ -38,6 +38,13 @@ def report_mouse(app: App[Any], *, on: bool) -> None:
     _write(app, "".join(f"\x1b[?{mode}{'h' if on else 'l'}" for mode in _MOUSE_MODES))
 
 
+def repaint(app: App[Any]) -> None:
+    """Write every cell again, over what another program left on the screen."""
+    screen = app.screen
+    update: Any = screen._compositor.render_update(full=True)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+    app._display(screen, update)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+
+
 def took_long(path: Sequence[StoredMessage]) -> bool:
     """Whether the last turn took long enough for a notification."""
     last = path[-1].message if path else None
