@@ -224,11 +224,12 @@ class Composer(Widget):
         """Show what is queued in the conversation."""
         self.queue_lines.queue = () if self._conversation is None else tuple(self._conversation.queue)
 
-    def _take_queued(self) -> str:
+    def _take_queued(self) -> bool:
         text = "" if self._conversation is None else self._conversation.take_queued()
         if text:
+            self.give_back(text)
             self.post_message(self.QueueChanged())
-        return text
+        return bool(text)
 
     # ---- editing an earlier question
 

@@ -105,9 +105,9 @@ class Prompt(TextArea, inherit_bindings=False):
         self,
         completion_list: CompletionList,
         complete: Callable[[str], Sequence[Completion]],
-        take_queued: Callable[[], str] = lambda: "",
+        take_queued: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`take_queued` takes back the message that was queued last; "" if there is none."""
+        """`take_queued` puts the message that was queued last back into the prompt; False if there is none."""
         # TextArea's own constructor already moves the cursor, which asks for these.
         self._pastes = Pastes()
         self._past: list[str] = []
@@ -251,8 +251,8 @@ class Prompt(TextArea, inherit_bindings=False):
     def action_cursor_up(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - TextArea's signature
         if not select and self._offers:
             self._choose(-1)
-        elif not select and not self.text and (text := self._take_queued()):
-            self.prefill(text)
+        elif not select and not self.text and self._take_queued():
+            pass
         elif select or self._cursor_row() > 0 or not self._step_in_history(-1):
             super().action_cursor_up(select)
 
