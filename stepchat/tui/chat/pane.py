@@ -467,11 +467,13 @@ class ChatPane(Widget):
 
     async def open_find(self, words: str, draft: str, *, beside: bool = False) -> FindBar:
         """Open the find bar, or use the open one; with words, go to their first hit. `beside` leaves the keys to the prompt."""
-        if self.find_bar is None:
-            self.find_bar = FindBar(self.view)
-            await self.mount(self.find_bar)
-        self.find_bar.begin(words, draft, beside=beside)
-        return self.find_bar
+        bar = self.find_bar
+        if bar is None:
+            bar = self.find_bar = FindBar(self.view)
+            await self.mount(bar)
+        if bar is self.find_bar:  # it may have been closed while it was mounted
+            bar.begin(words, draft, beside=beside)
+        return bar
 
     def close_find(self) -> None:
         if self.find_bar is not None:
