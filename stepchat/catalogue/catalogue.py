@@ -84,7 +84,9 @@ class Catalogue:
 
     def find(self, slug: str) -> Model | None:
         """Returns the model with this slug, or with the slug without its routing suffix. Never blocks."""
-        found = self._by_slug.get(slug) or self._by_slug.get(bare_slug(slug))
+        # `llama3` is `llama3:latest`, as Ollama reads it.
+        names = (slug, bare_slug(slug), f"{slug}:latest")
+        found = next((self._by_slug[name] for name in names if name in self._by_slug), None)
         own = self.configured_prices(slug)
         # A name missing from a list may be a typo.
         length = self._own_length if not self._models else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stepchat import lossless_json
 from stepchat.catalogue.backends import MANDATORY_REASONING, Backend, bare_slug, same_server
@@ -164,6 +164,10 @@ class Replay:
         return False
 
 
+_DEFAULT_TAG: Final = ":latest"
+"""Ollama's `llama3` is `llama3:latest`."""
+
+
 def same_source(message: AssistantMessage, target: Target) -> bool:
     """Whether the target is the model and server that produced the reasoning. Only those can use it again."""
     return _foreign(message, target) is None
@@ -174,7 +178,8 @@ def _foreign(message: AssistantMessage, target: Target) -> Rule | None:
         return "other server"
     if not target.backend.supports_session_id:
         # Without a router the requested name identifies the model; the name in the answer may differ.
-        return None if target.model in {message.model_asked, message.model} else "other model"
+        known = {name.removesuffix(_DEFAULT_TAG) for name in (message.model_asked, message.model)}
+        return None if target.model.removesuffix(_DEFAULT_TAG) in known else "other model"
     wanted, asked = bare_slug(target.model), bare_slug(message.model_asked)
     answered = bare_slug(message.model) or asked
     # Some answers carry a dated form of the requested slug.

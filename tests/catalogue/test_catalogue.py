@@ -223,3 +223,14 @@ def test_file_names_are_plain():
     assert file_name("demo") == "demo.jsonl"
     assert file_name("http://[::1]:80/../x") == "1-80-..-x.jsonl"
     assert file_name("///") == "server.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("slug", "found"),
+    [("llama3", "llama3:latest"), ("llama3:latest", "llama3:latest"), ("qwen3", None), ("qwen3:8b", "qwen3:8b")],
+)
+def test_a_name_without_a_tag_is_the_latest(slug, found):
+    catalogue = Catalogue(fetch=lambda *_: {"data": [{"id": "llama3:latest"}, {"id": "qwen3:8b"}]})
+    assert catalogue.refresh()
+    model = catalogue.find(slug)
+    assert (None if model is None else model.id) == found

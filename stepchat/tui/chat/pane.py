@@ -498,7 +498,7 @@ class ChatPane(Widget):
         """Esc right after a search: close the bar, or return to where it began. False if there is neither."""
         if self.find_bar is not None and self.find_bar.is_beside:
             self.find_bar.action_close()
-        elif self.view.finder.can_go_back:
+        elif self.can_go_back:
             self.view.find(FindNavigator.go_back)
         else:
             return False
@@ -506,7 +506,9 @@ class ChatPane(Widget):
 
     @property
     def can_go_back(self) -> bool:
-        return (self.find_bar is not None and self.find_bar.is_beside) or self.view.finder.can_go_back
+        # While an answer is being written, Esc stops it.
+        beside = self.find_bar is not None and self.find_bar.is_beside
+        return beside or (self.view.finder.can_go_back and not self.conversation.busy)
 
     async def reveal_hit(self, typed: str, hits: Sequence[Hit], draft: str) -> None:
         """Go to the newest hit of a search, unless it is the title. Raises StoreError."""

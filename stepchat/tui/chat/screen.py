@@ -330,7 +330,7 @@ class ChatScreen(Screen[None]):
     @on(FindBar.Closed)
     def _find_closed(self) -> None:
         self.prompt.focus()
-        if self.view.finder.can_go_back:
+        if self.pane.can_go_back:
             self.flash("Press {key:stop} again to return to where you were.")
 
     @on(ChatPane.MessageLeft)
@@ -370,6 +370,8 @@ class ChatScreen(Screen[None]):
             self.ask(event.text)
         else:  # nobody can decide about a session that is not on screen
             self.composer.give_back(event.text)
+            text = "A queued question exceeds the context window of another session; it is back in the prompt."
+            self.notice(text, "{key:sessions} opens that session.", kind="warning")
 
     @on(ChatPane.SessionGone)
     def _session_gone(self, event: ChatPane.SessionGone) -> None:
@@ -637,6 +639,7 @@ class ChatScreen(Screen[None]):
                 self.pane.ask(text, after if chosen == "send" else None)
             else:
                 self.composer.give_back(typed)
+                self.flash("Not sent: it is back in the prompt." if typed else "")
 
     def _too_long_picker(self, needed: int, *, alone: bool) -> Picker:
         model = self.workspace.catalogue.find(self.conversation.model)

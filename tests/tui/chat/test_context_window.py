@@ -63,6 +63,7 @@ async def test_what_waited_for_its_turn(tmp_path, server):
         chat.conversation.queue.append(HUGE)
         await say(pilot, "demo:haiku")
         await refuse(pilot, server, asked=1)
+        await wait_until(pilot, "Not sent: it is back in the prompt.")
         assert chat.prompt.unfolded_text == HUGE.strip()
         assert chat.conversation.queue == []
 

@@ -10,7 +10,7 @@ from stepchat.config.paths import Paths
 from stepchat.demo.server import DemoServer
 from stepchat.messages import AssistantMessage, UserMessage
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, draft, say, wait_until, window
+from tests.tui.window import ask, branch, draft, say, wait_until, window, write
 
 
 @pytest.fixture
@@ -142,6 +142,38 @@ async def test_message_sent_while_an_answer_streams_waits_its_turn(tmp_path):
             assert "queued  demo:haiku speed=0" in screen_text(pilot.app)
             await wait_until(pilot, lambda: len(conversation(pilot).path) == 4 and not conversation(pilot).busy)
             assert conversation(pilot).path[2].message.text == "demo:haiku speed=0"
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_escape_returns_queued_messages_once_each(tmp_path, begun):
+    with DemoServer(speed=50) as server:
+        async with window(tmp_path, server) as pilot:
+            await say(pilot, "demo:long tokens=5000 reasoning=20")
+            if begun:
+                await wait_until(pilot, "answering")
+            for text in ("one", "two", "three"):
+                await say(pilot, text)
+            write(pilot, "four")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not conversation(pilot).busy)
+            await pilot.pause(0.1)
+            lines = [line for line in draft(pilot).split("\n") if line]
+            # A question that was not saved yet returns as well, in its place.
+            assert lines[-4:] == ["one", "two", "three", "four"]
+            assert len(lines) == (4 if branch(pilot) else 5)
+            assert not conversation(pilot).queue
+
+
+async def test_escape_after_a_search_stops_a_running_answer_first(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await ask(pilot, "demo:primes")
+            await say(pilot, "demo:long tokens=5000 reasoning=20 speed=50")
+            await wait_until(pilot, "answering")
+            await pilot.press("ctrl+f", *"eratosthenes", "enter", "escape")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: not conversation(pilot).busy)
+            assert not pilot.app.screen.view.follow
 
 
 async def test_failed_answer_says_why_and_can_be_asked_again(tmp_path, server):
