@@ -64,7 +64,7 @@ def _opens_window(arguments: list[str]) -> bool:
     """Whether these arguments open the window. False when in doubt, which only costs the first frame."""
     from stepchat.cli.options import OPTIONAL_VALUE, OPTIONS, SWITCH
 
-    rows = [row for row in OPTIONS if not row.one_shot]
+    rows = [row for row in OPTIONS if not row.windowless]
     switches = {name for row in rows if row.kind == SWITCH for name in row.names}
     optional = {name for row in rows if row.kind == OPTIONAL_VALUE for name in row.names}
     with_value = {name for row in rows if row.kind not in (SWITCH, OPTIONAL_VALUE) for name in row.names}

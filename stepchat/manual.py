@@ -43,6 +43,7 @@ TOPICS: Final = (
     Topic("tools", "Tool definitions and tool calls"),
     Topic("files", "Attaching text, images, PDFs and audio"),
     Topic("shell", "One-shot questions, pipes, options, exit codes, completion"),
+    Topic("linear", "Plain appended lines instead of the window, for screen readers"),
     Topic("json", "What --json prints, and the export formats"),
     Topic("servers", "OpenRouter, local servers, API keys, the demo server"),
     Topic("troubleshooting", "When something goes wrong"),

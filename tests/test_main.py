@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-ONE_SHOT = {row.parameter for row in OPTIONS if row.one_shot}
+ONE_SHOT = {row.parameter for row in OPTIONS if row.windowless}
 
 
 def means_the_window(arguments: list[str]) -> bool | None:
@@ -31,7 +31,7 @@ def means_the_window(arguments: list[str]) -> bool | None:
     except (click.ClickException, click.exceptions.Exit):
         return None
     given = context.params
-    return not (given["question"] or any(given[name] not in {None, False} for name in ONE_SHOT))
+    return not (given["question"] or any(given[name] not in {None, False, ()} for name in ONE_SHOT))
 
 
 VALUES = {"--set": "top_k=1"}

@@ -250,7 +250,11 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
         demo=options["demo"],
         resume=options["resume"],
         latest=options["latest"],
-        one_shot=bool(question or piped or any(options[row.parameter] for row in OPTIONS if row.one_shot)),
+        one_shot=bool(
+            question
+            or (piped and not options["linear"])
+            or any(options[row.parameter] for row in OPTIONS if row.one_shot)
+        ),
         settings=(*map(parse_setting, settings), *settings_from_flags(options)),
         once=tuple(map(parse_setting, options["once"])),
         preset=options["preset"],
@@ -263,23 +267,17 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
     prompt = None
     if options["prompt"]:
         from stepchat.cli.prompts import start_with
-        from stepchat.prompts.library import find_prompt
 
-        prompt = find_prompt(invocation.paths.prompts, options["prompt"])
-        # A prompt with a text of its own is a question.
-        start = replace(start_with(prompt, start), one_shot=start.one_shot or bool(prompt.text.parts))
+        prompt, start = start_with(invocation, options["prompt"], start)
     if start.one_shot:
         invocation.restore_terminal()
         words = Words(question, prompt, "" if prompt else suspicious)
         return _one_shot(invocation, start, words, options, piped=piped)
+    if options["linear"] or os.environ.get("TERM") == "dumb":
+        return _linear(invocation, start, shows_reasoning=not options["no_reasoning"])
     if not sys.stdout.isatty():
         raise UsageError(
             "The window needs a terminal, and stdout is not one.", 'Give a question instead: stepchat "question" > file'
-        )
-    if os.environ.get("TERM") == "dumb":
-        raise UsageError(
-            "The window needs cursor addressing, and TERM=dumb has none.",
-            'Give a question instead: stepchat "question"',
         )
     return _window(invocation, start, folded=options["no_reasoning"])
 
@@ -371,6 +369,17 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < _LONGEST_TIMEOUT:
         raise UsageError(f"--timeout {text}: not a number of seconds.", "For example: --timeout 60")
     return seconds
+
+
+def _linear(invocation: Invocation, start: StartOptions, *, shows_reasoning: bool) -> int:
+    import asyncio
+
+    if start.resume == "":
+        raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
+    from stepchat.linear.app import run_linear
+
+    workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo))
+    return run_linear(workspace, shows_reasoning=shows_reasoning and invocation.config.reasoning_view != "hidden")
 
 
 def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int:

@@ -14,12 +14,23 @@ VALUE, SWITCH, REPEATED, OPTIONAL_VALUE = "value", "switch", "repeated", "option
 
 
 class OptionRow:
-    """One option. `names` are its spellings, `parameter` is its name in Python; `one_shot` ones never open the window."""
+    """One option. `names` are its spellings, `parameter` is its name in Python.
 
-    __slots__ = ("help", "kind", "metavar", "names", "one_shot", "parameter")
+    Those of one-shot mode and those that are `windowless` never open the window.
+    """
+
+    __slots__ = ("help", "kind", "metavar", "names", "one_shot", "parameter", "windowless")
 
     def __init__(
-        self, names: str, parameter: str, kind: str, text: str, *, metavar: str | None = None, one_shot: bool = False
+        self,
+        names: str,
+        parameter: str,
+        kind: str,
+        text: str,
+        *,
+        metavar: str | None = None,
+        one_shot: bool = False,
+        windowless: bool = False,
     ) -> None:
         self.names = tuple(names.split())
         self.parameter = parameter
@@ -27,6 +38,7 @@ class OptionRow:
         self.help = text
         self.metavar = metavar
         self.one_shot = one_shot
+        self.windowless = windowless or one_shot
 
 
 OPTIONS = (
@@ -49,6 +61,9 @@ OPTIONS = (
         one_shot=True,
     ),
     OptionRow("--allow-tools", "allow_all_tools", SWITCH, "One-shot: let every tool run that is on.", one_shot=True),
+    OptionRow(
+        "--linear", "linear", SWITCH, "Plain appended lines instead of the window, as for screen readers.", windowless=True
+    ),
     OptionRow("--demo", "demo", SWITCH, "Try everything without a key or a network."),
     OptionRow(
         "--print -p", "one_shot", SWITCH, "One-shot: answer on stdout, even without a question in the arguments.",

@@ -117,20 +117,26 @@ def new_prompt(invocation: Invocation, name: str, description: str) -> int:
 # ---- --prompt
 
 
-def start_with(prompt: Prompt, start: StartOptions) -> StartOptions:
-    """The options with those of the prompt where the command line sets none. Raises UsageError."""
+def start_with(invocation: Invocation, name: str, start: StartOptions) -> tuple[Prompt, StartOptions]:
+    """The prompt of this name, and the options with its own where the command line sets none. Raises StepchatError."""
+    from stepchat.prompts.library import find_prompt
+
+    prompt = find_prompt(invocation.paths.prompts, name)
     if prompt.system is not None and (start.latest or start.resume is not None):
         raise UsageError(
-            f"The prompt {prompt.name} has a system prompt, which an existing session cannot change.",
+            f"The prompt {name} has a system prompt, which an existing session cannot change.",
             "Leave out --continue or --resume.",
         )
     elsewhere = start.base_url or start.server or start.demo
-    return replace(
+    return prompt, replace(
         start,
         model=start.model or prompt.model,
         server=start.server if elsewhere else prompt.server,
         system=start.system if start.system is not None else prompt.system,
         settings=(*prompt.settings, *start.settings),
+        tools=() if start.no_tools else (*prompt.tools, *start.tools),
+        # A prompt with a text of its own is a question.
+        one_shot=start.one_shot or bool(prompt.text.parts),
     )
 
 

@@ -34,6 +34,7 @@ KEYS: Final = {
     "model": "The model to ask.",
     "server": "The server to ask, by name.",
     "parameters": "Request parameters, by name.",
+    "tools": "The names of tools to switch on.",
     "variables": "Named variables and their defaults.",
 }
 """The keys of the front matter."""
@@ -64,6 +65,8 @@ class Prompt:
     model: str | None = None
     server: str | None = None
     settings: Settings = ()
+    tools: tuple[str, ...] = ()
+    """Names of tools to switch on."""
     defaults: tuple[tuple[str, str], ...] = ()
     """Of variables."""
 
@@ -76,8 +79,8 @@ class Prompt:
 
     @property
     def starts_session(self) -> bool:
-        """Whether it needs a session of its own: who answers, and in which role, belongs to a session as a whole."""
-        return bool(self.system or self.model or self.server)
+        """Whether it needs a session of its own: who answers, in which role and with which tools, is a session's."""
+        return bool(self.system or self.model or self.server or self.tools)
 
 
 def fill_in(
@@ -173,9 +176,8 @@ def read_prompt(path: Path) -> Prompt:
             raise error(
                 key, "is not a key of a prompt", f"Did you mean {near[0]}?" if near else f"Keys: {', '.join(KEYS)}."
             )
-        wanted = dict if key in {"parameters", "variables"} else str
-        if not isinstance(value, wanted):
-            raise error(key, "must be text" if wanted is str else "must be a table of names and values", KEYS[key])
+        if not _fits(key, value):
+            raise error(key, f"must be {_KINDS.get(key, 'text')}", KEYS[key])
     if values.get("role", "user") not in ROLES:
         raise error("role", f"must be one of {', '.join(ROLES)}", KEYS["role"])
     is_system = values.get("role") == "system"
@@ -191,8 +193,26 @@ def read_prompt(path: Path) -> Prompt:
         model=values.get("model"),
         server=values.get("server"),
         settings=_settings(values.get("parameters", {}), path, lines),
+        tools=tuple(values.get("tools", ())),
         defaults=defaults,
     )
+
+
+_KINDS: Final = {
+    "parameters": "a table of names and values",
+    "variables": "a table of names and values",
+    "tools": "a list of names",
+}
+
+
+def _fits(key: str, value: Any) -> bool:
+    match _KINDS.get(key):
+        case None:
+            return isinstance(value, str)
+        case "a list of names":
+            return isinstance(value, list) and all(isinstance(name, str) for name in cast("list[Any]", value))
+        case _:
+            return isinstance(value, dict)
 
 
 def _plain(value: Any) -> str:

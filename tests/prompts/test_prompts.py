@@ -97,6 +97,7 @@ def test_files_and_the_clipboard(tmp_path):
     [
         ("---\nmodle: x\n---\n", 2, "Did you mean model?"),
         ("---\ncolour: x\n---\n", 2, "Keys: description,"),
+        ("---\ntools: all\n---\n", 2, "a list of names"),
         ("---\nmodel: 3\n---\n", 2, "must be text"),
         ("---\nmodel: x\nparameters: 3\n---\n", 3, "must be a table"),
         ("---\nparameters:\n  top_k: 1\n  temperature: hot\n---\n", 4, "temperature must be a number"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepchat.chat.connection import find_server
+from stepchat.chat.toolbox import check_names
 from stepchat.parameters.scopes import set_values
 from stepchat.prompts.clipboard import read_clipboard
 from stepchat.prompts.library import fill_in, find_prompt, list_descriptions, prompt_names, read_prompts
@@ -41,6 +42,7 @@ async def ask_with(screen: ChatScreen, line: str) -> None:
     text = ""
     if prompt.text.parts or typed:
         text = await asyncio.to_thread(fill_in, prompt, typed, Path.cwd(), lambda: read_clipboard(os.environ))
+    check_names(prompt.tools, await screen.workspace.tools.tools())
     server = find_server(prompt.server, screen.workspace.config) if prompt.server else None
     if prompt.starts_session:
         check_idle(screen)
@@ -49,6 +51,8 @@ async def ask_with(screen: ChatScreen, line: str) -> None:
             await screen.switch_server(server)
         if prompt.model:
             await screen.switch_model(prompt.model)
+        if prompt.tools:
+            await screen.conversation.set_tools(prompt.tools)
         if prompt.system is not None:
             screen.set_workspace(replace(screen.workspace, system=prompt.system))
     scopes = screen.conversation.scopes
