@@ -1,4 +1,4 @@
-"""StepchatApp: themes, the first screen, the palette, and what is said when something breaks."""
+"""StepchatApp, the Textual app: the first screen, themes, the leader, quitting, and the report of internal errors."""
 
 from __future__ import annotations
 
@@ -63,23 +63,23 @@ if TYPE_CHECKING:
 
 
 FAULT_LIMIT: Final = 3
-"""How often the same exception may come within FAULT_SECONDS before stepchat gives up."""
+"""How often the same exception may occur within FAULT_SECONDS before stepchat gives up."""
 FAULT_SECONDS: Final = 30.0
 QUIT_SECONDS: Final = 2.0
-"""Within this time a second press of the interrupt key quits."""
+"""Seconds within which a second press of the interrupt key quits."""
 _SHARED: Final = (LIST, PAGE, PROMPT)
 """Contexts of several dialogs, the inner ones first."""
 _USEFUL: Final = ("retry", "sessions", "new", "model", "reasoning", "find", "copy")
-"""What the status bar lists first while the leader is pending; the others follow in the order of the table."""
+"""The commands that the status bar lists first while the leader is pending; others follow in the order of the table."""
 
 
 class StepchatApp(App[str]):
-    """The window. It returns what is to be said in the terminal when it is gone."""
+    """The window. `run` returns what to print in the terminal after it has closed."""
 
     CSS_PATH = "app.tcss"
     TITLE = "stepchat"
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Saves and quits from everywhere, also over a dialog.
+        # Saves and quits from anywhere, also from a dialog.
         Binding("ctrl+q", "quit", "Save and quit", show=False, priority=True, id="quit"),
         *bindings(KEY_ROWS, CHAT, {row.name: f"command('{row.name}')" for row in COMMANDS if row.name != "quit"}),
         *bindings(KEY_ROWS, MESSAGE, {row.name: f"message('{row.name}')" for row in COMMANDS if row.message_key}),
@@ -88,7 +88,7 @@ class StepchatApp(App[str]):
         ),
         Binding("ctrl+c", "message('copy')", show=False),
         *bindings(KEY_ROWS, CHAT, {row.id: row.id.replace("-", "_") for row in CHAT_ROWS if row.id != "suspend"}),
-        # The only key that a dialog passes on, besides the one that quits.
+        # Besides the key that quits, dialogs pass on only this one.
         *bindings(KEY_ROWS, CHAT, {"suspend": "suspend"}, priority=True),
         *bindings(KEY_ROWS, CHAT, {f"tab-{digit}": f"open_tab({digit})" for digit in "123456789"}),
         *bindings(KEY_ROWS, CHAT, {"tab-next": "step_tab(1)", "tab-previous": "step_tab(-1)"}),
@@ -100,7 +100,7 @@ class StepchatApp(App[str]):
     def __init__(self, workspace: Workspace, opening: Opening, handover: Handover) -> None:
         if not os.environ.get("NO_COLOR"):
             os.environ.pop("NO_COLOR", None)  # an empty one counts for Textual
-        # Without colours Textual is to drop them; it would make greys of them, which the terminal's own colours are not.
+        # Without colours, Textual must drop them: it would turn them into greys, unlike the terminal's own colours.
         super().__init__(driver_class=driver_class(handover), ansi_color="NO_COLOR" in os.environ or None)
         self._workspace = workspace
         self._opening = opening
@@ -109,15 +109,15 @@ class StepchatApp(App[str]):
         self._chat: ChatScreen | None = None
         self._is_ready = False
         self.faults: list[tuple[float, str]] = []
-        """When an exception reached no handler lately, and which."""
+        """Recent exceptions that no handler caught, with their times."""
         self.keymap = build_keymap(KEY_ROWS, workspace.config.keys)
         self.leader = Leader()
         self._announced = changed_keys.ALL
         """The keys whose new meaning was announced; loaded after the first paint."""
         self._quits_until = float("-inf")
-        """Until when another press of the interrupt key quits."""
+        """The time until which another press of the interrupt key quits."""
         defaults = {row.name: row.single_keys for row in KEY_ROWS}
-        # Only what was rebound: Textual goes through all of it at every key.
+        # Contains only rebound keys, because Textual searches all of it at every key.
         self.set_keymap({name: keys for name, keys in self.keymap.single_keys().items() if keys != defaults[name]})
         # Before the stylesheet is read: it uses the theme's variables.
         self.register_theme(textual_theme(theme))
@@ -125,7 +125,7 @@ class StepchatApp(App[str]):
 
     @property
     def workspace(self) -> Workspace:
-        """The one in use: switching the server replaces it."""
+        """The workspace in use. Switching the server replaces it."""
         return self._workspace if self._chat is None else self._chat.workspace
 
     @property
@@ -150,12 +150,12 @@ class StepchatApp(App[str]):
         return self._chat
 
     def on_handover_driver_emoji_joined(self) -> None:
-        """The terminal has reported it only now."""
+        """Handle the terminal's report when it arrives after the start."""
         if self._chat is not None:
             self._chat.set_palette(palette(self._look))
 
     def on_ready(self) -> None:
-        """The first paint is done: now what can wait."""
+        """Do what can wait until after the first paint."""
         self._is_ready = True
         self._handover.prompt_is_ready(self._rescue)
         if self._chat is not None:
@@ -163,7 +163,7 @@ class StepchatApp(App[str]):
             workers.run_task(self, partial(self._after_first_paint, self._chat), group="load")
 
     async def _after_first_paint(self, screen: ChatScreen) -> None:
-        """Welcome, labels, the connection, the catalogue, late costs. Whatever fails, the rest comes."""
+        """Load the welcome, labels, the connection, the catalogue and late costs. If one fails, the others still run."""
         conversation, pane = screen.conversation, screen.pane
         words = screen.workspace.start_options.resume or ""
         if screen.workspace.choose_session:
@@ -176,7 +176,7 @@ class StepchatApp(App[str]):
         if words and not screen.workspace.choose_session:
             await pane.run_optional(partial(go_to_words, screen, words))
         await pane.run_optional(pane.load_details)
-        # What is alive now stays; later collections need not look at it.
+        # What exists now lives as long as the program, so later garbage collections skip it.
         gc.collect()
         gc.freeze()
         gc.enable()
@@ -187,14 +187,14 @@ class StepchatApp(App[str]):
         screen.load_late_costs()
 
     async def _greet(self, screen: ChatScreen) -> None:
-        """A user who has neither a key nor a session is asked how to start."""
+        """Ask a user who has neither a key nor a session how to start."""
         workspace = screen.workspace
         await screen.greet()
         if workspace.key_error is not None and not await workspace.store.sessions(limit=1):
             self.action_command("login")
 
     def on_app_focus(self) -> None:
-        """Only the app gets this event, no screen does."""
+        """Tell the screen, which does not get this event."""
         if self._chat is not None:
             self._chat.come_to_front()
 
@@ -203,7 +203,7 @@ class StepchatApp(App[str]):
             self._chat.go_behind()
 
     def watch_app_focus(self, focus: bool) -> None:  # noqa: FBT001 - a watcher
-        """A screen that opened while the terminal was not in front got no focus, and no key would do anything."""
+        """Focus a screen that opened while the terminal was in the background; no key would work otherwise."""
         if focus and self.screen.focused is None:
             self.screen._update_auto_focus()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
@@ -227,12 +227,12 @@ class StepchatApp(App[str]):
         await workspace.store.set_setting("theme", name)
 
     def _keep_for_next_start(self) -> None:
-        """For the first frame, which is painted before any theme is read."""
+        """Save the style of the next first frame, which is painted before any theme is read."""
         hints = [(self.keymap.fill(key), word) for key, word in idle_hints()]
         write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], hints, frame_styles(self._look))
 
     def _report_key_problems(self) -> None:
-        """The first problem of [keys] with its line, and how to see the others."""
+        """Report the first problem of [keys], and how to see the others."""
         if errors := key_errors(self.keymap, self.workspace.paths.config_file):
             if len(errors) > 1:
                 errors[0].hint += f" {len(errors) - 1} more: stepchat config check"
@@ -245,7 +245,7 @@ class StepchatApp(App[str]):
     def copy_to_clipboard(self, text: str) -> None:
         super().copy_to_clipboard(sanitize_for_clipboard(unpad(text)))
 
-    # Faults in stepchat itself
+    # Internal errors
 
     def _register(self, parent: DOMNode, *widgets: Widget, **options: Any) -> list[Widget]:
         for widget in widgets:
@@ -257,7 +257,7 @@ class StepchatApp(App[str]):
         super()._start_widget(parent, widget)
 
     def _guard(self, widget: Widget) -> None:
-        """An exception in a handler would end the widget's message loop; here it ends that one message."""
+        """Catch exceptions of a widget's handlers, which would otherwise end its message loop."""
         dispatch = widget._dispatch_message  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
         async def guarded(message: Message) -> None:
@@ -276,7 +276,7 @@ class StepchatApp(App[str]):
             self._handle_exception(error)
 
     def _handle_exception(self, error: Exception) -> None:
-        """Report it and go on; give up when the same comes again and again, or before there is a window."""
+        """Report an exception and continue. Give up if it occurs repeatedly, or before there is a window."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
         now, same = monotonic(), self.workspace.client.redact(summary(error))
@@ -287,7 +287,7 @@ class StepchatApp(App[str]):
             return
         report = "" if count > 1 else self._write_report(error)
         if count > 1 and isinstance(self.screen, ModalScreen):
-            self.screen.dismiss()  # it may be what cannot be painted
+            self.screen.dismiss()  # perhaps this cannot be painted either
         if self._chat is not None and count == 1:
             hint = f"Everything received is saved. Report: {report}" if report else "Everything received is saved."
             self._chat.view.notice(f"An internal error occurred; stepchat continues: {same}", hint)
@@ -297,7 +297,7 @@ class StepchatApp(App[str]):
         return "" if path is None else str(path)
 
     def _fatal_error(self) -> None:
-        """As Textual shows an exception, but without the values of variables: they hold the conversation, perhaps a key."""
+        """Show an exception as Textual does, but without the values of variables, which may contain the conversation or a key."""
         from rich.traceback import Traceback
 
         if self._chat is not None:
@@ -349,14 +349,14 @@ class StepchatApp(App[str]):
             return False
         self._show_pending()
         if step.row is not None and not await self._run_binding(step.row.name):
-            # Bound in the context of the prompt, which this field does not have.
+            # Bound in the prompt's context, which this field does not have.
             step = Step("unknown", label=self.keymap.written(f"leader {key}"))
         if step.kind == "unknown":
             self._report_key(f"{step.label} is not assigned.")
         return True
 
     def _report_key(self, text: str) -> None:
-        """One line about a key: in the dialog's last line, otherwise in the status bar."""
+        """Show a line about a key in the dialog's last line, otherwise in the status bar."""
         if isinstance(self.screen, ModalScreen):
             for hints in self.screen.query(KeyHints):
                 hints.show_message(text)
@@ -364,7 +364,7 @@ class StepchatApp(App[str]):
             self._chat.flash(text)
 
     def _key_contexts(self) -> tuple[str, ...]:
-        """The contexts in which a key means something now, the innermost first."""
+        """The contexts of keys that apply now, the innermost first."""
         names = [binding.id or "" for _, map_ in self.screen._modal_binding_chain for _, binding in map_]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         found = dict.fromkeys(name.partition(".")[0] for name in names if "." in name)
         if isinstance(self.screen, ChatScreen):
@@ -375,7 +375,7 @@ class StepchatApp(App[str]):
         return tuple(sorted(found, key=lambda name: _SHARED.index(name) if name in _SHARED else -1))
 
     async def _run_binding(self, name: str) -> bool:
-        """Run what is bound to a key id, wherever in the focused chain it is; False if it is not bound there."""
+        """Run the action of a key id in the focused widget or its parents; False if none of them has it."""
         for node, bindings_map in self.screen._binding_chain:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
             for _, binding in bindings_map:
                 if binding.id == name:
@@ -458,7 +458,7 @@ class StepchatApp(App[str]):
             self._chat.start(partial(run, self._chat, command, argument), line)
 
     async def action_quit(self) -> None:
-        """Save and quit; also over a dialog. What the disk refuses is not lost without asking."""
+        """Save and quit, also from a dialog. Asks before anything that cannot be saved is lost."""
         if self._chat is None:
             self.exit()
         elif not any(screen.has_class(UNSAVED) for screen in self.screen_stack):
@@ -497,12 +497,12 @@ class StepchatApp(App[str]):
         return write_rescue(conversations, screen.composer.unsaved_text, directories)
 
     def _rescue(self) -> str:
-        """A signal ends the program: write what the disk refuses elsewhere; returns what to print, "" if nothing was."""
+        """Write what cannot be saved to rescue files, because a signal ends the program. Returns what to print, or ""."""
         written = [] if self._chat is None else self._write_rescue(self._chat)
         return f"stepchat: {describe_files(written)}\n" if written else ""
 
     def action_interrupt(self) -> None:
-        """With nothing to copy or to clear: stop the answer. Only a press that finds nothing to do arms quitting."""
+        """Stop the answer. If there is nothing to stop either, the next press quits."""
         if self._chat is None:
             return
         if self._chat.conversation.busy:
@@ -525,7 +525,7 @@ class StepchatApp(App[str]):
 
 
 def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], None]) -> Theme:
-    """A theme by name; files that cannot be used are reported. Raises ConfigError."""
+    """Load a theme by name, and report unusable files. Raises ConfigError."""
     themes = find_themes(user_themes, report)
     if name not in themes:
         raise ConfigError(f"No theme named {name!r}.", f"Available: {', '.join(themes)}.")
@@ -533,7 +533,7 @@ def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], No
 
 
 def frame_styles(theme: Theme) -> dict[str, Style]:
-    """How the first frame is painted."""
+    """The style of each role of the first frame."""
     colours = palette(theme)
     text = colours.text
     swapped = Style(color=text.bgcolor, bgcolor=text.color)
@@ -553,20 +553,20 @@ def driver_class(handover: Handover) -> type[Driver] | None:
     """The driver that continues from the first frame; None, Textual's own choice, without a POSIX terminal."""
     if os.name != "posix" or constants.DRIVER is not None:
         return None
-    from stepchat.tui.terminal.driver import driver_class  # does not import on Windows
+    from stepchat.tui.terminal.driver import driver_class  # cannot be imported on Windows
 
     return driver_class(handover)
 
 
 def _import_dialogs() -> None:
-    """Import the dialogs that keys open most, so that they open within a frame the first time too."""
+    """Import the most used dialogs ahead of time, so that they open quickly the first time as well."""
     from stepchat.tui.dialogs import models, sessions, settings  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
 
 async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *, folded: bool = False) -> Opening:
-    """What the window shows first. `folded` hides the reasoning while it comes. Raises StoreError."""
+    """Read what the window shows first. `folded` hides streaming reasoning. Raises StoreError."""
     store, config = workspace.store, workspace.config
-    # Without colours rank must be told by weight and slant, which is a theme of its own.
+    # Without colours, importance must show in bold and italics, which is a theme of its own.
     wanted = "mono" if os.environ.get("NO_COLOR") else config.theme or await store.setting("theme") or ""
     view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
     session = workspace.session
@@ -584,7 +584,7 @@ def _complete(line: str, screen: ChatScreen) -> Sequence[Completion]:
 
 
 def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:
-    """Run the window until it is left; returns the exit code."""
+    """Run the window until the user quits; returns the exit code."""
     problems: list[ConfigError] = []
     in_use = workspace
     try:

@@ -1,4 +1,4 @@
-"""Find in the conversation: one line over the last row of the transcript, so that nothing moves when it opens."""
+"""The find bar, which covers the last row of the transcript, so that nothing moves when it opens."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _KEYS_THEN: Final = (
     "↑↓ next/previous · {key:find.close} close",
     "↑↓",
 )
-"""After the user accepted a hit."""
+"""After the user has accepted a hit."""
 _KEYS_BESIDE: Final = (
     "{key:find} more hits · {key:find.close} close",
     "{key:find} · {key:find.close} close",
     "{key:find}",
 )
-"""While the prompt has the keys."""
+"""While the prompt has the focus."""
 _WIDE: Final = 90
 _USUAL: Final = 60
 _NARROW: Final = 30
@@ -47,7 +47,7 @@ _AGAIN: Final = 0.5
 """Seconds between two checks for new text."""
 _SLICE: Final = 0.008
 _PAUSE: Final = 0.004
-"""Seconds of searching at a time, and between, so that keys never wait."""
+"""Seconds to search at a time, and to pause between, so that keys never wait."""
 
 
 class FindBar(Horizontal):
@@ -85,9 +85,9 @@ class FindBar(Horizontal):
         super().__init__()
         self._view = view
         self.is_beside = False
-        """It opened by itself and leaves the keys to the prompt."""
+        """Whether it opened by itself and leaves the focus to the prompt."""
         self.draft = ""
-        """What the prompt held when it opened."""
+        """The prompt's text when it opened."""
         self._words = ""
         self._pause: Timer | None = None
         # Kept: a resize or a timer may come when they are gone.
@@ -119,7 +119,7 @@ class FindBar(Horizontal):
         keys.update(keymap_of(self).fill(words[(region.width < _WIDE) + (region.width < _USUAL)]))
 
     def begin(self, words: str, draft: str, *, beside: bool = False) -> None:
-        """Take the focus unless `beside`; with words, go to their first hit."""
+        """Take the focus, unless `beside`. With words, go to their first hit."""
         self.is_beside, self.draft = beside, draft
         field = self._field
         if not beside:
@@ -143,7 +143,7 @@ class FindBar(Horizontal):
         self.action_step(0 if finder.only_typed and finder.search.current is not None else 1)
 
     def action_step_at_end(self) -> None:
-        """With something behind the cursor, the key moves the cursor."""
+        """Go to the next hit if the cursor is at the end; otherwise the key moves the cursor."""
         if not self._field.is_at_end:
             raise SkipAction
         self.action_step(1)
@@ -166,7 +166,7 @@ class FindBar(Horizontal):
         self._show_keys()
 
     def _show_progress(self) -> None:
-        """Show the progress, and continue once keys had their turn."""
+        """Show the progress, and continue once keys have been handled."""
         self._count()
         if self._pause is not None:
             self._pause.stop()
@@ -191,7 +191,7 @@ class FindBar(Horizontal):
         passed = self._view.finder.passed
         if search.number:
             shown = f"{search.number}/{search.total}"
-            # Typing opens no fold, so say that hits are in folds.
+            # Typing does not open folded text, so this mentions hits in it.
             shown += f" · {passed:,} folded before" if passed and self.size.width >= _USUAL else ""
         elif not search.is_done:
             shown = f"{search.total}…"

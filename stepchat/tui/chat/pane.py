@@ -1,4 +1,4 @@
-"""One open session: its conversation, its transcript, its find bar, and the worker of its turn. Hidden, it goes on."""
+"""The pane of one open session: conversation, transcript, find bar, and the worker of its turn, which runs on if hidden."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 _LOOP: Final = "The model is repeating itself."
 _LOOP_HINT: Final = "{key:answer-now} asks for the answer now, {key:stop} stops; or let it continue."
 _PAUSE: Final = 2.0
-"""Seconds between two checks for other windows while the user types."""
+"""Seconds between two checks for changes by other windows while the user types."""
 _MESSAGE_ACTIONS: Final = {"leave_message", "focus_message", "focus_end", "step_sibling", "scroll_message"}
 
 
@@ -94,7 +94,7 @@ class ChatPane(Widget):
 
     @dataclass
     class Changed(Message):
-        """Something the status bar shows changed."""
+        """Something that the status bar shows has changed."""
 
         pane: ChatPane
 
@@ -109,13 +109,13 @@ class ChatPane(Widget):
 
     @dataclass
     class TextReturned(Message):
-        """The text of a question is not on disk: `conversation.take_returned` has it."""
+        """A question could not be saved: `conversation.take_returned` returns its text."""
 
         pane: ChatPane
 
     @dataclass
     class TooLong(Message):
-        """What was queued exceeds the context window of the model."""
+        """The queued question exceeds the context window of the model."""
 
         pane: ChatPane
         text: str
@@ -128,19 +128,19 @@ class ChatPane(Widget):
 
     @dataclass
     class Noticed(Message):
-        """A notice stands at the end of the transcript, which is out of sight."""
+        """A notice was added at the end of the transcript, which is not visible."""
 
         pane: ChatPane
         text: str
 
     @dataclass
     class MessageLeft(Message):
-        """The keys go back to the prompt."""
+        """The user left the focused message for the prompt."""
 
         pane: ChatPane
 
     is_welcoming = var(False, init=False, toggle_class="-welcoming")
-    """The welcome is shown, until the first question."""
+    """Whether the welcome is shown, until the first question."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class ChatPane(Widget):
         self.welcome = Welcome(id="welcome")
         self.find_bar: FindBar | None = None
         self.progress: TurnProgress | None = None
-        """Of the running turn, None when idle."""
+        """The progress of the running turn; None when idle."""
         self._palette = palette
         self._phase = ""
         self._clock = clock
@@ -190,7 +190,7 @@ class ChatPane(Widget):
         try:
             async with aclosing(events):
                 async for event in events:
-                    # A direct call, which awaits nothing: a Textual message for each delta would queue behind keys and paints.
+                    # A direct call, because a Textual message per delta would queue behind keys and paints.
                     self._show(event)
         except Exception as error:  # noqa: BLE001 - it ends the turn, which is saved, and nothing else
             for event in await self.conversation.recover(error):
@@ -272,7 +272,7 @@ class ChatPane(Widget):
         self._show(await self.conversation.load_returned())
 
     async def show_leaf(self, leaf: str | None, focus_on: str | None = None) -> None:
-        """Show the branch that ends with this message, without moving what both have. Raises StoreError."""
+        """Show the branch that ends with this message; common messages stay in place. Raises StoreError."""
         await self._take(await self.conversation.show_leaf(leaf, focus_on))
 
     async def _take(self, changed: BranchChanged | None) -> None:
@@ -284,7 +284,7 @@ class ChatPane(Widget):
         """Show another version of the focused message."""
         conversation = self.conversation
         async with conversation.branch_lock:
-            # Read only now: the step before may have changed it.
+            # Read only now, because the previous step may have changed it.
             focused = self.view.focused_message
             if by and focused is not None and focused.stored is not None:
                 if conversation.busy:
@@ -292,7 +292,7 @@ class ChatPane(Widget):
                 await self._take(await conversation.step_sibling(focused.stored, by))
 
     def update_message(self, filled: StoredMessage) -> None:
-        """More is known about a stored message, such as its cost."""
+        """Update a stored message, for instance when its cost is known."""
         if self.conversation.update_message(filled) and not self.conversation.busy:
             follow = self.view.follow
             self.view.show_branch(self.conversation.path, new=False)
@@ -301,16 +301,16 @@ class ChatPane(Widget):
             self.post_message(self.Changed(self))
 
     async def load_details(self) -> None:
-        """Read siblings, and what became of the reasoning. Raises StoreError."""
+        """Read siblings, and what later requests did with the reasoning. Raises StoreError."""
         self._show(await self.conversation.load_returned())
         self._show(await self.conversation.load_siblings())
 
     def check_other_windows(self, still_wanted: Callable[[], bool], *, at_once: bool = False) -> None:
-        """The user is here, with a key or (`at_once`) with the terminal's focus: load what another window added."""
+        """Load what another window added, because the user has pressed a key or (`at_once`) focused the terminal."""
         now = self._clock()
         if (at_once or now - self._checked >= _PAUSE) and self._may_reload(still_wanted):
             self._checked = now
-            # What cannot be read now is not missed; a question says why.
+            # A failure is ignored here; the next question reports it.
             workers.run_task(self, partial(self._reload, still_wanted), group="reload", exclusive=True)
 
     def _may_reload(self, still_wanted: Callable[[], bool]) -> bool:
@@ -344,20 +344,20 @@ class ChatPane(Widget):
         return self.view.has_focus if action in _MESSAGE_ACTIONS else super().check_action(action, parameters)
 
     def focus_transcript(self) -> None:
-        """Give the keys to the focused message."""
+        """Move the focus to a message."""
         self.view.can_focus = True
         self.view.focus()
         self.post_message(self.Changed(self))
 
     def leave_message(self) -> None:
-        """Give the keys back to the prompt."""
+        """Move the focus back to the prompt."""
         if self.view.focused_message is not None:
             self.view.clear_focus()
         self.view.can_focus = False
         self.post_message(self.MessageLeft(self))
 
     def focus_message(self, by: int) -> None:
-        """Focus the message before or after; below the last one is the prompt. Before the first question: a row of the welcome."""
+        """Focus the previous or next message; below the last one is the prompt. In an empty session, focus a row of the welcome."""
         if self.is_welcoming and by < 0 and self.welcome.focus_rows():
             return
         if self.view.step_focus(by):
@@ -387,7 +387,7 @@ class ChatPane(Widget):
         self.action_step_sibling(event.by)
 
     def message_name(self, stored: StoredMessage) -> str:
-        """What a message is called, counted by questions: question 3, answer 3."""
+        """The name of a message, counted by questions: question 3, answer 3."""
         number = 0
         for other in self.conversation.path:
             number += isinstance(other.message, UserMessage)
@@ -415,20 +415,20 @@ class ChatPane(Widget):
         self.notice(error.message, error.hint, kind="refused")
 
     def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "info") -> None:
-        """Say something at the end of the transcript."""
+        """Show a notice at the end of the transcript."""
         self.view.notice(text, hint, kind=kind)
         if not self.view.follow:
             self.post_message(self.Noticed(self, f"{text} {hint}"))
 
     def dismiss_notice(self) -> bool:
-        """Remove a notice that was shown in passing; False if there is none."""
+        """Remove a temporary notice; False if there is none."""
         dismissed = self.view.document.dismiss_notice()
         if dismissed:
             self.view.notice("")
         return dismissed
 
     async def run_optional(self, do: Callable[[], Awaitable[object]]) -> None:
-        """Do what nothing else depends on; a failure is only reported."""
+        """Do something optional; a failure is only reported."""
 
         def report(error: StepchatError) -> None:
             self.view.notice(error.message, error.hint, kind="warning")
@@ -436,12 +436,12 @@ class ChatPane(Widget):
         await workers.run_reporting(do, report)
 
     def report_missing_profile(self) -> None:
-        """The session uses a profile or preset that no longer exists."""
+        """Report that the session uses a profile or preset that no longer exists."""
         if missing := self.conversation.scopes.missing:
             self.view.notice(missing, "/settings shows what is sent.", kind="warning")
 
     def offer_retry(self) -> None:
-        """A question whose answer left nothing can be asked again."""
+        """Offer to retry a question that has no answer."""
         if self.conversation.has_unanswered_question and not self.conversation.busy:
             self.view.notice(
                 "This question has no answer yet.",
@@ -456,11 +456,11 @@ class ChatPane(Widget):
         self.view.set_palette(palette)
 
     def set_reasoning_view(self, view: ReasoningView) -> None:
-        """How the reasoning of new answers is shown."""
+        """Set how the reasoning of new answers is shown."""
         self.view.document.reasoning_view = view
 
     def set_mouse_free(self, *, free: bool) -> None:
-        """Whether the terminal keeps the mouse to itself."""
+        """Set whether the terminal handles the mouse."""
         self.view.mouse_is_free = free
 
     # ---- finding
@@ -486,7 +486,7 @@ class ChatPane(Widget):
             self.find_bar = None
 
     def keep_position(self, text: str) -> bool:
-        """The user types this: the page stays, and a find bar that opened by itself closes. Returns whether it did."""
+        """Keep the position while the user types, and close a find bar that opened by itself. Returns whether it closed."""
         bar = self.find_bar
         closes = bar is not None and bar.is_beside and text not in {"", bar.draft}
         if bar is not None and closes:
@@ -495,7 +495,7 @@ class ChatPane(Widget):
         return closes
 
     def go_back(self) -> bool:
-        """Esc right after a search: close the bar, or return to where it began. False if there is neither."""
+        """Close the find bar, or return to where the search began. False if there is neither."""
         if self.find_bar is not None and self.find_bar.is_beside:
             self.find_bar.action_close()
         elif self.can_go_back:
@@ -511,7 +511,7 @@ class ChatPane(Widget):
         return beside or (self.view.finder.can_go_back and not self.conversation.busy)
 
     async def reveal_hit(self, typed: str, hits: Sequence[Hit], draft: str) -> None:
-        """Go to the newest hit of a search, unless it is the title. Raises StoreError."""
+        """Go to the newest hit of a session search, unless it is in the title. Raises StoreError."""
         hit = hits[0] if hits and all(hit.message is not None for hit in hits) else None
         if hit is None or hit.message is None:
             return
@@ -523,7 +523,7 @@ class ChatPane(Widget):
             bar.action_step(0)
 
     async def reveal_words(self, text: str) -> str:
-        """Go to the last match if the session was found by its text, not by its id or title; returns the words shown."""
+        """Go to the last match if the session was found by its text and not by id or title; returns the words shown."""
         conversation, needle = self.conversation, text.strip().casefold()
         session = conversation.session
         if session is None or session.id.startswith(needle) or needle in session.title.casefold():
@@ -534,14 +534,14 @@ class ChatPane(Widget):
         message = None if last is None else await self._reveal(last.id)
         if message is None or not (words := self._words_in(message, [text.strip()])):
             return ""
-        # The find bar stays closed: a user who types already does not type into a search.
+        # The find bar stays closed, because the user may be typing already.
         self.view.find(partial(_go_to, words=words, message=message))
         for place in self.view.find(lambda finder: finder.leave()):
             self.view.post_fold(place, folded=False)
         return words
 
     async def _reveal(self, message_id: str) -> MessageView | None:
-        """Show the branch with this message; None while an answer is being written on another one."""
+        """Show the branch with this message; None if an answer is streaming on another one."""
         conversation = self.conversation
         if all(stored.id != message_id for stored in conversation.path):
             if conversation.busy:
@@ -551,7 +551,7 @@ class ChatPane(Widget):
         return next((one for one in messages if one.stored is not None and one.stored.id == message_id), None)
 
     def _words_in(self, message: MessageView, candidates: Sequence[str]) -> str:
-        """The first candidate that the page shows in this message: a search also finds separate words, and source text."""
+        """The first candidate that is visible in this message. Searches also find separate words, and Markdown source."""
 
         def look(finder: FindNavigator) -> str:
             found = ""
@@ -576,7 +576,7 @@ def _last_match(messages: Sequence[StoredMessage], needle: str) -> StoredMessage
 
 
 def _point(finder: FindNavigator, message: MessageView, *, in_reasoning: bool = False) -> None:
-    """Make the first hit in this message the current one."""
+    """Make the first hit in this message the current hit."""
     hits = finder.search.hits_in(message)
     wanted = [hit for hit in hits if (message.answer is not None and hit.section == REASONING) is in_reasoning] or hits
     finder.search.current = wanted[0] if wanted else None

@@ -1,4 +1,4 @@
-"""The chat screen: a pane for each open session, the composer, the status bar. Passes what the user does to them."""
+"""The chat screen: a pane for each open session, the composer and the status bar."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _LONGEST_NAME: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the window shows first. Read before Textual starts, so that the first key meets a whole conversation."""
+    """What the window shows first. It is read before Textual starts, so that the first key acts on a complete conversation."""
 
     theme: Theme
     reasoning_view: ReasoningView = "tail"
@@ -92,15 +92,15 @@ class _Arriving:
     session: Session | None
     loaded: LoadedSession | None = None
     connection: Connection | None = None
-    """To its own server, if that is another one."""
+    """The connection to its own server, if that is another one."""
 
 
 class ChatScreen(Screen[None]):
-    """Shows one pane; the others are sessions whose answers are still being written."""
+    """Shows one pane. The others are sessions whose answers are still streaming."""
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        # They apply while text is selected, or right after a search; otherwise the key means what it always does.
+        # These apply only while text is selected, or right after a search; otherwise the keys have their usual meaning.
         Binding("ctrl+c", "copy_selection", show=False, priority=True, id="selection.copy"),
         Binding("escape", "clear_selection", show=False, priority=True, id="selection.clear"),
     ]
@@ -147,7 +147,7 @@ class ChatScreen(Screen[None]):
         self._midnight: Timer | None = None
         self._in_front = True
         self._warned: set[tuple[str, ...]] = set()
-        """What is said only once of a server and its model."""
+        """Servers and models for which a warning was shown."""
         self._opening_session = asyncio.Lock()
         self._escaped = float("-inf")
         """When Esc was pressed with nothing to do."""
@@ -175,7 +175,7 @@ class ChatScreen(Screen[None]):
 
     @property
     def panes(self) -> list[ChatPane]:
-        """The open sessions, the one on screen first."""
+        """The panes of open sessions, the visible one first."""
         return [self.pane, *(pane for pane in self.query(ChatPane) if pane is not self.pane)]
 
     @property
@@ -205,7 +205,7 @@ class ChatScreen(Screen[None]):
         conversations = [pane.conversation for pane in self.panes]
         return frozenset(one.session.id for one in conversations if one.busy and one.session is not None)
 
-    # ---- what the user does
+    # ---- user input
 
     def on_resize(self, event: events.Resize) -> None:
         self.prompt.styles.max_height = prompt_row_limit(event.size.height)
@@ -227,7 +227,7 @@ class ChatScreen(Screen[None]):
         self.submit(event.text)
 
     def submit(self, text: str) -> None:
-        """Ask this, or send it as a new version of the question that is being edited."""
+        """Ask a question, or send the edited question as a new version."""
         if self.workspace.key_error is not None:
             self.composer.give_back(text)
             self.start(partial(self.run_action, "app.command('login')"))
@@ -245,7 +245,7 @@ class ChatScreen(Screen[None]):
             self.prompt.insert(event.character)
             event.stop()
         elif event.key not in self.active_bindings:
-            # It is not typed into the prompt: some letters of a sentence would do something else here.
+            # The character is not typed into the prompt, because other letters of a sentence are keys here.
             self.flash(
                 f"No action on {event.character}. {{key:message.menu}} lists the actions, {{key:message.leave}} returns to the prompt."
             )
@@ -260,7 +260,7 @@ class ChatScreen(Screen[None]):
             self.pane.leave_message()
         elif event.widget is self.view:
             self.flash("")
-            self.refresh_status()  # the keys of the message apply only now
+            self.refresh_status()  # only now do the message's keys apply
 
     @on(TextArea.Changed)
     def _typed_on(self) -> None:
@@ -320,7 +320,7 @@ class ChatScreen(Screen[None]):
         elif self.pane.go_back():
             self.flash("")
 
-    # ---- what panes report
+    # ---- messages of the panes
 
     @on(ChatPane.Changed)
     def _pane_changed(self, event: ChatPane.Changed) -> None:
@@ -368,7 +368,7 @@ class ChatScreen(Screen[None]):
     def _too_long(self, event: ChatPane.TooLong) -> None:
         if event.pane is self.pane:
             self.ask(event.text)
-        else:  # nobody can decide about a session that is not on screen
+        else:  # the user can decide only about the session on screen
             self.composer.give_back(event.text)
             text = "A queued question exceeds the context window of another session; it is back in the prompt."
             self.notice(text, "{key:sessions} opens that session.", kind="warning")
@@ -382,7 +382,7 @@ class ChatScreen(Screen[None]):
     @on(ChatPane.TurnEnded)
     def _turn_ended(self, event: ChatPane.TurnEnded) -> None:
         pane = event.pane
-        if pane.conversation.busy:  # what was queued is being asked
+        if pane.conversation.busy:  # the queued question is being asked
             return
         self._call_back(pane.conversation)
         self.refresh_costs()
@@ -395,7 +395,7 @@ class ChatScreen(Screen[None]):
             self.start(partial(self._close_hidden, pane))
 
     def _call_back(self, conversation: Conversation) -> None:
-        """Call back a user who is elsewhere and waited long for the answer."""
+        """Notify a user who is elsewhere and waited long for the answer."""
         session = conversation.session
         if self._in_front or session is None or not took_long(conversation.path):
             return
@@ -407,7 +407,7 @@ class ChatScreen(Screen[None]):
         workers.run_task(self, call, group="call back")
 
     async def _close_hidden(self, pane: ChatPane) -> None:
-        """The answer of a hidden session is complete: opening the session finds it on disk."""
+        """Remove the pane of a hidden session whose answer is complete and on disk."""
         session = pane.conversation.session
         if pane is self.pane or pane.conversation.busy or not pane.is_attached:
             return
@@ -423,7 +423,7 @@ class ChatScreen(Screen[None]):
             self.check_tabs()
 
     def come_to_front(self) -> None:
-        """Other windows may have asked meanwhile, or the day may have changed."""
+        """Check for changes by other windows, and for a new day, because the terminal got the focus."""
         self._in_front = True
         self.refresh_costs()
         self._check_other_windows(at_once=True)
@@ -432,16 +432,16 @@ class ChatScreen(Screen[None]):
         self._in_front = False
 
     def _check_other_windows(self, *, at_once: bool = False) -> None:
-        # Not under a dialog, nor while a question is being edited. Not every terminal reports that it comes to the front.
+        # Not under a dialog, nor while a question is being edited. Not every terminal reports its focus.
         pane = self.pane
         pane.check_other_windows(
             lambda: pane is self.pane and self.is_active and self.composer.editing is None, at_once=at_once
         )
 
-    # ---- what is shown
+    # ---- notices and status
 
     def start(self, do: Callable[[], Awaitable[object]], line: str = "") -> None:
-        """Do this in the background; an error becomes a notice. `line` is the command that was typed."""
+        """Run a task in the background; an error becomes a notice. `line` is the command that was typed."""
 
         async def run() -> None:
             if line:
@@ -456,24 +456,24 @@ class ChatScreen(Screen[None]):
         self._status_bar.show_flash(text)
 
     def notice(self, text: str, hint: str = "", *, kind: NoticeKind = "info") -> None:
-        """Say something at the end of the transcript, and in the status bar while the end is out of sight."""
+        """Show a notice at the end of the transcript, and in the status bar while that is not visible."""
         self.pane.notice(text, hint, kind=kind)
 
     def refuse(self, error: StepchatError, line: str = "") -> None:
-        """Say why a command was not done; its line returns to an empty prompt."""
+        """Show why a command failed, and put its line back into an empty prompt."""
         self.notice(error.message, error.hint, kind="refused")
         if not self.prompt.text:
             self.prompt.restore_command(line)
 
     def dismiss_notice(self) -> bool:
-        """Remove a notice that was shown in passing; False if there is none."""
+        """Remove a temporary notice; False if there is none."""
         return self.pane.dismiss_notice()
 
     def copy(self, text: str) -> None:
         self.flash(clipboard.copy(self.app, text))
 
     def refresh_status(self) -> None:
-        """Bring the status bar, the draft and the welcome up to date."""
+        """Update the status bar, the draft and the welcome."""
         if not self.is_running:
             return
         self.composer.settle()
@@ -484,7 +484,7 @@ class ChatScreen(Screen[None]):
         self._status_bar.hints = self._hints()
 
     def show_pending_keys(self, leader: str, hints: Sequence[tuple[str, str]]) -> None:
-        """Show the keys that may follow the leader; none ends it."""
+        """Show the keys that may follow the leader; none hides them."""
         self._pending = (leader, tuple(hints))
         self.flash("")
         self.refresh_status()
@@ -529,7 +529,7 @@ class ChatScreen(Screen[None]):
         return Fact(self.pane.message_name(stored) + versions, "state")
 
     def _pending_hints(self) -> tuple[tuple[str, str], ...]:
-        """As many of the keys that may follow the leader as fit, and `? all`, which opens the help."""
+        """The keys that may follow the leader, as many as fit, and `? all`, which opens the help."""
         leader, hints = self._pending
         room = self.size.width - len(leader) - len("  …    ? all  ")
         shown: list[tuple[str, str]] = []
@@ -568,7 +568,7 @@ class ChatScreen(Screen[None]):
             pane.set_palette(palette)
 
     def set_reasoning_view(self, view: ReasoningView) -> None:
-        """How the reasoning of new answers is shown."""
+        """Set how the reasoning of new answers is shown."""
         self._reasoning_view = view
         for pane in self.panes:
             pane.set_reasoning_view(view)
@@ -584,11 +584,11 @@ class ChatScreen(Screen[None]):
             pane.set_mouse_free(free=free)
 
     def focus_transcript(self) -> None:
-        """Give the keys to the focused message."""
+        """Move the focus to a message."""
         self.pane.focus_transcript()
 
     def leave_message(self) -> None:
-        """Give the keys back to the prompt."""
+        """Move the focus back to the prompt."""
         self.pane.leave_message()
 
     def focus_message(self, by: int) -> None:
@@ -603,9 +603,9 @@ class ChatScreen(Screen[None]):
     # ---- asking
 
     def ask(self, text: str | None, after: Sequence[StoredMessage] | None = None, *, is_typed: bool = True) -> None:
-        """Ask if it fits into the context window, otherwise let the user decide; without text, regenerate the last answer.
+        """Ask a question, or let the user decide if it exceeds the context window. Without text, regenerate the last answer.
 
-        Typed text may also be asked in a new session, or go back to the prompt.
+        Typed text can also be asked in a new session, or return to the prompt.
         """
         conversation = self.conversation
         before = after
@@ -687,14 +687,14 @@ class ChatScreen(Screen[None]):
                 session = self.conversation.session
                 if session is not None and session.id == question.session:
                     self.ask(text, after)
-                else:  # another session was opened meanwhile
+                else:  # another session has been opened meanwhile
                     self.composer.give_back(text)
 
         self.composer.stop_editing()
         self.start(ask)
 
     def take_queue(self) -> None:
-        """Put queued questions back into the prompt: after a stop nothing is sent unseen."""
+        """Put queued questions back into the prompt, because after a stop nothing is sent automatically."""
         self.composer.give_back("\n\n".join(self.conversation.take_queue()))
 
     # ---- sessions
@@ -704,7 +704,7 @@ class ChatScreen(Screen[None]):
         await self.pane.show_leaf(leaf, focus_on)
 
     async def open(self, session: Session | None, *, keep_text: bool = False) -> None:
-        """Open another session, or an empty one. The prompt's text stays with the session that is left, unless `keep_text`.
+        """Open another session, or an empty one. The prompt's text stays with the current session, unless `keep_text`.
 
         Raises StepchatError if it cannot be opened; then nothing has changed.
         """
@@ -827,7 +827,7 @@ class ChatScreen(Screen[None]):
         self.refresh_status()
 
     async def _read(self, session: Session | None) -> _Arriving:
-        """Everything that can fail, before anything changes."""
+        """Read everything of a session, because nothing may fail once the screen changes."""
         if session is not None and self._answering_pane(session) is not None:
             return _Arriving(session)
         connection = await switching.session_connection(self.workspace, session) if session is not None else None
@@ -844,7 +844,7 @@ class ChatScreen(Screen[None]):
         pane = self._answering_pane(arriving.session) if arriving.session is not None else None
         if pane is self.pane:
             return
-        if pane is None and arriving.loaded is None:  # its answer has ended since
+        if pane is None and arriving.loaded is None:  # its answer has ended meanwhile
             arriving = await self._read(arriving.session)
         self._leave_page()
         if pane is not None:
@@ -855,16 +855,16 @@ class ChatScreen(Screen[None]):
         self.refresh_costs()
 
     def _leave_page(self) -> None:
-        """No search, no focused message and no notice moves to another session; the keys go to the prompt."""
+        """End the search, clear focus and notice, and focus the prompt, before another session appears."""
         self.flash("")
         self.pane.close_find()
         self.pane.leave_message()
 
     async def _bring_back(self, pane: ChatPane) -> None:
-        """Show a pane whose answer is still being written."""
+        """Show a pane whose answer is still streaming."""
         front = self.pane
         here, there = front.conversation.workspace, pane.conversation.workspace
-        # It keeps the server it asks.
+        # It keeps its server.
         pane.conversation.set_workspace(
             replace(
                 here, client=there.client, catalogue=there.catalogue, server=there.server, key_error=there.key_error
@@ -883,7 +883,7 @@ class ChatScreen(Screen[None]):
         else:
             await front.conversation.stop()
         if connection is not None:
-            # First, so that no question goes to the server of the session before.
+            # This comes first, so that no question goes to the server of the previous session.
             workspace = self.workspace
             self.set_workspace(switching.with_connection(workspace, connection, workspace.close_demo))
         if front.conversation.scopes.profile_name != self.workspace.scopes.profile_name:
@@ -896,7 +896,7 @@ class ChatScreen(Screen[None]):
             self._refresh_catalogue(settle=not connection.config.model)
 
     async def _add_pane(self) -> None:
-        """An empty pane on screen; the one before goes on hidden."""
+        """Show a new empty pane; the previous one continues in the background."""
         before = self.conversation
         conversation = Conversation(before.workspace)
         conversation.set_model(before.model)
@@ -927,12 +927,12 @@ class ChatScreen(Screen[None]):
         return self.conversation.session is None and not self.conversation.busy and not shown
 
     async def greet(self) -> None:
-        """Show what a new session begins with. Raises StoreError."""
+        """Show the welcome of a new session. Raises StoreError."""
         await self.pane.welcome.greet(self.workspace)
         self.pane.is_welcoming = self._is_new
 
     async def announce_interrupted(self) -> None:
-        """Report answers that a crash interrupted, the one on screen first. Raises StoreError."""
+        """Report answers interrupted by a crash, the one on screen first. Raises StoreError."""
         cuts = await self.workspace.store.interrupted_answers()
         path = self.conversation.path
         here = interrupted_at_end(path, cuts)
@@ -947,7 +947,7 @@ class ChatScreen(Screen[None]):
     # ---- model and server
 
     async def switch_model(self, slug: str) -> None:
-        """Ask this model from now on."""
+        """Use this model from now on."""
         before = switching.target(self.conversation)
         self.conversation.set_model(slug)
         self.refresh_status()
@@ -956,17 +956,17 @@ class ChatScreen(Screen[None]):
         if catalogue.models and catalogue.find(slug) is None:
             near = catalogue.nearest(slug)
             hint = f"Similar: {', '.join(near)}." if near else "{key:model} lists its models."
-            self.view.notice(f"{slug} is not in the server's list of models; it is asked anyway.", hint, kind="warning")
+            self.view.notice(f"{slug} is not in the server's list of models; using it anyway.", hint, kind="warning")
         self._warn_of_small_window()
         self._report_switch(before, f"Model: {slug}")
 
     async def switch_server(self, place: ServerConfig) -> None:
-        """Ask this server from now on. Raises StepchatError if it cannot be asked; then nothing has changed."""
+        """Use this server from now on. Raises StepchatError if that is not possible, and changes nothing then."""
         pane = self.pane
         before = switching.target(self.conversation)
         self._check_idle(pane)
         switched = await switching.switch_server(self.workspace, place)
-        # Another session may have come to the screen meanwhile, or a question to this one.
+        # Meanwhile another session may have appeared, or a question may have been asked.
         self._check_idle(pane)
         self.set_workspace(switched.workspace)
         if place.model:
@@ -974,7 +974,7 @@ class ChatScreen(Screen[None]):
         self.refresh_status()
         self._report_connection(switched.connection)
         self._report_switch(before, f"Server: {switching.server_title(switched.connection.config)}")
-        # A model that the server's entry names is asked, whatever the catalogue says.
+        # A model set for the server in config.toml is used, whatever the catalogue says.
         self._refresh_catalogue(settle=not place.model)
 
     def _check_idle(self, pane: ChatPane) -> None:
@@ -982,13 +982,13 @@ class ChatScreen(Screen[None]):
             raise StepchatError("Still answering.", "{key:stop} stops it.")
 
     def set_workspace(self, workspace: Workspace) -> None:
-        """What follows in the session on screen uses this."""
+        """Use this workspace in the session on screen from now on."""
         old = self.workspace
         self.conversation.set_workspace(workspace)
         self.release(old.client)
 
     def set_system_prompt(self, system: str | None, *, before: str) -> None:
-        """The system prompt of a profile for new sessions; without one, the usual one instead of that of `before`."""
+        """Set a profile's system prompt for new sessions; without one, the usual prompt replaces that of profile `before`."""
         self.set_workspace(switching.with_system_prompt(self.workspace, system, before=before))
 
     def _report_connection(self, connection: Connection) -> None:
@@ -1003,14 +1003,14 @@ class ChatScreen(Screen[None]):
             self.flash(words)
 
     def load_catalogue(self) -> None:
-        """After the first paint: what was spent, what the server has, and why it is not asked if it is not approved."""
+        """Load spending and models after the first paint, and report a server that is not approved."""
         self.refresh_costs()
         if isinstance(error := self.workspace.key_error, UntrustedServerError):
             self._report_error(error)
         load_in_background(self.workspace.catalogue, partial(self._catalogue_loaded, self.workspace))
 
     def _refresh_catalogue(self, *, settle: bool) -> None:
-        """Read which models the server has. `settle` takes another model if it does not have the current one."""
+        """Refresh the list of models. With `settle`, switch to another model if the server lacks the current one."""
         workspace = self.workspace
 
         def changed() -> None:
@@ -1024,9 +1024,7 @@ class ChatScreen(Screen[None]):
         switching.recognize_backend(workspace)
         if self.workspace.client is not workspace.client:
             return
-        if (
-            self.conversation.model == DEFAULT_MODEL
-        ):  # a model that somebody named is asked, whatever the catalogue says
+        if self.conversation.model == DEFAULT_MODEL:  # a model that the user chose is used, whatever the catalogue says
             self._pick_available_model()
         self._warn_of_small_window()
         self.view.update_answers()
@@ -1050,7 +1048,7 @@ class ChatScreen(Screen[None]):
         self.view.notice(error.message, error.hint, kind="warning")
 
     def _recheck_window(self) -> None:
-        """Some servers load the model with the first answer: only then the size of its context window is known."""
+        """Refresh the context window after an answer, because some servers know it only once they have loaded the model."""
         workspace, conversation = self.workspace, self.conversation
         asked = (workspace.client.base_url, conversation.model, "asked")
         if not workspace.client.backend.loads_on_demand or asked in self._warned:
@@ -1066,7 +1064,7 @@ class ChatScreen(Screen[None]):
         load_in_background(workspace.catalogue, changed, fresh=True)
 
     def _warn_of_small_window(self, *, sent: int = 0) -> None:
-        """Say once that a server gives its model a small context window; `sent` are the tokens it was just asked to read."""
+        """Warn once of a small context window. `sent` is the number of tokens in the last request."""
         conversation, client = self.conversation, self.workspace.client
         key, model = (client.base_url, conversation.model), self.workspace.catalogue.find(conversation.model)
         if key not in self._warned and (words := small_window_warning(model, sent)):
@@ -1076,7 +1074,7 @@ class ChatScreen(Screen[None]):
     # ---- costs
 
     def refresh_costs(self) -> None:
-        """Read what was spent, in the background."""
+        """Read the spending in the background."""
         workers.run_task(self, self._read_costs, group="spent", exclusive=True)
 
     async def _read_costs(self) -> None:
@@ -1088,25 +1086,25 @@ class ChatScreen(Screen[None]):
         self.refresh_status()
 
     def load_late_costs(self, pauses: Sequence[float] = PAUSES) -> None:
-        """Ask for the costs of answers that ended without them."""
-        workers.run_task(self, partial(self._fill_in_costs, pauses), group="costs", exclusive=True)
+        """Fetch the costs of answers that ended without one."""
+        workers.run_task(self, partial(self._fetch_late_costs, pauses), group="costs", exclusive=True)
 
-    async def _fill_in_costs(self, pauses: Sequence[float]) -> None:
+    async def _fetch_late_costs(self, pauses: Sequence[float]) -> None:
         async with aclosing(fetch_late_costs(self.workspace, pauses)) as answers:
             async for filled in answers:
                 for pane in self.panes:
                     pane.update_message(filled)
                 self.refresh_costs()
 
-    # ---- leaving
+    # ---- quitting
 
     def interrupt(self) -> None:
-        """stepchat crashes: what arrived of every running answer is saved as interrupted."""
+        """Save what arrived of every running answer as interrupted, because stepchat crashes."""
         for pane in self.panes:
             pane.conversation.interrupt()
 
     async def finish_turns(self) -> list[Conversation]:
-        """End all turns and save the draft; returns the conversations whose answers the disk refuses."""
+        """End all turns and save the draft. Returns the conversations whose answers cannot be saved."""
         self.take_queue()
         refused = [pane.conversation for pane in self.panes if not await pane.conversation.finish_turn()]
         for pane in self.panes:
@@ -1115,6 +1113,6 @@ class ChatScreen(Screen[None]):
         return refused
 
     async def stop_turns(self) -> None:
-        """End all turns without waiting for a disk that refuses them."""
+        """End all turns, but do not wait for a disk that cannot save their answers."""
         for pane in self.panes:
             await pane.conversation.stop_without_waiting()

@@ -1,4 +1,4 @@
-"""The status bar: items at the left, keys at the right, in one row that drops things before it cuts them."""
+"""The status bar: one row with items on the left and keys on the right. What does not fit is dropped, not truncated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_THINGS = 7
 MARGIN = 2
-"""Blank columns before the first fact, after the last hint, and at least between the two groups."""
+"""Blank columns at both ends, and the minimum between the two groups."""
 KEPT_FACTS = 3
 """While idle these are worth more than the last hint: the model, the context, and the cost."""
 SEPARATOR = " · "
@@ -36,7 +36,7 @@ Role = Literal["plain", "state", "warning", "error", "key"]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing the bar says. `state` is what is happening now; warnings and errors stand out."""
+    """One item of the bar. `state` is what is happening now; warnings and errors stand out."""
 
     text: str
     kind: FactKind = "plain"
@@ -45,7 +45,7 @@ class Fact:
 
 
 class Progress(Protocol):
-    """A running turn, whose facts change with time."""
+    """A running turn, whose facts change over time."""
 
     def facts(self, now: float) -> list[Fact]:
         """`now` is monotonic."""
@@ -61,7 +61,7 @@ class Span:
 
 
 def arrange(facts: Sequence[str | Fact], hints: Sequence[tuple[str, str]], width: int) -> tuple[Span, ...]:
-    """The row, exactly `width` cells wide unless nothing fits: then it is empty.
+    """Lay out the row, exactly `width` cells wide, or empty if nothing fits.
 
     Facts and hints come in order of importance. What does not fit goes from the right: hints down to the first one,
     then facts down to the first three (to the first one while something is going on, which the hint stops), then the
@@ -96,7 +96,7 @@ def _needed(facts: list[Fact], hints: list[tuple[str, str]]) -> int:
 
 
 def _shortened(text: str, width: int) -> str:
-    """Cut at a word, unless one word is most of it."""
+    """Truncate at a word, unless one word is most of the text."""
     if cell_len(text) <= width:
         return text
     words = text.split(" ")
@@ -113,7 +113,7 @@ def _clean_fact(fact: str | Fact) -> Fact:
 
 
 class StatusBar(Widget):
-    """One row. It is painted again only when what it shows has changed; nothing runs while idle."""
+    """The status bar. It is repainted only when its content has changed, and nothing runs while idle."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -124,11 +124,11 @@ class StatusBar(Widget):
         "status-bar--key",
     }
     items: var[tuple[str | Fact | Progress, ...]] = var((), init=False)
-    """What stands at the left, the most important first. Progress is asked again twice a second."""
+    """The items on the left, the most important first. The progress of a turn is updated twice a second."""
     hints: var[tuple[tuple[str, str], ...]] = var((), init=False)
-    """What stands at the right: key and word, the most important first."""
+    """The hints on the right, each a key and a word, the most important first."""
     flash: var[str] = var("", init=False)
-    """Shown for a few seconds instead of what is plain; see `show_flash`."""
+    """A line shown for a few seconds instead of the plain items; see `show_flash`."""
 
     def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
@@ -143,7 +143,7 @@ class StatusBar(Widget):
         self.watch_items()
 
     def show_flash(self, text: str, seconds: float = 4.0) -> None:
-        """Show one line for a while. The next one replaces it, "" ends it."""
+        """Show a line for some seconds. The next one replaces it, "" removes it."""
         if self._flash_timer is not None:
             self._flash_timer.stop()
         self.flash = text

@@ -1,4 +1,4 @@
-"""What the status bar says about the turn and the session. Pure: times are arguments."""
+"""The facts that the status bar shows about the turn and the session. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from stepchat.transcript.answer import Estimate
 
 CHARACTERS_PER_TOKEN = 4
-"""Only for the running estimate; the server's count replaces it."""
+"""For the running estimate only; the server's count replaces it."""
 
 NOTHING = Decimal()
 FULL = 80
-"""Percent of the model's window from which the meter warns."""
+"""Percent of the context window from which the status bar warns."""
 _LONGEST_SETTING = 40
 """Cells of a parameter with its value."""
 _OWN_FACT = frozenset({"reasoning.effort", "reasoning_effort"})
@@ -37,7 +37,7 @@ Phase = Literal["waiting", "thinking", "answering"]
 
 
 class TurnProgress:
-    """Follows one turn. Adding costs the same for every delta."""
+    """Follows the events of one turn, at constant cost per delta."""
 
     def __init__(self, started: float) -> None:
         self.started = started
@@ -50,7 +50,7 @@ class TurnProgress:
         self._silence = Silence(0, 0)
 
     def add(self, event: TurnEvent, now: float) -> None:
-        """Take one event at the time `now`, in seconds of the same clock as `started`."""
+        """Handle one event at the time `now`, in seconds of the same clock as `started`."""
         match event:
             case Delta():
                 self._delta(event, now)
@@ -79,13 +79,13 @@ class TurnProgress:
         return round(self._characters / CHARACTERS_PER_TOKEN)
 
     def speed(self, now: float) -> float | None:
-        """Estimated tokens a second since the first one."""
+        """Estimated tokens per second since the first one."""
         if self._first is None or now - self._first < 0.5:
             return None
         return self.tokens / (now - self._first)
 
     def facts(self, now: float) -> list[Fact]:
-        """What the turn is doing, in words."""
+        """What the turn is doing."""
         state, speed = self._state(now), self.speed(now)
         # The transcript counts the seconds, and the tokens of the reasoning.
         if self.phase == "answering" and speed is not None and state.kind == "state":
@@ -94,7 +94,7 @@ class TurnProgress:
 
     def _state(self, now: float) -> Fact:
         if now < self._retry_at:
-            return Fact(f"trying again in {self._retry_at - now:.0f} s", "warning")
+            return Fact(f"retrying in {self._retry_at - now:.0f} s", "warning")
         if self._silence.seconds:
             silent, limit = self._silence.seconds, self._silence.limit
             return Fact(f"nothing arrives for {silent:.0f} s, giving up at {limit:.0f} s", "warning")
@@ -102,12 +102,12 @@ class TurnProgress:
 
 
 def idle_hints() -> tuple[tuple[str, str], ...]:
-    """The keys of a session in which nothing runs; the first frame shows them as well."""
+    """The keys of an idle session; the first frame shows them as well."""
     return (("{key:reasoning}", "reasoning"), ("{key:commands}", "commands"))
 
 
 def hints(meter: TurnProgress | None) -> tuple[tuple[str, str], ...]:
-    """Which keys are worth knowing now."""
+    """The keys that are most useful now."""
     if meter is None:
         return idle_hints()
     way_out = (("{key:answer-now}", "answer now"),) if meter.phase == "thinking" else ()
@@ -124,7 +124,7 @@ def effort_facts(parameters: Json, model: Model | None, *, rejected: bool = Fals
 
 
 def settings_facts(scopes: Scopes) -> list[Fact]:
-    """What makes the session's requests differ: its profile, its preset, and what was set for it or for the next question."""
+    """The session's profile and preset, and the parameters set for it or for the next question."""
     facts = [
         Fact(f"{kind} {name}")
         for kind, name in (("profile", scopes.profile_name), ("preset", scopes.preset_name))
@@ -146,7 +146,7 @@ def session_facts(
     spent: Decimal = NOTHING,
     today: str = "",
 ) -> list[Fact]:
-    """How much of the context window is used, what the session cost and, where there is space, the day.
+    """The used share of the context window, the cost of the session and, if there is space, the cost of today.
 
     `estimate` is for answers whose cost is unknown; `spent` is the known cost of all branches, shown or not.
     """
@@ -165,7 +165,7 @@ def session_facts(
 
 
 def context_fact(used: int, model: Model | None) -> Fact:
-    """How much of the window is used; a warning when little is left."""
+    """The used share of the context window; a warning if it is almost full."""
     if model is None or not model.context_length:
         return Fact(f"{short_count(used)} tokens")
     share = 100 * used / model.context_length
@@ -174,14 +174,14 @@ def context_fact(used: int, model: Model | None) -> Fact:
 
 
 def cost_of(answers: Sequence[AssistantMessage], estimate: Estimate, spent: Decimal = NOTHING) -> str:
-    """What these cost, with ~ before it when a part is estimated by prices; "" when nothing is known.
+    """The cost of these answers, with ~ before it if part of it is estimated; "" if unknown.
 
-    `spent` is the least that was told: of these, and of others beside them.
+    `spent` is the least cost, as reported for these answers and those of other branches.
     """
-    told, guessed, known = Decimal(), Decimal(), bool(spent)
+    reported, estimated, known = Decimal(), Decimal(), bool(spent)
     for answer in answers:
         if (cost := answer.usage.cost) is not None:
-            told, known = told + cost, True
+            reported, known = reported + cost, True
         elif (cost := estimate(answer)) is not None:
-            guessed, known = guessed + cost, True
-    return f"{'~' if guessed else ''}{money(max(told, spent) + guessed)}" if known else ""
+            estimated, known = estimated + cost, True
+    return f"{'~' if estimated else ''}{money(max(reported, spent) + estimated)}" if known else ""

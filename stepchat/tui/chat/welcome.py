@@ -1,4 +1,4 @@
-"""What an empty session shows until its first question: what stepchat is for, and sessions or questions to choose from."""
+"""The welcome that an empty session shows until its first question, with sessions or questions to choose from."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class WelcomeRow(NamedTuple):
 
 
 class Welcome(Vertical):
-    """Stands below the empty transcript. Its rows get the keys only when the user goes there."""
+    """The welcome below the empty transcript. Its rows get the focus only when the user moves there."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(
         WELCOME_ROWS,
@@ -71,7 +71,7 @@ class Welcome(Vertical):
             self.row = row
 
     class Left(Message):
-        """The keys go back to the prompt, with what was typed there already."""
+        """The focus returns to the prompt, with a character that was typed here."""
 
         def __init__(self, typed: str = "") -> None:
             super().__init__()
@@ -122,7 +122,7 @@ class Welcome(Vertical):
         cuts: Sequence[InterruptedAnswer] = (),
         has_sessions: bool = False,
     ) -> None:
-        """Fill it. `questions` are those that the demo answers; `no_key` is what to do about a missing key."""
+        """Set the content. `questions` are those that the demo answers; `no_key` says what to do about a missing key."""
         self._rows = (
             *(WelcomeRow(question=text) for text in questions),
             *(WelcomeRow(session=row.id, title=row.title, age=age(row.updated, now)) for row in recent),
@@ -161,7 +161,7 @@ class Welcome(Vertical):
         self._show_hints()
 
     def _show_hints(self) -> None:
-        """Only keys that do something now."""
+        """Show the keys that apply now."""
         keymap = keymap_of(self)
         if self.is_selecting:
             hints = [
@@ -196,11 +196,11 @@ class Welcome(Vertical):
 
     @property
     def is_selecting(self) -> bool:
-        """Whether the rows have the keys."""
+        """Whether the rows have the focus."""
         return self._list.has_focus
 
     def focus_rows(self) -> bool:
-        """Give the keys to the rows, the last one first; False if there are none."""
+        """Focus the last row; False if there is none."""
         if not self._rows or not self.display:
             return False
         self._list.can_focus = True

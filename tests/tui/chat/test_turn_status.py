@@ -65,8 +65,8 @@ def test_speed_counts_from_the_first_token_and_not_at_once():
 def test_counts_down_to_the_next_try_and_then_waits_again():
     meter = TurnProgress(0)
     meter.add(Retrying(1, 3, 5.0, "Overloaded."), 10)
-    assert meter.facts(10) == [Fact("trying again in 5 s", "warning")]
-    assert words(meter, 12) == ["trying again in 3 s"]
+    assert meter.facts(10) == [Fact("retrying in 5 s", "warning")]
+    assert words(meter, 12) == ["retrying in 3 s"]
     assert meter.facts(15) == [Fact("waiting", "state")]
     meter.add(Delta(text="x"), 16)
     assert words(meter, 16) == ["answering"]
