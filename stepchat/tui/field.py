@@ -1,4 +1,4 @@
-"""A text field of one line that is edited as the prompt is: the same keys by the same ids."""
+"""A text field of one line with the editing keys of the prompt, under the same ids."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ class Field(Input, inherit_bindings=False):
         )
         self._kill_ring = line_editing.KillRing()
         self._after_kill: tuple[str, int] | None = None
-        """Text and cursor after the last kill: a kill that finds them unchanged is added to it."""
+        """Text and cursor after the last kill. If they are unchanged at the next kill, the two are joined."""
         self._yanked: tuple[str, int, int] = ("", 0, 0)
-        """The text after the last yank, and where what it inserted begins and ends."""
+        """The text after the last yank, and the start and end of what it inserted."""
         self._past: list[tuple[str, int]] = []
         self._future: list[tuple[str, int]] = []
         self._typing_at: tuple[str, int] | None = None
-        """Text and cursor after the last typed character: another one continues the same step of undo."""
+        """Text and cursor after the last typed character. The next one continues the same undo step."""
 
     @property
     def is_at_end(self) -> bool:
-        """Whether there is nothing behind the cursor, and nothing selected."""
+        """Whether the cursor is at the end, without a selection."""
         return self.cursor_position >= len(self.value) and self.selection.is_empty
 
     async def _on_key(self, event: events.Key) -> None:
-        """Run what the key is bound to. Not by Textual's bindings, which run in another queue, after what is typed next."""
+        """Run the action bound to the key. Textual would run it in another queue, after characters that are typed later."""
         row = keymap_of(self, _DEFAULTS).at(PROMPT, event.key)
         if row is not None and row.id in _ACTIONS:
             await self.app.run_action(_ACTIONS[row.id], self)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
@@ -110,7 +110,7 @@ class Field(Input, inherit_bindings=False):
 
     @contextmanager
     def _one_step(self) -> Generator[None]:
-        """What changes in here is undone at once."""
+        """Make all changes inside one undo step."""
         before = (self.value, self.cursor_position)
         yield
         if self.value != before[0]:
@@ -193,7 +193,7 @@ class Field(Input, inherit_bindings=False):
         self._yank(self._kill_ring.newest(), *sorted(self.selection))
 
     def action_yank_previous(self) -> None:
-        """Replace what the last yank inserted; only directly after it."""
+        """Replace the text of the last yank with the previous kill; only directly after the yank."""
         text, start, end = self._yanked
         if text == self.value and end == self.cursor_position:
             self._yank(self._kill_ring.previous(), start, end)

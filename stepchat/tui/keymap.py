@@ -1,6 +1,7 @@
-"""Which key does what: the defaults, the user's `[keys]`, the leader, and how keys are written on screen.
+"""The keymap: default keys, the user's `[keys]`, the leader, and the labels of keys.
 
-Pure, and without Textual: the manual and `config check` use it as well. A key belongs to a context; the innermost one wins.
+Pure and without Textual, because the manual and `config check` use it as well. Each key belongs to a context; the innermost
+context wins.
 Textual's own keymap knows single keys only, so a sequence (`leader r`) is resolved here.
 """
 
@@ -35,30 +36,30 @@ INNER: Final = (PROMPT, MESSAGE, WELCOME)
 
 
 class KeyRow(NamedTuple):
-    """A thing that keys do: its id within its context, its keys (the first is the one shown), and what it does."""
+    """An action with its keys: its id within the context, its keys (the first one is shown), and what it does."""
 
     id: str
     context: str
     keys: tuple[str, ...]
     help: str
     word: str = ""
-    """A word for it beside its key in the status bar; "" if it is not shown there."""
+    """Its label beside the key in the status bar; "" if it is not shown there."""
 
     @property
     def name(self) -> str:
-        """The id in messages and in Textual: ids of other contexts are qualified, as in `message.copy`."""
+        """The qualified id, as used in sentences and by Textual, such as `message.copy`."""
         return self.id if self.context == CHAT else f"{self.context}.{self.id}"
 
     @property
     def single_keys(self) -> str:
-        """Its keys without the sequences, as Textual's `Binding` takes them. It takes no empty text, so a key that no
-        terminal sends stands for none.
+        """Its keys without sequences, for Textual's `Binding`. That rejects an empty text, so no keys are represented by a key
+        that no terminal sends.
         """
         return ",".join(key for key in self.keys if " " not in key) or f"unbound:{self.name}"
 
 
 class Problem(NamedTuple):
-    """What is wrong with an entry of `[keys]`: its path in config.toml, a predicate for its name, and what to do."""
+    """A problem in `[keys]`: its path in config.toml, a predicate about the entry, and what to do."""
 
     path: tuple[str, ...]
     what: str
@@ -67,7 +68,7 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Keymap:
-    """The bindings in force. Made by `build_keymap`."""
+    """The current keys of all actions. `build_keymap` makes it."""
 
     rows: tuple[KeyRow, ...]
     leader: str = DEFAULT_LEADER
@@ -78,11 +79,11 @@ class Keymap:
         return next((row.keys for row in self.rows if row.name == name), ())
 
     def at(self, context: str, key: str) -> KeyRow | None:
-        """What a single key does in a context by itself."""
+        """The action of a single key in one context."""
         return next((row for row in self.rows if row.context == context and key in row.keys), None)
 
     def label(self, name: str) -> str:
-        """How its first key is written, as in `Ctrl+X r`; "" if it has none."""
+        """The label of the first key of an action, such as `Ctrl+X r`; "" if it has none."""
         keys = self.keys(name)
         return self.written(keys[0]) if keys else ""
 
@@ -93,15 +94,15 @@ class Keymap:
         return key_label(key.replace(LEADER, self.leader) if self.leader else key)
 
     def fill(self, text: str) -> str:
-        """The text with `{key:retry}` replaced by the key in force, or by the slash command where there is none."""
+        """Replaces `{key:retry}` with the current key of `retry`, or with its slash command if it has no key."""
         return _PLACEHOLDER.sub(lambda found: self.label(found[1]) or f"/{found[1].rpartition('.')[2]}", text)
 
     def single_keys(self) -> dict[str, str]:
-        """For `App.set_keymap`: the keys of each name without the sequences, separated by commas."""
+        """The keys of each action without sequences, separated by commas, for `App.set_keymap`."""
         return {row.name: row.single_keys for row in self.rows}
 
     def following(self, context: str) -> dict[str, KeyRow]:
-        """What may follow the leader in a context: the key and its row, in the order of the table."""
+        """The keys that may follow the leader in a context, with their rows, in the order of the table."""
         return {
             key.partition(" ")[2]: row
             for row in self.rows
@@ -112,7 +113,7 @@ class Keymap:
 
 
 def keymap_of(node: DOMNode, default: Keymap | None = None) -> Keymap:
-    """The keymap of the app that a widget belongs to; `default` where it has none, as in tests."""
+    """The keymap of a widget's app; `default` if it has none, as in tests."""
     app: Any = node.app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
     return getattr(app, "keymap", default or Keymap(()))
 
@@ -131,7 +132,7 @@ def bindings(
 
 
 def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap:
-    """The defaults with the user's `[keys]` over them. What is wrong there is left out and reported in `problems`."""
+    """Build the keymap from the defaults and the user's `[keys]`. Invalid entries are ignored and reported in `problems`."""
     problems: list[Problem] = []
     leader = _leader(overrides.get(LEADER), problems)
     changed: dict[str, tuple[str, ...]] = {}
@@ -152,7 +153,7 @@ def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap
 
 
 def key_errors(keymap: Keymap, path: Path) -> list[ConfigError]:
-    """The problems of `[keys]` in the config.toml at this path, each with its line."""
+    """The problems of `[keys]` in config.toml as errors with line numbers."""
     return [
         config_error(path, ("keys", *problem.path), f"in [keys] {problem.what}", problem.hint)
         for problem in keymap.problems
@@ -169,7 +170,7 @@ def _entries(overrides: Mapping[str, Any], contexts: Iterable[str]) -> Iterable[
 
 
 def _leader(value: Any, problems: list[Problem]) -> str:
-    """The leader key; "" if there is to be none."""
+    """The leader key; "" for none."""
     if value is None:
         return DEFAULT_LEADER
     if value == "none":
@@ -219,7 +220,7 @@ def _keys_of(path: tuple[str, ...], value: Any, leader: str, problems: list[Prob
 def _without_conflicts(
     rows: list[KeyRow], paths: Mapping[str, tuple[str, ...]], leader: str, problems: list[Problem]
 ) -> list[KeyRow]:
-    """A key has one meaning in a context: the user's own wins over a default, the first over the second."""
+    """Remove conflicts. The user's own keys win over defaults, and earlier keys over later ones."""
     owners: dict[tuple[str, str], str] = {}
     for row in sorted(rows, key=lambda row: row.name not in paths):
         for key in row.keys:
@@ -283,12 +284,12 @@ _TEXTUAL_NAMES: Final = {
     "solidus": "slash", "reverse_solidus": "backslash", "commercial_at": "at", "hyphen_minus": "minus",
     "plus_sign": "plus", "low_line": "underscore",
 }  # fmt: skip
-"""Where Textual's name of a character is not its Unicode name."""
+"""Textual's names of characters if they differ from the Unicode names."""
 _LABELS: Final = {"pageup": "PageUp", "pagedown": "PageDown", "escape": "Esc"}
 
 
 def normalize_key(text: str) -> str | None:
-    """A key as the user may write it (`Ctrl+T`, `alt+?`, `leader r`) in Textual's spelling; None if there is no such key."""
+    """Turns a key as the user writes it (`Ctrl+T`, `alt+?`, `leader r`) into Textual's spelling; None for an unknown key."""
     parts = text.split(" ") if text.strip() and text != " " else [text]
     keys = [_normalize(part) for part in parts if part or len(parts) == 1]
     if not 1 <= len(keys) <= 2 or None in keys:
@@ -320,12 +321,12 @@ def character_name(character: str) -> str:
 
 
 _CHARACTERS: Final = {character_name(chr(code)): chr(code) for code in range(33, 127) if not chr(code).isalnum()}
-"""The punctuation characters by Textual's names of them."""
+"""Punctuation characters by their names in Textual."""
 _NAMES: Final = {character: name for name, character in _CHARACTERS.items()}
 
 
 def key_label(key: str) -> str:
-    """A key as it is written on screen: `Ctrl+T`, `Alt+Up`, `Ctrl+X r`, `?`."""
+    """The label of a key on screen: `Ctrl+T`, `Alt+Up`, `Ctrl+X r`, `?`."""
     return " ".join(_part_label(part) for part in key.split(" "))
 
 

@@ -1,4 +1,4 @@
-"""The leader key: after it, one more key runs a command. There is no timeout. Pure."""
+"""The leader key, after which one more key runs a command. There is no timeout. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stepchat.tui.keymap import Keymap
 
 REPEAT_SECONDS: Final = 1.0
-"""How long a repeating key may be pressed again without the leader, as with tmux's `bind -r`."""
+"""Seconds within which a repeating key works again without the leader, as with tmux's `bind -r`."""
 _CANCEL: Final = ("escape", "ctrl+g", "ctrl+c")
 REPEATING: Final = frozenset(
     {"half-up", "half-down", "row-up", "row-down", "message-up", "message-down", "page-up", "page-down"}
@@ -22,28 +22,28 @@ REPEATING: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a key means to the leader: `pass` is an ordinary key, everything else is consumed."""
+    """How the leader handled a key: `pass` means an ordinary key, everything else is consumed."""
 
     kind: Literal["pass", "pending", "run", "cancelled", "unknown"]
     row: KeyRow | None = None
     label: str = ""
-    """For `unknown`: the sequence as it is written."""
+    """For `unknown`: the label of the sequence."""
 
 
 class Leader:
-    """Whether the leader is pending."""
+    """The state of the leader key."""
 
     def __init__(self) -> None:
         self.pending = False
         self._repeats_until = 0.0
 
     def cancel(self) -> None:
-        """A paste, a click or another screen ends the sequence."""
+        """End the sequence, because of a paste, a click or another screen."""
         self.pending = False
         self._repeats_until = 0.0
 
     def press(self, keymap: Keymap, contexts: Sequence[str], key: str, now: float) -> Step:
-        """Take a key, in the contexts that apply, the innermost first. `now` is a clock in seconds."""
+        """Handle a key. `contexts` are the current contexts, the innermost first; `now` is a clock in seconds."""
         repeating, self._repeats_until = now < self._repeats_until, 0.0
         if not (self.pending or repeating or key == keymap.leader):
             return Step("pass")

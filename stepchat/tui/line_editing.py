@@ -1,4 +1,4 @@
-"""What readline's editing keys do to a text, without a widget. Positions are offsets into the text."""
+"""The effects of readline's editing keys on a text. Positions are offsets into the text."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def line_end(text: str, at: int) -> int:
 
 
 def change_word(text: str, at: int, change: Callable[[str], str]) -> tuple[str, int]:
-    """The text with the word after the cursor changed, such as to upper case, and the cursor behind it."""
+    """Change the word after the cursor, for instance to upper case. Returns the text, and the cursor after the word."""
     end = word_right(text, at)
     changed = change(text[at:end])
     return text[:at] + changed + text[end:], at + len(changed)
 
 
 def capitalized(part: str) -> str:
-    """The first letter upper case, the rest lower case; what stands before the word is kept."""
+    """The word with the first letter in upper case and the rest in lower case; characters before the word stay."""
     found = _WORD.search(part)
     start = found.start() if found else len(part)
     return part[:start] + part[start : start + 1].upper() + part[start + 1 :].lower()
 
 
 def transposed(text: str, at: int) -> tuple[str, int]:
-    """The two characters around the cursor exchanged, at the end of a line the two before it."""
+    """Swap the two characters around the cursor, or the two before it at the end of a line."""
     start = line_start(text, at)
     if at == len(text) or text[at] == "\n":
         at -= 1
@@ -61,17 +61,17 @@ def transposed(text: str, at: int) -> tuple[str, int]:
 
 
 class KillRing:
-    """Killed texts, the newest last. Kills in a row are one entry; a paste never enters it."""
+    """Killed texts, the newest last. Consecutive kills are one entry."""
 
     MAX: Final = 60
 
     def __init__(self) -> None:
         self._entries: list[str] = []
         self._shown = 0
-        """How many entries before the newest one `previous` has gone."""
+        """The number of entries that `previous` has gone back."""
 
     def kill(self, text: str, *, append: bool, before: bool) -> None:
-        """Add a text; `append` says that it directly follows another kill, and `before` that it stood in front of it."""
+        """Add a text. `append` joins it with the last kill, after it or `before` it."""
         if append and self._entries:
             last = self._entries[-1]
             self._entries[-1] = text + last if before else last + text
@@ -80,11 +80,11 @@ class KillRing:
         self._shown = 0
 
     def newest(self) -> str:
-        """What a yank inserts; "" if nothing was killed."""
+        """The text that a yank inserts; "" if nothing was killed."""
         self._shown = 0
         return self._entries[-1] if self._entries else ""
 
     def previous(self) -> str:
-        """The entry before the one shown last; after the oldest comes the newest again."""
+        """The entry before the last one returned; after the oldest comes the newest again."""
         self._shown += 1
         return self._entries[-1 - self._shown % len(self._entries)] if self._entries else ""

@@ -1,4 +1,4 @@
-"""The default keys of the chat that run no command, and those that move among focused messages and the rows of the welcome."""
+"""The default keys of the chat that do not run commands: in the whole chat, on messages, and on the rows of the welcome."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHAT_ROWS: Final = (
     KeyRow("end-of-input", CHAT, ("ctrl+d",), "Quit, if the prompt is empty"),
     KeyRow("suspend", CHAT, ("ctrl+z",), "Suspend to the shell; fg returns"),
 )
-"""What is no command, everywhere in the chat."""
+"""Keys for the whole chat that do not run commands."""
 TAB_ROWS: Final = (
     *(
         KeyRow(f"tab-{digit}", CHAT, (f"alt+{digit}", f"leader {digit}"), f"Open session {digit}")

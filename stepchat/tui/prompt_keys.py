@@ -1,4 +1,4 @@
-"""The default keys of the prompt. Readline's where readline has one; pure, so that the manual can list them."""
+"""The default keys of the prompt, which follow readline. Pure, so that the manual can list them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Theme files: a TOML file becomes a Theme, and that the palette of the transcript and the theme of Textual.
+"""Reads theme files, and turns a theme into the palette of the transcript and a theme of Textual.
 
 A colour is `#rrggbb`, one of the terminal's sixteen by name (`red`, `bright_black` ...), or `default`, the terminal's own.
 A role with the same colour as the text differs by weight instead: quiet roles are dim, loud ones bold.
@@ -45,7 +45,7 @@ _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "w
 _NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
 _MAX_BYTES: Final = 1_000_000
 _MAX_DOTS: Final = 100
-"""In a line. The memory that tomllib needs grows with the square of the parts of a dotted key."""
+"""The most dots in a line, because tomllib's memory grows with the square of the parts of a dotted key."""
 _HEX: Final = re.compile(r"#[0-9a-f]{6}")
 _SELECTED: Final = 0.25
 """Share of the accent in the background of a selection."""
@@ -53,9 +53,9 @@ _CHOSEN: Final = 0.18
 """Share of the text's colour in the background of the row at the cursor."""
 _CURRENT: Final = Style(reverse=True, bold=True, underline=True)
 _HIT: Final = Style(color="black", bgcolor="yellow", dim=False, bold=False)
-"""On the terminal's own background, where reversed text would look like code and links."""
+"""The style of hits on the terminal's own background, where reversed text would look like code and links."""
 _CURRENT_HIT: Final = Style(color="black", bgcolor="cyan", dim=False, bold=False)
-"""Not bold: many terminals show bold black as grey."""
+"""Not bold, because many terminals show bold black as grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ def load_theme(path: Path) -> Theme:
 
 
 def find_themes(user_dir: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
-    """All themes by name; the user's replace shipped ones. Files that cannot be used are reported."""
+    """All themes by name; the user's own replace those that ship with stepchat. Unusable files are reported."""
     return _themes_in(_shipped_themes(), report) | _themes_in(user_dir, report)
 
 
 def choose_theme(wanted: str, user_dir: Path, report: Callable[[ConfigError], None]) -> Theme:
-    """One theme by name, without reading all shipped ones. The default for `""`, and for an unknown name, which is reported."""
+    """Returns a theme by name without reading all files. For `""`, and for an unknown name, which is reported, the default."""
     shipped = _shipped_themes()
     wanted = wanted or DEFAULT_THEME
     if theme := _themes_in(user_dir, report).get(wanted):
@@ -277,7 +277,7 @@ def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[s
 
 
 def _shipped_themes() -> Path:
-    """In an installed wheel the themes are in the package, in a checkout beside it."""
+    """The directory of the shipped themes: in the package if installed, otherwise beside it."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "themes"
     return inside if inside.is_dir() else package.parent / "themes"
@@ -290,7 +290,7 @@ def _selection(theme: Theme) -> Style:
 
 
 def _style(color: str, background: str) -> Style:
-    """`default` sets nothing: the terminal's own colour stays."""
+    """The style of a colour; `default` leaves the terminal's own colour."""
     return Style(color=None if color == DEFAULT else color, bgcolor=None if background == DEFAULT else background)
 
 

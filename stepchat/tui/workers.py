@@ -1,6 +1,6 @@
-"""Background work: keys and painting do not wait for it, and errors of the disk or a server are reported.
+"""Runs tasks in the background, and reports their StepchatErrors.
 
-Everything in `tui` that may raise StepchatError is started here; anywhere else it would be reported as an internal error.
+Everything in `tui` that may raise StepchatError is started here; elsewhere it would be reported as an internal error.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def run_task(
     group: str,
     exclusive: bool = False,
 ) -> None:
-    """Start the work; it ends with `node`. Without `failed` an error is ignored."""
+    """Start a task, which ends with `node`. Without `failed`, an error is ignored."""
     node.run_worker(partial(run_reporting, work, failed), group=group, exclusive=exclusive)
 
 
 async def run_reporting(
     work: Callable[[], Awaitable[object]], failed: Callable[[StepchatError], object] | None = None
 ) -> None:
-    """Do the work; a StepchatError goes to `failed`."""
+    """Run a task, and pass a StepchatError to `failed`."""
     try:
         await work()
     except StepchatError as error:

@@ -1,4 +1,4 @@
-"""The list of completions: at most eight rows right above the prompt, over the transcript, moving nothing."""
+"""The list of completions: at most eight rows above the prompt, which cover the transcript and move nothing."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ WIDEST_NAME = 32
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One offer. `text` is the whole line once it is taken; when it ends with a space, an argument may follow."""
+    """One completion. `text` is the complete line; if it ends with a space, an argument may follow."""
 
     text: str
     help: str = ""
 
 
 class CompletionList(Widget):
-    """Shows offers; which one is chosen is the prompt's affair."""
+    """Shows completions. The prompt decides which one is chosen."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -45,7 +45,7 @@ class CompletionList(Widget):
     }
 
     class Picked(Message):
-        """An offer was clicked."""
+        """A completion was clicked."""
 
         def __init__(self, index: int) -> None:
             super().__init__()
@@ -60,7 +60,7 @@ class CompletionList(Widget):
         self._name_width = 0
 
     def show(self, offers: Sequence[Completion], chosen: int | None) -> None:
-        """Show these; none hides the list. `chosen` is kept in view."""
+        """Show these completions, with the chosen one visible; none hides the list."""
         offers = tuple(offers)
         if (offers, chosen) == (self._offers, self._chosen):
             return

@@ -1,4 +1,4 @@
-"""The composer: the prompt with its mark and completions, the question being edited, and the draft that is saved."""
+"""The composer: the prompt with its mark and completions, the question being edited, and the saved draft."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 EDIT_SIGN = "»"
 """Replaces the prompt's mark while a question is being edited."""
 PAUSE = 0.5
-"""Seconds from a key to the disk; keys meanwhile wait for the same write."""
+"""Seconds from a key to saving the draft. Keys pressed meanwhile are saved with it."""
 
 
 class PromptRule(Widget):
@@ -92,14 +92,14 @@ class Composer(Widget):
         """A queued question was taken back into the prompt."""
 
     class DraftNotSaved(Message):
-        """The disk refused the text of the prompt."""
+        """The text of the prompt could not be saved."""
 
         def __init__(self, reason: str) -> None:
             super().__init__()
             self.reason = reason
 
     editing: var[StoredMessage | None] = var(None, init=False, toggle_class="-editing")
-    """The earlier question that is being edited. What is sent becomes a new branch; the question stays."""
+    """The earlier question that is being edited. Sending creates a new branch; the question stays."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Composer(Widget):
         drafts: Drafts | None = None,
         conversation: Conversation | None = None,
     ) -> None:
-        """Without drafts and conversation nothing is saved."""
+        """Without `drafts` and `conversation`, nothing is saved."""
         super().__init__()
         self._completion_list = CompletionList()
         self.queue_lines = QueueLines()
@@ -118,9 +118,9 @@ class Composer(Widget):
         self._keeping = asyncio.Lock()
         self._switching = False
         self._aside = ""
-        """A draft that appears once the prompt is empty."""
+        """A draft to show once the prompt is empty."""
         self._stash = self._edited = ""
-        """What was in the prompt before editing, and the question as it was put there."""
+        """The prompt's text before editing, and the question as it was put there."""
         self._held: list[str] = []
         self._bar = AttachmentBar()
         self._reading = 0
@@ -136,7 +136,7 @@ class Composer(Widget):
             yield Static(SIGN, id="prompt-mark", markup=False)
             yield self.prompt
 
-    # ---- what the user sends
+    # ---- sending
 
     @on(Prompt.Submitted)
     def _submitted(self, event: Prompt.Submitted) -> None:
@@ -159,7 +159,7 @@ class Composer(Widget):
         self.prompt.focus()
 
     def give_back(self, text: str) -> None:
-        """Text that was not sent after all comes before what is in the prompt."""
+        """Put text that was not sent back into the prompt, before its current text."""
         if text:
             self.put("\n\n".join(part for part in (text, self.marked_text) if part))
 
@@ -234,7 +234,7 @@ class Composer(Widget):
     # ---- editing an earlier question
 
     def edit(self, stored: StoredMessage) -> None:
-        """Put a question that is on disk into the prompt. What was there comes back afterwards."""
+        """Put a stored question into the prompt. The current text returns after editing."""
         if self.editing is None:
             self._stash = self.marked_text
         message = stored.message
@@ -243,7 +243,7 @@ class Composer(Widget):
         self.editing = stored
 
     def stop_editing(self) -> None:
-        """Bring back what was in the prompt before."""
+        """Restore the prompt's text from before editing."""
         if self.editing is None:
             return
         text, self._stash, self._edited = self._stash, "", ""
@@ -263,7 +263,7 @@ class Composer(Widget):
     # ---- the draft
 
     def begin(self, draft: str) -> None:
-        """`draft` is on disk. If something else was typed ahead, it appears once the prompt is empty."""
+        """Start with this saved draft. If something else was typed already, the draft appears once the prompt is empty."""
         if draft and self.marked_text != draft:
             self._aside = draft
             self.schedule_keep()
@@ -273,18 +273,18 @@ class Composer(Widget):
         self.schedule_keep()
 
     def schedule_keep(self) -> None:
-        """The prompt, or what waits to be sent, changed: save it soon."""
+        """Save the text of the prompt and the queue soon, because it changed."""
         if self._timer is None and not self._switching:
             self._timer = self.set_timer(PAUSE, self._keep_soon)
 
     def settle(self) -> None:
-        """Something happened in the conversation. A draft that is on disk as a question now is forgotten at once."""
+        """Save the draft after a change in the conversation; at once if it has been saved as a question."""
         if self._drafts is not None and self._drafts.kept and not self._switching and not self._text():
             self._keep_soon()
 
     @contextmanager
     def holding(self, text: str) -> Generator[None]:
-        """Save this with the draft until it is decided what becomes of it."""
+        """Save a text with the draft until the user has decided about it."""
         self._held.append(text)
         self.schedule_keep()
         try:
@@ -294,7 +294,7 @@ class Composer(Widget):
         self.schedule_keep()
 
     def _keep_soon(self) -> None:
-        # Not in the widget's own task: keys do not wait for the disk.
+        # Not in the widget's own task, because keys must not wait for the disk.
         self._timer = None
         workers.run_task(self, self.keep, group="draft")
 
@@ -313,9 +313,9 @@ class Composer(Widget):
                 self.post_message(self.DraftNotSaved(error.message))
 
     async def leave(self) -> str:
-        """Save everything before another session opens; returns the text that stays with this one.
+        """Save everything before another session opens. Returns the text that stays with this session.
 
-        What the disk refuses, or forgot with its session, is not among it: it exists nowhere else.
+        That excludes text that could not be saved, or was deleted with its session, because it exists nowhere else.
         """
         await self.keep(held=False)
         if self._drafts is None:
@@ -326,7 +326,7 @@ class Composer(Widget):
 
     @contextmanager
     def switching(self) -> Generator[None]:
-        """Save nothing while another session takes the screen."""
+        """Save nothing while the screen changes to another session."""
         self._switching = True
         try:
             yield
@@ -335,7 +335,7 @@ class Composer(Widget):
         self.schedule_keep()
 
     def arrive(self, conversation: Conversation, draft: str, left: str, *, keep_text: bool) -> None:
-        """Compose for this conversation. Its draft replaces the text that was left; what was typed meanwhile is meant for it."""
+        """Change to this conversation. Its draft replaces the text that was left; text typed meanwhile belongs to it."""
         self._conversation = conversation
         if left:
             self._aside = ""
@@ -347,7 +347,7 @@ class Composer(Widget):
 
     @property
     def unsaved_text(self) -> str:
-        """The text that the disk refused when it was last tried."""
+        """The text that could not be saved at the last attempt."""
         return "" if self._drafts is None else self._drafts.unsaved
 
     @property

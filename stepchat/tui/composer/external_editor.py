@@ -1,4 +1,4 @@
-"""Edits a text in the user's own editor while the window is suspended. A running answer goes on and is saved meanwhile."""
+"""Edits a text in the user's editor while the window is suspended. A running answer continues and is saved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def edit_text(app: App[object], text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The text as the editor saved it. Raises StepchatError; the text is kept in a file if it cannot be read back."""
+    """Returns the text as the editor saved it. Raises StepchatError; if the text cannot be read, its file is kept."""
     command = editor_command(environ)
     with tempfile.TemporaryDirectory(prefix="stepchat-") as directory:
         path = Path(directory) / "prompt.md"
@@ -32,7 +32,7 @@ async def edit_text(app: App[object], text: str, environ: Mapping[str, str] = os
             with app.suspend():
                 code = await _run([*command, str(path)])
         except SuspendNotSupported:
-            raise StepchatError("This terminal cannot be lent to an editor.", "The prompt is unchanged.") from None
+            raise StepchatError("An editor cannot run in this terminal.", "The prompt is unchanged.") from None
         if code:
             raise StepchatError(f"{command[0]} ended with exit code {code}.", "The prompt is unchanged.")
         try:
@@ -42,8 +42,8 @@ async def edit_text(app: App[object], text: str, environ: Mapping[str, str] = os
 
 
 async def _run(command: list[str]) -> int:
-    """Run it in the foreground; Ctrl+C there is the editor's, not ours."""
-    # A handler, not SIG_IGN: the editor would inherit that.
+    """Run the editor in the foreground. Ctrl+C there reaches the editor only."""
+    # A handler, because the editor would inherit SIG_IGN.
     before = signal.signal(signal.SIGINT, _ignore)
     try:
         process = await asyncio.create_subprocess_exec(*command)

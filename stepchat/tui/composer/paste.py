@@ -1,4 +1,4 @@
-"""Pasted text: cleaned, and folded to a placeholder when it is large."""
+"""Cleans pasted text, and folds it to a placeholder if it is large."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ FOLD_CHARACTERS: Final = 2000
 FOLD_LINES: Final = 20
 HUGE_CHARACTERS: Final = 50_000
 HUGE_LINES: Final = 1000
-"""Longer text is never typed, and never edited in a prompt of a few rows."""
+"""Lines. Longer text is not typed, and not edited in a prompt of a few rows."""
 BLANK_FIRST_LINES: Final = re.compile(r"\A(?:[ \t]*\n)+")
 _MARKED: Final = re.compile(f"{PASTE_BEGIN}([^{PASTE_END}]*){PASTE_END}")
 
 
 class Pastes:
-    """The folded pastes of one prompt. A placeholder stays valid for as long as the prompt lives, so that the history
-    and undo may bring it back.
+    """The folded pastes of one prompt. A placeholder stays valid as long as the prompt exists, because history and undo can
+    restore it.
     """
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
     def fold(self, text: str) -> str:
-        """The text itself, or a placeholder for it when it has more than 2,000 characters or 20 lines."""
+        """Returns the text, or a placeholder for it if it has more than 2,000 characters or 20 lines."""
         lines = text.count("\n") + (not text.endswith("\n"))
         if len(text) <= FOLD_CHARACTERS and lines <= FOLD_LINES:
             return text
@@ -39,13 +39,13 @@ class Pastes:
         return placeholder
 
     def expand(self, text: str) -> str:
-        """With every placeholder replaced by what was pasted."""
+        """Replaces every placeholder with the pasted text."""
         if not self._texts:
             return text
         return self._pattern().sub(lambda found: self._texts[found[0]], text)
 
     def mark(self, text: str) -> str:
-        """The same, so that `fold_marked` knows the pastes again, in another prompt too."""
+        """Replaces placeholders with the pasted text between marks, which `fold_marked` recognizes, even in another prompt."""
         if not self._texts:
             return text
         return self._pattern().sub(lambda found: f"{PASTE_BEGIN}{self._texts[found[0]]}{PASTE_END}", text)
@@ -54,12 +54,12 @@ class Pastes:
         return _MARKED.sub(lambda found: self.fold(sanitize_paste(found[1])), text) if PASTE_BEGIN in text else text
 
     def fold_known(self, text: str) -> str:
-        """A text that was unfolded to be sent and came back: what was pasted is folded again."""
+        """Folds pastes again in a text that was expanded to be sent and has been returned."""
         for placeholder, pasted in self._texts.items():
             if pasted in text:
                 text = text.replace(pasted, placeholder)
                 continue
-            # Sending takes blank lines from both ends.
+            # Sending strips blank lines at both ends.
             sent = BLANK_FIRST_LINES.sub("", pasted).rstrip()
             if sent and text.startswith(sent) and not text[len(sent) :].strip():
                 text = placeholder
@@ -68,7 +68,7 @@ class Pastes:
         return self.fold(text) if len(text) > HUGE_CHARACTERS or text.count("\n") > HUGE_LINES else text
 
     def spans(self, line: str) -> list[tuple[int, int]]:
-        """Where placeholders stand in a line: first column, and the column after."""
+        """The columns of placeholders in a line: the first column, and the column after the last."""
         if not self._texts:
             return []
         return [found.span() for found in self._pattern().finditer(line)]

@@ -1,4 +1,4 @@
-"""The prompt: several lines, history, completion, folded pastes. It knows no command and starts nothing."""
+"""The prompt: a text area with history, completion and folded pastes. It runs no commands itself."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from stepchat.tui.composer.completion import CompletionList
     from stepchat.tui.keymap import Keymap, KeyRow
 
-_GOES_ON: Final = (" ", "=")
-"""How an offer ends behind which something is to be typed."""
+_CONTINUES: Final = (" ", "=")
+"""The end of completions after which the user continues to type."""
 
 
 _ACTIONS: Final = {
@@ -56,7 +56,7 @@ _ACTIONS: Final = {
     "select-line-start": "cursor_line_start(True)",
     "select-line-end": "cursor_line_end(True)",
 }
-"""The actions of `PROMPT_ROWS` that are not named like their ids."""
+"""The actions of `PROMPT_ROWS` whose names differ from their ids."""
 
 
 _DEFAULTS: Final = build_keymap(PROMPT_ROWS, {})
@@ -67,7 +67,7 @@ def _action(row: KeyRow) -> str:
 
 
 class Prompt(TextArea, inherit_bindings=False):
-    """The text being written; sits in a PromptBar. TextArea's own bindings have no ids, so all are declared here."""
+    """The text area of the composer. TextArea's own bindings have no ids, so all bindings are declared here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(row.single_keys, _action(row), row.help, show=False, id=row.name) for row in PROMPT_ROWS
@@ -75,7 +75,7 @@ class Prompt(TextArea, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt--paste"}
 
     class Submitted(Message):
-        """Enter was pressed on some text. Pastes are unfolded, blank lines around it are gone."""
+        """The user sent a text. Pastes are expanded and surrounding blank lines removed."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -127,9 +127,9 @@ class Prompt(TextArea, inherit_bindings=False):
         self._refused = ""
         self._kill_ring = line_editing.KillRing()
         self._after_kill: tuple[str, Location] | None = None
-        """Text and cursor after the last kill: a kill that finds them unchanged is added to it."""
+        """Text and cursor after the last kill. If they are unchanged at the next kill, the two are joined."""
         self._yanked: tuple[str, Location, Location] = ("", (0, 0), (0, 0))
-        """The text after the last yank, and where what it inserted begins and ends."""
+        """The text after the last yank, and the start and end of what it inserted."""
         super().__init__(placeholder=Content(PLACEHOLDER), highlight_cursor_line=False, id="prompt")
         self.cursor_blink = False
         self.match_cursor_bracket = False
@@ -140,14 +140,14 @@ class Prompt(TextArea, inherit_bindings=False):
 
     @property
     def wrap_width(self) -> int:
-        # The first paint comes before the first layout tells a width: a long text would be one row then.
+        # The first paint precedes the first layout, without which a long text would be one row.
         whole = super().wrap_width or prompt_width(self.app.size.width)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
         return whole - self._narrower
 
-    # What the owner does
+    # Called by the composer
 
     def set_history(self, prompts: Sequence[str]) -> None:
-        """Earlier prompts, the oldest first. What is sent from now on is added by itself."""
+        """Set the earlier prompts, the oldest first. Texts sent from now on are added automatically."""
         self._past = [self._pastes.fold_known(sanitize_paste(prompt)) for prompt in prompts]
         self._walk = []
 
@@ -156,7 +156,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self._earlier = prompts
 
     def prefill(self, text: str, cursor: int | None = None) -> None:
-        """Put this in the place of what is there; `cursor` counts characters, None is the end."""
+        """Replace the text. `cursor` is a character offset; None is the end."""
         clean = sanitize_paste(self._pastes.fold_marked(text))
         if cursor is None:
             clean = self._pastes.fold_known(clean)
@@ -164,12 +164,12 @@ class Prompt(TextArea, inherit_bindings=False):
         self._show(clean, (before.count("\n"), len(before) - before.rfind("\n") - 1))
 
     def restore_command(self, line: str) -> None:
-        """A command that was refused: it can be mended, and another one begun with `/` takes its place."""
+        """Restore a rejected command for editing; typing `/` replaces it."""
         self.prefill(line)
         self._refused = self.text
 
     def paste(self, text: str) -> None:
-        """Insert pasted text at the cursor, cleaned and perhaps folded. Never sends."""
+        """Insert pasted text at the cursor, cleaned, and folded if it is large. Never sends."""
         if not text:
             return
         self.history.checkpoint()
@@ -181,12 +181,12 @@ class Prompt(TextArea, inherit_bindings=False):
 
     @property
     def marked_text(self) -> str:
-        """Everything that is there, the pastes whole, with marks by which `prefill` folds them again."""
+        """The text with expanded pastes between marks, with which `prefill` folds them again."""
         return self._pastes.mark(self.text)
 
     @property
     def unfolded_text(self) -> str:
-        """The text as it would be sent: pastes unfolded, blank lines around it gone."""
+        """The text as it would be sent: with expanded pastes, without surrounding blank lines."""
         return BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
 
     def offer_files(self, text: str, paths: Sequence[Path]) -> None:
@@ -206,14 +206,14 @@ class Prompt(TextArea, inherit_bindings=False):
         return self.text[: self._offset]
 
     def accept_completion(self, index: int) -> None:
-        """Take one of the completions on show."""
+        """Accept one of the completions shown."""
         text, paths = self._offered_files
         if paths:
             self._edit_as_one("", self._location(self._offset - len(text)), self.cursor_location)
             self.post_message(self.FilesChosen(paths))
             return
         offer = self._offers[index]
-        if not offer.text.endswith(_GOES_ON):
+        if not offer.text.endswith(_CONTINUES):
             self._closed_at = offer.text
         self._show(offer.text)
 
@@ -232,7 +232,7 @@ class Prompt(TextArea, inherit_bindings=False):
             case key if await self._run_binding(key):
                 pass
             case key if key in {"enter", "tab"} or key.startswith("alt+"):
-                # TextArea would insert a line break, or the letter of Alt+letter.
+                # TextArea would insert a newline, or the letter of Alt+letter.
                 event.prevent_default()
                 return
             case _:
@@ -263,12 +263,12 @@ class Prompt(TextArea, inherit_bindings=False):
             super().action_cursor_down(select)
 
     def action_send(self) -> None:
-        """Send the text; first take the completion that is marked."""
+        """Accept the marked completion, if any, then send the text."""
         if self._chosen is not None:
             offer = self._offers[self._chosen].text
             if offer.rstrip() != self.text.rstrip():
                 self.accept_completion(self._chosen)
-                if offer.endswith(_GOES_ON):
+                if offer.endswith(_CONTINUES):
                     return
         text = self.unfolded_text
         if not text:
@@ -335,7 +335,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self._kill(line_editing.line_start(self.text, self._offset))
 
     def action_cut(self) -> None:
-        """Cut the selection, to the clipboard and the kill ring; without one, nothing."""
+        """Cut the selection to the clipboard and the kill ring."""
         if text := self.selected_text:
             self._running_app.copy_to_clipboard(self._pastes.expand(text))
             self._kill_ring.kill(text, append=False, before=False)
@@ -343,7 +343,7 @@ class Prompt(TextArea, inherit_bindings=False):
             self._after_kill = (self.text, self.cursor_location)
 
     def action_copy(self) -> None:
-        """Copy the selection, and leave it."""
+        """Copy the selection."""
         self._running_app.copy_to_clipboard(self._pastes.expand(self.selected_text))
         self.move_cursor(self.cursor_location)
 
@@ -351,7 +351,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self._yank(self._kill_ring.newest(), *sorted(self.selection))
 
     def action_yank_previous(self) -> None:
-        """Replace what the last yank inserted; only directly after it."""
+        """Replace the text of the last yank with the previous kill; only directly after the yank."""
         text, start, end = self._yanked
         if text == self.text and end == self.cursor_location:
             self._yank(self._kill_ring.previous(), start, end)
@@ -369,14 +369,14 @@ class Prompt(TextArea, inherit_bindings=False):
         self._change(line_editing.transposed(self.text, self._offset))
 
     def _unless_empty(self) -> None:
-        """An editing key runs a command only when there is nothing to edit."""
+        """Run a command bound to an editing key if there is nothing to edit."""
         if not self.text:
             raise SkipAction
 
     async def _run_binding(self, key: str) -> bool:
-        """Run what the key is bound to; False if that is nothing, or does not apply.
+        """Run the action bound to the key; False if there is none, or if it does not apply.
 
-        Here, not by Textual's bindings, which run in another queue: what is typed next would come before it.
+        Textual would run the binding in another queue, after characters that are typed later.
         """
         keymap: Keymap = getattr(self._running_app, "keymap", _DEFAULTS)
         row = keymap.at(PROMPT, key)
@@ -412,7 +412,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self.move_cursor(self._location(cursor))
 
     def _edit_as_one(self, text: str, start: Location, end: Location) -> EditResult:
-        """Replace a range; one undo takes it back."""
+        """Replace a range as one undo step."""
         self.history.checkpoint()
         result = self.replace(text, start, end, maintain_selection_offset=False)
         self.history.checkpoint()
@@ -433,7 +433,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self.history.checkpoint()
 
     def _step_in_history(self, step: int) -> bool:
-        """Each entry keeps what was changed in it until something is sent; the last is the unsent text."""
+        """Move through the history. Entries keep changes until something is sent; the last entry is the unsent text."""
         if not self._walk:
             own = set(self._past)
             self._walk = [*reversed([prompt for prompt in self._earlier if prompt not in own]), *self._past, self.text]
@@ -447,7 +447,7 @@ class Prompt(TextArea, inherit_bindings=False):
         if target < len(self._walk) - 1 - len(self._past):
             text = self._pastes.fold_known(sanitize_paste(text))
         self._closed_at = text
-        # The first row going up, the last going down, so that the next press goes on walking.
+        # The first row when moving up, the last one when moving down, so that the next press moves on.
         first_line = text.partition("\n")[0]
         self._show(text, (0, len(first_line)) if step < 0 else None)
         if step < 0:
@@ -466,7 +466,7 @@ class Prompt(TextArea, inherit_bindings=False):
     # Completion
 
     def update_suggestion(self) -> None:
-        """TextArea calls this after every change of the text, also by undo."""
+        """Update the completions. TextArea calls this after every change of the text, also by undo."""
         if (less := wrap_width_correction(self.text, self.wrap_width + self._narrower)) != self._narrower:
             self._narrower = less
             self._rewrap_and_refresh_virtual_size()
@@ -496,7 +496,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self._closed_at = self.text
         self._offer(())
 
-    # Placeholders of pastes are one piece: the cursor cannot enter them and an edit takes them whole.
+    # Placeholders of pastes are atomic: the cursor cannot enter them, and an edit affects all of one.
 
     def edit(self, edit: Edit) -> EditResult:
         top, bottom = edit.top, edit.bottom
@@ -510,10 +510,10 @@ class Prompt(TextArea, inherit_bindings=False):
         return Selection(self._out_of(start, int(start > old.start)), self._out_of(end, int(end > old.end)))
 
     def _out_of(self, location: Location, side: int) -> Location:
-        """The location itself, or the edge (0 left, 1 right) of the placeholder it is in."""
+        """The location, or the edge (0 left, 1 right) of the placeholder that contains it."""
         row, column = location
         if row >= self.document.line_count:
-            return location  # TextArea deletes up to the line behind the last one
+            return location  # TextArea deletes up to the line after the last one
         for span in self._pastes.spans(self.document.get_line(row)):
             if span[0] < column < span[1]:
                 return row, span[side]
@@ -526,7 +526,7 @@ class Prompt(TextArea, inherit_bindings=False):
         return line
 
     def _place_terminal_cursor(self, _: object) -> None:
-        """Input methods open their window at the terminal's cursor; TextArea forgets it when only the layout changes."""
+        """Move the terminal's cursor, where input methods open their window. TextArea forgets it if only the layout changes."""
         if self.has_focus and self._running_app.cursor_position != self.cursor_screen_offset:
             self._running_app.cursor_position = self.cursor_screen_offset
             self.refresh()

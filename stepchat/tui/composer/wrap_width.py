@@ -1,4 +1,4 @@
-"""Wrapping the prompt earlier than Textual would, where it counts too few cells."""
+"""Wraps the prompt earlier than Textual where that counts too few cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stepchat.text.widths import cells
 
 
 def wrap_width_correction(text: str, width: int) -> int:
-    """By how many columns a text must be narrower for no row of it to be wider than `width` in a terminal."""
+    """The number of columns to subtract from `width`, so that no row is wider than that in a terminal."""
     if text.isascii():
         return 0
     lines = [line for line in text.split("\n") if cells(line) > max(width, cell_len(line))]

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 OSC_52: Final = "\x1b]52;"
 MAX_SEQUENCE: Final = 100_000
-"""Characters of an OSC 52 sequence, which is a third longer than its text; many terminals ignore a longer one."""
+"""The longest OSC 52 sequence, which is a third longer than its text; many terminals ignore longer ones."""
 _SCREEN_CHUNK: Final = 200
-"""Characters that every version of GNU screen passes on in one DCS string."""
+"""Characters that every version of GNU screen forwards in one DCS string."""
 _TOOLS: Final = (
     ("WAYLAND_DISPLAY", ("wl-copy",)),
     ("DISPLAY", ("xclip", "-selection", "clipboard")),
@@ -30,12 +30,12 @@ _TOOLS: Final = (
 )
 """A variable that must be set in the environment, and the command of the tool."""
 _TMUX: Final = ("TMUX", ("tmux", "load-buffer", "-w", "-"))
-"""Fills the buffer of tmux, which then tells the terminal around it."""
+"""Loads a text into the buffer of tmux, which forwards it to the terminal around it."""
 _TIMEOUT: Final = 5.0
 
 
 def copy(app: App[Any], text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Put a text on the clipboard. Returns at once what to tell the user; a tool that fails later is not reported."""
+    """Copy a text. Returns a message for the user at once; a tool that fails later is not reported."""
     text = sanitize_for_clipboard(text)
     app.copy_to_clipboard(text)
     tools = _tools(environ)
@@ -51,7 +51,7 @@ def copy(app: App[Any], text: str, environ: Mapping[str, str] = os.environ) -> s
 
 
 def for_multiplexer(sequence: str, environ: Mapping[str, str]) -> str:
-    """An OSC 52 sequence in a form that tmux and GNU screen pass on to the terminal around them."""
+    """Wraps an OSC 52 sequence so that tmux and GNU screen forward it to the terminal around them."""
     if "TMUX" in environ:
         # tmux takes the plain one if `set-clipboard` is on, and passes on the other if `allow-passthrough` is.
         return sequence + "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
@@ -64,7 +64,7 @@ def for_multiplexer(sequence: str, environ: Mapping[str, str]) -> str:
 
 
 def copy_with_tools(text: str, environ: Mapping[str, str]) -> bool:
-    """Give a text to tmux, if it is running, and to the first tool that takes it. Returns whether one did."""
+    """Copy a text to tmux, if it is running, and to the first tool that works. Returns whether one did."""
     tmux = _give(text, environ, _found([_TMUX], environ))
     return _give(text, environ, _tools(environ)) or tmux
 

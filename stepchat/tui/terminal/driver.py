@@ -1,4 +1,4 @@
-"""Textual's driver, which takes the terminal over from the first frame. Only for POSIX terminals.
+"""A driver for Textual that takes over the terminal from the first frame. For POSIX terminals only.
 
 It enters the alternate screen unless the frame already has, restores the terminal's modes from before the frame, and reads
 keys only once the prompt is ready: first those typed into the frame, then new ones. It sleeps in between.
@@ -41,11 +41,11 @@ MODIFY_OTHER_KEYS = ("\x1b[>4;1m", "\x1b[>4m")
 JOINED_EMOJI = 2027
 """Grapheme clustering: an emoji sequence is one emoji of two cells."""
 _SET, _RESET = (1, 3), 2
-"""In a mode report: the terminal knows the mode, and it is on, or off."""
+"""Values in a mode report: the mode is supported and on, or off."""
 BURST = 0.1
-"""Seconds between two keys within which the first may still be unhandled."""
+"""Seconds between two keys during which the first may still be unhandled."""
 SETTLE_LIMIT = 0.25
-"""Seconds for which a busy app can delay a key."""
+"""The longest time in seconds that a busy app can delay a key."""
 
 
 class HandoverDriver(LinuxDriver):
@@ -67,7 +67,7 @@ class HandoverDriver(LinuxDriver):
         self._wake = (-1, -1)
         self._suspended = False
         self._undo = ""
-        """Turns off what was turned on because the terminal reported it as off."""
+        """Turns off the modes that were turned on because the terminal reported them as off."""
         self._frame: list[str] = []
         """The parts of a synchronized frame so far."""
 
@@ -124,7 +124,7 @@ class HandoverDriver(LinuxDriver):
         self._undo += off
         if self.handover.frame is not None:
             self.handover.frame.undo = self._undo
-        # Past `write`, which may be collecting a frame in the other thread.
+        # Bypasses `write`, which may be collecting a frame in the other thread.
         super().write(on)
 
     def suspend_application_mode(self) -> None:
@@ -201,7 +201,7 @@ def coming_messages(terminal: int, wake: int, keyboard: TerminalInput) -> Iterab
             if not data:
                 yield ExitApp()
                 return
-            # What the first read returns was typed while nobody read, and not at once.
+            # The first read returns what was typed before anything read it, and not at once.
             yield from keyboard.feed(data, typed=is_first)
             is_first = False
             timeout = keyboard.wait

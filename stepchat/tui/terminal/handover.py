@@ -1,4 +1,4 @@
-"""From the first frame (first_frame/frame.py) to Textual: the type-ahead, and the file with the style of the next first frame.
+"""Hands over from the first frame (first_frame/frame.py) to Textual: the type-ahead, and the style of the next first frame.
 
 A screen creates its prompt with the text and cursor of `Handover.type_ahead()`, and calls `Handover.prompt_is_ready()` once
 the prompt has the focus. No key is read before that.
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from stepchat.first_frame.frame import FirstFrame
 
 PATIENCE = 5.0
-"""Seconds after which keys are read even if no prompt was ever ready, so that the program can be quit."""
+"""Seconds after which keys are read even without a ready prompt, so that the user can quit."""
 
 
 class Handover:
-    """What the first frame leaves to the app. Without a frame there is no type-ahead."""
+    """The state that the first frame passes to the app. Without a frame, there is no type-ahead."""
 
     def __init__(self, frame: FirstFrame | None) -> None:
         self.frame = frame
@@ -45,7 +45,7 @@ class Handover:
         self._wake = -1
 
     def type_ahead(self) -> TypeAhead:
-        """What was typed into the first frame, which stops echoing."""
+        """Stop the first frame's echo, and return what was typed into it."""
         if self._taken is None:
             self._taken = self.frame.hand_over() if self.frame else TypeAhead("", (0, 0), ())
         return self._taken

@@ -34,11 +34,11 @@ BURST_SECONDS: Final = 0.05
 ENTER_SECONDS: Final = 0.01
 """An Enter this soon after a character waits as long: followed by another character, it is a line break of a paste."""
 ESCAPE_SECONDS: Final = constants.ESCAPE_DELAY + 0.01
-"""An ESC with nothing behind it for so long was the Escape key."""
+"""After this time without further input, an ESC counts as the Escape key."""
 REST_SECONDS: Final = 0.5
-"""The rest of a sequence whose ESC was mistaken for the Escape key arrives within this time."""
+"""Time within which the rest of a sequence may arrive whose ESC was mistaken for the Escape key."""
 MAX_SEQUENCE: Final = 4096
-"""Characters of a sequence; a longer one has lost its end. Only clipboard replies would be longer."""
+"""The longest sequence in characters; a longer one has lost its end. Only clipboard replies would be longer."""
 
 _ESC: Final = "\x1b"
 _STRINGS: Final = "]PX^_"
@@ -49,7 +49,7 @@ _BREAKS: Final = re.compile(r"[\t\n\r]+")
 _LINUX_KEY: Final = re.compile(r"\x1b\[\[[A-E]")
 _OLD_MOUSE: Final = re.compile(r"\x1b\[M[^\x1b]{3}", re.DOTALL)
 _MOUSE: Final = re.compile(r"\x1b\[<[-+.:;\w]{0,60}?[Mm]", re.ASCII)
-"""Some terminals send NaN if the mouse is outside."""
+"""Some terminals send NaN if the mouse is outside the window."""
 _CSI: Final = re.compile(r"\x1b\[(?!<)[0-?]*(?:[ -/]*[@-~]|\$)")
 _SS3: Final = re.compile(r"\x1bO[0-9;]*[@-~]")
 _STRING: Final = re.compile(r"\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)")
@@ -108,10 +108,10 @@ class TerminalInput:
         self._paste: list[str] | None = None
         """The parts of a paste without its end."""
         self._rest = ""
-        """The last characters, while they are not a complete token."""
+        """The last characters, if they are not a complete token yet."""
         self._quiet = False
         self._escaped = ("", 0.0)
-        """What was taken for a key, and until when the rest of its sequence may still arrive."""
+        """An ESC that was taken for a key, and until when the rest of its sequence may still arrive."""
         self._burst_end = 0.0
         """Until when more text belongs to a paste without brackets."""
         self._last = float("-inf")
@@ -120,13 +120,13 @@ class TerminalInput:
 
     @property
     def wait(self) -> float | None:
-        """Seconds without input after which `tick` must be called; None if it need not be."""
+        """Seconds without input after which `tick` must be called; None for never."""
         if self._enter_held:
             return ENTER_SECONDS
         return None if self._quiet else ESCAPE_SECONDS
 
     def feed(self, data: bytes, *, typed: bool = False) -> Iterator[Message]:
-        """The messages of one read. `typed`: collected over time, so it is no burst."""
+        """Returns the messages of one read. `typed` means that it was collected over time and is not a burst."""
         if self._paste is not None and self._quiet and data in WAYS_OUT:
             yield self._finished("")
         self._quiet = False
@@ -148,7 +148,7 @@ class TerminalInput:
                 text = yield from self._characters(text)
 
     def tick(self) -> Iterator[Message]:
-        """Nothing arrived for a while: an ESC at the end was the Escape key."""
+        """Handle a pause: an ESC at the end was the Escape key."""
         if self._enter_held:
             yield from self._release_enter()
             return
@@ -189,7 +189,7 @@ class TerminalInput:
             self._rest = text
             return ""
         if text[1] == "[" or _STRING_BEGUN.match(text):
-            # Broken off by a character that cannot be part of it, or by another sequence.
+            # Interrupted by a character that cannot be part of it, or by another sequence.
             used = re.match(r"\x1b\[[0-?]*[ -/]*|\x1b[^\x1b]*", text)
             return text[used.end() if used else 1 :]
         # Alt+Ctrl+letter is not used: this is Escape, then Ctrl+letter.

@@ -1,7 +1,7 @@
-"""Sanitizes what Textual paints, last thing before the terminal.
+"""Sanitizes what Textual paints, as the last step before the terminal.
 
-Invisible characters and those that change the writing direction are removed, wherever they come from. Behind text whose
-width terminals disagree about, the cursor is set to the expected column, so nothing right of it shifts.
+Removes invisible characters and those that change the writing direction, wherever they come from. After text whose width
+differs between terminals, it sets the cursor to the expected column, so that nothing right of it shifts.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def joins_emoji(environ: Mapping[str, str]) -> bool:
 
 
 def sanitize_output(data: str) -> str:
-    """The output made safe; almost always unchanged."""
+    """Returns the output made safe; almost always unchanged."""
     if data.isascii() or not _PERHAPS.search(data):
         return data
     data = _HARMFUL.sub(_harmless, data)
@@ -92,7 +92,7 @@ def _anchored(data: str) -> str:
 
 
 def _behind_joined(text: str, column: int) -> list[str]:
-    """Continue where a joined emoji ends, over the parts that other terminals show beside it."""
+    """Set the cursor to the end of a joined emoji, over the parts that other terminals show beside it."""
     parts: list[str] = []
     at = 0
     for found in _JOINED.finditer(text):
@@ -103,7 +103,7 @@ def _behind_joined(text: str, column: int) -> list[str]:
 
 
 def _caught_up(text: str, column: int, shift: int, parts: list[str]) -> int:
-    """Text with spacing marks that some terminals give a cell: the next wide enough blanks compensate for them.
+    """Compensates in the next wide enough blanks for spacing marks that some terminals give a cell.
 
     Appends to `parts`, and returns the shift that is left.
     """

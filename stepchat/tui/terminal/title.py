@@ -34,7 +34,7 @@ def set_title(app: App[Any], title: str, *, busy: bool) -> None:
 
 
 def report_mouse(app: App[Any], *, on: bool) -> None:
-    """Ask the terminal to report the mouse, or not to: its own selection works then."""
+    """Turn mouse reporting on or off. The terminal's own selection works only without."""
     _write(app, "".join(f"\x1b[?{mode}{'h' if on else 'l'}" for mode in _MOUSE_MODES))
 
 

@@ -1,4 +1,4 @@
-"""How often the transcript paints. The cost is that of the frames, a millisecond or less each, not that of the text."""
+"""Decides how often the transcript is painted, so that the cost depends on frames, not on the amount of text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 FRAME: Final = 1 / 60
 SLOW_FRAME: Final = 1 / 30
-"""For streams below about a hundred tokens a second."""
+"""Seconds between frames for streams below about a hundred tokens per second."""
 SPIN: Final = 0.1
 SECOND: Final = 0.25
-"""For a clock that shows whole seconds."""
+"""Seconds between frames for a clock in whole seconds."""
 PAUSE: Final = 0.5
-"""Frames continue for this long after the last token."""
+"""Seconds for which frames continue after the last token."""
 _SLOW: Final = 400.0
 """Characters a second."""
 

@@ -1,4 +1,4 @@
-"""Selecting with the mouse: drag for characters, double-click for words, triple-click for blocks; an edge scrolls."""
+"""Selection with the mouse: drag for characters, double-click for words, triple-click for blocks; scrolls at the edges."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class MouseSelection:
         return had or self._presses > 1
 
     def on_single_click(self, do: Callable[[], object], start_timer: StartTimer) -> None:
-        """Act on a single click only: the second half of a double-click would hit what the first opened."""
+        """Act on a single click only, because a double-click would otherwise hit what its first half opened."""
         self._forget_click()
         self._clicked = start_timer(_DOUBLE_CLICK, do)
 
@@ -63,7 +63,7 @@ class MouseSelection:
             self._clicked = None
 
     def _is_button(self, y: int) -> bool:
-        """Whether a click on this row does something, so that it never selects words."""
+        """Whether a click on this row has an effect of its own, so that it never selects words."""
         viewport = self._viewport
         shown = viewport.screen_rows[y] if 0 <= y < len(viewport.screen_rows) else None
         if shown is None or viewport.header_at(y) is not None:
@@ -90,7 +90,7 @@ class MouseSelection:
         return bool(self._selection)
 
     def _rows_beyond(self) -> int:
-        """How far the mouse is beyond an edge. There is nothing above the first row, so being on it counts."""
+        """The distance of the mouse beyond an edge. The first row counts as beyond, because nothing is above it."""
         y, height = self._at[1], self._viewport.height
         if y <= 0:
             return max(-_MAX_ROWS, y - 1)

@@ -1,7 +1,7 @@
-"""The rows of the transcript as painted, with overlays and scrollbar, and how changed rows reach the terminal.
+"""Paints the rows of the transcript with overlays and scrollbar, and writes changed rows to the terminal.
 
-Rows that changed are written straight to the terminal. Textual's compositor would compose the whole screen again, a sixtieth
-of a second later. Rows that only moved are moved by the terminal: a new line at the end sends one row, not forty.
+Changed rows are written directly to the terminal, because Textual's compositor would compose the whole screen again, and
+later. Rows that only moved are moved by the terminal, so that a new line at the end sends one row, not forty.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _MAX_STRIPS: Final = 2000
 _MIN_SAVED: Final = 3
-"""Rows are moved on the screen if at least so many fewer have to be written then."""
+"""Rows are moved on the screen if that saves writing at least this many."""
 
 
 class RowPainter:
@@ -103,7 +103,7 @@ def _with_bar(strip: Strip, bar: Segment) -> Strip:
 
 
 def changed_rows(old: Sequence[Strip | None], new: Sequence[Strip]) -> list[tuple[int, int]]:
-    """Ranges of rows that are other strips than before: the first, and one past the last. Both have the same length."""
+    """Ranges of changed rows: the first row, and one past the last. `old` and `new` have the same length."""
     runs: list[tuple[int, int]] = []
     for row, (before, now) in enumerate(zip(old, new, strict=True)):
         if before is now:
@@ -116,7 +116,7 @@ def changed_rows(old: Sequence[Strip | None], new: Sequence[Strip]) -> list[tupl
 
 
 def shift(old: Sequence[Strip], new: Sequence[Strip]) -> int:
-    """By how many rows most of the old ones moved up, negative for down; 0 if moving them on the screen saves little."""
+    """The number of rows by which most old rows moved up (negative for down); 0 if moving them saves little."""
     same = sum(before is now for before, now in zip(old, new, strict=True))
     if len(old) - same < _MIN_SAVED:
         return 0
@@ -131,7 +131,7 @@ def shift(old: Sequence[Strip], new: Sequence[Strip]) -> int:
 
 
 def shifted(rows: Sequence[Strip], by: int) -> list[Strip | None]:
-    """The rows moved up by so many, or down if negative; None in the gap."""
+    """The rows moved up by this number, or down if negative; None in the gap."""
     gap: list[Strip | None] = [None] * min(abs(by), len(rows))
     return [*rows[by:], *gap] if by > 0 else [*gap, *rows[: len(rows) + by]]
 
@@ -140,7 +140,7 @@ def shifted(rows: Sequence[Strip], by: int) -> list[Strip | None]:
 
 
 class RowsUpdate(CompositorUpdate):
-    """Changed rows in the form that Textual's display takes."""
+    """Changed rows in the form that Textual's display accepts."""
 
     def __init__(self, old: Sequence[Strip], new: Sequence[Strip], corner: tuple[int, int], *, may_move: bool) -> None:
         self._old = old
@@ -174,7 +174,7 @@ def update(
 
 
 class DirectRowWriter:
-    """Writes the rows of a widget past the compositor, while nothing else of the screen is involved."""
+    """Writes the rows of a widget without the compositor, as long as nothing else on screen changes."""
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
@@ -183,7 +183,7 @@ class DirectRowWriter:
         self._region: Region | None = None
 
     def write(self, old: Sequence[Strip], new: Sequence[Strip]) -> bool:
-        """Put the new rows in place of the old ones. Returns False if the compositor has to."""
+        """Write the new rows over the old ones. Returns False if the compositor has to do it."""
         widget = self._widget
         app: Any = widget.app
         if app.is_headless or app._batch_count or not app.screen_stack or app.screen is not widget.screen:

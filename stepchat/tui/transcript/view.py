@@ -1,6 +1,6 @@
-"""The widget that shows a conversation: it draws the headless transcript, and paints only rows that changed.
+"""The widget that draws the headless transcript, and repaints only changed rows.
 
-It has its own scroll offset and scrollbar and never sets a virtual size, so growing text causes no layout.
+It has its own scroll offset and scrollbar and never sets a virtual size, so that growing text causes no layout.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _WHEEL_ROWS: Final = 3
 
 
 class TranscriptView(Widget):
-    """Shows messages and the answer that is being written."""
+    """Shows the messages and the streaming answer."""
 
     DEFAULT_CSS = """
     TranscriptView { height: 1fr; width: 1fr; overflow: hidden hidden; scrollbar-size: 0 0; }
@@ -104,7 +104,7 @@ class TranscriptView(Widget):
         self._frame = 0
         self._dragging: int | None = None
         self.mouse_is_free = False
-        """The terminal handles the mouse."""
+        """Whether the terminal handles the mouse."""
 
     # ---- what is shown
 
@@ -181,7 +181,7 @@ class TranscriptView(Widget):
             self._set_interval()
 
     def finish_answer(self, stored: StoredMessage) -> None:
-        """Replace the live answer by the stored one. Nothing on screen moves."""
+        """Replace the live answer with the stored one. Nothing on screen moves."""
         self._document.finish_answer(stored)
         self._paint()
 
@@ -215,7 +215,7 @@ class TranscriptView(Widget):
         self._paint()
 
     def set_siblings(self, known: Mapping[str, tuple[int, int]]) -> None:
-        """Set which of how many versions each message is, by message id."""
+        """Set the position of each message among its versions, and their number, by message id."""
         self.overlays.siblings.known = known
         self._paint()
 
