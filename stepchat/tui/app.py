@@ -308,7 +308,7 @@ class StepchatApp(App[str]):
     # The leader
 
     async def on_event(self, event: Event) -> None:
-        """Before anything else sees a key: the leader, and the key after it, are nobody else's."""
+        """Handle the leader and the key after it before anything else does."""
         if isinstance(event, Key) and not event.is_forwarded:
             if await self._leader_takes(event.key):
                 return

@@ -108,7 +108,7 @@ class Prompt(TextArea, inherit_bindings=False):
         take_queued: Callable[[], bool] = lambda: False,
     ) -> None:
         """`take_queued` puts the message that was queued last back into the prompt; False if there is none."""
-        # TextArea's own constructor already moves the cursor, which asks for these.
+        # TextArea's constructor already moves the cursor, which reads these.
         self._pastes = Pastes()
         self._past: list[str] = []
         self._earlier: Sequence[str] = ()
