@@ -466,7 +466,7 @@ class ChatPane(Widget):
     # ---- finding
 
     async def open_find(self, words: str, draft: str, *, beside: bool = False) -> FindBar:
-        """Open the find bar, or use the open one; with words, go to their first hit. `beside` leaves the keys to the prompt."""
+        """Open the find bar. With words, go to their first hit. `beside` leaves the focus to the prompt."""
         bar = self.find_bar
         if bar is None:
             bar = self.find_bar = FindBar(self.view)
