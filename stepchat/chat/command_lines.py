@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 _COMMAND: Final = re.compile(r"/(\?|[^\W_][\w-]{0,31})[^\w\s/]*(?=\s|$)")
 """A short name without further slashes. With one, or with a dot before more letters, it is the path of a file."""
 _ALIASES: Final = {"?": "help"}
+_VI_QUITS: Final = frozenset({":q", ":q!", ":qa", ":wq", ":x"})
+"""What users of vi type to leave."""
 _SIMILARITY: Final = 0.6
 
 
@@ -19,6 +21,8 @@ def command_name(text: str) -> str:
 
     Such a text is never sent to a model. After a space it is a question.
     """
+    if text.strip() in _VI_QUITS:
+        return "quit"
     begins = _COMMAND.match(text)
     return "" if begins is None else _ALIASES.get(begins[1], begins[1])
 

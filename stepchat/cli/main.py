@@ -462,8 +462,9 @@ def reject_commands(text: str) -> None:
     name = command_name(text)
     if not name:
         return
-    from stepchat.tui.commands import BY_NAME
+    from stepchat.tui.commands import BY_NAME, BY_SYNONYM
 
+    name = BY_SYNONYM[name].name if name in BY_SYNONYM else name
     word, near = text.split(maxsplit=1)[0], nearest_command(name, BY_NAME)
     what = f"{word} is a command of the window" if name in BY_NAME else f"There is no command {word}"
     shell = next((f"In the shell: stepchat {row}. " for row in (name, f"{name}s") if row in COMMANDS), "")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from stepchat.config.file import Setting
+    from stepchat.tui.commands.command import Command
     from stepchat.tui.keymap import Keymap
 
 README: Final = DOCS.parent.parent / "README.md"
@@ -71,9 +72,15 @@ def commands() -> str:
     keymap = default_keymap()
     parts: list[str] = []
     for title, group in GROUPS:
-        rows = [(_code(f"/{row.name} {row.argument}".strip()), _keys(row.name, keymap), row.help) for row in group]
+        rows = [(_code(f"/{row.name} {row.argument}".strip()), _keys(row.name, keymap), _help(row)) for row in group]
         parts.append(f"## {title}\n\n{_table(('command', 'key', 'what it does'), rows)}")
     return "\n\n".join(parts)
+
+
+def _help(row: Command) -> str:
+    """What a command does, and its other names."""
+    also = ", ".join(_code(f"/{synonym}") for synonym in row.synonyms)
+    return f"{row.help}. Also {also}." if also else row.help
 
 
 def keys(context: str) -> str:

@@ -28,7 +28,7 @@ from stepchat.tui import changed_keys, workers
 from stepchat.tui.chat.screen import ChatScreen, Opening
 from stepchat.tui.chat.turn_status import idle_hints
 from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, unknown_command
-from stepchat.tui.commands.command import run
+from stepchat.tui.commands.command import remember_used, run
 from stepchat.tui.commands.conversation import go_to_words
 from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.prompts import ask_with, is_prompt, offers
@@ -171,7 +171,7 @@ class StepchatApp(App[str]):
         elif conversation.session is None:
             await pane.run_optional(partial(self._greet, screen))
         await pane.run_optional(screen.announce_interrupted)
-        await pane.run_optional(screen.load_earlier_prompts)
+        await pane.run_optional(screen.load_history)
         await pane.run_optional(self._load_announced)
         if words and not screen.workspace.choose_session:
             await pane.run_optional(partial(go_to_words, screen, words))
@@ -439,14 +439,22 @@ class StepchatApp(App[str]):
         if chat is None:
             return
         if (found := find(event.line)) is not None:
-            self._run(*found, line=event.line)
+            self._run_entered(chat, *found, event.line)
         elif is_prompt(chat, event.line):
             chat.start(partial(ask_with, chat, event.line), event.line)
+        elif (found := find(event.line, by_synonym=True)) is not None:
+            self._run_entered(chat, *found, event.line)
         elif (error := unknown_command(event.line)) is not None:
             chat.prompt.restore_command(event.line)
             chat.refuse(error)
         else:
             chat.submit(event.line)
+
+    def _run_entered(self, chat: ChatScreen, command: Command, argument: str, line: str) -> None:
+        self._run(command, argument, line)
+        workers.run_task(
+            self, partial(chat.pane.run_optional, partial(remember_used, chat, command)), group="recent commands"
+        )
 
     @on(ChatScreen.LinkChosen)
     def _link_chosen(self, event: ChatScreen.LinkChosen) -> None:

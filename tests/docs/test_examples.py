@@ -86,7 +86,7 @@ def test_json_is_valid(page, text):
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_slash_commands_exist(page):
-    names = {command.name for command in SLASH_COMMANDS}
+    names = {name for command in SLASH_COMMANDS for name in (command.name, *command.synonyms)}
     paths = {"api", "auth", "props", "models", "completions", "x"}
     names |= {"review", "editor"} if page == "prompts" else set()
     assert set(re.findall(r"`/([a-z][a-z-]*)", TEXTS[page])) - paths <= names

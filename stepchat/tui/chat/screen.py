@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from stepchat.messages import StoredMessage
     from stepchat.reasoning.replay import Target
     from stepchat.servers.client import Client
-    from stepchat.sessions.records import Session
+    from stepchat.sessions.records import Session, SessionSummary
     from stepchat.transcript.answer import ReasoningView
     from stepchat.transcript.labels import NoticeKind
     from stepchat.transcript.palette import Palette
@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 ESCAPE_SECONDS: Final = 0.5
 """Within this time a second Esc edits the last question."""
 EARLIER_PROMPTS: Final = 1000
+KNOWN_SESSIONS: Final = 200
 _PENDING_HINTS: Final = 5
 """With these, the leader and `? all`, the status bar shows seven things."""
 _LONGEST_NAME: Final = 40
@@ -149,6 +150,8 @@ class ChatScreen(Screen[None]):
         self._warned: set[tuple[str, ...]] = set()
         """Servers and models for which a warning was shown."""
         self._opening_session = asyncio.Lock()
+        self.known_sessions: Sequence[SessionSummary] = ()
+        """The newest sessions as of the last time one was opened."""
         self._escaped = float("-inf")
         """When Esc was pressed with nothing to do."""
 
@@ -218,9 +221,11 @@ class ChatScreen(Screen[None]):
         self._escaped = float("-inf")
         return not self.prompt.text
 
-    async def load_earlier_prompts(self) -> None:
-        """Read the prompts of all sessions, for the history of the prompt. Raises StoreError."""
-        self.prompt.set_earlier(await self.workspace.store.prompts(limit=EARLIER_PROMPTS))
+    async def load_history(self) -> None:
+        """Read the prompts of all sessions for the history of the prompt, and their titles for completion. Raises StoreError."""
+        store = self.workspace.store
+        self.prompt.set_earlier(await store.prompts(limit=EARLIER_PROMPTS))
+        self.known_sessions = await store.sessions(limit=KNOWN_SESSIONS)
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
@@ -728,7 +733,7 @@ class ChatScreen(Screen[None]):
         if session is None:
             await self.pane.run_optional(self.greet)
         await self.pane.run_optional(self.announce_interrupted)
-        await self.pane.run_optional(self.load_earlier_prompts)
+        await self.pane.run_optional(self.load_history)
         self.show_title()
 
     @on(TabBar.Chosen)

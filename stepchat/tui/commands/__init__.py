@@ -53,6 +53,7 @@ GROUPS: app.Groups = (
 """In the order of the help; each group is a file of this folder."""
 COMMANDS: tuple[Command, ...] = tuple(row for _, rows in GROUPS for row in rows)
 BY_NAME: Final = {row.name: row for row in COMMANDS}
+BY_SYNONYM: Final = {synonym: row for row in COMMANDS for synonym in row.synonyms}
 KEY_ROWS: Final = (
     *(KeyRow(row.name, CHAT, row.keys, row.help) for row in COMMANDS),
     *CHAT_ROWS,
@@ -72,11 +73,15 @@ KEY_ROWS: Final = (
 """Everything that has a key or can be given one."""
 
 
-def find(line: str) -> tuple[Command, str] | None:
-    """The command of a line like `/model stepfun/step-3.5-flash`, and its argument, which may have several lines."""
+def find(line: str, *, by_synonym: bool = False) -> tuple[Command, str] | None:
+    """The command of a line like `/model stepfun/step-3.5-flash`, and its argument, which may have several lines.
+
+    A prompt of the library comes before a synonym, but not before a command.
+    """
     word, *argument = line.split(maxsplit=1) or [""]
-    command = BY_NAME.get(command_name(line))
-    if command is None or word not in {f"/{command.name}", "/?"}:
+    name = command_name(line)
+    command = (BY_SYNONYM if by_synonym else BY_NAME).get(name)
+    if command is None or (word.startswith("/") and word not in {f"/{name}", "/?"}):
         return None
     return command, argument[0].strip() if argument else ""
 
@@ -86,8 +91,8 @@ def unknown_command(line: str) -> StepchatError | None:
     name = command_name(line)
     if not name:
         return None
-    near = nearest_command(name, BY_NAME)
-    meant = f"Did you mean /{near}? " if near else ""
+    near = nearest_command(name, [*BY_NAME, *(synonym for synonym in BY_SYNONYM if synonym[0] == name[0].lower())])
+    meant = f"Did you mean /{BY_SYNONYM[near].name if near in BY_SYNONYM else near}? " if near else ""
     return StepchatError(
         f"There is no command {line.split(maxsplit=1)[0]}.",
         f"{meant}{{key:help}} lists all commands. To send it as a message, start with a space.",
@@ -98,17 +103,15 @@ def complete(line: str, screen: ChatScreen, library: Sequence[tuple[str, str]] =
     """Completions of a line that starts with `/`: commands and prompts of the library, or arguments of the command."""
     name, space, argument = line.removeprefix("/").partition(" ")
     if not space:
-        starting = [command for command in COMMANDS if command.name.startswith(name)]
-        # A name that is complete comes first: Enter takes the first.
-        starting.sort(key=lambda command: command.name != name)
-        within = [command for command in COMMANDS if name in command.name and command not in starting]
         own = [Completion(f"/{known} ", words) for known, words in library if name in known and known not in BY_NAME]
+        ranked = [(rank, command) for command in COMMANDS if (rank := _rank(command, name)) is not None]
+        ranked.sort(key=lambda found: found[0])
         first, last = (
-            [Completion(f"/{command.name}{' ' if command.argument else ''}", command.help) for command in found]
-            for found in (starting, within)
+            [_offer(command, name) for rank, command in ranked if (rank < _WITHIN) is starts]
+            for starts in (True, False)
         )
         return [*first, *own, *last]
-    command = BY_NAME.get(name)
+    command = BY_NAME.get(name) or BY_SYNONYM.get(name)
     if command is not None and command.completions is not None:
         return [Completion(f"/{name} {value}", words) for value, words in command.completions(screen, argument)]
     if command is not None and command.options is not None:
@@ -117,3 +120,25 @@ def complete(line: str, screen: ChatScreen, library: Sequence[tuple[str, str]] =
         found.sort(key=lambda option: option[0].lower() != wanted)
         return [Completion(f"/{name} {value}", words) for value, words in found]
     return []
+
+
+_WITHIN: Final = 3
+"""The rank from which the typed name is not the beginning of one."""
+
+
+def _rank(command: Command, typed: str) -> int | None:
+    """How well what is typed names a command, the best first; None if not at all. Enter takes the first."""
+    if typed in {command.name, *command.synonyms}:
+        return 0
+    if command.name.startswith(typed):
+        return 1
+    if any(synonym.startswith(typed) for synonym in command.synonyms):
+        return 2
+    return _WITHIN if typed in command.name else None
+
+
+def _offer(command: Command, typed: str) -> Completion:
+    """The help of a command that only a synonym found begins with that."""
+    also = next((synonym for synonym in command.synonyms if synonym.startswith(typed)), "")
+    words = command.help if not also or typed in command.name else f"{also}: {command.help}"
+    return Completion(f"/{command.name}{' ' if command.argument else ''}", words)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from stepchat.errors import UsageError
 from stepchat.manual import TOPICS, find_topic
-from stepchat.tui.commands.command import Command, run
+from stepchat.tui.commands.command import RECENT_COMMANDS, Command, applies_now, remember_used, run
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, PROMPT, keymap_of
 from stepchat.tui.terminal import clipboard
@@ -48,7 +48,7 @@ async def _help(table: Callable[[], Groups], screen: ChatScreen, argument: str) 
         return
     keymap = keymap_of(screen)
     groups = [
-        (title, [HelpRow(f"/{row.name}", keymap.label(row.name), row.help, row.argument) for row in rows])
+        (title, [HelpRow(f"/{row.name}", keymap.label(row.name), row.help, row.argument, row.synonyms) for row in rows])
         for title, rows in table()
     ]
     inner = [
@@ -82,16 +82,27 @@ def _topics(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 async def _palette(table: Callable[[], Groups], screen: ChatScreen, _argument: str) -> None:
-    commands = [row for _, rows in table() for row in rows]
+    """Lists the commands that apply now, those used last first."""
+    recent = (await screen.workspace.store.setting(RECENT_COMMANDS) or "").split()
+    commands = [row for _, rows in table() for row in rows if applies_now(screen, row)]
+    commands.sort(key=lambda row: recent.index(row.name) if row.name in recent else len(recent))
     choices = [
-        Choice(row.name, row.help, detail=f"/{row.name}  {keymap_of(screen).label(row.name)}") for row in commands
+        Choice(
+            row.name,
+            row.help,
+            detail=f"/{row.name}  {keymap_of(screen).label(row.name)}",
+            names=(row.name, *row.synonyms),
+        )
+        for row in commands
     ]
     chosen = await screen.app.push_screen_wait(Picker("Commands", choices, empty_text="No matching command."))
     for row in commands:
-        if row.name == chosen and row.argument and not row.argument.startswith("["):
-            screen.prompt.prefill(f"/{row.name} ")
-        elif row.name == chosen:
-            await run(screen, row)
+        if row.name == chosen:
+            await screen.pane.run_optional(partial(remember_used, screen, row))
+            if row.argument and not row.argument.startswith("["):
+                screen.prompt.prefill(f"/{row.name} ")
+            else:
+                await run(screen, row)
 
 
 async def _quit(screen: ChatScreen, _argument: str) -> None:
@@ -101,7 +112,9 @@ async def _quit(screen: ChatScreen, _argument: str) -> None:
 def commands(table: Callable[[], Groups]) -> tuple[Command, ...]:
     """The rows of this group. Help and palette show the whole table, which holds them too."""
     return (
-        Command("theme", "Switch theme", theme, (), "[NAME]", _themes),
+        Command(
+            "theme", "Switch theme", theme, (), "[NAME]", _themes, synonyms=("color", "colors", "colour", "appearance")
+        ),
         Command(
             "help",
             "Show commands and keys, or a page of the manual",
@@ -109,7 +122,10 @@ def commands(table: Callable[[], Groups]) -> tuple[Command, ...]:
             ("f1", "leader question_mark"),
             "[TOPIC]",
             _topics,
+            synonyms=("h", "keys", "shortcuts", "man"),
         ),
-        Command("commands", "Search the commands", partial(_palette, table), ("ctrl+p", "leader p")),
-        Command("quit", "Save and quit", _quit, ("ctrl+q",)),
+        Command(
+            "commands", "Search the commands", partial(_palette, table), ("ctrl+p", "leader p"), synonyms=("palette",)
+        ),
+        Command("quit", "Save and quit", _quit, ("ctrl+q",), synonyms=("exit", "q", "bye", "wq")),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stepchat.errors import StepchatError, UsageError
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 Need: TypeAlias = Literal["idle", "session", "message"]
 """What there must be: no running answer, a session on disk, a message that the command applies to."""
+
+
+RECENT_COMMANDS: Final = "recent commands"
+"""The setting that remembers which commands were used last, the latest first."""
+MOST_RECENT: Final = 5
+MOST_PATHS: Final = 200
 
 
 def _anything(_screen: ChatScreen, _message: MessageView) -> bool:
@@ -44,6 +50,8 @@ class Command:
     """Whether it makes sense for a message, which may still be streaming."""
     missing: str = "There is no message here yet."
     """What to say when it applies to none."""
+    synonyms: tuple[str, ...] = ()
+    """Other names by which it is typed and found."""
 
 
 def check_idle(screen: ChatScreen) -> None:
@@ -52,15 +60,39 @@ def check_idle(screen: ChatScreen) -> None:
         raise StepchatError("Still answering.", "{key:stop} stops it.")
 
 
-async def run(screen: ChatScreen, command: Command, argument: str = "") -> None:
-    """Check what the command needs, then run it. Raises StepchatError."""
+def check(screen: ChatScreen, command: Command) -> None:
+    """Raise StepchatError if something is missing that the command needs."""
     if "session" in command.needs and screen.conversation.session is None:
         raise StepchatError("This session has not started yet.", "Ask something first.")
     if "message" in command.needs and target(screen, command.applies) is None:
         raise StepchatError(command.missing)
     if "idle" in command.needs:
         check_idle(screen)
+
+
+def applies_now(screen: ChatScreen, command: Command) -> bool:
+    """Whether everything is there that the command needs."""
+    try:
+        check(screen, command)
+    except StepchatError:
+        return False
+    return True
+
+
+async def run(screen: ChatScreen, command: Command, argument: str = "") -> None:
+    """Check what the command needs, then run it. Raises StepchatError."""
+    check(screen, command)
     await command.run(screen, argument)
+
+
+async def remember_used(screen: ChatScreen, command: Command) -> None:
+    """The palette lists it first from now on. Raises StoreError."""
+
+    def changed(before: str | None) -> str:
+        names = [command.name, *(name for name in (before or "").split() if name != command.name)]
+        return " ".join(names[:MOST_RECENT])
+
+    await screen.workspace.store.update_setting(RECENT_COMMANDS, changed)
 
 
 def target(screen: ChatScreen, applies: Callable[[ChatScreen, MessageView], bool]) -> MessageView | None:
@@ -70,6 +102,22 @@ def target(screen: ChatScreen, applies: Callable[[ChatScreen, MessageView], bool
         return focused
     messages = reversed(screen.view.document.messages)
     return next((message for message in messages if applies(screen, message)), None)
+
+
+def path_completions(typed: str) -> list[tuple[str, str]]:
+    """The files and folders that a path begins with; folders first, hidden ones only when asked for."""
+    folder, _, name = typed.rpartition("/")
+    base = f"{folder}/" if folder or typed.startswith("/") else ""
+    try:
+        entries = sorted(user_path(base or ".").iterdir(), key=lambda path: (path.is_file(), path.name.casefold()))
+    except (OSError, UsageError):
+        return []
+    found = [
+        path
+        for path in entries
+        if path.name.casefold().startswith(name.casefold()) and (not path.name.startswith(".") or name.startswith("."))
+    ]
+    return [(f"{base}{path.name}" + ("" if path.is_file() else "/"), "") for path in found[:MOST_PATHS]]
 
 
 def user_path(text: str) -> Path:

@@ -208,8 +208,15 @@ async def system(screen: ChatScreen, argument: str) -> None:
     screen.flash("No system prompt." if system is None else "System prompt set for the new session.")
 
 
+def _sessions(screen: ChatScreen, typed: str) -> Sequence[tuple[str, str]]:
+    """The sessions whose title or ID is typed, the newest first."""
+    words = typed.casefold().split()
+    found = [(session.id, session.title or "untitled") for session in screen.known_sessions]
+    return [(id_, title) for id_, title in found if all(word in f"{id_} {title}".casefold() for word in words)]
+
+
 COMMANDS: tuple[Command, ...] = (
-    Command("stop", "Stop generating (keeps the partial answer)", stop, ("escape",)),
+    Command("stop", "Stop generating (keeps the partial answer)", stop, ("escape",), synonyms=("cancel", "abort")),
     Command(
         "continue",
         "Continue a truncated, stopped or interrupted answer",
@@ -226,12 +233,31 @@ COMMANDS: tuple[Command, ...] = (
         _keeping,
     ),
     Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i", "leader i")),
-    Command("queue", "Edit, remove or reorder queued messages", queue),
-    Command("new", "Start a new session", new, ("ctrl+n", "leader n")),
+    Command("queue", "Edit, remove or reorder queued messages", queue, synonyms=("pending",)),
+    Command("new", "Start a new session", new, ("ctrl+n", "leader n"), synonyms=("clear", "reset")),
     Command("close", "Close this session's tab", close, needs=("idle",)),
     Command(
-        "btw", "Ask a side question in a session of its own, without interrupting this one", btw, argument="QUESTION"
+        "btw",
+        "Ask a side question in a session of its own, without interrupting this one",
+        btw,
+        argument="QUESTION",
+        synonyms=("side", "ask"),
     ),
-    Command("sessions", "Open another session", sessions, ("ctrl+o", "leader s"), "[ID or text]"),
-    Command("system", "Show the system prompt, or set it for a new session", system, (), "[TEXT|off]"),
+    Command(
+        "sessions",
+        "Open another session",
+        sessions,
+        ("ctrl+o", "leader s"),
+        "[ID or text]",
+        completions=_sessions,
+        synonyms=("resume", "history", "chats", "open", "switch"),
+    ),
+    Command(
+        "system",
+        "Show the system prompt, or set it for a new session",
+        system,
+        (),
+        "[TEXT|off]",
+        synonyms=("role", "instructions"),
+    ),
 )

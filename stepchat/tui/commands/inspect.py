@@ -117,8 +117,7 @@ def _has_request(_screen: ChatScreen, message: MessageView) -> bool:
 COMMANDS: tuple[Command, ...] = (
     Command(
         "inspect", "Inspect the request and response of an answer", inspect, ("f3", "leader w"),
-        message_key="i", word="inspect", applies=_has_request,
-    ),
-    Command("tokens", "Show token probabilities", tokens),
+        message_key="i", word="inspect", applies=_has_request, synonyms=("request", "raw")),
+    Command("tokens", "Show token probabilities", tokens, synonyms=("logprobs",)),
     Command("debug", "Toggle upstream echo (OpenRouter debug)", debug),
 )  # fmt: skip

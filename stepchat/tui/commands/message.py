@@ -320,13 +320,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down", "leader down")),
     Command(
         "copy", "Copy the focused message or the last answer", copy, ("alt+c", "leader c"),
-        "[answer|code|reasoning|selection|all [FILE]]", _parts, message_key="c", word="copy", applies=_can_be_copied,
-    ),
+        "[answer|code|reasoning|selection|all [FILE]]", _parts, message_key="c", word="copy", applies=_can_be_copied, synonyms=("yank", "clipboard")),
     Command(
         "compare", "Compare two versions of an answer side by side", compare,
         needs=("message",), message_key="=", word="compare", applies=_has_siblings,
-        missing="There is no second answer to compare with; {key:retry} makes one.",
-    ),
+        missing="There is no second answer to compare with; {key:retry} makes one.", synonyms=("diff",)),
     Command(
         "copy-code", "Copy a code block; 1 to 9 copy one directly", copy_code, argument="[NUMBER]",
         needs=("message",), message_key="b", word="code", applies=_has_code, missing="There is no code to copy.",
@@ -337,8 +335,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "links", "List links: copy or open one", links, ("leader h",),
-        message_key="l", word="links", applies=_may_have_links,
-    ),
+        message_key="l", word="links", applies=_may_have_links, synonyms=("urls",)),
     Command(
         "fold", "Fold or open the reasoning, or a long tool result", fold,
         needs=("message",), message_key="f", word="fold", applies=_can_be_folded, missing="There is nothing to fold.",
@@ -346,18 +343,15 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "edit", "Edit and resend a question (keeps the old one)", edit, ("alt+q", "leader q"),
         needs=("message",), message_key="e", word="edit", applies=_is_question,
-        missing="There is no question to edit yet.",
-    ),
+        missing="There is no question to edit yet.", synonyms=("amend",)),
     Command(
         "retry", "Regenerate the answer (keeps the old one)", retry, ("alt+r", "leader r"),
         needs=("message", "idle"), message_key="r", word="regenerate", applies=_can_be_asked,
-        missing="There is nothing to regenerate yet.",
-    ),
+        missing="There is nothing to regenerate yet.", synonyms=("regenerate", "regen", "again")),
     Command(
         "fork", "Fork a new session from here", fork,
         needs=("message", "idle"), message_key="F", word="fork", applies=_is_stored,
-        missing="There is nothing to fork yet.",
-    ),
+        missing="There is nothing to fork yet.", synonyms=("branch", "clone")),
     Command("message-up", "Scroll to the message above", message_up, ("ctrl+up", "leader minus")),
     Command("message-down", "Scroll to the message below", message_down, ("ctrl+down", "leader plus")),
 )  # fmt: skip

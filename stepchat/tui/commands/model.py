@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stepchat.servers.api import Provider
     from stepchat.tui.chat.screen import ChatScreen
 
-_MOST_NAMES = 30
+_MOST_NAMES = 500
 
 
 async def model(screen: ChatScreen, argument: str) -> None:
@@ -61,5 +61,5 @@ def _model_names(screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("model", "Choose the model", model, ("ctrl+l", "leader l"), "[NAME]", _model_names),
+    Command("model", "Choose the model", model, ("ctrl+l", "leader l"), "[NAME]", _model_names, synonyms=("models",)),
 )

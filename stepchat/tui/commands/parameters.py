@@ -234,7 +234,14 @@ def _profiles(screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("settings", "Show and change request parameters", settings, ("f4", "leader comma"), "[WORDS]"),
+    Command(
+        "settings",
+        "Show and change request parameters",
+        settings,
+        ("f4", "leader comma"),
+        "[WORDS]",
+        synonyms=("config", "temperature", "parameters", "options", "preferences"),
+    ),
     Command("set", "Set a request parameter", set_parameter, (), "NAME=VALUE", completions=_offers),
     Command(
         "once", "Set a request parameter for the next question only", set_once, (), "NAME=VALUE", completions=_offers

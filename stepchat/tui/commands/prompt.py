@@ -103,7 +103,17 @@ def _attached_names(screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 COMMANDS: tuple[Command, ...] = (
     Command("history-search", "Search earlier prompts", history_search, ("ctrl+r", "leader slash")),
-    Command("attach", "Attach files to the question", attach, argument="[PATH or clipboard]"),
-    Command("detach", "Remove an attached file", detach, argument="[NAME]", options=_attached_names),
-    Command("editor", "Edit the prompt in $VISUAL or $EDITOR", editor, ("ctrl+g", "leader ctrl+e")),
+    Command(
+        "attach",
+        "Attach files to the question",
+        attach,
+        argument="[PATH or clipboard]",
+        synonyms=("file", "add", "image", "upload"),
+    ),
+    Command(
+        "detach", "Remove an attached file", detach, argument="[NAME]", options=_attached_names, synonyms=("drop",)
+    ),
+    Command(
+        "editor", "Edit the prompt in $VISUAL or $EDITOR", editor, ("ctrl+g", "leader ctrl+e"), synonyms=("vim", "nano")
+    ),
 )

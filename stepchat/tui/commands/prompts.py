@@ -88,4 +88,14 @@ def offers(screen: ChatScreen) -> Sequence[tuple[str, str]]:
     return list_descriptions(screen.workspace.paths.prompts)
 
 
-COMMANDS: tuple[Command, ...] = (Command("prompts", "Choose a prompt of the library", prompts, (), "[NAME]", offers),)
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "prompts",
+        "Choose a prompt of the library",
+        prompts,
+        (),
+        "[NAME]",
+        offers,
+        synonyms=("persona", "personas", "roles", "templates"),
+    ),
+)

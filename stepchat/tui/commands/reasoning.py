@@ -150,5 +150,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("effort", "Choose the reasoning effort", effort, (), "[LEVEL]", _efforts),
     Command("effort-next", "Next effort level", effort_next, ("alt+e", "leader e")),
     Command("answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a", "leader a")),
-    Command("more", "Retry with a higher token limit", more, ("alt+m", "leader m"), needs=("idle",)),
+    Command(
+        "more", "Retry with a higher token limit", more, ("alt+m", "leader m"), needs=("idle",), synonyms=("longer",)
+    ),
 )

@@ -232,8 +232,17 @@ async def balance(screen: ChatScreen, _argument: str) -> None:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("server", "Switch server", server, (), "[NAME or URL]", _server_names, needs=("idle",)),
-    Command("login", "Log in, or try the demo", login),
-    Command("usage", "Show spending by model and day", usage),
-    Command("balance", "Show remaining credit", balance),
+    Command(
+        "server",
+        "Switch server",
+        server,
+        (),
+        "[NAME or URL]",
+        _server_names,
+        needs=("idle",),
+        synonyms=("provider", "host"),
+    ),
+    Command("login", "Log in, or try the demo", login, synonyms=("auth", "key")),
+    Command("usage", "Show spending by model and day", usage, synonyms=("cost", "stats", "spending")),
+    Command("balance", "Show remaining credit", balance, synonyms=("credits",)),
 )

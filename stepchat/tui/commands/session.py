@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stepchat.errors import StepchatError, UsageError
-from stepchat.tui.commands.command import Command, check_idle, user_path
+from stepchat.tui.commands.command import Command, check_idle, path_completions, user_path
 from stepchat.tui.commands.message import fork_from
 
 if TYPE_CHECKING:
@@ -176,16 +176,18 @@ async def import_(screen: ChatScreen, argument: str) -> None:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("title", "Rename the session, or show its title and ID", title, (), "[TEXT|off]", needs=("session",)),
-    Command("tree", "Show all branches of the session and go to one", tree, ("f5", "leader b"), needs=("session",)),
-    Command("undo", "Undo the last exchange", undo, ("alt+z", "leader z"), needs=("session", "idle")),
+    Command("title", "Rename the session, or show its title and ID", title, (), "[TEXT|off]", needs=("session",), synonyms=("rename", "name")),
+    Command("tree", "Show all branches of the session and go to one", tree, ("f5", "leader b"), needs=("session",), synonyms=("branches", "rewind")),
+    Command("undo", "Undo the last exchange", undo, ("alt+z", "leader z"), needs=("session", "idle"), synonyms=("rollback",)),
     Command("redo", "Redo it", redo, ("leader y",), needs=("session", "idle")),
     Command("pin", "Pin or unpin the session", pin, needs=("session",)),
     Command("archive", "Archive or unarchive the session", archive, needs=("session",)),
-    Command("delete", "Delete the session", delete, needs=("session", "idle")),
+    Command("delete", "Delete the session", delete, needs=("session", "idle"), synonyms=("rm", "remove")),
     Command(
         "export", "Write the session to a file; its extension names the format", export, (), "[--force] [PATH]",
-        completions=_export_names, needs=("session",),
+        completions=_export_names, needs=("session",), synonyms=("save", "write", "w", "share")),
+    Command(
+        "import", "Add sessions from a file by stepchat, ChatGPT or llm", import_, (), "PATH",
+        completions=lambda _, typed: path_completions(typed),
     ),
-    Command("import", "Add sessions from a file by stepchat, ChatGPT or llm", import_, (), "PATH"),
 )  # fmt: skip

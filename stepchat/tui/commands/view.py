@@ -99,7 +99,13 @@ def _views(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 COMMANDS: tuple[Command, ...] = (
     Command(
-        "reasoning", "Fold or open the reasoning", reasoning, ("ctrl+t", "leader space"), "[tail|full|hidden]", _views
+        "reasoning",
+        "Fold or open the reasoning",
+        reasoning,
+        ("ctrl+t", "leader space"),
+        "[tail|full|hidden]",
+        _views,
+        synonyms=("thoughts", "thinking"),
     ),
     Command("reasoning-all", "Fold or open all reasoning", reasoning_all, ("alt+t", "leader t")),
     Command("page-up", "Scroll a page up", page_up, ("pageup",)),
@@ -110,7 +116,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("row-down", "Scroll a row down", row_down, ("alt+j", "leader j")),
     Command("top", "Go to the beginning", top, ("ctrl+home", "leader less_than_sign")),
     Command("end", "Go to the end and follow new text", end, ("ctrl+end", "leader greater_than_sign")),
-    Command("find", "Find in the conversation", find, ("ctrl+f", "leader f"), "[WORDS]"),
-    Command("mouse", "Release the mouse to the terminal, or take it back", mouse, ("f2", "leader left_square_bracket")),
-    Command("redraw", "Repaint the whole screen", redraw),
+    Command("find", "Find in the conversation", find, ("ctrl+f", "leader f"), "[WORDS]", synonyms=("search", "grep")),
+    Command(
+        "mouse",
+        "Release the mouse to the terminal, or take it back",
+        mouse,
+        ("f2", "leader left_square_bracket"),
+        synonyms=("select",),
+    ),
+    Command("redraw", "Repaint the whole screen", redraw, synonyms=("refresh", "repaint", "cls")),
 )

@@ -87,7 +87,12 @@ class CompletionList(Widget):
         if index == self._chosen:
             name_style = help_style = blank_style = self.get_component_rich_style("completion-list--chosen")
         segments = self._row(self._offers[index], width, name_style, help_style)
-        return Strip(segments).adjust_cell_length(width, blank_style)
+        row = Strip(segments).adjust_cell_length(width, blank_style)
+        more = len(self._offers) - index - 1
+        if not more or y < MOST_ROWS - 1:
+            return row
+        words = f"  … {more} more  "
+        return Strip.join([row.crop(0, width - len(words)), Strip([Segment(words, help_style)], len(words))])
 
     def _row(self, offer: Completion, width: int, name_style: Style, help_style: Style) -> list[Segment]:
         name_width = max(1, min(self._name_width, WIDEST_NAME, width - 2 * MARGIN))

@@ -18,6 +18,7 @@ from textual.widgets import Static, TextArea
 
 from stepchat.attachments.marks import mark, split_marks
 from stepchat.attachments.paths import existing_files
+from stepchat.chat.command_lines import command_name
 from stepchat.chat.drafts import Drafts, without_sent
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError
@@ -141,7 +142,7 @@ class Composer(Widget):
     @on(Prompt.Submitted)
     def _submitted(self, event: Prompt.Submitted) -> None:
         event.stop()
-        if event.text.startswith("/"):
+        if event.text.startswith("/") or command_name(event.text):
             self.post_message(self.CommandEntered(event.text))
             return
         if self._reading:

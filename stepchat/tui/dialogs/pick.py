@@ -39,6 +39,8 @@ class Choice:
     detail: str = ""
     disabled: bool = False
     """Listed, but not to be chosen; `detail` says why."""
+    names: tuple[str, ...] = ()
+    """Typing one of these, or its beginning, lists the row first."""
 
 
 class Picker(FilterDialog[str]):
@@ -96,6 +98,8 @@ class Picker(FilterDialog[str]):
     def cursor_moved(self) -> None:
         """Show in full what the list truncates."""
         row = self._found[self._list.cursor] if self._found else None
+        if row is not None and row_width(row, self._columns) <= list_size(self.window_size)[1]:
+            row = None
         text = "" if row is None else " · ".join(part for part in (_plain(row.text), _plain(row.detail)) if part)
         self._full_row.update(Content.styled(" ".join(text.split()), "$dim"))
 
@@ -106,11 +110,22 @@ class Picker(FilterDialog[str]):
     def _fill(self, typed: str, keep: Choice | None = None) -> None:
         words = typed.casefold().split()
         self._found = [
-            row for row in self._rows if all(word in f"{row.text} {row.detail}".casefold() for word in words)
+            row
+            for row in self._rows
+            if all(word in " ".join((row.text, row.detail, *row.names)).casefold() for word in words)
         ]
+        if words:
+            self._found.sort(key=lambda row: _rank(row, " ".join(words)))
         kept = (index for index, row in enumerate(self._found) if keep is not None and row.id == keep.id)
         first = next((index for index, row in enumerate(self._found) if not row.disabled), 0)
         self._list.show(len(self._found), next(kept, first))
+
+
+def _rank(row: Choice, typed: str) -> int:
+    """Rows with the name that is typed come first, then those with a name that begins with it."""
+    if typed in row.names:
+        return 0
+    return 1 if any(name.startswith(typed) for name in row.names) else 2
 
 
 class Columns(NamedTuple):

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from stepchat.demo.server import DemoServer
-from stepchat.tui.commands import find, unknown_command
+from stepchat.tui.commands import COMMANDS, complete, find, unknown_command
+from stepchat.tui.commands.command import path_completions
+from tests.tui.screen import screen_text
 from tests.tui.window import ask, busy, draft, say, wait_until, window
 
 
@@ -102,3 +106,57 @@ async def test_what_only_reads_and_a_title_work_while_an_answer_comes(tmp_path):
             assert busy(pilot)
             await say(pilot, "/undo")
             await wait_until(pilot, "Still answering.")
+
+
+def test_a_synonym_is_one_name_of_one_command():
+    names = [name for row in COMMANDS for name in (row.name, *row.synonyms)]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "argument"),
+    [
+        ("/exit", "quit", ""), (":q", "quit", ""), ("/q", "quit", ""), ("/clear", "new", ""), ("/resume tea", "sessions", "tea"),
+        ("/history", "sessions", ""), ("/config", "settings", ""), ("/temperature", "settings", ""), ("/cost", "usage", ""),
+        ("/rename Tea", "title", "Tea"), ("/regenerate", "retry", ""), ("/color light", "theme", "light"), ("/save a.md", "export", "a.md"),
+    ],
+)  # fmt: skip
+def test_the_words_of_other_programs_are_synonyms(line, name, argument):
+    command, rest = find(line) or find(line, by_synonym=True)
+    assert (command.name, rest) == (name, argument)
+
+
+def test_completion_finds_commands_by_their_synonyms():
+    assert complete("/q", None)[0].text.strip() == "/quit"
+    assert [offer.text.strip() for offer in complete("/exi", None)] == ["/quit"]
+    assert complete("/exi", None)[0].help == "exit: Save and quit"
+    assert complete("/colo", None)[0].text.strip() == "/theme"
+    assert complete("/t", None)[0].text.startswith("/t")
+
+
+def test_an_unknown_command_names_the_one_that_a_similar_synonym_means():
+    assert "Did you mean /theme?" in unknown_command("/colr").hint
+    assert "Did you mean /quit?" in unknown_command("/exitt").hint
+
+
+async def test_the_palette_offers_quit_for_q_and_what_was_used_last_first(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        await say(pilot, "/mouse")
+        await pilot.press("ctrl+p")
+        shown = await wait_until(pilot, "Commands")
+        assert "Regenerate" not in shown
+        await wait_until(pilot, lambda: "Release the mouse" in screen_text(pilot.app).splitlines()[6])
+        await pilot.press("q")
+        await wait_until(pilot, "Save and quit")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: not pilot.app.is_running)
+
+
+def test_paths_are_completed(tmp_path):
+    (tmp_path / "one.json").touch()
+    (tmp_path / "two").mkdir()
+    (tmp_path / ".hidden").touch()
+    assert path_completions(f"{tmp_path}/") == [(f"{tmp_path}/two/", ""), (f"{tmp_path}/one.json", "")]
+    assert path_completions(f"{tmp_path}/O") == [(f"{tmp_path}/one.json", "")]
+    assert path_completions(f"{tmp_path}/none/") == []
