@@ -42,6 +42,7 @@ TOPICS: Final = (
     Topic("reasoning", "The panel, effort, and how reasoning goes back to the model"),
     Topic("tools", "Tool definitions and tool calls"),
     Topic("files", "Attaching text, images, PDFs and audio"),
+    Topic("structured", "Answers in JSON by a schema, and one value of them"),
     Topic("shell", "One-shot questions, pipes, options, exit codes, completion"),
     Topic("linear", "Plain appended lines instead of the window, for screen readers"),
     Topic("json", "What --json prints, and the export formats"),

@@ -204,7 +204,7 @@ async def _finish(
     if failure is not None:
         raise failure
     if stored is not None and (mismatch := await _find_schema_mismatch(stored.message)):
-        yield Notice(mismatch, is_schema_mismatch=True)
+        yield Notice(mismatch, hint="/correct sends this back to the model.", is_schema_mismatch=True)
 
 
 async def _find_schema_mismatch(answer: Message) -> str:

@@ -111,6 +111,8 @@ class StartOptions:
     """Parameters for the first question only."""
     profile: str | None = None
     preset: str | None = None
+    files: tuple[str, ...] = ()
+    """Files that go with the first question."""
     tools: tuple[str, ...] = ()
     """Tools to switch on."""
     no_tools: bool = False

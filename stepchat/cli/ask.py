@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from stepchat import lossless_json
 from stepchat.catalogue.capabilities import unsupported_warnings
 from stepchat.chat.context_window import estimate_conversation_tokens
 from stepchat.chat.turn import run_turn, to_failure
@@ -27,18 +29,22 @@ from stepchat.events import (
     ToolCallStarted,
 )
 from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, to_json, total_usage
-from stepchat.parameters.schema import wants_json
+from stepchat.parameters.extract import NotFoundError, extract, format_extracted, format_path
+from stepchat.parameters.schema import correction_prompt, wants_json
 from stepchat.reasoning.loops import RepetitionDetector
 from stepchat.text.format import result_facts
+from stepchat.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
+    from stepchat.chat.request import Question
     from stepchat.chat.tool_calls import TurnTools
     from stepchat.chat.workspace import Workspace
     from stepchat.cli.output import Output
     from stepchat.events import TurnEvent
     from stepchat.messages import Attachment, Json
+    from stepchat.parameters.extract import Path
 
 
 class GivenFiles(NamedTuple):
@@ -51,6 +57,18 @@ class GivenFiles(NamedTuple):
 NO_FILES: Final = GivenFiles()
 
 
+class JsonOutput(NamedTuple):
+    """What becomes of an answer in JSON."""
+
+    retries: int = 0
+    """How often the model is asked again if the answer violates the schema."""
+    path: Path | None = None
+    """The value to print; None prints all of it."""
+
+
+WHOLE_ANSWER: Final = JsonOutput()
+
+
 def ask(
     opening: Awaitable[Workspace],
     text: str,
@@ -59,6 +77,7 @@ def ask(
     anyway: bool = False,
     timeout: float | None = None,
     files: GivenFiles = NO_FILES,
+    structure: JsonOutput = WHOLE_ANSWER,
 ) -> int:
     """Ask one question; returns the exit code. Never raises StepchatError.
 
@@ -68,7 +87,9 @@ def ask(
 
     def work() -> int:
         try:
-            return asyncio.run(_ask(opening, text, output, anyway=anyway, seconds=timeout, files=files))
+            return asyncio.run(
+                _ask(opening, text, output, anyway=anyway, seconds=timeout, files=files, structure=structure)
+            )
         except StepchatError as error:
             if not output.json:
                 raise
@@ -80,21 +101,24 @@ def ask(
 
 
 async def _ask(
-    opening: Awaitable[Workspace], text: str, output: Output, *, anyway: bool, seconds: float | None, files: GivenFiles
+    opening: Awaitable[Workspace],
+    text: str,
+    output: Output,
+    *,
+    anyway: bool,
+    seconds: float | None,
+    files: GivenFiles,
+    structure: JsonOutput,
 ) -> int:
-    deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-    from stepchat.chat.workspace import check_context_window, truncation_notice, with_available_model
+    loop = asyncio.get_running_loop()
+    deadline = None if seconds is None else loop.time() + seconds
+    from stepchat.chat.workspace import check_context_window, truncation_notice
 
     workspace = await opening
     try:
-        if workspace.key_error is not None:
-            raise workspace.key_error
-        workspace.scopes.checked()
-        workspace = await run_in_daemon(with_available_model, workspace)
+        workspace = await _ready(workspace)
         known = workspace.session
         path = [] if known is None else await workspace.store.complete_path(known.id)
-        if not workspace.catalogue.models:
-            workspace.catalogue.read(workspace.model)
         attachments = await _attach(workspace, files)
         if not anyway:
             await check_context_window(workspace, path, text, attachments)
@@ -104,12 +128,8 @@ async def _ask(
         question = workspace.build_question(session, path, text, attachments=attachments)
         tools = await _tools(workspace)
         output.plain = output.plain or wants_json(question.parameters)
-        if workspace.scopes.missing:
-            output.print_notice(workspace.scopes.missing)
-        for warning in unsupported_warnings(question.parameters, workspace.catalogue.find(workspace.model)):
-            output.print_notice(warning)
-        turn = asyncio.ensure_future(_show_turn(workspace, question, tools, output))
-        loop = asyncio.get_running_loop()
+        _print_warnings(workspace, question, output)
+        turn = asyncio.ensure_future(_show_turns(workspace, question, tools, output, structure))
         if deadline is not None:
             loop.call_at(deadline, turn.cancel)
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -128,6 +148,26 @@ async def _ask(
         return code
     finally:
         await workspace.close()
+
+
+async def _ready(workspace: Workspace) -> Workspace:
+    """The workspace with a model, and what is known about it. Raises StepchatError if nothing can be asked."""
+    from stepchat.chat.workspace import with_available_model
+
+    if workspace.key_error is not None:
+        raise workspace.key_error
+    workspace.scopes.checked()
+    workspace = await run_in_daemon(with_available_model, workspace)
+    if not workspace.catalogue.models:
+        workspace.catalogue.read(workspace.model)
+    return workspace
+
+
+def _print_warnings(workspace: Workspace, question: Question, output: Output) -> None:
+    warnings = unsupported_warnings(question.parameters, workspace.catalogue.find(workspace.model))
+    for warning in (workspace.scopes.missing, *warnings):
+        if warning:
+            output.print_notice(warning)
 
 
 async def _attach(workspace: Workspace, files: GivenFiles) -> tuple[Attachment, ...]:
@@ -166,7 +206,51 @@ async def _tools(workspace: Workspace) -> TurnTools | None:
     return await toolbox.for_turn(workspace.store, allowed)
 
 
-async def _show_turn(workspace: Workspace, question: Any, tools: TurnTools | None, output: Output) -> int:
+async def _show_turns(
+    workspace: Workspace, question: Question, tools: TurnTools | None, output: Output, structure: JsonOutput
+) -> int:
+    """Ask, and ask again while the answer violates its schema; returns the exit code."""
+    output.holds_answer = structure != WHOLE_ANSWER
+    shown = await _show_turn(workspace, question, tools, output)
+    for attempt in range(structure.retries):
+        if not shown.mismatch:
+            break
+        output.print_notice(f"Asking for a correction ({attempt + 1} of {structure.retries}).")
+        path = await workspace.store.complete_path(question.session)
+        question = replace(question, path=path, text=correction_prompt(shown.mismatch), attachments=())
+        shown = await _show_turn(workspace, question, tools, output)
+    output.holds_answer = False
+    if output.json or structure == WHOLE_ANSWER or not shown.text:
+        return shown.code
+    if structure.path is None:
+        output.write_answer(shown.text)
+        output.end_line()
+        return shown.code
+    return _print_extracted(shown, structure.path, output)
+
+
+def _print_extracted(shown: _ShownTurn, path: Path, output: Output) -> int:
+    try:
+        values = extract(lossless_json.loads(shown.text), path)
+    except (ValueError, RecursionError):
+        output.print_notice(f"The answer is not JSON, so it has no {format_path(path)}: {shown.text[:_LONGEST_NAME]}")
+        return shown.code or WRONG_FORM
+    except NotFoundError as error:
+        output.print_notice(f"Nothing to extract: {error}.")
+        return shown.code or WRONG_FORM
+    for value in values:
+        text = format_extracted(value)
+        output.write((sanitize(text) if output.out.isatty() else text) + "\n")
+    return shown.code
+
+
+class _ShownTurn(NamedTuple):
+    code: int
+    text: str = ""
+    mismatch: str = ""
+
+
+async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools | None, output: Output) -> _ShownTurn:
     answers: list[AssistantMessage] = []
     ended = ""
     failure: StepchatError | None = None
@@ -205,12 +289,12 @@ async def _show_turn(workspace: Workspace, question: Any, tools: TurnTools | Non
             result["total"] = total | {"cost": None if cost is None else float(cost)}
         output.write_json(result)
     if failure is not None:
-        return exit_code(failure)
+        return _ShownTurn(exit_code(failure))
     if answer is None or not answer.complete:
-        return STOPPED
+        return _ShownTurn(STOPPED)
     if lacking:
-        return FAILED
-    return WRONG_FORM if mismatch else ANSWERED
+        return _ShownTurn(FAILED)
+    return _ShownTurn(WRONG_FORM if mismatch else ANSWERED, answer.text, mismatch)
 
 
 def _what_is_lacking(answer: AssistantMessage, window: int | None) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from stepchat.chat.workspace import StartOptions, Workspace
+    from stepchat.cli.ask import JsonOutput
     from stepchat.first_frame.frame import FirstFrame
     from stepchat.prompts.library import Prompt
     from stepchat.sessions.records import Session
@@ -233,37 +234,15 @@ def _click_option(row: OptionRow) -> click.Option:
 @pass_invocation
 def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> int:
     """Chat with a reasoning model. With no question, opens the chat window; with one, prints the answer."""
-    from stepchat.chat.workspace import StartOptions
-    from stepchat.parameters.values import parse_setting
-
     _reject_contradictions(options)
     piped = not sys.stdin.isatty()
     is_question = bool(options["latest"] or options["resume"] or options["one_shot"] or invocation.is_question)
     if not (piped or is_question):
         reject_mistyped(question)
     suspicious = "" if is_question else looks_like_command(question)
-    start = StartOptions(
-        model=options["model"],
-        base_url=options["base_url"],
-        server=options["server"],
-        system=options["system"],
-        demo=options["demo"],
-        resume=options["resume"],
-        latest=options["latest"],
-        one_shot=bool(
-            question
-            or (piped and not options["linear"])
-            or any(options[row.parameter] for row in OPTIONS if row.one_shot)
-        ),
-        settings=(*map(parse_setting, settings), *settings_from_flags(options)),
-        once=tuple(map(parse_setting, options["once"])),
-        preset=options["preset"],
-        profile=options["profile"],
-        tools=tuple(options["tools"]),
-        no_tools=options["no_tools"],
-        allowed_tools=tuple(options["allowed_tools"]),
-        allow_all_tools=options["allow_all_tools"],
-    )
+    is_piped_question = piped and not options["linear"]
+    one_shot = bool(question or is_piped_question or any(options[row.parameter] for row in OPTIONS if row.one_shot))
+    start = _start_options(settings, options, one_shot=one_shot)
     prompt = None
     if options["prompt"]:
         from stepchat.cli.prompts import start_with
@@ -284,6 +263,33 @@ def chat(invocation: Invocation, question: tuple[str, ...], settings: tuple[str,
 
 ask = chat
 """`stepchat ask WORDS`."""
+
+
+def _start_options(settings: tuple[str, ...], options: dict[str, Any], *, one_shot: bool) -> StartOptions:
+    """What the options ask for. Raises UsageError."""
+    from stepchat.chat.workspace import StartOptions
+    from stepchat.parameters.values import parse_schema, parse_setting
+
+    schema = [] if options["schema"] is None else [("response_format", parse_schema(options["schema"]))]
+    return StartOptions(
+        model=options["model"],
+        base_url=options["base_url"],
+        server=options["server"],
+        system=options["system"],
+        demo=options["demo"],
+        resume=options["resume"],
+        latest=options["latest"],
+        one_shot=one_shot,
+        settings=(*map(parse_setting, settings), *settings_from_flags(options), *schema),
+        once=tuple(map(parse_setting, options["once"])),
+        preset=options["preset"],
+        profile=options["profile"],
+        files=tuple(options["files"]),
+        tools=tuple(options["tools"]),
+        no_tools=options["no_tools"],
+        allowed_tools=tuple(options["allowed_tools"]),
+        allow_all_tools=options["allow_all_tools"],
+    )
 
 
 def _reject_contradictions(options: dict[str, Any]) -> None:
@@ -328,6 +334,7 @@ def _one_shot(
     if start.resume == "":
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
     timeout = None if options["timeout"] is None else _seconds(options["timeout"])
+    structure = _json_output(options, start)
     from stepchat.cli.ask import GivenFiles, ask
     from stepchat.cli.output import output_file
 
@@ -336,7 +343,25 @@ def _one_shot(
             output.out = stack.enter_context(output_file(Path(options["target"])))
         opening = _workspace(invocation, start, must_save=False)
         given = GivenFiles([path for path in files if path != _STDIN], content)
-        return ask(opening, text, output, anyway=options["anyway"], timeout=timeout, files=given)
+        return ask(opening, text, output, anyway=options["anyway"], timeout=timeout, files=given, structure=structure)
+
+
+def _json_output(options: dict[str, Any], start: StartOptions) -> JsonOutput:
+    """What to do with an answer in JSON. Raises UsageError."""
+    from stepchat.cli.ask import JsonOutput
+    from stepchat.parameters.extract import parse_path
+
+    retries, path = options["schema_retries"] or "0", options["extract"]
+    if not (retries.isascii() and retries.isdigit() and int(retries) <= _MOST_RETRIES):
+        raise UsageError(f"--schema-retries {retries}: not a number from 0 to {_MOST_RETRIES}.")
+    if path is not None and options["as_json"]:
+        raise UsageError("--extract and --json contradict each other.", "Give one of them.")
+    if int(retries) and not any(name == "response_format" for name, _ in (*start.settings, *start.once)):
+        raise UsageError("--schema-retries needs a schema.", "For example: --schema 'name, age int'")
+    return JsonOutput(int(retries), None if path is None else parse_path(path))
+
+
+_MOST_RETRIES = 10
 
 
 def _question_text(invocation: Invocation, words: Words, *, piped: bool, has_files: bool) -> str:

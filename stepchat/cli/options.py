@@ -52,6 +52,17 @@ OPTIONS = (
     OptionRow("--set", "settings", REPEATED, "Set a request parameter. Can be repeated.", metavar="NAME=VALUE"),
     OptionRow("--once", "once", REPEATED, "Set a request parameter for this question only.", metavar="NAME=VALUE"),
     OptionRow("--prompt", "prompt", VALUE, "Ask with a prompt of the library. `stepchat prompts` lists them."),
+    OptionRow(
+        "--schema", "schema", VALUE, "Answer in JSON by this schema: a file, or fields such as 'name, age int, tags [str]'."
+    ),
+    OptionRow(
+        "--schema-retries", "schema_retries", VALUE,
+        "One-shot: ask again up to N times if the answer violates the schema.", metavar="N", one_shot=True,
+    ),
+    OptionRow(
+        "--extract", "extract", VALUE, "One-shot: print only this value of the JSON, such as .name or .items[].price.",
+        metavar=".NAME", one_shot=True,
+    ),
     OptionRow("--preset", "preset", VALUE, "Use the parameters saved under this name."),
     OptionRow("--profile", "profile", VALUE, "Use [profiles.NAME] of config.toml: model, server, parameters."),
     OptionRow("--tool", "tools", REPEATED, "Switch a tool on. Can be repeated.", metavar="NAME"),

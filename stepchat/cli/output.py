@@ -37,6 +37,8 @@ class Output:
     json: bool = False
     reasoning: bool = True
     plain: bool = False
+    holds_answer: bool = False
+    """Write no answer: another may replace it, or only a part of it is wanted."""
     """A terminal gets the answer as Markdown source, too."""
     _page: MarkdownStream | None = field(default=None)
     """The answer on a terminal, unless it is plain."""
@@ -82,6 +84,8 @@ class Output:
     def write_answer(self, text: str) -> None:
         """Write a piece of the answer: rendered on a terminal, unchanged otherwise."""
         self._end_reasoning()
+        if self.holds_answer:
+            return
         if self.out.isatty() and not self.plain:
             if self._page is None:
                 from stepchat.cli.markdown import MarkdownStream

@@ -44,6 +44,11 @@ def schema_mismatch(text: str, parameters: Json) -> str:
     return "" if schema is None else _mismatch(value, schema)
 
 
+def correction_prompt(mismatch: str) -> str:
+    """The question that sends a violation back to the model."""
+    return f"{mismatch} Answer again with the corrected JSON only, without any other text."
+
+
 def schema_of(parameters: Json) -> Any:
     """The JSON schema of a request; None if it has none."""
     form: Any = parameters.get("response_format")

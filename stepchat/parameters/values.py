@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from stepchat import lossless_json
 from stepchat.errors import UsageError
 from stepchat.files import read_regular_file
 from stepchat.parameters.schema import check_schema, check_schema_kind
+from stepchat.parameters.short_schema import parse_short_schema
 from stepchat.parameters.table import BY_NAME, Parameter, allowed_text, find_parameter, map_entry
 
 if TYPE_CHECKING:
@@ -64,10 +66,10 @@ def read_value(parameter: Parameter, text: str) -> Any:
         return text
 
 
-def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> Any:
+def _from_file(parameter: Parameter, name: str, folder: Path | None = None, subject: str = "") -> Any:
     path = (folder or Path()) / name
-    what = f"{parameter.name} cannot be read from {path}"
-    hint = "@FILE must name a JSON file."
+    what = f"{subject or parameter.name} cannot be read from {path}"
+    hint = "Give a JSON file, or fields such as 'name, age int'." if subject else "@FILE must name a JSON file."
     try:
         path = (folder or Path()) / Path(name).expanduser()
         text = read_regular_file(path, _MAX_FILE_BYTES).decode("utf-8-sig")
@@ -84,6 +86,25 @@ def _from_file(parameter: Parameter, name: str, folder: Path | None = None) -> A
         raise UsageError(f"{what}: it is not JSON ({reason}).", "Fix the file.") from None
     if parameter.name == "response_format" and isinstance(value, dict):
         return _as_form(cast("Json", value), path.stem)
+    return value
+
+
+def parse_schema(text: str) -> Any:
+    """The response_format for a JSON schema: a file, JSON, or the short form. Raises UsageError with the position."""
+    text = text.strip()
+    if os.path.isfile(text) or text.endswith(".json"):  # noqa: PTH113 - never fails
+        value = _from_file(find_parameter("response_format"), text, subject="The schema")
+        check_schema({"response_format": value})
+        return value
+    if text.startswith("{"):
+        try:
+            value: Any = lossless_json.loads(text)
+        except ValueError as error:
+            raise UsageError(f"The schema is not JSON: {error}.", "Without braces it can be 'name, age int'.") from None
+    else:
+        value = parse_short_schema(text)
+    value = _as_form(cast("Json", value)) if isinstance(value, dict) else value
+    check_schema({"response_format": value})
     return value
 
 

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -46,7 +47,6 @@ from stepchat.tui.themes import choose_theme, find_themes, palette, textual_them
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from textual.dom import DOMNode
     from textual.driver import Driver
@@ -175,6 +175,8 @@ class StepchatApp(App[str]):
         await pane.run_optional(self._load_announced)
         if words and not screen.workspace.choose_session:
             await pane.run_optional(partial(go_to_words, screen, words))
+        if files := screen.workspace.start_options.files:
+            screen.start(partial(screen.attach, [Path(name) for name in files]))
         await pane.run_optional(pane.load_details)
         # What exists now lives as long as the program, so later garbage collections skip it.
         gc.collect()

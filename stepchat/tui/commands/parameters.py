@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from stepchat.catalogue.capabilities import unsupported_reason
 from stepchat.chat.connection import find_server
 from stepchat.chat.presets import delete_preset, find_preset, find_profile, profile_settings, read_presets, save_preset
+from stepchat.concurrency import run_in_daemon
 from stepchat.errors import UsageError
+from stepchat.messages import AssistantMessage
+from stepchat.parameters.schema import correction_prompt, schema_mismatch, schema_of, wants_json
 from stepchat.parameters.scopes import set_values
 from stepchat.parameters.table import PARAMETERS, allowed_text, find_parameter
-from stepchat.parameters.values import format_value, parse_text
+from stepchat.parameters.values import format_value, parse_schema, parse_text
 from stepchat.servers.refusals import clear_rejection, reasoning_settings
 from stepchat.tui.commands.command import Command, check_idle
 from stepchat.tui.dialogs.pick import Choice, Picker
@@ -100,6 +103,44 @@ async def _set(screen: ChatScreen, argument: str, scope: Scope) -> None:
             find_parameter(name), screen.workspace.catalogue.find(screen.conversation.model), value
         )
         screen.flash(f"{name} = {format_value(value)}{when}{f', but {reason}' if reason else ''}")
+
+
+async def schema(screen: ChatScreen, argument: str) -> None:
+    """Answer in JSON by a schema from now on; `off` ends that, and without an argument the schema is shown."""
+    if argument:
+        value = None if argument == "off" else await run_in_daemon(parse_schema, argument)
+        await put(screen, "session", [("response_format", value)])
+        row, model = find_parameter("response_format"), screen.workspace.catalogue.find(screen.conversation.model)
+        reason = unsupported_reason(row, model, value)
+        screen.flash(
+            "Answers are not bound to a schema." if value is None
+            else f"Answers follow the schema{f', but it is {reason}' if reason else ''}. /schema shows it, /schema off ends it."
+        )  # fmt: skip
+        return
+    value = screen.conversation.parameters.get("response_format")
+    if value is None:
+        screen.flash("No schema. For example: /schema name, age int, tags [str]")
+        return
+    from stepchat.chat.inspection import json_lines
+    from stepchat.chat.spending import ReportLine
+    from stepchat.tui.dialogs.report import TextDialog
+
+    found = schema_of({"response_format": value})
+    lines = [ReportLine(line) for line in json_lines(value if found is None else found)]
+    await screen.app.push_screen_wait(TextDialog("Schema of the answers", lambda _: lines))
+
+
+async def correct(screen: ChatScreen, _argument: str) -> None:
+    """Send what is wrong with the last answer back to the model."""
+    last = screen.conversation.path[-1].message if screen.conversation.path else None
+    if not isinstance(last, AssistantMessage) or not wants_json(last.parameters):
+        screen.flash("The last answer was not asked for as JSON.")
+        return
+    mismatch = await run_in_daemon(schema_mismatch, last.text, last.parameters)
+    if mismatch:
+        screen.ask(correction_prompt(mismatch), is_typed=False)
+    else:
+        screen.flash("The last answer matches its schema.")
 
 
 async def put(screen: ChatScreen, scope: Scope, settings: Sequence[tuple[str, Any]]) -> None:
@@ -246,6 +287,15 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "once", "Set a request parameter for the next question only", set_once, (), "NAME=VALUE", completions=_offers
     ),
+    Command(
+        "schema",
+        "Answer in JSON by a schema: a file, or fields such as name, age int",
+        schema,
+        (),
+        "[SCHEMA|off]",
+        options=lambda _: [("off", "answer in text again")],
+    ),
+    Command("correct", "Ask for a corrected answer if it violates the schema", correct, needs=("idle",)),
     Command("preset", "Use or save a preset of parameters", preset, (), "[NAME|save NAME|delete NAME|off]"),
     Command("profile", "Use a profile of config.toml", profile, (), "[NAME|off]", _profiles),
 )

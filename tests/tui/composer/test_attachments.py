@@ -193,3 +193,9 @@ async def test_many_files_and_long_names_fit_into_a_small_window(tmp_path, serve
         shown = await wait_until(pilot, "@ 6 more files · ~6 tokens")
         assert shown.count("@ long-name-") == 3
         assert all(len(line.rstrip()) <= 60 for line in shown.split("\n"))
+
+
+async def test_files_of_the_command_line_wait_for_the_first_question(tmp_path, server):
+    start = StartOptions(model=READER.model, files=("chart.png", "src/app.py"))
+    async with window(tmp_path, server, start) as pilot:
+        await wait_until(pilot, lambda: attached(pilot) == ["chart.png", "src/app.py"])
