@@ -121,7 +121,7 @@ class CallsLeft:
 
 @dataclass(frozen=True, slots=True)
 class RequestStarted:
-    """The turn goes on with another request, which sends the results of the calls."""
+    """The turn goes on with another request: with the results of the calls, or for the answer after stopped reasoning."""
 
     number: int
     """The first of these is 2."""

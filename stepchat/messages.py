@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 Json: TypeAlias = dict[str, Any]
 
-Stop: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "cut", "error"]
+Stop: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "cancelled", "answer_now", "cut", "error"]
 """Why an answer ended. The first four are complete answers, the others are not."""
 
 _LIMIT = 1e15
@@ -43,6 +43,7 @@ ENDINGS: Mapping[Stop, Ending] = MappingProxyType(
         "length": Ending("truncated by a token limit", "Truncated: token limit reached"),
         "content_filter": Ending("ended by a content filter", "Ended by the provider's content filter"),
         "cancelled": Ending("stopped", "Stopped"),
+        "answer_now": Ending("stopped to answer now", "Stopped to answer now"),
         "cut": Ending("interrupted", "Interrupted: stepchat exited before the answer was finished"),
         "error": Ending("failed", "Failed: the server reported an error"),
     }

@@ -13,7 +13,7 @@ from stepchat.chat.crash_report import summary
 from stepchat.chat.saving import RETRY_SECONDS
 from stepchat.chat.tool_calls import CRASHED, calls_without_result
 from stepchat.chat.toolbox import Toolbox
-from stepchat.chat.turn import run_turn
+from stepchat.chat.turn import ANSWER_NOW, run_turn
 from stepchat.errors import StepchatError, StoreError
 from stepchat.events import ConcurrentQuestion, MessageSaved, Notice, RequestStarted, TurnEvent
 from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import Json, StoredMessage
+    from stepchat.parameters.budget import ThinkingBudget
     from stepchat.parameters.scopes import Scopes
     from stepchat.sessions.records import Session
     from stepchat.sessions.store import SessionStore
@@ -58,6 +59,8 @@ class AnswerStarted:
 
     model: str
     as_json: bool
+    think_at_most: ThinkingBudget | None = None
+    """The limit of its reasoning, for display."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +395,10 @@ class Conversation:
             self._cancel()
             await self._idle.wait()
 
+    def answer_now(self) -> None:
+        """Stop the reasoning of the running turn; the turn goes on with its answer."""
+        self._cancel(ANSWER_NOW)
+
     async def stop_without_waiting(self) -> None:
         """Stop the turn, but do not wait for a disk that cannot save the answer."""
         self._exiting = True
@@ -510,7 +517,7 @@ class Conversation:
         question = self.workspace.build_question(
             session, list(after), words, self.model, self.scopes, attachments=attachments
         )
-        started = AnswerStarted(self.model, wants_json(question.parameters))
+        started = AnswerStarted(self.model, wants_json(question.parameters), question.think_at_most)
         store, client, once = self.workspace.store, self.workspace.client, self.scopes.once
         tools = await self.toolbox.for_turn(store)
         if text is None:
@@ -529,7 +536,9 @@ class Conversation:
                         yield more
                 elif isinstance(event, RequestStarted):
                     self._answering, self._live_fold = True, None
-                    yield started
+                    last = self.path[-1].message
+                    is_answer_now = isinstance(last, AssistantMessage) and last.stop == "answer_now"
+                    yield replace(started, think_at_most=None) if is_answer_now else started
                 else:
                     yield event
         yield await self.load_returned()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stepchat.catalogue.backends import Backend
     from stepchat.chat.accumulator import AnswerAccumulator
     from stepchat.messages import AttachmentKind, Json, StoredMessage
+    from stepchat.parameters.budget import ThinkingBudget
     from stepchat.reasoning.ledger import RequestLine, Rule
     from stepchat.servers.client import ServerEvent
     from stepchat.servers.recording import ExchangeRecorder
@@ -79,6 +80,12 @@ class Question:
     parameters: Json = field(default_factory=dict[str, Any])
     mandatory_reasoning: bool | None = None
     """Whether the model always reasons; None if the catalogue does not say."""
+    think_at_most: ThinkingBudget | None = None
+    """After this much reasoning the answer is requested."""
+    least_reasoning: Json = field(default_factory=dict[str, Any])
+    """The parameters of a request for the answer after that."""
+    not_sent: str = ""
+    """A sentence about an effort that the model does not support."""
 
     @property
     def parent(self) -> str | None:
@@ -161,6 +168,11 @@ class TurnRequest:
         """Send the request, and retry without what the server rejects (docs/protocol.md, Retries)."""
         if notice := self._omission_notice():
             yield notice
+        answers = (stored.message for stored in self._path if isinstance(stored.message, AssistantMessage))
+        if self._question.not_sent and all(answer.model_asked != self._question.model for answer in answers):
+            yield Notice(
+                self._question.not_sent, hint="think_at_most limits the reasoning of every model.", kind="info"
+            )
         if words := left_out_notice(_attachments(self._path), self._files.unsupported):
             yield Notice(words)
         request = self._first

@@ -26,10 +26,12 @@ from stepchat.chat.tool_calls import (
     without_forced_call,
 )
 from stepchat.errors import KeyRejectedError, ServerError, StepchatError, StoreError, StreamCutError
-from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, RequestStarted, TurnEvent
+from stepchat.events import ConcurrentQuestion, Delta, MessageSaved, Notice, RequestStarted, Silence, TurnEvent
 from stepchat.messages import AssistantMessage, Failure, Message, Stop, StoredMessage, Timing, UserMessage
 from stepchat.parameters.schema import schema_mismatch, wants_json
+from stepchat.servers.wire import is_reasoning_only
 from stepchat.sessions.records import MESSAGE_ID_LENGTH, new_id
+from stepchat.text.format import CHARACTERS_PER_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -37,11 +39,14 @@ if TYPE_CHECKING:
     from stepchat.catalogue.backends import Backend
     from stepchat.chat.saving import WaitToRetry
     from stepchat.chat.tool_calls import TurnTools
+    from stepchat.parameters.budget import ThinkingBudget
     from stepchat.sessions.store import SessionStore
 
 
 __all__ = ["Question", "Server", "run_turn"]
 
+ANSWER_NOW = "answer now"
+"""The message of a cancellation that stops only the reasoning: the answer is requested next."""
 FLUSH_SECONDS = 0.2
 """How long a delta may wait for the next write; the documented limit is 250 ms."""
 
@@ -63,7 +68,7 @@ async def run_turn(
     question = offer_tools(question, tools)
     turn = Turn(store, server, list(question.path), wait_to_retry)
     if question.text is not None or not calls_without_result(turn.path):
-        async with aclosing(_ask(turn, question)) as events:
+        async with aclosing(_ask_to_answer(turn, question)) as events:
             async for event in events:
                 yield event
     for number in count(2):
@@ -78,9 +83,31 @@ async def run_turn(
         question = replace(
             question, path=list(turn.path), text=None, parameters=without_forced_call(question.parameters)
         )
-        async with aclosing(_ask(turn, question)) as events:
+        async with aclosing(_ask_to_answer(turn, question, number)) as events:
             async for event in events:
                 yield event
+
+
+async def _ask_to_answer(turn: Turn, question: Question, number: int = 1) -> AsyncGenerator[TurnEvent]:
+    """Ask; if the reasoning was stopped in order to answer now, ask for the answer."""
+    async with aclosing(_ask(turn, question)) as events:
+        async for event in events:
+            yield event
+    last = turn.path[-1].message if turn.path else None
+    if not isinstance(last, AssistantMessage) or last.stop != "answer_now" or turn.cancelled:
+        return
+    yield RequestStarted(number + 1)
+    question = replace(
+        question,
+        path=list(turn.path),
+        text=None,
+        attachments=(),
+        parameters=question.least_reasoning or question.parameters,
+        think_at_most=None,
+    )
+    async with aclosing(_ask(turn, question)) as events:
+        async for event in events:
+            yield event
 
 
 async def _ask(turn: Turn, question: Question) -> AsyncGenerator[TurnEvent]:
@@ -88,10 +115,10 @@ async def _ask(turn: Turn, question: Question) -> AsyncGenerator[TurnEvent]:
     store, server = turn.store, turn.server
     asked = _new_message(question)
     path = [*question.path, *([] if asked is None else [asked])]
-    parent = path[-1].id if path else None
     try:
         request, stopped = await shielded(TurnRequest.prepare(store, server, question, path))
         blank = _blank_answer(question, server, request)
+        parent = path[-1].id if path else None
         answer_id, stopped_later = await shielded(store.begin_answer(question.session, parent, blank, asked=asked))
     except Exception:
         if asked is not None and await _save_alone(store, asked):
@@ -99,22 +126,25 @@ async def _ask(turn: Turn, question: Question) -> AsyncGenerator[TurnEvent]:
         raise
     accumulator = AnswerAccumulator(blank)
     answer = _StreamingAnswer(store, (answer_id, question.session, parent), accumulator, request, server.backend)
-    failure: StepchatError | None = None
+    failure, concurrent = None, False
     stop: Stop | None = "cancelled" if stopped or stopped_later else None
-    concurrent = False
     try:
         if asked is not None:
             yield MessageSaved(asked)
         if concurrent := await _has_concurrent_question(store, asked):
             yield ConcurrentQuestion()
         if stop is None:
+            thinking = _Thinking(question.think_at_most)
             async with aclosing(_stream(request, answer, accumulator)) as events:
                 async for event in events:
                     yield event
+                    if isinstance(event, Delta | Silence) and thinking.has_used_up(event, monotonic()):
+                        stop = "answer_now"
+                        break
     except asyncio.CancelledError as cancelled:
         # The user stopped the answer: the part that arrived is saved, and the turn ends normally.
         uncancel()
-        stop = "cut" if CRASHED in cancelled.args else "cancelled"
+        stop = _stop_of(cancelled, accumulator)
     except StepchatError as error:
         failure = error
         stop = "cut" if isinstance(error, StreamCutError) else "error"
@@ -132,6 +162,13 @@ async def _ask(turn: Turn, question: Question) -> AsyncGenerator[TurnEvent]:
                 yield ConcurrentQuestion()
 
 
+def _stop_of(cancelled: asyncio.CancelledError, accumulator: AnswerAccumulator) -> Stop:
+    """How an answer ends whose task was cancelled."""
+    if CRASHED in cancelled.args:
+        return "cut"
+    return "answer_now" if ANSWER_NOW in cancelled.args and is_reasoning_only(accumulator.message()) else "cancelled"
+
+
 async def _stream(
     request: TurnRequest, answer: _StreamingAnswer, accumulator: AnswerAccumulator
 ) -> AsyncGenerator[TurnEvent]:
@@ -142,6 +179,29 @@ async def _stream(
                 if notice := answer.save_error_notice():
                     yield notice
             yield event
+
+
+class _Thinking:
+    """Watches the reasoning of one answer."""
+
+    def __init__(self, limit: ThinkingBudget | None) -> None:
+        self._limit = limit
+        self._characters = 0
+        self._began: float | None = None
+
+    def has_used_up(self, event: Delta | Silence, now: float) -> bool:
+        """Whether there was as much reasoning as allowed, and nothing else yet. Call it with every event."""
+        if self._limit is None:
+            return False
+        if isinstance(event, Delta):
+            if event.text or event.tool_calls or event.refusal or event.finish_reason:
+                self._limit = None
+                return False
+            self._characters += len(event.reasoning)
+            if self._began is None and event.reasoning:
+                self._began = now
+        tokens = self._characters // CHARACTERS_PER_TOKEN
+        return self._began is not None and self._limit.share(now - self._began, tokens) >= 1
 
 
 def _new_message(question: Question) -> StoredMessage | None:

@@ -29,8 +29,10 @@ from stepchat.concurrency import run_in_daemon
 from stepchat.config.file import check_url
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
+from stepchat.parameters.budget import NAME as THINK_AT_MOST
+from stepchat.parameters.budget import parse_budget
 from stepchat.parameters.scopes import Scopes, from_stored, update_stored
-from stepchat.reasoning.effort import with_minimal_effort
+from stepchat.reasoning.effort import with_minimal_effort, without_unsupported_effort
 from stepchat.reasoning.replay import Target
 from stepchat.servers.wire import request_body
 from stepchat.tools.sources import ToolSources
@@ -208,6 +210,8 @@ class Workspace:
         """
         slug = model or self.model
         known = self.catalogue.find(slug)
+        scopes = scopes or self.scopes
+        parameters, not_sent = without_unsupported_effort(scopes.checked(), known, slug)
         question = Question(
             session=session.id,
             model=slug,
@@ -216,11 +220,14 @@ class Workspace:
             attachments=attachments,
             unsupported=unsupported_kinds(known),
             system=session.system,
-            parameters=(scopes or self.scopes).checked(),
+            parameters=parameters,
             mandatory_reasoning=None if known is None else known.requires_reasoning,
+            think_at_most=parse_budget(scopes.resolve(THINK_AT_MOST).value),
+            least_reasoning=with_minimal_effort(parameters, known, slug),
+            not_sent=not_sent,
         )
         if question.answer_now:
-            return replace(question, parameters=with_minimal_effort(question.parameters, known, slug))
+            return replace(question, parameters=question.least_reasoning, think_at_most=None)
         return question
 
     async def close(self) -> None:

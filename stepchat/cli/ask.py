@@ -392,6 +392,8 @@ def _show_tools(event: TurnEvent, output: Output) -> None:
         case MessageSaved(StoredMessage(message=ToolMessage() as result)):
             facts = result_facts(result.size or len(result.text), result.seconds, is_error=result.is_error)
             output.write_tool_line(f"← {result.name} ({facts}): {result.text}")
+        case MessageSaved(StoredMessage(message=AssistantMessage(stop="answer_now"))):
+            output.print_notice("The reasoning reached think_at_most; asking for the answer now.")
         case RequestStarted():
             output.end_answer()
         case _:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from stepchat.errors import UsageError
 from stepchat.parameters.rules import check_combinations
+from stepchat.parameters.table import PARAMETERS
 from stepchat.parameters.values import parse_value
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ Settings: TypeAlias = tuple[tuple[str, Any], ...]
 
 Scope: TypeAlias = Literal["config", "profile", "preset", "session", "once"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+LOCAL = frozenset(row.name for row in PARAMETERS if row.is_local)
+"""Parameters that stepchat uses itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,9 @@ class Scopes:
         }[scope]
 
     def request(self) -> Json:
-        """The parameters of the next request."""
-        return to_request(setting for scope in SCOPES for setting in self.settings_of(scope))
+        """The parameters of the next request, without those that are never sent."""
+        settings = (setting for scope in SCOPES for setting in self.settings_of(scope))
+        return to_request(setting for setting in settings if setting[0] not in LOCAL)
 
     def checked(self) -> Json:
         """The parameters of the next request. Raises UsageError if some cannot be combined."""

@@ -10,7 +10,7 @@ from stepchat.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind: TypeAlias = Literal["int", "float", "bool", "text", "texts", "choice", "map", "list", "any"]
+Kind: TypeAlias = Literal["int", "float", "bool", "text", "texts", "choice", "map", "list", "any", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Parameter:
     """Its name in a model's `supported_parameters`, if that is not the first part of its own."""
     handled_by_server: bool = False
     """Interpreted by OpenRouter or the server itself, so no model lists it."""
+    is_local: bool = False
+    """Used by stepchat itself and never sent."""
     flag_name: str = ""
     """Its flag, if the usual one belongs to another row."""
 
@@ -50,7 +52,7 @@ class Parameter:
     @property
     def capability(self) -> str | None:
         """The name that a model's `supported_parameters` must contain; None if no model lists it."""
-        return None if self.handled_by_server else self.capability_name or self.name.partition(".")[0]
+        return None if self.handled_by_server or self.is_local else self.capability_name or self.name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,11 @@ GROUPS: tuple[Group, ...] = (
         Parameter(
             "reasoning.effort", "choice", "How hard to reason.",
             choices=EFFORTS, default="the model's own", examples=("high",),
+        ),
+        Parameter(
+            "think_at_most", "budget", "After this much reasoning the answer is requested. Never sent: it works with every model.",
+            default="no limit", examples=("20s", "2000", "1.5 min", "800 tokens"), refused=("0", "-1", "fast", "1.5", "2h"),
+            is_local=True,
         ),
         Parameter("reasoning.max_tokens", "int", "Reasoning budget in tokens.", 1, examples=("2000",)),
         Parameter(
@@ -325,6 +332,8 @@ def allowed_text(parameter: Parameter) -> str:
             return "one of " + ", ".join(parameter.choices)
         case "text":
             return "text"
+        case "budget":
+            return "seconds such as 20s, minutes such as 2min, or a number of tokens"
         case "texts":
             most = f" (at most {parameter.max_items})" if parameter.max_items else ""
             return f"text or a JSON list of texts{most}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from stepchat import lossless_json
 from stepchat.errors import UsageError
 from stepchat.files import read_regular_file
+from stepchat.parameters.budget import parse_budget
 from stepchat.parameters.schema import check_schema, check_schema_kind
 from stepchat.parameters.short_schema import parse_short_schema
 from stepchat.parameters.table import BY_NAME, Parameter, allowed_text, find_parameter, map_entry
@@ -56,7 +57,9 @@ def parse_value(name: str, value: Any, folder: Path | None = None) -> Any:
 
 def read_value(parameter: Parameter, text: str) -> Any:
     """The unchecked value of plain text or JSON, depending on the parameter's kind. Raises UsageError for a bad file."""
-    if parameter.kind == "text" or (parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))):
+    if parameter.kind in {"text", "budget"} or (
+        parameter.kind in {"texts", "choice"} and not text.startswith(("[", '"'))
+    ):
         return text
     if parameter.kind in _FROM_FILES and text.startswith("@"):
         return _from_file(parameter, text[1:])
@@ -130,6 +133,8 @@ def check_value(parameter: Parameter, value: Any) -> Any:
             fits = value in parameter.choices
         case "text":
             fits = isinstance(value, str)
+        case "budget":
+            fits = parse_budget(value) is not None
         case "list":
             return _objects(parameter, value)
     if not fits:

@@ -76,6 +76,20 @@ def effort_of(parameters: Json) -> str:
     return f"{budget} tokens" if isinstance(budget, int) else AUTO
 
 
+def without_unsupported_effort(parameters: Json, model: Model | None, slug: str) -> tuple[Json, str]:
+    """Returns the parameters without an effort that the model is known not to support, and a sentence about it; "" if none."""
+    given: Any = parameters.get("reasoning")
+    settings = cast("Json", given) if isinstance(given, dict) else {}
+    effort: Any = settings.get("effort") or parameters.get("reasoning_effort")
+    is_known = model is not None and (model.reasoning is not None or model.supports("reasoning") is False)
+    if not isinstance(effort, str) or not is_known or not (reason := _why_not(effort, model, slug, ())):
+        return parameters, ""
+    rest = {name: value for name, value in parameters.items() if name not in {"reasoning", "reasoning_effort"}}
+    if others := {name: value for name, value in settings.items() if name != "effort"}:
+        rest["reasoning"] = others
+    return rest, f"Effort {effort} is not sent: {reason}."
+
+
 def with_minimal_effort(parameters: Json, model: Model | None, slug: str) -> Json:
     """Returns the parameters with the least reasoning the model allows."""
     given: Any = parameters.get("reasoning")

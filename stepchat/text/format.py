@@ -8,7 +8,8 @@ from typing import Final
 
 SMALLEST_AMOUNT: Final = Decimal("0.0000001")
 """USD; the price of one token of the cheapest models."""
-_CHARACTERS_PER_TOKEN: Final = 4
+CHARACTERS_PER_TOKEN: Final = 4
+"""For estimates; the server's count replaces them."""
 
 
 def short_count(number: int) -> str:
@@ -26,7 +27,7 @@ def token_count(count: int) -> str:
 
 def estimated_tokens(characters: int) -> str:
     """`~310 tokens` for a text of this length; "" for an empty one."""
-    return f"~{token_count(max(1, round(characters / _CHARACTERS_PER_TOKEN)))}" if characters else ""
+    return f"~{token_count(max(1, round(characters / CHARACTERS_PER_TOKEN)))}" if characters else ""
 
 
 def token_split(total: int | None, reasoning: int | None) -> str:

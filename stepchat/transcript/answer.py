@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import AssistantMessage, Json
+    from stepchat.parameters.budget import ThinkingBudget
 
     Estimate: TypeAlias = Callable[[AssistantMessage], Decimal | None]
     """The estimated cost of an answer whose cost the server did not report."""
@@ -47,6 +48,8 @@ class Answer:
         self.fold_chosen = False
         """The user has folded or unfolded the panel."""
         self.waiting_for = ""
+        self.think_at_most: ThinkingBudget | None = None
+        """The limit of its reasoning, while it arrives."""
         self.returned = ""
         """What later requests did with the reasoning, in words."""
         self.estimate: Estimate = no_estimate
@@ -138,7 +141,10 @@ class Answer:
         """The panel of a finished answer: as the user left it, otherwise folded if there is an answer below it."""
         if folded is not None:
             return "folded" if folded else "open"
-        return "folded" if self.has_answer_text else _first_panel(self._view)
+        answers_next = self.message is not None and self.message.stop == "answer_now"
+        first = "folded" if self.has_answer_text or answers_next else _first_panel(self._view)
+        # Only while it grows is a part of it enough.
+        return "open" if first == "tail" else first
 
     # ---- blocks
 
@@ -187,7 +193,8 @@ class Answer:
         if self.reasoning and message is not None:
             key: object = ("done", mark, self.returned, labels.reasoning_tokens(message))
         elif self.is_reasoning:
-            key = ("thinking", mark, int(self._thinking_time(now)))
+            size = self.reasoning.length if self.think_at_most is not None else 0
+            key = ("thinking", mark, int(self._thinking_time(now)), size)
         elif self.reasoning:
             key = ("thought", mark, self.reasoning.length)
         else:
@@ -211,7 +218,9 @@ class Answer:
                 )
             ]
         if self.is_reasoning:
-            return [labels.live_reasoning_header(mark, self._thinking_time(now), self.reasoning.length)]
+            return [
+                labels.live_reasoning_header(mark, self._thinking_time(now), self.reasoning.length, self.think_at_most)
+            ]
         return [labels.reasoning_header(mark, self._thinking_time(now), estimated_tokens(self.reasoning.length))]
 
     def _thinking_time(self, now: float) -> float:

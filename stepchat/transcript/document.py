@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
+    from stepchat.parameters.budget import ThinkingBudget
     from stepchat.transcript.answer import Estimate, ReasoningView
     from stepchat.transcript.markdown.blocks import Block
     from stepchat.transcript.markdown.highlighting import StartLoading
@@ -164,12 +165,15 @@ class Document:
             if message.blocks.is_built and (edits := message.answer.edits(0.0)):
                 self._apply(index, edits)
 
-    def begin_answer(self, now: float, waiting_for: str = "", *, as_json: bool = False) -> None:
+    def begin_answer(
+        self, now: float, waiting_for: str = "", *, as_json: bool = False, think_at_most: ThinkingBudget | None = None
+    ) -> None:
         """Starts a live answer, which `feed` then extends."""
         self._drop_notice()
         answer = Answer(self.reasoning_view, self.fill_keys, as_json=as_json)
         answer.estimate = self._estimate
         answer.waiting_for = waiting_for
+        answer.think_at_most = think_at_most
         answer.begin(now)
         self.live = answer
         self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, now), ""), None, answer))

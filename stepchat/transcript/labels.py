@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from stepchat.attachments.detection import describe
 from stepchat.text.format import (
+    CHARACTERS_PER_TOKEN,
     duration,
     estimated_tokens,
     money,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from stepchat.messages import AssistantMessage, Attachment
+    from stepchat.parameters.budget import ThinkingBudget
 
 NoticeKind: TypeAlias = Literal["error", "refused", "warning", "info"]
 """`refused` explains why a command was not carried out."""
@@ -29,6 +31,9 @@ FillKeys: TypeAlias = "Callable[[str], str]"
 FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_BAR: Final = 10
+_FULL: Final = "━"
+_LEFT: Final = "╌"
 _SHORTEST_REASONING: Final = 0.05
 """Seconds below which a reasoning time is not shown."""
 _SHORTEST_WAIT: Final = 0.05
@@ -59,9 +64,13 @@ def waiting_line(text: str, seconds: float, frame: int) -> Block:
     return line((spinner(frame) + " ", "accent"), (" · ".join(facts), "dim"))
 
 
-def live_reasoning_header(mark: str, seconds: float, characters: int) -> Block:
-    """The header of reasoning that is still arriving."""
-    return _header(mark, "Thinking", [duration(seconds), estimated_tokens(characters)] if seconds >= 1 else [])
+def live_reasoning_header(mark: str, seconds: float, characters: int, limit: ThinkingBudget | None = None) -> Block:
+    """The header of reasoning that is still arriving, with a bar if it is limited."""
+    facts = [duration(seconds), estimated_tokens(characters)] if seconds >= 1 else []
+    if limit is not None:
+        full = min(_BAR, int(_BAR * limit.share(seconds, characters // CHARACTERS_PER_TOKEN)))
+        facts.append(f"{_FULL * full}{_LEFT * (_BAR - full)} of {limit}")
+    return _header(mark, "Thinking", facts)
 
 
 def reasoning_header(mark: str, seconds: float | None, tokens: str, returned: str = "") -> Block:
@@ -126,7 +135,7 @@ def ending_lines(message: AssistantMessage) -> list[Block]:
     if not label:
         return []
     role = "error" if message.stop == "error" else "warning"
-    return [line((f"■ {label}" if message.stop == "cancelled" else label, role), wraps=True)]
+    return [line((f"■ {label}" if message.stop in {"cancelled", "answer_now"} else label, role), wraps=True)]
 
 
 def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = None) -> Block | None:

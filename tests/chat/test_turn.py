@@ -9,11 +9,12 @@ import pytest
 from stepchat import lossless_json
 from stepchat.catalogue.backends import BACKENDS, OPENROUTER_URL
 from stepchat.chat.accumulator import accumulate
-from stepchat.chat.turn import run_turn
+from stepchat.chat.turn import ANSWER_NOW, run_turn
 from stepchat.config.paths import Paths
 from stepchat.errors import KeyRejectedError, ServerError, StreamCutError
-from stepchat.events import Delta, MessageSaved, Retrying
+from stepchat.events import Delta, MessageSaved, RequestStarted, Retrying
 from stepchat.messages import AssistantMessage, Failure, UserMessage
+from stepchat.parameters.budget import ThinkingBudget
 from stepchat.sessions.store import SessionStore
 from tests.fakes import FakeServer
 from tests.turns import (
@@ -223,3 +224,38 @@ async def test_a_key_that_came_in_pieces_is_not_kept(store):
     answer = await answered(store, server, await question(store))
     assert (answer.text, answer.reasoning) == (f"[removed]{DONE.text}", "[removed]")
     assert answer.reasoning_details == ({"type": "reasoning.text", "text": "[removed]", "index": 0},)
+
+
+# The limit of the reasoning
+
+
+@pytest.mark.parametrize("limit", [ThinkingBudget(tokens=3), ThinkingBudget(seconds=1e-9)])
+async def test_after_enough_reasoning_the_answer_is_requested(store, limit):
+    server = FakeServer([THINKING, *[Delta(reasoning="and so on ")] * 3, DONE], [DONE])
+    asked = await question(store, think_at_most=limit, least_reasoning={"reasoning": {"effort": "low"}})
+    events = await happening(store, server, asked)
+    stopped, answer = (event.stored.message for event in events[1:] if isinstance(event, MessageSaved))
+    assert (stopped.stop, stopped.text) == ("answer_now", "")
+    assert stopped.reasoning
+    assert (answer.stop, answer.text) == ("stop", " The end.")
+    assert any(isinstance(event, RequestStarted) for event in events)
+    assert server.closed == 1
+    assert stopped.reasoning in server.requests[1]["messages"][0]["content"]
+    assert server.requests[1]["reasoning"]["effort"] == "low"
+
+
+async def test_an_answer_that_has_begun_is_not_stopped(store):
+    server = FakeServer([THINKING, Delta(text="So"), Delta(reasoning="a long afterthought"), DONE])
+    answer = await answered(store, server, await question(store, think_at_most=ThinkingBudget(tokens=2)))
+    assert answer.stop == "stop"
+
+
+async def test_the_user_may_ask_for_the_answer_at_any_time(store):
+    waits = asyncio.Event()
+    server = FakeServer([THINKING, waits], [DONE])
+    events: list[TurnEvent] = []
+    turn = asyncio.ensure_future(happening(store, server, await question(store), events))
+    await until(lambda: any(isinstance(event, Delta) for event in events))
+    turn.cancel(ANSWER_NOW)
+    await turn
+    assert answer_in(events).text == " The end."

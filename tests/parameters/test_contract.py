@@ -88,7 +88,8 @@ def shell(tmp_path, monkeypatch, capsys) -> Iterator[Shell]:
 
 def seen(server: DemoServer, batch: list[Parameter]) -> None:
     body = server.requests[-1].body
-    assert {row.name: value_at(body, row.name) for row in batch} == {row.name: value_of(row) for row in batch}
+    sent = {row.name: None if row.is_local else value_of(row) for row in batch}
+    assert {row.name: value_at(body, row.name) for row in batch} == sent
     ChatRequest.model_validate(body)
 
 

@@ -12,6 +12,7 @@ from stepchat.reasoning.effort import (
     next_level,
     requires_reasoning,
     with_minimal_effort,
+    without_unsupported_effort,
 )
 
 STEP = "stepfun/step-3.5-flash"
@@ -99,3 +100,33 @@ def test_as_little_thinking_as_the_model_allows(known, slug, settings):
     wanted = {"exclude": False, **(settings or {})}
     assert with_minimal_effort(given, known, slug) == {"temperature": 1, "reasoning": wanted}
     assert with_minimal_effort({}, known, slug) == ({"reasoning": settings} if settings else {})
+
+
+LEVELS_AND_BUDGET = model({"mandatory": True, "supported_efforts": ["high", "low"]})
+
+
+@pytest.mark.parametrize(
+    ("known", "parameters", "sent", "said"),
+    [
+        (
+            model({"mandatory": True, "supported_efforts": []}),
+            {"reasoning": {"effort": "high"}},
+            {},
+            "no effort levels",
+        ),
+        (LEVELS_AND_BUDGET, {"reasoning": {"effort": "high"}}, {"reasoning": {"effort": "high"}}, ""),
+        (LEVELS_AND_BUDGET, {"reasoning_effort": "max", "seed": 1}, {"seed": 1}, "not supported by this model"),
+        (
+            LEVELS_AND_BUDGET,
+            {"reasoning": {"effort": "none", "exclude": True}},
+            {"reasoning": {"exclude": True}},
+            "always reasons",
+        ),
+        (None, {"reasoning": {"effort": "max"}}, {"reasoning": {"effort": "max"}}, ""),
+        (LEVELS_AND_BUDGET, {"temperature": 1}, {"temperature": 1}, ""),
+    ],
+)
+def test_an_effort_the_model_does_not_support_is_not_sent(known, parameters, sent, said):
+    rest, words = without_unsupported_effort(parameters, known, "a/b")
+    assert rest == sent
+    assert said in words if said else not words

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from stepchat.messages import AssistantMessage, Timing, Usage
+from stepchat.parameters.budget import ThinkingBudget
 from stepchat.transcript import labels
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.palette import colourless
@@ -71,3 +72,10 @@ def test_notice_is_wrapped_whole():
         line for block in labels.notice("word " * 30, "hint " * 20, "error") for line in shown(block, 50).split("\n")
     ]
     assert " ".join(rows).split() == ["word"] * 30 + ["hint"] * 20
+
+
+def test_a_limit_of_the_reasoning_is_shown_as_a_bar():
+    block = labels.live_reasoning_header("▾", 5, 400, ThinkingBudget(seconds=20))
+    assert "".join(text for text, _ in block.group.parts) == "▾ Thinking · 5 s · ~100 tokens · ━━╌╌╌╌╌╌╌╌ of 20 s"
+    block = labels.live_reasoning_header("▾", 0, 8000, ThinkingBudget(tokens=1000))
+    assert "".join(text for text, _ in block.group.parts) == "▾ Thinking · ━━━━━━━━━━ of 1,000 tokens"

@@ -215,10 +215,10 @@ class ChatPane(Widget):
                     view.finish_answer(stored)
                 else:
                     view.add(stored)
-            case AnswerStarted(model, as_json):
+            case AnswerStarted(model, as_json, think_at_most):
                 if not view.follow:
                     view.scroll_to_end()
-                view.begin_answer(model=model, as_json=as_json)
+                view.begin_answer(model=model, as_json=as_json, think_at_most=think_at_most)
             case AnswerAbandoned():
                 view.abandon_answer()
             case Retrying():

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from stepchat.events import Delta, Retrying, Silence
 from stepchat.messages import AssistantMessage, Usage
+from stepchat.parameters.budget import NAME as THINK_AT_MOST
+from stepchat.parameters.budget import parse_budget
 from stepchat.parameters.values import format_value
-from stepchat.reasoning.effort import AUTO, effort_of
+from stepchat.reasoning.effort import AUTO, effort_of, without_unsupported_effort
 from stepchat.reasoning.loops import RepetitionDetector
 from stepchat.text.format import money, short_count, tokens_per_second
 from stepchat.transcript.answer import no_estimate
@@ -31,7 +33,7 @@ FULL = 80
 """Percent of the context window from which the status bar warns."""
 _LONGEST_SETTING = 40
 """Cells of a parameter with its value."""
-_OWN_FACT = frozenset({"reasoning.effort", "reasoning_effort"})
+_OWN_FACT = frozenset({"reasoning.effort", "reasoning_effort", THINK_AT_MOST})
 """Parameters that have a fact of their own."""
 Phase = Literal["waiting", "thinking", "answering"]
 
@@ -116,6 +118,7 @@ def hints(meter: TurnProgress | None) -> tuple[tuple[str, str], ...]:
 
 def effort_facts(parameters: Json, model: Model | None, *, rejected: bool = False) -> list[Fact]:
     """The effort that is sent. A model without levels gets none, so there is nothing to show."""
+    parameters, _ = without_unsupported_effort(parameters, model, "")
     levels = () if model is None or model.reasoning is None else model.reasoning.supported_efforts
     asked = effort_of(parameters)
     if asked == AUTO and not levels:
@@ -130,6 +133,8 @@ def settings_facts(scopes: Scopes) -> list[Fact]:
         for kind, name in (("profile", scopes.profile_name), ("preset", scopes.preset_name))
         if name
     ]
+    if limit := parse_budget(scopes.resolve(THINK_AT_MOST).value):
+        facts.append(Fact(f"thinks ≤ {limit}"))
     own = [(name, value) for name, value in scopes.session if name not in _OWN_FACT and value is not None]
     if len(own) == 1:
         facts.append(Fact(f"{own[0][0]}={format_value(own[0][1])}"[:_LONGEST_SETTING]))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from stepchat.chat.context_window import LIMITS, tokens_used
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
+from stepchat.parameters.budget import NAME as THINK_AT_MOST
+from stepchat.parameters.budget import parse_budget
+from stepchat.parameters.values import parse_text
 from stepchat.reasoning.effort import AUTO, REJECTED_SETTING, Level, effort_of, levels, next_level
 from stepchat.servers.refusals import reasoning_settings, rejected_settings
 from stepchat.servers.wire import is_reasoning_only
@@ -24,14 +27,17 @@ if TYPE_CHECKING:
 async def effort(screen: ChatScreen, argument: str) -> None:
     known = await _levels(screen)
     wanted = argument.lower() or await screen.app.push_screen_wait(_pick(screen, known))
-    if wanted is not None:
+    if wanted == _THINK:
+        screen.prompt.prefill("/think ")
+    elif wanted is not None:
         await _ask_for(screen, wanted, known)
 
 
 async def effort_next(screen: ChatScreen, _argument: str) -> None:
     known = await _levels(screen)
     if all(level.reason for level in known):
-        screen.flash(f"No effort levels: {known[-2].reason}.")
+        reason = known[-2].reason
+        screen.flash(f"{reason[:1].upper()}{reason[1:]}. /think 20s limits its reasoning.")
         return
     await _ask_for(screen, next_level(effort_of(screen.conversation.parameters), known), known)
 
@@ -76,7 +82,25 @@ def _pick(screen: ChatScreen, known: Sequence[Level]) -> Picker:
         )
         for level in known
     ]
+    if all(level.reason for level in known):
+        rows.append(Choice(_THINK, "Limit the reasoning instead", detail="/think 20s, with every model"))
     return Picker("Reasoning effort", rows)
+
+
+async def think(screen: ChatScreen, argument: str) -> None:
+    """`20s`, `2000` tokens, `off`; without an argument it shows the limit."""
+    scopes = screen.conversation.scopes
+    if argument:
+        value = None if argument.lower() in {"off", "none", "auto"} else parse_text(THINK_AT_MOST, argument)
+        await put(screen, "session", [(THINK_AT_MOST, value)])
+        scopes = screen.conversation.scopes
+    limit = parse_budget(scopes.resolve(THINK_AT_MOST).value)
+    screen.flash(f"Thinks at most {limit}, then answers." if limit else "No limit on thinking. /think 20s sets one.")
+    screen.refresh_status()
+
+
+def _budgets(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
+    return (("20s", "seconds"), ("2min", "minutes"), ("2000", "tokens"), ("off", "no limit"))
 
 
 def _efforts(screen: ChatScreen) -> Sequence[tuple[str, str]]:
@@ -96,18 +120,7 @@ async def answer_now(screen: ChatScreen, _argument: str) -> None:
         answering = screen.progress.phase == "answering"
         screen.flash("It is answering already." if answering else "The model has not started yet. {key:stop} cancels.")
     else:
-        await conversation.stop()
-        if conversation.path and is_reasoning_only(conversation.path[-1].message):
-            _fold(screen, conversation.path[-1].id)
-            screen.ask(None, conversation.path)
-
-
-def _fold(screen: ChatScreen, message_id: str) -> None:
-    """Fold the reasoning of this message: the answer follows it as if both were one."""
-    for place, part in enumerate(screen.view.document.messages):
-        answer = part.answer
-        if part.stored is not None and part.stored.id == message_id and answer is not None and answer.panel != "folded":
-            screen.view.toggle_panel(place)
+        conversation.answer_now()
 
 
 async def more(screen: ChatScreen, _argument: str) -> None:
@@ -146,8 +159,10 @@ def _most(model: Model, used: int) -> int | None:
     return min((limit for limit in (model.max_completion_tokens, space) if limit is not None), default=None)
 
 
+_THINK = "think"
 COMMANDS: tuple[Command, ...] = (
     Command("effort", "Choose the reasoning effort", effort, (), "[LEVEL]", _efforts),
+    Command("think", "Limit the thinking, then answer", think, (), "[20s or TOKENS or off]", _budgets),
     Command("effort-next", "Next effort level", effort_next, ("alt+e", "leader e")),
     Command("answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a", "leader a")),
     Command(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from stepchat.events import Delta
     from stepchat.messages import StoredMessage
+    from stepchat.parameters.budget import ThinkingBudget
     from stepchat.transcript.answer import Estimate
     from stepchat.transcript.document import MessageView
     from stepchat.transcript.labels import NoticeKind
@@ -152,12 +153,14 @@ class TranscriptView(Widget):
             self._viewport.to_end()
         self._paint()
 
-    def begin_answer(self, *, model: str, as_json: bool = False) -> None:
+    def begin_answer(self, *, model: str, as_json: bool = False, think_at_most: ThinkingBudget | None = None) -> None:
         """Show that the first token is awaited."""
         if not self._warm:
             self._warm = True
             self.run_worker(layout.warm_up, thread=True, group="warm-up", exit_on_error=False)
-        self._document.begin_answer(self._clock(), f"waiting for {short_model(model)}", as_json=as_json)
+        self._document.begin_answer(
+            self._clock(), f"waiting for {short_model(model)}", as_json=as_json, think_at_most=think_at_most
+        )
         self._tick()
 
     def set_waiting(self, text: str) -> None:

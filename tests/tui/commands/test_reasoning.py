@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
-from tests.tui.screen import screen_text
+from tests.tui.screen import screen_rows, screen_text
 from tests.tui.window import ask, busy, say, wait_until, window, write
 
 LEVELS = "stepfun/step-3.7-flash"
@@ -48,7 +48,7 @@ async def test_what_the_model_does_not_have_is_grey_with_the_reason_and_never_se
             await say(pilot, "/effort high")
             await wait_until(pilot, "Effort high is not sent: this model has no effort levels.")
             await pilot.press("alt+e")
-            await wait_until(pilot, "No effort levels: this model has no effort levels.")
+            await wait_until(pilot, "This model has no effort levels.")
             await say(pilot, "/effort none")
             await wait_until(pilot, "this model always reasons")
             await say(pilot, "/effort nonsense")
@@ -107,6 +107,27 @@ async def test_each_reasoning_says_whether_it_went_back(tmp_path):
             assert shown.count("not sent back (other model)") == 3
 
 
+async def test_a_limit_of_the_thinking_works_with_a_model_that_has_no_levels(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server, size=(100, 60)) as pilot:
+            await wait_until(pilot, lambda: bool(pilot.app.workspace.catalogue.models))
+            await pilot.press("alt+e")
+            await wait_until(pilot, "/think 20s limits its reasoning")
+            await say(pilot, "/set reasoning.effort=high")
+            await say(pilot, "/think 30")
+            await wait_until(pilot, "Thinks at most 30 tokens, then answers.")
+            await say(pilot, "demo:loop times=100 speed=300")
+            await wait_until(pilot, "Stopped to answer now")
+            await wait_until(pilot, lambda: len(server.requests) > 1)
+            await pilot.press("escape")
+            first, second = (request.body for request in server.requests)
+            assert "effort" not in first["reasoning"]
+            assert "think_at_most" not in first
+            assert "<thoughts>" in second["messages"][-1]["content"]
+            assert "effort" not in screen_rows(pilot.app)[-1]
+            assert "▸ Thought" in screen_text(pilot.app)
+
+
 async def test_answer_now_stops_the_thinking_keeps_it_and_asks_for_the_answer(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server, size=(100, 60)) as pilot:
@@ -125,7 +146,7 @@ async def test_answer_now_stops_the_thinking_keeps_it_and_asks_for_the_answer(tm
             assert first["reasoning"]["effort"] == "high"
             assert second["reasoning"] == {"enabled": True, "effort": "low"}
             thinking = conversation.path[1].message
-            assert thinking.stop == "cancelled"
+            assert thinking.stop == "answer_now"
             assert thinking.reasoning.startswith("Wait")
             (said,) = second["messages"]
             assert said["content"].startswith("demo:loop")
