@@ -180,10 +180,12 @@ class AnswerAccumulator:
 
 
 def _stop(finish_reason: str | None, *, has_calls: bool) -> Stop:
-    match finish_reason:
-        case "length" | "content_filter":
-            return finish_reason
-        case "tool_calls" | "function_call":
+    match (finish_reason or "").lower():
+        case "length" | "max_tokens" | "max_output_tokens" | "max_length" | "model_length" | "token_limit":
+            return "length"
+        case "content_filter" | "safety" | "prohibited_content" | "blocklist" | "recitation" | "spii" | "sensitive":
+            return "content_filter"
+        case "tool_calls" | "tool_call" | "tool_use" | "function_call":
             return "tool_calls"
         case _:
             # Some routes send "stop" although the model called tools.

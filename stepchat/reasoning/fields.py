@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 REASONING_FIELDS: Final = tuple(dict.fromkeys(backend.reasoning_field for backend in BACKENDS))
 """The first one with text counts, because a server that sends several repeats the same text in each."""
+OTHER_FIELDS: Final = ("thinking", "thinking_content", "reasoning_text", "thought", "thoughts", "thinking_blocks")
+"""Read where none of them has text; never sent back, because no backend of the table names them."""
 _TEXT_KEYS: Final = ("text", "content", "value", "summary", "thinking", "reasoning", "parts")
 """Where servers put the text of a part, of reasoning sent as an object, or of an object in place of a string."""
 

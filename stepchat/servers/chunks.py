@@ -11,7 +11,7 @@ from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError
 from stepchat.events import Delta, ToolCallFragment
 from stepchat.lossless_json import without_surrogates
-from stepchat.reasoning.fields import REASONING_FIELDS, text_of
+from stepchat.reasoning.fields import OTHER_FIELDS, REASONING_FIELDS, text_of
 from stepchat.reasoning.think_tags import ThinkTagSplitter
 from stepchat.servers.errors import find_error, from_error
 from stepchat.servers.sse import SseEvent
@@ -25,6 +25,24 @@ _HIDDEN = ("reasoning.encrypted", "reasoning.server_tool_call")
 _NATIVE_FAILURES = ("network_error", "error", "malformed_function_call", "abort")
 _REASONING_PARTS = frozenset({"thinking", "reasoning", "thought", "redacted_thinking"})
 _MEDIA = ("images", "audio")
+_CONTENT_FIELDS = ("content", "text", "output_text")
+_CHOICE_KEYS = frozenset({"delta", "message", "text", "index", "finish_reason"})
+_WRAPPERS = ("data", "result", "output", "response", "chunk", "body")
+_FOREIGN_KEYS = frozenset(
+    {
+        "delta",
+        "content",
+        "content_block",
+        "candidates",
+        "output",
+        "response",
+        "completion",
+        "token",
+        "text",
+        "generated_text",
+    }
+)
+"""Where other protocols put what an event says."""
 _CALL_KEYS = frozenset({"index", "id", "function"})
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
 _SEVERAL = 2
@@ -71,7 +89,7 @@ class ChunkReader:
         self.failure: StepchatError | None = None
         self.finish_reason: str | None = None
         self.bad_chunks = 0
-        """Events that are not JSON objects."""
+        """Events that are not JSON objects, or are of another protocol."""
         self.lost_text = 0
         """Events and message parts whose text is lost."""
         self.dropped: Counter[str] = Counter()
@@ -117,6 +135,8 @@ class ChunkReader:
                 self.bad_chunks += 1
                 self.lost_text += event.data.lstrip()[:1] in {"{", "["}
             return []
+        if isinstance(value, str):
+            value = _decoded_again(value)
         if event.event == "error":
             self.fail((cast("Json", value).get("error") if isinstance(value, dict) else None) or value)
             return []
@@ -126,13 +146,14 @@ class ChunkReader:
         return [cast("Json", chunk) for chunk in chunks if isinstance(chunk, dict)]
 
     def _chunk(self, chunk: Json, out: _Gathered) -> None:
+        chunk = _unwrapped(chunk)
         for name, key in (("generation_id", "id"), ("model", "model"), ("provider", "provider")):
             if isinstance(value := chunk.get(key), str) and value:
                 out.facts[name] = value
         # Groq sends usage in an object of its own.
         _take_usage(chunk, out)
         _take_usage(_object(chunk.get("x_groq")), out)
-        choices = _list(chunk.get("choices"))
+        choices = _choices(chunk.get("choices"))
         for position, choice in enumerate(choices):
             if not isinstance(choice, dict):
                 continue
@@ -150,6 +171,8 @@ class ChunkReader:
             self.fail({"message": f"the model ended with {reason}", "code": reason})
         elif not choices and isinstance(remark := chunk.get("message") or chunk.get("detail"), str):
             self._remark = remark
+        elif not choices and any(chunk.get(key) for key in _FOREIGN_KEYS):
+            self.bad_chunks += 1
 
     def fail(self, error: Any) -> None:
         """End the stream with an error of any shape."""
@@ -158,8 +181,11 @@ class ChunkReader:
     def _choice(self, choice: Json, out: _Gathered) -> None:
         # Only one of them: a chunk that has both repeats itself.
         part, is_whole = choice.get("delta"), False
+        if isinstance(part, str | list):
+            part = {"content": part} if isinstance(part, str) else _merged(cast("list[Any]", part))
         if not isinstance(part, dict):
             part, is_whole = choice.get("message"), self._has_delta
+            part = {"content": part} if isinstance(part, str) else part
         else:
             self._has_delta = True
         if isinstance(part, dict):
@@ -173,18 +199,22 @@ class ChunkReader:
             out.logprobs += _tokens(cast("Json", logprobs))
         if choice.get("error"):
             self.fail(choice["error"])
-        if isinstance(reason := choice.get("finish_reason"), str) and reason:
+        reason = choice.get("finish_reason")
+        if isinstance(reason, dict):
+            reason = cast("Json", reason).get("type") or cast("Json", reason).get("reason")
+        if isinstance(reason, str) and reason:
             self.finish_reason = out.facts["finish_reason"] = reason
         if isinstance(native := choice.get("native_finish_reason"), str) and native:
             self._native = out.facts["native_finish_reason"] = native
 
     def _part(self, part: Json, out: _Gathered, *, is_whole: bool) -> None:
         """Read a delta, or a complete message after deltas, which counts only where it adds something."""
-        text, reasoning = self._split_content(part.get("content"))
+        content = next((part[name] for name in _CONTENT_FIELDS if part.get(name) not in (None, "")), None)
+        text, reasoning, refused = self._split_content(content)
         self._reasoning(part, reasoning, out, is_whole=is_whole)
         if text:
             self._add_content(self._content.add(text, is_whole=is_whole), out)
-        if refusal := self._refusal.add(self._known(part.get("refusal")), is_whole=is_whole):
+        if refusal := self._refusal.add(self._known(part.get("refusal")) or refused, is_whole=is_whole):
             out.refusal.append(refusal)
             self.produced = True
         for name in _MEDIA:
@@ -202,24 +232,27 @@ class ChunkReader:
         self.lost_text += text is None
         return text or ""
 
-    def _split_content(self, content: Any) -> tuple[str, str]:
-        """Returns text and reasoning of a content, which is a string, an object or a list of parts."""
+    def _split_content(self, content: Any) -> tuple[str, str, str]:
+        """Returns text, reasoning and refusal of a content, which is a string, an object or a list of parts."""
         if isinstance(content, str) or content is None:
-            return content or "", ""
+            return content or "", "", ""
         text: list[str] = []
         reasoning: list[str] = []
+        refusal: list[str] = []
         for part in cast("list[Any]", content) if isinstance(content, list) else [content]:
             kind = cast("Json", part).get("type") if isinstance(part, dict) else None
             found = text_of(part)
             if kind in _REASONING_PARTS:
                 reasoning.append(found or "")
+            elif kind == "refusal" and (said := text_of(cast("Json", part).get("refusal")) or found):
+                refusal.append(said)
             elif found is not None:
                 text.append(found)
             elif isinstance(kind, str) and "text" not in kind:
                 self.dropped[kind] += 1
             else:
                 self.lost_text += 1
-        return "".join(text), "".join(reasoning)
+        return "".join(text), "".join(reasoning), "".join(refusal)
 
     def _reasoning(self, part: Json, in_content: str, out: _Gathered, *, is_whole: bool) -> None:
         plain, plain_field = in_content, None
@@ -227,8 +260,11 @@ class ChunkReader:
             if text := self._known(part.get(name)):
                 plain, plain_field = text, name
                 break
-        new = self._plain.add(plain, is_whole=is_whole)
         details = part.get("reasoning_details")
+        if not plain:
+            others = (text_of(part.get(name)) for name in OTHER_FIELDS)
+            plain = next(filter(None, others), details if isinstance(details, str) else "")
+        new = self._plain.add(plain, is_whole=is_whole)
         entries = _list(details) if isinstance(details, list | dict) else None
         if is_whole and self._has_details:
             entries = None
@@ -300,6 +336,11 @@ class ChunkReader:
             )
         elif self._remark:
             self.fail({"message": self._remark})
+        elif self.bad_chunks and not self.lost_text and not self.dropped:
+            self.failure = ServerError(
+                "The server's events are not those of this protocol.",
+                "Check the base URL; it usually ends in /v1. The inspector shows what arrived.",
+            )
 
 
 class _Channel:
@@ -442,6 +483,39 @@ def _list(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
+def _choices(value: Any) -> list[Any]:
+    """The choices: a list, one choice, or an object of choices by index."""
+    if isinstance(value, dict) and not cast("Json", value).keys() & _CHOICE_KEYS:
+        return list(cast("Json", value).values())
+    return _list(value)
+
+
+def _unwrapped(chunk: Json) -> Json:
+    """The chunk inside an envelope that some gateways add."""
+    if chunk.get("choices"):
+        return chunk
+    inner = (_object(chunk.get(key)) for key in _WRAPPERS)
+    return next(({**chunk, **one} for one in inner if one.get("choices")), chunk)
+
+
+def _merged(parts: list[Any]) -> Json:
+    """Several deltas in place of one."""
+    found: Json = {}
+    for part in parts:
+        for key, value in _object(part).items():
+            both = isinstance(value, str) and isinstance(found.get(key), str)
+            found[key] = found[key] + value if both else value
+    return found
+
+
+def _decoded_again(text: str) -> Any:
+    """The value of JSON that is a string of JSON; the string if it is none."""
+    try:
+        return _loads(text)
+    except ValueError:
+        return text
+
+
 def _is_first(choice: Json, position: int) -> bool:
     """Whether a choice is the answer and not an alternative."""
     index: Any = choice.get("index")
@@ -484,6 +558,9 @@ def _calls(part: Json) -> list[Json]:
 
 def _fragment(call: Json) -> ToolCallFragment:
     function = _object(call.get("function"))
+    if not function and isinstance(call.get("name"), str):
+        function = {key: call[key] for key in _FUNCTION_KEYS if key in call}
+        call = {key: value for key, value in call.items() if key not in _FUNCTION_KEYS}
     arguments = function.get("arguments")
     if arguments is not None and not isinstance(arguments, str):
         arguments = lossless_json.dumps(arguments)

@@ -361,3 +361,77 @@ def test_restated_text_is_read_once(pieces, text, name):
 def test_a_whole_message_adds_only_its_rest(whole, text):
     end = {"choices": [{"message": {"content": whole, "tool_calls": []}, "finish_reason": "stop"}]}
     assert say(chunk({"content": "a"}), chunk({"content": "b"}), end).message.text == text
+
+
+# Shapes that no document has
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "reasoning"),
+    [
+        ({"content": [{"type": "output_text", "text": "Hi"}, ["!"]]}, "Hi!", ""),
+        ({"content": {"parts": ["Hi"]}}, "Hi", ""),
+        ({"text": "Hi"}, "Hi", ""),
+        ({"content": "", "output_text": "Hi"}, "Hi", ""),
+        ({"content": 0}, "0", ""),
+        ("Hi", "Hi", ""),
+        ([{"content": "H"}, {"content": "i"}, {"reasoning": "r"}], "Hi", "r"),
+        ({"content": "Hi", "thinking": "r"}, "Hi", "r"),
+        ({"content": "Hi", "thinking_blocks": [{"type": "thinking", "thinking": "r", "signature": "s"}]}, "Hi", "r"),
+        ({"content": "Hi", "reasoning_details": "r"}, "Hi", "r"),
+        ({"content": "Hi", "reasoning": "r", "thinking": "r"}, "Hi", "r"),
+    ],
+)
+def test_a_part_may_have_any_shape(part, text, reasoning):
+    read = say({"choices": [{"delta": part}]}, {"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    assert (read.message.text, read.message.reasoning, read.failure) == (text, reasoning, None)
+    assert not read.reader.lost_text + read.reader.bad_chunks
+
+
+@pytest.mark.parametrize("wrap", ["data", "result", "output", "response"])
+def test_a_chunk_may_be_in_an_envelope_or_a_string(wrap):
+    assert say({wrap: chunk({"content": "Hi"}, "stop")}).message.text == "Hi"
+    assert say({"choices": {"0": {"delta": {"content": "Hi"}}}}).message.text == "Hi"
+    assert say(lossless_json.dumps(chunk({"content": "Hi"}, "stop"))).message.text == "Hi"
+
+
+def test_a_call_without_a_function_is_a_function():
+    call = {"index": 0, "id": "c", "name": "f", "arguments": {"a": 1}, "note": "x"}
+    (found,) = say(chunk({"tool_calls": [call]})).message.tool_calls
+    assert (found.name, found.arguments, found.extra) == ("f", '{"a":1}', {"note": "x"})
+
+
+@pytest.mark.parametrize(
+    ("reason", "stop"),
+    [
+        ("MAX_TOKENS", "length"), ("max_output_tokens", "length"), ({"type": "length"}, "length"),
+        ("SAFETY", "content_filter"), ("tool_use", "tool_calls"), ("end_turn", "stop"), ("STOP", "stop"),
+    ],
+)  # fmt: skip
+def test_other_names_of_finish_reasons(reason, stop):
+    end = {"choices": [{"delta": {}, "finish_reason": reason}]}
+    assert say(chunk({"content": "a"}), end).message.stop == stop
+
+
+def test_a_refusal_may_be_a_part():
+    message = say(chunk({"content": [{"type": "refusal", "refusal": "No."}]}, "stop")).message
+    assert (message.text, message.refusal) == ("", "No.")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"candidates": [{"content": {"parts": [{"text": "Hi"}]}}]},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Hi"}},
+        {"type": "response.output_text.delta", "delta": "Hi"},
+        {"token": {"text": "Hi"}, "generated_text": None},
+    ],
+)
+def test_events_of_another_protocol_are_no_empty_answer(event):
+    failure = say(event, event).failure
+    assert isinstance(failure, ServerError)
+    assert "base URL" in failure.hint
+    assert not failure.retryable
+    # Beside an answer they are counted.
+    read = say(chunk({"content": "a"}, "stop"), event)
+    assert (read.message.text, read.failure, read.reader.bad_chunks) == ("a", None, 1)
