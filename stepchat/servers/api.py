@@ -11,7 +11,7 @@ from stepchat.catalogue.backends import bare_slug
 from stepchat.catalogue.models import Prices, read_model
 from stepchat.errors import ServerError
 from stepchat.messages import dollars
-from stepchat.servers.errors import describe_exception, find_error, from_error, from_status, status_of
+from stepchat.servers.errors import decoded, describe_exception, find_error, from_error, from_status, status_of
 from stepchat.servers.network import unreachable
 from stepchat.servers.redaction import redacted
 
@@ -53,7 +53,7 @@ def get_json(
         raise unreachable(url, redact(describe_exception(error)), proxy) from error
     if response.status_code == 407 and proxy is not None:
         raise unreachable(url, "407", proxy)
-    text = body.decode("utf-8", "replace")
+    text = decoded(body)
     if not response.is_success:
         raise from_status(response.status_code, redact(text), response.headers)
     return _object(text, url, redact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import localtime, strftime, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -11,7 +12,7 @@ from stepchat import lossless_json
 from stepchat.errors import KeyRejectedError, ServerError, StepchatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from stepchat.messages import Json
 
@@ -54,7 +55,8 @@ def _cause(pattern: str, hint: str, *, retryable: bool | None = False, statuses:
 _CAUSES: tuple[_Cause, ...] = (
     _cause(
         r"api[ _-]?key (?:is )?(?:not valid|invalid|expired|missing)|(?:invalid|incorrect|expired|missing) (?:x-)?api[ _-]?key"
-        r"|api_key_invalid|invalid_api_key",
+        r"|api_key_invalid|invalid_api_key|\b(?:access |auth(?:entication)? )?token (?:is )?(?:not valid|invalid|expired|missing)"
+        r"|(?:invalid|expired|missing) (?:access |auth(?:entication)? )?token\b|login fail|authentication (?:failed|error)",
         _KEY_HINT,
     ),
     _cause(
@@ -92,6 +94,7 @@ _CAUSES: tuple[_Cause, ...] = (
         r"region|country|territory|location", "The provider does not serve this region; choose another model.",
         statuses=(403,),
     ),
+    _cause(r"rate[ _-]?limit|too many requests|request limit|throttl", _HINTS[429], retryable=None),
     _cause(r"loading|warming up|is starting", "Wait until the server has loaded the model.", retryable=True, statuses=(503,)),
 )  # fmt: skip
 """The first row that matches the error's text, type and code counts."""
@@ -113,6 +116,7 @@ _STATUS_OF: dict[str, int] = {
 """The status that a kind of error means, for errors without a number."""
 
 _TAG = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title\s*>", re.DOTALL | re.IGNORECASE)
 _PAGE = 20_000
 """Characters of a page to examine."""
 _LONGEST_MESSAGE = 500
@@ -129,7 +133,12 @@ _ANOTHER = re.compile(
     r"response_format|json_schema|json_object|structured[ _]output|tool_choice|\btools?\b|temperature|top_[kp]\b"
     r"|logprobs|prediction|assistant prefill"
 )
-_TEXT_KEYS = ("message", "error", "detail", "msg", "status_msg", "error_msg", "error_message", "description", "data")
+_TEXT_KEYS = (
+    "message", "error", "detail", "msg", "status_msg", "error_msg", "error_message", "errormessage", "description",
+    "error_description", "data",
+)  # fmt: skip
+_MORE_TEXT_KEYS = ("faultstring", "fault", "reason", "exception", "title", "text", "value")
+"""Looked at only where an error is certain."""
 _CODE_KEYS = ("code", "http_status", "http_code", "status_code", "error_code", "status")
 _ERROR_TYPE = re.compile(
     r"err|exception|fail|invalid|denied|limit|unauthori[sz]|forbidden|not_?found|overload|quota|timeout|insufficient",
@@ -147,13 +156,36 @@ def from_status(status: int, text: str, headers: Mapping[str, str] | None = None
         error = cast("Any", value)
     if not error:
         page = text[:_PAGE]
-        plain = " ".join(_TAG.sub(" ", page).split())[:300]
+        plain = _dig(value) or ("" if text.strip() == "null" else _page_text(page))
         error = {"message": plain or "no reason given"}
         if status == 404 and page.lstrip()[:1] == "<":
             return ServerError(
                 f"The server answered 404: {plain or 'a web page'}", BASE_URL_HINT, code=404, body=cast("Json", error)
             )
-    return from_error(error, status=status, headers=headers)
+    return from_error(error, status=status, headers=headers, beside=body)
+
+
+def _page_text(page: str) -> str:
+    """The words of a page, or its title if it has none."""
+    words = " ".join(_TAG.sub(" ", page).split())
+    title = _TITLE.search(page)
+    if title is not None and not any(char.isalnum() for char in words):
+        words = " ".join(title[1].split())
+    return words[:300]
+
+
+def decoded(body: bytes) -> str:
+    """The text of a response that may be in any encoding of JSON, or in the old one of Western Europe."""
+    from json import detect_encoding
+
+    try:
+        return body.decode(detect_encoding(body))
+    except UnicodeDecodeError:
+        pass
+    try:
+        return body.decode("cp1252")
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace")
 
 
 def find_error(body: Json, *, status: int | None = None) -> Any:
@@ -181,8 +213,17 @@ def find_error(body: Json, *, status: int | None = None) -> Any:
     return body if status is not None or has_code or has_kind else None
 
 
-def from_error(error: Any, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> StepchatError:
-    """Returns the error for an error object, list or string. `status` is None for an error in the stream."""
+def from_error(
+    error: Any,
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    beside: Json | None = None,
+) -> StepchatError:
+    """Returns the error for an error object, list or string. `status` is None for an error in the stream.
+
+    `beside` is the body that it was found in.
+    """
     inner = _envelope(error)
     body: Json = inner or {"message": _dig(error) or str(error)}
     if isinstance(wrapped := body.get("error"), dict) and not body.get("message"):
@@ -199,7 +240,7 @@ def from_error(error: Any, *, status: int | None = None, headers: Mapping[str, s
     cause = _find_cause(body, message, number)
     if cause is not None and cause.hint is _KEY_HINT:
         return KeyRejectedError(sentence, _KEY_HINT)
-    wait = _wait(headers or {}, body, metadata, availability, message)
+    wait = _wait(headers or {}, body, (metadata, availability, beside or {}), message)
     # A quota that says when it resets is a rate limit.
     if cause is not None and cause.retryable is False and wait is not None and number == 429:
         cause = None
@@ -227,7 +268,8 @@ def _find_cause(body: Json, message: str, number: int | None) -> _Cause | None:
 def status_of(code: Any) -> int | None:
     """Returns the HTTP status that a code means: a number, a number in a string, or the name of a kind of error."""
     if isinstance(code, int) and not isinstance(code, bool):
-        return code
+        # Some append digits of their own: 40100.
+        return code // 100 if 40_000 <= code <= 59_999 else code
     if not isinstance(code, str):
         return None
     return int(code) if re.fullmatch(r"[1-5][0-9]{2}", code) else _STATUS_OF.get(code.lower())
@@ -241,30 +283,59 @@ _YEAR: Final = 366 * 86_400.0
 _DURATION = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|h|hours?|m|min|minutes?|s|sec|seconds?)(?![a-z])", re.IGNORECASE
 )
+_WAIT_KEY = re.compile(
+    r"(?:retry|resets?)(?:after|in)(?:sec|secs|seconds)?|(?P<at>(?:resets?|retry)(?:at|time|timestamp)?)"
+)
+_LIMIT_HEADER = re.compile(r"rate-?limit", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "mi": 60.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _RETRY_IN = re.compile(
     r"(?:retry|try again|available|wait)[^.]{0,30}? (?:in|after|for) ((?:\d+(?:\.\d+)?\s*[a-z]+[ ,]*)+)", re.IGNORECASE
 )
 
 
-def _wait(headers: Mapping[str, str], body: Json, metadata: Json, availability: Json, message: str) -> float | None:
+def _wait(headers: Mapping[str, str], body: Json, around: Iterable[Json], message: str) -> float | None:
     """Seconds until the server accepts the request again; infinite if never, None if unknown."""
+    metadata, *others = around
     hidden = {str(key).lower(): value for key, value in _dict(metadata.get("headers")).items()}
+    objects = (*others, metadata, body, _dict(body.get("details")))
     found = (
         _milliseconds(headers.get("retry-after-ms")),
         _seconds(headers.get("retry-after")),
-        _seconds(availability.get("retry_after")),
-        _seconds(metadata.get("retry_after")),
-        _seconds(body.get("retry_after")),
+        _seconds(headers.get("x-retry-after")),
+        *(wait for found in objects for wait in _waits_in(found)),
         _seconds(hidden.get("retry-after")),
         _retry_delay(body.get("details")),
         _seconds(body.get("estimated_time")),
-        _reset(headers.get("x-ratelimit-reset")),
-        _reset(hidden.get("x-ratelimit-reset")),
+        _reset_header(headers),
+        _reset_header(hidden),
         _delay_in_text(message),
     )
     wait = next((seconds for seconds in found if seconds is not None), None)
     return None if wait is None else float("inf") if wait > _YEAR else max(0.0, wait)
+
+
+def _waits_in(body: Json) -> Iterator[float | None]:
+    """What the keys of an object say about when to try again, however they are spelled."""
+    for key, value in body.items():
+        name = re.sub(r"[^a-z]", "", key.lower())
+        if name in {"retryafterms", "retryaftermilliseconds"}:
+            yield _milliseconds(value)
+        elif found := _WAIT_KEY.fullmatch(name):
+            yield _reset(value) if found["at"] else _seconds(value)
+
+
+def _reset_header(headers: Mapping[str, Any]) -> float | None:
+    """Of the limits that are used up, or of all if none says so, the one that resets last."""
+    waits: dict[bool, list[float]] = {True: [], False: []}
+    for name, value in headers.items():
+        if not _LIMIT_HEADER.search(name):
+            continue
+        inside = re.search(r"(?:\bt|reset)=(\d+)", str(value))
+        wait = _reset(inside[1] if inside else value) if "reset" in name or inside else None
+        if wait is not None:
+            left = headers.get(name.replace("reset", "remaining"))
+            waits[left is not None and str(left).strip() in {"0", "0.0"}].append(wait)
+    return max(waits[True] or waits[False], default=None)
 
 
 def _seconds(value: Any) -> float | None:
@@ -286,10 +357,14 @@ def _milliseconds(value: Any) -> float | None:
 
 
 def _until_date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() - time()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            at = parse(text.strip())
+        except (ValueError, TypeError, OverflowError):
+            continue
+        # Without a time zone it is UTC, as in an HTTP date.
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time()
+    return None
 
 
 def _reset(value: Any) -> float | None:
@@ -433,6 +508,7 @@ def _code(body: Json, metadata: Json) -> int | str | None:
 def _words(body: Json, metadata: Json) -> str:
     """The most informative sentence. Some errors say only "Provider returned error", with the text in metadata.raw."""
     text = next((found for key in _TEXT_KEYS if key != "data" and (found := _dig(body.get(key)))), "")
+    text = text or _dig_object({key: value for key, value in body.items() if key not in {"data", "metadata"}})
     raw = metadata.get("raw")
     if raw and text.lower().rstrip(".") in {"", "provider returned error"}:
         text = _dig(raw) or text
@@ -469,13 +545,16 @@ _MOST: Final = 5
 
 
 def _dig_object(raw: Json) -> str:
-    words = next((found for key in _TEXT_KEYS if (found := _dig(raw.get(key)))), "")
+    lowered = {key.lower(): value for key, value in raw.items()}
+    words = next((found for key in (*_TEXT_KEYS, *_MORE_TEXT_KEYS) if (found := _dig(lowered.get(key)))), "")
     location: Any = raw.get("loc")
     if words and isinstance(location, list | tuple):
         # FastAPI names the rejected field beside the message.
         names = [str(part) for part in cast("list[Any]", location) if part != "body"]
         return f"{'.'.join(names)}: {words}" if names else words
-    return words
+    # Some name the fields: {"temperature": ["too high"]}.
+    fields = {key: _dig(value) for key, value in raw.items() if isinstance(value, list)}
+    return words or "; ".join([f"{key}: {text}" for key, text in fields.items() if text][:_MOST])
 
 
 def _envelope(value: Any) -> Json:

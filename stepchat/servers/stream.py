@@ -16,7 +16,7 @@ from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
-from stepchat.servers.errors import BASE_URL_HINT, describe_exception, from_status
+from stepchat.servers.errors import BASE_URL_HINT, decoded, describe_exception, from_status
 from stepchat.servers.network import unreachable
 from stepchat.servers.recording import ExchangeRecorder
 from stepchat.servers.redaction import redacted
@@ -237,7 +237,7 @@ class StreamReader:
         # The status matters most; part of the body is better than nothing.
         with contextlib.suppress(httpx.HTTPError):
             self._gather(parts, body)
-        text = self._redact(body.decode("utf-8", "replace"))
+        text = self._redact(decoded(bytes(body)))
         return from_status(response.status_code, text, response.headers)
 
     def _gather(self, parts: Iterable[bytes], body: bytearray) -> None:

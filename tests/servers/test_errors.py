@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stepchat import lossless_json
 from stepchat.demo.scenarios.faults import STATUSES
 from stepchat.errors import KeyRejectedError, ServerError, StepchatError
-from stepchat.servers.errors import find_error, from_error, from_status, is_reasoning_error, status_of
+from stepchat.servers.errors import decoded, find_error, from_error, from_status, is_reasoning_error, status_of
 from tests.sessions.samples import json_values
 
 
@@ -331,3 +331,72 @@ def test_what_is_no_error(body):
 def test_long_lists_in_messages_are_shortened():
     names = refused(400, {"detail": [{"msg": f"tool{number}"} for number in range(20_000)]}).message
     assert names == "The server answered 400: tool0; tool1; tool2; tool3; tool4 and 19995 more"
+
+
+# Siblings: the same classes in other spellings
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": {"text": "So it is"}}}, "So it is"),
+        ({"errors": {"temperature": ["too high"]}}, "temperature: too high"),
+        ({"__type": "ValidationException", "Message": "So it is"}, "So it is"),
+        ({"fault": {"faultstring": "So it is", "detail": {"errorcode": "x"}}}, "So it is"),
+        ({"error": {"reason": "So it is"}}, "So it is"),
+        ({"exception": "So it is"}, "So it is"),
+        ({"title": "Bad", "detail": "So it is"}, "So it is"),
+        ('"So it is"', "400: So it is"),
+        ("null", "no reason given"),
+        ("<html><head><title>So it is</title></head><body> .. </body></html>", "So it is"),
+    ],
+)
+def test_the_words_of_unusual_errors(body, words):
+    assert words in refused(400, body).message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"])
+def test_a_body_in_any_encoding(encoding):
+    text = lossless_json.dumps({"error": {"message": "Schlüssel fehlt"}}, ascii_only=False)
+    assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    "message", ["token invalid", "Invalid access token", "login fail: no key", "Authentication failed"]
+)
+def test_a_key_by_any_name_is_a_key(message):
+    error = from_error({"code": 1004, "message": message})
+    assert isinstance(error, KeyRejectedError)
+    assert isinstance(from_error({"code": 40100, "msg": "no"}), KeyRejectedError)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"retry-after": "2024-03-01T12:00:20Z"}, {}, 20),
+        ({"retry-after": "Fri, 01 Mar 2024 12:00:20 GMT"}, {}, 20),
+        ({"retry-after": "Friday, 01-Mar-24 12:00:20 GMT"}, {}, 20),
+        ({"retry-after": "Fri Mar  1 12:00:20 2024"}, {}, 20),
+        ({"retry-after": "1m20s"}, {}, 80),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-reset-tokens": "20s"}, {}, 360),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-reset-tokens": "20s", "x-ratelimit-remaining-tokens": "0"}, {}, 20),
+        ({"ratelimit-reset": "33"}, {}, 33),
+        ({"ratelimit": '"default";r=0;t=34'}, {}, 34),
+        ({"ratelimit": "limit=100, remaining=0, reset=50"}, {}, 50),
+        ({"x-rate-limit-reset": "1709294420"}, {}, 20),
+        ({"anthropic-ratelimit-requests-reset": "2024-03-01T12:00:20Z"}, {}, 20),
+        ({}, {"error": {"message": "m", "reset_at": "2024-03-01T12:00:20+00:00"}}, 20),
+        ({}, {"error": {"message": "m"}, "retry_after": 22}, 22),
+        ({}, {"error": {"message": "m"}, "retryAfterMs": 1500}, 1.5),
+        ({}, {"error": {"message": "m", "resets_in_seconds": 7300}}, 7300),
+        ({}, {"error": {"message": "m", "resets_at": 1709294420000}}, 20),
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0"}, {"error": {"message": "m"}}, None),
+        ({"retry-after": "soon"}, {"error": {"message": "m"}}, None),
+        ({"x-ratelimit-reset": "[]"}, {"error": {"message": "m", "retry_after": {}}}, None),
+    ],
+)  # fmt: skip
+def test_when_to_try_again_in_any_spelling(headers, body, seconds, monkeypatch):
+    monkeypatch.setattr("stepchat.servers.errors.time", lambda: 1709294400.0)
+    error = from_status(429, lossless_json.dumps(body or {"error": {"message": "m"}}), headers)
+    assert isinstance(error, ServerError)
+    assert error.retry_after == seconds
