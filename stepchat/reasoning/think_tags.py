@@ -22,15 +22,29 @@ from enum import Enum, auto
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
+_NAMES = (
+    "think",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reasoning",
+    "mm:think",
+    "seed:think",
+    "ant:thinking",
+    "antml:thinking",
+)
 _TAGS = {
-    _OPEN: _CLOSE,
-    "<thinking>": "</thinking>",
-    "<thought>": "</thought>",
-    "<mm:think>": "</mm:think>",
-    "<seed:think>": "</seed:think>",
+    **{f"<{name}>": f"</{name}>" for name in _NAMES},
     "[THINK]": "[/THINK]",
+    "◁think▷": "◁/think▷",
+    "<|think|>": "<|/think|>",
+    "<|thinking|>": "<|/thinking|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
 }
 """Opening tags with their closing tags."""
+_INVISIBLE = "\ufeff\u200b"
+"""May stand before the first tag."""
 _CHANNELS = ("<|channel|>", "<|start|>")
 """Where the format of gpt-oss starts."""
 _TAG = re.compile("</?think>")
@@ -156,7 +170,7 @@ class ThinkTagSplitter:
         self._spaces.clear()
 
     def _start(self, text: str) -> Split:
-        tag = text.lstrip()
+        tag = text.lstrip().lstrip(_INVISIBLE).lstrip()
         self._spaces.append(text[: len(text) - len(tag)])
         if any(len(tag) < len(begin) and begin.startswith(tag) for begin in (*_TAGS, *_CHANNELS)):
             self._held = tag
