@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class GivenFiles(NamedTuple):
-    """Files to attach to the question, and the content of stdin if it is one of them."""
+    """Files to attach to the question, and the content of stdin if that is one of them."""
 
     paths: Sequence[str] = ()
     piped: bytes | None = None
@@ -79,10 +79,10 @@ def ask(
     files: GivenFiles = NO_FILES,
     structure: JsonOutput = WHOLE_ANSWER,
 ) -> int:
-    """Ask one question; returns the exit code. Never raises StepchatError.
+    """Ask one question, and return the exit code. Never raises StepchatError.
 
-    A question that cannot fit into the model's context window is rejected, unless `anyway` is set. After `timeout` seconds
-    the answer is stopped.
+    Rejects a question that certainly exceeds the context window, unless `anyway` is set. Stops the answer after `timeout`
+    seconds.
     """
 
     def work() -> int:
@@ -182,7 +182,7 @@ async def _attach(workspace: Workspace, files: GivenFiles) -> tuple[Attachment, 
 
 
 _WINDOW_SHARE: Final = 0.9
-"""The share of the context window from which a prompt may be why nothing came back."""
+"""The share of the context window from which a long prompt may explain an empty answer."""
 _USUAL_WINDOW: Final = 32_768
 """Tokens, for models whose context window is unknown."""
 _MOST_NAMES: Final = 5
@@ -276,7 +276,7 @@ async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools 
     if answer is not None and answer.complete:
         known = workspace.catalogue.find(question.model)
         window = known.context_length if known is not None else None
-        lacking = ended or _what_is_lacking(answer, window)
+        lacking = ended or _why_no_answer(answer, window)
     if text := lacking if failure is None else str(failure):
         output.print_notice(text)
     if text := _model_suggestion(workspace, question.model, failure):
@@ -297,8 +297,8 @@ async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools 
     return _ShownTurn(WRONG_FORM if mismatch else ANSWERED, answer.text, mismatch)
 
 
-def _what_is_lacking(answer: AssistantMessage, window: int | None) -> str:
-    """Why a turn that ended as the server intended is not an answer; "" if it is one."""
+def _why_no_answer(answer: AssistantMessage, window: int | None) -> str:
+    """Why a turn that ended normally has no usable answer; "" if it has one."""
     if answer.stop == "content_filter":
         return "The server's content filter truncated the answer. Rephrase the question, or choose another model."
     if answer.stop == "length":
@@ -306,7 +306,7 @@ def _what_is_lacking(answer: AssistantMessage, window: int | None) -> str:
         return f"The token limit was reached {where}. Raise max_tokens and retry."
     if answer.refusal:
         return f"The model refused: {answer.refusal}"
-    # A program that reads the JSON gets the calls and can answer them.
+    # With --json, a program gets the calls and can answer them.
     return "" if answer.text or answer.tool_calls else _empty_answer(answer, window)
 
 

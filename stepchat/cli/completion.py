@@ -233,7 +233,7 @@ def _presets(invocation: Invocation, _given: dict[str, Any], _incomplete: str) -
         finally:
             await store.close()
 
-    # No store is made for the sake of a Tab.
+    # Completion must not create a database.
     return [(name, "") for name in asyncio.run(read())] if path_exists(invocation.paths.database) else []
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @click.group(cls=CommandGroup, context_settings=HELP)
 def config() -> None:
-    """The settings file: where it is, whether it is valid, what it sets. Only `init` and your editor write to it."""
+    """The settings file: print its path, check it, show it, create it, edit it."""
 
 
 @config.command("path")
 @json_option
 @pass_invocation
 def config_path(invocation: Invocation, *, as_json: bool) -> int:
-    """Print its path."""
+    """Print the path of the settings file."""
     from stepchat.config.paths import path_exists
 
     path, output = invocation.paths.config_file, invocation.output
@@ -41,7 +41,7 @@ def config_path(invocation: Invocation, *, as_json: bool) -> int:
 @json_option
 @pass_invocation
 def config_check(invocation: Invocation, *, as_json: bool) -> int:
-    """Check it. Mistakes are reported with their line numbers, and the exit code is 2."""
+    """Check the settings file. Mistakes are reported with line numbers, and the exit code is 2."""
     from stepchat.chat.connection import configured_prices, known_servers
     from stepchat.cli.output import USAGE
     from stepchat.config.file import read_strict
@@ -122,7 +122,7 @@ def config_init(invocation: Invocation) -> int:
 @pass_invocation
 @click.pass_context
 def config_edit(context: click.Context, invocation: Invocation) -> int:
-    """Open it in $VISUAL or $EDITOR, and check it afterwards."""
+    """Open the settings file in $VISUAL or $EDITOR, and check it afterwards."""
     path = invocation.paths.config_file
     edit_file(path, invocation.environ)
     return context.invoke(config_check, as_json=False)
@@ -146,7 +146,7 @@ def edit_file(path: Path, environ: Mapping[str, str]) -> None:
 
 
 def key_errors(settings: Config, path: Path) -> list[ConfigError]:
-    """What is wrong in [keys], each with its line."""
+    """The problems of [keys] as errors with line numbers."""
     if not settings.keys:
         return []
     from stepchat.tui import keymap
@@ -181,5 +181,5 @@ def themes(invocation: Invocation, *, as_json: bool) -> int:
         return 0
     for name in found:
         output.write_line(name)
-    output.print_notice(f"Put your own themes into {folder}.")
+    output.print_notice(f"Your own themes go to {folder}.")
     return 0

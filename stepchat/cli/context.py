@@ -1,4 +1,4 @@
-"""What the commands share: their common options, and one `Invocation` on click's context object."""
+"""What commands share: common options, and one `Invocation` in click's context."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class CommandGroup(click.Group):
 
 
 class Invocation:
-    """One run of the program: how it was started, and what its commands use. Each thing is read when first needed.
+    """One run of the program: how it was started, and what its commands use, read when first needed.
 
     `is_question` means that `--` marks the words as a question.
     """
@@ -86,7 +86,7 @@ class Invocation:
         self.is_question = is_question
 
     def restore_terminal(self) -> None:
-        """Take the first frame off the screen. Does nothing the second time."""
+        """Remove the first frame from the screen. Does nothing the second time."""
         if self.frame is not None:
             self.frame.restore()
             self.frame = None

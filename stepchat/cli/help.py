@@ -47,7 +47,7 @@ def help(invocation: Invocation, topic: str | None) -> int:  # noqa: A001 - the 
 
 
 def _keys_in_force(invocation: Invocation) -> Callable[[str, Sequence[str]], Sequence[str]]:
-    """The keys that [keys] of config.toml gives to an id, and otherwise its default. A broken file changes nothing here."""
+    """The current keys of an id: those in [keys] of config.toml, otherwise the default. A broken file counts as empty."""
     from stepchat.errors import StepchatError
     from stepchat.tui.keymap import CHAT, DEFAULT_LEADER, KeyRow, build_keymap, key_label
 
@@ -59,7 +59,7 @@ def _keys_in_force(invocation: Invocation) -> Callable[[str, Sequence[str]], Seq
 
     def keys(name: str, default: Sequence[str]) -> Sequence[str]:
         context, _, identity = name.rpartition(".")
-        # The tables of commands need Textual; a row of its own is enough to read what is set for one id.
+        # The tables of commands need Textual, but one row is enough to read the setting of one id.
         row = KeyRow(identity, context or CHAT, (_NOT_SET,), "")
         keymap = build_keymap([row], overrides)
         if keymap.keys(name) != (_NOT_SET,):

@@ -47,7 +47,7 @@ def login(
     server: str | None,
     base_url: str | None,
 ) -> int:
-    """Get a key with the browser and store it in the system keyring, or else in a file that only you can read."""
+    """Get a key in the browser and store it in the system keyring, or in a private file."""
     from stepchat.config.api_keys import save_key
 
     if paste and by_hand:
@@ -105,7 +105,7 @@ def _keyless_client(invocation: Invocation, base_url: str | None, server: str | 
 
     reject_two_servers(base_url, server)
     config = default_server(invocation.config, os.environ, base_url, server)
-    # None is needed, and an invalid stored key must not prevent a new login.
+    # No key is needed, and an invalid stored key must not prevent a new login.
     return config, Client(config.base_url, config.backend, None)
 
 
@@ -174,7 +174,7 @@ def _secret(prompt: str) -> str:
 
 
 def _report_balance(config: ServerConfig, key: Key) -> None:
-    """Use the new key once, where the server has a way to."""
+    """Try the new key if the server reports balances."""
     if not config.backend.has_accounts:
         return
     from stepchat.chat.spending import format_balance

@@ -177,9 +177,9 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
 
 
 def _open_missing_streams() -> None:
-    """Replace streams that the caller has closed (`<&-`); otherwise files would get their numbers.
+    """Replace streams that the caller has closed (`<&-`), whose numbers would otherwise be reused for files.
 
-    Writing to a closed stdout would lose the text, so its stand-in is read-only and writing to it fails.
+    The replacement of stdout is read-only, so that writing to it fails and no text is lost silently.
     """
     for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -412,7 +412,7 @@ def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int
     import gc
 
     _warn_of_locale(invocation)
-    # Nothing that is imported now ever becomes garbage, and collecting while importing costs a tenth of the start.
+    # Imports create no garbage, and collecting during them would cost a tenth of the start time.
     gc.disable()
     # Textual reads this when it is imported. At its default of 60, a letter typed while an answer streams can wait for two
     # frames; and painting is what costs, not checking whether anything changed.
@@ -446,7 +446,7 @@ async def _workspace(
     from stepchat.chat.workspace import open_workspace
 
     paths, config = invocation.paths, invocation.config
-    # A question, or the demo, works without saving anything; a session that is continued must be saved.
+    # A question or the demo can work without saving, but a session to continue needs the store.
     must_save = must_save or start.latest or start.resume is not None
     store = invocation.open_store() if must_save else invocation.open_store_or_temporary()
     try:
@@ -477,11 +477,11 @@ async def _session(start: StartOptions, store: SessionStore) -> Session | None:
     return None
 
 
-# ---- commands that are no questions
+# ---- commands in place of questions
 
 
 def reject_commands(text: str) -> None:
-    """Raises UsageError for a text that is a command of the window: it is not sent to a model."""
+    """Raises UsageError for a text that is a command of the window, which is never sent to a model."""
     from stepchat.chat.command_lines import command_name, nearest_command
 
     name = command_name(text)
@@ -514,7 +514,7 @@ _FOREIGN = {
 
 
 def looks_like_command(words: Sequence[str]) -> str:
-    """Why a single word is probably meant as a command, with the command to use; "" for a question."""
+    """A sentence if a single word is probably meant as a command, with the right one; "" for a question."""
     if len(words) != 1 or words[0] not in _FOREIGN | COMMANDS:
         return ""
     [word] = words
@@ -525,7 +525,7 @@ def looks_like_command(words: Sequence[str]) -> str:
 
 
 def _is_meant(words: str) -> bool:
-    """Whether the user confirms that a word is a question. Without a terminal nobody can."""
+    """Whether the user confirms on the terminal that a word is a question."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(

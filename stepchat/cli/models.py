@@ -1,4 +1,4 @@
-"""`stepchat models` and `servers`: what can be asked."""
+"""`stepchat models` and `stepchat servers`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=WordsCommand, context_settings=HELP)
 @click.argument("words", nargs=-1)
-@click.option("--fresh", is_flag=True, help="Ask the server, even if the stored list is recent.")
+@click.option("--fresh", is_flag=True, help="Refetch the list, even if the stored one is recent.")
 @json_option
 @server_option
 @base_url_option
@@ -92,7 +92,7 @@ def _model_json(model: Model) -> Json:
         "max_completion_tokens": model.max_completion_tokens,
         "input_modalities": list(model.input_modalities),
         "output_modalities": list(model.output_modalities),
-        # As text, like the server: floats would round.
+        # As text, like the server's, because floats would be rounded.
         "prices": {
             name: f"{price:f}"
             for name in ("prompt", "completion", "cache_read", "cache_write", "reasoning", "request", "image")
@@ -130,11 +130,11 @@ def servers(invocation: Invocation, *, no_probe: bool, as_json: bool) -> int:
     paths, config = invocation.paths, invocation.config
 
     def check(server: ServerConfig) -> tuple[str | None, ProbeResult, str]:
-        """Where its key comes from, whether it can be reached, and what to do if not."""
+        """Check a server: where its key comes from, whether it can be reached, and what to do if not."""
         try:
             connection = connect(server, paths, config, invocation.environ)
         except StepchatError as error:
-            # About the key of this server; the others are checked all the same.
+            # The key of this server cannot be used; the others are still checked.
             return None, ProbeResult(None, as_sentence(error.message)), error.hint
         result = ProbeResult(None, "") if no_probe else probe(connection.client)
         hint = server.backend.start_hint if result.reachable is False else ""

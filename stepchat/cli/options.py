@@ -1,4 +1,4 @@
-"""The options of `stepchat` as data: cli/main.py makes click's options of them, and __main__ reads them before the first frame.
+"""The options of `stepchat` as data: cli/main.py turns them into click's, and __main__ reads them before the first frame.
 
 Add an option here. Imported before anything else, so nothing may be imported here.
 """
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VALUE, SWITCH, REPEATED, OPTIONAL_VALUE = "value", "switch", "repeated", "optional value"
-"""What follows the name: a value, nothing, a value each time it is given, or a value that may be left out."""
+"""What follows the name: a value, nothing, a value each time it is given, or an optional value."""
 
 
 class OptionRow:
@@ -45,9 +45,9 @@ OPTIONS = (
     OptionRow("--continue -c", "latest", SWITCH, "Continue the newest session."),
     OptionRow("--resume", "resume", OPTIONAL_VALUE, "Continue this session.", metavar="[ID or text]"),
     OptionRow("--file -f", "files", REPEATED, "Send this file with the question; - is stdin. Can be repeated.", metavar="PATH"),
-    OptionRow("--model -m", "model", VALUE, "The model to ask, such as stepfun/step-3.5-flash."),
-    OptionRow("--base-url", "base_url", VALUE, "The server to ask, by address, such as http://127.0.0.1:8080/v1."),
-    OptionRow("--server", "server", VALUE, "The server to ask, by name, such as ollama. `stepchat servers` lists them."),
+    OptionRow("--model -m", "model", VALUE, "The model, such as stepfun/step-3.5-flash."),
+    OptionRow("--base-url", "base_url", VALUE, "The server's address, such as http://127.0.0.1:8080/v1."),
+    OptionRow("--server", "server", VALUE, "The server's name, such as ollama. `stepchat servers` lists them."),
     OptionRow("--system", "system", VALUE, "The system prompt of a new session."),
     OptionRow("--set", "settings", REPEATED, "Set a request parameter. Can be repeated.", metavar="NAME=VALUE"),
     OptionRow("--once", "once", REPEATED, "Set a request parameter for this question only.", metavar="NAME=VALUE"),
@@ -85,11 +85,11 @@ OPTIONS = (
         one_shot=True,
     ),
     OptionRow(
-        "--timeout", "timeout", VALUE, "One-shot: stop after this time and keep what arrived.", metavar="SECONDS",
+        "--timeout", "timeout", VALUE, "One-shot: stop after this time and save what arrived.", metavar="SECONDS",
         one_shot=True,
     ),
     OptionRow(
-        "--plain", "plain", SWITCH, "One-shot: print the answer as Markdown source on a terminal, too.", one_shot=True
+        "--plain", "plain", SWITCH, "One-shot: print the answer as Markdown source, even on a terminal.", one_shot=True
     ),
     OptionRow("--json", "as_json", SWITCH, "One-shot: print one JSON object per line as things happen.", one_shot=True),
     OptionRow("--anyway", "anyway", SWITCH, "One-shot: send even if the prompt exceeds the model's context window."),
@@ -105,7 +105,7 @@ OPTIONS = (
 
 
 def leading_options(arguments: Sequence[str]) -> int | None:
-    """How many arguments are options before the first word; None if what follows is a question, or in doubt."""
+    """The number of arguments that are options before the first word; None if a question follows, or in doubt."""
     rows = {name: row for row in OPTIONS for name in row.names}
     count = 0
     while count < len(arguments) and arguments[count].startswith("-"):

@@ -1,4 +1,4 @@
-"""What the command line writes: answers on stdout, reasoning and notices on stderr, and the exit code."""
+"""Output of the command line: answers on stdout, reasoning and notices on stderr, and exit codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CANDIDATES = 20
 
 
 class OutputError(Exception):
-    """stdout cannot be written. The message is empty if the reader has merely gone away."""
+    """stdout cannot be written. The message is empty if the reader has closed the pipe."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Output:
         self._write(self.out, text)
 
     def write_line(self, text: str) -> None:
-        """Write one line for people to stdout; nothing in it controls a terminal."""
+        """Write one sanitized line to stdout."""
         self.write(sanitize(text, keep_newlines=False) + "\n")
 
     def styled(self, text: str, codes: str) -> str:
@@ -73,7 +73,7 @@ class Output:
         """Write a long, clean text to a terminal with $PAGER."""
         from click import echo_via_pager
 
-        # As git does it: end at once if everything fits, keep the colours, leave the text on the screen.
+        # Like git: exit at once if everything fits, keep the colours, leave the text on the screen.
         os.environ.setdefault("LESS", "FRX")
         echo_via_pager(text, color=True)
 
@@ -111,7 +111,7 @@ class Output:
         self._in_reasoning = True
 
     def _write_dim(self, text: str) -> None:
-        # Each piece is dimmed by itself: a style left on would bleed into other output.
+        # Each piece is dimmed separately, because a style that stays on would affect other output.
         self._write(self.err, f"\x1b[2m{text}\x1b[22m")
 
     def _end_reasoning(self) -> None:
@@ -132,7 +132,7 @@ class Output:
             self._write_dim(f"{line}\n") if self.err.isatty() else self._write(self.err, f"{line}\n")
 
     def end_answer(self) -> None:
-        """The text of another answer follows."""
+        """End this answer; the text of another one follows."""
         self._end_reasoning()
         if not self._ends_with_newline and not self.out.isatty():
             self._write(self.out, "\n")
@@ -154,7 +154,7 @@ class Output:
             self._write_error_line(line)
 
     def print_candidates(self, error: AmbiguousSessionError) -> None:
-        """Write the sessions that were meant to stderr, one a line."""
+        """Write the matching sessions to stderr, one per line."""
         self.print_notice(f"{error.summary}. {error.hint}")
         for session_id, title in error.candidates[:_CANDIDATES]:
             self._write_error_line(f"  {session_id}  {title or 'untitled'}")
@@ -165,13 +165,13 @@ class Output:
         self._write(self.err, sanitize(text, keep_newlines=False) + "\n")
 
     def report_silence(self, seconds: float, limit: float) -> None:
-        """Report once that nothing arrives. 0 seconds mean that data arrives again."""
+        """Report once that nothing arrives. 0 seconds means that data arrives again."""
         if seconds and not self._silent:
             self.print_notice(f"Nothing received for {seconds:.0f} s; giving up after {limit:.0f} s.")
         self._silent = bool(seconds)
 
     def end_line(self) -> None:
-        """Put a terminal's cursor on an empty line. A pipe gets nothing that the model did not write."""
+        """Move a terminal's cursor to an empty line. A pipe gets only what the model wrote."""
         if self._ends_with_newline:
             return
         if self._page is not None:
@@ -192,7 +192,7 @@ class Output:
             stream.flush()
         except OSError as error:
             _divert(stream)
-            # The answer can be given without stderr.
+            # The answer does not need stderr.
             if stream is self.out:
                 raise OutputError(_write_failure(error)) from None
 
@@ -258,12 +258,12 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def _write_failure(error: OSError) -> str:
-    # A stream that was closed before the program began has a read-only stand-in, whose error has no text.
+    # A stream that was closed before the start has a read-only replacement, whose error has no text.
     return "" if isinstance(error, BrokenPipeError) else error.strerror or _CLOSED
 
 
 def _divert(stream: TextIO) -> None:
-    """Discard what is left in a broken stream; Python would write it again at exit, and complain."""
+    """Discard what is left in a broken stream, which Python would try to write again at exit."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -271,7 +271,7 @@ def _divert(stream: TextIO) -> None:
 
 
 def run_guarded(work: Callable[[], int], output: Output) -> int:
-    """The exit code of `work`. What fails is reported in one line."""
+    """Run `work` and return its exit code. Errors are reported."""
     try:
         return work()
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _INDENT: Final = 4
 _READABLE: Final = 16
-"""Columns of a cell that is read rather than looked up."""
+"""The least columns of a cell with prose."""
 _STYLES: Final = Theme(
     {
         "markdown.h1": "bold underline",

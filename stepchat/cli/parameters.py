@@ -20,7 +20,7 @@ _NOT_PARSED_WITH = frozenset({"-h", "--help", "--version"})
 
 
 class ParameterCommand(click.Command):
-    """A command that also accepts the flags. They are made only if there is anything to parse, and left out of the help."""
+    """A command that also accepts the flags, which are made only if there is anything to parse, and hidden in the help."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if any(argument.startswith("--") for argument in args) and not _NOT_PARSED_WITH.intersection(args):

@@ -39,7 +39,7 @@ def list_sessions(
     output = invocation.output
 
     async def work(store: SessionStore) -> None:
-        # Of the deleted ones it does not matter whether they were archived.
+        # Deleted sessions are listed whether archived or not.
         found = await store.sessions(-1 if every else limit, archived=None if deleted else archived, deleted=deleted)
         if as_json:
             output.write_json([_summary_json(row) for row in found])
@@ -69,7 +69,7 @@ def search_sessions(
 
         await store.finish_index()
         fields = ALL_FIELDS if reasoning else USUAL_FIELDS
-        # The space says that the last word is complete.
+        # The space marks the last word as complete.
         page = await store.search(" ".join(words) + " ", SearchOptions(fields=fields, limit=limit))
         found = page.sessions if page is not None else ()
         if as_json:
@@ -151,7 +151,7 @@ def delete_sessions(invocation: Invocation, session: tuple[str, ...], *, undo: b
 
 
 async def _deleted(store: SessionStore, wanted: str) -> Session:
-    """The deleted session of this name, or else one that is not deleted. Raises SessionNotFoundError."""
+    """The deleted session with this name, otherwise one that is not deleted. Raises SessionNotFoundError."""
     try:
         return await store.find(wanted, deleted=True)
     except SessionNotFoundError as error:
@@ -183,7 +183,7 @@ def pin_sessions(invocation: Invocation, session: tuple[str, ...], *, undo: bool
 @json_option
 @pass_invocation
 def archive_sessions(invocation: Invocation, session: tuple[str, ...], *, undo: bool, as_json: bool) -> int:
-    """Archive sessions: lists leave them out, searches still find them."""
+    """Archive sessions: lists omit them, searches still find them."""
 
     async def work(store: SessionStore) -> None:
         found = [await store.find_unique(text) for text in session]

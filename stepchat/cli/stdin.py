@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HINT_AFTER: Final = 3.0
 GIVE_UP_AFTER: Final = 10.0
-"""Seconds without a byte until that is reported, and until a question is asked without it."""
+"""Seconds without input until that is reported, and until the question is sent without it."""
 MAX_BYTES: Final = 100_000_000
 
 
@@ -41,14 +41,14 @@ def read_stdin_bytes(
     hint_after: float = HINT_AFTER,
     give_up_after: float = GIVE_UP_AFTER,
 ) -> bytes:
-    """What is on stdin, to its end. If nothing arrives, this is reported, and a question in the arguments goes ahead alone.
+    """Reads stdin to its end. If nothing arrives, this is reported, and a question in the arguments is sent alone.
 
     Raises UsageError if there is too much of it.
     """
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
-        # Not a file of the system: nothing to wait for.
+        # Not a real file, so there is nothing to wait for.
         return stream.buffer.read()
     # Windows cannot wait for pipes.
     if sys.platform != "win32" and not _has_data(descriptor, hint_after):
@@ -66,7 +66,7 @@ def read_stdin_bytes(
     while chunk := os.read(descriptor, 1 << 20):
         data += chunk
         if len(data) > MAX_BYTES:
-            raise UsageError(f"stdin is larger than {MAX_BYTES / 1e6:.0f} MB.", "Pipe in a part of it.")
+            raise UsageError(f"stdin is larger than {MAX_BYTES / 1e6:.0f} MB.", "Pipe in less of it.")
     return bytes(data)
 
 

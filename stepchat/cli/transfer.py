@@ -119,7 +119,7 @@ def export_to(
     force: bool = False,
     paged: bool = False,
 ) -> Callable[[SessionStore], Awaitable[None]]:
-    """Write one session, or all of them if none is named. Of all of them, those that cannot be written are reported."""
+    """Write one session, or all if none is named. Of all sessions, those that cannot be written are reported."""
     output = invocation.output
 
     async def work(store: SessionStore) -> None:

@@ -23,7 +23,7 @@ _JOINED = ("text", "summary")
 
 @dataclass(slots=True)
 class Answer:
-    """Grows while a script is played."""
+    """The answer so far."""
 
     model: Model
     prompt_tokens: int
@@ -170,7 +170,7 @@ _ALTERNATIVES = (" the", " a", ",", ".", " and", " of", " so", " it", " is", " t
 
 
 def requested_logprobs(request: Json) -> int | None:
-    """How many alternatives to each token a request asks for; None if it asks for no probabilities."""
+    """The number of alternatives per token that a request asks for; None if it asks for no probabilities."""
     if request.get("logprobs") is not True:
         return None
     number: Any = request.get("top_logprobs")

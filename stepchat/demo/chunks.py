@@ -34,7 +34,7 @@ class Generation:
     limit: int | None = None
     """max_tokens of the request."""
     thinks: bool = True
-    """False if the request turns reasoning off, or the model has none."""
+    """Whether the model reasons: not if the request turns it off, or if the model cannot."""
     hidden: bool = False
     """`reasoning.exclude`: it reasons, but does not return the reasoning."""
     lead: float = 0.0

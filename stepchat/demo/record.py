@@ -1,4 +1,4 @@
-"""What the demo server remembers: requests, generations, and fingerprints of the reasoning it has sent."""
+"""The demo server's memory: requests, generations, and fingerprints of the reasoning it has sent."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Answer:
         self.think_at_most: ThinkingBudget | None = None
         """The limit of its reasoning, while it arrives."""
         self.returned = ""
-        """What later requests did with the reasoning, in words."""
+        """What later requests did with the reasoning."""
         self.estimate: Estimate = no_estimate
         self._view: ReasoningView = view
         self._fill_keys = fill_keys
@@ -105,12 +105,12 @@ class Answer:
 
     @property
     def is_reasoning(self) -> bool:
-        """Reasoning is arriving, and no answer text yet."""
+        """Whether only reasoning has arrived so far."""
         return self.message is None and bool(self.reasoning) and self._reasoning_ended is None
 
     @property
     def is_waiting(self) -> bool:
-        """Nothing readable has arrived yet."""
+        """Whether nothing readable has arrived yet."""
         return self.message is None and not self.reasoning and not self.text and not self._has_calls
 
     @property
@@ -119,7 +119,7 @@ class Answer:
 
     @property
     def has_answer_text(self) -> bool:
-        """There is something besides reasoning."""
+        """Whether there is something besides reasoning."""
         if self.message is not None:
             return bool(self.message.text or self.message.tool_calls or self.message.refusal)
         return bool(self.text) or self._has_calls
@@ -138,7 +138,7 @@ class Answer:
         return self.panel == "folded"
 
     def _panel_at_rest(self, folded: bool | None) -> Panel:  # noqa: FBT001 - None is no choice
-        """The panel of a finished answer: as the user left it, otherwise folded if there is an answer below it."""
+        """Whether the panel of a finished answer is folded: as the user chose, otherwise if there is text below it."""
         if folded is not None:
             return "folded" if folded else "open"
         answers_next = self.message is not None and self.message.stop == "answer_now"
@@ -158,7 +158,7 @@ class Answer:
         return found
 
     def finish(self, message: AssistantMessage, folded: bool | None) -> None:  # noqa: FBT001 - None is no choice
-        """Takes the stored message at the end of the stream. Streamed blocks stay if their text is the same."""
+        """Replaces the stream with the stored message. Streamed blocks with the same text stay."""
         was_answering = self.has_answer_text
         text = message.text or message.refusal
         if self.text.source != text:

@@ -1,4 +1,4 @@
-"""The whole conversation as messages made of blocks: what is where and how high it is, but not what is on screen."""
+"""The conversation as messages made of blocks, with their positions and heights, independent of the screen."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MessageView:
 
 
 class Document:
-    """Messages in, rows out. `top` stays on the same text whatever changes around it."""
+    """Turns messages into rows. `top` stays on the same text, whatever changes around it."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Document:
             self._hint_after(messages[-1])
 
     def _update(self, index: int, stored: StoredMessage) -> bool:
-        """Takes what became known of an answer later, such as its cost; its blocks stay. Returns whether there was anything."""
+        """Updates an answer, for instance when its cost is known; its blocks stay. Returns whether anything changed."""
         message = self.messages[index]
         if message.answer is None or message.stored is None or not isinstance(stored.message, AssistantMessage):
             return False
@@ -285,7 +285,7 @@ class Document:
         top = self.top
         share = 0.0
         if self._resized is not None and self._resized[0] == top:
-            # Not scrolled since: do not round what was rounded already.
+            # Without scrolling in between, rounding again would move the top.
             share = self._resized[1]
         elif top.message < len(self.messages) and top.row:
             share = top.row / max(1, len(self.rows(top.message, top.block)))

@@ -1,4 +1,4 @@
-"""The ordinary conversation: answers that are pleasant to read, and that say whether the reasoning came back."""
+"""The ordinary conversation: readable answers, which say whether the reasoning was sent back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUESTIONS = (
     "Compare three ways to store a text that grows",
     "Show me everything that an answer can contain",
 )
-"""What the welcome of the demo offers: each leads to another topic."""
+"""The questions that the demo's welcome offers, one per topic."""
 _BY_TURN = ("roundtrip", "primes", "compare", "languages", "haiku")
 
 

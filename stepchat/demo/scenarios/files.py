@@ -1,4 +1,4 @@
-"""Answers about attached files: what arrived of them, as a model would see it."""
+"""Answers about attached files: what a model would receive of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of any length, always the same, made of one kind of Markdown or of all."""
+"""Deterministic answers of any length, made of one kind of Markdown or of all kinds."""
 
 from __future__ import annotations
 

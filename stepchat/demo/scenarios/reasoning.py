@@ -1,4 +1,4 @@
-"""Every format that reasoning comes in, and hostile text."""
+"""Every format of reasoning, and hostile text."""
 
 from __future__ import annotations
 

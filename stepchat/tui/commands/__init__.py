@@ -70,7 +70,7 @@ KEY_ROWS: Final = (
     *PROMPT_ROWS,
     *DIALOG_ROWS,
 )
-"""Everything that has a key or can be given one."""
+"""All actions that have a key or can have one."""
 
 
 def find(line: str, *, by_synonym: bool = False) -> tuple[Command, str] | None:

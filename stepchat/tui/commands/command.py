@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stepchat.tui.chat.screen import ChatScreen
 
 Need: TypeAlias = Literal["idle", "session", "message"]
-"""What there must be: no running answer, a session on disk, a message that the command applies to."""
+"""What a command requires: no running answer, a saved session, a message to which it applies."""
 
 
 RECENT_COMMANDS: Final = "recent commands"
@@ -38,16 +38,16 @@ class Command:
     keys: tuple[str, ...] = ()
     argument: str = ""
     options: Callable[[ChatScreen], Sequence[tuple[str, str]]] | None = None
-    """Values for the argument, each with a few words about it."""
+    """Values for the argument, each with a description."""
     completions: Callable[[ChatScreen, str], Sequence[tuple[str, str]]] | None = None
-    """The same, filtered already by what is typed of the argument."""
+    """Values that match what is typed of the argument, each with a description."""
     needs: tuple[Need, ...] = ()
     message_key: str = ""
     """The single key that runs it on the focused message; its id is `message.NAME`."""
     word: str = ""
     """The label of that key in the status bar."""
     applies: Callable[[ChatScreen, MessageView], bool] = _anything
-    """Whether it makes sense for a message, which may still be streaming."""
+    """Whether it applies to a message, which may still be streaming."""
     missing: str = "There is no message here yet."
     """What to say when it applies to none."""
     synonyms: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ async def inspect(screen: ChatScreen, _argument: str) -> None:
 
 
 async def _running(screen: ChatScreen) -> list[StoredMessage]:
-    """The answer whose request was sent and which is not a message yet."""
+    """The streaming answer, which is not a stored message yet."""
     conversation, store = screen.conversation, screen.workspace.store
     if not conversation.busy or conversation.session is None:
         return []
@@ -90,7 +90,7 @@ async def tokens(screen: ChatScreen, _argument: str) -> None:
     answers = [chosen] if chosen is not None else list(reversed(screen.conversation.path))
     answer = next((stored.message for stored in answers if isinstance(stored.message, AssistantMessage)), None)
     if answer is None:
-        raise StepchatError("There is no answer to look at here.", "Ask something first.")
+        raise StepchatError("There is no answer here.", "Ask something first.")
     if not answer.logprobs:
         raise StepchatError(
             "This answer has no token probabilities.", "/set logprobs=true and /set top_logprobs=5 request them."

@@ -144,7 +144,7 @@ async def correct(screen: ChatScreen, _argument: str) -> None:
 
 
 async def put(screen: ChatScreen, scope: Scope, settings: Sequence[tuple[str, Any]]) -> None:
-    """Use these values from now on; None sends nothing."""
+    """Set these values; None unsets."""
     scopes = screen.conversation.scopes
     for name, value in settings:
         scopes = scopes.with_setting(scope, name, value)

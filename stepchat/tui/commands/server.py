@@ -1,4 +1,4 @@
-"""Commands about the server: which one, its key, what was spent there."""
+"""Commands about the server: switch, log in, spending, balance."""
 
 from __future__ import annotations
 

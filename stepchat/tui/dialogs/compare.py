@@ -242,7 +242,7 @@ _LONGEST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A fact about both answers; "" where it is unknown."""
+    """A fact about both answers; "" if unknown."""
 
     name: str
     left: str

@@ -154,7 +154,7 @@ class FilterDialog(ModalScreen[T | None]):
             self.accept()
 
     def action_delete(self) -> None:
-        """With something behind the cursor of the filter, the key deletes that."""
+        """Delete in the list if the filter's cursor is at the end; otherwise the key deletes text."""
         if not self._filter.is_at_end:
             raise SkipAction
         self.delete()

@@ -109,7 +109,7 @@ def hint_lines(
     if more:
         return [_line(row) for row in _rows([*shown, *more], width)]
     while True:
-        # Everybody knows that Esc closes: if only that does not fit, it goes first.
+        # If only the key that closes does not fit, it is dropped, because everybody knows Esc.
         for some in (shown, shown[:-1]):
             rows = _rows(some, width)
             if (len(rows) <= most and some) or len(shown) <= 1:

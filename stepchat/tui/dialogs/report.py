@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HINTS: Final = (("page.up page.down", "scroll"), ("page.find", "find"), ("page.close", "close"))
 _MARGIN: Final = 5
-"""Columns of a narrow window that the lines do not have: margins and the scrollbar."""
+"""Columns of a narrow window for margins and scrollbar."""
 _STYLES: Final = {"head": "$accent", "plain": "$text", "dim": "$dim"}
 
 
@@ -39,7 +39,7 @@ class TextDialog(PageDialog[None]):
         self._found: list[int] = []
         """The lines with the words."""
         self._at = -1
-        """Which of them was gone to; -1 for none."""
+        """The current match; -1 for none."""
         self._text = Static(markup=False)
         self._scroll = VerticalScroll(self._text, can_focus=False)
 

@@ -1,4 +1,4 @@
-"""What the session screen lists: options, pages of sessions, and how a row looks."""
+"""The list of the session screen: its options, its pages, and the layout of its rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ORDERS: Final[tuple[Order, ...]] = tuple(reading.ORDERS)
 
 @dataclass(frozen=True, slots=True)
 class SessionListOptions:
-    """How the list was left, for the next time."""
+    """The state of the list, saved for the next time."""
 
     order: Order = "updated"
     search_reasoning: bool = False
@@ -57,9 +57,9 @@ def write_options(options: SessionListOptions) -> str:
 
 PAGE: Final = 100
 SEARCH_PAGE: Final = 40
-"""Matches are read with their snippets, which costs more."""
+"""Search results per page; fewer, because their snippets are read as well."""
 RESTORE_LIMIT: Final = 500
-"""How far down the list the last session at the cursor is searched for."""
+"""The most rows in which to look for the session at the last cursor position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ def _around_first(text: str, ranges: Sequence[tuple[int, int]], width: int) -> t
 
 
 def age(then: float, now: float) -> str:
-    """How long ago, in one unit."""
+    """The age in one unit."""
     seconds = max(0, now - then)
     for size, name in ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:

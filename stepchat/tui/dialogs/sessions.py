@@ -81,11 +81,11 @@ HINTS: Final[dict[Mode, Hints]] = {
     "rename": (("list.accept", "save"), ("list.close", "cancel")),
 }  # fmt: skip
 _PREVIEW_DELAY: Final = 0.04
-"""Seconds the cursor rests before its preview is read."""
+"""Seconds that the cursor must rest before the preview is read."""
 
 
 class SessionScreen(FilterDialog[str]):
-    """Returns the id of the session to open. `options` is how the list was left, also after closing."""
+    """Returns the id of the session to open. `options` is the state of the list, also after closing."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(
         "sessions",
@@ -136,7 +136,7 @@ class SessionScreen(FilterDialog[str]):
         self._message = ""
         self._changes = Changes(store)
         self._undone: Sequence[str] = ()
-        """Sessions that an undo brings back with the next list."""
+        """Sessions that an undo restores with the next list."""
 
     def body(self) -> ComposeResult:
         with Container(id="session-body"):

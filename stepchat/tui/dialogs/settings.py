@@ -220,7 +220,7 @@ class SettingsScreen(FilterDialog[None]):
         return VALUE_AT, max(width - VALUE_AT, value_width(width))
 
     def editor_changed(self, text: str) -> None:
-        """Report a wrong value while it is typed. Files are only read in the end."""
+        """Report a wrong value while it is typed. Files are read only when it is accepted."""
         if self._edited is None:
             return
         try:
@@ -254,7 +254,7 @@ SOURCE_WIDTH: Final = 7
 GAP: Final = 2
 VALUE_AT: Final = NAME_WIDTH + GAP
 _MIN_NOTE: Final = 12
-"""Cells below which the beginning of a sentence says nothing."""
+"""The fewest cells in which the beginning of a sentence is useful."""
 
 
 @dataclass(frozen=True, slots=True)

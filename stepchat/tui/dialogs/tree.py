@@ -41,7 +41,7 @@ _PREVIEW_LENGTH: Final = 4000
 
 
 class TreeChoice(NamedTuple):
-    """What to do with which message."""
+    """The chosen message, and what to do with it."""
 
     action: Literal["go", "fork"]
     message_id: str
@@ -155,9 +155,9 @@ class TreeLine:
     guide: str
     """The lines of its branches, left of it."""
     shown: bool
-    """It is on the branch that the window shows."""
+    """Whether it is on the branch shown."""
     passed: bool
-    """It is not, but that branch continues below it."""
+    """Whether it is a side branch beside which the shown branch continues."""
     when: float
     siblings: tuple[str, ...]
     """The ids of all its versions, its own among them."""

@@ -1,4 +1,4 @@
-"""Asked before quitting while the disk refuses something."""
+"""The question before quitting while something cannot be saved."""
 
 from __future__ import annotations
 
