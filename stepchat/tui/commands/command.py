@@ -49,7 +49,7 @@ class Command:
     applies: Callable[[ChatScreen, MessageView], bool] = _anything
     """Whether it applies to a message, which may still be streaming."""
     missing: str = "There is no message here yet."
-    """What to say when it applies to none."""
+    """The error if it applies to no message."""
     synonyms: tuple[str, ...] = ()
     """Other names by which it is typed and found."""
 
