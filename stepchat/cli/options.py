@@ -63,7 +63,7 @@ OPTIONS = (
         "--extract", "extract", VALUE, "One-shot: print only this value of the JSON, such as .name or .items[].price.",
         metavar=".NAME", one_shot=True,
     ),
-    OptionRow("--preset", "preset", VALUE, "Use the parameters saved under this name."),
+    OptionRow("--preset", "preset", VALUE, "Use the preset of parameters with this name."),
     OptionRow("--profile", "profile", VALUE, "Use [profiles.NAME] of config.toml: model, server, parameters."),
     OptionRow("--tool", "tools", REPEATED, "Switch a tool on. Can be repeated.", metavar="NAME"),
     OptionRow("--no-tools", "no_tools", SWITCH, "Switch all tools off."),

@@ -39,7 +39,7 @@ class Output:
     plain: bool = False
     holds_answer: bool = False
     """Write no answer: another may replace it, or only a part of it is wanted."""
-    """A terminal gets the answer as Markdown source, too."""
+    """Whether a terminal also gets the answer as Markdown source."""
     _page: MarkdownStream | None = field(default=None)
     """The answer on a terminal, unless it is plain."""
     _words: WordWrap | None = field(default=None)
