@@ -332,6 +332,12 @@ class Conversation:
         self.path = [updated if stored.id == updated.id else stored for stored in self.path]
         return True
 
+    async def add_result(self, stored: StoredMessage) -> None:
+        """The user gave the result of a call; it is stored."""
+        self.path.append(stored)
+        if self._has_branches:
+            await self._siblings()
+
     def fold_live(self, *, folded: bool) -> None:
         """The user folded or opened the reasoning of an answer that is not stored yet."""
         self._live_fold = folded

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
-    from stepchat.events import Delta
+    from stepchat.events import Delta, ToolCallFragment
     from stepchat.messages import AssistantMessage, Json
     from stepchat.parameters.budget import ThinkingBudget
 
@@ -25,6 +25,9 @@ ReasoningView: TypeAlias = Literal["tail", "full", "hidden"]
 Panel: TypeAlias = Literal["folded", "tail", "open"]
 
 TAIL_ROWS: Final = 6
+_LIVE_CALLS: Final = 8
+_LIVE_ARGUMENTS: Final = 60
+"""Characters at the end of the arguments that are shown while they arrive."""
 HEADER, REASONING, TEXT, ENDING = range(4)
 SECTIONS: Final = 4
 
@@ -60,6 +63,7 @@ class Answer:
         self._reasoning_began: float | None = None
         self._reasoning_ended: float | None = None
         self._has_calls = False
+        self._live_calls = _LiveCalls()
         self._encrypted = False
         self._header: object = None
         self._body_shown: tuple[Panel, StreamingText] | None = None
@@ -91,6 +95,8 @@ class Answer:
             self.reasoning.add(delta.reasoning)
         self._encrypted = self._encrypted or _has_encrypted(delta.details)
         self._has_calls = self._has_calls or bool(delta.tool_calls)
+        for fragment in delta.tool_calls:
+            self._live_calls.add(fragment)
         if delta.text or delta.refusal:
             self.text.add(delta.text or delta.refusal)
         if self._reasoning_ended is None and (self.text or self._has_calls):
@@ -259,16 +265,18 @@ class Answer:
         if self.message is not None:
             key: object = (self.message, guess)
         else:
-            key = (self.waiting_for, int(seconds), frame) if self.is_waiting else None
+            key = (self.waiting_for, int(seconds), frame) if self.is_waiting else self._live_calls.count
         if key != self._end:
             self._end = key
             end = self._ending(self.message, guess) if self.message is not None else []
             if self.is_waiting:
                 end = [labels.waiting_line(self.waiting_for, seconds, frame)]
+            elif self.message is None:
+                end = self._live_calls.blocks()
             found.append(Edit(ENDING, 0, end))
 
     def _ending(self, message: AssistantMessage, guess: Decimal | None) -> list[Block]:
-        blocks = [labels.tool_call(call.name, call.arguments) for call in message.tool_calls]
+        blocks = [block for call in message.tool_calls for block in labels.tool_call(call.name, call.arguments)]
         mark = labels.ending_lines(message)
         if message.complete and not self.has_answer_text and not mark:
             mark = [labels.no_answer(message, self._fill_keys)]
@@ -278,6 +286,29 @@ class Answer:
         if began and (footer := labels.footer(message, gap=0 if mark else 1, estimate=guess)):
             blocks.append(footer)
         return blocks
+
+
+class _LiveCalls:
+    """Calls that are still arriving, as far as they are shown. The cost of a fragment does not grow with them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Of fragments."""
+        self._calls: dict[int | None, tuple[str, str, int]] = {}
+
+    def add(self, fragment: ToolCallFragment) -> None:
+        self.count += 1
+        name, arguments, characters = self._calls.get(fragment.index, ("", "", 0))
+        more = fragment.arguments or ""
+        self._calls[fragment.index] = (
+            name or fragment.name or "",
+            (arguments + more)[-_LIVE_ARGUMENTS:],
+            characters + len(more),
+        )
+
+    def blocks(self) -> list[Block]:
+        """A line for each of the last ones."""
+        return [labels.live_tool_call(*call) for call in list(self._calls.values())[-_LIVE_CALLS:]]
 
 
 def no_estimate(_message: AssistantMessage) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+import json
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from stepchat.attachments.detection import describe
 from stepchat.text.format import (
@@ -40,6 +41,8 @@ _SHORTEST_WAIT: Final = 0.05
 """Seconds to the first token below which they are not shown."""
 _LONGEST_ARGUMENTS: Final = 2000
 """Characters of a tool call's arguments that are shown."""
+_CALL_LINES: Final = 8
+"""Lines of a call's arguments that are shown."""
 _WRAPPED_ARGUMENTS: Final = 200
 """Arguments of fewer characters wrap, longer ones are cut at the end of the row."""
 
@@ -175,13 +178,36 @@ def speed_of(message: AssistantMessage) -> str:
     return "" if message.speed is None else tokens_per_second(message.speed)
 
 
-def tool_call(name: str, arguments: str) -> Block:
+def tool_call(name: str, arguments: str) -> list[Block]:
+    """A call with its arguments: in one line if they are short, otherwise one by one, and the first lines of these."""
     shown = " ".join(arguments.split())
-    return line(
-        (f"→ {name or 'a tool'} ", "accent"),
-        (shown[:_LONGEST_ARGUMENTS], "dim"),
-        wraps=len(shown) < _WRAPPED_ARGUMENTS,
-    )
+    values = _as_object(arguments) if len(shown) >= _WRAPPED_ARGUMENTS or "\\n" in shown else None
+    if values is None:
+        text = (shown[:_LONGEST_ARGUMENTS], "dim")
+        return [line((f"→ {name or 'a tool'} ", "accent"), text, wraps=len(shown) < _WRAPPED_ARGUMENTS)]
+    lines: list[str] = []
+    for key, value in values.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        first, *rest = text.split("\n")
+        lines += [f"  {key}: {first}", *(f"    {more}" for more in rest)]
+    more = [f"  … {len(lines) - _CALL_LINES:,} more lines"] if len(lines) > _CALL_LINES else []
+    head = line((f"→ {name or 'a tool'}", "accent"))
+    return [head, *(line((text[:_LONGEST_ARGUMENTS], "dim"), gap=0) for text in [*lines[:_CALL_LINES], *more])]
+
+
+def live_tool_call(name: str, arguments: str, characters: int) -> Block:
+    """A call that is still arriving: the end of its arguments, of which there are `characters` so far."""
+    shown = " ".join(arguments.split())
+    size = f" {characters:,} characters" if characters > len(arguments) else ""
+    return line((f"→ {name or 'a tool'} ", "accent"), (f"{'…' if size else ''}{shown}{size}", "dim"))
+
+
+def _as_object(arguments: str) -> dict[str, Any] | None:
+    try:
+        value: Any = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def notice(text: str, hint: str, kind: NoticeKind) -> list[Block]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from stepchat.text.format import result_facts
 from stepchat.transcript import labels
 from stepchat.transcript.entry import Edit
 from stepchat.transcript.markdown.blocks import Block, split_long
@@ -50,7 +51,11 @@ class ToolResult:
     def _head(self) -> Block:
         name = self._message.name or "tool"
         mark = (labels.FOLDED if self.panel == "folded" else labels.UNFOLDED) + " " if self.has_panel else ""
-        return labels.line((f"{mark}← {name}", "error" if self._message.is_error else "dim"))
+        facts: list[tuple[str, str]] = []
+        if self._message.seconds is not None:
+            size = self._message.size or len(self._message.text)
+            facts.append((f" · {result_facts(size, self._message.seconds)}", "dim"))
+        return labels.line((f"{mark}← {name}", "error" if self._message.is_error else "dim"), *facts)
 
 
 def user_lines(text: str, gap: int) -> list[Block]:

@@ -92,6 +92,11 @@ DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
         ("refresh", ("f5", "leader r"), "Refresh the list"),
     ),
     *_rows(
+        "tools",
+        ("view", ("leader v",), "View the description and the schema"),
+        ("ask-again", ("leader a",), "Ask again before it runs"),
+    ),
+    *_rows(
         "settings",
         ("unset", ("leader d",), "Unset the parameter"),
         ("scope", ("tab",), "Change for what the values are set"),

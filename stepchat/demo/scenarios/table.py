@@ -87,6 +87,10 @@ _ANSWERS = (
     Scenario("files", "describes the files in the question: name, type, size", files.describe),
     Scenario("tools", "two tool calls at once, in fragments; then an answer about their results", tools.tools),
     Scenario(
+        "agent", "four rounds of tool calls with a wrong call and a refusal; switch the tools on first", tools.agent
+    ),
+    Scenario("endless", "calls calculate again and again", tools.endless),
+    Scenario(
         "form",
         "JSON as response_format asks; wrong=value and wrong=json violate it",
         tools.structured_output,

@@ -43,6 +43,80 @@ def tools(ask: ScenarioRequest) -> Iterator[Step]:
     yield Finish("tool_calls", "tool_calls")
 
 
+def agent(ask: ScenarioRequest) -> Iterator[Step]:
+    """A story in rounds: each one reasons about the results so far and makes the next calls, then it answers."""
+    rounds = [message for message in _since_question(ask) if message.get("role") == "assistant"]
+    results = _results(ask)
+    back = ask.returned
+    if len(rounds) >= len(_STORY):
+        yield from reasoning_steps(
+            ask,
+            f"Four rounds are done, and {back.with_reasoning} of my messages came back with all their reasoning, "
+            f"{back.characters:,} characters. One call failed because I wrote a wrong argument, and I corrected it. "
+            "That is enough for the answer.",
+        )
+        yield Say("Here is what I found, step by step:\n\n| tool | result |\n|---|---|\n")
+        for name, text in results:
+            yield Say(f"| `{name}` | {_cell(text)} |\n")
+        yield Say("\nThe second call of `calculate` had a wrong argument on purpose; its error came back to me.\n")
+        yield Finish()
+        return
+    thought, calls = _STORY[len(rounds)]
+    seen = f" The last result was “{_cell(results[-1][1])}”." if results else ""
+    yield from reasoning_steps(ask, thought + seen)
+    for index, (name, arguments) in enumerate(calls):
+        call_id = f"call_{fake_signature(f'{ask.turn}{len(rounds)}{index}{name}')[:16]}"
+        head = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
+        signature = {"extra_content": {"google": {"thought_signature": fake_signature(call_id)}}}
+        yield Delta({"content": None, "tool_calls": [{**head, **signature}]})
+        for piece in split_tokens(json.dumps(arguments, ensure_ascii=False)):
+            yield Delta({"content": None, "tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+    yield Finish("tool_calls", "tool_calls")
+
+
+_STORY: tuple[tuple[str, tuple[tuple[str, Json], ...]], ...] = (
+    (
+        "I will look around first. The time and the files do not depend on each other, so both calls go together.",
+        (("current_time", {"timezone": "UTC"}), ("list_files", {})),
+    ),
+    (
+        "Now I calculate how many seconds a year has. I write the argument as `formula`.",
+        (("calculate", {"formula": "365.25 * 24 * 60 * 60"}),),
+    ),
+    (
+        "The argument is called `expression`, so I correct my call.",
+        (("calculate", {"expression": "365.25 * 24 * 60 * 60"}),),
+    ),
+    (
+        "I also try a page that must not be fetched, to see what happens.",
+        (("fetch_url", {"url": "http://169.254.169.254/latest/meta-data"}),),
+    ),
+)
+"""The reasoning and the calls of each round of `agent`."""
+
+
+def endless(ask: ScenarioRequest) -> Iterator[Step]:
+    """One call after the other, for ever."""
+    number = len(_since_question(ask)) // 2 + 1
+    yield from reasoning_steps(ask, f"Round {number}. One more cannot hurt.")
+    arguments = json.dumps({"expression": f"{number} + 1"})
+    call = {"index": 0, "id": f"call_{number}", "type": "function"}
+    yield Delta({"content": "", "tool_calls": [{**call, "function": {"name": "calculate", "arguments": arguments}}]})
+    yield Finish("tool_calls", "tool_calls")
+
+
+def _since_question(ask: ScenarioRequest) -> list[Json]:
+    """The messages after the last question."""
+    at = max((at for at, message in enumerate(ask.messages) if message.get("role") == "user"), default=-1)
+    return list(ask.messages[at + 1 :])
+
+
+def _cell(text: str) -> str:
+    """A result in a few words."""
+    short = " ".join(text.split()).replace("|", "/")
+    return short if len(short) <= 80 else f"{short[:79]}…"
+
+
 def _results(ask: ScenarioRequest) -> list[tuple[str, str]]:
     """Name and text of the tool messages after the last question."""
     names: dict[str, str] = {}

@@ -22,6 +22,7 @@ from stepchat.chat.conversation import (
     TurnEnded,
 )
 from stepchat.chat.spending import estimate_cost
+from stepchat.chat.tool_calls import calls_without_result
 from stepchat.errors import StepchatError, as_sentence
 from stepchat.events import (
     CallsLeft,
@@ -40,6 +41,7 @@ from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.transcript.answer import REASONING
 from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.tui import workers
+from stepchat.tui.chat.approval import ApprovalPanel
 from stepchat.tui.chat.find_bar import FindBar
 from stepchat.tui.chat.turn_status import TurnProgress
 from stepchat.tui.chat.welcome import Welcome
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from stepchat.chat.conversation import ConversationEvent, LoadedSession
     from stepchat.messages import StoredMessage
     from stepchat.sessions.search.search import Hit
+    from stepchat.tools.approvals import ApprovalRequest, Decision
     from stepchat.transcript.answer import ReasoningView
     from stepchat.transcript.document import MessageView
     from stepchat.transcript.labels import NoticeKind
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 
 _LOOP: Final = "The model is repeating itself."
 _LOOP_HINT: Final = "{key:answer-now} asks for the answer now, {key:stop} stops; or let it continue."
+_LONGEST_NAMES: Final = 200
 _PAUSE: Final = 2.0
 """Seconds between two checks for changes by other windows while the user types."""
 _MESSAGE_ACTIONS: Final = {"leave_message", "focus_message", "focus_end", "step_sibling", "scroll_message"}
@@ -134,6 +138,12 @@ class ChatPane(Widget):
         text: str
 
     @dataclass
+    class UserAsked(Message):
+        """A question about a tool waits for the user."""
+
+        pane: ChatPane
+
+    @dataclass
     class MessageLeft(Message):
         """The user left the focused message for the prompt."""
 
@@ -157,6 +167,10 @@ class ChatPane(Widget):
         self.find_bar: FindBar | None = None
         self.progress: TurnProgress | None = None
         """The progress of the running turn; None when idle."""
+        self.question: ApprovalPanel | None = None
+        """The question about a tool that waits for the user."""
+        conversation.toolbox.ask = self.ask_about_call
+        conversation.toolbox.confirm_rounds = self.confirm_rounds
         self._palette = palette
         self._phase = ""
         self._clock = clock
@@ -199,7 +213,7 @@ class ChatPane(Widget):
 
     def _show(self, event: ConversationEvent) -> None:
         view, progress = self.view, self.progress
-        if isinstance(event, Delta | Retrying | Silence) and progress is not None:
+        if progress is not None and not isinstance(event, BranchChanged | DetailsChanged):
             progress.add(event, monotonic())
         match event:
             case Delta():
@@ -233,13 +247,69 @@ class ChatPane(Widget):
                     "{key:focus-up} to the question, then Left or Right shows the other.",
                     kind="info",
                 )
-            case ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | CallsLeft() | RequestStarted():
-                pass
+            case ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | RequestStarted():
+                pass  # the progress shows it, and the question and the result say the rest
+            case CallsLeft():
+                self.report_calls_left(event.why)
             case BranchChanged() | DetailsChanged():
                 self._show_branch(event)
             case TurnEnded():
                 self._end_turn()
         self.post_message(self.Changed(self))
+
+    # ---- tools
+
+    def show_result(self, stored: StoredMessage) -> None:
+        """The user gave the result of a call."""
+        self.view.add(stored)
+        self.post_message(self.Changed(self))
+
+    async def ask_about_call(self, request: ApprovalRequest) -> Decision:
+        """The user's answer; the question stands below the transcript meanwhile."""
+        return await self._ask_user(ApprovalPanel.about_call(request))
+
+    async def confirm_rounds(self, rounds: int) -> bool:
+        """Whether the user wants the turn to go on."""
+        return (await self._ask_user(ApprovalPanel.about_rounds(rounds))).allows
+
+    async def _ask_user(self, panel: ApprovalPanel) -> Decision:
+        self.question = panel
+        if self.progress is not None:
+            self.progress.is_asking = True
+        try:
+            await self.mount(panel)
+            self.post_message(self.UserAsked(self))
+            return await panel.decision()
+        finally:
+            self.question = None
+            if self.progress is not None:
+                self.progress.is_asking = False
+            had_focus = panel.has_focus_within
+            await panel.remove()
+            if had_focus:
+                self.post_message(self.MessageLeft(self))
+            self.post_message(self.Changed(self))
+
+    def report_calls_left(self, why: str = "") -> None:
+        """Say that calls have no result, and what to press; nothing if all have one."""
+        calls = calls_without_result(self.conversation.path)
+        if not calls or self.conversation.workspace.key_error is not None:
+            return
+        names = ", ".join(dict.fromkeys(call.name for call in calls))[:_LONGEST_NAMES]
+        on = set(self.conversation.toolbox.on)
+        can_run = [call for call in calls if call.name in on]
+        if can_run:
+            limit = "The limit of rounds was reached. " if why == "round limit" else ""
+            text = (
+                f"{limit}{names} did not run."
+                if len(calls) == 1
+                else f"{limit}{len(calls)} calls did not run: {names}."
+            )
+            hint = "{key:continue} goes on with them, after asking. A new question leaves them."
+        else:
+            text = f"The model called {names}, and no tool of this name is on."
+            hint = "{key:answer-call} types a result; /tools on NAME switches a tool on, then {key:continue} goes on."
+        self.view.notice(text, hint, kind="info")
 
     def _show_branch(self, event: BranchChanged | DetailsChanged) -> None:
         conversation, view = self.conversation, self.view
@@ -448,6 +518,8 @@ class ChatPane(Widget):
                 "{key:retry} asks it, {key:edit} edits it; or type another one.",
                 kind="info",
             )
+        elif not self.conversation.busy:
+            self.report_calls_left()
 
     # ---- how it is shown
 

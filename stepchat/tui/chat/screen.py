@@ -25,13 +25,14 @@ from stepchat.chat.drafts import Drafts
 from stepchat.chat.favourites import remember_recent
 from stepchat.chat.interrupted import describe_kept, describe_others, interrupted_at_end
 from stepchat.chat.late_costs import PAUSES, fetch_late_costs
-from stepchat.chat.spending import SpentToday, estimate_cost
+from stepchat.chat.spending import ReportLine, SpentToday, estimate_cost
 from stepchat.errors import StepchatError, StoreError, UntrustedServerError
 from stepchat.first_frame.picture import prompt_row_limit
 from stepchat.messages import AssistantMessage
 from stepchat.text.format import short_count
 from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
+from stepchat.tui.chat.approval import ApprovalPanel
 from stepchat.tui.chat.find_bar import FindBar
 from stepchat.tui.chat.pane import ChatPane
 from stepchat.tui.chat.status_bar import Fact, StatusBar
@@ -337,6 +338,41 @@ class ChatScreen(Screen[None]):
         self.prompt.focus()
         if self.pane.can_go_back:
             self.flash("Press {key:stop} again to return to where you were.")
+
+    @on(ChatPane.UserAsked)
+    def _user_asked(self, event: ChatPane.UserAsked) -> None:
+        """Give the question the keys, unless the user is writing; announce one of a session that is not on screen."""
+        pane, session = event.pane, event.pane.conversation.session
+        if pane is self.pane:
+            if self.prompt.has_focus and not self.prompt.text:
+                self.focus_question()
+        elif session is not None:
+            number = self._open.number(session.id)
+            key = f"{{key:tab-{number}}}" if number else "{key:sessions}"
+            self.flash(f"Another session asks whether a tool may run · {key} opens it")
+        if not self._in_front and self.workspace.config.notify != "off":
+            self.app.bell()
+
+    def focus_question(self) -> bool:
+        """Give the keys to the question about a tool. Returns whether there is one."""
+        if self.pane.question is not None and self.pane.question.is_attached:
+            self.pane.question.focus()
+        return self.pane.question is not None
+
+    @on(ApprovalPanel.Typed)
+    def _typed_at_question(self, event: ApprovalPanel.Typed) -> None:
+        self.prompt.insert(event.text)
+
+    @on(ApprovalPanel.Left)
+    def _question_left(self) -> None:
+        self.prompt.focus()
+
+    @on(ApprovalPanel.ArgumentsWanted)
+    def _arguments_wanted(self, event: ApprovalPanel.ArgumentsWanted) -> None:
+        from stepchat.tui.dialogs.report import TextDialog
+
+        lines = [ReportLine(line, "plain") for line in event.text.split("\n")]
+        self.app.push_screen(TextDialog(event.title, lambda _: lines))
 
     @on(ChatPane.MessageLeft)
     def _message_left(self, event: ChatPane.MessageLeft) -> None:

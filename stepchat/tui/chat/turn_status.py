@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from stepchat.events import Delta, Retrying, Silence
-from stepchat.messages import AssistantMessage, Usage
+from stepchat.events import Delta, MessageSaved, RequestStarted, Retrying, Silence, ToolCallStarted
+from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, Usage
 from stepchat.parameters.budget import NAME as THINK_AT_MOST
 from stepchat.parameters.budget import parse_budget
 from stepchat.parameters.values import format_value
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepchat.catalogue.models import Model
-    from stepchat.events import TurnEvent
-    from stepchat.messages import Json, StoredMessage
+    from stepchat.chat.conversation import ConversationEvent
+    from stepchat.messages import Json
     from stepchat.parameters.scopes import Scopes
     from stepchat.transcript.answer import Estimate
 
@@ -35,7 +35,7 @@ _LONGEST_SETTING = 40
 """Cells of a parameter with its value."""
 _OWN_FACT = frozenset({"reasoning.effort", "reasoning_effort", THINK_AT_MOST})
 """Parameters that have a fact of their own."""
-Phase = Literal["waiting", "thinking", "answering"]
+Phase = Literal["waiting", "thinking", "answering", "running"]
 
 
 class TurnProgress:
@@ -46,12 +46,16 @@ class TurnProgress:
         self.phase: Phase = "waiting"
         self.provider = ""
         self.repetition = RepetitionDetector()
+        self.is_asking = False
+        """A question about a tool waits for the user."""
         self._first: float | None = None
         self._characters = 0
         self._retry_at = started
         self._silence = Silence(0, 0)
+        self._running: dict[str, tuple[str, float]] = {}
+        """The names of the tools that run and when they began, by the ID of the call."""
 
-    def add(self, event: TurnEvent, now: float) -> None:
+    def add(self, event: ConversationEvent, now: float) -> None:
         """Handle one event at the time `now`, in seconds of the same clock as `started`."""
         match event:
             case Delta():
@@ -60,6 +64,14 @@ class TurnProgress:
                 self._retry_at = now + event.delay
             case Silence():
                 self._silence = event
+            case ToolCallStarted(call):
+                self._running[call.id] = (call.name, now)
+                self.phase = "running"
+            case MessageSaved(StoredMessage(message=ToolMessage() as result)):
+                self._running.pop(result.call_id, None)
+            case RequestStarted():
+                self._running.clear()
+                self.phase, self._first, self._characters = "waiting", None, 0
             case _:
                 pass
 
@@ -100,6 +112,12 @@ class TurnProgress:
         if self._silence.seconds:
             silent, limit = self._silence.seconds, self._silence.limit
             return Fact(f"nothing arrives for {silent:.0f} s, giving up at {limit:.0f} s", "warning")
+        if self.is_asking:
+            return Fact("waiting for your answer", "warning")
+        if self._running:
+            names = ", ".join(dict.fromkeys(name for name, _ in self._running.values()))
+            seconds = int(now - min(began for _, began in self._running.values()))
+            return Fact(f"running {names}{f' {seconds} s' if seconds else ''}", "state")
         return Fact(self.phase, "state")
 
 
@@ -112,6 +130,8 @@ def hints(meter: TurnProgress | None) -> tuple[tuple[str, str], ...]:
     """The keys that are most useful now."""
     if meter is None:
         return idle_hints()
+    if meter.is_asking:
+        return (("{key:approve}", "answer the question"), ("{key:stop}", "stop"))
     way_out = (("{key:answer-now}", "answer now"),) if meter.phase == "thinking" else ()
     return (("{key:stop}", "stop"), *way_out, ("{key:reasoning}", "reasoning"))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepchat.chat.command_lines import command_name, nearest_command
 from stepchat.errors import StepchatError
+from stepchat.tui.approval_keys import APPROVAL_ROWS
 from stepchat.tui.commands import (
     app,
     conversation,
@@ -18,6 +19,7 @@ from stepchat.tui.commands import (
     reasoning,
     server,
     session,
+    tools,
     view,
 )
 from stepchat.tui.composer.completion import Completion
@@ -42,6 +44,7 @@ GROUPS: app.Groups = (
     ("Prompt", (*prompt.COMMANDS, *prompts.COMMANDS)),
     ("Messages", message.COMMANDS),
     ("Reasoning", reasoning.COMMANDS),
+    ("Tools", tools.COMMANDS),
     ("Requests", inspect.COMMANDS),
     ("Model", model.COMMANDS),
     ("Server", server.COMMANDS),
@@ -67,6 +70,7 @@ KEY_ROWS: Final = (
     *(KeyRow(f"copy-code-{digit}", MESSAGE, (digit,), f"Copy code block {digit}") for digit in "123456789"),
     *MESSAGE_ROWS[2:],
     *WELCOME_ROWS,
+    *APPROVAL_ROWS,
     *PROMPT_ROWS,
     *DIALOG_ROWS,
 )

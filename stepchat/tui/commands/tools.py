@@ -1,0 +1,135 @@
+"""Commands about tools: which are on, the question about a call, and results by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from stepchat.chat.spending import ReportLine
+from stepchat.chat.tool_calls import calls_without_result
+from stepchat.chat.toolbox import check_names
+from stepchat.errors import StepchatError, UsageError
+from stepchat.messages import ToolMessage
+from stepchat.tools.approvals import always_approved, forget_always
+from stepchat.tui.commands.command import Command, check_idle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stepchat.tools.base import Tool
+    from stepchat.tui.chat.screen import ChatScreen
+    from stepchat.tui.dialogs.tools import ToolRow
+
+
+async def tools(screen: ChatScreen, argument: str) -> None:
+    """The dialog, or `on NAME ...` and `off NAME ...`; `off` alone switches all off."""
+    word, *names = argument.split() if argument else [""]
+    known = await screen.workspace.tools.tools()
+    match word:
+        case "":
+            await _show(screen)
+        case "on" | "off":
+            check_names(names, known)
+            if word == "on" and not names:
+                raise UsageError("Which tool?", f"Known tools: {', '.join(tool.name for tool in known)}.")
+            await _switch(screen, names or [tool.name for tool in known], on=word == "on")
+            on = screen.conversation.toolbox.on
+            screen.flash(f"Tools on: {', '.join(on)}." if on else "All tools are off.")
+        case _:
+            raise UsageError(f"/tools {word} is unknown.", "Use /tools, /tools on NAME or /tools off NAME.")
+
+
+async def _switch(screen: ChatScreen, names: Sequence[str], *, on: bool) -> None:
+    before = screen.conversation.toolbox.on
+    rest = [name for name in before if name not in names]
+    await screen.conversation.set_tools([*before, *(name for name in names if name not in before)] if on else rest)
+    screen.refresh_status()
+
+
+async def _show(screen: ChatScreen) -> None:
+    from stepchat.tui.dialogs.report import TextDialog
+    from stepchat.tui.dialogs.tools import ToolsDialog
+
+    async def toggle(name: str) -> Sequence[ToolRow]:
+        await _switch(screen, [name], on=name not in screen.conversation.toolbox.on)
+        return await _rows(screen)
+
+    async def ask_again(name: str) -> Sequence[ToolRow]:
+        await forget_always(screen.workspace.store, name)
+        screen.conversation.toolbox.approved.clear()
+        return await _rows(screen)
+
+    known = {tool.name: tool for tool in await screen.workspace.tools.tools()}
+
+    def view(name: str) -> None:
+        screen.app.push_screen(TextDialog(name, lambda _: _description(known[name])))
+
+    await screen.app.push_screen_wait(ToolsDialog(await _rows(screen), toggle, ask_again, view))
+
+
+def _description(tool: Tool) -> list[ReportLine]:
+    """What a model is told about a tool."""
+    lines = [ReportLine(line, "head" if not at else "plain") for at, line in enumerate(tool.description.splitlines())]
+    schema = json.dumps(tool.parameters, indent=2, ensure_ascii=False)
+    facts = f"{tool.source} · {'changes nothing' if tool.read_only else 'may change something'}"
+    return [*lines, ReportLine(facts, "dim"), ReportLine(""), *map(ReportLine, schema.splitlines())]
+
+
+async def _rows(screen: ChatScreen) -> list[ToolRow]:
+    from stepchat.tui.dialogs.tools import ToolRow
+
+    conversation = screen.conversation
+    toolbox = conversation.toolbox
+    always = await always_approved(screen.workspace.store)
+    messages = [stored.message for stored in conversation.path]
+    called = [message.name for message in messages if isinstance(message, ToolMessage)]
+
+    def approval(tool: Tool) -> str:
+        if tool.read_only and tool.name in toolbox.settings.trusted:
+            return "trusted"
+        if always.get(tool.name) == tool.fingerprint:
+            return "always"
+        return "this session" if tool.fingerprint in toolbox.approved else "asks"
+
+    return [
+        ToolRow(tool.name, tool.name in toolbox.on, tool.source, approval(tool), called.count(tool.name))
+        for tool in await screen.workspace.tools.tools()
+    ]
+
+
+def _names(screen: ChatScreen) -> list[tuple[str, str]]:
+    return [(f"off {name}", "switch off") for name in screen.conversation.toolbox.on]
+
+
+async def approve(screen: ChatScreen, _argument: str) -> None:
+    if not screen.focus_question():
+        screen.flash("No tool call waits for your answer.")
+
+
+async def answer_call(screen: ChatScreen, argument: str) -> None:
+    """Take the text as the result of the first call that has none; with the last one the turn goes on."""
+    check_idle(screen)
+    conversation = screen.conversation
+    calls = calls_without_result(conversation.path)
+    if not calls or conversation.session is None:
+        raise StepchatError("No call waits for a result.", "Calls of tools that are on run by themselves.")
+    call = calls[0]
+    if not argument:
+        screen.prompt.insert("/answer-call ")
+        screen.flash(f"Type or paste the result of {call.name}.")
+        return
+    end = conversation.path[-1]
+    message = ToolMessage(call.id, call.name, argument)
+    await conversation.add_result(await screen.workspace.store.append(end.session, end.id, message))
+    screen.pane.show_result(conversation.path[-1])
+    if len(calls) > 1:
+        screen.pane.report_calls_left()
+    else:
+        screen.ask(None, conversation.path)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("tools", "List the tools, or switch them on and off", tools, (), "[on|off NAME]", _names),
+    Command("approve", "Go to the question about a tool call", approve, ("alt+v", "leader v")),
+    Command("answer-call", "Type the result of a tool call that nobody runs", answer_call, (), "[TEXT]"),
+)
