@@ -8,7 +8,8 @@ from stepchat.tui.keymap import PROMPT, KeyRow
 
 _ROWS: Final = (
     ("send", "enter", "Send; while an answer runs, queue"),
-    ("newline", "ctrl+j alt+enter shift+enter ctrl+enter leader-enter", "New line"),
+    ("newline", "ctrl+j alt+enter shift+enter ctrl+enter", "New line"),
+    ("open-paste", "leader-enter", "Open the folded paste at the cursor; elsewhere a new line"),
     ("complete", "tab", "Complete what is typed; attach the file that is offered"),
     ("pick-file", "at", "At the start of a word: choose a file to attach"),
     ("cursor-up", "up", "Row above; from the first row, earlier prompts"),

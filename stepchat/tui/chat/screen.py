@@ -294,6 +294,10 @@ class ChatScreen(Screen[None]):
     def _detached(self, event: Composer.Detached) -> None:
         self.flash(f"Detached {event.attachment.name}.")
 
+    @on(Prompt.PasteTooLong)
+    def _paste_too_long(self) -> None:
+        self.flash("Too long to open here. {key:editor} opens the prompt in your editor.")
+
     @on(Composer.QueueChanged)
     def _queue_changed(self) -> None:
         self.refresh_status()

@@ -67,6 +67,10 @@ class Pastes:
                 text = text.removesuffix(sent) + placeholder
         return self.fold(text) if len(text) > HUGE_CHARACTERS or text.count("\n") > HUGE_LINES else text
 
+    def text_of(self, placeholder: str) -> str:
+        """What was pasted there."""
+        return self._texts[placeholder]
+
     def spans(self, line: str) -> list[tuple[int, int]]:
         """The columns of placeholders in a line: the first column, and the column after the last."""
         if not self._texts:

@@ -18,7 +18,7 @@ from stepchat.text.sanitize import sanitize_paste
 from stepchat.text.widths import grapheme_left
 from stepchat.tui import line_editing
 from stepchat.tui.composer.completion import Completion
-from stepchat.tui.composer.paste import BLANK_FIRST_LINES, Pastes
+from stepchat.tui.composer.paste import BLANK_FIRST_LINES, HUGE_CHARACTERS, HUGE_LINES, Pastes
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 from stepchat.tui.keymap import PROMPT, build_keymap
 from stepchat.tui.prompt_keys import PROMPT_ROWS
@@ -97,6 +97,9 @@ class Prompt(TextArea, inherit_bindings=False):
 
     class PickFile(Message):
         """The user wants to choose a file. `take_at_sign` removes the @ that said so."""
+
+    class PasteTooLong(Message):
+        """A folded paste is too long to be edited here."""
 
     class StartDeleted(Message):
         """Backspace was pressed at the start of the text, where there is nothing to delete."""
@@ -279,6 +282,30 @@ class Prompt(TextArea, inherit_bindings=False):
 
     def action_newline(self) -> None:
         self.replace("\n", *sorted(self.selection), maintain_selection_offset=False)
+
+    def action_open_paste(self) -> None:
+        """Open the folded paste before or after the cursor; a new line if there is none."""
+        row, column = self.cursor_location
+        span = next((span for span in self._pastes.spans(self.document.get_line(row)) if column in span), None)
+        if span is None:
+            self.action_newline()
+        else:
+            self._open_paste(row, span)
+
+    def on_click(self, event: events.Click) -> None:
+        row, column = self.get_target_document_location(event)
+        for start, end in self._pastes.spans(self.document.get_line(row)):
+            if start <= column < end:
+                self._open_paste(row, (start, end))
+                return
+
+    def _open_paste(self, row: int, span: tuple[int, int]) -> None:
+        text = self._pastes.text_of(self.document.get_line(row)[slice(*span)])
+        if len(text) > HUGE_CHARACTERS or text.count("\n") > HUGE_LINES:
+            self.post_message(self.PasteTooLong())
+            return
+        self._edit_as_one(text, (row, span[0]), (row, span[1]))
+        self.move_cursor((row, span[0]))
 
     def action_complete(self) -> None:
         if self._offers:

@@ -205,10 +205,10 @@ class TerminalInput:
         letter = key[1]
         if letter == "\r":
             yield from self._parse("\x1b[13;3u")
-        elif isinstance(ANSI_SEQUENCES_KEYS.get(key), tuple):
+        elif letter in "\b\x7f":
+            yield from self._parse("\x1b[127;3u")
+        elif not letter.isalpha() and isinstance(ANSI_SEQUENCES_KEYS.get(key), tuple):
             yield from self._parse(key)
-        elif letter == "\b":
-            yield from self._parse("\x1b\x7f")
         elif letter.isupper():
             yield from self._parse(f"\x1b[{ord(letter.lower()[0])};4u")
         else:

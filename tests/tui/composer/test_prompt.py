@@ -350,3 +350,43 @@ async def test_no_editing_key_sends_and_undo_or_yank_brings_everything_back(text
                     await pilot.press("ctrl+underscore")
                     assert app.prompt.text == text, key
         assert app.sent == []
+
+
+async def test_a_folded_paste_is_opened_for_editing_by_a_click_or_the_leader():
+    app, test = running()
+    async with test as pilot:
+        app.prompt.paste(BIG)
+        await pilot.press("x")
+        await pilot.press("left")
+        app.prompt.action_open_paste()
+        assert app.prompt.text == f"{BIG}x"
+        assert app.prompt.cursor_location == (0, 0)
+        await pilot.press("ctrl+underscore")
+        assert app.prompt.text == "[pasted 120 lines]x"
+        await pilot.click("Prompt", offset=(4, 0))
+        assert app.prompt.text == f"{BIG}x"
+        app.prompt.prefill("plain")
+        app.prompt.action_open_paste()
+        assert app.prompt.text == "plain\n"
+
+
+async def test_no_editing_key_sends_or_loses_anything_at_an_end_of_any_text():
+    app, test = running()
+    rows = [
+        (row, key)
+        for row in PROMPT_ROWS
+        for key in row.keys[:1]
+        if " " not in key and row.id not in {"send", "paste", "undo", "redo"}
+    ]
+    async with test as pilot:
+        for row, key in rows:
+            for text in ("", "one two", "one\ntwo"):
+                for cursor in (0, len(text)):
+                    prompt = app.prompt
+                    prompt.prefill(text, cursor)
+                    await pilot.press(key)
+                    changed = prompt.text
+                    if changed != text:
+                        await pilot.press("ctrl+underscore")
+                    assert prompt.text == text, (row.id, text, cursor, changed)
+        assert app.sent == []

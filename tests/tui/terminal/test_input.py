@@ -74,7 +74,7 @@ def test_whatever_is_pasted_no_key_comes_of_it(text, data):
 def test_alt_with_a_letter_is_known_at_once_and_in_a_burst():
     assert said(b"\x1bk") == [("key", "alt+k")]
     assert said(b"\x1bk\x1bk\x1b[5~\x1bjx") == [("key", key) for key in ("alt+k", "alt+k", "pageup", "alt+j", "x")]
-    assert said(b"\x1bb\x1bf\x1bb") == [("key", "ctrl+left"), ("key", "ctrl+right"), ("key", "ctrl+left")]
+    assert said(b"\x1bb\x1bf\x1bb") == [("key", "alt+b"), ("key", "alt+f"), ("key", "alt+b")]
     assert said(b"\x1bOA\x1b[1;3B\x1b\x1bk")[:2] == [("key", "up"), ("key", "alt+down")]
 
 
