@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,3 +57,18 @@ def _recipient(workspace: Workspace, model: str) -> Recipient:
 async def _store(workspace: Workspace, loaded: LoadedFile) -> Attachment:
     await workspace.store.add_attachment(loaded.content)
     return loaded.attachment
+
+
+def files_named(argument: str) -> list[Path]:
+    """The files that an argument of /attach names: one path, which may contain spaces, or a pattern. Blocks. Raises UsageError."""
+    try:
+        path = Path(argument.removeprefix("file://")).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"There is no home directory for {argument}.", "Give the whole path.") from error
+    if os.path.lexists(path) or not any(mark in argument for mark in "*?["):
+        return [path]
+    found = sorted(glob(str(path), recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    files = [Path(name) for name in found if os.path.isfile(name)]  # noqa: PTH113 - never fails
+    if not files:
+        raise UsageError(f"No file matches {argument}.", "Patterns are those of the shell: src/*.py, docs/**/*.md")
+    return files

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
+from stepchat.attachments.marks import split_marks
 from stepchat.config.paths import write_private
 from stepchat.errors import as_sentence
 from stepchat.messages import AssistantMessage, UserMessage
@@ -28,6 +29,7 @@ def write_rescue(conversations: Iterable[Conversation], text: str, directories: 
     found = [
         (f"{one.unsaved_answer.id}.json", _exported(one)) for one in conversations if one.unsaved_answer is not None
     ]
+    text = split_marks(text)[0]
     if text:
         found.append((f"prompt-{int(time())}.txt", text))
     written: list[Path] = []

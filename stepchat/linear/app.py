@@ -40,6 +40,8 @@ async def _begin(workspace: Workspace, *, shows_reasoning: bool) -> LinearChat:
         await run_in_daemon(workspace.catalogue.read)
     chat.input = LineInput((await workspace.store.prompts())[::-1], lambda line: complete(chat, line))
     await chat.greet()
+    for name in workspace.start_options.files:
+        await handle(chat, f"/attach {name}")
     return chat
 
 

@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from stepchat import __version__
+from stepchat.attachments.marks import mark, split_marks
 from stepchat.chat.conversation import (
     AnswerStarted,
     BranchChanged,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from stepchat.chat.conversation import ConversationEvent
     from stepchat.chat.workspace import Workspace
     from stepchat.linear.line_input import LineInput
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import Attachment, StoredMessage
     from stepchat.sessions.records import Session
     from stepchat.tools.approvals import ApprovalRequest
 
@@ -63,6 +64,8 @@ class LinearChat:
         self.is_over = False
         self.input: LineInput | None = None
         """Asks about tools; None if nobody can be asked."""
+        self.attachments: tuple[Attachment, ...] = ()
+        """Files that go with the next question."""
         self._channel = ""
         """What the last piece of the answer was."""
         self.conversation.toolbox.ask = self._approve
@@ -120,6 +123,8 @@ class LinearChat:
 
     async def ask(self, text: str | None) -> None:
         """Ask, and announce what happens. Ctrl+C stops the answer."""
+        if text is not None:
+            text, self.attachments = mark(text, self.attachments), ()
         loop = asyncio.get_running_loop()
         stopping: list[asyncio.Task[None]] = []
 
@@ -178,7 +183,7 @@ class LinearChat:
             case BranchChanged(is_reload=True):
                 self.announce_session()
             case TurnEnded(returned_text=text) if text:
-                say(f"Your question was not saved: {text}")
+                say(f"Your question was not saved: {split_marks(text)[0]}")
             case _:
                 pass
 

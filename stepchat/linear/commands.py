@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stepchat.attachments.detection import describe
+from stepchat.chat.attaching import attach_content, attach_files, files_named
 from stepchat.chat.connection import find_server
 from stepchat.chat.interrupted import CONTINUE
 from stepchat.chat.switching import server_title, switch_server
@@ -15,7 +17,7 @@ from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.parameters.scopes import set_values
 from stepchat.parameters.values import parse_setting
-from stepchat.prompts.clipboard import read_clipboard
+from stepchat.prompts.clipboard import read_clipboard, read_clipboard_file
 from stepchat.prompts.library import fill_in, find_prompt, list_descriptions, prompt_names
 from stepchat.text.format import date, money
 
@@ -176,6 +178,30 @@ async def title(chat: LinearChat, argument: str) -> None:
     chat.announcer.say(f"Title: {await chat.workspace.store.set_title(session.id, argument)}.")
 
 
+async def attach(chat: LinearChat, argument: str) -> None:
+    """Attach files, or what is on the clipboard; without an argument, say which are attached."""
+    workspace, slug = chat.workspace, chat.conversation.model
+    if not argument:
+        names = ", ".join(f"{one.name}, {describe(one)}" for one in chat.attachments)
+        chat.announcer.say(f"Attached: {names}." if names else "No files are attached.")
+        return
+    if argument == "clipboard":
+        name, content = await run_in_daemon(read_clipboard_file, workspace.environ)
+        found = (await attach_content(workspace, slug, name, content),)
+    else:
+        found = await attach_files(workspace, slug, await run_in_daemon(files_named, argument))
+    chat.attachments = tuple(dict.fromkeys((*chat.attachments, *found)))
+    for one in found:
+        chat.announcer.say(f"Attached {one.name}, {describe(one)}, about {one.tokens:,} tokens.")
+
+
+async def detach(chat: LinearChat, argument: str) -> None:
+    kept = tuple(one for one in chat.attachments if argument not in {"", one.name})
+    count = len(chat.attachments) - len(kept)
+    chat.attachments = kept
+    chat.announcer.say(f"Detached {count} file{'' if count == 1 else 's'}.")
+
+
 COMMANDS: Final = (
     Command("help", "List the commands", help_),
     Command("quit", "Quit", quit_),
@@ -190,6 +216,8 @@ COMMANDS: Final = (
     Command("models", "List the models of the server", models, "[WORDS]"),
     Command("server", "Say which server is asked, or ask another", server, "[NAME]"),
     Command("system", "Set the system prompt of a new session", system, "TEXT"),
+    Command("attach", "Attach files to the next question; without a path, say which are", attach, "[PATH|clipboard]"),
+    Command("detach", "Remove this file; without a name, all of them", detach, "[NAME]"),
     Command("set", "Set a request parameter", set_, "NAME=VALUE"),
     Command("reasoning", "Read the reasoning out, or only announce it", reasoning, "[on|off]"),
 )

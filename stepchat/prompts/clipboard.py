@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stepchat.errors import StepchatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _SECONDS: Final = 3
 _MAX_CHARACTERS: Final = 10_000_000
@@ -23,19 +23,44 @@ _TOOLS: Final = (
 """The variable that says whether a tool has something to talk to, and its command."""
 
 
+_IMAGE_TOOLS: Final = (
+    ("WAYLAND_DISPLAY", ("wl-paste", "--type", "image/png")),
+    ("DISPLAY", ("xclip", "-selection", "clipboard", "-target", "image/png", "-out")),
+    ("", ("pngpaste", "-")),
+)
+
+
 def read_clipboard(environ: Mapping[str, str]) -> str:
     """The text in it. Raises StepchatError where it cannot be read, as over SSH."""
-    found = [command for variable, command in _TOOLS if not variable or environ.get(variable)]
-    for command in found:
-        if not shutil.which(command[0], path=environ.get("PATH")):
+    content = _first_output(_TOOLS, environ)
+    if content is None:
+        raise StepchatError("The clipboard cannot be read here.", _hint(environ))
+    return content.decode("utf-8", "replace").replace("\r\n", "\n")[:_MAX_CHARACTERS]
+
+
+def read_clipboard_file(environ: Mapping[str, str]) -> tuple[str, bytes]:
+    """The image or, without one, the text in it, with a file name. Raises StepchatError where it cannot be read."""
+    image = _first_output(_IMAGE_TOOLS, environ)
+    return ("clipboard.png", image) if image else ("clipboard.txt", read_clipboard(environ).encode())
+
+
+def _first_output(tools: Sequence[tuple[str, Sequence[str]]], environ: Mapping[str, str]) -> bytes | None:
+    """What the first tool prints that is installed and works; None if there is none."""
+    for variable, command in tools:
+        if (variable and not environ.get(variable)) or not shutil.which(command[0], path=environ.get("PATH")):
             continue
         try:
             done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env=dict(environ))
         except (OSError, subprocess.TimeoutExpired):
             continue
         if not done.returncode:
-            return done.stdout.decode("utf-8", "replace").replace("\r\n", "\n")[:_MAX_CHARACTERS]
-    raise StepchatError(
-        "The clipboard cannot be read here.",
-        "It needs a desktop with wl-paste, xclip, xsel or pbpaste. Type the text instead.",
-    )
+            return done.stdout
+    return None
+
+
+def _hint(environ: Mapping[str, str]) -> str:
+    if environ.get("SSH_CONNECTION"):
+        return (
+            "Over SSH it belongs to another machine. Paste the text, or copy the file here and attach it by its path."
+        )
+    return "It needs a desktop with wl-paste, xclip, xsel or pbpaste. Type the text instead."

@@ -242,3 +242,18 @@ def test_lines_from_a_pipe(tmp_path):
 def test_it_imports_no_textual():
     code = "import sys, stepchat.linear.app; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_files_go_with_the_next_question(tmp_path, server, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "work" / name).write_text("text")
+    async with linear(tmp_path, server) as chat:
+        assert "No files are attached." in await say(chat, "/attach")
+        assert "there is no such file" in await say(chat, "/attach gone")
+        assert "Attached a.txt, text · 4 bytes, about 1 tokens." in await say(chat, "/attach *.txt")
+        assert "Detached 1 file." in await say(chat, "/detach b.txt")
+        assert "Attached: a.txt, text · 4 bytes." in await say(chat, "/attach")
+        assert "I received 1 file" in await say(chat, "What is this?")
+        assert "No files are attached." in await say(chat, "/attach")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepchat.errors import ConfigError, StepchatError, UsageError
-from stepchat.prompts.clipboard import read_clipboard
+from stepchat.prompts.clipboard import read_clipboard, read_clipboard_file
 from stepchat.prompts.library import (
     EXAMPLE,
     check_name,
@@ -151,6 +151,18 @@ def test_the_clipboard_without_a_desktop(tmp_path):
     tool.write_text("#!/bin/sh\nprintf 'a\\r\\nb'\n")
     tool.chmod(0o755)
     assert read_clipboard({"PATH": f"{tmp_path}:/bin:/usr/bin", "DISPLAY": ":0"}) == "a\nb"
+
+
+def test_the_clipboard_as_a_file_is_its_image_or_its_text(tmp_path):
+    environ = {"PATH": f"{tmp_path}:/bin:/usr/bin", "DISPLAY": ":0"}
+    with pytest.raises(StepchatError, match="belongs to another machine"):
+        read_clipboard_file({"PATH": str(tmp_path), "SSH_CONNECTION": "1"})
+    tool = tmp_path / "xclip"
+    tool.write_text('#!/bin/sh\ncase "$*" in *image/png*) test -e $0.png && printf PNG ;; *) printf text ;; esac\n')
+    tool.chmod(0o755)
+    assert read_clipboard_file(environ) == ("clipboard.txt", b"text")
+    (tmp_path / "xclip.png").touch()
+    assert read_clipboard_file(environ) == ("clipboard.png", b"PNG")
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

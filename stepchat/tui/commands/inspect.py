@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from stepchat.attachments.content import digests_in, with_data
 from stepchat.chat.connection import server_for_url
 from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
@@ -14,6 +15,8 @@ from stepchat.tui.commands.parameters import put
 from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stepchat.config.file import Config
     from stepchat.messages import Json
     from stepchat.reasoning.ledger import ReasoningAccount
@@ -70,16 +73,26 @@ async def _open(screen: ChatScreen, answers: list[StoredMessage], at: int) -> No
     def copy(text: str) -> str:
         return clipboard.copy(screen.app, text)
 
-    as_curl = partial(_as_curl, screen.workspace.config)
-    await screen.app.push_screen_wait(InspectorScreen(answers, at, store.exchanges, account, as_curl, copy))
+    contents: dict[str, bytes] = {}
+
+    async def exchanges(answer: str) -> list[Exchange]:
+        found = await store.exchanges(answer)
+        wires = [line.wire for exchange in found for line in exchange.lines if line.wire is not None]
+        contents.update(await store.attachments([digest for wire in wires for digest in digests_in(wire)]))
+        return found
+
+    as_curl = partial(_as_curl, screen.workspace.config, contents)
+    await screen.app.push_screen_wait(InspectorScreen(answers, at, exchanges, account, as_curl, copy))
 
 
-def _as_curl(config: Config, exchange: Exchange) -> str:
+def _as_curl(config: Config, contents: Mapping[str, bytes], exchange: Exchange) -> str:
+    """The request as a command, with the attached files in it."""
     from stepchat import lossless_json
     from stepchat.servers.recording import curl
 
     variables = server_for_url(exchange.url.removesuffix("/chat/completions"), config).key_variables
-    return curl(exchange.url, exchange.headers, lossless_json.dumps(exchange.body), variables[0])
+    body = {**exchange.body, "messages": [with_data(wire, contents) for wire in exchange.body["messages"]]}
+    return curl(exchange.url, exchange.headers, lossless_json.dumps(body), variables[0])
 
 
 async def tokens(screen: ChatScreen, _argument: str) -> None:

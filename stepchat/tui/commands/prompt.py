@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from glob import glob
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.attachments.detection import describe
-from stepchat.chat.attaching import attach_content
+from stepchat.chat.attaching import attach_content, files_named
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import UsageError
-from stepchat.tui.commands.command import Command, user_path
+from stepchat.prompts.clipboard import read_clipboard_file
+from stepchat.tui.commands.command import Command
 from stepchat.tui.composer.external_editor import edit_text
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.terminal.clipboard import read_clipboard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ async def attach(screen: ChatScreen, argument: str) -> None:
     elif argument == _CLIPBOARD:
         await _attach_clipboard(screen)
     else:
-        await screen.attach(await run_in_daemon(paths_of, argument))
+        await screen.attach(await run_in_daemon(files_named, argument))
 
 
 async def pick_file(screen: ChatScreen) -> None:
@@ -63,24 +63,10 @@ async def pick_file(screen: ChatScreen) -> None:
 
 
 async def _attach_clipboard(screen: ChatScreen) -> None:
-    content = await run_in_daemon(read_clipboard)
-    conversation = screen.conversation
-    name = f"clipboard.{content.ending}"
+    name, content = await run_in_daemon(read_clipboard_file, os.environ)
     with screen.composer.reading_files():
-        attachment = await attach_content(screen.workspace, conversation.model, name, content.data)
+        attachment = await attach_content(screen.workspace, screen.conversation.model, name, content)
         screen.composer.attach([attachment])
-
-
-def paths_of(argument: str) -> list[Path]:
-    """The files that an argument names: one path, which may contain spaces, or a pattern. Raises UsageError."""
-    path = user_path(argument.removeprefix("file://"))
-    if path.exists() or not any(mark in argument for mark in "*?["):
-        return [path]
-    found = sorted(glob(str(path), recursive=True))  # noqa: PTH207 - the pattern may be absolute
-    files = [Path(name) for name in found if Path(name).is_file()]
-    if not files:
-        raise UsageError(f"No file matches {argument}.", "Patterns are those of the shell: src/*.py, docs/**/*.md")
-    return files
 
 
 async def detach(screen: ChatScreen, argument: str) -> None:

@@ -1,4 +1,4 @@
-"""The clipboard. Copying: to the terminal (OSC 52, which works over SSH), to tmux, and to a clipboard tool of this machine if there is one.
+"""Copying: to the terminal (OSC 52, which works over SSH), to tmux, and to a clipboard tool of this machine if there is one.
 
 Nothing that a shell or a terminal would obey is copied.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from stepchat.errors import UsageError
 from stepchat.text.sanitize import sanitize_for_clipboard
 
 if TYPE_CHECKING:
@@ -67,61 +66,6 @@ def copy_with_tools(text: str, environ: Mapping[str, str]) -> bool:
     """Copy a text to tmux, if it is running, and to the first tool that works. Returns whether one did."""
     tmux = _give(text, environ, _found([_TMUX], environ))
     return _give(text, environ, _tools(environ)) or tmux
-
-
-class ClipboardContent(NamedTuple):
-    """What was read from the clipboard, and the usual ending of files of its type."""
-
-    data: bytes
-    ending: str
-
-
-_READERS: Final = (
-    ("WAYLAND_DISPLAY", ("wl-paste", "--type", "image/png"), "png"),
-    ("WAYLAND_DISPLAY", ("wl-paste", "--no-newline"), "txt"),
-    ("DISPLAY", ("xclip", "-selection", "clipboard", "-t", "image/png", "-o"), "png"),
-    ("DISPLAY", ("xclip", "-selection", "clipboard", "-o"), "txt"),
-    ("DISPLAY", ("xsel", "--clipboard", "--output"), "txt"),
-)
-_MAC_READERS: Final = (("PATH", ("pngpaste", "-"), "png"), ("PATH", ("pbpaste",), "txt"))
-
-
-def read_clipboard(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> ClipboardContent:
-    """The image or, without one, the text on the clipboard of this machine. Blocks. Raises UsageError."""
-    import subprocess
-
-    readers = [*_READERS, *(_MAC_READERS if platform == "darwin" else ())]
-    found = [(command, ending) for variable, tool, ending in readers for command in _found([(variable, tool)], environ)]
-    if not found:
-        raise _no_clipboard(environ)
-    for command, ending in found:
-        try:
-            done = subprocess.run(
-                command,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=_TIMEOUT,
-                start_new_session=True,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if done.returncode == 0 and done.stdout:
-            return ClipboardContent(done.stdout, ending)
-    raise UsageError("The clipboard is empty.", "Copy an image or a text first.")
-
-
-def _no_clipboard(environ: Mapping[str, str]) -> UsageError:
-    if environ.get("SSH_CONNECTION"):
-        return UsageError(
-            "The clipboard of your own machine cannot be read over SSH.",
-            "Copy the file here and attach it with /attach PATH; text can be pasted.",
-        )
-    return UsageError(
-        "The clipboard cannot be read.", "That needs wl-paste (Wayland), xclip (X11), or pngpaste (macOS)."
-    )
 
 
 def _tools(environ: Mapping[str, str]) -> list[Sequence[str]]:
