@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "httpx": ("stepchat.servers", "stepchat.tools"),
     "click": ("stepchat.cli",),
     # One catches its errors, the other prints its version.
+    "_sqlite3": ("stepchat.first_frame.page",),
     "sqlite3": ("stepchat.sessions", "stepchat.cli.completion", "stepchat.chat.doctor"),
 }
 # What the transcript may know of Textual and Rich: values, no widget, app or event.

@@ -12,6 +12,8 @@ import sys
 import termios
 import time
 
+from stepchat.first_frame.files import first_frame_path
+from stepchat.first_frame.page import read_page
 from stepchat.first_frame.picture import (
     MIN_COLUMNS,
     MIN_ROWS,
@@ -65,7 +67,9 @@ def paint_first_frame(argv: "Sequence[str]", environ: "Mapping[str, str]") -> "F
         return None
     if size[0] < MIN_COLUMNS or size[1] < MIN_ROWS:
         return None
-    frame = FirstFrame(_read_style(argv, environ), size, modes, environ)
+    style = _read_style(argv, environ)
+    page = read_page(argv, environ, size, colour_depth(environ), style)
+    frame = FirstFrame(style, size, modes, environ, page)
     try:
         frame.start()
     except (OSError, termios.error):
@@ -85,18 +89,6 @@ def terminal_size(environ: "Mapping[str, str]") -> tuple[int, int]:
         real = os.get_terminal_size(STDOUT)
         columns, rows = columns or real.columns, rows or real.lines
     return columns, rows
-
-
-def first_frame_path(environ: "Mapping[str, str]") -> str:
-    """Paths.first_frame of config/paths.py, without importing it; a test compares the two."""
-    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is not loaded yet
-    if own := environ.get("STEPCHAT_HOME"):
-        state = home + own[1:] if own == "~" or own.startswith("~/") else own
-        return f"{state}/first-frame"
-    if (base := environ.get("XDG_STATE_HOME", "").strip()).startswith("/"):
-        return f"{base}/stepchat/first-frame"
-    below = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
-    return f"{home}/{below}/stepchat/first-frame"
 
 
 def requested_model(argv: "Sequence[str]", environ: "Mapping[str, str]") -> str | None:
@@ -161,7 +153,9 @@ class FirstFrame:
         size: tuple[int, int],
         modes: "list[int | list[bytes | int]]",
         environ: "Mapping[str, str]",
+        page: "Sequence[str]" = (),
     ) -> None:
+        """`page` are the rows above the prompt; none leaves them blank."""
         self.modes = modes
         """The terminal's original modes, to be restored when the program ends."""
         self.on_screen = False
@@ -174,6 +168,7 @@ class FirstFrame:
         self._style = style
         self._size = size
         self._environ = environ
+        self._page = page
         self._typing = TypeAheadReader(prompt_width(size[0]))
         self._picture = Picture([], (0, 0))
         self._wake = (-1, -1)
@@ -290,6 +285,7 @@ class FirstFrame:
                         end = time.monotonic() + HAND_OVER_PATIENCE
                         continue
                     self._size = terminal_size(self._environ)
+                    self._page = ()
                     self._typing.wrap_width = prompt_width(max(MIN_COLUMNS, self._size[0]))
                     self._picture.rows.clear()
                 else:
@@ -306,7 +302,7 @@ class FirstFrame:
     def _paint(self, before: str) -> None:
         """Paint the rows that changed."""
         columns, rows = max(MIN_COLUMNS, self._size[0]), max(MIN_ROWS, self._size[1])
-        new = draw(self._typing.text, self._typing.cursor, self._style, columns, rows)
+        new = draw(self._typing.text, self._typing.cursor, self._style, columns, rows, self._page)
         old = self._picture.rows
         changed = [
             f"\x1b[{index + 1};1H{row}" for index, row in enumerate(new.rows) if index >= len(old) or old[index] != row

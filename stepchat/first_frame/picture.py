@@ -263,8 +263,8 @@ class Picture:
         self.cursor = cursor
 
 
-def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int) -> Picture:
-    """Draw the screen with this text in the prompt and the cursor at this index of it."""
+def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int, page: "Sequence[str]" = ()) -> Picture:
+    """Draw the screen with this text in the prompt and the cursor at this index of it, below the rows of a page."""
     lines, (row, column) = _visible_rows(text, cursor, prompt_width(columns), prompt_row_limit(rows))
     styles = style.styles
     painted = [_painted([("rule", RULE * columns)], styles)]
@@ -283,7 +283,18 @@ def draw(text: str, cursor: int, style: FrameStyle, columns: int, rows: int) -> 
     painted.append(_painted(status_line(style.items, columns, style.hints), styles))
     blank = _painted([("ground", " " * columns)], styles)
     above = rows - len(painted)
-    return Picture([blank] * above + painted, (above + 1 + row, MARGIN + width_of(lines[row][:column])))
+    shown = [row or blank for row in fit_rows(page, above)]
+    return Picture(
+        [*shown, *[blank] * (above - len(shown)), *painted], (above + 1 + row, MARGIN + width_of(lines[row][:column]))
+    )
+
+
+def fit_rows(rows: "Sequence[str]", height: int) -> list[str]:
+    """The rows above a prompt that may have grown: blank ones at the end go first, then those at the top."""
+    end = len(rows)
+    while end > height and not rows[end - 1]:
+        end -= 1
+    return list(rows[max(0, end - height) : end])
 
 
 def _visible_rows(text: str, cursor: int, width: int, limit: int) -> tuple[list[str], tuple[int, int]]:

@@ -245,9 +245,25 @@ def _order_of_events(connection: sqlite3.Connection) -> None:
     )
 
 
+def _pages(connection: sqlite3.Connection) -> None:
+    run_script(
+        connection,
+        """
+        -- What the window showed last of a session (pages.py).
+        CREATE TABLE page (
+            number  INTEGER PRIMARY KEY,
+            session TEXT NOT NULL UNIQUE REFERENCES session (id) ON DELETE CASCADE,
+            leaf    TEXT NOT NULL,                -- its last message then
+            key     TEXT NOT NULL,                -- what else it depends on: size, colours, terminal, version
+            rows    TEXT NOT NULL                 -- the rows with their colours
+        );
+        """,
+    )
+
+
 STEPS: Final[tuple[Step, ...]] = (
     _first_tables, _search, _organizing, _exchanges, _parameters, _spending, _interrupted, _one_shot, _attachments,
-    _tools, _order_of_events,
+    _tools, _order_of_events, _pages,
 )  # fmt: skip
 """Step n leads to version n + 1."""
 

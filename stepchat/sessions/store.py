@@ -21,6 +21,7 @@ from stepchat.sessions import (
     migrations,
     organizing,
     other_processes,
+    pages,
     reading,
     recovery,
     spending,
@@ -417,6 +418,10 @@ class SessionStore:
     async def attachments(self, digests: Collection[str]) -> dict[str, bytes]:
         """The stored content by digest, without what is missing."""
         return await self._read(attachments.read, digests)
+
+    async def save_page(self, session_id: str, leaf: str, key: str, rows: Sequence[str]) -> None:
+        """Keep the rows that the window showed last of a session, for the next first frame (first_frame/page.py)."""
+        await self._write(pages.save_page, session_id, leaf, key, "\n".join(rows))
 
     def _collect_attachments(self) -> None:
         """Remove content that nothing refers to any more, in the background and in small steps."""

@@ -81,7 +81,7 @@ class Document:
         """The top after a change of width, and the exact fraction of its block above it."""
         self._passing = self._refusing = False
         self._returned: Mapping[str, str] = {}
-        self._estimate: Estimate = no_estimate
+        self.estimate: Estimate = no_estimate
 
     # ---- messages
 
@@ -147,21 +147,21 @@ class Document:
                 answer = Answer(self.reasoning_view, self.fill_keys, as_json=wants_json(message.parameters))
                 answer.load(message, stored.folded)
                 answer.returned = self._returned.get(stored.id, "")
-                answer.estimate = self._estimate
+                answer.estimate = self.estimate
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
                 self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
 
     def update_answers(self, returned: Mapping[str, str] | None = None, estimate: Estimate | None = None) -> None:
         """Updates answers with what later requests did with their reasoning, by id, and with estimates of their costs."""
         self._returned = self._returned if returned is None else returned
-        self._estimate = self._estimate if estimate is None else estimate
+        self.estimate = self.estimate if estimate is None else estimate
         if self.live is not None:
-            self.live.estimate = self._estimate
+            self.live.estimate = self.estimate
         for index, message in enumerate(self.messages):
             if message.answer is None or message.stored is None:
                 continue
             message.answer.returned = self._returned.get(message.stored.id, "")
-            message.answer.estimate = self._estimate
+            message.answer.estimate = self.estimate
             if message.blocks.is_built and (edits := message.answer.edits(0.0)):
                 self._apply(index, edits)
 
@@ -171,7 +171,7 @@ class Document:
         """Starts a live answer, which `feed` then extends."""
         self._drop_notice()
         answer = Answer(self.reasoning_view, self.fill_keys, as_json=as_json)
-        answer.estimate = self._estimate
+        answer.estimate = self.estimate
         answer.waiting_for = waiting_for
         answer.think_at_most = think_at_most
         answer.begin(now)

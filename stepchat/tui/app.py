@@ -499,6 +499,7 @@ class StepchatApp(App[str]):
 
     async def _end(self, screen: ChatScreen, message: str = "") -> None:
         await screen.stop_turns()
+        await screen.save_page()
         self.exit(message)
 
     def _write_rescue(self, screen: ChatScreen) -> list[Path]:

@@ -18,7 +18,8 @@ from textual._wrap import compute_wrap_offsets
 
 import stepchat
 from stepchat.config.paths import find_paths
-from stepchat.first_frame.frame import first_frame_path, requested_model
+from stepchat.first_frame.files import database_path, first_frame_path
+from stepchat.first_frame.frame import requested_model
 from stepchat.first_frame.picture import (
     DEPTHS,
     HINTS,
@@ -240,6 +241,7 @@ def test_the_path_is_that_of_paths(changes, monkeypatch, tmp_path):
     for name, value in {"HOME": str(tmp_path), **changes}.items():
         monkeypatch.setenv(name, value)
     assert os.path.normpath(first_frame_path(os.environ)) == str(find_paths(os.environ).first_frame)
+    assert os.path.normpath(database_path(os.environ)) == str(find_paths(os.environ).database)
 
 
 STYLES = {role: Style(color="#010203", bgcolor="#f0f1f2", bold=role == "sign") for role in ROLES}

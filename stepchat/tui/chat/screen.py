@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +28,7 @@ from stepchat.chat.interrupted import describe_kept, describe_others, interrupte
 from stepchat.chat.late_costs import PAUSES, fetch_late_costs
 from stepchat.chat.spending import ReportLine, SpentToday, estimate_cost
 from stepchat.errors import StepchatError, StoreError, UntrustedServerError
+from stepchat.first_frame.page import PROMPT_AND_STATUS
 from stepchat.first_frame.picture import prompt_row_limit
 from stepchat.messages import AssistantMessage
 from stepchat.text.format import short_count
@@ -44,6 +46,7 @@ from stepchat.tui.composer.prompt import Prompt
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, keymap_of
 from stepchat.tui.terminal import clipboard
+from stepchat.tui.terminal.handover import next_page_key
 from stepchat.tui.terminal.title import notify_answer_ready, set_title, took_long
 from stepchat.tui.transcript.view import TranscriptView
 
@@ -1156,6 +1159,18 @@ class ChatScreen(Screen[None]):
             self.composer.give_back(pane.conversation.take_returned())
         await self.composer.keep()
         return refused
+
+    async def save_page(self) -> None:
+        """Keep what the next start shows first if it resumes this session."""
+        session, path = self.conversation.session, self.conversation.path
+        height = self.size.height - PROMPT_AND_STATUS
+        last = path[-1].message if path else None
+        # After anything else a new window adds a notice.
+        if session is None or not isinstance(last, AssistantMessage) or not last.complete or self.prompt.text:
+            return
+        with suppress(StepchatError, OSError):
+            key = next_page_key(self.workspace.paths.first_frame, (self.size.width, self.size.height), os.environ)
+            await self.workspace.store.save_page(session.id, path[-1].id, key, self.view.rows_at_rest(path, height))
 
     async def stop_turns(self) -> None:
         """End all turns, but do not wait for a disk that cannot save their answers."""

@@ -16,7 +16,8 @@ from rich.color import ColorSystem
 from textual.strip import Strip
 
 from stepchat.config.paths import write_private
-from stepchat.first_frame.picture import ROLES, clean
+from stepchat.first_frame.page import page_key
+from stepchat.first_frame.picture import ROLES, clean, colour_depth, read_frame_style
 from stepchat.first_frame.type_ahead import TypeAhead
 from stepchat.text.sanitize import sanitize_line
 from stepchat.tui.terminal.output import joins_emoji
@@ -98,6 +99,12 @@ def write_first_frame(
         if path.is_file() and path.read_bytes() == content:
             return
     write_private(path, content)
+
+
+def next_page_key(path: Path, size: tuple[int, int], environ: Mapping[str, str]) -> str:
+    """The key of a screen that the next first frame can paint; `path` is what `write_first_frame` wrote. Raises OSError."""
+    depth = colour_depth(environ)
+    return page_key(size, depth, read_frame_style(path.read_bytes(), depth, None), environ)
 
 
 _SYSTEMS = (

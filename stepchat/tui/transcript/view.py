@@ -18,6 +18,7 @@ from stepchat.text.format import short_model
 from stepchat.transcript.document import Document
 from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.transcript.layout import layout
+from stepchat.transcript.markdown.highlighting import load_at_once
 from stepchat.transcript.overlays import focus
 from stepchat.transcript.overlays.overlays import Overlays
 from stepchat.transcript.palette import colourless
@@ -25,10 +26,11 @@ from stepchat.transcript.viewport import Viewport
 from stepchat.tui.keymap import keymap_of
 from stepchat.tui.transcript.frame_rate import FrameScheduler, writes_waiting
 from stepchat.tui.transcript.mouse import MouseSelection
-from stepchat.tui.transcript.painting import RowPainter
+from stepchat.tui.transcript.painting import RowPainter, Scrollbar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from textual import events
     from textual.geometry import Region
@@ -90,7 +92,7 @@ class TranscriptView(Widget):
         super().__init__(id=id)
         self._palette = colourless()
         self._document = Document(
-            self._palette, 80, lambda text: keymap_of(self).fill(text), start_loading=start_daemon
+            self._palette, 80, lambda text: keymap_of(self).fill(text), start_loading=self._load_lexer
         )
         self._viewport = Viewport(self._document, 0)
         self.overlays = Overlays(self._document)
@@ -103,6 +105,7 @@ class TranscriptView(Widget):
         self._interval = 0.0
         self._scheduler = FrameScheduler()
         self._frame = 0
+        self._has_painted = False
         self._dragging: int | None = None
         self.mouse_is_free = False
         """Whether the terminal handles the mouse."""
@@ -411,8 +414,31 @@ class TranscriptView(Widget):
 
     def _paint(self) -> None:
         self._painter.update()
+        self._has_painted = self._has_painted or self._viewport.height > 0
         self._set_interval()
+
+    def _load_lexer(self, load: Callable[[], None]) -> Future[None]:
+        """In a thread, but not before the first paint: code would be plain first, and then coloured."""
+        return (start_daemon if self._has_painted else load_at_once)(load)
+
+    def rows_at_rest(self, messages: Sequence[StoredMessage], height: int) -> list[str]:
+        """The rows that a new window shows first of these messages, with their colours; "" for a blank one."""
+        shown, console = self._document, self.app.console  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+        layout = shown.layout
+        document = Document(self._palette, layout.width, shown.fill_keys, joins_emoji=layout.builder.joins_emoji)
+        document.reasoning_view = shown.reasoning_view
+        document.update_answers(estimate=shown.estimate)
+        document.show(messages)
+        viewport = Viewport(document, height)
+        viewport.to_end()
+        scrollbar = Scrollbar(self._palette)
+        rows = scrollbar.add_to(viewport.render(), viewport.scrollbar_thumb())
+        blank = scrollbar.add_to([document.layout.builder.blank], (0, 0))[0].render(console)
+        return ["" if (row := strip.render(console)) == blank else row for strip in rows]
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The rows as last painted."""
+        if not self._has_painted:
+            # Textual may paint before it reports the size; a first frame would lose its text for a moment.
+            self.on_resize()
         return self._painter.crop(crop)
