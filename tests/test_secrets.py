@@ -28,7 +28,7 @@ class Echo(BaseHTTPRequestHandler):
         words = f"Your key {self.headers['authorization']} is known to me. {KEY}"
         error = {"error": {"code": 402, "message": words, "metadata": {"raw": words}}}
         match asked["messages"][-1]["content"]:
-            case "status":
+            case "payment":
                 self._say(402, "application/json", json.dumps(error))
             case "refused":
                 self._say(401, "application/json", json.dumps(error))
@@ -121,7 +121,7 @@ def unpacked(database: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-@pytest.mark.parametrize("how", ["status", "refused", "page", "moved", "code", "name", "long", "wide", "stream"])
+@pytest.mark.parametrize("how", ["payment", "refused", "page", "moved", "code", "name", "long", "wide", "stream"])
 def test_key_that_the_server_repeats_goes_nowhere(shell, echo, how, form):
     code, out, err = shell("--base-url", echo.url, *form, how)
     assert code == (3 if how == "refused" else 1)
@@ -131,7 +131,7 @@ def test_key_that_the_server_repeats_goes_nowhere(shell, echo, how, form):
     # Not even a part of it.
     assert KEY[:12] not in everything
     assert KEY[-12:] not in everything
-    if how in {"status", "refused", "page", "stream"}:
+    if how in {"payment", "refused", "page", "stream"}:
         assert "[key removed]" in err
 
 

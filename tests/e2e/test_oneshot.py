@@ -72,13 +72,16 @@ def test_a_pipe_gets_the_exact_answer_and_a_terminal_a_harmless_one(tmp_path, se
     assert piped.stdout.decode() == answer["content"]
     assert piped.stderr.decode() == f"{answer['reasoning']}\n"
     assert "\x1b]0;owned title\x07" in answer["content"]
-    with Terminal([*STEPCHAT, "demo:hostile"], tmp_path, variables(tmp_path, server.url), cwd=ROOT) as terminal:
-        assert terminal.wait_exit() == 0
-        shown = b"".join(read.data for read in terminal.reads).decode()
-        assert terminal.title == ""
-    plain = shown.replace("\x1b[2m", "").replace("\x1b[22m", "").partition("The end.")[0]
-    assert "[bold]not bold[/bold]" in plain
-    assert all(char in "\r\n" or char.isprintable() for char in plain)
+    for rendered in ([], ["--plain"]):
+        command = [*STEPCHAT, *rendered, "demo:hostile"]
+        with Terminal(command, tmp_path, variables(tmp_path, server.url), cwd=ROOT) as terminal:
+            assert terminal.wait_exit() == 0
+            shown = b"".join(read.data for read in terminal.reads).decode()
+            assert terminal.title == ""
+        # Nothing but colours and weight.
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shown).partition("The end.")[0]
+        assert "[bold]not bold[/bold]" in text
+        assert all(char in "\r\n" or char.isprintable() for char in text)
 
 
 # Stopping

@@ -29,6 +29,7 @@ NEVER = {
     "session_ids",
     "close",
     "forget_unpriced",
+    "save_page",
 }
 """What the window does not call, or not before an hour has passed, or not before it has gone; `insert` is in test_internal_errors.py."""
 
