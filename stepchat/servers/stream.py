@@ -11,6 +11,7 @@ from itertools import chain
 from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urljoin
 
 from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
@@ -36,6 +37,7 @@ LONGEST_BODY = 64 * 1024 * 1024
 
 _CUT_HINT = "Everything received is saved. Retry for a complete answer."
 _MARK = b"\xef\xbb\xbf"
+_HTTP = b"HTTP/1."
 _BEFORE_SENDING = ("connect_tcp.started", "connect_tcp.complete", "start_tls.complete", "send_request_headers.started")
 """The events in which httpcore cleans up after an exception from its trace hook."""
 
@@ -90,6 +92,8 @@ class StreamReader:
         self._handshake: socket.socket | None = None
         """A second handle of the socket during the TLS handshake, when the first is not accessible."""
         self._connected = False
+        self._beginning = b""
+        """The first bytes that a new connection received."""
         self._answered = False
         self._cancelled = False
         self._over = False
@@ -150,11 +154,26 @@ class StreamReader:
             if self._url.lower().startswith("https:") and name.endswith("connect_tcp.complete"):
                 self._handshake = sock.dup()
             self._stream = made
+            self._watch_beginning(made)
         # Checked after storing the stream, so that either this sees the cancellation, or `cancel` sees the stream.
         if self._cancelled and name.endswith(_BEFORE_SENDING):
             if made is not None:
                 made.close()
             raise _CancelledError
+
+    def _watch_beginning(self, stream: Any) -> None:
+        """Note the first bytes: without a response, httpx does not say whether there were any."""
+        read = getattr(stream, "read", None)
+        if read is None:
+            return
+
+        def noting(max_bytes: int, timeout: float | None = None) -> bytes:
+            data: bytes = read(max_bytes, timeout)
+            if len(self._beginning) < len(_HTTP):
+                self._beginning += data[: len(_HTTP)]
+            return data
+
+        stream.read = noting
 
     def _forget_handshake(self) -> None:
         if self._handshake is not None:
@@ -188,6 +207,9 @@ class StreamReader:
 
     def _protocol_error(self, error: Exception) -> StepchatError:
         words = describe_exception(error)
+        beginning = self._beginning[: len(_HTTP)]
+        if not self._answered and "without a response" in words and not _HTTP.startswith(beginning):
+            words = "it does not speak HTTP/1.1"
         if not self._answered and "without a response" not in words:
             # Another protocol, or a broken header: a retry would fail in the same way.
             return UnreachableError(f"Cannot use {self._url}: {words}.", "Check the address and the port.")
@@ -227,8 +249,8 @@ class StreamReader:
 
     def _refusal(self, response: httpx.Response, parts: Iterable[bytes]) -> StepchatError:
         if response.is_redirect:
-            address = response.headers.get("location", "elsewhere").removesuffix("/chat/completions")[:300]
-            return ServerError(f"{self._url} moved to {address}.", "Use that as --base-url.", code=response.status_code)
+            address = response.headers.get("location", "")
+            return _moved(self._url, address.removesuffix("/chat/completions")[:300], response.status_code)
         if response.status_code == 407 and self._proxy is not None:
             return unreachable(self._url, "407", self._proxy)
         import httpx
@@ -319,6 +341,17 @@ class StreamReader:
     def _give(self, delta: Delta | None) -> None:
         if delta is not None:
             self._deliver(redacted(delta, self._redact))
+
+
+def _moved(url: str, address: str, status: int) -> ServerError:
+    """The error for a redirect, which is not followed: the question would go to another server."""
+    base = url.removesuffix("/chat/completions")
+    with contextlib.suppress(ValueError):
+        address = urljoin(url, address) if address else ""
+    if not address or address == base:
+        return ServerError(f"{url} answered {status} without another address.", BASE_URL_HINT, code=status)
+    hint = "Use that as --base-url." if address.startswith(("http://", "https://")) else BASE_URL_HINT
+    return ServerError(f"{url} moved to {address}.", hint, code=status)
 
 
 def _dropped(reader: ChunkReader) -> Iterator[Notice]:

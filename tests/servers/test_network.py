@@ -154,7 +154,16 @@ async def test_a_socks_proxy_that_does_not_run_is_named(monkeypatch):
     [
         (b"hello\r\n\r\n", "it does not speak HTTP/1.1"),
         (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "it does not speak HTTP/1.1"),
+        (b"OK", "it does not speak HTTP/1.1"),
+        (b"220 mail ready\r\n", "it does not speak HTTP/1.1"),
+        (b"HTTP/2 200\r\n\r\n", "it does not speak HTTP/1.1"),
+        (b"HTTP/1.1 101 X\r\n\r\n", "it does not speak HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n", "its response is malformed"),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n", "headers of its response are too large"),
         (b"HTTP/1.1 302 X\r\nlocation: http://[\r\ncontent-length: 0\r\n\r\n", "moved to http://["),
+        (b"HTTP/1.1 302 X\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n", "/other."),
+        (b"HTTP/1.1 307 X\r\ncontent-length: 0\r\n\r\n", "answered 307 without another address"),
+        (b"HTTP/1.1 304 X\r\n\r\n", "answered 304 without another address"),
     ],
 )
 async def test_a_server_that_speaks_something_else_is_not_asked_again(reply, words):
