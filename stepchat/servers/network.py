@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -64,6 +65,7 @@ def _setting(scheme: str, variables: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _read(value: str, name: str) -> Proxy:
+    value = value.strip().removeprefix("//")
     wrong = UnreachableError(
         f"{name} is not the address of a proxy.", f"Set it to something like http://host:3128, or unset {name}."
     )
@@ -83,22 +85,34 @@ def _read(value: str, name: str) -> Proxy:
 
 def _is_excluded(host: str, port: int, variables: Mapping[str, str]) -> bool:
     entries = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
-    return any(_matches(entry.lower(), host, port) for entry in entries.replace(",", " ").split())
+    return any(_matches(entry.lower(), host, port) for entry in re.split(r"[,;\s]+", entries) if entry)
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
     """Whether an entry of NO_PROXY covers the host. It is `*`, a domain, an address or a network, possibly with a port."""
     if entry == "*":
         return True
+    if "://" in entry:
+        entry = entry.partition("://")[2].partition("/")[0]
+    if (found := _is_in_network(entry, host)) is not None:
+        return found
+    name, wanted = _split_port(entry)
+    if wanted is not None and wanted != port:
+        return False
+    if (found := _is_in_network(name, host)) is not None:
+        return found
+    if name.endswith(".*"):  # 10.1.*
+        return host.startswith(name[:-1])
+    name = name.strip("[]").removeprefix("*").strip(".")
+    return bool(name) and (host == name or host.endswith(f".{name}"))
+
+
+def _is_in_network(entry: str, host: str) -> bool | None:
+    """Whether a host is in a network, or is an address; None if one of the two is a name."""
     try:
         return ip_address(host) in ip_network(entry.strip("[]").replace("]/", "/"), strict=False)
     except ValueError:
-        pass
-    name, wanted = _split_port(entry.partition("://")[2] or entry)
-    if wanted is not None and wanted != port:
-        return False
-    name = name.strip("[]").removeprefix("*").strip(".")
-    return bool(name) and (host == name or host.endswith(f".{name}"))
+        return None
 
 
 def _split_port(entry: str) -> tuple[str, int | None]:

@@ -36,6 +36,10 @@ PROXY = {"HTTPS_PROXY": "http://me:secret@proxy.example:3128"}
         ({**PROXY, "NO_PROXY": "llm.example:443"}, "http://proxy.example:3128"),
         ({**PROXY, "NO_PROXY": "[::1],::1/128,fd07:b51a:cc66:f0::/64,[,:::"}, "http://proxy.example:3128"),
         ({**PROXY, "no_proxy": "https://llm.example"}, None),
+        ({**PROXY, "no_proxy": "https://llm.example:8443/v1/"}, None),
+        ({**PROXY, "no_proxy": "other;llm.example"}, None),
+        ({**PROXY, "NO_PROXY": "LLM.Example"}, None),
+        ({**PROXY, "NO_PROXY": "10.*"}, "http://proxy.example:3128"),
     ],
 )
 def test_the_proxy_of_a_server(environ, shown):
@@ -51,6 +55,10 @@ def test_the_proxy_of_a_server(environ, shown):
         ("10.1.2.3", "10.1.2.3", True),
         ("10.1.2.3", "10.1.2.3:443", True),
         ("10.1.2.3", "10.1.2.3:80", False),
+        ("10.1.2.3", "10.1.2.0/24:443", True),
+        ("10.1.2.3", "10.1.2.0/24:80", False),
+        ("10.1.2.3", "10.1.*", True),
+        ("10.1.2.3", "10.2.*", False),
         ("[fd07::5]", "fd07::/16", True),
         ("[fd07::5]", "[fd07::5]", True),
         ("[fd07::5]", "[fd07::5]:443", True),
