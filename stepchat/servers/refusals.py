@@ -34,7 +34,12 @@ ADDED_FIELDS: Final = ("stream_options", "session_id", "reasoning")
 """The fields of a request that stepchat sends on its own."""
 ALTERNATION: Final = "adjacent user messages"
 """Treated as a field: servers whose chat template requires alternating roles get adjacent questions as one message."""
-_ALTERNATION: Final = re.compile(r"alternat|consecutive (?:user|messages)|roles? must|same role")
+_ALTERNATION: Final = re.compile(
+    r"alternat|consecutive (?:user|messages)|roles? must|same role|\buser\b.{0,30} in a row|adjacent|back[- ]to[- ]back"
+    r"|user.{0,30} followed by.{0,30}assistant"
+)
+_ALSO_CALLED: Final = {"stream_options": "stream_options|streamoptions|include_usage|includeusage"}
+"""How errors, in lower case, may name a field."""
 
 
 class Settings(Protocol):
@@ -127,7 +132,7 @@ def blamed_fields(error: ServerError, body: Json, parameters: Json) -> tuple[str
     if status not in {400, 422}:
         return ()
     added = (name for name in ADDED_FIELDS if name in body and name not in parameters)
-    return tuple(name for name in added if re.search(rf"(?<![\w.]){name}(?!\w)", words))
+    return tuple(name for name in added if re.search(rf"(?<![\w.])(?:{_ALSO_CALLED.get(name, name)})(?!\w)", words))
 
 
 def setting_key(name: str, value: Any) -> str:

@@ -100,6 +100,11 @@ BODY = {
         (rejection("stream_options", 404), ()),
         (rejection("Conversation roles must alternate user/assistant/user/assistant/...", 500), (ALTERNATION,)),
         (rejection("After the optional system message, roles must alternate"), (ALTERNATION,)),
+        (rejection('found multiple "user" roles in a row'), (ALTERNATION,)),
+        (rejection("Messages with the user role cannot be back-to-back"), (ALTERNATION,)),
+        (rejection("user messages must be followed by an assistant message"), (ALTERNATION,)),
+        (rejection("Invalid field streamOptions.includeUsage", 422), ("stream_options",)),
+        (rejection("Unrecognized request argument: include_usage"), ("stream_options",)),
     ],
 )
 def test_an_error_blames_fields_that_stepchat_added(error, fields):
