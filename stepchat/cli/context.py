@@ -136,6 +136,7 @@ class Invocation:
             return self.open_store()
         except StoreError as error:
             store = SessionStore.open_temporary(accumulate=accumulate)
+            store.not_saved = str(error)
             self.output.print_notice(f"Nothing is saved. {error}")
             return store
 

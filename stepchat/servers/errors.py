@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from stepchat import lossless_json
 from stepchat.errors import KeyRejectedError, ServerError, StepchatError
+from stepchat.text.encoding import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -176,16 +177,8 @@ def _page_text(page: str) -> str:
 
 def decoded(body: bytes) -> str:
     """The text of a response that may be in any encoding of JSON, or in the old one of Western Europe."""
-    from json import detect_encoding
-
-    try:
-        return body.decode(detect_encoding(body))
-    except UnicodeDecodeError:
-        pass
-    try:
-        return body.decode("cp1252")
-    except UnicodeDecodeError:
-        return body.decode("utf-8", "replace")
+    text = decode(body)
+    return text if "\ufffd" not in text else body.decode("cp1252", "replace")
 
 
 def find_error(body: Json, *, status: int | None = None) -> Any:

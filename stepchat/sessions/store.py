@@ -81,6 +81,8 @@ class SessionStore:
         self._reader = Worker("stepchat-reader", path, database.connect_for_reading)
         self._search: LiveSearch | None = None
         self._temporary = temporary
+        self.not_saved = ""
+        """Why nothing in it is saved; "" for the user's own sessions."""
         self._writer.repeat(lambda connection: organizing.purge(connection, clock() - organizing.KEEP_DELETED))
         self._collect_attachments()
         self._index_soon()

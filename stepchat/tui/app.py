@@ -170,6 +170,8 @@ class StepchatApp(App[str]):
             self._run(BY_NAME["sessions"], words)
         elif conversation.session is None:
             await pane.run_optional(partial(self._greet, screen))
+        if reason := screen.workspace.store.not_saved:
+            screen.notice("Nothing is saved.", reason, kind="warning")
         await pane.run_optional(screen.announce_interrupted)
         await pane.run_optional(screen.load_history)
         await pane.run_optional(self._load_announced)

@@ -303,3 +303,13 @@ async def test_a_fold_that_cannot_be_kept_does_not_end_the_turn(tmp_path):
             await wait_until(pilot, lambda: not conversation(pilot).busy)
             assert len(conversation(pilot).path) == 2
             assert draft(pilot) == ""
+
+
+async def test_a_window_that_saves_nothing_says_so(tmp_path):
+    def unsaved(store):
+        store.not_saved = "sessions.db is not a session database."
+        return store
+
+    async with window(tmp_path, None, wrapped=unsaved) as pilot:
+        shown = await wait_until(pilot, "Nothing is saved.")
+        assert "sessions.db is not a session database." in shown
