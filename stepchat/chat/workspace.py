@@ -113,6 +113,8 @@ class StartOptions:
     """Parameters for the first question only."""
     profile: str | None = None
     preset: str | None = None
+    temporary: bool = False
+    """Nothing of the sessions is stored."""
     files: tuple[str, ...] = ()
     """Files that go with the first question."""
     tools: tuple[str, ...] = ()

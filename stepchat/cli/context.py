@@ -140,6 +140,13 @@ class Invocation:
             self.output.print_notice(f"Nothing is saved. {error}")
             return store
 
+    def open_store_in_memory(self) -> SessionStore:
+        """An empty store that never touches the disk. Raises StoreError."""
+        from stepchat.chat.accumulator import accumulate
+        from stepchat.sessions.store import SessionStore
+
+        return SessionStore.open_in_memory(self.paths, accumulate=accumulate)
+
     def open_store_for_reading(self) -> SessionStore:
         """The user's sessions, also from a disk that cannot be written. Raises StoreError."""
         from stepchat.chat.accumulator import accumulate

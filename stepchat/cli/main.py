@@ -284,6 +284,7 @@ def _start_options(settings: tuple[str, ...], options: dict[str, Any], *, one_sh
         once=tuple(map(parse_setting, options["once"])),
         preset=options["preset"],
         profile=options["profile"],
+        temporary=options["temporary"],
         files=tuple(options["files"]),
         tools=tuple(options["tools"]),
         no_tools=options["no_tools"],
@@ -303,6 +304,8 @@ def _reject_contradictions(options: dict[str, Any]) -> None:
         raise UsageError("--continue and --resume name two sessions.", "Give one of them.")
     if options["no_tools"] and (options["tools"] or options["allowed_tools"] or options["allow_all_tools"]):
         raise UsageError("--no-tools switches all tools off, so no tool can be named.", "Give one of them.")
+    if options["temporary"] and (options["latest"] or options["resume"] is not None):
+        raise UsageError("--temporary stores nothing, so there is no session to continue.", "Leave one of them out.")
     if options["show_reasoning"] and options["no_reasoning"]:
         raise UsageError("--show-reasoning and --no-reasoning contradict each other.", "Give one of them.")
 
@@ -403,8 +406,17 @@ def _linear(invocation: Invocation, start: StartOptions, *, shows_reasoning: boo
         raise UsageError("--resume needs an ID or some words here.", "See: stepchat sessions list")
     from stepchat.linear.app import run_linear
 
-    workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo))
-    return run_linear(workspace, shows_reasoning=shows_reasoning and invocation.config.reasoning_view != "hidden")
+    shows_reasoning = shows_reasoning and invocation.config.reasoning_view != "hidden"
+    while True:
+        workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo))
+        if not run_linear(workspace, shows_reasoning=shows_reasoning):
+            return 0
+        start = _temporary(start)
+
+
+def _temporary(start: StartOptions) -> StartOptions:
+    """The options of a temporary session that the user started from within another."""
+    return replace(start, temporary=True, latest=False, resume=None)
 
 
 def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int:
@@ -419,9 +431,13 @@ def _window(invocation: Invocation, start: StartOptions, *, folded: bool) -> int
     os.environ.setdefault("TEXTUAL_FPS", "240")
     from stepchat.tui.app import open_window
 
-    workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo, can_choose=True))
-    frame, invocation.frame = invocation.frame, None
-    return open_window(workspace, frame, folded=folded)
+    while True:
+        workspace = asyncio.run(_workspace(invocation, start, must_save=not start.demo, can_choose=True))
+        frame, invocation.frame = invocation.frame, None
+        code = open_window(workspace, frame, folded=folded)
+        if code is not None:
+            return code
+        start = _temporary(start)
 
 
 def _warn_of_locale(invocation: Invocation) -> None:
@@ -448,7 +464,10 @@ async def _workspace(
     paths, config = invocation.paths, invocation.config
     # A question or the demo can work without saving, but a session to continue needs the store.
     must_save = must_save or start.latest or start.resume is not None
-    store = invocation.open_store() if must_save else invocation.open_store_or_temporary()
+    if start.temporary:
+        store = invocation.open_store_in_memory()
+    else:
+        store = invocation.open_store() if must_save else invocation.open_store_or_temporary()
     try:
         must_choose = False
         try:

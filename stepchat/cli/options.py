@@ -45,6 +45,7 @@ OPTIONS = (
     OptionRow("--continue -c", "latest", SWITCH, "Continue the newest session."),
     OptionRow("--resume", "resume", OPTIONAL_VALUE, "Continue this session.", metavar="[ID or text]"),
     OptionRow("--file -f", "files", REPEATED, "Send this file with the question; - is stdin. Can be repeated.", metavar="PATH"),
+    OptionRow("--temporary", "temporary", SWITCH, "Store nothing: no messages, drafts, recordings or prompts."),
     OptionRow("--model -m", "model", VALUE, "The model, such as stepfun/step-3.5-flash."),
     OptionRow("--base-url", "base_url", VALUE, "The server's address, such as http://127.0.0.1:8080/v1."),
     OptionRow("--server", "server", VALUE, "The server's name, such as ollama. `stepchat servers` lists them."),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
 
 
-def run_linear(workspace: Workspace, *, shows_reasoning: bool) -> int:
-    """Run until the user quits; returns the exit code."""
+def run_linear(workspace: Workspace, *, shows_reasoning: bool) -> bool:
+    """Run until the user quits; returns whether a temporary session is to follow."""
     with asyncio.Runner() as runner:
         chat = runner.run(_begin(workspace, shows_reasoning=shows_reasoning))
         try:
@@ -28,8 +28,10 @@ def run_linear(workspace: Workspace, *, shows_reasoning: bool) -> int:
         finally:
             runner.run(chat.workspace.close())
     if chat.conversation.session is not None:
-        chat.announcer.say(f"Resume with: stepchat --resume {chat.conversation.session.id}")
-    return 0
+        is_temporary = workspace.start_options.temporary
+        resume = f"Resume with: stepchat --resume {chat.conversation.session.id}"
+        chat.announcer.say("Nothing of this session is stored." if is_temporary else resume)
+    return chat.wants_temporary
 
 
 async def _begin(workspace: Workspace, *, shows_reasoning: bool) -> LinearChat:
@@ -38,6 +40,7 @@ async def _begin(workspace: Workspace, *, shows_reasoning: bool) -> LinearChat:
     chat = LinearChat(workspace, path, sys.stdout, shows_reasoning=shows_reasoning)
     with suppress(StepchatError):
         await run_in_daemon(workspace.catalogue.read)
+    # In a temporary session, readline's list has only what is typed in it, and is never written.
     chat.input = LineInput((await workspace.store.prompts())[::-1], lambda line: complete(chat, line))
     await chat.greet()
     for name in workspace.start_options.files:

@@ -62,6 +62,8 @@ class LinearChat:
         self.announcer = Announcer(out)
         self.shows_reasoning = shows_reasoning
         self.is_over = False
+        self.wants_temporary = False
+        """Quit, and start a temporary session."""
         self.input: LineInput | None = None
         """Asks about tools; None if nobody can be asked."""
         self.attachments: tuple[Attachment, ...] = ()
@@ -98,6 +100,8 @@ class LinearChat:
         self.announcer.say(f"stepchat {__version__}, linear mode. Model: {model}. Server: {self.workspace.server}.")
         if self.workspace.key_error is not None:
             self.announcer.fail(self.workspace.key_error)
+        if self.workspace.start_options.temporary:
+            self.announcer.say("Temporary session: nothing of it is stored.")
         if self.conversation.session is not None:
             self.announce_session()
         else:

@@ -60,6 +60,13 @@ async def new(chat: LinearChat, _argument: str) -> None:
     chat.announcer.say("New session.")
 
 
+async def temporary(chat: LinearChat, _argument: str) -> None:
+    if chat.workspace.start_options.temporary:
+        await new(chat, "")
+        return
+    chat.is_over = chat.wants_temporary = True
+
+
 async def retry(chat: LinearChat, _argument: str) -> None:
     if not chat.conversation.path:
         raise StepchatError("There is no question yet.")
@@ -206,6 +213,7 @@ COMMANDS: Final = (
     Command("help", "List the commands", help_),
     Command("quit", "Quit", quit_),
     Command("new", "Start a new session", new),
+    Command("temporary", "Start a session of which nothing is stored", temporary),
     Command("retry", "Regenerate the last answer", retry),
     Command("continue", "Continue a truncated, stopped or interrupted answer", continue_),
     Command("show", "Read the last exchange again, or the whole session", show, "[all]"),

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stepchat.config.paths import path_exists
@@ -13,7 +14,6 @@ from stepchat.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ _LOCK_ERRORS: Final = frozenset(
         sqlite3.SQLITE_IOERR_SHMOPEN,
     }
 )
+_MEMORY: Final = Path(":memory:")
 _CREATION_TRIES: Final = 50
 _INVALID_TEXT: Final = "Could not decode to UTF-8"
 """Python's message for invalid text. It goes on to quote the data, so it must not be shown."""
@@ -131,10 +132,23 @@ def no_locks(path: Path) -> StoreError:
     )
 
 
+def in_memory(name: str) -> Path:
+    """The path by which `connect` finds the database of this name in the memory of this process."""
+    return _MEMORY / name
+
+
 def connect(path: Path, *, max_pages: int | None = None) -> sqlite3.Connection:
     """Open for use by one thread at a time; writes nothing. Raises sqlite3.Error."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    is_in_memory = path.parent == _MEMORY
+    # All connections of this process to a name that begins with a slash share one database.
+    place = f"file:/{path.name}?vfs=memdb" if is_in_memory else path
+    connection = sqlite3.connect(
+        place, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=is_in_memory
+    )
     try:
+        if is_in_memory:
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA foreign_keys = ON")
         if max_pages is not None:
             connection.execute(f"PRAGMA max_page_count = {max_pages}")

@@ -320,6 +320,12 @@ def draft(connection: sqlite3.Connection, session_id: str | None) -> str:
     return _text(row[0], f"The draft of the session {session_id}")
 
 
+def settings(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """All saved choices, as they are stored."""
+    rows: list[tuple[str, str]] = connection.execute("SELECT name, value FROM setting").fetchall()
+    return rows
+
+
 def setting(connection: sqlite3.Connection, name: str) -> str | None:
     """A saved choice, or None."""
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()

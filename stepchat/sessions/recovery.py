@@ -66,9 +66,12 @@ class InterruptedAnswer:
 
 
 class Ownership:
-    """The lock that shows that this process is alive. The process acquires it when its first answer begins."""
+    """The lock that shows that this process is alive. The process acquires it when its first answer begins.
 
-    def __init__(self, directory: Path) -> None:
+    Without a directory there is no lock, because no other process can see the answers.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
         self.directory = directory
         self._token: str | None = None
         self._lock: BaseFileLock | None = None
@@ -80,7 +83,9 @@ class Ownership:
 
     def token(self) -> str:
         """The token that marks the answers of this process. Acquires the lock. Raises StoreError."""
-        if self._token is None:
+        if self.directory is None:
+            self._token = self._token or records.new_id(records.MESSAGE_ID_LENGTH)
+        elif self._token is None:
             private_directory(self.directory)
             _remove_stale(self.directory)
             token = records.new_id(records.MESSAGE_ID_LENGTH)
@@ -95,15 +100,17 @@ class Ownership:
 
     def release(self) -> None:
         """Let other processes recover the answers that are still open."""
-        if self._lock is not None and self._token is not None:
+        if self._lock is not None and self._token is not None and self.directory is not None:
             self._lock.release()
             _remove(_lock_file(self.directory, self._token))
             self._lock = self._token = None
             _remove_stale(self.directory)
 
 
-def recover(connection: sqlite3.Connection, directory: Path, accumulate: Accumulate) -> Recovered:
+def recover(connection: sqlite3.Connection, directory: Path | None, accumulate: Accumulate) -> Recovered:
     """Merge the answers that dead processes left open. On a full or read-only disk, the next start does it."""
+    if directory is None:
+        return Recovered()
     recovered: list[str] = []
     unreadable: list[str] = []
     owners = [

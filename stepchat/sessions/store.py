@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from stepchat.config.paths import Paths, private_directory
+from stepchat.config.paths import Paths, path_exists, private_directory
 from stepchat.errors import StoreError
 from stepchat.sessions import (
     attachments,
@@ -30,6 +31,7 @@ from stepchat.sessions import (
     writing,
 )
 from stepchat.sessions.reading import SessionFilter
+from stepchat.sessions.records import MESSAGE_ID_LENGTH, new_id
 from stepchat.sessions.recovery import Accumulate, Ownership, Recovered
 from stepchat.sessions.search import index as search_index
 from stepchat.sessions.worker import Worker
@@ -140,6 +142,27 @@ class SessionStore:
         except BaseException:
             directory.cleanup()
             raise
+
+    @classmethod
+    def open_in_memory(cls, paths: Paths, *, accumulate: Accumulate) -> SessionStore:
+        """An empty store that never touches the disk, with a copy of the user's choices. Raises StoreError."""
+        path = database.in_memory(new_id(MESSAGE_ID_LENGTH))
+        try:
+            connection = database.connect(path)
+            try:
+                migrations.migrate(connection, path)
+                search_index.prepare(connection, full_text=True)
+                writing.insert_settings(connection, _choices(paths.database))
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"This SQLite ({sqlite3.sqlite_version}) has no databases in memory: {error}.",
+                "It takes 3.36 or newer.",
+            ) from error
+        clock, limit = time.time, exchanges.RECORDING_LIMIT
+        return cls(connection, path, Ownership(None), Recovered(), clock, limit, accumulate, None)
 
     @classmethod
     def open_for_reading(cls, paths: Paths, *, accumulate: Accumulate) -> SessionStore:
@@ -570,3 +593,12 @@ class SessionStore:
                 connection, lambda connection: work(connection, *arguments, **named)
             )
         )
+
+
+def _choices(path: Path) -> list[tuple[str, str]]:
+    """The names and stored values of the user's choices; none if they cannot be read."""
+    if not path_exists(path):
+        return []
+    with suppress(sqlite3.Error), closing(database.connect_for_reading(path)) as connection:
+        return reading.settings(connection)
+    return []

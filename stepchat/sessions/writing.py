@@ -276,6 +276,11 @@ def set_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
+def insert_settings(connection: sqlite3.Connection, settings: Iterable[tuple[str, str]]) -> None:
+    """Copy choices as another database stores them."""
+    connection.executemany("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", settings)
+
+
 def update_setting(connection: sqlite3.Connection, name: str, change: Callable[[str | None], str]) -> None:
     """Replace a saved choice with the result of `change`; one that cannot be read stays."""
     set_setting(connection, name, change(reading.setting(connection, name)))

@@ -114,6 +114,8 @@ class StepchatApp(App[str]):
         self.leader = Leader()
         self._announced = changed_keys.ALL
         """The keys whose new meaning was announced; loaded after the first paint."""
+        self.wants_temporary = False
+        """Quit, and start a temporary session."""
         self._quits_until = float("-inf")
         """The time until which another press of the interrupt key quits."""
         defaults = {row.name: row.single_keys for row in KEY_ROWS}
@@ -469,8 +471,14 @@ class StepchatApp(App[str]):
         if self._chat is not None:
             self._chat.start(partial(run, self._chat, command, argument), line)
 
+    async def action_temporary(self) -> None:
+        """Quit like `action_quit`; a window with a temporary session follows."""
+        await self.action_quit()
+        self.wants_temporary = True
+
     async def action_quit(self) -> None:
         """Save and quit, also from a dialog. Asks before anything that cannot be saved is lost."""
+        self.wants_temporary = False
         if self._chat is None:
             self.exit()
         elif not any(screen.has_class(UNSAVED) for screen in self.screen_stack):
@@ -596,8 +604,8 @@ def _complete(line: str, screen: ChatScreen) -> Sequence[Completion]:
     return complete(line, screen, offers(screen))
 
 
-def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int:
-    """Run the window until the user quits; returns the exit code."""
+def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool) -> int | None:
+    """Run the window until the user quits; returns the exit code, or None if a temporary session is to follow."""
     problems: list[ConfigError] = []
     in_use = workspace
     try:
@@ -612,10 +620,13 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
     for problem in (*problems, *filter(None, [told])):
         print(f"stepchat: {problem}", file=sys.stderr)
     if app.session is not None and sys.stderr.isatty() and not app.return_code:
-        print(f"Resume with: stepchat --resume {app.session.id}", file=sys.stderr)
+        is_temporary = workspace.start_options.temporary
+        resume = f"Resume with: stepchat --resume {app.session.id}"
+        print("Nothing of the temporary session is stored." if is_temporary else resume, file=sys.stderr)
     if app.return_code:
         print(
             "stepchat crashed; this is a bug. Everything received is saved. Resume with: stepchat --continue",
             file=sys.stderr,
         )
-    return app.return_code or 0
+        return app.return_code
+    return None if app.wants_temporary else 0

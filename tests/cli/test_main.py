@@ -574,6 +574,13 @@ def test_an_empty_value_is_a_mistake(shell, option):
     assert "is empty" in shell.refuse(2, option, "", "hello")
 
 
+def test_temporary(shell, tmp_path):
+    assert shell("--temporary", "demo:haiku").code == 0
+    assert not list(tmp_path.glob("sessions.db*"))
+    assert "no session to continue" in shell.refuse(2, "--temporary", "-c", "more")
+    assert "no session to continue" in shell.refuse(2, "--temporary", "--resume", "x", "more")
+
+
 # Bugs
 
 

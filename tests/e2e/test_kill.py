@@ -95,3 +95,11 @@ def test_a_living_process_keeps_its_answer(tmp_path, server):
         assert [message["role"] for message in export(tmp_path, "demo")] == ["user"]
         assert running.end(signal.SIGINT) == 130
     assert [message.get("stop") for message in export(tmp_path, "demo")] == [None, "cancelled"]
+
+
+def test_a_temporary_session_leaves_nothing_behind(tmp_path: Path, server: DemoServer) -> None:
+    with Running(tmp_path, server.url, "--temporary", f"SECRETWORD {QUESTION}") as running:
+        running.wait_for(lambda running: len(running.out) > 200)
+        assert running.end(signal.SIGKILL) == -signal.SIGKILL
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"SECRETWORD" in path.read_bytes()]
+    assert not list(tmp_path.rglob("sessions.db*"))

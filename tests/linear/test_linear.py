@@ -230,6 +230,17 @@ def test_the_program_in_a_terminal(tmp_path, arguments, term):
         terminal.close()
 
 
+def test_a_temporary_session_follows(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "stepchat", "--demo", "--linear"],
+        input=b"/temporary\ndemo:haiku\n", capture_output=True, check=True, timeout=60,
+        env={**ROOT_ENVIRONMENT, "STEPCHAT_HOME": str(tmp_path), "TERM": "xterm"},
+    )  # fmt: skip
+    assert b"Temporary session: nothing of it is stored." in done.stdout
+    assert done.stdout.endswith(b"Nothing of this session is stored.\n")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"demo:haiku" in path.read_bytes()]
+
+
 def test_lines_from_a_pipe(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "stepchat", "--demo", "--linear"],

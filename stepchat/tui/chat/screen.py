@@ -551,6 +551,8 @@ class ChatScreen(Screen[None]):
         items: list[str | Fact | TurnProgress] = [
             Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
         ]
+        if self.workspace.start_options.temporary:
+            items.insert(0, Fact("temporary, nothing is stored", "state"))
         if session is not None and session.id in self._sides:
             items.append(Fact("side question, {key:stop} closes it, /keep keeps it", "state"))
         if (others := len(self.panes) - 1) and not self._tab_bar.display:

@@ -129,6 +129,14 @@ async def btw(screen: ChatScreen, argument: str) -> None:
     await screen.open_side(argument)
 
 
+async def temporary(screen: ChatScreen, argument: str) -> None:
+    """Start a session of which nothing is stored, in a window of its own: this one is saved and left."""
+    if screen.workspace.start_options.temporary:
+        await new(screen, argument)
+    else:
+        await screen.run_action("app.temporary")
+
+
 async def sessions(screen: ChatScreen, argument: str) -> None:
     from stepchat.tui.dialogs.sessions import SessionScreen
 
@@ -243,6 +251,7 @@ COMMANDS: tuple[Command, ...] = (
         argument="QUESTION",
         synonyms=("side", "ask"),
     ),
+    Command("temporary", "Start a session of which nothing is stored", temporary, synonyms=("incognito", "private")),
     Command(
         "sessions",
         "Open another session",
