@@ -14,6 +14,7 @@ from stepchat.demo.chunks import Generation
 from stepchat.demo.connection import ClientLeftError
 from stepchat.demo.play import LEAD, SPEED, Player
 from stepchat.demo.record import RecordedGeneration
+from stepchat.demo.scenarios.files import without_files
 from stepchat.demo.scenarios.table import choose
 from stepchat.demo.steps import Drop, Event, Framing, Reply, Returned, ScenarioRequest, message_text
 from stepchat.lossless_json import dumps, dumps_for_storage
@@ -72,7 +73,7 @@ def plan(body: object, record: Record, speed: float | None, headers: dict[str, s
     model = _model(request)
     thinks, hidden = _reasoning(request, model)
     typed = cast("list[Json]", messages)
-    users = [message_text(m.get("content")) for m in typed if m["role"] == "user"]
+    users = [without_files(message_text(m.get("content"))) for m in typed if m["role"] == "user"]
     question = users[-1] if users else ""
     ask = ScenarioRequest(request, model, question, {}, len(users), 0, _returned(typed, record))
     script, options = choose(ask)

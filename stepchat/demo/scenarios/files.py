@@ -34,7 +34,7 @@ def describe(ask: ScenarioRequest) -> Iterator[Step]:
     """List the files of the last question."""
     found = _files(ask)
     count = f"{len(found)} file{'' if len(found) == 1 else 's'}"
-    question = " ".join(_question(ask).split())[:160]
+    question = " ".join(ask.question.split())[:160]
     yield from reasoning_steps(
         ask,
         f"The user sent {count} and writes: “{question}”. I look at what arrived of each: its name, its type and its size.",
@@ -55,8 +55,9 @@ def _last_content(ask: ScenarioRequest) -> Any:
     return contents[-1] if contents else ""
 
 
-def _question(ask: ScenarioRequest) -> str:
-    return _NAMES.sub("", _TEXT_FILE.sub("", message_text(_last_content(ask)))).strip()
+def without_files(text: str) -> str:
+    """The text of a question without the files in it."""
+    return _NAMES.sub("", _TEXT_FILE.sub("", text)).strip() if "File " in text or "Attached" in text else text
 
 
 def _files(ask: ScenarioRequest) -> list[_File]:
