@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -119,21 +117,3 @@ def test_value_that_looks_like_an_option():
     arguments = ["--model", "--demo", "--system", "-p"]
     assert _opens_window(arguments)
     assert means_the_window(arguments)
-
-
-def test_new_rows_show_up_everywhere():
-    """An option and a command, in a fresh process: what is made from the tables is made when they are imported."""
-    script = """
-import os, sys
-from stepchat.cli import options
-options.OPTIONS += (options.OptionRow("--warp -w", "warp", options.VALUE, "Speed."),)
-from stepchat.__main__ import _opens_window
-from stepchat.cli import main
-assert _opens_window(["--warp", "9"]) and _opens_window(["-w", "9"]) and not _opens_window(["--warp", "9", "hello"])
-main.COMMANDS["thems"] = main.COMMANDS["themes"]._replace(usage="thems", help="another list")
-assert main._meant_command(["thens"]) in ("thems", "themes")
-assert "  thems" in main._epilog()
-main.run(["--help"], None)
-"""
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    assert "-w, --warp TEXT" in done.stdout

@@ -9,7 +9,6 @@ import pytest
 from stepchat.demo.scenarios import table
 from stepchat.demo.scenarios.faults import SHAPES, STATUSES
 from stepchat.demo.scenarios.table import SCENARIOS
-from stepchat.demo.steps import Finish, Say
 from stepchat.lossless_json import Number
 from tests.demo.reading import CHAT, as_message, ask, body_of, read, whole
 
@@ -382,17 +381,3 @@ def test_long_has_the_size_asked_for(client, tokens, reasoning):
 def test_very_long_reasoning_is_one_entry(client):
     message = as_message(whole(client, "demo:long tokens=1 reasoning=100000"))
     assert len(message["reasoning_details"]) == 1
-
-
-def test_a_new_row_shows_up_everywhere(client, monkeypatch):
-    row = table.Scenario("yodel", "an answer in the mountains", yodel)
-    monkeypatch.setattr(table, "SCENARIOS", (*SCENARIOS, row))
-    monkeypatch.setitem(table.GROUPS, "answers", (row,))
-    assert "- `yodel`: an answer in the mountains" in ask(client, "demo:answers").text
-    assert ask(client, "demo:yodel").text == "Holla-ri-di-o."
-    assert whole(client, "hello", model="demo/yodel")["choices"][0]["message"]["content"] == "Holla-ri-di-o."
-
-
-def yodel(_ask):
-    yield Say("Holla-ri-di-o.")
-    yield Finish()
