@@ -13,7 +13,8 @@ from stepchat.transcript.answer import REASONING, SECTIONS, Answer, no_estimate
 from stepchat.transcript.entry import BlockList, Edit, Heights
 from stepchat.transcript.layout.layout import Layout
 from stepchat.transcript.markdown.highlighting import load_at_once
-from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult, user_lines
+from stepchat.transcript.question import QUESTION_FOLD, QUESTION_SECTIONS, Question
+from stepchat.transcript.tool_result import TOOL_SECTIONS, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,11 +49,12 @@ class MessageView:
     stored: StoredMessage | None = None
     answer: Answer | None = None
     tool: ToolResult | None = None
+    question: Question | None = None
 
     @property
-    def foldable(self) -> Answer | ToolResult | None:
+    def foldable(self) -> Answer | ToolResult | Question | None:
         """The part of it that can be folded."""
-        found = self.answer or self.tool
+        found = self.answer or self.tool or self.question
         return found if found is not None and found.has_panel else None
 
 
@@ -137,8 +139,9 @@ class Document:
         message = stored.message
         match message:
             case UserMessage():
-                blocks = partial(_user_blocks, message, gap=2 if self.messages else 1)
-                self._append(MessageView(BlockList(1, blocks, message.text), stored))
+                question = Question(message, stored.folded, 2 if self.messages else 1)
+                blocks = BlockList(QUESTION_SECTIONS, partial(question.edits, 0.0), question.shown)
+                self._append(MessageView(blocks, stored, question=question))
             case ToolMessage():
                 tool = ToolResult(message, stored.folded)
                 shown = message.text[:400] if tool.panel == "folded" else message.text
@@ -248,7 +251,7 @@ class Document:
             self._append(self._notice)
 
     def toggle(self, index: int) -> bool:
-        """Folds or unfolds the reasoning of a message, or a tool result. Returns whether it is folded now."""
+        """Folds or unfolds the reasoning of a message, a tool result or a long question. Returns whether it is folded now."""
         foldable = self.messages[index].foldable
         if foldable is None:
             return False
@@ -357,7 +360,10 @@ class Document:
 
     def in_header(self, index: int, block: int) -> bool:
         """Whether this block is the header of something foldable."""
-        return block == 0 and self.messages[index].foldable is not None
+        message = self.messages[index]
+        if message.question is not None:
+            return message.foldable is not None and block == message.blocks.section_start(QUESTION_FOLD)
+        return block == 0 and message.foldable is not None
 
     def reasoning_blocks(self, index: int) -> range:
         """The blocks of a message that are reasoning."""
@@ -410,7 +416,3 @@ def _is(message: MessageView, stored: StoredMessage) -> bool:
 
 def _has_id(message: MessageView, stored: StoredMessage) -> bool:
     return message.stored is not None and message.stored.id == stored.id
-
-
-def _user_blocks(message: UserMessage, *, gap: int) -> list[Edit]:
-    return [Edit(0, 0, [*user_lines(message.text, gap), *map(labels.attachment_line, message.attachments)])]

@@ -215,7 +215,7 @@ class FindNavigator:
     def _open(self, hit: Hit) -> None:
         if not hit.is_folded:
             return
-        foldable = hit.message.answer or hit.message.tool
+        foldable = hit.message.foldable
         if foldable is None:
             return
         self._opened.setdefault(hit.message, (foldable.panel, foldable.fold_chosen))
@@ -230,9 +230,9 @@ class FindNavigator:
         if message.answer is not None:
             message.answer.panel = "folded" if panel == "tail" and done else panel
             message.answer.fold_chosen = touched
-        elif message.tool is not None:
-            message.tool.panel = "open" if panel == "open" else "folded"
-            message.tool.fold_chosen = touched
+        elif (part := message.tool or message.question) is not None:
+            part.panel = "open" if panel == "open" else "folded"
+            part.fold_chosen = touched
         self._document.refold(index)
 
     # ---- the page before

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stepchat.messages import UserMessage
 from stepchat.transcript.answer import ENDING, REASONING, TEXT
 from stepchat.transcript.block_text import Link
 from stepchat.transcript.find.query import plain
-from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY, user_lines
+from stepchat.transcript.question import QUESTION_TEXT
+from stepchat.transcript.tool_result import SHOWN_LINES, TOOL_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +36,8 @@ class Hit(NamedTuple):
     def is_folded(self) -> bool:
         """Whether it is not on the page."""
         answer, tool = self.message.answer, self.message.tool
+        if self.message.question is not None:
+            return self.message.question.is_hidden(self.block)
         if tool is not None:
             return tool.panel == "folded" and self.block >= SHOWN_LINES
         return answer is not None and self.section == REASONING and answer.panel != "open"
@@ -112,8 +114,8 @@ def message_texts(message: MessageView) -> Iterator[tuple[int, Iterable[Block | 
         yield ENDING, message.answer.blocks(ENDING)
     elif message.tool is not None:
         yield TOOL_BODY, message.tool.lines()
-    elif message.stored is not None and isinstance(message.stored.message, UserMessage):
-        yield 0, user_lines(message.stored.message.text, 0)
+    elif message.question is not None:
+        yield QUESTION_TEXT, message.question.lines()
 
 
 def may_match(query: Query, message: MessageView) -> bool:

@@ -337,7 +337,7 @@ COMMANDS: tuple[Command, ...] = (
         "links", "List links: copy or open one", links, ("leader h",),
         message_key="l", word="links", applies=_may_have_links, synonyms=("urls",)),
     Command(
-        "fold", "Fold or open the reasoning, or a long tool result", fold,
+        "fold", "Fold or open the reasoning, a long tool result or a long question", fold,
         needs=("message",), message_key="f", word="fold", applies=_can_be_folded, missing="There is nothing to fold.",
     ),
     Command(
