@@ -117,7 +117,10 @@ def complete(line: str, screen: ChatScreen, library: Sequence[tuple[str, str]] =
         return [*first, *own, *last]
     command = BY_NAME.get(name) or BY_SYNONYM.get(name)
     if command is not None and command.completions is not None:
-        return [Completion(f"/{name} {value}", words) for value, words in command.completions(screen, argument)]
+        return [
+            Completion(f"/{name} {value}", words, is_free=command.takes_any)
+            for value, words in command.completions(screen, argument)
+        ]
     if command is not None and command.options is not None:
         wanted = argument.lower()
         found = [(value, words) for value, words in command.options(screen) if wanted in value.lower()]

@@ -41,6 +41,8 @@ class Command:
     """Values for the argument, each with a description."""
     completions: Callable[[ChatScreen, str], Sequence[tuple[str, str]]] | None = None
     """Values that match what is typed of the argument, each with a description."""
+    takes_any: bool = False
+    """The argument may be a text that is not among them."""
     needs: tuple[Need, ...] = ()
     message_key: str = ""
     """The single key that runs it on the focused message; its id is `message.NAME`."""

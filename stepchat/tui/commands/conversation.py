@@ -259,6 +259,7 @@ COMMANDS: tuple[Command, ...] = (
         ("ctrl+o", "leader s"),
         "[ID or text]",
         completions=_sessions,
+        takes_any=True,
         synonyms=("resume", "history", "chats", "open", "switch"),
     ),
     Command(

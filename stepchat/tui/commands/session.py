@@ -188,6 +188,6 @@ COMMANDS: tuple[Command, ...] = (
         completions=_export_names, needs=("session",), synonyms=("save", "write", "w", "share")),
     Command(
         "import", "Add sessions from a file by stepchat, ChatGPT or llm", import_, (), "PATH",
-        completions=lambda _, typed: path_completions(typed),
+        completions=lambda _, typed: path_completions(typed), takes_any=True,
     ),
 )  # fmt: skip

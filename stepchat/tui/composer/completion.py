@@ -32,6 +32,8 @@ class Completion:
 
     text: str
     help: str = ""
+    is_free: bool = False
+    """Another text is as good: Enter takes this only after the user has chosen it."""
 
 
 class CompletionList(Widget):

@@ -503,7 +503,9 @@ class Prompt(TextArea, inherit_bindings=False):
         if self.document.line_count > 1 or not line.startswith("/") or line == self._closed_at:
             self._offer(())
         else:
-            self._offer(tuple(self._complete(line)), 0 if not line.endswith(" ") else None)
+            offers = tuple(self._complete(line))
+            is_open = line.endswith(" ") or any(offer.is_free for offer in offers[:1])
+            self._offer(offers, None if is_open else 0)
         row, column = self.cursor_location
         if not self._offers and line != self._closed_at and (path := typed_path(self.document.get_line(row)[:column])):
             self.post_message(self.PathEntered(path))
