@@ -38,15 +38,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("base_url", "", "The server's address; OpenRouter if empty."),
     Setting("server", "", "The server's name; takes precedence over base_url."),
     Setting("system", "", "The system prompt of new sessions."),
-    Setting("theme", "", "The theme's name; the last choice of /theme if empty."),
+    Setting(
+        "theme", "",
+        "The theme's name, or auto to follow the terminal's background; the last choice of /theme, at first auto, if empty.",
+    ),
+    Setting("reduced_motion", False, "Show no spinner while waiting."),
     Setting(
         "reasoning_view", "tail", "What to show while the model reasons: the last lines, everything, or only the header.",
         ("tail", "full", "hidden"),
     ),
     Setting(
         "notify", "bell", "How to announce a long answer that ends while the window is in the background.",
-        ("bell", "osc9", "osc777", "off"),
+        ("bell", "osc9", "osc777", "osc99", "off"),
     ),
+    Setting("on_answer", "", "A shell command that gets each answer of the window on stdin."),
     Setting("silence_timeout", 300, "Give up after this many seconds without data.", low=1, high=86_400),
     Setting("silence_hint", 20, "Report after this many seconds that no data arrives.", low=1, high=86_400),
     Setting(
@@ -141,8 +146,10 @@ class Config:
     server: str = ""
     system: str = ""
     theme: str = ""
+    reduced_motion: bool = False
     reasoning_view: str = "tail"
     notify: str = "bell"
+    on_answer: str = ""
     silence_timeout: float = 300
     silence_hint: float = 20
     keep_events: float = 200
@@ -233,9 +240,9 @@ def read_strict(path: Path, themes: Collection[str]) -> Config:
     source = _read_source(path)
     if source is None:
         return config
-    if config.theme and config.theme not in themes:
+    if config.theme not in {"", "auto", *themes}:
         what = f"is wrong: there is no theme {config.theme!r}"
-        raise source.error(("theme",), what, f"Available: {', '.join(sorted(themes))}.")
+        raise source.error(("theme",), what, f"Available: {', '.join(['auto', *sorted(themes)])}.")
     if config.silence_hint > config.silence_timeout and line_of_key(source.text, ("silence_hint",)):
         what = f"has no effect: silence_timeout is only {config.silence_timeout:g} seconds"
         raise source.error(("silence_hint",), what, "Make it smaller than silence_timeout.")

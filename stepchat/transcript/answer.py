@@ -154,7 +154,7 @@ class Answer:
 
     # ---- blocks
 
-    def edits(self, now: float, frame: int = 0) -> list[Edit]:
+    def edits(self, now: float, frame: int | None = 0) -> list[Edit]:
         """The changes since the last call."""
         found: list[Edit] = []
         self._edit_header(found, now)
@@ -259,7 +259,7 @@ class Answer:
             found.append(Edit(TEXT, at, blocks[at:]))
         self._text_shown, self._text_count = self.text, len(blocks)
 
-    def _edit_end(self, found: list[Edit], now: float, frame: int) -> None:
+    def _edit_end(self, found: list[Edit], now: float, frame: int | None) -> None:
         seconds = now - self._began if self._began is not None else 0.0
         guess = self.estimate(self.message) if self.message is not None else None
         if self.message is not None:

@@ -190,7 +190,7 @@ class Document:
         if self.live is not None:
             self.live.add(delta, now)
 
-    def update_live(self, now: float, frame: int) -> None:
+    def update_live(self, now: float, frame: int | None) -> None:
         """Brings the blocks of the live answer up to date."""
         index = self.live_index
         if index is not None and self.live is not None:

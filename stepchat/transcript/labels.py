@@ -32,6 +32,7 @@ FillKeys: TypeAlias = "Callable[[str], str]"
 FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_STILL: Final = "…"
 _BAR: Final = 10
 _FULL: Final = "━"
 _LEFT: Final = "╌"
@@ -57,11 +58,12 @@ def attachment_line(attachment: Attachment) -> Block:
     return line((f"@ {attachment.name}", "text"), (f" · {describe(attachment)}", "dim"), gap=0)
 
 
-def spinner(frame: int) -> str:
-    return _SPINNER[frame % len(_SPINNER)]
+def spinner(frame: int | None) -> str:
+    """A still mark without a frame."""
+    return _STILL if frame is None else _SPINNER[frame % len(_SPINNER)]
 
 
-def waiting_line(text: str, seconds: float, frame: int) -> Block:
+def waiting_line(text: str, seconds: float, frame: int | None) -> Block:
     """The line of an answer that has not started to arrive."""
     facts = [text or "waiting", *([duration(seconds)] if seconds >= 1 else [])]
     return line((spinner(frame) + " ", "accent"), (" · ".join(facts), "dim"))

@@ -197,7 +197,7 @@ class Viewport:
 
     # ---- panels
 
-    def update_live(self, now: float, frame: int) -> None:
+    def update_live(self, now: float, frame: int | None) -> None:
         """Shows what has arrived. The panel folds when the answer text begins, unless the user is reading in it."""
         document = self.document
         live = document.live

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -22,7 +23,7 @@ from textual.worker import WorkerFailed
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import without_sent
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
-from stepchat.errors import ConfigError
+from stepchat.errors import ConfigError, StoreError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
 from stepchat.tui import changed_keys, workers
@@ -43,7 +44,7 @@ from stepchat.tui.keymap import CHAT, MESSAGE, PROMPT, WELCOME, bindings, build_
 from stepchat.tui.leader import Leader, Step
 from stepchat.tui.message_keys import CHAT_ROWS
 from stepchat.tui.terminal.handover import Handover, write_first_frame
-from stepchat.tui.themes import choose_theme, find_themes, palette, textual_theme
+from stepchat.tui.themes import AUTO, choose_theme, find_themes, palette, textual_theme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from stepchat.tui.commands.command import Command
     from stepchat.tui.composer.completion import Completion
     from stepchat.tui.keymap import KeyRow
+    from stepchat.tui.terminal.driver import HandoverDriver
     from stepchat.tui.themes import Theme
 
 
@@ -106,7 +108,12 @@ class StepchatApp(App[str]):
         self._opening = opening
         self._handover = handover
         self._look = theme = opening.theme
+        self._theme_choice, self._on_light = opening.theme_choice, opening.on_light
+        self.start_problems: Sequence[ConfigError] = ()
+        """What is wrong with the theme, to be reported once the window is there."""
         self._chat: ChatScreen | None = None
+        self._theme_file = self._stamp(theme)
+        """When the user's file of the theme was changed."""
         self._is_ready = False
         self.faults: list[tuple[float, str]] = []
         """Recent exceptions that no handler caught, with their times."""
@@ -162,6 +169,8 @@ class StepchatApp(App[str]):
         self._handover.prompt_is_ready(self._rescue)
         if self._chat is not None:
             self._report_key_problems()
+            for problem in self.start_problems:
+                self._report_problem(problem)
             workers.run_task(self, partial(self._after_first_paint, self._chat), group="load")
 
     async def _after_first_paint(self, screen: ChatScreen) -> None:
@@ -202,6 +211,7 @@ class StepchatApp(App[str]):
     def on_app_focus(self) -> None:
         """Tell the screen, which does not get this event."""
         if self._chat is not None:
+            self._reload_theme()
             self._chat.come_to_front()
 
     def on_app_blur(self) -> None:
@@ -215,20 +225,63 @@ class StepchatApp(App[str]):
 
     # Theme
 
+    async def on_handover_driver_background_reported(self, event: HandoverDriver.BackgroundReported) -> None:
+        """Follow the terminal, unless the user has chosen a theme."""
+        name = "light" if event.is_light else "dark"
+        if self._theme_choice == AUTO and "NO_COLOR" not in os.environ and self.theme != name:
+            self.show_theme(AUTO, on_light=event.is_light)
+            self._keep_for_next_start()
+        if event.is_light != self._on_light:
+            self._on_light = event.is_light
+            with suppress(StoreError):
+                await self.workspace.store.set_setting("background", name)
+
+    @property
+    def theme_choice(self) -> str:
+        """The name of the chosen theme, which may be `auto`."""
+        return self._theme_choice
+
+    def show_theme(self, name: str, *, on_light: bool | None = None) -> None:
+        """Show a theme without remembering it."""
+        light = self._on_light if on_light is None else on_light
+        self._apply_theme(named_theme(name, self.workspace.paths.user_themes, self._report_problem, on_light=light))
+
+    def _apply_theme(self, theme: Theme) -> None:
+        self._look, self._theme_file = theme, self._stamp(theme)
+        self.register_theme(textual_theme(theme))
+        if self.theme == theme.name:  # its file has changed
+            self._invalidate_css()
+            self.refresh_css(animate=False)
+        else:
+            self.theme = theme.name
+        if self._chat is not None:
+            self._chat.set_palette(palette(theme))
+
+    def _stamp(self, theme: Theme) -> float:
+        """When the user's file of this theme was changed; 0 for a shipped one."""
+        with suppress(OSError):
+            return (self.workspace.paths.user_themes / f"{theme.name}.toml").stat().st_mtime
+        return 0
+
+    def _reload_theme(self) -> None:
+        """The user comes back, perhaps from editing the file of the theme."""
+        stamp = self._stamp(self._look)
+        if stamp and stamp != self._theme_file and "NO_COLOR" not in os.environ:
+            self._theme_file = stamp
+            with suppress(ConfigError):
+                self.show_theme(self._look.name)
+
     async def action_choose_theme(self, name: str) -> None:
         """Switch to a theme and remember it. Raises ConfigError."""
         workspace = self.workspace
-        theme = named_theme(name, workspace.paths.user_themes, self._report_problem)
+        theme = named_theme(name, workspace.paths.user_themes, self._report_problem, on_light=self._on_light)
         if "NO_COLOR" in os.environ:
             await workspace.store.set_setting("theme", name)
             if self._chat is not None:
                 self._chat.flash("NO_COLOR is set: the theme applies from the next start with colours.")
             return
-        self._look = theme
-        self.register_theme(textual_theme(theme))
-        self.theme = theme.name
-        if self._chat is not None:
-            self._chat.set_palette(palette(theme))
+        self._theme_choice = name
+        self._apply_theme(theme)
         self._keep_for_next_start()
         await workspace.store.set_setting("theme", name)
 
@@ -545,11 +598,15 @@ class StepchatApp(App[str]):
             self._chat.flash("This terminal has no job control.")
 
 
-def named_theme(name: str, user_themes: Path, report: Callable[[ConfigError], None]) -> Theme:
+def named_theme(
+    name: str, user_themes: Path, report: Callable[[ConfigError], None], *, on_light: bool = False
+) -> Theme:
     """Load a theme by name, and report unusable files. Raises ConfigError."""
+    if name == AUTO:
+        return choose_theme(AUTO, user_themes, report, on_light=on_light)
     themes = find_themes(user_themes, report)
     if name not in themes:
-        raise ConfigError(f"No theme named {name!r}.", f"Available: {', '.join(themes)}.")
+        raise ConfigError(f"No theme named {name!r}.", f"Available: {', '.join((AUTO, *themes))}.")
     return themes[name]
 
 
@@ -588,12 +645,16 @@ async def prepare(workspace: Workspace, report: Callable[[ConfigError], None], *
     """Read what the window shows first. `folded` hides streaming reasoning. Raises StoreError."""
     store, config = workspace.store, workspace.config
     # Without colours, importance must show in bold and italics, which is a theme of its own.
-    wanted = "mono" if os.environ.get("NO_COLOR") else config.theme or await store.setting("theme") or ""
+    chosen = config.theme or await store.setting("theme") or AUTO
+    wanted = "mono" if os.environ.get("NO_COLOR") else chosen
+    on_light = await store.setting("background") == "light"
     view = config.reasoning_view if config.reasoning_view != "tail" else await store.setting("reasoning_view")
     session = workspace.session
     path = await store.complete_path(session.id) if session else []
     return Opening(
-        theme=choose_theme(wanted, workspace.paths.user_themes, report),
+        theme=choose_theme(wanted, workspace.paths.user_themes, report, on_light=on_light),
+        theme_choice=chosen,
+        on_light=on_light,
         reasoning_view="hidden" if folded else reasoning_view(view or ""),
         path=path,
         draft=without_sent(await store.draft(session.id if session else None), path),
@@ -611,14 +672,15 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
     try:
         opening = asyncio.run(prepare(workspace, problems.append, folded=folded))
         app = StepchatApp(workspace, opening, Handover(frame))
+        app.start_problems = problems
         try:
             told = app.run()
         finally:
             in_use = app.workspace
     finally:
         asyncio.run(in_use.close())
-    for problem in (*problems, *filter(None, [told])):
-        print(f"stepchat: {problem}", file=sys.stderr)
+    if told:
+        print(f"stepchat: {told}", file=sys.stderr)
     if app.session is not None and sys.stderr.isatty() and not app.return_code:
         is_temporary = workspace.start_options.temporary
         resume = f"Resume with: stepchat --resume {app.session.id}"

@@ -40,6 +40,8 @@ COLORS: Final = (
 """The keys of the [colors] table; a theme sets all of them."""
 
 DEFAULT_THEME: Final = "dark"
+AUTO: Final = "auto"
+"""Follows the terminal's background: `dark` or `light`."""
 DEFAULT: Final = "default"
 _HUES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _NAMED: Final = frozenset({DEFAULT, *_HUES, *(f"bright_{hue}" for hue in _HUES)})
@@ -100,14 +102,19 @@ def find_themes(user_dir: Path, report: Callable[[ConfigError], None]) -> dict[s
     return _themes_in(_shipped_themes(), report) | _themes_in(user_dir, report)
 
 
-def choose_theme(wanted: str, user_dir: Path, report: Callable[[ConfigError], None]) -> Theme:
-    """Returns a theme by name without reading all files. For `""`, and for an unknown name, which is reported, the default."""
+def choose_theme(
+    wanted: str, user_dir: Path, report: Callable[[ConfigError], None], *, on_light: bool = False
+) -> Theme:
+    """Returns a theme by name without reading all files. For `""` and `auto` the one for the terminal's background; for an
+    unknown name, which is reported, the default.
+    """
     shipped = _shipped_themes()
-    wanted = wanted or DEFAULT_THEME
+    if wanted in {"", AUTO}:
+        wanted = "light" if on_light else DEFAULT_THEME
     if theme := _themes_in(user_dir, report).get(wanted):
         return theme
     if wanted not in {path.stem for path in shipped.glob("*.toml")}:
-        names = ", ".join(sorted(find_themes(user_dir, lambda _: None)))
+        names = ", ".join((AUTO, *sorted(find_themes(user_dir, lambda _: None))))
         report(ConfigError(f"No theme named {wanted!r}.", f"Available: {names}."))
         wanted = DEFAULT_THEME
     return load_theme(shipped / f"{wanted}.toml")
@@ -260,7 +267,7 @@ _SAME_AS: Final[Mapping[str, tuple[str, ...]]] = {
 def _themes_in(directory: Path, report: Callable[[ConfigError], None]) -> dict[str, Theme]:
     themes: dict[str, Theme] = {}
     try:
-        paths = sorted(directory.glob("*.toml")) if directory.is_dir() else []
+        paths = sorted(directory.glob("*.toml"), key=lambda path: path.stem) if directory.is_dir() else []
     except OSError as error:
         report(
             ConfigError(f"Cannot read the directory {directory}: {error.strerror or error}.", "Check its permissions.")

@@ -130,6 +130,8 @@ WRONG = {
     "server": ["1"],
     "system": ["false"],
     "theme": ["1"],
+    "reduced_motion": ["1", "'yes'"],
+    "on_answer": ["true", "5"],
     "reasoning_view": ["'all'", "''", "1"],
     "notify": ["'loud'", "true", "false"],
     "silence_timeout": ["inf", "0", "0.9", "-1", "'5'", "true", "nan", "[]"],

@@ -19,7 +19,7 @@ from stepchat.tui.themes import COLORS, Theme, choose_theme, find_themes, load_t
 from tests.tui.screen import screen_cells
 
 SHIPPED = Path(stepchat.tui.__file__).parent.parent.parent / "themes"
-NAMES = ["ansi", "dark", "dusk", "high-contrast", "light", "mono", "paper"]
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 COLOURED = [name for name in NAMES if name not in {"ansi", "mono"}]
 
 

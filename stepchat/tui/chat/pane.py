@@ -163,6 +163,7 @@ class ChatPane(Widget):
         super().__init__(id=id)
         self.conversation = conversation
         self.view = TranscriptView(id="transcript")
+        self.view.reduced_motion = conversation.workspace.config.reduced_motion
         self.welcome = Welcome(id="welcome")
         self.find_bar: FindBar | None = None
         self.progress: TurnProgress | None = None

@@ -19,6 +19,7 @@ from textual.widgets import ContentSwitcher, TextArea
 from stepchat.catalogue.backends import DEFAULT_MODEL
 from stepchat.catalogue.catalogue import load_in_background
 from stepchat.chat import switching
+from stepchat.chat.answer_hook import run_hook
 from stepchat.chat.attaching import attach_files
 from stepchat.chat.context_window import estimate_conversation_tokens, small_window_warning
 from stepchat.chat.conversation import Conversation, LoadedSession, load_session
@@ -85,6 +86,10 @@ class Opening:
     """What the window shows first. It is read before Textual starts, so that the first key acts on a complete conversation."""
 
     theme: Theme
+    theme_choice: str = ""
+    """The name of the chosen theme; `auto` follows the terminal's background."""
+    on_light: bool = False
+    """The terminal's background was light when it was last reported."""
     reasoning_view: ReasoningView = "tail"
     path: Sequence[StoredMessage] = ()
     draft: str = ""
@@ -433,6 +438,7 @@ class ChatScreen(Screen[None]):
         if pane.conversation.busy:  # the queued question is being asked
             return
         self._call_back(pane.conversation)
+        self._run_hook(pane.conversation)
         self.refresh_costs()
         self.load_late_costs()
         if pane is self.pane:
@@ -453,6 +459,15 @@ class ChatScreen(Screen[None]):
             notify_answer_ready(self.app, conversation.workspace.config.notify, title)
 
         workers.run_task(self, call, group="call back")
+
+    def _run_hook(self, conversation: Conversation) -> None:
+        """Give the answer to the user's own command."""
+        command, last = (
+            conversation.workspace.config.on_answer,
+            conversation.path[-1].message if conversation.path else None,
+        )
+        if command and isinstance(last, AssistantMessage) and last.complete and last.text:
+            workers.run_task(self, partial(run_hook, command, last.text), self.refuse, group="hook")
 
     async def _close_hidden(self, pane: ChatPane) -> None:
         """Remove the pane of a hidden session whose answer is complete and on disk."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stepchat.errors import UsageError
 from stepchat.manual import TOPICS, find_topic
@@ -11,7 +11,7 @@ from stepchat.tui.commands.command import RECENT_COMMANDS, Command, applies_now,
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import MESSAGE, PROMPT, keymap_of
 from stepchat.tui.terminal import clipboard
-from stepchat.tui.themes import find_themes
+from stepchat.tui.themes import AUTO, find_themes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,21 +23,25 @@ Groups: TypeAlias = "tuple[tuple[str, tuple[Command, ...]], ...]"
 
 
 async def theme(screen: ChatScreen, argument: str) -> None:
-    """Switch to this theme, or to the next one."""
-    names = _theme_names(screen)
-    current = names.index(screen.app.theme) if screen.app.theme in names else -1
-    name = argument or names[(current + 1) % len(names)]
-    await screen.run_action(f"app.choose_theme({name!r})")
+    """Switch to this theme, or to one of a list that shows each at once."""
+    app: Any = screen.app  # StepchatApp, which imports this table
+    current: str = app.theme_choice
+    name: str | None = argument
     if not argument:
-        screen.flash(f"Theme: {screen.app.theme}")
-
-
-def _theme_names(screen: ChatScreen) -> list[str]:
-    return list(find_themes(screen.workspace.paths.user_themes, lambda _: None))
+        rows = [Choice(name, name, ("•" if name == current else "",), about) for name, about in _themes(screen)]
+        name = await screen.app.push_screen_wait(Picker("Theme", rows, at=current, preview=app.show_theme))
+    if name is None:
+        app.show_theme(current)
+    else:
+        await screen.run_action(f"app.choose_theme({name!r})")
 
 
 def _themes(screen: ChatScreen) -> Sequence[tuple[str, str]]:
-    return [(name, "") for name in _theme_names(screen)]
+    themes = find_themes(screen.workspace.paths.user_themes, lambda _: None)
+    return [
+        (AUTO, "follows the terminal's background"),
+        *((name, "dark" if one.dark else "light") for name, one in themes.items()),
+    ]
 
 
 async def _help(table: Callable[[], Groups], screen: ChatScreen, argument: str) -> None:

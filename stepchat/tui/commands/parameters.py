@@ -102,6 +102,8 @@ async def _set(screen: ChatScreen, argument: str, scope: Scope) -> None:
         reason = unsupported_reason(
             find_parameter(name), screen.workspace.catalogue.find(screen.conversation.model), value
         )
+        is_effort = name in {"reasoning.effort", "reasoning_effort"}
+        reason += ", so it is not sent" if reason and is_effort else ""
         screen.flash(f"{name} = {format_value(value)}{when}{f', but {reason}' if reason else ''}")
 
 

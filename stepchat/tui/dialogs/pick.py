@@ -16,7 +16,7 @@ from stepchat.tui.dialogs.filter_dialog import FilterDialog
 from stepchat.tui.dialogs.list_view import LOW, NARROW, VirtualList
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -48,7 +48,17 @@ class Picker(FilterDialog[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("pick", {"next": "move('down')", "accept": "accept"})
 
-    def __init__(self, title: str, rows: Sequence[Choice], *, empty_text: str = "No matches.", typed: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        rows: Sequence[Choice],
+        *,
+        empty_text: str = "No matches.",
+        typed: str = "",
+        at: str = "",
+        preview: Callable[[str], None] | None = None,
+    ) -> None:
+        """`at` is the id of the row at the cursor; `preview` is called with that of each row the cursor comes to."""
         super().__init__(
             VirtualList(lambda index, _, width: line_of(self._found[index], self._columns, width), wraps_around=True),
             (("list.accept", "select"), ("list.close", "close")),
@@ -56,6 +66,8 @@ class Picker(FilterDialog[str]):
             typed=typed,
         )
         self._rows = rows
+        self._at = at
+        self._preview = preview
         self._found: Sequence[Choice] = ()
         self._columns = columns_of(rows)
         self._full_row = Static(markup=False, classes="dialog-full-row")
@@ -68,7 +80,7 @@ class Picker(FilterDialog[str]):
         yield self._full_row
 
     def on_mount(self) -> None:
-        self._fill("")
+        self._fill("", keep=next((row for row in self._rows if row.id == self._at), None))
 
     def fit(self, size: Size) -> None:
         """As high as all rows need, so that typing does not change the height."""
@@ -102,6 +114,9 @@ class Picker(FilterDialog[str]):
             row = None
         text = "" if row is None else " · ".join(part for part in (_plain(row.text), _plain(row.detail)) if part)
         self._full_row.update(Content.styled(" ".join(text.split()), "$dim"))
+        if self._preview is not None and self._current is not None and self._current.id != self._at:
+            self._at = self._current.id
+            self._preview(self._at)
 
     def accept(self) -> None:
         if self._current is not None:

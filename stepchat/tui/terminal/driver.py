@@ -40,6 +40,9 @@ MODIFY_OTHER_KEYS = ("\x1b[>4;1m", "\x1b[>4m")
 """Makes xterm report Shift+Enter and Ctrl+Enter, and undoes it. Level 2 would recode every Ctrl+letter."""
 JOINED_EMOJI = 2027
 """Grapheme clustering: an emoji sequence is one emoji of two cells."""
+ASK_BACKGROUND = "\x1b]11;?\x1b\\"
+FOLLOW_BACKGROUND = ("\x1b[?2031h", "\x1b[?2031l")
+"""Makes the terminal report when its colours change between dark and light ones, and undoes it."""
 _SET, _RESET = (1, 3), 2
 """Values in a mode report: the mode is supported and on, or off."""
 BURST = 0.1
@@ -55,6 +58,13 @@ class HandoverDriver(LinuxDriver):
 
     class EmojiJoined(Message):
         """The terminal reported that it draws emoji sequences as one emoji; `Handover.joins_emoji` is set."""
+
+    class BackgroundReported(Message):
+        """The terminal reported its background."""
+
+        def __init__(self, *, is_light: bool) -> None:
+            super().__init__()
+            self.is_light = is_light
 
     def __init__(
         self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -107,6 +117,7 @@ class HandoverDriver(LinuxDriver):
         self._first_start = False
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it prints the `p`
             self.write("".join(f"\x1b[?{mode}$p" for mode in (*ALT_MODES, JOINED_EMOJI)))
+        self._turn_on(ASK_BACKGROUND + FOLLOW_BACKGROUND[0], FOLLOW_BACKGROUND[1])
 
     def _mode_reported(self, mode: int, value: int) -> None:
         """In the input thread: turn on what helps."""
@@ -160,7 +171,11 @@ class HandoverDriver(LinuxDriver):
         wake = self._wake[0]
         if not self.handover.wait_for_prompt(wake):
             return
-        keyboard = TerminalInput(debug=self._debug, mode_reported=self._mode_reported)
+        keyboard = TerminalInput(
+            debug=self._debug,
+            mode_reported=self._mode_reported,
+            background_reported=lambda light: self._app.post_message(self.BackgroundReported(is_light=light)),
+        )
         kept = self.handover.type_ahead()
         pending, kept.pending = kept.pending, ()
         coming = coming_messages(self.fileno, wake, keyboard)

@@ -63,6 +63,10 @@ _KITTY: Final = re.compile(r"\x1b\[([\d:;]*)([u~ABCDEFHPQS])")
 _SGR_MOUSE: Final = re.compile(r"\x1b\[<\d{1,3};-?\d{1,5};-?\d{1,5}[Mm]")
 _RESIZE: Final = re.compile(r"\x1b\[48;(\d{1,5})(?::\d*)*;(\d{1,5})(?::\d*)*;(\d{1,6})(?::\d*)*;(\d{1,6})(?::\d*)*t")
 _REPORT: Final = re.compile(r"\x1b\[(?:\?(?P<mode>\d{1,5});(?P<value>\d)\$y|\d{1,5};\d{1,5}R)")
+_BACKGROUND: Final = re.compile(r"\x1b\]11;rgba?:([0-9a-f]{1,4})/([0-9a-f]{1,4})/([0-9a-f]{1,4})", re.IGNORECASE)
+"""The terminal's background (OSC 11)."""
+_SCHEME: Final = re.compile(r"\x1b\[\?997;([12])n")
+"""The terminal's colours have changed to dark (1) or light ones (2); see mode 2031."""
 _ALT, _CTRL, _RELEASE = 2, 4, 3
 _MODIFIER_BITS: Final = 0xFF
 
@@ -80,6 +84,7 @@ class TerminalInput:
     """Reads the terminal's bytes, split anywhere. `now` is a clock in seconds."""
 
     __slots__ = (
+        "_background_reported",
         "_burst_end",
         "_decoder",
         "_enter_held",
@@ -99,12 +104,15 @@ class TerminalInput:
         debug: bool = False,
         now: Callable[[], float] = time.monotonic,
         mode_reported: Callable[[int, int], object] | None = None,
+        background_reported: Callable[[bool], object] | None = None,
     ) -> None:
-        """`mode_reported` gets each mode the terminal reports (DECRPM) and its value: 0 unknown, 1 or 3 set, 2 or 4 reset."""
+        """`mode_reported` gets each mode the terminal reports (DECRPM) and its value: 0 unknown, 1 or 3 set, 2 or 4 reset. `background_reported` gets whether
+        the terminal's background is light."""
         self._parser = XTermParser(debug)
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._now = now
         self._mode_reported = mode_reported
+        self._background_reported = background_reported
         self._paste: list[str] | None = None
         """The parts of a paste without its end."""
         self._rest = ""
@@ -181,6 +189,8 @@ class TerminalInput:
                 yield from self._parse(token)
             elif known := _known(token):
                 yield from self._parse(known)
+            elif (is_light := _is_light(token)) is not None and self._background_reported is not None:
+                self._background_reported(is_light)
             return rest
         if len(text) < MAX_SEQUENCE and (_BEGUN.match(text) or _STRING_BEGUN.match(text)):
             self._rest = text
@@ -279,6 +289,16 @@ def _token(text: str) -> str:
         if found := pattern.match(text):
             return "" if text.startswith("\x1b[M") and pattern is _CSI else found[0]
     return ""
+
+
+def _is_light(token: str) -> bool | None:
+    """Whether a reply says that the terminal's background is light; None for anything else."""
+    if scheme := _SCHEME.fullmatch(token):
+        return scheme[1] == "2"
+    if colour := _BACKGROUND.match(token):
+        red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in colour.groups())
+        return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+    return None
 
 
 def _known(token: str) -> str:

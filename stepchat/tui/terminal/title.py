@@ -21,8 +21,9 @@ NOTIFY_AFTER: Final = 10.0
 NOTIFICATIONS: Final[Mapping[str, str]] = {
     "osc9": "\x1b]9;stepchat: {text}\x07",
     "osc777": "\x1b]777;notify;stepchat;{text}\x07",
+    "osc99": "\x1b]99;;stepchat: {text}\x1b\\",
 }
-"""OSC 9: iTerm2, kitty, Ghostty, WezTerm, Windows Terminal. OSC 777: urxvt, foot, Konsole."""
+"""OSC 9: iTerm2, kitty, Ghostty, WezTerm, Windows Terminal. OSC 777: urxvt, foot, Konsole. OSC 99: kitty, foot."""
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
 """The modes Textual sets: presses, moves, and two encodings."""
 

@@ -106,6 +106,8 @@ class TranscriptView(Widget):
         self._scheduler = FrameScheduler()
         self._frame = 0
         self._has_painted = False
+        self.reduced_motion = False
+        """No spinner."""
         self._dragging: int | None = None
         self.mouse_is_free = False
         """Whether the terminal handles the mouse."""
@@ -375,7 +377,7 @@ class TranscriptView(Widget):
             return
         self._scheduler.painted(now)
         self._frame += 1
-        self._viewport.update_live(now, self._frame)
+        self._viewport.update_live(now, None if self.reduced_motion else self._frame)
         if self._document.layout.has_work:
             self._document.layout.work(_WORK)
         self._paint()

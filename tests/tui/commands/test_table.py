@@ -145,11 +145,11 @@ async def test_set_is_sent_with_the_next_request_and_unset_again(tmp_path):
     with DemoServer(speed=0) as server:
         async with window(tmp_path, server) as pilot:
             await say(pilot, "/set temperature=0.5")
-            await say(pilot, "/set reasoning.effort high")
+            await say(pilot, "/set reasoning.exclude false")
             await ask(pilot, "demo:haiku")
             body = server.requests[-1].body
             assert body["temperature"] == 0.5
-            assert body["reasoning"] == {"enabled": True, "effort": "high"}
+            assert body["reasoning"] == {"enabled": True, "exclude": False}
             await say(pilot, "/set temperature=")
             await ask(pilot, "demo:haiku")
             assert "temperature" not in server.requests[-1].body

@@ -207,3 +207,24 @@ def test_what_is_typed_and_sent_is_no_paste():
 @given(st.lists(st.binary(max_size=12) | st.sampled_from([*REPLIES, *KITTY, b"\x1b[", b"\x1b", b"\xff"]), max_size=12))
 def test_whatever_comes_the_keyboard_goes_on(parts):
     assert pressed(*parts, b"\x1b\\\x07\x1b[201~", 1.0, b"q")[-1:] == [("key", "q")]
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_light"),
+    [
+        ("\x1b]11;rgb:ffff/ffff/ffff\x1b\\", True),
+        ("\x1b]11;rgb:fc/fb/f9\x07", True),
+        ("\x1b]11;rgba:0000/2b2b/3636/ffff\x1b\\", False),
+        ("\x1b[?997;1n", False),
+        ("\x1b[?997;2n", True),
+        ("\x1b]11;?\x07", None),
+        ("\x1b]10;rgb:ffff/ffff/ffff\x07", None),
+    ],
+)
+@pytest.mark.parametrize("split", [0, 1, 3, 9])
+def test_the_terminal_reports_its_background(reply, is_light, split):
+    reported: list[bool] = []
+    terminal = TerminalInput(background_reported=reported.append)
+    data = reply.encode()
+    messages = [message for part in (data[:split], data[split:]) for message in terminal.feed(part)]
+    assert (messages, reported) == ([], [] if is_light is None else [is_light])
