@@ -137,6 +137,9 @@ def export_to(
         options = ExportOptions(with_reasoning=with_reasoning, to_api=to_api)
         if beside is not None:
             options = replace(options, link=beside.link)
+        elif paged:
+            # For reading: an image as base64 is of no use there.
+            options = replace(options, link=lambda *_: "")
         end = None if leaf is None or ids is None else await _message_id(store, ids[0], leaf)
         pieces = export(store, name, ids, options, leaf=end, leave_out=leave_out if ids is None else None)
         if file is not None and beside is not None:

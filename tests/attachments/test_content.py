@@ -121,3 +121,16 @@ def test_a_damaged_mark_is_dropped(text):
     words, found = split_marks(text)
     assert found == ()
     assert not {"\x0e", "\x0f"} & set(words)
+
+
+KNOWN = attachments.filter(lambda one: one.kind != "audio" or one.media_type in {"audio/wav", "audio/mp3"})
+
+
+@given(texts, st.lists(st.tuples(KNOWN, st.binary(max_size=9)), max_size=3))
+def test_any_question_is_accepted_by_both_sdks(text, files):
+    known = Files({one.digest: content for one, content in files})
+    content = question_content(text, [one for one, _ in files], known)
+    message = {"role": "user", "content": content}
+    json.dumps(message).encode()
+    TypeAdapter(ChatCompletionUserMessageParam).validate_python(message, strict=True)
+    ChatUserMessage.model_validate(message)

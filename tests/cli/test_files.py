@@ -92,3 +92,11 @@ def test_tokens_of_files_count_towards_the_context_window(shell: Shell) -> None:
 
 def test_files_alone_are_no_question(shell: Shell) -> None:
     assert "No question." in shell.refuse(2, "-f", "notes.txt")
+
+
+def test_showing_a_session_names_images_and_prints_texts(shell: Shell) -> None:
+    shell("-m", READER, "-f", "chart.png", "-f", "notes.txt", "What changed?")
+    ran = shell("sessions", "show", shell.newest()["id"])
+    assert "chart.png · PNG image · 64 × 48 · 121 bytes" in ran.out
+    assert "größer" in ran.out
+    assert "base64" not in ran.out

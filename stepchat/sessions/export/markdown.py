@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stepchat.sessions.records import SessionContent
 
     Link = Callable[[Attachment, bytes], str]
-    """Returns the address of an attachment with this content."""
+    """Returns the address of an attachment with this content; "" shows only its name."""
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#&|~])")
@@ -67,8 +67,10 @@ def _attachment(attachment: Attachment, content: bytes | None, link: Link) -> st
         return f"*{line} · missing*"
     if attachment.kind == "text":
         return f"*{line}*\n\n{fenced(sanitize_for_export(content.decode('utf-8', 'replace')))}"
+    if not (address := link(attachment, content)):
+        return f"*{line}*"
     mark = "!" if attachment.kind == "image" else ""
-    return f"*{line}*\n\n{mark}[{_escaped(sanitize_for_export(attachment.name))}](<{link(attachment, content)}>)"
+    return f"*{line}*\n\n{mark}[{_escaped(sanitize_for_export(attachment.name))}](<{address}>)"
 
 
 def _escaped(text: str) -> str:
