@@ -83,23 +83,33 @@ async def type_at(app, messages) -> None:
     await asyncio.to_thread(deliver, messages, driver.process_message, lambda: let_settle(app, driver._loop, stopped))
 
 
+def inputs() -> list[bytes]:
+    """Keys, replies of the terminal, pastes, commands and questions."""
+    return [
+        *(key.encode() for key in "abyjkxgG19 /.?@[]"), b"\r", b"\t", b"\x1b", b"\x7f", b"\x0a",
+        *(bytes([code]) for code in range(1, 27) if code not in {4, 17, 26}),
+        *(b"\x1b" + bytes([code]) for code in range(97, 123)),
+        *(b"\x1b[" + end for end in (b"A", b"B", b"C", b"D", b"H", b"F", b"Z", b"I", b"O", b"3~", b"5~", b"6~", b"1;3A", b"1;3B",
+          b"1;5H", b"1;5F", b"1;2A", b"1;2B", b"1;2D", b"107;6u", b"97:65;2;65u", b"99999999;5u", b"?62;22c", b"<32;NaN;NaNM")),
+        *(f"\x1b[{code}~".encode() for code in (11, 12, 13, 14, 15)),
+        b"\x1b]11;rgb:0/0/0\x07", b"\x1bP>|x\x1b\\", b"\x1b[200~pasted\x1b[31m\rtext\x1b[201~", "漢字👩‍👩‍👧é".encode(),
+        b"/", b"/help\r", b"/sessions\r", b"/model\r", b"/settings\r", b"/tree\r", b"/usage\r", b"/inspect\r", b"demo:haiku\r",
+        b"demo:table\r", b"/new\r", b"/fork\r", b"/theme\r",
+    ]  # fmt: skip
+
+
+async def stay(*_: object) -> None:
+    """Instead of the end: the palette and a second Ctrl+C can quit."""
+
+
 async def monkey(tmp_path, server, steps: int, seed: int) -> None:
     """Random input at random sizes; what would leave the program, or stop it, is left out."""
     rnd = random.Random(seed)
     async with window(tmp_path, server) as pilot:
         app = pilot.app
         terminal = TerminalInput()
-        pieces = [
-            *(key.encode() for key in "abyjkxgG19 /.?@[]"), b"\r", b"\t", b"\x1b", b"\x7f", b"\x0a",
-            *(bytes([code]) for code in range(1, 27) if code not in {4, 17, 26}),
-            *(b"\x1b" + bytes([code]) for code in range(97, 123)),
-            *(b"\x1b[" + end for end in (b"A", b"B", b"C", b"D", b"H", b"F", b"Z", b"I", b"O", b"3~", b"5~", b"6~", b"1;3A", b"1;3B",
-              b"1;5H", b"1;5F", b"1;2A", b"1;2B", b"1;2D", b"107;6u", b"97:65;2;65u", b"99999999;5u", b"?62;22c", b"<32;NaN;NaNM")),
-            *(f"\x1b[{code}~".encode() for code in (11, 12, 13, 14, 15)),
-            b"\x1b]11;rgb:0/0/0\x07", b"\x1bP>|x\x1b\\", b"\x1b[200~pasted\x1b[31m\rtext\x1b[201~", "漢字👩‍👩‍👧é".encode(),
-            b"/", b"/help\r", b"/sessions\r", b"/model\r", b"/settings\r", b"/tree\r", b"/usage\r", b"/inspect\r", b"demo:haiku\r",
-            b"demo:table\r", b"/new\r", b"/fork\r", b"/theme\r",
-        ]  # fmt: skip
+
+        app._end, pieces = stay, inputs()
         for _ in range(steps):
             kind = rnd.random()
             width, height = app.size
@@ -129,7 +139,6 @@ async def monkey(tmp_path, server, steps: int, seed: int) -> None:
                 )
                 app._driver.process_message(Resize(size, size))
             await pilot.pause(0)
-            app._quits_until = float("-inf")  # a second Ctrl+C would quit
             assert not app.faults, (seed, app.faults)
             assert app.is_running
 
