@@ -83,11 +83,16 @@ class Toolbox:
         )
 
 
-def check_names(names: Sequence[str], tools: Sequence[Tool]) -> None:
+async def check_names(names: Sequence[str], sources: ToolSources) -> None:
     """Raises UsageError for a name that no tool has."""
-    known = [tool.name for tool in tools]
+    known = [tool.name for tool in await sources.tools()]
     for name in names:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Known tools: {', '.join(known)}."
+            if sources.waiting:
+                files = ", ".join(f"tools/{file.path.name}" for file in sources.waiting)
+                hint = f"{files} is new or has changed: approve it with /tools in the window."
+            elif sources.problems:
+                hint = " ".join(sources.problems)
             raise UsageError(f"There is no tool {name!r}.", hint)

@@ -334,7 +334,7 @@ def open_workspace(
         close_demo=close_demo,
         catalogue=connection.catalogue,
         environ=environ,
-        tools=ToolSources(config.tools.folders),
+        tools=ToolSources(config.tools.folders, paths.user_tools, store),
         choose_session=request.resume == "",
     )
 

@@ -198,7 +198,7 @@ async def _tools(workspace: Workspace) -> TurnTools | None:
     toolbox = Toolbox(workspace.tools, workspace.config.tools, options.tools, options.no_tools)
     toolbox.start_session(None if session is None else session.tools)
     if named := (*options.tools, *options.allowed_tools):
-        check_names(named, await workspace.tools.tools())
+        await check_names(named, workspace.tools)
     for name in options.allowed_tools:
         if name not in toolbox.on:
             raise UsageError(f"--allow-tool {name}: this tool is not on.", f"Switch it on: --tool {name}")
@@ -252,7 +252,7 @@ class _ShownTurn(NamedTuple):
 
 async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools | None, output: Output) -> _ShownTurn:
     answers: list[AssistantMessage] = []
-    ended = ""
+    ended, is_answered = "", False
     failure: StepchatError | None = None
     mismatch = ""
     repetition = RepetitionDetector()
@@ -262,9 +262,11 @@ async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools 
                 _show_event(event, output)
                 if isinstance(event, Delta) and repetition.add(event.reasoning):
                     output.print_notice("The reasoning repeats itself. Ctrl+C stops it and keeps the partial answer.")
-                if isinstance(event, MessageSaved) and isinstance(event.stored.message, AssistantMessage):
-                    answers.append(event.stored.message)
+                if isinstance(event, MessageSaved):
+                    is_answered = isinstance(event.stored.message, AssistantMessage)
+                    answers += [event.stored.message] if isinstance(event.stored.message, AssistantMessage) else []
                 if isinstance(event, CallsLeft):
+                    is_answered = is_answered and event.why != "stopped"
                     ended = "" if output.json else _calls_left(event, tools)
                 if isinstance(event, Notice) and event.is_schema_mismatch:
                     mismatch = event.text
@@ -290,7 +292,7 @@ async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools 
         output.write_json(result)
     if failure is not None:
         return _ShownTurn(exit_code(failure))
-    if answer is None or not answer.complete:
+    if answer is None or not answer.complete or not is_answered:
         return _ShownTurn(STOPPED)
     if lacking:
         return _ShownTurn(FAILED)

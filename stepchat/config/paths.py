@@ -35,6 +35,11 @@ class Paths:
         return self.config / "themes"
 
     @property
+    def user_tools(self) -> Path:
+        """Python files whose functions are tools."""
+        return self.config / "tools"
+
+    @property
     def prompts(self) -> Path:
         """The prompt library."""
         return self.config / "prompts"

@@ -240,7 +240,7 @@ async def ask_with(chat: LinearChat, name: str, typed: str) -> None:
     text = ""
     if prompt.text.parts or typed:
         text = fill_in(prompt, typed, Path.cwd(), lambda: read_clipboard(environ))
-    check_names(prompt.tools, await chat.workspace.tools.tools())
+    await check_names(prompt.tools, chat.workspace.tools)
     if prompt.starts_session:
         await chat.open(None)
         if prompt.server:

@@ -8,13 +8,13 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.tools.base import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _CHUNK: Final = 65_536
 
@@ -26,6 +26,13 @@ class Finished:
     code: int
     output: bytes
     errors: bytes
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs `main` of one of our modules, from this very stepchat and from no file of the current folder."""
+    root = str(Path(__file__).parents[2])
+    code = f"import sys; sys.path.insert(0, {root!r}); from {module} import main; main()"
+    return [sys.executable, "-P", "-c", code, *arguments]
 
 
 async def run_program(

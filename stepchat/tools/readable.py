@@ -43,7 +43,3 @@ def main() -> None:
     sys.setrecursionlimit(5_000)
     html = sys.stdin.buffer.read().decode("utf-8", "replace")
     sys.stdout.buffer.write(to_markdown(html).encode("utf-8", "replace"))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,14 +8,13 @@ import asyncio
 import codecs
 import ipaddress
 import socket
-import sys
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urljoin
 
 from stepchat import __version__
 from stepchat.tools.base import ToolError
-from stepchat.tools.processes import run_program
+from stepchat.tools.processes import python_command, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -147,7 +146,7 @@ def _encoding(response: httpx.Response) -> str:
 
 
 async def _readable(html: str) -> str:
-    command = [sys.executable, "-P", "-m", "stepchat.tools.readable"]
+    command = python_command("stepchat.tools.readable")
     done = await run_program(command, html.encode("utf-8", "replace"), limit=_MOST_TEXT)
     if done.code:
         raise ToolError("The page's HTML cannot be converted to text.")

@@ -42,7 +42,7 @@ async def ask_with(screen: ChatScreen, line: str) -> None:
     text = ""
     if prompt.text.parts or typed:
         text = await asyncio.to_thread(fill_in, prompt, typed, Path.cwd(), lambda: read_clipboard(os.environ))
-    check_names(prompt.tools, await screen.workspace.tools.tools())
+    await check_names(prompt.tools, screen.workspace.tools)
     server = find_server(prompt.server, screen.workspace.config) if prompt.server else None
     if prompt.starts_session:
         check_idle(screen)

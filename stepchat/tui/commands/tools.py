@@ -9,9 +9,11 @@ from stepchat.chat.spending import ReportLine
 from stepchat.chat.tool_calls import calls_without_result
 from stepchat.chat.toolbox import check_names
 from stepchat.errors import StepchatError, UsageError
+from stepchat.files import read_regular_file
 from stepchat.messages import ToolMessage
 from stepchat.tools.approvals import always_approved, forget_always
 from stepchat.tui.commands.command import Command, check_idle
+from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,7 @@ async def tools(screen: ChatScreen, argument: str) -> None:
         case "":
             await _show(screen)
         case "on" | "off":
-            check_names(names, known)
+            await check_names(names, screen.workspace.tools)
             if word == "on" and not names:
                 raise UsageError("Which tool?", f"Known tools: {', '.join(tool.name for tool in known)}.")
             await _switch(screen, names or [tool.name for tool in known], on=word == "on")
@@ -59,12 +61,42 @@ async def _show(screen: ChatScreen) -> None:
         screen.conversation.toolbox.approved.clear()
         return await _rows(screen)
 
+    await _review_files(screen)
     known = {tool.name: tool for tool in await screen.workspace.tools.tools()}
+    for problem in screen.workspace.tools.problems:
+        screen.notice(problem, kind="warning")
 
     def view(name: str) -> None:
         screen.app.push_screen(TextDialog(name, lambda _: _description(known[name])))
 
     await screen.app.push_screen_wait(ToolsDialog(await _rows(screen), toggle, ask_again, view))
+
+
+async def _review_files(screen: ChatScreen) -> None:
+    """Ask about files of the user that are new or have changed, before anything in them runs."""
+    from stepchat.tools.user import approve_file
+    from stepchat.tui.dialogs.report import TextDialog
+
+    sources = screen.workspace.tools
+    await sources.tools()
+    for file in sources.waiting:
+        what = "is new" if file.is_new else "has changed"
+        rows = [
+            Choice("view", "View it"),
+            Choice("approve", "Approve it as it is now", detail="its functions become tools, which are off"),
+            Choice("later", "Not now"),
+        ]
+        while True:
+            chosen = await screen.app.push_screen_wait(Picker(f"tools/{file.path.name} {what}", rows))
+            if chosen != "view":
+                break
+            lines = [
+                ReportLine(line)
+                for line in read_regular_file(file.path, 1_000_000).decode("utf-8", "replace").splitlines()
+            ]
+            await screen.app.push_screen_wait(TextDialog(file.path.name, lambda _, lines=lines: lines))
+        if chosen == "approve":
+            await approve_file(screen.workspace.store, file)
 
 
 def _description(tool: Tool) -> list[ReportLine]:
