@@ -196,6 +196,7 @@ class ChatPane(Widget):
                 self.conversation.enqueue(text)
                 self.post_message(self.Changed(self))
             return
+        self.view.notice("")
         self.progress = TurnProgress(monotonic())
         self._phase = ""
         self.run_worker(self._follow(self.conversation.ask(text, after)), group="turn", exit_on_error=False)
