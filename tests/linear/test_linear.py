@@ -183,10 +183,16 @@ class Terminal:
             os.execve(sys.executable, [sys.executable, "-m", "stepchat", "--demo", *arguments], environ)
         self.seen = ""
 
-    def wait_for(self, words, after=0):
+    def wait_for(self, words, after=0, again=""):
+        """Read until these words are seen. `again` is typed once more when nothing comes for a while."""
         end = time.monotonic() + 30
+        repeat = time.monotonic() + 3
         while words not in self.seen[after:]:
             assert time.monotonic() < end, self.seen
+            if again and time.monotonic() > repeat:
+                # A signal between two steps of readline takes effect with the next one.
+                repeat = end
+                os.write(self.fd, again.encode())
             if select.select([self.fd], [], [], 0.1)[0]:
                 try:
                     self.seen += os.read(self.fd, 65_536).decode("utf-8", "replace")
@@ -220,7 +226,7 @@ def test_the_program_in_a_terminal(tmp_path, arguments, term):
         terminal.type("half a line")
         terminal.wait_for("half a line", terminal.seen_before)
         terminal.type("\x03")
-        terminal.wait_for("Nothing to stop.", terminal.seen_before)
+        terminal.wait_for("Nothing to stop.", terminal.seen_before, again="\x03")
         terminal.wait_for("\n> ", terminal.seen_before)
         terminal.type("\x04")
         terminal.wait_for("Resume with: stepchat --resume ")
