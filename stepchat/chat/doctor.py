@@ -13,7 +13,7 @@ from stepchat.catalogue.backends import BACKENDS, is_local
 from stepchat.chat.connection import Connection, connect, default_server
 from stepchat.chat.spending import format_balance
 from stepchat.config.api_keys import KEYRING
-from stepchat.config.file import Config, read_config, read_strict
+from stepchat.config.file import Config, find_problems, read_config
 from stepchat.config.paths import path_exists
 from stepchat.errors import StepchatError
 from stepchat.first_frame.picture import non_utf8_locale
@@ -58,13 +58,14 @@ def run_checks(
     config = Config()
     try:
         config = read_config(paths.config_file)
-        read_strict(paths.config_file, themes)
-        if errors := key_errors(config, paths.config_file):
-            raise errors[0]
+        problems = [*find_problems(paths.config_file, themes), *key_errors(config, paths.config_file)]
+        for problem in problems:
+            yield Check("settings", "broken", problem.message, problem.hint)
         exists = path_exists(paths.config_file)
-        yield Check(
-            "settings", "good", f"{paths.config_file}{'' if exists else ' (does not exist; the defaults apply)'}"
-        )
+        if not problems:
+            yield Check(
+                "settings", "good", f"{paths.config_file}{'' if exists else ' (does not exist; the defaults apply)'}"
+            )
     except StepchatError as error:
         yield Check("settings", "broken", error.message, error.hint)
     try:

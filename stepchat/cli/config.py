@@ -44,20 +44,21 @@ def config_check(invocation: Invocation, *, as_json: bool) -> int:
     """Check the settings file. Mistakes are reported with line numbers, and the exit code is 2."""
     from stepchat.chat.connection import configured_prices, known_servers
     from stepchat.cli.output import USAGE
-    from stepchat.config.file import read_strict
+    from stepchat.config.file import find_problems, read_config
     from stepchat.config.paths import path_exists
     from stepchat.errors import StepchatError
 
     paths, output = invocation.paths, invocation.output
     path = paths.config_file
-    problems: list[StepchatError] = []
+    problems: list[StepchatError] = [*find_problems(path, theme_names(paths))]
     try:
-        settings = read_strict(path, theme_names(paths))
+        settings = read_config(path)
+        problems += key_errors(settings, path)
         known_servers(settings)
         configured_prices(settings)
-        problems += key_errors(settings, path)
     except StepchatError as error:
-        problems.append(error)
+        if str(error) not in map(str, problems):
+            problems.append(error)
     if as_json:
         rows = [{"error": problem.message, "hint": problem.hint} for problem in problems]
         first = rows[0] if rows else {"error": None, "hint": None}

@@ -462,6 +462,10 @@ async def _workspace(
     from stepchat.chat.workspace import open_workspace
 
     paths, config = invocation.paths, invocation.config
+    if start.one_shot or not can_choose:
+        # The window shows them itself.
+        for problem in config.problems:
+            invocation.output.print_notice(str(problem))
     # A question or the demo can work without saving, but a session to continue needs the store.
     must_save = must_save or start.latest or start.resume is not None
     if start.temporary:

@@ -6,7 +6,8 @@ A setting is a row of SETTINGS and a field of Config.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from stepchat.files import read_regular_file
 from stepchat.parameters.values import parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Generator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -162,46 +163,94 @@ class Config:
     profiles: tuple[Table, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict[str, Any])
     tools: ToolSettings = field(default_factory=ToolSettings)
+    problems: tuple[ConfigError, ...] = field(default=(), compare=False)
+    """What is wrong in the file and has its default instead."""
 
 
 def read_config(path: Path) -> Config:
-    """The user's settings; the defaults if there is no file. Raises ConfigError."""
+    """The user's settings; the defaults if there is no file. What is wrong is in `problems`, and has its default.
+
+    Raises ConfigError if the file cannot be read, or if it is wrong about a server: nothing may go to another one.
+    """
+    source, config = _read(path)
+    if source is not None and source.fatal:
+        raise source.fatal[0]
+    return config
+
+
+def find_problems(path: Path, themes: Collection[str]) -> list[ConfigError]:
+    """Everything that is wrong in the file, also what is harmless: an unknown theme, a hint that never appears."""
+    try:
+        source, config = _read(path)
+    except ConfigError as error:
+        return [error]
+    if source is None:
+        return []
+    found = list(config.problems)
+    known = ["auto", *sorted(themes)]
+    if config.theme and config.theme not in known:
+        what = f"is wrong: there is no theme {config.theme!r}"
+        found.append(source.error(("theme",), what, _hint(config.theme, known, "Available")))
+    if config.silence_hint > config.silence_timeout and line_of_key(source.text, ("silence_hint",)):
+        what = f"has no effect: silence_timeout is only {config.silence_timeout:g} seconds"
+        found.append(source.error(("silence_hint",), what, "Make it smaller than silence_timeout."))
+    return found
+
+
+def _read(path: Path) -> tuple[_Source | None, Config]:
+    """Raises ConfigError if the file cannot be read at all."""
     source = _read_source(path)
     if source is None:
-        return Config()
+        return None, Config()
     import tomllib
 
     try:
         data = tomllib.loads(source.text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.", "Fix that line.") from None
-    known = {setting.name: setting for setting in SETTINGS}
     values: dict[str, Any] = {}
     for name, value in data.items():
-        if name == "parameters":
-            if not isinstance(value, dict):
-                raise source.error((name,), "must be a table", "For example: parameters.temperature = 0.5")
-            values[name] = _parameters(source, (name,), cast("dict[str, Any]", value))
-        elif name == "keys":
-            if not isinstance(value, dict):
-                raise source.error((name,), "must be a table", 'For example: keys.retry = "alt+r"')
-            values[name] = value
-        elif name == "tools":
-            values[name] = ToolSettings(**_entries(source, (name,), value, TOOL_SETTINGS))
-        elif name in _TABLES:
-            values[name] = _tables(source, name, value)
-        elif name in known:
-            values[name] = _checked(source, known[name], value)
-        else:
-            others = ", ".join(f"[{table}.NAME]" for table in _TABLES)
-            raise source.error(
-                (name,),
-                "is not a setting",
-                f"Known settings: {', '.join(known)}, [parameters], [keys], [tools], {others}.",
-            )
+        with source.collecting():
+            values[name] = _top_level(source, name, value)
     config = Config(**values)
     _check_servers(source, config)
-    return config
+    return source, replace(config, problems=tuple(source.problems))
+
+
+def _top_level(source: _Source, name: str, value: Any) -> Any:
+    known = {setting.name: setting for setting in SETTINGS}
+    if name in known:
+        return _checked(source, known[name], value)
+    if name in _TABLES:
+        return _tables(source, name, value)
+    if name not in _OTHER_TABLES:
+        others = ", ".join([*(f"[{table}]" for table in _OTHER_TABLES), *(f"[{table}.NAME]" for table in _TABLES)])
+        names = [*known, *_OTHER_TABLES, *_TABLES]
+        raise source.error(
+            (name,), "is not a setting", _hint(name, names, "Known settings", f"{', '.join(known)}, {others}")
+        )
+    if name == "tools":
+        return ToolSettings(**_entries(source, (name,), value, TOOL_SETTINGS))
+    if not isinstance(value, dict):
+        raise source.error((name,), "must be a table", _OTHER_TABLES[name])
+    entries = cast("dict[str, Any]", value)
+    return _parameters(source, (name,), entries) if name == "parameters" else entries
+
+
+_OTHER_TABLES = {
+    "parameters": "For example: parameters.temperature = 0.5",
+    "keys": 'For example: keys.retry = "alt+r"',
+    "tools": "For example: [tools]",
+}
+
+
+def _hint(name: str, known: Sequence[str], label: str, all_known: str = "") -> str:
+    """The nearest name, or all of them."""
+    from difflib import get_close_matches
+
+    if near := get_close_matches(name, known, 1):
+        return f"Did you mean {near[0]}?"
+    return f"{label}: {all_known or ', '.join(known)}."
 
 
 def default_file() -> str:
@@ -234,25 +283,15 @@ def _commented(row: Setting) -> list[str]:
     return [f"# {row.help}{choices}", f"#{row.name} = {value}"]
 
 
-def read_strict(path: Path, themes: Collection[str]) -> Config:
-    """Like read_config, but also rejects harmless mistakes: an unknown theme, a hint that never appears."""
-    config = read_config(path)
-    source = _read_source(path)
-    if source is None:
-        return config
-    if config.theme not in {"", "auto", *themes}:
-        what = f"is wrong: there is no theme {config.theme!r}"
-        raise source.error(("theme",), what, f"Available: {', '.join(['auto', *sorted(themes)])}.")
-    if config.silence_hint > config.silence_timeout and line_of_key(source.text, ("silence_hint",)):
-        what = f"has no effect: silence_timeout is only {config.silence_timeout:g} seconds"
-        raise source.error(("silence_hint",), what, "Make it smaller than silence_timeout.")
-    return config
-
-
 def config_error(path: Path, key: Sequence[str], what: str, hint: str) -> ConfigError:
     """The error for a key of config.toml, with its line. Reads the file again."""
     source = _read_source(path)
     return (source or _Source(path, "")).error(tuple(key), what, hint)
+
+
+_ABOUT_SERVERS = frozenset({"server", "base_url", "key_variable", "profiles"})
+_SERVER_KEY = 3
+"""The length of the path of a key in a table of [servers]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +300,26 @@ class _Source:
 
     path: Path
     text: str
+    problems: list[ConfigError] = field(default_factory=list[ConfigError])
+    """What is wrong, in the order of the file."""
+    fatal: list[ConfigError] = field(default_factory=list[ConfigError])
+    """Those of them that are about where questions go."""
 
     def error(self, key: tuple[str, ...], what: str, hint: str) -> ConfigError:
         line = line_of_key(self.text, key)
         where = f"{self.path}, line {line}" if line else str(self.path)
-        return ConfigError(f"{where}: {key[-1]} {what}.", hint)
+        error = ConfigError(f"{where}: {key[-1]} {what}.", hint)
+        if key[-1] in _ABOUT_SERVERS or (key[0] == "servers" and len(key) < _SERVER_KEY):
+            self.fatal.append(error)
+        return error
+
+    @contextmanager
+    def collecting(self) -> Generator[None]:
+        """Put a ConfigError that ends the block among the problems."""
+        try:
+            yield
+        except ConfigError as error:
+            self.problems.append(error)
 
 
 def _read_source(path: Path) -> _Source | None:
@@ -283,7 +337,7 @@ def _read_source(path: Path) -> _Source | None:
 
 
 def _check_servers(source: _Source, config: Config) -> None:
-    """Raises ConfigError for an unknown server or an invalid address, because no start would succeed with them."""
+    """Collect unknown servers and invalid addresses."""
     known = [*(table.name for table in config.servers), *(kind for kind in KINDS if kind != "custom"), "demo"]
     tables: list[tuple[tuple[str, ...], dict[str, Any]]] = [
         ((), {"server": config.server, "base_url": config.base_url})
@@ -291,21 +345,26 @@ def _check_servers(source: _Source, config: Config) -> None:
     tables += [(("servers", table.name), table.values) for table in config.servers]
     tables += [(("profiles", table.name), table.values) for table in config.profiles]
     for table, values in tables:
-        where = f"in [{'.'.join(table)}] is wrong" if table else "is wrong"
-        server, base_url = values.get("server", ""), values.get("base_url", "")
-        if table and server and base_url:
-            what = f"{where}: set either server or base_url, not both"
-            raise source.error((*table, "base_url"), what, f"Its server is {server!r}.")
-        if server and server not in known and "://" not in server:
-            what = f"{where}: there is no server {server!r}"
-            raise source.error((*table, "server"), what, f"Known servers: {', '.join(known)}.")
-        for name, value in (("server", server if "://" in server else ""), ("base_url", base_url)):
-            try:
-                if value:
-                    check_url(value)
-            except UsageError as error:
-                what = f"{where}: {error.message.removesuffix('.')}"
-                raise source.error((*table, name), what, error.hint) from None
+        with source.collecting():
+            _check_server(source, table, values, known)
+
+
+def _check_server(source: _Source, table: tuple[str, ...], values: dict[str, Any], known: Sequence[str]) -> None:
+    where = f"in [{'.'.join(table)}] is wrong" if table else "is wrong"
+    server, base_url = values.get("server", ""), values.get("base_url", "")
+    if table and server and base_url:
+        what = f"{where}: set either server or base_url, not both"
+        raise source.error((*table, "base_url"), what, f"Its server is {server!r}.")
+    if server and server not in known and "://" not in server:
+        what = f"{where}: there is no server {server!r}"
+        raise source.error((*table, "server"), what, _hint(server, known, "Known servers"))
+    for name, value in (("server", server if "://" in server else ""), ("base_url", base_url)):
+        try:
+            if value:
+                check_url(value)
+        except UsageError as error:
+            what = f"{where}: {error.message.removesuffix('.')}"
+            raise source.error((*table, name), what, error.hint) from None
 
 
 _TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS, "profiles": PROFILE_SETTINGS}
@@ -315,40 +374,44 @@ _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 def _tables(source: _Source, kind: str, value: Any) -> tuple[Table, ...]:
     if not isinstance(value, dict):
         raise source.error((kind,), "must hold tables", f"For example: [{kind}.NAME]")
-    known = {setting.name: setting for setting in _TABLES[kind]}
     tables: list[Table] = []
     for name, entries in cast("dict[str, Any]", value).items():
-        if not isinstance(entries, dict):
-            raise source.error((kind, name), "must be a table", f"For example: [{kind}.NAME]")
-        if kind == "servers" and (name == "demo" or not _SERVER_NAME.fullmatch(name)):
-            raise source.error((kind, name), "cannot be the name of a server", "Use letters, digits and . _ - only.")
-        found: dict[str, Any] = {}
-        for key, inner in cast("dict[str, Any]", entries).items():
-            if kind == "profiles" and key == "parameters":
-                if not isinstance(inner, dict):
-                    hint = f"For example: [profiles.{name}.parameters]"
-                    raise source.error((kind, name, key), "must be a table", hint)
-                found[key] = _parameters(source, (kind, name, key), cast("dict[str, Any]", inner))
-                continue
-            if key not in known:
-                raise source.error((kind, name, key), "is not a setting there", f"Known settings: {', '.join(known)}.")
-            found[key] = _checked(source, known[key], inner, (kind, name))
-        if kind == "servers" and not found.get("base_url") and name not in KINDS:
-            raise source.error((kind, name), "needs a base_url", known["base_url"].help)
-        tables.append(Table(name, found))
+        with source.collecting():
+            tables.append(_table(source, kind, name, entries))
     return tuple(tables)
 
 
+def _table(source: _Source, kind: str, name: str, value: Any) -> Table:
+    if not isinstance(value, dict):
+        raise source.error((kind, name), "must be a table", f"For example: [{kind}.NAME]")
+    if kind == "servers" and (name == "demo" or not _SERVER_NAME.fullmatch(name)):
+        raise source.error((kind, name), "cannot be the name of a server", "Use letters, digits and . _ - only.")
+    entries = dict(cast("dict[str, Any]", value))
+    found: dict[str, Any] = {}
+    if kind == "profiles" and "parameters" in entries:
+        inner = entries.pop("parameters")
+        with source.collecting():
+            if not isinstance(inner, dict):
+                hint = f"For example: [profiles.{name}.parameters]"
+                raise source.error((kind, name, "parameters"), "must be a table", hint)
+            found["parameters"] = _parameters(source, (kind, name, "parameters"), cast("dict[str, Any]", inner))
+    found |= _entries(source, (kind, name), entries, _TABLES[kind])
+    if kind == "servers" and entries.get("base_url", "") == "" and name not in KINDS:
+        raise source.error((kind, name), "needs a base_url", SERVER_SETTINGS[0].help)
+    return Table(name, found)
+
+
 def _entries(source: _Source, table: tuple[str, ...], value: Any, settings: Sequence[Setting]) -> dict[str, Any]:
-    """The entries of one table. Raises ConfigError."""
+    """The valid entries of one table. Raises ConfigError if it is none."""
     if not isinstance(value, dict):
         raise source.error(table, "must be a table", f"For example: [{'.'.join(table)}]")
     known = {setting.name: setting for setting in settings}
     found: dict[str, Any] = {}
     for key, inner in cast("dict[str, Any]", value).items():
-        if key not in known:
-            raise source.error((*table, key), "is not a setting there", f"Known settings: {', '.join(known)}.")
-        found[key] = _checked(source, known[key], inner, table)
+        with source.collecting():
+            if key not in known:
+                raise source.error((*table, key), "is not a setting there", _hint(key, list(known), "Known settings"))
+            found[key] = _checked(source, known[key], inner, table)
     return found
 
 
@@ -391,7 +454,7 @@ def _parameters(source: _Source, table: tuple[str, ...], entries: dict[str, Any]
             found.append((name, parse_value(name, value, source.path.parent)))
         except UsageError as error:
             what = f"in [{'.'.join(table)}]: {error.message.removesuffix('.')}"
-            raise source.error((*table, name), what, error.hint) from None
+            source.problems.append(source.error((*table, name), what, error.hint))
     return tuple(found)
 
 

@@ -168,7 +168,7 @@ class StepchatApp(App[str]):
         self._is_ready = True
         self._handover.prompt_is_ready(self._rescue)
         if self._chat is not None:
-            self._report_key_problems()
+            self._report_config_problems()
             for problem in self.start_problems:
                 self._report_problem(problem)
             workers.run_task(self, partial(self._after_first_paint, self._chat), group="load")
@@ -290,12 +290,12 @@ class StepchatApp(App[str]):
         hints = [(self.keymap.fill(key), word) for key, word in idle_hints()]
         write_first_frame(self.workspace.paths.first_frame, self.workspace.model, [], hints, frame_styles(self._look))
 
-    def _report_key_problems(self) -> None:
-        """Report the first problem of [keys], and how to see the others."""
-        if errors := key_errors(self.keymap, self.workspace.paths.config_file):
-            if len(errors) > 1:
-                errors[0].hint += f" {len(errors) - 1} more: stepchat config check"
-            self._report_problem(errors[0])
+    def _report_config_problems(self) -> None:
+        """Report the first problem of config.toml, and how to see the others."""
+        path = self.workspace.paths.config_file
+        if errors := [*self.workspace.config.problems, *key_errors(self.keymap, path)]:
+            more = f" {len(errors) - 1} more: stepchat config check" if len(errors) > 1 else ""
+            self._report_problem(ConfigError(errors[0].message, errors[0].hint + more))
 
     def _report_problem(self, error: ConfigError) -> None:
         if self._chat is not None:

@@ -175,18 +175,34 @@ def test_answer_that_cannot_be_begun_keeps_the_question(shell, tmp_path):
     ("text", "words"),
     [
         ("model = \n", "config.toml is not TOML: "),
-        ("\nmodle = 'x'", "config.toml, line 2: modle is not a setting."),
-        ("model = 5", "config.toml, line 1: model must be text."),
-        ("[parameters]\ntemperature = 5", "config.toml, line 2: temperature in [parameters]: "),
+        ("base_url = 5", "config.toml, line 1: base_url must be text."),
+        ("[servers.box]\nprofile = 'vllm'", "config.toml, line 1: box needs a base_url."),
     ],
 )
-def test_bad_config(shell, tmp_path, text, words):
+def test_config_that_leaves_open_where_the_question_goes(shell, tmp_path, text, words):
     (tmp_path / "config.toml").write_text(text)
     assert words in shell.refuse(2, "hello")
     assert shell.server.requests == []
     assert (tmp_path / "config.toml").read_text() == text
     # What does not need it works.
     assert shell("sessions", "list")[0] == 0
+
+
+def test_other_mistakes_in_the_config_are_all_reported_and_the_question_is_asked(shell, tmp_path):
+    (tmp_path / "config.toml").write_text("modle = 'x'\nnotify = 5\n[parameters]\ntemperature = 5\nseed = 7\n")
+    ran = shell("demo:haiku")
+    assert ran.code == 0
+    for words in (
+        "line 1: modle is not a setting. Did you mean model?",
+        "line 2: notify must be text.",
+        "line 4: temperature",
+    ):
+        assert words in ran.err
+    assert ran.err.count("\n") == 3
+    assert shell.asked()["seed"] == 7
+    assert "temperature" not in shell.asked()
+    assert shell("config", "check").err == ran.err
+    assert shell("config", "check").code == 2
 
 
 def test_key_file_that_others_can_read(shell, tmp_path):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stepchat.catalogue.backends import BACKENDS
-from stepchat.config.file import KINDS, SETTINGS, Config, Table, config_error, line_of_key, read_config, read_strict
+from stepchat.config.file import KINDS, SETTINGS, Config, Table, config_error, find_problems, line_of_key, read_config
 from stepchat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,11 +26,10 @@ def write(tmp_path):
 
 def refused(path: Path) -> ConfigError:
     before = path.read_bytes()
-    with pytest.raises(ConfigError) as raised:
-        read_config(path)
+    [problem] = find_problems(path, [])
     assert path.read_bytes() == before
-    assert raised.value.hint
-    return raised.value
+    assert problem.hint
+    return problem
 
 
 def test_no_file_means_the_defaults(tmp_path):
@@ -43,7 +43,7 @@ def test_every_row_is_a_field_with_the_same_default():
     defaults = {
         field.name: field.default
         for field in fields(Config)
-        if field.name not in {"parameters", "servers", "prices", "profiles", "keys", "tools"}
+        if field.name not in {"parameters", "servers", "prices", "profiles", "keys", "tools", "problems"}
     }
     assert {setting.name: setting.default for setting in SETTINGS} == defaults
     assert all(setting.help.endswith(".") for setting in SETTINGS)
@@ -275,8 +275,7 @@ def test_a_directory_in_its_place(tmp_path):
 
 def test_a_schema_from_a_file_beside_the_config(write):
     path = write('[parameters]\nresponse_format = "@primes.json"\nuser = "@me"')
-    with pytest.raises(ConfigError, match=r"line 2: response_format in \[parameters\]: response_format cannot be read"):
-        read_config(path)
+    assert "line 2: response_format in [parameters]: response_format cannot be read" in refused(path).message
     (path.parent / "primes.json").write_text('{"type": "object"}')
     (_, form), user = read_config(path).parameters
     assert form["json_schema"] == {"name": "primes", "strict": True, "schema": {"type": "object"}}
@@ -312,12 +311,48 @@ def test_what_a_start_can_bear_is_refused_only_when_it_is_checked(write):
         ),
     ):
         path = write(text)
-        read_config(path)
-        with pytest.raises(ConfigError) as raised:
-            read_strict(path, ["dark"])
-        assert raised.value.message.startswith(f"{path}, {words}")
+        assert read_config(path).problems == ()
+        [problem] = find_problems(path, ["dark"])
+        assert problem.message.startswith(f"{path}, {words}")
     # The hint is the usual one here, and nobody asked for it.
-    assert read_strict(write("silence_timeout = 5\ntheme = 'dark'"), ["dark"]).silence_timeout == 5
+    assert not find_problems(write("silence_timeout = 5\ntheme = 'dark'"), ["dark"])
+
+
+def test_everything_wrong_is_reported_at_once_and_everything_else_works(write):
+    path = write(
+        "modle = 'x'\nnotify = 'horn'\ntabs = 3\nkeep_events = 100\n[parameters]\ntemperature = 9\ntop_k = 3\n"
+        "[prices.m]\nprompt = 'dear'\ncompletion = 2\n[profiles.work]\nmodel = 3\nsystem = 'Be brief.'\n"
+        "[tools]\nrounds = 'many'\ntimeout = 5\n"
+    )
+    config = read_config(path)
+    assert (config.notify, config.tabs, config.keep_events) == ("bell", True, 100)
+    assert config.parameters == (("top_k", 3),)
+    assert config.prices == (Table("m", {"completion": 2}),)
+    assert config.profiles == (Table("work", {"system": "Be brief."}),)
+    assert (config.tools.rounds, config.tools.timeout) == (25, 5)
+    lines = [int(re.search(r"line (\d+):", str(problem))[1]) for problem in config.problems]
+    assert sorted(lines) == [1, 2, 3, 6, 9, 12, 15]
+    assert "Did you mean model?" in str(config.problems[0])
+    assert [*map(str, config.problems)] == [*map(str, find_problems(path, []))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server = 'olama'",
+        "base_url = 5",
+        "[servers.box]\nbase_url = 5",
+        "[servers.box]\nprofile = 'vllm'",
+        "[servers.deepseek]\nkey_variable = 3",
+        "[profiles.work]\nserver = 'olama'",
+        "servers = 3",
+    ],
+)
+def test_a_mistake_about_a_server_sends_nothing_elsewhere(write, text):
+    path = write(text)
+    with pytest.raises(ConfigError):
+        read_config(path)
+    assert find_problems(path, [])
 
 
 KEYS = """\
