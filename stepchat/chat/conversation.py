@@ -132,6 +132,9 @@ class Conversation:
         """By answer id: what later requests did with its reasoning."""
         self.queue: list[str] = []
         """Questions to ask after the running turn."""
+        self._leaf_lock = asyncio.Lock()
+        """Held while the branch changes on disk. A turn begins only then, so that it follows what will be shown."""
+        self._in_turn = False
         self.branch_lock = asyncio.Lock()
         """Held while the branch changes in several steps."""
         self.unsaved_answer: StoredMessage | None = None
@@ -288,14 +291,18 @@ class Conversation:
         session, store = self.session, self.workspace.store
         if session is None:
             return None
-        before = (session.id, self.busy)
-        await store.set_leaf(session.id, leaf)
-        # Another window may have changed the leaf of the session by now, so this uses its own.
-        path = [] if leaf is None else await store.path(session.id, leaf)
-        siblings = await store.sibling_positions(session.id, leaf) if leaf is not None else {}
-        if self.session is None or (self.session.id, self.busy) != before:
-            return None
-        self._has_branches, self.path, self.siblings = True, path, siblings
+        in_turn = self._in_turn
+        async with self._leaf_lock:
+            # A turn may have begun while another change was being made.
+            if self._in_turn is not in_turn:
+                return None
+            await store.set_leaf(session.id, leaf)
+            # Another window may have changed the leaf of the session by now, so this uses its own.
+            path = [] if leaf is None else await store.path(session.id, leaf)
+            siblings = await store.sibling_positions(session.id, leaf) if leaf is not None else {}
+            if self.session is None or self.session.id != session.id or self._in_turn is not in_turn:
+                return None
+            self._has_branches, self.path, self.siblings = True, path, siblings
         return BranchChanged(tuple(path), focus_on)
 
     async def step_sibling(self, stored: StoredMessage, by: int) -> BranchChanged | None:
@@ -446,6 +453,9 @@ class Conversation:
         before = list(self.path)
         self._task = asyncio.current_task()
         try:
+            async with self._leaf_lock:
+                self._in_turn = True
+                before = list(self.path)
             if not self._stop_early:
                 async with aclosing(self._run(text, after)) as events:
                     async for event in events:
@@ -497,7 +507,7 @@ class Conversation:
         """Become idle. Returns the text of questions that were not saved."""
         asked, self._asked = self._asked, None
         self._task = self.unsaved_answer = None
-        self._answering = False
+        self._answering = self._in_turn = False
         self._question_saved.set()
         self._idle.set()
         if asked is None:
