@@ -46,3 +46,26 @@ def _path(word: str) -> Path | None:
         return Path(word).expanduser()
     except RuntimeError:
         return None
+
+
+def complete_path(typed: str) -> list[tuple[str, str]]:
+    """Paths that begin like this, directories with a slash at the end, each with what it is. Blocks."""
+    folder, slash, name = typed.rpartition("/")
+    try:
+        with os.scandir(Path(folder + slash).expanduser() if slash else ".") as entries:
+            found = [entry for entry in entries if entry.name.startswith(name) and _is_offered(entry.name, name)]
+            shown = sorted(found, key=lambda entry: entry.name)[:_MOST_COMPLETIONS]
+            return [
+                (f"{folder}{slash}{entry.name}{'/' if is_folder else ''}", "directory" if is_folder else "")
+                for entry in shown
+                for is_folder in (entry.is_dir(),)
+            ]
+    except (OSError, RuntimeError, ValueError):
+        return []
+
+
+_MOST_COMPLETIONS: Final = 100
+
+
+def _is_offered(name: str, typed: str) -> bool:
+    return name.isprintable() and (typed.startswith(".") or not name.startswith("."))

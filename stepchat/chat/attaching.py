@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import suppress
 from glob import glob
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from stepchat.attachments.reading import MOST_FILES, Recipient, load_content, load_file
 from stepchat.concurrency import run_in_daemon, start_daemon
 from stepchat.errors import UsageError
+from stepchat.text.sanitize import sanitize_title
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from stepchat.attachments.reading import LoadedFile
     from stepchat.catalogue.models import Model
@@ -22,21 +24,35 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 3.0
 """Seconds for the server to say which files the model accepts."""
+_LONGEST: Final = 60.0
+"""Seconds for reading, downscaling or extracting the text of one file."""
 
 
-async def attach_files(workspace: Workspace, model: str, paths: Sequence[str | Path]) -> tuple[Attachment, ...]:
+async def attach_files(
+    workspace: Workspace, model: str, paths: Sequence[str | Path], *, patience: float = _LONGEST
+) -> tuple[Attachment, ...]:
     """All of the files or, if one cannot be attached, none. Raises UsageError and StoreError."""
     if len(paths) > MOST_FILES:
         raise UsageError(f"These are {len(paths):,} files; at most {MOST_FILES} can be attached at once.")
     recipient = _recipient(workspace, model)
-    loaded = [await run_in_daemon(load_file, Path(path), recipient) for path in paths]
+    loaded = [await _in_time(run_in_daemon(load_file, Path(path), recipient), str(path), patience) for path in paths]
     return tuple([await _store(workspace, file) for file in loaded])
 
 
 async def attach_content(workspace: Workspace, model: str, name: str, data: bytes) -> Attachment:
     """What is not a file, such as the clipboard, as an attachment. Raises UsageError and StoreError."""
-    loaded = await run_in_daemon(load_content, name, data, _recipient(workspace, model))
+    loaded = await _in_time(run_in_daemon(load_content, name, data, _recipient(workspace, model)), name, _LONGEST)
     return await _store(workspace, loaded)
+
+
+async def _in_time(reading: Awaitable[LoadedFile], name: str, patience: float) -> LoadedFile:
+    """What is read. A damaged file must not keep the user from sending the question without it."""
+    try:
+        return await asyncio.wait_for(reading, patience)
+    except TimeoutError:
+        raise UsageError(
+            f"Reading {sanitize_title(name)} takes more than {patience:g} s.", "Attach a part of it."
+        ) from None
 
 
 def _recipient(workspace: Workspace, model: str) -> Recipient:

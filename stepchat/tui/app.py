@@ -507,7 +507,7 @@ class StepchatApp(App[str]):
             chat.prompt.restore_command(event.line)
             chat.refuse(error)
         else:
-            chat.submit(event.line)
+            chat.submit(chat.composer.with_attachments(event.line))
 
     def _run_entered(self, chat: ChatScreen, command: Command, argument: str, line: str) -> None:
         self._run(command, argument, line)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepchat.attachments.paths import existing_files, typed_path
+from stepchat.attachments.paths import complete_path, existing_files, typed_path
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,17 @@ def test_dropped_files_are_found_in_every_form(tmp_path, monkeypatch):
         "/" * 9000,
     ):
         assert existing_files(text) == []
+
+
+def test_paths_are_completed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "src").mkdir()
+    for name in ("src/app.py", "src/b c.py", ".hidden", "bad\x1bname", "setup.py"):
+        (tmp_path / name).write_bytes(b"")
+    assert complete_path("") == [("setup.py", ""), ("src/", "directory")]
+    assert complete_path("s") == [("setup.py", ""), ("src/", "directory")]
+    assert complete_path("src/") == [("src/app.py", ""), ("src/b c.py", "")]
+    assert complete_path("~/src/a") == [("~/src/app.py", "")]
+    assert complete_path(".h") == [(".hidden", "")]
+    assert complete_path("gone/") == complete_path("a\0b/") == []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stepchat.attachments.detection import describe
+from stepchat.attachments.paths import complete_path
 from stepchat.chat.attaching import attach_content, files_named
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import UsageError
@@ -83,6 +84,11 @@ async def detach(screen: ChatScreen, argument: str) -> None:
     screen.composer.detach(found[-1])
 
 
+def _paths(_screen: ChatScreen, typed: str) -> Sequence[tuple[str, str]]:
+    clipboard = [(_CLIPBOARD, "the image or text on it")] if _CLIPBOARD.startswith(typed) else []
+    return [*clipboard, *complete_path(typed)]
+
+
 def _attached_names(screen: ChatScreen) -> Sequence[tuple[str, str]]:
     return [(one.name, describe(one)) for one in screen.composer.attachments]
 
@@ -94,6 +100,7 @@ COMMANDS: tuple[Command, ...] = (
         "Attach files to the question",
         attach,
         argument="[PATH or clipboard]",
+        completions=_paths,
         synonyms=("file", "add", "image", "upload"),
     ),
     Command(

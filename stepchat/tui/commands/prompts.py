@@ -61,7 +61,7 @@ async def ask_with(screen: ChatScreen, line: str) -> None:
     elif prompt.settings:
         await screen.conversation.set_scopes(replace(scopes, once=set_values(scopes.once, prompt.settings)))
     if text:
-        screen.submit(text)
+        screen.submit(screen.composer.with_attachments(text))
     else:
         screen.flash(f"{prompt.name}: {prompt.description or 'new session'}")
 

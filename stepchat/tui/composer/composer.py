@@ -149,9 +149,13 @@ class Composer(Widget):
             self.prompt.prefill(event.text)
             self.post_message(self.StillReading())
             return
+        self.post_message(self.Submitted(self.with_attachments(event.text)))
+
+    def with_attachments(self, text: str) -> str:
+        """A text that is about to be sent, with the files of the prompt, which are gone from it then."""
         attachments = self.attachments
         self._show_attachments(())
-        self.post_message(self.Submitted(mark(event.text, attachments)))
+        return mark(text, attachments)
 
     @on(CompletionList.Picked)
     def _picked(self, event: CompletionList.Picked) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from stepchat.attachments.paths import typed_path
+from stepchat.chat.command_lines import command_name
 from stepchat.first_frame.picture import PLACEHOLDER, prompt_width
 from stepchat.text.sanitize import sanitize_paste
 from stepchat.text.widths import grapheme_left
@@ -507,7 +508,8 @@ class Prompt(TextArea, inherit_bindings=False):
             is_open = line.endswith(" ") or any(offer.is_free for offer in offers[:1])
             self._offer(offers, None if is_open else 0)
         row, column = self.cursor_location
-        if not self._offers and line != self._closed_at and (path := typed_path(self.document.get_line(row)[:column])):
+        may_offer = not self._offers and line != self._closed_at and not command_name(line)
+        if may_offer and (path := typed_path(self.document.get_line(row)[:column])):
             self.post_message(self.PathEntered(path))
 
     def _offer(self, offers: tuple[Completion, ...], chosen: int | None = None) -> None:

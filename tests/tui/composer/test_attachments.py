@@ -199,3 +199,22 @@ async def test_files_of_the_command_line_wait_for_the_first_question(tmp_path, s
     start = StartOptions(model=READER.model, files=("chart.png", "src/app.py"))
     async with window(tmp_path, server, start) as pilot:
         await wait_until(pilot, lambda: attached(pilot) == ["chart.png", "src/app.py"])
+
+
+async def test_a_question_that_begins_with_a_path_takes_the_files_along(tmp_path, server):
+    async with window(tmp_path, server, READER) as pilot:
+        await attach(pilot, "chart.png", "chart.png")
+        await ask(pilot, "/usr/bin/env explained")
+        assert sent(pilot) == [["chart.png"]]
+        assert attached(pilot) == []
+
+
+async def test_the_path_of_a_command_is_completed_and_not_offered(tmp_path, server):
+    async with window(tmp_path, server, READER) as pilot:
+        await pilot.press(*"/attach src/a", "tab")
+        assert draft(pilot) == "/attach src/app.py"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: attached(pilot) == ["src/app.py"])
+        await pilot.press(*"/import ./src/app.py")
+        await pilot.pause(0.3)
+        assert "Attach app.py" not in screen_text(pilot.app)
