@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from stepchat.events import Delta, ToolCallFragment
-    from stepchat.messages import AssistantMessage, Json
+    from stepchat.messages import AssistantMessage, Json, Usage
     from stepchat.parameters.budget import ThinkingBudget
 
     Estimate: TypeAlias = Callable[[AssistantMessage], Decimal | None]
@@ -56,6 +56,8 @@ class Answer:
         self.returned = ""
         """What later requests did with the reasoning."""
         self.estimate: Estimate = no_estimate
+        self.earlier: Sequence[Usage] = ()
+        """Of the answers of this turn that called tools before it."""
         self._view: ReasoningView = view
         self._fill_keys = fill_keys
         self._tail_rows = tail_rows
@@ -285,6 +287,8 @@ class Answer:
         began = message.complete or message.text or message.reasoning
         if began and (footer := labels.footer(message, gap=0 if mark else 1, estimate=guess)):
             blocks.append(footer)
+        if began and self.earlier and not message.tool_calls:
+            blocks.append(labels.turn_total([*self.earlier, message.usage]))
         return blocks
 
 

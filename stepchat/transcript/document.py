@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from stepchat.events import Delta
-    from stepchat.messages import StoredMessage
+    from stepchat.messages import StoredMessage, Usage
     from stepchat.parameters.budget import ThinkingBudget
     from stepchat.transcript.answer import Estimate, ReasoningView
     from stepchat.transcript.markdown.blocks import Block
@@ -151,6 +151,7 @@ class Document:
                 answer.load(message, stored.folded)
                 answer.returned = self._returned.get(stored.id, "")
                 answer.estimate = self.estimate
+                answer.earlier = self._earlier_usage(len(self.messages))
                 shown = message.text if answer.panel == "folded" else message.reasoning + message.text
                 self._append(MessageView(BlockList(SECTIONS, partial(answer.edits, 0.0), shown), stored, answer))
 
@@ -206,10 +207,22 @@ class Document:
             self._drop_notice()
         message, answer = self.messages[index], self.live
         message.stored = stored
+        answer.earlier = self._earlier_usage(index)
         answer.finish(stored.message, stored.folded)
         self.live = None
         self._apply(index, answer.edits(0.0))
         self._hint_after(stored)
+
+    def _earlier_usage(self, index: int) -> list[Usage]:
+        """The usage of the answers before this index that called tools in the same turn."""
+        found: list[Usage] = []
+        for message in reversed(self.messages[:index]):
+            stored = None if message.stored is None else message.stored.message
+            if isinstance(stored, AssistantMessage) and stored.stop == "tool_calls":
+                found.append(stored.usage)
+            elif not isinstance(stored, ToolMessage):
+                break
+        return found[::-1]
 
     def _hint_after(self, stored: StoredMessage) -> None:
         """Shows, below an incomplete answer, what is saved and what to do."""

@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from stepchat.attachments.detection import describe
+from stepchat.messages import total_usage
 from stepchat.text.format import (
     CHARACTERS_PER_TOKEN,
     duration,
     estimated_tokens,
     money,
+    short_count,
     short_model,
     token_count,
     token_split,
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from decimal import Decimal
 
-    from stepchat.messages import AssistantMessage, Attachment
+    from stepchat.messages import AssistantMessage, Attachment, Usage
     from stepchat.parameters.budget import ThinkingBudget
 
 NoticeKind: TypeAlias = Literal["error", "refused", "warning", "info"]
@@ -173,6 +175,16 @@ def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None 
         return None
     parts = [(fact if index else fact.removeprefix(" · "), "dim") for index, (fact, _) in enumerate(known)]
     return Block("meta", gap=gap, group=MetaLine(tuple(parts), needs=tuple(need for _, need in known)))
+
+
+def turn_total(usages: Sequence[Usage]) -> Block:
+    """What all requests of a turn took together."""
+    total = total_usage(usages)
+    facts = [f"{total['requests']} requests in all"]
+    facts += [f"{short_count(total['prompt_tokens'])} in"] if total["prompt_tokens"] else []
+    facts += [token_split(total["completion_tokens"] or None, total["reasoning_tokens"])]
+    facts += [money(total["cost"])] if total["cost"] is not None else []
+    return line((" · ".join(fact for fact in facts if fact), "dim"), gap=0)
 
 
 def speed_of(message: AssistantMessage) -> str:

@@ -59,10 +59,12 @@ async def test_calls_are_asked_about_run_and_answered(tmp_path, server):
         assert results(pilot)[1] == "4"
         assert isinstance(branch(pilot)[-1].message, AssistantMessage)
         await wait_until(pilot, "nothing more to look up")
+        await wait_until(pilot, "2 requests in all · ")
         assert chat_screen(pilot).prompt.has_focus
     # A resumed session looks the same.
     async with window(tmp_path, server, LATER) as pilot:
         assert "← calculate · 1 character" in await wait_until(pilot, "nothing more to look up")
+        await wait_until(pilot, "2 requests in all · ")
 
 
 async def test_enter_and_letters_that_are_typed_on_approve_nothing(tmp_path, server):
