@@ -53,6 +53,7 @@ SETTINGS: tuple[Setting, ...] = (
         ("bell", "osc9", "osc777", "osc99", "off"),
     ),
     Setting("on_answer", "", "A shell command that gets each answer of the window on stdin."),
+    Setting("editing", "readline", "How text is edited: as in the shell, or as in vi.", ("readline", "vi")),
     Setting("silence_timeout", 300, "Give up after this many seconds without data.", low=1, high=86_400),
     Setting("silence_hint", 20, "Report after this many seconds that no data arrives.", low=1, high=86_400),
     Setting(
@@ -151,6 +152,7 @@ class Config:
     reasoning_view: str = "tail"
     notify: str = "bell"
     on_answer: str = ""
+    editing: str = "readline"
     silence_timeout: float = 300
     silence_hint: float = 20
     keep_events: float = 200

@@ -197,6 +197,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
             "prompt",
             "list",
             "pick",
+            "rows",
             "page",
             "find",
             "manual",

@@ -117,7 +117,7 @@ class StepchatApp(App[str]):
         self._is_ready = False
         self.faults: list[tuple[float, str]] = []
         """Recent exceptions that no handler caught, with their times."""
-        self.keymap = build_keymap(KEY_ROWS, workspace.config.keys)
+        self.keymap = build_keymap(KEY_ROWS, workspace.config.keys, is_vi=workspace.config.editing == "vi")
         self.leader = Leader()
         self._announced = changed_keys.ALL
         """The keys whose new meaning was announced; loaded after the first paint."""

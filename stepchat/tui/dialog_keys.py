@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 LIST: Final = "list"
+ROWS: Final = "rows"
+"""The rows of a list with vi's keys, once the filter was left."""
 PAGE: Final = "page"
 FIND: Final = "find"
 
@@ -37,6 +39,19 @@ DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
         ("accept", ("enter",), "Select"),
         ("delete", ("delete",), "At the end of the filter: delete or unset"),
         ("close", ("escape", "ctrl+c", "ctrl+g"), "Close"),
+    ),
+    *_rows(
+        ROWS,
+        ("up", ("k",), "Previous row"),
+        ("down", ("j",), "Next row"),
+        ("first", ("g",), "First row"),
+        ("last", ("G",), "Last row"),
+        ("half-up", ("ctrl+u",), "Half a page up"),
+        ("half-down", ("ctrl+d",), "Half a page down"),
+        ("match-next", ("n",), "Next match"),
+        ("match-previous", ("N",), "Previous match"),
+        ("filter", ("slash", "i"), "Back to the filter"),
+        ("close", ("q",), "Close"),
     ),
     *_rows(
         PAGE,

@@ -73,6 +73,8 @@ class Keymap:
     rows: tuple[KeyRow, ...]
     leader: str = DEFAULT_LEADER
     problems: tuple[Problem, ...] = ()
+    is_vi: bool = False
+    """Text is edited as in vi."""
 
     def keys(self, name: str) -> tuple[str, ...]:
         """The keys of an id such as `retry` or `message.copy`; none if it is unknown or unbound."""
@@ -131,7 +133,7 @@ def bindings(
     ]
 
 
-def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap:
+def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any], *, is_vi: bool = False) -> Keymap:
     """Build the keymap from the defaults and the user's `[keys]`. Invalid entries are ignored and reported in `problems`."""
     problems: list[Problem] = []
     leader = _leader(overrides.get(LEADER), problems)
@@ -149,7 +151,7 @@ def build_keymap(rows: Sequence[KeyRow], overrides: Mapping[str, Any]) -> Keymap
     if not leader:
         found = [row._replace(keys=tuple(key for key in row.keys if LEADER not in key)) for row in found]
     found = _without_conflicts(found, paths, leader, problems)
-    return Keymap(tuple(found), leader, tuple(problems))
+    return Keymap(tuple(found), leader, tuple(problems), is_vi)
 
 
 def key_errors(keymap: Keymap, path: Path) -> list[ConfigError]:

@@ -133,6 +133,7 @@ WRONG = {
     "reduced_motion": ["1", "'yes'"],
     "on_answer": ["true", "5"],
     "reasoning_view": ["'all'", "''", "1"],
+    "editing": ["'emacs'", "1"],
     "notify": ["'loud'", "true", "false"],
     "silence_timeout": ["inf", "0", "0.9", "-1", "'5'", "true", "nan", "[]"],
     "silence_hint": ["inf", "0", "-inf", "false", "nan"],

@@ -95,6 +95,11 @@ class FindBar(Horizontal):
         self._hits = Static("", id="find-count", markup=False)
         self._keys = Static("", id="find-keys", markup=False)
 
+    @property
+    def words(self) -> str:
+        """What is searched for."""
+        return self._words
+
     def compose(self) -> ComposeResult:
         yield Static("Find: ", markup=False)
         yield self._field

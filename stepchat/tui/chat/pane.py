@@ -166,6 +166,8 @@ class ChatPane(Widget):
         self.view.reduced_motion = conversation.workspace.config.reduced_motion
         self.welcome = Welcome(id="welcome")
         self.find_bar: FindBar | None = None
+        self._last_words = ""
+        """What was searched for last."""
         self.progress: TurnProgress | None = None
         """The progress of the running turn; None when idle."""
         self.question: ApprovalPanel | None = None
@@ -549,6 +551,13 @@ class ChatPane(Widget):
             bar.begin(words, draft, beside=beside)
         return bar
 
+    async def find_again(self, by: int, draft: str) -> None:
+        """Go to another match of the last search; the keys stay in the prompt."""
+        if self.find_bar is None and self._last_words:
+            await self.open_find(self._last_words, draft, beside=True)
+        if self.find_bar is not None:
+            self.find_bar.action_step(by)
+
     def close_find(self) -> None:
         if self.find_bar is not None:
             self.find_bar.action_close()
@@ -556,6 +565,7 @@ class ChatPane(Widget):
 
     @on(FindBar.Closed)
     def _find_closed(self, event: FindBar.Closed) -> None:
+        self._last_words = event.bar.words or self._last_words
         if event.bar is self.find_bar:
             self.find_bar = None
 

@@ -228,7 +228,7 @@ class ChatScreen(Screen[None]):
         if self._escaped - before > ESCAPE_SECONDS:
             return False
         self._escaped = float("-inf")
-        return not self.prompt.text
+        return not self.prompt.text and not self.prompt.mode
 
     async def load_history(self) -> None:
         """Read the prompts of all sessions for the history of the prompt, and their titles for completion. Raises StoreError."""
@@ -301,6 +301,14 @@ class ChatScreen(Screen[None]):
     @on(Composer.Detached)
     def _detached(self, event: Composer.Detached) -> None:
         self.flash(f"Detached {event.attachment.name}.")
+
+    @on(Prompt.ModeChanged)
+    def _mode_changed(self) -> None:
+        self.refresh_status()
+
+    @on(Prompt.FindAgain)
+    def _find_again(self, event: Prompt.FindAgain) -> None:
+        self.start(partial(self.pane.find_again, event.by, self.prompt.text))
 
     @on(Prompt.PasteTooLong)
     def _paste_too_long(self) -> None:
@@ -566,6 +574,8 @@ class ChatScreen(Screen[None]):
         items: list[str | Fact | TurnProgress] = [
             Fact(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
         ]
+        if self.prompt.mode:
+            items.insert(0, Fact(self.prompt.mode, "state"))
         if self.workspace.start_options.temporary:
             items.insert(0, Fact("temporary, nothing is stored", "state"))
         if session is not None and session.id in self._sides:

@@ -23,6 +23,7 @@ from stepchat.tui.composer.paste import BLANK_FIRST_LINES, HUGE_CHARACTERS, HUGE
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 from stepchat.tui.keymap import PROMPT, build_keymap
 from stepchat.tui.prompt_keys import PROMPT_ROWS
+from stepchat.tui.vi import Vi, common_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,6 +59,17 @@ _ACTIONS: Final = {
     "select-line-end": "cursor_line_end(True)",
 }
 """The actions of `PROMPT_ROWS` whose names differ from their ids."""
+
+
+_VI_KEYS: Final = {
+    "ctrl+r": "redo",
+    "ctrl+u": "app.command('half-up')",
+    "ctrl+d": "app.command('half-down')",
+    "ctrl+b": "app.command('page-up')",
+    "ctrl+f": "app.command('page-down')",
+    "backspace": "cursor_left",
+}
+"""What single keys do in vi's normal mode."""
 
 
 _DEFAULTS: Final = build_keymap(PROMPT_ROWS, {})
@@ -99,6 +111,16 @@ class Prompt(TextArea, inherit_bindings=False):
     class PickFile(Message):
         """The user wants to choose a file. `take_at_sign` removes the @ that said so."""
 
+    class ModeChanged(Message):
+        """Vi's mode is another one."""
+
+    class FindAgain(Message):
+        """The user repeats the last search in the conversation, forwards or backwards."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+
     class PasteTooLong(Message):
         """A folded paste is too long to be edited here."""
 
@@ -129,6 +151,7 @@ class Prompt(TextArea, inherit_bindings=False):
         self._closed_at: str | None = None
         self._narrower = 0
         self._refused = ""
+        self._vi = Vi()
         self._kill_ring = line_editing.KillRing()
         self._after_kill: tuple[str, Location] | None = None
         """Text and cursor after the last kill. If they are unchanged at the next kill, the two are joined."""
@@ -224,6 +247,10 @@ class Prompt(TextArea, inherit_bindings=False):
     # Keys
 
     async def _on_key(self, event: events.Key) -> None:
+        if self._keymap.is_vi and await self._vi_takes(event):
+            event.stop()
+            event.prevent_default()
+            return
         match event.key:
             case "escape" if self._offers:
                 self._close_offers()
@@ -279,6 +306,8 @@ class Prompt(TextArea, inherit_bindings=False):
             return
         self.remember(self.text)
         self.load_text("")
+        self._vi.begin_insert()
+        self.post_message(self.ModeChanged())
         self.post_message(self.Submitted(text))
 
     def action_newline(self) -> None:
@@ -406,9 +435,90 @@ class Prompt(TextArea, inherit_bindings=False):
 
         Textual would run the binding in another queue, after characters that are typed later.
         """
-        keymap: Keymap = getattr(self._running_app, "keymap", _DEFAULTS)
-        row = keymap.at(PROMPT, key)
+        row = self._keymap.at(PROMPT, key)
         return row is not None and await self._running_app.run_action(_action(row), self)
+
+    @property
+    def _keymap(self) -> Keymap:
+        return getattr(self._running_app, "keymap", _DEFAULTS)
+
+    # Vi
+
+    @property
+    def mode(self) -> str:
+        """The mode of vi in words; "" without vi."""
+        if not self._keymap.is_vi:
+            return ""
+        return "insert mode" if self._vi.is_inserting else "normal mode"
+
+    async def _vi_takes(self, event: events.Key) -> bool:
+        """What vi does with a key; False if it means what it does without vi."""
+        vi, character = self._vi, event.character
+        if event.key == "escape":
+            return self._vi_escape()
+        if vi.is_inserting:
+            return False
+        if (action := _VI_KEYS.get(event.key)) is not None:
+            await self._running_app.run_action(action, self)
+            return True
+        if not character or not event.is_printable or event.key.startswith("alt+"):
+            return False
+        if vi.is_pending:
+            self._vi_press(character)
+        elif character in "/?":
+            await self._running_app.run_action("app.command('find')", self)
+        elif character in "nN":
+            self.post_message(self.FindAgain(1 if character == "n" else -1))
+        elif character == ":" and not self.text:
+            # Such as :q
+            vi.begin_insert()
+            self.action_insert(character)
+            self.post_message(self.ModeChanged())
+        else:
+            self._vi_press("l" if character == " " else character)
+        return True
+
+    def _vi_escape(self) -> bool:
+        if self._vi.is_inserting:
+            self._close_offers()
+            self.history.checkpoint()
+            self.move_cursor(self._location(self._vi.leave_insert(self.text, self._offset)))
+            self.post_message(self.ModeChanged())
+            return True
+        was_pending = self._vi.is_pending
+        self._vi.cancel()
+        return was_pending
+
+    def _vi_press(self, character: str) -> None:
+        edited = self._vi.press(character, self.text, self._offset, self._kill_ring.newest())
+        if edited.register:
+            self._kill_ring.kill(edited.register, append=False, before=False)
+        for _ in range(min(edited.count, 1000) if edited.action else 0):
+            match edited.action:
+                case "undo":
+                    self.action_undo()
+                case "up":
+                    self.action_cursor_up()
+                case _:
+                    self.action_cursor_down()
+        if not edited.action:
+            self._replace_text(edited.text)
+            self.move_cursor(self._location(edited.cursor))
+        if self._vi.is_inserting:
+            self.history.checkpoint()
+            self.post_message(self.ModeChanged())
+
+    def _replace_text(self, text: str) -> None:
+        """Make this of the text, by the one change between what both begin and end with."""
+        before = self.text
+        if text == before:
+            return
+        start, same = common_ends(before, text)
+        end = len(before) - same
+        self._edit_as_one(text[start : len(text) - same], self._location(start), self._location(end))
+
+    def action_insert(self, character: str) -> None:
+        self.replace(character, *sorted(self.selection), maintain_selection_offset=False)
 
     @property
     def _offset(self) -> int:

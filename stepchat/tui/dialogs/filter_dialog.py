@@ -5,7 +5,7 @@ A new dialog is one file: a `VirtualList` that draws its rows, key hints, and th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.actions import SkipAction
 from textual.containers import Vertical
@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
-from stepchat.tui.dialog_keys import DEFAULTS, LIST, bindings
+from stepchat.tui.dialog_keys import DEFAULTS, LIST, ROWS, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.field import Field
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from stepchat.tui.keymap import Keymap
 
 T = TypeVar("T")
+_ROW_STEPS: Final[dict[str, Step]] = {
+    "up": "up", "down": "down", "first": "first", "last": "last", "half-up": "up", "half-down": "down",
+    "match-next": "down", "match-previous": "up",
+}  # fmt: skip
+"""How vi's keys move among the rows. Every row that is listed is a match."""
 
 
 class FilterDialog(ModalScreen[T | None]):
@@ -39,15 +44,18 @@ class FilterDialog(ModalScreen[T | None]):
     # `fit` sets the classes of a size before the first frame; a class that is added later styles everything again.
     HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012 - declared so by Textual
     VERTICAL_BREAKPOINTS = []  # noqa: RUF012 - declared so by Textual
-    BINDINGS: ClassVar[list[BindingType]] = bindings(
-        LIST,
-        {
-            **{step: f"move({step!r})" for step in ("up", "down", "page-up", "page-down", "first", "last")},
-            "accept": "accept",
-            "delete": "delete",
-            "close": "close",
-        },
-    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(ROWS, {id_: f"row({id_!r})" for id_ in _ROW_STEPS} | {"filter": "row_filter", "close": "row_close"}),
+        *bindings(
+            LIST,
+            {
+                **{step: f"move({step!r})" for step in ("up", "down", "page-up", "page-down", "first", "last")},
+                "accept": "accept",
+                "delete": "delete",
+                "close": "close",
+            },
+        ),
+    ]
 
     def __init__(
         self,
@@ -64,6 +72,8 @@ class FilterDialog(ModalScreen[T | None]):
         self._title = Static(sanitize(title, keep_newlines=False), classes="dialog-title", markup=False)
         self._filter = Field(typed, placeholder=placeholder, select_on_focus=False)
         self._hints = KeyHints(hints, lines=hint_lines)
+        self._is_in_rows = False
+        """With vi's keys: the filter was left, and letters move among the rows."""
         self._editor = Field(select_on_focus=False)
         """Edits something in the row at the cursor. Mounted when it is first needed."""
         self._editor.add_class("row-editor")
@@ -142,7 +152,20 @@ class FilterDialog(ModalScreen[T | None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
         # While a value is edited in its row, the other keys are those of a text field.
-        return not self.is_editing or action in {"accept", "close"}
+        if self.is_editing:
+            return action in {"accept", "close"}
+        return self._is_in_rows or not action.startswith("row")
+
+    def action_row(self, key: str) -> None:
+        for _ in range(max(1, self._list.page // 2) if key.startswith("half") else 1):
+            self.action_move(_ROW_STEPS[key])
+
+    def action_row_filter(self) -> None:
+        self._is_in_rows = False
+        self._filter.focus()
+
+    def action_row_close(self) -> None:
+        self.close()
 
     def action_move(self, by: Step) -> None:
         self._list.step(by)
@@ -162,6 +185,10 @@ class FilterDialog(ModalScreen[T | None]):
     def action_close(self) -> None:
         if self.is_editing:
             self.stop_editing()
+        elif self.keymap.is_vi and self._filter.has_focus:
+            # As in vi, the first Esc leaves the text.
+            self._is_in_rows = True
+            self.set_focus(None)
         else:
             self.close()
 
