@@ -18,6 +18,7 @@ from stepchat.sessions.export.formats import FORMATS, ExportOptions, export, for
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from stepchat.messages import Attachment
     from stepchat.sessions.export.formats import ToApi
     from stepchat.sessions.importing.values import ImportedSession
     from stepchat.sessions.store import SessionStore
@@ -139,7 +140,7 @@ def export_to(
             options = replace(options, link=beside.link)
         elif paged:
             # For reading: an image as base64 is of no use there.
-            options = replace(options, link=lambda *_: "")
+            options = replace(options, link=_no_link)
         end = None if leaf is None or ids is None else await _message_id(store, ids[0], leaf)
         pieces = export(store, name, ids, options, leaf=end, leave_out=leave_out if ids is None else None)
         if file is not None and beside is not None:
@@ -156,6 +157,10 @@ def export_to(
             raise StoreError(f"The export lacks {count}.", "The rest was written.")
 
     return work
+
+
+def _no_link(_attachment: Attachment, _content: bytes) -> str:
+    return ""
 
 
 async def _request_builder(invocation: Invocation, store: SessionStore) -> ToApi:
