@@ -28,6 +28,8 @@ class ToolSources:
     """Files of the user that have to be approved first, as `tools` found them."""
     problems: tuple[str, ...] = ()
     """What is wrong with others, each with its place, as `tools` found it."""
+    known: tuple[str, ...] = ()
+    """The names that `tools` found last."""
     _builtin: tuple[Tool, ...] = ()
     _user: UserFunctions | None = None
 
@@ -38,7 +40,9 @@ class ToolSources:
             from stepchat.tools.folders import Folders
 
             self._builtin = builtin_tools(Surroundings(Folders.of(self.folders or [Path.cwd()])))
-        return [*self._builtin, *await self._functions()]
+        found = [*self._builtin, *await self._functions()]
+        self.known = tuple(tool.name for tool in found)
+        return found
 
     async def _functions(self) -> tuple[Tool, ...]:
         if self.user_folder is None or not self.user_folder.is_dir():

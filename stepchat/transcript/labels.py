@@ -181,10 +181,10 @@ def turn_total(usages: Sequence[Usage]) -> Block:
     """What all requests of a turn took together."""
     total = total_usage(usages)
     facts = [f"{total['requests']} requests in all"]
+    facts += [money(total["cost"])] if total["cost"] is not None else []
     facts += [f"{short_count(total['prompt_tokens'])} in"] if total["prompt_tokens"] else []
     facts += [token_split(total["completion_tokens"] or None, total["reasoning_tokens"])]
-    facts += [money(total["cost"])] if total["cost"] is not None else []
-    return line((" · ".join(fact for fact in facts if fact), "dim"), gap=0)
+    return line((" · ".join(fact for fact in facts if fact), "dim"), gap=0, wraps=True)
 
 
 def speed_of(message: AssistantMessage) -> str:

@@ -130,7 +130,10 @@ async def _rows(screen: ChatScreen) -> list[ToolRow]:
 
 
 def _names(screen: ChatScreen) -> list[tuple[str, str]]:
-    return [(f"off {name}", "switch off") for name in screen.conversation.toolbox.on]
+    on = screen.conversation.toolbox.on
+    options = [("off", "switch all off")] if on else []
+    options += [(f"off {name}", "switch off") for name in on]
+    return options + [(f"on {name}", "switch on") for name in screen.workspace.tools.known if name not in on]
 
 
 async def approve(screen: ChatScreen, _argument: str) -> None:
