@@ -206,6 +206,8 @@ def _piece_markdown(hit_tester: HitTester, piece: _Piece) -> str:
     match block.kind:
         case "paragraph":
             return _paragraph(block.text, continues="\n" in (block.joint or ""))
+        case "heading" if block.joint is not None:
+            return block.text
         case "heading" if "\n" in block.text:
             return f"{_paragraph(block.text)}\n{'===' if block.level == 1 else '---'}"
         case "heading":

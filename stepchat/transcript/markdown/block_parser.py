@@ -108,7 +108,8 @@ class BlockParser:
     def _split_last(self) -> Block:
         """Splits the last block if its text is long. Returns the last block."""
         last = self.blocks[-1]
-        if len(last.text) <= LONGEST_TEXT or not (isinstance(self._leaf, Paragraph) or last.kind in _VERBATIM):
+        splits = isinstance(self._leaf, Paragraph) or last.kind == "heading" or last.kind in _VERBATIM
+        if len(last.text) <= LONGEST_TEXT or not splits:
             return last
         parts = split_long(last.text, verbatim=last.kind in _VERBATIM)
         if len(parts) > 1 and last.kind == "paragraph" and last.joint is None:

@@ -18,6 +18,7 @@ TEXTS = {
     "no spaces": "x" * 40_000,
     "Chinese": "漢字仮名交じり文。" * 4500,
     "in a quote": "> " + WORDS * 1600,
+    "a heading": "# " + WORDS * 1600,
     "lines in an item": "- " + (WORDS * 3 + "\n  ") * 550,
     "code": "```json\n" + '{"a": [1, 2, 3]}, ' * 2200 + "\n```",
     "HTML": "<div>" + "a b " * 10_000,
