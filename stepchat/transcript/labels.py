@@ -21,7 +21,7 @@ from stepchat.text.format import (
 from stepchat.transcript.markdown.blocks import Block, MetaLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from stepchat.messages import AssistantMessage, Attachment, Usage
@@ -35,6 +35,8 @@ FOLDED: Final = "▸"
 UNFOLDED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _STILL: Final = "…"
+_MARKS: Final[Mapping[str, str]] = {"error": "✗ ", "refused": "✗ ", "warning": "! "}
+"""At the left edge of a notice, so that its kind is told without colour."""
 _BAR: Final = 10
 _FULL: Final = "━"
 _LEFT: Final = "╌"
@@ -142,7 +144,8 @@ def ending_lines(message: AssistantMessage) -> list[Block]:
     if not label:
         return []
     role = "error" if message.stop == "error" else "warning"
-    return [line((f"■ {label}" if message.stop in {"cancelled", "answer_now"} else label, role), wraps=True)]
+    mark = _MARKS["error"] if role == "error" else ""
+    return [line((f"■ {label}" if message.stop in {"cancelled", "answer_now"} else mark + label, role), wraps=True)]
 
 
 def footer(message: AssistantMessage, *, gap: int = 1, estimate: Decimal | None = None) -> Block | None:
@@ -227,7 +230,7 @@ def _as_object(arguments: str) -> dict[str, Any] | None:
 def notice(text: str, hint: str, kind: NoticeKind) -> list[Block]:
     """One line with what happened, one with what to do."""
     role = {"error": "error", "refused": "error", "warning": "warning", "info": "dim"}[kind]
-    blocks = [line((text, role), wraps=True)]
+    blocks = [line((_MARKS.get(kind, "") + text, role), wraps=True)]
     if hint:
         blocks.append(line((hint, "text"), gap=0, wraps=True))
     return blocks

@@ -144,7 +144,7 @@ def palette(theme: Theme) -> Palette:
         reasoning_bar=quiet(quiet_line),
         user=_style(text, surface),
         user_bar=loud(accent, surface),
-        heading=_style(text, background),
+        heading=loud(accent),
         strong=Style(bold=True),
         emphasis=Style(italic=True),
         strike=Style(strike=True),

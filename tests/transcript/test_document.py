@@ -81,10 +81,14 @@ def test_words_while_waiting_can_be_changed():
 def test_tail_shows_the_last_rows_of_the_thinking():
     viewport = page()
     stream(viewport, thoughts("".join(f"Thought number {number}.\n" for number in range(20))))
-    assert shown(viewport)[2:9] == [*(f"  │ Thought number {number}." for number in range(14, 20)), ""]
+    assert shown(viewport)[2:9] == [
+        "  │ ⋯ earlier lines",
+        *(f"  │ Thought number {number}." for number in range(15, 20)),
+        "",
+    ]
 
 
-@pytest.mark.parametrize(("view", "rows"), [("full", 20), ("hidden", 0), ("tail", 6)])
+@pytest.mark.parametrize(("view", "rows"), [("full", 20), ("hidden", 0), ("tail", 5)])
 def test_reasoning_views(view, rows):
     viewport = page(height=40)
     viewport.document.reasoning_view = view
@@ -212,7 +216,7 @@ def test_reasoning_without_an_answer_says_so():
 
 def test_failed_answer_says_why_and_what_to_do():
     rows = everything(page(answered("Half", stop="error", error=Failure(502, "The provider is down."))))
-    assert rows[1:5] == ["  Half", "", "  The provider is down.", FOOT]
+    assert rows[1:5] == ["  Half", "", "  ✗ The provider is down.", FOOT]
     hint = " ".join(" ".join(rows[5:7]).split())
     assert hint == "The partial answer is saved. Alt+G continue · Alt+R retry"
     nothing = everything(page(answered("", stop="error", error=Failure(502, "The provider is down."))))
@@ -252,7 +256,7 @@ def test_notice_stays_until_something_is_added():
     viewport = page(asked())
     viewport.document.notice("No server answers at http://x.", "Check the address.", "error")
     viewport.document.notice("No key.", "Set one.", "error")
-    assert shown(viewport)[3:6] == ["  No key.", "  Set one.", ""]
+    assert shown(viewport)[3:6] == ["  ✗ No key.", "  Set one.", ""]
     viewport.document.add(asked())
     assert "  No key." not in shown(viewport)
 
@@ -264,7 +268,7 @@ def test_notice_below_a_live_answer_does_not_stop_it():
     stream(viewport, words("two"))
     viewport.document.finish_answer(answered("one two"))
     rows = everything(viewport)
-    assert rows.index("  one two") < rows.index("  Careful.")
+    assert rows.index("  one two") < rows.index("  ! Careful.")
 
 
 def test_abandoned_answer_disappears():

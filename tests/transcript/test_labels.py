@@ -55,7 +55,7 @@ def test_the_footer_without_reasoning():
         ("cut", "Interrupted: stepchat exited before the answer was finished"),
         ("length", "Truncated: token limit reached"),
         ("content_filter", "Ended by the provider's content filter"),
-        ("error", "Failed: the server reported an error"),
+        ("error", "✗ Failed: the server reported an error"),
     ],
 )
 def test_marks(stop, words):
@@ -71,7 +71,7 @@ def test_notice_is_wrapped_whole():
     rows = [
         line for block in labels.notice("word " * 30, "hint " * 20, "error") for line in shown(block, 50).split("\n")
     ]
-    assert " ".join(rows).split() == ["word"] * 30 + ["hint"] * 20
+    assert " ".join(rows).split() == ["✗", *["word"] * 30] + ["hint"] * 20
 
 
 def test_a_limit_of_the_reasoning_is_shown_as_a_bar():

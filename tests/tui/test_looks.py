@@ -83,6 +83,8 @@ async def draw(theme: str) -> tuple[str, str]:
             screen.view.show(messages())
             screen.query_one("#welcome").display = False
             await pilot.pause(0.1)
+            while screen.view.document.layout.has_work:
+                await pilot.pause(0.05)
             rows = screen_rows(pilot.app)
             styles = [[str(cell.style) for cell in screen_cells(pilot.app, row)] for row in range(SIZE[1])]
             svg = bare(pilot.app.export_screenshot(title=f"stepchat in {theme}"))

@@ -45,6 +45,8 @@ _HEADINGS: Final = (
 )
 """By level."""
 _FLOWING: Final = frozenset({"paragraph", "heading", "plain"})
+_PLAIN_HEADING: Final = 3
+"""Headings have the accent colour up to this level."""
 _QUIET_HEADING: Final = 5
 """Headings are dim from this level on."""
 
@@ -66,6 +68,8 @@ class Layout:
     def __init__(
         self, palette: Palette, width: int, *, joins_emoji: bool = False, start_loading: StartLoading = load_at_once
     ) -> None:
+        self._earlier = blocks.Block("plain", "⋯ earlier lines", voice="reasoning", gap=0)
+        self._earlier.open = False
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
         self.kept_rows = 0
         self._highlights = HighlightCache(shown_code, start_loading)
@@ -197,7 +201,8 @@ class Layout:
         if block.kind != "heading":
             return base
         if block.voice == "answer":
-            base = palette.heading if block.level < _QUIET_HEADING else palette.dim
+            base = palette.heading if block.level < _PLAIN_HEADING else palette.text
+            base = base if block.level < _QUIET_HEADING else palette.dim
         return base + _HEADINGS[block.level - 1]
 
     def _code(self, block: Block) -> list[Strip]:
@@ -271,11 +276,16 @@ class Layout:
     def _tail_rows(self, tail: Tail) -> list[Strip]:
         """Without the blank rows between blocks: the little space is for text."""
         rows: list[Strip] = []
+        shown = 0
         for block in reversed(tail.blocks):
             rows[:0] = self.rows(block)[block.gap :]
-            if len(rows) >= tail.rows:
+            shown += 1
+            if len(rows) > tail.rows:
                 break
-        return rows[-tail.rows :]
+        if len(rows) <= tail.rows and shown == len(tail.blocks):
+            return rows
+        # How many there are is known only to those who lay out all of them, which would cost more with every token.
+        return [*self.rows(self._earlier), *rows[1 - tail.rows :]]
 
 
 def _is_definition(block: Block) -> bool:

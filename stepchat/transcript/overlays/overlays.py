@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from rich.style import Style
 
+from stepchat.transcript.answer import REASONING
 from stepchat.transcript.find.search import Search
 from stepchat.transcript.overlays.badges import CopyBadges, SiblingBadges, UnreadBadge
 from stepchat.transcript.overlays.focus import Focus
@@ -34,6 +35,7 @@ class Overlays:
     """The overlays of one document."""
 
     def __init__(self, document: Document) -> None:
+        self._document = document
         self.copy = CopyBadges(document)
         self.siblings = SiblingBadges(document)
         self.focus = Focus(document)
@@ -58,6 +60,8 @@ class Overlays:
             return ClickTarget("end")
         if (header := viewport.header_at(y)) is not None:
             return ClickTarget("header", header)
+        if (panel := self._panel_edge(viewport, x, y)) is not None:
+            return ClickTarget("header", panel)
         if (found := self.siblings.at(viewport, x, y)) is not None:
             return ClickTarget("message", *found)
         if (index := self.focus.at(viewport, x, y)) is not None:
@@ -67,6 +71,15 @@ class Overlays:
         if target := _link_at(viewport, x, y):
             return ClickTarget("link", text=target)
         return None
+
+    def _panel_edge(self, viewport: Viewport, x: int, y: int) -> int | None:
+        """The answer whose open reasoning has its bar at this cell of the screen: the header may be far above."""
+        if not 0 <= y < len(viewport.screen_rows):
+            return None
+        shown, page = viewport.screen_rows[y], self._document.layout.builder.geometry
+        message = self._document.messages[shown.message]
+        is_panel = message.answer is not None and message.blocks.section_of(shown.block)[0] == REASONING
+        return shown.message if is_panel and page.margin <= x < page.margin + 2 else None
 
 
 def _link_at(viewport: Viewport, x: int, y: int) -> str:

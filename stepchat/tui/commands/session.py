@@ -86,7 +86,8 @@ async def delete(screen: ChatScreen, _argument: str) -> None:
     session = _session(screen)
     await screen.workspace.store.delete([session.id])
     await screen.open(None)
-    screen.notice("Session deleted.", f"Undo within 30 days: stepchat sessions delete --undo {session.id}")
+    way = "{key:sessions} lists it: {key:sessions.show-archived} twice, then {key:sessions.delete} restores it."
+    screen.notice("Session deleted.", f"{way} Within 30 days.")
 
 
 async def pin(screen: ChatScreen, _argument: str) -> None:

@@ -117,7 +117,7 @@ class SettingsScreen(FilterDialog[None]):
 
     def _line(self, index: int, _part: int, width: int) -> list[Piece]:
         row = self._rows[index]
-        return [(row, "title")] if isinstance(row, str) else line_of(row, width)
+        return [(row, "strong")] if isinstance(row, str) else line_of(row, width)
 
     @property
     def _current(self) -> SettingRow | None:
@@ -279,7 +279,7 @@ def setting_rows(
     typed: str = "",
     defaults: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, list[SettingRow]]]:
-    """The groups with the rows that contain all the words typed."""
+    """The groups with the rows that contain all the words typed; what the model does not support comes last."""
     own = {name: f"{format_value(value)}, the model's default" for name, value in (defaults or {}).items()}
     words = typed.casefold().split()
     found: list[tuple[str, list[SettingRow]]] = []
@@ -292,7 +292,7 @@ def setting_rows(
             if _matches(words, parameter, group.title, decided := scopes.resolve(parameter.name))
         ]
         if rows:
-            found.append((group.title, rows))
+            found.append((group.title, sorted(rows, key=lambda row: bool(row.reason) and not row.is_set)))
     return found
 
 

@@ -349,7 +349,9 @@ def test_tail_has_the_last_rows_without_blank_ones():
     layout = Layout(colourless(), 40)
     blocks = split("\n\n".join(f"line {number}" for number in range(9))).blocks
     tail = Block("tail", gap=0, group=Tail(blocks, 3))
-    assert lines(layout.rows(tail)) == ["  line 6", "  line 7", "  line 8"]
+    assert lines(layout.rows(tail)) == ["  │ ⋯ earlier lines", "  line 7", "  line 8"]
+    whole = Block("tail", gap=0, group=Tail(blocks[:3], 3))
+    assert lines(layout.rows(whole)) == ["  line 0", "  line 1", "  line 2"]
 
 
 def test_user_text_has_its_bar_and_its_surface():

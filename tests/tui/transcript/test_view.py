@@ -283,7 +283,7 @@ async def test_notice_and_sources():
         view = pilot.app.view
         view.notice("It failed.", "Try again.")
         await pilot.pause()
-        assert [text for text in texts(pilot) if text][-2:] == ["  It failed.", "  Try again."]
+        assert [text for text in texts(pilot) if text][-2:] == ["  ✗ It failed.", "  Try again."]
         assert copying.last_answer(view.document) == "A *b*"
         assert copying.last_reasoning(view.document) == "R"
         assert copying.conversation_markdown(view.document).startswith("## You\n\nQ\n\n##")
