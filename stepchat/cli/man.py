@@ -54,7 +54,7 @@ def man_page() -> str:
             " window. Every session is saved."
         ),
         ".SH OPTIONS",
-        *_options(chat),
+        *_options(chat, click.Context(chat, **chat.context_settings)),
         ".PP",
         _text("Each request parameter is an option as well; `stepchat parameters` lists them."),
         ".SH COMMANDS",
@@ -72,8 +72,8 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(title: str, command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=title)
+def _command(title: str, command: click.Command, parent: click.Context | None = None) -> Iterator[str]:
+    context = click.Context(command, parent, info_name=title, **command.context_settings)
     usage = " ".join(command.collect_usage_pieces(context))
     yield ".SS " + _text(f"{title} {usage}".replace("[OPTIONS] ", "").replace("[OPTIONS]", "").strip())
     text = (command.help or "").replace("\b\n", "\n")
@@ -81,14 +81,13 @@ def _command(title: str, command: click.Command) -> Iterator[str]:
         if index:
             yield ".PP"
         yield _text(" ".join(paragraph.split()))
-    yield from _options(command)
+    yield from _options(command, context)
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
-            yield from _command(f"{title} {name}", inner)
+            yield from _command(f"{title} {name}", inner, context)
 
 
-def _options(command: click.Command) -> Iterator[str]:
-    context = click.Context(command)
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     for option in command.params:
         if isinstance(option, click.Option) and (record := option.get_help_record(context)):
             yield from _definition(*record)
