@@ -77,3 +77,12 @@ def test_no_path_and_no_word_breaks_the_search(paths, typed):
 
 def test_there_are_never_more_than_can_be_shown():
     assert len(search_files([f"file{number}" for number in range(3_000)], "file")) == MOST_FOUND
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab/ ."), max_size=8), max_size=8, unique=True),
+    st.text(st.sampled_from("ab. "), max_size=3),
+    st.text(st.sampled_from("ab. "), max_size=2),
+)
+def test_more_letters_only_remove_paths(paths, typed, more):
+    assert search_files(search_files(paths, typed), typed + more) == search_files(paths, typed + more)

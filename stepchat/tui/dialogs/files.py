@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
-from stepchat.attachments.listing import list_files, search_files
+from stepchat.attachments.listing import MOST_FOUND, list_files, search_files
 from stepchat.concurrency import run_in_daemon, start_daemon
 from stepchat.text import fuzzy
 from stepchat.text.sanitize import sanitize
@@ -76,7 +76,10 @@ class FilePicker(FilterDialog[Path]):
         try:
             while self._listed != len(self._paths) or self._searched != self._typed or not self._lists_all:
                 typed, listed, is_complete = self._typed, len(self._paths), self._is_complete
-                found = await run_in_daemon(search_files, self._paths[:listed], typed)
+                # More letters only remove paths from a complete result.
+                narrows = self._lists_all and typed.startswith(self._searched) and len(self._found) < MOST_FOUND
+                paths = self._found if narrows else self._paths[:listed]
+                found = await run_in_daemon(search_files, paths, typed)
                 current = self._current if typed == self._searched else None
                 self._searched = typed
                 self._listed, self._lists_all = listed, is_complete
