@@ -37,7 +37,7 @@ from stepchat.events import (
     ToolCallReceived,
     ToolCallStarted,
 )
-from stepchat.messages import AssistantMessage, UserMessage
+from stepchat.messages import AssistantMessage, ToolMessage, UserMessage
 from stepchat.transcript.answer import REASONING
 from stepchat.transcript.find.navigator import FindNavigator
 from stepchat.tui import workers
@@ -176,6 +176,8 @@ class ChatPane(Widget):
         conversation.toolbox.confirm_rounds = self.confirm_rounds
         self._palette = palette
         self._phase = ""
+        self._why_left = ""
+        """Why the last turn ended with calls that have no result."""
         self._clock = clock
         self._checked = clock()
         self._reported_gone = ""
@@ -199,6 +201,7 @@ class ChatPane(Widget):
                 self.post_message(self.Changed(self))
             return
         self.view.notice("")
+        self._why_left = ""
         self.progress = TurnProgress(monotonic())
         self._phase = ""
         self.run_worker(self._follow(self.conversation.ask(text, after)), group="turn", exit_on_error=False)
@@ -253,8 +256,8 @@ class ChatPane(Widget):
                 )
             case ToolCallReceived() | ToolCallDecided() | ToolCallStarted() | RequestStarted():
                 pass  # the progress shows it, and the question and the result say the rest
-            case CallsLeft():
-                self.report_calls_left(event.why)
+            case CallsLeft(why=why):
+                self._why_left = why
             case BranchChanged() | DetailsChanged():
                 self._show_branch(event)
             case TurnEnded():
@@ -295,9 +298,13 @@ class ChatPane(Widget):
             self.post_message(self.Changed(self))
 
     def report_calls_left(self, why: str = "") -> None:
-        """Say that calls have no result, and what to press; nothing if all have one."""
-        calls = calls_without_result(self.conversation.path)
+        """Say that calls have no result, or that results were not sent, and what to press."""
+        path = self.conversation.path
+        calls = calls_without_result(path)
         if not calls or self.conversation.workspace.key_error is not None:
+            if path and isinstance(path[-1].message, ToolMessage):
+                hint = "{key:continue} sends them to the model; or ask something else."
+                self.view.notice("The results of the tools have not been sent.", hint, kind="info")
             return
         names = ", ".join(dict.fromkeys(call.name for call in calls))[:_LONGEST_NAMES]
         on = set(self.conversation.toolbox.on)
@@ -328,6 +335,7 @@ class ChatPane(Widget):
 
     def _end_turn(self) -> None:
         self.progress = None
+        self.report_calls_left(self._why_left)
         if self.conversation.has_returned:
             self.post_message(self.TextReturned(self))
         elif text := self.conversation.next_question():

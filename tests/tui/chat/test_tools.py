@@ -159,6 +159,20 @@ async def test_esc_at_the_question_stops_and_what_is_left_can_be_gone_on_with(tm
         assert len(branch(pilot)) == 5
 
 
+async def test_results_that_were_not_sent_are_marked_and_can_be_sent(tmp_path, server):
+    config = Config(tools=ToolSettings(on=("calculate",), trusted=("calculate",)))
+    async with window(tmp_path, server, config=config) as pilot:
+        await ask(pilot, "demo:tools")
+        assert "have not been sent" not in screen_text(pilot.app)
+        await chat_screen(pilot).pane.show_leaf(branch(pilot)[2].id)
+    async with window(tmp_path, server, LATER, config=config) as pilot:
+        await wait_until(pilot, "The results of the tools have not been sent.")
+        await pilot.press("alt+g")
+        await wait_until(pilot, lambda: not busy(pilot) and len(branch(pilot)) == 4)
+        assert results(pilot) == ["4"]
+        assert "have not been sent" not in screen_text(pilot.app)
+
+
 async def test_without_a_tool_the_result_can_be_typed(tmp_path, server):
     async with window(tmp_path, server) as pilot:
         await ask(pilot, "demo:tools")
