@@ -23,7 +23,7 @@ from textual.worker import WorkerFailed
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import without_sent
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
-from stepchat.errors import ConfigError, StoreError
+from stepchat.errors import ConfigError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
 from stepchat.tui import changed_keys, workers
@@ -225,7 +225,7 @@ class StepchatApp(App[str]):
 
     # Theme
 
-    async def on_handover_driver_background_reported(self, event: HandoverDriver.BackgroundReported) -> None:
+    def on_handover_driver_background_reported(self, event: HandoverDriver.BackgroundReported) -> None:
         """Follow the terminal, unless the user has chosen a theme."""
         name = "light" if event.is_light else "dark"
         if self._theme_choice == AUTO and "NO_COLOR" not in os.environ and self.theme != name:
@@ -233,8 +233,8 @@ class StepchatApp(App[str]):
             self._keep_for_next_start()
         if event.is_light != self._on_light:
             self._on_light = event.is_light
-            with suppress(StoreError):
-                await self.workspace.store.set_setting("background", name)
+            # What cannot be stored is reported again by the next start.
+            workers.run_task(self, partial(self.workspace.store.set_setting, "background", name), group="background")
 
     @property
     def theme_choice(self) -> str:
