@@ -24,7 +24,7 @@ _REFERENCE: Final = "sha256:"
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What a request needs of attachments: their content by digest, and the kinds that its model does not accept."""
+    """The attachments of a request: their content by digest, and the kinds that its model does not accept."""
 
     contents: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     unsupported: frozenset[AttachmentKind] = frozenset()
@@ -34,7 +34,7 @@ NO_FILES: Final = Files()
 
 
 def question_content(text: str, attachments: Sequence[Attachment], files: Files = NO_FILES) -> Content:
-    """What is sent for a question. Without images, PDFs and audio it is one text, which every server accepts."""
+    """The content of a question. Without images, PDFs and audio it is one text, which every server accepts."""
     texts: list[str] = []
     parts: list[Json] = []
     names: list[str] = []
@@ -81,7 +81,7 @@ def _left_out(attachment: Attachment) -> str:
 
 
 def data_url(attachment: Attachment, content: bytes) -> str:
-    """The content as an address."""
+    """The content as a data URL."""
     return f"data:{attachment.media_type};base64,{b64encode(content).decode()}"
 
 
@@ -98,7 +98,7 @@ def _part(attachment: Attachment, content: bytes) -> Json:
 
 
 _DATA: Final = (("image_url", "url"), ("file", "file_data"), ("input_audio", "data"))
-"""Where the parts of a content carry data."""
+"""The paths of data in the parts of a content."""
 
 
 def merge_contents(contents: Sequence[Content]) -> Content:

@@ -1,4 +1,4 @@
-"""What a file is, by its content; the name of a file proves nothing. Add a type here: a row of `TYPES` or `UNSUPPORTED`."""
+"""Detects the type of a file by its content, not by its name. To add a type, add a row to `TYPES` or `UNSUPPORTED`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FileType(NamedTuple):
     word: str
     pattern: re.Pattern[bytes]
     measure: Callable[[bytes], tuple[int, int]] | None = None
-    """Returns width and height; 0 for what cannot be read."""
+    """Returns width and height; 0 if they cannot be read."""
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
@@ -35,7 +35,7 @@ def _gif_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """From the frame header, which comes after any number of other segments."""
+    """Reads the size from the frame header, which follows any number of other segments."""
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -91,7 +91,7 @@ UNSUPPORTED: Final = (
     ("a program", _begins(rb"\x7fELF|MZ.{58}|\xcf\xfa\xed\xfe|\xca\xfe\xba\xbe")),
     ("a database", _begins(rb"SQLite format 3\0")),
 )
-"""What people try to attach, and what it is called in the error."""
+"""Types that users may try to attach, with their names for the error."""
 
 
 def type_of(data: bytes) -> FileType | None:
@@ -100,7 +100,7 @@ def type_of(data: bytes) -> FileType | None:
 
 
 def unsupported_name(data: bytes) -> str:
-    """What a file that cannot be attached is, in a few words."""
+    """The name of an unsupported type."""
     return next((name for name, pattern in UNSUPPORTED if pattern.match(data[:_BEGINNING])), "a binary file")
 
 

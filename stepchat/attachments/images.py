@@ -1,4 +1,4 @@
-"""Images above a limit are downscaled, with Pillow (the extra `images`)."""
+"""Downscales large images, with Pillow (the extra `images`)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def estimate_image_tokens(width: int, height: int) -> int:
 
 
 def fit_image(name: str, data: bytes, file_type: FileType, size: tuple[int, int]) -> tuple[bytes, str, tuple[int, int]]:
-    """The image as it is sent: content, media type, and size in pixels. Raises UsageError."""
+    """Returns the image to send: content, media type, and size in pixels. Raises UsageError."""
     too_large = len(data) > LARGEST
     if not too_large and max(size) <= LONGEST_SIDE:
         return data, file_type.media_type, size

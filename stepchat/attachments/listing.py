@@ -1,4 +1,4 @@
-"""The files below a directory, without those that .gitignore excludes, and a search in them that never takes long."""
+"""Lists the files below a directory, without those that .gitignore excludes, and searches them quickly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 MOST_FILES: Final = 300_000
-"""Of one directory; the rest is left out."""
+"""The most files to list."""
 MOST_FOUND: Final = 1_000
 _IN_NAME: Final = 30.0
 _MOST_SCORED: Final = 1_500
@@ -33,7 +33,7 @@ class _Rules(NamedTuple):
 
 
 def list_files(root: Path, is_wanted: Callable[[], bool] = lambda: True) -> Iterator[str]:
-    """The regular files below a directory, as relative paths, those near it first. Ends when they are not wanted any more."""
+    """Yields the regular files below a directory as relative paths, the nearest first, until they are not wanted any more."""
     waiting: deque[tuple[str, tuple[_Rules, ...]]] = deque([("", _rules_above(root))])
     count = 0
     while waiting and is_wanted():
@@ -109,7 +109,7 @@ def search_files(paths: Sequence[str], typed: str, limit: int = MOST_FOUND) -> l
             for path, text in zip(paths, folded, strict=True)
             if all(pattern.match(text) for pattern in scattered) and path not in known
         ]
-    # Ranking is what takes time: of very many, only the shortest are ranked.
+    # Ranking takes time, so of very many matches only the shortest are ranked.
     if len(found) > _MOST_SCORED:
         found = sorted(found, key=len)[:_MOST_SCORED]
     return sorted(found, key=lambda path: (-_score(words, path), path))[:limit]

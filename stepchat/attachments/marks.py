@@ -1,4 +1,4 @@
-"""Attachments as part of a prompt's text: so they are queued, returned, saved as a draft and restored together with it.
+"""Represents attachments in the text of the prompt, so that they are queued, returned and saved as a draft with it.
 
 A mark is the JSON of an attachment between two control characters, which no text in the prompt contains
 (`sanitize_paste` removes them).
@@ -26,7 +26,7 @@ def mark(text: str, attachments: Sequence[Attachment]) -> str:
 
 
 def split_marks(text: str) -> tuple[str, tuple[Attachment, ...]]:
-    """A text, which may consist of several that were marked, and the attachments of all of them."""
+    """Returns a text without marks, and its attachments. The text may be composed of several marked texts."""
     if _BEGIN not in text:
         return text, ()
     found: list[Attachment] = []

@@ -1,4 +1,4 @@
-"""PDFs: how many pages they have, and their text, through pypdf (the extra `pdf`)."""
+"""Counts the pages of PDFs, and reads their text with pypdf (the extra `pdf`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_CHARACTERS: Final = 5_000_000
 
 
 def count_pages(data: bytes) -> int:
-    """The number of pages; 0 if only a PDF library could tell."""
+    """The number of pages; 0 if only a PDF library could determine it."""
     return len(_PAGE.findall(data))
 
 

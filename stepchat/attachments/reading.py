@@ -1,4 +1,4 @@
-"""Makes attachments of files: what they are, whether they can be sent, and what is sent of them."""
+"""Turns files into attachments: detects their type, checks the model, and prepares the content to send."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ LIMITS: Final[dict[AttachmentKind, int]] = {
     "pdf": 30_000_000,
     "audio": 20_000_000,
 }
-"""Bytes of a file."""
+"""The largest size of a file by kind, in bytes."""
 MOST_FILES: Final = 100
-"""Of one question."""
+"""The most files per question."""
 _LONGEST_NAME: Final = 200
 _BYTES_PER_TOKEN: Final = 4
 _AUDIO_BYTES_PER_TOKEN: Final = 500
@@ -48,11 +48,11 @@ class LoadedFile(NamedTuple):
 
 
 class Recipient(NamedTuple):
-    """The model that is asked."""
+    """The model that gets the files."""
 
     slug: str
     look_up: Callable[[], tuple[Model | None, Sequence[Model]]] = lambda: (None, ())
-    """Returns what is known about it, and all models of its server. May ask the server; text needs none of it."""
+    """Returns its catalogue entry, and all models of its server. May query the server, but not for text files."""
 
 
 def load_file(path: Path, recipient: Recipient) -> LoadedFile:

@@ -1,4 +1,4 @@
-"""Attaches files to a question: read, checked against the model, and stored before anything shows them."""
+"""Attaches files to a question: reads them, checks the model, and stores them before they are shown."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _recipient(workspace: Workspace, model: str) -> Recipient:
     catalogue = workspace.catalogue
 
     def look_up() -> tuple[Model | None, Sequence[Model]]:
-        # One-shot mode may have read only the model that it asks.
+        # One-shot mode may have loaded only its own model.
         if catalogue.find(model) is None or len(catalogue.models) <= 1:
             catalogue.read()
         if not catalogue.models:
@@ -76,7 +76,7 @@ async def _store(workspace: Workspace, loaded: LoadedFile) -> Attachment:
 
 
 def files_named(argument: str) -> list[Path]:
-    """The files that an argument of /attach names: one path, which may contain spaces, or a pattern. Blocks. Raises UsageError."""
+    """The files of an argument of /attach: one path, which may contain spaces, or a pattern. Blocks. Raises UsageError."""
     try:
         path = Path(argument.removeprefix("file://")).expanduser()
     except RuntimeError as error:

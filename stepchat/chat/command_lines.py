@@ -1,4 +1,4 @@
-"""Which lines are commands: the same rule in the window and in one-shot mode."""
+"""Distinguishes commands from questions, by one rule for the window and one-shot mode."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _COMMAND: Final = re.compile(r"/(\?|[^\W_][\w-]{0,31})[^\w\s/]*(?=\s|$)")
-"""A short name without further slashes. With one, or with a dot before more letters, it is the path of a file."""
+"""A short name without another slash, and without a dot before more letters, which would make it a path."""
 _ALIASES: Final = {"?": "help"}
 _VI_QUITS: Final = frozenset({":q", ":q!", ":qa", ":wq", ":x"})
-"""What users of vi type to leave."""
+"""The commands with which users of vi quit."""
 _SIMILARITY: Final = 0.6
 
 

@@ -1,4 +1,4 @@
-"""The tools of one conversation: which are on, what the user approved, and what a turn gets of them."""
+"""The tools of one conversation: which are on, and which the user approved."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Toolbox:
     asked_for: tuple[str, ...] = ()
     """The names of tools that the command line switched on."""
     has_none: bool = False
-    """The command line switched all tools off."""
+    """Whether the command line switched all tools off."""
     on: tuple[str, ...] = ()
     """The names of the tools that are on."""
     ask: Ask = _refuse
@@ -51,12 +51,12 @@ class Toolbox:
     confirm_rounds: ConfirmRounds = _end_turn
     """Asks the user whether a turn may go on. Set by the front end."""
     is_chosen: bool = False
-    """The user has chosen the tools of this session."""
+    """Whether the user has chosen the tools of this session."""
     approved: set[str] = field(default_factory=set[str])
-    """Fingerprints of tools that are approved until the session is left."""
+    """Fingerprints of tools that are approved in this session."""
 
     def start_session(self, on: Collection[str] | None) -> None:
-        """Another session, with the tools chosen for it; None for those of config.toml."""
+        """Change to another session, with the tools chosen for it; None uses those of config.toml."""
         chosen = self.settings.on if on is None else on
         self.on = () if self.has_none else tuple(dict.fromkeys([*chosen, *self.asked_for]))
         self.approved, self.is_chosen = set(), on is not None
@@ -70,7 +70,7 @@ class Toolbox:
         return [tool for tool in await self.sources.tools() if tool.name in self.on] if self.on else []
 
     async def for_turn(self, store: SessionStore, approvals: Decides | None = None) -> TurnTools | None:
-        """What a turn needs; None if no tool is on. Without `approvals` the user is asked."""
+        """The tools of a turn; None if none is on. Without `approvals`, the user is asked."""
         enabled = await self.enabled()
         if not enabled:
             return None

@@ -163,7 +163,7 @@ async def _ask(turn: Turn, question: Question) -> AsyncGenerator[TurnEvent]:
 
 
 def _stop_of(cancelled: asyncio.CancelledError, accumulator: AnswerAccumulator) -> Stop:
-    """How an answer ends whose task was cancelled."""
+    """The end of an answer whose task was cancelled."""
     if CRASHED in cancelled.args:
         return "cut"
     return "answer_now" if ANSWER_NOW in cancelled.args and is_reasoning_only(accumulator.message()) else "cancelled"

@@ -184,7 +184,7 @@ async def _message_id(store: SessionStore, session_id: str, beginning: str) -> s
 
 
 def _safe_for_stdout(text: str, *, escape_as_json: bool) -> str:
-    """The exact text for a pipe; for a terminal or an encoding other than UTF-8, without what it would obey or cannot show."""
+    """The exact text for a pipe; for a terminal or an encoding other than UTF-8, without control characters and unencodable ones."""
     from stepchat import lossless_json
     from stepchat.text.sanitize import sanitize
 

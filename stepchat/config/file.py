@@ -112,7 +112,7 @@ TOOL_SETTINGS: tuple[Setting, ...] = (
     Setting("on", (), "The tools that are on in new sessions."),
     Setting("trusted", (), "Tools that run without asking. Only tools that change nothing can be trusted."),
     Setting("folders", (), "Folders whose files the tools may read; the working directory if empty."),
-    Setting("rounds", 25, "Ask before going on after this many rounds of calls in one turn.", low=1, high=10_000),
+    Setting("rounds", 25, "Ask before continuing after this many rounds of calls in one turn.", low=1, high=10_000),
     Setting("timeout", 60, "Stop a call after this many seconds.", low=1, high=86_400),
     Setting("output", 40_000, "Characters of a result that the model gets to read.", low=100, high=10_000_000),
 )

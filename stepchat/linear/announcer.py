@@ -1,4 +1,4 @@
-"""What the linear mode writes: lines that are appended and never changed, without a control sequence."""
+"""Writes the lines of the linear mode, which are only appended and contain no control sequences."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 _KEY: Final = re.compile(r"\{key:([a-z-]+)\}")
 _SENTENCE: Final = re.compile(r"[\s\S]*(?:\n|[.!?:;][\"')\]*_]*\s+)")
 _LONGEST: Final = 400
-"""Characters without the end of a sentence after which a part is written all the same."""
+"""Characters after which part of an unfinished sentence is written."""
 _INSTEAD: Final[Mapping[str, str]] = {"stop": "Ctrl+C", "quit": "/quit"}
-"""Keys of the window that are something else than their command here."""
+"""Keys in messages whose command differs in the linear mode."""
 
 
 class Announcer:
@@ -28,10 +28,10 @@ class Announcer:
         self._rest = ""
         """The beginning of a sentence."""
         self._in_line = False
-        """The last line has no end yet."""
+        """Whether the last line is unfinished."""
 
     def say(self, text: str) -> None:
-        """Write a line of the program's own."""
+        """Write a message of the program."""
         self.end_stream()
         self._write(f"{sanitize(_KEY.sub(_command, text))}\n")
 
@@ -40,7 +40,7 @@ class Announcer:
         self.say(f"Error: {error}")
 
     def stream(self, text: str) -> None:
-        """Write a piece of an answer or of its reasoning, as far as its last sentence is complete."""
+        """Write an answer or its reasoning up to the last complete sentence."""
         self._rest += text
         found = _SENTENCE.match(self._rest)
         end = found.end() if found else 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_linear(workspace: Workspace, *, shows_reasoning: bool) -> bool:
-    """Run until the user quits; returns whether a temporary session is to follow."""
+    """Run until the user quits. Returns whether to continue with a temporary session."""
     with asyncio.Runner() as runner:
         chat = runner.run(_begin(workspace, shows_reasoning=shows_reasoning))
         try:
@@ -49,7 +49,7 @@ async def _begin(workspace: Workspace, *, shows_reasoning: bool) -> LinearChat:
 
 
 def _read_lines(chat: LinearChat, runner: asyncio.Runner) -> None:
-    """The prompt. Between two lines no loop runs, so readline has the terminal and Ctrl+C for itself."""
+    """Read and handle lines. No event loop runs while readline waits, so it controls the terminal and Ctrl+C."""
     while not chat.is_over and chat.input is not None:
         try:
             line = chat.input.read()
@@ -67,7 +67,7 @@ def _read_lines(chat: LinearChat, runner: asyncio.Runner) -> None:
 
 
 async def handle(chat: LinearChat, line: str) -> None:
-    """Run a command, or ask a question. What fails is announced."""
+    """Run a command, or ask a question. Errors are announced."""
     try:
         await _run(chat, line)
     except StepchatError as error:

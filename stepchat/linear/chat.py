@@ -1,4 +1,4 @@
-"""One conversation of the linear mode. The engine is that of the window; reasoning, tools and errors are announced in words."""
+"""One conversation of the linear mode, which announces reasoning, tools and errors in sentences."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _ANSWERS = {"y": "once", "yes": "once", "s": "session", "session": "session", "a
 
 
 class LinearChat:
-    """One conversation and what is announced of it."""
+    """A conversation whose events are announced."""
 
     def __init__(
         self, workspace: Workspace, path: Sequence[StoredMessage], out: TextIO, *, shows_reasoning: bool
@@ -63,13 +63,13 @@ class LinearChat:
         self.shows_reasoning = shows_reasoning
         self.is_over = False
         self.wants_temporary = False
-        """Quit, and start a temporary session."""
+        """Whether to quit and start a temporary session."""
         self.input: LineInput | None = None
-        """Asks about tools; None if nobody can be asked."""
+        """Asks the user about tool calls; None if that is impossible."""
         self.attachments: tuple[Attachment, ...] = ()
-        """Files that go with the next question."""
+        """Files to send with the next question."""
         self._channel = ""
-        """What the last piece of the answer was."""
+        """The kind of the last piece of the answer."""
         self.conversation.toolbox.ask = self._approve
         self.conversation.toolbox.confirm_rounds = self._confirm_rounds
 
@@ -95,7 +95,7 @@ class LinearChat:
         self.conversation.show(loaded)
 
     async def greet(self) -> None:
-        """Say where the user is."""
+        """Announce the server, the model and the session."""
         model = self.conversation.model
         self.announcer.say(f"stepchat {__version__}, linear mode. Model: {model}. Server: {self.workspace.server}.")
         if self.workspace.key_error is not None:
@@ -111,7 +111,7 @@ class LinearChat:
                 self.announcer.say(words.replace("{key:interrupted} shows", "/sessions lists"))
 
     def announce_session(self) -> None:
-        """Say which session is open, and its last exchange."""
+        """Announce the open session, and its last exchange."""
         session, path = self.conversation.session, self.conversation.path
         if session is not None:
             count = "1 message" if len(path) == 1 else f"{len(path)} messages"
@@ -119,7 +119,7 @@ class LinearChat:
             self.announce_messages(path[-2:])
 
     def announce_messages(self, path: Sequence[StoredMessage]) -> None:
-        """Read these messages out."""
+        """Announce these messages."""
         for text in messages_text(path):
             self.announcer.say(text)
 
@@ -253,7 +253,7 @@ class LinearChat:
 
 
 def messages_text(path: Sequence[StoredMessage]) -> list[str]:
-    """The questions and answers, each with who said it."""
+    """The questions and answers, each with its author."""
     found: list[str] = []
     for stored in path:
         match stored.message:

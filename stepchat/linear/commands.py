@@ -186,7 +186,7 @@ async def title(chat: LinearChat, argument: str) -> None:
 
 
 async def attach(chat: LinearChat, argument: str) -> None:
-    """Attach files, or what is on the clipboard; without an argument, say which are attached."""
+    """Attach files or the clipboard; without an argument, list the attached files."""
     workspace, slug = chat.workspace, chat.conversation.model
     if not argument:
         names = ", ".join(f"{one.name}, {describe(one)}" for one in chat.attachments)
@@ -220,7 +220,7 @@ COMMANDS: Final = (
     Command("sessions", "List the newest sessions", sessions),
     Command("resume", "Open a session", resume, "ID or words"),
     Command("title", "Set the title; without one, restore the automatic title", title, "TEXT"),
-    Command("model", "Say which model is asked, or ask another", model, "[NAME]"),
+    Command("model", "Show or change the model", model, "[NAME]"),
     Command("models", "List the models of the server", models, "[WORDS]"),
     Command("server", "Say which server is asked, or ask another", server, "[NAME]"),
     Command("system", "Set the system prompt of a new session", system, "TEXT"),
@@ -262,7 +262,7 @@ async def ask_with(chat: LinearChat, name: str, typed: str) -> None:
 
 
 def complete(chat: LinearChat, line: str) -> list[str]:
-    """The lines that a line may become."""
+    """The completions of a line."""
     if not line.startswith("/"):
         return []
     name, space, argument = line[1:].partition(" ")

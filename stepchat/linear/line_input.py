@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "> "
 _MORE: Final = '"""'
-"""Begins and ends a text of several lines."""
+"""The line that begins and ends a text of several lines."""
 _PASTE_SECONDS: Final = 0.03
 _MAX_BYTES: Final = 65_536
 
@@ -37,7 +37,7 @@ class LineInput:
                     self._readline.add_history(text)
 
     def read(self) -> str:
-        """What the user typed or pasted, several lines as one text. Raises EOFError, and KeyboardInterrupt."""
+        """Reads what the user types or pastes; pasted lines are one text. Raises EOFError and KeyboardInterrupt."""
         line = input(PROMPT)
         if line.startswith(_MORE):
             return sanitize_paste(self._read_block(line.removeprefix(_MORE)))
@@ -56,7 +56,7 @@ class LineInput:
         return "\n".join([*lines, line.partition(_MORE)[0]]).strip("\n")
 
     async def ask(self, prompt: str) -> str:
-        """The reply to a question in the middle of a turn; "" at the end of the input. Can be cancelled."""
+        """Asks a question during a turn, and returns the reply; "" at the end of the input. Can be cancelled."""
         print(prompt, end=" ", flush=True)
         if not self._is_terminal:
             return (await asyncio.to_thread(sys.stdin.readline)).strip()
@@ -80,7 +80,7 @@ class LineInput:
 
 
 def _plain_readline() -> ModuleType | None:
-    """The module, set up to write no control sequence: a dumb terminal has none, and needs no marks around a paste."""
+    """Returns readline, configured for dumb terminals: without control sequences and bracketed paste."""
     # It reads this once, with the first line.
     os.environ["TERM"] = "dumb"
     try:

@@ -1,4 +1,4 @@
-"""`think_at_most`: the reasoning after which the answer is requested. stepchat itself watches it, so it works with every model."""
+"""`think_at_most`: the amount of reasoning after which stepchat requests the answer, with any model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ThinkingBudget(NamedTuple):
     tokens: int | None = None
 
     def share(self, seconds: float, tokens: int) -> float:
-        """How much of it this reasoning used; from 1 on it is used up."""
+        """The share of the budget that this reasoning used; from 1 on, the budget is exhausted."""
         if self.tokens is not None:
             return tokens / self.tokens
         return seconds / (self.seconds or 1)

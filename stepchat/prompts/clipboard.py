@@ -20,7 +20,7 @@ _TOOLS: Final = (
     ("", ("pbpaste",)),
     ("", ("powershell.exe", "-NoProfile", "-Command", "Get-Clipboard")),
 )
-"""The variable that says whether a tool has something to talk to, and its command."""
+"""The variable that must be set in the environment for a tool to work, and its command."""
 
 
 _IMAGE_TOOLS: Final = (
@@ -31,7 +31,7 @@ _IMAGE_TOOLS: Final = (
 
 
 def read_clipboard(environ: Mapping[str, str]) -> str:
-    """The text in it. Raises StepchatError where it cannot be read, as over SSH."""
+    """Returns the text on the clipboard. Raises StepchatError if it cannot be read, as over SSH."""
     content = _first_output(_TOOLS, environ)
     if content is None:
         raise StepchatError("The clipboard cannot be read here.", _hint(environ))
@@ -39,13 +39,13 @@ def read_clipboard(environ: Mapping[str, str]) -> str:
 
 
 def read_clipboard_file(environ: Mapping[str, str]) -> tuple[str, bytes]:
-    """The image or, without one, the text in it, with a file name. Raises StepchatError where it cannot be read."""
+    """Returns the image or the text on the clipboard, with a file name. Raises StepchatError if it cannot be read."""
     image = _first_output(_IMAGE_TOOLS, environ)
     return ("clipboard.png", image) if image else ("clipboard.txt", read_clipboard(environ).encode())
 
 
 def _first_output(tools: Sequence[tuple[str, Sequence[str]]], environ: Mapping[str, str]) -> bytes | None:
-    """What the first tool prints that is installed and works; None if there is none."""
+    """The output of the first tool that works; None if there is none."""
     for variable, command in tools:
         if (variable and not environ.get(variable)) or not shutil.which(command[0], path=environ.get("PATH")):
             continue

@@ -59,7 +59,7 @@ class Prompt:
     name: str
     path: Path
     text: Template
-    """The user's text; for a persona nothing."""
+    """The user's text; empty for a persona."""
     description: str = ""
     system: str | None = None
     model: str | None = None
@@ -68,18 +68,18 @@ class Prompt:
     tools: tuple[str, ...] = ()
     """Names of tools to switch on."""
     defaults: tuple[tuple[str, str], ...] = ()
-    """Of variables."""
+    """The default values of variables."""
 
     @property
     def argument(self) -> str:
-        """What may follow its name, for a list: variables without a default first."""
+        """A summary of what may follow its name: variables without a default first."""
         known = dict(self.defaults)
         names = [f"{name}={known.get(name, '…')}" for name in self.text.variables]
         return " ".join([*names, "TEXT"])
 
     @property
     def starts_session(self) -> bool:
-        """Whether it needs a session of its own: who answers, in which role and with which tools, is a session's."""
+        """Whether it needs a new session, because it sets the model, the system prompt or the tools."""
         return bool(self.system or self.model or self.server or self.tools)
 
 
@@ -90,9 +90,9 @@ def fill_in(
     read_clipboard: Callable[[], str],
     given: Mapping[str, str] | None = None,
 ) -> str:
-    """The text to send for what the user typed after the name; "" for a persona without a question. Raises StepchatError.
+    """Fill in what the user typed after the name; "" for a persona without a question. Raises StepchatError.
 
-    Variables are at the beginning of what is typed, unless their values are `given`.
+    The values of variables precede the rest of the text, unless they are `given`.
     """
     values, rest = split_values(typed, prompt.text.variables) if given is None else (dict(given), typed)
     values = dict(prompt.defaults) | values
@@ -107,7 +107,7 @@ def fill_in(
 
 
 def find_prompt(folder: Path, name: str) -> Prompt:
-    """Raises UsageError if there is none of this name, ConfigError if its file is wrong."""
+    """Reads the prompt of this name. Raises UsageError if there is none, and ConfigError if its file is invalid."""
     names = prompt_names(folder)
     if name not in names:
         near = get_close_matches(name, names, 1)
@@ -117,7 +117,7 @@ def find_prompt(folder: Path, name: str) -> Prompt:
 
 
 def prompt_names(folder: Path) -> list[str]:
-    """The names of the files, sorted. None of them is read."""
+    """The sorted names of the prompts, without reading their files."""
     try:
         found = [path.stem for path in folder.iterdir() if path.suffix == SUFFIX]
     except OSError:
@@ -126,7 +126,7 @@ def prompt_names(folder: Path) -> list[str]:
 
 
 def list_descriptions(folder: Path) -> list[tuple[str, str]]:
-    """The names with their descriptions, without reading more than that: quick enough for every key."""
+    """The names and descriptions, read quickly enough for every key press."""
     found: list[tuple[str, str]] = []
     for name in prompt_names(folder):
         try:
@@ -139,7 +139,7 @@ def list_descriptions(folder: Path) -> list[tuple[str, str]]:
 
 
 def read_prompts(folder: Path, report: Callable[[ConfigError], None]) -> list[Prompt]:
-    """All of them; what is wrong with one is reported, and the others are read."""
+    """Reads all prompts, and reports those that are invalid."""
     prompts: list[Prompt] = []
     for name in prompt_names(folder):
         try:
@@ -150,7 +150,7 @@ def read_prompts(folder: Path, report: Callable[[ConfigError], None]) -> list[Pr
 
 
 def check_name(name: str) -> str:
-    """Raises UsageError for a name that could not be typed again."""
+    """Raises UsageError for an invalid name."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be the name of a prompt.", "Use letters, digits, - and _ only.")
     return name
@@ -241,7 +241,7 @@ def _split(path: Path, source: str) -> tuple[str, str, int]:
 
 
 def _front_matter(path: Path, head: str) -> tuple[dict[str, Any], dict[str, int]]:
-    """Its values, and the lines of its keys, also of those in `parameters`."""
+    """The values of the front matter, and the line of each key, including those in `parameters`."""
     import yaml
 
     try:

@@ -1,6 +1,6 @@
-"""The text of a prompt file, and what is filled in: `{{input}}`, `{{file:PATH}}`, `{{clipboard}}` and named variables.
+"""The text of a prompt file with its placeholders: `{{input}}`, `{{file:PATH}}`, `{{clipboard}}` and named variables.
 
-What is filled in is text: placeholders in it mean nothing.
+Text that is filled in stays as it is, even if it looks like a placeholder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INPUT: Final = "input"
 CLIPBOARD: Final = "clipboard"
 _FILE: Final = "file:"
 _MAX_BYTES: Final = 10_000_000
-"""Of a file that is filled in."""
+"""The largest file to fill in."""
 _PLACEHOLDER: Final = re.compile(r"\\\{\{|\{\{(.*?)\}\}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)=(?:\"([^\"]*)\"|'([^']*)'|(\S*))(?:\s+|$)")
@@ -62,7 +62,7 @@ class Template:
 
 
 def parse_template(path: Path, text: str, first_line: int = 1) -> Template:
-    """Raises ConfigError for a placeholder that means nothing."""
+    """Parses a text. Raises ConfigError for an invalid placeholder."""
     parts: list[str | Placeholder] = []
     end = 0
     for found in _PLACEHOLDER.finditer(text):
@@ -91,7 +91,7 @@ def expand(
     directory: Path,
     read_clipboard: Callable[[], str],
 ) -> str:
-    """The text with everything filled in; paths are relative to `directory`. What is given without `{{input}}` comes last.
+    """Fill in a text; paths are relative to `directory`. If the text has no `{{input}}`, the input follows it.
 
     Raises ConfigError and UsageError, with the line of the placeholder.
     """

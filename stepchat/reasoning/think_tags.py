@@ -107,7 +107,7 @@ class ThinkTagSplitter:
         self._unread: list[str] = []
         """The text before the first message, which is the answer if none follows."""
         self._messages = 0
-        """Messages of other channels than the final one."""
+        """Messages of channels other than the final one."""
         self._place = _MarkdownPosition()
 
     def feed(self, text: str) -> Split:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 MOST_PAGES: Final = 8
-"""The newest are kept."""
+"""How many pages to keep, the newest ones."""
 
 
 def save_page(connection: sqlite3.Connection, session_id: str, leaf: str, key: str, rows: str) -> None:

@@ -34,7 +34,7 @@ def finish(connection: sqlite3.Connection, answer: str, result: StoredMessage, c
 
 
 def recover(connection: sqlite3.Connection, owner: str, now: float) -> None:
-    """Give the calls that a dead process was running a result. The leaf moves only if the session is still there."""
+    """Save a result for each call that a dead process was running. The leaf moves only if the session is still there."""
     rows: list[tuple[str, str, str]] = connection.execute(
         "DELETE FROM running_call WHERE owner = ? RETURNING answer, call, name", (owner,)
     ).fetchall()

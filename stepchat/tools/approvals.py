@@ -1,4 +1,4 @@
-"""Who may run what: each call is approved by the user, in advance or when it comes."""
+"""Approvals of tool calls, by the user in advance or on request."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Origin: TypeAlias = Literal["user", "session", "always", "trusted", "option"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a call may run. `reason` is the user's, for the model."""
+    """Whether a call may run. `reason` is what the user tells the model."""
 
     answer: Answer
     reason: str = ""
     origin: Origin = "user"
-    """Where it comes from: the user was asked now, or it was decided before."""
+    """Whether the user was asked now, or decided before."""
 
     @property
     def allows(self) -> bool:
@@ -37,11 +37,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """What the user is asked."""
+    """The question to the user."""
 
     ready: ReadyCall
     has_changed: bool = False
-    """The tool was approved for always, and is another one by now."""
+    """Whether the tool was approved permanently and has changed since."""
 
 
 Ask: TypeAlias = "Callable[[ApprovalRequest], Awaitable[Decision]]"
@@ -54,7 +54,7 @@ class Decides(Protocol):
 
 
 class Settings(Protocol):
-    """The part of the session store that is needed here."""
+    """The part of the session store that approvals need."""
 
     async def setting(self, name: str) -> str | None: ...
 
@@ -63,12 +63,12 @@ class Settings(Protocol):
 
 @dataclass(slots=True)
 class Approvals:
-    """The decisions of one session, and those for always, which are on disk."""
+    """The approvals of one session, and the permanent ones, which are on disk."""
 
     settings: Settings
     ask: Ask
     trusted: Collection[str] = ()
-    """Names of tools from config.toml. Only those that change nothing are."""
+    """Names of tools from config.toml that need no approval, if they are read-only."""
     session: set[str] = field(default_factory=set[str])
     """Fingerprints of tools that are approved until the program ends."""
 
@@ -92,7 +92,7 @@ class Approvals:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """The decisions where nobody can be asked: what was allowed in advance runs, nothing else does."""
+    """Approvals without a user: only what was allowed in advance runs."""
 
     names: Collection[str] = ()
     everything: bool = False
@@ -105,7 +105,7 @@ class AllowList:
 
 
 async def always_approved(settings: Settings) -> dict[str, str]:
-    """Fingerprints of the tools that the user approved for always, by name. Raises StoreError."""
+    """Fingerprints of the permanently approved tools, by name. Raises StoreError."""
     return _read(await settings.setting(ALWAYS))
 
 

@@ -1,4 +1,4 @@
-"""What a tool is: something the model may call. Where tools come from: builtin.py, user.py, mcp.py."""
+"""A tool: something the model may call. Their sources are listed in sources.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUILT_IN: Final = "built-in"
 
 
 class ToolError(Exception):
-    """A tool failed in a way that the model can react to; the message is for the model."""
+    """A tool failed. The message is for the model, which can react to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Tool:
     run: Run
     source: str = BUILT_IN
     read_only: bool = False
-    """It changes nothing, so several calls may run at the same time, and config.toml may trust it."""
+    """Whether it changes nothing, so that calls may run concurrently, and config.toml may trust it."""
     timeout: float | None = None
     """Seconds, if other than the configured limit."""
     revision: str = ""
@@ -51,7 +51,7 @@ class Tool:
 
     @property
     def definition(self) -> Json:
-        """The form of the protocol."""
+        """The definition as sent to the model."""
         function: Json = {"name": self.name, "description": self.description, "parameters": self.parameters}
         return {"type": "function", "function": function}
 

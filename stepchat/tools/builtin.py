@@ -1,6 +1,6 @@
 """stepchat's own tools. ADD A TOOL HERE: a decorated function is a tool; its signature and docstring are what models see.
 
-They are off until the user switches them on, and change nothing. A parameter of the type `Surroundings` is stepchat's to give.
+They are off until the user switches them on, and change nothing. stepchat supplies parameters of the type `Surroundings`.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _LONGEST_LINE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the tools may reach."""
+    """What tools may access."""
 
     folders: Folders = field(default_factory=partial(Folders, ()))
     resolve_host: web.Resolve = web.resolve
     transport: httpx.AsyncBaseTransport | None = None
-    """Of HTTP; None for the network."""
+    """The HTTP transport; None for the network."""
     stopped: Event = field(default_factory=Event)
-    """Set when nobody waits for the call any more."""
+    """Set when the call was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ToolFunction:
     function: Callable[..., Any]
 
     def tool(self, surroundings: Surroundings) -> Tool:
-        """The tool, with what it may reach."""
+        """Make the tool, with what it may access."""
         described = describe(self.function, injected=_INJECTED)
         return Tool(
             name=self.function.__name__,
@@ -83,7 +83,7 @@ _INJECTED: Final = (Surroundings,)
 
 
 def builtin_tools(surroundings: Surroundings) -> tuple[Tool, ...]:
-    """All of them."""
+    """All built-in tools."""
     return tuple(row.tool(surroundings) for row in _FUNCTIONS)
 
 

@@ -1,4 +1,4 @@
-"""Evaluates arithmetic: exact as long as the numbers are, without eval, and with limits on size."""
+"""Evaluates arithmetic without eval, exactly where possible, and with limits on size."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _value(node: ast.expr, source: str) -> Any:
     """A number, or a list of numbers for a list or tuple."""
     match node:
         case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-            # The text, not the float that the parser made of it: 0.1 is one tenth.
+            # Uses the text and not the parser's float, so that 0.1 is one tenth.
             return _checked(Fraction(_literal(node, source)))
         case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
             number = _number(_value(node.operand, source))
@@ -293,7 +293,7 @@ def _call(name: str, arguments: list[Any]) -> Number:
 
 
 def _text(number: Number) -> str:
-    """An exact number with all its digits; a fraction without an end, and what is not exact, as about."""
+    """Formats an exact number with all its digits, other numbers as approximate."""
     if isinstance(number, float):
         return str(int(number)) if number.is_integer() and abs(number) < _EXACT_FLOAT else f"{number:.15g}"
     if number.denominator == 1:

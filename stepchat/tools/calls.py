@@ -1,4 +1,4 @@
-"""From a call as the model wrote it to its result: checked, run with limits, and every failure in words for the model."""
+"""Checks and runs tool calls with limits, and turns every failure into a message for the model."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _MOST_PROBLEMS: Final = 5
 _QUOTED: Final = 500
-"""Characters of wrong arguments that are repeated to the model."""
+"""Characters of invalid arguments to quote for the model."""
 _HEAD: Final = 0.75
 """The share of a long output that is kept from its beginning; the rest is from its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a call may take."""
+    """The limits of a call."""
 
     timeout: float = 60.0
     """Seconds."""
@@ -44,7 +44,7 @@ class ReadyCall:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the model gets to read, and how long it took."""
+    """The result for the model, and how long the call took."""
 
     text: str
     is_error: bool = False
@@ -62,7 +62,7 @@ class Toolset:
     _validators: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def check(self, call: ToolCall) -> ReadyCall | Result:
-        """The call if it can run, otherwise the error for the model. Nothing runs with arguments that are wrong."""
+        """Returns the call if it can run, otherwise the error for the model. Calls with invalid arguments do not run."""
         tool = self.tools.get(call.name)
         if tool is None:
             return Result(
@@ -81,7 +81,7 @@ class Toolset:
         return ReadyCall(call, tool, arguments)
 
     async def run(self, ready: ReadyCall) -> Result:
-        """Run a call. What goes wrong is in the result; only cancelling raises."""
+        """Run a call. Errors become part of the result; only cancelling raises."""
         began = monotonic()
         seconds = ready.tool.timeout or self.limits.timeout
         try:

@@ -1,4 +1,4 @@
-"""The folders whose files tools may read: nothing outside of them, no link that leads out, nothing that git ignores."""
+"""Limits tools to the files of some folders, without links that lead outside, and without files that git ignores."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 _MOST_BYTES: Final = 10_000_000
-"""Of a file that is read."""
+"""The largest file to read."""
 _LOOKED_AT: Final = 8_192
-"""Bytes in which a NUL makes a file binary."""
+"""Bytes to examine: a NUL in them means a binary file."""
 _IGNORE_FILE: Final = 100_000
-"""Bytes of a .gitignore."""
+"""The most bytes to read of a .gitignore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """As it is shown to the model: relative to the folder."""
+        """The path shown to the model, relative to the folder."""
         return "/".join(self.parts) or "."
 
 
@@ -57,13 +57,13 @@ class Folders:
         return cls(tuple(folder for folder in real if folder.is_dir()))
 
     def locate(self, path: str) -> Place:
-        """Where a path leads. Raises ToolError if that is outside, missing or ignored."""
+        """Resolves a path. Raises ToolError if it is outside the folders, missing or ignored."""
         if not self.roots:
             raise ToolError("No folder may be read. The user can allow one in config.toml.")
         if "\0" in path:
             raise ToolError("A path cannot contain a NUL character.")
         try:
-            # With all links resolved, `..` included: what counts is where it really is.
+            # All links and `..` are resolved, because only the real location counts.
             real = Path(os.path.realpath(self.roots[0] / path))
         except (OSError, ValueError) as error:
             raise ToolError(f"{path}: {error}.") from None
@@ -106,7 +106,7 @@ class Folders:
         return text
 
     def entries(self, place: Place) -> list[os.DirEntry[str]]:
-        """What a folder contains and is not ignored, in order of name; links that lead out are left out. Raises ToolError."""
+        """The contents of a folder by name, without ignored files and links that lead outside. Raises ToolError."""
         try:
             with os.scandir(place.path) as found:
                 entries = sorted(found, key=lambda entry: entry.name)

@@ -1,4 +1,4 @@
-"""Runs a program for a tool: with limits, in a process group of its own that ends with the call and with stepchat."""
+"""Runs a program for a tool, with limits, in its own process group, which ends with the call and with stepchat."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def run_program(
 
 
 async def _read(stream: asyncio.StreamReader, limit: int) -> bytes:
-    """Everything, of which the first `limit` bytes are returned: a program that cannot write would hang."""
+    """Reads everything, because a program that cannot write would hang, but returns only the first `limit` bytes."""
     parts: list[bytes] = []
     size = 0
     while chunk := await stream.read(_CHUNK):

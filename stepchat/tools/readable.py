@@ -1,4 +1,4 @@
-"""Turns a page of HTML (stdin) into Markdown (stdout). A program of its own: hostile HTML may take any time and any memory."""
+"""Turns HTML (stdin) into Markdown (stdout), as a separate program, because hostile HTML may need any time and memory."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ class SignatureError(ValueError):
 
 
 class Described(NamedTuple):
-    """What a model is told about a function."""
+    """The description of a function for the model."""
 
     description: str
     parameters: dict[str, Any]
 
 
 def describe(function: Callable[..., Any], *, injected: Sequence[type] = ()) -> Described:
-    """The description and the schema of the arguments. Parameters of the `injected` types are not the model's to give.
+    """The description and the schema of the arguments, except parameters of the `injected` types.
 
     Raises SignatureError.
     """
@@ -228,7 +228,7 @@ def _name(annotation: Any) -> str:
     return getattr(annotation, "__name__", None) or str(annotation)
 
 
-# ---- the way back
+# ---- from JSON to values
 
 
 def value_of(value: Any, annotation: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where tools come from, as one list. Nothing is imported or started before tools are needed."""
+"""The tools of all sources in one list. They are imported and started only when needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ToolSources:
-    """All tools that stepchat knows, whether they are on or not."""
+    """All tools, whether they are on or off."""
 
     folders: Sequence[str] = ()
     """Folders that may be read, from config.toml; the working directory if empty."""

@@ -27,7 +27,7 @@ Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 _REDIRECTS: Final = 5
 _MOST_BYTES: Final = 3_000_000
-"""Of a page, decompressed."""
+"""The largest page to read, decompressed."""
 _MOST_TEXT: Final = 5_000_000
 """Bytes of the Markdown made of it."""
 _SECONDS: Final = 20.0
@@ -50,7 +50,7 @@ async def fetch(url: str, resolve_host: Resolve = resolve, transport: httpx.Asyn
     # Imported late to keep the start fast.
     import httpx
 
-    # Without the machine's proxies: what a proxy connects to cannot be checked here.
+    # Bypasses proxies, because the address to which a proxy connects cannot be checked.
     async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False, transport=transport) as client:
         for _ in range(_REDIRECTS + 1):
             try:

@@ -1,4 +1,4 @@
-"""The keys of the question about a tool call. Enter approves nothing, so that nothing is approved by accident."""
+"""The keys that approve a tool call. Enter is none of them, so that nothing is approved by accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys that meant something else in earlier versions. Pressing one in an older setup shows one notice, once."""
+"""Keys with another meaning in earlier versions. In an older setup, pressing one shows a notice once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL: Final = "all"
 
 
 class ChangedKey(NamedTuple):
-    """A key in a context, and the id that now does what it did."""
+    """A changed key, its context, and the action that it ran before."""
 
     context: str
     key: str
@@ -48,7 +48,7 @@ CHANGED: Final = (
 
 
 def changed_key(keymap: Keymap, contexts: Sequence[str], key: str, announced: str) -> ChangedKey | None:
-    """What to announce when this key is pressed; None if it means what it did, or if it was announced before."""
+    """The change to announce for this key; None if it has not changed, or if it was announced before."""
     if announced == ALL:
         return None
     for row in CHANGED:
@@ -58,7 +58,7 @@ def changed_key(keymap: Keymap, contexts: Sequence[str], key: str, announced: st
 
 
 def name(row: ChangedKey) -> str:
-    """How it is remembered."""
+    """The name under which the announcement is remembered."""
     return f"{row.key}:{row.old}"
 
 

@@ -1,8 +1,8 @@
-"""Sessions from the log database of the program `llm`.
+"""Imports the log database of the program `llm`.
 
 Older versions have a row for each question with its answer (`responses`). Since 0.36 it has trees of messages: a thread is a
 branch of one, with a turn for each request to a model. The messages of all turns of a thread make one session, so earlier
-attempts become branches. A thread with the ID of an old conversation holds all of that, too.
+attempts become branches. A thread with the ID of an old conversation contains that as well.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ATTACHMENT: Final = "[an attachment that was not imported]"
 
 
 def read(path: Path) -> Iterator[ImportedSession]:
-    """Raises InvalidImportError and sqlite3.Error."""
+    """Reads the sessions of a log. Raises InvalidImportError and sqlite3.Error."""
     with closing(_open_log(path)) as connection:
         known = _tables(connection)
         old = {"conversations", "responses"} <= known
@@ -71,7 +71,7 @@ def _conversations(connection: sqlite3.Connection, known: set[str]) -> Iterator[
     found: dict[str, list[_Row]] = {}
     columns = "id model resolved_model prompt system response reasoning conversation_id duration_ms datetime_utc"
     for row in _rows(connection, "responses", f"{columns} input_tokens output_tokens", "ORDER BY id"):
-        # Without a conversation it is one of its own.
+        # A row without a conversation is a conversation of its own.
         found.setdefault(row["conversation_id"] or row["id"], []).append(row)
     for origin, responses in found.items():
         yield origin, _conversation(connection, known, origin, names.get(origin, ""), responses)
@@ -80,28 +80,28 @@ def _conversations(connection: sqlite3.Connection, known: set[str]) -> Iterator[
 def _conversation(
     connection: sqlite3.Connection, known: set[str], origin: str, name: str, responses: list[_Row]
 ) -> ImportedSession:
-    said: list[StoredMessage] = []
+    messages: list[StoredMessage] = []
     leaf: str | None = None
     system = ""
     for row in responses:
         place = f"responses[{row['id']}]"
         said_before = _text(row["system"], f"{place}.system")
         system = system or "\n".join([*_fragments(connection, known, "system_fragments", row), said_before]).strip()
-        leaf = _exchange(connection, known, origin, row, leaf, said, place)
+        leaf = _read_exchange(connection, known, origin, row, leaf, messages, place)
     times = [_seconds(row["datetime_utc"]) for row in responses]
-    return _incoming(origin, name, system, said, leaf, times, f"conversations[{origin}]")
+    return _session_from(origin, name, system, messages, leaf, times, f"conversations[{origin}]")
 
 
-def _exchange(
+def _read_exchange(
     connection: sqlite3.Connection,
     known: set[str],
     origin: str,
     row: _Row,
     parent: str | None,
-    said: list[StoredMessage],
+    messages: list[StoredMessage],
     place: str,
 ) -> str:
-    """A question, or results of tools, and the answer."""
+    """Reads a question, or results of tools, and the answer."""
     ours = ("WHERE response_id = ? ORDER BY id", row["id"])
     if "tool_results" in known:
         for result in _rows(connection, "tool_results", "id name output tool_call_id exception", *ours):
@@ -109,13 +109,15 @@ def _exchange(
             message = ToolMessage(
                 _text(result["tool_call_id"], place), _text(result["name"], place), output, bool(result["exception"])
             )
-            parent = _add(said, _message_id(origin, row["id"], "result", str(result["id"])), origin, parent, message)
+            parent = _add(
+                messages, _message_id(origin, row["id"], "result", str(result["id"])), origin, parent, message
+            )
     asked_with = [*_fragments(connection, known, "prompt_fragments", row), _text(row["prompt"], f"{place}.prompt")]
     typed = "\n".join(part for part in asked_with if part)
     question = "\n\n".join(part for part in (typed, *_attachments(connection, known, row)) if part)
     if question:
         message = UserMessage(question, _seconds(row["datetime_utc"]))
-        parent = _add(said, _message_id(origin, row["id"], "prompt"), origin, parent, message)
+        parent = _add(messages, _message_id(origin, row["id"], "prompt"), origin, parent, message)
     calls: tuple[ToolCall, ...] = ()
     if "tool_calls" in known:
         calls = tuple(
@@ -135,7 +137,7 @@ def _exchange(
         usage=_usage(row),
         timing=_timing(row),
     )
-    return _add(said, _message_id(origin, row["id"], "response"), origin, parent, answer)
+    return _add(messages, _message_id(origin, row["id"], "response"), origin, parent, answer)
 
 
 def _fragments(connection: sqlite3.Connection, known: set[str], table: str, row: _Row) -> list[str]:
@@ -155,7 +157,7 @@ def _attachments(connection: sqlite3.Connection, known: set[str], row: _Row) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _LoggedMessage:
     """A message of the log: who says what above which other."""
 
     hash: str
@@ -167,7 +169,7 @@ class _Kept:
 def _threads(
     connection: sqlite3.Connection, old: Mapping[str, ImportedSession]
 ) -> Iterator[tuple[str, ImportedSession]]:
-    """The ids of the threads, with what they hold. `old` are conversations, by the same ids, that may go on in threads.
+    """Reads the threads by id. `old` are older conversations by id, which may continue in threads.
 
     Raises InvalidImportError and sqlite3.Error.
     """
@@ -188,12 +190,12 @@ def _thread(
     connection: sqlite3.Connection, thread: _Row, turns: list[_Row], before: SessionContent | None, place: str
 ) -> ImportedSession:
     origin = thread["id"]
-    kept: dict[str, _Kept] = {}
+    kept: dict[str, _LoggedMessage] = {}
     for tip in [*(turn["tip_message_hash"] for turn in turns), thread["tip_message_hash"]]:
-        kept.update(_line(connection, tip, kept, place))
+        kept.update(_new_messages(connection, tip, kept, place))
     facts = {turn["parent_message_hash"]: turn for turn in turns}
     facts |= {message: turn for turn in turns for message in _of_turn(turn, kept)}
-    said: list[StoredMessage] = []
+    messages: list[StoredMessage] = []
     after = {stored.parent: stored for stored in before.messages} if before else {}
     ends: dict[str | None, str | None] = {None: None}
     system = (before.session.system or "") if before else ""
@@ -204,22 +206,24 @@ def _thread(
         for number, part in enumerate(_messages(message, facts.get(message.hash), place)):
             known = after.get(parent)
             if known is not None and type(known.message) is type(part) and known.message.text == part.text:
-                # The old row has the same id whenever it is imported, and knows more.
-                parent = _add(said, known.id, origin, parent, known.message)
+                # The old row always gets the same id, and contains more.
+                parent = _add(messages, known.id, origin, parent, known.message)
                 del after[known.parent]
             else:
-                parent = _add(said, _message_id(origin, message.hash, str(number)), origin, parent, part)
+                parent = _add(messages, _message_id(origin, message.hash, str(number)), origin, parent, part)
         ends[message.hash] = parent
-    leaf = ends.get(thread["tip_message_hash"]) or (said[-1].id if said else None)
+    leaf = ends.get(thread["tip_message_hash"]) or (messages[-1].id if messages else None)
     times = [_seconds(turn["datetime_utc"]) for turn in turns] or [_seconds(thread["datetime_utc"])]
     times += [before.session.created] if before else []
     name = (before.session.title if before else "") or _text(thread["name"], f"{place}.name")
-    return _incoming(origin, name, system, said, leaf, times, place)
+    return _session_from(origin, name, system, messages, leaf, times, place)
 
 
-def _line(connection: sqlite3.Connection, tip: Any, known: dict[str, _Kept], place: str) -> dict[str, _Kept]:
-    """The messages from the first that is not known yet to `tip`, in this order."""
-    line: list[_Kept] = []
+def _new_messages(
+    connection: sqlite3.Connection, tip: Any, known: dict[str, _LoggedMessage], place: str
+) -> dict[str, _LoggedMessage]:
+    """The messages from the first unknown one to `tip`, in order."""
+    line: list[_LoggedMessage] = []
     seen: set[str] = set()
     at = tip
     while at is not None and at not in known:
@@ -227,7 +231,7 @@ def _line(connection: sqlite3.Connection, tip: Any, known: dict[str, _Kept], pla
         if row is None or at in seen:
             raise InvalidImportError(place, f"the message {at} is missing or below itself")
         seen.add(at)
-        line.append(_Kept(at, row[0], _text(row[1], place), _parts(connection, at, place)))
+        line.append(_LoggedMessage(at, row[0], _text(row[1], place), _parts(connection, at, place)))
         at = row[0]
     return {message.hash: message for message in reversed(line)}
 
@@ -241,27 +245,27 @@ def _parts(connection: sqlite3.Connection, message: str, place: str) -> tuple[Js
             part["text"] = _text(row["text"], f"{place}.parts[{message}].text")
         elif "text_ref" in part:
             pieces = expect_list(part["text_ref"], f"{place}.parts[{message}].text_ref")
-            part["text"] = "".join(_piece(connection, expect_object(piece, place), place) for piece in pieces)
+            part["text"] = "".join(_part_text(connection, expect_object(piece, place), place) for piece in pieces)
         found.append(part)
     return tuple(found)
 
 
-def _piece(connection: sqlite3.Connection, piece: Json, place: str) -> str:
-    """Long text that several messages hold is kept once."""
+def _part_text(connection: sqlite3.Connection, piece: Json, place: str) -> str:
+    """The text of a part. Long text that several messages share is stored once."""
     if "literal" in piece:
         return expect_text(piece["literal"], place)
     row = connection.execute("SELECT content FROM fragments WHERE id = ?", (piece.get("fragment"),)).fetchone()
     return _text(row[0], place) if row else ""
 
 
-def _of_turn(turn: _Row, kept: dict[str, _Kept]) -> Iterator[str]:
+def _of_turn(turn: _Row, kept: dict[str, _LoggedMessage]) -> Iterator[str]:
     at = turn["tip_message_hash"]
     while at is not None and at != turn["parent_message_hash"]:
         yield at
         at = kept[at].parent
 
 
-def _messages(kept: _Kept, turn: _Row | None, place: str) -> Iterator[Message]:
+def _messages(kept: _LoggedMessage, turn: _Row | None, place: str) -> Iterator[Message]:
     results = [part for part in kept.parts if part["type"] == "tool_result"]
     for part in results:
         output = part.get("output")
@@ -271,24 +275,24 @@ def _messages(kept: _Kept, turn: _Row | None, place: str) -> Iterator[Message]:
             output if isinstance(output, str) else lossless_json.dumps_for_storage(output),
             bool(part.get("exception")),
         )
-    said = _text_of(kept)
+    text = _text_of(kept)
     match kept.role:
         case "user":
-            if said:
-                yield UserMessage(said, _seconds(turn["datetime_utc"]) if turn else 0.0)
+            if text:
+                yield UserMessage(text, _seconds(turn["datetime_utc"]) if turn else 0.0)
         case "assistant":
-            answer = _answer(kept, said)
+            answer = _answer(kept, text)
             yield answer if turn is None else _with_facts(answer, turn, place)
         case "system":
             return
         case "tool":
-            if said and not results:
-                yield ToolMessage("", "", said)
+            if text and not results:
+                yield ToolMessage("", "", text)
         case role:
             raise InvalidImportError(place, f"the role {role!r} is not known")
 
 
-def _answer(kept: _Kept, said: str) -> AssistantMessage:
+def _answer(kept: _LoggedMessage, text: str) -> AssistantMessage:
     calls = tuple(
         ToolCall(
             _string(part, "tool_call_id"),
@@ -299,7 +303,7 @@ def _answer(kept: _Kept, said: str) -> AssistantMessage:
         if part["type"] == "tool_call"
     )
     reasoning = "\n\n".join(_string(part, "text") for part in kept.parts if part["type"] == "reasoning")
-    return AssistantMessage(text=said, reasoning=reasoning, tool_calls=calls, stop="tool_calls" if calls else "stop")
+    return AssistantMessage(text=text, reasoning=reasoning, tool_calls=calls, stop="tool_calls" if calls else "stop")
 
 
 def _with_facts(answer: AssistantMessage, turn: _Row, place: str) -> AssistantMessage:
@@ -313,10 +317,10 @@ def _with_facts(answer: AssistantMessage, turn: _Row, place: str) -> AssistantMe
     )
 
 
-def _text_of(kept: _Kept) -> str:
-    said = "".join(_string(part, "text") for part in kept.parts if part["type"] == "text")
+def _text_of(kept: _LoggedMessage) -> str:
+    text = "".join(_string(part, "text") for part in kept.parts if part["type"] == "text")
     attached = [_ATTACHMENT for part in kept.parts if part["type"] == "attachment"]
-    return "\n\n".join(part for part in (said, *attached) if part)
+    return "\n\n".join(part for part in (text, *attached) if part)
 
 
 def _string(part: Json, name: str) -> str:
@@ -325,7 +329,7 @@ def _string(part: Json, name: str) -> str:
 
 
 def _open_log(path: Path) -> sqlite3.Connection:
-    """Only for reading. Raises sqlite3.Error."""
+    """Opens the database read-only. Raises sqlite3.Error."""
     return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
 
 
@@ -336,7 +340,7 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
 def _rows(
     connection: sqlite3.Connection, table: str, columns: str, condition: str = "", *values: Any
 ) -> Iterator[_Row]:
-    """`columns` are names with spaces between them; `condition` is what follows FROM. Table and names are our own."""
+    """Queries a table. `columns` are names separated by spaces; `condition` follows FROM. Neither is user input."""
     names = columns.split()
     there = {row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')}
     selected = ", ".join(f'"{name}"' if name in there else "NULL" for name in names)
@@ -346,14 +350,14 @@ def _rows(
 
 
 def _text(value: Any, place: str) -> str:
-    """A column of text; "" for NULL. Raises InvalidImportError."""
+    """Reads a text column; "" for NULL. Raises InvalidImportError."""
     if value is not None and not isinstance(value, str):
         raise InvalidImportError(place, "not a text")
     return value or ""
 
 
 def _parsed(value: Any, place: str) -> Json:
-    """A column with a JSON object; an empty one for NULL. Raises InvalidImportError."""
+    """Reads a column with a JSON object; empty for NULL. Raises InvalidImportError."""
     if not value:
         return {}
     try:
@@ -366,7 +370,7 @@ def _parsed(value: Any, place: str) -> Json:
 
 
 def _seconds(value: Any) -> float:
-    """A time as text to Unix time; 0 for one that cannot be read."""
+    """Turns a time as text into Unix time; 0 if it cannot be read."""
     try:
         time = datetime.fromisoformat(str(value))
     except ValueError:
@@ -375,13 +379,13 @@ def _seconds(value: Any) -> float:
 
 
 def _usage(row: _Row) -> Usage:
-    """From input_tokens and output_tokens."""
+    """The usage from input_tokens and output_tokens."""
     names = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
     return Usage({ours: row[theirs] for ours, theirs in names.items() if isinstance(row[theirs], int)})
 
 
 def _timing(row: _Row) -> Timing:
-    """From datetime_utc and duration_ms."""
+    """The timing from datetime_utc and duration_ms."""
     took = row["duration_ms"]
     return Timing(_seconds(row["datetime_utc"]), ended=took / 1000 if isinstance(took, int) else None)
 
@@ -394,11 +398,11 @@ def _session_id(origin: str) -> str:
     return records.derived_id(SESSION_ID_LENGTH, "llm", origin)
 
 
-def _incoming(
-    origin: str, name: str, system: str, said: list[StoredMessage], leaf: str | None, times: list[float], place: str
+def _session_from(
+    origin: str, name: str, system: str, messages: list[StoredMessage], leaf: str | None, times: list[float], place: str
 ) -> ImportedSession:
-    """A conversation; `times` are of its turns."""
-    question = next((stored.message.text for stored in said if isinstance(stored.message, UserMessage)), "")
+    """Makes a session; `times` are those of its turns."""
+    question = next((stored.message.text for stored in messages if isinstance(stored.message, UserMessage)), "")
     known = [time for time in times if time]
     session = Session(
         id=_session_id(origin),
@@ -406,15 +410,15 @@ def _incoming(
         created=min(known, default=0.0),
         updated=max(known, default=0.0),
         leaf=leaf,
-        # Going on takes the model and the server that are configured here.
+        # Continuing it uses the model and the server configured here.
         model="",
         server="",
         system=system or None,
     )
-    return ImportedSession(SessionContent(session, tuple(said)), place)
+    return ImportedSession(SessionContent(session, tuple(messages)), place)
 
 
-def _add(said: list[StoredMessage], identity: str, origin: str, parent: str | None, message: Message) -> str:
-    """Append a message; its id."""
-    said.append(StoredMessage(identity, _session_id(origin), parent, message))
+def _add(messages: list[StoredMessage], identity: str, origin: str, parent: str | None, message: Message) -> str:
+    """Append a message and return its id."""
+    messages.append(StoredMessage(identity, _session_id(origin), parent, message))
     return identity

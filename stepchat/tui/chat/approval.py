@@ -1,4 +1,4 @@
-"""The question whether a tool may run, below the transcript. Only its own keys answer it, and none that is typed blindly."""
+"""The panel below the transcript that asks whether a tool may run. Keys typed before it was read do not answer it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SHOWN: Final = 6
 """Lines of arguments."""
 _LONGEST_LINE: Final = 300
 GUARD: Final = 0.8
-"""Seconds without a key before letters answer: what is typed on when the question appears goes to the prompt."""
+"""Seconds without a key before letters answer. What the user is still typing when the panel appears goes to the prompt."""
 
 
 class ApprovalPanel(Vertical, can_focus=True):
@@ -66,12 +66,12 @@ class ApprovalPanel(Vertical, can_focus=True):
 
     @dataclass
     class Typed(Message):
-        """A letter that was not meant as an answer."""
+        """A letter that is not an answer."""
 
         text: str
 
     class Left(Message):
-        """The keys go back to the prompt; the question stays."""
+        """The focus returns to the prompt; the panel stays."""
 
     @dataclass
     class ArgumentsWanted(Message):
