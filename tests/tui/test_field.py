@@ -138,3 +138,15 @@ async def test_the_find_bar_has_the_keys_of_a_list_and_the_leader(tmp_path):
             await pilot.press("ctrl+c")
             await wait_until(pilot, lambda: chat_screen(pilot).pane.find_bar is None)
             assert draft(pilot) == ""
+
+
+async def test_shift_tab_goes_to_the_last_message_and_back(tmp_path):
+    with DemoServer(speed=0) as server:
+        async with window(tmp_path, server) as pilot:
+            await ask(pilot, "demo:haiku")
+            await pilot.press("shift+tab")
+            await wait_until(pilot, lambda: chat_screen(pilot).view.focused_message is not None)
+            await pilot.press("shift+tab")
+            await wait_until(pilot, lambda: chat_screen(pilot).prompt.has_focus)
+            await pilot.press("x")
+            assert draft(pilot) == "x"

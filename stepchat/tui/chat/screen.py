@@ -105,7 +105,7 @@ class _Arriving:
     """The connection to its own server, if that is another one."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(Screen[None], inherit_bindings=False):
     """Shows one pane. The others are sessions whose answers are still streaming."""
 
     AUTO_FOCUS = "Prompt"

@@ -316,7 +316,7 @@ def _parts(_screen: ChatScreen) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("focus-up", "Focus the message above; single keys then act on it", focus_up, ("alt+up", "leader up")),
+    Command("focus-up", "Focus the message above; single keys then act on it", focus_up, ("alt+up", "shift+tab", "leader up")),
     Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down", "leader down")),
     Command(
         "copy", "Copy the focused message or the last answer", copy, ("alt+c", "leader c"),
