@@ -326,7 +326,7 @@ def _on_character(text: str, at: int) -> int:
     return max(start, grapheme_left(text, end)) if at >= end > start else at
 
 
-def common_ends(before: str, after: str) -> tuple[int, int]:
+def shared_ends(before: str, after: str) -> tuple[int, int]:
     """How many characters both texts begin with, and how many of the others both end with."""
     shorter = min(len(before), len(after))
     start = next((at for at in range(shorter) if before[at] != after[at]), shorter)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stepchat.config.file import Config
 from stepchat.demo.server import DemoServer
-from stepchat.tui.vi import Vi, common_ends
+from stepchat.tui.vi import Vi, shared_ends
 from tests.tui.window import ask, chat_screen, draft, status, wait_until, window
 
 
@@ -111,8 +111,8 @@ def test_no_keys_put_the_cursor_outside_of_the_text(text, keys):
 
 
 @given(st.text("ab", max_size=8), st.text("ab", max_size=8))
-def test_common_ends_do_not_overlap(before, after):
-    start, same = common_ends(before, after)
+def test_shared_ends_do_not_overlap(before, after):
+    start, same = shared_ends(before, after)
     assert before[:start] == after[:start]
     assert start + same <= min(len(before), len(after))
     assert before[len(before) - same :] == after[len(after) - same :]

@@ -23,7 +23,7 @@ from stepchat.tui.composer.paste import BLANK_FIRST_LINES, HUGE_CHARACTERS, HUGE
 from stepchat.tui.composer.wrap_width import wrap_width_correction
 from stepchat.tui.keymap import PROMPT, build_keymap
 from stepchat.tui.prompt_keys import PROMPT_ROWS
-from stepchat.tui.vi import Vi, common_ends
+from stepchat.tui.vi import Vi, shared_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -513,7 +513,7 @@ class Prompt(TextArea, inherit_bindings=False):
         before = self.text
         if text == before:
             return
-        start, same = common_ends(before, text)
+        start, same = shared_ends(before, text)
         end = len(before) - same
         self._edit_as_one(text[start : len(text) - same], self._location(start), self._location(end))
 
