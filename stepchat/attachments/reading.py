@@ -166,7 +166,7 @@ def _with_counts(attachment: Attachment, *, width: int = 0, height: int = 0, pag
 def _check_accepted(
     kind: AttachmentKind, what: str, recipient: Recipient, hint: str = "", *, assume: bool = True
 ) -> None:
-    """Raises UsageError if the model does not accept this kind. What is unknown is assumed."""
+    """Raises UsageError if the model does not accept this kind. `assume` decides if that is unknown."""
     model, models = recipient.look_up()
     accepted = accepts(model, kind)
     if not (assume if accepted is None else accepted):

@@ -36,7 +36,7 @@ async def shielded(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
 
 
 def uncancel() -> None:
-    """Take note of a cancellation that was handled."""
+    """Clear a cancellation of the current task that has been handled."""
     if (task := asyncio.current_task()) is not None:
         task.uncancel()
 

@@ -34,7 +34,7 @@ _READABLE: Final = 100
 _LEAST: Final = 12
 _TAB: Final = 4
 _SHARE: Final = 4
-"""Rows are printed again at most for one part in so many of the time."""
+"""Printing rows again may take one part in this many of the time."""
 _BETWEEN: Final = "  "
 _PIECE: Final = re.compile(r"\n|[^\S\n]+|\S+")
 _WORD: Final = re.compile(r"\S+\s*")

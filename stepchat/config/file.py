@@ -105,7 +105,7 @@ PROFILE_SETTINGS: tuple[Setting, ...] = (
     Setting("base_url", "", "The server's address."),
     Setting("system", "", "The system prompt of new sessions."),
 )
-"""The keys of a table [profiles.NAME]. Its parameters are a table in it."""
+"""The keys of a table [profiles.NAME], besides its table of parameters."""
 
 
 TOOL_SETTINGS: tuple[Setting, ...] = (

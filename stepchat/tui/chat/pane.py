@@ -139,7 +139,7 @@ class ChatPane(Widget):
 
     @dataclass
     class UserAsked(Message):
-        """A question about a tool waits for the user."""
+        """The user has to answer a question about a tool call."""
 
         pane: ChatPane
 
@@ -171,7 +171,7 @@ class ChatPane(Widget):
         self.progress: TurnProgress | None = None
         """The progress of the running turn; None when idle."""
         self.question: ApprovalPanel | None = None
-        """The question about a tool that waits for the user."""
+        """The question about a tool call that the user has not answered yet."""
         conversation.toolbox.ask = self.ask_about_call
         conversation.toolbox.confirm_rounds = self.confirm_rounds
         self._palette = palette

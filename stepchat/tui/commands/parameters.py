@@ -108,7 +108,7 @@ async def _set(screen: ChatScreen, argument: str, scope: Scope) -> None:
 
 
 async def schema(screen: ChatScreen, argument: str) -> None:
-    """Answer in JSON by a schema from now on; `off` ends that, and without an argument the schema is shown."""
+    """Request answers in JSON by a schema. `off` stops that; without an argument, the schema is shown."""
     if argument:
         value = None if argument == "off" else await run_in_daemon(parse_schema, argument)
         await put(screen, "session", [("response_format", value)])

@@ -147,7 +147,7 @@ async def answer_call(screen: ChatScreen, argument: str) -> None:
     conversation = screen.conversation
     calls = calls_without_result(conversation.path)
     if not calls or conversation.session is None:
-        raise StepchatError("No call waits for a result.", "Calls of tools that are on run by themselves.")
+        raise StepchatError("No call waits for a result.", "stepchat runs calls of tools that are on itself.")
     call = calls[0]
     if not argument:
         screen.prompt.insert("/answer-call ")

@@ -59,7 +59,7 @@ class FilePicker(FilterDialog[Path]):
         self._is_complete = True
 
     def _look(self) -> None:
-        """List what was found meanwhile."""
+        """List the files found so far."""
         if len(self._paths) != self._listed or self._is_complete != self._lists_all:
             self._search()
 
