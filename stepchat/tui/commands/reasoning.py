@@ -83,7 +83,7 @@ def _pick(screen: ChatScreen, known: Sequence[Level]) -> Picker:
         for level in known
     ]
     if all(level.reason for level in known):
-        rows.append(Choice(_THINK, "Limit the reasoning instead", detail="/think 20s, with every model"))
+        rows.append(Choice(_THINK, "limit", ("",), "/think 20s, with every model"))
     return Picker("Reasoning effort", rows)
 
 

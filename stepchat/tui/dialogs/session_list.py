@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from rich.cells import cell_len, set_cell_size
 
 from stepchat.sessions import reading
+from stepchat.sessions.records import SHORTEST_PREFIX
 from stepchat.text.format import money, short_model
 from stepchat.text.sanitize import sanitize
 from stepchat.text.widths import align, pad, pad_for_rich, pad_ranges_for_rich
@@ -164,6 +166,9 @@ class SessionRows:
         """Each row has a second line for a match."""
         self.show_archived = False
         self._now = now
+        self._counted = (0, 0)
+        self._titles: Counter[str] = Counter()
+        """How often each title is listed."""
         self._answering = answering
 
     def row_of(self, wanted: Sequence[str], default: int) -> int:
@@ -197,6 +202,14 @@ class SessionRows:
         entry = self.entries[index]
         return _hit_line(entry, width) if part else self._row(entry, width)
 
+    def _is_shared(self, title: str) -> bool:
+        """Whether several of the sessions have this title: the beginnings of their IDs tell them apart."""
+        counted = (id(self.entries), len(self.entries))
+        if self._counted != counted:
+            self._counted = counted
+            self._titles = Counter(entry.summary.title for entry in self.entries)
+        return self._titles[title] > 1
+
     def _row(self, entry: ListedSession, width: int) -> list[Piece]:
         row = entry.summary
         state = "…" if row.id in self._answering else "*" if row.pinned else " "
@@ -211,11 +224,16 @@ class SessionRows:
             if mark and title_width > len(mark):
                 pieces.append((mark, "dim"))
                 title_width -= len(mark)
+        suffix = f" · {row.id[:SHORTEST_PREFIX]}" if self._is_shared(row.title) else ""
+        suffix = suffix if title_width > 2 * len(suffix) else ""
+        title_width -= len(suffix)
         if title is not None:
             pieces += _highlighted(title.text, title.ranges, title_width, "text")
         else:
             plain = pad_for_rich(sanitize(row.title, keep_newlines=False)) or "untitled"
             pieces.append((pad(plain, title_width), "text"))
+        if suffix:
+            pieces.append((suffix, "dim"))
         now = self._now()
         for each in _columns(width):
             cell = sanitize(each.cell(row, now), keep_newlines=False)

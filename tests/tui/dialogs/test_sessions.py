@@ -109,6 +109,18 @@ async def test_typing_searches_and_a_key_includes_the_reasoning(tmp_path, ids):
         assert again.options.search_reasoning
 
 
+async def test_equal_titles_are_told_apart(tmp_path, ids):
+    async with window(tmp_path, None) as pilot:
+        store = pilot.app.workspace.store
+        twins = [await store.create(model="a/b", server="http://localhost/", system=None) for _ in range(2)]
+        for twin in twins:
+            await store.append(twin.id, None, UserMessage("Twins"))
+        await opened(pilot)
+        shown = await wait_until(pilot, f"· {twins[0].id[:4]}")
+        assert f"· {twins[1].id[:4]}" in shown
+        assert "Rain on glass ·" not in shown
+
+
 async def test_the_welcome_makes_room_for_the_session_that_is_opened(tmp_path, ids):
     async with window(tmp_path, None) as pilot:
         await wait_until(pilot, "all sessions")
