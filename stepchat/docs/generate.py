@@ -197,6 +197,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
             "prompt",
             "list",
             "pick",
+            "menu",
             "rows",
             "page",
             "find",

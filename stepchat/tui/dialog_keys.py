@@ -87,6 +87,7 @@ DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
         ("accept", ("tab",), "Select"),
         ("next", ("ctrl+r",), "Next row; of earlier prompts the next older one"),
     ),
+    *_rows("menu", ("up", ("k",), "Action above"), ("down", ("j",), "Action below")),
     *_rows(
         "sessions",
         ("mark", ("tab",), "Mark or unmark the session"),

@@ -14,6 +14,7 @@ from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript import copying
 from stepchat.tui.commands.command import Command, check_idle, run, target, user_path
 from stepchat.tui.dialogs.pick import Choice, Picker
+from stepchat.tui.keymap import keymap_of
 from stepchat.tui.terminal import clipboard
 
 if TYPE_CHECKING:
@@ -365,8 +366,10 @@ async def menu(screen: ChatScreen, commands: Sequence[Command]) -> None:
     if focused is None or focused.stored is None:
         return
     rows = [row for row in commands if row.message_key and row.applies(screen, focused)]
-    choices = [Choice(row.name, row.help, (row.message_key,), row.word) for row in rows]
-    chosen = await screen.app.push_screen_wait(Picker(screen.message_name(focused.stored).capitalize(), choices))
+    choices = [Choice(row.name, row.help, (keymap_of(screen).label(f"message.{row.name}"),), row.word) for row in rows]
+    chosen = await screen.app.push_screen_wait(
+        Picker(screen.message_name(focused.stored).capitalize(), choices, is_menu=True)
+    )
     for row in rows:
         if row.name == chosen:
             await run(screen, row)

@@ -18,11 +18,12 @@ from stepchat.tui.dialogs.list_view import LOW, NARROW, VirtualList
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.geometry import Size
 
-    from stepchat.tui.dialogs.list_view import Piece
+    from stepchat.tui.dialogs.list_view import Piece, Step
 
 _GAP: Final = 2
 _FULL_ROW: Final = 2
@@ -46,7 +47,10 @@ class Choice:
 class Picker(FilterDialog[str]):
     """Returns the id of the chosen row."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings("pick", {"next": "move('down')", "accept": "accept"})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("menu", {"up": "menu_move('up')", "down": "menu_move('down')"}),
+        *bindings("pick", {"next": "move('down')", "accept": "accept"}),
+    ]
 
     def __init__(
         self,
@@ -57,8 +61,12 @@ class Picker(FilterDialog[str]):
         typed: str = "",
         at: str = "",
         preview: Callable[[str], None] | None = None,
+        is_menu: bool = False,
     ) -> None:
-        """`at` is the id of the row at the cursor; `preview` is called with that of each row the cursor comes to."""
+        """`at` is the id of the row at the cursor; `preview` is called with that of each row the cursor comes to.
+
+        A menu has no filter: the letter in the first column of a row chooses it.
+        """
         super().__init__(
             VirtualList(lambda index, _, width: line_of(self._found[index], self._columns, width), wraps_around=True),
             (("list.accept", "select"), ("list.close", "close")),
@@ -67,6 +75,7 @@ class Picker(FilterDialog[str]):
         )
         self._rows = rows
         self._at = at
+        self._is_menu = is_menu
         self._preview = preview
         self._found: Sequence[Choice] = ()
         self._columns = columns_of(rows)
@@ -76,8 +85,22 @@ class Picker(FilterDialog[str]):
         self._list.skip = lambda index: self._found[index].disabled and not self._full_row.display
 
     def body(self) -> ComposeResult:
+        if self._is_menu:
+            self._filter.display = self._filter.can_focus = False
         yield self._list
         yield self._full_row
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return self._is_menu if action == "menu_move" else super().check_action(action, parameters)
+
+    def action_menu_move(self, by: Step) -> None:
+        self.action_move(by)
+
+    def on_key(self, event: events.Key) -> None:
+        row = next((row for row in self._rows if row.columns[:1] == (event.character,)), None)
+        if self._is_menu and row is not None:
+            event.stop()
+            self.dismiss(row.id)
 
     def on_mount(self) -> None:
         self._fill("", keep=next((row for row in self._rows if row.id == self._at), None))

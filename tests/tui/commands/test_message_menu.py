@@ -169,6 +169,11 @@ async def test_enter_opens_the_menu(tmp_path, server):
         await pilot.press("down", "down", "enter")
         await wait_until(pilot, "▾ Thought")
         assert focused(pilot)
+        for keys in (["f"], ["j", "j", "k", "down", "enter"]):
+            await pilot.press("enter")
+            await wait_until(pilot, "Fork a new session from here")
+            await pilot.press(*keys)
+            await wait_until(pilot, "▸ Thought" if keys == ["f"] else "▾ Thought")
 
 
 async def test_a_message_stays_in_focus_while_another_answer_comes(tmp_path, server):
