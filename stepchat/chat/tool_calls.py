@@ -225,16 +225,13 @@ class _Calls:
                 decision = await self._tools.approvals.decide(checked)
                 reason = "" if decision.allows else refusal(decision)
                 yield ToolCallDecided(call, decision.allows, decision.origin, reason)
-                result = None if decision.allows else Result(reason, is_error=True)
-            if result is None and not isinstance(checked, Result):
-                result = await self._start(checked)
+                result = await self._start(checked) if decision.allows else Result(reason, is_error=True)
                 if result is None:
                     yield ToolCallStarted(call)
                     continue
-            if result is not None:
-                async with aclosing(self._save(call, result)) as events:
-                    async for event in events:
-                        yield event
+            async with aclosing(self._save(call, result)) as events:
+                async for event in events:
+                    yield event
             self._check_cancelled()
         while self._running:
             await asyncio.wait([running.task for running in self._running], return_when=asyncio.FIRST_COMPLETED)
