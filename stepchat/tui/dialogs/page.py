@@ -8,11 +8,13 @@ from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from stepchat.tui.dialog_keys import FIND, PAGE, bindings
+from stepchat.tui.dialog_keys import DEFAULTS, FIND, PAGE, bindings
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.field import Field
+from stepchat.tui.keymap import keymap_of
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.binding import BindingType
     from textual.containers import VerticalScroll
     from textual.widgets import Input
@@ -82,6 +84,13 @@ class PageDialog(ModalScreen[T | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - Textual's signature
         # While words are typed, the letters are those of the field.
         return action.endswith("_find") == self.words.has_focus
+
+    def on_key(self, event: events.Key) -> None:
+        """Where a page has an action of its own on the key, it replaces the binding above."""
+        row = keymap_of(self, DEFAULTS).at(FIND, event.key)
+        if self.words.has_focus and row is not None and row.id == "accept":
+            event.stop()
+            self.action_accept_find()
 
     def action_scroll(self, step: PageStep) -> None:
         self.scroll_by(step)

@@ -91,7 +91,10 @@ class Picker(FilterDialog[str]):
         yield self._full_row
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        return self._is_menu if action == "menu_move" else super().check_action(action, parameters)
+        # Also among the rows with vi's keys, which these two replace.
+        if action == "menu_move":
+            return self._is_menu or self._is_in_rows
+        return super().check_action(action, parameters)
 
     def action_menu_move(self, by: Step) -> None:
         self.action_move(by)

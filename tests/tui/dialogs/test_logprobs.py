@@ -29,6 +29,8 @@ async def test_the_tokens_of_the_last_answer(tmp_path):
             shown = await wait_until(pilot, f"{doubtful.probability:.2%}".replace("%", " %"))
             assert "chosen" in shown
             assert all(f"{chance:.2%}".replace("%", " %") in shown for _, chance in doubtful.alternatives)
+            await pilot.press("slash", *"stream", "enter")
+            assert "stream" in "".join(token.text for token in text._tokens[text.cursor : text.cursor + 3])
             await pilot.press("escape")
             await wait_until(pilot, lambda: pilot.app.screen is not dialog)
 
