@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stepchat.attachments.content import Files
 from stepchat.attachments.support import unsupported_kinds
 from stepchat.catalogue.backends import DEFAULT_MODEL, OPENROUTER_URL
-from stepchat.catalogue.catalogue import Catalogue
+from stepchat.catalogue.catalogue import Catalogue, file_name
 from stepchat.chat.connection import (
     DEMO,
     connect,
@@ -39,6 +39,7 @@ from stepchat.tools.sources import ToolSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from stepchat.chat.connection import Connection, ServerConfig
     from stepchat.config.file import Config
@@ -58,15 +59,21 @@ _LARGE_QUESTION = 1500
 
 
 async def continuation_request_builder(
-    store: SessionStore, config: Config, environ: Mapping[str, str]
+    store: SessionStore, config: Config, environ: Mapping[str, str], models: Path
 ) -> Callable[[Session, Sequence[Message], Mapping[str, bytes]], Json]:
-    """Returns a function that builds the request body with which a session would continue, with today's settings."""
+    """Returns a function that builds the request body with which a session would continue, with today's settings.
+
+    `models` is the directory of the saved model lists; it may block a little to read one.
+    """
     presets = await read_presets_or_empty(store)
 
     def request(session: Session, messages: Sequence[Message], contents: Mapping[str, bytes]) -> Json:
         server = _server_to_continue_on(session, messages, config, environ)
         target = Target(server.backend, server.base_url, _choose_model(session.model, environ, server, config))
-        parameters = build_scopes(config, presets, session).checked()
+        known = Catalogue(models / file_name(session.server or server.base_url))
+        known.read(only=target.model)
+        scopes = build_scopes(config, presets, session)
+        parameters, _ = without_unsupported_effort(scopes.checked(), known.find(target.model), target.model)
         files = Files(contents)
         return request_body(messages, target, system=session.system, parameters=parameters, files=files)
 

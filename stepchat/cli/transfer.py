@@ -166,7 +166,7 @@ def _no_link(_attachment: Attachment, _content: bytes) -> str:
 async def _request_builder(invocation: Invocation, store: SessionStore) -> ToApi:
     from stepchat.chat.workspace import continuation_request_builder
 
-    return await continuation_request_builder(store, invocation.config, invocation.environ)
+    return await continuation_request_builder(store, invocation.config, invocation.environ, invocation.paths.models)
 
 
 async def _message_id(store: SessionStore, session_id: str, beginning: str) -> str:

@@ -90,7 +90,17 @@ def test_jsonl_asks_as_the_session_would(shell):
         f"[servers.box]\nbase_url = '{shell.server.url}'\nprofile = 'lmstudio'\nkey_variable = 'BOX_KEY'\n"
     )
     shell.set(BOX_KEY=KEY)
-    ran = shell("--profile", "code", "--set", "top_k=3", "--set", "reasoning.effort=high", "demo:details")
+    ran = shell(
+        "--profile",
+        "code",
+        "-m",
+        "stepfun/step-3.7-flash",
+        "--set",
+        "top_k=3",
+        "--set",
+        "reasoning.effort=high",
+        "demo:details",
+    )
     assert ran.code == 0, ran
     asked = shell.asked()
     body = json.loads(shell("sessions", "export", "details", "--format", "jsonl").out)

@@ -120,7 +120,9 @@ async def export(screen: ChatScreen, argument: str) -> None:
     if form is None:
         suffixes = ", ".join(row.suffix for row in FORMATS.values())
         raise UsageError(f"{target} has no ending that names a format.", f"Known endings: {suffixes}.")
-    to_api = await continuation_request_builder(store, screen.workspace.config, screen.workspace.environ)
+    to_api = await continuation_request_builder(
+        store, screen.workspace.config, screen.workspace.environ, screen.workspace.paths.models
+    )
 
     def next_request(kept: Session, messages: Sequence[Message], contents: Mapping[str, bytes]) -> Json:
         # An imported session continues with the model and server of the window.
