@@ -303,3 +303,7 @@ class Terminal:
         for end in (self._master, self._slave, self._closing, self._close):
             os.close(end)
         self._master = -1
+
+
+def is_stopped(terminal: Terminal) -> bool:
+    return os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None

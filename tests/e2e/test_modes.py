@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, is_stopped
 
 SEQUENCE = re.compile(rb"\x1b\[(?:\?([\d;]+)([hl])|>([\d;]*)u|<([\d;]*)u|>4(;\d)?m)")
 ON_BY_DEFAULT = {7, 25}
@@ -72,9 +72,11 @@ def test_while_an_answer_is_written(terminal):
 
 def test_while_it_is_suspended(terminal):
     terminal.press("ctrl+z")
-    terminal.wait_for(lambda terminal: not left_on(terminal.output()))
+    terminal.wait_for(is_stopped)
+    assert left_on(terminal.output()) == set()
     terminal.kill(signal.SIGCONT)
     terminal.wait_for(lambda terminal: {"1049", "2004", "1000"} <= left_on(terminal.output()))
+    terminal.wait_for("This is the demo")
     terminal.press("ctrl+q")
     terminal.wait_exit()
     assert left_on(terminal.output()) == set()

@@ -18,7 +18,7 @@ def broken_database(home):
 
 
 def broken_config(home):
-    (home / "config.toml").write_text("modle = 'x'\n")
+    (home / "config.toml").write_text("base_url = 8080\n")
 
 
 def nothing(home):
@@ -29,7 +29,7 @@ def nothing(home):
     ("prepare", "arguments", "code", "words"),
     [
         (broken_database, [], 1, "is not a session database."),
-        (broken_config, [], 2, "line 1: modle is not a setting."),
+        (broken_config, [], 2, "line 1: base_url"),
         (nothing, ["--base-url", "nonsense"], 2, "'nonsense' is not a server's address."),
         (nothing, ["--set", "heat=1"], 2, "There is no parameter 'heat'."),
         (nothing, ["--continue"], 1, "There is no session to continue yet."),

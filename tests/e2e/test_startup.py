@@ -13,7 +13,7 @@ import pytest
 
 from stepchat.first_frame.picture import prompt_row_limit
 from tests.e2e.screens import Screens
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, is_stopped
 
 ROOT = Path(__file__).parents[2]
 APP = Path(__file__).parent / "startup_app.py"
@@ -316,10 +316,6 @@ def test_after_a_signal_the_terminal_is_as_before(what, number, tmp_path):
         terminal.kill(number)
         assert terminal.wait_exit() == -number
         assert_restored(terminal)
-
-
-def is_stopped(terminal: Terminal) -> bool:
-    return os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def test_stop_and_continue(tmp_path):

@@ -30,8 +30,10 @@ NEVER = {
     "close",
     "forget_unpriced",
     "save_page",
+    "start_call",
+    "finish_call",
 }
-"""What the window does not call, or not before an hour has passed, or not before it has gone; `insert` is in test_internal_errors.py."""
+"""What the window does not call, or not before an hour has passed, or not before it has gone; `insert` is in test_internal_errors.py, and calls are in chat/test_tool_calls.py."""
 
 HALF = "demo:silent at=3 wait=60"
 """An answer that begins and does not go on."""
@@ -64,7 +66,10 @@ WALKS = (
     Walk((HALF, "/inspect"), ("add_part", "last_requested_answer")),
     Walk((HALF, "escape"), ("unpriced", "set_usage")),
     Walk(("/sessions haiku",), ("find", "complete_path", "draft")),
-    Walk(("ctrl+o", "h", "ctrl+end", "escape"), ("sessions", "count_sessions", "preview", "search", "setting")),
+    Walk(
+        ("ctrl+o", "h", "ctrl+end", "escape"),
+        ("sessions", "count_sessions", "preview", "search", "setting"),
+    ),
     Walk(("ctrl+o", "ctrl+x", "p"), ("set_pinned",)),
     Walk(("ctrl+o", "ctrl+x", "a", "ctrl+x", "z"), ("set_archived",)),
     Walk(("ctrl+o", "ctrl+x", "d", "ctrl+x", "z"), ("delete", "undelete")),
@@ -80,6 +85,9 @@ WALKS = (
     Walk(("/fork",), ("fork",)),
     Walk(("/usage",), ("spending",)),
     Walk(("/model a/b", "demo:haiku", "/model c/d"), ("set_model",)),
+    Walk(("/sessions haiku", "escape"), ("summaries",), ("ctrl+n", "demo:haiku")),
+    Walk(("/tools on current_time",), ("set_tools",)),
+    Walk(("/export --force haiku.md", "/attach haiku.md", "demo:haiku"), ("add_attachment", "attachments")),
     Walk(("/export --force haiku.json", "/import haiku.json"), ("content", "add")),
 )
 AT_THE_START = (
@@ -180,6 +188,7 @@ def test_whatever_may_fail_is_begun_in_one_place():
                 "action_quit",
                 "on_event",
                 "action_choose_theme",
+                "action_temporary",
             }, (path, named)
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run_worker":
                 in_thread = any(keyword.arg == "thread" for keyword in node.keywords)

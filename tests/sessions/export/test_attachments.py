@@ -106,10 +106,10 @@ async def test_html_has_them_inside_and_nothing_hostile(store: SessionStore, ses
     assert "\u202e" not in text
 
 
-async def test_jsonl_has_them_as_they_are_sent(store: SessionStore, session: str) -> None:
+async def test_jsonl_has_them_as_they_are_sent(store: SessionStore, session: str, tmp_path: Path) -> None:
     from stepchat.chat.workspace import continuation_request_builder
     from stepchat.config.file import Config
 
-    to_api = await continuation_request_builder(store, Config(), {})
+    to_api = await continuation_request_builder(store, Config(), {}, tmp_path)
     body = lossless_json.loads(await exported(store, "jsonl", session, to_api=to_api))
     assert [part["type"] for part in body["messages"][0]["content"]] == ["text", "image_url", "file"]
