@@ -317,7 +317,7 @@ class _Source:
 
     @contextmanager
     def collecting(self) -> Generator[None]:
-        """Put a ConfigError that ends the block among the problems."""
+        """Catch a ConfigError raised in the block and add it to the problems."""
         try:
             yield
         except ConfigError as error:

@@ -46,7 +46,7 @@ class _Cause(NamedTuple):
     hint: str
     retryable: bool | None = False
     statuses: frozenset[int] | None = None
-    """None for any."""
+    """HTTP status codes to which the row applies; None for all."""
 
 
 def _cause(pattern: str, hint: str, *, retryable: bool | None = False, statuses: tuple[int, ...] = ()) -> _Cause:

@@ -27,7 +27,7 @@ ANSWER_NOW = (
 """Appended to the question, because every chat template accepts that. llama.cpp rejects prefilled answers with reasoning,
 and incomplete reasoning is not sent back as reasoning."""
 NO_RESULT = "No result: this call did not run, or was interrupted."
-"""The result of a call that has none: most servers reject a call without one, and a signature may depend on the call."""
+"""Sent as the result of a call that did not run: most servers reject a call without a result, and a signature may depend on the call."""
 _FIRST, _LAST = 10_000, 40_000
 _LONGEST_NAME = 64
 _TOOL_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{_LONGEST_NAME}}}")

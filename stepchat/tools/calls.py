@@ -125,7 +125,7 @@ def _short(text: str) -> str:
 
 
 def _validator(schema: Json) -> Any:
-    """Raises ToolError."""
+    """Returns the validator of a schema. Raises ToolError if the schema is invalid."""
     from jsonschema.validators import Draft202012Validator, validator_for
     from referencing import Registry
 

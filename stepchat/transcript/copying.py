@@ -223,7 +223,7 @@ def _piece_markdown(hit_tester: HitTester, piece: _Piece) -> str:
 
 
 def _paragraph(text: str, *, continues: bool = False) -> str:
-    """Indents lines again that belong to the paragraph only because they were indented."""
+    """Restores the indentation of lines that would otherwise begin another block."""
     if continues:
         return _paragraph(f"\n{text}").removeprefix("\n")
     first, *others = text.split("\n")

@@ -178,7 +178,7 @@ class ModelPicker(FilterDialog[str]):
 
 _PRICE, _CONTEXT = 7, 6
 WIDE, MIDDLE = 76, 48
-"""Columns from which abilities are shown, and from which prices and the context window are."""
+"""The list shows capabilities from the first width on, prices and the context window from the second (in columns)."""
 _ABILITIES: Final = "think tools image"
 
 
