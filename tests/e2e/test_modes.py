@@ -73,7 +73,7 @@ def test_while_an_answer_is_written(terminal):
 def test_while_it_is_suspended(terminal):
     terminal.press("ctrl+z")
     terminal.wait_for(is_stopped)
-    assert left_on(terminal.output()) == set()
+    terminal.wait_for(lambda terminal: not left_on(terminal.output()))
     terminal.kill(signal.SIGCONT)
     terminal.wait_for(lambda terminal: {"1049", "2004", "1000"} <= left_on(terminal.output()))
     terminal.wait_for("This is the demo")
