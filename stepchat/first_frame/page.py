@@ -74,4 +74,19 @@ def read_page(
         rows = found[0].split("\n")
     except Exception:  # noqa: BLE001 - whatever is wrong with the database, the window reports it
         return []
-    return rows if len(rows) == size[1] - PROMPT_AND_STATUS else []
+    return rows if len(rows) == size[1] - PROMPT_AND_STATUS and all(map(is_safe, rows)) else []
+
+
+def is_safe(row: str) -> bool:
+    """Whether a row is printable text with colours and links and nothing else: a damaged file must not reach the terminal."""
+    first, *others = row.split("\x1b")
+    texts = [first]
+    for piece in others:
+        sgr, end, text = piece.partition("m")
+        if sgr.startswith("[") and end and not sgr[1:].strip("0123456789;"):
+            texts.append(text)
+        elif piece.startswith(("]8;", "\\")):  # a link begins, or the end of its sequence
+            texts.append(piece)
+        else:
+            return False
+    return all(text.isprintable() for text in texts)
