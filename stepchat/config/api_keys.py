@@ -32,7 +32,7 @@ SHORTEST_SECRET = 8
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """An API key. `source` tells the user where it was found."""
+    """An API key. `source` names the place where it was found, for the user."""
 
     _value: str
     source: str

@@ -226,8 +226,8 @@ class LinearChat:
             facts.append(duration(seconds))
         if answer.usage.cost is not None:
             facts.append(money(answer.usage.cost))
-        told = f" {', '.join(facts)}." if facts else ""
-        self.announcer.say(ends.get(answer.stop or "", "Answer complete.") + told)
+        details = f" {', '.join(facts)}." if facts else ""
+        self.announcer.say(ends.get(answer.stop or "", "Answer complete.") + details)
         if answer.error is not None:
             self.announcer.say(f"Error: {as_sentence(answer.error.message)} {answer.error.hint}".rstrip())
         self._channel = ""

@@ -101,7 +101,7 @@ def append(
 
 
 def insert(connection: sqlite3.Connection, stored: StoredMessage, now: float, *, moves_leaf: bool = True) -> None:
-    """Save a finished message that already has an ID and a parent; it becomes the leaf unless told otherwise."""
+    """Save a finished message that already has an ID and a parent; it becomes the leaf unless the caller says otherwise."""
     number = _insert(connection, stored, owner=None, now=now)
     search_index.add(connection, number, stored.message)
     if isinstance(stored.message, UserMessage):

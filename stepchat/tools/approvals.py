@@ -23,7 +23,7 @@ Origin: TypeAlias = Literal["user", "session", "always", "trusted", "option"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a call may run. `reason` is what the user tells the model."""
+    """Whether a call may run. `reason` is the user's explanation, which is sent to the model."""
 
     answer: Answer
     reason: str = ""

@@ -317,7 +317,7 @@ _SPHINX: Final = re.compile(r"^\s*:param(?:\s+[\w.\[\]]+)??\s+(\w+):\s*(.*)$")
 
 
 def _read_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """The description, and what is said about each parameter in an `Args:` section or with `:param name:`."""
+    """The description, and that of each parameter, from an `Args:` section or `:param name:`."""
     about: dict[str, str] = {}
     words: list[str] = []
     name, in_arguments, in_section = "", False, False

@@ -36,7 +36,7 @@ UNFOLDED: Final = "▾"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _STILL: Final = "…"
 _MARKS: Final[Mapping[str, str]] = {"error": "✗ ", "refused": "✗ ", "warning": "! "}
-"""At the left edge of a notice, so that its kind is told without colour."""
+"""At the left edge of a notice, so that its kind shows without colour."""
 _BAR: Final = 10
 _FULL: Final = "━"
 _LEFT: Final = "╌"

@@ -674,13 +674,13 @@ def open_window(workspace: Workspace, frame: FirstFrame | None, *, folded: bool)
         app = StepchatApp(workspace, opening, Handover(frame))
         app.start_problems = problems
         try:
-            told = app.run()
+            message = app.run()
         finally:
             in_use = app.workspace
     finally:
         asyncio.run(in_use.close())
-    if told:
-        print(f"stepchat: {told}", file=sys.stderr)
+    if message:
+        print(f"stepchat: {message}", file=sys.stderr)
     if app.session is not None and sys.stderr.isatty() and not app.return_code:
         is_temporary = workspace.start_options.temporary
         resume = f"Resume with: stepchat --resume {app.session.id}"

@@ -100,7 +100,7 @@ async def _review_files(screen: ChatScreen) -> None:
 
 
 def _description(tool: Tool) -> list[ReportLine]:
-    """What a model is told about a tool."""
+    """The definition of a tool as the model gets it."""
     lines = [ReportLine(line, "head" if not at else "plain") for at, line in enumerate(tool.description.splitlines())]
     schema = json.dumps(tool.parameters, indent=2, ensure_ascii=False)
     facts = f"{tool.source} · {'changes nothing' if tool.read_only else 'may change something'}"
