@@ -213,7 +213,7 @@ COMMANDS: Final = (
     Command("help", "List the commands", help_),
     Command("quit", "Quit", quit_),
     Command("new", "Start a new session", new),
-    Command("temporary", "Start a session of which nothing is stored", temporary),
+    Command("temporary", "Start a session that is not stored", temporary),
     Command("retry", "Regenerate the last answer", retry),
     Command("continue", "Continue a truncated, stopped or interrupted answer", continue_),
     Command("show", "Read the last exchange again, or the whole session", show, "[all]"),

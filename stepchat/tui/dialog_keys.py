@@ -115,7 +115,7 @@ DIALOG_ROWS: Final[tuple[KeyRow, ...]] = (
     *_rows(
         "settings",
         ("unset", ("leader d",), "Unset the parameter"),
-        ("scope", ("tab",), "Change for what the values are set"),
+        ("scope", ("tab",), "Change the scope of the values"),
     ),
     *_rows(
         "tree",

@@ -70,7 +70,7 @@ async def keep(screen: ChatScreen, argument: str) -> None:
     """Keep the side session on screen; otherwise dismiss the interrupted answer at the end of the branch, or all of them."""
     if screen.in_side_session and not argument:
         screen.keep_side()
-        screen.flash("Kept as a session of its own.")
+        screen.flash("Kept as a separate session.")
         return
     if argument not in {"", "all"}:
         raise UsageError(f"There is no {argument!r} to keep.", "Use /keep for the answer shown here, or /keep all.")
@@ -130,7 +130,7 @@ async def btw(screen: ChatScreen, argument: str) -> None:
 
 
 async def temporary(screen: ChatScreen, argument: str) -> None:
-    """Start a session of which nothing is stored, in a window of its own: this one is saved and left."""
+    """Start a session that is not stored, after saving and leaving this one."""
     if screen.workspace.start_options.temporary:
         await new(screen, argument)
     else:
@@ -246,12 +246,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("close", "Close this session's tab", close, needs=("idle",)),
     Command(
         "btw",
-        "Ask a side question in a session of its own, without interrupting this one",
+        "Ask a side question without interrupting this session",
         btw,
         argument="QUESTION",
         synonyms=("side", "ask"),
     ),
-    Command("temporary", "Start a session of which nothing is stored", temporary, synonyms=("incognito", "private")),
+    Command("temporary", "Start a session that is not stored", temporary, synonyms=("incognito", "private")),
     Command(
         "sessions",
         "Open another session",

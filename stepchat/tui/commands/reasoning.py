@@ -162,7 +162,7 @@ def _most(model: Model, used: int) -> int | None:
 _THINK = "think"
 COMMANDS: tuple[Command, ...] = (
     Command("effort", "Choose the reasoning effort", effort, (), "[LEVEL]", _efforts),
-    Command("think", "Limit the thinking, then answer", think, (), "[20s or TOKENS or off]", _budgets),
+    Command("think", "Limit the reasoning, then answer", think, (), "[20s or TOKENS or off]", _budgets),
     Command("effort-next", "Next effort level", effort_next, ("alt+e", "leader e")),
     Command("answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a", "leader a")),
     Command(

@@ -159,7 +159,7 @@ async def test_a_side_session_can_be_kept(tmp_path, server):
         await wait_until(pilot, lambda: not busy(pilot))
         side = open_session(pilot)
         await say(pilot, "/keep")
-        await wait_until(pilot, "Kept as a session of its own.")
+        await wait_until(pilot, "Kept as a separate session.")
         await pilot.press("escape")
         assert open_session(pilot).id == side.id
         assert (await pilot.app.screen.workspace.store.session(side.id)).deleted is None
