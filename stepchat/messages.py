@@ -400,7 +400,7 @@ def _count(value: Any) -> int:
 
 
 def _known(**values: Any) -> Json:
-    """Those that are known; what was written before there were any has none."""
+    """The values that are not None: messages of earlier versions lack some."""
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -33,7 +33,7 @@ class _Rules(NamedTuple):
 
 
 def list_files(root: Path, is_wanted: Callable[[], bool] = lambda: True) -> Iterator[str]:
-    """Yields the regular files below a directory as relative paths, the nearest first, until they are not wanted any more."""
+    """Yields the regular files below a directory as relative paths, nearest first, while `is_wanted` returns True."""
     waiting: deque[tuple[str, tuple[_Rules, ...]]] = deque([("", _rules_above(root))])
     count = 0
     while waiting and is_wanted():
@@ -93,7 +93,7 @@ def _is_ignored(path: str, rules: Sequence[_Rules]) -> bool:
 
 
 def search_files(paths: Sequence[str], typed: str, limit: int = MOST_FOUND) -> list[str]:
-    """The paths that match what is typed, best first; without anything typed, the first ones."""
+    """The paths that match the query, best first; for an empty query, the first ones."""
     words = fuzzy.words_of(typed)
     if not words:
         return list(paths[:limit])

@@ -46,7 +46,7 @@ async def attach_content(workspace: Workspace, model: str, name: str, data: byte
 
 
 async def _in_time(reading: Awaitable[LoadedFile], name: str, patience: float) -> LoadedFile:
-    """What is read. A damaged file must not keep the user from sending the question without it."""
+    """The file, if it can be read in time: a damaged one must not keep the user from sending the question without it."""
     try:
         return await asyncio.wait_for(reading, patience)
     except TimeoutError:

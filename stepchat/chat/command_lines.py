@@ -19,8 +19,7 @@ _SIMILARITY: Final = 0.6
 def command_name(text: str) -> str:
     """The name of the command that a text begins with, whether it exists or not; "" for a question.
 
-    Such a text is never sent to a model. After a space it is a question.
-    """
+    Such a text is never sent to a model. A text that begins with a space is a question."""
     if text.strip() in _VI_QUITS:
         return "quit"
     begins = _COMMAND.match(text)

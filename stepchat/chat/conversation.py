@@ -39,7 +39,7 @@ _AFTER_INTERNAL_ERROR: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BranchChanged:
-    """The branch changed other than by one more message at its end. It consists of these messages now."""
+    """The branch changed in another way than by one new message at its end. These are its messages now."""
 
     path: tuple[StoredMessage, ...]
     focus_on: str | None = None
@@ -340,7 +340,7 @@ class Conversation:
         return True
 
     async def add_result(self, stored: StoredMessage) -> None:
-        """The user gave the result of a call; it is stored."""
+        """Store the result that the user gave for a call."""
         self.path.append(stored)
         if self._has_branches:
             await self._siblings()

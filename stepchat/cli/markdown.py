@@ -313,7 +313,7 @@ def _verbatim(text: str) -> str:
 
 
 def _edges(block: Block) -> tuple[Text, Text]:
-    """What precedes the first line of a block and its others: the markers of lists and the bars of quotes."""
+    """What precedes the first line of a block, and what precedes its other lines: list markers and the bars of quotes."""
     first, others = Text(), Text()
     old = len(block.path) - block.fresh
     for depth, node in enumerate(block.path):
@@ -328,7 +328,7 @@ def _edges(block: Block) -> tuple[Text, Text]:
 
 
 def _outer_edge(block: Block) -> Text:
-    """The blank line above a block: the bars of the quotes that go on."""
+    """The blank line above a block, with the bars of the quotes that continue."""
     going_on = block.path[: len(block.path) - block.fresh]
     bars = "".join(" " * (node.width + 1) if isinstance(node, Item) else "│ " for node in going_on)
     return Text(bars.rstrip(), _STYLES["dim"])

@@ -318,7 +318,7 @@ def _waits_in(body: Json) -> Iterator[float | None]:
 
 
 def _reset_header(headers: Mapping[str, Any]) -> float | None:
-    """Of the limits that are used up, or of all if none says so, the one that resets last."""
+    """The header of the limit that resets last, of those that are used up; of all if none is known to be."""
     waits: dict[bool, list[float]] = {True: [], False: []}
     for name, value in headers.items():
         if not _LIMIT_HEADER.search(name):

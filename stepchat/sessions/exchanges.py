@@ -203,7 +203,7 @@ def reasoning_sent(
 
 
 def _copied(connection: sqlite3.Connection, session: str) -> dict[str, dict[str, str]]:
-    """Of a fork: by the session it was copied from, the ID of each copy by that of its original."""
+    """For a fork: by session that it was copied from, the ID of each copy by the ID of its original."""
     found: dict[str, dict[str, str]] = {}
     for source, original, copy in connection.execute(
         "SELECT original.session, original.id, copy.id FROM message AS copy INDEXED BY message_copy"
@@ -299,7 +299,7 @@ def reasoning_outcomes(connection: sqlite3.Connection, session: str) -> dict[str
 
 
 def _outcomes(connection: sqlite3.Connection, session: str, fork: str) -> dict[str, ReasoningOutcome]:
-    """By the requests of `session`; if `fork` is another one, only by those for the answers that it copied."""
+    """The outcomes of the requests of `session`; if `fork` is another session, only for the answers that it copied."""
     requests: dict[int, int] = {}
     newest: dict[int, int] = {}
     for line, count, number in connection.execute(

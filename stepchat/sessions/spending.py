@@ -166,7 +166,7 @@ def set_usage(connection: sqlite3.Connection, message_id: str, usage: Json) -> S
 
 
 def _counted_under(connection: sqlite3.Connection, spent: Spent, message: AssistantMessage) -> str:
-    """The server under which it was counted when it ended. The session may use another since; the demo has only a name."""
+    """The server under which the answer was counted. The session may have changed servers since; the demo has only a name."""
     rows = connection.execute(
         "SELECT server FROM spending WHERE day = ? AND model = ? AND open_answers > 0", (spent.day, spent.model)
     )

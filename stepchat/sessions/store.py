@@ -395,7 +395,7 @@ class SessionStore:
         await self._write(writing.set_leaf, session_id, leaf)
 
     async def exchange_after(self, session_id: str, leaf: str | None) -> str | None:
-        """The end of the question and answers below `leaf`, or at the root, that were shown last; None if there are none."""
+        """The last message of the exchange below `leaf`, or at the root, that was shown last; None if there is none."""
         return await self._read(tree.exchange_after, session_id, leaf)
 
     async def fork(self, session_id: str, message_id: str) -> Session:

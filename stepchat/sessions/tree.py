@@ -101,7 +101,7 @@ def remember_path(connection: sqlite3.Connection, session_id: str, leaf: str) ->
 
 
 def exchange_after(connection: sqlite3.Connection, session_id: str, leaf: str | None) -> str | None:
-    """The end of the question and answers below `leaf` that were shown last. None if there are none."""
+    """The last message of the exchange below `leaf` that was shown last. None if there is none."""
     end = shown_child(connection, session_id, leaf)
     while end is not None and (child := shown_child(connection, session_id, end)) is not None:
         if connection.execute("SELECT role FROM message WHERE id = ?", (child,)).fetchone() == ("user",):

@@ -94,7 +94,7 @@ def _number(value: Any) -> Number:
 
 
 def _checked(number: Number) -> Number:
-    """The number. Raises ToolError if it is too large to go on with."""
+    """The number. Raises ToolError if it is too large to continue with."""
     if isinstance(number, Fraction):
         if max(number.numerator.bit_length(), number.denominator.bit_length()) > _MOST_BITS:
             raise ToolError("The numbers get too large: more than 3,000 digits.")

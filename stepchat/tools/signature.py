@@ -76,10 +76,7 @@ def describe(function: Callable[..., Any], *, injected: Sequence[type] = ()) -> 
 def arguments_of(
     function: Callable[..., Any], given: Mapping[str, Any], *, injected: Sequence[type] = ()
 ) -> dict[str, Any]:
-    """Arguments that fit the schema, as the values that the annotations name: members of enums, dataclasses, sets.
-
-    Raises ValueError for what a schema cannot express.
-    """
+    """Convert arguments that fit the schema to the annotated types, such as enums and sets. Raises ValueError."""
     annotations = {parameter.name: annotation for parameter, annotation in _parameters(function, injected)}
     return {name: value_of(value, annotations.get(name, Any)) for name, value in given.items()}
 
@@ -232,7 +229,7 @@ def _name(annotation: Any) -> str:
 
 
 def value_of(value: Any, annotation: Any) -> Any:
-    """A JSON value that fits the schema of the annotation, as the annotation names it. Raises ValueError."""
+    """Convert a JSON value that fits the schema of the annotation to the annotated type. Raises ValueError."""
     return _named(value, _without_marks(annotation))
 
 

@@ -70,5 +70,5 @@ class Question:
         return user_lines(self._message.text, self._gap)
 
     def is_hidden(self, line: int) -> bool:
-        """Whether this line is not among the first ones that are shown."""
+        """Whether this line is hidden while the question is folded."""
         return self.has_panel and self.panel == "folded" and line >= FIRST_LINES

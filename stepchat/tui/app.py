@@ -378,7 +378,7 @@ class StepchatApp(App[str]):
         await super().on_event(event)
 
     async def _load_announced(self) -> None:
-        """A setup without sessions never had the old keys. Raises StoreError."""
+        """Load which changed keys were announced. A setup without sessions never had the old keys. Raises StoreError."""
         store = self.workspace.store
         announced = await store.setting(changed_keys.SETTING)
         if announced is None and not await store.sessions(limit=1):
@@ -387,7 +387,7 @@ class StepchatApp(App[str]):
         self._announced = announced or ""
 
     def _announce(self, key: str) -> None:
-        """The first time a key is pressed that has a new meaning, name the one that does what it did."""
+        """When a key with a new meaning is pressed for the first time, name the key that now does what it did."""
         if self._announced == changed_keys.ALL:
             return
         row = changed_keys.changed_key(self.keymap, self._key_contexts(), key, self._announced)

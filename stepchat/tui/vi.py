@@ -56,7 +56,7 @@ class Vi:
         return bool(self._pending)
 
     def cancel(self) -> None:
-        """Esc in normal mode, with a command begun."""
+        """Esc in normal mode: forget the command that has begun."""
         self._pending = ""
 
     def leave_insert(self, text: str, cursor: int) -> int:

@@ -53,7 +53,7 @@ def _read_mark(run: str, before: str, after: str, opened: list[str]) -> None:
 
 
 def _without_half(source: str, start: int, run: str, opened: list[str]) -> str:
-    """The text that ends with a delimiter run: a closing one stays, half of one and an opener are dropped."""
+    """The text, which ends with a delimiter run, without that run unless it closes markup completely."""
     if source[start - 1 : start].strip() and opened and opened[-1] == run:
         opened.pop()
         return source

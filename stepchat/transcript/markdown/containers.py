@@ -221,10 +221,9 @@ class Outline:
         return count
 
     def _gap(self, path: Path) -> int:
-        """The blank rows above the next block: in a list as in the source, but one below code and the like; elsewhere one.
+        """The blank rows above the next block: in a list those of the source, but one below code and the like; elsewhere one.
 
-        An item below one whose last part had a blank row above it gets one as well.
-        """
+        An item also gets one if the last part of the item before it had one."""
         if not self.blocks:
             return self._first_gap
         if not path:

@@ -95,7 +95,7 @@ def has_star_comments(language: str) -> bool:
 
 
 def lex_line(lexer: Lexer, text: str, states: list[str]) -> tuple[list[Colored], list[str]]:
-    """The tokens of one line, and the states after it. Raises what lexers raise that need more than states."""
+    """The tokens of one line, and the states after it. Raises whatever a lexer raises that needs more than its states."""
     from pygments.lexer import ExtendedRegexLexer, LexerContext
 
     # The method needs nothing of a lexer but its states.

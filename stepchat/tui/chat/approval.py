@@ -168,7 +168,7 @@ class ApprovalPanel(Vertical, can_focus=True):
         self._decide(Decision(answer))
 
     def action_refuse(self) -> None:
-        """Ask for a reason; about going on there is none."""
+        """Ask for a reason, unless the question is whether to continue."""
         if not self.is_about_call:
             self._decide(Decision("no"))
             return

@@ -73,7 +73,7 @@ def check(screen: ChatScreen, command: Command) -> None:
 
 
 def applies_now(screen: ChatScreen, command: Command) -> bool:
-    """Whether everything is there that the command needs."""
+    """Whether everything that the command needs is available."""
     try:
         check(screen, command)
     except StepchatError:

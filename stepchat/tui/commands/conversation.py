@@ -101,7 +101,7 @@ async def interrupted(screen: ChatScreen, _argument: str) -> None:
 
 
 async def _open(screen: ChatScreen, cut: InterruptedAnswer) -> None:
-    """Open its session on the branch that ends with it."""
+    """Open the session of an interrupted answer, on the branch that ends with it."""
     await screen.open(await screen.workspace.store.session(cut.session))
     conversation = screen.conversation
     if not conversation.busy and all(stored.id != cut.answer for stored in conversation.path):
@@ -123,7 +123,7 @@ async def close(screen: ChatScreen, _argument: str) -> None:
 
 
 async def btw(screen: ChatScreen, argument: str) -> None:
-    """Ask in a side session, which has what was said so far; a running answer goes on."""
+    """Ask in a side session with a copy of the conversation so far; a running answer continues."""
     if not argument:
         raise UsageError("There is no question.", "Write it after the command: /btw QUESTION")
     await screen.open_side(argument)

@@ -217,7 +217,7 @@ class Prompt(TextArea, inherit_bindings=False):
         return BLANK_FIRST_LINES.sub("", self._pastes.expand(self.text)).rstrip()
 
     def offer_files(self, text: str, paths: Sequence[Path]) -> None:
-        """Offer to attach files in the place of the text before the cursor, if that is still this one."""
+        """Offer to attach files instead of the text before the cursor, if it is still this text."""
         if self._text_before_cursor.endswith(text) and not self._offers:
             name = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
             self._offer((Completion(f"Attach {name}", "instead of the path"),))
@@ -509,7 +509,7 @@ class Prompt(TextArea, inherit_bindings=False):
             self.post_message(self.ModeChanged())
 
     def _replace_text(self, text: str) -> None:
-        """Make this of the text, by the one change between what both begin and end with."""
+        """Change the text to this one with a single edit of the part that differs."""
         before = self.text
         if text == before:
             return

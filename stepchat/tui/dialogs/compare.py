@@ -220,7 +220,7 @@ class CompareScreen(PageDialog[str]):
         self._copy(event.text)
 
     def on_transcript_view_message_chosen(self) -> None:
-        """A click at the edge of a message focuses it; here that has no use."""
+        """Do nothing: focusing a message has no use here."""
         for view in self._views:
             view.clear_focus()
 

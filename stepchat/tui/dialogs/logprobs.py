@@ -199,7 +199,7 @@ class LogprobsScreen(PageDialog[None]):
                 self._found.append(token)
 
     def go_to_match(self, by: int) -> None:
-        """After the cursor; with 0 also the one at the cursor."""
+        """Go to the next match after the cursor; with 0, a match at the cursor counts as well."""
         if self._found:
             cursor = self._text.cursor
             later = (token for token in self._found if token > cursor or (not by and token == cursor))

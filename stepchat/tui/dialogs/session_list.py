@@ -81,7 +81,7 @@ class SessionLoader:
         self._store = store
 
     async def first(self, options: SessionListOptions) -> Sequence[ListedSession]:
-        """The current sessions from the top, down to the last one at the cursor unless that is too far."""
+        """The first page of the current sessions, or more if the last cursor was further down, but not too far."""
         entries = await self.page(options, "current", "", 0, PAGE) or ()
         if options.at and self.more and all(entry.summary.id != options.at for entry in entries):
             entries = await self.page(options, "current", "", 0, RESTORE_LIMIT) or ()
