@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from contextlib import suppress
@@ -11,15 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stepchat.cli.context import HELP, Invocation, pass_invocation
-from stepchat.manual import TOPICS, find_topic, outline, read_topic
+from stepchat.manual import TOPICS, find_topic, outline, read_topic, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _COMMAND: Final = "stepchat help"
 _NOT_SET: Final = "not set"
-_WIDEST: Final = 100
-"""Columns; longer lines are hard to read."""
 
 
 def asks_for_manual(words: Sequence[str]) -> bool:
@@ -35,14 +32,9 @@ def help(invocation: Invocation, topic: str | None) -> int:  # noqa: A001 - the 
     found = find_topic(topic) if topic else None
     if found is None:
         click.echo(f"The manual. Open a page with: stepchat help TOPIC\n\n{outline()}")
-    elif not sys.stdout.isatty():
-        click.echo(read_topic(found, _COMMAND, _keys_in_force(invocation)), nl=False)
     else:
-        from stepchat.cli.page import render_page
-
-        width = min(terminal_width(), _WIDEST)
         text = read_topic(found, _COMMAND, _keys_in_force(invocation))
-        invocation.output.write_page(render_page(text, width, os.environ, colour=True))
+        invocation.output.write_markdown(unwrap(text) if sys.stdout.isatty() else text)
     return 0
 
 
@@ -69,10 +61,3 @@ def _keys_in_force(invocation: Invocation) -> Callable[[str, Sequence[str]], Seq
         return [re.sub(f"^{re.escape(prefix)}", f"{key_label(leader)} ", label) for label in default]
 
     return keys
-
-
-def terminal_width() -> int:
-    """Columns; 80 where the terminal does not know."""
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns

@@ -65,17 +65,13 @@ class Output:
         if not self.out.isatty():
             self.write(text)
             return
-        from stepchat.cli.markdown import render
-
-        self.write_page(render(text, _terminal_size(self.out), colour=_shows_colours()))
-
-    def write_page(self, text: str) -> None:
-        """Write a long, clean text to a terminal with $PAGER."""
         from click import echo_via_pager
+
+        from stepchat.cli.markdown import render
 
         # Like git: exit at once if everything fits, keep the colours, leave the text on the screen.
         os.environ.setdefault("LESS", "FRX")
-        echo_via_pager(text, color=True)
+        echo_via_pager(render(text, _terminal_size(self.out), colour=_shows_colours()), color=True)
 
     def write_json(self, value: Any) -> None:
         """Write one line of JSON to stdout."""

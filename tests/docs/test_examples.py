@@ -33,7 +33,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def command_lines() -> list[tuple[str, str]]:
-    return [(page, line) for page, block in blocks("sh") for line in block.splitlines() if "stepchat" in line]
+    lines = [(page, line) for page, block in blocks("sh") for line in block.replace("\\\n", "").splitlines()]
+    return [(page, line) for page, line in lines if "stepchat" in line]
 
 
 def stepchat_arguments(line: str) -> list[list[str]]:
@@ -51,6 +52,12 @@ def stepchat_arguments(line: str) -> list[list[str]]:
             current = []
             found.append(current)
     return found
+
+
+def test_code_fits_into_a_terminal_of_80_columns():
+    code = [(page, line) for page, block in blocks(r"\w*") for line in block.splitlines() if page != "README"]
+    assert len(code) > 100
+    assert [(page, line) for page, line in code if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(("page", "line"), command_lines(), ids=str)
