@@ -566,7 +566,7 @@ class StepchatApp(App[str]):
         self.exit(message)
 
     def _write_rescue(self, screen: ChatScreen) -> list[Path]:
-        conversations = [pane.conversation for pane in screen.panes]
+        conversations = [pane.conversation for pane in screen.panes.all]
         directories = rescue_directories(screen.workspace.paths.state)
         return write_rescue(conversations, screen.composer.unsaved_text, directories)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -14,7 +14,7 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, TextArea
+from textual.widgets import TextArea
 
 from stepchat.catalogue.backends import DEFAULT_MODEL
 from stepchat.catalogue.catalogue import load_in_background
@@ -22,7 +22,7 @@ from stepchat.chat import switching
 from stepchat.chat.answer_hook import run_hook
 from stepchat.chat.attaching import attach_files
 from stepchat.chat.context_window import estimate_conversation_tokens, small_window_warning
-from stepchat.chat.conversation import Conversation, LoadedSession, load_session
+from stepchat.chat.conversation import Conversation
 from stepchat.chat.drafts import Drafts
 from stepchat.chat.favourites import remember_recent
 from stepchat.chat.interrupted import describe_kept, describe_others, interrupted_at_end
@@ -38,6 +38,7 @@ from stepchat.tui import workers
 from stepchat.tui.chat.approval import ApprovalPanel
 from stepchat.tui.chat.find_bar import FindBar
 from stepchat.tui.chat.pane import ChatPane
+from stepchat.tui.chat.panes import Panes
 from stepchat.tui.chat.status_bar import Fact, StatusBar
 from stepchat.tui.chat.tab_bar import NEW_SESSION, OpenSessions, Tab, TabBar
 from stepchat.tui.chat.turn_status import effort_facts, hints, session_facts, settings_facts
@@ -62,11 +63,11 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.messages import StoredMessage
     from stepchat.reasoning.replay import Target
-    from stepchat.servers.client import Client
     from stepchat.sessions.records import Session, SessionSummary
     from stepchat.transcript.answer import ReasoningView
     from stepchat.transcript.labels import NoticeKind
     from stepchat.transcript.palette import Palette
+    from stepchat.tui.chat.panes import Arriving
     from stepchat.tui.chat.turn_status import TurnProgress
     from stepchat.tui.composer.completion import Completion
     from stepchat.tui.themes import Theme
@@ -95,18 +96,8 @@ class Opening:
     draft: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Arriving:
-    """A session on its way to the screen, everything of it read; `loaded` is None if its pane is open already."""
-
-    session: Session | None
-    loaded: LoadedSession | None = None
-    connection: Connection | None = None
-    """The connection to its own server, if that is another one."""
-
-
 class ChatScreen(Screen[None], inherit_bindings=False):
-    """Shows one pane. The others are sessions whose answers are still streaming."""
+    """The panes, the composer and the status bar of the window."""
 
     AUTO_FOCUS = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -137,11 +128,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.palette = palette
         self._opening = opening
         self._typed = (typed, cursor)
-        self._reasoning_view: ReasoningView = opening.reasoning_view
-        self._mouse_is_free = False
-        self._panes = 0
         conversation = Conversation(workspace, opening.path)
-        self.pane = self._new_pane(conversation)
+        self.panes = Panes(conversation, palette, opening.reasoning_view)
         session = conversation.session
         self._drafts = Drafts(workspace.store, None if session is None else session.id, opening.draft)
         self.composer = Composer(lambda line: complete(line, self), self._drafts, conversation)
@@ -166,8 +154,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield self._tab_bar
-        with ContentSwitcher(initial=self.pane.id, id="reading"):
-            yield self.pane
+        yield self.panes
         yield self.composer
         yield self._status_bar
 
@@ -186,9 +173,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         return super().app  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - generic in Textual
 
     @property
-    def panes(self) -> list[ChatPane]:
-        """The panes of open sessions, the visible one first."""
-        return [self.pane, *(pane for pane in self.query(ChatPane) if pane is not self.pane)]
+    def pane(self) -> ChatPane:
+        """The pane on screen."""
+        return self.panes.shown
 
     @property
     def conversation(self) -> Conversation:
@@ -210,12 +197,6 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def progress(self) -> TurnProgress | None:
         """The progress of the running turn, None when idle."""
         return self.pane.progress
-
-    @property
-    def answering_sessions(self) -> frozenset[str]:
-        """Ids of the sessions with a running answer."""
-        conversations = [pane.conversation for pane in self.panes]
-        return frozenset(one.session.id for one in conversations if one.busy and one.session is not None)
 
     # ---- user input
 
@@ -478,13 +459,11 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             workers.run_task(self, partial(run_hook, command, last.text), self.refuse, group="hook")
 
     async def _close_hidden(self, pane: ChatPane) -> None:
-        """Remove the pane of a hidden session whose answer is complete and on disk."""
-        session = pane.conversation.session
-        if pane is self.pane or pane.conversation.busy or not pane.is_attached:
+        """Remove the pane of a hidden session whose answer has ended, and say that the answer is there."""
+        if not await self.panes.close(pane):
             return
-        await pane.remove()
-        self.release(pane.conversation.workspace.client)
         self.refresh_status()
+        session = pane.conversation.session
         if session is not None:
             self._open.unread.add(session.id)
             title = sanitize((await self.workspace.store.session(session.id)).title, keep_newlines=False)[:40]
@@ -580,9 +559,9 @@ class ChatScreen(Screen[None], inherit_bindings=False):
             items.insert(0, Fact("temporary, nothing is stored", "state"))
         if session is not None and session.id in self._sides:
             items.append(Fact("side question, {key:stop} closes it, /keep keeps it", "state"))
-        if (others := len(self.panes) - 1) and not self._tab_bar.display:
+        if (others := len(self.panes.all) - 1) and not self._tab_bar.display:
             items.append(Fact(f"{others} more answering", "state"))
-        if self._mouse_is_free:
+        if self.panes.mouse_is_free:
             items.append(Fact("mouse free, {key:mouse} ends it", "state"))
         if self.progress is not None:
             items.append(self.progress)
@@ -639,24 +618,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def set_palette(self, palette: Palette) -> None:
         self.palette = palette
-        for pane in self.panes:
-            pane.set_palette(palette)
-
-    def set_reasoning_view(self, view: ReasoningView) -> None:
-        """Set how the reasoning of new answers is shown."""
-        self._reasoning_view = view
-        for pane in self.panes:
-            pane.set_reasoning_view(view)
-
-    @property
-    def mouse_is_free(self) -> bool:
-        """Whether the terminal keeps the mouse to itself."""
-        return self._mouse_is_free
-
-    def set_mouse_free(self, *, free: bool) -> None:
-        self._mouse_is_free = free
-        for pane in self.panes:
-            pane.set_mouse_free(free=free)
+        self.panes.set_palette(palette)
 
     def focus_transcript(self) -> None:
         """Move the focus to a message."""
@@ -786,7 +748,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         composer = self.composer
         async with self._opening_session:
             there = None if session is None else session.id
-            arriving = await self._read(session)
+            arriving = await self.panes.read(session)
             draft = await self._drafts.load(there)
             composer.stop_editing()
             await self.conversation.wait_until_saved()
@@ -805,6 +767,16 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         await self.pane.run_optional(self.announce_interrupted)
         await self.pane.run_optional(self.load_history)
         self.show_title()
+
+    async def _show(self, arriving: Arriving) -> None:
+        self.flash("")
+        connection = await self.panes.show(arriving)
+        if connection is not None:
+            self._report_connection(connection)
+            self.flash(f"Server: {switching.server_title(connection.config)}")
+            self._refresh_catalogue(settle=not connection.config.model)
+        self.refresh_status()
+        self.refresh_costs()
 
     @on(TabBar.Chosen)
     def _tab_chosen(self, event: TabBar.Chosen) -> None:
@@ -835,12 +807,12 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         session = self.conversation.session
         shown = None if session is None else session.id
         if shown != self._open.current or shown not in self._open.ids:
-            self._open.visit(shown, self.answering_sessions)
+            self._open.visit(shown, self.panes.answering_sessions)
             self.check_tabs()
         if not self.workspace.config.tabs or len(self._open.ids) < 2:
             self._tab_bar.tabs = ()
             return
-        answering = self.answering_sessions
+        answering = self.panes.answering_sessions
         self._tab_bar.tabs = tuple(
             Tab(
                 (self._titles.get(id_) or "untitled") if id_ is not None else NEW_SESSION,
@@ -901,100 +873,6 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self._sides.pop(self._open.current or "", None)
         self.refresh_status()
 
-    async def _read(self, session: Session | None) -> _Arriving:
-        """Read everything of a session, because nothing may fail once the screen changes."""
-        if session is not None and self._answering_pane(session) is not None:
-            return _Arriving(session)
-        connection = await switching.session_connection(self.workspace, session) if session is not None else None
-        return _Arriving(session, await load_session(self.workspace, session), connection)
-
-    def _answering_pane(self, session: Session) -> ChatPane | None:
-        for pane in self.panes:
-            shown = pane.conversation.session
-            if pane.conversation.busy and shown is not None and shown.id == session.id:
-                return pane
-        return None
-
-    async def _show(self, arriving: _Arriving) -> None:
-        pane = self._answering_pane(arriving.session) if arriving.session is not None else None
-        if pane is self.pane:
-            return
-        if pane is None and arriving.loaded is None:  # its answer has ended meanwhile
-            arriving = await self._read(arriving.session)
-        self._leave_page()
-        if pane is not None:
-            await self._bring_back(pane)
-        elif arriving.loaded is not None:
-            await self._show_loaded(arriving.loaded, arriving.connection)
-        self.refresh_status()
-        self.refresh_costs()
-
-    def _leave_page(self) -> None:
-        """End the search, clear focus and notice, and focus the prompt, before another session appears."""
-        self.flash("")
-        self.pane.close_find()
-        self.pane.leave_message()
-
-    async def _bring_back(self, pane: ChatPane) -> None:
-        """Show a pane whose answer is still streaming."""
-        front = self.pane
-        here, there = front.conversation.workspace, pane.conversation.workspace
-        # It keeps its server.
-        pane.conversation.set_workspace(
-            replace(
-                here, client=there.client, catalogue=there.catalogue, server=there.server, key_error=there.key_error
-            )
-        )
-        self._switch_to(pane)
-        pane.view.update_answers()
-        if not front.conversation.busy:
-            await front.remove()
-        self.release(here.client)
-
-    async def _show_loaded(self, loaded: LoadedSession, connection: Connection | None) -> None:
-        front = self.pane
-        if front.conversation.busy and front.conversation.session is not None:
-            await self._add_pane()
-        else:
-            await front.conversation.stop()
-        if connection is not None:
-            # This comes first, so that no question goes to the server of the previous session.
-            workspace = self.workspace
-            self.set_workspace(switching.with_connection(workspace, connection, workspace.close_demo))
-        if front.conversation.scopes.profile_name != self.workspace.scopes.profile_name:
-            # A profile chosen in the window stays with its session.
-            self.set_system_prompt(None, before=front.conversation.scopes.profile_name)
-        await self.pane.show_session(loaded)
-        if connection is not None:
-            self._report_connection(connection)
-            self.flash(f"Server: {switching.server_title(connection.config)}")
-            self._refresh_catalogue(settle=not connection.config.model)
-
-    async def _add_pane(self) -> None:
-        """Show a new empty pane; the previous one continues in the background."""
-        before = self.conversation
-        conversation = Conversation(before.workspace)
-        conversation.set_model(before.model)
-        pane = self._new_pane(conversation)
-        await self.query_one(ContentSwitcher).mount(pane)
-        self._switch_to(pane)
-
-    def _new_pane(self, conversation: Conversation) -> ChatPane:
-        self._panes += 1
-        pane = ChatPane(conversation, self.palette, id=f"pane-{self._panes}")
-        pane.set_reasoning_view(self._reasoning_view)
-        pane.set_mouse_free(free=self._mouse_is_free)
-        return pane
-
-    def _switch_to(self, pane: ChatPane) -> None:
-        self.pane = pane
-        self.query_one(ContentSwitcher).current = pane.id
-
-    def release(self, client: Client) -> None:
-        """Close a client that no pane needs any more."""
-        if all(client is not pane.conversation.workspace.client for pane in self.panes):
-            client.close()
-
     @property
     def _is_new(self) -> bool:
         """Nothing was asked yet; notices do not count."""
@@ -1043,7 +921,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         switched = await switching.switch_server(self.workspace, place)
         # Meanwhile another session may have appeared, or a question may have been asked.
         self._check_idle(pane)
-        self.set_workspace(switched.workspace)
+        self.panes.set_workspace(switched.workspace)
         if place.model:
             self.conversation.set_model(place.model)
         self.refresh_status()
@@ -1055,16 +933,6 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     def _check_idle(self, pane: ChatPane) -> None:
         if pane is not self.pane or pane.conversation.busy:
             raise StepchatError("Still answering.", "{key:stop} stops it.")
-
-    def set_workspace(self, workspace: Workspace) -> None:
-        """Use this workspace in the session on screen from now on."""
-        old = self.workspace
-        self.conversation.set_workspace(workspace)
-        self.release(old.client)
-
-    def set_system_prompt(self, system: str | None, *, before: str) -> None:
-        """Set a profile's system prompt for new sessions; without one, the usual prompt replaces that of profile `before`."""
-        self.set_workspace(switching.with_system_prompt(self.workspace, system, before=before))
 
     def _report_connection(self, connection: Connection) -> None:
         if connection.key_error is not None:
@@ -1167,7 +1035,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     async def _fetch_late_costs(self, pauses: Sequence[float]) -> None:
         async with aclosing(fetch_late_costs(self.workspace, pauses)) as answers:
             async for filled in answers:
-                for pane in self.panes:
+                for pane in self.panes.all:
                     pane.update_message(filled)
                 self.refresh_costs()
 
@@ -1175,14 +1043,14 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     def interrupt(self) -> None:
         """Save what arrived of every running answer as interrupted, because stepchat crashes."""
-        for pane in self.panes:
+        for pane in self.panes.all:
             pane.conversation.interrupt()
 
     async def finish_turns(self) -> list[Conversation]:
         """End all turns and save the draft. Returns the conversations whose answers cannot be saved."""
         self.take_queue()
-        refused = [pane.conversation for pane in self.panes if not await pane.conversation.finish_turn()]
-        for pane in self.panes:
+        refused = [pane.conversation for pane in self.panes.all if not await pane.conversation.finish_turn()]
+        for pane in self.panes.all:
             self.composer.give_back(pane.conversation.take_returned())
         await self.composer.keep()
         return refused
@@ -1201,5 +1069,5 @@ class ChatScreen(Screen[None], inherit_bindings=False):
 
     async def stop_turns(self) -> None:
         """End all turns, but do not wait for a disk that cannot save their answers."""
-        for pane in self.panes:
+        for pane in self.panes.all:
             await pane.conversation.stop_without_waiting()

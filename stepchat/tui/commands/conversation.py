@@ -152,7 +152,7 @@ async def sessions(screen: ChatScreen, argument: str) -> None:
             return
     options = read_options(await store.setting(SESSION_VIEW))
     current = screen.conversation.session
-    dialog = SessionScreen(store, options, screen.answering_sessions, typed=argument, found=found)
+    dialog = SessionScreen(store, options, screen.panes.answering_sessions, typed=argument, found=found)
     await dialog.read()
     chosen = await screen.app.push_screen_wait(dialog)
     if chosen is not None:
@@ -212,7 +212,7 @@ async def system(screen: ChatScreen, argument: str) -> None:
     if session is not None:
         raise StepchatError("The system prompt belongs to the whole session.", "Start a new one first: /new")
     system = None if argument == "off" else argument
-    screen.set_workspace(replace(workspace, system=system))
+    screen.panes.set_workspace(replace(workspace, system=system))
     screen.flash("No system prompt." if system is None else "System prompt set for the new session.")
 
 

@@ -248,7 +248,7 @@ async def profile(screen: ChatScreen, argument: str) -> None:
         argument = picked
     if argument == "off":
         await screen.conversation.set_scopes(replace(scopes, profile=(), profile_name="", missing=""))
-        screen.set_system_prompt(None, before=scopes.profile_name)
+        screen.panes.set_system_prompt(None, before=scopes.profile_name)
         screen.flash("No profile.")
         return
     table = find_profile(screen.workspace.config, argument)
@@ -265,7 +265,7 @@ async def profile(screen: ChatScreen, argument: str) -> None:
     await screen.conversation.set_scopes(changed)
     # A session that has started keeps its system prompt.
     system = table.values.get("system") if screen.conversation.session is None else None
-    screen.set_system_prompt(system, before=scopes.profile_name)
+    screen.panes.set_system_prompt(system, before=scopes.profile_name)
     screen.flash(f"Profile {argument}: {screen.conversation.model}, {_words(changed.profile)}")
 
 

@@ -54,7 +54,7 @@ async def ask_with(screen: ChatScreen, line: str) -> None:
         if prompt.tools:
             await screen.conversation.set_tools(prompt.tools)
         if prompt.system is not None:
-            screen.set_workspace(replace(screen.workspace, system=prompt.system))
+            screen.panes.set_workspace(replace(screen.workspace, system=prompt.system))
     scopes = screen.conversation.scopes
     if prompt.settings and prompt.starts_session:
         await screen.conversation.set_scopes(replace(scopes, session=set_values(scopes.session, prompt.settings)))

@@ -34,7 +34,7 @@ async def reasoning(screen: ChatScreen, argument: str) -> None:
     if argument and argument not in dict(_VIEWS):
         raise UsageError(f"There is no reasoning view {argument!r}.", f"Views: {', '.join(dict(_VIEWS))}.")
     if argument:
-        screen.set_reasoning_view(reasoning_view(argument))
+        screen.panes.set_reasoning_view(reasoning_view(argument))
         await screen.workspace.store.set_setting("reasoning_view", argument)
         screen.flash(f"Reasoning view: {dict(_VIEWS)[argument]}.")
     else:
@@ -83,8 +83,8 @@ async def find(screen: ChatScreen, argument: str) -> None:
 
 async def mouse(screen: ChatScreen, _argument: str) -> None:
     """Release the mouse to the terminal, whose own selection then works, or take it back."""
-    free = not screen.mouse_is_free
-    screen.set_mouse_free(free=free)
+    free = not screen.panes.mouse_is_free
+    screen.panes.set_mouse_free(free=free)
     report_mouse(screen.app, on=not free)
     screen.flash("Mouse released to the terminal. {key:mouse} takes it back." if free else "Mouse captured again.")
 

@@ -56,7 +56,7 @@ async def test_coming_back_finds_the_answer_as_it_is(tmp_path, server):
         await chat.open(first)
         assert chat.view is view
         assert chat.view.document.live is half
-        assert len(chat.panes) == 1
+        assert len(chat.panes.all) == 1
         assert len(chat.query("TranscriptView")) == 1
         await pilot.press("ctrl+o")
         await wait_until(pilot, " …demo:long")
@@ -81,7 +81,7 @@ async def test_two_answers_at_once_stopped_by_quitting_keep_what_came(tmp_path, 
         write(pilot, "")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not busy(pilot))
-        assert [pane.conversation.session.id for pane in chat.panes[1:]] == [first.id]
+        assert [pane.conversation.session.id for pane in chat.panes.all[1:]] == [first.id]
         await chat.stop_turns()
         for session in (first, second):
             last = (await store.path(session.id))[-1].message

@@ -41,7 +41,7 @@ async def small_window(home: Path, server: DemoServer) -> AsyncIterator[Pilot[No
         catalogue = Catalogue(fetch=lambda *_: {"data": [entry]})
         assert catalogue.refresh()
         await wait_until(pilot, lambda: bool(chat.workspace.catalogue.models))
-        chat.set_workspace(replace(chat.workspace, catalogue=catalogue))
+        chat.panes.set_workspace(replace(chat.workspace, catalogue=catalogue))
         yield pilot
 
 

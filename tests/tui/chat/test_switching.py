@@ -68,7 +68,7 @@ async def test_what_was_held_elsewhere_goes_there_while_another_session_is_answe
         first = open_session(pilot)
         await say(pilot, f"/sessions {private.id}")
         await wait_until(pilot, "private")
-        assert [pane.conversation.session.id for pane in chat.panes[1:]] == [first.id]
+        assert [pane.conversation.session.id for pane in chat.panes.all[1:]] == [first.id]
         await ask(pilot, "demo:haiku")
         assert texts(other) == ["private", "Yes.", "demo:haiku"]
         assert texts(server) == [LONG]
@@ -185,7 +185,7 @@ async def test_no_key_is_looked_for_in_the_loop(tmp_path, server, line):
     async with window(tmp_path, server, config=config, STEPCHAT_BASE_URL="") as pilot:
         chat = pilot.app.screen
         keys = Keys({"OPENROUTER_API_KEY": "sk-or-test"})
-        chat.set_workspace(replace(chat.workspace, environ=keys))
+        chat.panes.set_workspace(replace(chat.workspace, environ=keys))
         await say(pilot, line)
         await wait_until(pilot, lambda: bool(keys.threads))
         assert threading.current_thread() not in keys.threads
