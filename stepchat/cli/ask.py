@@ -6,12 +6,13 @@ import asyncio
 import signal
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stepchat import lossless_json
 from stepchat.catalogue.capabilities import unsupported_warnings
 from stepchat.chat.context_window import estimate_conversation_tokens
-from stepchat.chat.turn import run_turn, to_failure
+from stepchat.chat.turn import run_turn
+from stepchat.cli.json_events import event_json, result_json
 from stepchat.cli.output import ANSWERED, FAILED, STOPPED, WRONG_FORM, exit_code, run_guarded
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import ServerError, StepchatError, UsageError, as_sentence
@@ -28,7 +29,7 @@ from stepchat.events import (
     ToolCallReceived,
     ToolCallStarted,
 )
-from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, to_json, total_usage
+from stepchat.messages import AssistantMessage, StoredMessage, ToolMessage, total_usage
 from stepchat.parameters.extract import NotFoundError, extract, format_extracted, format_path
 from stepchat.parameters.schema import correction_prompt, wants_json
 from stepchat.reasoning.loops import RepetitionDetector
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from stepchat.chat.workspace import Workspace
     from stepchat.cli.output import Output
     from stepchat.events import TurnEvent
-    from stepchat.messages import Attachment, Json
+    from stepchat.messages import Attachment
     from stepchat.parameters.extract import Path
 
 
@@ -67,6 +68,13 @@ class JsonOutput(NamedTuple):
 
 
 WHOLE_ANSWER: Final = JsonOutput()
+
+_WINDOW_SHARE: Final = 0.9
+"""The share of the context window from which a long prompt may explain an empty answer."""
+_USUAL_WINDOW: Final = 32_768
+"""Tokens, for models whose context window is unknown."""
+_MOST_NAMES: Final = 5
+_LONGEST_NAME: Final = 100
 
 
 def ask(
@@ -94,7 +102,7 @@ def ask(
             if not output.json:
                 raise
             output.print_error(error)
-            output.write_json(_result_json(None, AssistantMessage(stop="error"), error))
+            output.write_json(result_json(None, AssistantMessage(stop="error"), error))
             return exit_code(error)
 
     return run_guarded(work, output)
@@ -179,14 +187,6 @@ async def _attach(workspace: Workspace, files: GivenFiles) -> tuple[Attachment, 
     if files.piped is None:
         return found
     return (*found, await attach_content(workspace, workspace.model, "stdin", files.piped))
-
-
-_WINDOW_SHARE: Final = 0.9
-"""The share of the context window from which a long prompt may explain an empty answer."""
-_USUAL_WINDOW: Final = 32_768
-"""Tokens, for models whose context window is unknown."""
-_MOST_NAMES: Final = 5
-_LONGEST_NAME: Final = 100
 
 
 async def _tools(workspace: Workspace) -> TurnTools | None:
@@ -284,7 +284,7 @@ async def _show_turn(workspace: Workspace, question: Question, tools: TurnTools 
     if text := _model_suggestion(workspace, question.model, failure):
         output.print_notice(text)
     if output.json:
-        result = _result_json(question.session, answer or AssistantMessage(stop="error"), failure, mismatch)
+        result = result_json(question.session, answer or AssistantMessage(stop="error"), failure, mismatch)
         if len(answers) > 1:
             total = total_usage(one.usage for one in answers)
             cost = total["cost"]
@@ -359,7 +359,7 @@ def _calls_left(event: CallsLeft, tools: TurnTools | None) -> str:
 
 def _show_event(event: TurnEvent, output: Output) -> None:
     if output.json:
-        output.write_json(_event_json(event))
+        output.write_json(event_json(event))
         return
     match event:
         case Delta():
@@ -400,101 +400,3 @@ def _show_tools(event: TurnEvent, output: Output) -> None:
             output.end_answer()
         case _:
             pass
-
-
-def _event_json(event: TurnEvent) -> Json:
-    match event:
-        case Delta():
-            return _delta_json(event)
-        case MessageSaved():
-            return {"type": "message", "id": event.stored.id, "message": to_json(event.stored.message)}
-        case Retrying():
-            return {
-                "type": "retrying",
-                "attempt": event.attempt,
-                "of": event.limit,
-                "delay": event.delay,
-                "reason": event.reason,
-            }
-        case Silence():
-            return {"type": "silence", "seconds": event.seconds, "limit": event.limit}
-        case Notice():
-            return {"type": "notice", "text": event.text}
-        case ConcurrentQuestion():
-            return {"type": "asked_beside"}
-        case ToolCallReceived(call, source):
-            arguments: Any = {"id": call.id, "name": call.name, "arguments": call.arguments}
-            return {"type": "tool_call", **arguments, "source": source or None}
-        case ToolCallDecided(call, allowed, origin, reason):
-            decision = {"allowed": allowed, "by": origin, "reason": reason or None}
-            return {"type": "tool_approval", "id": call.id, "name": call.name, **decision}
-        case ToolCallStarted(call):
-            return {"type": "tool_started", "id": call.id, "name": call.name}
-        case CallsLeft(calls, why):
-            return {"type": "tool_calls_left", "ids": [call.id for call in calls], "why": why}
-        case RequestStarted(number):
-            return {"type": "request", "number": number}
-
-
-def _delta_json(delta: Delta) -> Json:
-    line: Json = {"type": "delta"}
-    for name, value in (
-        ("id", delta.generation_id),
-        ("model", delta.model),
-        ("provider", delta.provider),
-        ("reasoning", delta.reasoning),
-        ("reasoning_details", None if delta.details is None else list(delta.details)),
-        ("content", delta.text),
-        ("refusal", delta.refusal),
-        ("finish_reason", delta.finish_reason),
-        ("native_finish_reason", delta.native_finish_reason),
-        ("usage", delta.usage),
-        ("logprobs", list(delta.logprobs) or None),
-    ):
-        if value is not None and value != "":
-            line[name] = value
-    if delta.text_was_reasoning:
-        line["content_was_reasoning"] = True
-    if delta.tool_calls:
-        line["tool_calls"] = [
-            {
-                **(call.extra or {}),
-                "index": call.index,
-                "id": call.id,
-                "function": {
-                    **((call.extra or {}).get("function") or {}),
-                    "name": call.name,
-                    "arguments": call.arguments,
-                },
-            }
-            for call in delta.tool_calls
-        ]
-    return line
-
-
-def _result_json(
-    session: str | None, answer: AssistantMessage, failure: StepchatError | None, mismatch: str = ""
-) -> Json:
-    details = answer.reasoning_details
-    error: Json | None = None
-    if failure is not None:
-        error = {"code": to_failure(failure).code, "message": failure.message}
-    return {
-        "type": "result",
-        "session": session,
-        "message": {
-            "role": "assistant",
-            "content": answer.text,
-            "reasoning": answer.reasoning,
-            "reasoning_details": None if details is None else list(details),
-            "tool_calls": [call.to_wire() for call in answer.tool_calls],
-            "finish_reason": answer.finish_reason,
-            "native_finish_reason": answer.native_finish_reason,
-            "usage": answer.usage.raw or None,
-            "model": answer.model or answer.model_asked,
-            "provider": answer.provider or None,
-            "error": error,
-            "complete": answer.complete and failure is None,
-            "wrong_form": mismatch or None,
-        },
-    }
