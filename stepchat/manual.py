@@ -41,6 +41,7 @@ TOPICS: Final = (
     Topic("config", "config.toml, themes, environment variables, files"),
     Topic("reasoning", "The panel, effort, and how reasoning goes back to the model"),
     Topic("tools", "Tool definitions and tool calls"),
+    Topic("mcp", "MCP servers, whose tools the model may call"),
     Topic("files", "Attaching text, images, PDFs and audio"),
     Topic("structured", "Answers in JSON by a schema, and one value of them"),
     Topic("shell", "One-shot questions, pipes, options, exit codes, completion"),

@@ -26,6 +26,9 @@ VAGUE = {"util", "helper", "common", "manager", "service", "handler"}
 MAY_IMPORT = {
     "textual": ("stepchat.tui", "stepchat.transcript"),
     "httpx": ("stepchat.servers", "stepchat.tools"),
+    "mcp": ("stepchat.tools.mcp",),
+    "mcp_types": ("stepchat.tools.mcp",),
+    "httpx2": ("stepchat.tools.mcp",),
     "click": ("stepchat.cli",),
     # One catches its errors, the other prints its version.
     "_sqlite3": ("stepchat.first_frame.page",),

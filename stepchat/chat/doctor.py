@@ -79,6 +79,8 @@ def run_checks(
         finally:
             connection.client.close()
     yield from _store(paths)
+    if config.mcp:
+        yield _mcp(config, environ)
 
 
 def _versions() -> Check:
@@ -219,6 +221,29 @@ def _store(paths: Paths) -> Iterator[Check]:
         yield from _reporting_errors(folder, _directory)
     yield from _reporting_errors(paths.config / "keys", _keys)
     yield from _reporting_errors(path, _private)
+
+
+def _mcp(config: Config, environ: Mapping[str, str]) -> Check:
+    """The MCP servers as configured; `stepchat mcp check` starts them."""
+    from importlib.util import find_spec
+
+    from stepchat.tools.base import ToolError
+    from stepchat.tools.mcp.server import find_program, read_server
+    from stepchat.tools.mcp.source import MISSING
+
+    if find_spec("mcp") is None:
+        what, _, fix = MISSING.partition(". ")
+        return Check("mcp", "broken", what, fix)
+    for table in config.mcp:
+        try:
+            server = read_server(table, "config.toml", environ)
+            if server.command:
+                find_program(server)
+        except ToolError as error:
+            return Check(
+                "mcp", "broken", str(error), "To start the servers and see what they offer: stepchat mcp check"
+            )
+    return Check("mcp", "good", f"{', '.join(table.name for table in config.mcp)}; stepchat mcp check starts them")
 
 
 def _reporting_errors(path: Path, check: Callable[[Path], Iterator[Check]]) -> Iterator[Check]:

@@ -55,6 +55,8 @@ class TurnTools:
     """Asks the user whether to go on after so many rounds of calls."""
     rounds: int = 25
     """Rounds after which the user is asked."""
+    problems: Sequence[str] = ()
+    """Why tools that are on are missing."""
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ class Toolbox:
     has_none: bool = False
     """Whether the command line switched all tools off."""
     on: tuple[str, ...] = ()
-    """The names of the tools that are on."""
+    """The names of the tools, or groups of them, that are on."""
     ask: Ask = _refuse
     """Asks the user about a call. Set by the front end."""
     confirm_rounds: ConfirmRounds = _end_turn
@@ -67,12 +67,17 @@ class Toolbox:
 
     async def enabled(self) -> list[Tool]:
         """The tools that are on and exist."""
-        return [tool for tool in await self.sources.tools() if tool.name in self.on] if self.on else []
+        return [tool for tool in await self.sources.tools(self.on) if tool.is_named_in(self.on)] if self.on else []
+
+    def is_on(self, name: str) -> bool:
+        """Whether a tool or group is on, as far as it is known."""
+        return name in self.on or self.sources.known.get(name) in self.on
 
     async def for_turn(self, store: SessionStore, approvals: Decides | None = None) -> TurnTools | None:
         """The tools of a turn; None if none is on. Without `approvals`, the user is asked."""
         enabled = await self.enabled()
-        if not enabled:
+        problems = self.sources.problems if self.on else ()
+        if not enabled and not problems:
             return None
         limits = Limits(self.settings.timeout, int(self.settings.output))
         return TurnTools(
@@ -80,18 +85,20 @@ class Toolbox:
             approvals or Approvals(store, self.ask, self.settings.trusted, self.approved),
             self.confirm_rounds,
             int(self.settings.rounds),
+            problems,
         )
 
 
 async def check_names(names: Sequence[str], sources: ToolSources) -> None:
     """Raises UsageError for a name that no tool has."""
-    known = [tool.name for tool in await sources.tools()]
+    await sources.tools(names)
+    known = sources.known
     for name in names:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Known tools: {', '.join(known)}."
             if sources.waiting:
-                files = ", ".join(f"tools/{file.path.name}" for file in sources.waiting)
+                files = ", ".join(file.name for file in sources.waiting)
                 hint = f"{files} is new or has changed: approve it with /tools in the window."
             elif sources.problems:
                 hint = " ".join(sources.problems)

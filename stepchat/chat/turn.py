@@ -67,6 +67,8 @@ async def run_turn(
     """
     question = offer_tools(question, tools)
     turn = Turn(store, server, list(question.path), wait_to_retry)
+    for problem in () if tools is None else tools.problems:
+        yield Notice(problem)
     if question.text is not None or not calls_without_result(turn.path):
         async with aclosing(_ask_to_answer(turn, question)) as events:
             async for event in events:

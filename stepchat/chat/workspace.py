@@ -246,6 +246,7 @@ class Workspace:
             if self.close_demo is not None:
                 stack.callback(self.close_demo)
             stack.callback(self.client.close)
+            stack.push_async_callback(self.tools.close)
 
 
 def with_available_model(workspace: Workspace) -> Workspace:
@@ -341,7 +342,7 @@ def open_workspace(
         close_demo=close_demo,
         catalogue=connection.catalogue,
         environ=environ,
-        tools=ToolSources(config.tools.folders, paths.user_tools, store),
+        tools=ToolSources(config.tools.folders, paths.user_tools, store, config.mcp, paths.mcp, paths.results, environ),
         choose_session=request.resume == "",
     )
 

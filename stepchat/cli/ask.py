@@ -200,7 +200,7 @@ async def _tools(workspace: Workspace) -> TurnTools | None:
     if named := (*options.tools, *options.allowed_tools):
         await check_names(named, workspace.tools)
     for name in options.allowed_tools:
-        if name not in toolbox.on:
+        if not toolbox.is_on(name):
             raise UsageError(f"--allow-tool {name}: this tool is not on.", f"Switch it on: --tool {name}")
     allowed = AllowList(options.allowed_tools, options.allow_all_tools)
     return await toolbox.for_turn(workspace.store, allowed)

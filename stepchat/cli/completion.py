@@ -255,12 +255,17 @@ def _prompts(invocation: Invocation, _given: dict[str, Any], _incomplete: str) -
     return list_descriptions(invocation.paths.prompts)
 
 
+def _mcp_servers(invocation: Invocation, _given: dict[str, Any], _incomplete: str) -> _Values:
+    return [(table.name, table.values.get("url") or table.values.get("command", "")) for table in invocation.config.mcp]
+
+
 _VALUES: Final[dict[str, Callable[[Invocation, dict[str, Any], str], _Values]]] = {
     "model": _models,
     "server": _servers,
     "profile": _profiles,
     "preset": _presets,
     "prompt": _prompts,
+    "mcp": _mcp_servers,
     "settings": _settings,
     "once": _settings,
 }

@@ -92,6 +92,7 @@ def config_show(invocation: Invocation, *, as_json: bool) -> int:
         table.name: {key: dict(value) if key == "parameters" else value for key, value in table.values.items()}
         for table in settings.profiles
     }
+    values["mcp"] = {table.name: _without_values(table.values) for table in settings.mcp}
     if as_json:
         output.write_json(values)
         return 0
@@ -100,6 +101,11 @@ def config_show(invocation: Invocation, *, as_json: bool) -> int:
         if name in helps or value:
             output.write_line(f"{f'{name} = {lossless_json.dumps(value)}':50}  {helps.get(name, '')}".rstrip())
     return 0
+
+
+def _without_values(server: dict[str, Any]) -> dict[str, Any]:
+    """The settings of an MCP server without the values of variables and headers, which may be keys."""
+    return {key: dict.fromkeys(value, "…") if key in {"env", "headers"} else value for key, value in server.items()}
 
 
 @config.command("init")

@@ -50,6 +50,7 @@ COMMANDS = {
         Row("servers", "models", "servers", "the names for --server, and which are running"),
         Row("parameters", "parameters", "parameters [WORDS]", "request parameters: --set, --temperature 0.5"),
         Row("prompts", "prompts", "prompts --help", "the prompt library: list, show, edit, new"),
+        Row("mcp", "mcp", "mcp --help", "MCP servers, whose tools a model may call: list, check"),
         Row("usage", "usage", "usage", "tokens and cost, by model and day"),
         Row("login", "login", "login, logout", "get a key in the browser and store it; remove it"),
         Row("logout", "login"),
@@ -525,7 +526,7 @@ def reject_commands(text: str) -> None:
 _SIMILARITY = 0.8
 _FOREIGN = {
     "version": "--version", "update": "", "upgrade": "", "install": "", "uninstall": "", "chat": "", "run": "", "start": "",
-    "serve": "", "init": "", "tools": "help tools", "tool": "help tools", "mcp": "help tools", "list": "sessions list",
+    "serve": "", "init": "", "tools": "help tools", "tool": "help tools", "list": "sessions list",
     "ls": "sessions list", "history": "sessions list", "logs": "sessions list", "search": "sessions search WORDS",
     "show": "sessions show SESSION", "export": "sessions export SESSION", "import": "sessions import FILE",
     "delete": "sessions delete SESSION", "resume": "--resume", "continue": "--continue", "new": "", "auth": "login",

@@ -1,4 +1,4 @@
-"""Reads config.toml; errors name file, line and key. Only `stepchat config init` writes it.
+"""Reads config.toml and .mcp.json; errors name file, line and key. Only `stepchat config init` writes config.toml.
 
 A setting is a row of SETTINGS and a field of Config.
 """
@@ -18,7 +18,7 @@ from stepchat.files import read_regular_file
 from stepchat.parameters.values import parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -107,9 +107,24 @@ PROFILE_SETTINGS: tuple[Setting, ...] = (
 )
 """The keys of a table [profiles.NAME], besides its table of parameters."""
 
+MCP_SETTINGS: tuple[Setting, ...] = (
+    Setting("command", "", "The program to start; it speaks MCP on stdin and stdout."),
+    Setting("args", (), "The program's arguments."),
+    Setting(
+        "env", {}, "Environment variables for the program. Of stepchat's own, it gets only PATH, HOME and the like."
+    ),
+    Setting("cwd", "", "The program's working directory; that of stepchat if empty."),
+    Setting("url", "", "The server's address, instead of command: streamable HTTP."),
+    Setting("headers", {}, "HTTP headers for the server."),
+    Setting("trust_hints", False, "Believe the server which of its tools change nothing."),
+    Setting("start_timeout", 60, "Give up if the server is not ready after this many seconds.", low=1, high=3_600),
+    Setting("timeout", 0, "Seconds for a call, if other than tools.timeout.", low=0, high=86_400),
+)
+"""The keys of a table [mcp.NAME]."""
+
 
 TOOL_SETTINGS: tuple[Setting, ...] = (
-    Setting("on", (), "The tools that are on in new sessions."),
+    Setting("on", (), "The tools that are on in new sessions; the name of an MCP server stands for all of its tools."),
     Setting("trusted", (), "Tools that run without asking. Only tools that change nothing can be trusted."),
     Setting("folders", (), "Folders whose files the tools may read; the working directory if empty."),
     Setting("rounds", 25, "Ask before continuing after this many rounds of calls in one turn.", low=1, high=10_000),
@@ -163,6 +178,7 @@ class Config:
     servers: tuple[Table, ...] = ()
     prices: tuple[Table, ...] = ()
     profiles: tuple[Table, ...] = ()
+    mcp: tuple[Table, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict[str, Any])
     tools: ToolSettings = field(default_factory=ToolSettings)
     problems: tuple[ConfigError, ...] = field(default=(), compare=False)
@@ -276,7 +292,7 @@ def default_file() -> str:
     return "\n".join(lines) + "\n"
 
 
-_EXAMPLE_NAMES = {"servers": "box", "prices": '"stepfun/step-3.5-flash"', "profiles": "work"}
+_EXAMPLE_NAMES = {"servers": "box", "prices": '"stepfun/step-3.5-flash"', "profiles": "work", "mcp": "time"}
 
 
 def _commented(row: Setting) -> list[str]:
@@ -306,9 +322,11 @@ class _Source:
     """What is wrong, in the order of the file."""
     fatal: list[ConfigError] = field(default_factory=list[ConfigError])
     """Those of them that are about where questions go."""
+    find_line: Callable[[str, tuple[str, ...]], int | None] | None = None
+    """Finds the line of a key; that of TOML if None."""
 
     def error(self, key: tuple[str, ...], what: str, hint: str) -> ConfigError:
-        line = line_of_key(self.text, key)
+        line = (self.find_line or line_of_key)(self.text, key)
         where = f"{self.path}, line {line}" if line else str(self.path)
         error = ConfigError(f"{where}: {key[-1]} {what}.", hint)
         if key[-1] in _ABOUT_SERVERS or (key[0] == "servers" and len(key) < _SERVER_KEY):
@@ -369,8 +387,11 @@ def _check_server(source: _Source, table: tuple[str, ...], values: dict[str, Any
             raise source.error((*table, name), what, error.hint) from None
 
 
-_TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS, "profiles": PROFILE_SETTINGS}
+_TABLES = {"servers": SERVER_SETTINGS, "prices": PRICE_SETTINGS, "profiles": PROFILE_SETTINGS, "mcp": MCP_SETTINGS}
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
+_MCP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*")
+"""Without double underscores: they separate it from the names of its tools."""
+_LONGEST_MCP_NAME = 32
 
 
 def _tables(source: _Source, kind: str, value: Any) -> tuple[Table, ...]:
@@ -388,6 +409,9 @@ def _table(source: _Source, kind: str, name: str, value: Any) -> Table:
         raise source.error((kind, name), "must be a table", f"For example: [{kind}.NAME]")
     if kind == "servers" and (name == "demo" or not _SERVER_NAME.fullmatch(name)):
         raise source.error((kind, name), "cannot be the name of a server", "Use letters, digits and . _ - only.")
+    if kind == "mcp" and (len(name) > _LONGEST_MCP_NAME or not _MCP_NAME.fullmatch(name)):
+        hint = f"Use at most {_LONGEST_MCP_NAME} letters, digits, - and single _."
+        raise source.error((kind, name), "cannot be the name of an MCP server", hint)
     entries = dict(cast("dict[str, Any]", value))
     found: dict[str, Any] = {}
     if kind == "profiles" and "parameters" in entries:
@@ -400,7 +424,71 @@ def _table(source: _Source, kind: str, name: str, value: Any) -> Table:
     found |= _entries(source, (kind, name), entries, _TABLES[kind])
     if kind == "servers" and entries.get("base_url", "") == "" and name not in KINDS:
         raise source.error((kind, name), "needs a base_url", SERVER_SETTINGS[0].help)
+    if kind == "mcp":
+        _check_mcp(source, name, found)
     return Table(name, found)
+
+
+def _check_mcp(source: _Source, name: str, found: dict[str, Any]) -> None:
+    """Raises ConfigError for a table that describes no MCP server."""
+    table = ("mcp", name)
+    if bool(found.get("command")) == bool(found.get("url")):
+        raise source.error(table, "needs either command or url", 'For example: command = "uvx", args = ["NAME"]')
+    wrong = ("headers",) if found.get("command") else ("args", "env", "cwd")
+    for key in wrong:
+        if found.get(key):
+            other = "url" if found.get("command") else "command"
+            raise source.error(
+                (*table, key), f"needs {other}", f"[mcp.{name}] has {'command' if other == 'url' else 'url'}."
+            )
+    if found.get("url") and not re.match(r"https?://[^\s/]|\$\{", found["url"]):
+        raise source.error((*table, "url"), "must be an address", "For example: http://127.0.0.1:8000/mcp")
+
+
+def read_mcp_json(path: Path, content: bytes) -> tuple[tuple[Table, ...], tuple[ConfigError, ...]]:
+    """The MCP servers of a file in the common form, `{"mcpServers": {"NAME": {...}}}`, and what is wrong with others."""
+    import json
+
+    try:
+        text = content.decode("utf-8-sig")
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f", line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else " is not JSON"
+        return (), (ConfigError(f"{path}{where}.", "Fix that line."),)
+    source = _Source(path, text, find_line=_line_of_json_key)
+    servers: Any = cast("dict[str, Any]", data).get("mcpServers") if isinstance(data, dict) else None
+    if not isinstance(servers, dict):
+        return (), (
+            ConfigError(f"{path} has no mcpServers.", 'For example: {"mcpServers": {"time": {"command": "uvx"}}}'),
+        )
+    tables: list[Table] = []
+    for name, entries in cast("dict[str, Any]", servers).items():
+        with source.collecting():
+            tables.append(_table(source, "mcp", name, _without_transport(source, name, entries)))
+    return tuple(tables), tuple(source.problems)
+
+
+def _without_transport(source: _Source, name: str, entries: Any) -> Any:
+    """The entries without `type`, which follows from the others. Raises ConfigError for one that is not supported."""
+    if not isinstance(entries, dict):
+        return entries
+    given = dict(cast("dict[str, Any]", entries))
+    if (kind := given.pop("type", "stdio")) not in {"stdio", "http", "streamable-http", "streamableHttp"}:
+        raise source.error(("mcp", name, "type"), f"{kind!r} is not supported", "Supported: stdio, http.")
+    return given
+
+
+def _line_of_json_key(text: str, key: tuple[str, ...]) -> int | None:
+    """The line of a key in a JSON file, or of the nearest key above it."""
+    import json
+
+    at = 0
+    for name in ("mcpServers", *key[1:]):
+        found = text.find(json.dumps(name, ensure_ascii=False), at)
+        if found < 0:
+            break
+        at = found
+    return text.count("\n", 0, at) + 1
 
 
 def _entries(source: _Source, table: tuple[str, ...], value: Any, settings: Sequence[Setting]) -> dict[str, Any]:
@@ -421,6 +509,7 @@ def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ..
     """Returns the value. Raises ConfigError if it is invalid for the setting."""
     key = (*table, setting.name)
     checked: Any = value
+    items: dict[str, Any]
     match setting.default:
         case bool():
             kind, fits = "true or false", isinstance(value, bool)
@@ -429,6 +518,10 @@ def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ..
         case tuple():
             checked = _texts(value)
             kind, fits = "a list of texts", checked is not None
+        case dict():
+            kind = "a table of texts"
+            items = cast("dict[str, Any]", value) if isinstance(value, dict) else {"": None}
+            fits = all(isinstance(item, str) for item in items.values())
         case _:
             kind, fits = "text", isinstance(value, str)
     if not fits:
@@ -436,9 +529,9 @@ def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ..
     if setting.choices and value not in setting.choices:
         raise source.error(key, f"must be one of {', '.join(setting.choices)}", setting.help)
     # Negated to reject nan as well.
-    if setting.low is not None and not value >= setting.low:
+    if setting.low is not None and not checked >= setting.low:
         raise source.error(key, f"must be at least {setting.low:g}", setting.help)
-    if setting.high is not None and not value <= setting.high:
+    if setting.high is not None and not checked <= setting.high:
         raise source.error(key, f"must be at most {setting.high:.0f}", setting.help)
     return checked
 

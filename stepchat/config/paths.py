@@ -50,6 +50,16 @@ class Paths:
         return self.state / "models"
 
     @property
+    def mcp(self) -> Path:
+        """What MCP servers write to stderr, one file per server."""
+        return self.state / "mcp"
+
+    @property
+    def results(self) -> Path:
+        """Images and other data that tools returned."""
+        return self.data / "results"
+
+    @property
     def trusted_servers(self) -> Path:
         """The server addresses that the user has approved outside config.toml, one per line."""
         return self.state / "named-servers"

@@ -111,6 +111,8 @@ def _toml(setting: Setting) -> str:
             return str(value).lower()
         case "" | () | 0 | 0.0:
             return ""
+        case dict():
+            return ""
         case str(value):
             return f'"{value}"'
         case value:
@@ -153,6 +155,12 @@ def profile_settings() -> str:
     return _settings(PROFILE_SETTINGS)
 
 
+def mcp_settings() -> str:
+    from stepchat.config.file import MCP_SETTINGS
+
+    return _settings(MCP_SETTINGS)
+
+
 def servers() -> str:
     """The backends, and where each is found by default."""
     from stepchat.catalogue.backends import BACKENDS
@@ -186,6 +194,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "server settings": server_settings,
     "price settings": price_settings,
     "profile settings": profile_settings,
+    "mcp settings": mcp_settings,
     "servers": servers,
     "options": options,
     **{

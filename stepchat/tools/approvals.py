@@ -75,7 +75,7 @@ class Approvals:
     async def decide(self, ready: ReadyCall) -> Decision:
         """The user's decision, now or before. Raises StoreError."""
         tool = ready.tool
-        if tool.read_only and tool.name in self.trusted:
+        if tool.read_only and tool.is_named_in(self.trusted):
             return Decision("always", origin="trusted")
         if tool.fingerprint in self.session:
             return Decision("session", origin="session")
@@ -99,7 +99,7 @@ class AllowList:
 
     async def decide(self, ready: ReadyCall) -> Decision:
         """Whether the tool was allowed."""
-        if self.everything or ready.tool.name in self.names:
+        if self.everything or ready.tool.is_named_in(self.names):
             return Decision("once", origin="option")
         return Decision("no", NOT_ALLOWED, origin="option")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from stepchat.messages import Json
 
@@ -48,6 +48,12 @@ class Tool:
     """Seconds, if other than the configured limit."""
     revision: str = ""
     """Changes when its code does, if that is known."""
+    group: str = ""
+    """A name that stands for all tools of its source; "" if there is none."""
+
+    def is_named_in(self, names: Collection[str]) -> bool:
+        """Whether its name, or that of its group, is among these."""
+        return self.name in names or (bool(self.group) and self.group in names)
 
     @property
     def definition(self) -> Json:

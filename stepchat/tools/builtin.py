@@ -21,13 +21,15 @@ from stepchat.tools.base import Output, Tool, ToolError
 from stepchat.tools.calculator import calculate as evaluate
 from stepchat.tools.folders import Folders
 from stepchat.tools.signature import arguments_of, describe
+from stepchat.tools.source import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     import httpx
 
     from stepchat.messages import Json
+    from stepchat.tools.approvals import Settings
     from stepchat.tools.folders import Place
 
 _MOST_FILES: Final = 1_000
@@ -85,6 +87,20 @@ _INJECTED: Final = (Surroundings,)
 def builtin_tools(surroundings: Surroundings) -> tuple[Tool, ...]:
     """All built-in tools."""
     return tuple(row.tool(surroundings) for row in _FUNCTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """The built-in tools as a source."""
+
+    tools: tuple[Tool, ...]
+
+    async def read(self, settings: Settings | None, taken: Collection[str], wanted: Collection[str] | None) -> Found:  # noqa: ARG002 - as every source
+        """All of them."""
+        return Found(self.tools)
+
+    async def close(self) -> None:
+        """There is nothing to end."""
 
 
 @ToolFunction

@@ -1,17 +1,20 @@
-"""The tools of all sources in one list. They are imported and started only when needed."""
+"""The tools of all sources in one list. They are imported and started only when needed. Add a source in `_start`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from stepchat.config.file import Table
     from stepchat.tools.approvals import Settings
     from stepchat.tools.base import Tool
-    from stepchat.tools.user import UserFile, UserFunctions
+    from stepchat.tools.mcp.source import McpServers
+    from stepchat.tools.source import Source, WaitingFile
 
 
 @dataclass(slots=True)
@@ -24,33 +27,61 @@ class ToolSources:
     """Where the user's functions are."""
     settings: Settings | None = None
     """Where approvals are kept."""
-    waiting: tuple[UserFile, ...] = ()
+    servers: Sequence[Table] = ()
+    """The MCP servers of config.toml."""
+    logs: Path | None = None
+    """The folder for the logs of MCP servers; None if there can be none."""
+    files: Path | None = None
+    """The folder for images and other data in results."""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    waiting: tuple[WaitingFile, ...] = ()
     """Files of the user that have to be approved first, as `tools` found them."""
     problems: tuple[str, ...] = ()
     """What is wrong with others, each with its place, as `tools` found it."""
-    known: tuple[str, ...] = ()
-    """The names that `tools` found last."""
-    _builtin: tuple[Tool, ...] = ()
-    _user: UserFunctions | None = None
+    known: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The names that `tools` found last, those of groups included, each with its group or ""."""
+    mcp: McpServers | None = None
+    _started: list[Source] = field(default_factory=list["Source"])
 
-    async def tools(self) -> list[Tool]:
-        """All of them, in the order in which they are listed. Raises StoreError."""
-        if not self._builtin:
-            from stepchat.tools.builtin import Surroundings, builtin_tools
-            from stepchat.tools.folders import Folders
+    async def tools(self, wanted: Collection[str] | None = None) -> list[Tool]:
+        """All of them, in the order in which they are listed. Raises StoreError.
 
-            self._builtin = builtin_tools(Surroundings(Folders.of(self.folders or [Path.cwd()])))
-        found = [*self._builtin, *await self._functions()]
-        self.known = tuple(tool.name for tool in found)
+        If only some names are wanted, of tools or groups, sources start nothing for others, whose tools may be missing.
+        """
+        if not self._started:
+            self._started = self._start()
+        found: list[Tool] = []
+        waiting: list[WaitingFile] = []
+        problems: list[str] = []
+        for source in self._started:
+            part = await source.read(self.settings, {tool.name for tool in found}, wanted)
+            found += part.tools
+            waiting += part.waiting
+            problems += part.problems
+        self.waiting, self.problems = tuple(waiting), tuple(problems)
+        groups = dict.fromkeys(() if self.mcp is None else self.mcp.tables, "")
+        listed = {tool.name: tool.group for tool in found}
+        others = {name: group for name, group in self.known.items() if group in groups and group not in listed.values()}
+        self.known = listed | groups | others
         return found
 
-    async def _functions(self) -> tuple[Tool, ...]:
-        if self.user_folder is None or not self.user_folder.is_dir():
-            return ()
-        if self._user is None:
+    async def close(self) -> None:
+        """End what the sources have started."""
+        for source in self._started:
+            await source.close()
+
+    def _start(self) -> list[Source]:
+        from stepchat.tools.builtin import BuiltIn, Surroundings, builtin_tools
+        from stepchat.tools.folders import Folders
+
+        sources: list[Source] = [BuiltIn(builtin_tools(Surroundings(Folders.of(self.folders or [Path.cwd()]))))]
+        if self.user_folder is not None:
             from stepchat.tools.user import UserFunctions
 
-            self._user = UserFunctions(self.user_folder)
-        found = await self._user.read(self.settings, {tool.name for tool in self._builtin})
-        self.waiting, self.problems = found.waiting, found.problems
-        return found.tools
+            sources.append(UserFunctions(self.user_folder))
+        if self.logs is not None and self.files is not None:
+            from stepchat.tools.mcp.source import McpServers
+
+            self.mcp = McpServers(self.servers, Path.cwd() / ".mcp.json", self.logs, self.files, self.environ)
+            sources.append(self.mcp)
+        return sources

@@ -5,7 +5,6 @@ A file is not run before the user has approved it as it is now. Each call is a p
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from stepchat.tools.base import Output, Tool, ToolError
 from stepchat.tools.processes import python_command, run_program
+from stepchat.tools.source import Found, WaitingFile, approved_files, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,30 +24,9 @@ if TYPE_CHECKING:
 
 APPROVED: Final = "tools.files"
 """The setting in the database: hashes of approved files by name."""
-_MOST_BYTES: Final = 1_000_000
+_EFFECT: Final = "its functions become tools, which are off"
 _MOST_OUTPUT: Final = 10_000_000
 _TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class UserFile:
-    """A file with functions, as it is now."""
-
-    path: Path
-    digest: str
-    is_new: bool = True
-    """It was never approved; otherwise it has changed since."""
-
-
-@dataclass(frozen=True, slots=True)
-class UserTools:
-    """What the folder has."""
-
-    tools: tuple[Tool, ...] = ()
-    waiting: tuple[UserFile, ...] = ()
-    """Files that the user has to approve first."""
-    problems: tuple[str, ...] = ()
-    """Each with file and line."""
 
 
 @dataclass(slots=True)
@@ -55,23 +34,30 @@ class UserFunctions:
     """The functions in a folder."""
 
     folder: Path
-    _described: dict[str, UserTools] = field(default_factory=dict[str, UserTools])
+    _described: dict[str, Found] = field(default_factory=dict[str, Found])
     """By the hash of the file."""
 
-    async def read(self, settings: Settings | None, taken: Collection[str]) -> UserTools:
+    async def read(
+        self,
+        settings: Settings | None,
+        taken: Collection[str],
+        wanted: Collection[str] | None = None,  # noqa: ARG002 - as every source
+    ) -> Found:
         """The tools of all approved files. `taken` are the names of other tools. Without settings no file is approved."""
         tools: dict[str, Tool] = {}
-        waiting: list[UserFile] = []
+        waiting: list[WaitingFile] = []
         problems: list[str] = []
-        approved = _approved(await settings.setting(APPROVED)) if settings is not None else {}
-        for path in self._files():
+        paths = self._files()
+        approved = await approved_files(settings, APPROVED) if paths else {}
+        for path in paths:
             try:
-                digest = _digest(path)
+                _, digest = read_file(path)
             except OSError as error:
                 problems.append(f"{path}: {error.strerror}.")
                 continue
             if approved.get(path.name) != digest:
-                waiting.append(UserFile(path, digest, path.name not in approved))
+                is_new = path.name not in approved
+                waiting.append(WaitingFile(path, digest, APPROVED, path.name, _EFFECT, is_new))
                 continue
             if digest not in self._described:
                 self._described[digest] = await _describe(path, digest)
@@ -82,7 +68,10 @@ class UserFunctions:
                     problems.append(f"{path}: there is another tool {tool.name}; rename this function.")
                 else:
                     tools[tool.name] = tool
-        return UserTools(tuple(tools.values()), tuple(waiting), tuple(problems))
+        return Found(tuple(tools.values()), tuple(waiting), tuple(problems))
+
+    async def close(self) -> None:
+        """There is nothing to end: each call is a process of its own."""
 
     def _files(self) -> list[Path]:
         try:
@@ -92,32 +81,13 @@ class UserFunctions:
         return [path for path in found if not path.name.startswith(("_", "."))]
 
 
-async def approve_file(settings: Settings, file: UserFile) -> None:
-    """Let a file run as it is now. Raises StoreError."""
-    await settings.update_setting(APPROVED, lambda kept: json.dumps(_approved(kept) | {file.path.name: file.digest}))
-
-
-def _approved(kept: str | None) -> dict[str, str]:
-    try:
-        value: Any = json.loads(kept or "{}")
-    except ValueError:
-        return {}
-    return cast("dict[str, str]", value) if isinstance(value, dict) else {}
-
-
-def _digest(path: Path) -> str:
-    from stepchat.files import read_regular_file
-
-    return hashlib.sha256(read_regular_file(path, _MOST_BYTES)).hexdigest()
-
-
-async def _describe(path: Path, digest: str) -> UserTools:
+async def _describe(path: Path, digest: str) -> Found:
     try:
         answer = await _ask_host(path, digest)
     except ToolError as error:
-        return UserTools(problems=(f"{path}: {error}",))
+        return Found(problems=(f"{path}: {error}",))
     if "error" in answer:
-        return UserTools(problems=(_located(path, answer),))
+        return Found(problems=(_located(path, answer),))
     tools: list[Tool] = []
     problems: list[str] = []
     for row in cast("list[Json]", answer["tools"]):
@@ -137,7 +107,7 @@ async def _describe(path: Path, digest: str) -> UserTools:
                 revision=digest,
             )
         )
-    return UserTools(tuple(tools), problems=tuple(problems))
+    return Found(tuple(tools), problems=tuple(problems))
 
 
 async def _call(path: Path, digest: str, name: str, arguments: Json) -> Output:

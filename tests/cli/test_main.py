@@ -518,7 +518,7 @@ def test_the_command_that_is_called(arguments, call):
 def test_a_word_that_looks_like_a_command_is_not_sent_unseen(shell, monkeypatch):
     for word in ("tools", "update", "version"):
         assert f"`{word}` looks like a command." in shell.refuse(2, word)
-    assert "stepchat help tools" in shell.refuse(2, "mcp")
+    assert "stepchat help tools" in shell.refuse(2, "tools")
     assert "The command is: stepchat models" in shell.refuse(2, "--temperature", "0.5", "models")
     assert not shell.server.requests
     assert shell("ask", "tools").code == 0

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepchat.catalogue.backends import BACKENDS
-from stepchat.config.file import KINDS, SETTINGS, Config, Table, config_error, find_problems, line_of_key, read_config
+from stepchat.config.file import (
+    KINDS,
+    SETTINGS,
+    Config,
+    Table,
+    config_error,
+    find_problems,
+    line_of_key,
+    read_config,
+    read_mcp_json,
+)
 from stepchat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,7 +53,7 @@ def test_every_row_is_a_field_with_the_same_default():
     defaults = {
         field.name: field.default
         for field in fields(Config)
-        if field.name not in {"parameters", "servers", "prices", "profiles", "keys", "tools", "problems"}
+        if field.name not in {"parameters", "servers", "prices", "profiles", "mcp", "keys", "tools", "problems"}
     }
     assert {setting.name: setting.default for setting in SETTINGS} == defaults
     assert all(setting.help.endswith(".") for setting in SETTINGS)
@@ -385,3 +395,59 @@ def test_line_of_a_key(write, key, line):
     path = write(KEYS)
     where = f"{path}, line {line}" if line else str(path)
     assert str(config_error(path, key, "is odd", "Fix it.")) == f"{where}: {key[-1]} is odd. Fix it."
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('[mcp.time]\ncomand = "x"\nurl = "http://h/mcp"', 2, "comand is not a setting there|Did you mean command?"),
+        ('[mcp.time]\nargs = ["x"]', 1, "time needs either command or url"),
+        ('[mcp.time]\ncommand = "x"\nurl = "http://h"', 1, "time needs either command or url"),
+        ('[mcp.time]\ncommand = "x"\nheaders = { a = "b" }', 3, "headers needs url|has command"),
+        ('[mcp.time]\nurl = "http://h"\n[mcp.time.env]\nA = "b"', 3, "env needs command|has url"),
+        ('[mcp.time]\nurl = "ftp://h"', 2, "url must be an address"),
+        ('[mcp.time]\ncommand = "x"\nenv = { A = 5 }', 3, "env must be a table of texts"),
+        ('[mcp.time]\ncommand = "x"\nstart_timeout = 0', 3, "start_timeout must be at least 1"),
+        ('[mcp.a__b]\ncommand = "x"', 1, "a__b cannot be the name of an MCP server"),
+        ("[mcp]\ntime = 5", 2, "time must be a table"),
+    ],
+)
+def test_mistakes_about_mcp_servers(write, text, line, words):
+    problem = refused(write(text))
+    for part in words.split("|"):
+        assert part in str(problem)
+    assert f", line {line}: " in problem.message
+
+
+def test_mcp_servers(write, tmp_path):
+    text = (
+        '[mcp.time]\ncommand = "uvx"\nargs = ["a"]\nenv = { A = "${B}" }\n[mcp.hub]\nurl = "${HUB}"\ntrust_hints = true'
+    )
+    config = read_config(write(text))
+    assert not config.problems
+    assert config.mcp == (
+        Table("time", {"command": "uvx", "args": ("a",), "env": {"A": "${B}"}}),
+        Table("hub", {"url": "${HUB}", "trust_hints": True}),
+    )
+    tables, problems = read_mcp_json(
+        tmp_path / ".mcp.json",
+        b'{"mcpServers": {\n"a": {"type": "stdio", "command": "x",\n"disabled": false},\n"b": {"type": "http"}}}',
+    )
+    assert tables == (Table("a", {"command": "x"}),)
+    assert [str(problem).partition(": ")[0][-6:] for problem in problems] == ["line 3", "line 4"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{\n,}", "line 2"),
+        (b"\xff", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "has no mcpServers"),
+        (b'{"mcpServers": [1]}', "has no mcpServers"),
+    ],
+)
+def test_damaged_mcp_json(tmp_path, content, words):
+    tables, [problem] = read_mcp_json(tmp_path / ".mcp.json", content)
+    assert not tables
+    assert words in str(problem)

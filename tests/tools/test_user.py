@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepchat.tools.user import UserFunctions, approve_file
+from stepchat.tools.source import approve_file
+from stepchat.tools.user import UserFunctions
 from tests.tools.test_calls import Kept
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stepchat.tools.user import UserTools
+    from stepchat.tools.source import Found
 
 GOOD = '''
 """Weather."""
@@ -60,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "tools"
 
 
-async def approved(folder: Path, taken: tuple[str, ...] = ()) -> UserTools:
+async def approved(folder: Path, taken: tuple[str, ...] = ()) -> Found:
     kept = Kept()
     functions = UserFunctions(folder)
     for file in (await functions.read(kept, taken)).waiting:

@@ -307,8 +307,7 @@ class ChatPane(Widget):
                 self.view.notice("The results of the tools have not been sent.", hint, kind="info")
             return
         names = ", ".join(dict.fromkeys(call.name for call in calls))[:_LONGEST_NAMES]
-        on = set(self.conversation.toolbox.on)
-        can_run = [call for call in calls if call.name in on]
+        can_run = [call for call in calls if self.conversation.toolbox.is_on(call.name)]
         if can_run:
             limit = "The limit of rounds was reached. " if why == "round limit" else ""
             text = (

@@ -16,7 +16,7 @@ from stepchat.tui.commands.command import Command, check_idle
 from stepchat.tui.dialogs.pick import Choice, Picker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from stepchat.tools.base import Tool
     from stepchat.tui.chat.screen import ChatScreen
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 async def tools(screen: ChatScreen, argument: str) -> None:
     """The dialog, or `on NAME ...` and `off NAME ...`; `off` alone switches all off."""
     word, *names = argument.split() if argument else [""]
-    known = await screen.workspace.tools.tools()
+    sources = screen.workspace.tools
     match word:
         case "":
             await _show(screen)
         case "on" | "off":
-            await check_names(names, screen.workspace.tools)
             if word == "on" and not names:
-                raise UsageError("Which tool?", f"Known tools: {', '.join(tool.name for tool in known)}.")
-            await _switch(screen, names or [tool.name for tool in known], on=word == "on")
+                await sources.tools(())
+                raise UsageError("Which tool?", f"Known tools: {', '.join(sources.known)}.")
+            await check_names([name for name in names if name not in screen.conversation.toolbox.on], sources)
+            await _switch(screen, names or screen.conversation.toolbox.on, on=word == "on")
             on = screen.conversation.toolbox.on
             screen.flash(f"Tools on: {', '.join(on)}." if on else "All tools are off.")
         case _:
@@ -42,9 +43,15 @@ async def tools(screen: ChatScreen, argument: str) -> None:
 
 
 async def _switch(screen: ChatScreen, names: Sequence[str], *, on: bool) -> None:
-    before = screen.conversation.toolbox.on
-    rest = [name for name in before if name not in names]
-    await screen.conversation.set_tools([*before, *(name for name in names if name not in before)] if on else rest)
+    toolbox = screen.conversation.toolbox
+    before: list[str] = list(toolbox.on)
+    known = screen.workspace.tools.known
+    if not on and (split := {known.get(name, "") for name in names if name not in before} & {*before}):
+        # Of a group that is on, the other tools stay on.
+        before += [name for name, group in known.items() if group in split]
+        names = [*names, *split]
+    rest = [name for name in dict.fromkeys(before) if name not in names]
+    await screen.conversation.set_tools([*rest, *names] if on else rest)
     screen.refresh_status()
 
 
@@ -53,15 +60,17 @@ async def _show(screen: ChatScreen) -> None:
     from stepchat.tui.dialogs.tools import ToolsDialog
 
     async def toggle(name: str) -> Sequence[ToolRow]:
-        await _switch(screen, [name], on=name not in screen.conversation.toolbox.on)
-        return await _rows(screen)
+        await _switch(screen, [name], on=not screen.conversation.toolbox.is_on(name))
+        return await _rows(screen, known.values())
 
     async def ask_again(name: str) -> Sequence[ToolRow]:
         await forget_always(screen.workspace.store, name)
         screen.conversation.toolbox.approved.clear()
-        return await _rows(screen)
+        return await _rows(screen, known.values())
 
     await _review_files(screen)
+    if screen.workspace.config.mcp:
+        screen.flash("Starting the MCP servers …")
     known = {tool.name: tool for tool in await screen.workspace.tools.tools()}
     for problem in screen.workspace.tools.problems:
         screen.notice(problem, kind="warning")
@@ -69,25 +78,25 @@ async def _show(screen: ChatScreen) -> None:
     def view(name: str) -> None:
         screen.app.push_screen(TextDialog(name, lambda _: _description(known[name])))
 
-    await screen.app.push_screen_wait(ToolsDialog(await _rows(screen), toggle, ask_again, view))
+    await screen.app.push_screen_wait(ToolsDialog(await _rows(screen, known.values()), toggle, ask_again, view))
 
 
 async def _review_files(screen: ChatScreen) -> None:
     """Ask about files of the user that are new or have changed, before anything in them runs."""
-    from stepchat.tools.user import approve_file
+    from stepchat.tools.source import approve_file
     from stepchat.tui.dialogs.report import TextDialog
 
     sources = screen.workspace.tools
-    await sources.tools()
+    await sources.tools(())
     for file in sources.waiting:
         what = "is new" if file.is_new else "has changed"
         rows = [
             Choice("view", "View it"),
-            Choice("approve", "Approve it as it is now", detail="its functions become tools, which are off"),
+            Choice("approve", "Approve it as it is now", detail=file.effect),
             Choice("later", "Not now"),
         ]
         while True:
-            chosen = await screen.app.push_screen_wait(Picker(f"tools/{file.path.name} {what}", rows))
+            chosen = await screen.app.push_screen_wait(Picker(f"{file.name} {what}", rows))
             if chosen != "view":
                 break
             lines = [
@@ -107,7 +116,7 @@ def _description(tool: Tool) -> list[ReportLine]:
     return [*lines, ReportLine(facts, "dim"), ReportLine(""), *map(ReportLine, schema.splitlines())]
 
 
-async def _rows(screen: ChatScreen) -> list[ToolRow]:
+async def _rows(screen: ChatScreen, known: Collection[Tool]) -> list[ToolRow]:
     from stepchat.tui.dialogs.tools import ToolRow
 
     conversation = screen.conversation
@@ -117,15 +126,15 @@ async def _rows(screen: ChatScreen) -> list[ToolRow]:
     called = [message.name for message in messages if isinstance(message, ToolMessage)]
 
     def approval(tool: Tool) -> str:
-        if tool.read_only and tool.name in toolbox.settings.trusted:
+        if tool.read_only and tool.is_named_in(toolbox.settings.trusted):
             return "trusted"
         if always.get(tool.name) == tool.fingerprint:
             return "always"
         return "this session" if tool.fingerprint in toolbox.approved else "asks"
 
     return [
-        ToolRow(tool.name, tool.name in toolbox.on, tool.source, approval(tool), called.count(tool.name))
-        for tool in await screen.workspace.tools.tools()
+        ToolRow(tool.name, toolbox.is_on(tool.name), tool.source, approval(tool), called.count(tool.name))
+        for tool in known
     ]
 
 
@@ -133,7 +142,11 @@ def _names(screen: ChatScreen) -> list[tuple[str, str]]:
     on = screen.conversation.toolbox.on
     options = [("off", "switch all off")] if on else []
     options += [(f"off {name}", "switch off") for name in on]
-    return options + [(f"on {name}", "switch on") for name in screen.workspace.tools.known if name not in on]
+    return options + [
+        (f"on {name}", "switch on")
+        for name in screen.workspace.tools.known
+        if not screen.conversation.toolbox.is_on(name)
+    ]
 
 
 async def approve(screen: ChatScreen, _argument: str) -> None:
