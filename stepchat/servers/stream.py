@@ -17,6 +17,7 @@ from stepchat import lossless_json
 from stepchat.errors import ServerError, StepchatError, StreamCutError, UnreachableError
 from stepchat.events import Delta, Notice
 from stepchat.servers.chunks import ChunkReader, read_body
+from stepchat.servers.connection import Connection
 from stepchat.servers.errors import BASE_URL_HINT, decoded, describe_exception, from_status
 from stepchat.servers.network import unreachable
 from stepchat.servers.recording import ExchangeRecorder
@@ -50,15 +51,15 @@ class KeptConnection:
     """The connection that is kept alive after an answer, so that the next request that reuses it can close it."""
 
     def __init__(self) -> None:
-        self._stream: Any = None
+        self._connection: Connection | None = None
 
-    def take(self) -> Any:
-        """Returns its network stream, for one request at a time; None if there is none."""
-        stream, self._stream = self._stream, None
-        return stream
+    def take(self) -> Connection | None:
+        """Returns it, for one request at a time; None if there is none."""
+        connection, self._connection = self._connection, None
+        return connection
 
-    def keep(self, stream: Any) -> None:
-        self._stream = stream
+    def keep(self, connection: Connection | None) -> None:
+        self._connection = connection
 
 
 class StreamReader:
@@ -88,12 +89,10 @@ class StreamReader:
         self._proxy = proxy
         self._redact = redact
         self._reader = ChunkReader(starts_in_thinking=starts_in_thinking, redact=redact)
-        self._stream: Any = self._kept.take()
+        self._connection = self._kept.take()
         self._handshake: socket.socket | None = None
         """A second handle of the socket during the TLS handshake, when the first is not accessible."""
         self._connected = False
-        self._beginning = b""
-        """The first bytes that a new connection received."""
         self._answered = False
         self._cancelled = False
         self._over = False
@@ -118,8 +117,8 @@ class StreamReader:
         """Close the connection, and keep what was read."""
         if self._over:
             return
-        stream = self._stream
-        for sock in (stream.get_extra_info("socket") if stream is not None else None, self._handshake):
+        connection = self._connection
+        for sock in (connection.stream.get_extra_info("socket") if connection is not None else None, self._handshake):
             if isinstance(sock, socket.socket):
                 # shutdown wakes the thread from recv, close alone does not. It bypasses TLS, which has nothing left to send.
                 with contextlib.suppress(OSError):
@@ -142,7 +141,7 @@ class StreamReader:
         self._forget_handshake()
         self._over = True
         if not self._cancelled:
-            self._kept.keep(self._stream)
+            self._kept.keep(self._connection)
         self._deliver(None if self._cancelled else outcome)
 
     def _trace(self, name: str, info: dict[str, Any]) -> None:
@@ -153,27 +152,12 @@ class StreamReader:
             sock = made.get_extra_info("socket")
             if self._url.lower().startswith("https:") and name.endswith("connect_tcp.complete"):
                 self._handshake = sock.dup()
-            self._stream = made
-            self._watch_beginning(made)
-        # Checked after storing the stream, so that either this sees the cancellation, or `cancel` sees the stream.
+            self._connection = Connection(made)
+        # Checked after storing the connection, so that either this sees the cancellation, or `cancel` sees the connection.
         if self._cancelled and name.endswith(_BEFORE_SENDING):
             if made is not None:
                 made.close()
             raise _CancelledError
-
-    def _watch_beginning(self, stream: Any) -> None:
-        """Note the first bytes: without a response, httpx does not say whether there were any."""
-        read = getattr(stream, "read", None)
-        if read is None:
-            return
-
-        def noting(max_bytes: int, timeout: float | None = None) -> bytes:
-            data: bytes = read(max_bytes, timeout)
-            if len(self._beginning) < len(_HTTP):
-                self._beginning += data[: len(_HTTP)]
-            return data
-
-        stream.read = noting
 
     def _forget_handshake(self) -> None:
         if self._handshake is not None:
@@ -186,7 +170,7 @@ class StreamReader:
                 return self._once()
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
                 # The server closed the idle connection just then, and has not received this request.
-                if self._stream is None or self._connected or self._answered or self._cancelled:
+                if self._connection is None or self._connected or self._answered or self._cancelled:
                     raise
                 return self._once()
         except httpx.TimeoutException as error:
@@ -207,7 +191,7 @@ class StreamReader:
 
     def _protocol_error(self, error: Exception) -> StepchatError:
         words = describe_exception(error)
-        beginning = self._beginning[: len(_HTTP)]
+        beginning = b"" if self._connection is None else self._connection.beginning[: len(_HTTP)]
         if not self._answered and "without a response" in words and not _HTTP.startswith(beginning):
             words = "it does not speak HTTP/1.1"
         if not self._answered and "without a response" not in words:
@@ -217,6 +201,8 @@ class StreamReader:
 
     def _once(self) -> StepchatError | None:
         extensions = {"trace": self._trace}
+        if self._connection is not None:
+            self._connection.begin_request()
         with self._http.stream(
             "POST", self._url, content=self._content, headers=self._headers, extensions=extensions
         ) as response:
@@ -228,7 +214,8 @@ class StreamReader:
         self._recorder.response_started(response.status_code, response.headers)
         if identity := response.headers.get("x-generation-id"):
             self._give(Delta(generation_id=identity))
-        parts = map(self._recorded_reads, response.iter_bytes())
+        body = response.iter_bytes() if self._connection is None else self._connection.body(response)
+        parts = map(self._recorded_reads, body)
         if not response.is_success:
             return self._refusal(response, parts)
         first = next(parts, b"")

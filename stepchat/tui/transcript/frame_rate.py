@@ -16,8 +16,6 @@ SLOW_FRAME: Final = 1 / 30
 SPIN: Final = 0.1
 SECOND: Final = 0.25
 """Seconds between frames for a clock in whole seconds."""
-PAUSE: Final = 0.5
-"""Seconds for which frames continue after the last token."""
 _SLOW: Final = 400.0
 """Characters a second."""
 
@@ -31,11 +29,9 @@ class FrameScheduler:
         self._speed = 0.0
         """Characters a second."""
         self._last_frame = 0.0
-        self._last_arrival = 0.0
 
-    def arrived(self, characters: int, now: float) -> None:
+    def arrived(self, characters: int) -> None:
         self._unseen += characters
-        self._last_arrival = now
 
     def painted(self, now: float) -> None:
         elapsed = now - self._last_frame
@@ -45,8 +41,8 @@ class FrameScheduler:
         self._last_frame = now
 
     def is_due_at_once(self, live: Answer, now: float) -> bool:
-        """Whether a frame may be painted without waiting for the timer."""
-        return _is_visible(live) and now - self._last_frame >= self._frame_time()
+        """Whether a frame may be painted without waiting for the timer, as for most of what arrives (servers/connection.py)."""
+        return _is_visible(live) and self.is_due(now, self._frame_time())
 
     def is_due(self, now: float, interval: float) -> bool:
         """Whether the timer should paint a frame; not if one was just painted."""
@@ -61,7 +57,7 @@ class FrameScheduler:
             or (live is not None and (live.is_waiting or live.is_reasoning))
         )
 
-    def interval(self, document: Document, now: float) -> float:
+    def interval(self, document: Document) -> float:
         """Seconds between frames; 0 if nothing on screen changes by itself."""
         live = document.live
         if document.layout.has_work:
@@ -70,7 +66,7 @@ class FrameScheduler:
             return 0.0
         if live.is_waiting:
             return SPIN
-        if (self._unseen or now - self._last_arrival < PAUSE) and _is_visible(live):
+        if self._unseen and _is_visible(live):
             return self._frame_time()
         return SECOND if live.is_reasoning else 0.0
 

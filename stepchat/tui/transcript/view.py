@@ -182,7 +182,7 @@ class TranscriptView(Widget):
         was = (live.is_waiting, live.has_answer_text)
         now = self._clock()
         self._document.feed(delta, now)
-        self._scheduler.arrived(len(delta.text) + len(delta.reasoning), now)
+        self._scheduler.arrived(len(delta.text) + len(delta.reasoning))
         if was != (live.is_waiting, live.has_answer_text) or self._scheduler.is_due_at_once(live, now):
             self._tick()
         elif not self._interval:
@@ -392,7 +392,7 @@ class TranscriptView(Widget):
 
     def _set_interval(self) -> None:
         """Run one timer, as fast as anything on screen changes; none if nothing does."""
-        interval = self._scheduler.interval(self._document, self._clock())
+        interval = self._scheduler.interval(self._document)
         if interval != self._interval and self.is_mounted:
             if self._timer is not None:
                 self._timer.stop()

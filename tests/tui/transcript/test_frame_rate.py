@@ -15,17 +15,17 @@ def live_document(now=0.0):
 def feed(document, pace, delta, now):
     document.feed(delta, now)
     document.update_live(now, 0)
-    pace.arrived(len(delta.text) + len(delta.reasoning), now)
+    pace.arrived(len(delta.text) + len(delta.reasoning))
 
 
 def test_nothing_moves_when_nothing_comes():
-    assert FrameScheduler().interval(Document(colourless(), 60), 5.0) == 0.0
+    assert FrameScheduler().interval(Document(colourless(), 60)) == 0.0
     assert not FrameScheduler().has_work(Document(colourless(), 60))
 
 
 def test_spinner_while_waiting():
     document = live_document()
-    assert FrameScheduler().interval(document, 1.0) == SPIN
+    assert FrameScheduler().interval(document) == SPIN
     assert FrameScheduler().has_work(document)
 
 
@@ -34,32 +34,32 @@ def test_fast_streams_get_more_frames_than_slow_ones():
     now = 0.0
     for _ in range(100):
         now += 0.033
-        feed(document, pace, Delta(text="x" * 40), now)
         pace.painted(now)
-    assert pace.interval(document, now) == FRAME
+        feed(document, pace, Delta(text="x" * 40), now)
+    assert pace.interval(document) == FRAME
     for _ in range(200):
         now += 0.05
-        feed(document, pace, Delta(text="x"), now)
         pace.painted(now)
-    assert pace.interval(document, now) == SLOW_FRAME
+        feed(document, pace, Delta(text="x"), now)
+    assert pace.interval(document) == SLOW_FRAME
 
 
 def test_folded_thinking_needs_only_its_clock():
     document, pace = live_document(), FrameScheduler()
     document.live.panel = "folded"
     feed(document, pace, Delta(reasoning="thought"), 1.0)
-    assert pace.interval(document, 1.0) == SECOND
+    assert pace.interval(document) == SECOND
     assert not pace.is_due_at_once(document.live, 1.0)
     document.live.panel = "tail"
-    assert pace.interval(document, 1.0) == SLOW_FRAME
+    assert pace.interval(document) == SLOW_FRAME
 
 
-def test_frames_stop_soon_after_the_last_token():
+def test_frames_stop_when_everything_is_painted():
     document, pace = live_document(), FrameScheduler()
     feed(document, pace, Delta(text="words"), 1.0)
+    assert pace.interval(document) > 0
     pace.painted(1.0)
-    assert pace.interval(document, 1.2) > 0
-    assert pace.interval(document, 2.0) == 0.0
+    assert pace.interval(document) == 0.0
 
 
 def test_what_comes_after_a_pause_is_painted_at_once():
