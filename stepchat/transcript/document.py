@@ -320,18 +320,22 @@ class Document:
         return entry
 
     def rows(self, index: int, block: int) -> Sequence[Strip]:
-        entry = self.open(index)
+        return self._rows(index, self.open(index), block)
+
+    def _rows(self, index: int, entry: BlockList, block: int) -> Sequence[Strip]:
+        """The rows of a block of an open message. Called for every block on the screen in every frame."""
         rows = self.layout.rows(entry.blocks[block])
-        entry.heights.set(block, len(rows))
-        self._heights.set(index, entry.heights.total)
+        if len(rows) != entry.heights[block]:
+            entry.heights.set(block, len(rows))
+            self._heights.set(index, entry.heights.total)
         return rows
 
     def forward(self, index: int, block: int) -> Iterator[tuple[int, int, Sequence[Strip]]]:
         """The blocks from here on: message, block, rows."""
         while index < len(self.messages):
-            blocks = self.open(index).blocks
-            while block < len(blocks):
-                yield index, block, self.rows(index, block)
+            entry = self.open(index)
+            while block < len(entry.blocks):
+                yield index, block, self._rows(index, entry, block)
                 block += 1
             index, block = index + 1, 0
 

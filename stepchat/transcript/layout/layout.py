@@ -97,10 +97,17 @@ class Layout:
     def rows(self, block: Block) -> Sequence[Strip]:
         """The rows of a block, including the blank ones above it. The same objects as last time if nothing has changed."""
         kept = self._kept.get(block)
-        token, surface = self._token(block), self.code_block_width(block)
+        token = self._token(block)
+        surface = self.code_block_width(block) if isinstance(block.group, Fence) else 0
         numbers = blocks.numbers_width(block.path) if block.path else 0
-        same = kept and kept.version == block.version and kept.is_open == block.open and kept.numbers == numbers
-        if kept and same and kept.token is token and kept.surface == surface:
+        if (
+            kept is not None
+            and kept.version == block.version
+            and kept.is_open == block.open
+            and kept.token is token
+            and kept.surface == surface
+            and kept.numbers == numbers
+        ):
             self._kept.move_to_end(block)
             return kept.rows
         match block.group:
@@ -149,14 +156,16 @@ class Layout:
     def _token(self, block: Block) -> object:
         """What the rows depend on besides the text of the block; compared by identity."""
         match block.group:
+            case None:
+                labels = block.links.labels if block.links is not None else None
+                return labels if labels and "[" in block.text else None
             case Fence():
                 return self._highlights.line(block.group, block.level) if block.kind == "code" else None
             case Table():
                 tables.columns(block.group, self.builder, block)
                 return block.group.token
             case _:
-                labels = block.links.labels if block.links else None
-                return labels if labels and "[" in block.text else None
+                return None
 
     def _gap(self, block: Block) -> list[Strip]:
         if not block.gap:
@@ -298,6 +307,8 @@ def _is_definition(block: Block) -> bool:
 def _widest(fence: Fence) -> int:
     """Cells of the widest line. The last one may still change, or disappear, while the block is open."""
     count = len(fence.lines) if fence.closed else len(fence.lines) - 1
+    if fence.measured == count == len(fence.lines):
+        return fence.widest
     if fence.measured < count:
         new = fence.lines[fence.measured : count]
         fence.measured, fence.widest = count, max(fence.widest, *[cells(shown_code(line.text)) for line in new])

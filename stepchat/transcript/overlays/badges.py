@@ -178,10 +178,12 @@ class UnreadBadge:
         if viewport.follow or (amount != self._seen and viewport.at_end):
             self._seen = amount
         self._shown = None
+        if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows:
+            return rows
         page = self._document.layout.builder.geometry
         labels = map(self._document.fill_keys, _NEW_TEXT)
         text = next((text for text in labels if cells(text) <= page.wide // _SMALLEST_SHARE), "")
-        if amount <= self._seen or len(viewport.screen_rows) < len(rows) or not rows or not text:
+        if not text:
             return rows
         self._shown = range(page.margin + page.wide - cells(text), page.margin + page.wide)
         badge = Segment(text, palette.user_bar)
