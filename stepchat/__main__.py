@@ -5,6 +5,11 @@ import sys
 
 def main() -> None:
     """Run stepchat with the arguments of the command line, and exit."""
+    if sys.argv[1:] in (["--version"], ["-V"]):  # click alone takes as long as six Pythons to start
+        from stepchat import __version__
+
+        print(f"stepchat, version {__version__}")
+        return
     _disable_core_dumps()
     _skip_command_line_of_httpx()
     frame = None

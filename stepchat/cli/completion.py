@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from contextlib import closing
@@ -234,6 +233,8 @@ def _presets(invocation: Invocation, _given: dict[str, Any], _incomplete: str) -
             await store.close()
 
     # Completion must not create a database.
+    import asyncio
+
     return [(name, "") for name in asyncio.run(read())] if path_exists(invocation.paths.database) else []
 
 
