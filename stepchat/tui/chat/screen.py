@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.app import App, ComposeResult
+    from textual.geometry import Size
     from textual.timer import Timer
 
     from stepchat.chat.connection import Connection, ServerConfig
@@ -100,6 +101,8 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     """The panes, the composer and the status bar of the window."""
 
     AUTO_FOCUS = "Prompt"
+    # No style of this screen depends on the width, and every change of class checks all styles.
+    HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012 - declared so by Textual
     BINDINGS: ClassVar[list[BindingType]] = [
         # These apply only while text is selected, or right after a search; otherwise the keys have their usual meaning.
         Binding("ctrl+c", "copy_selection", show=False, priority=True, id="selection.copy"),
@@ -151,6 +154,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         """The newest sessions as of the last time one was opened."""
         self._escaped = float("-inf")
         """When Esc was pressed with nothing to do."""
+        self._laid_out_for: Size | None = None
 
     def compose(self) -> ComposeResult:
         yield self._tab_bar
@@ -201,6 +205,12 @@ class ChatScreen(Screen[None], inherit_bindings=False):
     # ---- user input
 
     def on_resize(self, event: events.Resize) -> None:
+        if event.size == self._laid_out_for:
+            # Textual sends a second event after the layout, and would do it all again.
+            event.stop()
+            event.prevent_default()
+            return
+        self._laid_out_for = event.size
         self.prompt.styles.max_height = prompt_row_limit(event.size.height)
 
     def is_second_escape(self) -> bool:
