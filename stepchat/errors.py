@@ -71,7 +71,11 @@ class UntrustedServerError(UsageError):
 
 
 class ConfigError(StepchatError):
-    """A file of the user cannot be used."""
+    """A file of the user cannot be used, at this line if it is known."""
+
+    def __init__(self, message: str, hint: str = "", *, line: int = 0) -> None:
+        super().__init__(message, hint)
+        self.line = line
 
 
 class ApiKeyError(StepchatError):

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -13,9 +14,9 @@ from stepchat.catalogue.backends import BACKENDS, is_local
 from stepchat.chat.connection import Connection, connect, default_server
 from stepchat.chat.spending import format_balance
 from stepchat.config.api_keys import KEYRING
-from stepchat.config.file import Config, find_problems, read_config
+from stepchat.config.file import Config, read_config
 from stepchat.config.paths import path_exists
-from stepchat.errors import StepchatError
+from stepchat.errors import ConfigError, StepchatError
 from stepchat.first_frame.picture import non_utf8_locale
 from stepchat.servers.api import fetch_balance
 from stepchat.servers.network import PROXY_VARIABLES, certificate_settings, proxy_for, trusted_certificates
@@ -23,7 +24,7 @@ from stepchat.servers.probe import probe
 from stepchat.sessions.health import check_database, has_full_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from stepchat.config.paths import Paths
@@ -47,27 +48,22 @@ class Check:
 def run_checks(
     paths: Paths,
     environ: Mapping[str, str],
-    themes: Collection[str],
+    find_problems: Callable[[Paths], Sequence[StepchatError]],
     base_url: str | None = None,
     server: str | None = None,
-    key_errors: Callable[[Config, Path], Sequence[StepchatError]] = lambda _config, _path: (),
 ) -> Iterator[Check]:
-    """Run the checks one after the other. `themes` are the known names, `key_errors` checks [keys]. Never raises."""
+    """Run the checks one after the other. `find_problems` checks config.toml. Never raises."""
     yield _versions()
     yield from _terminal(environ)
+    problems = find_problems(paths)
+    for problem in problems:
+        yield Check("settings", "broken", problem.message, problem.hint)
+    if not problems:
+        without = "" if path_exists(paths.config_file) else " (does not exist; the defaults apply)"
+        yield Check("settings", "good", f"{paths.config_file}{without}")
     config = Config()
-    try:
+    with suppress(ConfigError):  # It is among the problems.
         config = read_config(paths.config_file)
-        problems = [*find_problems(paths.config_file, themes), *key_errors(config, paths.config_file)]
-        for problem in problems:
-            yield Check("settings", "broken", problem.message, problem.hint)
-        exists = path_exists(paths.config_file)
-        if not problems:
-            yield Check(
-                "settings", "good", f"{paths.config_file}{'' if exists else ' (does not exist; the defaults apply)'}"
-            )
-    except StepchatError as error:
-        yield Check("settings", "broken", error.message, error.hint)
     try:
         connection = connect(default_server(config, environ, base_url, server), paths, config, environ)
     except StepchatError as error:

@@ -42,23 +42,11 @@ def config_path(invocation: Invocation, *, as_json: bool) -> int:
 @pass_invocation
 def config_check(invocation: Invocation, *, as_json: bool) -> int:
     """Check the settings file. Mistakes are reported with line numbers, and the exit code is 2."""
-    from stepchat.chat.connection import configured_prices, known_servers
     from stepchat.cli.output import USAGE
-    from stepchat.config.file import find_problems, read_config
     from stepchat.config.paths import path_exists
-    from stepchat.errors import StepchatError
 
-    paths, output = invocation.paths, invocation.output
-    path = paths.config_file
-    problems: list[StepchatError] = [*find_problems(path, theme_names(paths))]
-    try:
-        settings = read_config(path)
-        problems += key_errors(settings, path)
-        known_servers(settings)
-        configured_prices(settings)
-    except StepchatError as error:
-        if str(error) not in map(str, problems):
-            problems.append(error)
+    path, output = invocation.paths.config_file, invocation.output
+    problems = config_problems(invocation.paths)
     if as_json:
         rows = [{"error": problem.message, "hint": problem.hint} for problem in problems]
         first = rows[0] if rows else {"error": None, "hint": None}
@@ -152,7 +140,15 @@ def edit_file(path: Path, environ: Mapping[str, str]) -> None:
         raise StepchatError(f"{command[0]} ended with exit code {code}.")
 
 
-def key_errors(settings: Config, path: Path) -> list[ConfigError]:
+def config_problems(paths: Paths) -> list[ConfigError]:
+    """Everything that is wrong in config.toml, in the order of its lines."""
+    from stepchat.config.file import find_problems
+
+    path = paths.config_file
+    return find_problems(path, theme_names(paths), _tool_names(paths), lambda config: _key_errors(config, path))
+
+
+def _key_errors(settings: Config, path: Path) -> list[ConfigError]:
     """The problems of [keys] as errors with line numbers."""
     if not settings.keys:
         return []
@@ -160,6 +156,18 @@ def key_errors(settings: Config, path: Path) -> list[ConfigError]:
     from stepchat.tui.commands import KEY_ROWS
 
     return keymap.key_errors(keymap.build_keymap(KEY_ROWS, settings.keys), path)
+
+
+def _tool_names(paths: Paths) -> list[str]:
+    """The names of all tools; none if there are files of the user's own, which may have any."""
+    import asyncio
+
+    from stepchat.tools.sources import ToolSources
+
+    # Without the approvals, every such file is waiting for one, and nothing is started.
+    sources = ToolSources(user_folder=paths.user_tools, logs=paths.mcp, files=paths.results)
+    found = asyncio.run(sources.tools(()))
+    return [] if sources.waiting or sources.problems else [tool.name for tool in found]
 
 
 def theme_names(paths: Paths) -> list[str]:

@@ -31,12 +31,12 @@ MARKS = {"good": ("ok", "32"), "odd": ("--", "33"), "broken": ("!!", "1;31")}
 def doctor(invocation: Invocation, *, as_json: bool, server: str | None, base_url: str | None) -> int:
     """Check terminal, settings, key, server, models and sessions, and suggest fixes. Exits with 1 if something is broken."""
     from stepchat.chat.doctor import run_checks
-    from stepchat.cli.config import key_errors, theme_names
+    from stepchat.cli.config import config_problems
 
     reject_two_servers(base_url, server)
     paths, output = invocation.paths, invocation.output
     found: list[Check] = []
-    for check in run_checks(paths, invocation.environ, theme_names(paths), base_url, server, key_errors):
+    for check in run_checks(paths, invocation.environ, config_problems, base_url, server):
         found.append(check)
         if not as_json:
             output.write(output.styled(*MARKS[check.state]))

@@ -18,7 +18,7 @@ from stepchat.files import read_regular_file
 from stepchat.parameters.values import parse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -196,8 +196,21 @@ def read_config(path: Path) -> Config:
     return config
 
 
-def find_problems(path: Path, themes: Collection[str]) -> list[ConfigError]:
-    """Everything that is wrong in the file, also what is harmless: an unknown theme, a hint that never appears."""
+def in_line_order(problems: Iterable[ConfigError]) -> list[ConfigError]:
+    """Problems of one file, from its top to its end."""
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def find_problems(
+    path: Path,
+    themes: Collection[str],
+    tools: Collection[str] = (),
+    others: Callable[[Config], Iterable[ConfigError]] = lambda _config: (),
+) -> list[ConfigError]:
+    """Everything that is wrong in the file, also what is harmless: an unknown theme, a hint that never appears.
+
+    `themes` and `tools` are the known names; unknown tools are not reported if it is empty. `others` finds more problems.
+    """
     try:
         source, config = _read(path)
     except ConfigError as error:
@@ -212,7 +225,13 @@ def find_problems(path: Path, themes: Collection[str]) -> list[ConfigError]:
     if config.silence_hint > config.silence_timeout and line_of_key(source.text, ("silence_hint",)):
         what = f"has no effect: silence_timeout is only {config.silence_timeout:g} seconds"
         found.append(source.error(("silence_hint",), what, "Make it smaller than silence_timeout."))
-    return found
+    servers = {table.name for table in config.mcp}
+    for key in ("on", "trusted") if tools else ():
+        for name in getattr(config.tools, key):
+            if name not in tools and name.partition("__")[0] not in servers:
+                what = f"in [tools] is wrong: there is no tool {name!r}"
+                found.append(source.error(("tools", key), what, _hint(name, [*tools, *servers], "Known tools")))
+    return in_line_order([*found, *others(config)])
 
 
 def _read(path: Path) -> tuple[_Source | None, Config]:
@@ -232,7 +251,7 @@ def _read(path: Path) -> tuple[_Source | None, Config]:
             values[name] = _top_level(source, name, value)
     config = Config(**values)
     _check_servers(source, config)
-    return source, replace(config, problems=tuple(source.problems))
+    return source, replace(config, problems=tuple(in_line_order(source.problems)))
 
 
 def _top_level(source: _Source, name: str, value: Any) -> Any:
@@ -319,7 +338,7 @@ class _Source:
     path: Path
     text: str
     problems: list[ConfigError] = field(default_factory=list[ConfigError])
-    """What is wrong, in the order of the file."""
+    """What is wrong."""
     fatal: list[ConfigError] = field(default_factory=list[ConfigError])
     """Those of them that are about where questions go."""
     find_line: Callable[[str, tuple[str, ...]], int | None] | None = None
@@ -328,7 +347,7 @@ class _Source:
     def error(self, key: tuple[str, ...], what: str, hint: str) -> ConfigError:
         line = (self.find_line or line_of_key)(self.text, key)
         where = f"{self.path}, line {line}" if line else str(self.path)
-        error = ConfigError(f"{where}: {key[-1]} {what}.", hint)
+        error = ConfigError(f"{where}: {key[-1]} {what}.", hint, line=line or 0)
         if key[-1] in _ABOUT_SERVERS or (key[0] == "servers" and len(key) < _SERVER_KEY):
             self.fatal.append(error)
         return error
@@ -353,7 +372,7 @@ def _read_source(path: Path) -> _Source | None:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.", "Fix its permissions, or move it away.") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}, line {line}: not UTF-8.", "Save the file as UTF-8.") from None
+        raise ConfigError(f"{path}, line {line}: not UTF-8.", "Save the file as UTF-8.", line=line) from None
 
 
 def _check_servers(source: _Source, config: Config) -> None:
@@ -510,29 +529,34 @@ def _checked(source: _Source, setting: Setting, value: Any, table: tuple[str, ..
     key = (*table, setting.name)
     checked: Any = value
     items: dict[str, Any]
-    match setting.default:
+    default: Any = setting.default
+    match default:
         case bool():
-            kind, fits = "true or false", isinstance(value, bool)
+            kind, example, fits = "true or false", "true", isinstance(value, bool)
         case int() | float():
-            kind, fits = "a number", isinstance(value, int | float) and not isinstance(value, bool)
+            fits = isinstance(value, int | float) and not isinstance(value, bool)
+            kind, example = "a number", f"{default:g}"
         case tuple():
             checked = _texts(value)
-            kind, fits = "a list of texts", checked is not None
+            kind, example, fits = "a list of texts", '["one", "two"]', checked is not None
         case dict():
-            kind = "a table of texts"
+            kind, example = "a table of texts", '{ NAME = "value" }'
             items = cast("dict[str, Any]", value) if isinstance(value, dict) else {"": None}
             fits = all(isinstance(item, str) for item in items.values())
         case _:
             kind, fits = "text", isinstance(value, str)
+            example = f'"{default or (setting.choices or ("text",))[0]}"'
     if not fits:
-        raise source.error(key, f"must be {kind}", setting.help)
+        raise source.error(key, f"must be {kind}", f"For example: {setting.name} = {example}")
     if setting.choices and value not in setting.choices:
-        raise source.error(key, f"must be one of {', '.join(setting.choices)}", setting.help)
+        hint = _hint(str(checked), setting.choices, "For example", f"{setting.name} = {example}")
+        raise source.error(key, f"must be one of {', '.join(setting.choices)}", hint)
+    hint = f"The default is {default:g}." if setting.low is not None else ""
     # Negated to reject nan as well.
     if setting.low is not None and not checked >= setting.low:
-        raise source.error(key, f"must be at least {setting.low:g}", setting.help)
+        raise source.error(key, f"must be at least {setting.low:g}", hint)
     if setting.high is not None and not checked <= setting.high:
-        raise source.error(key, f"must be at most {setting.high:.0f}", setting.help)
+        raise source.error(key, f"must be at most {setting.high:.0f}", hint)
     return checked
 
 

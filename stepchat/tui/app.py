@@ -23,6 +23,7 @@ from textual.worker import WorkerFailed
 from stepchat.chat.crash_report import summary, write_crash_report
 from stepchat.chat.drafts import without_sent
 from stepchat.chat.rescue import describe_files, describe_unsaved, rescue_directories, write_rescue
+from stepchat.config.file import in_line_order
 from stepchat.errors import ConfigError
 from stepchat.text.sanitize import sanitize_for_clipboard
 from stepchat.text.widths import unpad
@@ -293,7 +294,7 @@ class StepchatApp(App[str]):
     def _report_config_problems(self) -> None:
         """Report the first problem of config.toml, and how to see the others."""
         path = self.workspace.paths.config_file
-        if errors := [*self.workspace.config.problems, *key_errors(self.keymap, path)]:
+        if errors := in_line_order([*self.workspace.config.problems, *key_errors(self.keymap, path)]):
             more = f" {len(errors) - 1} more: stepchat config check" if len(errors) > 1 else ""
             self._report_problem(ConfigError(errors[0].message, errors[0].hint + more))
 

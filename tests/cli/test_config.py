@@ -155,6 +155,40 @@ def test_the_problems_of_keys_are_reported_with_their_lines(shell):
     assert shell("config", "check").out == f"{path}: no problems found.\n"
 
 
+MISTAKES = """model = 5
+theme = "drak"
+[keys]
+retri = "f9"
+[tools]
+on = ["calculat", "clock__now", "claculate__now"]
+rounds = 0
+[mcp.clock]
+command = "clock"
+timeout = "long"
+"""
+
+
+def test_problems_of_every_kind_are_in_the_order_of_the_lines(shell):
+    path = shell.home / "config.toml"
+    path.write_text(MISTAKES)
+    lines = [1, 2, 4, 6, 6, 7, 10]
+    found = json.loads(shell("config", "check", "--json").out)["problems"]
+    assert [int(row["error"].removeprefix(f"{path}, line ").partition(":")[0]) for row in found] == lines
+    hints = [row["hint"] for row in found]
+    assert hints[0] == 'For example: model = "text"'
+    assert hints[3] == "Did you mean calculate?"
+    checks = json.loads(shell("doctor", "--json").out)
+    assert [row["message"] for row in checks if row["name"] == "settings"] == [row["error"] for row in found]
+
+
+def test_a_tool_may_be_a_function_of_the_user(shell):
+    (shell.home / "config.toml").write_text("[tools]\non = ['calculat']\n")
+    assert "there is no tool 'calculat'" in shell("config", "check").err
+    (shell.home / "tools").mkdir()
+    (shell.home / "tools" / "mine.py").write_text("def calculat(): ...\n")
+    assert shell("config", "check").code == 0
+
+
 def test_themes(shell):
     ran = shell("themes")
     assert {"dark", "light", "mono"} <= set(ran.out.split())
