@@ -93,7 +93,7 @@ class Document:
         self._heights = Heights()
         self.live = None
         self._notice = None
-        self.top = RowPosition()
+        self._set_top(RowPosition())
         for stored in messages:
             self.add(stored)
         if messages:
@@ -115,7 +115,7 @@ class Document:
         self._heights.splice(kept, len(self.messages) - kept, [])
         del self.messages[kept:]
         if at >= kept and not stays:
-            self.top = RowPosition(kept)
+            self._set_top(RowPosition(kept))
         for stored in messages[kept:]:
             self.add(stored)
         if messages:
@@ -394,13 +394,18 @@ class Document:
         self.messages.append(message)
         self._heights.splice(len(self.messages) - 1, 0, [message.blocks.height(self.layout)])
 
+    def _set_top(self, position: RowPosition) -> None:
+        """Moves `top` to other text."""
+        self.top = position
+        self._resized = None
+
     def _remove(self, index: int) -> None:
         del self.messages[index]
         self._heights.splice(index, 1, [])
         if self.top.message > index:
             self.top.message -= 1
         elif self.top.message == index:
-            self.top = RowPosition(max(0, index - 1), 0, 0) if index else RowPosition()
+            self._set_top(RowPosition(max(0, index - 1)))
 
     def _drop_notice(self) -> None:
         if self._notice is not None:

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepchat.events import Delta
+from stepchat.transcript.document import RowPosition
 from stepchat.transcript.palette import colourless
 from tests.transcript.chat import answered, asked, everything, page, shown, stream, thoughts, words
 from tests.transcript.forms import lines
@@ -305,3 +306,16 @@ def test_there_and_back_again_in_width_changes_nothing():
         viewport.document.reset(colourless(), width)
         viewport.render()
     assert shown(viewport) == before
+
+
+@pytest.mark.parametrize("others", [[], [answered("word " * 3000)]])
+def test_another_session_begins_at_its_top_after_changes_of_width(others):
+    viewport = page(asked("word " * 20), width=20, height=3)
+    viewport.to_start()
+    viewport.scroll(1)
+    document = viewport.document
+    document.reset(colourless(), 400)
+    assert document.top.row == 0
+    document.show(others)
+    document.reset(colourless(), 20)
+    assert document.top == RowPosition()
