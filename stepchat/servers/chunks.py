@@ -186,6 +186,9 @@ class ChunkReader:
         if not isinstance(part, dict):
             part, is_whole = choice.get("message"), self._has_delta
             part = {"content": part} if isinstance(part, str) else part
+        elif not any(value for key, value in part.items() if key != "role") and isinstance(choice.get("message"), dict):
+            # An empty delta next to the message.
+            part, is_whole = choice["message"], self._has_delta
         else:
             self._has_delta = True
         if isinstance(part, dict):

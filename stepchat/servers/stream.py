@@ -36,7 +36,10 @@ DRAIN_SECONDS = 0.25
 LONGEST_BODY = 64 * 1024 * 1024
 """The most bytes to read of a response that is not a stream."""
 
+_LONGEST_TEXT = 2000
+"""The most bytes to quote of a response that is neither a stream nor JSON."""
 _CUT_HINT = "Everything received is saved. Retry for a complete answer."
+_SSE_FIELDS = frozenset({"", "data", "event", "id", "retry", "error"})
 _MARK = b"\xef\xbb\xbf"
 _HTTP = b"HTTP/1."
 _BEFORE_SENDING = ("connect_tcp.started", "connect_tcp.complete", "start_tls.complete", "send_request_headers.started")
@@ -271,15 +274,23 @@ class StreamReader:
 
     def _events(self, parts: Iterable[bytes]) -> StepchatError | None:
         parser = SseParser()
+        beginning = b""
+        has_events = False
         try:
             for data in parts:
                 self.alive_at = monotonic()
                 if events := parser.feed(data):
+                    has_events = True
                     self._give(self._reader.read(events))
+                elif not has_events and len(beginning) < _LONGEST_TEXT:
+                    beginning += data[:_LONGEST_TEXT]
                 if self._reader.failure or self._reader.done or self._cancelled:
                     break
             else:
-                self._give(self._reader.read(parser.close(clean=True)))
+                events = parser.close(clean=True)
+                self._give(self._reader.read(events))
+                if not has_events and not events and (text := _plain_text(beginning)):
+                    self._reader.fail(text)
         except SseTooLargeError as error:
             self._reader.failure = ServerError(str(error), _CUT_HINT)
         except Exception:
@@ -339,6 +350,12 @@ def _moved(url: str, address: str, status: int) -> ServerError:
         return ServerError(f"{url} answered {status} without another address.", BASE_URL_HINT, code=status)
     hint = "Use that as --base-url." if address.startswith(("http://", "https://")) else BASE_URL_HINT
     return ServerError(f"{url} moved to {address}.", hint, code=status)
+
+
+def _plain_text(body: bytes) -> str:
+    """The text of a body that has no line of an event stream."""
+    text = decoded(body).strip()
+    return "" if any(line and line.partition(":")[0] in _SSE_FIELDS for line in text.splitlines()) else text
 
 
 def _dropped(reader: ChunkReader) -> Iterator[Notice]:

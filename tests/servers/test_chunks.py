@@ -47,6 +47,12 @@ def test_a_chunk_that_says_the_same_twice_is_read_once():
     assert say({"choices": [choice]}).message.text == "a"
 
 
+def test_a_message_next_to_an_empty_delta_is_the_answer():
+    end = {"delta": {"role": "assistant", "content": ""}, "message": {"content": "abc"}, "finish_reason": "stop"}
+    assert say({"choices": [end]}).message.text == "abc"
+    assert say(chunk({"content": "ab"}), {"choices": [end]}).message.text == "abc"
+
+
 def test_logprobs_are_kept_as_they_came():
     token = {"token": "Hi", "logprob": -0.10, "bytes": [72, 105], "top_logprobs": [{"token": "Ho", "logprob": -2}]}
 

@@ -262,6 +262,20 @@ async def test_a_web_page_is_no_answer(body, kind):
     assert turn.retries == []
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"upstream connect error\n\nreset", "upstream connect error"),
+        (b"error code: 502", "error code: 502"),
+        (b": ping\n\n", "before an answer began"),
+        (b"data\n\n", "before an answer began"),
+    ],
+)
+async def test_a_text_in_place_of_a_stream_is_the_cause(body, words):
+    turn = await ask(client(transport=Answers(*(streaming([body]) for _ in range(4)))))
+    assert words in turn.error.message
+
+
 async def test_an_error_page_becomes_words(to_demo):
     turn = await ask(to_demo, "demo:html502")
     assert "502 Bad Gateway" in turn.error.message
