@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.actions import SkipAction
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
 from stepchat.tui.dialog_keys import DEFAULTS, LIST, ROWS, bindings
+from stepchat.tui.dialogs.dialog import Dialog
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.dialogs.list_view import LOW, NARROW
 from stepchat.tui.field import Field
@@ -38,7 +38,7 @@ _ROW_STEPS: Final[dict[str, Step]] = {
 """How vi's keys move among the rows. Every row that is listed is a match."""
 
 
-class FilterDialog(ModalScreen[T | None]):
+class FilterDialog(Dialog[T | None]):
     """Title, filter, list and key hints. Returns what `accept` dismisses it with, None when it is closed."""
 
     # `fit` sets the classes of a size before the first frame; a class that is added later styles everything again.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, TypeVar, get_args
 
 from textual.containers import Horizontal
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.tui.dialog_keys import DEFAULTS, FIND, PAGE, bindings
+from stepchat.tui.dialogs.dialog import Dialog
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.field import Field
 from stepchat.tui.keymap import keymap_of
@@ -32,7 +32,7 @@ class FindLine(Horizontal):
     """The line below a page in which the user types what to find."""
 
 
-class PageDialog(ModalScreen[T | None]):
+class PageDialog(Dialog[T | None]):
     """A page. Subclasses yield `find_line` above `hints`, scroll, and search."""
 
     AUTO_FOCUS = ""

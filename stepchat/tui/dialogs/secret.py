@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from stepchat.text.sanitize import sanitize
 from stepchat.tui import workers
 from stepchat.tui.dialog_keys import bindings
+from stepchat.tui.dialogs.dialog import Dialog
 from stepchat.tui.dialogs.key_hints import KeyHints
 from stepchat.tui.field import Field
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepchat.errors import StepchatError
 
 
-class SecretPrompt(ModalScreen["Key | None"]):
+class SecretPrompt(Dialog["Key | None"]):
     """Returns what `accept` makes of the input; None if it is closed or nothing was typed.
 
     A StepchatError of `accept` is shown, and the dialog stays open: a key pasted after it closed would be visible.

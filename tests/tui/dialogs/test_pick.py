@@ -31,3 +31,17 @@ async def test_backspace_deletes_a_grapheme_cluster(tmp_path):
             await pilot.press("backspace")
             left.append(field.value)
         assert left == ["a🇩🇪🇫🇷e\u0301", "a🇩🇪🇫🇷", "a🇩🇪", "a", "", ""]
+
+
+async def test_a_dialog_closes_once(tmp_path):
+    async with window(tmp_path, None) as pilot:
+        taken = []
+        dialog, above = Picker("Which?", ROWS), Picker("Where?", ROWS)
+        pilot.app.push_screen(dialog, taken.append)
+        await wait_until(pilot, "third")
+        dialog.dismiss("a")
+        pilot.app.push_screen(above)
+        dialog.dismiss("c")
+        dialog.dismiss(None)
+        await wait_until(pilot, "Where?")
+        assert (taken, pilot.app.screen) == (["a"], above)
