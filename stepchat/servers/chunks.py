@@ -186,7 +186,7 @@ class ChunkReader:
         if not isinstance(part, dict):
             part, is_whole = choice.get("message"), self._has_delta
             part = {"content": part} if isinstance(part, str) else part
-        elif not any(value for key, value in part.items() if key != "role") and isinstance(choice.get("message"), dict):
+        elif _is_empty(cast("Json", part)) and isinstance(choice.get("message"), dict):
             # An empty delta next to the message.
             part, is_whole = choice["message"], self._has_delta
         else:
@@ -523,6 +523,11 @@ def _is_first(choice: Json, position: int) -> bool:
     """Whether a choice is the answer and not an alternative."""
     index: Any = choice.get("index")
     return str(index) in {"0", "0.0"} if index is not None else position == 0
+
+
+def _is_empty(delta: Json) -> bool:
+    """Whether a delta says nothing but who is speaking."""
+    return not any(value for key, value in delta.items() if key != "role")
 
 
 def _take_usage(where: Json, out: _Gathered) -> None:
