@@ -31,7 +31,7 @@ from stepchat.tui import changed_keys, workers
 from stepchat.tui.chat.screen import ChatScreen, Opening
 from stepchat.tui.chat.turn_status import idle_hints
 from stepchat.tui.commands import BY_NAME, COMMANDS, KEY_ROWS, complete, find, unknown_command
-from stepchat.tui.commands.command import remember_used, run
+from stepchat.tui.commands.command import applies_now, remember_used, run
 from stepchat.tui.commands.conversation import go_to_words
 from stepchat.tui.commands.message import code_count, menu, open_link
 from stepchat.tui.commands.prompts import ask_with, is_prompt, offers
@@ -455,10 +455,16 @@ class StepchatApp(App[str]):
         if self.leader.pending:
             for context in reversed(self._key_contexts()):
                 rows += self.keymap.following(context).items()
+            rows = [row for row in rows if self._applies(row[1])]
             rows.sort(key=lambda row: _USEFUL.index(row[1].id) if row[1].id in _USEFUL else len(_USEFUL))
         self._chat.show_pending_keys(
             key_label(self.keymap.leader), [(key_label(key), row.id) for key, row in rows if row.id != "help"]
         )
+
+    def _applies(self, row: KeyRow) -> bool:
+        """Whether a key can do something now, as far as that is known."""
+        command = BY_NAME.get(row.id) if row.context == CHAT else None
+        return command is None or self._chat is None or applies_now(self._chat, command)
 
     # Commands
 
@@ -587,6 +593,9 @@ class StepchatApp(App[str]):
         else:
             self._quits_until = monotonic() + QUIT_SECONDS
             self._chat.flash("Press {key:interrupt} again to quit.")
+
+    def action_edit_last(self) -> None:
+        self.action_command("edit")
 
     def action_end_of_input(self) -> None:
         if isinstance(self.screen, ChatScreen) and not self.screen.prompt.text:

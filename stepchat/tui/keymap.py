@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LEADER: Final = "leader"
 DEFAULT_LEADER: Final = "ctrl+x"
+ESCAPE_TWICE: Final = "escape escape"
+"""The only sequence without the leader; only `edit-last` can have it."""
 CHAT: Final = "chat"
 """The context of the commands: everywhere in the chat, unless the prompt or a focused message binds the key."""
 PROMPT: Final = "prompt"
@@ -206,6 +208,8 @@ def _keys_of(path: tuple[str, ...], value: Any, leader: str, problems: list[Prob
             key = f"{LEADER} {second}"
         if key is None:
             problems.append(Problem(path, f"is {written!r}, which is not a key", _nearest(written.lower(), NAMED_KEYS)))
+        elif key == ESCAPE_TWICE and path == ("edit-last",):
+            keys.append(key)
         elif second and first not in {LEADER, leader}:
             problems.append(
                 Problem(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from stepchat.tui.keymap import CHAT, MESSAGE, WELCOME, KeyRow
+from stepchat.tui.keymap import CHAT, ESCAPE_TWICE, MESSAGE, WELCOME, KeyRow
 
 CHAT_ROWS: Final = (
     KeyRow("interrupt", CHAT, ("ctrl+c",), "Copy the selection, clear the prompt, stop the answer; twice quits"),
     KeyRow("end-of-input", CHAT, ("ctrl+d",), "Quit, if the prompt is empty"),
+    KeyRow(
+        "edit-last", CHAT, (ESCAPE_TWICE,), "Edit the last question, if the prompt is empty and no answer is running"
+    ),
     KeyRow("suspend", CHAT, ("ctrl+z",), "Suspend to the shell; fg returns"),
 )
 """Keys for the whole chat that do not run commands."""

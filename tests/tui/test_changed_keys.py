@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from stepchat.config.file import Config
 from stepchat.demo.server import DemoServer
 from stepchat.tui.changed_keys import ALL, CHANGED, SETTING, announcement, changed_key
 from stepchat.tui.commands import KEY_ROWS
@@ -60,6 +61,20 @@ async def test_esc_twice_edits_the_last_question_only_on_an_idle_empty_prompt(tm
             await pilot.press("escape", "escape")
             await pilot.pause()
             assert draft(pilot) == ""
+
+
+async def test_esc_twice_is_a_key_that_can_be_changed(tmp_path):
+    with DemoServer(speed=0) as server:
+        for number, (keys, edits) in enumerate((("none", False), ("f6", False), (["f6", "escape escape"], True))):
+            async with window(tmp_path / str(number), server, config=Config(keys={"edit-last": keys})) as pilot:
+                assert not pilot.app.keymap.problems
+                await ask(pilot, "demo:haiku")
+                await pilot.press("escape", "escape")
+                await pilot.pause()
+                assert (draft(pilot) == "demo:haiku") is edits
+                if not edits and keys != "none":
+                    await pilot.press(keys)
+                    await wait_until(pilot, lambda pilot=pilot: draft(pilot) == "demo:haiku")
 
 
 async def test_up_walks_this_session_first_and_then_all_earlier_ones(tmp_path):

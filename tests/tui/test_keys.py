@@ -63,7 +63,7 @@ async def test_keys_of_the_config_replace_the_defaults_everywhere(tmp_path, serv
     }
     (tmp_path / "config.toml").write_text('[keys]\nretry = "f6"\nnonsense = "f8"\n')
     async with window(tmp_path, server, config=Config(keys=keys)) as pilot:
-        await wait_until(pilot, "is not a key id")
+        await wait_until(pilot, "stepchat config check")
         await ask(pilot, "demo:haiku")
         for press in (["f6"], ["ctrl+a", "t"]):
             count = len(server.requests)

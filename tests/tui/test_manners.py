@@ -6,8 +6,10 @@ import pytest
 
 from stepchat.chat.workspace import StartOptions
 from stepchat.demo.server import DemoServer
+from stepchat.tui.commands import COMMANDS
+from stepchat.tui.commands.command import applies_now
 from tests.tui.screen import screen_text
-from tests.tui.window import ask, draft, say, status, wait_until, window
+from tests.tui.window import ask, chat_screen, draft, say, status, wait_until, window
 
 
 @pytest.fixture
@@ -68,6 +70,38 @@ async def test_esc_always_does_one_thing_that_is_seen(tmp_path, server):
         assert ("must be a number" in shown, "❯ /set temperature=9" in shown) == (False, True)
         await pilot.press("escape")
         await wait_until(pilot, "Nothing to stop. Ctrl+C clears the prompt, Ctrl+Q quits.")
+
+
+async def test_the_palette_and_the_leader_offer_what_can_be_done_now(tmp_path, server):
+    async with window(tmp_path, server) as pilot:
+        screen = chat_screen(pilot)
+        sometimes = {
+            "stop",
+            "continue",
+            "queue",
+            "detach",
+            "answer-now",
+            "more",
+            "approve",
+            "answer-call",
+            "find",
+            "copy",
+        }
+
+        def offered():
+            return {row.name for row in COMMANDS if row.name in sometimes and applies_now(screen, row)}
+
+        assert offered() == set()
+        await pilot.press("ctrl+p")
+        shown = await wait_until(pilot, "Start a new session")
+        assert "Stop generating" not in shown
+        await pilot.press("escape", "ctrl+x")
+        assert "continue" not in status(pilot)
+        await pilot.press("escape")
+        await ask(pilot, "demo:haiku")
+        assert offered() == {"find", "copy"}
+        await ask(pilot, "demo:length")
+        assert offered() == {"find", "copy", "continue", "more", "answer-now"}
 
 
 async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_path, server):

@@ -46,7 +46,7 @@ from stepchat.tui.chat.welcome import Welcome
 from stepchat.tui.composer.composer import Composer
 from stepchat.tui.composer.prompt import Prompt
 from stepchat.tui.dialogs.pick import Choice, Picker
-from stepchat.tui.keymap import MESSAGE, keymap_of
+from stepchat.tui.keymap import ESCAPE_TWICE, MESSAGE, keymap_of
 from stepchat.tui.terminal import clipboard
 from stepchat.tui.terminal.handover import next_page_key
 from stepchat.tui.terminal.title import notify_answer_ready, set_title, took_long
@@ -214,12 +214,13 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         self.prompt.styles.max_height = prompt_row_limit(event.size.height)
 
     def is_second_escape(self) -> bool:
-        """Whether Esc, which has nothing else to do, was pressed twice on an empty prompt."""
+        """Whether Esc, which has nothing else to do, was pressed twice on an empty prompt, and edits the last question."""
         before, self._escaped = self._escaped, monotonic()
         if self._escaped - before > ESCAPE_SECONDS:
             return False
         self._escaped = float("-inf")
-        return not self.prompt.text and not self.prompt.mode
+        is_bound = ESCAPE_TWICE in keymap_of(self).keys("edit-last")
+        return is_bound and not self.prompt.text and not self.prompt.mode
 
     async def load_history(self) -> None:
         """Read the prompts of all sessions for the history of the prompt, and their titles for completion. Raises StoreError."""
@@ -608,7 +609,7 @@ class ChatScreen(Screen[None], inherit_bindings=False):
         if self._pending[1]:
             return self._pending_hints()
         if self.view.focused_message is None:
-            editing = (("Enter", "resend as a new branch"), ("{key:stop}", "cancel"))
+            editing = (("{key:prompt.send}", "resend as a new branch"), ("{key:stop}", "cancel"))
             return editing if self.composer.editing is not None else hints(self.progress)
         active = {binding.id for _, binding, enabled, _ in self.active_bindings.values() if enabled}
         keymap = keymap_of(self)

@@ -81,6 +81,8 @@ class Welcome(Vertical):
         super().__init__(id=id)
         self._rows: tuple[WelcomeRow, ...] = ()
         self._has_sessions = False
+        self.has_interrupted = False
+        """There are interrupted answers to continue."""
         self._intro = Static(markup=False)
         self._list = VirtualList(self._line)
         self._list.shows_cursor = False
@@ -127,7 +129,7 @@ class Welcome(Vertical):
             *(WelcomeRow(question=text) for text in questions),
             *(WelcomeRow(session=row.id, title=row.title, age=age(row.updated, now)) for row in recent),
         )
-        self._has_sessions = has_sessions
+        self._has_sessions, self.has_interrupted = has_sessions, bool(cuts)
         keymap = keymap_of(self)
         lines = [
             Content.styled("stepchat", "bold $accent"),
@@ -165,7 +167,7 @@ class Welcome(Vertical):
         keymap = keymap_of(self)
         if self.is_selecting:
             hints = [
-                ("Enter", "open"),
+                (keymap.label("welcome.open"), "open"),
                 (f"1-{len(self._rows)}", "open directly"),
                 (keymap.label("welcome.leave"), "back"),
             ]

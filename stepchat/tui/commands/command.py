@@ -28,6 +28,15 @@ def _anything(_screen: ChatScreen, _message: MessageView) -> bool:
     return True
 
 
+def _always(_screen: ChatScreen) -> bool:
+    return True
+
+
+def has_messages(screen: ChatScreen) -> bool:
+    """Whether the conversation has begun."""
+    return bool(screen.view.document.messages)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command: its name (also its key id), what it does, its keys (the first is shown), and its argument if it takes one."""
@@ -54,6 +63,8 @@ class Command:
     """The error if it applies to no message."""
     synonyms: tuple[str, ...] = ()
     """Other names by which it is typed and found."""
+    is_offered: Callable[[ChatScreen], bool] = _always
+    """Whether the palette and the list of the leader's keys offer it now, if all that it needs is available."""
 
 
 def check_idle(screen: ChatScreen) -> None:
@@ -73,12 +84,12 @@ def check(screen: ChatScreen, command: Command) -> None:
 
 
 def applies_now(screen: ChatScreen, command: Command) -> bool:
-    """Whether everything that the command needs is available."""
+    """Whether the command can do something now."""
     try:
         check(screen, command)
     except StepchatError:
         return False
-    return True
+    return command.is_offered(screen)
 
 
 async def run(screen: ChatScreen, command: Command, argument: str = "") -> None:

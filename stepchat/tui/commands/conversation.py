@@ -38,7 +38,7 @@ async def stop(screen: ChatScreen, _argument: str) -> None:
         await screen.close_side()
         screen.flash("The side question is closed; {key:sessions} lists it among the deleted sessions for 30 days.")
     elif screen.is_second_escape():
-        await screen.run_action("app.command('edit')")
+        await screen.run_action("app.edit_last")
     else:
         screen.flash("Nothing to stop. {key:interrupt} clears the prompt, {key:quit} quits.")
 
@@ -60,10 +60,28 @@ async def continue_(screen: ChatScreen, _argument: str) -> None:
     elif last.complete and is_reasoning_only(last):
         # The same reasoning might end in the same place: ask for the answer from what there is.
         screen.ask(None, conversation.path)
-    elif last.complete and last.stop != "length" and (last.text or last.tool_calls or last.refusal):
+    elif _is_whole(last):
         screen.flash("The last answer is complete.")
     else:
         screen.ask(CONTINUE if last.text else None, is_typed=False)
+
+
+def _is_whole(answer: AssistantMessage) -> bool:
+    has_content = bool(answer.text or answer.tool_calls or answer.refusal)
+    return answer.complete and answer.stop != "length" and has_content
+
+
+def _is_unfinished(screen: ChatScreen) -> bool:
+    """Whether the branch ends with something to continue; in an empty session, whether another one does."""
+    path = screen.conversation.path
+    if not path:
+        return screen.pane.welcome.has_interrupted
+    last = path[-1].message
+    return not isinstance(last, AssistantMessage) or not _is_whole(last) or bool(calls_without_result(path))
+
+
+def _has_queue(screen: ChatScreen) -> bool:
+    return bool(screen.conversation.queue)
 
 
 async def keep(screen: ChatScreen, argument: str) -> None:
@@ -224,13 +242,21 @@ def _sessions(screen: ChatScreen, typed: str) -> Sequence[tuple[str, str]]:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("stop", "Stop generating (keeps the partial answer)", stop, ("escape",), synonyms=("cancel", "abort")),
+    Command(
+        "stop",
+        "Stop generating (keeps the partial answer)",
+        stop,
+        ("escape",),
+        synonyms=("cancel", "abort"),
+        is_offered=lambda screen: screen.conversation.busy,
+    ),
     Command(
         "continue",
         "Continue a truncated, stopped or interrupted answer",
         continue_,
         ("alt+g", "leader g"),
         needs=("idle",),
+        is_offered=_is_unfinished,
     ),
     Command(
         "keep",
@@ -239,9 +265,10 @@ COMMANDS: tuple[Command, ...] = (
         ("alt+o", "leader o"),
         "[all]",
         _keeping,
+        is_offered=lambda screen: screen.in_side_session or _is_unfinished(screen),
     ),
     Command("interrupted", "List answers interrupted by a crash", interrupted, ("alt+i", "leader i")),
-    Command("queue", "Edit, remove or reorder queued messages", queue, synonyms=("pending",)),
+    Command("queue", "Edit, remove or reorder queued messages", queue, synonyms=("pending",), is_offered=_has_queue),
     Command("new", "Start a new session", new, ("ctrl+n", "leader n"), synonyms=("clear", "reset")),
     Command("close", "Close this session's tab", close, needs=("idle",)),
     Command(

@@ -10,7 +10,7 @@ from stepchat.chat.connection import server_for_url
 from stepchat.errors import StepchatError
 from stepchat.messages import AssistantMessage, StoredMessage, UserMessage
 from stepchat.transcript.logprobs import read_tokens
-from stepchat.tui.commands.command import Command
+from stepchat.tui.commands.command import Command, has_messages
 from stepchat.tui.commands.parameters import put
 from stepchat.tui.terminal import clipboard
 
@@ -130,7 +130,7 @@ def _has_request(_screen: ChatScreen, message: MessageView) -> bool:
 COMMANDS: tuple[Command, ...] = (
     Command(
         "inspect", "Inspect the request and response of an answer", inspect, ("f3", "leader w"),
-        message_key="i", word="inspect", applies=_has_request, synonyms=("request", "raw")),
-    Command("tokens", "Show token probabilities", tokens, synonyms=("logprobs",)),
+        message_key="i", word="inspect", applies=_has_request, synonyms=("request", "raw"), is_offered=has_messages),
+    Command("tokens", "Show token probabilities", tokens, synonyms=("logprobs",), is_offered=has_messages),
     Command("debug", "Toggle upstream echo (OpenRouter debug)", debug),
 )  # fmt: skip

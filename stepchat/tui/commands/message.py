@@ -12,7 +12,7 @@ from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage, UserMessage
 from stepchat.text.sanitize import sanitize_for_display
 from stepchat.transcript import copying
-from stepchat.tui.commands.command import Command, check_idle, run, target, user_path
+from stepchat.tui.commands.command import Command, check_idle, has_messages, run, target, user_path
 from stepchat.tui.dialogs.pick import Choice, Picker
 from stepchat.tui.keymap import keymap_of
 from stepchat.tui.terminal import clipboard
@@ -321,7 +321,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("focus-down", "Focus the message below; after the last one the prompt", focus_down, ("alt+down", "leader down")),
     Command(
         "copy", "Copy the focused message or the last answer", copy, ("alt+c", "leader c"),
-        "[answer|code|reasoning|selection|all [FILE]]", _parts, message_key="c", word="copy", applies=_can_be_copied, synonyms=("yank", "clipboard")),
+        "[answer|code|reasoning|selection|all [FILE]]", _parts, message_key="c", word="copy", applies=_can_be_copied, synonyms=("yank", "clipboard"),
+        is_offered=has_messages),
     Command(
         "compare", "Compare two versions of an answer side by side", compare,
         needs=("message",), message_key="=", word="compare", applies=_has_siblings,
@@ -353,8 +354,8 @@ COMMANDS: tuple[Command, ...] = (
         "fork", "Fork a new session from here", fork,
         needs=("message", "idle"), message_key="F", word="fork", applies=_is_stored,
         missing="There is nothing to fork yet.", synonyms=("branch", "clone")),
-    Command("message-up", "Scroll to the message above", message_up, ("ctrl+up", "leader minus")),
-    Command("message-down", "Scroll to the message below", message_down, ("ctrl+down", "leader plus")),
+    Command("message-up", "Scroll to the message above", message_up, ("ctrl+up", "leader minus"), is_offered=has_messages),
+    Command("message-down", "Scroll to the message below", message_down, ("ctrl+down", "leader plus"), is_offered=has_messages),
 )  # fmt: skip
 
 # ---- the menu of the focused message

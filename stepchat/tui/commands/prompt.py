@@ -104,7 +104,13 @@ COMMANDS: tuple[Command, ...] = (
         synonyms=("file", "add", "image", "upload"),
     ),
     Command(
-        "detach", "Remove an attached file", detach, argument="[NAME]", options=_attached_names, synonyms=("drop",)
+        "detach",
+        "Remove an attached file",
+        detach,
+        argument="[NAME]",
+        options=_attached_names,
+        synonyms=("drop",),
+        is_offered=lambda screen: bool(screen.composer.attachments),
     ),
     Command(
         "editor", "Edit the prompt in $VISUAL or $EDITOR", editor, ("ctrl+g", "leader ctrl+e"), synonyms=("vim", "nano")

@@ -123,10 +123,22 @@ async def answer_now(screen: ChatScreen, _argument: str) -> None:
         conversation.answer_now()
 
 
+def _may_answer_now(screen: ChatScreen) -> bool:
+    if screen.progress is not None:
+        return screen.progress.phase == "thinking"
+    path = screen.conversation.path
+    return bool(path) and is_reasoning_only(path[-1].message)
+
+
+def _truncated(screen: ChatScreen) -> AssistantMessage | None:
+    """The last answer if a token limit cut it off."""
+    path = screen.conversation.path
+    last = path[-1].message if path else None
+    return last if isinstance(last, AssistantMessage) and last.stop == "length" else None
+
+
 async def more(screen: ChatScreen, _argument: str) -> None:
-    conversation = screen.conversation
-    last = conversation.path[-1].message if conversation.path else None
-    if not isinstance(last, AssistantMessage) or last.stop != "length":
+    if (last := _truncated(screen)) is None:
         screen.flash("The last answer was not cut off by a token limit.")
     else:
         name, limit = _larger(screen, last)
@@ -164,8 +176,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("effort", "Choose the reasoning effort", effort, (), "[LEVEL]", _efforts),
     Command("think", "Limit the reasoning, then answer", think, (), "[20s or TOKENS or off]", _budgets),
     Command("effort-next", "Next effort level", effort_next, ("alt+e", "leader e")),
-    Command("answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a", "leader a")),
     Command(
-        "more", "Retry with a higher token limit", more, ("alt+m", "leader m"), needs=("idle",), synonyms=("longer",)
+        "answer-now", "Stop the reasoning and answer now", answer_now, ("alt+a", "leader a"), is_offered=_may_answer_now
+    ),
+    Command(
+        "more",
+        "Retry with a higher token limit",
+        more,
+        ("alt+m", "leader m"),
+        needs=("idle",),
+        synonyms=("longer",),
+        is_offered=lambda screen: _truncated(screen) is not None,
     ),
 )

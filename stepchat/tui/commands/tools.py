@@ -178,6 +178,19 @@ async def answer_call(screen: ChatScreen, argument: str) -> None:
 
 COMMANDS: tuple[Command, ...] = (
     Command("tools", "List the tools, or switch them on and off", tools, (), "[on|off NAME]", _names),
-    Command("approve", "Go to the question about a tool call", approve, ("alt+v", "leader v")),
-    Command("answer-call", "Type the result of a tool call that nobody runs", answer_call, (), "[TEXT]"),
+    Command(
+        "approve",
+        "Go to the question about a tool call",
+        approve,
+        ("alt+v", "leader v"),
+        is_offered=lambda screen: screen.pane.question is not None,
+    ),
+    Command(
+        "answer-call",
+        "Type the result of a tool call that nobody runs",
+        answer_call,
+        (),
+        "[TEXT]",
+        is_offered=lambda screen: not screen.conversation.busy and bool(calls_without_result(screen.conversation.path)),
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepchat.errors import UsageError
-from stepchat.tui.commands.command import Command
+from stepchat.tui.commands.command import Command, has_messages
 from stepchat.tui.terminal.title import repaint, report_mouse
 
 if TYPE_CHECKING:
@@ -107,16 +107,32 @@ COMMANDS: tuple[Command, ...] = (
         _views,
         synonyms=("thoughts", "thinking"),
     ),
-    Command("reasoning-all", "Fold or open all reasoning", reasoning_all, ("alt+t", "leader t")),
-    Command("page-up", "Scroll a page up", page_up, ("pageup",)),
-    Command("page-down", "Scroll a page down", page_down, ("pagedown",)),
-    Command("half-up", "Scroll half a page up", half_up, ("leader u",)),
-    Command("half-down", "Scroll half a page down", half_down, ("leader d",)),
-    Command("row-up", "Scroll a row up", row_up, ("alt+k", "leader k")),
-    Command("row-down", "Scroll a row down", row_down, ("alt+j", "leader j")),
-    Command("top", "Go to the beginning", top, ("ctrl+home", "leader less_than_sign")),
-    Command("end", "Go to the end and follow new text", end, ("ctrl+end", "leader greater_than_sign")),
-    Command("find", "Find in the conversation", find, ("ctrl+f", "leader f"), "[WORDS]", synonyms=("search", "grep")),
+    Command(
+        "reasoning-all", "Fold or open all reasoning", reasoning_all, ("alt+t", "leader t"), is_offered=has_messages
+    ),
+    Command("page-up", "Scroll a page up", page_up, ("pageup",), is_offered=has_messages),
+    Command("page-down", "Scroll a page down", page_down, ("pagedown",), is_offered=has_messages),
+    Command("half-up", "Scroll half a page up", half_up, ("leader u",), is_offered=has_messages),
+    Command("half-down", "Scroll half a page down", half_down, ("leader d",), is_offered=has_messages),
+    Command("row-up", "Scroll a row up", row_up, ("alt+k", "leader k"), is_offered=has_messages),
+    Command("row-down", "Scroll a row down", row_down, ("alt+j", "leader j"), is_offered=has_messages),
+    Command("top", "Go to the beginning", top, ("ctrl+home", "leader less_than_sign"), is_offered=has_messages),
+    Command(
+        "end",
+        "Go to the end and follow new text",
+        end,
+        ("ctrl+end", "leader greater_than_sign"),
+        is_offered=has_messages,
+    ),
+    Command(
+        "find",
+        "Find in the conversation",
+        find,
+        ("ctrl+f", "leader f"),
+        "[WORDS]",
+        synonyms=("search", "grep"),
+        is_offered=has_messages,
+    ),
     Command(
         "mouse",
         "Release the mouse to the terminal, or take it back",
