@@ -15,14 +15,17 @@ _SMALL: Final = re.compile(r"\w+|[^\w\s]+")
 _BIG: Final = re.compile(r"\S+")
 _COMMAND: Final = re.compile(
     r"(?P<count>[1-9]\d*)?"
-    r"(?:(?P<operator>[dcy])(?P<inner>[1-9]\d*)?(?P<motion>[hlwbeWBE0^$;,Gjk]|gg|[fFtT].|[ia]w|[dcy])"
-    r"|(?P<simple>[hlwbeWBE0^$;,Gjk]|gg|[fFtT].|[xXDCYsSpPuiaIAoO~.]|r.))",
+    r"(?:(?P<operator>[dcy])(?P<inner>[1-9]\d*)?(?P<motion>[hlwbeWBE0^$;,%Gjk]|gg|[fFtT].|[ia][wW\"'`()b\[\]{}B<>]|[dcy])"
+    r"|(?P<simple>[hlwbeWBE0^$;,%Gjk]|gg|[fFtT].|[xXDCYsSpPuiaIAoOJ~.]|r.))",
     re.DOTALL,
 )
 _BEGUN: Final = re.compile(r"(?:[1-9]\d*)?(?:[dcy](?:[1-9]\d*)?[gfFtTia]?|[gfFtTr])?")
 """A command of which the rest is still to come."""
 _SHORT: Final = {"x": "dl", "X": "dh", "D": "d$", "C": "c$", "Y": "yy", "s": "cl", "S": "cc"}
-_CHANGES: Final = frozenset("xXDCsSpPiaIAoO~r")
+_CHANGES: Final = frozenset("xXDCsSpPiaIAoOJ~r")
+_PAIRS: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_OBJECTS: Final = {"b": "(", "B": "{"} | {close: opening for opening, close in _PAIRS.items()}
+"""Other names of brackets in `ib`, `i}` and the like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class Vi:
                 return self._insert_at(f"{text[:start]}\n{text[start:]}", start)
             case "p" | "P":
                 return _put(text, at, register * count, after=key == "p")
+            case "J":
+                return _join(text, at, max(1, count - 1))
             case "~":
                 end = min(at + count, _line_end(text, at))
                 return replace(now, text=text[:at] + text[at:end].swapcase() + text[end:], cursor=end)
@@ -161,8 +166,10 @@ class Vi:
         text, at = now.text, now.cursor
         if motion in {operator, "j", "k", "G", "gg"}:
             return self._operate_on_lines(operator, motion, count, now, has_count=has_count)
-        if motion in {"iw", "aw"}:
-            span = _word_around(text, at, with_space=motion == "aw")
+        if motion[0] in "ia":
+            span = _object(text, at, motion[1], around=motion[0] == "a")
+            if span is None:
+                return now
         elif motion in "dcy":
             return now
         else:
@@ -176,7 +183,8 @@ class Vi:
             end = target[0] + target[1]
             if motion in "wW":
                 end = min(end, _line_end(text, at)) if "\n" in text[at:end] and at < _line_end(text, at) else end
-            span = (min(at, end), max(at, end))
+            # % takes both brackets in both directions.
+            span = (min(at, end), max(at, end)) if motion != "%" or end > at else (end - 1, at + 1)
         killed = text[slice(*span)]
         if operator == "y":
             return Edited(text, span[0], killed)
@@ -240,6 +248,9 @@ class Vi:
             case ";" | ",":
                 find = self._find if key == ";" else self._find[:1].swapcase() + self._find[1:]
                 return _find_character(find, text, at, count, in_operator=in_operator, again=True) if find else None
+            case "%":
+                other = _other_bracket(text, at, end)
+                return None if other is None else (other, in_operator)
             case _:
                 return None
 
@@ -272,8 +283,66 @@ def _find_character(
     return place, in_operator and direction in "ft"
 
 
-def _word_around(text: str, at: int, *, with_space: bool) -> tuple[int, int]:
-    for word in re.finditer(r"\w+|[^\w\s]+|\s+", text):
+def _object(text: str, at: int, kind: str, *, around: bool) -> tuple[int, int] | None:
+    """The span of a text object, such as `iw` and `a"`; None if there is none at the cursor."""
+    kind = _OBJECTS.get(kind, kind)
+    if kind in "wW":
+        return _word_around(text, at, r"\S+|\s+" if kind == "W" else r"\w+|[^\w\s]+|\s+", with_space=around)
+    if kind in _PAIRS:
+        start = at if text[at : at + 1] == kind else _unmatched(text, at, -1, _PAIRS[kind], kind)
+        end = None if start is None else _unmatched(text, start, 1, kind, _PAIRS[kind])
+    else:
+        start, end = _quotes(text, at, kind)
+    if start is None or end is None:
+        return None
+    return (start, end + 1) if around else (start + 1, end)
+
+
+def _quotes(text: str, at: int, quote: str) -> tuple[int | None, int | None]:
+    """The quotes of the line around the cursor, or the next ones behind it."""
+    places = [place for place in range(_line_start(text, at), _line_end(text, at)) if text[place] == quote]
+    pairs = zip(places[::2], places[1::2], strict=False)
+    return next(((start, end) for start, end in pairs if end >= at), (None, None))
+
+
+def _unmatched(text: str, at: int, step: int, same: str, wanted: str) -> int | None:
+    """The first bracket `wanted` from here in this direction that closes no bracket `same` on the way."""
+    depth = 0
+    place = at + step
+    while 0 <= place < len(text):
+        if text[place] == wanted and not depth:
+            return place
+        depth += (text[place] == same) - (text[place] == wanted)
+        place += step
+    return None
+
+
+def _other_bracket(text: str, at: int, end: int) -> int | None:
+    """The partner of the first bracket from the cursor to the end of the line."""
+    place = next((place for place in range(at, end) if text[place] in "()[]{}"), None)
+    if place is None:
+        return None
+    bracket = text[place]
+    if bracket in _PAIRS:
+        return _unmatched(text, place, 1, bracket, _PAIRS[bracket])
+    return _unmatched(text, place, -1, bracket, _OBJECTS[bracket])
+
+
+def _join(text: str, at: int, count: int) -> Edited:
+    """Join the line with the next ones, with one space between them."""
+    for _ in range(count):
+        end = _line_end(text, at)
+        if end == len(text):
+            break
+        after = text[end + 1 :].lstrip(" \t")
+        before = text[:end].rstrip(" \t") if text[:end].strip(" \t") else text[:end]
+        has_space = before.endswith("\n") or not before or after[:1] in {"", "\n", ")"}
+        text, at = f"{before}{'' if has_space else ' '}{after}", len(before)
+    return Edited(text, at)
+
+
+def _word_around(text: str, at: int, words: str, *, with_space: bool) -> tuple[int, int]:
+    for word in re.finditer(words, text):
         if word.start() <= at < word.end():
             space = re.compile(r"[ \t]*").match(text, word.end()) if with_space else None
             return word.start(), space.end() if space else word.end()

@@ -97,6 +97,23 @@ def typed(before, keys):
         ("|abc", "d<x", "|bc"),
         ("|abc", "qzx", "|bc"),
         ("|ä👩\u200d🔬b", "lx", "ä|b"),
+        ("o|ne\n  two\nthree", "J", "one| two\nthree"),
+        ("o|ne\ntwo\nthree\nfour", "3J", "one two| three\nfour"),
+        ("o|ne\ntwo\nthree", "J.", "one two| three"),
+        ("on|e", "J", "on|e"),
+        ("f(a, |b[1])", "di(", "f(|)"),
+        ("f(a, |b[1])", "cibx<", "f(|x)"),
+        ("f(a, b[|1])", "da[", "f(a, b|)"),
+        ("f(|(a), b)", "di)", "f((|), b)"),
+        ('say "on|e two"', 'ci"x<', 'say "|x"'),
+        ("|say 'one'", "di'", "say '|'"),
+        ("|say one", 'di"', "|say one"),
+        ("a.b-|c d", "diW", "| d"),
+        ("|f(a(b))c", "%", "f(a(b)|)c"),
+        ("f(a(b|))c", "%", "f(a|(b))c"),
+        ("f|(a(b))c", "d%", "f|c"),
+        ("f(a|)c", "d%", "f|c"),
+        ("|abc", "%", "|abc"),
         ("|", "xdw$0wbe", "|"),
     ],
 )  # fmt: skip
@@ -104,7 +121,7 @@ def test_what_keys_do(before, keys, after):
     assert typed(before, keys) == after
 
 
-@given(st.text("ab. \n", max_size=12), st.text("dcyhlwbeWBE0^$;,Ggft123xXDCYsSpPiaIAoO~.r<ab", max_size=14))
+@given(st.text('ab. \n()"', max_size=12), st.text('dcyhlwbeWBE0^$;,%Ggft123xXDCYsSpPuiaIAoOJ~.r<ab"(', max_size=14))
 def test_no_keys_put_the_cursor_outside_of_the_text(text, keys):
     after = typed(f"|{text}", keys)
     assert after.count("|") == 1
