@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
+    from click.shell_completion import CompletionItem
+
     from stepchat.chat.connection import Connection
     from stepchat.cli.output import Output
     from stepchat.config.file import Config
@@ -59,7 +61,7 @@ def _unmarked(value: Any) -> Any:
 
 
 class CommandGroup(click.Group):
-    """A group whose help shows the first sentence of each command in full."""
+    """A group whose help and completion show the first sentence of each command in full."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
@@ -69,6 +71,14 @@ class CommandGroup(click.Group):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        items = super().shell_complete(ctx, incomplete)
+        for item in items:
+            command = self.get_command(ctx, item.value)
+            if command is not None:
+                item.help = command.get_short_help_str(_WHOLE_SENTENCE)
+        return items
 
 
 class Invocation:

@@ -45,7 +45,7 @@ COMMANDS = {
     row.name: row
     for row in (
         Row("ask", "main", "ask WORDS", "ask a question, whatever its first word is"),
-        Row("sessions", "sessions", "sessions --help", "list, search, show, tag, delete, export, import"),
+        Row("sessions", "sessions", "sessions --help", "list, search, show, rename, delete, export, import"),
         Row("models", "models", "models [WORDS]", "a server's models, with prices and capabilities"),
         Row("servers", "models", "servers", "the names for --server, and which are running"),
         Row("parameters", "parameters", "parameters [WORDS]", "request parameters: --set, --temperature 0.5"),

@@ -103,6 +103,14 @@ def test_descriptions_are_whole(shell, capsys, name, given):
     )
 
 
+def test_descriptions_of_commands_are_whole(shell, capsys):
+    shell.set(_STEPCHAT_COMPLETE="fish_complete", COMP_WORDS="stepchat sessions ", COMP_CWORD="arch")
+    with pytest.raises(SystemExit):
+        shell()
+    shell.set(_STEPCHAT_COMPLETE=None)
+    assert capsys.readouterr().out == "plain,archive\tArchive sessions: lists omit them, searches still find them.\n"
+
+
 SCRIPTS = {
     "bash": [
         "-c",

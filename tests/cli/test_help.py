@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import click
 import pytest
 
+from stepchat.cli.main import COMMANDS, load_command
 from stepchat.demo.server import DemoServer
 from stepchat.manual import TOPICS
 from tests.shell import Shell
@@ -74,3 +76,12 @@ def test_the_keys_of_config_toml_are_shown(shell):
     assert "`/reasoning` folds or opens it" in shell("help", "reasoning").out
     (shell.home / "config.toml").write_text("keys = 1")
     assert "| `Ctrl+T`, `Ctrl+X Space` | `reasoning` |" in shell("help", "keys").out
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in COMMANDS.values() if row.usage.endswith("--help")], ids=lambda row: row.name
+)
+def test_the_help_of_a_group_names_commands_that_exist(row):
+    group = load_command(row.name)
+    assert isinstance(group, click.Group)
+    assert set(row.help.rpartition(": ")[2].split(", ")) <= set(group.commands)
