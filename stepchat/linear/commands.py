@@ -15,8 +15,10 @@ from stepchat.chat.toolbox import check_names
 from stepchat.concurrency import run_in_daemon
 from stepchat.errors import StepchatError, UsageError
 from stepchat.messages import AssistantMessage
+from stepchat.parameters.budget import NAME as THINK_AT_MOST
+from stepchat.parameters.budget import NO_LIMIT, parse_budget
 from stepchat.parameters.scopes import set_values
-from stepchat.parameters.values import parse_setting
+from stepchat.parameters.values import parse_setting, parse_text
 from stepchat.prompts.clipboard import read_clipboard, read_clipboard_file
 from stepchat.prompts.library import fill_in, find_prompt, list_descriptions, prompt_names
 from stepchat.text.format import date, money
@@ -167,6 +169,22 @@ async def set_(chat: LinearChat, argument: str) -> None:
     chat.announcer.say(f"{name} is {'not set' if value is None else value}.")
 
 
+async def think(chat: LinearChat, argument: str) -> None:
+    conversation = chat.conversation
+    if argument:
+        value = None if argument.lower() in NO_LIMIT else parse_text(THINK_AT_MOST, argument)
+        scopes = conversation.scopes
+        await conversation.set_scopes(
+            scopes.without("session", THINK_AT_MOST)
+            if value is None
+            else scopes.with_setting("session", THINK_AT_MOST, value)
+        )
+    limit = parse_budget(conversation.scopes.resolve(THINK_AT_MOST).value)
+    chat.announcer.say(
+        f"Thinks at most {limit}, then answers." if limit else "No limit on thinking. /think 20s sets one."
+    )
+
+
 async def system(chat: LinearChat, argument: str) -> None:
     session = chat.conversation.session
     if session is not None:
@@ -222,11 +240,12 @@ COMMANDS: Final = (
     Command("title", "Set the title; without one, restore the automatic title", title, "TEXT"),
     Command("model", "Show or change the model", model, "[NAME]"),
     Command("models", "List the models of the server", models, "[WORDS]"),
-    Command("server", "Say which server is asked, or ask another", server, "[NAME]"),
+    Command("server", "Show or change the server", server, "[NAME]"),
     Command("system", "Set the system prompt of a new session", system, "TEXT"),
-    Command("attach", "Attach files to the next question; without a path, say which are", attach, "[PATH|clipboard]"),
+    Command("attach", "Attach files to the next question; without a path, list them", attach, "[PATH|clipboard]"),
     Command("detach", "Remove this file; without a name, all of them", detach, "[NAME]"),
     Command("set", "Set a request parameter", set_, "NAME=VALUE"),
+    Command("think", "Limit the reasoning, then answer", think, "[20s or TOKENS or off]"),
     Command("reasoning", "Read the reasoning out, or only announce it", reasoning, "[on|off]"),
 )
 """Add a command here."""

@@ -6,6 +6,8 @@ import re
 from typing import Any, Final, NamedTuple
 
 NAME: Final = "think_at_most"
+NO_LIMIT: Final = frozenset({"off", "none", "auto"})
+"""What `/think` takes to remove the limit."""
 _TEXT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|seconds?|m|min|minutes?|t|tokens?)?", re.IGNORECASE)
 _MOST: Final = 10_000_000
 

@@ -8,7 +8,7 @@ from stepchat.chat.context_window import LIMITS, tokens_used
 from stepchat.errors import UsageError
 from stepchat.messages import AssistantMessage
 from stepchat.parameters.budget import NAME as THINK_AT_MOST
-from stepchat.parameters.budget import parse_budget
+from stepchat.parameters.budget import NO_LIMIT, parse_budget
 from stepchat.parameters.values import parse_text
 from stepchat.reasoning.effort import AUTO, REJECTED_SETTING, Level, effort_of, levels, next_level
 from stepchat.servers.refusals import reasoning_settings, rejected_settings
@@ -91,7 +91,7 @@ async def think(screen: ChatScreen, argument: str) -> None:
     """`20s`, `2000` tokens, `off`; without an argument it shows the limit."""
     scopes = screen.conversation.scopes
     if argument:
-        value = None if argument.lower() in {"off", "none", "auto"} else parse_text(THINK_AT_MOST, argument)
+        value = None if argument.lower() in NO_LIMIT else parse_text(THINK_AT_MOST, argument)
         await put(screen, "session", [(THINK_AT_MOST, value)])
         scopes = screen.conversation.scopes
     limit = parse_budget(scopes.resolve(THINK_AT_MOST).value)
