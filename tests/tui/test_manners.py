@@ -77,6 +77,7 @@ async def test_the_palette_and_the_leader_offer_what_can_be_done_now(tmp_path, s
         screen = chat_screen(pilot)
         sometimes = {
             "stop",
+            "interrupted",
             "continue",
             "queue",
             "detach",
@@ -99,9 +100,9 @@ async def test_the_palette_and_the_leader_offer_what_can_be_done_now(tmp_path, s
         assert "continue" not in status(pilot)
         await pilot.press("escape")
         await ask(pilot, "demo:haiku")
-        assert offered() == {"find", "copy"}
+        assert offered() == {"find", "copy", "interrupted"}
         await ask(pilot, "demo:length")
-        assert offered() == {"find", "copy", "continue", "more", "answer-now"}
+        assert offered() == {"find", "copy", "interrupted", "continue", "more", "answer-now"}
 
 
 async def test_a_palette_entry_that_needs_a_value_asks_for_it_in_the_prompt(tmp_path, server):
