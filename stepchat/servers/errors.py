@@ -394,14 +394,13 @@ def _delay_in_text(message: str) -> float | None:
 
 def _reset_hint(wait: float, message: str, number: int | None) -> str:
     """Says when the limit ends, and how to avoid the wait."""
-    when = "The server does not say when."
-    if wait < _YEAR:
-        at = localtime(time() + wait)
-        clock = strftime("%H:%M", at) if wait < 86_400 else strftime("%Y-%m-%d %H:%M", at)
-        when = f"{'Free' if number == 429 else 'Try'} again at {clock} (in {_span(wait)})."
-    if "free-models" in message or ":free" in message:
-        return f"{when} Or add credits, or use the model without :free."
-    return f"{when} Or choose another model."
+    is_free = "free-models" in message or ":free" in message
+    otherwise = "add credits, or use the model without :free" if is_free else "choose another model"
+    if wait >= _YEAR:
+        return f"The server does not say when the limit ends. Wait, or {otherwise}."
+    at = localtime(time() + wait)
+    clock = strftime("%H:%M", at) if wait < 86_400 else strftime("%Y-%m-%d %H:%M", at)
+    return f"{'Free' if number == 429 else 'Try'} again at {clock} (in {_span(wait)}). Or {otherwise}."
 
 
 def _span(seconds: float) -> str:

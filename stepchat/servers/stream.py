@@ -188,8 +188,10 @@ class StreamReader:
         except httpx.RemoteProtocolError as error:
             raise self._protocol_error(error) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
+            # What cannot be decompressed comes again in the same form.
+            may_pass = isinstance(error, httpx.TransportError)
             raise StreamCutError(
-                f"The connection broke: {describe_exception(error)}.", _CUT_HINT, retryable=True
+                f"The connection broke: {describe_exception(error)}.", _CUT_HINT, retryable=may_pass
             ) from error
 
     def _protocol_error(self, error: Exception) -> StepchatError:
@@ -344,11 +346,13 @@ class StreamReader:
 def _moved(url: str, address: str, status: int) -> ServerError:
     """The error for a redirect, which is not followed: the question would go to another server."""
     base = url.removesuffix("/chat/completions")
+    hint = BASE_URL_HINT
     with contextlib.suppress(ValueError):
         address = urljoin(url, address) if address else ""
+        if address.startswith(("http://", "https://")):
+            hint = "Use that as --base-url."
     if not address or address == base:
         return ServerError(f"{url} answered {status} without another address.", BASE_URL_HINT, code=status)
-    hint = "Use that as --base-url." if address.startswith(("http://", "https://")) else BASE_URL_HINT
     return ServerError(f"{url} moved to {address}.", hint, code=status)
 
 

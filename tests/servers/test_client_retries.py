@@ -69,11 +69,18 @@ async def test_again_after_a_stream_that_broke_before_it_said_anything():
         streaming([stream_of(role, {"error": {"code": "server_error", "message": "x"}})]),
         streaming([stream_of(role, done=False)]),
         streaming([b": PROCESSING\n\n", CUT]),
+        streaming([b": PROCESSING\n\n", httpx.ReadError("reset")]),
     ]
     for answer in broken:
         turn = await ask(client(transport=Answers(answer, good())))
         assert turn.failure is None
         assert (turn.message.text, len(turn.retries)) == ("a", 1)
+
+
+async def test_what_cannot_be_decompressed_is_not_asked_for_again():
+    turn = await ask(client(transport=Answers(streaming([b"nonsense"], **{"content-encoding": "gzip"}))))
+    assert "not compressed as its headers say" in turn.error.message
+    assert turn.retries == []
 
 
 async def test_the_wait_grows_and_is_jittered():

@@ -286,7 +286,7 @@ def test_a_limit_that_ends_later_names_the_time_and_what_to_do_without_waiting(m
     )
     later = from_status(503, "{}", {"retry-after": str(3 * 86_400)})
     assert re.match(r"Try again at \d{4}-\d\d-\d\d \d\d:\d\d \(in 3 days\)\.", later.hint)
-    assert from_status(429, "{}", {"retry-after": "inf"}).hint.startswith("The server does not say when.")
+    assert from_status(429, "{}", {"retry-after": "inf"}).hint.startswith("The server does not say when the")
 
 
 @pytest.mark.parametrize(

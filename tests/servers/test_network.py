@@ -181,6 +181,7 @@ async def test_a_server_that_speaks_something_else_is_not_asked_again(reply, wor
         assert server.connections == 1
     assert words in turn.error.message
     assert "bytearray" not in str(turn.error)
+    assert ("Use that as" in str(turn.error)) is (words == "/other.")
     assert turn.retries == []
 
 

@@ -150,6 +150,7 @@ def test_balance_balance_in_words():
     whole = Balance("sk..x", Decimal(10), Decimal("9.5"), "", Decimal("0.5"), Decimal("0.01"))
     assert format_balance(whole) == "Key sk..x: $9.50 left of $10.00 · $0.010 today · $0.50 in all"
     assert format_balance(Balance("k")) == "Key k: no limit on this key"
+    assert format_balance(Balance("k", remaining=1.0)) == "Key k: no limit on this key"
 
 
 async def test_a_question_that_cannot_fit_is_not_sent_silently(tmp_path, server):
