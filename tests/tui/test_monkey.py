@@ -94,7 +94,8 @@ def inputs() -> list[bytes]:
         *(f"\x1b[{code}~".encode() for code in (11, 12, 13, 14, 15)),
         b"\x1b]11;rgb:0/0/0\x07", b"\x1bP>|x\x1b\\", b"\x1b[200~pasted\x1b[31m\rtext\x1b[201~", "漢字👩‍👩‍👧é".encode(),
         b"/", b"/help\r", b"/sessions\r", b"/model\r", b"/settings\r", b"/tree\r", b"/usage\r", b"/inspect\r", b"demo:haiku\r",
-        b"demo:table\r", b"/new\r", b"/fork\r", b"/theme\r",
+        b"demo:table\r", b"/new\r", b"/fork\r", b"/theme\r", b"demo:tools\r", b"/tools\r", b"/schema name, age int\r",
+        b"/prompts\r", b"/attach\r", b"/compare\r", b"/queue\r", b"@",
     ]  # fmt: skip
 
 
