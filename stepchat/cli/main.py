@@ -5,6 +5,7 @@ A command's module is imported when it is called: `--help` needs none, and the w
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import ExitStack
@@ -158,8 +159,12 @@ def run(arguments: Sequence[str], frame: FirstFrame | None) -> int:
     except click.Abort:
         return 130
     except click.ClickException as error:
+        from stepchat.text.sanitize import sanitize
+
         invocation.restore_terminal()
-        error.show(sys.stderr)
+        words = io.StringIO()
+        error.show(words)
+        sys.stderr.write(sanitize(words.getvalue()))
         if not isinstance(error, click.UsageError) or error.ctx is None:
             print("Try 'stepchat --help'.", file=sys.stderr)
         return error.exit_code

@@ -226,3 +226,12 @@ def test_port_that_is_taken(shell):
     words = shell.refuse(2, "demo-server", "--port", str(shell.server.port))
     assert str(shell.server.port) in words
     assert shell("demo-server", "--speed", "-1")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("themes", "\x1b[31m\u202e"), ("sessions", "\x1b[31m\u202e"), ("themes", "--\x1b[31m\u202e")]
+)
+def test_no_argument_reaches_the_terminal_as_a_control_sequence(shell, arguments):
+    ran = shell(*arguments)
+    assert ran.code == 2
+    assert not {"\x1b", "\u202e"} & set(ran.err + ran.out)
