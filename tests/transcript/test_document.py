@@ -82,7 +82,7 @@ def test_tail_shows_the_last_rows_of_the_thinking():
     viewport = page()
     stream(viewport, thoughts("".join(f"Thought number {number}.\n" for number in range(20))))
     assert shown(viewport)[2:9] == [
-        "  │ ⋯ earlier lines",
+        "  │ ⋯ 15 earlier lines",
         *(f"  │ Thought number {number}." for number in range(15, 20)),
         "",
     ]

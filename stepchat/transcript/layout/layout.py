@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 4000
 """Rows in the cache: about a hundred screens."""
+_COUNTED_AT_ONCE: Final = 200
+"""Blocks of a tail that are counted at a time."""
+_NEWEST: Final = 3
+"""Blocks at the end of a tail that the parser may still replace."""
 _CODE_PAD: Final = 2
 _UNNAMED: Final = "code"
 _TAB: Final = 4
@@ -68,7 +72,7 @@ class Layout:
     def __init__(
         self, palette: Palette, width: int, *, joins_emoji: bool = False, start_loading: StartLoading = load_at_once
     ) -> None:
-        self._earlier = blocks.Block("plain", "⋯ earlier lines", voice="reasoning", gap=0)
+        self._earlier = blocks.Block("plain", voice="reasoning", gap=0)
         self._earlier.open = False
         self._kept: OrderedDict[Block, _Kept] = OrderedDict()
         self.kept_rows = 0
@@ -293,8 +297,36 @@ class Layout:
                 break
         if len(rows) <= tail.rows and shown == len(tail.blocks):
             return rows
-        # How many there are is known only to those who lay out all of them, which would cost more with every token.
+        text = _earlier_lines(self._count_tail(tail), tail.rows - 1)
+        if text != self._earlier.text:
+            self._earlier.text = text
         return [*self.rows(self._earlier), *rows[1 - tail.rows :]]
+
+    def _count_tail(self, tail: Tail) -> int | None:
+        """The rows of all blocks of a tail. None while many are uncounted: each call counts some, so none of them is slow.
+
+        A block is counted once, when it is finished, so the cost does not grow with the reasoning.
+        """
+        finished = max(0, len(tail.blocks) - _NEWEST)
+        if tail.counted_for is not self.builder or tail.counted > finished:
+            tail.counted, tail.counted_rows, tail.counted_for = 0, 0, self.builder
+        for block in tail.blocks[tail.counted : min(finished, tail.counted + _COUNTED_AT_ONCE)]:
+            tail.counted_rows += self._rows_of_text(block)
+            tail.counted += 1
+        if tail.counted < finished:
+            return None
+        return tail.counted_rows + sum(map(self._rows_of_text, tail.blocks[finished:]))
+
+    def _rows_of_text(self, block: Block) -> int:
+        """The rows of a block without the blank ones above it."""
+        return max(0, len(self.rows(block)) - block.gap)
+
+
+def _earlier_lines(rows: int | None, shown: int) -> str:
+    if rows is None:
+        return "⋯ earlier lines"
+    earlier = rows - shown
+    return f"⋯ {earlier:,} earlier line{'' if earlier == 1 else 's'}"
 
 
 def _is_definition(block: Block) -> bool:

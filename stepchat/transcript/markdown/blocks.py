@@ -140,12 +140,18 @@ class MetaLine:
     needs: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Tail:
     """The last rows of blocks that are not on the page themselves."""
 
     blocks: list[Block]
     rows: int
+    counted: int = 0
+    """The number of finished blocks that `counted_rows` covers."""
+    counted_rows: int = 0
+    """Their rows, without the blank ones above each."""
+    counted_for: object = None
+    """What `counted_rows` was computed for."""
 
 
 Group: TypeAlias = Fence | Table | MetaLine | Tail | None

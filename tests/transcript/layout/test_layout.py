@@ -349,9 +349,19 @@ def test_tail_has_the_last_rows_without_blank_ones():
     layout = Layout(colourless(), 40)
     blocks = split("\n\n".join(f"line {number}" for number in range(9))).blocks
     tail = Block("tail", gap=0, group=Tail(blocks, 3))
-    assert lines(layout.rows(tail)) == ["  │ ⋯ earlier lines", "  line 7", "  line 8"]
+    assert lines(layout.rows(tail)) == ["  │ ⋯ 7 earlier lines", "  line 7", "  line 8"]
     whole = Block("tail", gap=0, group=Tail(blocks[:3], 3))
     assert lines(layout.rows(whole)) == ["  line 0", "  line 1", "  line 2"]
+
+
+def test_rows_above_a_tail_are_counted_once_and_again_after_a_resize():
+    layout = Layout(colourless(), 40)
+    text = split("\n\n".join(["word " * 20] * 500))
+    tail = Block("tail", gap=0, group=Tail(text.blocks, 3))
+    shown = [layout.rows(tail)[0].text.strip() for _ in range(4)]
+    assert shown == ["│ ⋯ earlier lines", "│ ⋯ earlier lines", "│ ⋯ 1,498 earlier lines", "│ ⋯ 1,498 earlier lines"]
+    layout.reset(colourless(), 60)
+    assert [layout.rows(tail)[0].text.strip() for _ in range(3)][-1] == "│ ⋯ 998 earlier lines"
 
 
 def test_user_text_has_its_bar_and_its_surface():
