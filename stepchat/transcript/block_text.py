@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stepchat.text.sanitize import sanitize, sanitize_for_display
 from stepchat.transcript.layout.layout import shown_code
-from stepchat.transcript.layout.strips import task_box
+from stepchat.transcript.layout.strips import alert, task_box
 from stepchat.transcript.layout.tables import LONGEST_ROW
 from stepchat.transcript.markdown.block_starts import split_row
 from stepchat.transcript.markdown.blocks import MetaLine, Table
-from stepchat.transcript.markdown.inline import PIECE_LENGTH, next_piece, spans
+from stepchat.transcript.markdown.inline import PIECE_LENGTH, Span, next_piece, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stepchat.transcript.markdown.blocks import Block
-    from stepchat.transcript.markdown.inline import Span
 
 _NO_LABELS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -98,6 +97,8 @@ class BlockText:
         block, text = self._block, self._block.text
         box = task_box(block)
         self._done = max(self._done, box.end() if box else 0)
+        if not self._done and (found := alert(block)):
+            self._settled, self._done = [Span(found.label + "\n")], found.end
         stable = block.stable if block.open else len(text)
         while stable - self._done > PIECE_LENGTH:
             found = next_piece(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, overload
 
-from stepchat.transcript.layout.strips import task_box
+from stepchat.transcript.layout.strips import alert, task_box
 from stepchat.transcript.layout.wrap import Wrapper
 from stepchat.transcript.markdown.blocks import numbers_width
 from stepchat.transcript.markdown.inline import PIECE_LENGTH, Span, next_piece, spans
@@ -36,6 +36,9 @@ class Flow:
         self._edge = builder.edge(block, builder.geometry.column)
         self._numbers = numbers_width(block.path)
         self._wrapper = Wrapper(builder.geometry.column - self._edge.width, keeps_indents=block.voice == "user")
+        if found := alert(block):
+            style: Style = getattr(builder.palette, found.role)
+            self._wrapper.add(found.label + "\n", style + builder.palette.strong)
         self._start = _start(block)
         self._done = self._start
         """How much of the text is in the wrapper."""
@@ -121,7 +124,9 @@ class Flow:
 
 
 def _start(block: Block) -> int:
-    """Where the text begins: after the box of a task, which is drawn with the marker."""
+    """Where the text begins: after the box of a task, which is drawn with the marker, or the label of an alert."""
+    if found := alert(block):
+        return found.end
     box = task_box(block)
     return box.end() if box is not None else 0
 

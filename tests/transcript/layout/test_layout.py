@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
+from stepchat.transcript.block_text import BlockText
 from stepchat.transcript.layout.layout import MAX_ROWS, Layout
 from stepchat.transcript.markdown.blocks import Block, MetaLine, Tail
 from stepchat.transcript.markdown.incremental import IncrementalParser
@@ -362,6 +363,26 @@ def test_rows_above_a_tail_are_counted_once_and_again_after_a_resize():
     assert shown == ["│ ⋯ earlier lines", "│ ⋯ earlier lines", "│ ⋯ 1,498 earlier lines", "│ ⋯ 1,498 earlier lines"]
     layout.reset(colourless(), 60)
     assert [layout.rows(tail)[0].text.strip() for _ in range(3)][-1] == "│ ⋯ 998 earlier lines"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("> [!NOTE]\n> Save *often*.", ["  │ Note", "  │ Save often."]),
+        ("> [!caution]\n> One.\n>\n> Two.", ["  │ Caution", "  │ One.", "  │", "  │ Two."]),
+        ("> [!TIP]", ["  │ [!TIP]"]),
+        ("> [!NOTE] is text", ["  │ [!NOTE] is text"]),
+        ("> [!OTHER]\n> text", ["  │ [!OTHER]", "  │ text"]),
+        ("[!NOTE]\ntext", ["  [!NOTE]", "  text"]),
+    ],
+)
+def test_alerts_have_a_label(source, shown):
+    layout = Layout(colourless(), 40)
+    blocks = split(source).blocks
+    found = [line for block in blocks for line in lines(layout.rows(block))]
+    assert [line for line in found if line.strip()] == shown
+    read = " ".join(run.text for block in blocks for run in BlockText(block).runs()).split()
+    assert read == [word for line in shown for word in line.replace("│", "").split()]
 
 
 def test_user_text_has_its_bar_and_its_surface():
