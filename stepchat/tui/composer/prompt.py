@@ -438,6 +438,10 @@ class Prompt(TextArea, inherit_bindings=False):
         row = self._keymap.at(PROMPT, key)
         return row is not None and await self._running_app.run_action(_action(row), self)
 
+    def _recompute_cursor_offset(self) -> None:
+        # While TextArea undoes an edit, its cursor may still be below the last line.
+        self._cursor_offset = self.wrapped_document.location_to_offset(self.clamp_visitable(self.cursor_location))
+
     @property
     def _keymap(self) -> Keymap:
         return getattr(self._running_app, "keymap", _DEFAULTS)

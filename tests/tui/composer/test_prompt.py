@@ -370,6 +370,14 @@ async def test_a_folded_paste_is_opened_for_editing_by_a_click_or_the_leader():
         assert app.prompt.text == "plain\n"
 
 
+async def test_a_line_break_that_made_the_prompt_scroll_is_undone():
+    app, test = running()
+    async with test as pilot:
+        app.prompt.prefill("\n".join("12345678"))
+        await pilot.press("shift+enter", "ctrl+underscore")
+        assert app.prompt.text == "1\n2\n3\n4\n5\n6\n7\n8"
+
+
 async def test_no_editing_key_sends_or_loses_anything_at_an_end_of_any_text():
     app, test = running()
     rows = [
