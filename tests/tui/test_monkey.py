@@ -17,6 +17,8 @@ from stepchat.tui.terminal.driver import deliver, kept_messages, let_settle
 from stepchat.tui.terminal.input import TerminalInput
 from tests.tui.window import ask, branch, busy, draft, open_session, say, wait_until, window, write
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 TEXTS = ["", "one line", "first\nsecond", "\n", "one\n"]
 PROMPT_KEYS = sorted(
     {key for binding in Prompt._merge_bindings().key_to_bindings.values() for key in (each.key for each in binding)}

@@ -8,6 +8,7 @@ from stepchat.tui.prompt_keys import PROMPT_ROWS
 from stepchat.tui.terminal.input import TerminalInput
 from tests.tui.prompt_app import SIZES, running, type_in
 from tests.tui.screen import screen_cells, screen_rows
+from tests.tui.window import wait_until
 
 
 @SIZES
@@ -336,6 +337,7 @@ async def test_the_editing_keys_of_readline(keys, text, after):
 
 @pytest.mark.parametrize("text", ["one line", "first\nsecond\n"], ids=repr)
 @pytest.mark.parametrize("at_end", [True, False])
+@pytest.mark.usefixtures("short_pauses")
 async def test_no_editing_key_sends_and_undo_or_yank_brings_everything_back(text, at_end):
     app, test = running()
     async with test as pilot:
@@ -363,6 +365,7 @@ async def test_a_folded_paste_is_opened_for_editing_by_a_click_or_the_leader():
         assert app.prompt.cursor_location == (0, 0)
         await pilot.press("ctrl+underscore")
         assert app.prompt.text == "[pasted 120 lines]x"
+        await wait_until(pilot, lambda: app.prompt.size.height == 1)
         await pilot.click("Prompt", offset=(4, 0))
         assert app.prompt.text == f"{BIG}x"
         app.prompt.prefill("plain")
@@ -378,6 +381,7 @@ async def test_a_line_break_that_made_the_prompt_scroll_is_undone():
         assert app.prompt.text == "1\n2\n3\n4\n5\n6\n7\n8"
 
 
+@pytest.mark.usefixtures("short_pauses")
 async def test_no_editing_key_sends_or_loses_anything_at_an_end_of_any_text():
     app, test = running()
     rows = [

@@ -8,6 +8,8 @@ from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from stepchat.catalogue.models import Model
 from stepchat.chat.favourites import ModelChoices
 from stepchat.chat.spending import ReportLine
@@ -28,6 +30,8 @@ from stepchat.tui.dialogs.tree import TreeScreen
 from stepchat.tui.themes import choose_theme, palette
 from tests.tui.screen import screen_rows
 from tests.tui.window import window
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 NAMES = (
     "\x1b[31mred\x1b]0;title\x07\x00\x9b2J",

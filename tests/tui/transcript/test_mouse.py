@@ -58,12 +58,12 @@ async def test_at_the_edge_the_page_scrolls_and_the_selection_grows():
         first = place(pilot, "59 with")
         await pilot.mouse_down(view, offset=first)
         await pilot.hover(view, offset=(4, 0))
-        await settled(pilot, lambda: "Paragraph 3 with" in "\n".join(screen_rows(pilot.app)))
+        await settled(pilot, lambda: "Paragraph 35 with" in "\n".join(screen_rows(pilot.app)))
         await pilot.mouse_up(view, offset=(4, 0))
         await pilot.pause()
         copied = view.overlays.selection.text().split("\n\n")
         assert copied[-2:] == ["Paragraph 58 with some words.", "Paragraph 5"]
-        assert len(copied) > 50
+        assert len(copied) > 20
 
 
 async def test_drag_that_ends_on_a_header_does_not_fold_it():
